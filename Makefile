@@ -1,0 +1,78 @@
+# cede: a POWER pSeries machine in C. `make help` says what there is.
+#
+# Output goes to build/ (build/MODE for the sanitizer variants). A new source file in one of
+# the folders is no edit here.
+
+VERSION := 0.1
+
+# ---- Compiler: clang 19 has the tail calls that the engine is fastest with ----
+ifeq ($(origin CC),default)
+CC := $(shell command -v clang-19 || command -v gcc || echo cc)
+endif
+
+PKG_CONFIG ?= pkg-config
+have = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo yes)
+
+ifdef SAN
+MODE   := san
+MODE_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+MODE_LDFLAGS := -fsanitize=address,undefined
+else
+MODE   := release
+MODE_CFLAGS := -O2 -g -fno-plt -fno-stack-protector
+MODE_LDFLAGS :=
+endif
+
+B := build$(if $(filter release,$(MODE)),,/$(MODE))
+
+CPPFLAGS += -I. -DCEDE_VERSION='"$(VERSION)"' -D_GNU_SOURCE=
+CFLAGS   ?=
+CFLAGS   += -std=c17 -Wall -Wextra -Wshadow $(if $(WERROR),-Werror) $(MODE_CFLAGS)
+CFLAGS   += -fno-strict-aliasing -ffp-contract=off -fno-math-errno
+LDFLAGS  += $(MODE_LDFLAGS)
+LDLIBS   += -lm
+
+CPPFLAGS += $(shell $(PKG_CONFIG) --cflags libfdt 2>/dev/null)
+LDLIBS   += $(shell $(PKG_CONFIG) --libs libfdt 2>/dev/null || echo -lfdt)
+ifeq ($(call have,capstone),yes)
+CPPFLAGS += -DHAVE_CAPSTONE $(shell $(PKG_CONFIG) --cflags capstone)
+LDLIBS   += $(shell $(PKG_CONFIG) --libs capstone)
+endif
+
+FOLDERS := cpu machine hcall firmware savevm
+SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
+OBJ     := $(SRC:%.c=$(B)/obj/%.o)
+CPU_OBJ := $(filter $(B)/obj/cpu/%,$(OBJ))
+
+# Floating point follows the guest's rounding mode.
+$(B)/obj/cpu/op_float.o $(B)/obj/cpu/op_vsx_scalar.o $(B)/obj/cpu/op_vsx_vector.o $(B)/obj/cpu/op_vmx_float.o \
+$(B)/obj/cpu/op_vsx_quad.o $(B)/obj/cpu/fpscr.o $(B)/obj/cpu/fp_exact.o: CFLAGS += -frounding-math
+
+V ?= 0
+Q := $(if $(filter 0,$(V)),@)
+say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
+
+.DELETE_ON_ERROR:
+.PHONY: all run test test-long bench guest guest-installer deps install clean help compile_commands
+
+all: $(B)/cede compile_commands.json	## build build/cede (default)
+
+$(B)/cede: $(OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/obj/%.o: %.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(OBJ:.o=.d)
+
+include $(wildcard tests/tests.mk)
+
+# ---- Developer's view of the build ----
+compile_commands.json: Makefile $(SRC)
+	$(Q)printf '[\n' > $@.tmp
+	$(Q)$(foreach f,$(SRC),printf '{"directory":"%s","file":"%s","command":"%s"},\n' '$(CURDIR)' '$(f)' \
+		'$(CC) $(subst ",\\\",$(CPPFLAGS)) $(CFLAGS) -c $(f)' >> $@.tmp;)
+	$(Q)sed '$$s/,$$/\n]/' $@.tmp > $@ && rm $@.tmp
