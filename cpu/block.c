@@ -1,0 +1,486 @@
+/* The block cache and the loop that runs it.
+ *
+ * Owns decoded blocks from birth to flush, links between them, self-modifying code, and
+ * the exactness of cpu_run(): a block that would pass the limit is run in part, from a
+ * copy that ends at the very cycle.
+ */
+#define _GNU_SOURCE
+#include "block.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "decode.h"
+#include "mmu.h"
+
+#define ARENA_SIZE (UINT64_C(48) << 20)	/* bytes of decoded blocks; full: all are forgotten */
+#define MAX_BLOCK_BYTES(nops, ninsns) \
+	(sizeof(struct block) + (nops) * (sizeof(struct op) + sizeof(struct op_info)) + (ninsns) * 4 + 16)
+
+/* ---- Life of the engine ---- */
+
+static void *map_sparse(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* A block with room for the largest decode. */
+static struct block *spare_block(void)
+{
+	struct block *b = calloc(1, sizeof *b + BLOCK_MAX_OPS * sizeof(struct op));
+
+	if (b)
+		b->words = calloc(BLOCK_MAX_INSNS + 1, sizeof *b->words);
+	return b;
+}
+
+struct engine *engine_new(struct ram *ram, const char *timing)
+{
+	struct engine *e = calloc(1, sizeof *e);
+
+	if (!e)
+		return NULL;
+	e->ram = ram;
+	e->timing = timing_find(timing);
+	e->npages = ram->size >> RAM_PAGE_SHIFT;
+	e->arena_size = ARENA_SIZE;
+	e->arena = map_sparse(e->arena_size);
+	e->hash = map_sparse(sizeof *e->hash << BLOCK_HASH_BITS);
+	e->pages = map_sparse(e->npages * sizeof *e->pages);
+	e->scratch = spare_block();
+	e->build = spare_block();
+	e->scratch_info = calloc(BLOCK_MAX_OPS, sizeof *e->scratch_info);
+	e->build_info = calloc(BLOCK_MAX_OPS, sizeof *e->build_info);
+	if (!e->timing || !e->arena || !e->hash || !e->pages || !e->scratch || !e->scratch->words || !e->build ||
+	    !e->build->words || !e->scratch_info || !e->build_info) {
+		engine_free(e);
+		return NULL;
+	}
+	return e;
+}
+
+static void free_spare(struct block *b)
+{
+	if (b)
+		free(b->words);
+	free(b);
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	for (unsigned i = 0; i < e->ncpus; i++)
+		ctx_free(e->cpus[i]);
+	if (e->arena)
+		munmap(e->arena, e->arena_size);
+	if (e->hash)
+		munmap(e->hash, sizeof *e->hash << BLOCK_HASH_BITS);
+	if (e->pages)
+		munmap(e->pages, e->npages * sizeof *e->pages);
+	free_spare(e->scratch);
+	free_spare(e->build);
+	free(e->scratch_info);
+	free(e->build_info);
+	free(e);
+}
+
+bool engine_add_cpu(struct engine *e, struct cpu *cpu)
+{
+	if (e->ncpus == ARRAY_SIZE(e->cpus))
+		return false;
+	cpu->engine = e;
+	cpu->ram_base = e->ram->base;
+	if (!ctx_init(cpu))
+		return false;
+	e->cpus[e->ncpus++] = cpu;
+	return true;
+}
+
+void engine_flush(struct engine *e)
+{
+	for (unsigned i = 0; i < e->ncpus; i++) {
+		ctx_forget_blocks(e->cpus[i]);
+		e->cpus[i]->link = NULL;
+	}
+	for (const struct code_page *page = e->code_pages; page; page = page->next) {
+		e->ram->page[page->number] &= (uint8_t)~RAM_PAGE_CODE;
+		e->pages[page->number] = NULL;
+	}
+	e->code_pages = NULL;
+	memset(e->hash, 0, sizeof *e->hash << BLOCK_HASH_BITS);
+	e->arena_used = 0;
+	e->flushes++;
+}
+
+void cpu_state_changed(struct cpu *cpu)
+{
+	engine_flush(cpu->engine);
+	tlb_flush_all(cpu);
+	cpu_context_changed(cpu);
+}
+
+/* ---- Finding and keeping blocks ---- */
+
+static struct block **hash_bucket(struct engine *e, uint64_t gra, uint32_t mode)
+{
+	uint64_t h = (gra >> 2 ^ (uint64_t)mode << 40) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &e->hash[h >> (64 - BLOCK_HASH_BITS)];
+}
+
+static void *arena_take(struct engine *e, size_t size)
+{
+	void *p = e->arena + e->arena_used;
+
+	e->arena_used += (size + 15) & ~(size_t)15;
+	return p;
+}
+
+/* The page's first decoded block: no processor may store there unnoticed from now on. */
+static struct code_page *code_page(struct engine *e, uint64_t gra)
+{
+	struct code_page **slot = &e->pages[gra >> RAM_PAGE_SHIFT];
+
+	if (!*slot) {
+		*slot = arena_take(e, sizeof **slot);
+		**slot = (struct code_page){ .number = gra >> RAM_PAGE_SHIFT, .next = e->code_pages };
+		e->code_pages = *slot;
+	}
+	if (!(e->ram->page[gra >> RAM_PAGE_SHIFT] & RAM_PAGE_CODE)) {
+		e->ram->page[gra >> RAM_PAGE_SHIFT] |= RAM_PAGE_CODE;
+		for (unsigned i = 0; i < e->ncpus; i++)
+			ctx_protect_page(e->cpus[i], e->ram->base + (gra & ~(RAM_PAGE_SIZE - 1)));
+	}
+	return *slot;
+}
+
+static void mark_words(struct code_page *page, const struct block *b)
+{
+	unsigned first = (unsigned)(b->gra & (RAM_PAGE_SIZE - 1)) / 4;
+
+	for (unsigned i = first; i < first + b->ninsns; i++)
+		page->words[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+static struct block *keep_block(struct engine *e, const struct block *from, const struct op_info *info)
+{
+	size_t size = MAX_BLOCK_BYTES(from->nops, from->ninsns);
+	struct block *b = arena_take(e, size), **bucket = hash_bucket(e, from->gra, from->mode);
+	struct code_page *page = code_page(e, from->gra);
+
+	*b = *from;
+	memcpy(b->ops, from->ops, from->nops * sizeof b->ops[0]);
+	b->info = (struct op_info *)(b->ops + b->nops);
+	memcpy(b->info, info, b->nops * sizeof b->info[0]);
+	b->words = (uint32_t *)(b->info + b->nops);
+	memcpy(b->words, from->words, b->ninsns * sizeof b->words[0]);
+	b->hash_next = *bucket;
+	*bucket = b;
+	b->page_next = page->blocks;
+	page->blocks = b;
+	mark_words(page, b);
+	e->decoded++;
+	return b;
+}
+
+struct block *engine_find(struct engine *e, uint64_t gra, uint32_t mode)
+{
+	struct block *b = *hash_bucket(e, gra, mode);
+
+	while (b && (b->gra != gra || b->mode != mode))
+		b = b->hash_next;
+	if (b)
+		return b;
+	if (e->arena_used + MAX_BLOCK_BYTES(BLOCK_MAX_OPS, BLOCK_MAX_INSNS) + sizeof(struct code_page) > e->arena_size)
+		engine_flush(e);
+	decode_block(e, gra, mode, BLOCK_MAX_INSNS, e->build, e->build_info);
+	return keep_block(e, e->build, e->build_info);
+}
+
+/* ---- Code that is overwritten ---- */
+
+static bool starts_insn(const struct block *b, unsigned i)
+{
+	return i == 1 || b->info[i].insn != b->info[i - 1].insn;
+}
+
+/* From each of its instructions the block leads back to the engine: a processor inside it goes
+ * on with what memory holds now, at exactly the next instruction. */
+static void kill_block(struct block *b)
+{
+	b->dead = true;
+	for (unsigned i = 1; i < b->nops; i++)
+		if (starts_insn(b, i))
+			b->ops[i].fn = op_dead;
+}
+
+static bool overlaps(const struct block *b, uint64_t gra, uint64_t len)
+{
+	return b->gra < gra + len && gra < b->gra + 4u * b->ninsns;
+}
+
+static void unhash(struct engine *e, struct block *b)
+{
+	struct block **at = hash_bucket(e, b->gra, b->mode);
+
+	while (*at && *at != b)
+		at = &(*at)->hash_next;
+	if (*at)
+		*at = b->hash_next;
+}
+
+/* Within one page. */
+static void page_written(struct engine *e, uint64_t gra, uint64_t len)
+{
+	struct code_page *page = e->pages[gra >> RAM_PAGE_SHIFT];
+	struct block **at;
+	bool hit = false;
+	unsigned first = (unsigned)(gra & (RAM_PAGE_SIZE - 1)) / 4;
+	unsigned last = (unsigned)((gra + len - 1) & (RAM_PAGE_SIZE - 1)) / 4;
+
+	if (!page)
+		return;
+	for (unsigned i = first; i <= last && !hit; i++)
+		hit = page->words[i / 64] >> (i % 64) & 1;
+	if (!hit)
+		return;
+	memset(page->words, 0, sizeof page->words);
+	for (at = &page->blocks; *at;) {
+		struct block *b = *at;
+
+		if (overlaps(b, gra, len)) {
+			kill_block(b);
+			unhash(e, b);
+			*at = b->page_next;
+		} else {
+			mark_words(page, b);
+			at = &b->page_next;
+		}
+	}
+	if (overlaps(e->scratch, gra, len))
+		kill_block(e->scratch);
+	if (!page->blocks)
+		e->ram->page[gra >> RAM_PAGE_SHIFT] &= (uint8_t)~RAM_PAGE_CODE;
+}
+
+void engine_code_written(struct engine *e, uint64_t gra, uint64_t len)
+{
+	while (len) {
+		uint64_t room = RAM_PAGE_SIZE - (gra & (RAM_PAGE_SIZE - 1)), n = len < room ? len : room;
+
+		if (e->ram->page[gra >> RAM_PAGE_SHIFT] & RAM_PAGE_CODE)
+			page_written(e, gra, n);
+		gra += n;
+		len -= n;
+	}
+}
+
+/* ---- Where an op is ---- */
+
+OP_RAW(marker) { LEAVE; }
+
+static struct block *mutable_block_of(const struct op *op)
+{
+	while (op->fn != op_marker)
+		op--;
+	return (struct block *)((char *)(uintptr_t)op - __builtin_offsetof(struct block, ops));
+}
+
+const struct block *block_of(const struct op *op) { return mutable_block_of(op); }
+
+static uint64_t nip_of(const struct cpu *cpu, const struct block *b, unsigned insn)
+{
+	return cpu->page_ea + (b->gra & (RAM_PAGE_SIZE - 1)) + 4u * insn;
+}
+
+uint64_t op_nip(const struct cpu *cpu, const struct op *op)
+{
+	const struct block *b = block_of(op);
+
+	return nip_of(cpu, b, b->info[op - b->ops].insn);
+}
+
+uint32_t op_word(const struct cpu *cpu, const struct op *op)
+{
+	const struct block *b = block_of(op);
+
+	(void)cpu;
+	return b->words[b->info[op - b->ops].insn];
+}
+
+uint64_t op_cycle(const struct cpu *cpu, const struct op *op, int64_t budget)
+{
+	const struct block *b = block_of(op);
+
+	return cpu->limit - (uint64_t)budget - (b->cost - b->info[op - b->ops].cycles);
+}
+
+void op_unwind(struct cpu *cpu, const struct op *op)
+{
+	const struct block *b = block_of(op);
+	const struct op_info *info = &b->info[op - b->ops];
+
+	cpu->nip = nip_of(cpu, b, info->insn);
+	cpu->refund = b->cost - info->cycles;
+}
+
+bool end_block(struct cpu *cpu, const struct op *op)
+{
+	op_unwind(cpu, op);
+	cpu->nip += 4;
+	return false;
+}
+
+/* The first op of an instruction in a dead block: nothing of it has happened yet. */
+OP_RAW(dead)
+{
+	const struct block *b = block_of(op);
+	unsigned i = (unsigned)(op - b->ops);
+
+	cpu->nip = nip_of(cpu, b, b->info[i].insn);
+	cpu->refund = b->cost - (i == 1 ? 0 : b->info[i - 1].cycles);
+	LEAVE;
+}
+
+/* ---- Running ---- */
+
+static void enter(struct cpu *cpu, const struct op *op, int64_t budget)
+{
+#ifdef CEDE_TAIL
+	op->fn(cpu, op, budget, cpu->tlb);
+#else
+	cpu->budget = budget;
+	while (op)
+		op = op->fn(cpu, op, cpu->budget, cpu->tlb);
+#endif
+}
+
+/* The index of the op at which `cycles` have been charged, at an instruction's start; 0 if
+ * that falls within an op (one that stands for several instructions). */
+static unsigned cut_at(const struct block *b, uint64_t cycles)
+{
+	unsigned i = 1;
+
+	while (i < b->nops && b->info[i].cycles < cycles)
+		i++;
+	if (i == b->nops || b->info[i].cycles > cycles)
+		return 0;
+	while (i < b->nops && b->info[i].cycles == cycles)
+		i++;
+	return i < b->nops ? i : 0;
+}
+
+/* The first instructions of `b`, until `cycles` have been charged, as a block of its own. */
+static const struct block *part_of(struct engine *e, const struct block *b, uint64_t cycles)
+{
+	struct block *s = e->scratch;
+	unsigned n = cut_at(b, cycles);
+	uint32_t *words = s->words;
+
+	if (n == 0) {
+		unsigned count = 0;
+
+		for (unsigned i = 1; i < b->nops && b->info[i].cycles <= cycles; i++)
+			count = b->info[i].insn + 1u;
+		decode_block(e, b->gra, b->mode | MODE_PLAIN, count ? count : 1, s, e->scratch_info);
+		return s;
+	}
+	*s = *b;
+	s->words = words;
+	s->info = e->scratch_info;
+	memcpy(s->words, b->words, b->info[n].insn * sizeof s->words[0]);
+	memcpy(s->ops, b->ops, n * sizeof s->ops[0]);
+	memcpy(s->info, b->info, n * sizeof s->info[0]);
+	s->ninsns = b->info[n].insn;
+	s->cost = (uint32_t)b->info[n - 1].cycles;
+	s->info[n] = (struct op_info){ .insn = s->ninsns, .cycles = (uint16_t)s->cost };
+	s->ops[n] = (struct op){ .fn = op_leave, .imm = (int32_t)((b->gra & (RAM_PAGE_SIZE - 1)) + 4u * s->ninsns) };
+	s->nops = (uint16_t)(n + 1);
+	decode_finish_time(s, s->info);
+	return s;
+}
+
+/* The block at NIP in the current context; NULL after a fetch interrupt. */
+static const struct block *block_at_nip(struct cpu *cpu)
+{
+	const struct jump_entry *entry = &cpu->jumps[JUMP_INDEX(cpu->nip)];
+	uint64_t gra, flushes = cpu->engine->flushes;
+	struct block *b;
+
+	if (entry->ea == cpu->nip && !entry->block->dead) {
+		b = entry->block;
+	} else {
+		if (!fetch_translate(cpu, cpu->nip, &gra))
+			return NULL;
+		b = engine_find(cpu->engine, gra, cpu->mode);
+		jump_insert(cpu, cpu->nip, b);
+	}
+	if (cpu->link && cpu->link_nip == cpu->nip && flushes == cpu->engine->flushes)
+		*cpu->link = b;
+	return b;
+}
+
+/* After an instruction that ran to its end with MSR[SE] or MSR[BE]. Book III, 6.5.15. */
+static void trace_step(struct cpu *cpu, uint32_t word)
+{
+	const struct insn *insn = insn_lookup(word);
+
+	if (cpu->msr & MSR_SE || (cpu->msr & MSR_BE && insn && insn->flags & BRANCH))
+		cpu_interrupt(cpu, VEC_TRACE, cpu->nip, 0);
+}
+
+/* Runs from NIP; returns the budget that is left. */
+static int64_t run_some(struct cpu *cpu, int64_t budget)
+{
+	const struct block *b;
+	uint64_t taken = cpu->interrupts;
+	bool single = cpu->msr & (MSR_SE | MSR_BE);
+
+	cpu->nip &= ~UINT64_C(3);
+	if (!(cpu->msr & MSR_SF))
+		cpu->nip = (uint32_t)cpu->nip;
+	b = block_at_nip(cpu);
+	cpu->link = NULL;
+	if (unlikely(!b))
+		return budget - 1;	/* a fetch that faults takes a cycle */
+	if (unlikely(single))
+		b = part_of(cpu->engine, b, b->info[1].cycles);
+	else if (unlikely(b->cost > budget))
+		b = part_of(cpu->engine, b, (uint64_t)budget);
+	cpu->page_ea = TLB_PAGE(cpu->nip);
+	enter(cpu, b->ops + 1, budget - b->cost);
+	budget = cpu->budget + (int64_t)cpu->refund;
+	cpu->refund = 0;
+	if (unlikely(single) && taken == cpu->interrupts)
+		trace_step(cpu, b->words[0]);
+	return budget;
+}
+
+/* The cycle at which DEC will become negative, if that is to come. */
+static uint64_t decrementer_limit(const struct cpu *cpu, uint64_t until)
+{
+	uint64_t due = cpu_dec_due(cpu, cpu->cycles);
+
+	return due > cpu->cycles && due < until ? due : until;
+}
+
+void cpu_run(struct cpu *cpu, uint64_t until)
+{
+	fp_enter(cpu);
+	while (cpu->cycles < until && cpu->run_state == CPU_RUNNING && !cpu->halt) {
+		uint64_t before = cpu->cycles;
+		int64_t left;
+
+		if (cpu_deliver_pending(cpu))
+			cpu->link = NULL;
+		cpu->limit = decrementer_limit(cpu, until);
+		left = run_some(cpu, (int64_t)(cpu->limit - cpu->cycles));
+		cpu->cycles = cpu->limit - (uint64_t)left;
+		cpu->insns += cpu->cycles - before;
+	}
+	cpu->link = NULL;
+	fp_leave(cpu);
+}

@@ -1,0 +1,142 @@
+/* Decoded blocks, the contexts they are found through, and what runs them.
+ *
+ * A block is a straight run of guest instructions within one 4 KiB page of guest real
+ * memory, keyed by real address and by the MSR bits that decoding depends on, so that it
+ * serves every process that maps the page, wherever. Its whole cost in cycles is charged
+ * on entry; who leaves early gives the rest back. All of it is derived state.
+ */
+#ifndef CPU_BLOCK_H
+#define CPU_BLOCK_H
+
+#include "dispatch.h"
+#include "timing.h"
+
+enum block_mode {
+	MODE_SF = 1, MODE_LE = 2, MODE_PR = 4, MODE_FP = 8, MODE_VEC = 16, MODE_VSX = 32,
+	MODE_PLAIN = 64,	/* not in the cache: no fused ops, for running part of a block */
+};
+
+#define BLOCK_MAX_INSNS 64
+#define BLOCK_MAX_OPS   (BLOCK_MAX_INSNS * 4 + 8)
+
+/* Where an op's instruction lies in the block and what had been charged by its end. */
+struct op_info {
+	uint16_t insn;		/* index of the (first) instruction this op belongs to */
+	uint16_t cycles;	/* cost of the block up to and including that instruction */
+};
+
+struct block {
+	uint64_t gra;		/* of the first instruction */
+	uint32_t mode;		/* enum block_mode */
+	uint32_t cost;		/* cycles for all of it */
+	uint16_t ninsns, nops;
+	uint32_t *words;	/* the instructions as fetched, in the processor's order */
+	bool dead;		/* overwritten: its first op leads to the successor */
+	struct block *hash_next, *page_next;
+	struct op_info *info;	/* nops of them, parallel to ops */
+	struct op ops[];	/* ops[0] marks the start; execution begins at ops[1] */
+};
+
+/* The op after a direct branch: blocks that it leads to, NULL until first taken. */
+struct edge {
+	struct block *taken, *fall;
+};
+_Static_assert(sizeof(struct edge) == sizeof(struct op), "an edge pair takes one op's place");
+
+/* Effective address to block, per context. */
+#define JUMP_BITS 10
+#define JUMP_SIZE (1u << JUMP_BITS)
+struct jump_entry {
+	uint64_t ea;		/* 1: empty */
+	struct block *block;
+};
+#define JUMP_INDEX(ea) (((ea) >> 2) & (JUMP_SIZE - 1))
+
+/* Fetch translations, per context. */
+#define ITLB_SIZE 64
+struct itlb_entry {
+	uint64_t page;		/* effective page, TLB_NONE: empty */
+	uint64_t gra;
+};
+
+/* Data-side context: TLB for one (PID, PR, DR, AMR) combination. */
+struct data_ctx {
+	struct tlb_entry tlb[TLB_SIZE];
+};
+
+/* Instruction-side context: jump cache for one (PID, IR, IAMR, block mode). */
+struct code_ctx {
+	uint64_t pages;		/* one bit per hashed 64 KiB page with entries here */
+	struct itlb_entry itlb[ITLB_SIZE];
+	struct jump_entry jumps[JUMP_SIZE];
+};
+
+#define CTX_SLOTS 32
+#define CTX_HINTS 64
+struct mmu_ctx {
+	uint64_t data_key[CTX_SLOTS], code_key[CTX_SLOTS];	/* 0: slot is empty */
+	struct data_ctx *data[CTX_SLOTS];
+	struct code_ctx *code[CTX_SLOTS];
+	uint8_t data_hint[CTX_HINTS], code_hint[CTX_HINTS];	/* by hashed key: where it was */
+	struct data_ctx *data_now;
+	struct code_ctx *code_now;
+	unsigned data_victim, code_victim;
+};
+
+struct code_page {
+	uint64_t number;	/* gra >> RAM_PAGE_SHIFT */
+	struct code_page *next;	/* of all */
+	struct block *blocks;
+	uint64_t words[RAM_PAGE_SIZE / 4 / 64];	/* which words are decoded */
+};
+
+#define BLOCK_HASH_BITS 16
+struct engine {
+	struct ram *ram;
+	uint8_t *arena;			/* blocks, bump-allocated; all forgotten at once when full */
+	size_t arena_used, arena_size;
+	struct block **hash;		/* 1 << BLOCK_HASH_BITS */
+	struct code_page **pages;	/* by real page number */
+	struct code_page *code_pages;
+	uint64_t npages;
+	struct cpu *cpus[64];		/* all that share this engine */
+	unsigned ncpus;
+	struct block *scratch;		/* a block cut short to end at an exact cycle */
+	struct op_info *scratch_info;
+	struct block *build;		/* where blocks are decoded before they are kept */
+	struct op_info *build_info;
+	const struct timing_model *timing;
+	uint64_t generation;		/* +1 at each flush: stale links are recognised */
+	uint64_t decoded, flushes;	/* statistics */
+};
+
+/* decode.c: fills `out` (room for BLOCK_MAX_OPS) with at most max_insns instructions at gra. */
+void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned max_insns,
+		  struct block *out, struct op_info *info);
+
+/* After a block's cost has changed: tells its TIME ops. */
+void decode_finish_time(struct block *block, const struct op_info *info);
+
+bool engine_add_cpu(struct engine *engine, struct cpu *cpu);	/* false: out of memory */
+struct block *engine_find(struct engine *engine, uint64_t gra, uint32_t mode);
+/* Guest memory [gra, gra + len) has been written: blocks decoded from it end. */
+void engine_code_written(struct engine *engine, uint64_t gra, uint64_t len);
+const struct block *block_of(const struct op *op);
+
+/* tlb.c: contexts, and fetch translation (raises the interrupt and returns false on a fault). */
+bool fetch_translate(struct cpu *cpu, uint64_t ea, uint64_t *gra);
+void jump_insert(struct cpu *cpu, uint64_t ea, struct block *block);
+bool ctx_init(struct cpu *cpu);
+void ctx_free(struct cpu *cpu);
+void ctx_forget_blocks(struct cpu *cpu);		/* every jump entry */
+void ctx_protect_page(struct cpu *cpu, const uint8_t *host);	/* no fast stores to this host page */
+
+/* Ops that the decoder adds by itself. */
+#define ENGINE_OPS(X) \
+	X(set_cr0) X(set_cr0_32) X(set_cr1) X(ca_from_ca32) X(mr) X(addi) X(add) X(truncate_d) X(truncate_x) \
+	X(illegal) X(privileged) X(unavailable) X(leave) X(next_near) X(next_far) X(marker) X(dead)
+#define DECLARE_OP(name) OP_RETURN OP_ABI op_##name(OP_PARAMS);
+ENGINE_OPS(DECLARE_OP)
+#undef DECLARE_OP
+
+#endif
