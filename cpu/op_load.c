@@ -1,0 +1,212 @@
+/* Fixed-point loads, reservations included. Power ISA 3.0B, Book I, 3.3.2; Book II, 4.5, 4.6. */
+#include "decode.h"
+#include "dispatch.h"
+#include "operands.h"
+
+/* One family: D-form, X-form and their update forms, in both byte orders. The _upd handlers
+ * do access and update in one op; in 32-bit mode the decoder builds update forms from the
+ * plain one. RA is written last: a fault leaves it alone. */
+#define LOAD_BODY(name, EA, ld, t, type, conv) \
+	OP_TRY(name) \
+	{ \
+		type v; \
+		ld(t, EA, &v); \
+		RT = (uint64_t)(conv)v; \
+		return true; \
+	}
+#define LOAD_UPDATE_BODY(name, EA, ld, t, type, conv) \
+	OP_TRY(name) \
+	{ \
+		uint64_t ea = EA; \
+		type v; \
+		ld(t, ea, &v); \
+		RT = (uint64_t)(conv)v; \
+		RA = ea; \
+		return true; \
+	}
+#define D_EA (RA + IMM)
+#define X_EA (RA + RB)
+#define LOAD_BOTH(name, EA, t, type, conv) \
+	LOAD_BODY(name, EA, LOAD, t, type, conv) \
+	LOAD_BODY(name##_be, EA, LOAD_BE, t, type, conv)
+#define LOAD_UPD(name, EA, t, type, conv) \
+	LOAD_BOTH(name, EA, t, type, conv) \
+	LOAD_UPDATE_BODY(name##_upd, EA, LOAD, t, type, conv)
+
+#define LOAD_FAMILY(name, t, type, conv) \
+	LOAD_BOTH(name, D_EA, t, type, conv) \
+	LOAD_UPD(name##u, D_EA, t, type, conv) \
+	LOAD_BOTH(name##x, X_EA, t, type, conv) \
+	LOAD_UPD(name##ux, X_EA, t, type, conv)
+
+LOAD_FAMILY(lbz, u8, uint8_t, uint8_t)
+LOAD_FAMILY(lhz, u16, uint16_t, uint16_t)
+LOAD_FAMILY(lha, u16, uint16_t, int16_t)
+LOAD_FAMILY(lwz, u32, uint32_t, uint32_t)
+LOAD_FAMILY(ld, u64, uint64_t, uint64_t)
+LOAD_BOTH(lwa, D_EA, u32, uint32_t, int32_t)
+LOAD_BOTH(lwax, X_EA, u32, uint32_t, int32_t)
+LOAD_UPD(lwaux, X_EA, u32, uint32_t, int32_t)
+
+/* Byte-reversed: the other order of each mode. */
+#define LOAD_REVERSED(name, t, type) \
+	LOAD_BODY(name, X_EA, LOAD_BE, t, type, type) \
+	LOAD_BODY(name##_be, X_EA, LOAD, t, type, type)
+LOAD_REVERSED(lhbrx, u16, uint16_t)
+LOAD_REVERSED(lwbrx, u32, uint32_t)
+LOAD_REVERSED(ldbrx, u64, uint64_t)
+
+/* ---- Quadword: an even register and the next; must be aligned ---- */
+
+static inline bool set_pair(struct cpu *cpu, const struct op *op, u128 v)
+{
+	SLOT(op->a) = (uint64_t)(v >> 64);
+	SLOT(op->a + 1) = (uint64_t)v;
+	return true;
+}
+
+#define LOAD_QUAD(name, ld) \
+	OP_TRY(name) \
+	{ \
+		uint64_t ea = D_EA; \
+		u128 v; \
+		if (ea & 15) \
+			return raise_alignment(cpu, op, ea); \
+		ld(u128, ea, &v); \
+		return set_pair(cpu, op, v); \
+	}
+LOAD_QUAD(lq, LOAD)
+LOAD_QUAD(lq_be, LOAD_BE)
+
+DECODE_HOOK(lq) { return !(op->a & 1) && op->a != op->b; }
+
+/* ---- Load and reserve ---- */
+
+/* The reservation names the real address; stores by this processor do not lose it, those
+ * of others do, because it is dropped whenever another processor gets the host thread. */
+static bool reserve(struct cpu *cpu, const struct op *op, uint64_t ea, void *v, unsigned size)
+{
+	const uint8_t *host;
+
+	if (ea & (size - 1))
+		return raise_alignment(cpu, op, ea);
+	host = host_address(cpu, op, ea, size, ACCESS_READ);
+	if (!host)
+		return false;
+	memcpy(v, host, size);
+	cpu->resv_addr = (uint64_t)(host - cpu->ram_base);
+	cpu->resv_size = (uint8_t)size;
+	return true;
+}
+
+#define LOAD_RESERVE(name, t, type) \
+	OP_TRY(name) { type v; if (!reserve(cpu, op, X_EA, &v, sizeof v)) return false; RT = v; return true; } \
+	OP_TRY(name##_be) \
+	{ \
+		type v; \
+		if (!reserve(cpu, op, X_EA, &v, sizeof v)) \
+			return false; \
+		RT = swap_##t(v); \
+		return true; \
+	}
+LOAD_RESERVE(lbarx, u8, uint8_t)
+LOAD_RESERVE(lharx, u16, uint16_t)
+LOAD_RESERVE(lwarx, u32, uint32_t)
+LOAD_RESERVE(ldarx, u64, uint64_t)
+OP_TRY(lqarx) { u128 v; return reserve(cpu, op, X_EA, &v, 16) && set_pair(cpu, op, v); }
+OP_TRY(lqarx_be) { u128 v; return reserve(cpu, op, X_EA, &v, 16) && set_pair(cpu, op, swap_u128(v)); }
+
+DECODE_HOOK(lqarx) { return !(op->a & 1); }
+
+/* ---- Multiple and string ---- */
+
+/* Alignment interrupt in little-endian mode (3.3.6, 3.3.7). Both ends are translated
+ * before a register changes; the rest lies between them. */
+static bool load_words(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned reg, unsigned nbytes)
+{
+	uint8_t buf[128];
+
+	for (unsigned i = 0; i < nbytes; i += 16)
+		if (!load_slow(cpu, op, ea + i, buf + i, nbytes - i < 16 ? nbytes - i : 16))
+			return false;
+	for (unsigned i = 0; i < nbytes; i++, reg += !(i & 3), reg &= 31)
+		if (i & 3)
+			cpu->r[reg] |= (uint64_t)buf[i] << (24 - 8 * (i & 3));
+		else
+			cpu->r[reg] = (uint64_t)buf[i] << 24;
+	return true;
+}
+
+#define NO_LITTLE_ENDIAN(name, EA) OP_TRY(name) { return raise_alignment(cpu, op, EA); }
+NO_LITTLE_ENDIAN(lmw, D_EA)
+NO_LITTLE_ENDIAN(lswi, RA)
+NO_LITTLE_ENDIAN(lswx, X_EA)
+OP_TRY(lmw_be) { return load_words(cpu, op, D_EA, op->a, (32 - op->a) * 4u); }
+OP_TRY(lswi_be) { return load_words(cpu, op, RA, op->a, op->imm ? (unsigned)op->imm : 32); }
+OP_TRY(lswx_be) { return load_words(cpu, op, X_EA, op->a, cpu->xer_count & 127); }
+
+DECODE_HOOK(lmw) { return true; }
+DECODE_HOOK(lswi) { return true; }
+
+/* ---- Atomic memory operations: load forms ---- */
+
+/* Function codes 0..8 combine with RT+1; 16 (compare and swap not equal) stores RT+2 if
+ * memory differs from RT+1; 24, 25, 28 count within bounds that lie beside the word: the
+ * one above for 24 and 25, the one below for 28. What memory held goes to RT, the smallest
+ * integer if a bound stopped the count. */
+static bool atomic_load(struct cpu *cpu, const struct op *op, unsigned size, bool big)
+{
+	enum { FC_SWAP = 8, FC_CAS_NE = 16, FC_INC_BOUNDED = 24, FC_INC_EQUAL = 25, FC_DEC_BOUNDED = 28 };
+	int fc = op->imm;
+	bool below = fc == FC_DEC_BOUNDED, bounded = fc >= FC_INC_BOUNDED, write = true;
+	uint64_t ea = RA, from = below ? ea - size : ea, old = 0, bound = 0, result;
+	uint64_t mask = size == 4 ? UINT32_MAX : UINT64_MAX, sign = UINT64_C(1) << (8 * size - 1);
+	uint64_t x = cpu->r[(op->a + 1) & 31] & mask, y = cpu->r[(op->a + 2) & 31] & mask;
+	unsigned span = bounded ? 2 * size : size;
+	uint8_t *host, *word;
+
+	if (ea & (size - 1) || (bounded && (from & 31) + span > 32))
+		return raise_alignment(cpu, op, ea);
+	host = host_address(cpu, op, from, span, ACCESS_WRITE);
+	if (!host)
+		return false;
+	word = below ? host + size : host;
+	memcpy(&old, word, size);
+	if (bounded)
+		memcpy(&bound, below ? host : host + size, size);
+	if (big) {
+		old = size == 4 ? swap_u32((uint32_t)old) : swap_u64(old);
+		bound = size == 4 ? swap_u32((uint32_t)bound) : swap_u64(bound);
+	}
+	switch (fc) {
+	case 0: result = old + x; break;
+	case 1: result = old ^ x; break;
+	case 2: result = old | x; break;
+	case 3: result = old & x; break;
+	case 4: result = old > x ? old : x; break;
+	case 5: result = (old ^ sign) > (x ^ sign) ? old : x; break;
+	case 6: result = old < x ? old : x; break;
+	case 7: result = (old ^ sign) < (x ^ sign) ? old : x; break;
+	case FC_SWAP: result = x; break;
+	case FC_CAS_NE: result = y; write = old != x; break;
+	case FC_INC_BOUNDED: result = old + 1; write = old != bound; break;
+	case FC_INC_EQUAL: result = old + 1; write = old == bound; break;
+	default: result = old - 1; write = old != bound; break;
+	}
+	if (write) {
+		if (big)
+			result = size == 4 ? swap_u32((uint32_t)result) : swap_u64(result);
+		memcpy(word, &result, size);
+	}
+	RT = write || !bounded ? old : sign;
+	return true;
+}
+
+OP_TRY(lwat) { return atomic_load(cpu, op, 4, false); }
+OP_TRY(lwat_be) { return atomic_load(cpu, op, 4, true); }
+OP_TRY(ldat) { return atomic_load(cpu, op, 8, false); }
+OP_TRY(ldat_be) { return atomic_load(cpu, op, 8, true); }
+
+static bool valid_load_function(int fc) { return fc >= 0 && fc <= 28 && (UINT32_C(0x130101ff) >> fc & 1); }
+DECODE_HOOK(lwat) { return valid_load_function(op->imm); }
+DECODE_HOOK(ldat) { return valid_load_function(op->imm); }

@@ -1,0 +1,197 @@
+/* Fixed-point stores, conditional stores, dcbz. Power ISA 3.0B, Book I, 3.3.3; Book II, 4.3, 4.5, 4.6. */
+#include "decode.h"
+#include "dispatch.h"
+#include "operands.h"
+
+#define D_EA (RA + IMM)
+#define X_EA (RA + RB)
+
+/* One family, as in op_load.c. */
+#define STORE_BODY(name, EA, st, t, type) \
+	OP_TRY(name) { st(t, EA, (type)RS); return true; }
+#define STORE_UPDATE_BODY(name, EA, st, t, type) \
+	OP_TRY(name) \
+	{ \
+		uint64_t ea = EA; \
+		st(t, ea, (type)RS); \
+		RA = ea; \
+		return true; \
+	}
+#define STORE_BOTH(name, EA, t, type) \
+	STORE_BODY(name, EA, STORE, t, type) \
+	STORE_BODY(name##_be, EA, STORE_BE, t, type)
+#define STORE_UPD(name, EA, t, type) \
+	STORE_BOTH(name, EA, t, type) \
+	STORE_UPDATE_BODY(name##_upd, EA, STORE, t, type)
+#define STORE_FAMILY(name, t, type) \
+	STORE_BOTH(name, D_EA, t, type) \
+	STORE_UPD(name##u, D_EA, t, type) \
+	STORE_BOTH(name##x, X_EA, t, type) \
+	STORE_UPD(name##ux, X_EA, t, type)
+
+STORE_FAMILY(stb, u8, uint8_t)
+STORE_FAMILY(sth, u16, uint16_t)
+STORE_FAMILY(stw, u32, uint32_t)
+STORE_FAMILY(std, u64, uint64_t)
+
+#define STORE_REVERSED(name, t, type) \
+	STORE_BODY(name, X_EA, STORE_BE, t, type) \
+	STORE_BODY(name##_be, X_EA, STORE, t, type)
+STORE_REVERSED(sthbrx, u16, uint16_t)
+STORE_REVERSED(stwbrx, u32, uint32_t)
+STORE_REVERSED(stdbrx, u64, uint64_t)
+
+/* ---- Quadword ---- */
+
+static inline u128 pair(const struct cpu *cpu, const struct op *op)
+{
+	return (u128)cpu->r[op->a] << 64 | cpu->r[op->a + 1];
+}
+
+#define STORE_QUAD(name, st) \
+	OP_TRY(name) \
+	{ \
+		uint64_t ea = D_EA; \
+		if (ea & 15) \
+			return raise_alignment(cpu, op, ea); \
+		st(u128, ea, pair(cpu, op)); \
+		return true; \
+	}
+STORE_QUAD(stq, STORE)
+STORE_QUAD(stq_be, STORE_BE)
+
+DECODE_HOOK(stq) { return !(op->a & 1); }
+
+/* ---- Store conditional ---- */
+
+/* CR0 = 0b00 || stored || SO. The access is checked even when the reservation is gone, as
+ * the ISA allows; the reservation ends either way. */
+static bool store_conditional(struct cpu *cpu, const struct op *op, uint64_t ea, const void *v, unsigned size)
+{
+	uint8_t *host;
+	bool ok;
+
+	if (ea & (size - 1))
+		return raise_alignment(cpu, op, ea);
+	host = host_address(cpu, op, ea, size, ACCESS_WRITE);
+	if (!host)
+		return false;
+	ok = cpu->resv_size == size && cpu->resv_addr == (uint64_t)(host - cpu->ram_base);
+	if (ok)
+		memcpy(host, v, size);
+	cpu->resv_size = 0;
+	cpu->cr[0] = (uint8_t)((ok ? CR_EQ : 0) | cpu->so);
+	return true;
+}
+
+#define STORE_CONDITIONAL(name, t, type) \
+	OP_TRY(name) { type v = (type)RS; return store_conditional(cpu, op, X_EA, &v, sizeof v); } \
+	OP_TRY(name##_be) { type v = swap_##t((type)RS); return store_conditional(cpu, op, X_EA, &v, sizeof v); }
+STORE_CONDITIONAL(stbcx, u8, uint8_t)
+STORE_CONDITIONAL(sthcx, u16, uint16_t)
+STORE_CONDITIONAL(stwcx, u32, uint32_t)
+STORE_CONDITIONAL(stdcx, u64, uint64_t)
+OP_TRY(stqcx) { u128 v = pair(cpu, op); return store_conditional(cpu, op, X_EA, &v, 16); }
+OP_TRY(stqcx_be) { u128 v = swap_u128(pair(cpu, op)); return store_conditional(cpu, op, X_EA, &v, 16); }
+
+DECODE_HOOK(stqcx) { return !(op->a & 1); }
+
+/* ---- Multiple and string ---- */
+
+static bool store_words(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned reg, unsigned nbytes)
+{
+	uint8_t buf[128];
+
+	if (!nbytes)
+		return true;
+	for (unsigned i = 0; i < nbytes; i++, reg += !(i & 3), reg &= 31)
+		buf[i] = (uint8_t)(cpu->r[reg] >> (24 - 8 * (i & 3)));
+	/* Nothing is stored unless all of it can be: the last byte is probed first. */
+	if (!host_address(cpu, op, ea + nbytes - 1, 1, ACCESS_WRITE))
+		return false;
+	for (unsigned i = 0; i < nbytes; i += 16)
+		if (!store_slow(cpu, op, ea + i, buf + i, nbytes - i < 16 ? nbytes - i : 16))
+			return false;
+	return true;
+}
+
+#define NO_LITTLE_ENDIAN(name, EA) OP_TRY(name) { return raise_alignment(cpu, op, EA); }
+NO_LITTLE_ENDIAN(stmw, D_EA)
+NO_LITTLE_ENDIAN(stswi, RA)
+NO_LITTLE_ENDIAN(stswx, X_EA)
+OP_TRY(stmw_be) { return store_words(cpu, op, D_EA, op->a, (32 - op->a) * 4u); }
+OP_TRY(stswi_be) { return store_words(cpu, op, RA, op->a, op->imm ? (unsigned)op->imm : 32); }
+OP_TRY(stswx_be) { return store_words(cpu, op, X_EA, op->a, cpu->xer_count & 127); }
+
+/* ---- Atomic memory operations: store forms ---- */
+
+static bool atomic_store(struct cpu *cpu, const struct op *op, unsigned size, bool big)
+{
+	uint64_t ea = RA, old = 0, other = 0, x = RS, sign = UINT64_C(1) << (8 * size - 1), result;
+	uint64_t mask = size == 4 ? UINT32_MAX : UINT64_MAX;
+	uint8_t *host;
+
+	if (ea & (size - 1) || (op->imm == 24 && (ea & 31) + 2 * size > 32))
+		return raise_alignment(cpu, op, ea);
+	host = host_address(cpu, op, ea, op->imm == 24 ? 2 * size : size, ACCESS_WRITE);
+	if (!host)
+		return false;
+	memcpy(&old, host, size);
+	if (op->imm == 24)
+		memcpy(&other, host + size, size);
+	if (big) {
+		old = size == 4 ? swap_u32((uint32_t)old) : swap_u64(old);
+		other = size == 4 ? swap_u32((uint32_t)other) : swap_u64(other);
+	}
+	x &= mask;
+	switch (op->imm) {
+	case 0: result = old + x; break;
+	case 1: result = old ^ x; break;
+	case 2: result = old | x; break;
+	case 3: result = old & x; break;
+	case 4: result = old > x ? old : x; break;
+	case 5: result = (old ^ sign) > (x ^ sign) ? old : x; break;
+	case 6: result = old < x ? old : x; break;
+	case 7: result = (old ^ sign) < (x ^ sign) ? old : x; break;
+	default:		/* 24, store twin: both places if they are equal */
+		if (old != other)
+			return true;
+		result = x;
+		break;
+	}
+	if (big)
+		result = size == 4 ? swap_u32((uint32_t)result) : swap_u64(result);
+	memcpy(host, &result, size);
+	if (op->imm == 24)
+		memcpy(host + size, &result, size);
+	return true;
+}
+
+OP_TRY(stwat) { return atomic_store(cpu, op, 4, false); }
+OP_TRY(stwat_be) { return atomic_store(cpu, op, 4, true); }
+OP_TRY(stdat) { return atomic_store(cpu, op, 8, false); }
+OP_TRY(stdat_be) { return atomic_store(cpu, op, 8, true); }
+
+static bool valid_store_function(int fc) { return (fc >= 0 && fc <= 7) || fc == 24; }
+DECODE_HOOK(stwat) { return valid_store_function(op->imm); }
+DECODE_HOOK(stdat) { return valid_store_function(op->imm); }
+
+/* ---- Zero a cache block ---- */
+
+#define CACHE_BLOCK 128
+
+OP_TRY(dcbz)
+{
+	uint64_t ea = X_EA & ~(uint64_t)(CACHE_BLOCK - 1);
+	void *host = tlb_hit(tlb, ea, CACHE_BLOCK, true);
+
+	if (unlikely(!host)) {
+		host = host_address(cpu, op, ea, CACHE_BLOCK, ACCESS_WRITE);
+		if (!host)
+			return false;
+	}
+	memset(host, 0, CACHE_BLOCK);
+	return true;
+}
+
+OP_RETURN OP_ABI op_dcbz_be(OP_PARAMS) { GOTO_SAME(op_dcbz); }
