@@ -1,0 +1,209 @@
+/* Interrupts: from a cause to the processor's state at the vector.
+ *
+ * Owns reset, MSR changes, the choice among pending interrupts, and the raise_*() calls of
+ * handlers. A guest without MSR[HV] is all there is, so every interrupt is taken by SRR0 and
+ * SRR1 (or LR and CTR for scv). Source: Power ISA 3.0B, Book III, chapter 6.
+ */
+#include <string.h>
+
+#include "dispatch.h"
+#include "mmu.h"
+#include "spr.h"
+
+/* SRR1 (and CTR for scv) hold MSR but for the bits that tell the cause. Book III, 6.2.2. */
+#define SRR1_CAUSE (PPC_MASK(33, 36) | PPC_MASK(42, 47))
+
+/* What cpu_context_changed() selects by. */
+#define MSR_CONTEXT (MSR_SF | MSR_VEC | MSR_VSX | MSR_PR | MSR_FP | MSR_IR | MSR_DR | MSR_LE)
+
+/* LPCR[AIL]. Book III, 2.2. */
+#define AIL_NEAR 2	/* + 0x18000 */
+#define AIL_HIGH 3	/* + 0xc000000000004000 */
+
+void cpu_set_msr(struct cpu *cpu, uint64_t msr)
+{
+	uint64_t changed;
+
+	msr &= MSR_GUEST;
+	/* Problem state has no real mode and cannot mask interrupts. Book III, 4.2.1. */
+	if (msr & MSR_PR)
+		msr |= MSR_EE | MSR_IR | MSR_DR;
+	changed = cpu->msr ^ msr;
+	cpu->msr = msr;
+	if (changed & MSR_CONTEXT)
+		cpu_context_changed(cpu);
+}
+
+/* LPCR[AIL], 0 if this interrupt goes to its real vector. */
+static unsigned alternate_location(const struct cpu *cpu)
+{
+	unsigned ail = (unsigned)((cpu->lpcr & LPCR_AIL) / PPC_BIT(40));
+
+	if (!(cpu->msr & MSR_IR) || !(cpu->msr & MSR_DR))
+		return 0;
+	return ail == AIL_NEAR || ail == AIL_HIGH ? ail : 0;
+}
+
+/* MSR at the vector. Book III, 6.4.3, figure "MSR setting due to interrupt". */
+static uint64_t interrupt_msr(const struct cpu *cpu, uint64_t keep, unsigned ail)
+{
+	return MSR_SF | (cpu->msr & keep) | (cpu->lpcr & LPCR_ILE ? MSR_LE : 0) | (ail ? MSR_IR | MSR_DR : 0);
+}
+
+void cpu_interrupt(struct cpu *cpu, enum vector vector, uint64_t srr0, uint64_t srr1_bits)
+{
+	bool severe = vector == VEC_SYSTEM_RESET || vector == VEC_MACHINE_CHECK;
+	unsigned ail = severe ? 0 : alternate_location(cpu);
+	uint64_t entry = (uint64_t)vector;
+
+	cpu_log(cpu, LOG_INT, "cpu %u: interrupt 0x%x at 0x%016llx, msr 0x%016llx, cause 0x%llx\n", cpu->index,
+		(unsigned)vector, (unsigned long long)srr0, (unsigned long long)cpu->msr,
+		(unsigned long long)srr1_bits);
+	cpu->interrupts++;
+	cpu->srr0 = srr0;
+	cpu->srr1 = (cpu->msr & ~SRR1_CAUSE) | srr1_bits;
+	cpu_set_msr(cpu, interrupt_msr(cpu, vector == VEC_MACHINE_CHECK ? 0 : MSR_ME, ail));
+	if (ail == AIL_HIGH)
+		entry += UINT64_C(0xc000000000004000);
+	else if (ail == AIL_NEAR)
+		entry += 0x18000;
+	if (severe && cpu->env->fwnmi_entry) {
+		uint64_t registered = cpu->env->fwnmi_entry(cpu, vector);
+
+		if (registered)
+			entry = registered;
+	}
+	cpu->nip = entry;
+}
+
+void cpu_system_call_vectored(struct cpu *cpu, uint64_t nip, unsigned lev)
+{
+	unsigned ail = alternate_location(cpu);
+
+	cpu_log(cpu, LOG_INT, "cpu %u: scv %u, next 0x%016llx, r0 %lld\n", cpu->index, lev,
+		(unsigned long long)nip, (long long)cpu->r[0]);
+	cpu->interrupts++;
+	cpu->lr = nip;
+	cpu->ctr = cpu->msr & ~SRR1_CAUSE;
+	cpu_set_msr(cpu, interrupt_msr(cpu, MSR_ME | MSR_EE | MSR_RI, ail));
+	cpu->nip = (ail == AIL_HIGH ? UINT64_C(0xc000000000003000) : 0x17000) + 0x20 * (uint64_t)lev;
+}
+
+/* ---- Asynchronous interrupts. Order: Book III, 6.9 ---- */
+
+bool cpu_interrupt_pending(const struct cpu *cpu, uint64_t msr)
+{
+	if (cpu->irq & (IRQ_RESET | IRQ_MACHINE_CHECK))
+		return true;
+	return (msr & MSR_EE) && cpu_async_waits(cpu, cpu->cycles);
+}
+
+bool cpu_deliver_pending(struct cpu *cpu)
+{
+	enum vector vector;
+	uint32_t edge = 0;
+
+	if (cpu->irq & IRQ_RESET) {
+		vector = VEC_SYSTEM_RESET;
+		edge = IRQ_RESET;
+	} else if (cpu->irq & IRQ_MACHINE_CHECK) {
+		vector = VEC_MACHINE_CHECK;
+		edge = IRQ_MACHINE_CHECK;
+		if (!(cpu->msr & MSR_ME)) {	/* Book III, 6.5.2: checkstop */
+			cpu_log(cpu, LOG_GUEST_ERROR, "cpu %u: machine check with MSR[ME] = 0, stopped\n",
+				cpu->index);
+			cpu->irq &= ~(uint32_t)IRQ_MACHINE_CHECK;
+			cpu->run_state = CPU_STOPPED;
+			return false;
+		}
+	} else if (!(cpu->msr & MSR_EE)) {
+		return false;
+	} else if (cpu->irq & IRQ_EXTERNAL) {
+		vector = VEC_EXTERNAL;
+	} else if (cpu_dec_pending(cpu, cpu->cycles)) {
+		vector = VEC_DECREMENTER;
+	} else if (cpu->irq & IRQ_DOORBELL) {
+		vector = VEC_DOORBELL;
+		edge = IRQ_DOORBELL;
+	} else if (cpu->irq & IRQ_PERFMON) {
+		vector = VEC_PERFMON;
+	} else {
+		return false;
+	}
+	cpu->irq &= ~edge;
+	cpu_interrupt(cpu, vector, cpu->nip, 0);
+	return true;
+}
+
+/* ---- Synchronous interrupts, from handlers ---- */
+
+bool raise(struct cpu *cpu, const struct op *op, enum vector vector, uint64_t srr1_bits)
+{
+	op_unwind(cpu, op);
+	cpu_interrupt(cpu, vector, cpu->nip, srr1_bits);
+	return false;
+}
+
+bool raise_program(struct cpu *cpu, const struct op *op, uint64_t reason)
+{
+	return raise(cpu, op, VEC_PROGRAM, reason);
+}
+
+bool raise_facility(struct cpu *cpu, const struct op *op, enum facility facility)
+{
+	if (facility == FAC_FP)
+		return raise(cpu, op, VEC_FP_UNAVAIL, 0);
+	if (facility == FAC_VEC)
+		return raise(cpu, op, VEC_VEC_UNAVAIL, 0);
+	cpu->fscr = (cpu->fscr & ~PPC_MASK(0, 7)) | (uint64_t)facility << 56;
+	return raise(cpu, op, VEC_FAC_UNAVAIL, 0);
+}
+
+/* DSISR is left alone: since 3.0 software looks at the instruction itself. Book III, 6.5.8. */
+bool raise_alignment(struct cpu *cpu, const struct op *op, uint64_t ea)
+{
+	cpu->dar = ea;
+	return raise(cpu, op, VEC_ALIGNMENT, 0);
+}
+
+/* ---- Reset ---- */
+
+/* As after power-on of the partition; who the processor is, its place in the machine and the
+ * cycle it has reached stay. LPCR is the machine's to set. */
+void cpu_reset(struct cpu *cpu)
+{
+	memset(cpu->r, 0, sizeof cpu->r);
+	cpu->zero = cpu->lr = cpu->ctr = cpu->ea = cpu->tar = 0;
+	memset(cpu->cr, 0, sizeof cpu->cr);
+	cpu->ca = cpu->ca32 = cpu->ov = cpu->ov32 = cpu->so = cpu->xer_count = 0;
+	cpu->resv_size = 0;
+	cpu->resv_addr = 0;
+	memset(cpu->vsr, 0, sizeof cpu->vsr);
+	fpscr_set(cpu, 0);
+	cpu->vscr = 0x10000;		/* NJ */
+	cpu->vrsave = 0;
+
+	cpu->nip = VEC_SYSTEM_RESET;
+	cpu->msr = MSR_SF | MSR_ME;
+	cpu->srr0 = cpu->srr1 = cpu->dar = cpu->sprg_user3 = 0;
+	memset(cpu->sprg, 0, sizeof cpu->sprg);
+	cpu->dsisr = 0;
+	cpu->lpcr = cpu->fscr = cpu->dscr = 0;
+	cpu->ppr = PPR_MEDIUM;
+	cpu->amr = cpu->iamr = cpu->uamor = cpu->ctrl = cpu->pspb = 0;
+	cpu->ciabr = cpu->dawr0 = cpu->dawrx0 = cpu->dabr = cpu->dabrx = 0;
+	cpu->mmcr0 = MMCR0_FC;
+	cpu->mmcr1 = cpu->mmcr2 = cpu->mmcra = cpu->siar = cpu->sdar = cpu->sier = 0;
+	memset(cpu->pmc, 0, sizeof cpu->pmc);
+	cpu->bescr = cpu->ebbhr = cpu->ebbrr = cpu->tfhar = cpu->texasr = cpu->tfiar = 0;
+	cpu->vtb_off = cpu->pidr = cpu->proc_tbl = 0;
+	cpu->purr_base = cpu->spurr_base = 0;
+	cpu->cfar = cpu->tidr = 0;
+	memset(cpu->slb, 0, sizeof cpu->slb);
+	cpu_set_dec(cpu, cpu->cycles, INT32_MAX);
+
+	cpu->irq = 0;
+	cpu->prodded = false;
+	if (cpu->engine)
+		cpu_state_changed(cpu);
+}
