@@ -1,0 +1,35 @@
+/* Host-side character streams: what a -serial option names.
+ *
+ *   stdio, mon:stdio, file:PATH, pty, unix:PATH[,server=on][,wait=off], null, none
+ *
+ * A stream never blocks the guest for good: output to something that is gone is dropped,
+ * input waits in a small buffer until the guest takes it.
+ */
+#ifndef MACHINE_CONSOLE_H
+#define MACHINE_CONSOLE_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "machine/error.h"
+
+struct console;
+struct term;
+
+#define CONSOLE_MAX_FDS 2	/* what one stream waits for at a time */
+
+/* NULL and err->msg set: the host refused. `term` is the process's terminal, for stdio. */
+struct console *console_open(struct term *term, const char *spec, struct error *err);
+/* True if `spec` is well formed; nothing is opened. */
+bool console_spec_ok(const char *spec, struct error *err);
+void console_close(struct console *console);
+void console_write(struct console *console, const void *buf, size_t len);
+/* Looks at the host, without waiting, and keeps what has come. */
+void console_poll(struct console *console);
+/* Takes up to `len` bytes that have come; how many. */
+size_t console_read(struct console *console, void *buf, size_t len);
+/* Fills in what to wait for until console_poll() has something to do; how many (0: never). */
+unsigned console_pollfds(const struct console *console, struct pollfd *fds);
+
+#endif

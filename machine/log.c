@@ -1,0 +1,117 @@
+/* What -d shows, and where -D puts it. */
+#include "machine/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "machine/machine.h"
+
+/* A guest in a loop must not fill a disk with its errors. */
+#define GUEST_ERRORS_PER_SECOND 200
+
+static const struct log_item {
+	const char *name;
+	unsigned channel;
+	const char *help;
+} log_items[] = {
+	{ "guest_errors", LOG_GUEST_ERROR, "what the guest does wrong" },
+	{ "unimp", LOG_UNIMP, "what the guest asks for and does not get" },
+	{ "int", LOG_INT, "each interrupt" },
+	{ "hcall", LOG_HCALL, "each hypercall" },
+	{ "exec", LOG_EXEC, "each block that runs" },
+	{ "in_asm", LOG_IN_ASM, "each block that is decoded" },
+	{ "statehash", LOG_STATEHASH, "a hash over the machine's state at the end, on stderr" },
+};
+
+bool log_parse(const char *items, unsigned *mask, struct error *err)
+{
+	while (*items) {
+		size_t len = strcspn(items, ","), i;
+
+		for (i = 0; i < ARRAY_SIZE(log_items); i++)
+			if (strlen(log_items[i].name) == len && !memcmp(items, log_items[i].name, len))
+				break;
+		if (i == ARRAY_SIZE(log_items)) {
+			error_set(err, "-d does not know `%.*s' (-d help lists what it knows)",
+				  len > 100 ? 100 : (int)len, items);
+			return false;
+		}
+		*mask |= log_items[i].channel;
+		items += len;
+		items += *items == ',';
+	}
+	return true;
+}
+
+void log_help(FILE *out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(log_items); i++)
+		fprintf(out, "%-14s %s\n", log_items[i].name, log_items[i].help);
+}
+
+bool log_open(struct machine *m, const char *file, struct error *err)
+{
+	m->log_file = file ? fopen(file, "we") : stderr;
+	if (!m->log_file) {
+		error_set(err, "cannot write log file %.100s: %s", file, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+void log_close(struct machine *m)
+{
+	if (m->log_file && m->log_file != stderr)
+		fclose(m->log_file);
+	m->log_file = NULL;
+}
+
+/* By the virtual clock, so that a run repeated says the same. */
+static bool too_many(struct machine *m)
+{
+	uint64_t second = m->clock.now / CPU_HZ;
+
+	if (second != m->log_second) {
+		m->log_second = second;
+		m->log_lines = 0;
+	}
+	return m->log_lines++ > GUEST_ERRORS_PER_SECOND;
+}
+
+static void log_line(struct machine *m, unsigned channel, const char *fmt, va_list ap)
+{
+	char line[512];
+	size_t len;
+
+	if (!(m->log_mask & channel) || !m->log_file)
+		return;
+	if (channel == LOG_GUEST_ERROR && too_many(m)) {
+		if (m->log_lines == GUEST_ERRORS_PER_SECOND + 2)
+			fputs("further guest errors in this second are not shown\n", m->log_file);
+		return;
+	}
+	vsnprintf(line, sizeof line, fmt, ap);
+	len = strlen(line);
+	while (len && line[len - 1] == '\n')
+		line[--len] = 0;
+	fprintf(m->log_file, "%s\n", line);
+}
+
+void machine_log(struct machine *m, unsigned channel, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_line(m, channel, fmt, ap);
+	va_end(ap);
+}
+
+void log_from_cpu(void *machine, unsigned channel, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_line(machine, channel, fmt, ap);
+	va_end(ap);
+}

@@ -1,0 +1,120 @@
+/* The pSeries machine: what hangs together on one board.
+ *
+ * Everything mutable hangs off struct machine; there is no file-scope state.
+ */
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/cpu.h"
+
+#define MACHINE_MAX_CPUS 64
+
+struct machine;
+
+/* ---- clock.c: the virtual clock and its events (unit: cycles since power-on) ---- */
+struct event {
+	uint64_t when;			/* cycle; UINT64_MAX = not scheduled */
+	void (*fire)(void *opaque);
+	void *opaque;
+	struct event *next;		/* ordered list, ties in order of scheduling */
+};
+
+struct clock {
+	uint64_t now;			/* cycle up to which all processors have run */
+	struct cpu_clock tb;		/* what processors see of it */
+	struct event *events;
+	uint64_t wall_base_ns;		/* host monotonic time that cycle `wall_cycle` is tied to */
+	uint64_t wall_cycle;
+	bool warp;			/* -clock warp: never sleep */
+};
+
+void event_schedule(struct machine *m, struct event *event, uint64_t when);
+void event_cancel(struct machine *m, struct event *event);
+uint64_t clock_next_event(const struct machine *m);	/* UINT64_MAX: none */
+void clock_fire_due(struct machine *m);			/* every event with when <= now */
+
+/* ---- Virtual processors as the board sees them ---- */
+struct spapr_cpu {
+	struct cpu cpu;
+	uint64_t vpa_addr, slb_shadow_addr, slb_shadow_size, dtl_addr, dtl_size;
+	uint8_t cppr, mfrr;		/* ICP; 0 = highest priority, 0xff = none */
+	uint8_t pending_priority;
+	uint32_t xirr_owner;		/* source presented, 0 none */
+	uint32_t xirr;			/* CPPR << 24 | XISR as QEMU's icp/server keeps it */
+	uint32_t dispatch_count;	/* the hypervisor's own copy of the VPA's: even = dispatched */
+};
+
+/* What happens when the guest stops or the user wants out. */
+enum machine_request { REQ_NONE, REQ_POWER_OFF, REQ_RESET, REQ_QUIT, REQ_PANIC };
+
+struct options;			/* machine/options.h: the parsed command line */
+struct xics;			/* machine/xics.h */
+struct vio;			/* machine/vio.h */
+struct nvram;
+struct firmware;		/* firmware/firmware.h */
+struct console;			/* machine/console.h: a host-side character stream */
+
+struct machine {
+	struct ram ram;
+	struct clock clock;
+	struct engine *engine;
+	struct cpu_env env;
+	unsigned ncpus, threads;	/* hardware threads in all, per core */
+	struct spapr_cpu *cpu[MACHINE_MAX_CPUS];
+	struct cpu *running;		/* while a processor executes */
+	const struct options *options;
+	struct xics *xics;
+	struct vio *vio;
+	struct nvram *nvram;
+	struct firmware *firmware;
+	enum machine_request request;
+	int exit_status;
+	char *panic_message;
+
+	uint64_t rtc_offset_ns;		/* guest's UTC at cycle 0, ns since 1970 */
+	uint64_t rng_state[4];		/* seeded, so that runs repeat */
+	uint64_t rtas_addr, rtas_size, fdt_addr, fdt_size;
+	void *fdt;			/* host copy of the device tree as last given to the guest */
+	uint64_t proc_tbl;		/* H_REGISTER_PROC_TBL */
+	bool cas_done, radix;
+	uint32_t compat_pvr;
+	uint64_t fwnmi_sreset, fwnmi_mcheck;	/* ibm,nmi-register; 0 = off */
+	int64_t fwnmi_interlock;		/* processor that holds it, -1 none */
+	unsigned log_mask;		/* enum log_channel */
+	void *log_file;			/* FILE * */
+	uint64_t log_second, log_lines;	/* guest errors said in that second of the clock */
+
+	/* Run loop. Not saved. */
+	struct term *term;
+	uint64_t quantum_end;		/* cycle up to which processors run now; 0 between quanta */
+	uint64_t next_poll;		/* cycle at which the host's inputs are looked at again */
+	uint64_t rtc_base_ns;		/* rtc_offset_ns as the host's clock gave it; 0: -rtc base=DATE */
+	bool yielded;			/* machine_yield() since the slice began */
+	int stop_signal;		/* host signal behind REQ_QUIT; 0: the user's Ctrl-A x */
+
+	struct event_log *event_logs;	/* events.c: not yet fetched by the guest, oldest first */
+	uint32_t next_plid;		/* platform log id of the next one */
+	uint64_t unimp_hcalls[8], unimp_rtas;	/* said once under -d unimp, by number */
+};
+
+static inline struct machine *cpu_machine(struct cpu *cpu) { return cpu->env->machine; }
+static inline struct spapr_cpu *cpu_spapr(struct cpu *cpu) { return cpu->machine_data; }
+
+/* Cycle right now: inside a hypercall or device access that processor's exact cycle,
+ * elsewhere the clock's. */
+uint64_t machine_now(struct machine *m);
+uint64_t machine_timebase(struct machine *m);	/* ticks, never running backwards */
+uint64_t machine_random(struct machine *m);	/* xoshiro256** */
+void machine_request(struct machine *m, enum machine_request request, int status);
+struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server);	/* by interrupt server number; NULL */
+void machine_kick(struct machine *m);		/* something changed: leave the engine at the next block edge */
+/* H_CONFER and the like: the running processor gives the rest of its quantum away, if others
+ * have work. Returns at once; the processor goes on at the quantum's end. */
+void machine_yield(struct machine *m);
+void machine_log(struct machine *m, unsigned channel, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

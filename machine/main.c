@@ -1,0 +1,51 @@
+/* cede: from the command line to an exit status. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "machine/options.h"
+#include "machine/pseries.h"
+#include "machine/term.h"
+
+static int run(const struct options *options, struct term *term, struct error *err)
+{
+	struct machine *m = machine_new(options, term, err);
+	int status;
+
+	if (!m) {
+		/* The terminal may be raw already. */
+		term_free(term);
+		fprintf(stderr, "cede: %s\n", err->msg);
+		return EXIT_HOST_ERROR;
+	}
+	status = machine_run(m);
+	machine_free(m);
+	term_free(term);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct error err = { "" };
+	struct term *term;
+	int status = EXIT_SUCCESS;
+
+	switch (options_parse(&options, argc, argv, &err, &status)) {
+	case OPTIONS_BAD:
+		fprintf(stderr, "cede: %s\n", err.msg);
+		break;
+	case OPTIONS_DONE:
+		break;
+	case OPTIONS_RUN:
+		term = term_new(&err);
+		if (term) {
+			status = run(&options, term, &err);
+		} else {
+			fprintf(stderr, "cede: %s\n", err.msg);
+			status = EXIT_HOST_ERROR;
+		}
+		break;
+	}
+	options_free(&options);
+	return status;
+}

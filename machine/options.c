@@ -1,0 +1,717 @@
+/* The command line: option table, parsers, checks. Nothing is opened here. */
+#define _GNU_SOURCE
+#include "machine/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "cpu/bits.h"
+#include "machine/console.h"
+#include "machine/log.h"
+#include "machine/machine.h"
+#include "machine/pseries.h"
+
+#ifndef CEDE_VERSION
+#define CEDE_VERSION "0.1"
+#endif
+
+struct parse {
+	struct options *opts;
+	struct error *err;
+	int status;			/* if a parser fails */
+	bool done;			/* -h, -version, -d help */
+	bool vof_given;
+};
+
+enum option_group { MACHINE, BOOT, DEVICES, TIME, DEBUG, SNAPSHOT, HELP, OPTION_GROUPS };
+
+static const char *const group_names[OPTION_GROUPS] = {
+	[MACHINE] = "Machine", [BOOT] = "What runs", [DEVICES] = "Devices", [TIME] = "Time",
+	[DEBUG] = "Looking inside", [SNAPSHOT] = "Snapshots", [HELP] = "Help",
+};
+
+struct option_row {
+	const char *name;
+	enum option_group group;
+	const char *argument;		/* "": none */
+	bool (*parse)(struct parse *p, const char *value);	/* NULL: not there yet */
+	const char *help;
+};
+
+/* ---- Pieces of text ---- */
+
+__attribute__((format(printf, 2, 3))) static bool fail(struct parse *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(p->err->msg, sizeof p->err->msg, fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+static bool parse_u64(const char *text, uint64_t *out)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*out = strtoull(text, &end, 0);
+	return !errno && !*end;
+}
+
+/* "512", "512M", "4G"; a bare number counts `unit` bytes. */
+static bool parse_size(const char *text, uint64_t unit, uint64_t *out)
+{
+	static const char letters[] = "bkmgt";
+	const char *letter;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	if (errno)
+		return false;
+	if (*end) {
+		letter = strchr(letters, *end | 0x20);
+		if (!letter || end[1])
+			return false;
+		unit = UINT64_C(1) << (10 * (letter - letters));
+	}
+	return !__builtin_mul_overflow(*out, unit, out);
+}
+
+/* Is `value` one of the words in "a|b|c"? Its index, or -1. */
+static int word_index(const char *words, const char *value)
+{
+	size_t len = strlen(value);
+
+	for (int i = 0;; i++) {
+		size_t n = strcspn(words, "|");
+
+		if (n == len && !memcmp(words, value, n))
+			return i;
+		if (!words[n])
+			return -1;
+		words += n + 1;
+	}
+}
+
+/* Walks "key=value,key=value" in place. The first item may lack a key: key = NULL then. */
+struct pairs {
+	char *copy, *next;
+};
+
+static bool pairs_open(struct parse *p, struct pairs *pairs, const char *text)
+{
+	pairs->copy = pairs->next = strdup(text);
+	return pairs->copy ? true : fail(p, "out of memory");
+}
+
+static bool pairs_next(struct pairs *pairs, char **key, char **value)
+{
+	char *item = strsep(&pairs->next, ","), *equals;
+
+	if (!item)
+		return false;
+	equals = strchr(item, '=');
+	if (equals)
+		*equals = 0;
+	*key = equals ? item : NULL;
+	*value = equals ? equals + 1 : item;
+	return true;
+}
+
+/* ---- -M ---- */
+
+enum prop { PROP_IGNORED, PROP_VOF, PROP_LARGE_DECR, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT };
+
+static const struct machine_prop {
+	const char *name;
+	enum prop prop;
+	const char *have;		/* values that cede does, "" any number */
+	const char *later;		/* values that QEMU knows and cede does not */
+} machine_props[] = {
+	{ "usb", PROP_IGNORED, "off", "on" },
+	{ "graphics", PROP_IGNORED, "off", "on" },
+	{ "x-vof", PROP_VOF, "off|on", "" },
+	{ "vsmt", PROP_VSMT, "", "" },
+	/* A dual controller starts as XICS, and stays it with a guest that asks for no more. */
+	{ "ic-mode", PROP_IGNORED, "xics|dual", "xive" },
+	{ "resize-hpt", PROP_IGNORED, "default|disabled", "enabled|required" },
+	{ "max-cpu-compat", PROP_COMPAT, "power9", "power8|power10" },
+	{ "cap-htm", PROP_IGNORED, "off", "on" },
+	{ "cap-vsx", PROP_IGNORED, "on", "off" },
+	{ "cap-dfp", PROP_IGNORED, "on|off", "" },
+	{ "cap-hpt-max-page-size", PROP_IGNORED, "64k|65536|64K", "4k|16m" },
+	{ "cap-nested-hv", PROP_IGNORED, "off", "on" },
+	{ "cap-large-decr", PROP_LARGE_DECR, "off|on", "" },
+	{ "cap-ccf-assist", PROP_CCF, "off|on", "" },
+	{ "cap-fwnmi", PROP_IGNORED, "on", "off" },
+	{ "cap-rpt-invalidate", PROP_IGNORED, "off", "on" },
+	{ "cap-cfpc", PROP_CFPC, "broken|workaround|fixed", "" },
+	{ "cap-sbbc", PROP_SBBC, "broken|workaround|fixed", "" },
+	{ "cap-ibs", PROP_IBS, "broken|workaround|fixed|fixed-ibs|fixed-ccd|fixed-na", "" },
+};
+
+static bool set_prop(struct parse *p, enum prop prop, const char *value, int index)
+{
+	struct options *o = p->opts;
+	uint64_t number;
+
+	switch (prop) {
+	case PROP_IGNORED:
+		break;
+	case PROP_VOF:
+		o->vof = index;
+		break;
+	case PROP_LARGE_DECR:
+		o->large_decr = index;
+		break;
+	case PROP_CFPC:
+		o->cfpc = (enum mitigation)index;
+		break;
+	case PROP_SBBC:
+		o->sbbc = (enum mitigation)index;
+		break;
+	case PROP_IBS:
+		o->ibs = (enum mitigation)index;
+		break;
+	case PROP_CCF:
+		o->ccf_assist = index;
+		break;
+	case PROP_COMPAT:
+		o->compat_pvr = UINT32_C(0x0f000005);
+		break;
+	case PROP_VSMT:
+		if (!parse_u64(value, &number) || !number || number > 8)
+			return fail(p, "-M vsmt=%.40s is not 1, 2, 4 or 8", value);
+		o->vsmt = (unsigned)number;
+		break;
+	}
+	return true;
+}
+
+static bool machine_prop(struct parse *p, const char *key, const char *value)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(machine_props); i++) {
+		const struct machine_prop *row = &machine_props[i];
+		int index;
+
+		if (strcmp(row->name, key))
+			continue;
+		index = *row->have ? word_index(row->have, value) : 0;
+		if (index >= 0)
+			return set_prop(p, row->prop, value, index);
+		if (*row->later && word_index(row->later, value) >= 0)
+			return fail(p, "-M %s=%s is not there yet", key, value);
+		return fail(p, "-M %s=%.60s: not one of %s", key, value, row->have);
+	}
+	return fail(p, "-M pseries has no property `%.60s'", key);
+}
+
+static bool opt_machine(struct parse *p, const char *text)
+{
+	struct pairs pairs;
+	char *key, *value;
+	bool ok = true, first = true;
+
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	for (; ok && pairs_next(&pairs, &key, &value); first = false) {
+		if (first && (!key || !strcmp(key, "type"))) {
+			ok = !strcmp(value, "pseries") || !strcmp(value, "pseries-7.2");
+			if (ok)
+				p->opts->machine = strcmp(value, "pseries") ? "pseries-7.2" : "pseries";
+			else
+				fail(p, "-M: no such machine `%.60s' (there are pseries, pseries-7.2)", value);
+		} else {
+			ok = key ? machine_prop(p, key, value) : fail(p, "-M: `%.60s' is not PROP=VALUE", value);
+		}
+	}
+	free(pairs.copy);
+	return ok;
+}
+
+/* ---- -cpu, -smp, -m ---- */
+
+static bool opt_cpu(struct parse *p, const char *text)
+{
+	size_t len = strcspn(text, ",");
+
+	if (text[len])
+		return fail(p, "-cpu: no property `%.60s'", text + len + 1);
+	if (!strcasecmp(text, "power9") || !strcasecmp(text, "power9_v2.0"))
+		return true;
+	if (!strncasecmp(text, "power8", 6) || !strncasecmp(text, "power10", 7))
+		return fail(p, "-cpu %.60s is not there yet (there is power9)", text);
+	return fail(p, "-cpu: no such processor `%.60s' (there is power9)", text);
+}
+
+static bool smp_count(struct parse *p, const char *key, const char *value, unsigned *out)
+{
+	uint64_t n;
+
+	if (!parse_u64(value, &n) || !n)
+		return fail(p, "-smp %s: `%.40s' is not a number above 0", key, value);
+	if (n > MACHINE_MAX_CPUS)
+		return fail(p, "-smp %s=%.40s: %d is the most", key, value, MACHINE_MAX_CPUS);
+	*out = (unsigned)n;
+	return true;
+}
+
+static bool opt_smp(struct parse *p, const char *text)
+{
+	struct options *o = p->opts;
+	struct pairs pairs;
+	char *key, *value;
+	bool ok = true, first = true;
+
+	o->cpus = o->threads = o->cores = o->sockets = o->max_cpus = 0;
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	for (; ok && pairs_next(&pairs, &key, &value); first = false) {
+		if ((first && !key) || (key && !strcmp(key, "cpus")))
+			ok = smp_count(p, "cpus", value, &o->cpus);
+		else if (key && !strcmp(key, "threads"))
+			ok = smp_count(p, key, value, &o->threads);
+		else if (key && !strcmp(key, "cores"))
+			ok = smp_count(p, key, value, &o->cores);
+		else if (key && !strcmp(key, "sockets"))
+			ok = smp_count(p, key, value, &o->sockets);
+		else if (key && !strcmp(key, "maxcpus"))
+			ok = smp_count(p, key, value, &o->max_cpus);
+		else
+			ok = fail(p, "-smp does not know `%.60s'", key ? key : value);
+	}
+	free(pairs.copy);
+	return ok;
+}
+
+/* What was left open follows from the rest, sockets first, as QEMU does it. */
+static bool finish_smp(struct parse *p)
+{
+	struct options *o = p->opts;
+	unsigned all = o->max_cpus ? o->max_cpus : o->cpus;
+
+	if (!o->threads)
+		o->threads = 1;
+	if (!all)
+		all = (o->sockets ? o->sockets : 1) * (o->cores ? o->cores : 1) * o->threads;
+	if (o->threads > 8 || (o->threads & (o->threads - 1)))
+		return fail(p, "-smp threads=%u: a core has 1, 2, 4 or 8", o->threads);
+	if (!o->cores)
+		o->cores = all / ((o->sockets ? o->sockets : 1) * o->threads);
+	if (!o->sockets)
+		o->sockets = o->cores ? all / (o->cores * o->threads) : 0;
+	if (o->sockets * o->cores * o->threads != all)
+		return fail(p, "-smp: sockets (%u) * cores (%u) * threads (%u) is not the number of processors (%u)",
+			    o->sockets, o->cores, o->threads, all);
+	o->max_cpus = all;
+	if (!o->cpus)
+		o->cpus = all;
+	if (all > MACHINE_MAX_CPUS)
+		return fail(p, "-smp: %d processors are the most", MACHINE_MAX_CPUS);
+	if (o->cpus > all || o->cpus % o->threads)
+		return fail(p, "-smp: %u processors are not whole cores of %u threads up to maxcpus=%u",
+			    o->cpus, o->threads, all);
+	if (!o->vsmt)
+		o->vsmt = o->threads;
+	if (o->vsmt != o->threads)
+		return fail(p, "-M vsmt=%u is not there yet with %u threads in a core (there is vsmt=%u)",
+			    o->vsmt, o->threads, o->threads);
+	return true;
+}
+
+static bool opt_memory(struct parse *p, const char *text)
+{
+	struct pairs pairs;
+	char *key, *value;
+	uint64_t size = 0;
+	bool ok = true, first = true;
+
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	for (; ok && pairs_next(&pairs, &key, &value); first = false) {
+		if ((first && !key) || (key && !strcmp(key, "size")))
+			ok = parse_size(value, UINT64_C(1) << 20, &size) || fail(p, "-m: `%.40s' is not a size", value);
+		else if (key && (!strcmp(key, "slots") || !strcmp(key, "maxmem")))
+			ok = fail(p, "-m %s= is not there yet", key);
+		else
+			ok = fail(p, "-m does not know `%.60s'", key ? key : value);
+	}
+	free(pairs.copy);
+	if (!ok)
+		return false;
+	if (size < OPTIONS_MIN_RAM || size > OPTIONS_MAX_RAM)
+		return fail(p, "-m %.40s: RAM is 256M to 64G", text);
+	if (size % OPTIONS_RAM_STEP)
+		return fail(p, "-m %.40s is not a multiple of 256M", text);
+	p->opts->ram_size = size;
+	return true;
+}
+
+/* ---- Plain ones ---- */
+
+static bool opt_name(struct parse *p, const char *text)
+{
+	/* -name guest=NAME,process=.. as well */
+	p->opts->name = !strncmp(text, "guest=", 6) ? text + 6 : text;
+	return true;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool opt_uuid(struct parse *p, const char *text)
+{
+	const char *s = text;
+
+	for (unsigned i = 0; i < sizeof p->opts->uuid; i++) {
+		int high, low;
+
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			s += *s == '-';
+		high = hex_digit(*s);
+		low = high < 0 ? -1 : hex_digit(s[1]);
+		if (low < 0)
+			return fail(p, "-uuid: `%.60s' is not a UUID", text);
+		p->opts->uuid[i] = (uint8_t)(high << 4 | low);
+		s += 2;
+	}
+	if (*s)
+		return fail(p, "-uuid: `%.60s' is not a UUID", text);
+	p->opts->has_uuid = true;
+	return true;
+}
+
+static bool opt_nodefaults(struct parse *p, const char *text)
+{
+	(void)text;
+	return p->opts->nodefaults = true;
+}
+
+static bool opt_kernel(struct parse *p, const char *text)
+{
+	p->opts->kernel = text;
+	return true;
+}
+
+static bool opt_initrd(struct parse *p, const char *text)
+{
+	p->opts->initrd = text;
+	return true;
+}
+
+static bool opt_append(struct parse *p, const char *text)
+{
+	p->opts->append = text;
+	return true;
+}
+
+static bool opt_bios(struct parse *p, const char *text)
+{
+	p->opts->bios = text;
+	return true;
+}
+
+/* ---- Devices ---- */
+
+static bool opt_serial(struct parse *p, const char *text)
+{
+	struct options *o = p->opts;
+
+	if (o->serials == OPTIONS_MAX_SERIAL)
+		return fail(p, "-serial: %d are the most", OPTIONS_MAX_SERIAL);
+	if (!console_spec_ok(text, p->err))
+		return false;
+	o->serial[o->serials++] = text;
+	return true;
+}
+
+static bool opt_nographic(struct parse *p, const char *text)
+{
+	(void)text;
+	return p->opts->nographic = true;
+}
+
+static bool opt_none(struct parse *p, const char *text)
+{
+	return !strcmp(text, "none") || fail(p, "`%.60s' is not there yet (there is none)", text);
+}
+
+/* Only the NVRAM has a drive so far. */
+static bool opt_drive(struct parse *p, const char *text)
+{
+	struct pairs pairs;
+	char *key, *value, *file = NULL;
+	bool ok = true, pflash = false;
+
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	while (ok && pairs_next(&pairs, &key, &value)) {
+		if (key && !strcmp(key, "if"))
+			ok = (pflash = !strcmp(value, "pflash")) ||
+			     fail(p, "-drive if=%.60s is not there yet (there is if=pflash, the NVRAM)", value);
+		else if (key && !strcmp(key, "file"))
+			file = value;
+		else if (key && !strcmp(key, "format"))
+			ok = !strcmp(value, "raw") || fail(p, "-drive format=%.60s is not there yet", value);
+		else
+			ok = fail(p, "-drive does not know `%.60s'", key ? key : value);
+	}
+	if (ok && (!pflash || !file || !*file))
+		ok = fail(p, "-drive %.100s is not there yet (there is if=pflash,file=FILE, the NVRAM)", text);
+	if (ok) {
+		free(p->opts->nvram_file);
+		p->opts->nvram_file = strdup(file);
+		ok = p->opts->nvram_file || fail(p, "out of memory");
+	}
+	free(pairs.copy);
+	return ok;
+}
+
+/* ---- Time ---- */
+
+static bool parse_date(const char *text, int64_t *seconds)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	time_t t;
+
+	if (!end) {
+		memset(&tm, 0, sizeof tm);
+		end = strptime(text, "%Y-%m-%d", &tm);
+	}
+	if (!end || *end)
+		return false;
+	t = timegm(&tm);
+	/* The guest's clock counts nanoseconds since 1970 in 64 bits. */
+	if (t < 0 || t >= INT64_C(9000000000))
+		return false;
+	*seconds = t;
+	return true;
+}
+
+static bool rtc_item(struct parse *p, const char *key, const char *value)
+{
+	struct options *o = p->opts;
+
+	if (!strcmp(key, "clock"))
+		return !strcmp(value, "vm") || fail(p, "-rtc clock=%.40s is not there: the guest's clock is the virtual one", value);
+	if (strcmp(key, "base"))
+		return fail(p, "-rtc does not know `%.60s'", key);
+	if (!strcmp(value, "utc"))
+		o->rtc_base = RTC_UTC;
+	else if (!strcmp(value, "localtime"))
+		o->rtc_base = RTC_LOCALTIME;
+	else if (parse_date(value, &o->rtc_date))
+		o->rtc_base = RTC_DATE;
+	else
+		return fail(p, "-rtc base=%.60s: not utc, localtime or a date as 2026-01-31T12:00:00", value);
+	return true;
+}
+
+static bool opt_rtc(struct parse *p, const char *text)
+{
+	struct pairs pairs;
+	char *key, *value;
+	bool ok = true;
+
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	while (ok && pairs_next(&pairs, &key, &value))
+		ok = rtc_item(p, key ? key : "base", value);
+	free(pairs.copy);
+	return ok;
+}
+
+static bool opt_timing(struct parse *p, const char *text)
+{
+	p->opts->timing = text;
+	if (!strcmp(text, "flat"))
+		return true;
+	if (!strcmp(text, "power8") || !strcmp(text, "power9") || !strcmp(text, "power10"))
+		return fail(p, "-timing %s is not there yet (there is flat)", text);
+	return fail(p, "-timing: no such model `%.60s' (there is flat)", text);
+}
+
+static bool opt_clock(struct parse *p, const char *text)
+{
+	p->opts->warp = !strcmp(text, "warp");
+	return p->opts->warp || !strcmp(text, "wall") || fail(p, "-clock %.60s: not wall or warp", text);
+}
+
+static bool opt_seed(struct parse *p, const char *text)
+{
+	p->opts->has_seed = true;
+	return parse_u64(text, &p->opts->seed) || fail(p, "-seed: `%.60s' is not a number", text);
+}
+
+/* ---- Looking inside ---- */
+
+static bool opt_d(struct parse *p, const char *text)
+{
+	if (!strcmp(text, "help")) {
+		log_help(stdout);
+		return p->done = true;
+	}
+	return log_parse(text, &p->opts->log_mask, p->err);
+}
+
+static bool opt_D(struct parse *p, const char *text)
+{
+	p->opts->log_file = text;
+	return true;
+}
+
+static bool opt_no_reboot(struct parse *p, const char *text)
+{
+	(void)text;
+	return p->opts->no_reboot = true;
+}
+
+static bool opt_no_shutdown(struct parse *p, const char *text)
+{
+	(void)text;
+	return p->opts->no_shutdown = true;
+}
+
+static bool opt_help(struct parse *p, const char *text);
+
+static bool opt_version(struct parse *p, const char *text)
+{
+	(void)text;
+	puts("cede " CEDE_VERSION);
+	return p->done = true;
+}
+
+/* ---- The table ---- */
+
+static const struct option_row option_rows[] = {
+#define OPT(name, group, argument, parser, help) { name, group, argument, opt_##parser, help },
+#define OPT_LATER(name, group, argument, help) { name, group, argument, NULL, help },
+#include "machine/options.def"
+#undef OPT
+#undef OPT_LATER
+};
+
+static bool opt_help(struct parse *p, const char *text)
+{
+	(void)text;
+	puts("cede: a POWER pSeries machine\nusage: cede [options]; -opt and --opt are the same");
+	for (enum option_group group = 0; group < OPTION_GROUPS; group++) {
+		printf("\n%s\n", group_names[group]);
+		for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
+			const struct option_row *row = &option_rows[i];
+
+			if (row->group == group && row->parse)
+				printf("  -%s%s%s\n        %s\n", row->name, *row->argument ? " " : "", row->argument, row->help);
+		}
+	}
+	puts("\nNot there yet");
+	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
+		if (!option_rows[i].parse)
+			printf("  -%s%s%s\n        %s\n", option_rows[i].name, *option_rows[i].argument ? " " : "",
+			       option_rows[i].argument, option_rows[i].help);
+	return p->done = true;
+}
+
+static const struct option_row *find_option(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
+		if (!strcmp(option_rows[i].name, name))
+			return &option_rows[i];
+	return NULL;
+}
+
+/* One option and its argument; *i moves past both. */
+static bool parse_option(struct parse *p, int argc, char **argv, int *i)
+{
+	const char *arg = argv[(*i)++], *name = arg;
+	const struct option_row *row;
+	const char *value = NULL;
+	char why[sizeof p->err->msg];
+
+	p->status = EXIT_USAGE;
+	if (*name != '-')
+		return fail(p, "unexpected argument `%.100s' (options begin with -; a disk is not there yet)", arg);
+	name += name[1] == '-' ? 2 : 1;
+	row = find_option(name);
+	if (!row)
+		return fail(p, "no such option: %.100s (cede -h lists them)", arg);
+	if (!row->parse)
+		return fail(p, "-%s (%s) is not there yet", row->name, row->help);
+	if (*row->argument) {
+		if (*i >= argc)
+			return fail(p, "-%s needs an argument: %s", row->name, row->argument);
+		value = argv[(*i)++];
+	}
+	if (row->parse(p, value))
+		return true;
+	/* Parsers shared by several options do not know which one it was. */
+	if (strncmp(p->err->msg, "-", 1) && strcmp(p->err->msg, "out of memory")) {
+		snprintf(why, sizeof why, "%s", p->err->msg);
+		fail(p, "-%s: %.200s", row->name, why);
+	}
+	return false;
+}
+
+static bool finish(struct parse *p)
+{
+	struct options *o = p->opts;
+
+	p->status = EXIT_USAGE;
+	if (!finish_smp(p))
+		return false;
+	if (o->kernel && o->bios)
+		return fail(p, "-kernel and -bios exclude each other");
+	if (o->initrd && !o->kernel)
+		return fail(p, "-initrd needs -kernel");
+	if (o->append && !o->kernel)
+		return fail(p, "-append needs -kernel");
+	if (!o->kernel && !o->bios)
+		return fail(p, "nothing to run: give -kernel or -bios (cede -h lists all options)");
+	/* There is no display that a terminal could hide behind. */
+	if (!o->serials && !o->nodefaults)
+		o->serial[o->serials++] = "mon:stdio";
+	return true;
+}
+
+enum options_result options_parse(struct options *opts, int argc, char **argv, struct error *err, int *status)
+{
+	struct parse p = { .opts = opts, .err = err };
+	int i = 1;
+
+	*opts = (struct options){
+		.machine = "pseries", .timing = "flat", .cpu = CPU_POWER9, .cpus = 1, .ram_size = UINT64_C(512) << 20,
+		.large_decr = true, .ccf_assist = true, .cfpc = MITIGATION_WORKAROUND,
+		.sbbc = MITIGATION_WORKAROUND, .ibs = MITIGATION_WORKAROUND,
+	};
+	while (i < argc && !p.done)
+		if (!parse_option(&p, argc, argv, &i))
+			goto out_bad;
+	if (p.done)
+		return OPTIONS_DONE;
+	if (!finish(&p))
+		goto out_bad;
+	return OPTIONS_RUN;
+out_bad:
+	*status = p.status;
+	return OPTIONS_BAD;
+}
+
+void options_free(struct options *opts)
+{
+	free(opts->nvram_file);
+}

@@ -1,0 +1,66 @@
+/* The command line, parsed and checked. options.def is the only list of options. */
+#ifndef MACHINE_OPTIONS_H
+#define MACHINE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "machine/error.h"
+
+#define OPTIONS_MAX_SERIAL 16
+#define OPTIONS_MIN_RAM (UINT64_C(256) << 20)
+#define OPTIONS_MAX_RAM (UINT64_C(64) << 30)
+#define OPTIONS_RAM_STEP (UINT64_C(256) << 20)	/* one logical memory block, as the device tree reports them */
+
+enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
+enum cpu_model { CPU_POWER9 };
+enum mitigation { MITIGATION_BROKEN, MITIGATION_WORKAROUND, MITIGATION_FIXED, MITIGATION_FIXED_IBS,
+		  MITIGATION_FIXED_CCD, MITIGATION_FIXED_NA };
+
+/* What options_parse() found. */
+enum options_result { OPTIONS_RUN, OPTIONS_DONE /* -h, -version: printed */, OPTIONS_BAD };
+
+struct options {
+	/* -M */
+	const char *machine;		/* "pseries" or "pseries-7.2" */
+	bool vof;			/* x-vof= (both values boot with the built-in firmware) */
+	unsigned vsmt;			/* distance of core ids: the threads of a core */
+	bool large_decr;		/* cap-large-decr=on (default) */
+	/* cap-cfpc, -sbbc, -ibs: what the guest is told of branch prediction and caches. PAPR,
+	 * H_GET_CPU_CHARACTERISTICS. */
+	enum mitigation cfpc, sbbc, ibs;
+	bool ccf_assist;		/* cap-ccf-assist */
+
+	enum cpu_model cpu;
+	uint32_t compat_pvr;		/* max-cpu-compat=: logical PVR; 0: none */
+	unsigned cpus, threads, cores, sockets, max_cpus;
+	uint64_t ram_size;		/* bytes, multiple of OPTIONS_RAM_STEP */
+
+	const char *kernel, *initrd, *append, *bios;	/* NULL: not given */
+	const char *name;		/* -name; NULL */
+	bool has_uuid;
+	uint8_t uuid[16];		/* in the order it is printed */
+	char *nvram_file;		/* -drive if=pflash,file=; NULL */
+
+	const char *serial[OPTIONS_MAX_SERIAL];
+	unsigned serials;
+	bool nographic, nodefaults;
+
+	enum rtc_base rtc_base;
+	int64_t rtc_date;		/* seconds since 1970, for RTC_DATE */
+	const char *timing;		/* name of the timing model */
+	bool warp;			/* -clock warp */
+	bool no_reboot, no_shutdown;
+	bool has_seed;
+	uint64_t seed;
+
+	unsigned log_mask;		/* -d: enum log_channel */
+	const char *log_file;		/* -D; NULL: stderr */
+};
+
+/* OPTIONS_BAD: err->msg says why and *status what the process exits with (2 usage, 1 the rest).
+ * Strings stay owned by argv, or by `opts` until options_free(). */
+enum options_result options_parse(struct options *opts, int argc, char **argv, struct error *err, int *status);
+void options_free(struct options *opts);
+
+#endif

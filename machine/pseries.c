@@ -1,0 +1,537 @@
+/* The board: what is made in which order, and the loop that runs it.
+ *
+ * Virtual time is parallel. All runnable processors advance together from clock.now by
+ * quanta: each in turn, from index 0 on, runs to the quantum's end; then the clock moves
+ * there, due events fire, and waiting processors are looked at. A quantum ends at
+ *   - QUANTUM cycles, if more than one processor runs;
+ *   - the next event, the next look at the host's inputs (a multiple of POLL_CYCLES), or
+ *     the decrementer of a waiting processor, whichever is first;
+ *   - the cycle at which the only running processor woke another one, scheduled an event
+ *     or stopped (machine_kick).
+ * So a processor woken by another starts at the end of the quantum in which that happened,
+ * and everything is a function of cycles and of what the host's inputs brought. With all
+ * processors waiting the clock jumps to what wakes the first of them.
+ */
+#define _GNU_SOURCE
+#include "machine/pseries.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cpu/block.h"
+#include "firmware/firmware.h"
+#include "hcall/hcall.h"
+#include "hcall/splpar.h"
+#include "machine/clock.h"
+#include "machine/console.h"
+#include "machine/events.h"
+#include "machine/log.h"
+#include "machine/memory.h"
+#include "machine/nvram.h"
+#include "machine/options.h"
+#include "machine/rtas.h"
+#include "machine/statehash.h"
+#include "machine/term.h"
+#include "machine/vio_vty.h"
+#include "machine/xics.h"
+
+#define QUANTUM     UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
+#define POLL_CYCLES UINT64_C(1000000)	/* cycles: about 1 ms, below what a typist notices */
+
+/* POWER9 DD2.0 and the architecture level it runs at. */
+#define POWER9_PVR     UINT32_C(0x004e1200)
+#define POWER9_LOGICAL UINT32_C(0x0f000005)
+
+/* ---- Services to the parts ---- */
+
+uint64_t machine_now(struct machine *m)
+{
+	return m->running ? m->running->cycles : m->clock.now;
+}
+
+uint64_t machine_timebase(struct machine *m)
+{
+	struct cpu_clock *tb = &m->clock.tb;
+	uint64_t ticks = machine_now(m) / CYCLES_PER_TICK + tb->tb_offset;
+
+	/* Processors take turns, so one may be behind what another has already read. */
+	if (ticks > tb->tb_floor)
+		tb->tb_floor = ticks;
+	return tb->tb_floor;
+}
+
+/* xoshiro256**, Blackman and Vigna. */
+uint64_t machine_random(struct machine *m)
+{
+	uint64_t *s = m->rng_state, result = rotl64(s[1] * 5, 7) * 9, t = s[1] << 17;
+
+	s[2] ^= s[0];
+	s[3] ^= s[1];
+	s[1] ^= s[2];
+	s[0] ^= s[3];
+	s[2] ^= t;
+	s[3] = rotl64(s[3], 45);
+	return result;
+}
+
+/* splitmix64 spreads a seed of any quality over the state. */
+static void seed_random(struct machine *m, uint64_t seed)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(m->rng_state); i++) {
+		uint64_t z = seed += UINT64_C(0x9e3779b97f4a7c15);
+
+		z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+		z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+		m->rng_state[i] = z ^ z >> 31;
+	}
+}
+
+void machine_kick(struct machine *m)
+{
+	if (m->running)
+		m->running->halt = 1;
+}
+
+void machine_yield(struct machine *m)
+{
+	m->yielded = true;
+	machine_kick(m);
+}
+
+void machine_request(struct machine *m, enum machine_request request, int status)
+{
+	if (m->request == REQ_NONE) {
+		m->request = request;
+		m->exit_status = status;
+	}
+	machine_kick(m);
+}
+
+/* Server numbers are processor indices: -M vsmt= is the number of threads of a core. */
+struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server)
+{
+	return server < m->ncpus ? m->cpu[server] : NULL;
+}
+
+static uint64_t env_next_event(struct cpu *cpu)
+{
+	return cpu_machine(cpu)->quantum_end;
+}
+
+static uint64_t env_random(void *machine)
+{
+	return machine_random(machine);
+}
+
+static void env_doorbell(struct cpu *from, unsigned tir, bool set)
+{
+	struct machine *m = cpu_machine(from);
+	struct cpu *to;
+
+	if (tir >= m->threads)
+		return;
+	to = &m->cpu[from->index - from->tir + tir]->cpu;	/* cores are whole: options.c */
+	if (set)
+		to->irq |= IRQ_DOORBELL;
+	else
+		to->irq &= ~(uint32_t)IRQ_DOORBELL;
+	machine_kick(m);
+}
+
+/* ---- Making it ---- */
+
+static bool new_cpu(struct machine *m, struct error *err)
+{
+	struct spapr_cpu *sc = aligned_alloc(64, (sizeof *sc + 63) & ~(size_t)63);
+
+	if (!sc) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	memset(sc, 0, sizeof *sc);
+	sc->cpu.index = m->ncpus;
+	sc->cpu.engine = m->engine;
+	sc->cpu.env = &m->env;
+	sc->cpu.machine_data = sc;
+	sc->cpu.run_state = CPU_STOPPED;
+	m->cpu[m->ncpus++] = sc;
+	if (!engine_add_cpu(m->engine, &sc->cpu)) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	return true;
+}
+
+static bool new_serials(struct machine *m, struct error *err)
+{
+	const struct options *o = m->options;
+
+	for (unsigned i = 0; i < o->serials; i++) {
+		struct console *console;
+
+		if (!strcmp(o->serial[i], "none"))
+			continue;
+		console = console_open(m->term, o->serial[i], err);
+		if (!console)
+			return false;
+		if (!vty_new(m, console)) {
+			console_close(console);
+			error_set(err, "out of memory");
+			return false;
+		}
+	}
+	return true;
+}
+
+static void init_rtc(struct machine *m)
+{
+	const struct options *o = m->options;
+	struct timespec now;
+	struct tm local;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	switch (o->rtc_base) {
+	case RTC_DATE:
+		m->rtc_offset_ns = (uint64_t)o->rtc_date * NSEC_PER_SEC;
+		return;		/* given, so part of what must be equal: rtc_base_ns stays 0 */
+	case RTC_LOCALTIME:
+		if (localtime_r(&now.tv_sec, &local))
+			now.tv_sec += local.tm_gmtoff;
+		break;
+	case RTC_UTC:
+		break;
+	}
+	m->rtc_offset_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+	m->rtc_base_ns = m->rtc_offset_ns;
+}
+
+struct machine *machine_new(const struct options *o, struct term *term, struct error *err)
+{
+	struct machine *m = calloc(1, sizeof *m);
+
+	if (!m) {
+		error_set(err, "out of memory");
+		return NULL;
+	}
+	m->options = o;
+	m->term = term;
+	m->threads = o->threads;
+	m->log_mask = o->log_mask;
+	m->env = (struct cpu_env){
+		.hypercall = hcall_dispatch, .next_event = env_next_event, .random = env_random,
+		.log = log_from_cpu, .machine = m, .ram = &m->ram, .clock = &m->clock.tb,
+		.log_mask = o->log_mask, .fwnmi_entry = fwnmi_entry, .doorbell = env_doorbell,
+	};
+	seed_random(m, o->seed);
+	init_rtc(m);
+	if (!log_open(m, o->log_file, err) || !memory_map(&m->ram, o->ram_size, err))
+		goto out_free;
+	m->engine = engine_new(&m->ram, o->timing);
+	m->xics = xics_new();
+	m->vio = vio_new();
+	if (!m->engine || !m->xics || !m->vio) {
+		error_set(err, "out of memory");
+		goto out_free;
+	}
+	for (unsigned i = 0; i < o->cpus; i++)
+		if (!new_cpu(m, err))
+			goto out_free;
+	/* In this order: unit addresses follow from it. */
+	if (!new_serials(m, err))
+		goto out_free;
+	m->nvram = nvram_new(m, o->nvram_file, err);
+	if (!m->nvram || !firmware_load(m, o, err))
+		goto out_free;
+	clock_init(m, o->warp);
+	return m;
+out_free:
+	machine_free(m);
+	return NULL;
+}
+
+void machine_free(struct machine *m)
+{
+	if (!m)
+		return;
+	firmware_free(m);
+	events_clear(m);
+	vio_free(m->vio);
+	xics_free(m->xics);
+	engine_free(m->engine);		/* before the processors, whose contexts it frees */
+	for (unsigned i = 0; i < m->ncpus; i++)
+		free(m->cpu[i]);
+	memory_unmap(&m->ram);
+	log_close(m);
+	free(m->panic_message);
+	free(m);
+}
+
+/* ---- Power-on and system-reboot ---- */
+
+static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
+{
+	struct cpu *cpu = &sc->cpu;
+	uint64_t insns = cpu->insns;
+
+	cpu->cycles = m->clock.now;	/* DEC starts from here */
+	cpu_reset(cpu);
+	cpu->pvr = POWER9_PVR;
+	cpu->logical_pvr = POWER9_LOGICAL;
+	cpu->pir = cpu->index;
+	cpu->tir = cpu->index % m->threads;
+	cpu->lpcr = m->options->large_decr ? LPCR_LD : 0;
+	cpu->run_state = CPU_STOPPED;
+	cpu->prodded = false;
+	cpu->irq = 0;
+	cpu->insns = insns;
+	vpa_reset(sc);
+}
+
+static bool machine_reset(struct machine *m, struct error *err)
+{
+	m->request = REQ_NONE;
+	m->proc_tbl = 0;
+	rtas_reset(m);
+	events_clear(m);
+	engine_flush(m->engine);
+	memory_clear(&m->ram);
+	for (unsigned i = 0; i < m->ncpus; i++)
+		reset_cpu(m, m->cpu[i]);
+	xics_reset(m);
+	vio_reset(m->vio);
+	return firmware_start(m, err);		/* the boot processor runs, the others wait for start-cpu */
+}
+
+/* ---- The host's side ---- */
+
+static void check_host(struct machine *m)
+{
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty)) {
+		if (vty_console(vty))
+			console_poll(vty_console(vty));
+		vty_receive(vty);
+	}
+	m->stop_signal = term_signal(m->term);
+	if (m->stop_signal || term_quitting(m->term))
+		machine_request(m, REQ_QUIT, m->stop_signal ? EXIT_SIGNAL + m->stop_signal : EXIT_SUCCESS);
+}
+
+/* Waits until the host has something for us or `ns` have passed (UINT64_MAX: no limit), and
+ * takes it. True if there was something. */
+static bool wait_for_host(struct machine *m, uint64_t ns)
+{
+	struct pollfd fds[1 + OPTIONS_MAX_SERIAL * CONSOLE_MAX_FDS];
+	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
+	nfds_t n = 0;
+
+	fds[n++] = (struct pollfd){ .fd = term_fd(m->term), .events = POLLIN };
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty))
+			n += console_pollfds(vty_console(vty), fds + n);
+	if (ppoll(fds, n, ns == UINT64_MAX ? NULL : &ts, NULL) <= 0)
+		return false;
+	check_host(m);
+	return true;
+}
+
+static uint64_t poll_after(uint64_t cycle)
+{
+	return (cycle / POLL_CYCLES + 1) * POLL_CYCLES;
+}
+
+/* ---- Waiting processors ---- */
+
+/* Brings one that waits up to the clock, and back to work if something calls it. */
+static void wake_if_due(struct machine *m, struct cpu *cpu)
+{
+	if (cpu->run_state != CPU_CEDED && cpu->run_state != CPU_JOINED)
+		return;
+	cpu->cycles = m->clock.now;
+	/* H_CEDE has set MSR[EE]; H_JOIN wants it off, so that only a system reset gets through. */
+	if (cpu->prodded || cpu_interrupt_pending(cpu, cpu->msr)) {
+		cpu->run_state = CPU_RUNNING;
+		cpu->prodded = false;
+	}
+}
+
+static unsigned wake_processors(struct machine *m)
+{
+	unsigned running = 0;
+
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		wake_if_due(m, &m->cpu[i]->cpu);
+		running += m->cpu[i]->cpu.run_state == CPU_RUNNING;
+	}
+	return running;
+}
+
+/* Cycle of the first tick at which this processor's decrementer is negative, if that lies ahead. */
+static uint64_t dec_wake(const struct machine *m, const struct cpu *cpu)
+{
+	uint64_t due;
+
+	if (cpu->run_state != CPU_CEDED)
+		return UINT64_MAX;
+	due = cpu_dec_due(cpu, m->clock.now);
+	return due > m->clock.now ? due : UINT64_MAX;
+}
+
+static uint64_t first_wake(const struct machine *m)
+{
+	uint64_t first = clock_next_event(m);
+
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		uint64_t wake = dec_wake(m, &m->cpu[i]->cpu);
+
+		if (wake < first)
+			first = wake;
+	}
+	return first;
+}
+
+/* Nobody runs: on to what wakes the first, as late on the host's clock as the guest thinks.
+ * Host input cuts the wait short; without any, the same cycle follows whether we slept or not. */
+static void idle(struct machine *m)
+{
+	uint64_t wake = first_wake(m), wall, ns;
+
+	clock_anchor(m);
+	ns = wake == UINT64_MAX ? UINT64_MAX : clock_wait_ns(m, wake);
+	if (ns && wait_for_host(m, ns)) {
+		wall = m->clock.warp ? m->clock.now : clock_wall_cycle(m);
+		if (wall > m->clock.now)
+			m->clock.now = wall < wake ? wall : wake;
+	} else if (wake != UINT64_MAX) {
+		m->clock.now = wake;
+	}
+}
+
+/* ---- Running processors ---- */
+
+static void run_slice(struct machine *m, struct cpu *cpu, bool alone)
+{
+	uint64_t end = m->quantum_end;
+
+	if (cpu->cycles < m->clock.now)		/* just started, or stopped before */
+		cpu->cycles = m->clock.now;
+	m->running = cpu;
+	m->yielded = false;
+	do {
+		cpu->halt = 0;
+		cpu_run(cpu, end);
+		if (m->yielded && !alone && cpu->cycles < end)
+			cpu->cycles = end;
+	} while (!alone && cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE);
+	m->running = NULL;
+	/* Others' stores must not pass unseen between lwarx and stwcx. */
+	if (m->ncpus > 1)
+		cpu->resv_size = 0;
+}
+
+static void run_quantum(struct machine *m, unsigned running)
+{
+	bool alone = running == 1, all_stopped = true, runs[MACHINE_MAX_CPUS];
+	uint64_t end = first_wake(m), reached = m->clock.now;
+
+	if (end > m->next_poll)
+		end = m->next_poll;
+	if (!alone && end > m->clock.now + QUANTUM)
+		end = m->clock.now + QUANTUM;
+	m->quantum_end = end;
+	/* Decided before anyone runs: who is woken on the way would begin in the waker's past. */
+	for (unsigned i = 0; i < m->ncpus; i++)
+		runs[i] = m->cpu[i]->cpu.run_state == CPU_RUNNING;
+	for (unsigned i = 0; i < m->ncpus && m->request == REQ_NONE; i++) {
+		struct cpu *cpu = &m->cpu[i]->cpu;
+
+		if (!runs[i])
+			continue;
+		run_slice(m, cpu, alone);
+		all_stopped &= cpu->run_state != CPU_RUNNING;
+		if (cpu->cycles > reached)
+			reached = cpu->cycles;
+	}
+	m->quantum_end = 0;
+	m->clock.now = alone || all_stopped || m->request != REQ_NONE ? reached : end;
+}
+
+static void run_until_request(struct machine *m)
+{
+	while (m->request == REQ_NONE) {
+		unsigned running;
+
+		clock_fire_due(m);
+		if (m->clock.now >= m->next_poll) {
+			m->next_poll = poll_after(m->clock.now);
+			check_host(m);
+		}
+		running = wake_processors(m);
+		if (m->request != REQ_NONE)
+			break;
+		if (running)
+			run_quantum(m, running);
+		else
+			idle(m);
+	}
+}
+
+/* -no-shutdown: the guest is gone, the machine stays until the user ends it. */
+static void linger(struct machine *m)
+{
+	m->request = REQ_NONE;
+	while (m->request == REQ_NONE)
+		wait_for_host(m, UINT64_MAX);
+}
+
+static bool goes_on(struct machine *m)
+{
+	switch (m->request) {
+	case REQ_RESET:
+		return !m->options->no_reboot;
+	case REQ_POWER_OFF:
+		if (m->options->no_shutdown)
+			linger(m);
+		return false;
+	default:
+		return false;
+	}
+}
+
+/* Why it ended, if that needs saying; the exit status. */
+static int verdict(const struct machine *m)
+{
+	switch (m->request) {
+	case REQ_PANIC:
+		fprintf(stderr, "cede: the guest gave up: %s\n", m->panic_message ? m->panic_message : "no reason given");
+		return EXIT_GUEST_PANIC;
+	case REQ_QUIT:
+		if (m->stop_signal)
+			fprintf(stderr, "cede: ended by signal %d\n", m->stop_signal);
+		return m->exit_status;
+	case REQ_RESET:
+		return EXIT_SUCCESS;	/* -no-reboot */
+	default:
+		return m->exit_status;
+	}
+}
+
+int machine_run(struct machine *m)
+{
+	struct error err;
+
+	do {
+		if (!machine_reset(m, &err)) {
+			fprintf(stderr, "cede: %s\n", err.msg);
+			return EXIT_HOST_ERROR;
+		}
+		run_until_request(m);
+	} while (goes_on(m));
+	if (m->log_mask & LOG_STATEHASH)
+		fprintf(stderr, "cede: statehash=%016llx cycles=%llu instructions=%llu\n",
+			(unsigned long long)machine_statehash(m), (unsigned long long)m->clock.now,
+			(unsigned long long)machine_instructions(m));
+	return verdict(m);
+}

@@ -1,0 +1,23 @@
+/* The board: making it, running it, switching it off. */
+#ifndef MACHINE_PSERIES_H
+#define MACHINE_PSERIES_H
+
+#include "machine/error.h"
+#include "machine/machine.h"
+
+/* Exit statuses beside 0 (the guest switched itself off, or the user quit). */
+enum exit_status {
+	EXIT_HOST_ERROR = 1,
+	EXIT_USAGE = 2,
+	EXIT_GUEST_PANIC = 3,
+	EXIT_SIGNAL = 128,	/* plus the signal's number */
+};
+
+/* NULL and err->msg set: bad image, no memory, no console... `options` and `term` stay the caller's. */
+struct machine *machine_new(const struct options *options, struct term *term, struct error *err);
+void machine_free(struct machine *m);
+/* From power-on until somebody ends it; the process's exit status. Says why on stderr if that
+ * is not 0. */
+int machine_run(struct machine *m);
+
+#endif

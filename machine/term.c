@@ -1,0 +1,181 @@
+/* The process's terminal and signals. */
+#define _GNU_SOURCE
+#include "machine/term.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cpu/bits.h"
+
+/* What a crash handler needs, at the start of the alternate signal stack: it finds the
+ * place through sigaltstack(), so that no file-scope variable is needed. */
+struct crash_note {
+	volatile sig_atomic_t raw;
+	struct termios saved;
+};
+
+#define CRASH_STACK 65536
+#define CRASH_NOTE  4096	/* bytes before the stack that hold the note */
+
+_Static_assert(sizeof(struct crash_note) <= CRASH_NOTE, "crash note");
+
+struct term {
+	int signal_fd;
+	int signal;		/* first one that wants an end */
+	bool quit, raw, stdio_taken;
+	struct termios saved, current;
+	struct crash_note *note;
+};
+
+static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
+
+static void on_crash(int signal)
+{
+	const struct crash_note *note;
+	stack_t stack;
+
+	if (!sigaltstack(NULL, &stack) && stack.ss_sp) {
+		note = (const void *)((char *)stack.ss_sp - CRASH_NOTE);
+		if (note->raw)
+			tcsetattr(STDIN_FILENO, TCSANOW, &note->saved);
+	}
+	raise(signal);		/* SA_RESETHAND: this time for good */
+}
+
+/* Leaves handlers alone that somebody (a sanitizer) has installed before. */
+static void catch_crashes(struct term *term)
+{
+	struct sigaction action = { .sa_handler = on_crash, .sa_flags = SA_ONSTACK | SA_RESETHAND | SA_NODEFER }, old;
+	stack_t stack = { .ss_size = CRASH_STACK };
+	char *area = mmap(NULL, CRASH_NOTE + CRASH_STACK, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (area == MAP_FAILED)
+		return;
+	stack.ss_sp = area + CRASH_NOTE;
+	if (sigaltstack(&stack, NULL)) {
+		munmap(area, CRASH_NOTE + CRASH_STACK);
+		return;
+	}
+	term->note = (void *)area;
+	sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < ARRAY_SIZE(crash_signals); i++)
+		if (!sigaction(crash_signals[i], NULL, &old) && !(old.sa_flags & SA_SIGINFO) &&
+		    old.sa_handler == SIG_DFL)
+			sigaction(crash_signals[i], &action, NULL);
+}
+
+/* A signal that our parent had ignored (nohup, a background job) stays ignored. */
+static void add_unless_ignored(sigset_t *set, int signal)
+{
+	struct sigaction old;
+
+	if (sigaction(signal, NULL, &old) || (old.sa_flags & SA_SIGINFO) || old.sa_handler != SIG_IGN)
+		sigaddset(set, signal);
+}
+
+struct term *term_new(struct error *err)
+{
+	struct term *term = calloc(1, sizeof *term);
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t set;
+
+	if (!term) {
+		error_set(err, "out of memory");
+		return NULL;
+	}
+	sigemptyset(&set);
+	add_unless_ignored(&set, SIGINT);
+	add_unless_ignored(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGCONT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigemptyset(&ignore.sa_mask);
+	sigaction(SIGPIPE, &ignore, NULL);
+	term->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (term->signal_fd < 0) {
+		error_set(err, "cannot catch signals: %s", strerror(errno));
+		free(term);
+		return NULL;
+	}
+	return term;
+}
+
+void term_free(struct term *term)
+{
+	if (!term)
+		return;
+	if (term->raw)
+		tcsetattr(STDIN_FILENO, TCSANOW, &term->saved);
+	if (term->note)
+		term->note->raw = 0;
+	close(term->signal_fd);
+	free(term);
+}
+
+void term_raw(struct term *term, bool keys_signal)
+{
+	struct termios *t = &term->current;
+
+	if (term->raw || tcgetattr(STDIN_FILENO, &term->saved))
+		return;		/* not a terminal */
+	*t = term->saved;
+	/* Output processing stays: it costs nothing and our own lines need it. */
+	t->c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+	t->c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN | (keys_signal ? 0 : ISIG));
+	t->c_cflag &= ~(tcflag_t)(CSIZE | PARENB);
+	t->c_cflag |= CS8;
+	t->c_cc[VMIN] = 1;
+	t->c_cc[VTIME] = 0;
+	catch_crashes(term);
+	if (term->note) {
+		term->note->saved = term->saved;
+		term->note->raw = 1;
+	}
+	term->raw = !tcsetattr(STDIN_FILENO, TCSANOW, t);
+}
+
+bool term_claim_stdio(struct term *term)
+{
+	bool free_before = !term->stdio_taken;
+
+	term->stdio_taken = true;
+	return free_before;
+}
+
+int term_fd(const struct term *term)
+{
+	return term->signal_fd;
+}
+
+void term_quit(struct term *term)
+{
+	term->quit = true;
+}
+
+bool term_quitting(const struct term *term)
+{
+	return term->quit;
+}
+
+int term_signal(struct term *term)
+{
+	struct signalfd_siginfo info;
+
+	while (read(term->signal_fd, &info, sizeof info) == sizeof info) {
+		if (info.ssi_signo != SIGCONT) {
+			if (!term->signal)
+				term->signal = (int)info.ssi_signo;
+		} else if (term->raw) {
+			/* The shell has set the terminal as it likes it while we were stopped. */
+			tcsetattr(STDIN_FILENO, TCSANOW, &term->current);
+		}
+	}
+	return term->signal;
+}

@@ -1,0 +1,25 @@
+/* The process's terminal and signals: raw while a guest has it, as before on every exit.
+ *
+ * Signals are read from a descriptor at the run loop's poll points, so nothing of the
+ * machine is ever touched from a signal handler. */
+#ifndef MACHINE_TERM_H
+#define MACHINE_TERM_H
+
+#include <stdbool.h>
+
+#include "machine/error.h"
+
+struct term;
+
+struct term *term_new(struct error *err);	/* catches SIGINT, SIGTERM, SIGHUP; ignores SIGPIPE */
+void term_free(struct term *term);		/* and restores the terminal */
+/* Makes standard input raw if it is a terminal. `keys_signal`: Ctrl-C still raises SIGINT. */
+void term_raw(struct term *term, bool keys_signal);
+bool term_claim_stdio(struct term *term);	/* false: another console has it */
+int term_fd(const struct term *term);		/* readable when a signal waits */
+void term_quit(struct term *term);		/* the user typed Ctrl-A x */
+bool term_quitting(const struct term *term);
+/* The signal that wants the process to end, 0 none. Never waits. It stays until the end. */
+int term_signal(struct term *term);
+
+#endif
