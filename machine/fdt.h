@@ -1,0 +1,37 @@
+/* The device tree that the guest finds at power-on.
+ *
+ * fdt.c writes what belongs to no device (processors, memory, /chosen, /event-sources) and asks
+ * the rest for their own nodes. Bindings: PAPR, "Device Tree"; IEEE 1275-1994 and its PowerPC
+ * processor binding.
+ */
+#ifndef MACHINE_FDT_H
+#define MACHINE_FDT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct error;
+struct machine;
+
+#define TREE_MAX_SIZE     UINT32_C(0x80000)	/* bytes of the blob, with room for what the guest adds */
+#define TREE_PHANDLE_XICS UINT32_C(0x1111)	/* of /interrupt-controller; the others count on from here */
+
+/* Real memory that the guest can address with translation off, from 0 on. */
+uint64_t tree_rma_size(const struct machine *m);
+
+/* What the firmware has put into RAM; sizes in bytes, 0: nothing there. */
+struct tree_boot {
+	uint64_t kernel_addr, kernel_size;
+	uint64_t initrd_addr, initrd_size;
+	bool kernel_le;
+};
+
+/* A new blob of TREE_MAX_SIZE bytes, every node with a phandle; the caller frees it.
+ * NULL and err->msg set: out of memory. */
+void *tree_build(struct machine *m, const struct tree_boot *boot, struct error *err);
+
+/* Sets /chosen/ibm,architecture-vec-5: option vector 5 as agreed on, `len` (1 to 256) bytes from
+ * its byte 1 on. A libfdt error code if negative. */
+int tree_set_vec5(void *fdt, const uint8_t *vec5, unsigned len);
+
+#endif
