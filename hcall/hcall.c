@@ -1,0 +1,132 @@
+/* Hypercalls: from the number in r3 to the function, and back.
+ *
+ * Owns lookup, trace and the list of function sets, all read from hcall.def.
+ * Source: PAPR, "Hypervisor Call Interrupt" (registers, kill set) and "Hypervisor Call Functions".
+ */
+#include "hcall/hcall.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PRIVATE_BASE 0xf000
+
+struct hcall {
+	const char *name, *in, *out, *set;
+	hcall_fn *fn;
+};
+
+#define HCALL(name, number, in, out, set, section) hcall_fn hcall_##name;
+#define HCALL_PRIVATE(name, number, in, out) hcall_fn hcall_##name;
+#include "hcall/hcall.def"
+#undef HCALL
+#undef HCALL_PRIVATE
+
+static const struct hcall papr[] = {
+#define HCALL(name, number, in, out, set, section) [(number) / 4] = { #name, in, out, set, hcall_##name },
+#define HCALL_PRIVATE(name, number, in, out)
+#include "hcall/hcall.def"
+#undef HCALL
+#undef HCALL_PRIVATE
+};
+
+static const struct hcall private[] = {
+#define HCALL(name, number, in, out, set, section)
+#define HCALL_PRIVATE(name, number, in, out) [(number) - PRIVATE_BASE] = { #name, in, out, "", hcall_##name },
+#include "hcall/hcall.def"
+#undef HCALL
+#undef HCALL_PRIVATE
+};
+
+static const struct hcall *lookup(uint64_t number)
+{
+	const struct hcall *h = NULL;
+
+	if (number % 4 == 0 && number / 4 < ARRAY_SIZE(papr))
+		h = &papr[number / 4];
+	else if (number >= PRIVATE_BASE && number - PRIVATE_BASE < ARRAY_SIZE(private))
+		h = &private[number - PRIVATE_BASE];
+	return h && h->fn ? h : NULL;
+}
+
+static unsigned count_names(const char *names)
+{
+	unsigned n = *names != '\0';
+
+	while ((names = strchr(names, ',')))
+		n++, names++;
+	return n;
+}
+
+/* Appends " name=0x..." for each name; truncates at the end of the line. */
+static void trace_values(char *line, size_t size, const char *names, const uint64_t *values)
+{
+	while (*names) {
+		size_t used = strlen(line), len = strcspn(names, ",");
+
+		snprintf(line + used, size - used, " %.*s=0x%" PRIx64, (int)len, names, *values++);
+		names += len + (names[len] == ',');
+	}
+}
+
+static void trace(struct machine *m, const struct cpu *cpu, const struct hcall *h, const uint64_t *in,
+		  int64_t rc, const uint64_t *out)
+{
+	char line[512] = "", result[32] = "";
+
+	trace_values(line, sizeof line, h->in, in);
+	if (rc != HCALL_NO_RETURN)
+		snprintf(result, sizeof result, " = %" PRId64, rc);
+	snprintf(line + strlen(line), sizeof line - strlen(line), "%s", result);
+	trace_values(line, sizeof line, h->out, out);
+	machine_log(m, LOG_HCALL, "%" PRIu64 ": cpu%" PRIu32 " %s%s", cpu->cycles, cpu->index, h->name, line);
+}
+
+static void unimplemented(struct machine *m, uint64_t number)
+{
+	unsigned n = (unsigned)(number / 4 % (64 * ARRAY_SIZE(m->unimp_hcalls)));
+	uint64_t bit = UINT64_C(1) << n % 64;
+
+	if (!(m->unimp_hcalls[n / 64] & bit))
+		machine_log(m, LOG_UNIMP, "hypercall 0x%" PRIx64 " is not there", number);
+	m->unimp_hcalls[n / 64] |= bit;
+}
+
+void hcall_dispatch(struct cpu *cpu)
+{
+	struct machine *m = cpu_machine(cpu);
+	const struct hcall *h = lookup(cpu->r[3]);
+	uint64_t in[HCALL_MAX_IN], out[HCALL_MAX_OUT] = { 0 };
+	int64_t rc;
+
+	if (!h) {
+		unimplemented(m, cpu->r[3]);
+		cpu->r[3] = (uint64_t)H_FUNCTION;
+		return;
+	}
+	memcpy(in, &cpu->r[4], sizeof in);
+	rc = h->fn(cpu, in, out);
+	if (unlikely(m->log_mask & LOG_HCALL))
+		trace(m, cpu, h, in, rc, out);
+	if (rc == HCALL_NO_RETURN)
+		return;
+	cpu->r[3] = (uint64_t)rc;
+	memcpy(&cpu->r[4], out, count_names(h->out) * sizeof out[0]);
+}
+
+unsigned hcall_sets(const char *sets[], unsigned max)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(papr); i++) {
+		unsigned seen = 0;
+
+		if (!papr[i].fn || !*papr[i].set)
+			continue;
+		while (seen < n && strcmp(sets[seen], papr[i].set))
+			seen++;
+		if (seen == n && n < max)
+			sets[n++] = papr[i].set;
+	}
+	return n;
+}

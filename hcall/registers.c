@@ -1,0 +1,205 @@
+/* Processor registers and modes that belong to the hypervisor.
+ * PAPR, "Processor Register Hypervisor Resource Access", H_SET_MODE, H_REGISTER_PROCESS_TABLE,
+ * H_SIGNAL_SYS_RESET, H_GET_CPU_CHARACTERISTICS, H_RANDOM.
+ */
+#include "cpu/mmu.h"
+#include "hcall/hcall.h"
+
+HCALL_FN(H_SET_SPRG0)
+{
+	cpu->sprg[0] = in[0];
+	return H_SUCCESS;
+}
+
+/* POWER8 and later have DAWR instead: H_SET_MODE. */
+HCALL_FN(H_SET_DABR) { return H_HARDWARE; }
+HCALL_FN(H_SET_XDABR) { return H_HARDWARE; }
+
+HCALL_FN(H_RANDOM)
+{
+	out[0] = machine_random(cpu_machine(cpu));
+	return H_SUCCESS;
+}
+
+/* An interpreter does not speculate: nothing a guest could do would leak by that way, and so
+ * nothing needs to be flushed or fenced. "Count cache disabled" is not said: Linux takes it as
+ * a reason to flush the link stack at each switch. */
+#define CHAR_BCCTRL_SERIALISED       PPC_BIT(1)
+#define CHAR_BRANCH_HINTS_HONOURED   PPC_BIT(5)
+#define BEHAV_FAVOUR_SECURITY        PPC_BIT(0)
+#define BEHAV_NO_L1D_FLUSH_ENTRY     PPC_BIT(7)
+#define BEHAV_NO_L1D_FLUSH_UACCESS   PPC_BIT(8)
+#define BEHAV_NO_STF_BARRIER         PPC_BIT(9)
+
+HCALL_FN(H_GET_CPU_CHARACTERISTICS)
+{
+	out[0] = CHAR_BCCTRL_SERIALISED | CHAR_BRANCH_HINTS_HONOURED;
+	out[1] = BEHAV_FAVOUR_SECURITY | BEHAV_NO_L1D_FLUSH_ENTRY | BEHAV_NO_L1D_FLUSH_UACCESS |
+		 BEHAV_NO_STF_BARRIER;
+	return H_SUCCESS;
+}
+
+/* LPCR of every processor, started or not. */
+static void set_lpcrs(struct machine *m, uint64_t value, uint64_t mask)
+{
+	for (unsigned i = 0; i < m->ncpus; i++)
+		m->cpu[i]->cpu.lpcr = (m->cpu[i]->cpu.lpcr & ~mask) | (value & mask);
+}
+
+/* ---- H_SET_MODE ---- */
+enum set_mode_resource { MODE_CIABR = 1, MODE_DAWR0 = 2, MODE_ADDR_TRANS = 3, MODE_ENDIAN = 4 };
+
+#define CIABR_PRIV       PPC_MASK(62, 63)
+#define CIABR_PRIV_HV    UINT64_C(3)
+#define DAWRX_HV         PPC_BIT(61)
+
+static int64_t set_endian(struct machine *m, uint64_t flags, uint64_t value1, uint64_t value2)
+{
+	if (value1)
+		return H_P3;
+	if (value2)
+		return H_P4;
+	if (flags > 1)
+		return H_UNSUPPORTED_FLAG;
+	set_lpcrs(m, flags ? LPCR_ILE : 0, LPCR_ILE);
+	return H_SUCCESS;
+}
+
+static int64_t set_addr_trans(struct machine *m, uint64_t flags, uint64_t value1, uint64_t value2)
+{
+	if (value1)
+		return H_P3;
+	if (value2)
+		return H_P4;
+	/* AIL 1 is reserved. Power ISA 3.0B, Book III, 2.2 */
+	if (flags == 1 || flags > 3)
+		return H_UNSUPPORTED_FLAG;
+	set_lpcrs(m, flags * (LPCR_AIL & -LPCR_AIL), LPCR_AIL);
+	return H_SUCCESS;
+}
+
+static int64_t set_ciabr(struct cpu *cpu, uint64_t flags, uint64_t value1, uint64_t value2)
+{
+	if (value2)
+		return H_P4;
+	if (flags)
+		return H_UNSUPPORTED_FLAG;
+	if ((value1 & CIABR_PRIV) == CIABR_PRIV_HV)
+		return H_P3;
+	cpu->ciabr = value1;
+	return H_SUCCESS;
+}
+
+static int64_t set_dawr0(struct cpu *cpu, uint64_t flags, uint64_t value1, uint64_t value2)
+{
+	if (flags)
+		return H_UNSUPPORTED_FLAG;
+	if (value2 & DAWRX_HV)
+		return H_P4;
+	cpu->dawr0 = value1;
+	cpu->dawrx0 = value2;
+	return H_SUCCESS;
+}
+
+HCALL_FN(H_SET_MODE)
+{
+	switch (in[1]) {
+	case MODE_CIABR:
+		return set_ciabr(cpu, in[0], in[2], in[3]);
+	case MODE_DAWR0:
+		return set_dawr0(cpu, in[0], in[2], in[3]);
+	case MODE_ADDR_TRANS:
+		return set_addr_trans(cpu_machine(cpu), in[0], in[2], in[3]);
+	case MODE_ENDIAN:
+		return set_endian(cpu_machine(cpu), in[0], in[2], in[3]);
+	}
+	return H_P2;
+}
+
+/* ---- H_REGISTER_PROC_TBL ---- */
+#define TBL_MODIFY    0x10
+#define TBL_REGISTER  0x08
+#define TBL_RADIX     0x04
+#define TBL_GTSE      0x01
+#define TBL_FLAGS     0x1f		/* 0x02: hash with segment tables, which no machine has */
+
+#define PATE_RADIX PPC_BIT(0)		/* of the partition table's second doubleword */
+#define PROC_TBL_MAX_SIZE 24		/* size is 2 ^ (12 + code) bytes */
+
+/* What is registered from now on, or an H_* code. */
+static int64_t new_table(const struct machine *m, const uint64_t *in, uint64_t *table)
+{
+	uint64_t flags = in[0];
+
+	if (!(flags & TBL_MODIFY)) {		/* keeps what there is: of the same kind? */
+		*table = m->proc_tbl;
+		return !(flags & TBL_RADIX) == !(m->proc_tbl & PATE_RADIX) ? H_SUCCESS : H_PARAMETER;
+	}
+	if (!(flags & TBL_REGISTER)) {
+		*table = m->proc_tbl & PATE_RADIX;
+		return H_SUCCESS;
+	}
+	if (!(flags & TBL_RADIX))
+		return H_PARAMETER;
+	if (in[1] % RAM_PAGE_SIZE || in[1] >> 60)
+		return H_P2;
+	if (in[2])
+		return H_P3;
+	if (in[3] > PROC_TBL_MAX_SIZE)
+		return H_P4;
+	*table = PATE_RADIX | in[1] | in[3];
+	return H_SUCCESS;
+}
+
+HCALL_FN(H_REGISTER_PROC_TBL)
+{
+	struct machine *m = cpu_machine(cpu);
+	uint64_t flags = in[0], table, lpcr = 0;
+	int64_t rc;
+
+	if (flags & ~(uint64_t)TBL_FLAGS)
+		return H_PARAMETER;
+	rc = new_table(m, in, &table);
+	if (rc != H_SUCCESS)
+		return rc;
+	if (flags & TBL_RADIX)
+		lpcr |= LPCR_UPRT | LPCR_HR;
+	if (flags & TBL_GTSE)
+		lpcr |= LPCR_GTSE;
+	m->proc_tbl = table;
+	m->radix = flags & TBL_RADIX;
+	set_lpcrs(m, lpcr, LPCR_UPRT | LPCR_HR | LPCR_GTSE);
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		struct cpu *c = &m->cpu[i]->cpu;
+
+		c->proc_tbl = table & ~PATE_RADIX;
+		tlb_flush_all(c);
+		cpu_context_changed(c);
+	}
+	return H_SUCCESS;
+}
+
+/* ---- H_SIGNAL_SYS_RESET ---- */
+static void system_reset(struct cpu *cpu)
+{
+	/* A stopped processor belongs to RTAS start-cpu alone. */
+	if (cpu->run_state == CPU_STOPPED)
+		return;
+	cpu->run_state = CPU_RUNNING;
+	cpu->irq |= IRQ_RESET;
+}
+
+HCALL_FN(H_SIGNAL_SYS_RESET)
+{
+	struct machine *m = cpu_machine(cpu);
+	int64_t target = (int64_t)in[0];	/* -1 all, -2 all but the caller */
+	struct spapr_cpu *one = target < 0 ? NULL : machine_cpu(m, in[0]);
+
+	if (target < -2 || (target >= 0 && !one))
+		return H_PARAMETER;
+	for (unsigned i = 0; i < m->ncpus; i++)
+		if (one ? m->cpu[i] == one : target == -1 || &m->cpu[i]->cpu != cpu)
+			system_reset(&m->cpu[i]->cpu);
+	machine_kick(m);
+	return H_SUCCESS;
+}
