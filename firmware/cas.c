@@ -1,0 +1,196 @@
+/* ibm,client-architecture-support: the guest lists the processors and options that it knows, the
+ * platform picks. PAPR, "Root Node Methods"; option vectors: PAPR, Table "ibm,architecture.vec". */
+#include <stdlib.h>
+#include <string.h>
+
+#include <libfdt.h>
+
+#include "firmware/firmware.h"
+#include "firmware/state.h"
+#include "hcall/hcall.h"
+#include "machine/fdt.h"
+#include "machine/options.h"
+
+#define MAX_PVRS   512
+#define MAX_VECTOR 256			/* bytes: the length byte says bytes - 1 */
+#define REAL_ADDR  (~UINT64_C(0) >> 4)	/* real mode ignores the top 4 address bits */
+
+/* Logical processor versions this processor can appear as, ascending. */
+static const uint32_t logical_pvr[] = {
+	0x0f000003,	/* 2.06 */
+	0x0f100003,	/* 2.06, POWER7+ */
+	0x0f000004,	/* 2.07 */
+	0x0f000005,	/* 3.00 */
+};
+
+#define LOGICAL_3_00 UINT32_C(0x0f000005)
+
+struct option_vector {
+	uint8_t byte[MAX_VECTOR + 1];	/* numbered from 1 as in the tables; absent ones are 0 */
+	unsigned len;
+};
+
+/* Option vector 5, what the platform has to offer in each byte. */
+static const uint8_t offered_vec5[27] = {
+	[5] = 0x80,	/* form 1 affinity */
+	[24] = 0x40,	/* radix */
+	[26] = 0x40,	/* radix: guest translation shootdown */
+};
+
+static int logical_rank(uint32_t pvr)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(logical_pvr); i++)
+		if (logical_pvr[i] == pvr)
+			return (int)i;
+	return -1;
+}
+
+/* Walks the list of (mask, PVR) up to its end, *vec is then behind it. *raw: the real PVR is
+ * among them; *best: highest known logical version, 0 none. False: no end in sight. */
+static bool pvr_list(const struct cpu *cpu, const struct ram *ram, uint32_t max, uint64_t *vec, bool *raw,
+		     uint32_t *best)
+{
+	int rank, top = max ? logical_rank(max) : (int)ARRAY_SIZE(logical_pvr) - 1;
+
+	*raw = false;
+	*best = 0;
+	for (unsigned i = 0; i < MAX_PVRS && ram_ok(ram, *vec, 8); i++) {
+		uint32_t mask = ld_be32(ram, *vec), pvr = ld_be32(ram, *vec + 4);
+
+		*vec += 8;
+		if (pvr & ~mask)
+			return true;
+		rank = logical_rank(pvr);
+		if ((cpu->pvr & mask) == (pvr & mask))
+			*raw = true;
+		else if (rank >= 0 && rank <= top && rank > logical_rank(*best))
+			*best = pvr;
+	}
+	return false;
+}
+
+/* Option vector `n`; `table` is where the number of vectors stands. False: not given. */
+static bool vector_get(const struct ram *ram, uint64_t table, unsigned n, struct option_vector *v)
+{
+	uint64_t at = table + 1;
+
+	if (!ram_ok(ram, table, 1) || n > ld_u8(ram, table) + 1u)
+		return false;
+	for (unsigned i = 1;; i++) {
+		if (!ram_ok(ram, at, 1))
+			return false;
+		v->len = ld_u8(ram, at) + 1u;
+		if (i == n)
+			break;
+		at += 1 + v->len;
+	}
+	memset(v->byte, 0, sizeof v->byte);
+	return ram_read(ram, at + 1, v->byte + 1, v->len);
+}
+
+/* Room for changes: a packed tree, or one that the guest has given, has none. */
+static bool tree_grow(struct machine *m)
+{
+	void *fdt = calloc(1, TREE_MAX_SIZE);
+
+	if (!fdt || fdt_open_into(m->fdt, fdt, (int)TREE_MAX_SIZE) < 0) {
+		free(fdt);
+		return false;
+	}
+	free(m->fdt);
+	m->fdt = fdt;
+	m->fdt_size = TREE_MAX_SIZE;
+	firmware_tree_changed(m);
+	return true;
+}
+
+static int64_t refuse(struct machine *m, int64_t code, const char *why)
+{
+	machine_log(m, LOG_GUEST_ERROR, "client-architecture-support refused: %s", why);
+	return code;
+}
+
+static bool others_run(const struct machine *m, const struct cpu *self)
+{
+	for (unsigned i = 0; i < m->ncpus; i++)
+		if (&m->cpu[i]->cpu != self && m->cpu[i]->cpu.run_state != CPU_STOPPED)
+			return true;
+	return false;
+}
+
+int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
+{
+	struct machine *m = cpu_machine(cpu);
+	uint32_t max = m->options->compat_pvr, best;
+	struct option_vector v1, v5;
+	bool raw;
+
+	if (others_run(m, cpu))
+		return refuse(m, H_MULTI_THREADS_ACTIVE, "other processors run");
+	vec &= REAL_ADDR;
+	if (!pvr_list(cpu, &m->ram, max, &vec, &raw, &best))
+		return refuse(m, H_PARAMETER, "the list of processor versions has no end");
+	if (!best && (!raw || max))
+		return refuse(m, H_HARDWARE, "no processor version in common");
+	if (!vector_get(&m->ram, vec, 1, &v1) || !vector_get(&m->ram, vec, 5, &v5))
+		return refuse(m, H_PARAMETER, "option vector 1 or 5 is missing");
+	if ((best && best != LOGICAL_3_00) || (v5.byte[24] & 0xc0) != 0x40)
+		return refuse(m, H_PARAMETER, "the guest does not ask for the radix MMU, and there is no other");
+	if (v5.byte[23] & 0xc0)
+		return refuse(m, H_PARAMETER, "the guest asks for XIVE, and there is only XICS");
+	for (unsigned i = 0; i < ARRAY_SIZE(v5.byte); i++)
+		v5.byte[i] &= i < ARRAY_SIZE(offered_vec5) ? offered_vec5[i] : 0;
+	if (!tree_grow(m) || tree_set_vec5(m->fdt, v5.byte + 1, MAX_VECTOR) < 0)
+		return refuse(m, H_HARDWARE, "no room in the device tree");
+	for (unsigned i = 0; best && i < m->ncpus; i++)
+		m->cpu[i]->cpu.logical_pvr = best;
+	m->compat_pvr = best;
+	m->radix = true;
+	m->cas_done = true;
+	return H_SUCCESS;
+}
+
+int64_t firmware_cas(struct cpu *cpu, const uint64_t *in)
+{
+	struct machine *m = cpu_machine(cpu);
+	uint64_t buf = in[1] & REAL_ADDR, size = in[2];
+	int64_t rc;
+
+	if (!m->fdt || size < 4 || !ram_ok(&m->ram, buf, size))
+		return H_PARAMETER;
+	rc = cas_negotiate(cpu, in[0]);
+	if (rc != H_SUCCESS)
+		return rc;
+	if (fdt_pack(m->fdt) < 0)
+		return H_HARDWARE;
+	m->fdt_size = fdt_totalsize(m->fdt);
+	if (m->fdt_size > size - 4)
+		return H_PARAMETER;
+	st_be32(&m->ram, buf, 1);	/* version of the update format: a whole tree follows */
+	ram_write(&m->ram, buf + 4, m->fdt, m->fdt_size);
+	return H_SUCCESS;
+}
+
+int64_t firmware_update_dt(struct cpu *cpu, const uint64_t *in)
+{
+	struct machine *m = cpu_machine(cpu);
+	uint64_t addr = in[0] & REAL_ADDR;
+	uint32_t size = ld_be32(&m->ram, addr + 4);	/* totalsize */
+	void *fdt;
+
+	if (size < sizeof(struct fdt_header) || size > m->firmware->tree_limit || !ram_ok(&m->ram, addr, size))
+		return H_PARAMETER;
+	fdt = malloc(size);
+	if (!fdt)
+		return H_NO_MEM;
+	ram_read(&m->ram, addr, fdt, size);
+	if (fdt_check_full(fdt, size) < 0) {
+		free(fdt);
+		return H_PARAMETER;
+	}
+	free(m->fdt);
+	m->fdt = fdt;
+	m->fdt_size = size;
+	firmware_tree_changed(m);
+	return H_SUCCESS;
+}

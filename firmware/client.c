@@ -1,0 +1,672 @@
+/* The Open Firmware client interface: what a guest calls before it takes over.
+ *
+ * The guest calls the entry that it was started with; a few instructions there (entry.c) pass the
+ * argument array on by a hypercall. Everything in that array, and what it points to, is the guest's
+ * to choose. Source: IEEE 1275-1994, 6.3; PAPR, "CPU and Open Firmware" for the two methods. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libfdt.h>
+
+#include "firmware/firmware.h"
+#include "firmware/state.h"
+#include "hcall/hcall.h"
+#include "machine/error.h"
+#include "machine/fdt.h"
+#include "machine/rtas.h"
+#include "machine/statehash.h"
+#include "machine/vio_vty.h"
+
+#define OF_ERROR    UINT32_MAX
+#define OF_NO_DATA  ((uint32_t)-2)	/* "read": nothing has come */
+#define MAX_CELLS   16			/* arguments and results of a call */
+#define MAX_PATH    256			/* bytes, with the NUL */
+#define MAX_NAME    64			/* PAPR has property names longer than IEEE 1275's 31 */
+#define MAX_VALUE   2048		/* "setprop": bytes */
+#define MAX_IO      65536		/* "read" and "write": bytes in one call */
+#define MAX_DEPTH   32			/* of the tree */
+#define ADDR_LIMIT  (UINT64_C(1) << 32)	/* a cell names no more */
+#define CLAIM_FLOOR UINT64_C(0x10000)	/* "claim" with alignment keeps clear of vectors, entry and stack */
+
+struct call {
+	struct machine *m;
+	struct firmware *fw;
+	struct cpu *cpu;
+	uint32_t nargs, nrets;
+	uint32_t in[MAX_CELLS];
+	uint32_t out[MAX_CELLS];	/* [0] is what the service returns */
+};
+
+/* ---- The tree, as nodes that know their relatives ---- */
+void firmware_tree_changed(struct machine *m)
+{
+	if (m->firmware)
+		m->firmware->tree_changed = true;
+}
+
+static bool node_add(struct firmware *fw, const struct tree_node *node)
+{
+	if (fw->nodes == fw->node_room) {
+		int room = fw->node_room ? 2 * fw->node_room : 128;
+		struct tree_node *p = realloc(fw->node, (size_t)room * sizeof *p);
+
+		if (!p)
+			return false;
+		fw->node = p;
+		fw->node_room = room;
+	}
+	fw->node[fw->nodes++] = *node;
+	return true;
+}
+
+/* The blob has no links, so that each question would walk it; a kernel that copies the tree asks
+ * some thousand times. */
+static void tree_index(struct call *c)
+{
+	struct firmware *fw = c->fw;
+	int last[MAX_DEPTH], depth = 0;		/* newest node of each level */
+
+	fw->nodes = 0;
+	for (int at = 0; at >= 0 && depth >= 0; at = fdt_next_node(c->m->fdt, at, &depth)) {
+		int parent = depth ? last[depth - 1] : -1, self = fw->nodes;
+		struct tree_node node = { .offset = at, .phandle = fdt_get_phandle(c->m->fdt, at),
+					  .parent = parent, .child = -1, .peer = -1 };
+
+		if (depth >= MAX_DEPTH - 1 || !node_add(fw, &node))
+			break;
+		if (parent >= 0 && fw->node[parent].child < 0)
+			fw->node[parent].child = self;
+		else if (parent >= 0)
+			fw->node[last[depth]].peer = self;
+		last[depth] = self;
+	}
+	fw->tree_changed = false;
+}
+
+static const struct tree_node *node_find(struct call *c, uint32_t phandle)
+{
+	if (c->fw->tree_changed)
+		tree_index(c);
+	for (int i = 0; i < c->fw->nodes; i++)
+		if (c->fw->node[i].phandle == phandle && phandle)
+			return &c->fw->node[i];
+	return NULL;
+}
+
+static int offset_find(struct call *c, uint32_t phandle)
+{
+	const struct tree_node *node = node_find(c, phandle);
+
+	return node ? node->offset : -1;
+}
+
+static uint32_t phandle_of(const struct call *c, int index)
+{
+	return index >= 0 ? c->fw->node[index].phandle : 0;
+}
+
+/* ---- Guest memory ---- */
+
+/* A NUL-terminated string of less than `size` bytes. */
+static bool get_string(const struct call *c, uint32_t addr, char *buf, size_t size)
+{
+	const struct ram *ram = &c->m->ram;
+	uint64_t room = ram_ok(ram, addr, 0) ? ram->size - addr : 0;
+	size_t n = room < size ? room : size;
+	const char *s = (const char *)ram->base + addr;
+
+	if (!n || !memchr(s, 0, n))
+		return false;
+	memcpy(buf, s, strlen(s) + 1);
+	return true;
+}
+
+/* As much of `len` bytes as `room` takes. */
+static bool put_bytes(const struct call *c, uint32_t addr, const void *value, size_t len, uint32_t room)
+{
+	return ram_write(&c->m->ram, addr, value, len < room ? len : room);
+}
+
+/* ---- Device tree services ---- */
+static int path_find(const struct call *c, char *path)
+{
+	char *args = strchr(path, ':'), *unit = path;
+
+	if (args)
+		*args = 0;
+	/* Unit addresses are lower case in the tree; a client may write either. */
+	while ((unit = strchr(unit, '@')) != NULL)
+		for (; *unit && *unit != '/'; unit++)
+			*unit = (char)tolower((unsigned char)*unit);
+	return fdt_path_offset(c->m->fdt, path);
+}
+
+static uint32_t svc_finddevice(struct call *c)
+{
+	char path[MAX_PATH];
+	uint32_t phandle;
+	int at;
+
+	if (!get_string(c, c->in[0], path, sizeof path))
+		return OF_ERROR;
+	at = path_find(c, path);
+	phandle = at >= 0 ? fdt_get_phandle(c->m->fdt, at) : 0;
+	return phandle ? phandle : OF_ERROR;
+}
+
+static uint32_t svc_peer(struct call *c)
+{
+	const struct tree_node *node = node_find(c, c->in[0]);
+
+	if (!c->in[0])
+		return phandle_of(c, c->fw->nodes ? 0 : -1);
+	return node ? phandle_of(c, node->peer) : 0;
+}
+
+static uint32_t svc_child(struct call *c)
+{
+	const struct tree_node *node = node_find(c, c->in[0]);
+
+	return node ? phandle_of(c, node->child) : 0;
+}
+
+static uint32_t svc_parent(struct call *c)
+{
+	const struct tree_node *node = node_find(c, c->in[0]);
+
+	return node ? phandle_of(c, node->parent) : 0;
+}
+
+/* A property's value. "name", which a blob keeps as the node's own name, goes to `name`.
+ * NULL: no such node or property. */
+static const void *prop_find(struct call *c, char name[MAX_PATH], int *len)
+{
+	char prop[MAX_NAME];
+	int at = offset_find(c, c->in[0]), n;
+	const void *value;
+	const char *full;
+
+	if (at < 0 || !get_string(c, c->in[1], prop, sizeof prop))
+		return NULL;
+	value = fdt_getprop(c->m->fdt, at, prop, len);
+	if (value || strcmp(prop, "name"))
+		return value;
+	full = fdt_get_name(c->m->fdt, at, &n);
+	if (!full || n >= MAX_PATH)
+		return NULL;
+	memcpy(name, full, (size_t)n + 1);
+	name[strcspn(name, "@")] = 0;
+	*len = (int)strlen(name) + 1;
+	return name;
+}
+
+static uint32_t svc_getproplen(struct call *c)
+{
+	char name[MAX_PATH];
+	int len;
+
+	return prop_find(c, name, &len) ? (uint32_t)len : OF_ERROR;
+}
+
+static uint32_t svc_getprop(struct call *c)
+{
+	char name[MAX_PATH];
+	int len;
+	const void *value = prop_find(c, name, &len);
+
+	if (!value || !put_bytes(c, c->in[2], value, (size_t)len, c->in[3]))
+		return OF_ERROR;
+	return (uint32_t)len;
+}
+
+/* Name of the property after `prev`; the first one for "". Into the guest's buffer of 32 bytes
+ * (a PAPR name may need more). 1: done, 0: no more, -1: no property `prev`. */
+static uint32_t svc_nextprop(struct call *c)
+{
+	const void *fdt = c->m->fdt;
+	char prev[MAX_NAME];
+	const char *name;
+	int at = offset_find(c, c->in[0]), prop;
+	bool found;
+
+	if (at < 0 || !get_string(c, c->in[1], prev, sizeof prev))
+		return OF_ERROR;
+	found = !*prev;
+	fdt_for_each_property_offset(prop, fdt, at) {
+		if (!fdt_getprop_by_offset(fdt, prop, &name, NULL))
+			return OF_ERROR;
+		if (found)
+			return put_bytes(c, c->in[2], name, strlen(name) + 1, MAX_NAME) ? 1 : OF_ERROR;
+		found = !strcmp(name, prev);
+	}
+	return found ? 0 : OF_ERROR;
+}
+
+static uint32_t svc_setprop(struct call *c)
+{
+	char prop[MAX_NAME];
+	uint8_t value[MAX_VALUE];
+	uint32_t len = c->in[3];
+	int at = offset_find(c, c->in[0]);
+
+	if (at < 0 || len > sizeof value || !get_string(c, c->in[1], prop, sizeof prop) || !*prop ||
+	    (len && !ram_read(&c->m->ram, c->in[2], value, len)))
+		return OF_ERROR;
+	c->fw->tree_changed = true;
+	return fdt_setprop(c->m->fdt, at, prop, value, (int)len) < 0 ? OF_ERROR : len;
+}
+
+static uint32_t put_path(struct call *c, uint32_t phandle)
+{
+	char path[MAX_PATH];
+	int at = offset_find(c, phandle);
+
+	if (at < 0 || fdt_get_path(c->m->fdt, at, path, sizeof path) < 0 ||
+	    !put_bytes(c, c->in[1], path, strlen(path) + 1, c->in[2]))
+		return OF_ERROR;
+	return (uint32_t)strlen(path);
+}
+
+static uint32_t svc_package_to_path(struct call *c)
+{
+	return put_path(c, c->in[0]);
+}
+
+/* ---- Instances ---- */
+static uint32_t instance_open(struct client *client, uint32_t phandle)
+{
+	for (uint32_t i = 0; i < CLIENT_MAX_INSTANCES; i++) {
+		if (!client->instance[i]) {
+			client->instance[i] = phandle;
+			return i + 1;
+		}
+	}
+	return 0;
+}
+
+/* phandle behind an ihandle, 0: none. */
+static uint32_t instance_find(const struct call *c, uint32_t ihandle)
+{
+	uint32_t i = ihandle - 1;
+
+	return i < CLIENT_MAX_INSTANCES ? c->fw->client.instance[i] : 0;
+}
+
+static uint32_t svc_open(struct call *c)
+{
+	uint32_t phandle = svc_finddevice(c);
+
+	return phandle == OF_ERROR ? 0 : instance_open(&c->fw->client, phandle);
+}
+
+static uint32_t svc_close(struct call *c)
+{
+	if (instance_find(c, c->in[0]))
+		c->fw->client.instance[c->in[0] - 1] = 0;
+	return 0;
+}
+
+static uint32_t svc_instance_to_package(struct call *c)
+{
+	uint32_t phandle = instance_find(c, c->in[0]);
+
+	return phandle ? phandle : OF_ERROR;
+}
+
+static uint32_t svc_instance_to_path(struct call *c)
+{
+	return put_path(c, instance_find(c, c->in[0]));
+}
+
+/* Terminal behind an ihandle; NULL: something else, or nothing. */
+static struct vty *instance_vty(struct call *c, uint32_t ihandle)
+{
+	int at = offset_find(c, instance_find(c, ihandle)), len;
+	const fdt32_t *reg = at >= 0 ? fdt_getprop(c->m->fdt, at, "reg", &len) : NULL;
+
+	return reg && len == sizeof *reg && *reg ? vty_find(c->m, fdt32_to_cpu(*reg)) : NULL;
+}
+
+static uint32_t svc_write(struct call *c)
+{
+	struct vty *vty = instance_vty(c, c->in[0]);
+	uint32_t len = c->in[2] < MAX_IO ? c->in[2] : MAX_IO;
+
+	if (!instance_find(c, c->in[0]) || !ram_ok(&c->m->ram, c->in[1], len))
+		return OF_ERROR;
+	for (uint32_t done = 0, n; vty && done < len; done += n) {
+		n = len - done < VTY_PACKET ? len - done : VTY_PACKET;
+		vty_put(vty, c->m->ram.base + c->in[1] + done, n);
+	}
+	return len;
+}
+
+static uint32_t svc_read(struct call *c)
+{
+	struct vty *vty = instance_vty(c, c->in[0]);
+	uint32_t len = c->in[2] < MAX_IO ? c->in[2] : MAX_IO, done = 0;
+	uint8_t buf[VTY_PACKET];
+
+	if (!vty || !ram_ok(&c->m->ram, c->in[1], len))
+		return OF_ERROR;
+	/* A terminal gives up to a packet at a time, and would lose what is not taken. */
+	while (len - done >= VTY_PACKET) {
+		unsigned n = vty_get(vty, buf);
+
+		if (!n)
+			break;
+		ram_write(&c->m->ram, c->in[1] + done, buf, n);
+		done += n;
+	}
+	return done ? done : OF_NO_DATA;
+}
+
+/* ---- Memory ---- */
+static uint64_t claim_limit(const struct machine *m)
+{
+	uint64_t rma = tree_rma_size(m);
+
+	return rma < ADDR_LIMIT ? rma : ADDR_LIMIT;
+}
+
+/* False: no memory, in use, or too many claims. */
+static bool claim_add(struct machine *m, uint64_t start, uint64_t size)
+{
+	struct client *client = &m->firmware->client;
+	uint32_t i;
+
+	if (!size || start > claim_limit(m) || size > claim_limit(m) - start || client->claims == CLIENT_MAX_CLAIMS)
+		return false;
+	for (i = 0; i < client->claims && client->claim[i].start < start; i++)
+		;
+	if ((i && client->claim[i - 1].start + client->claim[i - 1].size > start) ||
+	    (i < client->claims && start + size > client->claim[i].start))
+		return false;
+	memmove(&client->claim[i + 1], &client->claim[i], (client->claims - i) * sizeof client->claim[0]);
+	client->claim[i] = (struct claim){ start, size };
+	client->claims++;
+	return true;
+}
+
+/* Lowest free place with that alignment; UINT64_MAX: none. */
+static uint64_t claim_place(const struct machine *m, uint64_t size, uint64_t align)
+{
+	const struct client *client = &m->firmware->client;
+	uint64_t start = (CLAIM_FLOOR + align - 1) / align * align;
+
+	for (uint32_t i = 0; i < client->claims; i++) {
+		const struct claim *claim = &client->claim[i];
+
+		if (claim->start + claim->size <= start)
+			continue;
+		if (start + size <= claim->start)
+			break;
+		start = (claim->start + claim->size + align - 1) / align * align;
+	}
+	return start + size <= claim_limit(m) ? start : UINT64_MAX;
+}
+
+/* /memory@0/available: what is not claimed. */
+static int tree_set_available(struct machine *m)
+{
+	const struct client *client = &m->firmware->client;
+	fdt64_t reg[2 * (CLIENT_MAX_CLAIMS + 1)];
+	uint64_t free_from = 0;
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i <= client->claims; i++) {
+		uint64_t to = i < client->claims ? client->claim[i].start : tree_rma_size(m);
+
+		if (to > free_from) {
+			reg[n++] = cpu_to_fdt64(free_from);
+			reg[n++] = cpu_to_fdt64(to - free_from);
+		}
+		if (i < client->claims)
+			free_from = to + client->claim[i].size;
+	}
+	m->firmware->tree_changed = true;
+	return fdt_setprop(m->fdt, fdt_path_offset(m->fdt, "/memory@0"), "available", reg, (int)(n * sizeof reg[0]));
+}
+
+static uint32_t svc_claim(struct call *c)
+{
+	uint64_t start = c->in[0], size = c->in[1], align = c->in[2];
+
+	if (align)
+		start = claim_place(c->m, size, align);
+	if (!claim_add(c->m, start, size))
+		return OF_ERROR;
+	tree_set_available(c->m);
+	return (uint32_t)start;
+}
+
+static uint32_t svc_release(struct call *c)
+{
+	struct client *client = &c->fw->client;
+
+	for (uint32_t i = 0; i < client->claims; i++) {
+		if (client->claim[i].start != c->in[0] || client->claim[i].size != c->in[1])
+			continue;
+		client->claims--;
+		memmove(&client->claim[i], &client->claim[i + 1], (client->claims - i) * sizeof client->claim[0]);
+		tree_set_available(c->m);
+		return 0;
+	}
+	return OF_ERROR;
+}
+
+/* ---- Methods ---- */
+
+/* "call-method" returns a catch result first: 0 means that the method ran. */
+static uint32_t method_cas(struct call *c)
+{
+	c->out[1] = (uint32_t)cas_negotiate(c->cpu, c->in[2]);
+	return 0;
+}
+
+static uint32_t method_instantiate_rtas(struct call *c)
+{
+	if (!rtas_install(c->m, c->in[2]))
+		return OF_ERROR;
+	c->out[1] = c->in[2];
+	return 0;
+}
+
+static const struct method {
+	const char *node;
+	const char *name;
+	uint32_t nargs;		/* with name and ihandle */
+	uint32_t (*fn)(struct call *c);
+} methods[] = {
+	{ "/", "ibm,client-architecture-support", 3, method_cas },
+	{ "/rtas", "instantiate-rtas", 3, method_instantiate_rtas },
+};
+
+static const struct method *method_find(struct call *c, uint32_t phandle, const char *name)
+{
+	int at = offset_find(c, phandle);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(methods); i++)
+		if (!strcmp(methods[i].name, name) && at >= 0 && fdt_path_offset(c->m->fdt, methods[i].node) == at)
+			return &methods[i];
+	return NULL;
+}
+
+static uint32_t svc_call_method(struct call *c)
+{
+	const struct method *method;
+	char name[MAX_NAME];
+
+	if (c->nargs < 2 || !get_string(c, c->in[0], name, sizeof name))
+		return OF_ERROR;
+	method = method_find(c, instance_find(c, c->in[1]), name);
+	return method && c->nargs == method->nargs ? method->fn(c) : OF_ERROR;
+}
+
+/* 0: there is such a method. */
+static uint32_t svc_test_method(struct call *c)
+{
+	char name[MAX_NAME];
+
+	return get_string(c, c->in[1], name, sizeof name) && method_find(c, c->in[0], name) ? 0 : OF_ERROR;
+}
+
+/* There is no Forth here. */
+static uint32_t svc_interpret(struct call *c)
+{
+	(void)c;
+	return OF_ERROR;
+}
+
+/* ---- Control ---- */
+static uint32_t svc_milliseconds(struct call *c)
+{
+	return (uint32_t)(machine_timebase(c->m) / (TIMEBASE_HZ / 1000));
+}
+
+/* The tree keeps from here on what the guest has made of it. */
+static uint32_t svc_quiesce(struct call *c)
+{
+	if (!fdt_pack(c->m->fdt))
+		c->m->fdt_size = fdt_totalsize(c->m->fdt);
+	c->fw->tree_changed = true;
+	return 0;
+}
+
+/* Nobody calls this who could go on: a kernel's early panic ends here. */
+static uint32_t svc_exit(struct call *c)
+{
+	if (!c->m->panic_message)
+		c->m->panic_message = strdup("it called Open Firmware's exit");
+	machine_request(c->m, REQ_PANIC, 0);
+	return 0;
+}
+
+static uint32_t svc_boot(struct call *c)
+{
+	machine_request(c->m, REQ_RESET, 0);
+	return 0;
+}
+
+static uint32_t svc_test(struct call *c);
+
+#define ANY UINT32_MAX
+
+static const struct service {
+	const char *name;
+	uint32_t nargs, nrets;		/* ANY: checked by the service */
+	uint32_t (*fn)(struct call *c);
+} services[] = {
+	{ "getprop", 4, 1, svc_getprop },
+	{ "nextprop", 3, 1, svc_nextprop },
+	{ "getproplen", 2, 1, svc_getproplen },
+	{ "peer", 1, 1, svc_peer },
+	{ "child", 1, 1, svc_child },
+	{ "parent", 1, 1, svc_parent },
+	{ "package-to-path", 3, 1, svc_package_to_path },
+	{ "write", 3, 1, svc_write },
+	{ "finddevice", 1, 1, svc_finddevice },
+	{ "setprop", 4, 1, svc_setprop },
+	{ "claim", 3, 1, svc_claim },
+	{ "release", 2, ANY, svc_release },
+	{ "open", 1, 1, svc_open },
+	{ "close", 1, ANY, svc_close },
+	{ "read", 3, 1, svc_read },
+	{ "instance-to-path", 3, 1, svc_instance_to_path },
+	{ "instance-to-package", 1, 1, svc_instance_to_package },
+	{ "call-method", ANY, ANY, svc_call_method },
+	{ "test-method", 2, 1, svc_test_method },
+	{ "interpret", ANY, ANY, svc_interpret },
+	{ "test", 1, 1, svc_test },
+	{ "milliseconds", 0, 1, svc_milliseconds },
+	{ "quiesce", 0, ANY, svc_quiesce },
+	{ "exit", 0, ANY, svc_exit },
+	{ "boot", 1, ANY, svc_boot },
+};
+
+static const struct service *service_find(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(services); i++)
+		if (!strcmp(services[i].name, name))
+			return &services[i];
+	return NULL;
+}
+
+/* 0: there is such a service. */
+static uint32_t svc_test(struct call *c)
+{
+	char name[MAX_NAME];
+
+	return get_string(c, c->in[0], name, sizeof name) && service_find(name) ? 0 : OF_ERROR;
+}
+
+int64_t firmware_client(struct cpu *cpu, uint64_t args)
+{
+	struct machine *m = cpu_machine(cpu);
+	struct call c = { .m = m, .fw = m->firmware, .cpu = cpu };
+	const struct service *service;
+	char name[MAX_NAME];
+
+	args &= cpu->msr & MSR_SF ? ~UINT64_C(0) >> 4 : UINT32_MAX;
+	if (!c.fw || !m->fdt || !ram_ok(&m->ram, args, 12))
+		return H_PARAMETER;
+	c.nargs = ld_be32(&m->ram, args + 4);
+	c.nrets = ld_be32(&m->ram, args + 8);
+	if (c.nargs > MAX_CELLS || c.nrets > MAX_CELLS - c.nargs || !ram_ok(&m->ram, args, 12 + 4 * (c.nargs + c.nrets)) ||
+	    !get_string(&c, ld_be32(&m->ram, args), name, sizeof name))
+		return H_PARAMETER;
+	service = service_find(name);
+	if (!service) {
+		machine_log(m, LOG_UNIMP, "Open Firmware client service \"%s\" is not there", name);
+		return H_FUNCTION;
+	}
+	if ((service->nargs != ANY && service->nargs != c.nargs) || (service->nrets != ANY && service->nrets != c.nrets))
+		return H_PARAMETER;
+	for (uint32_t i = 0; i < c.nargs; i++)
+		c.in[i] = ld_be32(&m->ram, args + 12 + 4 * i);
+	c.out[0] = service->fn(&c);
+	for (uint32_t i = 0; i < c.nrets; i++)
+		st_be32(&m->ram, args + 12 + 4 * (c.nargs + i), c.out[i]);
+	return H_SUCCESS;
+}
+
+uint64_t firmware_hash(const struct machine *m, uint64_t hash)
+{
+	const struct client *client = &m->firmware->client;
+
+	for (uint32_t i = 0; i < client->claims; i++)
+		hash = hash_u64(hash_u64(hash, client->claim[i].start), client->claim[i].size);
+	hash = hash_bytes(hash, client->instance, sizeof client->instance);
+	return m->fdt ? hash_bytes(hash, m->fdt, m->fdt_size) : hash;
+}
+
+/* The root stands in as console where there is no terminal: a kernel without stdout gives up. */
+static uint32_t stdout_phandle(const void *fdt)
+{
+	const char *path = fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), "stdout-path", NULL);
+
+	return fdt_get_phandle(fdt, path ? fdt_path_offset(fdt, path) : 0);
+}
+
+bool client_start(struct machine *m, struct error *err)
+{
+	struct firmware *fw = m->firmware;
+	uint32_t ihandle;
+
+	memset(&fw->client, 0, sizeof fw->client);
+	fw->tree_changed = true;
+	if (!claim_add(m, 0, FW_SIZE) || !claim_add(m, FW_STACK, FW_STACK_SIZE) ||
+	    !claim_add(m, fw->kernel_addr, fw->kernel_size) ||
+	    (fw->initrd.size && !claim_add(m, fw->initrd_addr, fw->initrd.size))) {
+		error_set(err, "kernel '%s' lies where the firmware needs memory", fw->kernel.path);
+		return false;
+	}
+	ihandle = instance_open(&fw->client, stdout_phandle(m->fdt));
+	if (tree_set_available(m) < 0 ||
+	    fdt_setprop_u32(m->fdt, fdt_path_offset(m->fdt, "/chosen"), "stdout", ihandle) < 0) {
+		error_set(err, "cannot complete the device tree");
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,188 @@
+/* Image files: opened and checked once, so that a wrong file is refused before anything runs;
+ * read straight into guest memory at each start. The descriptor stays open: a reboot finds the
+ * same file even if its name has gone. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "firmware/firmware.h"
+#include "firmware/state.h"
+#include "machine/error.h"
+#include "machine/fdt.h"
+#include "machine/options.h"
+
+bool image_open(struct image *image, const char *what, const char *path, struct error *err)
+{
+	struct stat st;
+
+	image->what = what;
+	image->path = path;
+	image->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);	/* a FIFO must not block us */
+	if (image->fd < 0 || fstat(image->fd, &st) < 0) {
+		error_set(err, "cannot open %s '%s': %s", what, path, strerror(errno));
+		return false;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		error_set(err, "%s '%s' is not a regular file", what, path);
+		return false;
+	}
+	if (st.st_size <= 0) {
+		error_set(err, "%s '%s' is empty", what, path);
+		return false;
+	}
+	image->size = (uint64_t)st.st_size;
+	return true;
+}
+
+bool image_read(const struct image *image, uint64_t offset, void *buf, uint64_t len, struct error *err)
+{
+	char *p = buf;
+
+	while (len) {
+		/* A single read moves at most 2 GiB. */
+		ssize_t n = pread(image->fd, p, len < (1u << 30) ? len : 1u << 30, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			error_set(err, "cannot read %s '%s': %s", image->what, image->path, strerror(errno));
+			return false;
+		}
+		if (n == 0) {
+			error_set(err, "%s '%s' is truncated", image->what, image->path);
+			return false;
+		}
+		p += n;
+		offset += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return true;
+}
+
+bool image_place(const struct image *image, uint64_t offset, struct ram *ram, uint64_t addr, uint64_t len,
+		 struct error *err)
+{
+	if (!ram_ok(ram, addr, len)) {
+		error_set(err, "%s '%s' does not fit into RAM", image->what, image->path);
+		return false;
+	}
+	ram_written(ram, addr, len);
+	return image_read(image, offset, ram->base + addr, len, err);
+}
+
+/* Where the last image must end: what 32-bit real mode code can still handle, and below a flat
+ * start's device tree. */
+static uint64_t image_limit(const struct machine *m)
+{
+	uint64_t rma = tree_rma_size(m), limit = rma < FW_TREE_TOP ? rma : FW_TREE_TOP;
+
+	return m->firmware->bios.fd >= 0 ? limit - FW_TREE_ROOM : limit;
+}
+
+static bool kernel_load(struct machine *m, struct firmware *fw, struct error *err)
+{
+	bool elf;
+
+	if (!elf_is(&fw->kernel, &elf, err))
+		return false;
+	if (elf) {
+		if (!elf_load(fw, &m->ram, err))
+			return false;
+	} else {
+		fw->segment[0] = (struct segment){ .filesz = fw->kernel.size, .memsz = fw->kernel.size,
+						   .addr = KERNEL_LOAD_ADDR };
+		fw->segments = 1;
+		fw->kernel_addr = fw->entry = KERNEL_LOAD_ADDR;
+		fw->kernel_size = fw->kernel.size;
+	}
+	if (fw->kernel_size > image_limit(m) || fw->kernel_addr > image_limit(m) - fw->kernel_size) {
+		error_set(err, "kernel '%s' does not fit: it ends at 0x%llx, images must end below 0x%llx", fw->kernel.path,
+			  (unsigned long long)(fw->kernel_addr + fw->kernel_size), (unsigned long long)image_limit(m));
+		return false;
+	}
+	return true;
+}
+
+static bool initrd_load(struct machine *m, struct firmware *fw, struct error *err)
+{
+	uint64_t limit = image_limit(m);
+
+	/* The next 64 KiB boundary with at least that much left free: it is page 0x..0000 of
+	 * the guest with the largest pages, and where QEMU puts it. */
+	fw->initrd_addr = (fw->kernel_addr + fw->kernel_size + 0x1ffff) & ~UINT64_C(0xffff);
+	if (fw->initrd_addr > limit || fw->initrd.size > limit - fw->initrd_addr) {
+		error_set(err, "initrd '%s' does not fit: %llu bytes from 0x%llx on, images must end below 0x%llx",
+			  fw->initrd.path, (unsigned long long)fw->initrd.size, (unsigned long long)fw->initrd_addr,
+			  (unsigned long long)limit);
+		return false;
+	}
+	return true;
+}
+
+static bool files_load(struct machine *m, struct firmware *fw, const struct options *o, struct error *err)
+{
+	if (!o->kernel && !o->bios) {
+		error_set(err, "nothing to boot: give -kernel FILE or -bios FILE");
+		return false;
+	}
+	if (o->initrd && !o->kernel) {
+		error_set(err, "-initrd '%s' needs -kernel", o->initrd);
+		return false;
+	}
+	if (o->bios) {
+		if (!image_open(&fw->bios, "firmware", o->bios, err))
+			return false;
+		if (fw->bios.size > BIOS_MAX_SIZE) {
+			error_set(err, "firmware '%s' is larger than %llu bytes", o->bios,
+				  (unsigned long long)BIOS_MAX_SIZE);
+			return false;
+		}
+	}
+	if (o->kernel && !(image_open(&fw->kernel, "kernel", o->kernel, err) && kernel_load(m, fw, err)))
+		return false;
+	if (o->initrd && !(image_open(&fw->initrd, "initrd", o->initrd, err) && initrd_load(m, fw, err)))
+		return false;
+	return true;
+}
+
+bool firmware_load(struct machine *m, const struct options *o, struct error *err)
+{
+	struct firmware *fw = calloc(1, sizeof *fw);
+
+	if (!fw) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	fw->kernel.fd = fw->initrd.fd = fw->bios.fd = -1;
+	m->firmware = fw;
+	if (files_load(m, fw, o, err))
+		return true;
+	firmware_free(m);
+	return false;
+}
+
+static void image_close(struct image *image)
+{
+	if (image->fd >= 0)
+		close(image->fd);
+}
+
+void firmware_free(struct machine *m)
+{
+	struct firmware *fw = m->firmware;
+
+	if (!fw)
+		return;
+	image_close(&fw->kernel);
+	image_close(&fw->initrd);
+	image_close(&fw->bios);
+	free(fw->node);
+	free(fw);
+	m->firmware = NULL;
+	free(m->fdt);
+	m->fdt = NULL;
+	m->fdt_size = 0;
+}
