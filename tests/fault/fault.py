@@ -1,0 +1,227 @@
+"""Bad input: what the user gives cede is refused with one line on stderr and status 1 or 2, soon.
+
+One row per case: name, expected status, a word that the line must contain, and the arguments. Words
+that start with @ are files made below.
+"""
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+CEDE = os.environ.get('CEDE', 'build/cede')
+TIMEOUT = 20        # seconds; a sanitizer build on a busy machine needs some of them
+EM_PPC64, EM_X86_64 = 21, 62
+ET_EXEC, PT_LOAD, PT_DYNAMIC, PT_INTERP = 2, 1, 2, 3
+failed = 0
+
+
+def elf(segments=((0, 0, 0x1000, 0x1000),), entry=0, machine=EM_PPC64, cls=2, data=2, kind=ET_EXEC, version=1,
+        phnum=None, phoff=64, phentsize=56, ehsize=64, size=None, flags=2, ptype=PT_LOAD, extra=b''):
+    """An ELF file. A segment is (offset in the body, physical address, file size, memory size)."""
+    e = '>' if data == 2 else '<'
+    ident = b'\x7fELF' + bytes([cls, data, version, 0]) + bytes(8)
+    phnum = len(segments) if phnum is None else phnum
+    head = ident + struct.pack(e + 'HHIQQQIHHHHHH', kind, machine, 1, entry, phoff, 0, flags, ehsize, phentsize,
+                               phnum, 0, 0, 0)
+    base = 64 + 56 * len(segments)
+    table = b''
+    for offset, addr, filesz, memsz in segments:
+        table += struct.pack(e + 'IIQQQQQQ', ptype, 7, base + offset if offset >= 0 else 2 ** 64 + offset, addr,
+                             addr, filesz, memsz, 0x10000)
+    body = b'\x48\x00\x00\x00' * 0x800      # b .
+    image = head + table + body + extra
+    return image if size is None else image[:size]
+
+
+BIG = 2 ** 64
+FILES = {
+    'empty': b'',
+    'one-byte': b'\x7f',
+    'magic': b'\x7fELF',
+    'half-header': elf(size=40),
+    'header': elf(size=64),
+    'half-table': elf(size=64 + 20),
+    'truncated': elf(size=0x800),
+    'x86': elf(machine=EM_X86_64, data=1),
+    'class32': elf(cls=1),
+    'class0': elf(cls=0),
+    'data0': elf(data=2)[:5] + b'\0' + elf(data=2)[6:],
+    'version0': elf(version=0),
+    'relocatable': elf(kind=1),
+    'core': elf(kind=4),
+    'no-segments': elf(phnum=0),
+    'no-load': elf(ptype=PT_INTERP),
+    'table-outside': elf(phoff=1 << 40),
+    'table-wraps': elf(phoff=BIG - 32),
+    'table-entry-small': elf(phentsize=8),
+    'table-entry-0': elf(phentsize=0),
+    'many-headers': elf(phnum=0xffff),
+    'file-bigger-than-mem': elf(((0, 0, 0x1000, 0x800),)),
+    'offset-outside': elf(((1 << 40, 0, 0x1000, 0x1000),)),
+    'offset-wraps': elf(((-0x800, 0, 0x1000, 0x1000),)),
+    'overlap': elf(((0, 0, 0x1000, 0x1000), (0x800, 0x800, 0x1000, 0x1000))),
+    'same-twice': elf(((0, 0, 0x1000, 0x1000), (0, 0, 0x1000, 0x1000))),
+    'entry-outside': elf(entry=1 << 40),
+    'entry-between': elf(((0, 0, 0x100, 0x100), (0x100, 0x10000, 0x100, 0x100)), entry=0x8000),
+    'entry-odd': elf(entry=2),
+    'entry-max': elf(entry=BIG - 4),
+    'huge-mem': elf(((0, 0, 0x1000, 1 << 50),)),
+    'mem-wraps': elf(((0, 0, 0x1000, BIG - 1),)),
+    'far-address': elf(((0, 1 << 45, 0x1000, 0x1000),), entry=1 << 45),
+    'address-wraps': elf(((0, BIG - 0x800, 0x1000, 0x1000),), entry=BIG - 0x800),
+    'fine': elf(),
+    'big-initrd': ('sparse', 300 << 20),
+    'huge-initrd': ('sparse', 1 << 50),
+    'big-bios': ('sparse', 64 << 20),
+    'text': b'#!/bin/sh\necho this is no kernel\n',
+}
+
+RUN = ('-m', '256M', '-nodefaults', '-nographic', '-serial', 'null')
+
+
+def kernel(name, *more):
+    return RUN + ('-kernel', '@' + name) + more
+
+
+CASES = [
+    # Files. What is no ELF at all is taken as a flat image of code, as QEMU does, unless it is too short.
+    *((name, 1, '@' + name, kernel(name)) for name in (
+        'empty', 'magic', 'half-header', 'header', 'half-table', 'truncated', 'x86', 'class32', 'class0', 'data0',
+        'version0', 'relocatable', 'core', 'no-segments', 'no-load', 'table-outside', 'table-wraps',
+        'table-entry-small', 'table-entry-0', 'many-headers', 'file-bigger-than-mem', 'offset-outside', 'offset-wraps',
+        'overlap', 'same-twice', 'entry-outside', 'entry-between', 'entry-odd', 'entry-max', 'huge-mem', 'mem-wraps',
+        'far-address', 'address-wraps')),
+    ('no-such-kernel', 1, 'nonesuch', RUN + ('-kernel', '@nonesuch')),
+    ('kernel-is-directory', 1, 'directory', RUN + ('-kernel', '@directory')),
+    ('kernel-is-fifo', 1, 'fifo', RUN + ('-kernel', '@fifo')),
+    ('kernel-is-device', 1, '/dev/zero', RUN + ('-kernel', '/dev/zero')),
+    ('kernel-unreadable', 1, 'unreadable', RUN + ('-kernel', '@unreadable')),
+    ('kernel-name-empty', (1, 2), 'kernel', RUN + ('-kernel', '')),
+    ('kernel-through-file', 1, 'fine', RUN + ('-kernel', '@fine/x')),
+    ('no-such-initrd', 1, 'nonesuch', kernel('fine', '-initrd', '@nonesuch')),
+    ('initrd-empty', 1, 'empty', kernel('fine', '-initrd', '@empty')),
+    ('initrd-is-directory', 1, 'directory', kernel('fine', '-initrd', '@directory')),
+    ('initrd-larger-than-ram', 1, 'big-initrd', kernel('fine', '-initrd', '@big-initrd')),
+    ('initrd-enormous', 1, 'initrd', kernel('fine', '-initrd', '@huge-initrd')),
+    ('kernel-larger-than-ram', 1, 'big-initrd', RUN + ('-kernel', '@big-initrd')),
+    ('initrd-without-kernel', (1, 2), 'initrd', RUN + ('-initrd', '@fine')),
+    ('nothing-to-boot', (1, 2), 'kernel', RUN),
+    ('no-such-bios', 1, 'nonesuch', RUN + ('-bios', '@nonesuch')),
+    ('bios-too-large', 1, 'big-bios', RUN + ('-bios', '@big-bios')),
+    ('log-in-no-folder', 1, 'nonesuch', kernel('fine', '-d', 'int', '-D', '@nonesuch/log')),
+    ('log-to-directory', 1, 'directory', kernel('fine', '-d', 'int', '-D', '@directory')),
+    ('no-such-drive', 1, 'nonesuch', kernel('fine', '-drive', 'if=pflash,file=@nonesuch/nvram,format=raw')),
+    ('append-too-long', (1, 2), 'append', kernel('fine', '-append', 'x' * 100000)),
+    # Options.
+    ('unknown-option', 2, 'frobnicate', ('-frobnicate',)),
+    ('word-alone', 2, 'vmlinux', ('vmlinux',)),
+    ('dash-alone', 2, '-', ('-',)),
+    ('empty-word', 2, '', ('',)),
+    ('twice', (1, 2), 'kernel', kernel('nonesuch', '-kernel', '@nonesuch')),
+    *(('no-value' + o, 2, o[1:], (o,)) for o in ('-kernel', '-initrd', '-m', '-smp', '-M', '-cpu', '-serial', '-append',
+                                                 '-d', '-D', '-rtc', '-seed', '-clock', '-timing', '-bios')),
+    *(('smp=' + v, 2, 'smp', ('-smp', v)) for v in (
+        '0', '-1', '65', '4294967297', '18446744073709551617', 'x', '1x', '', '1,threads=0', '1,threads=x', '2,threads=3',
+        '1,maxcpus=0', '4,maxcpus=2', 'cpus=', '1,frob=2', '1e3', ' ', '99999999999999999999999')),
+    *(('m=' + v, 2, 'm', ('-m', v)) for v in (
+        '0', '-1', '1', '255M', '257M', '1T', '65G', '16777216T', 'x', '1X', '', '1GG', '18446744073709551616',
+        '99999999999999999999999999', '1G,slots=2,maxmem=1M')),
+    *(('cpu=' + v, 2, v or 'cpu', ('-cpu', v)) for v in ('power7', 'power8', 'power10', 'host', '', 'POWER9,frob=1')),
+    *(('M=' + v, 2, 'M', ('-M', v)) for v in ('pc', 'pseries-1.0', '', 'pseries,frob=1', 'pseries,x-vof=maybe',
+                                              'pseries,vsmt=x', 'pseries,vsmt=0', 'pseries,cap-cfpc=x',
+                                              'pseries,max-cpu-compat=power99', 'pseries,ic-mode=xive')),
+    *(('serial=' + v, (1, 2), '', kernel('fine', '-serial', v)) for v in (
+        'frob', '', 'file:', 'unix:', 'mon:frob', 'unix:' + 'x' * 200, 'unix:@nonesuch/socket', 'file:@nonesuch/out',
+        'unix:@sock,frob=1', 'file:@directory')),
+    ('stdio-twice', (1, 2), 'stdio', ('-m', '256M', '-nodefaults', '-serial', 'stdio', '-serial', 'stdio',
+                                      '-kernel', '@fine')),
+    ('17-serials', (1, 2), 'serial', RUN + ('-serial', 'null') * 17),
+    *(('rtc=' + v, 2, 'rtc', ('-rtc', v)) for v in ('base=', 'base=x', 'base=2026-13-01T00:00:00', 'base=2026-02-30',
+                                                    'frob=1', '', 'base=9999999999-01-01')),
+    *(('timing=' + v, 2, 'timing', ('-timing', v)) for v in ('frob', '', 'power9')),
+    *(('clock=' + v, 2, 'clock', ('-clock', v)) for v in ('frob', '')),
+    *(('seed=' + v, 2, 'seed', ('-seed', v)) for v in ('x', '', '-1', '1x', '18446744073709551616')),
+    *(('d=' + v, 2, 'd', ('-d', v)) for v in ('frob', 'int,frob')),
+    *(('uuid=' + v, 2, 'uuid', ('-uuid', v)) for v in ('x', '', '12345678-1234-1234-1234-12345678901',
+                                                       '12345678-1234-1234-1234-1234567890123',
+                                                       'g2345678-1234-1234-1234-123456789012')),
+    *(('display=' + v, 2, 'display', ('-display', v)) for v in ('sdl', 'frob')),
+]
+
+
+def later():
+    """The options that are known but not there yet, from the list of options itself."""
+    with open('machine/options.def') as f:
+        rows = re.findall(r'^OPT_LATER\("([^"]+)", \w+, "([^"]*)"', f.read(), re.M)
+    for name, argument in rows:
+        yield 'later=' + name, 2, name, ('-' + name,) + (('x',) if argument else ())
+
+
+def make(folder):
+    for name, content in FILES.items():
+        with open(os.path.join(folder, name), 'wb') as f:
+            if isinstance(content, tuple):
+                f.truncate(min(content[1], 1 << 43))
+            else:
+                f.write(content)
+    os.mkdir(os.path.join(folder, 'directory'))
+    os.mkfifo(os.path.join(folder, 'fifo'))
+    path = os.path.join(folder, 'unreadable')
+    with open(path, 'wb') as f:
+        f.write(FILES['fine'])
+    os.chmod(path, 0)
+
+
+def check(fact, name, detail=''):
+    global failed
+    failed += not fact
+    print(('ok ' if fact else 'FAIL ') + name + ('' if fact else ': ' + detail))
+
+
+def run(args):
+    p = subprocess.run([CEDE, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       timeout=TIMEOUT)
+    return p.returncode, p.stdout.decode('utf-8', 'replace'), p.stderr.decode('utf-8', 'replace')
+
+
+def case(folder, name, status, word, args):
+    args = [a.replace('@', folder + '/') for a in args]
+    try:
+        got, out, err = run(args)
+    except subprocess.TimeoutExpired:
+        check(False, name, 'hangs')
+        return
+    lines = err.splitlines()
+    good = got in (status if isinstance(status, tuple) else (status,))
+    check(good and len(lines) == 1 and lines[0].startswith('cede: ') and word.replace('@', '') in lines[0] and
+          out == '' and lines[0].isprintable(), name, 'status %d, %r %r' % (got, err[:300], out[:100]))
+
+
+def good_input():
+    """What must not be refused."""
+    for name, args, word in (('help', ('-help',), 'kernel'), ('h', ('-h',), 'kernel'), ('version', ('-version',), 'cede'),
+                             ('d-help', ('-d', 'help'), 'hcall')):
+        status, out, err = run(args)
+        check(status == 0 and word in out and err == '', name, '%d %r %r' % (status, out[:200], err))
+    out = run(('-help',))[1]
+    with open('machine/options.def') as f:
+        names = re.findall(r'^OPT\("([^"]+)"', f.read(), re.M)
+    missing = [n for n in names if not re.search(r'(^|\s)-%s\b' % re.escape(n), out, re.M)]
+    check(not missing, 'help-lists-all', str(missing))
+
+
+def main():
+    good_input()
+    with tempfile.TemporaryDirectory(prefix='cede-fault-') as folder:
+        make(folder)
+        for row in [*CASES, *later()]:
+            if row[0] == 'kernel-unreadable' and os.getuid() == 0:
+                continue        # root reads everything
+            case(folder, *row)
+        os.chmod(os.path.join(folder, 'unreadable'), 0o600)
+    return 1 if failed else 0
+
+
+sys.exit(main())

@@ -1,0 +1,279 @@
+"""Linux, an unmodified Debian kernel, driven through its console."""
+import hashlib
+import os
+import re
+import signal
+import sys
+import termios
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from console import CEDE, Failure, Machine, check, linux, main, need, skip   # noqa: E402
+
+CPUS = os.environ.get('CPUS', '1')
+BUILD = os.environ.get('B', 'build')
+TROUBLE = r'BUG|Oops|WARNING|Call Trace|Unable to handle|Kernel panic|rcu:.*stall|soft lockup'
+OVERHEAD_KIB = 150 * 1024       # what cede may need beside the guest's RAM
+FIXED = ('-rtc', 'base=2026-01-31T12:00:00')
+
+
+def trouble(text):
+    return [line for line in text.splitlines() if re.search(TROUBLE, line)]
+
+
+def shell():
+    """The shell, and whether what stands behind it is right."""
+    with linux(cpus=CPUS) as m:
+        m.shell()
+        check('Linux' in m.command('uname -a') and 'ppc64le' in m.command('uname -m'), 'uname')
+        info = m.command('cat /proc/cpuinfo')
+        check(len(re.findall(r'^processor\s*:', info, re.M)) == int(CPUS), 'cpuinfo-processors', info)
+        check(len(re.findall(r'^cpu\s*: POWER9', info, re.M)) == int(CPUS), 'cpuinfo-POWER9', info)
+        check('timebase\t: 512000000' in info, 'cpuinfo-timebase', info)
+        check('pSeries' in info, 'cpuinfo-platform', info)
+        online = m.command('cat /sys/devices/system/cpu/online').strip()
+        check(online == ('0' if CPUS == '1' else '0-%d' % (int(CPUS) - 1)), 'online', online)
+        files = m.command('ls -1 /').split()
+        check({'bin', 'proc', 'sys', 'init'} <= set(files), 'ls', files)
+        numbers = ''.join('%d\n' % i for i in range(1, 20001)).encode()
+        for tool in 'md5', 'sha1', 'sha256', 'sha512':
+            want = hashlib.new(tool, numbers).hexdigest()
+            got = m.command('seq 1 20000 | %ssum' % tool)
+            check(want in got, tool + 'sum', got)
+        got = m.command('seq 1 20000 | gzip -9 | gunzip | cksum')
+        check(got == m.command('seq 1 20000 | cksum'), 'gzip', got)
+        # Floating point, as far as busybox has it.
+        got = m.command("awk 'BEGIN { s = 0; for (i = 1; i < 2000; i++) s += sin(i) * sqrt(i) / exp(1 / i); "
+                        "printf \"%.9f %.3e\\n\", s, 2 ** 0.5 }'").strip()
+        import math
+        want = sum(math.sin(i) * math.sqrt(i) / math.exp(1 / i) for i in range(1, 2000))
+        check(got == '%.9f %.3e' % (want, 2 ** 0.5), 'awk-float', (got, want))
+        radix = m.command('dmesg | grep -i radix')
+        check('radix' in radix.lower(), 'radix')
+        if CPUS != '1':
+            load(m)
+        m.command('sleep 1')
+        bad = trouble(m.command('dmesg', 120))
+        check(not bad, 'dmesg', bad[:5])
+        irqs = m.command('cat /proc/interrupts')
+        check('hvc_console' in irqs, 'console-interrupt', irqs)
+        m.send('poweroff -f\n')
+        check(m.wait(60) == 0, 'poweroff-status', m.process.returncode)
+        check(m.errors == '', 'stderr-empty', m.errors)
+
+
+def load(m):
+    """Every processor counts, all at once: each must get time."""
+    n = int(CPUS)
+    m.command("for c in $(seq 0 %d); do (taskset -c $c 2>/dev/null; "
+              "taskset $(printf '%%x' $((1 << c))) sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; "
+              "echo $i >/tmp/load.'$c) & done; wait" % (n - 1), 120)
+    got = m.command('cat /tmp/load.*').split()
+    check(got == ['20000'] * n, 'load-on-all', got)
+    stat = m.command('grep ^cpu[0-9] /proc/stat')
+    busy = [int(line.split()[1]) for line in stat.strip().splitlines()]
+    check(len(busy) == n and all(b > 0 for b in busy), 'time-on-all', stat)
+    hot = m.command('for c in $(seq 1 %d); do echo 0 >/sys/devices/system/cpu/cpu$c/online; done; '
+                    'cat /sys/devices/system/cpu/online' % (n - 1)).strip()
+    check(hot == '0', 'cpu-offline', hot)
+    hot = m.command('for c in $(seq 1 %d); do echo 1 >/sys/devices/system/cpu/cpu$c/online; done; '
+                    'cat /sys/devices/system/cpu/online' % (n - 1)).strip()
+    check(hot == '0-%d' % (n - 1), 'cpu-online', hot)
+
+
+def reboot():
+    with linux(cpus=CPUS) as m:
+        m.shell()
+        m.command('echo before >/tmp/mark')
+        m.send('reboot -f\n')
+        m.expect(r'Booting Linux|Linux version', 60)
+        m.shell()
+        check(m.command('ls /tmp').strip() == '', 'nothing-left')
+        check(m.command('uname -m').strip() == 'ppc64le', 'second-boot')
+        m.send('poweroff -f\n')
+        check(m.wait(60) == 0, 'status', m.process.returncode)
+    with linux('-no-reboot', append='cede.cmd="reboot -f"') as m:
+        check(m.wait(90) == 0, 'no-reboot-status', m.process.returncode)
+        check(len(re.findall('cede guest ready', m.text)) == 1, 'no-reboot')
+
+
+def run_once(*options, **kw):
+    with open(os.devnull) as null:
+        with linux(*FIXED, *options, stdin=null, **kw) as m:
+            status = m.wait(240)
+            return status, m.text, m.errors
+
+
+LOAD = 'cede.cmd="cat /proc/cpuinfo; seq 1 3000 | sha256sum; for i in 1 2 3; do (seq 1 2000 | gzip | cksum) & done; ' \
+       'wait; dd if=/dev/urandom bs=64 count=1 2>/dev/null | cksum; date +%s.%N; dmesg | tail -n 3"'
+
+
+def determinism():
+    """Same machine, same inputs: same console, same state, whatever the host does."""
+    runs = [run_once('-d', 'statehash', append=LOAD, cpus=CPUS) for _ in range(2)]
+    for status, text, errors in runs:
+        check(status == 0 and 'cede guest status 0' in text, 'status', (status, text[-500:], errors))
+    check(runs[0][1] == runs[1][1], 'same-console',
+          [p for p in zip(runs[0][1].splitlines(), runs[1][1].splitlines()) if p[0] != p[1]][:3])
+    check(runs[0][2] == runs[1][2] and 'statehash=' in runs[0][2], 'same-statehash', [r[2] for r in runs])
+    # Sleeping as long as the guest thinks, or not at all, must not show.
+    warp = run_once('-d', 'statehash', '-clock', 'warp', append=LOAD, cpus=CPUS)
+    check(warp[1] == runs[0][1], 'warp-same-console')
+    check(warp[2] == runs[0][2], 'warp-same-statehash', (warp[2], runs[0][2]))
+    # And it does show when something differs.
+    other = run_once('-d', 'statehash', '-seed', '7', append=LOAD, cpus=CPUS)
+    check(other[2] != runs[0][2] and 'statehash=' in other[2], 'seed-shows', other[2])
+
+
+def compilers():
+    """Programs of two compilers go through the same states."""
+    other = os.environ.get('CEDE_OTHER')
+    if not other or not os.path.exists(other):
+        skip('CEDE_OTHER names no second build')
+    a = run_once('-d', 'statehash', '-clock', 'warp', append=LOAD, cpus=CPUS)
+    b = run_once('-d', 'statehash', '-clock', 'warp', append=LOAD, cpus=CPUS, program=other)
+    check(a[0] == 0 and b[0] == 0, 'status', (a[0], b[0]))
+    check(a[1] == b[1], 'same-console')
+    check(a[2] == b[2], 'same-statehash', (a[2], b[2]))
+
+
+def maps():
+    """No mapping is executable but those of the program and its libraries. Also peak memory."""
+    with linux() as m:
+        m.shell()
+        m.command('seq 1 20000 | sha256sum')
+        pid = m.process.pid
+        with open('/proc/%d/maps' % pid) as f:
+            lines = f.read().splitlines()
+        executable = [line for line in lines if 'x' in line.split()[1]]
+        ours = os.path.realpath(CEDE)
+
+        def brought(line):
+            name = line.split(None, 5)[5] if len(line.split(None, 5)) > 5 else ''
+            return name in (ours, '[vdso]', '[vsyscall]') or re.match(r'/\S*\.so(\.\d+)*$', name)
+        check(executable, 'maps-read')
+        check(all(brought(line) for line in executable), 'no-executable-mapping',
+              [line for line in executable if not brought(line)])
+        writable = [line for line in executable if 'w' in line.split()[1]]
+        check(not writable, 'none-writable-and-executable', writable)
+        m.send('poweroff -f\n')
+        check(m.wait(60) == 0, 'status')
+
+
+def field(text, name):
+    return int(re.search(r'^%s:\s+(\d+) kB' % name, text, re.M).group(1))
+
+
+def memory():
+    """Peak memory: what the guest has touched of its RAM, and at most 150 MiB more."""
+    ram = 1024
+    with linux(ram='%dM' % ram) as m:
+        m.shell()
+        m.command('seq 1 100000 | sha256sum; find / -xdev >/dev/null; dd if=/dev/zero of=/tmp/f bs=1M count=64')
+        pid = m.process.pid
+        with open('/proc/%d/status' % pid) as f:
+            peak = field(f.read(), 'VmHWM')
+        with open('/proc/%d/smaps' % pid) as f:
+            sections = re.split(r'^(?=[0-9a-f]+-[0-9a-f]+ )', f.read(), flags=re.M)
+        # The guest's RAM is the largest mapping.
+        guest = max((s for s in sections if 'Size:' in s), key=lambda s: field(s, 'Size'))
+        check(field(guest, 'Size') >= ram * 1024, 'ram-found', guest)
+        resident = field(guest, 'Rss')
+        check(peak - resident <= OVERHEAD_KIB, 'overhead', '%d KiB beside %d KiB of RAM' % (peak - resident, resident))
+        print('peak %d KiB, guest RAM %d KiB, beside it %d KiB' % (peak, resident, peak - resident))
+        m.send('poweroff -f\n')
+        check(m.wait(60) == 0, 'status')
+
+
+def attributes(fd):
+    return termios.tcgetattr(fd)
+
+
+def terminal():
+    """On a terminal: raw while the guest runs, as it was afterwards; Ctrl-A x, Ctrl-C, signals."""
+    need('build/guest/vmlinux', 'build/guest/initrd.gz')
+    with linux(terminal=True) as m:
+        before = attributes(m.slave)
+        m.shell()
+        during = attributes(m.slave)
+        check(not during[3] & (termios.ECHO | termios.ICANON | termios.ISIG), 'raw-while-running')
+        m.send('sleep 100\n')
+        time.sleep(1)
+        m.send('\x03')                  # for the guest, not for cede
+        m.expect(r'\^C[^#]*# ', 20)
+        check(m.process.poll() is None, 'ctrl-c-reaches-guest')
+        m.send('\x01x')
+        check(m.wait(10) == 0, 'ctrl-a-x-status', m.process.returncode)
+        check(attributes(m.slave) == before, 'terminal-restored')
+    for number in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
+        with linux(terminal=True) as m:
+            before = attributes(m.slave)
+            m.expect('Linux version', 30)
+            m.kill(number)
+            name = signal.Signals(number).name
+            check(m.wait(10) == 128 + number, name + '-status', m.process.returncode)
+            check(attributes(m.slave) == before, name + '-restores')
+            check(len(m.errors.splitlines()) == 1, name + '-one-line', m.errors)
+    with linux(terminal=True) as m:
+        before = attributes(m.slave)
+        m.shell()
+        m.send('poweroff -f\n')
+        check(m.wait(30) == 0, 'poweroff-status')
+        check(attributes(m.slave) == before, 'poweroff-restores')
+
+
+def panic():
+    with linux(append='cede.cmd="echo c >/proc/sysrq-trigger; sleep 30" panic=1') as m:
+        check(m.wait(90) == 3, 'status', m.process.returncode)
+        check(len(m.errors.splitlines()) == 1, 'one-line', m.errors)
+
+
+def clock():
+    """`sleep 3` takes three seconds, on the guest's clock and on ours."""
+    with linux() as m:
+        m.shell()
+        t = time.monotonic()
+        out = m.command('a=$(date +%s%N); sleep 3; b=$(date +%s%N); echo $(((b - a) / 1000000))')
+        t = time.monotonic() - t
+        check(3000 <= int(out.split()[0]) < 3500, 'guest-clock', out)
+        check(2.9 <= t < 5, 'host-clock', t)
+        now = int(m.command('date +%s').split()[0])
+        check(abs(now - time.time()) < 30, 'time-of-day', now - time.time())
+        usage = os.times
+        with open('/proc/%d/stat' % m.process.pid) as f:
+            a = sum(map(int, f.read().rsplit(')', 1)[1].split()[11:13]))
+        time.sleep(3)
+        with open('/proc/%d/stat' % m.process.pid) as f:
+            b = sum(map(int, f.read().rsplit(')', 1)[1].split()[11:13]))
+        del usage
+        check(b - a < 60, 'idle-is-cheap', '%d ticks in 3 s' % (b - a))
+        m.send('poweroff -f\n')
+        check(m.wait(30) == 0, 'status')
+
+
+def sanitizers():
+    """The sanitizer build boots Linux without a word from the sanitizers."""
+    san = BUILD + '/san/cede'
+    if not os.path.exists(san):
+        skip(san + ' was not built (make SAN=1)')
+    env = dict(os.environ, ASAN_OPTIONS='detect_leaks=1', UBSAN_OPTIONS='print_stacktrace=1')
+    status, text, errors = run_once(append='cede.cmd="cat /proc/cpuinfo; seq 1 200 | sha256sum"', cpus=CPUS,
+                                    program=san, env=env)
+    check(status == 0, 'status', status)
+    check('cede guest status 0' in text, 'shell', text[-500:])
+    check(errors == '', 'sanitizers-silent', errors[:3000])
+
+
+def installer():
+    """The first screen of Debian's installer."""
+    need('build/guest/di-vmlinux', 'build/guest/di-initrd.gz')
+    with linux(kernel='build/guest/di-vmlinux', initrd='build/guest/di-initrd.gz', ram='1G', cpus=CPUS,
+               terminal=True, append='priority=low') as m:
+        m.expect(r'Debian installer main menu|Choose language|Select a language|C *- *No localization|\[!!\]', 200)
+        check(True, 'first-screen')
+        m.send('\x01x')
+        check(m.wait(20) == 0, 'status')
+
+
+main({f.__name__: f for f in (shell, reboot, determinism, compilers, maps, memory, terminal, panic, clock, sanitizers,
+                              installer)})
