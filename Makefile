@@ -15,7 +15,7 @@ have = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo yes)
 
 ifdef SAN
 MODE   := san
-MODE_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+MODE_CFLAGS := -O1 -g -DCEDE_NO_TAIL -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 MODE_LDFLAGS := -fsanitize=address,undefined
 else
 MODE   := release
@@ -53,9 +53,9 @@ Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 
 .DELETE_ON_ERROR:
-.PHONY: all run test test-long bench guest guest-installer deps install clean help compile_commands
+.PHONY: all run bench guest guest-installer deps deps-test install clean help
 
-all: $(B)/cede compile_commands.json	## build build/cede (default)
+all: $(B)/cede compile_commands.json	## build build/cede (the default)
 
 $(B)/cede: $(OBJ)
 	$(call say,LD,$@)
@@ -68,7 +68,6 @@ $(B)/obj/%.o: %.c Makefile
 
 -include $(OBJ:.o=.d)
 
-include $(wildcard tests/tests.mk)
 
 # ---- Developer's view of the build ----
 compile_commands.json: Makefile $(SRC)
@@ -76,3 +75,39 @@ compile_commands.json: Makefile $(SRC)
 	$(Q)$(foreach f,$(SRC),printf '{"directory":"%s","file":"%s","command":"%s"},\n' '$(CURDIR)' '$(f)' \
 		'$(CC) $(subst ",\\\",$(CPPFLAGS)) $(CFLAGS) -c $(f)' >> $@.tmp;)
 	$(Q)sed '$$s/,$$/\n]/' $@.tmp > $@ && rm $@.tmp
+
+# ---- What people run ----
+run: deps	## install what is missing, build, bring the guest, boot it to a shell
+	@$(MAKE) --no-print-directory all
+	@tools/run.sh
+
+guest:	## build/guest/vmlinux and initrd.gz from Debian packages
+	@tools/guest.sh kernel
+
+guest-installer:	## build/guest/di-vmlinux and di-initrd.gz: Debian's installer
+	@tools/guest.sh installer
+
+deps:	## install the packages that building needs
+	@tools/deps.sh build
+
+deps-test:	## install the packages that the tests need
+	@tools/deps.sh test
+
+bench: all	## boot under QEMU and under cede, side by side
+	@tests/bench/boot.sh $(BENCHFLAGS)
+
+PREFIX ?= /usr/local
+install: all	## into $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(B)/cede $(DESTDIR)$(PREFIX)/bin/cede
+	install -m 644 tools/cede.1 $(DESTDIR)$(PREFIX)/share/man/man1/cede.1
+
+clean:	## remove what was built; the guest's images stay
+	rm -rf build/obj build/cede build/san build/tests build/bench compile_commands.json
+
+help:	## this list
+	@awk -F'\t?## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Variables: CC=, SAN=1 (ASan and UBSan, into build/san), WERROR=1, V=1, PREFIX=, DESTDIR=;"
+	@echo "for run: KERNEL=, INITRD=, SMP=, MEM=, APPEND="
+
+include $(wildcard tests/tests.mk)

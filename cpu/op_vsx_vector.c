@@ -150,13 +150,15 @@ XV_UNARY(xvrsqrtesp, 4s, v4f32, host_div_4s(one_4s, host_sqrt_4s(x)), FPO_RSQRTE
 /* ---- Fused multiply-add: XA * y + z, where y and z are XB and XT in the order that the
  * mnemonic's a or m says ---- */
 
+static const v2f64 nan_2d = { __builtin_nan(""), __builtin_nan("") };
+static const v4f32 nan_4s = { __builtin_nanf(""), __builtin_nanf(""), __builtin_nanf(""), __builtin_nanf("") };
+
 #define XV_FUSED(name, shape, type, host, fpo, y, z, sign) \
 	OP_TRY(name) \
 	{ \
-		type r; \
-		if (unlikely(!cpu->fp_fma)) \
-			return exact_##shape(cpu, op, fpo, &XA, &y, &z); \
-		r = host_##host##_##shape(XA.type, y.type, z.type); \
+		type r = nan_##shape; \
+		if (likely(cpu->fp_fma)) \
+			r = host_##host##_##shape(XA.type, y.type, z.type); \
 		if (fp_ordinary_##shape(cpu, r)) { \
 			XT.type = sign r; \
 			return true; \
