@@ -205,7 +205,7 @@ static int64_t field(const struct operand *o, uint32_t word)
 	case SH6: return raw | (word >> 1 & 1) << 5;
 	case MB6: return raw >> 1 | (raw & 1) << 5;
 	case SPR: return raw >> 5 | (raw & 31) << 5;
-	case DCMX: return (word >> 16 & 31) | (word >> 6 & 1) << 5 | (word >> 2 & 1) << 6;
+	case DCMX: return (word >> 16 & 31) | (word >> 2 & 1) << 5 | (word >> 6 & 1) << 6;
 	case DX: return (int16_t)((word >> 6 & 0x3ff) << 6 | (word >> 16 & 31) << 1 | (word & 1));
 	}
 	return 0;

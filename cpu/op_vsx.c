@@ -79,8 +79,8 @@ OP(xxperm)
 
 OP(xxpermr) { permute(&XT, &XA, &XT, &XB); }
 
-/* ---- Insert, extract: UIM > 12 is undefined. Extract wraps round, insert stops at the
- * register's end, as QEMU has it. ---- */
+/* ---- Insert, extract: UIM > 12 is undefined. Here extract wraps round and insert stops at the
+ * register's end. ---- */
 OP(xxextractuw)
 {
 	unsigned shift = 8 * ((12 - (unsigned)IMM) & 15);

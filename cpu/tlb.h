@@ -40,13 +40,7 @@ tlb_hit(const struct tlb_entry *tlb, uint64_t ea, unsigned size, bool write)
 {
 	const struct tlb_entry *e = &tlb[TLB_INDEX(ea)];
 
-	void *host = (void *)(e->add + ea);
-
-	if (unlikely(TLB_PAGE(ea + size - 1) != (write ? e->write : e->read)))
-		return NULL;
-	if (!host)
-		__builtin_unreachable();	/* spares the callers' test */
-	return host;
+	return likely(TLB_PAGE(ea + size - 1) == (write ? e->write : e->read)) ? (void *)(e->add + ea) : NULL;
 }
 
 /* bool mem_load_uN(OP_ARGS, ea, &value), mem_store_uN(OP_ARGS, ea, value): memory's bytes as
@@ -91,9 +85,9 @@ static inline u128 swap_u128(u128 v)
 #define LOAD(t, ea, out) \
 	do { \
 		uint64_t ea_ = (ea); \
-		const void *host_ = tlb_hit(tlb, ea_, sizeof *(out), false); \
-		if (likely(host_ != NULL)) \
-			__builtin_memcpy((out), host_, sizeof *(out)); \
+		const struct tlb_entry *e_ = &tlb[TLB_INDEX(ea_)]; \
+		if (likely(TLB_PAGE(ea_ + sizeof *(out) - 1) == e_->read)) \
+			__builtin_memcpy((out), (const void *)(e_->add + ea_), sizeof *(out)); \
 		else if (!slowly) \
 			return TRY_SLOWLY; \
 		else if (!load_slow(cpu, op, ea_, (out), sizeof *(out))) \
@@ -103,9 +97,9 @@ static inline u128 swap_u128(u128 v)
 	do { \
 		uint64_t ea_ = (ea); \
 		__typeof__(swap_##t(0)) v_ = (v); \
-		void *host_ = tlb_hit(tlb, ea_, sizeof v_, true); \
-		if (likely(host_ != NULL)) \
-			__builtin_memcpy(host_, &v_, sizeof v_); \
+		const struct tlb_entry *e_ = &tlb[TLB_INDEX(ea_)]; \
+		if (likely(TLB_PAGE(ea_ + sizeof v_ - 1) == e_->write)) \
+			__builtin_memcpy((void *)(e_->add + ea_), &v_, sizeof v_); \
 		else if (!slowly) \
 			return TRY_SLOWLY; \
 		else if (!store_slow(cpu, op, ea_, &v_, sizeof v_)) \

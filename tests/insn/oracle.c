@@ -1,48 +1,53 @@
 /* The other side of the differential test: runs each case on the processor it is started on
  * (qemu-ppc64le or qemu-ppc64) and reports the state afterwards.
  *
- * Every register is the case's own while the instruction runs: the way back to the state is
- * kept in TAR and an absolute address.
+ * Every register is the case's own while the instruction runs: the way back is kept in CTR
+ * (the stack), TAR (the case's r1) and absolute addresses. A signal comes back the same way,
+ * so that the state is reported as the instruction left it.
  */
-#define _GNU_SOURCE
-#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
 #include "state.h"
 
-static sigjmp_buf back;
-static volatile sig_atomic_t outcome;
+#define AROUND_ADDR  (CODE_ADDR + 0x10000)	/* a page apart: the emulator translates it only once */
+#define STATE_ADDR   (CODE_ADDR + 0x20000)
+#define SCRATCH_ADDR (CODE_ADDR + 0x30000)
+#define AREA_BYTES   0x50000			/* from MEM_ADDR on */
 
+static volatile uint64_t outcome;
+
+/* Runs with the case's r13, so it must not touch thread-local storage. */
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
+	ucontext_t *u = context;
+
 	(void)info;
-	(void)context;
 	outcome = sig == SIGILL ? ILLEGAL : sig == SIGBUS ? ALIGNMENT : sig == SIGSEGV ? STORAGE : TRAPPED;
-	siglongjmp(back, 1);
+	u->uc_mcontext.gp_regs[32] = CODE_ADDR + 8;	/* NIP: behind the case's two instructions */
 }
 
-static uint64_t swap_if_big(uint64_t v)
-{
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	return __builtin_bswap64(v);
-#else
-	return v;
-#endif
+static void swap_words(uint64_t *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		v[i] = __builtin_bswap64(v[i]);
 }
 
 /* Everything but mem. */
-static void swap_state(struct state *s)
+static void swap_case(struct testcase *c)
 {
-	uint64_t *v = (uint64_t *)s;
-
-	for (size_t i = 0; i < __builtin_offsetof(struct state, mem) / 8; i++)
-		v[i] = swap_if_big(v[i]);
+	c->before = __builtin_bswap32(c->before);
+	c->word = __builtin_bswap32(c->word);
+	swap_words(&c->outcome, 1);
+	swap_words((uint64_t *)&c->state, __builtin_offsetof(struct state, mem) / 8);
 }
+#else
+static void swap_case(struct testcase *c) { (void)c; }
+#endif
 
 /* ---- A tiny assembler for the code around the instruction ---- */
 
@@ -56,6 +61,11 @@ static void load_base(void)	/* r1 = STATE_ADDR */
 	put(0x60210000 | (STATE_ADDR & 0xffff));
 }
 
+static void jump(uint32_t target)
+{
+	put(0x48000000u | ((target - (uint32_t)(uintptr_t)at) & 0x3fffffc));
+}
+
 #define FIELD(f) (uint32_t)__builtin_offsetof(struct state, f)
 #define LD(rt, off)  put(0xe8010000u | (uint32_t)(rt) << 21 | (off))
 #define STD(rs, off) put(0xf8010000u | (uint32_t)(rs) << 21 | (off))
@@ -63,11 +73,8 @@ static void load_base(void)	/* r1 = STATE_ADDR */
 #define LXVD2X(n)  put(0x7c010698u | ((n) & 31u) << 21 | 2u << 11 | (n) >> 5)	/* n, r1, r2 */
 #define STXVD2X(n) put(0x7c010798u | ((n) & 31u) << 21 | 2u << 11 | (n) >> 5)
 
-static uint32_t *hole;
-
-static void build(uint32_t *code)
+static void build_way_in(void)
 {
-	at = code;
 	put(0x7c0802a6);			/* mflr r0 */
 	put(0xf8010010);			/* std r0,16(r1) */
 	put(0xf821fe01);			/* stdu r1,-512(r1) */
@@ -76,7 +83,10 @@ static void build(uint32_t *code)
 	STD(2, 120);
 	put(0x7c000026);			/* mfcr r0 */
 	STD(0, 112);
-	put(0x7c2903a6);			/* mtctr r1: the stack, CTR is no case's operand */
+	put(0x7c2903a6);			/* mtctr r1 */
+	/* No reservation is left of an earlier case. */
+	put(0x3c400000 | SCRATCH_ADDR >> 16);	/* lis r2 */
+	put(0x7c4011ad);			/* stdcx. r2,0,r2 */
 	load_base();
 	/* VSCR through VR 0, FPSCR through FPR 0, then all VSRs. */
 	LI(2, FIELD(vscr) - 8);
@@ -97,8 +107,11 @@ static void build(uint32_t *code)
 		if (i != 1)
 			LD(i, FIELD(r) + 8 * i);
 	LD(1, FIELD(r) + 8);
-	hole = at;
-	put(0x60000000);
+	jump(CODE_ADDR);
+}
+
+static void build_way_out(void)
+{
 	put(0x7c2fcba6);			/* mtspr TAR,r1 */
 	load_base();
 	for (unsigned i = 0; i < 32; i++)
@@ -119,6 +132,8 @@ static void build(uint32_t *code)
 	STXVD2X(32);
 	put(0xfc00048e);			/* mffs f0 */
 	put(0xd8010000 | FIELD(fpscr));		/* stfd f0 */
+	put(0xf0000490);			/* xxlxor vs0,vs0,vs0 */
+	put(0xfffe058e);			/* mtfsf 255,f0,1,0: nothing is enabled from here on */
 	put(0x7c2902a6);			/* mfctr r1 */
 	LD(2, 120);
 	LD(0, 112);
@@ -131,48 +146,71 @@ static void build(uint32_t *code)
 	put(0x4e800020);			/* blr */
 }
 
+static void build(void)
+{
+	uint32_t way_out;
+
+	at = (uint32_t *)(uintptr_t)AROUND_ADDR;
+	build_way_in();
+	way_out = (uint32_t)(uintptr_t)at;
+	build_way_out();
+	at = (uint32_t *)(uintptr_t)CODE_ADDR + 2;
+	jump(way_out);
+}
+
+/* ELFv1 calls through a descriptor, ELFv2 directly. */
+#if defined(_CALL_ELF) && _CALL_ELF == 2
+static void call(void)
+{
+	((void (*)(void))(uintptr_t)AROUND_ADDR)();
+}
+#else
+static void call(void)
+{
+	static const uint64_t descriptor[3] = { AROUND_ADDR, 0, 0 };
+
+	((void (*)(void))(uintptr_t)descriptor)();
+}
+#endif
+
+static void run(struct testcase *c)
+{
+	uint32_t *code = (uint32_t *)(uintptr_t)CODE_ADDR;
+	struct state *state = (struct state *)(uintptr_t)STATE_ADDR;
+
+	swap_case(c);
+	code[0] = c->before;
+	code[1] = c->word;
+	__builtin___clear_cache((char *)code, (char *)(code + 2));
+	*state = c->state;
+	memcpy((void *)(uintptr_t)MEM_ADDR, c->state.mem, MEM_BYTES);
+	outcome = RAN;
+	call();
+	c->outcome = outcome;
+	c->state = *state;
+	memcpy(c->state.mem, (void *)(uintptr_t)MEM_ADDR, MEM_BYTES);
+	swap_case(c);
+}
+
 int main(void)
 {
 	static const int signals[] = { SIGILL, SIGBUS, SIGSEGV, SIGFPE, SIGTRAP };
-	uint8_t *area = mmap((void *)(uintptr_t)MEM_ADDR, 0x30000, PROT_READ | PROT_WRITE | PROT_EXEC,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	struct state *state = (struct state *)(uintptr_t)STATE_ADDR;
-	struct testcase c;
-	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK };
-	uint32_t *code = (uint32_t *)(uintptr_t)CODE_ADDR;
-	/* ELFv1 calls through a descriptor, ELFv2 directly. */
-	uint64_t descriptor[3] = { CODE_ADDR, 0, 0 };
-	void (*run)(void);
-
+	static struct testcase cases[CHUNK];
 	static char stack[65536];
-	const stack_t alternate = { .ss_sp = stack, .ss_size = sizeof stack };
+	const stack_t alternate = { .ss_sp = stack, .ss_size = sizeof stack };	/* the case's r1 is no stack */
+	const struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK };
+	size_t n;
 
-	/* The case's r1 is no stack. */
-	if (area == MAP_FAILED || sigaltstack(&alternate, NULL))
+	if (mmap((void *)(uintptr_t)MEM_ADDR, AREA_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED || sigaltstack(&alternate, NULL))
 		return 1;
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
 		sigaction(signals[i], &action, NULL);
-	build(code);
-#if defined(_CALL_ELF) && _CALL_ELF == 2
-	(void)descriptor;
-	run = (void (*)(void))(uintptr_t)CODE_ADDR;
-#else
-	run = (void (*)(void))(uintptr_t)descriptor;
-#endif
-	while (fread(&c, sizeof c, 1, stdin) == 1) {
-		swap_state(&c.state);
-		*hole = (uint32_t)(swap_if_big((uint64_t)c.word) >> (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 32 : 0));
-		__builtin___clear_cache((char *)hole, (char *)(hole + 1));
-		*state = c.state;
-		memcpy(area, c.state.mem, MEM_BYTES);
-		outcome = RAN;
-		if (!sigsetjmp(back, 1))
-			run();
-		c.outcome = (uint32_t)(swap_if_big((uint64_t)outcome) >> (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 32 : 0));
-		c.state = *state;
-		memcpy(c.state.mem, area, MEM_BYTES);
-		swap_state(&c.state);
-		if (fwrite(&c, sizeof c, 1, stdout) != 1)
+	build();
+	while ((n = fread(cases, sizeof cases[0], CHUNK, stdin)) != 0) {
+		for (size_t i = 0; i < n; i++)
+			run(&cases[i]);
+		if (fwrite(cases, sizeof cases[0], n, stdout) != n || fflush(stdout))
 			return 1;
 	}
 	return 0;

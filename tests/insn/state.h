@@ -1,5 +1,5 @@
 /* One differential case: an instruction and the state around it, as the generator, the oracle
- * and cede exchange it. All numbers little-endian on disk; a big-endian oracle swaps.
+ * and cede exchange it. All numbers little-endian in the pipes; a big-endian oracle swaps.
  */
 #ifndef TESTS_INSN_STATE_H
 #define TESTS_INSN_STATE_H
@@ -8,8 +8,10 @@
 
 #define MEM_BYTES 512
 #define MEM_ADDR  0x20000000u	/* where both sides have the memory operand's bytes */
-#define CODE_ADDR 0x20010000u
-#define STATE_ADDR 0x20020000u
+#define CODE_ADDR 0x20010000u	/* where the case's instructions lie: addpcis sees it */
+
+/* Cases go back and forth this many at a time: few enough for a pipe's 64 KiB. */
+#define CHUNK 16
 
 struct state {
 	uint64_t r[32];
@@ -19,11 +21,14 @@ struct state {
 };
 
 struct testcase {
-	uint32_t word;
-	uint32_t outcome;		/* enum outcome, on return */
+	uint32_t before;		/* runs first: a nop, or the load that reserves for a stwcx. */
+	uint32_t word;			/* the instruction under test */
+	uint64_t outcome;		/* enum outcome, on return */
 	struct state state;
 };
 
 enum outcome { RAN, ILLEGAL, ALIGNMENT, STORAGE, TRAPPED };
+
+#define NOP 0x60000000u
 
 #endif

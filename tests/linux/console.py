@@ -9,12 +9,12 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 
 CEDE = os.environ.get('CEDE', 'build/cede')
 GUEST = 'build/guest'
 KERNEL, INITRD = GUEST + '/vmlinux', GUEST + '/initrd.gz'
-PROMPT = r'(?:^|\n)[^\n]*# $'
 
 
 class Failure(Exception):
@@ -41,13 +41,12 @@ class Machine:
         argv += ['-nographic'] if nographic else []
         argv += ['-serial', serial or ('mon:stdio' if terminal else 'stdio')] + list(options)
         self.text, self.errors, self.at = '', '', 0
-        self.status, self.ended = None, False
         self.master = None
         if terminal:
-            self.master, slave = pty.openpty()
-            self.slave = slave
-            self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=subprocess.PIPE, env=env,
-                                            start_new_session=True)
+            self.master, self.slave = pty.openpty()
+            self.before = termios.tcgetattr(self.slave)
+            self.process = subprocess.Popen(argv, stdin=self.slave, stdout=self.slave, stderr=subprocess.PIPE,
+                                            env=env, start_new_session=True)
             self.out = self.inp = self.master
         else:
             self.process = subprocess.Popen(argv, stdin=stdin or subprocess.PIPE, stdout=subprocess.PIPE,
@@ -109,14 +108,14 @@ class Machine:
 
     def command(self, line, seconds=60):
         """What a shell command wrote; its status must be 0."""
-        self.send(line + '; echo "[s""tatus $?]"\n')
-        start = self.at
+        self.send('echo "[b""egin]"; ' + line + '; echo "[s""tatus $?]"\n')
+        start = self.expect(r'\[begin\]\n', seconds).end()
         m = self.expect(r'\[status (\d+)\]', seconds)
         output = self.text[start:m.start()]
         self.expect(r'# ', 20)
         if m.group(1) != '0':
             raise Failure('%r: status %s\n%s' % (line, m.group(1), output))
-        return output.split('\n', 1)[1] if '\n' in output else ''
+        return output
 
     def wait(self, seconds=30):
         """Its exit status."""
