@@ -134,7 +134,7 @@ void ctx_protect_page(struct cpu *cpu, const uint8_t *host);	/* no fast stores t
 /* Ops that the decoder adds by itself. */
 #define ENGINE_OPS(X) \
 	X(set_cr0) X(set_cr0_32) X(set_cr1) X(ca_from_ca32) X(mr) X(addi) X(add) X(truncate_d) X(truncate_x) \
-	X(illegal) X(privileged) X(unavailable) X(leave) X(next_near) X(next_far) X(marker) X(dead)
+	X(illegal) X(privileged) X(unavailable) X(facility_check) X(leave) X(next_near) X(next_far) X(marker) X(dead)
 #define DECLARE_OP(name) OP_RETURN OP_ABI op_##name(OP_PARAMS);
 ENGINE_OPS(DECLARE_OP)
 #undef DECLARE_OP

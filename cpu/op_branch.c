@@ -200,6 +200,8 @@ void decode_branch(struct decoder *d, const struct insn *insn, uint32_t word)
 		decode_emit(d, (struct op){ .fn = op_illegal, .imm = (int32_t)word });
 		return;
 	}
+	if (kind == TO_TAR && decode_mode(d) & MODE_PR)
+		decode_emit(d, (struct op){ .fn = op_facility_check, .b = FAC_TAR });
 	if (wide && (next < RAM_PAGE_SIZE || (bo & 0x14) == BO_ALWAYS))
 		fn = direct_handler(kind, bo, link, near);
 	if (!fn) {
