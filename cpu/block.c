@@ -12,6 +12,7 @@
 
 #include "decode.h"
 #include "mmu.h"
+#include "spr.h"
 
 #define ARENA_SIZE (UINT64_C(48) << 20)	/* bytes of decoded blocks; full: all are forgotten */
 #define MAX_BLOCK_BYTES(nops, ninsns) \
@@ -403,6 +404,15 @@ static const struct block *part_of(struct engine *e, const struct block *b, uint
 	return s;
 }
 
+/* With -d exec nothing is linked and nothing enters the jump cache, so that every block
+ * comes by here. The guest cannot tell. */
+static const struct block *show_entry(struct cpu *cpu, const struct block *b)
+{
+	cpu_log(cpu, LOG_EXEC, "cpu %u cycle %llu: 0x%016llx %u instructions\n", cpu->index,
+		(unsigned long long)cpu->cycles, (unsigned long long)cpu->nip, b->ninsns);
+	return b;
+}
+
 /* The block at NIP in the current context; NULL after a fetch interrupt. */
 static const struct block *block_at_nip(struct cpu *cpu)
 {
@@ -413,9 +423,15 @@ static const struct block *block_at_nip(struct cpu *cpu)
 	if (entry->ea == cpu->nip && !entry->block->dead) {
 		b = entry->block;
 	} else {
+		uint64_t decoded = cpu->engine->decoded;
+
 		if (!fetch_translate(cpu, cpu->nip, &gra))
 			return NULL;
 		b = engine_find(cpu->engine, gra, cpu->mode);
+		if (cpu->env->log_mask & LOG_IN_ASM && decoded != cpu->engine->decoded && cpu->env->show_code)
+			cpu->env->show_code(cpu->env->machine, cpu->nip, b->words, b->ninsns);
+		if (cpu->env->log_mask & LOG_EXEC)
+			return show_entry(cpu, b);
 		jump_insert(cpu, cpu->nip, b);
 	}
 	if (cpu->link && cpu->link_nip == cpu->nip && flushes == cpu->engine->flushes)

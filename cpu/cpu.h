@@ -102,6 +102,8 @@ struct cpu_env {
 	 * Called with SRR0, SRR1 and MSR already set; may write r3. PAPR, "Firmware Assisted
 	 * Non-Maskable Interrupts". NULL: vectors only. */
 	uint64_t (*fwnmi_entry)(struct cpu *cpu, enum vector vector);
+	/* A block of n instructions at ea has been decoded; for LOG_IN_ASM, may be NULL. */
+	void (*show_code)(void *machine, uint64_t ea, const uint32_t *words, unsigned n);
 	/* msgsndp to another thread of this core: sets (or, with set false, clears) IRQ_DOORBELL of
 	 * the thread with that TIR. NULL: a core has one thread. */
 	void (*doorbell)(struct cpu *from, unsigned tir, bool set);

@@ -674,8 +674,6 @@ static bool finish(struct parse *p)
 	p->status = EXIT_USAGE;
 	if (!finish_smp(p))
 		return false;
-	if (o->kernel && o->bios)
-		return fail(p, "-kernel and -bios exclude each other");
 	if (o->initrd && !o->kernel)
 		return fail(p, "-initrd needs -kernel");
 	if (o->append && !o->kernel)

@@ -26,6 +26,7 @@
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
 #include "machine/clock.h"
+#include "machine/disasm.h"
 #include "machine/console.h"
 #include "machine/events.h"
 #include "machine/log.h"
@@ -40,6 +41,7 @@
 
 #define QUANTUM     UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
 #define POLL_CYCLES UINT64_C(1000000)	/* cycles: about 1 ms, below what a typist notices */
+#define CALLS_PER_CHECK 256		/* hypercalls between two looks at the host's signals */
 
 /* POWER9 DD2.0 and the architecture level it runs at. */
 #define POWER9_PVR     UINT32_C(0x004e1200)
@@ -124,6 +126,24 @@ static uint64_t env_next_event(struct cpu *cpu)
 static uint64_t env_random(void *machine)
 {
 	return machine_random(machine);
+}
+
+static void check_signals(struct machine *m)
+{
+	m->stop_signal = term_signal(m->term);
+	if (m->stop_signal || term_quitting(m->term))
+		machine_request(m, REQ_QUIT, m->stop_signal ? EXIT_SIGNAL + m->stop_signal : EXIT_SUCCESS);
+}
+
+/* A call costs the guest few cycles and may take the host long: a guest that does nothing else
+ * must not keep the user from ending it until the next poll point. */
+static void env_hypercall(struct cpu *cpu)
+{
+	struct machine *m = cpu_machine(cpu);
+
+	hcall_dispatch(cpu);
+	if (++m->hypercalls % CALLS_PER_CHECK == 0)
+		check_signals(m);
 }
 
 static void env_doorbell(struct cpu *from, unsigned tir, bool set)
@@ -221,7 +241,8 @@ struct machine *machine_new(const struct options *o, struct term *term, struct e
 	m->threads = o->threads;
 	m->log_mask = o->log_mask;
 	m->env = (struct cpu_env){
-		.hypercall = hcall_dispatch, .next_event = env_next_event, .random = env_random,
+		.show_code = disasm_show,
+		.hypercall = env_hypercall, .next_event = env_next_event, .random = env_random,
 		.log = log_from_cpu, .machine = m, .ram = &m->ram, .clock = &m->clock.tb,
 		.log_mask = o->log_mask, .fwnmi_entry = fwnmi_entry, .doorbell = env_doorbell,
 	};
@@ -314,9 +335,7 @@ static void check_host(struct machine *m)
 			console_poll(vty_console(vty));
 		vty_receive(vty);
 	}
-	m->stop_signal = term_signal(m->term);
-	if (m->stop_signal || term_quitting(m->term))
-		machine_request(m, REQ_QUIT, m->stop_signal ? EXIT_SIGNAL + m->stop_signal : EXIT_SUCCESS);
+	check_signals(m);
 }
 
 /* Waits until the host has something for us or `ns` have passed (UINT64_MAX: no limit), and

@@ -1,0 +1,52 @@
+/* Disassembly through capstone, where it was there at build time. */
+#include "machine/disasm.h"
+
+#include <stdio.h>
+
+#include "cpu/decode.h"
+#include "machine/machine.h"
+
+#ifdef HAVE_CAPSTONE
+#include <capstone/capstone.h>
+
+/* The text of one instruction; false if capstone does not know it. */
+static bool disassemble(uint64_t ea, uint32_t word, char *text, size_t size)
+{
+	const uint8_t bytes[4] = { (uint8_t)(word >> 24), (uint8_t)(word >> 16), (uint8_t)(word >> 8), (uint8_t)word };
+	cs_insn *insn;
+	csh handle;
+	bool known = false;
+
+	if (cs_open(CS_ARCH_PPC, CS_MODE_64 | CS_MODE_BIG_ENDIAN, &handle) != CS_ERR_OK)
+		return false;
+	if (cs_disasm(handle, bytes, sizeof bytes, ea, 1, &insn) == 1) {
+		snprintf(text, size, "%s %s", insn->mnemonic, insn->op_str);
+		cs_free(insn, 1);
+		known = true;
+	}
+	cs_close(&handle);
+	return known;
+}
+#else
+static bool disassemble(uint64_t ea, uint32_t word, char *text, size_t size)
+{
+	(void)ea;
+	(void)word;
+	(void)text;
+	(void)size;
+	return false;
+}
+#endif
+
+void disasm_show(void *machine, uint64_t ea, const uint32_t *words, unsigned n)
+{
+	char text[128];
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct insn *row = insn_lookup(words[i]);
+
+		if (!disassemble(ea + 4 * i, words[i], text, sizeof text))
+			snprintf(text, sizeof text, "%s", row ? row->name : "(illegal)");
+		machine_log(machine, LOG_IN_ASM, "0x%016llx: %08x  %s\n", (unsigned long long)(ea + 4 * i), words[i], text);
+	}
+}

@@ -1,0 +1,11 @@
+/* Disassembly for people: -d in_asm. */
+#ifndef MACHINE_DISASM_H
+#define MACHINE_DISASM_H
+
+#include <stdint.h>
+
+/* Logs n instructions (in the processor's byte order) that lie at ea, one a line. With
+ * capstone in full; without it the row's mnemonic and the word. */
+void disasm_show(void *machine, uint64_t ea, const uint32_t *words, unsigned n);
+
+#endif
