@@ -439,6 +439,13 @@ static const struct block *block_at_nip(struct cpu *cpu)
 	return b;
 }
 
+/* The first instruction of `b` alone. */
+static const struct block *one_of(struct engine *e, const struct block *b)
+{
+	decode_block(e, b->gra, b->mode | MODE_PLAIN, 1, e->scratch, e->scratch_info);
+	return e->scratch;
+}
+
 /* After an instruction that ran to its end with MSR[SE] or MSR[BE]. Book III, 6.5.15. */
 static void trace_step(struct cpu *cpu, uint32_t word)
 {
@@ -462,10 +469,13 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 	cpu->link = NULL;
 	if (unlikely(!b))
 		return budget - 1;	/* a fetch that faults takes a cycle */
-	if (unlikely(single))
-		b = part_of(cpu->engine, b, b->info[1].cycles);
-	else if (unlikely(b->cost > budget))
+	if (unlikely(single)) {
+		b = one_of(cpu->engine, b);
+		budget = b->cost;	/* nothing can be entered after it */
+		cpu->limit = cpu->cycles + b->cost;
+	} else if (unlikely(b->cost > budget)) {
 		b = part_of(cpu->engine, b, (uint64_t)budget);
+	}
 	cpu->page_ea = TLB_PAGE(cpu->nip);
 	enter(cpu, b->ops + 1, budget - b->cost);
 	budget = cpu->budget + (int64_t)cpu->refund;

@@ -373,7 +373,7 @@ static void append_record(struct decoder *d, const struct insn *insn, const stru
 
 	if (insn->flags & RCFP && word & 1)
 		decode_append(d, (struct op){ .fn = op_set_cr1 });
-	if (insn->flags & RC && word & 1 && !(insn->flags & RCF && op->fn != insn->fn && op->fn != insn->o))
+	if (insn->flags & RC && word & 1 && op->fn != insn->rc)
 		decode_append(d, (struct op){ .fn = wide ? op_set_cr0 : op_set_cr0_32, .a = result_slot(insn, op) });
 }
 

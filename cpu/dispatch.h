@@ -136,7 +136,7 @@ void op_unwind(struct cpu *cpu, const struct op *op);
 
 /* Synchronous interrupts at this op: SRR0 = its address. Always return false, so that a
  * body can `return raise_program(...)`. Registers must not have been written before. */
-bool raise(struct cpu *cpu, const struct op *op, enum vector vector, uint64_t srr1_bits);
+bool raise_interrupt(struct cpu *cpu, const struct op *op, enum vector vector, uint64_t srr1_bits);
 bool raise_program(struct cpu *cpu, const struct op *op, uint64_t reason);	/* PROG_* */
 bool raise_facility(struct cpu *cpu, const struct op *op, enum facility facility);
 bool raise_alignment(struct cpu *cpu, const struct op *op, uint64_t ea);

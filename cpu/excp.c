@@ -137,7 +137,7 @@ bool cpu_deliver_pending(struct cpu *cpu)
 
 /* ---- Synchronous interrupts, from handlers ---- */
 
-bool raise(struct cpu *cpu, const struct op *op, enum vector vector, uint64_t srr1_bits)
+bool raise_interrupt(struct cpu *cpu, const struct op *op, enum vector vector, uint64_t srr1_bits)
 {
 	op_unwind(cpu, op);
 	cpu_interrupt(cpu, vector, cpu->nip, srr1_bits);
@@ -146,24 +146,24 @@ bool raise(struct cpu *cpu, const struct op *op, enum vector vector, uint64_t sr
 
 bool raise_program(struct cpu *cpu, const struct op *op, uint64_t reason)
 {
-	return raise(cpu, op, VEC_PROGRAM, reason);
+	return raise_interrupt(cpu, op, VEC_PROGRAM, reason);
 }
 
 bool raise_facility(struct cpu *cpu, const struct op *op, enum facility facility)
 {
 	if (facility == FAC_FP)
-		return raise(cpu, op, VEC_FP_UNAVAIL, 0);
+		return raise_interrupt(cpu, op, VEC_FP_UNAVAIL, 0);
 	if (facility == FAC_VEC)
-		return raise(cpu, op, VEC_VEC_UNAVAIL, 0);
+		return raise_interrupt(cpu, op, VEC_VEC_UNAVAIL, 0);
 	cpu->fscr = (cpu->fscr & ~PPC_MASK(0, 7)) | (uint64_t)facility << 56;
-	return raise(cpu, op, VEC_FAC_UNAVAIL, 0);
+	return raise_interrupt(cpu, op, VEC_FAC_UNAVAIL, 0);
 }
 
 /* DSISR is left alone: since 3.0 software looks at the instruction itself. Book III, 6.5.8. */
 bool raise_alignment(struct cpu *cpu, const struct op *op, uint64_t ea)
 {
 	cpu->dar = ea;
-	return raise(cpu, op, VEC_ALIGNMENT, 0);
+	return raise_interrupt(cpu, op, VEC_ALIGNMENT, 0);
 }
 
 /* ---- Reset ---- */

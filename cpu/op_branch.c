@@ -261,7 +261,7 @@ OP_TRY(illegal)
 }
 
 OP_TRY(privileged) { return raise_program(cpu, op, PROG_PRIV); }
-OP_TRY(unavailable) { return raise(cpu, op, (enum vector)op->imm, 0); }
+OP_TRY(unavailable) { return raise_interrupt(cpu, op, (enum vector)op->imm, 0); }
 
 OP(truncate_d) { cpu->ea = (uint32_t)(RA + IMM); }
 OP(truncate_x) { cpu->ea = (uint32_t)(RA + RB); }

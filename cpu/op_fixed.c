@@ -155,7 +155,7 @@ static bool divwe(uint64_t ra, uint64_t rb, uint64_t *q)
 	*q = 0;
 	if (b == 0 || (b == -1 && a == INT64_MIN) || a / b != (int32_t)(a / b))
 		return true;
-	*q = (uint32_t)(a / b);
+	*q = (uint64_t)(a / b);
 	return false;
 }
 

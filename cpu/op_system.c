@@ -188,7 +188,7 @@ OP_TRY(paste)
 		return false;
 	cpu->dar = ea;
 	cpu->dsisr = DSISR_STORE | DSISR_BAD_PASTE;
-	return raise(cpu, op, VEC_DATA_STORAGE, 0);
+	return raise_interrupt(cpu, op, VEC_DATA_STORAGE, 0);
 }
 
 NO_OPERATION(cpabort)

@@ -188,7 +188,7 @@ static bool raise_data_fault(struct cpu *cpu, const struct op *op, uint64_t ea, 
 	cpu->dar = ea;
 	if (fault->vector == VEC_DATA_STORAGE)
 		cpu->dsisr = (uint32_t)fault->bits;
-	return raise(cpu, op, fault->vector, 0);
+	return raise_interrupt(cpu, op, fault->vector, 0);
 }
 
 /* The host address of ea, or NULL: an interrupt has been raised, or the page is not RAM

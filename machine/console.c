@@ -308,11 +308,13 @@ static bool wait_writable(struct console *c)
 	struct pollfd fds[2] = {
 		{ .fd = c->out, .events = POLLOUT }, { .fd = term_fd(c->term), .events = POLLIN },
 	};
-	int n;
+	int n, patience = c->kind == CONSOLE_PTY ? PTY_PATIENCE_MS : -1;
 
 	if (c->regular)
 		return true;
-	n = poll(fds, 2, c->kind != CONSOLE_PTY ? -1 : c->stuck ? 0 : PTY_PATIENCE_MS);
+	if (c->stuck || term_ending(c->term))
+		patience = 0;
+	n = poll(fds, 2, patience);
 	if (n > 0 && fds[0].revents & POLLOUT) {
 		c->stuck = false;
 		return true;
@@ -321,7 +323,7 @@ static bool wait_writable(struct console *c)
 		return false;
 	if (n > 0)				/* only a signal: end, or look again */
 		return !term_signal(c->term) && wait_writable(c);
-	if (n == 0)
+	if (n == 0 && c->kind == CONSOLE_PTY)
 		c->stuck = true;
 	return n < 0 && errno == EINTR;
 }

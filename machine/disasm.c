@@ -27,7 +27,10 @@ static bool disassemble(uint64_t ea, uint32_t word, char *text, size_t size)
 	cs_close(&handle);
 	return known;
 }
+static const bool have_capstone = true;
 #else
+static const bool have_capstone = false;
+
 static bool disassemble(uint64_t ea, uint32_t word, char *text, size_t size)
 {
 	(void)ea;
@@ -42,6 +45,8 @@ void disasm_show(void *machine, uint64_t ea, const uint32_t *words, unsigned n)
 {
 	char text[128];
 
+	if (!have_capstone)
+		machine_log(machine, LOG_IN_ASM, "(built without capstone: mnemonics only)\n");
 	for (unsigned i = 0; i < n; i++) {
 		const struct insn *row = insn_lookup(words[i]);
 

@@ -131,7 +131,7 @@ static uint64_t env_random(void *machine)
 static void check_signals(struct machine *m)
 {
 	m->stop_signal = term_signal(m->term);
-	if (m->stop_signal || term_quitting(m->term))
+	if (m->stop_signal || term_ending(m->term))
 		machine_request(m, REQ_QUIT, m->stop_signal ? EXIT_SIGNAL + m->stop_signal : EXIT_SUCCESS);
 }
 

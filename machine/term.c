@@ -159,9 +159,9 @@ void term_quit(struct term *term)
 	term->quit = true;
 }
 
-bool term_quitting(const struct term *term)
+bool term_ending(const struct term *term)
 {
-	return term->quit;
+	return term->quit || term->signal;
 }
 
 int term_signal(struct term *term)

@@ -18,7 +18,7 @@ void term_raw(struct term *term, bool keys_signal);
 bool term_claim_stdio(struct term *term);	/* false: another console has it */
 int term_fd(const struct term *term);		/* readable when a signal waits */
 void term_quit(struct term *term);		/* the user typed Ctrl-A x */
-bool term_quitting(const struct term *term);
+bool term_ending(const struct term *term);	/* that, or a signal has been seen */
 /* The signal that wants the process to end, 0 none. Never waits. It stays until the end. */
 int term_signal(struct term *term);
 
