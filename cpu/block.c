@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "decode.h"
+#include "fuse.h"
 #include "mmu.h"
 #include "spr.h"
 
@@ -399,6 +400,7 @@ static const struct block *part_of(struct engine *e, const struct block *b, uint
 	s->cost = (uint32_t)b->info[n - 1].cycles;
 	s->info[n] = (struct op_info){ .insn = s->ninsns, .cycles = (uint16_t)s->cost };
 	s->ops[n] = (struct op){ .fn = op_leave, .imm = (int32_t)((b->gra & (RAM_PAGE_SIZE - 1)) + 4u * s->ninsns) };
+	s->ops[n - 1].fn = fuse_first(s->ops[n - 1].fn);	/* its second half is cut off */
 	s->nops = (uint16_t)(n + 1);
 	decode_finish_time(s, s->info);
 	return s;
@@ -408,8 +410,7 @@ static const struct block *part_of(struct engine *e, const struct block *b, uint
  * comes by here. The guest cannot tell. */
 static const struct block *show_entry(struct cpu *cpu, const struct block *b)
 {
-	cpu_log(cpu, LOG_EXEC, "cpu %u cycle %llu: 0x%016llx %u instructions\n", cpu->index,
-		(unsigned long long)cpu->cycles, (unsigned long long)cpu->nip, b->ninsns);
+	cpu_log(cpu, LOG_EXEC, "block 0x%016llx %u instructions\n", (unsigned long long)cpu->nip, b->ninsns);
 	return b;
 }
 

@@ -4,6 +4,7 @@
  * here; what MSR forbids (facilities, privilege) is decided here, once per block.
  */
 #include "decode.h"
+#include "fuse.h"
 
 #include <stdlib.h>
 
@@ -495,4 +496,6 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		decode_fall_through(&d, d.gra == page_end);
 	if (time)
 		decode_finish_time(out, info);
+	if (!(mode & MODE_PLAIN))
+		fuse_block(out);
 }

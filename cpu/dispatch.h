@@ -72,16 +72,25 @@ _Static_assert(sizeof(struct op) == 16, "op size");
 #define GOTO_SAME(handler) return handler(OP_ARGS)
 #endif
 
+/* fuse.c takes the bodies of other files without their handlers. */
+#ifdef OP_BODIES_ONLY
+#define HANDLER(...)
+#define RAW_LINKAGE(name) static __attribute__((unused)) OP_RETURN OP_ABI unused_##name
+#else
+#define HANDLER(...) __VA_ARGS__
+#define RAW_LINKAGE(name) OP_RETURN OP_ABI op_##name
+#endif
+
 /* A handler whose body cannot fault: `OP(addi) { RT = RA + IMM; }`. */
 #define OP(name) \
 	static inline __attribute__((always_inline)) void body_##name(struct cpu *cpu, const struct op *op); \
 	OP_RETURN OP_ABI op_##name(OP_PARAMS); \
-	OP_RETURN OP_ABI op_##name(struct cpu *cpu, const struct op *op, int64_t budget, \
-				   struct tlb_entry *tlb __attribute__((unused))) \
+	HANDLER(OP_RETURN OP_ABI op_##name(struct cpu *cpu, const struct op *op, int64_t budget, \
+					   struct tlb_entry *tlb __attribute__((unused))) \
 	{ \
 		body_##name(cpu, op); \
 		NEXT; \
-	} \
+	}) \
 	static inline __attribute__((always_inline)) void \
 	body_##name(struct cpu *cpu __attribute__((unused)), const struct op *op __attribute__((unused)))
 
@@ -94,7 +103,7 @@ enum { TRY_SLOWLY = 2 };
 #define OP_TRY(name) \
 	static inline __attribute__((always_inline)) int body_##name(OP_PARAMS, bool slowly); \
 	OP_RETURN OP_ABI op_##name(OP_PARAMS); \
-	static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_##name(OP_PARAMS) \
+	HANDLER(static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_##name(OP_PARAMS) \
 	{ \
 		if (unlikely(!body_##name(OP_ARGS, true))) \
 			LEAVE; \
@@ -108,7 +117,7 @@ enum { TRY_SLOWLY = 2 };
 		if (outcome == TRY_SLOWLY) \
 			GOTO_SAME(slow_##name); \
 		LEAVE; \
-	} \
+	}) \
 	static inline __attribute__((always_inline)) int \
 	body_##name(struct cpu *cpu __attribute__((unused)), const struct op *op __attribute__((unused)), \
 		    int64_t budget __attribute__((unused)), struct tlb_entry *tlb __attribute__((unused)), \
@@ -117,10 +126,10 @@ enum { TRY_SLOWLY = 2 };
 /* A handler that decides itself where to go (branches, system). Ends in GOTO_OP, NEXT or LEAVE. */
 #define OP_RAW(name) \
 	OP_RETURN OP_ABI op_##name(OP_PARAMS); \
-	OP_RETURN OP_ABI op_##name(struct cpu *cpu __attribute__((unused)), \
-				   const struct op *op __attribute__((unused)), \
-				   int64_t budget __attribute__((unused)), \
-				   struct tlb_entry *tlb __attribute__((unused)))
+	RAW_LINKAGE(name)(struct cpu *cpu __attribute__((unused)), \
+			  const struct op *op __attribute__((unused)), \
+			  int64_t budget __attribute__((unused)), \
+			  struct tlb_entry *tlb __attribute__((unused)))
 
 /* ---- For handlers that need to know where they are. Slow: they search the block. ---- */
 

@@ -50,14 +50,59 @@ static uint64_t interrupt_msr(const struct cpu *cpu, uint64_t keep, unsigned ail
 	return MSR_SF | (cpu->msr & keep) | (cpu->lpcr & LPCR_ILE ? MSR_LE : 0) | (ail ? MSR_IR | MSR_DR : 0);
 }
 
+static const char *vector_name(enum vector vector)
+{
+	switch (vector) {
+	case VEC_SYSTEM_RESET:
+		return "system reset";
+	case VEC_MACHINE_CHECK:
+		return "machine check";
+	case VEC_DATA_STORAGE:
+		return "data storage";
+	case VEC_DATA_SEGMENT:
+		return "data segment";
+	case VEC_INST_STORAGE:
+		return "instruction storage";
+	case VEC_INST_SEGMENT:
+		return "instruction segment";
+	case VEC_EXTERNAL:
+		return "external";
+	case VEC_ALIGNMENT:
+		return "alignment";
+	case VEC_PROGRAM:
+		return "program";
+	case VEC_FP_UNAVAIL:
+		return "floating-point unavailable";
+	case VEC_DECREMENTER:
+		return "decrementer";
+	case VEC_DOORBELL:
+		return "doorbell";
+	case VEC_SYSTEM_CALL:
+		return "system call";
+	case VEC_TRACE:
+		return "trace";
+	case VEC_PERFMON:
+		return "performance monitor";
+	case VEC_VEC_UNAVAIL:
+		return "vector unavailable";
+	case VEC_VSX_UNAVAIL:
+		return "VSX unavailable";
+	case VEC_FAC_UNAVAIL:
+		return "facility unavailable";
+	case VEC_SCV:
+		return "scv";
+	}
+	return "?";
+}
+
 void cpu_interrupt(struct cpu *cpu, enum vector vector, uint64_t srr0, uint64_t srr1_bits)
 {
 	bool severe = vector == VEC_SYSTEM_RESET || vector == VEC_MACHINE_CHECK;
 	unsigned ail = severe ? 0 : alternate_location(cpu);
 	uint64_t entry = (uint64_t)vector;
 
-	cpu_log(cpu, LOG_INT, "cpu %u: interrupt 0x%x at 0x%016llx, msr 0x%016llx, cause 0x%llx\n", cpu->index,
-		(unsigned)vector, (unsigned long long)srr0, (unsigned long long)cpu->msr,
+	cpu_log(cpu, LOG_INT, "interrupt 0x%x %s at 0x%016llx, msr 0x%016llx, cause 0x%llx\n", (unsigned)vector,
+		vector_name(vector), (unsigned long long)srr0, (unsigned long long)cpu->msr,
 		(unsigned long long)srr1_bits);
 	cpu->interrupts++;
 	cpu->srr0 = srr0;
@@ -80,7 +125,7 @@ void cpu_system_call_vectored(struct cpu *cpu, uint64_t nip, unsigned lev)
 {
 	unsigned ail = alternate_location(cpu);
 
-	cpu_log(cpu, LOG_INT, "cpu %u: scv %u, next 0x%016llx, r0 %lld\n", cpu->index, lev,
+	cpu_log(cpu, LOG_INT, "interrupt 0x3000 scv %u, next 0x%016llx, r0 %lld\n", lev,
 		(unsigned long long)nip, (long long)cpu->r[0]);
 	cpu->interrupts++;
 	cpu->lr = nip;
@@ -110,8 +155,7 @@ bool cpu_deliver_pending(struct cpu *cpu)
 		vector = VEC_MACHINE_CHECK;
 		edge = IRQ_MACHINE_CHECK;
 		if (!(cpu->msr & MSR_ME)) {	/* Book III, 6.5.2: checkstop */
-			cpu_log(cpu, LOG_GUEST_ERROR, "cpu %u: machine check with MSR[ME] = 0, stopped\n",
-				cpu->index);
+			cpu_log(cpu, LOG_GUEST_ERROR, "machine check with MSR[ME] = 0: processor stopped\n");
 			cpu->irq &= ~(uint32_t)IRQ_MACHINE_CHECK;
 			cpu->run_state = CPU_STOPPED;
 			return false;

@@ -207,6 +207,20 @@ OP_TRY(lwat_be) { return atomic_load(cpu, op, 4, true); }
 OP_TRY(ldat) { return atomic_load(cpu, op, 8, false); }
 OP_TRY(ldat_be) { return atomic_load(cpu, op, 8, true); }
 
-static bool valid_load_function(int fc) { return fc >= 0 && fc <= 28 && (UINT32_C(0x130101ff) >> fc & 1); }
-DECODE_HOOK(lwat) { return valid_load_function(op->imm); }
-DECODE_HOOK(ldat) { return valid_load_function(op->imm); }
+/* No such function: Book III, 6.5.3. */
+#define DSISR_BAD_AMO PPC_BIT32(29)
+OP_TRY(lwat_invalid)
+{
+	cpu->dar = RA;
+	cpu->dsisr = DSISR_BAD_AMO;
+	return raise_interrupt(cpu, op, VEC_DATA_STORAGE, 0);
+}
+
+static bool choose_load(struct op *op)
+{
+	if (op->imm > 28 || !(UINT32_C(0x130101ff) >> op->imm & 1))
+		op->fn = op_lwat_invalid;
+	return true;
+}
+DECODE_HOOK(lwat) { return choose_load(op); }
+DECODE_HOOK(ldat) { return choose_load(op); }

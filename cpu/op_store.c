@@ -172,9 +172,24 @@ OP_TRY(stwat_be) { return atomic_store(cpu, op, 4, true); }
 OP_TRY(stdat) { return atomic_store(cpu, op, 8, false); }
 OP_TRY(stdat_be) { return atomic_store(cpu, op, 8, true); }
 
-static bool valid_store_function(int fc) { return (fc >= 0 && fc <= 7) || fc == 24; }
-DECODE_HOOK(stwat) { return valid_store_function(op->imm); }
-DECODE_HOOK(stdat) { return valid_store_function(op->imm); }
+/* No such function: Book III, 6.5.3. */
+#define DSISR_STORE   PPC_BIT32(6)
+#define DSISR_BAD_AMO PPC_BIT32(29)
+OP_TRY(stwat_invalid)
+{
+	cpu->dar = RA;
+	cpu->dsisr = DSISR_STORE | DSISR_BAD_AMO;
+	return raise_interrupt(cpu, op, VEC_DATA_STORAGE, 0);
+}
+
+static bool choose_store(struct op *op)
+{
+	if (op->imm > 7 && op->imm != 24)
+		op->fn = op_stwat_invalid;
+	return true;
+}
+DECODE_HOOK(stwat) { return choose_store(op); }
+DECODE_HOOK(stdat) { return choose_store(op); }
 
 /* ---- Zero a cache block ---- */
 
@@ -194,4 +209,4 @@ OP_TRY(dcbz)
 	return true;
 }
 
-OP_RETURN OP_ABI op_dcbz_be(OP_PARAMS) { GOTO_SAME(op_dcbz); }
+OP_RAW(dcbz_be) { GOTO_SAME(op_dcbz); }

@@ -288,7 +288,7 @@ OP_TRY(pmu_check)
 /* An SPR number nobody has defined, in privileged state: a no-op. c, d: the number. */
 OP_TRY(spr_undefined)
 {
-	cpu_log(cpu, LOG_UNIMP, "cpu %u: move %s SPR %u ignored at 0x%016llx\n", cpu->index, op->b ? "to" : "from",
+	cpu_log(cpu, LOG_UNIMP, "move %s SPR %u ignored at 0x%016llx\n", op->b ? "to" : "from",
 		op->c | op->d << 8, (unsigned long long)op_nip(cpu, op));
 	return true;
 }

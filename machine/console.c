@@ -64,7 +64,7 @@ static bool parse_unix(char *text, struct console_spec *spec, struct error *err)
 		return false;
 	}
 	if (strlen(item) >= sizeof((struct sockaddr_un *)0)->sun_path) {
-		error_set(err, "unix: path is too long for a socket: %.100s", item);
+		error_set(err, "unix: path is too long for a socket: '%.100s'", item);
 		return false;
 	}
 	memmove(spec->path, item, strlen(item) + 1);
@@ -77,7 +77,7 @@ static bool parse_unix(char *text, struct console_spec *spec, struct error *err)
 			spec->wait = true;
 		else if (!((!strncmp(item, "server=", 7) && parse_on_off(item + 7, &spec->server)) ||
 			   (!strncmp(item, "wait=", 5) && parse_on_off(item + 5, &spec->wait)))) {
-			error_set(err, "unix: does not know `%.100s'", item);
+			error_set(err, "unix: does not know '%.100s'", item);
 			return false;
 		}
 	}
@@ -113,7 +113,7 @@ static bool parse_spec(const char *text, struct console_spec *spec, struct error
 		strcpy(copy, text + 5);
 		return parse_unix(copy, spec, err);
 	} else {
-		error_set(err, "no such character device: `%.100s' (there are stdio, mon:stdio, file:PATH, pty, "
+		error_set(err, "no such character device: '%.100s' (there are stdio, mon:stdio, file:PATH, pty, "
 			  "unix:PATH[,server=on][,wait=off], null, none)", text);
 		return false;
 	}
@@ -149,7 +149,7 @@ static bool open_file(struct console *c, const char *path, struct error *err)
 {
 	c->out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (c->out < 0) {
-		error_set(err, "cannot write %.100s: %s", path, strerror(errno));
+		error_set(err, "cannot write '%.100s': %s", path, strerror(errno));
 		return false;
 	}
 	c->regular = true;
@@ -231,7 +231,7 @@ static bool open_unix(struct console *c, const struct console_spec *spec, struct
 	fprintf(stderr, "cede: waiting for connection on unix:%s\n", spec->path);
 	return wait_for_client(c, err);
 out_errno:
-	error_set(err, "cannot use socket %.100s: %s", spec->path, strerror(errno));
+	error_set(err, "cannot use socket '%.100s': %s", spec->path, strerror(errno));
 	return false;
 }
 
@@ -331,8 +331,10 @@ static bool wait_writable(struct console *c)
 /* Terminal or pipe gone, disk full: the guest goes on unheard. */
 static void give_up(struct console *c, int error)
 {
-	if (c->kind == CONSOLE_FILE)
+	if (c->kind == CONSOLE_FILE) {
+		term_fresh_line(c->term);
 		fprintf(stderr, "cede: a -serial file takes no more: %s\n", strerror(error));
+	}
 	c->out = -1;
 }
 
@@ -348,6 +350,8 @@ void console_write(struct console *c, const void *buf, size_t len)
 		/* At most PIPE_BUF: a pipe that poll() calls writable takes that much at once. */
 		n = write(c->out, p, len < 512 ? len : 512);
 		if (n > 0) {
+			if (c->kind == CONSOLE_STDIO)
+				term_wrote(c->term, p, (size_t)n);
 			p += n;
 			len -= (size_t)n;
 		} else if (n < 0 && errno != EAGAIN && errno != EINTR) {

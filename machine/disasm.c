@@ -43,7 +43,7 @@ static bool disassemble(uint64_t ea, uint32_t word, char *text, size_t size)
 
 void disasm_show(void *machine, uint64_t ea, const uint32_t *words, unsigned n)
 {
-	char text[128];
+	char text[256];
 
 	if (!have_capstone)
 		machine_log(machine, LOG_IN_ASM, "(built without capstone: mnemonics only)\n");

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "machine/machine.h"
+#include "machine/options.h"
+#include "machine/term.h"
 
 /* A guest in a loop must not fill a disk with its errors. */
 #define GUEST_ERRORS_PER_SECOND 200
@@ -26,22 +28,22 @@ static const struct log_item {
 
 bool log_parse(const char *items, unsigned *mask, struct error *err)
 {
-	while (*items) {
+	for (;; items++) {
 		size_t len = strcspn(items, ","), i;
 
 		for (i = 0; i < ARRAY_SIZE(log_items); i++)
 			if (strlen(log_items[i].name) == len && !memcmp(items, log_items[i].name, len))
 				break;
 		if (i == ARRAY_SIZE(log_items)) {
-			error_set(err, "-d does not know `%.*s' (-d help lists what it knows)",
+			error_set(err, "-d does not know '%.*s' (-d help lists what it knows)",
 				  len > 100 ? 100 : (int)len, items);
 			return false;
 		}
 		*mask |= log_items[i].channel;
 		items += len;
-		items += *items == ',';
+		if (!*items)
+			return true;
 	}
-	return true;
 }
 
 void log_help(FILE *out)
@@ -54,16 +56,31 @@ bool log_open(struct machine *m, const char *file, struct error *err)
 {
 	m->log_file = file ? fopen(file, "we") : stderr;
 	if (!m->log_file) {
-		error_set(err, "cannot write log file %.100s: %s", file, strerror(errno));
+		error_set(err, "cannot write log file '%.100s': %s", file, strerror(errno));
 		return false;
 	}
 	return true;
 }
 
+/* A full disk is said once; the guest goes on unheard. Nobody can be told of standard error. */
+static void give_up(struct machine *m, int error)
+{
+	if (m->log_file != stderr) {
+		term_fresh_line(m->term);
+		fprintf(stderr, "cede: log file '%.100s' takes no more: %s\n", m->options->log_file, strerror(error));
+		fclose(m->log_file);
+	}
+	m->log_file = NULL;
+}
+
 void log_close(struct machine *m)
 {
-	if (m->log_file && m->log_file != stderr)
-		fclose(m->log_file);
+	if (m->log_file && m->log_file != stderr) {
+		if (fflush(m->log_file))
+			give_up(m, errno);
+		else
+			fclose(m->log_file);
+	}
 	m->log_file = NULL;
 }
 
@@ -79,6 +96,20 @@ static bool too_many(struct machine *m)
 	return m->log_lines++ > GUEST_ERRORS_PER_SECOND;
 }
 
+/* "CYCLE cpuN TEXT" on a line of its own: lines of several channels can be sorted and joined.
+ * Between two turns of processors it is "CYCLE machine TEXT". */
+static void put_line(struct machine *m, const char *text)
+{
+	char who[16] = "machine";
+
+	if (m->running)
+		snprintf(who, sizeof who, "cpu%u", m->running->index);
+	if (m->log_file == stderr)
+		term_fresh_line(m->term);
+	if (fprintf(m->log_file, "%llu %s %s\n", (unsigned long long)machine_now(m), who, text) < 0)
+		give_up(m, errno);
+}
+
 static void log_line(struct machine *m, unsigned channel, const char *fmt, va_list ap)
 {
 	char line[512];
@@ -88,14 +119,18 @@ static void log_line(struct machine *m, unsigned channel, const char *fmt, va_li
 		return;
 	if (channel == LOG_GUEST_ERROR && too_many(m)) {
 		if (m->log_lines == GUEST_ERRORS_PER_SECOND + 2)
-			fputs("further guest errors in this second are not shown\n", m->log_file);
+			put_line(m, "further guest errors in this second are not shown");
 		return;
 	}
 	vsnprintf(line, sizeof line, fmt, ap);
 	len = strlen(line);
 	while (len && line[len - 1] == '\n')
 		line[--len] = 0;
-	fprintf(m->log_file, "%s\n", line);
+	/* Names that a guest chose must not upset a terminal. */
+	for (size_t i = 0; i < len; i++)
+		if (line[i] < ' ' || line[i] > '~')
+			line[i] = '.';
+	put_line(m, line);
 }
 
 void machine_log(struct machine *m, unsigned channel, const char *fmt, ...)

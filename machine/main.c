@@ -35,6 +35,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "cede: %s\n", err.msg);
 		break;
 	case OPTIONS_DONE:
+		if (fflush(stdout) || ferror(stdout)) {
+			fprintf(stderr, "cede: cannot write to standard output\n");
+			status = EXIT_HOST_ERROR;
+		}
 		break;
 	case OPTIONS_RUN:
 		term = term_new(&err);

@@ -105,11 +105,11 @@ static bool open_file(struct nvram *nvram, const char *file, struct error *err)
 
 	nvram->fd = open(file, O_RDWR | O_CLOEXEC);
 	if (nvram->fd < 0 || fstat(nvram->fd, &st)) {
-		error_set(err, "cannot open NVRAM file %.100s: %s", file, strerror(errno));
+		error_set(err, "cannot open NVRAM file '%.100s': %s", file, strerror(errno));
 		return false;
 	}
 	if (st.st_size < NVRAM_MIN_SIZE || st.st_size > NVRAM_MAX_SIZE || st.st_size % PARTITION_HEADER) {
-		error_set(err, "NVRAM file %.100s must have 8 KiB to 1 MiB", file);
+		error_set(err, "NVRAM file '%.100s' must have 8 KiB to 1 MiB", file);
 		return false;
 	}
 	nvram->size = (uint32_t)st.st_size;
@@ -130,7 +130,7 @@ struct nvram *nvram_new(struct machine *m, const char *file, struct error *err)
 	if (!nvram->data)
 		goto out_memory;
 	if (file && !read_all(nvram->fd, nvram->data, nvram->size)) {
-		error_set(err, "cannot read NVRAM file %.100s: %s", file, strerror(errno));
+		error_set(err, "cannot read NVRAM file '%.100s': %s", file, strerror(errno));
 		goto out_free;
 	}
 	if (blank(nvram)) {
@@ -138,7 +138,7 @@ struct nvram *nvram_new(struct machine *m, const char *file, struct error *err)
 		format_partition(nvram->data + COMMON_SIZE, SIGNATURE_FREE, "wwwwwwwwwwww",
 				 nvram->size - COMMON_SIZE);
 		if (file && !write_all(nvram->fd, nvram->data, nvram->size, 0)) {
-			error_set(err, "cannot write NVRAM file %.100s: %s", file, strerror(errno));
+			error_set(err, "cannot write NVRAM file '%.100s': %s", file, strerror(errno));
 			goto out_free;
 		}
 	}

@@ -189,7 +189,7 @@ static bool set_prop(struct parse *p, enum prop prop, const char *value, int ind
 		o->compat_pvr = UINT32_C(0x0f000005);
 		break;
 	case PROP_VSMT:
-		if (!parse_u64(value, &number) || !number || number > 8)
+		if (!parse_u64(value, &number) || !number || number > 8 || (number & (number - 1)))
 			return fail(p, "-M vsmt=%.40s is not 1, 2, 4 or 8", value);
 		o->vsmt = (unsigned)number;
 		break;
@@ -212,7 +212,15 @@ static bool machine_prop(struct parse *p, const char *key, const char *value)
 			return fail(p, "-M %s=%s is not there yet", key, value);
 		return fail(p, "-M %s=%.60s: not one of %s", key, value, row->have);
 	}
-	return fail(p, "-M pseries has no property `%.60s'", key);
+	return fail(p, "-M pseries has no property '%.60s'", key);
+}
+
+static bool machine_help(struct parse *p)
+{
+	puts("pseries        POWER pSeries (PAPR), the default\npseries-7.2    the same\n\nProperties of both:");
+	for (size_t i = 0; i < ARRAY_SIZE(machine_props); i++)
+		printf("  %s=%s\n", machine_props[i].name, *machine_props[i].have ? machine_props[i].have : "NUMBER");
+	return p->done = true;
 }
 
 static bool opt_machine(struct parse *p, const char *text)
@@ -221,6 +229,8 @@ static bool opt_machine(struct parse *p, const char *text)
 	char *key, *value;
 	bool ok = true, first = true;
 
+	if (!strcmp(text, "help") || !strcmp(text, "pseries,help") || !strcmp(text, "pseries-7.2,help"))
+		return machine_help(p);
 	if (!pairs_open(p, &pairs, text))
 		return false;
 	for (; ok && pairs_next(&pairs, &key, &value); first = false) {
@@ -229,9 +239,9 @@ static bool opt_machine(struct parse *p, const char *text)
 			if (ok)
 				p->opts->machine = strcmp(value, "pseries") ? "pseries-7.2" : "pseries";
 			else
-				fail(p, "-M: no such machine `%.60s' (there are pseries, pseries-7.2)", value);
+				fail(p, "-M: no such machine '%.60s' (there are pseries, pseries-7.2)", value);
 		} else {
-			ok = key ? machine_prop(p, key, value) : fail(p, "-M: `%.60s' is not PROP=VALUE", value);
+			ok = key ? machine_prop(p, key, value) : fail(p, "-M: '%.60s' is not PROP=VALUE", value);
 		}
 	}
 	free(pairs.copy);
@@ -244,13 +254,17 @@ static bool opt_cpu(struct parse *p, const char *text)
 {
 	size_t len = strcspn(text, ",");
 
+	if (!strcmp(text, "help")) {
+		puts("power9         POWER9 DD2.0, the default\npower9_v2.0    the same");
+		return p->done = true;
+	}
 	if (text[len])
-		return fail(p, "-cpu: no property `%.60s'", text + len + 1);
+		return fail(p, "-cpu: no property '%.60s'", text + len + 1);
 	if (!strcasecmp(text, "power9") || !strcasecmp(text, "power9_v2.0"))
 		return true;
 	if (!strncasecmp(text, "power8", 6) || !strncasecmp(text, "power10", 7))
 		return fail(p, "-cpu %.60s is not there yet (there is power9)", text);
-	return fail(p, "-cpu: no such processor `%.60s' (there is power9)", text);
+	return fail(p, "-cpu: no such processor '%.60s' (there is power9)", text);
 }
 
 static bool smp_count(struct parse *p, const char *key, const char *value, unsigned *out)
@@ -258,7 +272,7 @@ static bool smp_count(struct parse *p, const char *key, const char *value, unsig
 	uint64_t n;
 
 	if (!parse_u64(value, &n) || !n)
-		return fail(p, "-smp %s: `%.40s' is not a number above 0", key, value);
+		return fail(p, "-smp %s: '%.40s' is not a number above 0", key, value);
 	if (n > MACHINE_MAX_CPUS)
 		return fail(p, "-smp %s=%.40s: %d is the most", key, value, MACHINE_MAX_CPUS);
 	*out = (unsigned)n;
@@ -287,7 +301,7 @@ static bool opt_smp(struct parse *p, const char *text)
 		else if (key && !strcmp(key, "maxcpus"))
 			ok = smp_count(p, key, value, &o->max_cpus);
 		else
-			ok = fail(p, "-smp does not know `%.60s'", key ? key : value);
+			ok = fail(p, "-smp does not know '%.60s'", key ? key : value);
 	}
 	free(pairs.copy);
 	return ok;
@@ -339,11 +353,11 @@ static bool opt_memory(struct parse *p, const char *text)
 		return false;
 	for (; ok && pairs_next(&pairs, &key, &value); first = false) {
 		if ((first && !key) || (key && !strcmp(key, "size")))
-			ok = parse_size(value, UINT64_C(1) << 20, &size) || fail(p, "-m: `%.40s' is not a size", value);
+			ok = parse_size(value, UINT64_C(1) << 20, &size) || fail(p, "-m: '%.40s' is not a size", value);
 		else if (key && (!strcmp(key, "slots") || !strcmp(key, "maxmem")))
 			ok = fail(p, "-m %s= is not there yet", key);
 		else
-			ok = fail(p, "-m does not know `%.60s'", key ? key : value);
+			ok = fail(p, "-m does not know '%.60s'", key ? key : value);
 	}
 	free(pairs.copy);
 	if (!ok)
@@ -385,12 +399,12 @@ static bool opt_uuid(struct parse *p, const char *text)
 		high = hex_digit(*s);
 		low = high < 0 ? -1 : hex_digit(s[1]);
 		if (low < 0)
-			return fail(p, "-uuid: `%.60s' is not a UUID", text);
+			return fail(p, "-uuid: '%.60s' is not a UUID", text);
 		p->opts->uuid[i] = (uint8_t)(high << 4 | low);
 		s += 2;
 	}
 	if (*s)
-		return fail(p, "-uuid: `%.60s' is not a UUID", text);
+		return fail(p, "-uuid: '%.60s' is not a UUID", text);
 	p->opts->has_uuid = true;
 	return true;
 }
@@ -447,7 +461,7 @@ static bool opt_nographic(struct parse *p, const char *text)
 
 static bool opt_none(struct parse *p, const char *text)
 {
-	return !strcmp(text, "none") || fail(p, "`%.60s' is not there yet (there is none)", text);
+	return !strcmp(text, "none") || fail(p, "'%.60s' is not there yet (there is none)", text);
 }
 
 /* Only the NVRAM has a drive so far. */
@@ -468,7 +482,7 @@ static bool opt_drive(struct parse *p, const char *text)
 		else if (key && !strcmp(key, "format"))
 			ok = !strcmp(value, "raw") || fail(p, "-drive format=%.60s is not there yet", value);
 		else
-			ok = fail(p, "-drive does not know `%.60s'", key ? key : value);
+			ok = fail(p, "-drive does not know '%.60s'", key ? key : value);
 	}
 	if (ok && (!pflash || !file || !*file))
 		ok = fail(p, "-drive %.100s is not there yet (there is if=pflash,file=FILE, the NVRAM)", text);
@@ -485,7 +499,7 @@ static bool opt_drive(struct parse *p, const char *text)
 
 static bool parse_date(const char *text, int64_t *seconds)
 {
-	struct tm tm = { 0 };
+	struct tm tm = { 0 }, given;
 	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	time_t t;
 
@@ -495,7 +509,11 @@ static bool parse_date(const char *text, int64_t *seconds)
 	}
 	if (!end || *end)
 		return false;
-	t = timegm(&tm);
+	given = tm;
+	t = timegm(&tm);		/* makes 2 March of 30 February */
+	if (tm.tm_mon != given.tm_mon || tm.tm_mday != given.tm_mday || tm.tm_hour != given.tm_hour ||
+	    tm.tm_min != given.tm_min || tm.tm_sec != given.tm_sec)
+		return false;
 	/* The guest's clock counts nanoseconds since 1970 in 64 bits. */
 	if (t < 0 || t >= INT64_C(9000000000))
 		return false;
@@ -510,7 +528,7 @@ static bool rtc_item(struct parse *p, const char *key, const char *value)
 	if (!strcmp(key, "clock"))
 		return !strcmp(value, "vm") || fail(p, "-rtc clock=%.40s is not there: the guest's clock is the virtual one", value);
 	if (strcmp(key, "base"))
-		return fail(p, "-rtc does not know `%.60s'", key);
+		return fail(p, "-rtc does not know '%.60s'", key);
 	if (!strcmp(value, "utc"))
 		o->rtc_base = RTC_UTC;
 	else if (!strcmp(value, "localtime"))
@@ -518,7 +536,7 @@ static bool rtc_item(struct parse *p, const char *key, const char *value)
 	else if (parse_date(value, &o->rtc_date))
 		o->rtc_base = RTC_DATE;
 	else
-		return fail(p, "-rtc base=%.60s: not utc, localtime or a date as 2026-01-31T12:00:00", value);
+		return fail(p, "-rtc base=%.60s: not utc, localtime or a date from 1970 on as 2026-01-31T12:00:00", value);
 	return true;
 }
 
@@ -543,19 +561,19 @@ static bool opt_timing(struct parse *p, const char *text)
 		return true;
 	if (!strcmp(text, "power8") || !strcmp(text, "power9") || !strcmp(text, "power10"))
 		return fail(p, "-timing %s is not there yet (there is flat)", text);
-	return fail(p, "-timing: no such model `%.60s' (there is flat)", text);
+	return fail(p, "-timing: no such model '%.60s' (there is flat)", text);
 }
 
 static bool opt_clock(struct parse *p, const char *text)
 {
 	p->opts->warp = !strcmp(text, "warp");
-	return p->opts->warp || !strcmp(text, "wall") || fail(p, "-clock %.60s: not wall or warp", text);
+	return p->opts->warp || !strcmp(text, "wall") || fail(p, "-clock: '%.60s' is not wall or warp", text);
 }
 
 static bool opt_seed(struct parse *p, const char *text)
 {
 	p->opts->has_seed = true;
-	return parse_u64(text, &p->opts->seed) || fail(p, "-seed: `%.60s' is not a number", text);
+	return parse_u64(text, &p->opts->seed) || fail(p, "-seed: '%.60s' is not a number", text);
 }
 
 /* ---- Looking inside ---- */
@@ -645,7 +663,7 @@ static bool parse_option(struct parse *p, int argc, char **argv, int *i)
 
 	p->status = EXIT_USAGE;
 	if (*name != '-')
-		return fail(p, "unexpected argument `%.100s' (options begin with -; a disk is not there yet)", arg);
+		return fail(p, "unexpected argument '%.100s' (options begin with -; a disk is not there yet)", arg);
 	name += name[1] == '-' ? 2 : 1;
 	row = find_option(name);
 	if (!row)

@@ -522,6 +522,7 @@ static bool goes_on(struct machine *m)
 /* Why it ended, if that needs saying; the exit status. */
 static int verdict(const struct machine *m)
 {
+	term_fresh_line(m->term);
 	switch (m->request) {
 	case REQ_PANIC:
 		fprintf(stderr, "cede: the guest gave up: %s\n", m->panic_message ? m->panic_message : "no reason given");
@@ -548,9 +549,11 @@ int machine_run(struct machine *m)
 		}
 		run_until_request(m);
 	} while (goes_on(m));
-	if (m->log_mask & LOG_STATEHASH)
+	if (m->log_mask & LOG_STATEHASH) {
+		term_fresh_line(m->term);
 		fprintf(stderr, "cede: statehash=%016llx cycles=%llu instructions=%llu\n",
 			(unsigned long long)machine_statehash(m), (unsigned long long)m->clock.now,
 			(unsigned long long)machine_instructions(m));
+	}
 	return verdict(m);
 }

@@ -2,6 +2,7 @@
 #include "machine/rtas.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <libfdt.h>
@@ -39,6 +40,24 @@ static void unimplemented(struct machine *m, uint32_t token)
 	m->unimp_rtas |= bit;
 }
 
+/* "RTAS name(0x1, 0x2) = 0 0x3": as many arguments and results as the call has. */
+static void trace(struct machine *m, const struct rtas *call, uint32_t nargs, const uint32_t *in, int32_t status,
+		  uint32_t nret, const uint32_t *out)
+{
+	char line[400] = "";
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < nargs; i++)
+		used += (size_t)sprintf(line + used, "%s0x%" PRIx32, i ? ", " : "", in[i]);
+	used += (size_t)sprintf(line + used, ")");
+	if (status != RTAS_NO_RETURN) {
+		used += (size_t)sprintf(line + used, " = %" PRId32, status);
+		for (uint32_t i = 1; i < nret; i++)
+			used += (size_t)sprintf(line + used, " 0x%" PRIx32, out[i - 1]);
+	}
+	machine_log(m, LOG_HCALL, "RTAS %s(%s", call->name, line);
+}
+
 bool rtas_call(struct cpu *cpu, uint64_t args)
 {
 	struct machine *m = cpu_machine(cpu);
@@ -65,20 +84,18 @@ bool rtas_call(struct cpu *cpu, uint64_t args)
 			st_be32(&m->ram, rets, (uint32_t)RTAS_NOT_SUPPORTED);
 		return false;
 	}
-	if (nargs < call->min_args || nargs > call->max_args || nret != call->nret) {
-		if (nret)
-			st_be32(&m->ram, rets, (uint32_t)RTAS_PARAM_ERROR);
-		return true;
-	}
 	for (uint32_t i = 0; i < nargs; i++)
 		in[i] = ld_be32(&m->ram, args + (CELL_ARGS + i) * UINT64_C(4));
-	status = call->fn(cpu, in, out);
+	if (nargs >= call->min_args && nargs <= call->max_args && nret == call->nret)
+		status = call->fn(cpu, in, out);
+	else
+		status = RTAS_PARAM_ERROR;
 	if (unlikely(m->log_mask & LOG_HCALL))
-		machine_log(m, LOG_HCALL, "cpu%" PRIu32 " RTAS %s(0x%" PRIx32 ", 0x%" PRIx32 ", 0x%" PRIx32
-			    ") = %" PRId32, cpu->index, call->name, in[0], in[1], in[2], status);
+		trace(m, call, nargs, in, status, nret, out);
 	if (status == RTAS_NO_RETURN)
 		return true;
-	st_be32(&m->ram, rets, (uint32_t)status);
+	if (nret)
+		st_be32(&m->ram, rets, (uint32_t)status);
 	for (uint32_t i = 1; i < nret; i++)
 		st_be32(&m->ram, rets + i * UINT64_C(4), out[i - 1]);
 	return true;

@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -29,11 +31,13 @@ struct term {
 	int signal_fd;
 	int signal;		/* first one that wants an end */
 	bool quit, raw, stdio_taken;
+	bool one_place;		/* standard output and error are the same file */
+	bool mid_line;		/* the guest's last character was no newline */
 	struct termios saved, current;
 	struct crash_note *note;
 };
 
-static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
+static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT };
 
 static void on_crash(int signal)
 {
@@ -80,6 +84,13 @@ static void add_unless_ignored(sigset_t *set, int signal)
 		sigaddset(set, signal);
 }
 
+static bool same_file(int a, int b)
+{
+	struct stat sa, sb;
+
+	return !fstat(a, &sa) && !fstat(b, &sb) && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
 struct term *term_new(struct error *err)
 {
 	struct term *term = calloc(1, sizeof *term);
@@ -90,6 +101,7 @@ struct term *term_new(struct error *err)
 		error_set(err, "out of memory");
 		return NULL;
 	}
+	term->one_place = same_file(STDOUT_FILENO, STDERR_FILENO);
 	sigemptyset(&set);
 	add_unless_ignored(&set, SIGINT);
 	add_unless_ignored(&set, SIGHUP);
@@ -97,7 +109,9 @@ struct term *term_new(struct error *err)
 	sigaddset(&set, SIGCONT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	sigemptyset(&ignore.sa_mask);
+	/* What takes no more says so when it is written to. */
 	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL);
 	term->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (term->signal_fd < 0) {
 		error_set(err, "cannot catch signals: %s", strerror(errno));
@@ -152,6 +166,21 @@ bool term_claim_stdio(struct term *term)
 int term_fd(const struct term *term)
 {
 	return term->signal_fd;
+}
+
+/* On a terminal this moves the cursor to the left edge too: output processing is on. */
+void term_fresh_line(struct term *term)
+{
+	if (term && term->mid_line && term->one_place)
+		fputc('\n', stderr);
+	if (term)
+		term->mid_line = false;
+}
+
+void term_wrote(struct term *term, const void *buf, size_t len)
+{
+	if (len)
+		term->mid_line = ((const char *)buf)[len - 1] != '\n';
 }
 
 void term_quit(struct term *term)

@@ -17,6 +17,10 @@ void term_free(struct term *term);		/* and restores the terminal */
 void term_raw(struct term *term, bool keys_signal);
 bool term_claim_stdio(struct term *term);	/* false: another console has it */
 int term_fd(const struct term *term);		/* readable when a signal waits */
+/* Standard output is about to get these bytes from a guest. */
+void term_wrote(struct term *term, const void *buf, size_t len);
+/* A line of ours is about to go to standard error: ends the guest's, if both show in one place. */
+void term_fresh_line(struct term *term);
 void term_quit(struct term *term);		/* the user typed Ctrl-A x */
 bool term_ending(const struct term *term);	/* that, or a signal has been seen */
 /* The signal that wants the process to end, 0 none. Never waits. It stays until the end. */
