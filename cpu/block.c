@@ -38,6 +38,11 @@ static struct block *spare_block(void)
 	return b;
 }
 
+static void on_code_written(void *opaque, uint64_t gra, uint64_t len)
+{
+	engine_code_written(opaque, gra, len);
+}
+
 struct engine *engine_new(struct ram *ram, const char *timing)
 {
 	struct engine *e = calloc(1, sizeof *e);
@@ -45,6 +50,8 @@ struct engine *engine_new(struct ram *ram, const char *timing)
 	if (!e)
 		return NULL;
 	e->ram = ram;
+	ram->code_written = on_code_written;
+	ram->opaque = e;
 	e->timing = timing_find(timing);
 	e->npages = ram->size >> RAM_PAGE_SHIFT;
 	e->arena_size = ARENA_SIZE;
@@ -74,6 +81,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
+	e->ram->code_written = NULL;
 	for (unsigned i = 0; i < e->ncpus; i++)
 		ctx_free(e->cpus[i]);
 	if (e->arena)
