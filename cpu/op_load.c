@@ -1,4 +1,4 @@
-/* Fixed-point loads, reservations included. Power ISA 3.0B, Book I, 3.3.2; Book II, 4.5, 4.6. */
+/* Fixed-point loads, reservations included. Power ISA 3.0B, Book I, 3.3.2; Book II, 4.6. */
 #include "decode.h"
 #include "dispatch.h"
 #include "operands.h"
@@ -147,80 +147,3 @@ OP_TRY(lswx_be) { return load_words(cpu, op, X_EA, op->a, cpu->xer_count & 127);
 
 DECODE_HOOK(lmw) { return true; }
 DECODE_HOOK(lswi) { return true; }
-
-/* ---- Atomic memory operations: load forms ---- */
-
-/* Function codes 0..8 combine with RT+1; 16 (compare and swap not equal) stores RT+2 if
- * memory differs from RT+1; 24, 25, 28 count within bounds that lie beside the word: the
- * one above for 24 and 25, the one below for 28. What memory held goes to RT, the smallest
- * integer if a bound stopped the count. */
-static bool atomic_load(struct cpu *cpu, const struct op *op, unsigned size, bool big)
-{
-	enum { FC_SWAP = 8, FC_CAS_NE = 16, FC_INC_BOUNDED = 24, FC_INC_EQUAL = 25, FC_DEC_BOUNDED = 28 };
-	int fc = op->imm;
-	bool below = fc == FC_DEC_BOUNDED, bounded = fc >= FC_INC_BOUNDED, write = true;
-	uint64_t ea = RA, from = below ? ea - size : ea, old = 0, bound = 0, result;
-	uint64_t mask = size == 4 ? UINT32_MAX : UINT64_MAX, sign = UINT64_C(1) << (8 * size - 1);
-	uint64_t x = cpu->r[(op->a + 1) & 31] & mask, y = cpu->r[(op->a + 2) & 31] & mask;
-	unsigned span = bounded ? 2 * size : size;
-	uint8_t *host, *word;
-
-	if (ea & (size - 1) || (bounded && (from & 31) + span > 32))
-		return raise_alignment(cpu, op, ea);
-	host = host_address(cpu, op, from, span, ACCESS_WRITE);
-	if (!host)
-		return false;
-	word = below ? host + size : host;
-	memcpy(&old, word, size);
-	if (bounded)
-		memcpy(&bound, below ? host : host + size, size);
-	if (big) {
-		old = size == 4 ? swap_u32((uint32_t)old) : swap_u64(old);
-		bound = size == 4 ? swap_u32((uint32_t)bound) : swap_u64(bound);
-	}
-	switch (fc) {
-	case 0: result = old + x; break;
-	case 1: result = old ^ x; break;
-	case 2: result = old | x; break;
-	case 3: result = old & x; break;
-	case 4: result = old > x ? old : x; break;
-	case 5: result = (old ^ sign) > (x ^ sign) ? old : x; break;
-	case 6: result = old < x ? old : x; break;
-	case 7: result = (old ^ sign) < (x ^ sign) ? old : x; break;
-	case FC_SWAP: result = x; break;
-	case FC_CAS_NE: result = y; write = old != x; break;
-	case FC_INC_BOUNDED: result = old + 1; write = old != bound; break;
-	case FC_INC_EQUAL: result = old + 1; write = old == bound; break;
-	default: result = old - 1; write = old != bound; break;
-	}
-	if (write) {
-		if (big)
-			result = size == 4 ? swap_u32((uint32_t)result) : swap_u64(result);
-		memcpy(word, &result, size);
-	}
-	RT = write || !bounded ? old : sign;
-	return true;
-}
-
-OP_TRY(lwat) { return atomic_load(cpu, op, 4, false); }
-OP_TRY(lwat_be) { return atomic_load(cpu, op, 4, true); }
-OP_TRY(ldat) { return atomic_load(cpu, op, 8, false); }
-OP_TRY(ldat_be) { return atomic_load(cpu, op, 8, true); }
-
-/* No such function: Book III, 6.5.3. */
-#define DSISR_BAD_AMO PPC_BIT32(29)
-OP_TRY(lwat_invalid)
-{
-	cpu->dar = RA;
-	cpu->dsisr = DSISR_BAD_AMO;
-	return raise_interrupt(cpu, op, VEC_DATA_STORAGE, 0);
-}
-
-static bool choose_load(struct op *op)
-{
-	if (op->imm > 28 || !(UINT32_C(0x130101ff) >> op->imm & 1))
-		op->fn = op_lwat_invalid;
-	return true;
-}
-DECODE_HOOK(lwat) { return choose_load(op); }
-DECODE_HOOK(ldat) { return choose_load(op); }

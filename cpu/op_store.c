@@ -1,4 +1,4 @@
-/* Fixed-point stores, conditional stores, dcbz. Power ISA 3.0B, Book I, 3.3.3; Book II, 4.3, 4.5, 4.6. */
+/* Fixed-point stores, conditional stores, dcbz. Power ISA 3.0B, Book I, 3.3.3; Book II, 4.3, 4.6. */
 #include "decode.h"
 #include "dispatch.h"
 #include "operands.h"
@@ -122,74 +122,6 @@ NO_LITTLE_ENDIAN(stswx, X_EA)
 OP_TRY(stmw_be) { return store_words(cpu, op, D_EA, op->a, (32 - op->a) * 4u); }
 OP_TRY(stswi_be) { return store_words(cpu, op, RA, op->a, op->imm ? (unsigned)op->imm : 32); }
 OP_TRY(stswx_be) { return store_words(cpu, op, X_EA, op->a, cpu->xer_count & 127); }
-
-/* ---- Atomic memory operations: store forms ---- */
-
-static bool atomic_store(struct cpu *cpu, const struct op *op, unsigned size, bool big)
-{
-	uint64_t ea = RA, old = 0, other = 0, x = RS, sign = UINT64_C(1) << (8 * size - 1), result;
-	uint64_t mask = size == 4 ? UINT32_MAX : UINT64_MAX;
-	uint8_t *host;
-
-	if (ea & (size - 1) || (op->imm == 24 && (ea & 31) + 2 * size > 32))
-		return raise_alignment(cpu, op, ea);
-	host = host_address(cpu, op, ea, op->imm == 24 ? 2 * size : size, ACCESS_WRITE);
-	if (!host)
-		return false;
-	memcpy(&old, host, size);
-	if (op->imm == 24)
-		memcpy(&other, host + size, size);
-	if (big) {
-		old = size == 4 ? swap_u32((uint32_t)old) : swap_u64(old);
-		other = size == 4 ? swap_u32((uint32_t)other) : swap_u64(other);
-	}
-	x &= mask;
-	switch (op->imm) {
-	case 0: result = old + x; break;
-	case 1: result = old ^ x; break;
-	case 2: result = old | x; break;
-	case 3: result = old & x; break;
-	case 4: result = old > x ? old : x; break;
-	case 5: result = (old ^ sign) > (x ^ sign) ? old : x; break;
-	case 6: result = old < x ? old : x; break;
-	case 7: result = (old ^ sign) < (x ^ sign) ? old : x; break;
-	default:		/* 24, store twin: both places if they are equal */
-		if (old != other)
-			return true;
-		result = x;
-		break;
-	}
-	if (big)
-		result = size == 4 ? swap_u32((uint32_t)result) : swap_u64(result);
-	memcpy(host, &result, size);
-	if (op->imm == 24)
-		memcpy(host + size, &result, size);
-	return true;
-}
-
-OP_TRY(stwat) { return atomic_store(cpu, op, 4, false); }
-OP_TRY(stwat_be) { return atomic_store(cpu, op, 4, true); }
-OP_TRY(stdat) { return atomic_store(cpu, op, 8, false); }
-OP_TRY(stdat_be) { return atomic_store(cpu, op, 8, true); }
-
-/* No such function: Book III, 6.5.3. */
-#define DSISR_STORE   PPC_BIT32(6)
-#define DSISR_BAD_AMO PPC_BIT32(29)
-OP_TRY(stwat_invalid)
-{
-	cpu->dar = RA;
-	cpu->dsisr = DSISR_STORE | DSISR_BAD_AMO;
-	return raise_interrupt(cpu, op, VEC_DATA_STORAGE, 0);
-}
-
-static bool choose_store(struct op *op)
-{
-	if (op->imm > 7 && op->imm != 24)
-		op->fn = op_stwat_invalid;
-	return true;
-}
-DECODE_HOOK(stwat) { return choose_store(op); }
-DECODE_HOOK(stdat) { return choose_store(op); }
 
 /* ---- Zero a cache block ---- */
 
