@@ -17,7 +17,7 @@ enum block_mode {
 };
 
 #define BLOCK_MAX_INSNS 64
-#define BLOCK_MAX_OPS   (BLOCK_MAX_INSNS * 4 + 8)
+#define BLOCK_MAX_OPS   (BLOCK_MAX_INSNS * 6 + 8)	/* 32-bit addco. takes five */
 
 /* Where an op's instruction lies in the block and what had been charged by its end. */
 struct op_info {
@@ -133,7 +133,7 @@ void ctx_protect_page(struct cpu *cpu, const uint8_t *host);	/* no fast stores t
 
 /* Ops that the decoder adds by itself. */
 #define ENGINE_OPS(X) \
-	X(set_cr0) X(set_cr0_32) X(set_cr1) X(ca_from_ca32) X(mr) X(addi) X(add) X(truncate_d) X(truncate_x) \
+	X(set_cr0) X(set_cr0_32) X(set_cr1) X(ca_from_ca32) X(so_save) X(ov_from_ov32) X(mr) X(addi) X(add) X(truncate_d) X(truncate_x) \
 	X(illegal) X(privileged) X(unavailable) X(facility_check) X(leave) X(next_near) X(next_far) X(marker) X(dead)
 #define DECLARE_OP(name) OP_RETURN OP_ABI op_##name(OP_PARAMS);
 ENGINE_OPS(DECLARE_OP)

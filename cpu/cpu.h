@@ -141,7 +141,7 @@ struct cpu {
 	uint8_t ca, ca32, ov, ov32, so;	/* XER bits, each 0 or 1 */
 	uint8_t xer_count;		/* XER[57:63] */
 	uint8_t resv_size;		/* reservation: bytes, 0 = none */
-	uint8_t pad0;
+	uint8_t so_before;		/* scratch of OE forms in 32-bit mode */
 	uint64_t resv_addr;		/* guest real address */
 	uint64_t page_ea;		/* effective address of the 4 KiB page of the running block */
 

@@ -270,7 +270,7 @@ struct decoder {
 	struct op_info *info;
 	uint64_t gra;			/* of the instruction being decoded */
 	unsigned insn;			/* its index in the block */
-	struct op after[4];		/* appended by hooks */
+	struct op after[6];		/* appended by hooks */
 	unsigned nafter;
 	bool ended;
 };
@@ -404,6 +404,10 @@ static bool decode_row(struct decoder *d, const struct insn *insn, uint32_t word
 		return false;
 	if (insn->hook && !insn->hook(d, insn, &op, word))
 		return false;
+	if (!(mode & MODE_SF) && insn->flags & OE && word >> 10 & 1) {
+		decode_emit(d, (struct op){ .fn = op_so_save });
+		decode_append(d, (struct op){ .fn = op_ov_from_ov32 });
+	}
 	if (insn->flags & (RC | RCFP))
 		append_record(d, insn, &op, word);
 	if (!(mode & MODE_SF) && sets_carry(insn) && strcmp(insn->name, "addex"))

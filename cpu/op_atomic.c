@@ -102,9 +102,34 @@ ATOMIC(ldat, atomic_load, 8)
 ATOMIC(stwat, atomic_store, 4)
 ATOMIC(stdat, atomic_store, 8)
 
-static bool valid_load(int fc) { return fc >= 0 && fc <= 28 && (UINT32_C(0x130101ff) >> fc & 1); }
-static bool valid_store(int fc) { return (fc >= 0 && fc <= 7) || fc == FC_TWIN; }
-DECODE_HOOK(lwat) { return valid_load(op->imm); }
-DECODE_HOOK(ldat) { return valid_load(op->imm); }
-DECODE_HOOK(stwat) { return valid_store(op->imm); }
-DECODE_HOOK(stdat) { return valid_store(op->imm); }
+/* No such function: Book III, 6.5.3. */
+#define DSISR_STORE   PPC_BIT32(6)
+#define DSISR_BAD_AMO PPC_BIT32(29)
+
+static bool raise_bad_function(struct cpu *cpu, const struct op *op, uint32_t dsisr)
+{
+	cpu->dar = RA;
+	cpu->dsisr = dsisr;
+	return raise_interrupt(cpu, op, VEC_DATA_STORAGE, 0);
+}
+OP_TRY(atomic_no_load) { return raise_bad_function(cpu, op, DSISR_BAD_AMO); }
+OP_TRY(atomic_no_store) { return raise_bad_function(cpu, op, DSISR_STORE | DSISR_BAD_AMO); }
+
+static bool choose_load(struct op *op)
+{
+	if (op->imm > 28 || !(UINT32_C(0x130101ff) >> op->imm & 1))
+		op->fn = op_atomic_no_load;
+	return true;
+}
+
+static bool choose_store(struct op *op)
+{
+	if (op->imm > 7 && op->imm != FC_TWIN)
+		op->fn = op_atomic_no_store;
+	return true;
+}
+
+DECODE_HOOK(lwat) { return choose_load(op); }
+DECODE_HOOK(ldat) { return choose_load(op); }
+DECODE_HOOK(stwat) { return choose_store(op); }
+DECODE_HOOK(stdat) { return choose_store(op); }

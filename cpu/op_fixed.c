@@ -13,6 +13,9 @@ static inline __attribute__((always_inline)) void set_cr0(struct cpu *cpu, uint6
 OP(set_cr0) { set_cr0(cpu, SLOT(op->a)); }
 OP(set_cr0_32) { set_cr0(cpu, (uint64_t)(int64_t)(int32_t)SLOT(op->a)); }
 OP(ca_from_ca32) { cpu->ca = cpu->ca32; }
+/* 32-bit mode: OV is the overflow of the low word. These stand around an OE form. */
+OP(so_save) { cpu->so_before = cpu->so; }
+OP(ov_from_ov32) { cpu->ov = cpu->ov32; cpu->so = cpu->so_before | cpu->ov; }
 OP(mr) { RT = RB; }
 
 static inline void set_ov(struct cpu *cpu, bool ov, bool ov32)

@@ -4,6 +4,8 @@
  * argument array on by a hypercall. Everything in that array, and what it points to, is the guest's
  * to choose. Source: IEEE 1275-1994, 6.3; PAPR, "CPU and Open Firmware" for the two methods. */
 #include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,9 +131,22 @@ static bool put_bytes(const struct call *c, uint32_t addr, const void *value, si
 }
 
 /* ---- Device tree services ---- */
+
+/* What a path that starts with an alias stands for. The tree may be of the guest's making: an alias
+ * that names itself, or has no end, names nothing. NULL: no such alias. */
+static const char *alias_find(const void *fdt, const char *name, size_t name_len)
+{
+	int len, node = fdt_path_offset(fdt, "/aliases");
+	const char *path = node >= 0 ? fdt_getprop_namelen(fdt, node, name, (int)name_len, &len) : NULL;
+
+	return path && len >= 2 && len <= MAX_PATH && *path == '/' && !path[len - 1] ? path : NULL;
+}
+
 static int path_find(const struct call *c, char *path)
 {
-	char *args = strchr(path, ':'), *unit = path;
+	char *args = strchr(path, ':'), *unit = path, full[2 * MAX_PATH];
+	size_t first = strcspn(path, "/:");
+	const char *alias;
 
 	if (args)
 		*args = 0;
@@ -139,7 +154,13 @@ static int path_find(const struct call *c, char *path)
 	while ((unit = strchr(unit, '@')) != NULL)
 		for (; *unit && *unit != '/'; unit++)
 			*unit = (char)tolower((unsigned char)*unit);
-	return fdt_path_offset(c->m->fdt, path);
+	if (!first)
+		return *path ? fdt_path_offset(c->m->fdt, path) : -FDT_ERR_BADPATH;
+	alias = alias_find(c->m->fdt, path, first);
+	if (!alias)
+		return -FDT_ERR_BADPATH;
+	snprintf(full, sizeof full, "%s%s", alias, path + first);
+	return fdt_path_offset(c->m->fdt, full);
 }
 
 static uint32_t svc_finddevice(struct call *c)
@@ -557,32 +578,33 @@ static const struct service {
 	const char *name;
 	uint32_t nargs, nrets;		/* ANY: checked by the service */
 	uint32_t (*fn)(struct call *c);
+	uint32_t text;			/* argument that is a name, from 1 on; for the trace */
 } services[] = {
-	{ "getprop", 4, 1, svc_getprop },
-	{ "nextprop", 3, 1, svc_nextprop },
-	{ "getproplen", 2, 1, svc_getproplen },
-	{ "peer", 1, 1, svc_peer },
-	{ "child", 1, 1, svc_child },
-	{ "parent", 1, 1, svc_parent },
-	{ "package-to-path", 3, 1, svc_package_to_path },
-	{ "write", 3, 1, svc_write },
-	{ "finddevice", 1, 1, svc_finddevice },
-	{ "setprop", 4, 1, svc_setprop },
-	{ "claim", 3, 1, svc_claim },
-	{ "release", 2, ANY, svc_release },
-	{ "open", 1, 1, svc_open },
-	{ "close", 1, ANY, svc_close },
-	{ "read", 3, 1, svc_read },
-	{ "instance-to-path", 3, 1, svc_instance_to_path },
-	{ "instance-to-package", 1, 1, svc_instance_to_package },
-	{ "call-method", ANY, ANY, svc_call_method },
-	{ "test-method", 2, 1, svc_test_method },
-	{ "interpret", ANY, ANY, svc_interpret },
-	{ "test", 1, 1, svc_test },
-	{ "milliseconds", 0, 1, svc_milliseconds },
-	{ "quiesce", 0, ANY, svc_quiesce },
-	{ "exit", 0, ANY, svc_exit },
-	{ "boot", 1, ANY, svc_boot },
+	{ "getprop", 4, 1, svc_getprop, 2 },
+	{ "nextprop", 3, 1, svc_nextprop, 2 },
+	{ "getproplen", 2, 1, svc_getproplen, 2 },
+	{ "peer", 1, 1, svc_peer, 0 },
+	{ "child", 1, 1, svc_child, 0 },
+	{ "parent", 1, 1, svc_parent, 0 },
+	{ "package-to-path", 3, 1, svc_package_to_path, 0 },
+	{ "write", 3, 1, svc_write, 0 },
+	{ "finddevice", 1, 1, svc_finddevice, 1 },
+	{ "setprop", 4, 1, svc_setprop, 2 },
+	{ "claim", 3, 1, svc_claim, 0 },
+	{ "release", 2, ANY, svc_release, 0 },
+	{ "open", 1, 1, svc_open, 1 },
+	{ "close", 1, ANY, svc_close, 0 },
+	{ "read", 3, 1, svc_read, 0 },
+	{ "instance-to-path", 3, 1, svc_instance_to_path, 0 },
+	{ "instance-to-package", 1, 1, svc_instance_to_package, 0 },
+	{ "call-method", ANY, ANY, svc_call_method, 1 },
+	{ "test-method", 2, 1, svc_test_method, 2 },
+	{ "interpret", ANY, ANY, svc_interpret, 1 },
+	{ "test", 1, 1, svc_test, 1 },
+	{ "milliseconds", 0, 1, svc_milliseconds, 0 },
+	{ "quiesce", 0, ANY, svc_quiesce, 0 },
+	{ "exit", 0, ANY, svc_exit, 0 },
+	{ "boot", 1, ANY, svc_boot, 1 },
 };
 
 static const struct service *service_find(const char *name)
@@ -601,12 +623,38 @@ static uint32_t svc_test(struct call *c)
 	return get_string(c, c->in[0], name, sizeof name) && service_find(name) ? 0 : OF_ERROR;
 }
 
+/* H_VOF_CLIENT "getprop"(0x1, "compatible", ...) = 0x8. The name is from before the call, which may
+ * have overwritten it. */
+static void trace(const struct call *c, const struct service *service, const char *text)
+{
+	char line[MAX_CELLS * 12 + MAX_PATH + 8] = "";
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < c->nargs; i++)
+		if (i + 1 == service->text && text)
+			used += (size_t)sprintf(line + used, "%s\"%s\"", i ? ", " : "", text);
+		else
+			used += (size_t)sprintf(line + used, "%s0x%" PRIx32, i ? ", " : "", c->in[i]);
+	used += (size_t)sprintf(line + used, ")%s", c->nrets ? " =" : "");
+	for (uint32_t i = 0; i < c->nrets; i++)
+		used += (size_t)sprintf(line + used, " 0x%" PRIx32, c->out[i]);
+	machine_log(c->m, LOG_HCALL, "H_VOF_CLIENT \"%s\"(%s", service->name, line);
+}
+
+static const char *trace_text(const struct call *c, const struct service *service, char *buf, size_t size)
+{
+	uint32_t i = service->text - 1;
+
+	return service->text && i < c->nargs && get_string(c, c->in[i], buf, size) ? buf : NULL;
+}
+
 int64_t firmware_client(struct cpu *cpu, uint64_t args)
 {
 	struct machine *m = cpu_machine(cpu);
 	struct call c = { .m = m, .fw = m->firmware, .cpu = cpu };
 	const struct service *service;
-	char name[MAX_NAME];
+	char name[MAX_NAME], buf[MAX_PATH];
+	const char *text = NULL;
 
 	args &= cpu->msr & MSR_SF ? ~UINT64_C(0) >> 4 : UINT32_MAX;
 	if (!c.fw || !m->fdt || !ram_ok(&m->ram, args, 12))
@@ -618,14 +666,18 @@ int64_t firmware_client(struct cpu *cpu, uint64_t args)
 		return H_PARAMETER;
 	service = service_find(name);
 	if (!service) {
-		machine_log(m, LOG_UNIMP, "Open Firmware client service \"%s\" is not there", name);
+		machine_log(m, LOG_UNIMP, "Open Firmware client service '%s' is not there", name);
 		return H_FUNCTION;
 	}
 	if ((service->nargs != ANY && service->nargs != c.nargs) || (service->nrets != ANY && service->nrets != c.nrets))
 		return H_PARAMETER;
 	for (uint32_t i = 0; i < c.nargs; i++)
 		c.in[i] = ld_be32(&m->ram, args + 12 + 4 * i);
+	if (unlikely(m->log_mask & LOG_HCALL))
+		text = trace_text(&c, service, buf, sizeof buf);
 	c.out[0] = service->fn(&c);
+	if (unlikely(m->log_mask & LOG_HCALL))
+		trace(&c, service, text);
 	for (uint32_t i = 0; i < c.nrets; i++)
 		st_be32(&m->ram, args + 12 + 4 * (c.nargs + i), c.out[i]);
 	return H_SUCCESS;

@@ -102,7 +102,7 @@ bool firmware_start(struct machine *m, struct error *err)
 	for (unsigned i = 0; i < m->ncpus; i++)
 		m->cpu[i]->cpu.run_state = CPU_STOPPED;
 	memset(boot->r, 0, sizeof boot->r);
-	cpu_set_msr(boot, 0);		/* 32-bit, big-endian, translation off. Binding, 8.2.1 */
+	cpu_set_msr(boot, MSR_ME);		/* 32-bit, big-endian, translation off. Binding, 8.2.1 */
 	ok = m->firmware->bios.fd >= 0 ? flat_start(m, boot, err) : kernel_start(m, boot, err);
 	boot->run_state = CPU_RUNNING;
 	cpu_state_changed(boot);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cpu/decode.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "machine/error.h"
@@ -82,22 +83,52 @@ static uint64_t image_limit(const struct machine *m)
 	return m->firmware->bios.fd >= 0 ? limit - FW_TREE_ROOM : limit;
 }
 
+/* Why a file that is not ELF cannot be a flat image either; NULL: it can. A guest that runs into
+ * illegal instructions at once shows nothing at all. */
+static const char *not_code(const uint8_t *head, size_t len)
+{
+	uint32_t word = len < 4 ? 0 : (uint32_t)head[0] << 24 | head[1] << 16 | head[2] << 8 | head[3];
+	size_t text = 0;
+
+	while (text < len && ((head[text] >= ' ' && head[text] <= '~') || (head[text] >= '\t' && head[text] <= '\r')))
+		text++;
+	if (text == len)
+		return "it is text";
+	if (len < 4)
+		return "it is shorter than an instruction";
+	if (head[0] == 0x1f && head[1] == 0x8b)		/* RFC 1952; also an mulli */
+		return "it is compressed by gzip";
+	return insn_lookup(word) ? NULL : "its first word is no instruction";
+}
+
+static bool flat_load(struct firmware *fw, struct error *err)
+{
+	uint8_t head[64];
+	size_t len = fw->kernel.size < sizeof head ? (size_t)fw->kernel.size : sizeof head;
+	const char *why;
+
+	if (!image_read(&fw->kernel, 0, head, len, err))
+		return false;
+	why = not_code(head, len);
+	if (why) {
+		error_set(err, "kernel '%.100s': not an ELF file, and no machine code either: %s", fw->kernel.path, why);
+		return false;
+	}
+	fw->segment[0] = (struct segment){ .filesz = fw->kernel.size, .memsz = fw->kernel.size, .addr = KERNEL_LOAD_ADDR };
+	fw->segments = 1;
+	fw->kernel_addr = fw->entry = KERNEL_LOAD_ADDR;
+	fw->kernel_size = fw->kernel.size;
+	return true;
+}
+
 static bool kernel_load(struct machine *m, struct firmware *fw, struct error *err)
 {
 	bool elf;
 
 	if (!elf_is(&fw->kernel, &elf, err))
 		return false;
-	if (elf) {
-		if (!elf_load(fw, &m->ram, err))
-			return false;
-	} else {
-		fw->segment[0] = (struct segment){ .filesz = fw->kernel.size, .memsz = fw->kernel.size,
-						   .addr = KERNEL_LOAD_ADDR };
-		fw->segments = 1;
-		fw->kernel_addr = fw->entry = KERNEL_LOAD_ADDR;
-		fw->kernel_size = fw->kernel.size;
-	}
+	if (!(elf ? elf_load(fw, &m->ram, err) : flat_load(fw, err)))
+		return false;
 	if (fw->kernel_size > image_limit(m) || fw->kernel_addr > image_limit(m) - fw->kernel_size) {
 		error_set(err, "kernel '%s' does not fit: it ends at 0x%llx, images must end below 0x%llx", fw->kernel.path,
 			  (unsigned long long)(fw->kernel_addr + fw->kernel_size), (unsigned long long)image_limit(m));
