@@ -69,17 +69,24 @@ static void trace_values(char *line, size_t size, const char *names, const uint6
 	}
 }
 
-static void trace(struct machine *m, const struct cpu *cpu, const struct hcall *h, const uint64_t *in,
-		  int64_t rc, const uint64_t *out)
+/* Their arguments lie in guest memory: a call that came through has shown them. */
+static bool traces_itself(const struct hcall *h)
+{
+	return h->fn == hcall_H_RTAS || h->fn == hcall_H_VOF_CLIENT;
+}
+
+static void trace(struct machine *m, const struct hcall *h, const uint64_t *in, int64_t rc, const uint64_t *out)
 {
 	char line[512] = "", result[32] = "";
 
+	if (rc == H_SUCCESS && traces_itself(h))
+		return;
 	trace_values(line, sizeof line, h->in, in);
 	if (rc != HCALL_NO_RETURN)
 		snprintf(result, sizeof result, " = %" PRId64, rc);
 	snprintf(line + strlen(line), sizeof line - strlen(line), "%s", result);
 	trace_values(line, sizeof line, h->out, out);
-	machine_log(m, LOG_HCALL, "%" PRIu64 ": cpu%" PRIu32 " %s%s", cpu->cycles, cpu->index, h->name, line);
+	machine_log(m, LOG_HCALL, "%s%s", h->name, line);
 }
 
 static void unimplemented(struct machine *m, uint64_t number)
@@ -107,7 +114,7 @@ void hcall_dispatch(struct cpu *cpu)
 	memcpy(in, &cpu->r[4], sizeof in);
 	rc = h->fn(cpu, in, out);
 	if (unlikely(m->log_mask & LOG_HCALL))
-		trace(m, cpu, h, in, rc, out);
+		trace(m, h, in, rc, out);
 	if (rc == HCALL_NO_RETURN)
 		return;
 	cpu->r[3] = (uint64_t)rc;

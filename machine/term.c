@@ -3,6 +3,7 @@
 #include "machine/term.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,18 @@ static bool same_file(int a, int b)
 	return !fstat(a, &sa) && !fstat(b, &sb) && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
+/* What our parent has closed must not become a file of ours that the guest then writes to. */
+static void take_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 struct term *term_new(struct error *err)
 {
 	struct term *term = calloc(1, sizeof *term);
@@ -101,6 +114,7 @@ struct term *term_new(struct error *err)
 		error_set(err, "out of memory");
 		return NULL;
 	}
+	take_standard_files();
 	term->one_place = same_file(STDOUT_FILENO, STDERR_FILENO);
 	sigemptyset(&set);
 	add_unless_ignored(&set, SIGINT);
