@@ -1,0 +1,80 @@
+# Test programs, and what `make test` runs. tests/tests.list says what runs how.
+
+T := $(B)/tests
+
+# Guests are built with the cross compilers, where they are there: without them their tests are skipped.
+GUEST_LE_CC ?= $(shell command -v powerpc64le-linux-gnu-gcc)
+GUEST_BE_CC ?= $(shell command -v powerpc64-linux-gnu-gcc)
+
+LINK_OBJ     := $(filter-out $(B)/obj/machine/main.o,$(OBJ))
+UNIT         := $(patsubst tests/unit/%.c,$(T)/unit/%,$(filter-out tests/unit/check.c,$(wildcard tests/unit/*.c)))
+INSN_SRC     := $(filter-out tests/insn/oracle.c,$(wildcard tests/insn/*.c))
+INSN_OBJ     := $(INSN_SRC:%.c=$(B)/obj/%.o)
+ORACLES      := $(if $(GUEST_LE_CC),$(T)/oracle-le) $(if $(GUEST_BE_CC),$(T)/oracle-be)
+GUEST_NAMES  := $(filter-out lib,$(basename $(notdir $(wildcard tests/guest/*.c))))
+GUESTS       := $(if $(GUEST_LE_CC),$(GUEST_NAMES:%=$(T)/guest/%-le.elf)) \
+		$(if $(GUEST_BE_CC),$(GUEST_NAMES:%=$(T)/guest/%-be.elf))
+FUZZ_OBJ     := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/*.c))
+TEST_PROGRAMS := $(UNIT) $(T)/insn_test $(T)/guest_fuzz $(ORACLES) $(GUESTS)
+
+.PHONY: test-programs test-sanitizers test-guests
+.SECONDARY: $(FUZZ_OBJ) $(UNIT:$(T)/%=$(B)/obj/tests/%.o) $(INSN_OBJ)
+
+test: test-programs test-sanitizers test-guests	## all tests but the long ones (20 minutes at most on 2 cores)
+	$(Q)B=$(B) tests/run $(TESTS)
+
+test-long: test-programs test-sanitizers test-guests	## all tests: more operands, Debian's installer
+	$(Q)B=$(B) tests/run -g all $(TESTS)
+
+test-programs: $(B)/cede $(TEST_PROGRAMS)
+
+# A build of its own, under $(B)/san, with what is to run in it.
+test-sanitizers:
+	$(Q)$(MAKE) --no-print-directory SAN=1 B=$(B)/san $(B)/san/cede $(UNIT:$(B)/%=$(B)/san/%) $(B)/san/tests/insn_test $(B)/san/tests/guest_fuzz
+
+# Debian's kernel. Without a network the tests that want it are skipped.
+test-guests:
+	-$(Q)tools/guest.sh kernel
+	-$(Q)tools/guest.sh installer
+
+$(T)/unit/%: $(B)/obj/tests/unit/%.o $(LINK_OBJ)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(T)/insn_test: $(INSN_OBJ) $(CPU_OBJ)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Between the run loop and its processors the fuzzer cuts time into slices; it maps RAM between guards.
+$(T)/guest_fuzz: $(FUZZ_OBJ) $(LINK_OBJ)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=cpu_run -Wl,--wrap=memory_map -o $@ $^ $(LDLIBS)
+
+$(T)/oracle-le: CROSS = $(GUEST_LE_CC)
+$(T)/oracle-be: CROSS = $(GUEST_BE_CC)
+$(ORACLES): tests/insn/oracle.c tests/insn/state.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CROSS) -std=gnu17 -O1 -Wall -Wextra -static -I. -o $@ $<
+
+# No compiler output of a guest may use what the guest has not switched on: hence soft float.
+GUEST_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -ffreestanding -Wno-int-conversion -nostdlib -static -no-pie -fno-pic -mcpu=power8 \
+		-mno-altivec -mno-vsx -msoft-float -mabi=elfv2 -mcmodel=medium -mno-pointers-to-nested-functions \
+		-fno-stack-protector -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-strict-aliasing \
+		-Wl,--build-id=none -Wl,-z,norelro -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/guest.lds
+GUEST_LIB := tests/guest/start.S tests/guest/lib.c
+
+$(T)/guest/%-le.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds tests/guest/lib.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_LE_CC) $(GUEST_CFLAGS) -mlittle-endian -Wa,-mpower9 -o $@ $< $(GUEST_LIB)
+
+$(T)/guest/%-be.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds tests/guest/lib.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_BE_CC) $(GUEST_CFLAGS) -mbig-endian -Wa,-mpower9 -o $@ $< $(GUEST_LIB)
+
+-include $(UNIT:$(T)/%=$(B)/obj/tests/%.d) $(INSN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d)

@@ -1,0 +1,262 @@
+/* More than one processor: starting and stopping, atomic updates, order of stores, calls between
+ * processors. Meant for four. */
+#include "lib.h"
+
+#define OTHERS 3
+#define ROUNDS 20000
+
+static volatile u64 shared64;
+static volatile u32 shared32;
+static volatile u64 arrived, go, data, flag, seen, wrong;
+
+static void atomic_add(volatile u64 *p, u64 n)
+{
+	u64 v;
+
+	__asm__ volatile("1: ldarx %0,0,%1\n\tadd %0,%0,%2\n\tstdcx. %0,0,%1\n\tbne- 1b" : "=&r"(v) : "r"(p), "r"(n) : "cr0", "memory");
+}
+
+static void atomic_inc32(volatile u32 *p)
+{
+	u32 v;
+
+	__asm__ volatile("1: lwarx %0,0,%1\n\taddi %0,%0,1\n\tstwcx. %0,0,%1\n\tbne- 1b" : "=&r"(v) : "r"(p) : "cr0", "memory");
+}
+
+static bool wait_for(volatile u64 *p, u64 value)
+{
+	for (u64 end = mftb() + 512000000ull * 5; *p != value;)
+		if (mftb() > end)
+			return false;
+	return true;
+}
+
+static u64 state_of(u32 n)
+{
+	u32 in[1] = { n }, out[1] = { 77 };
+
+	return rtas(RTAS_QUERY_CPU, 1, 2, in, out) ? 99 : out[0];
+}
+
+static bool wait_stopped(u32 n)
+{
+	for (u64 end = mftb() + 512000000ull * 5; state_of(n) != 0;)
+		if (mftb() > end)
+			return false;
+	return true;
+}
+
+/* ---- Each of the others, in turn ---- */
+
+static void count(struct cpu *c)
+{
+	atomic_add(&arrived, 1);
+	while (!go)
+		;
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		atomic_add(&shared64, c->index + 1);
+		atomic_inc32(&shared32);
+	}
+	atomic_add(&arrived, 1);
+	stop_self();
+}
+
+static void test_counters(void)
+{
+	u64 want = ROUNDS;
+
+	for (u32 n = 1; n <= OTHERS; n++) {
+		check_eq(state_of(n), 0, "stopped-at-first");
+		if (!check(start_cpu(n, count) != NULL, "start-cpu"))
+			return;
+		want += ROUNDS * (n + 1);
+	}
+	check(wait_for(&arrived, OTHERS), "all-there");
+	check_eq(state_of(1), 2, "running");
+	check(!start_cpu(1, count), "start-cpu-of-a-running-one");
+	go = 1;
+	sync();
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		atomic_add(&shared64, 1);
+		atomic_inc32(&shared32);
+	}
+	check(wait_for(&arrived, 2 * OTHERS), "all-done");
+	check_eq(shared64, want, "ldarx-stdcx");
+	check_eq(shared32, ROUNDS * (OTHERS + 1), "lwarx-stwcx");
+	for (u32 n = 1; n <= OTHERS; n++)
+		check(wait_stopped(n), "stop-self");
+}
+
+/* Message passing: who sees the flag sees the data; and time never runs backwards on the way. */
+static void producer(struct cpu *c)
+{
+	(void)c;
+	for (u64 i = 1; i <= 2000; i++) {
+		data = mftb();
+		sync();
+		flag = i;
+		while (seen != i)
+			;
+	}
+	atomic_add(&arrived, 1);
+	stop_self();
+}
+
+static void test_messages(void)
+{
+	arrived = 0;
+	if (!check(start_cpu(1, producer) != NULL, "started-again"))
+		return;
+	for (u64 i = 1; i <= 2000; i++) {
+		while (flag != i)
+			;
+		isync();
+		wrong += mftb() < data;
+		seen = i;
+	}
+	check(wait_for(&arrived, 1), "producer-done");
+	check_eq(wrong, 0, "timebase-never-runs-backwards");
+	check(wait_stopped(1), "producer-stopped");
+}
+
+/* ---- A reservation is lost to another's store ---- */
+
+static volatile u64 turn, granule[32] __attribute__((aligned(128)));
+
+static void intruder(struct cpu *c)
+{
+	(void)c;
+	for (u64 i = 0; i < 3; i++) {
+		while (turn != 2 * i + 1)
+			;
+		granule[i] = 5;
+		sync();
+		turn = 2 * i + 2;
+	}
+	stop_self();
+}
+
+/* Between the load and the store the other one gets its turn. */
+static u64 conditional_store(volatile u64 *p)
+{
+	u64 v, cr;
+
+	__asm__ volatile("ldarx %0,0,%2" : "=&r"(v), "=m"(turn) : "r"(p));
+	turn++;
+	while (turn & 1)
+		;
+	__asm__ volatile("stdcx. %1,0,%2\n\tmfcr %0" : "=r"(cr) : "r"(v), "r"(p) : "cr0", "memory");
+	return cr >> 28 & 3;
+}
+
+static void test_reservation(void)
+{
+	if (!check(start_cpu(2, intruder) != NULL, "intruder"))
+		return;
+	check_eq(conditional_store(&granule[0]), 0, "lost-to-a-store-there");
+	check_eq(granule[0], 5, "and-nothing-stored");
+	conditional_store(&granule[16]);	/* the other stores elsewhere: may or may not be lost */
+	check_eq(conditional_store(&granule[2]), 0, "lost-again");
+	check(wait_stopped(2), "intruder-stopped");
+}
+
+/* ---- Interrupts and hypercalls between processors ---- */
+
+static volatile u64 woken, ipis, resets, reset_r3;
+
+static void interrupted(struct cpu *c)
+{
+	u64 out[9];
+
+	if (c->vector == 0x500) {
+		hcall_out(out, H_XIRR, 0);
+		hcall(H_IPI, c->index, 0xff);
+		hcall(H_EOI, out[0]);
+		atomic_add(&ipis, (out[0] & 0xffffff) == 2);
+	} else if (c->vector == 0x100) {
+		atomic_add(&resets, 1);
+	} else {
+		panic("another interrupt");
+	}
+}
+
+static void sleeper(struct cpu *c)
+{
+	mtspr(22, 0x7fffffffffffull);
+	hcall(H_CPPR, 0xff);
+	atomic_add(&arrived, 1);
+	for (;;) {
+		hcall(H_CEDE, 0);
+		mtmsrd(OUR_MSR);
+		atomic_add(&woken, 1);
+		if (go == c->index + 10)
+			stop_self();
+	}
+}
+
+static void test_calls(void)
+{
+	arrived = 0;
+	on_interrupt = interrupted;
+	for (u32 n = 1; n <= OTHERS; n++)
+		start_cpu(n, sleeper);
+	if (!check(wait_for(&arrived, OTHERS), "sleepers"))
+		return;
+	check(wait_for(&woken, 0), "asleep");
+	check_eq(state_of(1), 2, "a-ceded-one-runs");
+	check_eq((u64)hcall(H_PROD, 1), H_SUCCESS, "H_PROD");
+	check(wait_for(&woken, 1), "H_PROD-wakes");
+	check_eq((u64)hcall(H_IPI, 2, 5), H_SUCCESS, "H_IPI");
+	check(wait_for(&ipis, 1) && wait_for(&woken, 2), "H_IPI-wakes");
+	check_eq((u64)hcall(H_SIGNAL_SYS_RESET, -2), H_SUCCESS, "H_SIGNAL_SYS_RESET");
+	check(wait_for(&resets, OTHERS), "reset-reaches-the-others");
+	check(wait_for(&woken, 2 + OTHERS), "and-they-go-on");
+	check_eq((u64)hcall(H_PROD, 64), (u64)H_PARAMETER, "H_PROD-nobody");
+	check_eq((u64)hcall(H_IPI, 64, 5), (u64)H_PARAMETER, "H_IPI-nobody");
+	check_eq((u64)hcall(H_CONFER, 64, 0), (u64)H_PARAMETER, "H_CONFER-nobody");
+	check_eq((u64)hcall(H_CONFER, -1, 0), H_SUCCESS, "H_CONFER-all");
+	for (u32 n = 1; n <= OTHERS; n++) {
+		go = n + 10;
+		sync();
+		hcall(H_PROD, n);
+		check(wait_stopped(n), "prodded-away");
+	}
+	on_interrupt = NULL;
+}
+
+/* ---- Calls with wrong arguments ---- */
+
+static void test_wrong(void)
+{
+	u32 in[3] = { 64, 0, 0 };
+
+	check_eq((u64)rtas(RTAS_START_CPU, 3, 1, in, NULL), (u64)-3, "start-cpu-of-nobody");
+	in[0] = 0;
+	check((s64)rtas(RTAS_START_CPU, 3, 1, in, NULL) < 0, "start-cpu-of-itself");
+	in[0] = 0xffffffff;
+	check_eq(rtas(RTAS_QUERY_CPU, 1, 2, in, NULL), (u64)-3, "query-of-nobody");
+}
+
+/* One that starts where there is nothing interrupts for ever, and the others do not mind. */
+static void test_lost(void)
+{
+	u32 in[3] = { 3, 0x0ffffffc, 0 };
+	u64 start = mftb();
+
+	put_insn((void *)0x0ffffffcull, 0);
+	put_insn((void *)0x700, 0x48000000);		/* b . */
+	check_eq((u64)rtas(RTAS_START_CPU, 3, 1, in, NULL), 0, "start-cpu-into-nothing");
+	while (mftb() - start < 512000)
+		;
+	check(true, "others-go-on");
+}
+
+void test(void)
+{
+	test_counters();
+	test_messages();
+	test_reservation();
+	test_calls();
+	test_wrong();
+	test_lost();
+}

@@ -1,0 +1,13 @@
+/* Cases to try: drawn at random, from values and fields that matter. The same seed gives the
+ * same cases.
+ */
+#ifndef TESTS_INSN_DRAW_H
+#define TESTS_INSN_DRAW_H
+
+#include "cpu/decode.h"
+#include "state.h"
+
+void draw_seed(uint64_t seed);
+void draw_case(const struct insn *insn, struct testcase *c);
+
+#endif

@@ -1,0 +1,149 @@
+/* The instruction table against itself: nothing claimed twice, operands known, the handlers that
+ * the flags promise.
+ *
+ *   insn_table            checks
+ *   insn_table -w N SEED  prints "NAME WORD" for N random words of each row: objdump.py compares
+ */
+#include <stdarg.h>
+
+#include "check.h"
+#include "cpu/decode.h"
+
+static bool common_word(const struct insn *a, const struct insn *b)
+{
+	return ((a->match ^ b->match) & a->mask & b->mask) == 0;
+}
+
+/* Rows that share words must differ in how specific they are, and say so. */
+static void test_overlaps(void)
+{
+	unsigned bad = 0;
+
+	for (unsigned i = 0; i < ninsns; i++)
+		for (unsigned j = 0; j < i; j++) {
+			const struct insn *a = &insns[i], *b = &insns[j], *narrow;
+
+			if (!common_word(a, b))
+				continue;
+			narrow = __builtin_popcount(a->mask) > __builtin_popcount(b->mask) ? a : b;
+			if (narrow->flags & ALIAS && a->mask != b->mask &&
+			    (narrow->mask | (narrow == a ? b : a)->mask) == narrow->mask)
+				continue;
+			check(false, "overlap: %s and %s", a->name, b->name);
+			bad++;
+		}
+	check(!bad, "no-word-claimed-twice");
+}
+
+/* Rows that move no data, or whole blocks: there is nothing to swap. */
+static bool has_no_order(const struct insn *r)
+{
+	static const char *const names[] = { "icbi", "dcbst", "dcbf", "copy", "paste" };
+
+	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (!strcmp(r->name, names[i]))
+			return true;
+	return false;
+}
+
+static void test_rows(void)
+{
+	unsigned bad = 0;
+
+	for (unsigned i = 0; i < ninsns; i++) {
+		const struct insn *r = &insns[i];
+		uint32_t operands = decode_operand_bits(r);
+		bool ok = true;
+
+#define FACT(fact, what) do { if (!(fact)) ok = check(false, "%s: " what, r->name); } while (0)
+		FACT((r->match & ~r->mask) == 0, "match has bits outside the mask");
+		FACT((r->mask & 0xfc000000) == 0xfc000000, "primary opcode is not in the mask");
+		FACT(decode_operands_valid(r), "unknown operand");
+		FACT((operands & r->mask) == 0, "an operand lies in the opcode");
+		FACT(r->fn, "no handler");
+		FACT(!(r->flags & MEM) || r->be || has_no_order(r), "no big-endian handler");
+		FACT(!(r->flags & OE) || r->o, "no handler for OE");
+		FACT(!(r->flags & (RCF | VRC)) || r->rc, "no handler for Rc");
+		FACT(!(r->flags & RCF) || r->flags & RC, "RCF without RC");
+		FACT(!(r->flags & RC && r->flags & RCFP), "RC and RCFP");
+		FACT(!(r->flags & UPD) || r->flags & MEM, "UPD without MEM");
+		FACT(!(r->flags & MEM) || strstr(r->operands, "(RA") || strstr(r->operands, "RA"), "MEM without address");
+		FACT(strlen(r->reference) > 3, "no reference");
+		FACT(r->since <= P9, "newer than POWER9");
+#undef FACT
+		bad += !ok;
+	}
+	check(ninsns > 700, "rows: %u", ninsns);
+	check(!bad, "rows-are-sound");
+	bad = 0;
+	for (unsigned i = 0; i < ninsns; i++)
+		for (unsigned j = 0; j < i; j++)
+			bad += !strcmp(insns[i].name, insns[j].name);
+	check(!bad, "names-unique");
+}
+
+/* Random bits where the row has operands, and in what it ignores if `reserved`. */
+static uint32_t word_of(const struct insn *r, uint64_t *seed, bool reserved)
+{
+	uint32_t bits = (uint32_t)check_random(seed);
+
+	return r->match | (bits & (reserved ? ~r->mask : decode_operand_bits(r)));
+}
+
+static void test_lookup(void)
+{
+	uint64_t seed = 5;
+	unsigned bad = 0, found = 0, none = 0;
+
+	for (unsigned i = 0; i < ninsns; i++) {
+		const struct insn *r = &insns[i];
+
+		for (unsigned k = 0; k < 50; k++) {
+			uint32_t word = word_of(r, &seed, true);
+			const struct insn *got = insn_lookup(word);
+
+			/* A more specific row may claim it. */
+			if (got != r && !(got && got->flags & ALIAS && common_word(got, r)))
+				bad += check(false, "%s: word %08x is %s", r->name, word, got ? got->name : "nobody's") == false;
+		}
+	}
+	check(!bad, "lookup-finds-its-row");
+	/* Against the plain search. */
+	bad = 0;
+	for (unsigned k = 0; k < 300000; k++) {
+		uint32_t word = (uint32_t)check_random(&seed);
+		const struct insn *got = insn_lookup(word), *want = NULL;
+
+		for (unsigned i = 0; i < ninsns; i++)
+			if ((word & insns[i].mask) == insns[i].match &&
+			    (!want || __builtin_popcount(insns[i].mask) > __builtin_popcount(want->mask)))
+				want = &insns[i];
+		bad += got != want;
+		found += got != NULL;
+		none += got == NULL;
+	}
+	check(!bad, "lookup-is-the-plain-search");
+	check(found > 1000 && none > 1000, "both-kinds-of-words");
+	check(!insn_lookup(0), "all-zeros-is-illegal");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2 && !strcmp(argv[1], "-w")) {
+		uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
+		unsigned n = (unsigned)strtoul(argv[2], NULL, 0);
+
+		for (unsigned i = 0; i < ninsns; i++)
+			for (unsigned k = 0; k < n; k++) {
+				uint32_t word = word_of(&insns[i], &seed, false);
+
+				if (insn_lookup(word) == &insns[i])
+					printf("%s %08x\n", insns[i].name, word);
+			}
+		return EXIT_SUCCESS;
+	}
+	test_overlaps();
+	test_rows();
+	test_lookup();
+	return check_done();
+}

@@ -1,0 +1,126 @@
+/* The option parser: what an accepted command line means. What is refused is tests/fault's. */
+#include <stdarg.h>
+
+#include "check.h"
+#include "machine/options.h"
+
+#define MAX_WORDS 24
+
+static enum options_result parse(struct options *o, struct error *err, int *status, const char *line)
+{
+	static char copy[1024];
+	char *argv[MAX_WORDS] = { "cede" }, *save = NULL;
+	int argc = 1;
+
+	snprintf(copy, sizeof copy, "%s", line);
+	for (char *w = strtok_r(copy, " ", &save); w && argc < MAX_WORDS - 1; w = strtok_r(NULL, " ", &save))
+		argv[argc++] = w;
+	*status = -1;
+	err->msg[0] = 0;
+	return options_parse(o, argc, argv, err, status);
+}
+
+/* The options of a good line. */
+static struct options good(const char *line)
+{
+	struct options o;
+	struct error err;
+	int status;
+
+	check(parse(&o, &err, &status, line) == OPTIONS_RUN, "%s", line);
+	if (err.msg[0])
+		printf("(%s)\n", err.msg);
+	return o;
+}
+
+static void test_defaults(void)
+{
+	struct options o = good("-kernel K");
+
+	check(!strcmp(o.kernel, "K") && !o.initrd && !o.append && !o.bios && !o.name, "files");
+	check(o.cpus == 1 && o.threads == 1 && o.cores == 1 && o.sockets == 1 && o.max_cpus == 1, "one-processor");
+	check_eq(o.ram_size, UINT64_C(512) << 20, "512M");
+	check(o.serials == 1 && !strcmp(o.serial[0], "mon:stdio"), "terminal");
+	check(!o.warp && !o.no_reboot && !o.log_mask && !o.has_seed && o.rtc_base == RTC_UTC && o.large_decr, "the-rest");
+}
+
+static void test_memory(void)
+{
+	static const struct { const char *line; uint64_t size; } rows[] = {
+		{ "-kernel K -m 256", UINT64_C(256) << 20 }, { "-kernel K -m 256M", UINT64_C(256) << 20 },
+		{ "-kernel K -m 4G", UINT64_C(4) << 30 }, { "-kernel K -m 64G", UINT64_C(64) << 30 },
+		{ "-kernel K -m size=2g", UINT64_C(2) << 30 }, { "-kernel K -m 1048576k", UINT64_C(1) << 30 },
+		{ "-m 1G -kernel K -m 512M", UINT64_C(512) << 20 },
+	};
+
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		check_eq(good(rows[i].line).ram_size, rows[i].size, "size");
+}
+
+static void test_smp(void)
+{
+	static const struct { const char *line; unsigned cpus, threads, cores, sockets; } rows[] = {
+		{ "-kernel K -smp 4", 4, 1, 4, 1 }, { "-kernel K -smp 64", 64, 1, 64, 1 },
+		{ "-kernel K -smp 8,threads=4", 8, 4, 2, 1 }, { "-kernel K -smp cpus=8,cores=2,threads=4", 8, 4, 2, 1 },
+		{ "-kernel K -smp cores=2,threads=2,sockets=2", 8, 2, 2, 2 }, { "-kernel K -smp 2,maxcpus=4", 2, 1, 4, 1 },
+		{ "-kernel K -smp 16,sockets=2,threads=8", 16, 8, 1, 2 },
+	};
+
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct options o = good(rows[i].line);
+
+		check(o.cpus == rows[i].cpus && o.threads == rows[i].threads && o.cores == rows[i].cores &&
+		      o.sockets == rows[i].sockets, "is %u cpus, %u threads, %u cores, %u sockets", o.cpus, o.threads,
+		      o.cores, o.sockets);
+	}
+}
+
+static void test_rest(void)
+{
+	struct options o = good("--kernel K --initrd I -append root=/dev/ram -no-reboot -no-shutdown -nographic -nodefaults");
+
+	check(!strcmp(o.initrd, "I") && !strcmp(o.append, "root=/dev/ram"), "double-dash");
+	check(o.no_reboot && o.no_shutdown && o.nographic && o.nodefaults && o.serials == 0, "flags");
+	o = good("-kernel K -serial null -serial file:x -seed 0x10 -clock warp -timing flat -name guest=g -D log");
+	check(o.serials == 2 && !strcmp(o.serial[1], "file:x") && o.has_seed && o.seed == 16 && o.warp &&
+	      !strcmp(o.name, "g") && !strcmp(o.log_file, "log"), "values");
+	o = good("-kernel K -M pseries-7.2,x-vof=on,cap-cfpc=fixed,cap-large-decr=off,cap-ibs=fixed-na");
+	check(o.vof && o.cfpc == MITIGATION_FIXED && !o.large_decr && o.ibs == MITIGATION_FIXED_NA &&
+	      !strcmp(o.machine, "pseries-7.2"), "machine-properties");
+	o = good("-kernel K -machine type=pseries,max-cpu-compat=power9 -cpu POWER9");
+	check_eq(o.compat_pvr, 0x0f000005, "compat");
+	o = good("-kernel K -rtc base=1970-01-02T00:00:01");
+	check(o.rtc_base == RTC_DATE && o.rtc_date == 86401, "rtc-date");
+	o = good("-kernel K -rtc base=localtime");
+	check(o.rtc_base == RTC_LOCALTIME, "rtc-localtime");
+	o = good("-kernel K -uuid 00112233-4455-6677-8899-aabbccddeeff");
+	check(o.has_uuid && o.uuid[0] == 0 && o.uuid[15] == 0xff && o.uuid[8] == 0x88, "uuid");
+	o = good("-kernel K -drive if=pflash,file=a,format=raw -drive if=pflash,file=b");
+	check(!strcmp(o.nvram_file, "b"), "nvram");
+	options_free(&o);
+	o = good("-kernel K -d int,statehash -d hcall");
+	check(__builtin_popcount(o.log_mask) == 3, "log-mask-adds-up");
+}
+
+static void test_refused(void)
+{
+	struct options o;
+	struct error err;
+	int status;
+
+	check(parse(&o, &err, &status, "-frob") == OPTIONS_BAD && status == 2 && strstr(err.msg, "frob"), "unknown");
+	check(parse(&o, &err, &status, "-kernel") == OPTIONS_BAD && status == 2 && strstr(err.msg, "kernel"), "no-value");
+	check(parse(&o, &err, &status, "-gdb tcp::1") == OPTIONS_BAD && status == 2 && strstr(err.msg, "not there"), "later");
+	check(parse(&o, &err, &status, "-drive if=pflash,file=a -smp 0") == OPTIONS_BAD && status == 2, "after-a-drive");
+	options_free(&o);
+}
+
+int main(void)
+{
+	test_defaults();
+	test_memory();
+	test_smp();
+	test_rest();
+	test_refused();
+	return check_done();
+}

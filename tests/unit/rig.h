@@ -1,0 +1,66 @@
+/* A whole machine for unit tests: built as cede's main() builds it, started by a kernel of seven
+ * instructions that switches it off at once. What remains is a machine after power-on that may be
+ * called into. */
+#ifndef TESTS_UNIT_RIG_H
+#define TESTS_UNIT_RIG_H
+
+#include <unistd.h>
+
+#include "machine/machine.h"
+#include "machine/options.h"
+#include "machine/pseries.h"
+#include "machine/term.h"
+
+struct rig {
+	struct options options;
+	struct term *term;
+	struct machine *m;
+	char kernel[32];
+};
+
+/* Big-endian code for RTAS power-off: finds its arguments behind itself. */
+static const uint32_t rig_kernel[] = {
+	0x429f0005,		/* bcl 20,31,.+4 */
+	0x7c8802a6,		/* mflr r4 */
+	0x38840018,		/* addi r4,r4,24 */
+	0x3c600000,		/* lis r3,0 */
+	0x6063f000,		/* ori r3,r3,0xf000 */
+	0x44000022,		/* sc 1 */
+	0x48000000,		/* b . */
+	0x2003, 2, 1, 0, 0, 0,
+};
+
+/* Exits if there is no machine to be had: then no test means anything. */
+__attribute__((unused))
+static void rig_new(struct rig *rig, const char *smp)
+{
+	char *argv[] = { "cede", "-m", "256M", "-smp", (char *)smp, "-nodefaults", "-serial", "null", "-seed", "1",
+			 "-clock", "warp", "-rtc", "base=2026-01-31", "-kernel", rig->kernel, NULL };
+	struct error err = { "" };
+	uint8_t image[sizeof rig_kernel];
+	int status, fd;
+
+	for (unsigned i = 0; i < sizeof image; i++)
+		image[i] = (uint8_t)(rig_kernel[i / 4] >> (24 - 8 * (i % 4)));
+	strcpy(rig->kernel, "/tmp/cede-unit-XXXXXX");
+	fd = mkstemp(rig->kernel);
+	if (fd < 0 || write(fd, image, sizeof image) != sizeof image || close(fd) ||
+	    options_parse(&rig->options, (int)(sizeof argv / sizeof argv[0]) - 1, argv, &err, &status) != OPTIONS_RUN ||
+	    !(rig->term = term_new(&err)) || !(rig->m = machine_new(&rig->options, rig->term, &err)) ||
+	    (status = machine_run(rig->m)) != 0) {
+		printf("FAIL rig: %s\n", err.msg);
+		exit(EXIT_FAILURE);
+	}
+	unlink(rig->kernel);
+	rig->m->request = REQ_NONE;
+}
+
+__attribute__((unused))
+static void rig_free(struct rig *rig)
+{
+	machine_free(rig->m);
+	term_free(rig->term);
+	options_free(&rig->options);
+}
+
+#endif
