@@ -40,7 +40,8 @@
 #define FUSE(ka, a, kb, b) \
 	DECLARE(a) \
 	DECLARE(b) \
-	static OP_RETURN OP_ABI fused_##a##_##b(OP_PARAMS) \
+	static OP_RETURN OP_ABI fused_##a##_##b(struct cpu *cpu, const struct op *op, int64_t budget, \
+						struct tlb_entry *tlb __attribute__((unused))) \
 	{ \
 		STEP_##ka(a, op) \
 		STEP_##kb(b, op + 1) \

@@ -10,11 +10,12 @@
 # only if a packing script changed. No root is needed.
 #
 # DEBIAN_MIRROR, DEBIAN_SUITE: where to look if the host's own sources have no Debian archive
-# with ppc64el, as on Ubuntu.
+# with ppc64el, as on Ubuntu; by default where the host's debootstrap would.
 set -eu
 cd "$(dirname "$0")/.."
 guest=build/guest apt=$PWD/build/guest/apt debs=build/guest/debs
-: "${DEBIAN_MIRROR:=}" "${DEBIAN_SUITE:=bookworm}"
+: "${DEBIAN_MIRROR:=$(sed -n 's/^DEF_MIRROR="\(.*\)"$/\1/p' /usr/sbin/debootstrap 2>/dev/null)}" \
+  "${DEBIAN_SUITE:=bookworm}"
 
 die() { echo "guest: $*" >&2; exit 1; }
 bring_own="bring your own: make run KERNEL=path/vmlinux INITRD=path/initrd.gz"
@@ -57,6 +58,8 @@ sources() {
         for keys in /usr/share/keyrings/debian-archive-keyring.*; do :; done
         [ -e "$keys" ] || die "no key for Debian's archive: install debian-archive-keyring" \
                               "(make deps), or $bring_own"
+        [ -n "$DEBIAN_MIRROR" ] || die "no Debian archive is known here: set DEBIAN_MIRROR" \
+                                       "(or make deps), or $bring_own"
         cat >"$list" <<EOF
 Types: deb
 URIs: $DEBIAN_MIRROR
