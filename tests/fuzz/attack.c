@@ -1,10 +1,11 @@
 /* Guest programs that mean harm, from a seed.
  *
- * All programs share a frame: every interrupt vector leads back into the code area, at the
- * instruction after the one that was interrupted, in whatever mode that had. So a program
+ * All programs share a frame: every interrupt vector leads back into the code area, after a
+ * fault to the next instruction, in whatever mode that had. So a program
  * goes on after each fault, until its cycles are used up. */
 #include "tests/fuzz/attack.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <libfdt.h>
@@ -12,6 +13,7 @@
 #include "cpu/decode.h"
 #include "cpu/mmu.h"
 #include "hcall/hcall.h"
+#include "machine/fdt.h"
 #include "machine/rtas.h"
 
 const char *const attack_name[ATTACK_KINDS] = { "words", "insns", "radix", "hcalls" };
@@ -125,13 +127,38 @@ static void put_handler(struct attack *a, uint64_t at)
 	put(a, RFID);
 }
 
+/* What comes from outside must not come again at once, or nothing else would ever run: the
+ * decrementer gets a new time, for the others MSR[EE] is switched off. */
+static void put_async_handler(struct attack *a, uint64_t vector, uint64_t at)
+{
+	a->at = at;
+	if (vector == VEC_DECREMENTER) {
+		put(a, MFSPR(31, 268));
+		put(a, 0x57ff053eu);			/* rlwinm r31,r31,0,20,31 */
+		put(a, INSN_D(24, 31, 31, 0x40));
+		put(a, MTSPR(22, 31));
+	} else {
+		put(a, MFSPR(31, 27));
+		put(a, 0x7bff8042u);			/* rldicl r31,r31,48,1 */
+		put(a, 0x7bff8000u);			/* rotldi r31,r31,16 */
+		put(a, MTSPR(27, 31));
+	}
+	put(a, RFID);
+}
+
 static void put_vectors(struct attack *a)
 {
+	static const uint16_t async[] = { VEC_EXTERNAL, VEC_DECREMENTER, VEC_DOORBELL, VEC_PERFMON };
+
 	for (uint64_t v = 0x100; v < 0x1000; v += 0x20) {
 		if (v % 0x80 && v != 0xf20 && v != 0xf40 && v != 0xf60)
 			continue;
 		put_handler(a, v);
 		put_handler(a, v + 0x4000);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(async); i++) {
+		put_async_handler(a, async[i], async[i]);
+		put_async_handler(a, async[i], async[i] + UINT64_C(0x4000));
 	}
 	for (unsigned lev = 0; lev < 128; lev++) {
 		a->at = 0x17000 + 0x20 * lev;
@@ -487,6 +514,18 @@ static void put_block(struct attack *a, uint64_t at, bool rtas)
 		st_be32(&a->m->ram, at + 4 * n, cells[n]);
 }
 
+/* "finddevice" or "open" of one of the last three words, which are aliases. */
+static void put_alias_block(struct attack *a, uint64_t at)
+{
+	const uint32_t cells[] = {
+		(uint32_t)(STRINGS + 64 * (rng_one_in(a->rng, 2) ? 8 : 13)), 1, 1,
+		(uint32_t)(STRINGS + 64 * (ARRAY_SIZE(services) + ARRAY_SIZE(words) - 1 - rng_below(a->rng, 3))),
+	};
+
+	for (unsigned n = 0; n < ARRAY_SIZE(cells); n++)
+		st_be32(&a->m->ram, at + 4 * n, cells[n]);
+}
+
 /* A vector that negotiation may accept, then some of it changed. */
 static void put_cas_vector(struct attack *a)
 {
@@ -520,18 +559,25 @@ static void find_phandles(struct attack *a)
  * bits changed. */
 static void put_blob(struct attack *a)
 {
-	static uint8_t fdt[0x10000];
+	enum { ROOM = 0x10000 };
+	uint8_t *fdt = malloc(TREE_MAX_SIZE);
 	int node;
 
-	if (!a->m->fdt || fdt_open_into(a->m->fdt, fdt, sizeof fdt) < 0)
+	if (!fdt || !a->m->fdt || fdt_open_into(a->m->fdt, fdt, TREE_MAX_SIZE) < 0 || fdt_pack(fdt) < 0 ||
+	    fdt_open_into(fdt, fdt, ROOM) < 0) {
+		free(fdt);
 		return;
+	}
 	node = fdt_add_subnode(fdt, 0, "aliases");
 	fdt_setprop_string(fdt, node, "self", "self");
 	fdt_setprop_string(fdt, node, "long", "/cpus");
 	fdt_setprop(fdt, node, "unending", "/cpus", 5);
 	if (rng_one_in(a->rng, 2))
 		fdt_pack(fdt);
-	ram_write(&a->m->ram, TREE_BLOB, fdt, sizeof fdt);
+	ram_write(&a->m->ram, TREE_BLOB, fdt, fdt_totalsize(fdt));
+	free(fdt);
+	if (rng_one_in(a->rng, 2))
+		return;
 	for (unsigned i = 0; i < 8 && !rng_one_in(a->rng, 3); i++) {
 		uint64_t at = TREE_BLOB + rng_below(a->rng, rng_one_in(a->rng, 2) ? 64 : 0x4000);
 
@@ -542,6 +588,18 @@ static void put_blob(struct attack *a)
 static uint64_t argument(struct attack *a)
 {
 	return rng_one_in(a->rng, 2) ? number(a) : rng_one_in(a->rng, 2) ? address(a) & ~UINT64_C(127) : address(a);
+}
+
+/* Where a hypercall may write: over the vectors but seldom, for that ends the attack. */
+static uint64_t target(struct attack *a)
+{
+	switch (rng_below(a->rng, 16)) {
+	case 0: return argument(a);
+	case 1: return CODE_BASE + rng_below(a->rng, (uint32_t)CODE_SIZE);
+	case 2: case 3: case 4: return a->m->ram.size - rng_below(a->rng, 0x2000);
+	case 5: return a->m->ram.size + edge_offset(a->rng);
+	default: return SCRATCH + rng_below(a->rng, 0x10000);
+	}
 }
 
 static void put_hypercall(struct attack *a)
@@ -563,6 +621,10 @@ static void put_hypercall(struct attack *a)
 		put_li(a, 4, BLOCKS + 64 + 64 * 2 * rng_below(rng, NBLOCKS / 2));
 		break;
 	case 0xf001:		/* small copies: the time that large ones take is the host's */
+		put_li(a, 4, target(a) & ~UINT64_C(7));
+		put_li(a, 5, target(a) & ~UINT64_C(7));
+		put_li(a, 6, rng_below(rng, 5));
+		put_li(a, 8, rng_below(rng, 2));
 		put_li(a, 7, rng_one_in(rng, 64) ? number(a) : rng_below(rng, 0x3000));
 		break;
 	case 0xf002:
@@ -596,11 +658,12 @@ static void put_hypercall(struct attack *a)
 		break;
 	case 0x03c: case 0x040: case 0x044: case 0x048:
 		put_li(a, 4, UINT64_C(1) << rng_below(rng, 4));
+		put_li(a, 5, target(a) & ~UINT64_C(7));
 		break;
 	case 0x02c:
 		put_li(a, 4, (uint64_t)rng_below(rng, 4) << 14);
-		put_li(a, 5, address(a) & ~UINT64_C(0xfff));
-		put_li(a, 6, address(a) & ~UINT64_C(0xfff));
+		put_li(a, 5, target(a) & ~UINT64_C(0xfff));
+		put_li(a, 6, target(a) & ~UINT64_C(0xfff));
 		break;
 	}
 	put_li(a, 3, call);
@@ -613,6 +676,8 @@ static void put_hypercalls(struct attack *a)
 	find_phandles(a);
 	for (unsigned i = 0; i < NBLOCKS; i++)
 		put_block(a, BLOCKS + 64 * i, i % 2 == 0);
+	for (unsigned i = 1; i < NBLOCKS; i += 32)
+		put_alias_block(a, BLOCKS + 64 * i);
 	put_cas_vector(a);
 	put_blob(a);
 	a->at = CODE_BASE;
@@ -622,8 +687,13 @@ static void put_hypercalls(struct attack *a)
 			put_li(a, 19, random_msr(a));
 			put(a, MTMSRD(19));
 		}
-		for (unsigned n = rng_below(a->rng, 4); n; n--)
-			put(a, random_row_word(a));
+		for (unsigned n = rng_below(a->rng, 4); n; n--) {
+			uint32_t word = random_row_word(a);
+			const struct insn *insn = insn_lookup(word);
+
+			if (!insn || !(insn->flags & (BRANCH | PRIV)))
+				put(a, word);
+		}
 	}
 }
 

@@ -1,10 +1,11 @@
 /* The guest is hostile: random guests against the whole machine, under its own run loop.
  *
  * Each seed makes one guest (attack.c) and runs it several times for the same number of
- * cycles: as it is, again (one seed in two with all that -d can show), cut into random slices, and (where nothing is translated) with the
- * block cache emptied now and then. All must end at that cycle with the same state hash. Guest
- * memory lies between inaccessible pages; a child process runs each seed, so that a crash, a
- * sanitizer's report or a hang is that seed's failure and no more.
+ * cycles: as it is; again, one seed in two with all that -d can show; cut into random slices;
+ * and, where nothing is translated, with the block cache emptied now and then. All must end at
+ * that cycle with the same state hash. Guest memory lies between inaccessible pages; a child
+ * process runs each seed, so that a crash, a sanitizer's report or a hang is that seed's
+ * failure and no more.
  *
  * usage: guest_fuzz [-n SEEDS] [-t SECONDS] [-c CYCLES] [-k KIND] [-l FILE] [-p] [FIRST_SEED]
  *   -l logs the interrupts of the last runs to FILE.plain, FILE.sliced, ...

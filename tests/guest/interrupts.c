@@ -27,7 +27,7 @@ PROBE(p_rfid, "", "rfid", "");
 PROBE(p_mfdar, "", "mfdar 3", "");
 PROBE(p_mtsprg0, "", "mtsprg 0,3", "");
 PROBE(p_tlbie, "", ".long 0x7c001a64 | 1 << 17 | 4 << 21", "");	/* tlbie r3,r4,0,1,0 */
-PROBE(p_spr_user_none, "", "mfspr 3,500", "");		/* no such register, problem-state number */
+PROBE(p_spr_user_none, "", "mfspr 3,480", "");		/* no such register, problem-state number */
 PROBE(p_spr_priv_none, "", "mfspr 3,1012", "");		/* no such register, privileged number */
 PROBE(p_spr_0, "", "mfspr 3,0", "");
 PROBE(p_hrfid, "", "hrfid", "");

@@ -94,9 +94,9 @@ static u64 *new_root(unsigned pid)
 	/* Tree size 52 = 31 + 21: bits 1:2 hold 2, bits 56:58 hold 5. */
 	set(&prtb[2 * pid], 2ull << 61 | 5ull << 5 | (u64)roots[pid] | 13);
 	set(&prtb[2 * pid + 1], 0);
-	/* This program where it is, for all; the rest of RAM for privileged state. */
+	/* This program where it is, for all but the kernel; the rest of RAM for privileged state. */
 	for (u64 ra = 0; ra < 0x8000000; ra += 0x200000)
-		map(roots[pid], ra, ra, 21, (ra == 0x400000 ? 0 : PRIVILEGED) | RWX | REF | CHG);
+		map(roots[pid], ra, ra, 21, (ra == 0x400000 && pid ? 0 : PRIVILEGED) | RWX | REF | CHG);
 	return roots[pid];
 }
 
@@ -159,7 +159,7 @@ PROBE(p_mfdar, "", "mfspr 3,19", "");
 PROBE(p_mtdec, "", "mtspr 22,3", "");
 PROBE(p_mftb, "", "mftb 3", "");
 PROBE(p_mfpvr, "", "mfspr 3,287", "");
-PROBE(p_none_user, "", "mfspr 3,500", "");
+PROBE(p_none_user, "", "mfspr 3,480", "");
 PROBE(p_none_priv, "", "mfspr 3,1012", "");
 PROBE(p_illegal, "", ".long 0", "");
 PROBE(p_tar, "", "mfspr 3,815", "");
@@ -604,7 +604,7 @@ static void test_edges(void)
 	check_eq(probe((char *)EDGE + 64, VIRTUAL)->vector, 0x700, "alias-after");
 	/* Atomic and cache instructions fault like loads and stores. */
 	edge(R, 0);
-	data_fault(p_dcbz, p_dcbz_at, VIRTUAL, EDGE + 200, EDGE + 200, PROT | STORE, "dcbz-protected");
+	data_fault(p_dcbz, p_dcbz_at, VIRTUAL, EDGE + 200, EDGE + 128, PROT | STORE, "dcbz-protected");	/* the block's address */
 	data_fault(p_ldarx, p_ldarx_at, VIRTUAL, EDGE + 4096, EDGE + 4096, NO_PTE, "ldarx-nothing-there");
 	data_fault(p_icbi, p_icbi_at, VIRTUAL, EDGE + 4096, EDGE + 4096, NO_PTE, "icbi-nothing-there");
 	check_eq(probe(p_dcbt, VIRTUAL, EDGE + 4096)->vector, 0xc00, "dcbt-never-faults");
@@ -673,7 +673,6 @@ PROBE(p_nop, "", "nop", "nop");
 
 static void test_ail(void)
 {
-	const u64 high = 0xc000000000004000ull;
 	struct cpu *c;
 
 	vectors_at(0x4000);
@@ -708,7 +707,6 @@ static void test_ail(void)
 	check_eq(c->r[6], USER, "AIL-3-scv-CTR");
 	check_eq(c->r[7], VIRTUAL | MSR_EE, "AIL-3-scv-MSR");
 	mtspr(153, 0);
-	(void)high;
 	check_eq((u64)hcall(H_SET_MODE, 2, 3, 0, 0), H_SUCCESS, "AIL-2");
 	c = probe(p_illegal, USER);
 	check(c->vector == 0x700 && c->msr == VIRTUAL && c->srr0 == (u64)p_illegal_at, "AIL-2-program");

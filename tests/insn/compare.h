@@ -1,4 +1,4 @@
-/* What the oracle and cede have made of a case: the same, or not. */
+/* What the oracle and cede have made of a case. */
 #ifndef TESTS_INSN_COMPARE_H
 #define TESTS_INSN_COMPARE_H
 
@@ -7,26 +7,31 @@
 #include "cpu/decode.h"
 #include "state.h"
 
+/* A case, and what came of it on both sides. */
+struct view {
+	const struct insn *insn;
+	const struct testcase *in, *got;
+	struct testcase *want;		/* the oracle's; excuses make it cede's, bit by bit */
+};
+
+/* Prints where they differ, and the operands. */
+void compare_show(const struct view *v);
+
+/* ---- exceptions.c: what may differ. The list itself says what its columns mean. ---- */
+
 struct exceptions;
 
-/* Reads exceptions.list; NULL: it cannot be read, said on stderr. */
+/* NULL: the list cannot be read; said on stderr. */
 struct exceptions *exceptions_read(const char *path);
 
-/* The list says "little": this row runs only in big-endian mode. */
-bool exceptions_no_little_endian(struct exceptions *x, const struct insn *insn);
+/* The row has a line with that field ("little", "mirror", "fr": what the caller does about them
+ * is said where it does it). x may be NULL. */
+bool exceptions_list(struct exceptions *x, const struct insn *insn, const char *field);
 
-/* The list says "mirror": that the oracle negates before it rounds, so that it
- * gives what the ISA says if it runs in the opposite directed rounding mode. */
-bool exceptions_mirrored(struct exceptions *x, const struct insn *insn);
-/* Toward +infinity becomes toward -infinity and back. */
-void mirror_rounding(struct testcase *c);
+/* Applies every line that fits the case to v->want. */
+void exceptions_apply(struct exceptions *x, struct view *v);
 
-/* True if `got` is `want`, but for what the list excuses. x may be NULL. */
-bool compare_case(struct exceptions *x, const struct insn *insn, const struct testcase *in,
-		  const struct testcase *want, const struct testcase *got);
-/* Prints where they differ, and the operands. */
-void compare_show(const struct testcase *in, const struct testcase *want, const struct testcase *got);
-/* Prints the lines of the list that have excused nothing. */
+/* Prints the lines that have excused nothing. */
 void exceptions_unused(const struct exceptions *x);
 
 #endif

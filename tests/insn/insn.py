@@ -1,0 +1,42 @@
+"""Runs insn_test on its oracle, which needs qemu-user and a program built with a cross compiler.
+
+usage: insn.py [-s] le|be SETS SEED [NAME...]     -s: the sanitizer build of insn_test
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+BUILD = os.environ.get('B', 'build')
+MIN_ROWS = 780      # fewer compared than this: the table or the list of rows to leave out has gone wrong
+
+
+def main():
+    args = sys.argv[1:]
+    sanitized = '-s' in args
+    args = [a for a in args if a != '-s']
+    order, sets, seed, names = args[0], args[1], args[2], args[3:]
+    qemu = {'le': 'qemu-ppc64le', 'be': 'qemu-ppc64'}[order]
+    program = BUILD + ('/san' if sanitized else '') + '/tests/insn_test'
+    oracle = '%s/tests/oracle-%s' % (BUILD, order)
+    if not shutil.which(qemu):
+        print('skip: no', qemu)
+        return 77
+    for f in program, oracle:
+        if not os.path.exists(f):
+            print('skip: %s was not built' % f)
+            return 77
+    argv = [program, '-n', sets, '-s', seed, '-x', 'tests/insn/exceptions.list'] + (['-b'] if order == 'be' else [])
+    p = subprocess.run(argv + ['%s %s' % (qemu, oracle)] + names, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    text = p.stdout.decode('utf-8', 'replace')
+    print(text, end='')
+    m = re.search(r'^(\d+) instructions agree', text, re.M)
+    if p.returncode or not m or (not names and int(m.group(1)) < MIN_ROWS):
+        print('FAIL insn-%s: status %d' % (order, p.returncode))
+        return 1
+    print('ok insn-%s: %s rows, %s operand sets each' % (order, m.group(1), sets))
+    return 0
+
+
+sys.exit(main())
