@@ -242,6 +242,19 @@ static void unhash(struct engine *e, struct block *b)
 		*at = b->hash_next;
 }
 
+/* Edges stay within a page: those to blocks that died are to be found anew. */
+static void clear_dead_edges(struct block *b)
+{
+	struct edge *edge = (struct edge *)&b->ops[b->nops - 1];
+
+	if (!b->edges)
+		return;
+	if (edge->taken && edge->taken->dead)
+		edge->taken = NULL;
+	if (edge->fall && edge->fall->dead)
+		edge->fall = NULL;
+}
+
 /* Within one page. */
 static void page_written(struct engine *e, uint64_t gra, uint64_t len)
 {
@@ -270,6 +283,8 @@ static void page_written(struct engine *e, uint64_t gra, uint64_t len)
 			at = &b->page_next;
 		}
 	}
+	for (struct block *b = page->blocks; b; b = b->page_next)
+		clear_dead_edges(b);
 	if (overlaps(e->scratch, gra, len))
 		kill_block(e->scratch);
 	if (!page->blocks)

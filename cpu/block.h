@@ -31,7 +31,8 @@ struct block {
 	uint32_t cost;		/* cycles for all of it */
 	uint16_t ninsns, nops;
 	uint32_t *words;	/* the instructions as fetched, in the processor's order */
-	bool dead;		/* overwritten: its first op leads to the successor */
+	bool dead;		/* overwritten: each of its instructions leads back to the engine */
+	bool edges;		/* its last op is a pair of edges */
 	struct block *hash_next, *page_next;
 	struct op_info *info;	/* nops of them, parallel to ops */
 	struct op ops[];	/* ops[0] marks the start; execution begins at ops[1] */

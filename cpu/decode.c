@@ -283,6 +283,7 @@ void decode_emit(struct decoder *d, struct op op)
 	d->info[d->block->nops].insn = (uint16_t)d->insn;
 	d->info[d->block->nops].cycles = (uint16_t)d->block->cost;
 	d->block->ops[d->block->nops++] = op;
+	d->block->edges = !op.fn;
 }
 
 void decode_append(struct decoder *d, struct op op)

@@ -76,6 +76,9 @@ HCALL_FN(H_PAGE_INIT)
 
 /* ---- Firmware's copy and invert: `count` elements of 1 << esize bytes. The areas may overlap:
  * the result is as if all had been read before the first is written. ---- */
+/* Nobody copies more at once; the host must get a chance to look up in between. */
+#define MEMOP_MAX (UINT64_C(256) << 20)
+
 HCALL_FN(H_LOGICAL_MEMOP)
 {
 	struct ram *ram = cpu->env->ram;
@@ -85,6 +88,9 @@ HCALL_FN(H_LOGICAL_MEMOP)
 	if (esize > 3 || count > UINT32_C(0x80000000) || op > 1)
 		return H_PARAMETER;
 	len = count << esize;
+	if (len > MEMOP_MAX)
+		return H_PARAMETER;
+	cpu_machine(cpu)->hypercalls += len >> 16;
 	if (((dst | src) & ((UINT64_C(1) << esize) - 1)) || !ram_ok(ram, dst, len) || !ram_ok(ram, src, len))
 		return H_PARAMETER;
 	to = ram->base + dst;

@@ -319,8 +319,8 @@ static bool wait_writable(struct console *c)
 		c->stuck = false;
 		return true;
 	}
-	if (n > 0 && fds[0].revents)		/* error or hang-up without room: gone */
-		return false;
+	if (n > 0 && fds[0].revents)		/* error or hang-up: write() says which */
+		return c->kind != CONSOLE_PTY;
 	if (n > 0)				/* only a signal: end, or look again */
 		return !term_signal(c->term) && wait_writable(c);
 	if (n == 0 && c->kind == CONSOLE_PTY)
@@ -328,12 +328,17 @@ static bool wait_writable(struct console *c)
 	return n < 0 && errno == EINTR;
 }
 
-/* Terminal or pipe gone, disk full: the guest goes on unheard. */
+/* Disk full: the guest goes on unheard. Terminal or pipe gone: it ends, as nobody could end it. */
 static void give_up(struct console *c, int error)
 {
 	if (c->kind == CONSOLE_FILE) {
 		term_fresh_line(c->term);
 		fprintf(stderr, "cede: a -serial file takes no more: %s\n", strerror(error));
+	} else if (c->kind == CONSOLE_STDIO) {
+		term_fresh_line(c->term);
+		fprintf(stderr, "cede: standard output takes no more: %s\n", strerror(error));
+		if (error != ENOSPC)
+			term_lost(c->term);
 	}
 	c->out = -1;
 }

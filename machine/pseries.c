@@ -132,7 +132,8 @@ static void check_signals(struct machine *m)
 {
 	m->stop_signal = term_signal(m->term);
 	if (m->stop_signal || term_ending(m->term))
-		machine_request(m, REQ_QUIT, m->stop_signal ? EXIT_SIGNAL + m->stop_signal : EXIT_SUCCESS);
+		machine_request(m, REQ_QUIT, m->stop_signal ? EXIT_SIGNAL + m->stop_signal :
+				term_is_lost(m->term) ? EXIT_HOST_ERROR : EXIT_SUCCESS);
 }
 
 /* A call costs the guest few cycles and may take the host long: a guest that does nothing else
@@ -140,9 +141,10 @@ static void check_signals(struct machine *m)
 static void env_hypercall(struct cpu *cpu)
 {
 	struct machine *m = cpu_machine(cpu);
+	uint64_t before = m->hypercalls++;
 
 	hcall_dispatch(cpu);
-	if (++m->hypercalls % CALLS_PER_CHECK == 0)
+	if (before / CALLS_PER_CHECK != m->hypercalls / CALLS_PER_CHECK)
 		check_signals(m);
 }
 

@@ -31,7 +31,7 @@ _Static_assert(sizeof(struct crash_note) <= CRASH_NOTE, "crash note");
 struct term {
 	int signal_fd;
 	int signal;		/* first one that wants an end */
-	bool quit, raw, stdio_taken;
+	bool quit, lost, raw, stdio_taken;
 	bool one_place;		/* standard output and error are the same file */
 	bool mid_line;		/* the guest's last character was no newline */
 	struct termios saved, current;
@@ -200,6 +200,16 @@ void term_wrote(struct term *term, const void *buf, size_t len)
 void term_quit(struct term *term)
 {
 	term->quit = true;
+}
+
+void term_lost(struct term *term)
+{
+	term->quit = term->lost = true;
+}
+
+bool term_is_lost(const struct term *term)
+{
+	return term->lost;
 }
 
 bool term_ending(const struct term *term)

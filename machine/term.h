@@ -22,6 +22,8 @@ void term_wrote(struct term *term, const void *buf, size_t len);
 /* A line of ours is about to go to standard error: ends the guest's, if both show in one place. */
 void term_fresh_line(struct term *term);
 void term_quit(struct term *term);		/* the user typed Ctrl-A x */
+void term_lost(struct term *term);		/* nobody reads what the guest says: end with status 1 */
+bool term_is_lost(const struct term *term);
 bool term_ending(const struct term *term);	/* that, or a signal has been seen */
 /* The signal that wants the process to end, 0 none. Never waits. It stays until the end. */
 int term_signal(struct term *term);

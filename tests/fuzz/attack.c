@@ -1,8 +1,8 @@
 /* Guest programs that mean harm, from a seed.
  *
  * All programs share a frame: every interrupt vector leads back into the code area, after a
- * fault to the next instruction, in whatever mode that had. So a program
- * goes on after each fault, until its cycles are used up. */
+ * fault to the next instruction, in whatever mode that had. So a program goes on after each
+ * fault, until its cycles are used up. */
 #include "tests/fuzz/attack.h"
 
 #include <stdlib.h>
@@ -568,7 +568,9 @@ static void put_blob(struct attack *a)
 		free(fdt);
 		return;
 	}
-	node = fdt_add_subnode(fdt, 0, "aliases");
+	node = fdt_path_offset(fdt, "/aliases");
+	if (node < 0)
+		node = fdt_add_subnode(fdt, 0, "aliases");
 	fdt_setprop_string(fdt, node, "self", "self");
 	fdt_setprop_string(fdt, node, "long", "/cpus");
 	fdt_setprop(fdt, node, "unending", "/cpus", 5);
@@ -625,7 +627,7 @@ static void put_hypercall(struct attack *a)
 		put_li(a, 5, target(a) & ~UINT64_C(7));
 		put_li(a, 6, rng_below(rng, 5));
 		put_li(a, 8, rng_below(rng, 2));
-		put_li(a, 7, rng_one_in(rng, 64) ? number(a) : rng_below(rng, 0x3000));
+		put_li(a, 7, rng_one_in(rng, 64) ? number(a) | 1u << 28 : rng_below(rng, 0x3000));
 		break;
 	case 0xf002:
 		put_li(a, 4, rng_one_in(rng, 4) ? argument(a) : CAS_VECTOR);
@@ -668,6 +670,11 @@ static void put_hypercall(struct attack *a)
 	}
 	put_li(a, 3, call);
 	put(a, SC_HYPERCALL);
+	if (call == 0xf003) {		/* and then a path in the tree just given */
+		put_li(a, 4, BLOCKS + 64 + 64 * 32 * rng_below(rng, NBLOCKS / 32));
+		put_li(a, 3, 0xf005);
+		put(a, SC_HYPERCALL);
+	}
 }
 
 static void put_hypercalls(struct attack *a)

@@ -81,7 +81,8 @@ static uint64_t draw_float64(void)
 	const uint64_t fraction = UINT64_C(0xfffffffffffff);
 	uint64_t sign = rnd() << 63;
 
-	switch (pick(8)) {
+	switch (pick(9)) {
+	case 8: return sign;
 	case 0: case 1: return sign | edge[pick(ARRAY_SIZE(edge))];
 	case 2: return rnd();
 	case 3: case 4: return widen(draw_float32());
@@ -110,7 +111,7 @@ static void draw_float128(uint64_t v[2])
 /* A decimal number, with a sign in its last digit or without; one in four has something wrong. */
 static void draw_decimal(uint64_t v[2], bool is_signed)
 {
-	unsigned digits = pick(3) ? pick(32) : 31;
+	unsigned digits = pick(3) ? pick(32) : 31 * pick(2);
 
 	v[0] = v[1] = 0;
 	for (unsigned i = 0; i < digits; i++) {
@@ -228,7 +229,7 @@ static uint64_t draw_fpscr(void)
 		v |= rnd() & (FPSCR_RESULT | FPSCR_DRN_BITS);
 	if (pick(4))
 		return v;
-	enables = rnd() & 0xf8;
+	enables = pick(2) ? rnd() & 0xf8 : 8u << pick(5);
 	if (v & FPSCR_VX_ALL)
 		enables &= ~UINT64_C(0x80);
 	v &= ~FPSCR_DRN_BITS;	/* qemu-user's signal frame has no room for them */
@@ -251,7 +252,7 @@ static unsigned rt_of(uint32_t word) { return word >> 21 & 31; }
 static unsigned ra_of(uint32_t word) { return word >> 16 & 31; }
 static unsigned rb_of(uint32_t word) { return word >> 11 & 31; }
 
-static bool has(const struct insn *insn, const char *token)
+bool row_has(const struct insn *insn, const char *token)
 {
 	size_t n = strlen(token);
 
@@ -283,7 +284,7 @@ static bool valid_form(const struct insn *insn, uint32_t word, const struct stat
 {
 	unsigned rt = rt_of(word), ra = ra_of(word), rb = rb_of(word);
 
-	if (insn->flags & UPD && (ra == 0 || (ra == rt && has(insn, "RT"))))
+	if (insn->flags & UPD && (ra == 0 || (ra == rt && row_has(insn, "RT"))))
 		return false;
 	if (is(insn, "lq") || is(insn, "lqarx"))
 		return !(rt & 1) && ra != rt && (is(insn, "lq") || rb != rt);
@@ -309,11 +310,11 @@ static uint32_t draw_word(const struct insn *insn, const struct state *s)
 
 static int64_t displacement(const struct insn *insn, uint32_t word)
 {
-	if (has(insn, "DS"))
+	if (row_has(insn, "DS"))
 		return (int16_t)(word & 0xfffc);
-	if (has(insn, "DQ"))
+	if (row_has(insn, "DQ"))
 		return (int16_t)(word & 0xfff0);
-	return has(insn, "D") ? (int16_t)word : 0;
+	return row_has(insn, "D") ? (int16_t)word : 0;
 }
 
 static bool ends(const struct insn *insn, const char *s)
@@ -369,7 +370,7 @@ static bool aim(const struct insn *insn, struct testcase *c)
 
 	if (is(insn, "lxvl") || is(insn, "lxvll") || is(insn, "stxvl") || is(insn, "stxvll"))
 		return aim_length(c, target);
-	if (has(insn, "RB")) {
+	if (row_has(insn, "RB")) {
 		aim_indexed(c, target);
 		return true;
 	}
@@ -409,6 +410,12 @@ static uint32_t draw_before(const struct insn *insn, uint32_t word)
 	return NOP;
 }
 
+/* VRA's doubleword 0 ends in the shift count of bcds and bcdus, the length of bcdtrunc. */
+static void draw_shift(uint64_t v[2])
+{
+	v[0] = (v[0] & ~UINT64_C(0xffff)) | (uint16_t)(pick(71) - 35);
+}
+
 void draw_case(const struct insn *insn, struct testcase *c)
 {
 	struct state *s = &c->state;
@@ -421,5 +428,7 @@ void draw_case(const struct insn *insn, struct testcase *c)
 		draw_gprs(s->r);
 		c->word = draw_word(insn, s);
 	} while (insn->flags & MEM && !aim(insn, c));
+	if ((starts(insn, "bcds") || starts(insn, "bcdt") || starts(insn, "bcdu")) && row_has(insn, "VRA") && pick(8))
+		draw_shift(s->vsr[32 + ra_of(c->word)]);
 	c->before = draw_before(insn, c->word);
 }

@@ -8,6 +8,10 @@
 #include "state.h"
 
 void draw_seed(uint64_t seed);
+
+/* The row's operands include this one, as forms.h spells it. */
+bool row_has(const struct insn *insn, const char *token);
+
 void draw_case(const struct insn *insn, struct testcase *c);
 
 #endif

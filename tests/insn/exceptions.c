@@ -6,15 +6,21 @@
 
 #include "compare.h"
 #include "cpu/fp.h"
+#include "draw.h"
 
 struct exception {
 	char name[48], field[32], when[48];
 	unsigned line, used;
 };
 
+#define MAX_LINES 256
+
 struct exceptions {
 	unsigned n;
-	struct exception row[256];
+	struct exception row[MAX_LINES];
+	const struct insn *insn;	/* the lines below name it */
+	unsigned nmatching;
+	struct exception *matching[MAX_LINES];
 };
 
 /* ---- What operands are ---- */
@@ -34,13 +40,21 @@ static unsigned target_of(const struct view *v)
 	return v->insn->flags & FPU ? rt_of(v) : strstr(v->insn->operands, "VRT") ? 32 + rt_of(v) : xt_of(v);
 }
 
-/* Some vector-scalar register that the word may name: any field, either half of the file. */
+/* Source operands in vector-scalar registers; XT is one in the multiply-adds. */
+static const struct { const char *token; uint8_t shift, sixth; } sources[] = {	/* sixth: its bit, 32: is 0, 33: is 1 */
+	{ "FRA", 16, 32 }, { "FRB", 11, 32 }, { "FRC", 6, 32 }, { "VRA", 16, 33 }, { "VRB", 11, 33 }, { "VRC", 6, 33 },
+	{ "XA", 16, 2 }, { "XB", 11, 1 }, { "XT", 21, 0 },
+};
+
+/* Some source operand passes the test. */
 static bool some_operand(const struct view *v, bool (*test)(const uint64_t *d))
 {
-	for (unsigned shift = 6; shift <= 21; shift += 5) {
-		unsigned n = v->in->word >> shift & 31;
+	uint64_t word = v->in->word | UINT64_C(1) << 33;
 
-		if (test(v->in->state.vsr[n]) || test(v->in->state.vsr[32 + n]))
+	for (unsigned i = 0; i < ARRAY_SIZE(sources); i++) {
+		unsigned n = (word >> sources[i].shift & 31) | (word >> sources[i].sixth & 1) << 5;
+
+		if (row_has(v->insn, sources[i].token) && test(v->in->state.vsr[n]))
 			return true;
 	}
 	return false;
@@ -84,6 +98,12 @@ static bool when_small(const struct view *v) { return some_operand(v, has_small)
 static bool when_wide(const struct view *v) { return some_operand(v, has_wide); }
 static bool when_digits(const struct view *v) { return some_operand(v, has_bad_digit); }
 static bool when_denormal(const struct view *v) { return is_single_denormal(v->got->state.vsr[target_of(v)][0]); }
+static bool when_null(const struct view *v)
+{
+	const uint64_t *d = v->got->state.vsr[32 + rt_of(v)];
+
+	return !d[0] && !(d[1] >> 4);
+}
 static bool when_same(const struct view *v) { return rt_of(v) == rb_of(v); }
 static bool when_ffff(const struct view *v) { return (uint16_t)v->in->state.vsr[32 + ra_of(v)][0] == 0xffff; }
 static bool when_far(const struct view *v) { return (uint8_t)(v->in->state.vsr[32 + ra_of(v)][0] + 31) > 62; }
@@ -95,7 +115,7 @@ static bool when_quotient(const struct view *v)
 static const struct { const char *name; bool (*holds)(const struct view *v); } conditions[] = {
 #define WHEN(name) { #name, when_##name }
 	WHEN(trapped), WHEN(alignment), WHEN(reserved), WHEN(nan), WHEN(zero), WHEN(small), WHEN(wide),
-	WHEN(digits), WHEN(denormal), WHEN(same), WHEN(ffff), WHEN(far), WHEN(quotient),
+	WHEN(digits), WHEN(denormal), WHEN(null), WHEN(same), WHEN(ffff), WHEN(far), WHEN(quotient),
 #undef WHEN
 };
 
@@ -128,8 +148,6 @@ static bool applies(const struct exception *e, const struct view *v)
 {
 	char when[sizeof e->when], *rest = when, *one;
 
-	if (fnmatch(e->name, v->insn->name, 0))
-		return false;
 	memcpy(when, e->when, sizeof when);
 	while (rest && *rest) {
 		one = strsep(&rest, "+");
@@ -287,11 +305,24 @@ static bool excuse(const struct exception *e, struct view *v)
 	bad_line(e, e->field);
 }
 
+static void match(struct exceptions *x, const struct insn *insn)
+{
+	x->insn = insn;
+	x->nmatching = 0;
+	for (unsigned i = 0; i < x->n; i++)
+		if (!fnmatch(x->row[i].name, insn->name, 0))
+			x->matching[x->nmatching++] = &x->row[i];
+}
+
 void exceptions_apply(struct exceptions *x, struct view *v)
 {
-	for (unsigned i = 0; x && i < x->n; i++)
-		if (applies(&x->row[i], v))
-			x->row[i].used += excuse(&x->row[i], v);
+	if (!x)
+		return;
+	if (x->insn != v->insn)
+		match(x, v->insn);
+	for (unsigned i = 0; i < x->nmatching; i++)
+		if (applies(x->matching[i], v))
+			x->matching[i]->used += excuse(x->matching[i], v);
 }
 
 /* ---- The list ---- */
@@ -320,7 +351,7 @@ struct exceptions *exceptions_read(const char *path)
 		free(x);
 		return NULL;
 	}
-	for (unsigned number = 1; x->n < ARRAY_SIZE(x->row) && fgets(line, sizeof line, f); number++) {
+	for (unsigned number = 1; x->n < MAX_LINES && fgets(line, sizeof line, f); number++) {
 		x->row[x->n].line = number;
 		if (parse(&x->row[x->n], line)) {
 			x->n++;

@@ -171,8 +171,7 @@ static void judge(struct run *run, struct view *v, struct tally *tally)
 	tally->ran += v->want->outcome == RAN;
 	if (exceptions_list(run->exceptions, v->insn, "fr"))
 		derive_fr(&run->rig, v->in, v->got, v->want);
-	if (memcmp(v->want, v->got, sizeof *v->want))
-		exceptions_apply(run->exceptions, v);
+	exceptions_apply(run->exceptions, v);
 	if (memcmp(v->want, v->got, sizeof *v->want) && tally->bad++ < run->shown)
 		compare_show(v);
 }

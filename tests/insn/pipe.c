@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ORACLE_CPU_SECONDS  600
+#define ORACLE_CPU_SECONDS  7200
 #define ORACLE_BYTES        (UINT64_C(2) << 30)	/* of address space, the emulator's own included */
 #define ANSWER_MILLISECONDS 10000
 
