@@ -52,7 +52,7 @@ static int by_opcode_then_mask(const void *a, const void *b)
 }
 
 /* Built once; the same for every machine in the process. */
-static const struct lookup *lookup_table(void)
+static struct lookup *lookup_table(void)
 {
 	static struct lookup table;
 	static bool ready;
@@ -74,7 +74,7 @@ static const struct lookup *lookup_table(void)
 
 const struct insn *insn_lookup(uint32_t word)
 {
-	struct lookup *t = (struct lookup *)lookup_table();
+	struct lookup *t = lookup_table();
 	unsigned po = word >> 26, low = word & 0x7ff, i = t->start[po][low];
 
 	if (!i) {
@@ -379,16 +379,6 @@ static void append_record(struct decoder *d, const struct insn *insn, const stru
 		decode_append(d, (struct op){ .fn = wide ? op_set_cr0 : op_set_cr0_32, .a = result_slot(insn, op) });
 }
 
-/* True for the instructions whose carry is that of 32 bits in 32-bit mode. */
-static bool sets_carry(const struct insn *insn)
-{
-	return insn->unit == FX && (strncmp(insn->name, "addc", 4) == 0 || strncmp(insn->name, "subfc", 5) == 0 ||
-	       strncmp(insn->name, "adde", 4) == 0 || strncmp(insn->name, "subfe", 5) == 0 ||
-	       strncmp(insn->name, "addic", 5) == 0 || strcmp(insn->name, "subfic") == 0 ||
-	       strncmp(insn->name, "addme", 5) == 0 || strncmp(insn->name, "subfme", 6) == 0 ||
-	       strncmp(insn->name, "addze", 5) == 0 || strncmp(insn->name, "subfze", 6) == 0);
-}
-
 static bool decode_row(struct decoder *d, const struct insn *insn, uint32_t word)
 {
 	uint32_t mode = d->block->mode;
@@ -411,7 +401,7 @@ static bool decode_row(struct decoder *d, const struct insn *insn, uint32_t word
 	}
 	if (insn->flags & (RC | RCFP))
 		append_record(d, insn, &op, word);
-	if (!(mode & MODE_SF) && sets_carry(insn) && strcmp(insn->name, "addex"))
+	if (!(mode & MODE_SF) && insn->flags & CARRY)
 		decode_append(d, (struct op){ .fn = op_ca_from_ca32 });
 	decode_emit(d, op);
 	for (unsigned i = 0; i < d->nafter; i++)

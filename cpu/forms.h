@@ -108,6 +108,7 @@ enum insn_flag {
 	SPLIT  = 1 << 15,	/* decode.c has a hook for it */
 	NOTEST = 1 << 16,	/* not for the user-mode differential tests (privileged, system, time, memory hints) */
 	FX6    = 1 << 18,	/* GPR <-> VSR moves: MSR[FP] for VSR 0..31, MSR[VEC] for 32..63 */
+	CARRY  = 1 << 19,	/* sets CA, which in 32-bit mode is CA32 */
 	ALIAS  = 1 << 17,	/* overlaps a less specific row on purpose */
 };
 

@@ -16,8 +16,9 @@
 #define TLB_NONE UINT64_C(1)		/* a tag that no page has */
 
 struct tlb_entry {
-	uint64_t read, write, exec;	/* page's effective address, or TLB_NONE */
+	uint64_t read, write;		/* page's effective address, or TLB_NONE */
 	uint64_t add;			/* host address - effective address */
+	uint64_t spare;			/* 32 bytes: the index is a shift */
 };
 
 enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
@@ -42,34 +43,6 @@ tlb_hit(const struct tlb_entry *tlb, uint64_t ea, unsigned size, bool write)
 
 	return likely(TLB_PAGE(ea + size - 1) == (write ? e->write : e->read)) ? (void *)(e->add + ea) : NULL;
 }
-
-/* bool mem_load_uN(OP_ARGS, ea, &value), mem_store_uN(OP_ARGS, ea, value): memory's bytes as
- * the host reads them (little-endian); big-endian guests swap on top. */
-#define MEM_ACCESS(name, type) \
-	static inline __attribute__((always_inline)) bool \
-	mem_load_##name(struct cpu *cpu, const struct op *op, struct tlb_entry *tlb, uint64_t ea, type *out) \
-	{ \
-		const void *host = tlb_hit(tlb, ea, sizeof(type), false); \
-		if (unlikely(!host)) \
-			return load_slow(cpu, op, ea, out, sizeof(type)); \
-		__builtin_memcpy(out, host, sizeof(type)); \
-		return true; \
-	} \
-	static inline __attribute__((always_inline)) bool \
-	mem_store_##name(struct cpu *cpu, const struct op *op, struct tlb_entry *tlb, uint64_t ea, type v) \
-	{ \
-		void *host = tlb_hit(tlb, ea, sizeof(type), true); \
-		if (unlikely(!host)) \
-			return store_slow(cpu, op, ea, &v, sizeof(type)); \
-		__builtin_memcpy(host, &v, sizeof(type)); \
-		return true; \
-	}
-MEM_ACCESS(u8, uint8_t)
-MEM_ACCESS(u16, uint16_t)
-MEM_ACCESS(u32, uint32_t)
-MEM_ACCESS(u64, uint64_t)
-MEM_ACCESS(u128, u128)
-#undef MEM_ACCESS
 
 static inline uint8_t swap_u8(uint8_t v) { return v; }
 static inline uint16_t swap_u16(uint16_t v) { return __builtin_bswap16(v); }

@@ -317,6 +317,8 @@ static bool finish_smp(struct parse *p)
 		o->threads = 1;
 	if (!all)
 		all = (o->sockets ? o->sockets : 1) * (o->cores ? o->cores : 1) * o->threads;
+	if (o->cpus > all)
+		return fail(p, "-smp maxcpus=%u is less than the %u processors", all, o->cpus);
 	if (o->threads > 8 || (o->threads & (o->threads - 1)))
 		return fail(p, "-smp threads=%u: a core has 1, 2, 4 or 8", o->threads);
 	if (!o->cores)
