@@ -67,12 +67,12 @@ GUEST_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -ffreestanding -Wno-int-conversi
 		-Wl,--build-id=none -Wl,-z,norelro -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/guest.lds
 GUEST_LIB := tests/guest/start.S tests/guest/lib.c
 
-$(T)/guest/%-le.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds tests/guest/lib.h
+$(T)/guest/%-le.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds tests/guest/lib.h tests/guest/layout.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_LE_CC) $(GUEST_CFLAGS) -mlittle-endian -o $@ $< $(GUEST_LIB)
 
-$(T)/guest/%-be.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds tests/guest/lib.h
+$(T)/guest/%-be.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds tests/guest/lib.h tests/guest/layout.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_BE_CC) $(GUEST_CFLAGS) -mbig-endian -o $@ $< $(GUEST_LIB)

@@ -52,6 +52,18 @@ static void test_vpa(void)
 		want(H_REGISTER_VPA, VPA(2), 0, bad[i], 0, H_PARAMETER, "dtl-address");
 		want(H_REGISTER_VPA, VPA(3), 0, bad[i], 0, H_PARAMETER, "slb-shadow-address");
 	}
+	/* All is well but the alignment. */
+	area(at + 64, 4, 640, false);
+	want(H_REGISTER_VPA, VPA(1), 0, at + 64, 0, H_PARAMETER, "vpa-misaligned");
+	area(at, 4, 640, false);
+	want(H_REGISTER_VPA, VPA(1), 0, at, 0, H_SUCCESS, "vpa-for-the-others");
+	area(dtl + 64, 4, 480, true);
+	want(H_REGISTER_VPA, VPA(2), 0, dtl + 64, 0, H_PARAMETER, "dtl-misaligned");
+	area(slb + 64, 4, 512, true);
+	want(H_REGISTER_VPA, VPA(3), 0, slb + 64, 0, H_PARAMETER, "slb-shadow-misaligned");
+	want(H_REGISTER_VPA, VPA(5), 0, 0, 0, H_SUCCESS, "vpa-of-the-others-away");
+	area(dtl, 4, 480, true);
+	area(slb, 4, 512, true);
 	want(H_REGISTER_VPA, VPA(0), 0, at, 0, H_PARAMETER, "vpa-function-0");
 	want(H_REGISTER_VPA, VPA(4), 0, at, 0, H_PARAMETER, "vpa-function-4");
 	want(H_REGISTER_VPA, VPA(1), 64, at, 0, H_PARAMETER, "vpa-processor");

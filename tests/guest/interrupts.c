@@ -161,6 +161,46 @@ static void test_facilities(void)
 	check_eq(mfspr(153) >> 56, 5, "tbegin-FSCR-cause");
 }
 
+/* ---- Enabled floating-point exceptions. Book III, 6.5.9; Book I, 4.4 ---- */
+
+#define FPE PPC_BIT(43)
+#define ZERO "lfd 1,0(3)\n\tmtfsf 255,1\n\t"		/* r3 leads to 0.0; FPSCR = 0 */
+
+PROBE(p_invalid, ZERO "mtfsb1 24", "fdiv 2,1,1", "");			/* VE: 0 / 0 */
+PROBE(p_zero_divide, ZERO "mtfsb1 27\n\tlfd 3,8(3)", "fdiv 2,3,1", "");	/* ZE: 1 / 0 */
+PROBE(p_inexact, ZERO "mtfsb1 28\n\tlfd 3,8(3)\n\tlfd 4,16(3)\n\tlfd 2,24(3)", "fdiv 2,3,4", "");	/* XE: 1 / 3 */
+PROBE(p_vsx_invalid, ZERO "mtfsb1 24", "xvdivdp 2,1,1", "");
+PROBE(p_compare, ZERO "mtfsb1 24\n\tlfd 3,24(3)", "fcmpo 0,3,1", "");	/* VE: a NaN */
+PROBE(p_fine, ZERO "mtfsb1 24\n\tlfd 3,8(3)", "fadd 2,3,1", "");
+PROBE(p_bit, ZERO "mtfsb1 24", "mtfsb1 21", "");			/* VXSOFT by hand */
+PROBE(p_disabled, ZERO, "fdiv 2,1,1", "stfd 2,32(3)");
+
+static void test_float(void)
+{
+	static const struct { const char *code, *at; u64 vector; const char *name; } rows[] = {
+		{ p_invalid, p_invalid_at, 0x700, "invalid" }, { p_zero_divide, p_zero_divide_at, 0x700, "zero-divide" },
+		{ p_inexact, p_inexact_at, 0x700, "inexact" }, { p_vsx_invalid, p_vsx_invalid_at, 0x700, "vsx-invalid" },
+		{ p_compare, p_compare_at, 0x700, "compare-with-NaN" }, { p_bit, p_bit_at, 0x700, "bit-by-hand" },
+		{ p_fine, NULL, 0xc00, "nothing-wrong" }, { p_disabled, NULL, 0xc00, "not-enabled" },
+	};
+	u64 msr = OUR_MSR | MSR_FP | MSR_VSX;
+
+	area[0] = 0;
+	area[1] = 0x3ff0000000000000;
+	area[2] = 0x4008000000000000;
+	area[3] = 0x7ff8000000000000;
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct cpu *c = probe(rows[i].code, msr | MSR_FE0 | MSR_FE1, area);
+
+		if (rows[i].at)
+			check_trap(c, 0x700, rows[i].at, msr | MSR_FE0 | MSR_FE1, FPE, rows[i].name);
+		else
+			check_eq(c->vector, rows[i].vector, rows[i].name);
+		check_eq(probe(rows[i].code, msr, area)->vector, 0xc00, "ignored-with-FE-0");
+	}
+	check_eq(area[4], 0x7ff8000000000000, "default-result");
+}
+
 /* ---- System calls ---- */
 
 PROBE(p_sc, "", "sc", "");
@@ -315,6 +355,7 @@ void test(void)
 	test_program();
 	test_alignment();
 	test_facilities();
+	test_float();
 	test_system_calls();
 	test_real_storage();
 	test_trace();
