@@ -12,11 +12,10 @@ static int run(const struct options *options, struct term *term, struct error *e
 	int status;
 
 	if (!m) {
-		status = term_signal(term);	/* the user was tired of waiting for a connection */
 		/* The terminal may be raw already. */
 		term_free(term);
 		fprintf(stderr, "cede: %s\n", err->msg);
-		return status ? EXIT_SIGNAL + status : EXIT_HOST_ERROR;
+		return EXIT_HOST_ERROR;
 	}
 	status = machine_run(m);
 	machine_free(m);

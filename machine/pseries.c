@@ -132,8 +132,7 @@ static void check_signals(struct machine *m)
 {
 	m->stop_signal = term_signal(m->term);
 	if (m->stop_signal || term_ending(m->term))
-		machine_request(m, REQ_QUIT, m->stop_signal ? EXIT_SIGNAL + m->stop_signal :
-				term_is_lost(m->term) ? EXIT_HOST_ERROR : EXIT_SUCCESS);
+		machine_request(m, REQ_QUIT, m->stop_signal || term_is_lost(m->term) ? EXIT_HOST_ERROR : EXIT_SUCCESS);
 }
 
 /* A call costs the guest few cycles and may take the host long: a guest that does nothing else

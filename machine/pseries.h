@@ -10,7 +10,6 @@ enum exit_status {
 	EXIT_HOST_ERROR = 1,
 	EXIT_USAGE = 2,
 	EXIT_GUEST_PANIC = 3,
-	EXIT_SIGNAL = 128,	/* plus the signal's number */
 };
 
 /* NULL and err->msg set: bad image, no memory, no console... `options` and `term` stay the caller's. */

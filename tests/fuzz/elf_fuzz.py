@@ -133,7 +133,7 @@ def attempt(r, cede, folder):
     status = p.returncode
     if 'Sanitizer' in text or 'runtime error' in text:
         return 'sanitizer: ' + text[:2000], argv, None
-    if started and status in (-signal.SIGTERM, 128 + signal.SIGTERM):
+    if started and status in (-signal.SIGTERM, 1):
         return None, argv, 'run'
     if status < 0:
         return 'signal %d' % -status, argv, None

@@ -12,7 +12,7 @@
 
 #define ORACLE_CPU_SECONDS  7200
 #define ORACLE_BYTES        (UINT64_C(2) << 30)	/* of address space, the emulator's own included */
-#define ANSWER_MILLISECONDS 10000
+#define ANSWER_MILLISECONDS 30000
 
 static void become_oracle(const char *command, int in, int out)
 {
