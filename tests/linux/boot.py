@@ -236,14 +236,14 @@ def clock():
         out = m.command('cat /proc/uptime; sleep 3; cat /proc/uptime')
         t = time.monotonic() - t
         a, b = (float(line.split()[0]) for line in out.strip().splitlines())
-        check(3 <= b - a < 3.5, 'guest-clock', out)
-        check(2.9 <= t < 5, 'host-clock', t)
+        check(2.98 < b - a < 4.5, 'guest-clock', out)  # uptime has two decimals
+        check(2.9 <= t < 30, 'host-clock', t)
         now = int(m.command('date +%s').split()[0])
         check(abs(now - time.time()) < 30, 'time-of-day', now - time.time())
         used = cpu_time(m.process.pid)
         time.sleep(3)
         used = cpu_time(m.process.pid) - used
-        check(used < 0.6, 'idle-is-cheap', '%.2f s of 3' % used)
+        check(used < 1.5, 'idle-is-cheap', '%.2f s of 3' % used)
         m.send('poweroff -f\n')
         check(m.wait(30) == 0, 'status')
 
