@@ -88,6 +88,14 @@ static bool vector_get(const struct ram *ram, uint64_t table, unsigned n, struct
 	return ram_read(ram, at + 1, v->byte + 1, v->len);
 }
 
+static void tree_replace(struct machine *m, void *fdt, uint64_t size)
+{
+	free(m->fdt);
+	m->fdt = fdt;
+	m->fdt_size = size;
+	firmware_tree_changed(m);
+}
+
 /* Room for changes: a packed tree, or one that the guest has given, has none. */
 static bool tree_grow(struct machine *m)
 {
@@ -97,10 +105,7 @@ static bool tree_grow(struct machine *m)
 		free(fdt);
 		return false;
 	}
-	free(m->fdt);
-	m->fdt = fdt;
-	m->fdt_size = TREE_MAX_SIZE;
-	firmware_tree_changed(m);
+	tree_replace(m, fdt, TREE_MAX_SIZE);
 	return true;
 }
 
@@ -188,9 +193,6 @@ int64_t firmware_update_dt(struct cpu *cpu, const uint64_t *in)
 		free(fdt);
 		return H_PARAMETER;
 	}
-	free(m->fdt);
-	m->fdt = fdt;
-	m->fdt_size = size;
-	firmware_tree_changed(m);
+	tree_replace(m, fdt, size);
 	return H_SUCCESS;
 }

@@ -18,6 +18,7 @@
 #include "machine/fdt.h"
 #include "machine/rtas.h"
 #include "machine/statehash.h"
+#include "machine/log.h"
 #include "machine/vio_vty.h"
 
 #define OF_ERROR    UINT32_MAX
@@ -356,10 +357,8 @@ static uint32_t svc_write(struct call *c)
 
 	if (!instance_find(c, c->in[0]) || !ram_ok(&c->m->ram, c->in[1], len))
 		return OF_ERROR;
-	for (uint32_t done = 0, n; vty && done < len; done += n) {
-		n = len - done < VTY_PACKET ? len - done : VTY_PACKET;
-		vty_put(vty, c->m->ram.base + c->in[1] + done, n);
-	}
+	if (vty)
+		vty_put(vty, c->m->ram.base + c->in[1], len);
 	return len;
 }
 
@@ -628,16 +627,15 @@ static uint32_t svc_test(struct call *c)
 static void trace(const struct call *c, const struct service *service, const char *text)
 {
 	char line[MAX_CELLS * 12 + MAX_PATH + 8] = "";
-	size_t used = 0;
 
 	for (uint32_t i = 0; i < c->nargs; i++)
 		if (i + 1 == service->text && text)
-			used += (size_t)sprintf(line + used, "%s\"%s\"", i ? ", " : "", text);
+			log_append(line, sizeof line, "%s\"%s\"", i ? ", " : "", text);
 		else
-			used += (size_t)sprintf(line + used, "%s0x%" PRIx32, i ? ", " : "", c->in[i]);
-	used += (size_t)sprintf(line + used, ")%s", c->nrets ? " =" : "");
+			log_append(line, sizeof line, "%s0x%" PRIx32, i ? ", " : "", c->in[i]);
+	log_append(line, sizeof line, ")%s", c->nrets ? " =" : "");
 	for (uint32_t i = 0; i < c->nrets; i++)
-		used += (size_t)sprintf(line + used, " 0x%" PRIx32, c->out[i]);
+		log_append(line, sizeof line, " 0x%" PRIx32, c->out[i]);
 	machine_log(c->m, LOG_HCALL, "H_VOF_CLIENT \"%s\"(%s", service->name, line);
 }
 

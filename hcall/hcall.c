@@ -6,8 +6,9 @@
 #include "hcall/hcall.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "machine/log.h"
 
 #define PRIVATE_BASE 0xf000
 
@@ -58,13 +59,13 @@ static unsigned count_names(const char *names)
 	return n;
 }
 
-/* Appends " name=0x..." for each name; truncates at the end of the line. */
+/* Appends " name=0x..." for each name. */
 static void trace_values(char *line, size_t size, const char *names, const uint64_t *values)
 {
 	while (*names) {
-		size_t used = strlen(line), len = strcspn(names, ",");
+		size_t len = strcspn(names, ",");
 
-		snprintf(line + used, size - used, " %.*s=0x%" PRIx64, (int)len, names, *values++);
+		log_append(line, size, " %.*s=0x%" PRIx64, (int)len, names, *values++);
 		names += len + (names[len] == ',');
 	}
 }
@@ -77,14 +78,13 @@ static bool traces_itself(const struct hcall *h)
 
 static void trace(struct machine *m, const struct hcall *h, const uint64_t *in, int64_t rc, const uint64_t *out)
 {
-	char line[512] = "", result[32] = "";
+	char line[512] = "";
 
 	if (rc == H_SUCCESS && traces_itself(h))
 		return;
 	trace_values(line, sizeof line, h->in, in);
 	if (rc != HCALL_NO_RETURN)
-		snprintf(result, sizeof result, " = %" PRId64, rc);
-	snprintf(line + strlen(line), sizeof line - strlen(line), "%s", result);
+		log_append(line, sizeof line, " = %" PRId64, rc);
 	trace_values(line, sizeof line, h->out, out);
 	machine_log(m, LOG_HCALL, "%s%s", h->name, line);
 }

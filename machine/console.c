@@ -113,11 +113,22 @@ static bool parse_spec(const char *text, struct console_spec *spec, struct error
 		strcpy(copy, text + 5);
 		return parse_unix(copy, spec, err);
 	} else {
-		error_set(err, "no such character device: '%.100s' (there are stdio, mon:stdio, file:PATH, pty, "
-			  "unix:PATH[,server=on][,wait=off], null, none)", text);
+		error_set(err, "no such character device: '%.100s' (-serial help lists them)", text);
 		return false;
 	}
 	return true;
+}
+
+void console_help(FILE *out)
+{
+	fputs("stdio          standard input and output\n"
+	      "mon:stdio      the same; Ctrl-A h lists what its escape key does (mon: goes before any of them)\n"
+	      "file:PATH      output to a file\n"
+	      "pty            a new pseudo terminal, named on standard error\n"
+	      "unix:PATH[,server=on|off][,wait=on|off]\n"
+	      "               a socket: of a program that listens, or our own\n"
+	      "null           a terminal that nobody looks at\n"
+	      "none           no terminal\n", out);
 }
 
 bool console_spec_ok(const char *text, struct error *err)
@@ -302,30 +313,40 @@ void console_close(struct console *c)
 
 /* ---- Output ---- */
 
+/* Milliseconds that output may wait, -1 without end. */
+static int patience(const struct console *c)
+{
+	if (c->stuck || term_ending(c->term))
+		return 0;
+	return c->kind == CONSOLE_PTY ? PTY_PATIENCE_MS : -1;
+}
+
 /* Waits until c->out takes more; false: it never will, or the process is to end. */
 static bool wait_writable(struct console *c)
 {
 	struct pollfd fds[2] = {
 		{ .fd = c->out, .events = POLLOUT }, { .fd = term_fd(c->term), .events = POLLIN },
 	};
-	int n, patience = c->kind == CONSOLE_PTY ? PTY_PATIENCE_MS : -1;
 
 	if (c->regular)
 		return true;
-	if (c->stuck || term_ending(c->term))
-		patience = 0;
-	n = poll(fds, 2, patience);
-	if (n > 0 && fds[0].revents & POLLOUT) {
-		c->stuck = false;
-		return true;
-	}
-	if (n > 0 && fds[0].revents)		/* error or hang-up: write() says which */
-		return c->kind != CONSOLE_PTY;
-	if (n > 0)				/* only a signal: end, or look again */
-		return !term_signal(c->term) && wait_writable(c);
-	if (n == 0 && c->kind == CONSOLE_PTY)
-		c->stuck = true;
-	return n < 0 && errno == EINTR;
+	do {
+		int n = poll(fds, 2, patience(c));
+
+		if (n < 0)
+			return errno == EINTR;
+		if (n == 0) {
+			c->stuck = c->kind == CONSOLE_PTY;
+			return false;
+		}
+		if (fds[0].revents & POLLOUT) {
+			c->stuck = false;
+			return true;
+		}
+		if (fds[0].revents)		/* error or hang-up: write() says which */
+			return c->kind != CONSOLE_PTY;
+	} while (!term_signal(c->term));	/* neither that: look again */
+	return false;
 }
 
 /* Disk full: the guest goes on unheard. Terminal or pipe gone: it ends, as nobody could end it. */

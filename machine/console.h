@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "machine/error.h"
 
@@ -23,6 +24,7 @@ struct term;
 struct console *console_open(struct term *term, const char *spec, struct error *err);
 /* True if `spec` is well formed; nothing is opened. */
 bool console_spec_ok(const char *spec, struct error *err);
+void console_help(FILE *out);		/* what there is, a line for each */
 void console_close(struct console *console);
 void console_write(struct console *console, const void *buf, size_t len);
 /* Looks at the host, without waiting, and keeps what has come. */

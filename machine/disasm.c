@@ -2,6 +2,7 @@
 #include "machine/disasm.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cpu/decode.h"
 #include "machine/machine.h"
@@ -41,17 +42,30 @@ static bool disassemble(uint64_t ea, uint32_t word, char *text, size_t size)
 }
 #endif
 
+/* Rows are named as C can: andi_ is andi. */
+static void name_of(const struct insn *row, char *text, size_t size)
+{
+	size_t len;
+
+	snprintf(text, size, "%s", row ? row->name : "(illegal)");
+	len = strlen(text);
+	if (text[len - 1] == '_')
+		text[len - 1] = '.';
+}
+
+void disasm_announce(struct machine *m)
+{
+	if (!have_capstone)
+		machine_log(m, LOG_IN_ASM, "built without capstone: mnemonics only");
+}
+
 void disasm_show(void *machine, uint64_t ea, const uint32_t *words, unsigned n)
 {
 	char text[256];
 
-	if (!have_capstone)
-		machine_log(machine, LOG_IN_ASM, "(built without capstone: mnemonics only)\n");
 	for (unsigned i = 0; i < n; i++) {
-		const struct insn *row = insn_lookup(words[i]);
-
 		if (!disassemble(ea + 4 * i, words[i], text, sizeof text))
-			snprintf(text, sizeof text, "%s", row ? row->name : "(illegal)");
+			name_of(insn_lookup(words[i]), text, sizeof text);
 		machine_log(machine, LOG_IN_ASM, "0x%016llx: %08x  %s\n", (unsigned long long)(ea + 4 * i), words[i], text);
 	}
 }

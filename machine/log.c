@@ -9,8 +9,8 @@
 #include "machine/options.h"
 #include "machine/term.h"
 
-/* A guest in a loop must not fill a disk with its errors. */
-#define GUEST_ERRORS_PER_SECOND 200
+/* A guest in a loop must not fill a disk with its errors. Traces are as long as what they trace. */
+#define COMPLAINTS_PER_SECOND 200
 
 static const struct log_item {
 	const char *name;
@@ -93,7 +93,7 @@ static bool too_many(struct machine *m)
 		m->log_second = second;
 		m->log_lines = 0;
 	}
-	return m->log_lines++ > GUEST_ERRORS_PER_SECOND;
+	return ++m->log_lines > COMPLAINTS_PER_SECOND;
 }
 
 /* "CYCLE cpuN TEXT" on a line of its own: lines of several channels can be sorted and joined.
@@ -117,9 +117,9 @@ static void log_line(struct machine *m, unsigned channel, const char *fmt, va_li
 
 	if (!(m->log_mask & channel) || !m->log_file)
 		return;
-	if (channel == LOG_GUEST_ERROR && too_many(m)) {
-		if (m->log_lines == GUEST_ERRORS_PER_SECOND + 2)
-			put_line(m, "further guest errors in this second are not shown");
+	if (channel & (LOG_GUEST_ERROR | LOG_UNIMP) && too_many(m)) {
+		if (m->log_lines == COMPLAINTS_PER_SECOND + 1)
+			put_line(m, "further guest_errors and unimp in this second are not shown");
 		return;
 	}
 	vsnprintf(line, sizeof line, fmt, ap);
@@ -131,6 +131,16 @@ static void log_line(struct machine *m, unsigned channel, const char *fmt, va_li
 		if (line[i] < ' ' || line[i] > '~')
 			line[i] = '.';
 	put_line(m, line);
+}
+
+void log_append(char *line, size_t size, const char *fmt, ...)
+{
+	size_t used = strlen(line);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line + used, size - used, fmt, ap);
+	va_end(ap);
 }
 
 void machine_log(struct machine *m, unsigned channel, const char *fmt, ...)

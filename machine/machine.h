@@ -85,7 +85,7 @@ struct machine {
 	int64_t fwnmi_interlock;		/* processor that holds it, -1 none */
 	unsigned log_mask;		/* enum log_channel */
 	void *log_file;			/* FILE * */
-	uint64_t log_second, log_lines;	/* guest errors said in that second of the clock */
+	uint64_t log_second, log_lines;	/* guest_errors and unimp in that second of the clock */
 
 	/* Run loop. Not saved. */
 	struct term *term;

@@ -75,7 +75,9 @@ static bool read_all(int fd, uint8_t *data, uint32_t size)
 	for (uint32_t done = 0; done < size;) {
 		ssize_t n = pread(fd, data + done, size - done, done);
 
-		if (n <= 0 && errno != EINTR)
+		if (n == 0)
+			errno = ENODATA;	/* it has become shorter */
+		if (n == 0 || (n < 0 && errno != EINTR))
 			return false;
 		if (n > 0)
 			done += (uint32_t)n;

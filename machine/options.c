@@ -449,6 +449,10 @@ static bool opt_serial(struct parse *p, const char *text)
 
 	if (o->serials == OPTIONS_MAX_SERIAL)
 		return fail(p, "-serial: %d are the most", OPTIONS_MAX_SERIAL);
+	if (!strcmp(text, "help")) {
+		console_help(stdout);
+		return p->done = true;
+	}
 	if (!console_spec_ok(text, p->err))
 		return false;
 	o->serial[o->serials++] = text;
@@ -551,7 +555,7 @@ static bool opt_rtc(struct parse *p, const char *text)
 	if (!pairs_open(p, &pairs, text))
 		return false;
 	while (ok && pairs_next(&pairs, &key, &value))
-		ok = rtc_item(p, key ? key : "base", value);
+		ok = key ? rtc_item(p, key, value) : fail(p, "-rtc: '%.60s' is not base=utc, base=localtime or base=DATE", value);
 	free(pairs.copy);
 	return ok;
 }
@@ -626,24 +630,30 @@ static const struct option_row option_rows[] = {
 #undef OPT_LATER
 };
 
+/* After the heading, if there still is one to say; returns what is left of it. */
+static const char *show_option(const struct option_row *row, const char *heading)
+{
+	if (heading)
+		printf("\n%s\n", heading);
+	printf("  -%s%s%s\n        %s\n", row->name, *row->argument ? " " : "", row->argument, row->help);
+	return NULL;
+}
+
 static bool opt_help(struct parse *p, const char *text)
 {
 	(void)text;
 	puts("cede: a POWER pSeries machine\nusage: cede [options]; -opt and --opt are the same");
 	for (enum option_group group = 0; group < OPTION_GROUPS; group++) {
-		printf("\n%s\n", group_names[group]);
-		for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
-			const struct option_row *row = &option_rows[i];
+		const char *heading = group_names[group];
 
-			if (row->group == group && row->parse)
-				printf("  -%s%s%s\n        %s\n", row->name, *row->argument ? " " : "", row->argument, row->help);
-		}
+		for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
+			if (option_rows[i].group == group && option_rows[i].parse)
+				heading = show_option(&option_rows[i], heading);
 	}
 	puts("\nNot there yet");
 	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
 		if (!option_rows[i].parse)
-			printf("  -%s%s%s\n        %s\n", option_rows[i].name, *option_rows[i].argument ? " " : "",
-			       option_rows[i].argument, option_rows[i].help);
+			show_option(&option_rows[i], NULL);
 	return p->done = true;
 }
 

@@ -251,6 +251,7 @@ struct machine *machine_new(const struct options *o, struct term *term, struct e
 	init_rtc(m);
 	if (!log_open(m, o->log_file, err) || !memory_map(&m->ram, o->ram_size, err))
 		goto out_free;
+	disasm_announce(m);
 	m->engine = engine_new(&m->ram, o->timing);
 	m->xics = xics_new();
 	m->vio = vio_new();

@@ -2,12 +2,12 @@
 #include "machine/rtas.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <libfdt.h>
 
 #include "hcall/hcall.h"
+#include "machine/log.h"
 
 struct rtas {
 	const char *name;
@@ -45,15 +45,14 @@ static void trace(struct machine *m, const struct rtas *call, uint32_t nargs, co
 		  uint32_t nret, const uint32_t *out)
 {
 	char line[400] = "";
-	size_t used = 0;
 
 	for (uint32_t i = 0; i < nargs; i++)
-		used += (size_t)sprintf(line + used, "%s0x%" PRIx32, i ? ", " : "", in[i]);
-	used += (size_t)sprintf(line + used, ")");
+		log_append(line, sizeof line, "%s0x%" PRIx32, i ? ", " : "", in[i]);
+	log_append(line, sizeof line, ")");
 	if (status != RTAS_NO_RETURN) {
-		used += (size_t)sprintf(line + used, " = %" PRId32, status);
+		log_append(line, sizeof line, " = %" PRId32, status);
 		for (uint32_t i = 1; i < nret; i++)
-			used += (size_t)sprintf(line + used, " 0x%" PRIx32, out[i - 1]);
+			log_append(line, sizeof line, " 0x%" PRIx32, out[i - 1]);
 	}
 	machine_log(m, LOG_HCALL, "RTAS %s(%s", call->name, line);
 }

@@ -14,7 +14,10 @@ RTAS_FN(display_character)
 	struct vty *vty = vty_find(cpu_machine(cpu), 0);
 	uint8_t c = (uint8_t)in[0];
 
-	return vty && !vty_put(vty, &c, 1) ? RTAS_SUCCESS : RTAS_HW_ERROR;
+	if (!vty)
+		return RTAS_HW_ERROR;
+	vty_put(vty, &c, 1);
+	return RTAS_SUCCESS;
 }
 
 /* No device moves data on its own. */

@@ -83,13 +83,10 @@ struct console *vty_console(const struct vty *vty)
 	return vty->console;
 }
 
-int vty_put(struct vty *vty, const uint8_t *buf, unsigned len)
+void vty_put(struct vty *vty, const uint8_t *buf, unsigned len)
 {
-	if (len > VTY_PACKET)
-		return -1;
 	if (vty->console)
 		console_write(vty->console, buf, len);
-	return 0;
 }
 
 void vty_receive(struct vty *vty)

@@ -12,8 +12,8 @@ struct vty;
 struct vty *vty_new(struct machine *m, struct console *console);
 /* The terminal with that unit address; 0 is the first one. NULL: none. */
 struct vty *vty_find(struct machine *m, uint32_t reg);
-/* Sends 0..16 bytes to the host; 0, or -1 if there are more. Never makes the guest wait. */
-int vty_put(struct vty *vty, const uint8_t *buf, unsigned len);
+/* Sends bytes to the host. Never makes the guest wait. */
+void vty_put(struct vty *vty, const uint8_t *buf, unsigned len);
 /* Takes what has been typed, at most 16 bytes; how many. */
 unsigned vty_get(struct vty *vty, uint8_t buf[VTY_PACKET]);
 /* Moves what the host has typed into the ring and raises the interrupt if it was empty. */

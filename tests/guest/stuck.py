@@ -2,7 +2,9 @@
 import os
 import signal
 import sys
+import tempfile
 import time
+from collections import Counter
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../linux'))
 from console import Failure, Machine, check, main, skip     # noqa: E402
@@ -10,6 +12,8 @@ from console import Failure, Machine, check, main, skip     # noqa: E402
 BUILD = os.environ.get('B', 'build')
 LETTERS = 'bvnmdxcsjpwtehl'
 GROWTH_KIB = 64 * 1024
+CPU_HZ = 1024000000
+LINES_PER_SECOND = 200      # machine/log.c, and one that says so
 
 
 def image(order):
@@ -71,4 +75,17 @@ def reboots():
         check(m.wait(10) == 1, 'status')
 
 
-main({f.__name__: f for f in (all_ways, reboots)})
+def complaints():
+    """What a guest does wrong, again and again, does not fill the disk: so many lines in a second of its own."""
+    with tempfile.NamedTemporaryFile() as log:
+        with Machine('-kernel', image('le'), '-clock', 'warp', '-d', 'unimp', '-D', log.name, cpus='2', ram='256M') as m:
+            m.expect('ready', 20)
+            m.send('v')
+            time.sleep(1)
+            m.kill(signal.SIGTERM)
+            check(m.wait(10) == 1, 'status')
+        seconds = Counter(int(line.split()[0]) // CPU_HZ for line in log)
+        check(seconds and max(seconds.values()) == LINES_PER_SECOND + 1, 'lines', seconds.most_common(3))
+
+
+main({f.__name__: f for f in (all_ways, reboots, complaints)})

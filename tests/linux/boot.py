@@ -14,7 +14,7 @@ CPUS = os.environ.get('CPUS', '1')
 BUILD = os.environ.get('B', 'build')
 SANITIZED = BUILD + '/san/cede'
 TROUBLE = r'BUG|Oops|WARNING|Call Trace|Unable to handle|Kernel panic|rcu:.*stall|soft lockup'
-OVERHEAD_KIB = 150 * 1024       # what cede may need beside the guest's RAM
+OVERHEAD_KIB = 100 * 1024       # what cede may need beside the guest's RAM
 FIXED = ('-rtc', 'base=2026-01-31T12:00:00')
 
 
@@ -165,7 +165,7 @@ def field(text, name):
 
 
 def memory():
-    """Peak memory: what the guest has touched of its RAM, and at most 150 MiB more."""
+    """Peak memory: what the guest has touched of its RAM, and at most 100 MiB more."""
     ram = 1024
     with linux(ram='%dM' % ram) as m:
         m.shell()
