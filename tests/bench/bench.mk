@@ -1,0 +1,14 @@
+# The scoreboard's small programs, for a guest of Debian's ppc64el; tests/bench/rows.list says what runs.
+
+BENCH_DIR      := tests/bench/programs
+BENCH_CC       ?= powerpc64le-linux-gnu-gcc
+BENCH_CFLAGS   := -std=gnu17 -O2 -static -s -mcpu=power8 -Wall -Wextra -Wshadow
+BENCH_PROGRAMS := $(patsubst $(BENCH_DIR)/%.c,$(B)/bench/programs/%,$(wildcard $(BENCH_DIR)/*.c))
+
+.PHONY: bench-programs
+bench-programs: $(BENCH_PROGRAMS)	## the scoreboard's programs (wants the ppc64el cross compiler)
+
+$(B)/bench/programs/%: $(BENCH_DIR)/%.c $(wildcard $(BENCH_DIR)/*.h) tests/bench/bench.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BENCH_CC) $(BENCH_CFLAGS) -o $@ $< -lm
