@@ -93,8 +93,8 @@ deps:	## install the packages that building needs
 deps-test:	## install the packages that the tests need
 	@tools/deps.sh test
 
-bench: all	## boot under QEMU and under cede, side by side
-	@tests/bench/boot.sh $(BENCHFLAGS)
+bench: all $(if $(filter boot,$(ROWS)),,bench-programs)	## time boot and programs under QEMU and under cede
+	@CC='$(CC)' python3 tests/bench/bench.py $(BENCHFLAGS)
 
 PREFIX ?= /usr/local
 install: all	## into $(DESTDIR)$(PREFIX)
@@ -108,6 +108,7 @@ clean:	## remove what was built; the guest's images stay
 help:	## this list
 	@awk -F'\t?## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "Variables: CC=, SAN=1 (ASan and UBSan, into build/san), WERROR=1, V=1, PREFIX=, DESTDIR=;"
-	@echo "for run: KERNEL=, INITRD=, SMP=, MEM=, APPEND="
+	@echo "for run: KERNEL=, INITRD=, SMP=, MEM=, APPEND=; for bench: BASE=REV (instead of QEMU), PAIRS=, ROWS="
 
 include $(wildcard tests/tests.mk)
+include $(wildcard tests/bench/bench.mk)

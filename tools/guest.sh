@@ -1,8 +1,9 @@
 #!/bin/sh
-# guest.sh [kernel|installer]: brings a ppc64el guest into build/guest.
+# guest.sh [kernel|installer|bench]: brings a ppc64el guest into build/guest.
 #
 #   kernel      vmlinux and initrd.gz: Debian's kernel, and busybox packed by guest_pack.py
 #   installer   di-vmlinux and di-initrd.gz: Debian's text installer for the network
+#   bench       real/: a tree of Debian's programs and their libraries, for `make bench`
 #
 # The packages come by name through apt, with a configuration and state of their own under
 # build/guest/apt: the host's package database and architectures are neither used nor changed.
@@ -100,7 +101,7 @@ download() {
         die "cannot download $* ($(grep '^E: ' "$apt/log" | tail -n 1)); $bring_own"
 }
 
-size() { du -m "$1" | cut -f 1; }
+size() { du -sm "$1" | cut -f 1; }
 
 # ---- kernel ----
 
@@ -159,9 +160,44 @@ installer() {
          "$(size $guest/di-initrd.gz) MB in $(($(date +%s) - start)) s"
 }
 
+# ---- bench ----
+
+programs="gzip xz-utils openssl sqlite3 python3-minimal lua5.4"
+bench_known() { for program in $programs; do candidate "$program" || return 1; done; }
+
+bench() {
+    stamp=$debs/bench.stamp
+    if [ "$(cat $stamp 2>/dev/null)" != "$programs" ] || ! ls $(cat $debs/bench.list) >/dev/null 2>&1
+    then
+        rm -rf $guest/real
+        configure
+        update bench_known
+        # What they need and no more: nothing counts as installed in apt's private state.
+        needed=$(apt-get -s --no-install-recommends install $programs 2>>"$apt/log" |
+                 awk '$1 == "Inst" { print $2 }')
+        [ -n "$needed" ] || die "apt cannot install $programs ($(tail -n 1 "$apt/log"))"
+        echo "guest: downloading" $needed
+        download $needed
+        for package in $needed; do
+            ls -t $debs/"$package"_*.deb | head -n 1
+        done >$debs/bench.list
+        echo "$programs" >$stamp
+    fi
+    if [ -e $guest/real ]; then
+        echo "guest: $guest/real is there"
+        return
+    fi
+    rm -rf $guest/real.new
+    for deb in $(cat $debs/bench.list); do
+        dpkg-deb -x "$deb" $guest/real.new || die "$deb: dpkg-deb cannot unpack it"
+    done
+    mv $guest/real.new $guest/real
+    echo "guest: $guest/real $(size $guest/real) MB"
+}
+
 case ${1:-kernel} in
-kernel|installer) ;;
-*) die "usage: guest.sh [kernel|installer]" ;;
+kernel|installer|bench) ;;
+*) die "usage: guest.sh [kernel|installer|bench]" ;;
 esac
 for tool in apt-get dpkg-deb python3; do
     command -v $tool >/dev/null || die "$tool is missing (make deps); or $bring_own"

@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""The scoreboard's arithmetic and what it refuses, on machines that are small shell scripts.
+
+usage: test_bench.py
+"""
+
+import contextlib
+import io
+import json
+import os
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import bench                        # pylint: disable=wrong-import-position
+
+failed = False
+
+ROWS = """\
+# name group command
+fast  integer   a
+even  integer   b
+other floating  c
+wrong system    d
+mute  system    e
+moody real      f
+"""
+
+# $machine is the name, $turn how many runs of it there were. A row: name, seconds, output, status.
+FAKE = """\
+machine={machine} folder={folder}
+echo $machine >>$folder/order
+turn=$(grep -c $machine $folder/order)
+row() {{
+    echo "bench $1 start"
+    sleep $2
+    [ -z "$3" ] || printf '%s\\r\\n' "$3"
+    echo "bench $1 status $4"
+}}
+echo '[    0.000000] Linux version 6.1.0-fake (somebody)'
+echo 'cede guest ready'
+{body}
+echo 'cede guest status 0'
+"""
+
+ALL = {"one": """\
+row fast 0.30 'sum 1' 0
+row even 0.05 'sum 2' 0
+row other 0.02 'sum 3' 0
+row wrong 0.02 'died' $((turn == 3))
+row mute 0.02 '' 0
+row moody 0.02 "sum 4" 0
+""", "two": """\
+row fast 0.10 'sum 1' 0
+row even 0.05 'sum 2' 0
+row other 0.02 'sum 9' 0
+row wrong 0.02 'died' 0
+row mute 0.02 '' 0
+row moody 0.02 "sum $((turn == 5 ? 5 : 4))" 0
+"""}
+
+
+def check(good, fact, seen=""):
+    global failed
+    failed |= not good
+    print(f"ok {fact}" if good else f"FAIL {fact}: {seen}")
+
+
+def scoreboard(bodies, *options, rows=ROWS):
+    """Runs it on machines that do what the bodies say: (status, stdout, stderr, result, chart,
+    order of the runs)."""
+    with tempfile.TemporaryDirectory() as folder:
+        with open(folder + "/rows.list", "w", encoding="utf-8") as file:
+            file.write(rows)
+
+        def machine(name):
+            script = FAKE.format(machine=name, folder=folder, body=bodies[name])
+            return bench.Machine(name, "fake " + name, {"rows": ["sh", "-c", script],
+                                                        "boot": ["sh", "-c", script]})
+
+        prepared = []
+
+        def prepare(args, _rows):
+            prepared.append(args)
+            return ([machine(name) for name in bodies],
+                    {"cpu": "power9", "smp": "1", "memory": "1G"})
+
+        bench.prepare, bench.HERE = prepare, folder
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = bench.main(["--out", folder, "--limit", "5", *options])
+        read = lambda name: (open(os.path.join(folder, name), encoding="utf-8").read()
+                             if os.path.exists(os.path.join(folder, name)) else "")
+        return (status, out.getvalue(), err.getvalue(), json.loads(read("bench.json") or "null"),
+                read("bench.svg"), read("order").split(), prepared)
+
+
+def few():
+    for options in (["-n", "4"], ["-n", "1"], ["-n", "0"]):
+        status, out, err, result, _, order, prepared = scoreboard(ALL, *options)
+        check(status == 1 and "too few" in err and not out and not result and not order
+              and not prepared, f"{options[1]} pairs are refused before anything is done",
+              (out, err))
+    os.environ["PAIRS"] = "4"
+    status, out, err, *_ = scoreboard(ALL)
+    check(status == 1 and "too few" in err, "PAIRS=4 is refused", (out, err))
+    del os.environ["PAIRS"]
+
+
+def whole():
+    status, out, err, result, chart, order, _ = scoreboard(ALL, "--rows",
+                                                           "integer,floating,system,real")
+    check(order == ["one", "two", "two", "one"] * 2 + ["one", "two"], "the machines take turns",
+          order)
+    check(result is not None and result["pairs"] == 5, "the JSON is well-formed", (out, err))
+    rows = {row["name"]: row for row in result["rows"]}
+    check(all(len(row["samples"][name]) == 5 for row in rows.values() for name in ALL),
+          "every sample is in the JSON")
+    fast = rows["fast"]
+    check(1.5 < fast["ratio"] < 4, "the ratio is that of the times", fast["ratio"])
+    check(fast["output"] == "sum 1", "output is kept, without its CR", fast["output"])
+    for name, why in (("other", "one printed 'sum 3', two 'sum 9'"),
+                      ("wrong", "status 1 under one"), ("mute", "nothing was printed"),
+                      ("moody", "two did not print the same each time")):
+        check(rows[name]["ratio"] is None and why in rows[name]["refused"]
+              and why in out and name in err, f"no ratio: {why}", rows[name]["refused"])
+    check(status == 1, "rows without a ratio give status 1", status)
+    lines = [line for line in out.splitlines()
+             if line.split()[:1] in (["other"], ["wrong"], ["mute"], ["moody"])]
+    check(len(lines) == 4 and all(line.endswith("none") for line in lines),
+          "the table has no ratio for them", lines)
+    means = {mean["group"]: mean for mean in result["means"]}
+    product = fast["ratio"] * rows["even"]["ratio"]
+    check(abs(means["integer"]["ratio"] - product ** 0.5) < 1e-9
+          and abs(means["all"]["ratio"] - product ** 0.5) < 1e-9, "means are geometric", means)
+    check(means["floating"]["ratio"] is None and means["all"]["compared"] == 2
+          and "(4 of 6 rows have no ratio)" in out, "what a mean lacks is said", means)
+    check(result["guest_kernel"] == "6.1.0-fake", "the kernel's name is the guest's")
+    image = xml.etree.ElementTree.fromstring(chart)
+    labels = [node.text for node in image.iter() if node.tag.endswith("}text")]
+    shapes = [node for node in image.iter() if node.tag.endswith("}rect")]
+    check(len(shapes) == 4 and labels.count("no ratio") == 7 and "moody" in labels,
+          "the chart has a bar for each ratio", (len(shapes), labels))
+
+    status, out, err, *_ = scoreboard(ALL, "--rows", "fast,even")
+    check(status == 0 and not err and "no ratio" not in out, "a good comparison gives status 0",
+          err)
+    bodies = {"one": "sleep 0.2", "two": "sleep 0.1"}
+    status, out, err, result, _, order, _ = scoreboard(bodies, "--boot-only")
+    check(status == 0 and len(order) == 10 and result["rows"][0]["ratio"] > 1.3
+          and "boot under two: ready after" in out, "--boot-only", (out, err))
+
+
+def arithmetic():
+    row = bench.Row("row", "integer", "command")
+
+    def judged(ones, twos):
+        runs = lambda times: [({"wall": time, "cpu": time / 2}, "same", 0) for time in times]
+        return bench.judge(row, {"qemu": runs(ones), "cede": runs(twos)}, "wall")
+
+    good = judged([3, 1, 4, 5, 200], [2, 2, 1.5, 9, 1])
+    check(good["ratio"] == 2 and good["overlap"], "a ratio is that of the medians", good)
+    good = judged([4, 5, 6, 7, 8], [3.9, 1, 1, 1, 1])
+    check(good["ratio"] == 6 and not good["overlap"], "all of one above all of two: no overlap",
+          good)
+    check(judged([1] * 5, [2] * 5)["ratio"] == 0.5, "slower is below 1")
+    for ones, twos in (([1] * 4, [1] * 5), ([1] * 5, [1] * 4), ([1] * 4, [1] * 4)):
+        bad = judged(ones, twos)
+        check(bad["ratio"] is None and "fewer than 5" in bad["refused"],
+              f"{len(ones)} and {len(twos)} samples give no ratio", bad)
+    check("too short" in judged([1] * 5, [1, 1, 1, 1, 0.001])["refused"], "too short to time")
+
+    rows = [{"group": group, "ratio": ratio} for group, ratio in
+            (("boot", 1), ("integer", 2), ("integer", 8), ("real", 16), ("real", None))]
+    means = {mean["group"]: (round(mean["ratio"], 12), mean["compared"], mean["rows"])
+             for mean in bench.geometric_means(rows)}
+    check(means == {"integer": (4, 2, 2), "real": (16, 1, 2), "all": (4, 4, 5)}, "means", means)
+
+
+def broken():
+    for what, body, why in (
+            ("ends early", "row fast 0.02 x 0; exit 0", "two ended with 0"),
+            ("ends with a status", "row fast 0.02 x 0; echo oops >&2; exit 3", "two ended with 3"),
+            ("fails after all rows", "row fast 0.02 x 0; trap 'exit 3' EXIT", "two ended with 3"),
+            ("ends in a row", "echo bench fast start; exit 1", "in fast"),
+            ("leaves a row out", "true", "fast did not start and end once"),
+            ("is stuck", "echo bench fast start; exec sleep 100", "two was stuck in fast")):
+        status, out, err, result, *_ = scoreboard({"one": ALL["one"], "two": body},
+                                                  "--rows", "fast", "--limit", "1")
+        check(status == 1 and why in err and "ratio" not in out and not result,
+              f"a machine that {what}", (status, out, err))
+    for rows, why in (("fast integer x\nfast real y\n", "two rows are called fast"),
+                      ("fast integers x\n", "rows.list:1"), ("fast integer\n", "rows.list:1"),
+                      ("fast;rm integer x\n", "rows.list:1")):
+        status, out, err, *_ = scoreboard(ALL, rows=rows)
+        check(status == 1 and why in err, f"rows.list: {why}", err)
+    status, out, err, *_ = scoreboard(ALL, "--rows", "fast,fats")
+    check(status == 1 and "fats" in err, "a row that is not there", err)
+
+
+def list_of_rows():
+    here = os.path.dirname(os.path.abspath(__file__))
+    rows = bench.read_rows(here + "/rows.list")
+    lost = [row.name for row in rows if row.group not in ("boot", "real")
+            and not os.path.exists(f"{here}/programs/{row.command.split()[0]}.c")]
+    check(not lost, "each row's program is there", lost)
+    counts = {group: sum(row.group == group for row in rows) for group in bench.GROUPS}
+    check(all(counts.values()) and counts["boot"] == 1, "every group has rows", counts)
+
+
+def main():
+    for name in ("PAIRS", "ROWS", "BASE"):
+        os.environ.pop(name, None)
+    list_of_rows()
+    arithmetic()
+    few()
+    whole()
+    broken()
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
