@@ -398,6 +398,19 @@ static unsigned cut_at(const struct block *b, uint64_t cycles)
 	return i < b->nops ? i : 0;
 }
 
+/* A sequence that the cut goes through runs op by op. */
+static void unfuse_last(struct block *s)
+{
+	unsigned last = s->nops - 1u, n;
+
+	for (unsigned i = 1; i < last; i += n) {
+		op_fn *first = fuse_first(s->ops[i].fn, &n);
+
+		if (i + n > last)
+			s->ops[i].fn = first;
+	}
+}
+
 /* The first instructions of `b`, until `cycles` have been charged, as a block of its own. */
 static const struct block *part_of(struct engine *e, const struct block *b, uint64_t cycles)
 {
@@ -423,8 +436,8 @@ static const struct block *part_of(struct engine *e, const struct block *b, uint
 	s->cost = (uint32_t)b->info[n - 1].cycles;
 	s->info[n] = (struct op_info){ .insn = s->ninsns, .cycles = (uint16_t)s->cost };
 	s->ops[n] = (struct op){ .fn = op_leave, .imm = (int32_t)((b->gra & (RAM_PAGE_SIZE - 1)) + 4u * s->ninsns) };
-	s->ops[n - 1].fn = fuse_first(s->ops[n - 1].fn);	/* its second half is cut off */
 	s->nops = (uint16_t)(n + 1);
+	unfuse_last(s);
 	decode_finish_time(s, s->info);
 	return s;
 }

@@ -5,6 +5,7 @@
 #include "block.h"
 
 void fuse_block(struct block *block);	/* fuses what fuse.def lists */
-op_fn *fuse_first(op_fn *fn);		/* the handler that `fn` stands in for; fn itself if not fused */
+/* The handler that `fn` stands in for, and the number of ops that it runs; fn itself and 1 if not fused. */
+op_fn *fuse_first(op_fn *fn, unsigned *n);
 
 #endif

@@ -1,56 +1,10 @@
-/* Branches, condition-register logic, and the ops that end blocks. Power ISA 3.0B, Book I, 2.4, 2.5.
- *
- * A target in the same 4 KiB page is linked directly: the edge op after the branch holds the
- * block. Any other target goes through the context's jump cache, because another page's
- * mapping can change without this block being touched.
- */
+/* Branches, condition-register logic, and the ops that end blocks. Power ISA 3.0B, Book I, 2.4, 2.5. */
 #include "decode.h"
 #include "dispatch.h"
 #include "operands.h"
+#include "follow.h"
 
-/* ---- Leaving for another block ---- */
-
-/* Charges the whole block on entry; too little budget left: the engine runs part of it. */
-#define ENTER_BLOCK(block_, ea_) \
-	do { \
-		const struct block *to_ = (block_); \
-		budget -= to_->cost; \
-		if (unlikely(budget < 0)) { \
-			budget += to_->cost; \
-			cpu->nip = (ea_); \
-			LEAVE; \
-		} \
-		GOTO_OP(to_->ops + 1); \
-	} while (0)
-
-#define FOLLOW(edge_, offset_) \
-	do { \
-		struct block **link_ = (edge_); \
-		if (unlikely(!*link_)) { \
-			cpu->nip = cpu->link_nip = cpu->page_ea + (offset_); \
-			cpu->link = link_; \
-			LEAVE; \
-		} \
-		ENTER_BLOCK(*link_, cpu->page_ea + (offset_)); \
-	} while (0)
-
-#define JUMP_TO(target_) \
-	do { \
-		uint64_t ea_ = (target_); \
-		const struct jump_entry *entry_ = &cpu->jumps[JUMP_INDEX(ea_)]; \
-		if (unlikely(entry_->ea != ea_)) { \
-			cpu->nip = ea_; \
-			LEAVE; \
-		} \
-		cpu->page_ea = TLB_PAGE(ea_); \
-		ENTER_BLOCK(entry_->block, ea_); \
-	} while (0)
-
-#define EDGES ((struct edge *)(uintptr_t)(op + 1))
-
-/* Branch ops: imm is the target relative to the page of the branch; the offset of the next
- * instruction in the page is in c and d. */
-#define NEXT_OFFSET ((uint64_t)op->c | (uint64_t)op->d << 8)
+/* ---- To another block: follow.h ---- */
 
 OP_RAW(b_near) { FOLLOW(&EDGES->taken, (uint64_t)IMM); }
 OP_RAW(b_far) { JUMP_TO(cpu->page_ea + IMM); }
@@ -67,28 +21,10 @@ OP_RAW(bl_far)
 	JUMP_TO(cpu->page_ea + IMM);
 }
 
-/* Conditional: a is the CR field, b the mask of its bit. */
-#define CONDITION (cpu->cr[op->a] & op->b)
-#define CONDITIONAL_NEAR(name, cond) \
-	OP_RAW(name) \
-	{ \
-		if (cond) \
-			FOLLOW(&EDGES->taken, (uint64_t)IMM); \
-		FOLLOW(&EDGES->fall, NEXT_OFFSET); \
-	}
-#define CONDITIONAL_FAR(name, cond) \
-	OP_RAW(name) \
-	{ \
-		if (cond) \
-			JUMP_TO(cpu->page_ea + IMM); \
-		FOLLOW(&EDGES->fall, NEXT_OFFSET); \
-	}
-CONDITIONAL_NEAR(bc_t_near, CONDITION)
-CONDITIONAL_NEAR(bc_f_near, !CONDITION)
-CONDITIONAL_NEAR(bdnz_near, --cpu->ctr)
-CONDITIONAL_NEAR(bdz_near, !--cpu->ctr)
-CONDITIONAL_FAR(bc_t_far, CONDITION)
-CONDITIONAL_FAR(bc_f_far, !CONDITION)
+#define CONDITIONAL(name, condition) \
+	OP_RAW(name##_near) { GO_NEAR(taken_##name(cpu, op)); } \
+	OP_RAW(name##_far) { GO_FAR(taken_##name(cpu, op)); }
+CONDITIONAL_BRANCHES(CONDITIONAL)
 
 OP_RAW(blr) { JUMP_TO(cpu->lr & ~UINT64_C(3)); }
 OP_RAW(bctr) { JUMP_TO(cpu->ctr & ~UINT64_C(3)); }
