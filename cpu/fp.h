@@ -274,26 +274,32 @@ static inline __attribute__((always_inline)) void fp_record_int(struct cpu *cpu,
 /* The scalar result: doubleword 1 becomes 0, as Power ISA 3.1 says and earlier processors did. */
 static inline __attribute__((always_inline)) void fp_target(union vreg *t, double r)
 {
-	t->d[1] = fp_bits(r);
-	t->d[0] = 0;
+	t->v2f64 = (v2f64){ 0.0, r };	/* one store, as wide as a vector instruction's load */
 }
+
+/* What is rare leaves the handler for its slow twin (dispatch.h), so that the fast one makes no
+ * call and keeps no frame. The twin does the host's operation again, to the same effect. */
+#define SLOWLY(call) (slowly ? (int)(call) : TRY_SLOWLY)
 
 /* A scalar handler's second half: r is what the host made of the n operands. */
 static inline __attribute__((always_inline)) void
 fp_record(struct cpu *cpu, unsigned fpo, int n, double x, double y, double z)
 {
-	fp_record1(cpu, fpo, fp_bits(x));
-	if (n > 1)
-		cpu->fp_lazy[2] = fp_bits(y);
+	if (n > 1) {
+		cpu->fp_lazy[0] = fpo;
+		*(v2f64 *)&cpu->fp_lazy[1] = (v2f64){ x, y };
+	} else {
+		fp_record1(cpu, fpo, fp_bits(x));
+	}
 	if (n > 2)
 		cpu->fp_lazy[3] = fp_bits(z);
 }
 
-static inline __attribute__((always_inline)) bool
-fp_done(struct cpu *cpu, const struct op *op, unsigned fpo, int n, double x, double y, double z, double r)
+static inline __attribute__((always_inline)) int
+fp_done(struct cpu *cpu, const struct op *op, bool slowly, unsigned fpo, int n, double x, double y, double z, double r)
 {
 	if (!fp_ordinary(cpu, r))
-		return fp_unusual(cpu, op, fpo, fp_bits(x), fp_bits(y), fp_bits(z), r);
+		return SLOWLY(fp_unusual(cpu, op, fpo, fp_bits(x), fp_bits(y), fp_bits(z), r));
 	fp_record(cpu, fpo, n, x, y, z);
 	fp_target(fp_vsr(cpu, op->a), r);
 	return true;
@@ -303,8 +309,8 @@ fp_done(struct cpu *cpu, const struct op *op, unsigned fpo, int n, double x, dou
  * the operation is one of + - * / sqrt on single operands (53 >= 2 * 24 + 2), or if the
  * double does not lie half way between two singles; `once` says that the first holds.
  * Directed modes never go wrong; they pay for the same test. */
-static inline __attribute__((always_inline)) bool
-fp_done_single(struct cpu *cpu, const struct op *op, unsigned fpo, int n, double x, double y, double z,
+static inline __attribute__((always_inline)) int
+fp_done_single(struct cpu *cpu, const struct op *op, bool slowly, unsigned fpo, int n, double x, double y, double z,
 	       double r, bool once)
 {
 	double s = host_to_double(host_to_single(r));
@@ -312,7 +318,7 @@ fp_done_single(struct cpu *cpu, const struct op *op, unsigned fpo, int n, double
 	bool negate = kind == FPO_NMADD || kind == FPO_NMSUB;
 
 	if (!fp_ordinary_single(cpu, s) || (!once && unlikely((fp_bits(r) & 0x1fffffff) == 0x10000000)))
-		return fp_unusual(cpu, op, fpo, fp_bits(x), fp_bits(y), fp_bits(z), negate ? -r : r);
+		return SLOWLY(fp_unusual(cpu, op, fpo, fp_bits(x), fp_bits(y), fp_bits(z), negate ? -r : r));
 	fp_record(cpu, fpo, n, x, y, z);
 	fp_target(fp_vsr(cpu, op->a), negate ? -s : s);
 	return true;
@@ -325,8 +331,8 @@ static inline __attribute__((always_inline)) bool fp_narrow(uint64_t bits)
 }
 
 /* Handler bodies. fpo is the operation, with FPO_SINGLE or FPO_SP for single precision. */
-static inline __attribute__((always_inline)) bool
-fp_binary(struct cpu *cpu, const struct op *op, unsigned fpo, double x, double y)
+static inline __attribute__((always_inline)) int
+fp_binary(struct cpu *cpu, const struct op *op, bool slowly, unsigned fpo, double x, double y)
 {
 	double r;
 
@@ -337,12 +343,12 @@ fp_binary(struct cpu *cpu, const struct op *op, unsigned fpo, double x, double y
 	default: r = host_div(x, y); break;
 	}
 	if (fpo & FPO_SINGLE)
-		return fp_done_single(cpu, op, fpo, 2, x, y, 0, r, fp_narrow(fp_bits(x) | fp_bits(y)));
-	return fp_done(cpu, op, fpo, 2, x, y, 0, r);
+		return fp_done_single(cpu, op, slowly, fpo, 2, x, y, 0, r, fp_narrow(fp_bits(x) | fp_bits(y)));
+	return fp_done(cpu, op, slowly, fpo, 2, x, y, 0, r);
 }
 
-static inline __attribute__((always_inline)) bool
-fp_unary(struct cpu *cpu, const struct op *op, unsigned fpo, double x)
+static inline __attribute__((always_inline)) int
+fp_unary(struct cpu *cpu, const struct op *op, bool slowly, unsigned fpo, double x)
 {
 	double r, root;
 	bool once = fp_narrow(fp_bits(x));
@@ -358,35 +364,33 @@ fp_unary(struct cpu *cpu, const struct op *op, unsigned fpo, double x)
 	default: r = x; once = true; break;
 	}
 	if (fpo & FPO_SINGLE)
-		return fp_done_single(cpu, op, fpo, 1, x, 0, 0, r, once);
-	return fp_done(cpu, op, fpo, 1, x, 0, 0, r);
+		return fp_done_single(cpu, op, slowly, fpo, 1, x, 0, 0, r, once);
+	return fp_done(cpu, op, slowly, fpo, 1, x, 0, 0, r);
 }
 
-/* x * y + z and its kin. */
-static inline __attribute__((always_inline)) bool
-fp_fused(struct cpu *cpu, const struct op *op, unsigned fpo, double x, double y, double z)
+/* x * y + z and its kin: only where the host has HOST_FMA (host.h). */
+static inline __attribute__((always_inline)) int
+fp_fused(struct cpu *cpu, const struct op *op, bool slowly, unsigned fpo, double x, double y, double z)
 {
 	unsigned kind = fpo & ~(unsigned)FPO_SP;
 	double r;
 
-	if (unlikely(!cpu->fp_fma))
-		return fp_scalar(cpu, op, fpo, fp_bits(x), fp_bits(y), fp_bits(z));
 	r = kind == FPO_MADD || kind == FPO_NMADD ? host_madd(x, y, z) : host_msub(x, y, z);
 	if (fpo & FPO_SINGLE)
-		return fp_done_single(cpu, op, fpo, 3, x, y, z, r, false);
-	return fp_done(cpu, op, fpo, 3, x, y, z, kind == FPO_NMADD || kind == FPO_NMSUB ? -r : r);
+		return fp_done_single(cpu, op, slowly, fpo, 3, x, y, z, r, false);
+	return fp_done(cpu, op, slowly, fpo, 3, x, y, z, kind == FPO_NMADD || kind == FPO_NMSUB ? -r : r);
 }
 
 /* Integers in doubles and back. Conversion from an integer has no unusual result. */
-static inline __attribute__((always_inline)) bool
-fp_from_integer(struct cpu *cpu, const struct op *op, unsigned fpo, uint64_t v)
+static inline __attribute__((always_inline)) int
+fp_from_integer(struct cpu *cpu, const struct op *op, bool slowly, unsigned fpo, uint64_t v)
 {
 	double r;
 
 	/* Within 2^53 the double is exact, so the single is rounded once. */
 	if (unlikely(cpu->fp_strict || ((fpo & ~(unsigned)FPO_SP) == FPO_FROM_U64 && v >> 63) ||
 		     (fpo & FPO_SINGLE && v + (UINT64_C(1) << 53) > UINT64_C(1) << 54)))
-		return fp_scalar(cpu, op, fpo, v, 0, 0);
+		return SLOWLY(fp_scalar(cpu, op, fpo, v, 0, 0));
 	r = host_from_s64((int64_t)v);
 	fp_record1(cpu, fpo, v);
 	fp_target(fp_vsr(cpu, op->a), fpo & FPO_SINGLE ? host_to_double(host_to_single(r)) : r);
@@ -415,14 +419,15 @@ static inline __attribute__((always_inline)) int64_t fp_host_integer(struct cpu 
 
 /* To an integral value, by the current mode and reporting inexact. Adding 2^52 of the same
  * sign leaves no place for a fraction; everything else takes the exact path. */
-static inline __attribute__((always_inline)) bool fp_rint_current(struct cpu *cpu, const struct op *op, double x)
+static inline __attribute__((always_inline)) int
+fp_rint_current(struct cpu *cpu, const struct op *op, bool slowly, double x)
 {
 	uint64_t sign = fp_bits(x) & PPC_BIT(0);
 	double big = fp_double(sign | fp_bits(0x1p52));
 	double r;
 
 	if (unlikely(cpu->fp_strict || !(x > -0x1p52 && x < 0x1p52)))
-		return fp_scalar(cpu, op, FPO_RINTX, fp_bits(x), 0, 0);
+		return SLOWLY(fp_scalar(cpu, op, FPO_RINTX, fp_bits(x), 0, 0));
 	r = host_sub(host_add(x, big), big);
 	fp_record1(cpu, FPO_RINTX, fp_bits(x));
 	fp_target(fp_vsr(cpu, op->a), fp_double((fp_bits(r) & ~PPC_BIT(0)) | sign));
@@ -431,15 +436,15 @@ static inline __attribute__((always_inline)) bool fp_rint_current(struct cpu *cp
 
 /* To an integral value by a mode of the instruction's own: exact by definition (FI, FR, XX do
  * not change or are 0), so it is bits all the way, and only FPRF of the result matters. */
-static inline __attribute__((always_inline)) bool
-fp_rint(struct cpu *cpu, const struct op *op, enum fp_round mode, uint64_t x)
+static inline __attribute__((always_inline)) int
+fp_rint(struct cpu *cpu, const struct op *op, bool slowly, enum fp_round mode, uint64_t x)
 {
 	unsigned exp = x >> 52 & 0x7ff;
 	uint64_t sign = x & PPC_BIT(0), magnitude = x & ~PPC_BIT(0), one = UINT64_C(1023) << 52, below;
 	bool away = mode == FP_UP ? !sign : mode == FP_DOWN ? sign != 0 : false;
 
 	if (unlikely(exp == 0x7ff))
-		return fp_rint_special(cpu, op, x);
+		return SLOWLY(fp_rint_special(cpu, op, x));
 	if (exp < 1023) {
 		if (mode == FP_AWAY)
 			away = exp == 1022;

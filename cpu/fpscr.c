@@ -111,7 +111,6 @@ void fp_enter(struct cpu *cpu)
 {
 	cpu->fp_host = host_fp_get();
 	cpu->fp_active = true;
-	cpu->fp_fma = host_fp_has_fma();
 	derive(cpu);
 }
 

@@ -107,7 +107,7 @@ static inline __attribute__((always_inline)) double host_from_s64(int64_t a)
 	return r;
 }
 
-/* a * b + c with one rounding: only where host_fp_has_fma(). */
+/* a * b + c with one rounding: only where there is HOST_FMA (host.h). */
 #define HOSTF(name, type, insn) \
 	static inline __attribute__((always_inline)) type host_##name(type a, type b, type c) \
 	{ \
@@ -121,11 +121,6 @@ HOSTF(msub_2d, v2f64, "vfmsub213pd")
 HOSTF(madd_4s, v4f32, "vfmadd213ps")
 HOSTF(msub_4s, v4f32, "vfmsub213ps")
 #undef HOSTF
-
-static inline bool host_fp_has_fma(void)
-{
-	return __builtin_cpu_supports("fma");
-}
 
 #elif defined(__aarch64__)
 
@@ -250,11 +245,6 @@ HOSTF(msub_2d, v2f64, ".2d", -)
 HOSTF(madd_4s, v4f32, ".4s", +)
 HOSTF(msub_4s, v4f32, ".4s", -)
 #undef HOSTF
-
-static inline bool host_fp_has_fma(void)
-{
-	return true;
-}
 
 #else
 #error "host_fp.h: neither x86-64 nor AArch64"

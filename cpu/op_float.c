@@ -6,6 +6,7 @@
  * Source: Power ISA 3.0B, Book I, chapter 4.
  */
 #include "fp.h"
+#include "host.h"
 #include "operands.h"
 
 /* Operands as numbers. */
@@ -147,23 +148,27 @@ OP(fmrgow) { SET_FRT(FRA << 32 | (uint32_t)FRB); }
 /* ---- Arithmetic ---- */
 
 #define BINARY(name, fpo, Y) \
-	OP_TRY(name) { return fp_binary(cpu, op, fpo, FA, Y); } \
-	OP_TRY(name##s) { return fp_binary(cpu, op, (fpo) | FPO_SINGLE, FA, Y); }
+	OP_TRY(name) { return fp_binary(cpu, op, slowly, fpo, FA, Y); } \
+	OP_TRY(name##s) { return fp_binary(cpu, op, slowly, (fpo) | FPO_SINGLE, FA, Y); }
 BINARY(fadd, FPO_ADD, FB)
 BINARY(fsub, FPO_SUB, FB)
 BINARY(fmul, FPO_MUL, FC)
 BINARY(fdiv, FPO_DIV, FB)
 
 #define UNARY(name, fpo) \
-	OP_TRY(name) { return fp_unary(cpu, op, fpo, FB); } \
-	OP_TRY(name##s) { return fp_unary(cpu, op, (fpo) | FPO_SINGLE, FB); }
+	OP_TRY(name) { return fp_unary(cpu, op, slowly, fpo, FB); } \
+	OP_TRY(name##s) { return fp_unary(cpu, op, slowly, (fpo) | FPO_SINGLE, FB); }
 UNARY(fsqrt, FPO_SQRT)
 UNARY(fre, FPO_RE)
 UNARY(frsqrte, FPO_RSQRTE)
 
 #define FUSED(name, fpo) \
-	OP_TRY(name) { return fp_fused(cpu, op, fpo, FA, FC, FB); } \
-	OP_TRY(name##s) { return fp_fused(cpu, op, (fpo) | FPO_SINGLE, FA, FC, FB); }
+	OP_TRY(name) { return fp_fused(cpu, op, slowly, fpo, FA, FC, FB); } \
+	OP_TRY(name##s) { return fp_fused(cpu, op, slowly, (fpo) | FPO_SINGLE, FA, FC, FB); } \
+	OP_TRY(name##_plain) { return SLOWLY(fp_scalar(cpu, op, fpo, FRA, FRC, FRB)); } \
+	OP_TRY(name##s_plain) { return SLOWLY(fp_scalar(cpu, op, (fpo) | FPO_SINGLE, FRA, FRC, FRB)); } \
+	HOST_NEEDS(name, HOST_FMA) \
+	HOST_NEEDS(name##s, HOST_FMA)
 FUSED(fmadd, FPO_MADD)
 FUSED(fmsub, FPO_MSUB)
 FUSED(fnmadd, FPO_NMADD)
@@ -174,19 +179,19 @@ OP(ftsqrt) { CRF(op->a) = (uint8_t)fp64_test_sqrt(FRB); }
 
 /* ---- Rounding and conversion ---- */
 
-OP_TRY(frsp) { return fp_unary(cpu, op, FPO_ROUND | FPO_SINGLE, FB); }
+OP_TRY(frsp) { return fp_unary(cpu, op, slowly, FPO_ROUND | FPO_SINGLE, FB); }
 
-OP_TRY(fcfid) { return fp_from_integer(cpu, op, FPO_FROM_S64, FRB); }
-OP_TRY(fcfidu) { return fp_from_integer(cpu, op, FPO_FROM_U64, FRB); }
-OP_TRY(fcfids) { return fp_from_integer(cpu, op, FPO_FROM_S64 | FPO_SINGLE, FRB); }
-OP_TRY(fcfidus) { return fp_from_integer(cpu, op, FPO_FROM_U64 | FPO_SINGLE, FRB); }
+OP_TRY(fcfid) { return fp_from_integer(cpu, op, slowly, FPO_FROM_S64, FRB); }
+OP_TRY(fcfidu) { return fp_from_integer(cpu, op, slowly, FPO_FROM_U64, FRB); }
+OP_TRY(fcfids) { return fp_from_integer(cpu, op, slowly, FPO_FROM_S64 | FPO_SINGLE, FRB); }
+OP_TRY(fcfidus) { return fp_from_integer(cpu, op, slowly, FPO_FROM_U64 | FPO_SINGLE, FRB); }
 
 #define TO_INTEGER(name, fpo) \
 	OP_TRY(name) \
 	{ \
 		double x = FB; \
 		if (!fp_integer_fits(cpu, fpo, x)) \
-			return fp_integer_exact(cpu, op, fpo, fp_bits(x), true); \
+			return SLOWLY(fp_integer_exact(cpu, op, fpo, fp_bits(x), true)); \
 		SET_FRT((uint64_t)fp_host_integer(cpu, fpo, x)); \
 		return true; \
 	}
@@ -199,10 +204,10 @@ TO_INTEGER(fctiwz, FPO_TO_S32_ZERO)
 TO_INTEGER(fctiwu, FPO_TO_U32)
 TO_INTEGER(fctiwuz, FPO_TO_U32_ZERO)
 
-OP_TRY(frin) { return fp_rint(cpu, op, FP_AWAY, FRB); }
-OP_TRY(friz) { return fp_rint(cpu, op, FP_TO_ZERO, FRB); }
-OP_TRY(frip) { return fp_rint(cpu, op, FP_UP, FRB); }
-OP_TRY(frim) { return fp_rint(cpu, op, FP_DOWN, FRB); }
+OP_TRY(frin) { return fp_rint(cpu, op, slowly, FP_AWAY, FRB); }
+OP_TRY(friz) { return fp_rint(cpu, op, slowly, FP_TO_ZERO, FRB); }
+OP_TRY(frip) { return fp_rint(cpu, op, slowly, FP_UP, FRB); }
+OP_TRY(frim) { return fp_rint(cpu, op, slowly, FP_DOWN, FRB); }
 
 /* ---- Comparison and selection ---- */
 
@@ -212,7 +217,7 @@ OP_TRY(frim) { return fp_rint(cpu, op, FP_DOWN, FRB); }
 		double x = FA, y = FB; \
 		unsigned cc = fp_compare_host(x, y); \
 		if (unlikely(!cc)) \
-			return fp_compare(cpu, op, fp_bits(x), fp_bits(y), ordered); \
+			return SLOWLY(fp_compare(cpu, op, fp_bits(x), fp_bits(y), ordered)); \
 		CRF(op->a) = (uint8_t)cc; \
 		fp_record_cc(cpu, cc); \
 		return true; \

@@ -4,8 +4,8 @@
  * most significant byte; a column is a word, its first row the word's first byte.
  * Source: Power ISA 3.0B, Book I, 6.11; FIPS 197.
  */
-#include "vmx.h"
 #include "vmx_host.h"
+#include "vmx.h"
 
 /* ---- AES, the plain way. 6.11.1 ---- */
 static const uint8_t sbox[256] = {
@@ -103,10 +103,18 @@ static void decrypt_last_plain(union vreg *t, const union vreg *a, const union v
 	t->v4u32 = substitute(a, inverse_sbox, -1).v4u32 ^ key->v4u32;
 }
 
-OP(vcipher)      { HOST_CRYPTO(encrypt, &VRT, &VRA, &VRB); }
-OP(vcipherlast)  { HOST_CRYPTO(encrypt_last, &VRT, &VRA, &VRB); }
-OP(vncipher)     { HOST_CRYPTO(decrypt, &VRT, &VRA, &VRB); }
-OP(vncipherlast) { HOST_CRYPTO(decrypt_last, &VRT, &VRA, &VRB); }
+#ifdef HAVE_HOST_CRYPTO
+#define OP_CRYPTO(name, f, feature) \
+	OP(name) { VRT.v2u64 = host_##f(VRA.v2u64, VRB.v2u64); } \
+	OP(name##_plain) { f##_plain(&VRT, &VRA, &VRB); } \
+	HOST_NEEDS(name, feature)
+#else
+#define OP_CRYPTO(name, f, feature) OP(name) { f##_plain(&VRT, &VRA, &VRB); }
+#endif
+OP_CRYPTO(vcipher, encrypt, HOST_AES)
+OP_CRYPTO(vcipherlast, encrypt_last, HOST_AES)
+OP_CRYPTO(vncipher, decrypt, HOST_AES)
+OP_CRYPTO(vncipherlast, decrypt_last, HOST_AES)
 
 OP(vsbox)
 {
@@ -176,7 +184,7 @@ static void multiply_plain(union vreg *t, const union vreg *a, const union vreg 
 	t->q = sum;
 }
 
-OP(vpmsumd) { HOST_CRYPTO(multiply, &VRT, &VRA, &VRB); }
+OP_CRYPTO(vpmsumd, multiply, HOST_CLMUL)
 
 /* ---- 6.11.4: the halves of VRC's bytes pick a byte of each source. ---- */
 OP(vpermxor)

@@ -5,6 +5,7 @@
  * Source: Power ISA 3.0B, Book I, 6.6.2 and 6.10.
  */
 #include "fp.h"
+#include "host.h"
 #include "vmx.h"
 
 #define SIGN32 UINT32_C(0x80000000)
@@ -58,30 +59,33 @@ static inline bool ordinary(v4f32 r)
 	return likely(!(bad[0] | bad[1]));
 }
 
-#define VF_ARITHMETIC(name, possible, host, fpo, y_, z_) \
+#define VF_ARITHMETIC(name, host, fpo, y_, z_) \
 	OP(name) \
 	{ \
 		v4u32 x = flush(cpu, VRA.v4u32), y = flush(cpu, y_.v4u32), z = flush(cpu, z_.v4u32); \
 		\
-		if (likely(possible)) { \
-			__auto_type guest = host_fp_get(); \
-			v4f32 r; \
-			\
-			host_fp_set(FP_NEAREST); \
-			r = host; \
-			host_fp_put(guest); \
-			if (ordinary(r)) { \
-				VRT.v4f32 = r; \
-				return; \
-			} \
-		} \
-		VRT.v4u32 = exact_all(cpu, fpo, x, y, z); \
+		__auto_type guest = host_fp_get(); \
+		v4f32 r; \
+		\
+		host_fp_set(FP_NEAREST); \
+		r = host; \
+		host_fp_put(guest); \
+		VRT.v4u32 = ordinary(r) ? (v4u32)r : exact_all(cpu, fpo, x, y, z); \
 	}
 
-VF_ARITHMETIC(vaddfp, true, host_add_4s((v4f32)x, (v4f32)y), FPO_ADD, VRB, VRB)
-VF_ARITHMETIC(vsubfp, true, host_sub_4s((v4f32)x, (v4f32)y), FPO_SUB, VRB, VRB)
-VF_ARITHMETIC(vmaddfp, cpu->fp_fma, host_madd_4s((v4f32)x, (v4f32)y, (v4f32)z), FPO_MADD, VRC, VRB)
-VF_ARITHMETIC(vnmsubfp, cpu->fp_fma, -host_msub_4s((v4f32)x, (v4f32)y, (v4f32)z), FPO_NMSUB, VRC, VRB)
+VF_ARITHMETIC(vaddfp, host_add_4s((v4f32)x, (v4f32)y), FPO_ADD, VRB, VRB)
+VF_ARITHMETIC(vsubfp, host_sub_4s((v4f32)x, (v4f32)y), FPO_SUB, VRB, VRB)
+VF_ARITHMETIC(vmaddfp, host_madd_4s((v4f32)x, (v4f32)y, (v4f32)z), FPO_MADD, VRC, VRB)
+VF_ARITHMETIC(vnmsubfp, -host_msub_4s((v4f32)x, (v4f32)y, (v4f32)z), FPO_NMSUB, VRC, VRB)
+
+#define VF_FUSED_PLAIN(name, fpo) \
+	OP(name##_plain) \
+	{ \
+		VRT.v4u32 = exact_all(cpu, fpo, flush(cpu, VRA.v4u32), flush(cpu, VRC.v4u32), flush(cpu, VRB.v4u32)); \
+	} \
+	HOST_NEEDS(name, HOST_FMA)
+VF_FUSED_PLAIN(vmaddfp, FPO_MADD)
+VF_FUSED_PLAIN(vnmsubfp, FPO_NMSUB)
 
 /* ---- Maximum, minimum: any NaN wins, the first one; +0 is more than -0 ---- */
 

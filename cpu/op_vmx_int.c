@@ -1,6 +1,7 @@
 /* VMX integer arithmetic, compares, logic, shifts and counts.
  * Source: Power ISA 3.0B, Book I, 6.9 and 6.13 to 6.15.
  */
+#include "vmx_host.h"
 #include "vmx.h"
 
 /* ---- Add and subtract. 6.9.1.1, 6.9.1.2 ---- */
@@ -123,10 +124,24 @@ OP(vmladduhm) { VRT.v8u16 = VRA.v8u16 * VRB.v8u16 + VRC.v8u16; }
 			c.w[i * 4 / ELEMENTS(x)] += (uint32_t)a.x[i] * (uint32_t)b.y[i]; \
 		VRT = c; \
 	}
-OP_MULTIPLY_SUM(vmsumubm, b, b)
-OP_MULTIPLY_SUM(vmsummbm, sb, b)
 OP_MULTIPLY_SUM(vmsumuhm, h, h)
-OP_MULTIPLY_SUM(vmsumshm, sh, sh)
+
+/* Bytes: the products of the even ones and of the odd ones, as halfwords. */
+OP(vmsumshm) { VRT.v4u32 = VRC.v4u32 + host_dot(VRA.v8s16, VRB.v8s16); }
+OP(vmsumubm)
+{
+	v8u16 a = VRA.v8u16, b = VRB.v8u16;
+
+	VRT.v4u32 = VRC.v4u32 + host_dot((v8s16)(a & 0xff), (v8s16)(b & 0xff)) + host_dot((v8s16)(a >> 8), (v8s16)(b >> 8));
+}
+
+OP(vmsummbm)
+{
+	v8s16 a = VRA.v8s16;
+	v8u16 b = VRB.v8u16;
+
+	VRT.v4u32 = VRC.v4u32 + host_dot((v8s16)((v8u16)a << 8) >> 8, (v8s16)(b & 0xff)) + host_dot(a >> 8, (v8s16)(b >> 8));
+}
 
 #define OP_MULTIPLY_SUM_SATURATE(name, w, h, min, max) \
 	OP(name) \
@@ -148,23 +163,39 @@ OP(vmsumudm)
 }
 
 /* ---- Sum across. 6.9.1.5 ---- */
-#define OP_SUM4(name, w, e, min, max) \
-	OP(name) \
-	{ \
-		union vreg a = VRA, t = VRB; \
-		bool sat = false; \
-		EACH(i, 4) { \
-			int64_t sum = t.w[i]; \
-			EACH(j, ELEMENTS(e) / 4) \
-				sum += a.e[i * (ELEMENTS(e) / 4) + j]; \
-			t.w[i] = (ELEMENT(w))clamp(sum, min, max, &sat); \
-		} \
-		VRT = t; \
-		saturated(cpu, sat); \
-	}
-OP_SUM4(vsum4ubs, w, b, 0, UINT32_MAX)
-OP_SUM4(vsum4sbs, sw, sb, INT32_MIN, INT32_MAX)
-OP_SUM4(vsum4shs, sw, sh, INT32_MIN, INT32_MAX)
+OP(vsum4ubs)
+{
+	v4u32 a = VRA.v4u32, pairs = (a & 0x00ff00ff) + (a >> 8 & 0x00ff00ff);
+	v4u32 r = VRB.v4u32 + (pairs & 0xffff) + (pairs >> 16), over = (v4u32)(r < VRB.v4u32);
+
+	VRT.v4u32 = r | over;
+	saturated(cpu, ((union vreg){ .v4u32 = over }).q != 0);
+}
+
+/* b plus the words of sum, which are far from overflowing themselves. */
+static inline __attribute__((always_inline)) void sum_signed(struct cpu *cpu, union vreg *t, v4s32 b, v4s32 sum)
+{
+	v4s32 r = (v4s32)((v4u32)b + (v4u32)sum), over = ((b ^ r) & (sum ^ r)) < 0;
+	v4s32 limit = (b < 0) ^ INT32_MAX;
+
+	t->v4s32 = (r & ~over) | (limit & over);
+	saturated(cpu, ((union vreg){ .v4s32 = over }).q != 0);
+}
+
+OP(vsum4shs)
+{
+	v4s32 a = VRA.v4s32;
+
+	sum_signed(cpu, &VRT, VRB.v4s32, ((v4s32)((v4u32)a << 16) >> 16) + (a >> 16));
+}
+
+OP(vsum4sbs)
+{
+	v4u32 a = VRA.v4u32;
+
+	sum_signed(cpu, &VRT, VRB.v4s32,
+		   ((v4s32)(a << 24) >> 24) + ((v4s32)(a << 16) >> 24) + ((v4s32)(a << 8) >> 24) + ((v4s32)a >> 24));
+}
 
 OP(vsum2sws)
 {

@@ -4,8 +4,8 @@
  * numbering is the first of VRB's in the host's.
  * Source: Power ISA 3.0B, Book I, 6.8, 6.12 and 6.16.
  */
-#include "vmx.h"
 #include "vmx_host.h"
+#include "vmx.h"
 
 /* ---- Packs. 6.8.1 ---- */
 
@@ -111,15 +111,8 @@ OP(vspltish) { VRT.v8s16 = (v8s16){ 0 } + (int16_t)IMM; }
 OP(vspltisw) { VRT.v4s32 = (v4s32){ 0 } + (int32_t)IMM; }
 
 /* ---- Permute. 6.8.4. Byte number n of VRA || VRB is the host's byte 31 - n. ---- */
-OP(vperm)
-{
-	union vreg c = VRC;
-
-	c.v2u64 = ~c.v2u64;
-	permute(&VRT, &VRA, &VRB, &c);
-}
-
-OP(vpermr) { permute(&VRT, &VRA, &VRB, &VRC); }
+OP_PERMUTE(vperm, VRT, VRA, VRB, ~VRC)
+OP_PERMUTE(vpermr, VRT, VRA, VRB, VRC)
 
 /* ---- Shifts of the whole register. 6.8.6 ---- */
 OP(vsldoi)

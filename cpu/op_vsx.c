@@ -43,12 +43,13 @@ OP(xxmrglw)
 	XT.v4u32 = (v4u32){ VW(XB, 3), VW(XA, 3), VW(XB, 2), VW(XA, 2) };
 }
 
-/* One handler for each DM: with XA = XB the first is a splat, the third a swap, which
+/* As pairs of doubles: what one instruction stores in two pieces, the host does not forward to
+ * the next one's load of the whole. One handler for each DM: with XA = XB the first is a splat, the third a swap, which
  * follows each lxvd2x of little-endian code. */
-OP(xxpermdi)   { XT.q = MERGE64(VD(XA, 0), VD(XB, 0)); }
-OP(xxpermdi_1) { XT.q = MERGE64(VD(XA, 0), VD(XB, 1)); }
-OP(xxpermdi_2) { XT.q = MERGE64(VD(XA, 1), VD(XB, 0)); }
-OP(xxpermdi_3) { XT.q = MERGE64(VD(XA, 1), VD(XB, 1)); }
+OP(xxpermdi)   { XT.v2f64 = (v2f64){ VFD(XB, 0), VFD(XA, 0) }; }
+OP(xxpermdi_1) { XT.v2f64 = (v2f64){ VFD(XB, 1), VFD(XA, 0) }; }
+OP(xxpermdi_2) { XT.v2f64 = (v2f64){ VFD(XB, 0), VFD(XA, 1) }; }
+OP(xxpermdi_3) { XT.v2f64 = (v2f64){ VFD(XB, 1), VFD(XA, 1) }; }
 
 DECODE_HOOK(xxpermdi)
 {
@@ -70,14 +71,8 @@ OP(xxspltib) { XT.v16u8 = (uint8_t)IMM - (v16u8){}; }
 
 /* Bytes of XA || XT chosen by XB, whose bytes count from the left; the right-indexed twin
  * counts from the right, as the host's array does. */
-OP(xxperm)
-{
-	union vreg index = { .v2u64 = ~XB.v2u64 };
-
-	permute(&XT, &XA, &XT, &index);
-}
-
-OP(xxpermr) { permute(&XT, &XA, &XT, &XB); }
+OP_PERMUTE(xxperm, XT, XA, XT, ~XB)
+OP_PERMUTE(xxpermr, XT, XA, XT, XB)
 
 /* ---- Insert, extract: UIM > 12 is undefined. Here extract wraps round and insert stops at the
  * register's end. ---- */

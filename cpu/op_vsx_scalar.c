@@ -7,6 +7,7 @@
  * Source: Power ISA 3.0B, Book I, 7.6.3.
  */
 #include "fp.h"
+#include "host.h"
 #include "operands.h"
 
 #define SIGN PPC_BIT(0)
@@ -22,25 +23,29 @@
 /* ---- Arithmetic ---- */
 
 #define BINARY(name, fpo) \
-	OP_TRY(name##dp) { return fp_binary(cpu, op, fpo, FA, FB); } \
-	OP_TRY(name##sp) { return fp_binary(cpu, op, (fpo) | FPO_SP, FA, FB); }
+	OP_TRY(name##dp) { return fp_binary(cpu, op, slowly, fpo, FA, FB); } \
+	OP_TRY(name##sp) { return fp_binary(cpu, op, slowly, (fpo) | FPO_SP, FA, FB); }
 BINARY(xsadd, FPO_ADD)
 BINARY(xssub, FPO_SUB)
 BINARY(xsmul, FPO_MUL)
 BINARY(xsdiv, FPO_DIV)
 
 #define UNARY(name, fpo) \
-	OP_TRY(name##dp) { return fp_unary(cpu, op, fpo, FB); } \
-	OP_TRY(name##sp) { return fp_unary(cpu, op, (fpo) | FPO_SP, FB); }
+	OP_TRY(name##dp) { return fp_unary(cpu, op, slowly, fpo, FB); } \
+	OP_TRY(name##sp) { return fp_unary(cpu, op, slowly, (fpo) | FPO_SP, FB); }
 UNARY(xssqrt, FPO_SQRT)
 UNARY(xsre, FPO_RE)
 UNARY(xsrsqrte, FPO_RSQRTE)
 
+#define FUSED_FORM(name, fpo, y, z) \
+	OP_TRY(name) { return fp_fused(cpu, op, slowly, fpo, FA, y, z); } \
+	OP_TRY(name##_plain) { return SLOWLY(fp_scalar(cpu, op, fpo, A0, fp_bits(y), fp_bits(z))); } \
+	HOST_NEEDS(name, HOST_FMA)
 #define FUSED(name, fpo) \
-	OP_TRY(name##adp) { return fp_fused(cpu, op, fpo, FA, FB, FT); } \
-	OP_TRY(name##mdp) { return fp_fused(cpu, op, fpo, FA, FT, FB); } \
-	OP_TRY(name##asp) { return fp_fused(cpu, op, (fpo) | FPO_SP, FA, FB, FT); } \
-	OP_TRY(name##msp) { return fp_fused(cpu, op, (fpo) | FPO_SP, FA, FT, FB); }
+	FUSED_FORM(name##adp, fpo, FB, FT) \
+	FUSED_FORM(name##mdp, fpo, FT, FB) \
+	FUSED_FORM(name##asp, (fpo) | FPO_SP, FB, FT) \
+	FUSED_FORM(name##msp, (fpo) | FPO_SP, FT, FB)
 FUSED(xsmadd, FPO_MADD)
 FUSED(xsmsub, FPO_MSUB)
 FUSED(xsnmadd, FPO_NMADD)
@@ -57,7 +62,7 @@ OP(xstsqrtdp) { CRF(op->a) = (uint8_t)fp64_test_sqrt(B0); }
 		double x = FA, y = FB; \
 		unsigned cc = fp_compare_host(x, y); \
 		if (unlikely(!cc)) \
-			return fp_compare(cpu, op, fp_bits(x), fp_bits(y), ordered); \
+			return SLOWLY(fp_compare(cpu, op, fp_bits(x), fp_bits(y), ordered)); \
 		CRF(op->a) = (uint8_t)cc; \
 		fp_record_cc(cpu, cc); \
 		return true; \
@@ -98,7 +103,7 @@ compare_nan(struct cpu *cpu, const struct op *op, bool ordered)
 	{ \
 		double x = FA, y = FB; \
 		if (unlikely(__builtin_isunordered(x, y))) \
-			return compare_nan(cpu, op, ordered); \
+			return SLOWLY(compare_nan(cpu, op, ordered)); \
 		SET_XT(x operator y ? ~UINT64_C(0) : 0); \
 		return true; \
 	}
@@ -163,7 +168,7 @@ static __attribute__((noinline)) bool select_nan_j(struct cpu *cpu, const struct
 		double x = FA, y = FB; \
 		uint64_t a = A0, b = B0; \
 		if (unlikely(__builtin_isunordered(x, y))) \
-			return nan(cpu, op); \
+			return SLOWLY(nan(cpu, op)); \
 		SET_XT(x == y ? (equal) : x operator y ? a : b); \
 		return true; \
 	}
@@ -183,12 +188,12 @@ OP(xscpsgndp) { SET_XT((A0 & SIGN) | (B0 & ~SIGN)); }
 
 /* ---- Rounding and conversion ---- */
 
-OP_TRY(xsrdpi) { return fp_rint(cpu, op, FP_AWAY, B0); }
-OP_TRY(xsrdpim) { return fp_rint(cpu, op, FP_DOWN, B0); }
-OP_TRY(xsrdpip) { return fp_rint(cpu, op, FP_UP, B0); }
-OP_TRY(xsrdpiz) { return fp_rint(cpu, op, FP_TO_ZERO, B0); }
-OP_TRY(xsrdpic) { return fp_rint_current(cpu, op, FB); }
-OP_TRY(xsrsp) { return fp_unary(cpu, op, FPO_ROUND | FPO_SP, FB); }
+OP_TRY(xsrdpi) { return fp_rint(cpu, op, slowly, FP_AWAY, B0); }
+OP_TRY(xsrdpim) { return fp_rint(cpu, op, slowly, FP_DOWN, B0); }
+OP_TRY(xsrdpip) { return fp_rint(cpu, op, slowly, FP_UP, B0); }
+OP_TRY(xsrdpiz) { return fp_rint(cpu, op, slowly, FP_TO_ZERO, B0); }
+OP_TRY(xsrdpic) { return fp_rint_current(cpu, op, slowly, FB); }
+OP_TRY(xsrsp) { return fp_unary(cpu, op, slowly, FPO_ROUND | FPO_SP, FB); }
 
 /* Doubleword 0 in, a smaller format out: not the fast path of anything. */
 OP_TRY(xscvdpsp)
@@ -232,10 +237,10 @@ OP(xscvdpspn)
 
 OP(xscvspdpn) { SET_XT(fp_load_single(VW(XB, 0))); }
 
-OP_TRY(xscvsxddp) { return fp_from_integer(cpu, op, FPO_FROM_S64, B0); }
-OP_TRY(xscvuxddp) { return fp_from_integer(cpu, op, FPO_FROM_U64, B0); }
-OP_TRY(xscvsxdsp) { return fp_from_integer(cpu, op, FPO_FROM_S64 | FPO_SP, B0); }
-OP_TRY(xscvuxdsp) { return fp_from_integer(cpu, op, FPO_FROM_U64 | FPO_SP, B0); }
+OP_TRY(xscvsxddp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_S64, B0); }
+OP_TRY(xscvuxddp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_U64, B0); }
+OP_TRY(xscvsxdsp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_S64 | FPO_SP, B0); }
+OP_TRY(xscvuxdsp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_U64 | FPO_SP, B0); }
 
 #define DOUBLEWORD(v) (v)
 #define TWO_WORDS(v) ((uint64_t)(uint32_t)(v) << 32 | (uint32_t)(v))
@@ -246,7 +251,7 @@ OP_TRY(xscvuxdsp) { return fp_from_integer(cpu, op, FPO_FROM_U64 | FPO_SP, B0); 
 		double x = FB; \
 		uint64_t v; \
 		if (!fp_integer_fits(cpu, fpo, x)) \
-			return fp_integer_exact(cpu, op, fpo, fp_bits(x), false); \
+			return SLOWLY(fp_integer_exact(cpu, op, fpo, fp_bits(x), false)); \
 		v = (uint64_t)fp_host_integer(cpu, fpo, x); \
 		SET_XT(shape(v)); \
 		return true; \

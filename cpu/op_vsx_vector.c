@@ -9,6 +9,7 @@
  * Source: Power ISA 3.0B, Book I, 7.6.3.
  */
 #include "fp.h"
+#include "host.h"
 #include "operands.h"
 
 /* ---- Bits ---- */
@@ -102,7 +103,7 @@ UNUSUAL(4s, v4f32, v4u32, 32, (v4u32)((m > 0x00800000) & (m < 0x7f7fffff)))
 			XT.type = r; \
 			return true; \
 		} \
-		return exact_##shape(cpu, op, fpo, &XA, &XB, &XB); \
+		return SLOWLY(exact_##shape(cpu, op, fpo, &XA, &XB, &XB)); \
 	}
 
 #define XV_BINARY(name, shape, type, host, fpo) \
@@ -113,7 +114,7 @@ UNUSUAL(4s, v4f32, v4u32, 32, (v4u32)((m > 0x00800000) & (m < 0x7f7fffff)))
 			XT.type = r; \
 			return true; \
 		} \
-		return unusual_##shape(cpu, op, fpo, &XA, &XB, &XB, r); \
+		return SLOWLY(unusual_##shape(cpu, op, fpo, &XA, &XB, &XB, r)); \
 	}
 
 #define XV_UNARY(name, shape, type, result, fpo) \
@@ -124,7 +125,7 @@ UNUSUAL(4s, v4f32, v4u32, 32, (v4u32)((m > 0x00800000) & (m < 0x7f7fffff)))
 			XT.type = r; \
 			return true; \
 		} \
-		return unusual_##shape(cpu, op, fpo, &XB, &XB, &XB, r); \
+		return SLOWLY(unusual_##shape(cpu, op, fpo, &XB, &XB, &XB, r)); \
 	}
 
 XV_SUM(xvadddp, 2d, v2f64, add, FPO_ADD)
@@ -150,21 +151,18 @@ XV_UNARY(xvrsqrtesp, 4s, v4f32, host_div_4s(one_4s, host_sqrt_4s(x)), FPO_RSQRTE
 /* ---- Fused multiply-add: XA * y + z, where y and z are XB and XT in the order that the
  * mnemonic's a or m says ---- */
 
-static const v2f64 nan_2d = { __builtin_nan(""), __builtin_nan("") };
-static const v4f32 nan_4s = { __builtin_nanf(""), __builtin_nanf(""), __builtin_nanf(""), __builtin_nanf("") };
-
 #define XV_FUSED(name, shape, type, host, fpo, y, z, sign) \
 	OP_TRY(name) \
 	{ \
-		type r = nan_##shape; \
-		if (likely(cpu->fp_fma)) \
-			r = host_##host##_##shape(XA.type, y.type, z.type); \
+		type r = host_##host##_##shape(XA.type, y.type, z.type); \
 		if (fp_ordinary_##shape(cpu, r)) { \
 			XT.type = sign r; \
 			return true; \
 		} \
-		return unusual_##shape(cpu, op, fpo, &XA, &y, &z, r); \
-	}
+		return SLOWLY(unusual_##shape(cpu, op, fpo, &XA, &y, &z, r)); \
+	} \
+	OP_TRY(name##_plain) { return SLOWLY(exact_##shape(cpu, op, fpo, &XA, &y, &z)); } \
+	HOST_NEEDS(name, HOST_FMA)
 
 #define XV_FUSED_FORMS(name, p, shape, type, host, fpo, sign) \
 	XV_FUSED(name##a##p, shape, type, host, fpo, XB, XT, sign) \
@@ -336,7 +334,7 @@ PICK_NAN(32)
 	OP_TRY(name) \
 	{ \
 		if (unlikely(any_nan_##shape(XA.fvec, XB.fvec))) \
-			return exact_##name(cpu, op); \
+			return SLOWLY(exact_##name(cpu, op)); \
 		XT.uvec = extreme_##name(&XA, &XB); \
 		return true; \
 	}
@@ -366,17 +364,18 @@ static inline void set_cr6(struct cpu *cpu, v2u64 mask)
 			set_cr6(cpu, t.v2u64); \
 		return fp_finish_vector(cpu, op, &st, &t); \
 	} \
-	static inline __attribute__((always_inline)) bool compare_##name(struct cpu *cpu, const struct op *op, bool record) \
+	static inline __attribute__((always_inline)) int \
+	compare_##name(struct cpu *cpu, const struct op *op, bool slowly, bool record) \
 	{ \
 		if (unlikely(any_nan_##shape(XA.fvec, XB.fvec))) \
-			return exact_##name(cpu, op, record); \
+			return SLOWLY(exact_##name(cpu, op, record)); \
 		XT.uvec = (uvec)(XA.fvec sense XB.fvec); \
 		if (record) \
 			set_cr6(cpu, XT.v2u64); \
 		return true; \
 	} \
-	OP_TRY(name) { return compare_##name(cpu, op, false); } \
-	OP_TRY(name##_rc) { return compare_##name(cpu, op, true); }
+	OP_TRY(name) { return compare_##name(cpu, op, slowly, false); } \
+	OP_TRY(name##_rc) { return compare_##name(cpu, op, slowly, true); }
 
 XV_COMPARE(xvcmpeqdp, 2d, v2f64, v2u64, d, 64, 2, ==, CR_EQ, false)
 XV_COMPARE(xvcmpeqsp, 4s, v4f32, v4u32, w, 32, 4, ==, CR_EQ, false)
@@ -414,7 +413,7 @@ XV_COMPARE(xvcmpgtsp, 4s, v4f32, v4u32, w, 32, 4, >, CR_GT, true)
 			fine &= good; \
 		} \
 		if (unlikely(!fine)) \
-			return exact_##name(cpu, op); \
+			return SLOWLY(exact_##name(cpu, op)); \
 		for (int i = 0; i < n; i++) { \
 			x_type x = source; \
 			target(fast); \

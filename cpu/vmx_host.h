@@ -1,104 +1,118 @@
-/* Byte permutes and AES rounds as this host does them best.
+/* Byte shuffles, AES rounds and the like, as the host has them.
  *
- * Three hosts: x86-64 (instructions beyond SSE2 behind a test of what the processor has,
- * a byte in memory that is always predicted), AArch64, and plain C. All give the same.
+ * All but host_dot() needs a feature of host.h: each handler that uses it has a plain twin. The
+ * instructions are assembly, so that the rest of the file is compiled for every host.
  */
 #ifndef CPU_VMX_HOST_H
 #define CPU_VMX_HOST_H
 
+#include "host.h"
 #include "vreg.h"
 
-/* t.b[i] = (b || a in host order)[index.b[i] & 31]: bytes 0..15 are b's, 16..31 a's. */
-static inline void permute_plain(union vreg *t, const union vreg *a, const union vreg *b, const union vreg *index)
-{
-	union vreg from[2] = { *b, *a }, n = *index;
-	const uint8_t *bytes = (const uint8_t *)from;
-
-	for (int i = 0; i < 16; i++)
-		t->b[i] = bytes[n.b[i] & 31];
-}
-
 #if defined(__x86_64__)
-#include <immintrin.h>
 
-static __attribute__((target("ssse3"), noinline, unused)) void
-permute_ssse3(union vreg *t, const union vreg *a, const union vreg *b, const union vreg *index)
+#define HOST2(name, insn) \
+	static inline __attribute__((always_inline)) v2u64 host_##name(v2u64 a, v2u64 b) \
+	{ \
+		__asm__(insn " %1, %0" : "+x"(a) : "x"(b)); \
+		return a; \
+	}
+HOST2(pshufb, "pshufb")			/* byte i: a's by the low half of b's, or 0 if b's is negative */
+HOST2(aesenc, "aesenc")
+HOST2(aesenclast, "aesenclast")
+HOST2(aesdeclast, "aesdeclast")
+HOST2(clmul_low, "pclmulqdq $0x00,")
+HOST2(clmul_high, "pclmulqdq $0x11,")
+HOST2(dot16, "pmaddwd")			/* each word: the sum of its two signed products */
+#undef HOST2
+
+static inline __attribute__((always_inline)) v4u32 host_dot(v8s16 a, v8s16 b)
 {
-	__m128i n = _mm_loadu_si128((const __m128i *)index);
-	__m128i low = _mm_and_si128(n, _mm_set1_epi8(15));
-	__m128i from_a = _mm_cmpeq_epi8(_mm_and_si128(n, _mm_set1_epi8(16)), _mm_set1_epi8(16));
-	__m128i x = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)a), low);
-	__m128i y = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)b), low);
-
-	_mm_storeu_si128((__m128i *)t, _mm_or_si128(_mm_and_si128(from_a, x), _mm_andnot_si128(from_a, y)));
+	return (v4u32)host_dot16((v2u64)a, (v2u64)b);
 }
 
-static inline __attribute__((always_inline)) void
-permute(union vreg *t, const union vreg *a, const union vreg *b, const union vreg *index)
+static inline __attribute__((always_inline)) v2u64 host_aesimc(v2u64 a)
 {
-	if (__builtin_cpu_supports("ssse3"))
-		permute_ssse3(t, a, b, index);
-	else
-		permute_plain(t, a, b, index);
+	__asm__("aesimc %0, %0" : "+x"(a));
+	return a;
 }
 
-/* HOST_CRYPTO(f, ...) calls f_host or f_plain. */
-#define HOST_CRYPTO(f, ...) \
-	do { \
-		if (__builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul") && \
-		    __builtin_cpu_supports("ssse3")) \
-			f##_host(__VA_ARGS__); \
-		else \
-			f##_plain(__VA_ARGS__); \
-	} while (0)
-#define HOST_CRYPTO_FN(f) \
-	static __attribute__((target("ssse3,aes,pclmul"), noinline, unused)) void \
-	f##_host(union vreg *t, const union vreg *a, const union vreg *b)
+/* Byte i: (b || a in host order)[n[i] & 31], where bytes 0..15 are b's, 16..31 a's. */
+static inline __attribute__((always_inline)) v2u64 host_permute(v2u64 a, v2u64 b, v2u64 n)
+{
+	v16u8 low = (v16u8)n & 31;
+
+	return host_pshufb(b, (v2u64)(low + 0x70)) | host_pshufb(a, (v2u64)(low - 16));
+}
 
 /* The host's AES state begins at its least significant byte. */
-static inline __attribute__((always_inline, target("ssse3"))) __m128i reversed(__m128i x)
+static inline __attribute__((always_inline)) v2u64 host_reverse(v2u64 a)
 {
-	return _mm_shuffle_epi8(x, _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+	return host_pshufb(a, (v2u64){ UINT64_C(0x08090a0b0c0d0e0f), UINT64_C(0x0001020304050607) });
 }
 
-static inline __attribute__((always_inline, target("ssse3"))) __m128i load_reversed(const union vreg *v)
+static inline v2u64 host_encrypt(v2u64 a, v2u64 key)
 {
-	return reversed(_mm_loadu_si128((const __m128i *)v));
+	return host_reverse(host_aesenc(host_reverse(a), host_reverse(key)));
 }
 
-static inline __attribute__((always_inline, target("ssse3"))) void store_reversed(union vreg *v, __m128i x)
+static inline v2u64 host_encrypt_last(v2u64 a, v2u64 key)
 {
-	_mm_storeu_si128((__m128i *)v, reversed(x));
+	return host_reverse(host_aesenclast(host_reverse(a), host_reverse(key)));
 }
 
-HOST_CRYPTO_FN(encrypt) { store_reversed(t, _mm_aesenc_si128(load_reversed(a), load_reversed(b))); }
-HOST_CRYPTO_FN(encrypt_last) { store_reversed(t, _mm_aesenclast_si128(load_reversed(a), load_reversed(b))); }
-HOST_CRYPTO_FN(decrypt) { store_reversed(t, _mm_aesimc_si128(_mm_aesdeclast_si128(load_reversed(a), load_reversed(b)))); }
-HOST_CRYPTO_FN(decrypt_last) { store_reversed(t, _mm_aesdeclast_si128(load_reversed(a), load_reversed(b))); }
-
-HOST_CRYPTO_FN(multiply)
+/* POWER adds the key before it mixes the columns. */
+static inline v2u64 host_decrypt(v2u64 a, v2u64 key)
 {
-	__m128i x = _mm_loadu_si128((const __m128i *)a), y = _mm_loadu_si128((const __m128i *)b);
-
-	_mm_storeu_si128((__m128i *)t, _mm_xor_si128(_mm_clmulepi64_si128(x, y, 0x00), _mm_clmulepi64_si128(x, y, 0x11)));
+	return host_reverse(host_aesimc(host_aesdeclast(host_reverse(a), host_reverse(key))));
 }
+
+static inline v2u64 host_decrypt_last(v2u64 a, v2u64 key)
+{
+	return host_reverse(host_aesdeclast(host_reverse(a), host_reverse(key)));
+}
+
+/* Both products of doublewords, added. */
+static inline v2u64 host_multiply(v2u64 a, v2u64 b)
+{
+	return host_clmul_low(a, b) ^ host_clmul_high(a, b);
+}
+
+#define HAVE_HOST_CRYPTO 1
 
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 
-static inline __attribute__((always_inline)) void
-permute(union vreg *t, const union vreg *a, const union vreg *b, const union vreg *index)
+static inline __attribute__((always_inline)) v4u32 host_dot(v8s16 a, v8s16 b)
 {
-	uint8x16x2_t from = { { vld1q_u8(b->b), vld1q_u8(a->b) } };
+	int16x8_t x = (int16x8_t)a, y = (int16x8_t)b;
 
-	vst1q_u8(t->b, vqtbl2q_u8(from, vandq_u8(vld1q_u8(index->b), vdupq_n_u8(31))));
+	return (v4u32)vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y));
 }
 
-#define HOST_CRYPTO(f, ...) f##_plain(__VA_ARGS__)
+static inline __attribute__((always_inline)) v2u64 host_permute(v2u64 a, v2u64 b, v2u64 n)
+{
+	uint8x16x2_t from = { { (uint8x16_t)b, (uint8x16_t)a } };
 
-#else
-#define permute permute_plain
-#define HOST_CRYPTO(f, ...) f##_plain(__VA_ARGS__)
+	return (v2u64)vqtbl2q_u8(from, vandq_u8((uint8x16_t)n, vdupq_n_u8(31)));
+}
+
 #endif
+
+static inline v2u64 plain_permute(v2u64 a, v2u64 b, v2u64 n)
+{
+	union vreg from[2] = { { .v2u64 = b }, { .v2u64 = a } }, index = { .v2u64 = n }, t;
+	const uint8_t *bytes = (const uint8_t *)from;
+
+	for (int i = 0; i < 16; i++)
+		t.b[i] = bytes[index.b[i] & 31];
+	return t.v2u64;
+}
+
+/* A permute and its plain twin. */
+#define OP_PERMUTE(name, t, a, b, n) \
+	OP(name) { t.v2u64 = host_permute(a.v2u64, b.v2u64, n.v2u64); } \
+	OP(name##_plain) { t.v2u64 = plain_permute(a.v2u64, b.v2u64, n.v2u64); } \
+	HOST_NEEDS(name, HOST_SHUFFLE)
 
 #endif

@@ -1,6 +1,7 @@
 """Runs insn_test on its oracle, which needs qemu-user and a program built with a cross compiler.
 
-usage: insn.py [-s] le|be SETS SEED [NAME...]     -s: the sanitizer build of insn_test
+usage: insn.py [-s] [-p] le|be SETS SEED [NAME...]
+  -s: the sanitizer build of insn_test    -p: the plain handlers, as on a host with nothing of cpu/host.h
 """
 import os
 import re
@@ -15,7 +16,9 @@ MIN_ROWS = 780      # fewer compared than this: the table or the list of rows to
 def main():
     args = sys.argv[1:]
     sanitized = '-s' in args
-    args = [a for a in args if a != '-s']
+    if '-p' in args:
+        os.environ['CEDE_HOST'] = 'baseline'
+    args = [a for a in args if a not in ('-s', '-p')]
     order, sets, seed, names = args[0], args[1], args[2], args[3:]
     qemu = {'le': 'qemu-ppc64le', 'be': 'qemu-ppc64'}[order]
     program = BUILD + ('/san' if sanitized else '') + '/tests/insn_test'
