@@ -17,10 +17,36 @@ ifdef SAN
 MODE   := san
 MODE_CFLAGS := -O1 -g -DCEDE_NO_TAIL -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 MODE_LDFLAGS := -fsanitize=address,undefined
+else ifdef PROFILE
+MODE   := profile
+MODE_CFLAGS := -O2 -g -DCEDE_PROFILE -DCEDE_NO_TAIL
+MODE_LDFLAGS := -rdynamic
 else
 MODE   := release
 MODE_CFLAGS := -O2 -g -fno-plt -fno-stack-protector
 MODE_LDFLAGS :=
+endif
+
+# PGO=1: link-time optimisation, and cpu/ arranged by what its training (tools/pgo.sh) used. The
+# rest of cede runs too seldom to matter, and waits for the host: no two trainings of it agree.
+# PGO=gen: the program that is trained, at fixed addresses, because tables are hashed by them.
+ifdef PGO
+MODE     := pgo
+PROFDATA := $(shell $(CC) -print-prog-name=llvm-profdata)
+ifneq ($(shell command -v $(PROFDATA) >/dev/null && echo 'int main(void) { return 0; }' | \
+	$(CC) -flto=thin -fuse-ld=lld -fprofile-generate -x c -o /dev/null - 2>/dev/null && echo yes),yes)
+$(info cede: no clang with lld, llvm-profdata and run-time library (make deps deps-test): PGO=1 has no effect)
+else ifeq ($(PGO),gen)
+MODE         := pgo/gen
+PGO_CFLAGS   := -fprofile-generate -mllvm -disable-vp=true
+MODE_CFLAGS  += -fno-pie
+MODE_LDFLAGS := -no-pie -fprofile-generate
+else
+PROFILE_DATA := build/pgo/gen/cede.profdata
+PGO_CFLAGS   := -fprofile-use=$(PROFILE_DATA) -mllvm -disable-vp=true
+MODE_CFLAGS  += -flto=thin
+MODE_LDFLAGS := -fuse-ld=lld -Wl,-z,keep-text-section-prefix
+endif
 endif
 
 B := build$(if $(filter release,$(MODE)),,/$(MODE))
@@ -40,9 +66,11 @@ LDLIBS   += $(shell $(PKG_CONFIG) --libs capstone)
 endif
 
 FOLDERS := cpu machine hcall firmware savevm
-SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
+SRC     := $(sort $(filter-out $(if $(PROFILE),,cpu/profile.c),$(wildcard $(addsuffix /*.c,$(FOLDERS)))))
 OBJ     := $(SRC:%.c=$(B)/obj/%.o)
 CPU_OBJ := $(filter $(B)/obj/cpu/%,$(OBJ))
+
+$(CPU_OBJ): CFLAGS += $(PGO_CFLAGS)
 
 # Floating point follows the guest's rounding mode.
 $(B)/obj/cpu/op_float.o $(B)/obj/cpu/op_vsx_scalar.o $(B)/obj/cpu/op_vsx_vector.o $(B)/obj/cpu/op_vmx_float.o \
@@ -53,7 +81,7 @@ Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 
 .DELETE_ON_ERROR:
-.PHONY: all run bench guest guest-installer deps deps-test install clean help
+.PHONY: all run bench profile FORCE guest guest-installer deps deps-test install clean help
 
 all: $(B)/cede compile_commands.json	## build build/cede (the default)
 
@@ -68,6 +96,18 @@ $(B)/obj/%.o: %.c Makefile
 
 -include $(OBJ:.o=.d)
 
+# ---- What PGO=1 knows. Without the cross compilers the training has less to go by. ----
+PGO_GUESTS := smp radix mode32
+$(CPU_OBJ): $(PROFILE_DATA)
+build/pgo/gen/cede.profdata: build/pgo/gen/cede tools/pgo.sh
+	$(call say,TRAIN,$@)
+	$(Q)$(MAKE) --no-print-directory PGO= all $(if $(GUEST_LE_CC),bench-programs) \
+		$(foreach order,$(if $(GUEST_LE_CC),le) $(if $(GUEST_BE_CC),be),$(PGO_GUESTS:%=build/tests/guest/%-$(order).elf))
+	$(Q)PROFDATA='$(PROFDATA)' tools/pgo.sh $< $(@D) $(PGO_GUESTS)
+ifneq ($(PGO),gen)
+build/pgo/gen/cede: FORCE
+	$(Q)$(MAKE) --no-print-directory PGO=gen $@
+endif
 
 # ---- Developer's view of the build ----
 compile_commands.json: Makefile $(SRC)
@@ -96,6 +136,10 @@ deps-test:	## install the packages that the tests need
 bench: all $(if $(filter boot,$(ROWS)),,bench-programs)	## time boot and programs under QEMU and under cede
 	@CC='$(CC)' python3 tests/bench/bench.py $(BENCHFLAGS)
 
+profile: all	## what the guest executes most (ops in a row, blocks), and the host's hot spots
+	$(Q)$(MAKE) --no-print-directory PROFILE=1 build/profile/cede
+	@tools/profile.py
+
 PREFIX ?= /usr/local
 install: all	## into $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
@@ -103,11 +147,11 @@ install: all	## into $(DESTDIR)$(PREFIX)
 	install -m 644 tools/cede.1 $(DESTDIR)$(PREFIX)/share/man/man1/cede.1
 
 clean:	## remove what was built; the guest's images stay
-	rm -rf build/obj build/cede build/san build/tests build/bench compile_commands.json
+	rm -rf build/obj build/cede build/san build/profile build/pgo build/tests build/bench compile_commands.json
 
 help:	## this list
 	@awk -F'\t?## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Variables: CC=, SAN=1 (ASan and UBSan, into build/san), WERROR=1, V=1, PREFIX=, DESTDIR=;"
+	@echo "Variables: CC=, SAN=1 (ASan and UBSan, into build/san), PGO=1 (faster, into build/pgo), WERROR=1, V=1, PREFIX=, DESTDIR=;"
 	@echo "for run: KERNEL=, INITRD=, SMP=, MEM=, APPEND=; for bench: BASE=REV (instead of QEMU), PAIRS=, ROWS="
 
 include $(wildcard tests/tests.mk)

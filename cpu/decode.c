@@ -5,6 +5,7 @@
  */
 #include "decode.h"
 #include "fuse.h"
+#include "profile.h"
 
 #include <stdlib.h>
 
@@ -491,6 +492,6 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		decode_fall_through(&d, d.gra == page_end);
 	if (time)
 		decode_finish_time(out, info);
-	if (!(mode & MODE_PLAIN))
+	if (!(mode & MODE_PLAIN) && !PROFILING)
 		fuse_block(out);
 }
