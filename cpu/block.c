@@ -13,6 +13,7 @@
 #include "decode.h"
 #include "fuse.h"
 #include "mmu.h"
+#include "profile.h"
 #include "spr.h"
 
 #define ARENA_SIZE (UINT64_C(48) << 20)	/* bytes of decoded blocks; full: all are forgotten */
@@ -378,8 +379,10 @@ static void enter(struct cpu *cpu, const struct op *op, int64_t budget)
 	op->fn(cpu, op, budget, cpu->tlb);
 #else
 	cpu->budget = budget;
-	while (op)
+	while (op) {
+		profile_op(op);
 		op = op->fn(cpu, op, cpu->budget, cpu->tlb);
+	}
 #endif
 }
 
@@ -474,6 +477,28 @@ static const struct block *block_at_nip(struct cpu *cpu)
 	if (cpu->link && cpu->link_nip == cpu->nip && flushes == cpu->engine->flushes)
 		*cpu->link = b;
 	return b;
+}
+
+/* Goes on at NIP, which the jump cache lacks or which lies in a context just entered: what the
+ * loop of cpu_run() would do. Nothing asynchronous waits: who lets it in leaves instead. */
+OP_RAW(seek)
+{
+	const struct block *b;
+
+	if (unlikely(budget <= 0 || cpu->halt || cpu->msr & (MSR_SE | MSR_BE) || cpu->env->log_mask & LOG_EXEC))
+		LEAVE;
+	b = block_at_nip(cpu);
+	cpu->link = NULL;
+	if (unlikely(!b)) {
+		budget--;
+		LEAVE;
+	}
+	if (unlikely(b->cost > budget))
+		LEAVE;
+	budget -= b->cost;
+	tlb = cpu->tlb;
+	cpu->page_ea = TLB_PAGE(cpu->nip);
+	GOTO_OP(b->ops + 1);
 }
 
 /* The first instruction of `b` alone. */

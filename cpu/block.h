@@ -45,7 +45,7 @@ struct edge {
 _Static_assert(sizeof(struct edge) == sizeof(struct op), "an edge pair takes one op's place");
 
 /* Effective address to block, per context. */
-#define JUMP_BITS 10
+#define JUMP_BITS 12
 #define JUMP_SIZE (1u << JUMP_BITS)
 struct jump_entry {
 	uint64_t ea;		/* 1: empty */
@@ -54,20 +54,33 @@ struct jump_entry {
 #define JUMP_INDEX(ea) (((ea) >> 2) & (JUMP_SIZE - 1))
 
 /* Fetch translations, per context. */
-#define ITLB_SIZE 64
+#define ITLB_SIZE 64		/* one bit each in a word */
 struct itlb_entry {
 	uint64_t page;		/* effective page, TLB_NONE: empty */
 	uint64_t gra;
 };
 
-/* Data-side context: TLB for one (PID, PR, DR, AMR) combination. */
+/* Tables are large and processes short: one bit per 64th of a table says that something has been
+ * entered there, so that emptying it costs what was used. */
+#define JUMP_PART (JUMP_SIZE / 64)
+#define TLB_PART  (TLB_SIZE / 64)
+
+/* Data-side context: TLB for one (PR, DR, AMR) combination; in problem state, of one PID. The
+ * kernel's is one for all processes: what it has of the process below it goes at a switch. */
 struct data_ctx {
+	uint64_t used;		/* parts of tlb */
+	uint64_t low;		/* those with entries of quadrant 0 */
+	uint64_t pid;		/* whose these are */
 	struct tlb_entry tlb[TLB_SIZE];
 };
 
-/* Instruction-side context: jump cache for one (PID, IR, IAMR, block mode). */
+/* Instruction-side context: jump cache for one (IR, IAMR, block mode), and PID likewise. */
 struct code_ctx {
-	uint64_t pages;		/* one bit per hashed 64 KiB page with entries here */
+	uint64_t used;		/* parts of jumps */
+	uint64_t pid;
+	bool low;		/* has entries of quadrant 0 */
+	uint64_t pages;		/* one bit per hashed 64 KiB page fetched from */
+	uint64_t fetched;	/* one bit per entry of itlb */
 	struct itlb_entry itlb[ITLB_SIZE];
 	struct jump_entry jumps[JUMP_SIZE];
 };
@@ -91,7 +104,7 @@ struct code_page {
 	uint64_t words[RAM_PAGE_SIZE / 4 / 64];	/* which words are decoded */
 };
 
-#define BLOCK_HASH_BITS 16
+#define BLOCK_HASH_BITS 18
 struct engine {
 	struct ram *ram;
 	uint8_t *arena;			/* blocks, bump-allocated; all forgotten at once when full */
@@ -135,7 +148,7 @@ void ctx_protect_page(struct cpu *cpu, const uint8_t *host);	/* no fast stores t
 /* Ops that the decoder adds by itself. */
 #define ENGINE_OPS(X) \
 	X(set_cr0) X(set_cr0_32) X(set_cr1) X(ca_from_ca32) X(so_save) X(ov_from_ov32) X(mr) X(addi) X(add) X(truncate_d) X(truncate_x) \
-	X(illegal) X(privileged) X(unavailable) X(facility_check) X(leave) X(next_near) X(next_far) X(marker) X(dead)
+	X(illegal) X(privileged) X(unavailable) X(facility_check) X(leave) X(next_near) X(next_far) X(marker) X(dead) X(seek)
 #define DECLARE_OP(name) OP_RETURN OP_ABI op_##name(OP_PARAMS);
 ENGINE_OPS(DECLARE_OP)
 #undef DECLARE_OP

@@ -194,6 +194,8 @@ struct cpu {
 	/* Engine, not saved. */
 	struct block **link;		/* edge that led out of the engine, and where it leads: */
 	uint64_t link_nip;
+	bool shared;			/* others run in the same slice of time (set by the machine) */
+	bool waiting;			/* a hint has said that the rest of the slice is for them */
 	uint64_t interrupts;		/* delivered so far (statistics; single-stepping looks at it) */
 
 	uint32_t index;			/* 0.. in the machine */

@@ -54,4 +54,7 @@ void decode_append(struct decoder *d, struct op op);	/* an op after the row's ow
 void decode_branch(struct decoder *d, const struct insn *insn, uint32_t word);
 void decode_fall_through(struct decoder *d, bool page_end);
 
+/* op_system.c: makes it "or n,n,n"; false if that sets no priority. */
+bool decode_priority(const struct decoder *d, struct op *op, unsigned n);
+
 #endif

@@ -28,7 +28,7 @@
 		if (unlikely(!*link_)) { \
 			cpu->nip = cpu->link_nip = cpu->page_ea + (offset_); \
 			cpu->link = link_; \
-			LEAVE; \
+			GOTO_SAME(op_seek); \
 		} \
 		ENTER_BLOCK(*link_, cpu->page_ea + (offset_)); \
 	} while (0)
@@ -39,7 +39,7 @@
 		const struct jump_entry *entry_ = &cpu->jumps[JUMP_INDEX(ea_)]; \
 		if (unlikely(entry_->ea != ea_)) { \
 			cpu->nip = ea_; \
-			LEAVE; \
+			GOTO_SAME(op_seek); \
 		} \
 		cpu->page_ea = TLB_PAGE(ea_); \
 		ENTER_BLOCK(entry_->block, ea_); \

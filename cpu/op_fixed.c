@@ -590,6 +590,8 @@ DECODE_HOOK(or)
 	if (op->fn == op_or && op->a == op->c) {
 		uint8_t from = op->a;
 
+		if (from == op->b && decode_priority(d, op, from))
+			return true;
 		op->fn = from == op->b ? op_nop : op_mr;
 		op->a = op->b;
 		op->c = from;

@@ -84,37 +84,30 @@ DECODE_HOOK(lq) { return !(op->a & 1) && op->a != op->b; }
 
 /* The reservation names the real address; stores by this processor do not lose it, those
  * of others do, because it is dropped whenever another processor gets the host thread. */
-static bool reserve(struct cpu *cpu, const struct op *op, uint64_t ea, void *v, unsigned size)
-{
-	const uint8_t *host;
-
-	if (ea & (size - 1))
-		return raise_alignment(cpu, op, ea);
-	host = host_address(cpu, op, ea, size, ACCESS_READ);
-	if (!host)
-		return false;
-	memcpy(v, host, size);
-	cpu->resv_addr = (uint64_t)(host - cpu->ram_base);
-	cpu->resv_size = (uint8_t)size;
-	return true;
-}
+#define RESERVE(ea, v) \
+	do { \
+		uint64_t ea_ = (ea); \
+		const uint8_t *host_ = tlb_hit(tlb, ea_, 1, false); \
+		if (!slowly && (unlikely(ea_ & (sizeof *(v) - 1)) || unlikely(!host_))) \
+			return TRY_SLOWLY; \
+		if (slowly && ea_ & (sizeof *(v) - 1)) \
+			return raise_alignment(cpu, op, ea_); \
+		if (slowly && !(host_ = host_address(cpu, op, ea_, sizeof *(v), ACCESS_READ))) \
+			return false; \
+		memcpy((v), host_, sizeof *(v)); \
+		cpu->resv_addr = (uint64_t)(host_ - cpu->ram_base); \
+		cpu->resv_size = sizeof *(v); \
+	} while (0)
 
 #define LOAD_RESERVE(name, t, type) \
-	OP_TRY(name) { type v; if (!reserve(cpu, op, X_EA, &v, sizeof v)) return false; RT = v; return true; } \
-	OP_TRY(name##_be) \
-	{ \
-		type v; \
-		if (!reserve(cpu, op, X_EA, &v, sizeof v)) \
-			return false; \
-		RT = swap_##t(v); \
-		return true; \
-	}
+	OP_TRY(name) { type v; RESERVE(X_EA, &v); RT = v; return true; } \
+	OP_TRY(name##_be) { type v; RESERVE(X_EA, &v); RT = swap_##t(v); return true; }
 LOAD_RESERVE(lbarx, u8, uint8_t)
 LOAD_RESERVE(lharx, u16, uint16_t)
 LOAD_RESERVE(lwarx, u32, uint32_t)
 LOAD_RESERVE(ldarx, u64, uint64_t)
-OP_TRY(lqarx) { u128 v; return reserve(cpu, op, X_EA, &v, 16) && set_pair(cpu, op, v); }
-OP_TRY(lqarx_be) { u128 v; return reserve(cpu, op, X_EA, &v, 16) && set_pair(cpu, op, swap_u128(v)); }
+OP_TRY(lqarx) { u128 v; RESERVE(X_EA, &v); return set_pair(cpu, op, v); }
+OP_TRY(lqarx_be) { u128 v; RESERVE(X_EA, &v); return set_pair(cpu, op, swap_u128(v)); }
 
 DECODE_HOOK(lqarx) { return !(op->a & 1); }
 

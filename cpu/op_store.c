@@ -66,33 +66,37 @@ DECODE_HOOK(stq) { return !(op->a & 1); }
 
 /* CR0 = 0b00 || stored || SO. The access is checked even when the reservation is gone, as
  * the ISA allows; the reservation ends either way. */
-static bool store_conditional(struct cpu *cpu, const struct op *op, uint64_t ea, const void *v, unsigned size)
+static inline __attribute__((always_inline)) int
+store_conditional(struct cpu *cpu, const struct op *op, struct tlb_entry *tlb, bool slowly, uint64_t ea,
+		  const void *v, unsigned size)
 {
-	uint8_t *host;
+	uint8_t *host = tlb_hit(tlb, ea, 1, true);
 	bool ok;
 
-	if (ea & (size - 1))
+	if (!slowly && (unlikely(ea & (size - 1)) || unlikely(!host)))
+		return TRY_SLOWLY;
+	if (slowly && ea & (size - 1))
 		return raise_alignment(cpu, op, ea);
-	host = host_address(cpu, op, ea, size, ACCESS_WRITE);
-	if (!host)
+	if (slowly && !(host = host_address(cpu, op, ea, size, ACCESS_WRITE)))
 		return false;
 	ok = cpu->resv_size == size && cpu->resv_addr == (uint64_t)(host - cpu->ram_base);
-	if (ok)
+	if (likely(ok))
 		memcpy(host, v, size);
 	cpu->resv_size = 0;
 	cpu->cr[0] = (uint8_t)((ok ? CR_EQ : 0) | cpu->so);
 	return true;
 }
 
+#define CONDITIONALLY(v) store_conditional(cpu, op, tlb, slowly, X_EA, &(v), sizeof(v))
 #define STORE_CONDITIONAL(name, t, type) \
-	OP_TRY(name) { type v = (type)RS; return store_conditional(cpu, op, X_EA, &v, sizeof v); } \
-	OP_TRY(name##_be) { type v = swap_##t((type)RS); return store_conditional(cpu, op, X_EA, &v, sizeof v); }
+	OP_TRY(name) { type v = (type)RS; return CONDITIONALLY(v); } \
+	OP_TRY(name##_be) { type v = swap_##t((type)RS); return CONDITIONALLY(v); }
 STORE_CONDITIONAL(stbcx, u8, uint8_t)
 STORE_CONDITIONAL(sthcx, u16, uint16_t)
 STORE_CONDITIONAL(stwcx, u32, uint32_t)
 STORE_CONDITIONAL(stdcx, u64, uint64_t)
-OP_TRY(stqcx) { u128 v = pair(cpu, op); return store_conditional(cpu, op, X_EA, &v, 16); }
-OP_TRY(stqcx_be) { u128 v = swap_u128(pair(cpu, op)); return store_conditional(cpu, op, X_EA, &v, 16); }
+OP_TRY(stqcx) { u128 v = pair(cpu, op); return CONDITIONALLY(v); }
+OP_TRY(stqcx_be) { u128 v = swap_u128(pair(cpu, op)); return CONDITIONALLY(v); }
 
 DECODE_HOOK(stqcx) { return !(op->a & 1); }
 

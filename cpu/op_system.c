@@ -3,6 +3,7 @@
  * Rows with PRIV never get here in problem state. Whoever changes what the rest of a block
  * depends on leaves through end_block(); whoever goes elsewhere sets cpu->nip and leaves.
  */
+#include "block.h"
 #include "decode.h"
 #include "mmu.h"
 #include "operands.h"
@@ -80,22 +81,26 @@ static bool hypercall(struct cpu *cpu, const struct op *op, int64_t budget)
 	return false;
 }
 
-OP_TRY(sc)
+OP_RAW(sc)
 {
-	if (op->imm == 1)
-		return hypercall(cpu, op, budget);
+	if (op->imm == 1) {
+		hypercall(cpu, op, budget);
+		LEAVE;
+	}
 	end_block(cpu, op);
 	cpu_interrupt(cpu, VEC_SYSTEM_CALL, cpu->nip, 0);
-	return false;
+	GOTO_SAME(op_seek);
 }
 
-OP_TRY(scv)
+OP_RAW(scv)
 {
-	if (!(cpu->fscr & FSCR_BIT(FAC_SCV)))
-		return raise_facility(cpu, op, FAC_SCV);
+	if (!(cpu->fscr & FSCR_BIT(FAC_SCV))) {
+		raise_facility(cpu, op, FAC_SCV);
+		LEAVE;
+	}
 	end_block(cpu, op);
 	cpu_system_call_vectored(cpu, cpu->nip, (unsigned)op->imm);
-	return false;
+	GOTO_SAME(op_seek);
 }
 
 /* ---- Return from interrupt. ENDBB: nothing in the block was charged past them ---- */
@@ -107,16 +112,24 @@ static void return_to(struct cpu *cpu, uint64_t nip, uint64_t msr)
 	cpu->nip = cpu->msr & MSR_SF ? nip & ~UINT64_C(3) : (uint32_t)nip & ~UINT32_C(3);
 }
 
-OP_TRY(rfid)
+/* What has waited for MSR[EE] comes first. */
+#define GO_ON_UNLESS_INTERRUPTED \
+	do { \
+		if (unlikely(cpu_async_waits(cpu, cpu->limit - (uint64_t)budget))) \
+			LEAVE; \
+		GOTO_SAME(op_seek); \
+	} while (0)
+
+OP_RAW(rfid)
 {
 	return_to(cpu, cpu->srr0, cpu->srr1);
-	return false;
+	GO_ON_UNLESS_INTERRUPTED;
 }
 
-OP_TRY(rfscv)
+OP_RAW(rfscv)
 {
 	return_to(cpu, cpu->lr, cpu->ctr);
-	return false;
+	GO_ON_UNLESS_INTERRUPTED;
 }
 
 HYPERVISOR_ONLY(hrfid)
@@ -131,6 +144,34 @@ OP_TRY(rfebb)
 	cpu->bescr = op->imm ? cpu->bescr | BESCR_GE : cpu->bescr & ~BESCR_GE;
 	return_to(cpu, cpu->ebbrr, cpu->msr);
 	return false;
+}
+
+/* ---- Program priority: or n,n,n. Book II, 3.1 ---- */
+
+/* imm: the new one, d: what problem state needs PSPB for. Who lowers it waits for somebody. */
+OP_RAW(or_priority)
+{
+	if (op->d && !cpu->pspb)
+		NEXT;
+	cpu->ppr = (cpu->ppr & ~PPR_PRIORITY) | (uint64_t)op->imm << PPR_SHIFT;
+	if (cpu->shared && cpu_low_priority(cpu)) {
+		cpu->waiting = true;
+		cpu->halt = 1;
+		end_block(cpu, op);
+		LEAVE;
+	}
+	NEXT;
+}
+
+bool decode_priority(const struct decoder *d, struct op *op, unsigned n)
+{
+	static const uint8_t priorities[32] = { [31] = 1, [1] = 2, [6] = 3, [2] = 4, [5] = 5, [3] = 6 };
+	bool problem = decode_mode(d) & MODE_PR;
+
+	if (!priorities[n] || (problem && priorities[n] > 5))
+		return false;
+	*op = (struct op){ .fn = op_or_priority, .d = problem && priorities[n] == 5, .imm = priorities[n] };
+	return true;
 }
 
 /* ---- Order: one processor runs at a time, so all storage is always in order ---- */

@@ -31,8 +31,15 @@
 #define BESCR_GE PPC_BIT(0)
 #define BESCR_TS PPC_MASK(32, 33)
 
-/* Program priority "medium", PPR bits 11:13. Book II, 3.1. */
-#define PPR_MEDIUM (UINT64_C(4) << 50)
+/* Program priority, PPR bits 11:13: 4 is "medium", 1 and 2 are what loops wait at. Book II, 3.1. */
+#define PPR_SHIFT    50
+#define PPR_PRIORITY (UINT64_C(7) << PPR_SHIFT)
+#define PPR_MEDIUM   (UINT64_C(4) << PPR_SHIFT)
+
+static inline bool cpu_low_priority(const struct cpu *cpu)
+{
+	return (cpu->ppr & PPR_PRIORITY) < UINT64_C(3) << PPR_SHIFT;
+}
 
 /* Ticks at a cycle without the floor that keeps the timebase monotonic across processors:
  * what DEC counts. */

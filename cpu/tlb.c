@@ -15,24 +15,61 @@
 
 /* ---- Contexts ---- */
 
+/* Takes the lowest bit out of *bits. */
+static unsigned next_bit(uint64_t *bits)
+{
+	unsigned bit = (unsigned)__builtin_ctzll(*bits);
+
+	*bits &= *bits - 1;
+	return bit;
+}
+
+static void data_ctx_clear_parts(struct data_ctx *ctx, uint64_t parts)
+{
+	ctx->used &= ~parts;
+	ctx->low &= ~parts;
+	while (parts) {
+		struct tlb_entry *e = &ctx->tlb[next_bit(&parts) * TLB_PART];
+
+		for (unsigned i = 0; i < TLB_PART; i++)
+			e[i].read = e[i].write = TLB_NONE;
+	}
+}
+
 static void data_ctx_clear(struct data_ctx *ctx)
 {
-	for (unsigned i = 0; i < TLB_SIZE; i++)
-		ctx->tlb[i].read = ctx->tlb[i].write = TLB_NONE;
+	data_ctx_clear_parts(ctx, ctx->used);
 }
 
 static void jumps_clear(struct code_ctx *ctx)
 {
-	for (unsigned i = 0; i < JUMP_SIZE; i++)
-		ctx->jumps[i].ea = EMPTY_EA;
-	ctx->pages = 0;
+	while (ctx->used) {
+		struct jump_entry *e = &ctx->jumps[next_bit(&ctx->used) * JUMP_PART];
+
+		for (unsigned i = 0; i < JUMP_PART; i++)
+			e[i].ea = EMPTY_EA;
+	}
 }
 
 static void code_ctx_clear(struct code_ctx *ctx)
 {
-	for (unsigned i = 0; i < ITLB_SIZE; i++)
-		ctx->itlb[i].page = TLB_NONE;
+	while (ctx->fetched)
+		ctx->itlb[next_bit(&ctx->fetched)].page = TLB_NONE;
+	ctx->pages = 0;
+	ctx->low = false;
 	jumps_clear(ctx);
+}
+
+/* What lies in quadrant 0 belongs to a process. */
+static void data_ctx_clear_low(struct data_ctx *ctx)
+{
+	data_ctx_clear_parts(ctx, ctx->low);
+}
+
+static void code_ctx_clear_low(struct code_ctx *ctx)
+{
+	if (ctx->low)
+		code_ctx_clear(ctx);
 }
 
 /* Finds key among the slots, or empties one for it; slots are filled before any is reused. */
@@ -66,31 +103,47 @@ static void *must_alloc(size_t size)
 	return p;
 }
 
-static struct data_ctx *data_ctx_get(struct mmu_ctx *ctx, uint64_t key)
+static struct data_ctx *data_ctx_get(struct mmu_ctx *ctx, uint64_t key, uint64_t pid)
 {
 	bool fresh;
 	unsigned i = ctx_slot(ctx->data_key, ctx->data_hint, &ctx->data_victim, key, &fresh);
+	struct data_ctx *data;
 
-	if (!ctx->data[i])
+	if (!ctx->data[i]) {
 		ctx->data[i] = must_alloc(sizeof *ctx->data[i]);
-	if (fresh)
-		data_ctx_clear(ctx->data[i]);
-	return ctx->data[i];
+		ctx->data[i]->used = ~UINT64_C(0);
+	}
+	data = ctx->data[i];
+	if (unlikely(fresh))
+		data_ctx_clear(data);
+	if (data->pid != pid) {
+		data_ctx_clear_low(data);
+		data->pid = pid;
+	}
+	return data;
 }
 
-static struct code_ctx *code_ctx_get(struct mmu_ctx *ctx, uint64_t key)
+static struct code_ctx *code_ctx_get(struct mmu_ctx *ctx, uint64_t key, uint64_t pid)
 {
 	bool fresh;
 	unsigned i = ctx_slot(ctx->code_key, ctx->code_hint, &ctx->code_victim, key, &fresh);
+	struct code_ctx *code;
 
-	if (!ctx->code[i])
+	if (!ctx->code[i]) {
 		ctx->code[i] = must_alloc(sizeof *ctx->code[i]);
-	if (fresh)
-		code_ctx_clear(ctx->code[i]);
-	return ctx->code[i];
+		ctx->code[i]->used = ctx->code[i]->fetched = ~UINT64_C(0);
+	}
+	code = ctx->code[i];
+	if (unlikely(fresh))
+		code_ctx_clear(code);
+	if (code->pid != pid) {
+		code_ctx_clear_low(code);
+		code->pid = pid;
+	}
+	return code;
 }
 
-/* Keys: bit 0 set (never 0), then mode bits, then the PID where it counts. Large enough for
+/* Keys: bit 0 set (never 0), then mode bits, then the PID in problem state. Large enough for
  * every combination that changes what an access may do. */
 #define KEY_VALID      UINT64_C(1)
 #define KEY_TRANSLATED UINT64_C(2)
@@ -107,9 +160,9 @@ static uint64_t data_key(const struct cpu *cpu)
 
 	if (!(cpu->msr & MSR_DR))
 		return key;
-	key |= KEY_TRANSLATED | cpu->pidr << KEY_PID_SHIFT | (cpu->amr >> 62) << KEY_AMR_SHIFT;
+	key |= KEY_TRANSLATED | (cpu->amr >> 62) << KEY_AMR_SHIFT;
 	if (cpu->msr & MSR_PR)
-		key |= KEY_PROBLEM;
+		key |= KEY_PROBLEM | cpu->pidr << KEY_PID_SHIFT;
 	if (cpu->lpcr & LPCR_HR)
 		key |= KEY_RADIX;
 	return key;
@@ -121,7 +174,9 @@ static uint64_t code_key(const struct cpu *cpu, uint32_t mode)
 
 	if (!(cpu->msr & MSR_IR))
 		return key;
-	key |= KEY_TRANSLATED | cpu->pidr << KEY_PID_SHIFT | (cpu->iamr & PPC_BIT(1) ? KEY_IAMR : 0);
+	key |= KEY_TRANSLATED | (cpu->iamr & PPC_BIT(1) ? KEY_IAMR : 0);
+	if (cpu->msr & MSR_PR)
+		key |= cpu->pidr << KEY_PID_SHIFT;
 	if (cpu->lpcr & LPCR_HR)
 		key |= KEY_RADIX;
 	return key;
@@ -138,8 +193,8 @@ void cpu_context_changed(struct cpu *cpu)
 	struct mmu_ctx *ctx = cpu->ctx;
 
 	cpu->mode = mode_of(cpu->msr);
-	ctx->data_now = data_ctx_get(ctx, data_key(cpu));
-	ctx->code_now = code_ctx_get(ctx, code_key(cpu, cpu->mode));
+	ctx->data_now = data_ctx_get(ctx, data_key(cpu), cpu->pidr);
+	ctx->code_now = code_ctx_get(ctx, code_key(cpu, cpu->mode), cpu->pidr);
 	cpu->tlb = ctx->data_now->tlb;
 	cpu->jumps = ctx->code_now->jumps;
 }
@@ -175,13 +230,23 @@ void ctx_protect_page(struct cpu *cpu, const uint8_t *host)
 	for (unsigned i = 0; i < CTX_SLOTS; i++) {
 		struct data_ctx *ctx = cpu->ctx->data[i];
 
-		for (unsigned j = 0; ctx && j < TLB_SIZE; j++)
-			if (ctx->tlb[j].write != TLB_NONE && ctx->tlb[j].write + ctx->tlb[j].add == (uint64_t)host)
-				ctx->tlb[j].write = TLB_NONE;
+		for (uint64_t used = ctx ? ctx->used : 0; used;) {
+			struct tlb_entry *e = &ctx->tlb[next_bit(&used) * TLB_PART];
+
+			for (unsigned j = 0; j < TLB_PART; j++)
+				if (e[j].write != TLB_NONE && e[j].write + e[j].add == (uint64_t)host)
+					e[j].write = TLB_NONE;
+		}
 	}
 }
 
 /* ---- Filling ---- */
+
+/* In quadrant 0, if it is translated: the others that a guest has are of PID 0. */
+static bool is_low(uint64_t ea)
+{
+	return !(ea >> 63);
+}
 
 static bool raise_data_fault(struct cpu *cpu, const struct op *op, uint64_t ea, const struct mmu_fault *fault)
 {
@@ -196,10 +261,11 @@ static bool raise_data_fault(struct cpu *cpu, const struct op *op, uint64_t ea, 
 static uint8_t *fill(struct cpu *cpu, const struct op *op, uint64_t ea, enum access access, bool *hole)
 {
 	struct ram *ram = cpu->env->ram;
-	struct tlb_entry *e = &cpu->tlb[TLB_INDEX(ea)];
+	struct data_ctx *data = cpu->ctx->data_now;
+	struct tlb_entry *e = &data->tlb[TLB_INDEX(ea)];
+	uint64_t page, part = UINT64_C(1) << TLB_INDEX(ea) / TLB_PART;
 	struct translation tr;
 	struct mmu_fault fault;
-	uint64_t page;
 	uint8_t *host;
 
 	*hole = false;
@@ -211,6 +277,9 @@ static uint8_t *fill(struct cpu *cpu, const struct op *op, uint64_t ea, enum acc
 		*hole = true;
 		return NULL;
 	}
+	data->used |= part;
+	if (is_low(ea) && cpu->msr & MSR_DR)
+		data->low |= part;
 	page = tr.gra & ~(RAM_PAGE_SIZE - 1);
 	host = ram->base + page;
 	e->read = tr.read ? TLB_PAGE(ea) : TLB_NONE;
@@ -328,9 +397,15 @@ void *host_address(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned s
 
 /* ---- Fetch ---- */
 
+static uint64_t page_bit(uint64_t ea)
+{
+	return UINT64_C(1) << (ea >> 16 & 63);
+}
+
 bool fetch_translate(struct cpu *cpu, uint64_t ea, uint64_t *gra)
 {
-	struct itlb_entry *e = &cpu->ctx->code_now->itlb[ea >> RAM_PAGE_SHIFT & (ITLB_SIZE - 1)];
+	struct code_ctx *ctx = cpu->ctx->code_now;
+	struct itlb_entry *e = &ctx->itlb[ea >> RAM_PAGE_SHIFT & (ITLB_SIZE - 1)];
 	struct translation tr;
 	struct mmu_fault fault;
 
@@ -347,15 +422,13 @@ bool fetch_translate(struct cpu *cpu, uint64_t ea, uint64_t *gra)
 		cpu_interrupt(cpu, VEC_INST_STORAGE, ea, PPC_BIT(35));
 		return false;
 	}
+	ctx->fetched |= UINT64_C(1) << (ea >> RAM_PAGE_SHIFT & (ITLB_SIZE - 1));
+	ctx->pages |= page_bit(ea);
+	ctx->low |= is_low(ea) && cpu->msr & MSR_IR;
 	e->page = TLB_PAGE(ea);
 	e->gra = tr.gra & ~(RAM_PAGE_SIZE - 1);
 	*gra = tr.gra;
 	return true;
-}
-
-static uint64_t page_bit(uint64_t ea)
-{
-	return UINT64_C(1) << (ea >> 16 & 63);
 }
 
 void jump_insert(struct cpu *cpu, uint64_t ea, struct block *block)
@@ -363,7 +436,7 @@ void jump_insert(struct cpu *cpu, uint64_t ea, struct block *block)
 	struct code_ctx *ctx = cpu->ctx->code_now;
 
 	ctx->jumps[JUMP_INDEX(ea)] = (struct jump_entry){ ea, block };
-	ctx->pages |= page_bit(ea);
+	ctx->used |= UINT64_C(1) << JUMP_INDEX(ea) / JUMP_PART;
 }
 
 /* ---- Forgetting ---- */
@@ -378,21 +451,20 @@ void tlb_flush_all(struct cpu *cpu)
 	}
 }
 
-/* PID 0's space is the kernel's quadrant of every context. */
-static bool key_matches(uint64_t key, uint64_t pid)
-{
-	return key & KEY_TRANSLATED && (pid == 0 || key >> KEY_PID_SHIFT == pid);
-}
-
 void tlb_flush_pid(struct cpu *cpu, uint64_t pid)
 {
 	struct mmu_ctx *ctx = cpu->ctx;
 
+	/* PID 0's space is the kernel's quadrant, too, of every context. */
+	if (pid == 0) {
+		tlb_flush_all(cpu);
+		return;
+	}
 	for (unsigned i = 0; i < CTX_SLOTS; i++) {
-		if (ctx->data[i] && key_matches(ctx->data_key[i], pid))
-			data_ctx_clear(ctx->data[i]);
-		if (ctx->code[i] && key_matches(ctx->code_key[i], pid))
-			code_ctx_clear(ctx->code[i]);
+		if (ctx->data[i] && ctx->data[i]->pid == pid)
+			data_ctx_clear_low(ctx->data[i]);
+		if (ctx->code[i] && ctx->code[i]->pid == pid)
+			code_ctx_clear_low(ctx->code[i]);
 	}
 }
 
@@ -412,14 +484,21 @@ static void code_ctx_flush_page(struct code_ctx *ctx, uint64_t ea, unsigned shif
 {
 	uint64_t page = ea >> shift;
 
-	for (unsigned i = 0; i < ITLB_SIZE; i++)
-		if (ctx->itlb[i].page >> shift == page)
-			ctx->itlb[i].page = TLB_NONE;
 	if (!(ctx->pages & page_bit(ea)))
 		return;
-	for (unsigned i = 0; i < JUMP_SIZE; i++)
-		if (ctx->jumps[i].ea >> shift == page)
-			ctx->jumps[i].ea = EMPTY_EA;
+	for (uint64_t fetched = ctx->fetched; fetched;) {
+		struct itlb_entry *e = &ctx->itlb[next_bit(&fetched)];
+
+		if (e->page >> shift == page)
+			e->page = TLB_NONE;
+	}
+	for (uint64_t used = ctx->used; used;) {
+		struct jump_entry *e = &ctx->jumps[next_bit(&used) * JUMP_PART];
+
+		for (unsigned i = 0; i < JUMP_PART; i++)
+			if (e[i].ea >> shift == page)
+				e[i].ea = EMPTY_EA;
+	}
 }
 
 void tlb_flush_page(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift)
@@ -431,10 +510,13 @@ void tlb_flush_page(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift)
 		return;
 	}
 	for (unsigned i = 0; i < CTX_SLOTS; i++) {
-		if (ctx->data[i] && key_matches(ctx->data_key[i], pid))
-			data_ctx_flush_page(ctx->data[i], ea, shift);
-		if (ctx->code[i] && key_matches(ctx->code_key[i], pid))
-			code_ctx_flush_page(ctx->code[i], ea, shift);
+		struct data_ctx *data = ctx->data[i];
+		struct code_ctx *code = ctx->code[i];
+
+		if (data && (is_low(ea) ? data->low && data->pid == pid : data->used != 0))
+			data_ctx_flush_page(data, ea, shift);
+		if (code && (is_low(ea) ? code->low && code->pid == pid : code->fetched != 0))
+			code_ctx_flush_page(code, ea, shift);
 	}
 }
 

@@ -3,7 +3,7 @@
  * A hit is: index by the 4 KiB page, compare the tag, add. An access that crosses a
  * page never hits, because the tag is compared with the page of its last byte while
  * the index comes from its first. Derived state: never saved. One array per context
- * (translation on or off, problem state, PID), so that switching keeps them warm.
+ * (translation on or off, problem state and then PID), so that switching keeps them warm.
  * A page with decoded code has no write tag, so stores into code take the slow path.
  */
 #ifndef CPU_TLB_H

@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "cpu/block.h"
+#include "cpu/spr.h"
 #include "firmware/firmware.h"
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
@@ -40,6 +41,7 @@
 #include "machine/xics.h"
 
 #define QUANTUM     UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
+#define WAIT_SLICE  UINT64_C(500)	/* cycles: what one that waits has of a quantum, to look around */
 #define POLL_CYCLES UINT64_C(1000000)	/* cycles: about 1 ms, below what a typist notices */
 #define CALLS_PER_CHECK 256		/* hypercalls between two looks at the host's signals */
 
@@ -432,6 +434,28 @@ static void idle(struct machine *m)
 
 /* ---- Running processors ---- */
 
+/* Where a processor goes on that leaves the rest of its slice to the others: where its
+ * decrementer calls, or at the end. */
+static uint64_t after_wait(const struct cpu *cpu, uint64_t end)
+{
+	uint64_t due = cpu_dec_due(cpu, cpu->cycles);
+
+	return due > cpu->cycles && due < end ? due : end;
+}
+
+/* Nothing that one at low priority waits for changes during its slice: the host's time is
+ * better spent on the others. */
+static void run_shared(struct cpu *cpu, uint64_t end)
+{
+	uint64_t until = cpu_low_priority(cpu) && end > cpu->cycles + WAIT_SLICE ? cpu->cycles + WAIT_SLICE : end;
+
+	cpu->waiting = false;
+	cpu_run(cpu, until);
+	if (cpu->run_state == CPU_RUNNING && cpu->cycles < end &&
+	    (cpu->waiting || (cpu->cycles == until && cpu_low_priority(cpu))))
+		cpu->cycles = after_wait(cpu, end);
+}
+
 static void run_slice(struct machine *m, struct cpu *cpu, bool alone)
 {
 	uint64_t end = m->quantum_end;
@@ -440,9 +464,13 @@ static void run_slice(struct machine *m, struct cpu *cpu, bool alone)
 		cpu->cycles = m->clock.now;
 	m->running = cpu;
 	m->yielded = false;
+	cpu->shared = !alone;
 	do {
 		cpu->halt = 0;
-		cpu_run(cpu, end);
+		if (alone)
+			cpu_run(cpu, end);
+		else
+			run_shared(cpu, end);
 		if (m->yielded && !alone && cpu->cycles < end)
 			cpu->cycles = end;
 	} while (!alone && cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE);

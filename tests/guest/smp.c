@@ -224,6 +224,116 @@ static void test_calls(void)
 	on_interrupt = NULL;
 }
 
+/* ---- Program priority: who waits at a low one leaves the others the time ---- */
+
+#define WORK 2000000
+
+static volatile u64 spins, due, late, slept;
+
+static u64 priority(void)
+{
+	return mfspr(896) >> 50 & 7;
+}
+
+static void time_is_up(struct cpu *c)
+{
+	late = mftb() - due;
+	(void)c;
+	if (c->vector != 0x900)
+		panic("another interrupt");
+	mtspr(22, 0x7fffffffffffull);
+	slept = 1;
+}
+
+static u64 spin_low(void)
+{
+	u64 n = 0;
+
+	__asm__ volatile("or 1,1,1");
+	for (go = 2; go != 3; n++)
+		;
+	__asm__ volatile("or 2,2,2");
+	return n;
+}
+
+static u64 spin_relaxed(void)
+{
+	u64 n = 0;
+
+	for (go = 2; go != 3; n++)
+		__asm__ volatile("or 1,1,1\n\tor 2,2,2" ::: "memory");
+	return n;
+}
+
+static u64 spin_until_called(void)
+{
+	u64 n = 0;
+
+	due = mftb() + 35000;
+	mtspr(22, 35000);
+	go = 2;
+	mtmsrd(OUR_MSR | MSR_EE);
+	__asm__ volatile("or 31,31,31");
+	for (; !slept; n++)
+		;
+	__asm__ volatile("or 2,2,2");
+	mtmsrd(OUR_MSR);
+	while (go != 3)
+		;
+	return n;
+}
+
+static u64 (*volatile spin)(void);
+
+static void spinner(struct cpu *c)
+{
+	(void)c;
+	spins = spin();
+	sync();
+	arrived = 1;
+	stop_self();
+}
+
+static void spin_beside_work(u64 (*how)(void), const char *name)
+{
+	arrived = go = slept = 0;
+	spin = how;
+	sync();
+	if (!check(start_cpu(1, spinner) != NULL, name))
+		return;
+	while (go != 2)
+		;
+	for (u64 n = WORK; n--;)
+		__asm__ volatile("");
+	go = 3;
+	check(wait_for(&arrived, 1) && wait_stopped(1), name);
+}
+
+static void test_priority(void)
+{
+	static const struct { u8 number, becomes; } all[] = { { 31, 1 }, { 1, 2 }, { 6, 3 }, { 2, 4 }, { 5, 5 }, { 3, 6 }, { 4, 6 } };
+	u64 before = mfspr(896);
+
+	for (u64 i = 0; i < sizeof all / sizeof all[0]; i++) {
+		u32 n = all[i].number;
+
+		put_insn((void *)0x0ff00000ull, 0x7c000378 | n << 21 | n << 16 | n << 11);
+		put_insn((void *)0x0ff00004ull, 0x4e800020);
+		((void (*)(void))0x0ff00000ull)();
+		check_eq(priority(), all[i].becomes, "or-n,n,n");
+	}
+	mtspr(896, before);
+	spin_beside_work(spin_low, "low-priority");
+	check(spins < WORK / 20, "it-leaves-the-time");
+	spin_beside_work(spin_relaxed, "relaxed");
+	check(spins < WORK / 20, "and-so-does-a-moment-of-it");
+	on_interrupt = time_is_up;
+	spin_beside_work(spin_until_called, "called-by-the-decrementer");
+	check(late < 600, "in-time");
+	check(spins < WORK / 20, "having-waited");
+	on_interrupt = NULL;
+}
+
 /* ---- Calls with wrong arguments ---- */
 
 static void test_wrong(void)
@@ -257,6 +367,7 @@ void test(void)
 	test_messages();
 	test_reservation();
 	test_calls();
+	test_priority();
 	test_wrong();
 	test_lost();
 }
