@@ -246,14 +246,14 @@ static void unhash(struct engine *e, struct block *b)
 /* Edges stay within a page: those to blocks that died are to be found anew. */
 static void clear_dead_edges(struct block *b)
 {
-	struct edge *edge = (struct edge *)&b->ops[b->nops - 1];
+	for (unsigned i = 0; i < b->nedges; i++) {
+		struct edge *edge = (struct edge *)&b->ops[b->edge_at[i]];
 
-	if (!b->edges)
-		return;
-	if (edge->taken && edge->taken->dead)
-		edge->taken = NULL;
-	if (edge->fall && edge->fall->dead)
-		edge->fall = NULL;
+		if (edge->taken && edge->taken->dead)
+			edge->taken = NULL;
+		if (edge->fall && edge->fall->dead)
+			edge->fall = NULL;
+	}
 }
 
 /* Within one page. */
@@ -440,8 +440,10 @@ static const struct block *part_of(struct engine *e, const struct block *b, uint
 	s->info[n] = (struct op_info){ .insn = s->ninsns, .cycles = (uint16_t)s->cost };
 	s->ops[n] = (struct op){ .fn = op_leave, .imm = (int32_t)((b->gra & (RAM_PAGE_SIZE - 1)) + 4u * s->ninsns) };
 	s->nops = (uint16_t)(n + 1);
+	while (s->nedges && s->edge_at[s->nedges - 1] >= n)
+		s->nedges--;
 	unfuse_last(s);
-	decode_finish_time(s, s->info);
+	decode_finish_cost(s, s->info);
 	return s;
 }
 

@@ -2,8 +2,9 @@
  *
  * A block is a straight run of guest instructions within one 4 KiB page of guest real
  * memory, keyed by real address and by the MSR bits that decoding depends on, so that it
- * serves every process that maps the page, wherever. Its whole cost in cycles is charged
- * on entry; who leaves early gives the rest back. All of it is derived state.
+ * serves every process that maps the page, wherever. A conditional branch forward that is not
+ * taken does not end it. Its whole cost in cycles is charged on entry; who leaves early gives
+ * the rest back. All of it is derived state.
  */
 #ifndef CPU_BLOCK_H
 #define CPU_BLOCK_H
@@ -18,6 +19,7 @@ enum block_mode {
 
 #define BLOCK_MAX_INSNS 64
 #define BLOCK_MAX_OPS   (BLOCK_MAX_INSNS * 6 + 8)	/* 32-bit addco. takes five */
+#define BLOCK_MAX_EXITS 3	/* branches that a block goes on behind */
 
 /* Where an op's instruction lies in the block and what had been charged by its end. */
 struct op_info {
@@ -32,7 +34,8 @@ struct block {
 	uint16_t ninsns, nops;
 	uint32_t *words;	/* the instructions as fetched, in the processor's order */
 	bool dead;		/* overwritten: each of its instructions leads back to the engine */
-	bool edges;		/* its last op is a pair of edges */
+	uint8_t nedges;		/* ops that are pairs of edges, and which */
+	uint16_t edge_at[BLOCK_MAX_EXITS + 1];
 	struct block *hash_next, *page_next;
 	struct op_info *info;	/* nops of them, parallel to ops */
 	struct op ops[];	/* ops[0] marks the start; execution begins at ops[1] */
@@ -128,8 +131,8 @@ struct engine {
 void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned max_insns,
 		  struct block *out, struct op_info *info);
 
-/* After a block's cost has changed: tells its TIME ops. */
-void decode_finish_time(struct block *block, const struct op_info *info);
+/* After a block's cost has changed: tells the ops that give some of it back or read the time. */
+void decode_finish_cost(struct block *block, const struct op_info *info);
 
 bool engine_add_cpu(struct engine *engine, struct cpu *cpu);	/* false: out of memory */
 struct block *engine_find(struct engine *engine, uint64_t gra, uint32_t mode);

@@ -170,7 +170,6 @@ struct cpu {
 	uint64_t fp_host;		/* the host's own control word while fp_active */
 	bool fp_strict;			/* OE, UE or XE is set: every operation takes the exact path */
 	bool fp_active;			/* between fp_enter() and fp_leave() */
-	bool fp_fma;			/* the host has fused multiply-add */
 
 	uint64_t srr0, srr1, dar, sprg[4], sprg_user3;
 	uint32_t dsisr, pvr, logical_pvr, pir, tir;

@@ -283,8 +283,9 @@ void decode_emit(struct decoder *d, struct op op)
 {
 	d->info[d->block->nops].insn = (uint16_t)d->insn;
 	d->info[d->block->nops].cycles = (uint16_t)d->block->cost;
+	if (!op.fn)
+		d->block->edge_at[d->block->nedges++] = d->block->nops;
 	d->block->ops[d->block->nops++] = op;
-	d->block->edges = !op.fn;
 }
 
 void decode_append(struct decoder *d, struct op op)
@@ -427,8 +428,7 @@ static void decode_insn(struct decoder *d, uint32_t word)
 	} else if ((missing = missing_facility(insn, word, block->mode)) != 0) {
 		end_with(d, op_unavailable, (int32_t)missing);
 	} else if (insn->flags & BRANCH) {
-		decode_branch(d, insn, word);
-		d->ended = true;
+		d->ended = decode_branch(d, word);
 	} else if (!decode_row(d, insn, word)) {
 		block->nops = (uint16_t)start;
 		end_with(d, op_illegal, (int32_t)word);
@@ -442,9 +442,19 @@ static void decode_insn(struct decoder *d, uint32_t word)
 	block->ninsns++;
 }
 
-/* TIME ops learn what was charged beyond them, once that is known. */
-void decode_finish_time(struct block *block, const struct op_info *info)
+bool decode_may_go_on(const struct decoder *d) { return d->block->nedges < BLOCK_MAX_EXITS; }
+
+/* Exits and TIME ops learn what was charged beyond them, once that is known. */
+void decode_finish_cost(struct block *block, const struct op_info *info)
 {
+	for (unsigned i = 0; i < block->nedges; i++) {
+		unsigned exit = block->edge_at[i] - 1u, rest = block->cost - info[exit].cycles;
+
+		if (exit + 2u == block->nops)
+			break;
+		block->ops[exit].c = (uint8_t)rest;
+		block->ops[exit].d = (uint8_t)(rest >> 8);
+	}
 	for (unsigned i = 1; i < block->nops; i++) {
 		uint32_t word;
 		const struct insn *insn;
@@ -469,6 +479,7 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 	out->mode = mode & ~(uint32_t)MODE_PLAIN;
 	out->cost = 0;
 	out->ninsns = out->nops = 0;
+	out->nedges = 0;
 	out->dead = false;
 	out->info = info;
 	decode_emit(&d, (struct op){ .fn = op_marker });
@@ -490,8 +501,8 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		decode_emit(&d, (struct op){ .fn = op_leave, .imm = (int32_t)(d.gra & (RAM_PAGE_SIZE - 1)) });
 	else if (!d.ended)
 		decode_fall_through(&d, d.gra == page_end);
-	if (time)
-		decode_finish_time(out, info);
+	if (time || out->nedges)
+		decode_finish_cost(out, info);
 	if (!(mode & MODE_PLAIN) && !PROFILING)
 		fuse_block(out);
 }

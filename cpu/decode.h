@@ -50,8 +50,10 @@ uint64_t decode_gra(const struct decoder *d);		/* real address of this instructi
 void decode_emit(struct decoder *d, struct op op);	/* an op before the row's own; same instruction */
 void decode_append(struct decoder *d, struct op op);	/* an op after the row's own; same instruction */
 
-/* op_branch.c: ends the block with a branch, or with a step to the next instruction. */
-void decode_branch(struct decoder *d, const struct insn *insn, uint32_t word);
+bool decode_may_go_on(const struct decoder *d);		/* the block may have one more exit in its middle */
+
+/* op_branch.c: a branch, true if it ends the block; the end of a block without one. */
+bool decode_branch(struct decoder *d, uint32_t word);
 void decode_fall_through(struct decoder *d, bool page_end);
 
 /* op_system.c: makes it "or n,n,n"; false if that sets no priority. */

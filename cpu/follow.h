@@ -68,6 +68,22 @@ CONDITIONAL_BRANCHES(TAKEN_IF)
 			FOLLOW(&EDGES->taken, (uint64_t)IMM); \
 		FOLLOW(&EDGES->fall, NEXT_OFFSET); \
 	} while (0)
+/* In the middle of a block: c and d are what was charged for what lies behind. */
+#define CHARGED_BEHIND ((int64_t)op->c | (int64_t)op->d << 8)
+#define EXIT_NEAR(is_taken) \
+	do { \
+		if (is_taken) { \
+			budget += CHARGED_BEHIND; \
+			FOLLOW(&EDGES->taken, (uint64_t)IMM); \
+		} \
+	} while (0)
+#define EXIT_FAR(is_taken) \
+	do { \
+		if (is_taken) { \
+			budget += CHARGED_BEHIND; \
+			JUMP_TO(cpu->page_ea + IMM); \
+		} \
+	} while (0)
 #define GO_FAR(is_taken) \
 	do { \
 		if (is_taken) \

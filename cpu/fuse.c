@@ -17,6 +17,13 @@
 #undef X_EA
 #undef NO_LITTLE_ENDIAN
 #include "op_store.c"
+#undef D_EA
+#undef X_EA
+#include "op_vmx_mem.c"
+#include "op_vmx_int.c"
+#include "op_vmx_perm.c"
+#include "op_vsx.c"
+#include "op_vsx_mem.c"
 
 #include <stdlib.h>
 
@@ -26,6 +33,7 @@
 /* ---- What a step says of the operands ---- */
 
 #define V(n)    (n)		/* a byte: variable n, 0..31, a slot */
+#define W(n)    (0x20 | (n))	/* a byte: variable n, 0..31, the first of a vector's two slots */
 #define ANY     0x40		/* a byte: not a slot, taken as it is */
 #define IS(n)   (0x80 | (n))	/* a byte: not a slot, must be n */
 #define ANY_IMM INT64_MIN	/* imm: taken as it is; else it must be this */
@@ -39,7 +47,7 @@ enum writes { NOTHING, TO_A = 1, TO_B = 2, TO_CA = 4, TO_CR = 8, TO_CR0 = 16, TO
 #define DECLARE_R(name) DECLARE_S(name)
 #define DECLARE_N(name) DECLARE_S(name##_near)
 #define DECLARE_F(name) DECLARE_S(name##_far)
-#define DECLARE_C(name) DECLARE_N(name) DECLARE_F(name)
+#define DECLARE_C(name) DECLARE_N(name) DECLARE_F(name) DECLARE_S(name##_exit_near) DECLARE_S(name##_exit_far)
 #define FUSABLE(name, kind, slots, writes) \
 	DECLARE_##kind(name) \
 	enum { writes_##name = (writes) };
@@ -53,12 +61,19 @@ enum writes { NOTHING, TO_A = 1, TO_B = 2, TO_CA = 4, TO_CR = 8, TO_CR0 = 16, TO
 		slot[(pattern) & 31] = at->field; \
 		local.r[(pattern) & 31] = SLOT(at->field); \
 		bound |= UINT32_C(1) << ((pattern) & 31); \
+	} else if ((pattern) >> 5 == 1 && !(bound_vsr >> ((pattern) & 31) & 1)) { \
+		slot_vsr[(pattern) & 31] = at->field; \
+		local.vsr[(pattern) & 31] = VSR(at->field); \
+		bound_vsr |= UINT32_C(1) << ((pattern) & 31); \
 	}
-#define FIELD(pattern, field) (uint8_t)((pattern) == ANY ? at->field : (pattern) & 0x7f)
+#define FIELD(pattern, field) \
+	(uint8_t)((pattern) == ANY ? at->field : (pattern) >> 5 == 1 ? SLOT_VSR0 + 2 * ((pattern) & 31) : (pattern) & 0x7f)
 
 #define BACK1(v) \
 	if (wrote >> (v) & 1) \
-		SLOT(slot[v]) = local.r[v];
+		SLOT(slot[v]) = local.r[v]; \
+	if (wrote_vsr >> (v) & 1) \
+		VSR(slot_vsr[v]) = local.vsr[v];
 #define BACK4(v) BACK1(v) BACK1((v) + 1) BACK1((v) + 2) BACK1((v) + 3)
 #define BACK_CR1(n) \
 	if (wrote_cr >> (n) & 1) \
@@ -97,6 +112,16 @@ enum writes { NOTHING, TO_A = 1, TO_B = 2, TO_CA = 4, TO_CR = 8, TO_CR0 = 16, TO
 	}
 #define RUN_N(name) RUN_C(name, GO_NEAR)
 #define RUN_F(name) RUN_C(name, GO_FAR)
+/* The op after an exit is its edges. */
+#define RUN_EXIT(name, leave) \
+	if (taken_##name(&local, &now)) { \
+		WRITE_BACK; \
+		op = at; \
+		leave(true); \
+	} \
+	at++;
+#define RUN_X(name) RUN_EXIT(name, EXIT_NEAR)
+#define RUN_Y(name) RUN_EXIT(name, EXIT_FAR)
 
 #define STEP(kind, name, A, B, C, D, I) \
 	{ \
@@ -108,8 +133,10 @@ enum writes { NOTHING, TO_A = 1, TO_B = 2, TO_CA = 4, TO_CR = 8, TO_CR0 = 16, TO
 		BIND(C, c) \
 		BIND(D, d) \
 		RUN_##kind(name) \
-		if (writes_##name & TO_A) \
+		if (writes_##name & TO_A && (A) < 32) \
 			wrote |= UINT32_C(1) << ((A) & 31); \
+		if (writes_##name & TO_A && (A) >> 5 == 1) \
+			wrote_vsr |= UINT32_C(1) << ((A) & 31); \
 		if (writes_##name & TO_B) \
 			wrote |= UINT32_C(1) << ((B) & 31); \
 		if (writes_##name & TO_CR) \
@@ -126,8 +153,8 @@ enum writes { NOTHING, TO_A = 1, TO_B = 2, TO_CA = 4, TO_CR = 8, TO_CR0 = 16, TO
 					     struct tlb_entry *tlb __attribute__((unused))) \
 	{ \
 		struct cpu local; \
-		uint8_t slot[32]; \
-		uint32_t bound = 0, wrote = 0; \
+		uint8_t slot[32], slot_vsr[32]; \
+		uint32_t bound = 0, wrote = 0, bound_vsr = 0, wrote_vsr = 0; \
 		unsigned wrote_cr = 0; \
 		bool wrote_ca = false, wrote_ctr = false; \
 		const struct op *at = op; \
@@ -157,7 +184,17 @@ struct step {
 #define NAME_R(name) op_##name
 #define NAME_N(name) op_##name##_near
 #define NAME_F(name) op_##name##_far
-#define STEP(kind, name, A, B, C, D, I) { NAME_##kind(name), { (A), (B), (C), (D) }, (I) },
+#define NAME_X(name) op_##name##_exit_near
+#define NAME_Y(name) op_##name##_exit_far
+#define EDGES_ALONE { NULL, { ANY, ANY, ANY, ANY }, ANY_IMM },
+#define AND_S
+#define AND_T
+#define AND_R
+#define AND_N
+#define AND_F
+#define AND_X EDGES_ALONE
+#define AND_Y EDGES_ALONE
+#define STEP(kind, name, A, B, C, D, I) { NAME_##kind(name), { (A), (B), (C), (D) }, (I) }, AND_##kind
 #define SEQUENCE(name, ...) static const struct step steps_##name[] = { __VA_ARGS__ };
 #include "fuse.def"
 #undef SEQUENCE
@@ -212,8 +249,8 @@ static const struct index *sequence_index(void)
 }
 
 struct binding {
-	uint8_t slot[32];
-	uint32_t bound;
+	uint8_t slot[64];
+	uint64_t bound;
 };
 
 /* Variables are as good as slots: one slot each, and no two the same. */
@@ -221,11 +258,11 @@ static bool bind(struct binding *b, unsigned variable, uint8_t slot)
 {
 	if (b->bound >> variable & 1)
 		return b->slot[variable] == slot;
-	for (unsigned v = 0; v < 32; v++)
-		if (b->bound >> v & 1 && b->slot[v] == slot)
+	for (uint64_t rest = b->bound; rest; rest &= rest - 1)
+		if (b->slot[__builtin_ctzll(rest)] == slot)
 			return false;
 	b->slot[variable] = slot;
-	b->bound |= UINT32_C(1) << variable;
+	b->bound |= UINT64_C(1) << variable;
 	return true;
 }
 
@@ -233,18 +270,19 @@ static bool matches(const struct sequence *s, const struct op *ops)
 {
 	struct binding binding = { .bound = 0 };
 
+	for (unsigned i = 2; i < s->n; i++)
+		if (ops[i].fn != s->steps[i].fn)
+			return false;
 	for (unsigned i = 0; i < s->n; i++) {
+		const struct step *step = &s->steps[i];
 		const uint8_t field[4] = { ops[i].a, ops[i].b, ops[i].c, ops[i].d };
 
-		if (ops[i].fn != s->steps[i].fn ||
-		    (s->steps[i].imm != ANY_IMM && s->steps[i].imm != ops[i].imm))
+		if (step->imm != ANY_IMM && step->imm != ops[i].imm)
 			return false;
-		for (unsigned k = 0; k < 4; k++) {
-			unsigned want = s->steps[i].field[k];
-
-			if (want < 32 ? !bind(&binding, want, field[k]) : want != ANY && want != IS(field[k]))
+		for (unsigned k = 0; k < 4; k++)
+			if (step->field[k] < 64 ? !bind(&binding, step->field[k], field[k]) :
+			    step->field[k] != ANY && step->field[k] != IS(field[k]))
 				return false;
-		}
 	}
 	return true;
 }
@@ -269,7 +307,8 @@ void fuse_block(struct block *block)
 		for (unsigned at = hash(op[0].fn, op[1].fn); index->by_start[at]; at = (at + 1) % HASH_SIZE) {
 			const struct sequence *s = index->by_start[at];
 
-			if (i + s->n <= nops && fewest[i + s->n] + 1 < fewest[i] && matches(s, op)) {
+			if (i + s->n <= nops && s->steps[0].fn == op[0].fn && s->steps[1].fn == op[1].fn &&
+			    fewest[i + s->n] + 1 < fewest[i] && matches(s, op)) {
 				fewest[i] = (uint16_t)(fewest[i + s->n] + 1);
 				chosen[i] = s;
 			}

@@ -23,7 +23,9 @@ OP_RAW(bl_far)
 
 #define CONDITIONAL(name, condition) \
 	OP_RAW(name##_near) { GO_NEAR(taken_##name(cpu, op)); } \
-	OP_RAW(name##_far) { GO_FAR(taken_##name(cpu, op)); }
+	OP_RAW(name##_far) { GO_FAR(taken_##name(cpu, op)); } \
+	OP_RAW(name##_exit_near) { EXIT_NEAR(taken_##name(cpu, op)); GOTO_OP(op + 2); } \
+	OP_RAW(name##_exit_far) { EXIT_FAR(taken_##name(cpu, op)); GOTO_OP(op + 2); }
 CONDITIONAL_BRANCHES(CONDITIONAL)
 
 OP_RAW(blr) { JUMP_TO(cpu->lr & ~UINT64_C(3)); }
@@ -117,7 +119,14 @@ static op_fn *direct_handler(enum branch_kind kind, unsigned bo, bool link, bool
 	return NULL;
 }
 
-void decode_branch(struct decoder *d, const struct insn *insn, uint32_t word)
+/* What stands for a conditional branch that the block goes on behind; NULL if there is nothing. */
+static op_fn *exit_handler(op_fn *fn)
+{
+	return fn == op_bc_t_near ? op_bc_t_exit_near : fn == op_bc_f_near ? op_bc_f_exit_near :
+	       fn == op_bc_t_far ? op_bc_t_exit_far : fn == op_bc_f_far ? op_bc_f_exit_far : NULL;
+}
+
+bool decode_branch(struct decoder *d, uint32_t word)
 {
 	unsigned po = word >> 26, xo = word >> 1 & 0x3ff, bo = po == 18 ? BO_ALWAYS : word >> 21 & 31;
 	unsigned bi = word >> 16 & 31;
@@ -128,13 +137,12 @@ void decode_branch(struct decoder *d, const struct insn *insn, uint32_t word)
 				word & 2 ? TO_ABSOLUTE : TO_DISPLACEMENT;
 	bool near = target >= 0 && target < (int64_t)RAM_PAGE_SIZE, link = word & 1;
 	bool wide = decode_mode(d) & MODE_SF;
-	op_fn *fn = NULL;
+	op_fn *fn = NULL, *exit = NULL;
 
-	(void)insn;
 	/* bcctr that decrements CTR is an invalid form. */
 	if (kind == TO_CTR && !(bo & 4)) {
 		decode_emit(d, (struct op){ .fn = op_illegal, .imm = (int32_t)word });
-		return;
+		return true;
 	}
 	if (kind == TO_TAR && decode_mode(d) & MODE_PR)
 		decode_emit(d, (struct op){ .fn = op_facility_check, .b = FAC_TAR });
@@ -144,11 +152,14 @@ void decode_branch(struct decoder *d, const struct insn *insn, uint32_t word)
 		decode_emit(d, (struct op){ .fn = op_b_slow, .a = (uint8_t)bo, .b = (uint8_t)bi,
 					    .c = (uint8_t)(kind | (link ? 8 : 0) | (wide ? 0 : 16)),
 					    .imm = (int32_t)displacement });
-		return;
+		return true;
 	}
-	decode_emit(d, (struct op){ .fn = fn, .a = (uint8_t)(bi >> 2), .b = (uint8_t)(8 >> (bi & 3)),
+	if (displacement > 0 && kind == TO_DISPLACEMENT && decode_may_go_on(d))
+		exit = exit_handler(fn);
+	decode_emit(d, (struct op){ .fn = exit ? exit : fn, .a = (uint8_t)(bi >> 2), .b = (uint8_t)(8 >> (bi & 3)),
 				    .c = (uint8_t)next, .d = (uint8_t)(next >> 8), .imm = (int32_t)target });
 	decode_emit(d, (struct op){ .fn = NULL });	/* the edges */
+	return !exit;
 }
 
 /* The handlers of the rows themselves are never used: decode_branch() chooses. */
