@@ -29,6 +29,17 @@ static void *map_sparse(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* The same for what is used all over, all the time: on huge pages where the host has them, because
+ * its TLB is short of entries before ours is. */
+static void *map_hot(size_t size)
+{
+	void *p = map_sparse(size);
+
+	if (p)
+		madvise(p, size, MADV_HUGEPAGE);
+	return p;
+}
+
 /* A block with room for the largest decode. */
 static struct block *spare_block(void)
 {
@@ -56,14 +67,16 @@ struct engine *engine_new(struct ram *ram, const char *timing)
 	e->timing = timing_find(timing);
 	e->npages = ram->size >> RAM_PAGE_SHIFT;
 	e->arena_size = ARENA_SIZE;
-	e->arena = map_sparse(e->arena_size);
-	e->hash = map_sparse(sizeof *e->hash << BLOCK_HASH_BITS);
+	e->arena = map_hot(e->arena_size);
+	e->tables_size = ARRAY_SIZE(e->cpus) * CTX_SLOTS * (sizeof(struct data_ctx) + sizeof(struct code_ctx));
+	e->tables = map_hot(e->tables_size);
+	e->hash = map_hot(sizeof *e->hash << BLOCK_HASH_BITS);
 	e->pages = map_sparse(e->npages * sizeof *e->pages);
 	e->scratch = spare_block();
 	e->build = spare_block();
 	e->scratch_info = calloc(BLOCK_MAX_OPS, sizeof *e->scratch_info);
 	e->build_info = calloc(BLOCK_MAX_OPS, sizeof *e->build_info);
-	if (!e->timing || !e->arena || !e->hash || !e->pages || !e->scratch || !e->scratch->words || !e->build ||
+	if (!e->timing || !e->arena || !e->tables || !e->hash || !e->pages || !e->scratch || !e->scratch->words || !e->build ||
 	    !e->build->words || !e->scratch_info || !e->build_info) {
 		engine_free(e);
 		return NULL;
@@ -87,6 +100,8 @@ void engine_free(struct engine *e)
 		ctx_free(e->cpus[i]);
 	if (e->arena)
 		munmap(e->arena, e->arena_size);
+	if (e->tables)
+		munmap(e->tables, e->tables_size);
 	if (e->hash)
 		munmap(e->hash, sizeof *e->hash << BLOCK_HASH_BITS);
 	if (e->pages)
@@ -108,6 +123,14 @@ bool engine_add_cpu(struct engine *e, struct cpu *cpu)
 		return false;
 	e->cpus[e->ncpus++] = cpu;
 	return true;
+}
+
+void *engine_take_table(struct engine *e, size_t size)
+{
+	void *table = e->tables + e->tables_used;
+
+	e->tables_used += size;
+	return table;
 }
 
 void engine_flush(struct engine *e)

@@ -112,6 +112,8 @@ struct engine {
 	struct ram *ram;
 	uint8_t *arena;			/* blocks, bump-allocated; all forgotten at once when full */
 	size_t arena_used, arena_size;
+	uint8_t *tables;		/* of contexts: taken and kept, room for all */
+	size_t tables_used, tables_size;
 	struct block **hash;		/* 1 << BLOCK_HASH_BITS */
 	struct code_page **pages;	/* by real page number */
 	struct code_page *code_pages;
@@ -134,6 +136,8 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 /* After a block's cost has changed: tells the ops that give some of it back or read the time. */
 void decode_finish_cost(struct block *block, const struct op_info *info);
 
+/* Zeroed bytes for a context's table, a multiple of 8, at most CTX_SLOTS of each kind per processor; never NULL. */
+void *engine_take_table(struct engine *engine, size_t size);
 bool engine_add_cpu(struct engine *engine, struct cpu *cpu);	/* false: out of memory */
 struct block *engine_find(struct engine *engine, uint64_t gra, uint32_t mode);
 /* Guest memory [gra, gra + len) has been written: blocks decoded from it end. */

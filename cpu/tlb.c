@@ -94,23 +94,15 @@ static unsigned ctx_slot(uint64_t keys[CTX_SLOTS], uint8_t hints[CTX_HINTS], uns
 	return i;
 }
 
-static void *must_alloc(size_t size)
+static struct data_ctx *data_ctx_get(struct cpu *cpu, uint64_t key, uint64_t pid)
 {
-	void *p = malloc(size);
-
-	if (!p)
-		abort();	/* tens of KiB: the host is beyond help */
-	return p;
-}
-
-static struct data_ctx *data_ctx_get(struct mmu_ctx *ctx, uint64_t key, uint64_t pid)
-{
+	struct mmu_ctx *ctx = cpu->ctx;
 	bool fresh;
 	unsigned i = ctx_slot(ctx->data_key, ctx->data_hint, &ctx->data_victim, key, &fresh);
 	struct data_ctx *data;
 
 	if (!ctx->data[i]) {
-		ctx->data[i] = must_alloc(sizeof *ctx->data[i]);
+		ctx->data[i] = engine_take_table(cpu->engine, sizeof *ctx->data[i]);
 		ctx->data[i]->used = ~UINT64_C(0);
 	}
 	data = ctx->data[i];
@@ -123,14 +115,15 @@ static struct data_ctx *data_ctx_get(struct mmu_ctx *ctx, uint64_t key, uint64_t
 	return data;
 }
 
-static struct code_ctx *code_ctx_get(struct mmu_ctx *ctx, uint64_t key, uint64_t pid)
+static struct code_ctx *code_ctx_get(struct cpu *cpu, uint64_t key, uint64_t pid)
 {
+	struct mmu_ctx *ctx = cpu->ctx;
 	bool fresh;
 	unsigned i = ctx_slot(ctx->code_key, ctx->code_hint, &ctx->code_victim, key, &fresh);
 	struct code_ctx *code;
 
 	if (!ctx->code[i]) {
-		ctx->code[i] = must_alloc(sizeof *ctx->code[i]);
+		ctx->code[i] = engine_take_table(cpu->engine, sizeof *ctx->code[i]);
 		ctx->code[i]->used = ctx->code[i]->fetched = ~UINT64_C(0);
 	}
 	code = ctx->code[i];
@@ -193,8 +186,8 @@ void cpu_context_changed(struct cpu *cpu)
 	struct mmu_ctx *ctx = cpu->ctx;
 
 	cpu->mode = mode_of(cpu->msr);
-	ctx->data_now = data_ctx_get(ctx, data_key(cpu), cpu->pidr);
-	ctx->code_now = code_ctx_get(ctx, code_key(cpu, cpu->mode), cpu->pidr);
+	ctx->data_now = data_ctx_get(cpu, data_key(cpu), cpu->pidr);
+	ctx->code_now = code_ctx_get(cpu, code_key(cpu, cpu->mode), cpu->pidr);
 	cpu->tlb = ctx->data_now->tlb;
 	cpu->jumps = ctx->code_now->jumps;
 }
@@ -210,10 +203,6 @@ bool ctx_init(struct cpu *cpu)
 
 void ctx_free(struct cpu *cpu)
 {
-	for (unsigned i = 0; cpu->ctx && i < CTX_SLOTS; i++) {
-		free(cpu->ctx->data[i]);
-		free(cpu->ctx->code[i]);
-	}
 	free(cpu->ctx);
 	cpu->ctx = NULL;
 }
