@@ -309,7 +309,8 @@ static void page_written(struct engine *e, uint64_t gra, uint64_t len)
 	}
 	for (struct block *b = page->blocks; b; b = b->page_next)
 		clear_dead_edges(b);
-	if (overlaps(e->scratch, gra, len))
+	/* A part of a block marks no words of its own: its whole page counts. */
+	if (e->scratch->gra >> RAM_PAGE_SHIFT == gra >> RAM_PAGE_SHIFT)
 		kill_block(e->scratch);
 	if (!page->blocks)
 		e->ram->page[gra >> RAM_PAGE_SHIFT] &= (uint8_t)~RAM_PAGE_CODE;

@@ -87,8 +87,6 @@ enum writes { NOTHING, TO_A = 1, TO_B = 2, TO_CA = 4, TO_CR = 8, TO_CR0 = 16, TO
 			cpu->ca = local.ca; \
 			cpu->ca32 = local.ca32; \
 		} \
-		if (wrote_ctr) \
-			cpu->ctr = local.ctr; \
 	} while (0)
 
 #define RUN_S(name) body_##name(&local, &now);
@@ -102,12 +100,14 @@ enum writes { NOTHING, TO_A = 1, TO_B = 2, TO_CA = 4, TO_CR = 8, TO_CR0 = 16, TO
 	WRITE_BACK; \
 	op = at; \
 	GOTO_SAME(op_##name);
+/* CTR is a slot like others and may be a variable of the sequence: it is counted down in its place. */
 #define RUN_C(name, go) \
 	{ \
-		bool taken = taken_##name(&local, &now); \
-		wrote_ctr = writes_##name & TO_CTR; \
+		bool counts = writes_##name & TO_CTR, taken = !counts && taken_##name(&local, &now); \
 		WRITE_BACK; \
 		op = at; \
+		if (counts) \
+			taken = taken_##name(cpu, &now); \
 		go(taken); \
 	}
 #define RUN_N(name) RUN_C(name, GO_NEAR)
@@ -156,12 +156,11 @@ enum writes { NOTHING, TO_A = 1, TO_B = 2, TO_CA = 4, TO_CR = 8, TO_CR0 = 16, TO
 		uint8_t slot[32], slot_vsr[32]; \
 		uint32_t bound = 0, wrote = 0, bound_vsr = 0, wrote_vsr = 0; \
 		unsigned wrote_cr = 0; \
-		bool wrote_ca = false, wrote_ctr = false; \
+		bool wrote_ca = false; \
 		const struct op *at = op; \
 		local.ca = cpu->ca; \
 		local.ca32 = cpu->ca32; \
 		local.so = cpu->so; \
-		local.ctr = cpu->ctr; \
 		memcpy(local.cr, cpu->cr, sizeof local.cr); \
 		__VA_ARGS__ \
 		WRITE_BACK; \
@@ -281,7 +280,7 @@ static bool matches(const struct sequence *s, const struct op *ops)
 			return false;
 		for (unsigned k = 0; k < 4; k++)
 			if (step->field[k] < 64 ? !bind(&binding, step->field[k], field[k]) :
-			    step->field[k] != ANY && step->field[k] != IS(field[k]))
+			    step->field[k] != ANY && (step->field[k] & 0x7f) != field[k])
 				return false;
 	}
 	return true;
