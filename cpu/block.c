@@ -475,7 +475,8 @@ static const struct block *part_of(struct engine *e, const struct block *b, uint
  * comes by here. The guest cannot tell. */
 static const struct block *show_entry(struct cpu *cpu, const struct block *b)
 {
-	cpu_log(cpu, LOG_EXEC, "block 0x%016llx %u instructions\n", (unsigned long long)cpu->nip, b->ninsns);
+	cpu_log(cpu, LOG_EXEC, "block 0x%016llx %u instruction%s\n", (unsigned long long)cpu->nip, b->ninsns,
+		b->ninsns == 1 ? "" : "s");
 	return b;
 }
 
@@ -500,7 +501,9 @@ static const struct block *block_at_nip(struct cpu *cpu)
 			return show_entry(cpu, b);
 		jump_insert(cpu, cpu->nip, b);
 	}
-	if (cpu->link && cpu->link_nip == cpu->nip && flushes == cpu->engine->flushes)
+	/* An edge stays within its real page, whatever the page is mapped to by now. */
+	if (cpu->link && cpu->link_nip == cpu->nip && flushes == cpu->engine->flushes &&
+	    block_of(cpu->link_from)->gra >> RAM_PAGE_SHIFT == b->gra >> RAM_PAGE_SHIFT)
 		*cpu->link = b;
 	return b;
 }
@@ -513,6 +516,7 @@ OP_RAW(seek)
 
 	if (unlikely(budget <= 0 || cpu->halt || cpu->msr & (MSR_SE | MSR_BE) || cpu->env->log_mask & LOG_EXEC))
 		LEAVE;
+	cpu->cycles = cpu->limit - (uint64_t)budget;	/* for a trace, should the fetch fault */
 	b = block_at_nip(cpu);
 	cpu->link = NULL;
 	if (unlikely(!b)) {

@@ -125,8 +125,7 @@ struct engine {
 	struct block *build;		/* where blocks are decoded before they are kept */
 	struct op_info *build_info;
 	const struct timing_model *timing;
-	uint64_t generation;		/* +1 at each flush: stale links are recognised */
-	uint64_t decoded, flushes;	/* statistics */
+	uint64_t decoded, flushes;	/* so far: stale links are recognised by the latter */
 };
 
 /* decode.c: fills `out` (room for BLOCK_MAX_OPS) with at most max_insns instructions at gra. */
@@ -136,7 +135,8 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 /* After a block's cost has changed: tells the ops that give some of it back or read the time. */
 void decode_finish_cost(struct block *block, const struct op_info *info);
 
-/* Zeroed bytes for a context's table, a multiple of 8, at most CTX_SLOTS of each kind per processor; never NULL. */
+/* Zeroed bytes for a context's table, a multiple of 8; never NULL: there is room for CTX_SLOTS of
+ * each kind per processor. */
 void *engine_take_table(struct engine *engine, size_t size);
 bool engine_add_cpu(struct engine *engine, struct cpu *cpu);	/* false: out of memory */
 struct block *engine_find(struct engine *engine, uint64_t gra, uint32_t mode);

@@ -193,6 +193,7 @@ struct cpu {
 	/* Engine, not saved. */
 	struct block **link;		/* edge that led out of the engine, and where it leads: */
 	uint64_t link_nip;
+	const struct op *link_from;	/* the op that the edge belongs to */
 	bool shared;			/* others run in the same slice of time (set by the machine) */
 	bool waiting;			/* a hint has said that the rest of the slice is for them */
 	uint64_t interrupts;		/* delivered so far (statistics; single-stepping looks at it) */

@@ -28,6 +28,7 @@
 		if (unlikely(!*link_)) { \
 			cpu->nip = cpu->link_nip = cpu->page_ea + (offset_); \
 			cpu->link = link_; \
+			cpu->link_from = op; \
 			GOTO_SAME(op_seek); \
 		} \
 		ENTER_BLOCK(*link_, cpu->page_ea + (offset_)); \
@@ -47,8 +48,9 @@
 
 #define EDGES ((struct edge *)(uintptr_t)(op + 1))
 
-/* Branch ops: imm is the target relative to the page of the branch; the offset of the next
- * instruction in the page is in c and d. Conditional ones: a is the CR field, b the mask of its bit. */
+/* Branch ops: imm is the target relative to the page of the branch. At a block's end c and d are the
+ * offset of the next instruction in the page; before it, what was charged for the instructions
+ * behind. Conditional ones: a is the CR field, b the mask of its bit. */
 #define NEXT_OFFSET ((uint64_t)op->c | (uint64_t)op->d << 8)
 #define CONDITION (cpu->cr[op->a] & op->b)
 
@@ -68,7 +70,6 @@ CONDITIONAL_BRANCHES(TAKEN_IF)
 			FOLLOW(&EDGES->taken, (uint64_t)IMM); \
 		FOLLOW(&EDGES->fall, NEXT_OFFSET); \
 	} while (0)
-/* In the middle of a block: c and d are what was charged for what lies behind. */
 #define CHARGED_BEHIND ((int64_t)op->c | (int64_t)op->d << 8)
 #define EXIT_NEAR(is_taken) \
 	do { \

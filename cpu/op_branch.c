@@ -188,6 +188,11 @@ void decode_fall_through(struct decoder *d, bool page_end)
 {
 	uint64_t offset = page_end ? RAM_PAGE_SIZE : decode_gra(d) & (RAM_PAGE_SIZE - 1);
 
+	/* The engine knows where 32-bit addresses wrap. */
+	if (page_end && !(decode_mode(d) & MODE_SF)) {
+		decode_emit(d, (struct op){ .fn = op_leave, .imm = (int32_t)offset });
+		return;
+	}
 	decode_emit(d, (struct op){ .fn = page_end ? op_next_far : op_next_near, .imm = (int32_t)offset });
 	decode_emit(d, (struct op){ .fn = NULL });
 }

@@ -590,7 +590,7 @@ DECODE_HOOK(or)
 	if (op->fn == op_or && op->a == op->c) {
 		uint8_t from = op->a;
 
-		if (from == op->b && decode_priority(d, op, from))
+		if (from == op->b && !(word & 1) && decode_priority(d, op, from))
 			return true;
 		op->fn = from == op->b ? op_nop : op_mr;
 		op->a = op->b;

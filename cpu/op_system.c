@@ -88,6 +88,7 @@ OP_RAW(sc)
 		LEAVE;
 	}
 	end_block(cpu, op);
+	cpu->cycles = cpu->limit - (uint64_t)budget;
 	cpu_interrupt(cpu, VEC_SYSTEM_CALL, cpu->nip, 0);
 	GOTO_SAME(op_seek);
 }
@@ -99,6 +100,7 @@ OP_RAW(scv)
 		LEAVE;
 	}
 	end_block(cpu, op);
+	cpu->cycles = cpu->limit - (uint64_t)budget;
 	cpu_system_call_vectored(cpu, cpu->nip, (unsigned)op->imm);
 	GOTO_SAME(op_seek);
 }
@@ -154,7 +156,8 @@ OP_RAW(or_priority)
 	if (op->d && !cpu->pspb)
 		NEXT;
 	cpu->ppr = (cpu->ppr & ~PPR_PRIORITY) | (uint64_t)op->imm << PPR_SHIFT;
-	if (cpu->shared && cpu_low_priority(cpu)) {
+	/* Between lwarx and stwcx. it would be in vain: who leaves loses the reservation. */
+	if (cpu->shared && !cpu->resv_size && cpu_low_priority(cpu)) {
 		cpu->waiting = true;
 		cpu->halt = 1;
 		end_block(cpu, op);

@@ -10,6 +10,9 @@
  *   total OPS LOST
  *   ops COUNT NAME...			one to four names
  *   block ENTERED GRA WORD:NAME...	the instructions, as the table calls them
+ *   op COUNT NAME A B C D IMM		after its block, each of its ops; NAME is "edges" where it is none
+ *
+ * and for tools/fuse_pick.py, which chooses sequences of the latter.
  */
 #define _GNU_SOURCE
 #include "profile.h"
@@ -34,7 +37,10 @@ struct row {
 
 struct seen_block {
 	uint64_t gra, n;
-	uint32_t ninsns, words[BLOCK_MAX_INSNS];
+	uint32_t mode, ninsns, words[BLOCK_MAX_INSNS];
+	unsigned nops;
+	struct op *ops;			/* as decoded; NULL handlers are edges */
+	uint64_t *hits;			/* of each */
 };
 
 static struct row rows[1u << ROW_BITS];
@@ -68,40 +74,63 @@ static void count_row(op_fn *const fn[LONGEST])
 	row->n++;
 }
 
-static void count_block(const struct block *b)
+static void remember_block(struct seen_block *seen, const struct block *b)
+{
+	seen->gra = b->gra;
+	seen->mode = b->mode;
+	seen->ninsns = b->ninsns;
+	memcpy(seen->words, b->words, b->ninsns * sizeof b->words[0]);
+	seen->nops = b->nops;
+	seen->ops = calloc(b->nops, sizeof seen->ops[0]);
+	seen->hits = calloc(b->nops, sizeof seen->hits[0]);
+	if (!seen->ops || !seen->hits) {
+		fprintf(stderr, "cede: out of memory for the counts\n");
+		exit(EXIT_FAILURE);
+	}
+	memcpy(seen->ops, b->ops, b->nops * sizeof seen->ops[0]);
+	for (unsigned i = 0; i < b->nedges; i++)
+		seen->ops[b->edge_at[i]] = (struct op){ .fn = NULL };
+}
+
+/* NULL: there is no room for one more. */
+static struct seen_block *count_block(const struct block *b)
 {
 	uint64_t h = mix(b->gra, b->ninsns) >> (64 - BLOCK_BITS);
 	struct seen_block *seen;
 
-	while (seen = &blocks[h], seen->n && (seen->gra != b->gra || seen->ninsns != b->ninsns ||
+	while (seen = &blocks[h], seen->n && (seen->gra != b->gra || seen->mode != b->mode ||
+					      seen->ninsns != b->ninsns ||
 					      memcmp(seen->words, b->words, b->ninsns * sizeof b->words[0])))
 		h = (h + 1) % ARRAY_SIZE(blocks);
 	if (!seen->n) {
 		if (nblocks == FULL(BLOCK_BITS)) {
 			lost++;
-			return;
+			return NULL;
 		}
 		nblocks++;
-		seen->gra = b->gra;
-		seen->ninsns = b->ninsns;
-		memcpy(seen->words, b->words, b->ninsns * sizeof b->words[0]);
+		remember_block(seen, b);
 	}
 	seen->n++;
+	return seen;
 }
 
 /* ---- What is written ---- */
 
-static void write_row(FILE *f, const struct row *row)
+static void write_name(FILE *f, op_fn *fn)
 {
 	Dl_info info;
 
+	if (dladdr((void *)fn, &info) && info.dli_saddr == (void *)fn)
+		fprintf(f, " %s", info.dli_sname + strlen("op_"));
+	else
+		fprintf(f, " %p", (void *)fn);
+}
+
+static void write_row(FILE *f, const struct row *row)
+{
 	fprintf(f, "ops %" PRIu64, row->n);
-	for (unsigned i = 0; i < LONGEST && row->fn[i]; i++) {
-		if (dladdr((void *)row->fn[i], &info) && info.dli_saddr == (void *)row->fn[i])
-			fprintf(f, " %s", info.dli_sname + strlen("op_"));
-		else
-			fprintf(f, " %p", (void *)row->fn[i]);
-	}
+	for (unsigned i = 0; i < LONGEST && row->fn[i]; i++)
+		write_name(f, row->fn[i]);
 	fputc('\n', f);
 }
 
@@ -114,6 +143,16 @@ static void write_block(FILE *f, const struct seen_block *b)
 		fprintf(f, " %08" PRIx32 ":%s", b->words[i], insn ? insn->name : "illegal");
 	}
 	fputc('\n', f);
+	for (unsigned i = 1; i < b->nops; i++) {
+		const struct op *op = &b->ops[i];
+
+		fprintf(f, "op %" PRIu64, b->hits[i]);
+		if (op->fn)
+			write_name(f, op->fn);
+		else
+			fprintf(f, " edges");
+		fprintf(f, " %u %u %u %u %" PRId32 "\n", op->a, op->b, op->c, op->d, op->imm);
+	}
 }
 
 static void write_counts(void)
@@ -143,13 +182,18 @@ static void write_counts(void)
 void profile_op(const struct op *op)
 {
 	static op_fn *last[LONGEST];	/* the latest last; NULL before the block's first */
+	static struct seen_block *seen;	/* the block whose start was the latest to run, */
+	static const struct op *ops;	/* and its ops */
 
 	if (!total++)
 		atexit(write_counts);
 	if (op[-1].fn == op_marker) {
-		count_block(block_of(op));
+		seen = count_block(block_of(op));
+		ops = op - 1;
 		memset(last, 0, sizeof last);
 	}
+	if (seen && op > ops && op < ops + seen->nops)
+		seen->hits[op - ops]++;
 	memmove(last, last + 1, sizeof last - sizeof last[0]);
 	last[LONGEST - 1] = op->fn;
 	for (unsigned from = LONGEST; from-- > 0 && last[from];) {

@@ -41,7 +41,6 @@
 #include "machine/xics.h"
 
 #define QUANTUM     UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
-#define WAIT_SLICE  UINT64_C(500)	/* cycles: what one that waits has of a quantum, to look around */
 #define POLL_CYCLES UINT64_C(1000000)	/* cycles: about 1 ms, below what a typist notices */
 #define CALLS_PER_CHECK 256		/* hypercalls between two looks at the host's signals */
 
@@ -443,17 +442,15 @@ static uint64_t after_wait(const struct cpu *cpu, uint64_t end)
 	return due > cpu->cycles && due < end ? due : end;
 }
 
-/* Nothing that one at low priority waits for changes during its slice: the host's time is
+/* Nothing that one waits for who spins or yields changes during its slice: the host's time is
  * better spent on the others. */
-static void run_shared(struct cpu *cpu, uint64_t end)
+static void run_shared(struct machine *m, struct cpu *cpu, uint64_t end)
 {
-	uint64_t until = cpu_low_priority(cpu) && end > cpu->cycles + WAIT_SLICE ? cpu->cycles + WAIT_SLICE : end;
-
 	cpu->waiting = false;
-	cpu_run(cpu, until);
-	if (cpu->run_state == CPU_RUNNING && cpu->cycles < end &&
-	    (cpu->waiting || (cpu->cycles == until && cpu_low_priority(cpu))))
+	cpu_run(cpu, end);
+	if (cpu->run_state == CPU_RUNNING && cpu->cycles < end && (cpu->waiting || m->yielded))
 		cpu->cycles = after_wait(cpu, end);
+	m->yielded = false;
 }
 
 static void run_slice(struct machine *m, struct cpu *cpu, bool alone)
@@ -470,9 +467,7 @@ static void run_slice(struct machine *m, struct cpu *cpu, bool alone)
 		if (alone)
 			cpu_run(cpu, end);
 		else
-			run_shared(cpu, end);
-		if (m->yielded && !alone && cpu->cycles < end)
-			cpu->cycles = end;
+			run_shared(m, cpu, end);
 	} while (!alone && cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE);
 	m->running = NULL;
 	/* Others' stores must not pass unseen between lwarx and stwcx. */

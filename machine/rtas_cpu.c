@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpu/mmu.h"
+#include "cpu/spr.h"
 #include "hcall/splpar.h"
 #include "machine/pseries.h"
 #include "machine/rtas.h"
@@ -45,6 +46,7 @@ RTAS_FN(start_cpu)
 	c->r[3] = in[2];
 	c->nip = in[1];
 	c->resv_size = 0;
+	c->ppr = PPR_MEDIUM;
 	c->irq &= ~(uint32_t)IRQ_RESET;
 	c->prodded = false;
 	cpu_set_msr(c, MSR_SF | MSR_ME);
