@@ -1,6 +1,8 @@
 #!/bin/sh
-# deps.sh [build|test]: installs the Debian or Ubuntu packages that building cede takes, or those
-# that its tests take besides. Does nothing, and asks no mirror, when they are all there.
+# deps.sh [build|test|dev]: installs the Debian or Ubuntu packages that building cede takes, or those
+# that its tests, make bench and make PGO=1 take besides, or those for what few will run: make bench
+# BASE=, the host's part of make profile, tests/bench/interpreter.sh. Does nothing, and asks no
+# mirror, when they are all there.
 # Output of apt goes to build/deps.log; a failure is one line on stderr and status 1.
 set -euf
 cd "$(dirname "$0")/.."
@@ -19,7 +21,8 @@ test)  wanted="gcc ?libclang-rt-19-dev ?llvm-19 qemu-user qemu-system-ppc qemu-u
                gcc-powerpc64le-linux-gnu gcc-powerpc64-linux-gnu
                binutils-powerpc64le-linux-gnu binutils-powerpc64-linux-gnu
                libc6-dev-ppc64el-cross libc6-dev-ppc64-cross" ;;
-*) die "usage: deps.sh [build|test]" ;;
+dev)   wanted="git ?linux-perf dpkg-dev ninja-build meson libglib2.0-dev libpixman-1-dev zlib1g-dev" ;;
+*) die "usage: deps.sh [build|test|dev]" ;;
 esac
 
 command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||

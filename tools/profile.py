@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Shows what a guest executes most, and where the host spends its time on it.
 
-usage: make profile [WORKLOAD="command line in the guest"]
+usage: make profile [WORKLOAD="command line in the guest"] [COUNTS=FILE]
 
 The guest of tools/guest.sh boots, runs the command and powers off: once under build/profile/cede,
 which counts each op (cpu/profile.c), and once under build/cede with perf. By default the command
@@ -12,7 +12,8 @@ of two, three and four in a row within a block. Shares are of all ops executed. 
 are the ones with the largest share of all instructions executed, with their code; should a block
 be left early, its rest is counted as well.
 
-Writes build/profile/ops.txt and build/profile/host.txt; the head of each goes to the terminal.
+Writes build/profile/ops.txt and build/profile/host.txt; the head of each goes to the terminal. The
+counts themselves stay in FILE (build/profile/counts) for tools/fuse_pick.py.
 """
 
 import os
@@ -133,7 +134,7 @@ def host_report():
 
 
 def main():
-    counts = f"{OUT}/counts"
+    counts = os.environ.get("COUNTS") or f"{OUT}/counts"
     try:
         run(machine(f"{OUT}/cede"), CEDE_PROFILE=counts)
         with open(counts, encoding="utf-8") as file:

@@ -19,6 +19,9 @@ the two did not print the same each time, if it printed nothing, or if its statu
 the status is 1. Where the times of the two overlap, "~" marks the ratio. The geometric means are
 over the rows that have a ratio, and say how many lack one.
 
+--work PERCENT has our own programs do that part of their work, for machines that take very long.
+Debian's programs cannot do with less: they are then left out unless ROWS names them.
+
 Writes build/bench/bench.json with every sample, and build/bench/bench.svg.
 """
 
@@ -50,6 +53,7 @@ HERE = "tests/bench"
 OUT = "build/bench"
 DEBIAN = "build/guest/real"         # what tools/guest.sh bench unpacks
 FEWEST_PAIRS = 5
+MOST_WORK = 400                     # percent
 SHORTEST = 0.01                     # seconds: a console may keep a line for some of that
 GROUPS = {"boot": "boot", "integer": "integer", "floating": "floating point",
           "system": "system", "real": "real programs"}
@@ -81,6 +85,12 @@ class Trouble(Exception):
     """What kept the benchmark from a result, in one line."""
 
 
+def percentage(word):
+    if not re.fullmatch("[1-9][0-9]{0,2}", word) or int(word) > MOST_WORK:
+        raise Trouble(f"--work {word}: 1 to {MOST_WORK} is expected")
+    return int(word)
+
+
 def arguments(argv):
     env = os.environ.get
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -89,8 +99,11 @@ def arguments(argv):
     add("--rows", default=env("ROWS") or "", help="names and groups, by commas (default: all)")
     add("--boot-only", dest="rows", action="store_const", const="boot")
     add("--base", default=env("BASE") or "", metavar="REV", help="compare with this cede instead")
+    add("--work", type=percentage, default=100, metavar="PERCENT",
+        help="how much of their work our own programs do (1 to 400; default: 100)")
     add("--clock", choices=("wall", "cpu"), default="wall",
         help="cpu: the host's CPU time of each machine, for a host that is busy otherwise")
+    add("--engine", default="TCG", help="what --qemu runs guests by, for the result")
     add("--qemu", default=env("QEMU") or "qemu-system-ppc64")
     add("--cede", default=env("CEDE") or "build/cede")
     add("--kernel", default=env("KERNEL") or "build/guest/vmlinux")
@@ -134,6 +147,19 @@ def choose(rows, words):
         if not any(word in (row.name, row.group) for row in rows):
             raise Trouble(f"no row and no group is called {word}")
     return [row for row in rows if not wanted or row.name in wanted or row.group in wanted]
+
+
+def do_part(rows, work, named):
+    """The same rows with that percentage of the work, which is a program's first argument."""
+    if work == 100:
+        return rows
+    if not named and any(row.group == "real" for row in rows):
+        print(f"bench: --work {work} leaves out the rows of group real, which cannot do with less"
+              " (--rows names them)", flush=True)
+        rows = [row for row in rows if row.group != "real"]
+    return [row if row.group in ("boot", "real") else
+            Row(row.name, row.group, re.sub(r"^\S+", rf"\g<0> {work}", row.command))
+            for row in rows]
 
 
 # ---- The guest ----
@@ -278,7 +304,7 @@ def prepare(args, rows):
         program, commit = build_base(args.base)
         other = Machine("base", f"cede {commit} ({args.base})", commands(program, *of_cede))
     else:
-        other = Machine("qemu", first_line(args.qemu, "--version") + ", TCG",
+        other = Machine("qemu", f"{first_line(args.qemu, '--version')}, {args.engine}",
                         commands(args.qemu, "-accel", "tcg", "-M", "pseries,x-vof=on"))
     about = {"smp": args.smp, "memory": args.memory, "cpu": args.cpu, "sha256": sums}
     if "bench" in modes:
@@ -455,6 +481,11 @@ def host_cpu():
 
 # ---- Telling ----
 
+def part_of(result):
+    work = result["work"]
+    return "" if work == 100 else f", our programs doing {work} % of their work"
+
+
 def text(result):
     one, two = result["machines"]
     titles = result["titles"]
@@ -463,7 +494,7 @@ def text(result):
              *(f"{name:6} {titles[name]}" for name in (one, two)),
              f"guest  Linux {result['guest_kernel']}, {result['guest']['cpu']},"
              f" {result['guest']['smp']} processor(s), {result['guest']['memory']}",
-             f"{result['pairs']} pairs, taking turns; {clock}, median (least - most);"
+             f"{result['pairs']} pairs, taking turns{part_of(result)}; {clock}, median (least - most);"
              f" ratio = {one} / {two}", ""]
     group = None
     for row in result["rows"]:
@@ -555,7 +586,7 @@ def svg(result):
     time_of = {"wall": "time of", "cpu": "CPU time of"}[result["clock"]]
     words(12, 22, "title", f"{two} against {one}: {time_of} {one} / {time_of} {two}")
     words(12, 40, "small", f"A bar to the right: {two} is faster. {result['pairs']} pairs on"
-          f" {result['host']}. ~: the times overlap.")
+          f" {result['host']}{part_of(result)}. ~: the times overlap.")
     for decade in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
         for tick in (digit * 10.0 ** decade for digit in (1, 2, 5)):
             if low <= tick <= high:
@@ -581,11 +612,12 @@ def main(argv):
         if args.pairs < FEWEST_PAIRS:
             raise Trouble(f"{args.pairs} pairs are too few to compare; {FEWEST_PAIRS} at least")
         rows = choose(read_rows(f"{HERE}/rows.list"), args.rows)
+        rows = do_part(rows, args.work, bool(args.rows))
         machines, about = prepare(args, rows)
         found, kernel = measure(machines, rows, args.pairs, args.limit)
         judged = [judge(row, found[row.name], args.clock) for row in rows]
         names = [machine.name for machine in machines]
-        result = {"pairs": args.pairs, "clock": args.clock, "machines": names,
+        result = {"pairs": args.pairs, "work": args.work, "clock": args.clock, "machines": names,
                   "titles": {machine.name: machine.title for machine in machines},
                   "commands": {machine.name: machine.commands for machine in machines},
                   "host": host_cpu(), "host_kernel": platform.release(), "guest_kernel": kernel,

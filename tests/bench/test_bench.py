@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The scoreboard's arithmetic and what it refuses, on machines that are small shell scripts.
+"""The scoreboard's arithmetic and what it refuses, on machines that are small shell scripts; and how
+its result gets into README.md.
 
 usage: test_bench.py
 """
@@ -15,6 +16,7 @@ import xml.etree.ElementTree
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench                        # pylint: disable=wrong-import-position
+import readme_table                 # pylint: disable=wrong-import-position
 
 failed = False
 
@@ -70,7 +72,7 @@ def check(good, fact, seen=""):
 
 def scoreboard(bodies, *options, rows=ROWS):
     """Runs it on machines that do what the bodies say: (status, stdout, stderr, result, chart,
-    order of the runs)."""
+    order of the runs, [(options, rows) that it prepared])."""
     with tempfile.TemporaryDirectory() as folder:
         with open(folder + "/rows.list", "w", encoding="utf-8") as file:
             file.write(rows)
@@ -82,8 +84,8 @@ def scoreboard(bodies, *options, rows=ROWS):
 
         prepared = []
 
-        def prepare(args, _rows):
-            prepared.append(args)
+        def prepare(args, rows):
+            prepared.append((args, rows))
             return ([machine(name) for name in bodies],
                     {"cpu": "power9", "smp": "1", "memory": "1G"})
 
@@ -179,6 +181,95 @@ def arithmetic():
     check(means == {"integer": (4, 2, 2), "real": (16, 1, 2), "all": (4, 4, 5)}, "means", means)
 
 
+def part_of_work():
+    rows = "one.1 integer a  -x 'b c'\ntwo floating b\nthree system c | d\ngzip real gzip 100\nxz real xz\n"
+    body = "".join(f"row {name} 0.02 x 0\n" for name in ("one.1", "two", "three", "gzip", "xz"))
+    bodies = {"one": body, "two": body}
+
+    def run(*options):
+        status, out, err, result, chart, _, prepared = scoreboard(bodies, *options, rows=rows)
+        check(status == 0 and not err, f"{' '.join(options) or 'no option'}: done", err)
+        commands = {row.name: row.command for row in prepared[0][1]}
+        check({row["name"]: row["command"] for row in result["rows"]} == commands,
+              "the JSON has the commands", result["rows"])
+        return out, result, chart, commands
+
+    out, result, _, commands = run()
+    check(result["work"] == 100 and "% of" not in out and commands["two"] == "b"
+          and commands["xz"] == "xz", "by default all of the work is done", (out, commands))
+    out, result, chart, commands = run("--work", "7")
+    ours = {"boot": "", "one.1": "a 7  -x 'b c'", "two": "b 7", "three": "c 7 | d"}
+    check(commands == ours, "--work 7 is our programs' first argument", commands)
+    check(result["work"] == 7, "--work is in the JSON", result["work"])
+    check("7 % of their work" in next(line for line in out.splitlines() if "pairs, taking" in line)
+          and "7 % of their work" in chart, "--work is in the header and in the chart", out)
+    check(len([line for line in out.splitlines() if line.startswith("bench: --work 7 leaves out")])
+          == 1, "one line says that Debian's programs are left out", out)
+    out, result, _, commands = run("--work", "400", "--rows", "two,gzip")
+    check(commands == {"two": "b 400", "gzip": "gzip 100"} and "leaves out" not in out,
+          "a program of Debian's that is named does all of its work", (out, commands))
+    for work in ("0", "401", "-1", "7.5", "half", "07", ""):
+        status, out, err, result, _, order, prepared = scoreboard(bodies, "--work=" + work)
+        check(status == 1 and not out and err.count("\n") == 1 and "1 to 400" in err and not result
+              and not order and not prepared, f"--work {work} is refused", (out, err))
+
+
+def readme():
+    """README.md has the place for the table, and nothing else is touched."""
+    with open(bench.TOP + "/README.md", encoding="utf-8") as file:
+        text = file.read()
+    check(text.count(readme_table.BEGIN) == 1 and text.count(readme_table.END) == 1,
+          "README.md has a place for the table")
+    side = lambda median: {"median": median, "min": median, "max": median}
+    rows = [{"name": name, "group": group, "ratio": ratio, "overlap": name == "b", "refused": refused,
+             "qemu": side(3), "cede": side(2)} for name, group, ratio, refused in
+            (("boot", "boot", 1.5, ""), ("a", "integer", 4, ""), ("b", "integer", 1, ""),
+             ("c", "real", None, "two printed 'x'"))]
+    result = {"pairs": 7, "work": 50, "clock": "wall", "machines": ["qemu", "cede"], "rows": rows,
+              "titles": {"qemu": "QEMU 1", "cede": "cede 2"}, "host": "2 x CPU", "host_kernel": "6",
+              "guest_kernel": "5", "guest": {"cpu": "power9", "smp": "1", "memory": "1G"},
+              "means": bench.geometric_means(rows), "boot": {"cede": ["339 MIPS"]}}
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = folder + "/bench.json", folder + "/README.md"
+
+        def put(found, before):
+            for name, said in ((source, json.dumps(found)), (target, before)):
+                with open(name, "w", encoding="utf-8") as file:
+                    file.write(said)
+            err = io.StringIO()
+            with contextlib.redirect_stderr(err):
+                status = readme_table.main(["", source, target])
+            with open(target, encoding="utf-8") as file:
+                return status, file.read(), err.getvalue()
+
+        frame = "head\n" + readme_table.BEGIN + "{}" + readme_table.END + "tail\n"
+        status, after, err = put(result, frame.format("old\n"))
+        start, end = frame.split("{}")
+        check(status == 0 and after.startswith(start) and after.endswith(end) and "old" not in after,
+              "the table replaces the old one and nothing else", (after, err))
+        table = after[len(start):-len(end)].splitlines()
+        for line in ("| | qemu | cede | ratio |", "| boot | 3.00 | 2.00 | 1.50 |",
+                     "| **integer**, geometric mean | | | **2.00** |", "| a | 3.00 | 2.00 | 4.00 |",
+                     "| b | 3.00 | 2.00 | 1.00 ~ |", "| c | 3.00 | 2.00 | none |",
+                     "| **real programs**, geometric mean of 0 rows (1 without ratio) | | | **none** |",
+                     "| **all rows**, geometric mean of 3 rows (1 without ratio) | | | **1.82** |",
+                     "- c has no ratio: `two printed 'x'`", "- cede: cede 2", "- host: 2 x CPU, Linux 6",
+                     "- boot under cede: 339 MIPS",
+                     "Median seconds of 7 pairs, our programs doing 50 % of their work."
+                     " `~`: the times overlap."):
+            check(line in table, f"the table has: {line}", table)
+        again = put(result, after)
+        check(again == (0, after, ""), "once more changes nothing", again)
+        for what, found, before in (("no marks", result, "head\n"),
+                                    ("two tables", result, frame + frame),
+                                    ("two ends", result, frame + end),
+                                    ("marks in the wrong order", result, end + start),
+                                    ("a result without rows", {"machines": ["a", "b"]}, frame)):
+            status, kept, err = put(found, before)
+            check(status == 1 and kept == before and err.count("\n") == 1, f"{what}: refused",
+                  (kept, err))
+
+
 def broken():
     for what, body, why in (
             ("ends early", "row fast 0.02 x 0; exit 0", "two ended with 0"),
@@ -217,7 +308,9 @@ def main():
     arithmetic()
     few()
     whole()
+    part_of_work()
     broken()
+    readme()
     return failed
 
 

@@ -224,7 +224,7 @@ static void test_calls(void)
 	on_interrupt = NULL;
 }
 
-/* ---- Program priority: who waits at a low one leaves the others the time ---- */
+/* ---- Program priority: the hint to wait leaves the others the time, the state does not ---- */
 
 #define WORK 2000000
 
@@ -324,7 +324,7 @@ static void test_priority(void)
 	}
 	mtspr(896, before);
 	spin_beside_work(spin_low, "low-priority");
-	check(spins < WORK / 20, "it-leaves-the-time");
+	check(spins > WORK / 20, "at-low-priority-without-a-hint-it-runs-on");
 	spin_beside_work(spin_relaxed, "relaxed");
 	check(spins < WORK / 20, "and-so-does-a-moment-of-it");
 	on_interrupt = time_is_up;

@@ -12,14 +12,17 @@ static op_fn *const fns[] = { op_addi, op_add, op_addi, op_add, op_addi, op_leav
 /* Runs the first nops ops of a block of `fns` that lies at gra. */
 static void run(uint64_t gra, uint32_t *code, unsigned nops)
 {
-	struct block *b = calloc(1, sizeof *b + (1 + ARRAY_SIZE(fns)) * sizeof b->ops[0]);
+	enum { EDGES = 1 + ARRAY_SIZE(fns) };
+	struct block *b = calloc(1, sizeof *b + (EDGES + 1) * sizeof b->ops[0]);
 
 	if (!b)
 		abort();
-	*b = (struct block){ .gra = gra, .words = code, .ninsns = 3, .nops = 1 + ARRAY_SIZE(fns) };
+	*b = (struct block){ .gra = gra, .words = code, .ninsns = 3, .nops = EDGES + 1,
+			    .nedges = 1, .edge_at = { EDGES } };
 	b->ops[0].fn = op_marker;
 	for (unsigned i = 0; i < ARRAY_SIZE(fns); i++)
-		b->ops[i + 1].fn = fns[i];
+		b->ops[i + 1] = (struct op){ .fn = fns[i], .a = 1, .b = 2, .c = 3, .d = 4, .imm = -5 };
+	b->ops[EDGES] = (struct op){ .fn = op_addi, .imm = 1 };		/* linked: not to be seen */
 	for (unsigned i = 1; i <= nops; i++)
 		profile_op(&b->ops[i]);
 	free(b);
@@ -75,13 +78,22 @@ int main(void)
 	write_counts();
 	f = fdopen(fd, "r");
 	check(f && fgets(line, sizeof line, f) && !strcmp(line, "total 20 0\n"), "first line of the file");
-	unsigned nops = 0, nblocks_written = 0;
+	unsigned nops = 0, nblocks_written = 0, nhits = 0, nedges = 0;
+	bool after = false;
 	while (f && fgets(line, sizeof line, f)) {
 		nops += !strncmp(line, "ops ", 4);
-		nblocks_written += !strncmp(line, "block 2 1000 38630001:addi 7c632214:add 4e800020:bclr\n", 54);
+		if (!strncmp(line, "block ", 6))
+			after = !strcmp(line, "block 2 1000 38630001:addi 7c632214:add 4e800020:bclr\n");
+		nblocks_written += !strncmp(line, "block ", 6) && after;
+		const char *name = strchr(line, ' ') + 3, *operands = strchr(name, ' ');
+		nhits += after && !strncmp(line, nhits < 2 ? "op 2 " : "op 1 ", 5) && operands &&
+			 !strcmp(operands, " 1 2 3 4 -5\n");
+		nedges += !strcmp(line, "op 0 edges 0 0 0 0 0\n");
 	}
 	check_eq(nops, 12, "rows in the file");
 	check_eq(nblocks_written, 1, "a block in the file");
+	check_eq(nhits, 6, "its ops, in order, with the runs of each");
+	check_eq(nedges, 3, "edges in the file, one pair a block");
 	if (f)
 		fclose(f);
 	return unlink(path) ? EXIT_FAILURE : check_done();
