@@ -39,6 +39,30 @@ PROBE(p_lnia, "", "addpcis 5,0", "");
 #define CA PPC_BIT(34)
 #define OV PPC_BIT(33)
 
+/* Without the dot each of these sets a priority; with it, it does not. */
+static void test_or_rec(void)
+{
+	static const u8 numbers[] = { 31, 1, 6, 2, 5, 3 };
+	static u32 code[5];
+	const u64 before = mfspr(896);
+
+	put_insn(&code[2], 0x7cc00026);		/* mfcr 6 */
+	put_insn(&code[3], 0x7ce0e2a6);		/* mfspr 7,896 */
+	put_insn(&code[4], 0x44000002);		/* sc */
+	for (unsigned i = 0; i < sizeof numbers; i++) {
+		u32 n = numbers[i];
+		struct cpu *c;
+
+		put_insn(&code[0], 0x7c802378 | n << 16);			/* mr n,4 */
+		put_insn(&code[1], 0x7c000379 | n << 21 | n << 16 | n << 11);	/* or. n,n,n */
+		c = probe(code, NARROW, 0, 0x80000001);
+		check(c->vector == 0xc00 && CR0(c) == 8 && c->r[7] == before, "or.-n,n,n");
+		mtspr(896, before);
+		c = probe(code, OUR_MSR, 0, 0x80000001);
+		check(c->vector == 0xc00 && CR0(c) == 4 && c->r[7] == before, "or.-n,n,n-64-bits");
+	}
+}
+
 void test(void)
 {
 	const u64 at = (u64)area;
@@ -95,6 +119,7 @@ void test(void)
 	check_eq(CR0(c), 4, "or.-positive");
 	c = probe(p_or_rec, OUR_MSR, 0x8000000000000001ull);
 	check_eq(CR0(c), 8, "or.-64-bits-negative");
+	test_or_rec();
 	c = probe(p_cmpd, NARROW, 0x100000000ull, 1);
 	check_eq(CR0(c), 4, "cmpd-compares-64-bits");
 	c = probe(p_addc, NARROW, 0xffffffff, 1);

@@ -593,6 +593,12 @@ static void test_edges(void)
 	flush(EDGE + 4096, 12);
 	c = probe((char *)EDGE + 4092, VIRTUAL);
 	check(c->vector == 0x700 && c->srr0 == EDGE + 4096, "code-over-the-edge-mapped-anew");
+	/* In 32-bit mode address 0 follows the last one. */
+	map(roots[1], 0xfffff000, REAL1, 12, RWX);
+	put_insn((void *)(REAL1 + 4092), 0x38600007);	/* li r3,7 */
+	put_insn((void *)0, 0x44000002);		/* sc */
+	c = probe((char *)0xfffffffc, VIRTUAL & ~MSR_SF);
+	check(c->vector == 0xc00 && c->srr0 == 4 && c->r[3] == 7, "code-over-the-top-of-32-bits");
 	/* One real page under two addresses: a store through one changes the code of the other. */
 	map(roots[1], EDGE, REAL1, 12, RWX);
 	map(roots[1], EDGE + 4096, REAL1, 12, RWX);
@@ -610,6 +616,42 @@ static void test_edges(void)
 	check_eq(probe(p_dcbt, VIRTUAL, EDGE + 4096)->vector, 0xc00, "dcbt-never-faults");
 	c = probe(p_stdcx, VIRTUAL, EDGE, EDGE);
 	check(c->vector == 0x300 && c->dar == EDGE && c->dsisr == (PROT | STORE), "stdcx-protected");
+}
+
+/* Two frames with the same code but for what it leaves in r4 when r3 is not 0. */
+static void put_branch(u64 frame, u32 n)
+{
+	u32 *p = (u32 *)frame;
+
+	put_insn(p, 0x2c230000);		/* cmpdi r3,0 */
+	put_insn(p + 1, 0x408200fc);		/* bne .+252 */
+	put_insn(p + 2, 0x44000002);		/* sc */
+	put_insn(p + 64, 0x38800000 | n);	/* li r4,n */
+	put_insn(p + 65, 0x44000002);
+}
+
+/* Between a new entry and its tlbie a processor may take a branch into the old page or the new one:
+ * what it took then must not show later. */
+static void test_branch_while_mapped_anew(void)
+{
+	const u64 ea = SMALL_EA + 0x30000, other = ea + 0x40000;	/* 64 pages on */
+	struct cpu *c;
+
+	put_branch(REAL1, 1);
+	put_branch(REAL2, 2);
+	map(roots[1], ea, REAL1, 12, RWX);
+	map(roots[1], other, REAL2, 12, RWX);
+	flush(ea, 12);
+	flush(other, 12);
+	check_eq(probe((char *)ea, VIRTUAL)->vector, 0xc00, "branch-not-taken");
+	check_eq(probe((char *)other + 8, VIRTUAL)->vector, 0xc00, "where-another-page-is");
+	map(roots[1], ea, REAL2, 12, RWX);
+	c = probe((char *)ea, VIRTUAL, 1);
+	check(c->vector == 0xc00 && (c->r[4] == 1 || c->r[4] == 2), "branch-before-tlbie");
+	map(roots[1], ea, REAL1, 12, RWX);
+	tlbie_all(IS_ALL, 0);
+	c = probe((char *)ea, VIRTUAL, 1);
+	check(c->vector == 0xc00 && c->r[4] == 1, "branch-after-tlbie");
 }
 
 /* ---- Problem state ---- */
@@ -734,6 +776,7 @@ void test(void)
 	test_keys();
 	test_invalidation();
 	test_edges();
+	test_branch_while_mapped_anew();
 	test_problem();
 	test_ail();
 }

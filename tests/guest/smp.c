@@ -283,6 +283,15 @@ static u64 spin_until_called(void)
 	return n;
 }
 
+static u64 spin_hard(void)
+{
+	u64 n = 0;
+
+	for (go = 2; go != 3; n++)
+		;
+	return n;
+}
+
 static u64 (*volatile spin)(void);
 
 static void spinner(struct cpu *c)
@@ -309,6 +318,27 @@ static void spin_beside_work(u64 (*how)(void), const char *name)
 	check(wait_for(&arrived, 1) && wait_stopped(1), name);
 }
 
+/* A moment of low priority between the load and the store does not cost the reservation every time. */
+static void test_hint_in_reservation(void)
+{
+	u64 v, cr;
+
+	arrived = go = 0;
+	spin = spin_hard;
+	granule[0] = 41;
+	if (!check(start_cpu(1, spinner) != NULL, "another-one-spins"))
+		return;
+	while (go != 2)
+		;
+	__asm__ volatile("mtctr %3\n1:\tldarx %0,0,%2\n\tor 31,31,31\n\taddi %0,%0,1\n\tstdcx. %0,0,%2\n\t"
+			 "bdnzf 2,1b\n\tmfcr %1\n\tor 2,2,2"
+			 : "=&b"(v), "=&r"(cr) : "r"(&granule[0]), "r"(100ull) : "ctr", "cr0", "memory");
+	go = 3;
+	check(cr >> 29 & 1, "stdcx-after-a-hint");
+	check_eq(granule[0], 42, "and-stored-once");
+	check(wait_for(&arrived, 1) && wait_stopped(1), "it-spun-to-the-end");
+}
+
 static void test_priority(void)
 {
 	static const struct { u8 number, becomes; } all[] = { { 31, 1 }, { 1, 2 }, { 6, 3 }, { 2, 4 }, { 5, 5 }, { 3, 6 }, { 4, 6 } };
@@ -332,6 +362,7 @@ static void test_priority(void)
 	check(late < 600, "in-time");
 	check(spins < WORK / 20, "having-waited");
 	on_interrupt = NULL;
+	test_hint_in_reservation();
 }
 
 /* ---- Calls with wrong arguments ---- */
