@@ -178,13 +178,6 @@ struct step {
 	int64_t imm;
 };
 
-#define NAME_S(name) op_##name
-#define NAME_T(name) op_##name
-#define NAME_R(name) op_##name
-#define NAME_N(name) op_##name##_near
-#define NAME_F(name) op_##name##_far
-#define NAME_X(name) op_##name##_exit_near
-#define NAME_Y(name) op_##name##_exit_far
 #define EDGES_ALONE { NULL, { ANY, ANY, ANY, ANY }, ANY_IMM },
 #define AND_S
 #define AND_T

@@ -207,7 +207,7 @@ PROBE(p_sc, "", "sc", "");
 PROBE(p_scv7, "", ".long 0x44000001 | 7 << 5", "");
 PROBE(p_rfscv, "mtlr 3\n\tmtctr 4", ".long 0x4c0000a4", "");
 extern char scv_handler[];
-/* Far from the stubs: LR and CTR are what scv leaves. */
+/* Far from the vectors: LR and CTR are what scv leaves. */
 __asm__(".text\n.globl scv_handler\nscv_handler:\n\tmflr 5\n\tmfctr 6\n\tmfmsr 7\n\tsc\n\tb .\n");
 
 static void test_system_calls(void)
@@ -320,7 +320,7 @@ __asm__(".text\n.globl p_set_endian\np_set_endian:\n\tmr 14,5\n\tmr 15,6\n\tmr 1
 
 static void test_endian(void)
 {
-	/* The other order at the vector: the stub's words swapped would be ours again, so the handler
+	/* The other order at the vector: the entry's words swapped would be ours again, so the handler
 	 * at 0x700 is `rfid` in the other order behind a change of SRR0 and SRR1. */
 	static const u32 words[] = {		/* r3: our MSR, r4: where to go on */
 		0x7cbb02a6,		/* mfsrr1 r5 */

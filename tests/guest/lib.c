@@ -3,7 +3,7 @@
 
 #include "lib.h"
 
-extern char vector_stub[], secondary_entry[];
+extern char vector_entry[], secondary_entry[];
 void probe_run(struct cpu *cpu, u64 at, u64 msr, const u64 args[6]);
 u64 trap(struct cpu *cpu);
 int main(void);
@@ -160,14 +160,14 @@ void vectors_at(u64 base)
 {
 	static const uint16_t vectors[] = { 0x100, 0x200, 0x300, 0x380, 0x400, 0x480, 0x500, 0x600, 0x700, 0x800, 0x900,
 		0x980, 0xa00, 0xc00, 0xd00, 0xe00, 0xe20, 0xe40, 0xf00, 0xf20, 0xf40, 0xf60, 0xf80 };
-	const u32 *stub = (const u32 *)vector_stub;
+	const u32 *entry = (const u32 *)vector_entry;
 
 	for (unsigned i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
 		u32 *to = (u32 *)(base + vectors[i]);
 
-		put_insn(to, stub[0]);
-		put_insn(to + 1, stub[1] | vectors[i]);
-		put_insn(to + 2, stub[2]);
+		put_insn(to, entry[0]);
+		put_insn(to + 1, entry[1] | vectors[i]);
+		put_insn(to + 2, entry[2]);
 	}
 }
 

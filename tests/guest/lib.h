@@ -112,7 +112,7 @@ s64 rtas(u32 token, unsigned nargs, unsigned nret, const u32 *in, u32 *out);
 #define VTY 0x71000000
 
 /* ---- Interrupts ---- */
-/* Puts the stubs at `base` + vector (real). init() has done it for base 0. */
+/* Puts the entries at `base` + vector (real). init() has done it for base 0. */
 void vectors_at(u64 base);
 /* Called for interrupts that no probe waits for; returning goes back to where it came from. None:
  * such an interrupt ends the test. */

@@ -720,7 +720,7 @@ static void test_ail(void)
 	vectors_at(0x4000);
 	vectors_at(0x18000);
 	check_eq((u64)hcall(H_SET_MODE, 3, 3, 0, 0), H_SUCCESS, "AIL-3");
-	/* The stub is reached at the high address; what follows runs where it always does. */
+	/* The entry is reached at the high address; what follows runs where it always does. */
 	c = probe(p_illegal, USER);
 	check_trap(c, 0x700, p_illegal_at, USER, PPC_BIT(44), "AIL-3-program");
 	check_eq(c->msr, VIRTUAL, "AIL-3-MSR");

@@ -58,8 +58,8 @@ secondary:			/* r3: its struct cpu */
 
 /* ---- Vectors: copied to where they belong. r1: the vector. ---- */
 	.text
-	.globl vector_stub
-vector_stub:
+	.globl vector_entry
+vector_entry:
 	mtsprg	2, 1
 	li	1, 0			/* lib.c puts the vector here */
 	ba	vector_common

@@ -59,13 +59,6 @@ static const struct fusable { const char *name, *slots; unsigned writes; } fusab
 	{ "edges", "", NOTHING },	/* of a branch in the middle: a step of its own */
 };
 
-#define NAME_S(name) op_##name
-#define NAME_T(name) op_##name
-#define NAME_R(name) op_##name
-#define NAME_N(name) op_##name##_near
-#define NAME_F(name) op_##name##_far
-#define NAME_X(name) op_##name##_exit_near
-#define NAME_Y(name) op_##name##_exit_far
 #define AND_S
 #define AND_T
 #define AND_R
