@@ -25,6 +25,14 @@ typedef int64_t hcall_fn(struct cpu *cpu, const uint64_t *in, uint64_t *out);
 /* What a function returns that has set r3 and all else itself, or never goes back. */
 #define HCALL_NO_RETURN INT64_MIN
 
+/* A row of hcall.def. Arguments in and out are "name:type,name:type.."; the types are those of
+ * trace_decode.c, none is hexadecimal. */
+struct hcall {
+	const char *name, *in, *out, *set;
+	hcall_fn *fn;
+	unsigned id;			/* enum trace_id */
+};
+
 /* Names for ibm,hypertas-functions: every set that is there as a whole. How many of `max`. */
 unsigned hcall_sets(const char *sets[], unsigned max);
 
