@@ -110,7 +110,7 @@ struct cpu_env {
 };
 
 enum log_channel { LOG_UNIMP = 1, LOG_GUEST_ERROR = 2, LOG_INT = 4, LOG_HCALL = 8, LOG_STATEHASH = 16, LOG_EXEC = 32, LOG_IN_ASM = 64,
-		   LOG_DISPATCH = 128, LOG_TRACE_HCALL = 256 };
+		   LOG_TRACE_HCALL = 128, LOG_DISPATCH = 256 };
 
 enum run_state {
 	CPU_RUNNING,	/* may execute */

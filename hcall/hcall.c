@@ -85,6 +85,7 @@ static void log_call(struct machine *m, const struct hcall *h, const uint64_t *i
 	machine_log(m, LOG_HCALL, "%s%s", h->name, line);
 }
 
+__attribute__((noinline, cold))
 static void trace(struct cpu *cpu, const struct hcall *h, const uint64_t *in, int64_t rc, const uint64_t *out)
 {
 	if (rc == H_SUCCESS && traces_itself(h))

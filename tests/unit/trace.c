@@ -268,14 +268,19 @@ static void test_lines(void)
 	o.skip[TRACE_H_PROD] = true;
 	make_call(m, 1, 4200, 0x0e8, 7, 0);
 	check(!*lines_of(&rig), "filtered");
+	hcall_trace_text(&m->cpu[1]->cpu, TRACE_RTAS_event_scan, "RTAS event-scan() = 1", 1);
+	text = lines_of(&rig);
+	check(!strcmp(text, "4200 cpu1 RTAS event-scan() = 1 <0 cycles>\n"), "text");
 	make_call(m, 0, 5000, 0x0e0, 0, 0);
 	hcall_trace_summary(m);
 	text = lines_of(&rig);
 	check(strstr(text, "5000 cpu0 H_CEDE() = ? <unfinished ...>\n") == text, "unfinished");
-	check(strstr(text, "#         2  50.00         0          2.000        1.000 100.00  H_CEDE\n") != NULL, "row");
-	check(strstr(text, "#         1  25.00         1          0.000        0.000   0.00  H_PROD\n"
+	check(strstr(text, "#         2  40.00         0          2.000        1.000 100.00  H_CEDE\n") != NULL, "row");
+	check(strstr(text, "#         1  20.00         1          0.000        0.000   0.00  H_PROD\n"
 			   "#         1                                                        H_PARAMETER\n") != NULL, "row-with-code");
-	check(strstr(text, "#         4 100.00         2          2.000        0.500 100.00  total\n") != NULL, "total");
+	check(strstr(text, "#         1  20.00         0          0.000        0.000   0.00  RTAS event-scan\n"
+			   "#         1                                                        status 1\n") != NULL, "no-error");
+	check(strstr(text, "#         5 100.00         2          2.000        0.400 100.00  total\n") != NULL, "total");
 	trace_free(m);
 	m->log_mask = 0;
 	make_call(m, 1, 6000, 0x0e8, 7, 0);
