@@ -15,8 +15,8 @@ import tempfile
 import threading
 import xml.etree.ElementTree as xml
 
-from dtl_log import (CEDED, CODE, END, HZ, JOINED, MAGIC, NONE, READY, REASON, RUNNING, STATES, STOPPED, TB_OFFSET, Log,
-                     simulate)
+from dtl_log import (CEDED, CODE, CONFERRED, END, HZ, JOINED, NONE, READY, REASON, RUNNING, STATES, STOPPED, TB_OFFSET,
+                     WAITING, Log, simulate)
 from model import Model, percentile
 
 SAN = sys.argv[2:] == ['san']
@@ -95,6 +95,7 @@ def table(m, path, folder):
     check_table(m, path, 'a long wait', '--longer-than', '500us', longer=500 * US)
     longest = max(r['wait'][2] for r in m.rows if not r['load'])
     check_table(m, path, 'the longest but one cycle', '--longer-than', '%dc' % (longest - 1), longer=longest - 1)
+    check_eq(rows(run(path, '--csv', '--longer-than', '%dc' % longest)[0]), [], 'none is longer than the longest')
     check_table(m, path, 'all filters at once', '--cpu=0-2', '--reason=slice', '--from=20ms', '--to=400ms', '--longer-than=10us',
                 cpus=[0, 1, 2], reasons=['slice'], start=HZ // 50, end=HZ * 2 // 5, longer=10 * US)
     check_eq(run('-', '--csv', data=m.log.bytes())[0], run(path, '--csv')[0], 'from a pipe the same')
@@ -112,16 +113,17 @@ def table(m, path, folder):
 
 def held(folder):
     """One runs from the beginning to the end, others in between, more often than rows are held."""
-    log = Log(cpus=2, procs=2, loads=0)
-    log.add(10, 0, READY, 'started')
+    log = Log(cpus=3, procs=3, loads=0)
     log.add(10, 0, RUNNING, 'started', 0)
     for i in range(70000):
-        log.add(100 + i * 20, 1, READY, 'external')
         log.add(105 + i * 20, 1, RUNNING, 'external', 1)
+        if i == 65000:
+            log.add(110 + i * 20, 2, RUNNING, 'prod', 2)
         log.add(115 + i * 20, 1, CEDED, 'cede', 1)
+    log.add(1900000, 0, CEDED, 'cede', 0)
     log.end = 2000000
     seen = rows(run(put(folder, 'held', log.bytes()), '--csv')[0])
-    check_eq(len(seen), 70001, 'a row that is held up holds no others up for ever')
+    check_eq(len(seen), 70002, 'a row that is held up holds no others up for ever')
     check_eq((seen[0]['cycle'], seen[0]['ran_cycles']), ('10', ''), 'and says that it still runs')
     check(all(int(a['cycle']) < int(b['cycle']) for a, b in zip(seen, seen[1:])), 'and comes first')
 
@@ -196,14 +198,15 @@ def diff(m, path, folder):
     shorter = Log(**{k: getattr(log, k) for k in ('cpus', 'threads', 'procs', 'chips', 'loads')})
     shorter.records, shorter.end = log.records[:number], log.records[number - 1][0]
     out, _ = run('--diff', path, put(folder, 'shorter', shorter.bytes()), status=1)
-    check('record %d:' % (number + 1) in out and 'ends at' in out, 'one that ends earlier', out)
+    check('record %d:' % (number + 1) in out and 'ends at' in out and out.count('first difference') == 1, 'one that ends earlier', out)
     a, b = m, Model(shorter)
     for line in out[out.index('  cpu'):].splitlines()[1:1 + log.cpus]:
         vp, first, second, more = line.split()[:4]
         stolen = [sum(x.times(int(vp), 0, 0, x.end)[s] for s in ('ready', 'waiting')) / HZ for x in (a, b)]
         counts = [sum(1 for r in x.rows if (r['vp'], r['load']) == (int(vp), 0)) for x in (a, b)]
         wanted = [str(counts[0]), str(counts[1]), '%+d' % (counts[1] - counts[0])]
-        if [first, second, more] != wanted or line.split()[-3:-1] != ['%.6f' % s for s in stolen]:
+        runs = [x.times(int(vp), 0, 0, x.end)['running'] / HZ for x in (a, b)]
+        if [first, second, more] != wanted or line.split()[4] != '%+.6f' % (runs[1] - runs[0]) or line.split()[-3:-1] != ['%.6f' % s for s in stolen]:
             check_eq(line, (wanted, stolen), 'differences of a processor')
     check_eq(run('--diff', path, put(folder, 'weight', log.header(procs=log.procs + 1) + log.body() + log.trailer()), status=1)[0]
              .splitlines()[0], 'Headers differ in physical processors: %d against %d' % (log.procs, log.procs + 1), 'headers that differ')
@@ -238,7 +241,9 @@ def trace(m, path, *options):
 
 
 SVG = '{http://www.w3.org/2000/svg}'
-STATE_COLOURS = {'#2f9e62': RUNNING, '#e03e36': READY, '#d3e0ec': CEDED, '#4f9dd6': JOINED, '#ece7dd': STOPPED}
+STATE_COLOURS = {'#2f9e62': RUNNING, '#e03e36': READY, '#f5a623': WAITING, '#d3e0ec': CEDED, '#9a6fd0': CONFERRED,
+                 '#4f9dd6': JOINED, '#ece7dd': STOPPED}
+VP_COLOURS = ['#3b7dd8', '#f08a2c', '#3fa65a', '#d64f8c', '#9ba1a8']     # of four, and of the load
 COLUMNS, LEFT = 1200, 116
 
 
@@ -254,32 +259,50 @@ def picture(m, path, fact, *options):
     return root
 
 
+def columns_of(root, colours):
+    """What the picture shows: (y, column) to what the colour stands for."""
+    seen = {}
+    for p in root.iter(SVG + 'path'):
+        what = colours.get(p.get('fill'))
+        for x, y, w in re.findall(r'M(\d+) (\d+)h(\d+)v', p.get('d')) if what is not None else ():
+            seen.update({(int(y), int(x) - LEFT + i): what for i in range(int(w))})
+    return seen
+
+
+def longest(m, spans, start, end, rest):
+    """What lasts longest from start to end, and nothing else as long; None: no such thing."""
+    share = {rest: end - start}
+    for _, _, what, _, a, b in spans:
+        took = max(0, min(b, end) - max(a, start))
+        share[what], share[rest] = share.get(what, 0) + took, share[rest] - took
+    best = max(share, key=share.get)
+    return best if list(share.values()).count(share[best]) == 1 else None
+
+
 def check_columns(m, path):
     """Columns of a lane against what lasted longest there."""
     root = picture(m, path, 'SVG')
     background = next(p for p in root.iter(SVG + 'path') if p.get('fill') == '#f2f4f6').get('d')
     lanes = [int(y) for y in re.findall(r'M%d (\d+)h' % LEFT, background)]
     check_eq(len(lanes), m.log.procs * m.log.threads + m.log.cpus, 'SVG: a lane for each')
-    seen = {}
-    for p in root.iter(SVG + 'path'):
-        state = STATE_COLOURS.get(p.get('fill'))
-        for x, y, w in re.findall(r'M(\d+) (\d+)h(\d+)v', p.get('d')) if state is not None else ():
-            seen.update({(int(y), int(x) - LEFT + i): state for i in range(int(w))})
     edge = [m.end * i // COLUMNS for i in range(COLUMNS + 1)]
-    checked = 0
-    for vp in range(m.log.cpus):
-        spans = [s for s in m.spans if (s[0], s[1]) == (vp, 0)]
-        for column in range(0, COLUMNS, 7):
-            share = {}
-            for s in spans:
-                share[s[2]] = share.get(s[2], 0) + max(0, min(s[5], edge[column + 1]) - max(s[4], edge[column]))
-            best = max(share, key=share.get)
-            if best in STATE_COLOURS.values() and list(share.values()).count(share[best]) == 1:
-                checked += 1
-                if seen.get((lanes[m.log.procs * m.log.threads + vp], column)) != best:
-                    check_eq(seen.get((lanes[m.log.procs * m.log.threads + vp], column)), best, 'SVG: processor %d, column %d' % (vp, column))
+    who = [(s[3], 0, s[:2], None, s[4], s[5]) for s in m.spans if s[3] is not None]
+    for what, first, count, spans, colours in (
+            ('physical', 0, m.log.procs, who, {c: (-1, 1) if i == 4 else (i, 0) for i, c in enumerate(VP_COLOURS)}),
+            ('virtual', m.log.procs, m.log.cpus, [s for s in m.spans if not s[1]], STATE_COLOURS)):
+        seen, checked = columns_of(root, colours), 0
+        for lane in range(count):
+            mine = [s for s in spans if s[0] == lane]
+            for column in range(0, COLUMNS, 5):
+                best = longest(m, mine, edge[column], edge[column + 1], 'nothing')
+                if what == 'physical' and best is not None and best != 'nothing' and best[1]:
+                    best = (-1, 1)
+                shown = seen.get((lanes[first + lane], column), 'nothing')
+                if best is not None and shown != best:
+                    check_eq(shown, best, 'SVG: %s %d, column %d' % (what, lane, column))
                     return
-    check(checked > 100, 'SVG: columns show what lasted longest', checked)
+                checked += best is not None
+        check(checked > 400, 'SVG: %s columns show what lasted longest' % what, checked)
 
 
 def pictures(m, path, folder):
@@ -321,6 +344,7 @@ def memory(folder):
     check(re.search(r' 1\.1 +firmware +slice end +5000\.000 +10\.000 +5\.000 +0*c005 ', text), 'as text', text)
     for fact, data, options, word in (
             ('too small', bytes(47), (), '48 bytes'), ('outside', bytes(480), ('--addr=400', '--size=96'), 'ends before'),
+            ('begins outside', bytes(480), ('--addr=481', '--size=96'), 'ends before'),
             ('far outside', bytes(480), ('--addr=0xffffffffffffffff', '--size=0xffffffffffffffff'), 'ends before'),
             ('absurd size', bytes((1 << 24) + 48), (), 'size of a log'), ('out of order', entry(9) + entry(3) + entry(5), ('--index=3',), 'runs back')):
         _, err = run('--memory', put(folder, 'image', data), *options, status=1, fact='memory: ' + fact)
@@ -344,7 +368,7 @@ def corrupt(folder):
         ('no processors', log.header(cpus=0), 'virtual processors: 0'), ('4 billion processors', log.header(cpus=2 ** 32 - 1), 'virtual processors: 4294967295'),
         ('threads', log.header(threads=9), 'threads'), ('uneven threads', log.header(threads=8), 'only some of its threads'),
         ('no physical', log.header(procs=0), 'physical processors: 0'), ('65 physical', log.header(procs=65), 'physical processors: 65'),
-        ('chips', log.header(chips=3), 'more chips'), ('loads', log.header(loads=2 ** 31), 'the load: 2147483648'),
+        ('no chips', log.header(chips=0), 'chips: 0'), ('chips', log.header(chips=3), 'more chips'), ('loads', log.header(loads=2 ** 31), 'the load: 2147483648'),
         ('no cycles', log.header(hz=0), 'cycles per second: 0'), ('no timebase', log.header(tb_hz=0), 'timebase ticks per second: 0'),
         ('fast timebase', log.header(tb_hz=HZ + 1), 'faster'), ('capped 2', log.header(capped=2), 'capped: 2'),
         ('something where nothing is', log.header(zero=b'\1' + bytes(43)) + body, 'nothing should be'),
