@@ -111,6 +111,7 @@ static void put_axis(const struct svg *s, unsigned from_y, unsigned to_y)
 	double from = 1e3 * dtl_seconds(s->h, s->scale.from), length = 1e3 * dtl_seconds(s->h, s->scale.length);
 	double step = tick_step(length);
 	uint64_t tick = (uint64_t)(from / step);
+	bool first = true;
 	int decimals = 0;
 
 	for (double d = step; d < 0.999999; d *= 10)
@@ -121,10 +122,11 @@ static void put_axis(const struct svg *s, unsigned from_y, unsigned to_y)
 
 		if (x < SVG_LEFT - 0.01)
 			continue;
-		printf("<path d=\"M%.2f %uV%u\"/><text x=\"%.2f\" y=\"%u\" stroke=\"none\">%.*f</text>\n", x, from_y - 4, to_y, x,
-		       from_y - 8, decimals, (double)tick * step);
+		printf("<path d=\"M%.2f %uV%u\"/><text x=\"%.2f\" y=\"%u\" stroke=\"none\">%.*f%s</text>\n", x, from_y - 4, to_y, x,
+		       from_y - 8, decimals, (double)tick * step, first ? " ms" : "");
+		first = false;
 	}
-	printf("<text x=\"%u\" y=\"%u\" stroke=\"none\" text-anchor=\"end\">ms</text>\n</g>\n", SVG_LEFT - 14, from_y - 8);
+	printf("</g>\n");
 }
 
 static void put_backgrounds(const struct svg *s)

@@ -251,7 +251,7 @@ def picture(m, path, fact, *options):
     data = run(path, '--svg', *options)[0]
     root = xml.fromstring(data)
     texts = [t.text for t in root.iter(SVG + 'text')]
-    for want in ('Physical', 'Virtual', 'ms', 'running', 'ceded', 'conferred', 'joined', 'stopped', 'ready, waits for a processor') + (('load',) if m.log.loads else ()):
+    for want in ('Physical', 'Virtual', '0 ms', 'running', 'ceded', 'conferred', 'joined', 'stopped', 'ready, waits for a processor') + (('load',) if m.log.loads else ()):
         if want not in texts:
             check(False, fact + ': it says ' + want)
     check(all(texts.count(str(i)) >= 2 for i in range(max(m.log.cpus, m.log.procs))), fact + ': all processors have names')
