@@ -48,13 +48,14 @@ struct edge {
 _Static_assert(sizeof(struct edge) == sizeof(struct op), "an edge pair takes one op's place");
 
 /* Effective address to block, per context. */
-#define JUMP_BITS 12
+#define JUMP_BITS 13
 #define JUMP_SIZE (1u << JUMP_BITS)
 struct jump_entry {
 	uint64_t ea;		/* 1: empty */
 	struct block *block;
 };
-#define JUMP_INDEX(ea) (((ea) >> 2) & (JUMP_SIZE - 1))
+/* The kernel's paths are spread over megabytes: higher bits count, too. */
+#define JUMP_INDEX(ea) (((ea) >> 2 ^ (ea) >> (2 + JUMP_BITS)) & (JUMP_SIZE - 1))
 
 /* Fetch translations, per context. */
 #define ITLB_SIZE 64		/* one bit each in a word */
