@@ -34,6 +34,7 @@ struct block {
 	uint16_t ninsns, nops;
 	uint32_t *words;	/* the instructions as fetched, in the processor's order */
 	bool dead;		/* overwritten: each of its instructions leads back to the engine */
+	bool timed;		/* some of its ops read the time */
 	uint8_t nedges;		/* ops that are pairs of edges, and which */
 	uint16_t edge_at[BLOCK_MAX_EXITS + 1];
 	struct block *hash_next, *page_next;
