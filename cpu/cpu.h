@@ -116,6 +116,7 @@ enum run_state {
 	CPU_STOPPED,	/* RTAS stop-self or never started */
 	CPU_CEDED,	/* H_CEDE: waits for an interrupt or H_PROD */
 	CPU_JOINED,	/* H_JOIN: waits for H_PROD */
+	CPU_CONFERRED,	/* H_CONFER: waits for others' turn or H_PROD */
 };
 
 enum irq_line {		/* cpu->irq bits, levels */
@@ -180,6 +181,7 @@ struct cpu {
 	uint64_t pidr, proc_tbl;	/* process table: base, size code as H_REGISTER_PROC_TBL gave it */
 	uint64_t dec_expires;		/* timebase tick at which DEC becomes negative */
 	uint64_t purr_base, spurr_base;	/* what to add to run cycles */
+	uint64_t off_cycles;		/* of `cycles`, those that it was not dispatched */
 	uint64_t resv_pad;
 	uint64_t cfar, tidr;
 	struct slb_entry { uint64_t esid, vsid; } slb[SLB_ENTRIES];	/* as slbmte's RB (index 0) and RS */
@@ -245,6 +247,9 @@ void cpu_set_cr(struct cpu *cpu, uint32_t cr);
 #define TIMEBASE_HZ     UINT64_C(512000000)
 #define CPU_HZ          (TIMEBASE_HZ * CYCLES_PER_TICK)
 
+/* PURR at that cycle, without purr_base: ticks that it was dispatched. So count SPURR and VTB. */
+uint64_t cpu_run_ticks(const struct cpu *cpu, uint64_t cycles);
+uint64_t cpu_purr(const struct cpu *cpu, uint64_t cycles);
 uint64_t cpu_timebase(struct cpu *cpu, uint64_t cycles);	/* TB at that cycle of this processor */
 int64_t cpu_dec(const struct cpu *cpu, uint64_t cycles);	/* DEC, sign-extended */
 void cpu_set_dec(struct cpu *cpu, uint64_t cycles, uint64_t value);

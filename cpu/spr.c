@@ -60,6 +60,16 @@ uint64_t cpu_timebase(struct cpu *cpu, uint64_t cycles)
 	return ticks;
 }
 
+uint64_t cpu_run_ticks(const struct cpu *cpu, uint64_t cycles)
+{
+	return (cycles - cpu->off_cycles) / CYCLES_PER_TICK;
+}
+
+uint64_t cpu_purr(const struct cpu *cpu, uint64_t cycles)
+{
+	return cpu->purr_base + cpu_run_ticks(cpu, cycles);
+}
+
 /* 56 bits if LPCR[LD], else 32. Book III, 6.5.10 and 7.3. */
 static int64_t dec_extend(const struct cpu *cpu, uint64_t dec)
 {
@@ -110,19 +120,19 @@ OP_TRY(mfspr_dec)
 
 OP_TRY(mfspr_purr)
 {
-	RT = cpu->purr_base + NOW / CYCLES_PER_TICK;
+	RT = cpu_purr(cpu, NOW);
 	return true;
 }
 
 OP_TRY(mfspr_spurr)
 {
-	RT = cpu->spurr_base + NOW / CYCLES_PER_TICK;
+	RT = cpu->spurr_base + cpu_run_ticks(cpu, NOW);
 	return true;
 }
 
 OP_TRY(mfspr_vtb)
 {
-	RT = cpu->vtb_off + NOW / CYCLES_PER_TICK;
+	RT = cpu->vtb_off + cpu_run_ticks(cpu, NOW);
 	return true;
 }
 

@@ -22,6 +22,8 @@ struct spapr_cpu;
 #define POOL_MAX_PROCS   64		/* physical processors (cores) */
 #define POOL_MAX_LOAD    64		/* virtual processors of the competing load */
 #define POOL_UNIT        100		/* entitlement and load are in hundredths of a processor, as in PAPR */
+#define POOL_SLICES      10		/* time slices of a window */
+#define POOL_HOME_WINDOWS 100		/* after so many a virtual processor's home is thought over */
 #define PHYSICAL_NONE    0xffff		/* no physical thread: not dispatched yet */
 
 /* Where a virtual thread or a virtual processor of the load is. The numbers stand in -dtl files. */
@@ -67,35 +69,33 @@ enum wait_interval {
 /* What the dispatcher keeps of one virtual thread; part of struct spapr_cpu. */
 struct vp_thread {
 	uint8_t state;			/* enum vp_state */
-	uint8_t stopped_by;		/* enum vp_reason: why it left its processor last */
+	uint8_t stopped_by;		/* enum vp_reason: why it left its processor last; VP_NONE: never ran */
 	uint8_t woken_by;		/* enum vp_reason: what made it ready */
 	bool gift;			/* to be dispatched on conferred cycles */
-	uint16_t physical;		/* thread of a physical processor it runs on or ran on last: processor *
-					 * threads + thread, or PHYSICAL_NONE */
-	bool donated;			/* it ceded with its VPA's donate bit set */
-	bool donated_idle;		/* and with the idle hint */
-	uint64_t stopped, ready, queued;	/* cycle of each; meaningful while not RUNNING */
-	uint64_t dispatched;		/* cycle of the last dispatch */
-	uint64_t waited[WAIT_INTERVALS];	/* cycles in all */
-	uint64_t ran;			/* cycles in all, without the present dispatch */
-	uint64_t awaits;		/* H_CONFER: threads (by index) that are to have a turn; 0 none */
+	bool conferring;		/* H_CONFER to others: goes on when `awaits` is empty */
+	bool confers_to_all;
+	uint16_t physical;		/* thread of a physical processor that it runs on or ran on last:
+					 * processor * threads + thread, or PHYSICAL_NONE */
+	uint64_t since;			/* cycle at which it came into this state */
+	uint64_t wait[WAIT_INTERVALS];	/* cycles since it left its processor, without those since `since` */
+	uint64_t waited[WAIT_INTERVALS];	/* cycles in all, up to the last dispatch; never run back */
+	uint64_t ran;			/* cycles dispatched in all, without those since `since` */
+	uint64_t awaits;		/* H_CONFER: threads (bits by index) that are to have a turn first */
 	uint64_t dispatches;
 };
 
 /* A virtual processor: a core of the guest's, or one of the competing load's. */
 struct vproc {
-	int16_t phys;			/* physical processor it runs on, -1 none */
-	int16_t last;			/* that it ran on last, -1 none */
-	uint8_t state;			/* VP_CEDED (no thread wants to run), VP_WAITING, VP_READY, VP_RUNNING */
+	uint8_t state;			/* VP_CEDED (nothing of it wants to run), VP_WAITING, VP_READY, VP_RUNNING */
 	uint8_t home;			/* chip */
-	uint64_t ready, since;		/* cycle it became ready; cycle up to which its partition has paid */
-	uint64_t slice_end;
-	uint64_t turn;			/* place in the queue, lower is first */
-	uint64_t away;			/* cycles on other chips than its home, over home_cycles */
-	uint64_t home_cycles;
+	int16_t phys;			/* physical processor that it runs on or ran on last, -1 none yet */
+	uint64_t paid;			/* cycle up to which its partition has paid; RUNNING only */
+	uint64_t slice_end;		/* cycle; RUNNING only */
+	uint64_t turn;			/* place in the queue, lower is first; READY only */
+	uint64_t ran, away;		/* cycles run since its home was last thought over, and on other chips */
 	/* Load only. */
-	uint64_t demand;		/* cycles per window that it wants */
-	uint64_t owed;			/* cycles of work at hand */
+	uint64_t demand;		/* cycles of a window that it wants */
+	uint64_t owed;			/* of them still to come in this window */
 	bool bursting;
 	uint32_t phase;			/* bursty: windows until it changes its mind */
 };
@@ -106,10 +106,9 @@ struct partition {
 	uint32_t entitlement;		/* hundredths of a processor */
 	uint32_t weight;		/* 0..255; 0: in effect capped */
 	bool capped;
-	bool backlog;			/* somebody of it has waited for a processor in this window */
-	bool contends;			/* and has competed for what others leave */
-	int64_t budget;			/* cycles of its entitlement left in this window; overdrawn below 0 */
-	uint64_t excess;		/* what it had beyond it, divided by weight */
+	bool contends;			/* in this window it has asked for more than its entitlement */
+	int64_t budget;			/* cycles of its entitlement left in this window; below 0: overdrawn */
+	uint64_t excess;		/* cycles that it had beyond its entitlement */
 	uint64_t used;			/* cycles in all */
 	unsigned n;
 	struct vproc *vp;
@@ -120,13 +119,14 @@ struct dispatcher {
 	bool confers;			/* false: H_CONFER does nothing (-pool confer=off) */
 	unsigned procs, chips;		/* physical processors; chips that they are on */
 	unsigned threads;		/* of a processor */
-	uint64_t window;		/* cycles */
-	uint64_t window_end;		/* cycle; a multiple of window */
-	uint64_t next_turn;
-	uint64_t now;			/* cycle of the last look at everything */
-	uint64_t idle;			/* cycles that physical processors had nobody to run, summed, up to now */
+	bool limits;			/* entitlements matter: somebody is capped, or there is a load */
+	uint64_t window, window_end;	/* cycles; cycle, a multiple of window */
+	uint64_t since;			/* cycle of the last reset */
+	uint64_t homes_due;		/* cycle after which homes are thought over */
+	uint64_t next_turn;		/* of who queues next */
 	struct partition partition[PARTITIONS];
-	struct { struct vproc *vp; uint8_t partition; } on[POOL_MAX_PROCS];	/* who runs; vp NULL: nobody */
+	struct physical { struct vproc *vp; uint8_t partition; uint64_t slice_end; } on[POOL_MAX_PROCS];
+					/* who runs, vp NULL: nobody; end of the slice that it or the last one had */
 	bool bursty;
 	uint64_t rng;			/* of the bursty load */
 	struct dtl_file *file;		/* -dtl; NULL */
@@ -135,11 +135,11 @@ struct dispatcher {
 struct pool_options {
 	bool given;
 	unsigned procs, chips;
-	uint32_t entitlement;		/* hundredths; 0: as much as the virtual processors can use and the load leaves */
+	uint32_t entitlement;		/* hundredths; not given: what the virtual processors can use and the load leaves */
 	bool capped;
 	unsigned weight;
 	uint64_t window_ns;
-	uint32_t load, load_entitlement;	/* hundredths; of the latter 0: what it wants and the guest leaves */
+	uint32_t load, load_entitlement;	/* hundredths; not given: what it wants and the guest leaves */
 	unsigned load_weight;
 	bool load_entitled;		/* load-entitlement= was given */
 	bool bursty;
@@ -148,7 +148,7 @@ struct pool_options {
 };
 
 /* ---- Life ---- */
-/* The machine's processors are there already. False: err->msg says why. */
+/* The machine's processors are there already, and the options fit them. False: err->msg says why. */
 bool dispatcher_new(struct machine *m, const struct pool_options *options, struct error *err);
 void dispatcher_free(struct machine *m);
 void dispatcher_reset(struct machine *m);	/* nobody runs, nobody has waited */
@@ -160,8 +160,8 @@ void dispatcher_look(struct machine *m);
 uint64_t dispatcher_next(const struct machine *m);
 /* The thread has left CPU_RUNNING at its exact cycle. */
 void dispatcher_stopped(struct machine *m, struct spapr_cpu *sc);
-/* No thread of the virtual processor on `phys` runs any more, from `cycle` on: dispatches the next
- * one there, if one is ready. */
+/* No thread of the virtual processor on `phys` runs any more, from `cycle` on: it leaves, and the
+ * next one is dispatched there, if one is ready. */
 void dispatcher_hand_over(struct machine *m, unsigned phys, uint64_t cycle);
 /* First thread's index of the guest's virtual processor on `phys`; -1: none, or the load. */
 int dispatcher_core_on(const struct machine *m, unsigned phys);
@@ -183,6 +183,8 @@ unsigned dispatcher_chip(const struct dispatcher *d, unsigned phys);
 unsigned dispatcher_home_chip(const struct machine *m, const struct spapr_cpu *sc);
 int dispatcher_physical_chip(const struct machine *m, uint64_t physical);
 
+uint8_t dispatcher_dispatch_code(enum vp_reason reason);	/* in a DTL entry */
+uint8_t dispatcher_preempt_code(enum vp_reason reason);
 const char *vp_state_name(enum vp_state state);
 const char *vp_reason_name(enum vp_reason reason);
 

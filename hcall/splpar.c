@@ -3,17 +3,10 @@
  */
 #include "hcall/hcall.h"
 
-/* ---- Waiting ---- */
+/* ---- Waiting: the dispatcher sees the new run_state when the processor leaves the engine ---- */
 
-/* Until an interrupt that MSR allows, or H_PROD. */
-static void wait_here(struct cpu *cpu)
-{
-	if (!cpu_interrupt_pending(cpu, cpu->msr))
-		cpu->run_state = cpu->msr & MSR_EE ? CPU_CEDED : CPU_JOINED;
-	cpu->halt = 1;
-}
-
-/* The prod bit ends one wait: the present or the next one. */
+/* The prod bit ends one wait: the present or the next one. PAPR's text also clears it at each
+ * dispatch, which would lose a wake-up between the last look at a queue and H_CEDE. */
 static bool take_prod(struct cpu *cpu)
 {
 	bool prodded = cpu->prodded;
@@ -22,43 +15,49 @@ static bool take_prod(struct cpu *cpu)
 	return prodded;
 }
 
+/* Until an interrupt that MSR allows, or H_PROD. One that is there already is taken at once:
+ * nothing was given up. */
+static void wait_here(struct cpu *cpu, enum run_state state)
+{
+	if (!take_prod(cpu) && !cpu_interrupt_pending(cpu, cpu->msr))
+		cpu->run_state = state;
+	cpu->halt = 1;
+}
+
+/* The VPA's latency hint allows deeper sleep; the decrementer wakes all the same, which PAPR always
+ * allows. */
 HCALL_FN(H_CEDE)
 {
 	cpu_set_msr(cpu, cpu->msr | MSR_EE);
-	if (take_prod(cpu))
-		cpu->halt = 1;		/* an interrupt may be due all the same */
-	else
-		wait_here(cpu);
+	wait_here(cpu, CPU_CEDED);
 	return H_SUCCESS;
 }
 
-static int64_t confer_self(struct cpu *cpu)
+/* The dispatch count must be that of the target's present wait, by the hypervisor's own copy. Who
+ * waits for all would wait for the caller, too. */
+static bool can_help(const struct spapr_cpu *target, uint32_t count)
 {
-	if (!take_prod(cpu))
-		wait_here(cpu);
-	return H_SUCCESS;
+	return target->dispatch_count % 2 && target->dispatch_count == count &&
+	       !(target->vp.conferring && target->vp.confers_to_all);
 }
 
 /* proc -1, a 32-bit number: all processors of the partition. */
 HCALL_FN(H_CONFER)
 {
 	struct machine *m = cpu_machine(cpu);
-	struct spapr_cpu *target;
+	bool all = in[0] == UINT64_MAX || in[0] == UINT32_MAX;
+	struct spapr_cpu *target = all ? NULL : machine_cpu(m, in[0]);
 
-	if (in[0] != UINT64_MAX && in[0] != UINT32_MAX) {
-		target = machine_cpu(m, in[0]);
-		if (!target)
-			return H_PARAMETER;
-		if (&target->cpu == cpu)
-			return confer_self(cpu);
-		/* It runs, or has run since the caller looked. */
-		if (target->dispatch_count % 2 == 0 || target->dispatch_count != (uint32_t)in[1])
-			return H_SUCCESS;
-	}
-	machine_yield(m);
+	if (!all && !target)
+		return H_PARAMETER;
+	if (target && &target->cpu == cpu)
+		wait_here(cpu, CPU_CONFERRED);
+	else if (m->dispatcher->confers && (all || can_help(target, (uint32_t)in[1])))
+		dispatcher_confer(m, cpu_spapr(cpu), target);
 	return H_SUCCESS;
 }
 
+/* Whoever waits is woken by the dispatcher. A stopped one answers to start-cpu alone. */
 HCALL_FN(H_PROD)
 {
 	struct machine *m = cpu_machine(cpu);
@@ -66,15 +65,14 @@ HCALL_FN(H_PROD)
 
 	if (!target)
 		return H_PARAMETER;
-	if (target->cpu.run_state == CPU_CEDED || target->cpu.run_state == CPU_JOINED) {
-		target->cpu.run_state = CPU_RUNNING;
-		machine_kick(m);
-	} else if (target->cpu.run_state == CPU_RUNNING) {
+	if (target->cpu.run_state != CPU_STOPPED) {
 		target->cpu.prodded = true;
+		machine_kick(m);
 	}
 	return H_SUCCESS;
 }
 
+/* A ceded processor can wake by itself, so it counts as active. */
 HCALL_FN(H_JOIN)
 {
 	struct machine *m = cpu_machine(cpu);
@@ -85,19 +83,23 @@ HCALL_FN(H_JOIN)
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		const struct cpu *c = &m->cpu[i]->cpu;
 
-		/* A ceded processor can wake by itself, so it counts as active. */
-		others |= c != cpu && (c->run_state == CPU_RUNNING || c->run_state == CPU_CEDED);
+		others |= c != cpu && c->run_state != CPU_STOPPED && c->run_state != CPU_JOINED;
 	}
-	return others ? confer_self(cpu) : H_CONTINUE;
+	if (!others)
+		return H_CONTINUE;
+	wait_here(cpu, CPU_JOINED);
+	return H_SUCCESS;
 }
 
-/* Each virtual processor has a physical one: none waits for another. */
-HCALL_FN(H_POLL_PENDING) { return H_SUCCESS; }
+HCALL_FN(H_POLL_PENDING)
+{
+	return dispatcher_work_waits(cpu_machine(cpu)) ? H_PENDING : H_SUCCESS;
+}
 
 /* Timebase ticks for which the processor was used; the same as what mfspr reads. */
 HCALL_FN(H_PURR)
 {
-	out[0] = cpu->purr_base + cpu->cycles / CYCLES_PER_TICK;
+	out[0] = cpu_purr(cpu, cpu->cycles);
 	return H_SUCCESS;
 }
 

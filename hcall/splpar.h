@@ -1,12 +1,32 @@
-/* Virtual processor areas as other parts of the machine touch them. PAPR, "Virtual Processor Areas". */
+/* Virtual processor areas as the dispatcher touches them. PAPR, "Virtual Processor Areas". */
 #ifndef HCALL_SPLPAR_H
 #define HCALL_SPLPAR_H
 
 #include "machine/machine.h"
 
-/* Forgets every area of one processor, as at a reboot. */
+/* Forgets every area of one thread, as at a reboot. */
 void vpa_reset(struct spapr_cpu *sc);
-/* The dispatch count becomes even (dispatched) or odd (not), in the area too. */
-void vpa_set_dispatched(struct machine *m, struct spapr_cpu *sc, bool dispatched);
+/* It has just been dispatched for `reason`; sc->vp.wait holds the times that it waited, which are
+ * added to its totals. `moved`: on another physical thread than before. */
+void vpa_dispatched(struct machine *m, struct spapr_cpu *sc, enum vp_reason reason, bool moved);
+/* It has just left its physical processor. */
+void vpa_stopped(struct machine *m, struct spapr_cpu *sc);
+/* Its home is another chip now. */
+void vpa_moved_home(struct machine *m, struct spapr_cpu *sc, unsigned from, unsigned to);
+/* The guest says that it is idle there. */
+bool vpa_idle_hint(const struct machine *m, const struct spapr_cpu *sc);
+
+/* ---- dtl.c ---- */
+struct dtl_entry {
+	uint8_t dispatch_reason, preempt_reason;	/* codes of PAPR */
+	uint16_t processor;
+	uint64_t waits[WAIT_INTERVALS];	/* timebase ticks */
+	uint64_t timebase, srr0, srr1;
+};
+
+int64_t dtl_register(struct machine *m, struct spapr_cpu *sc, uint64_t addr);	/* an H_* code */
+void dtl_deregister(struct spapr_cpu *sc);
+/* Writes an entry, if there is a log and its mask wants entries of that kind. */
+void dtl_append(struct machine *m, struct spapr_cpu *sc, const struct dtl_entry *entry);
 
 #endif

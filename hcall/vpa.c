@@ -1,8 +1,14 @@
-/* Virtual processor area, SLB shadow buffer, dispatch trace log: registration.
+/* Virtual processor area and SLB shadow buffer: registration, and what the hypervisor writes there.
  *
- * The areas lie in guest memory; struct spapr_cpu holds where. The guest's fields in them are its
- * own and survive registration. Source: PAPR, "Virtual Processor Areas" and H_REGISTER_VPA.
+ * The areas lie in guest memory; struct spapr_cpu holds where, and the hypervisor's own copy of all
+ * that it counts: it never reads a count back. The guest's fields are its own and survive
+ * registration. Source: PAPR, "Virtual Processor Areas" and H_REGISTER_VPA.
  */
+#include "hcall/vpa.h"
+
+#include <string.h>
+
+#include "cpu/bits.h"
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
 
@@ -14,32 +20,27 @@ enum vpa_subfunction {
 #define AREA_LINE 128			/* bytes of an L1 data cache line: alignment of every area */
 #define AREA_PAGE UINT64_C(4096)
 
-/* Offsets in the areas. */
-#define VPA_SIZE           0x004	/* 16 bits */
-#define VPA_STATUS         0x009
-#define VPA_DISPATCH_COUNT 0x100	/* 32 bits */
-#define VPA_DTL_INDEX      0x218	/* 64 bits */
-#define BUFFER_SIZE        0x004	/* 32 bits, DTL and SLB shadow */
-
-#define VPA_MIN_SIZE        640
-#define VPA_STATUS_SHARED   0x02	/* not in PAPR: firmware's word that processors are shared */
-#define DTL_ENTRY_SIZE      48
-#define DTL_MAX_SIZE        4096
 #define SLB_SHADOW_MIN_SIZE 8
 
-/* Inside RAM and, where `paged`, inside one page. */
-static bool area_ok(const struct ram *ram, uint64_t addr, uint64_t size, bool paged)
+/* Inside RAM and inside one page. */
+static bool area_ok(const struct ram *ram, uint64_t addr, uint64_t size)
 {
-	return ram_ok(ram, addr, size) && (!paged || addr % AREA_PAGE + size <= AREA_PAGE);
+	return ram_ok(ram, addr, size) && addr % AREA_PAGE + size <= AREA_PAGE;
 }
 
 void vpa_reset(struct spapr_cpu *sc)
 {
 	sc->vpa_addr = 0;
 	sc->slb_shadow_addr = sc->slb_shadow_size = 0;
-	sc->dtl_addr = sc->dtl_size = 0;
-	sc->dispatch_count = 0;
+	dtl_deregister(sc);
+	sc->dtl_mask = 0;
+	sc->dispatch_count = sc->dispersion_count = 0;
+	memset(sc->home_changes, 0, sizeof sc->home_changes);
+	sc->donated[0] = sc->donated[1] = 0;
+	sc->donates = sc->donates_idle = false;
 }
+
+/* ---- What the dispatcher counts ---- */
 
 static void store_count(struct machine *m, const struct spapr_cpu *sc)
 {
@@ -47,47 +48,145 @@ static void store_count(struct machine *m, const struct spapr_cpu *sc)
 		st_be32(&m->ram, sc->vpa_addr + VPA_DISPATCH_COUNT, sc->dispatch_count);
 }
 
-void vpa_set_dispatched(struct machine *m, struct spapr_cpu *sc, bool dispatched)
+static void store_times(struct machine *m, const struct spapr_cpu *sc)
 {
-	if (sc->dispatch_count % 2 == dispatched) {
-		sc->dispatch_count++;
-		store_count(m, sc);
+	static const uint16_t at[WAIT_INTERVALS] = {
+		[WAIT_NOT_READY] = VPA_WAIT_NOT_READY, [WAIT_CAPACITY] = VPA_WAIT_CAPACITY,
+		[WAIT_PROCESSOR] = VPA_WAIT_PROCESSOR,
+	};
+
+	for (unsigned i = 0; i < WAIT_INTERVALS; i++)
+		st_be64(&m->ram, sc->vpa_addr + at[i], sc->vp.waited[i] / CYCLES_PER_TICK);
+}
+
+/* Where it runs: the chip is what a service person would replace. */
+static void store_place(struct machine *m, const struct spapr_cpu *sc)
+{
+	const struct dispatcher *d = m->dispatcher;
+	unsigned phys, chip, first = 0;
+
+	if (sc->vp.physical == PHYSICAL_NONE)
+		return;
+	phys = sc->vp.physical / d->threads;
+	chip = dispatcher_chip(d, phys);
+	while (dispatcher_chip(d, first) != chip)
+		first++;
+	st_be32(&m->ram, sc->vpa_addr + VPA_NODE_ID, chip);
+	st_be32(&m->ram, sc->vpa_addr + VPA_PROC_ID, phys - first);
+}
+
+/* PURR and SPURR run alike. */
+static void store_donated(struct machine *m, const struct spapr_cpu *sc)
+{
+	for (unsigned idle = 0; idle < 2; idle++) {
+		uint64_t at = sc->vpa_addr + (idle ? VPA_DONATED_IDLE : VPA_DONATED_BUSY);
+
+		st_be64(&m->ram, at, sc->donated[idle] / CYCLES_PER_TICK);
+		st_be64(&m->ram, at + 8, sc->donated[idle] / CYCLES_PER_TICK);
 	}
 }
+
+static void store_all(struct machine *m, const struct spapr_cpu *sc)
+{
+	st_be32(&m->ram, sc->vpa_addr + VPA_DISPERSION, sc->dispersion_count);
+	ram_write(&m->ram, sc->vpa_addr + VPA_HOME_CHANGES, sc->home_changes, sizeof sc->home_changes);
+	store_times(m, sc);
+	store_place(m, sc);
+	if (sc->donated[0] | sc->donated[1])
+		store_donated(m, sc);
+	store_count(m, sc);
+}
+
+/* ---- Dispatch and stop. PAPR, "Virtual Processor Preempt/Dispatch" ---- */
+
+/* Ticks are differences of the totals, so that a log's entries add up to them. */
+static void take_waits(struct spapr_cpu *sc, uint64_t ticks[WAIT_INTERVALS])
+{
+	for (unsigned i = 0; i < WAIT_INTERVALS; i++) {
+		uint64_t before = sc->vp.waited[i];
+
+		sc->vp.waited[i] += sc->vp.wait[i];
+		ticks[i] = sc->vp.waited[i] / CYCLES_PER_TICK - before / CYCLES_PER_TICK;
+	}
+}
+
+/* A dedicated processor gives its idle cycles away if the guest lets it. */
+static void take_donation(struct spapr_cpu *sc)
+{
+	if (sc->donates)
+		sc->donated[sc->donates_idle] += sc->vp.wait[WAIT_NOT_READY];
+	sc->donates = false;
+}
+
+void vpa_dispatched(struct machine *m, struct spapr_cpu *sc, enum vp_reason reason, bool moved)
+{
+	struct dtl_entry entry = {
+		.dispatch_reason = dispatcher_dispatch_code(reason),
+		.preempt_reason = dispatcher_preempt_code((enum vp_reason)sc->vp.stopped_by),
+		.processor = sc->vp.physical,
+		.timebase = sc->cpu.cycles / CYCLES_PER_TICK + m->clock.tb.tb_offset,
+		.srr0 = sc->cpu.nip, .srr1 = sc->cpu.msr,
+	};
+
+	take_donation(sc);
+	take_waits(sc, entry.waits);
+	sc->dispersion_count += moved;
+	sc->dispatch_count += sc->dispatch_count % 2;
+	if (!sc->vpa_addr)
+		return;
+	dtl_append(m, sc, &entry);
+	store_all(m, sc);
+}
+
+void vpa_stopped(struct machine *m, struct spapr_cpu *sc)
+{
+	sc->dispatch_count |= 1;
+	if (!sc->vpa_addr)
+		return;
+	store_count(m, sc);
+	if (!m->dispatcher->shared && sc->vp.stopped_by == VP_CEDE) {
+		sc->donates = ld_u8(&m->ram, sc->vpa_addr + VPA_DONATE) & VPA_DONATE_IDLE_CYCLES;
+		sc->donates_idle = vpa_idle_hint(m, sc);
+	}
+}
+
+/* Affinity levels, from the nearest: chip, neighbouring pair of chips. The third, all of the
+ * machine, never changes. */
+void vpa_moved_home(struct machine *m, struct spapr_cpu *sc, unsigned from, unsigned to)
+{
+	sc->home_changes[0] += from != to;
+	sc->home_changes[1] += from / 2 != to / 2;
+	if (sc->vpa_addr)
+		ram_write(&m->ram, sc->vpa_addr + VPA_HOME_CHANGES, sc->home_changes, sizeof sc->home_changes);
+}
+
+bool vpa_idle_hint(const struct machine *m, const struct spapr_cpu *sc)
+{
+	return sc->vpa_addr && ld_u8(&m->ram, sc->vpa_addr + VPA_IDLE) == 1;
+}
+
+/* ---- H_REGISTER_VPA ---- */
 
 static int64_t register_vpa(struct machine *m, struct spapr_cpu *sc, uint64_t addr)
 {
 	uint16_t size = ld_be16(&m->ram, addr + VPA_SIZE);
+	uint8_t status = ld_u8(&m->ram, addr + VPA_STATUS) & (uint8_t)~VPA_STATUS_SHARED;
 
-	if (size < VPA_MIN_SIZE || !area_ok(&m->ram, addr, size, true))
+	if (size < VPA_MIN_SIZE || !area_ok(&m->ram, addr, size))
 		return H_PARAMETER;
 	sc->vpa_addr = addr;
-	st_u8(&m->ram, addr + VPA_STATUS, ld_u8(&m->ram, addr + VPA_STATUS) | VPA_STATUS_SHARED);
+	st_u8(&m->ram, addr + VPA_STATUS, m->dispatcher->shared ? status | VPA_STATUS_SHARED : status);
 	/* Not zero, so that the guest can tell it from a fresh structure. */
-	sc->dispatch_count = sc->cpu.run_state == CPU_STOPPED ? 1 : 2;
-	store_count(m, sc);
-	return H_SUCCESS;
-}
-
-static int64_t register_dtl(struct machine *m, struct spapr_cpu *sc, uint64_t addr)
-{
-	uint32_t size = ld_be32(&m->ram, addr + BUFFER_SIZE);
-
-	if (size < DTL_ENTRY_SIZE || size > DTL_MAX_SIZE || !area_ok(&m->ram, addr, size, false))
-		return H_PARAMETER;
-	if (!sc->vpa_addr)
-		return H_RESOURCE;
-	sc->dtl_addr = addr;
-	sc->dtl_size = size;
-	st_be64(&m->ram, sc->vpa_addr + VPA_DTL_INDEX, 0);
+	sc->dispatch_count = vp_runs(sc) ? 2 : 1;
+	store_all(m, sc);
 	return H_SUCCESS;
 }
 
 static int64_t register_slb_shadow(struct machine *m, struct spapr_cpu *sc, uint64_t addr)
 {
-	uint32_t size = ld_be32(&m->ram, addr + BUFFER_SIZE);
+	uint32_t size = ld_be32(&m->ram, addr + AREA_SIZE32);
 
-	if (size < SLB_SHADOW_MIN_SIZE || !area_ok(&m->ram, addr, size, true))
+	if (size < SLB_SHADOW_MIN_SIZE || !area_ok(&m->ram, addr, size))
 		return H_PARAMETER;
 	if (!sc->vpa_addr)
 		return H_RESOURCE;
@@ -101,13 +200,13 @@ static int64_t deregister_vpa(struct machine *m, struct spapr_cpu *sc)
 	if (sc->dtl_addr || sc->slb_shadow_addr)
 		return H_RESOURCE;
 	/* What stays in the guest's memory says "not dispatched". */
-	vpa_set_dispatched(m, sc, false);
+	if (sc->vpa_addr)
+		st_be32(&m->ram, sc->vpa_addr + VPA_DISPATCH_COUNT, sc->dispatch_count | 1);
 	sc->vpa_addr = 0;
 	return H_SUCCESS;
 }
 
-/* Checks in PAPR's order. All but the log are another processor's business only while it is
- * stopped. */
+/* Checks in PAPR's order. All but the log are another thread's business only while it is stopped. */
 HCALL_FN(H_REGISTER_VPA)
 {
 	struct machine *m = cpu_machine(cpu);
@@ -127,13 +226,13 @@ HCALL_FN(H_REGISTER_VPA)
 	case REGISTER_VPA:
 		return register_vpa(m, sc, addr);
 	case REGISTER_DTL:
-		return register_dtl(m, sc, addr);
+		return dtl_register(m, sc, addr);
 	case REGISTER_SLB_SHADOW:
 		return register_slb_shadow(m, sc, addr);
 	case DEREGISTER_VPA:
 		return deregister_vpa(m, sc);
 	case DEREGISTER_DTL:
-		sc->dtl_addr = sc->dtl_size = 0;
+		dtl_deregister(sc);
 		return H_SUCCESS;
 	default:
 		sc->slb_shadow_addr = sc->slb_shadow_size = 0;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cpu/cpu.h"
+#include "hcall/dispatcher.h"
 
 #define MACHINE_MAX_CPUS 64
 
@@ -39,12 +40,20 @@ void clock_fire_due(struct machine *m);			/* every event with when <= now */
 /* ---- Virtual processors as the board sees them ---- */
 struct spapr_cpu {
 	struct cpu cpu;
+	struct vp_thread vp;		/* hcall/dispatcher.c */
+	/* Its areas in guest memory (hcall/vpa.c, dtl.c); 0: none. Sizes in bytes. */
 	uint64_t vpa_addr, slb_shadow_addr, slb_shadow_size, dtl_addr, dtl_size;
+	uint64_t dtl_index;		/* entries written since the log began: the next one's number */
+	uint8_t dtl_mask;		/* enable mask as it last was */
+	uint8_t home_changes[8];	/* as in the VPA */
+	uint32_t dispatch_count;	/* the hypervisor's own copy of the VPA's: even = dispatched */
+	uint32_t dispersion_count;
+	uint64_t donated[2];		/* cycles ceded with the donate bit: busy, idle */
+	bool donates, donates_idle;	/* the present wait does; it began with the idle hint */
 	uint8_t cppr, mfrr;		/* ICP; 0 = highest priority, 0xff = none */
 	uint8_t pending_priority;
 	uint32_t xirr_owner;		/* source presented, 0 none */
 	uint32_t xirr;			/* CPPR << 24 | XISR as QEMU's icp/server keeps it */
-	uint32_t dispatch_count;	/* the hypervisor's own copy of the VPA's: even = dispatched */
 };
 
 /* What happens when the guest stops or the user wants out. */
@@ -66,6 +75,7 @@ struct machine {
 	struct spapr_cpu *cpu[MACHINE_MAX_CPUS];
 	struct cpu *running;		/* while a processor executes */
 	const struct options *options;
+	struct dispatcher *dispatcher;
 	struct xics *xics;
 	struct vio *vio;
 	struct nvram *nvram;
@@ -93,7 +103,6 @@ struct machine {
 	uint64_t next_poll;		/* cycle at which the host's inputs are looked at again */
 	uint64_t rtc_base_ns;		/* rtc_offset_ns as the host's clock gave it; 0: -rtc base=DATE */
 	uint64_t hypercalls;		/* so far; one that does much counts as many */
-	bool yielded;			/* machine_yield() since the slice began */
 	int stop_signal;		/* host signal behind REQ_QUIT; 0: the user's Ctrl-A x */
 
 	struct event_log *event_logs;	/* events.c: not yet fetched by the guest, oldest first */
@@ -112,9 +121,6 @@ uint64_t machine_random(struct machine *m);	/* xoshiro256** */
 void machine_request(struct machine *m, enum machine_request request, int status);
 struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server);	/* by interrupt server number; NULL */
 void machine_kick(struct machine *m);		/* something changed: leave the engine at the next block edge */
-/* H_CONFER and the like: the running processor gives the rest of its quantum away, if others
- * have work. Returns at once; the processor goes on at the quantum's end. */
-void machine_yield(struct machine *m);
 void machine_log(struct machine *m, unsigned channel, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -12,6 +12,7 @@
 #include "machine/console.h"
 #include "machine/log.h"
 #include "machine/machine.h"
+#include "machine/options_pool.h"
 #include "machine/pseries.h"
 
 #ifndef CEDE_VERSION
@@ -560,6 +561,11 @@ static bool opt_rtc(struct parse *p, const char *text)
 	return ok;
 }
 
+static bool opt_pool(struct parse *p, const char *text)
+{
+	return pool_parse(&p->opts->pool, text, p->err);
+}
+
 static bool opt_timing(struct parse *p, const char *text)
 {
 	p->opts->timing = text;
@@ -596,6 +602,12 @@ static bool opt_d(struct parse *p, const char *text)
 static bool opt_D(struct parse *p, const char *text)
 {
 	p->opts->log_file = text;
+	return true;
+}
+
+static bool opt_dtl(struct parse *p, const char *text)
+{
+	p->opts->dtl_file = text;
 	return true;
 }
 
@@ -702,7 +714,7 @@ static bool finish(struct parse *p)
 	struct options *o = p->opts;
 
 	p->status = EXIT_USAGE;
-	if (!finish_smp(p))
+	if (!finish_smp(p) || !pool_finish(&o->pool, o->cpus / o->threads, p->err))
 		return false;
 	if (o->initrd && !o->kernel)
 		return fail(p, "-initrd needs -kernel");
@@ -726,6 +738,7 @@ enum options_result options_parse(struct options *opts, int argc, char **argv, s
 		.large_decr = true, .ccf_assist = true, .cfpc = MITIGATION_WORKAROUND,
 		.sbbc = MITIGATION_WORKAROUND, .ibs = MITIGATION_WORKAROUND,
 	};
+	pool_defaults(&opts->pool);
 	while (i < argc && !p.done)
 		if (!parse_option(&p, argc, argv, &i))
 			goto out_bad;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hcall/dispatcher.h"
 #include "machine/error.h"
 
 #define OPTIONS_MAX_SERIAL 16
@@ -30,6 +31,9 @@ struct options {
 	 * H_GET_CPU_CHARACTERISTICS. */
 	enum mitigation cfpc, sbbc, ibs;
 	bool ccf_assist;		/* cap-ccf-assist */
+
+	struct pool_options pool;	/* -pool */
+	const char *dtl_file;		/* -dtl; NULL */
 
 	enum cpu_model cpu;
 	uint32_t compat_pvr;		/* max-cpu-compat=: logical PVR; 0: none */

@@ -1,16 +1,16 @@
 /* The board: what is made in which order, and the loop that runs it.
  *
- * Virtual time is parallel. All runnable processors advance together from clock.now by
- * quanta: each in turn, from index 0 on, runs to the quantum's end; then the clock moves
- * there, due events fire, and waiting processors are looked at. A quantum ends at
- *   - QUANTUM cycles, if more than one processor runs;
- *   - the next event, the next look at the host's inputs (a multiple of POLL_CYCLES), or
- *     the decrementer of a waiting processor, whichever is first;
- *   - the cycle at which the only running processor woke another one, scheduled an event
- *     or stopped (machine_kick).
- * So a processor woken by another starts at the end of the quantum in which that happened,
- * and everything is a function of cycles and of what the host's inputs brought. With all
- * processors waiting the clock jumps to what wakes the first of them.
+ * Virtual time is parallel. All physical processors advance together from clock.now by quanta: each
+ * in turn, from number 0 on, runs what the dispatcher has put there to the quantum's end; then the
+ * clock moves there, due events fire, and the dispatcher looks at who waits. A quantum ends at
+ *   - QUANTUM cycles, if more than one thread runs;
+ *   - the next event, the next look at the host's inputs (a multiple of POLL_CYCLES), the decrementer
+ *     of a waiting thread, or the end of a time slice or budget, whichever is first;
+ *   - the cycle at which the only thread that runs woke another one, scheduled an event or stopped
+ *     (machine_kick).
+ * So a thread woken by another starts at the end of the quantum in which that happened, one that
+ * was ready starts where its predecessor stopped, and everything is a function of cycles and of what
+ * the host's inputs brought. With all threads waiting the clock jumps to what wakes the first of them.
  */
 #define _GNU_SOURCE
 #include "machine/pseries.h"
@@ -24,6 +24,7 @@
 #include "cpu/block.h"
 #include "cpu/spr.h"
 #include "firmware/firmware.h"
+#include "hcall/dtl_file.h"
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
 #include "machine/clock.h"
@@ -96,12 +97,6 @@ void machine_kick(struct machine *m)
 {
 	if (m->running)
 		m->running->halt = 1;
-}
-
-void machine_yield(struct machine *m)
-{
-	m->yielded = true;
-	machine_kick(m);
 }
 
 void machine_request(struct machine *m, enum machine_request request, int status)
@@ -263,6 +258,8 @@ struct machine *machine_new(const struct options *o, struct term *term, struct e
 	for (unsigned i = 0; i < o->cpus; i++)
 		if (!new_cpu(m, err))
 			goto out_free;
+	if (!dispatcher_new(m, &o->pool, err) || (o->dtl_file && !dtl_file_open(m, o->dtl_file, err)))
+		goto out_free;
 	/* In this order: unit addresses follow from it. */
 	if (!new_serials(m, err))
 		goto out_free;
@@ -282,6 +279,7 @@ void machine_free(struct machine *m)
 		return;
 	firmware_free(m);
 	events_clear(m);
+	dispatcher_free(m);
 	vio_free(m->vio);
 	xics_free(m->xics);
 	engine_free(m->engine);		/* before the processors, whose contexts it frees */
@@ -324,6 +322,7 @@ static bool machine_reset(struct machine *m, struct error *err)
 	memory_clear(&m->ram);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		reset_cpu(m, m->cpu[i]);
+	dispatcher_reset(m);
 	xics_reset(m);
 	vio_reset(m->vio);
 	return firmware_start(m, err);		/* the boot processor runs, the others wait for start-cpu */
@@ -364,38 +363,15 @@ static uint64_t poll_after(uint64_t cycle)
 	return (cycle / POLL_CYCLES + 1) * POLL_CYCLES;
 }
 
-/* ---- Waiting processors ---- */
+/* ---- Waiting ---- */
 
-/* Brings one that waits up to the clock, and back to work if something calls it. */
-static void wake_if_due(struct machine *m, struct cpu *cpu)
-{
-	if (cpu->run_state != CPU_CEDED && cpu->run_state != CPU_JOINED)
-		return;
-	cpu->cycles = m->clock.now;
-	/* H_CEDE has set MSR[EE]; H_JOIN wants it off, so that only a system reset gets through. */
-	if (cpu->prodded || cpu_interrupt_pending(cpu, cpu->msr)) {
-		cpu->run_state = CPU_RUNNING;
-		cpu->prodded = false;
-	}
-}
-
-static unsigned wake_processors(struct machine *m)
-{
-	unsigned running = 0;
-
-	for (unsigned i = 0; i < m->ncpus; i++) {
-		wake_if_due(m, &m->cpu[i]->cpu);
-		running += m->cpu[i]->cpu.run_state == CPU_RUNNING;
-	}
-	return running;
-}
-
-/* Cycle of the first tick at which this processor's decrementer is negative, if that lies ahead. */
+/* Cycle of the first tick at which this processor's decrementer is negative, if that lies ahead
+ * and would wake it. */
 static uint64_t dec_wake(const struct machine *m, const struct cpu *cpu)
 {
 	uint64_t due;
 
-	if (cpu->run_state != CPU_CEDED)
+	if (cpu->run_state != CPU_CEDED && !(cpu->run_state == CPU_CONFERRED && cpu->msr & MSR_EE))
 		return UINT64_MAX;
 	due = cpu_dec_due(cpu, m->clock.now);
 	return due > m->clock.now ? due : UINT64_MAX;
@@ -403,8 +379,10 @@ static uint64_t dec_wake(const struct machine *m, const struct cpu *cpu)
 
 static uint64_t first_wake(const struct machine *m)
 {
-	uint64_t first = clock_next_event(m);
+	uint64_t first = clock_next_event(m), change = dispatcher_next(m);
 
+	if (change < first)
+		first = change;
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		uint64_t wake = dec_wake(m, &m->cpu[i]->cpu);
 
@@ -431,7 +409,7 @@ static void idle(struct machine *m)
 	}
 }
 
-/* ---- Running processors ---- */
+/* ---- Running ---- */
 
 /* Where a processor goes on that leaves the rest of its slice to the others: where its
  * decrementer calls, or at the end. */
@@ -442,64 +420,110 @@ static uint64_t after_wait(const struct cpu *cpu, uint64_t end)
 	return due > cpu->cycles && due < end ? due : end;
 }
 
-/* Nothing that one waits for who spins or yields changes during its slice: the host's time is
- * better spent on the others. */
-static void run_shared(struct machine *m, struct cpu *cpu, uint64_t end)
+/* Nothing that one waits for who spins changes during its slice: the host's time is better spent
+ * on the others. */
+static void run_shared(struct cpu *cpu, uint64_t end)
 {
 	cpu->waiting = false;
 	cpu_run(cpu, end);
-	if (cpu->run_state == CPU_RUNNING && cpu->cycles < end && (cpu->waiting || m->yielded))
+	if (cpu->run_state == CPU_RUNNING && cpu->cycles < end && cpu->waiting)
 		cpu->cycles = after_wait(cpu, end);
-	m->yielded = false;
 }
 
-static void run_slice(struct machine *m, struct cpu *cpu, bool alone)
+/* One dispatched thread, up to the quantum's end or the cycle at which it stops. */
+static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
 {
+	struct cpu *cpu = &sc->cpu;
 	uint64_t end = m->quantum_end;
 
-	if (cpu->cycles < m->clock.now)		/* just started, or stopped before */
-		cpu->cycles = m->clock.now;
 	m->running = cpu;
-	m->yielded = false;
 	cpu->shared = !alone;
 	do {
 		cpu->halt = 0;
 		if (alone)
 			cpu_run(cpu, end);
 		else
-			run_shared(m, cpu, end);
+			run_shared(cpu, end);
 	} while (!alone && cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE);
 	m->running = NULL;
 	/* Others' stores must not pass unseen between lwarx and stwcx. */
 	if (m->ncpus > 1)
 		cpu->resv_size = 0;
+	if (cpu->run_state != CPU_RUNNING)
+		dispatcher_stopped(m, sc);
+}
+
+/* What runs in a quantum, and how far it came. */
+struct quantum {
+	bool alone;			/* one thread */
+	bool runs;			/* somebody still does at its end */
+	uint64_t reached;		/* cycle */
+};
+
+/* The threads of the virtual processor that begins at index `first`; true if one still runs. */
+static bool run_core(struct machine *m, unsigned first, struct quantum *q, uint64_t *stopped)
+{
+	bool runs = false;
+
+	for (unsigned i = first; i < first + m->threads && m->request == REQ_NONE; i++) {
+		struct spapr_cpu *sc = m->cpu[i];
+
+		if (!vp_runs(sc))
+			continue;
+		run_thread(m, sc, q->alone);
+		if (vp_runs(sc))
+			runs = true;
+		else if (sc->cpu.cycles > *stopped)
+			*stopped = sc->cpu.cycles;
+		if (sc->cpu.cycles > q->reached)
+			q->reached = sc->cpu.cycles;
+	}
+	return runs;
+}
+
+/* One physical processor: whoever is on it, and whoever it is handed over to. */
+static void run_physical(struct machine *m, unsigned phys, struct quantum *q)
+{
+	int first;
+
+	while ((first = dispatcher_core_on(m, phys)) >= 0 && m->request == REQ_NONE) {
+		uint64_t stopped = m->clock.now;
+
+		if (run_core(m, (unsigned)first, q, &stopped)) {
+			q->runs = true;
+			return;
+		}
+		if (m->request == REQ_NONE)
+			dispatcher_hand_over(m, phys, stopped);
+		/* The next one may have several threads: a new quantum, from this cycle on. */
+		if (q->alone)
+			return;
+	}
+}
+
+static unsigned threads_dispatched(const struct machine *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->ncpus; i++)
+		n += vp_runs(m->cpu[i]);
+	return n;
 }
 
 static void run_quantum(struct machine *m, unsigned running)
 {
-	bool alone = running == 1, all_stopped = true, runs[MACHINE_MAX_CPUS];
-	uint64_t end = first_wake(m), reached = m->clock.now;
+	struct quantum q = { .alone = running == 1, .reached = m->clock.now };
+	uint64_t end = first_wake(m);
 
 	if (end > m->next_poll)
 		end = m->next_poll;
-	if (!alone && end > m->clock.now + QUANTUM)
+	if (!q.alone && end > m->clock.now + QUANTUM)
 		end = m->clock.now + QUANTUM;
 	m->quantum_end = end;
-	/* Decided before anyone runs: who is woken on the way would begin in the waker's past. */
-	for (unsigned i = 0; i < m->ncpus; i++)
-		runs[i] = m->cpu[i]->cpu.run_state == CPU_RUNNING;
-	for (unsigned i = 0; i < m->ncpus && m->request == REQ_NONE; i++) {
-		struct cpu *cpu = &m->cpu[i]->cpu;
-
-		if (!runs[i])
-			continue;
-		run_slice(m, cpu, alone);
-		all_stopped &= cpu->run_state != CPU_RUNNING;
-		if (cpu->cycles > reached)
-			reached = cpu->cycles;
-	}
+	for (unsigned i = 0; i < m->dispatcher->procs && m->request == REQ_NONE; i++)
+		run_physical(m, i, &q);
 	m->quantum_end = 0;
-	m->clock.now = alone || all_stopped || m->request != REQ_NONE ? reached : end;
+	m->clock.now = q.alone || !q.runs || m->request != REQ_NONE ? q.reached : end;
 }
 
 static void run_until_request(struct machine *m)
@@ -512,9 +536,10 @@ static void run_until_request(struct machine *m)
 			m->next_poll = poll_after(m->clock.now);
 			check_host(m);
 		}
-		running = wake_processors(m);
+		dispatcher_look(m);
 		if (m->request != REQ_NONE)
 			break;
+		running = threads_dispatched(m);
 		if (running)
 			run_quantum(m, running);
 		else

@@ -5,7 +5,6 @@
 
 #include "cpu/mmu.h"
 #include "cpu/spr.h"
-#include "hcall/splpar.h"
 #include "machine/pseries.h"
 #include "machine/rtas.h"
 
@@ -53,7 +52,6 @@ RTAS_FN(start_cpu)
 	tlb_flush_all(c);		/* what it remembers is from under another LPCR and process table */
 	cpu_context_changed(c);
 	c->run_state = CPU_RUNNING;
-	vpa_set_dispatched(m, target, true);
 	machine_kick(m);
 	return RTAS_SUCCESS;
 }
@@ -62,7 +60,6 @@ RTAS_FN(stop_self)
 {
 	cpu->run_state = CPU_STOPPED;
 	cpu->halt = 1;
-	vpa_set_dispatched(cpu_machine(cpu), cpu_spapr(cpu), false);
 	return RTAS_NO_RETURN;
 }
 

@@ -97,6 +97,50 @@ static uint64_t hash_ram(uint64_t hash, const struct ram *ram)
 	return hash_u64(hash, ram->size);
 }
 
+/* ---- Who runs, and what each has coming to it ---- */
+
+static uint64_t hash_thread(uint64_t h, const struct vp_thread *t)
+{
+	const uint64_t words[] = {
+		t->state, t->stopped_by, t->woken_by, t->gift, t->conferring, t->confers_to_all, t->physical, t->since,
+		t->wait[0], t->wait[1], t->wait[2], t->waited[0], t->waited[1], t->waited[2], t->ran, t->awaits, t->dispatches,
+	};
+
+	return hash_bytes(h, words, sizeof words);
+}
+
+static uint64_t hash_vproc(uint64_t h, const struct vproc *vp)
+{
+	const uint64_t words[] = {
+		vp->state, vp->home, (uint64_t)vp->phys, vp->paid, vp->slice_end, vp->turn, vp->ran, vp->away,
+		vp->demand, vp->owed, vp->bursting, vp->phase,
+	};
+
+	return hash_bytes(h, words, sizeof words);
+}
+
+static uint64_t hash_pool(uint64_t h, const struct dispatcher *d)
+{
+	const uint64_t words[] = {
+		d->shared, d->procs, d->chips, d->window, d->window_end, d->since, d->homes_due, d->next_turn, d->rng,
+	};
+
+	h = hash_bytes(h, words, sizeof words);
+	for (unsigned i = 0; i < d->procs; i++)
+		h = hash_u64(h, d->on[i].slice_end);
+	for (unsigned i = 0; i < PARTITIONS; i++) {
+		const struct partition *p = &d->partition[i];
+		const uint64_t mine[] = {
+			p->entitlement, p->weight, p->capped, p->contends, (uint64_t)p->budget, p->excess, p->used,
+		};
+
+		h = hash_bytes(h, mine, sizeof mine);
+		for (unsigned k = 0; k < p->n; k++)
+			h = hash_vproc(h, &p->vp[k]);
+	}
+	return h;
+}
+
 static uint64_t hash_cpu(uint64_t h, struct spapr_cpu *sc)
 {
 	struct cpu *cpu = &sc->cpu;
@@ -116,8 +160,11 @@ static uint64_t hash_cpu(uint64_t h, struct spapr_cpu *sc)
 		cpu->irq, cpu->run_state, cpu->prodded, cpu->cycles,
 		sc->vpa_addr, sc->slb_shadow_addr, sc->slb_shadow_size, sc->dtl_addr, sc->dtl_size,
 		sc->cppr, sc->mfrr, sc->pending_priority, sc->xirr_owner, sc->xirr, sc->dispatch_count,
+		sc->dispersion_count, sc->dtl_index, sc->dtl_mask, word_at(sc->home_changes),
+		sc->donated[0], sc->donated[1], sc->donates, sc->donates_idle, cpu->off_cycles,
 	};
 
+	h = hash_thread(h, &sc->vp);
 	h = hash_bytes(h, cpu->r, sizeof cpu->r);
 	h = hash_bytes(h, cpu->vsr, sizeof cpu->vsr);
 	h = hash_bytes(h, cpu->slb, sizeof cpu->slb);
@@ -135,7 +182,7 @@ static uint64_t hash_board(uint64_t h, struct machine *m)
 		m->fwnmi_sreset, m->fwnmi_mcheck, (uint64_t)m->fwnmi_interlock,
 	};
 
-	h = hash_bytes(h, words, sizeof words);
+	h = hash_pool(hash_bytes(h, words, sizeof words), m->dispatcher);
 	for (unsigned i = 0; i < XICS_IRQS; i++) {
 		const struct xics_source *s = &m->xics->source[i];
 

@@ -27,12 +27,16 @@ static const struct field fields[] = {
 	CPU(run_state), CPU(prodded), CPU(cycles), CPU(logical_pvr), CPU(pir), CPU(tir),
 	BOARD(vpa_addr), BOARD(slb_shadow_addr), BOARD(slb_shadow_size), BOARD(dtl_addr), BOARD(dtl_size), BOARD(cppr),
 	BOARD(mfrr), BOARD(pending_priority), BOARD(xirr_owner), BOARD(xirr), BOARD(dispatch_count),
+	BOARD(dispersion_count), BOARD(dtl_index), BOARD(dtl_mask), BOARD(home_changes), BOARD(donated), BOARD(donates),
+	BOARD(donates_idle), CPU(off_cycles), BOARD(vp.state), BOARD(vp.stopped_by), BOARD(vp.woken_by), BOARD(vp.gift),
+	BOARD(vp.conferring), BOARD(vp.confers_to_all), BOARD(vp.physical), BOARD(vp.since), BOARD(vp.wait),
+	BOARD(vp.waited), BOARD(vp.ran), BOARD(vp.awaits), BOARD(vp.dispatches),
 };
 
 /* Bytes that make up one value; arrays are gone through element by element. */
 static size_t step(const struct field *f)
 {
-	return f->size == 1 || !strcmp(f->name, "cr") ? 1 : f->size == 4 ? 4 : 8;
+	return f->size == 1 || !strcmp(f->name, "cr") || !strcmp(f->name, "home_changes") ? 1 : f->size == 4 ? 4 : 8;
 }
 
 static void test_registers(struct machine *m)

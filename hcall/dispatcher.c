@@ -1,0 +1,744 @@
+/* The virtual processor dispatcher: states and transitions of threads, and who is put where.
+ *
+ * dispatcher_look() runs between quanta: it sees who has been woken, who must leave and who may
+ * come. Within a quantum processors only ever stop (dispatcher_stopped) and hand over to one that
+ * was ready before (dispatcher_hand_over), so that nobody begins before the cycle it stopped at.
+ * What a transition means to the guest (counts, times, log) is vpa.c's and dtl.c's.
+ */
+#include "hcall/dispatcher.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hcall/dtl_file.h"
+#include "hcall/pool.h"
+#include "hcall/splpar.h"
+#include "machine/clock.h"
+#include "machine/error.h"
+#include "machine/machine.h"
+#include "machine/options.h"
+
+/* ---- Names and codes ---- */
+
+/* Which of the three waits a state is part of. */
+static const enum wait_interval interval_of[VP_STATES] = {
+	[VP_STOPPED] = WAIT_NOT_READY, [VP_CEDED] = WAIT_NOT_READY, [VP_CONFERRED] = WAIT_NOT_READY,
+	[VP_JOINED] = WAIT_NOT_READY, [VP_WAITING] = WAIT_CAPACITY, [VP_READY] = WAIT_PROCESSOR,
+};
+
+/* Codes of a DTL entry. PAPR, "Dispatch Trace Log Buffer Entry". Firmware-internal: preempt reason
+ * 1, dispatch reason 1; so is what PAPR has no code for. */
+static const uint8_t dispatch_code[VP_REASONS] = {
+	[VP_NONE] = 1, [VP_EXTERNAL] = 0, [VP_PROD] = 2, [VP_DECREMENTER] = 3, [VP_RESET] = 4, [VP_STARTED] = 4,
+	[VP_SLICE] = 7, [VP_GIFT] = 6, [VP_DOORBELL] = 10,
+};
+
+static const uint8_t preempt_code[VP_REASONS] = {
+	[VP_NONE] = 1, [VP_CEDE] = 2, [VP_CONFER] = 3, [VP_JOIN] = 3, [VP_STOP] = 1,
+	[VP_SLICE_END] = 4, [VP_DISPLACED] = 4, [VP_CAPPED] = 4,
+};
+
+uint8_t dispatcher_preempt_code(enum vp_reason reason) { return preempt_code[reason]; }
+uint8_t dispatcher_dispatch_code(enum vp_reason reason) { return dispatch_code[reason]; }
+
+/* ---- Small things ---- */
+
+static struct partition *guest_of(const struct machine *m) { return &m->dispatcher->partition[PARTITION_GUEST]; }
+
+static struct vproc *core_of(const struct machine *m, const struct spapr_cpu *sc)
+{
+	return &guest_of(m)->vp[sc->cpu.index / m->threads];
+}
+
+static unsigned first_thread(const struct machine *m, const struct vproc *vp)
+{
+	return (unsigned)(vp - guest_of(m)->vp) * m->threads;
+}
+
+bool vp_runs(const struct spapr_cpu *sc)
+{
+	return sc->vp.state == VP_RUNNING;
+}
+
+unsigned dispatcher_chip(const struct dispatcher *d, unsigned phys)
+{
+	return phys * d->chips / d->procs;
+}
+
+int dispatcher_core_on(const struct machine *m, unsigned phys)
+{
+	const struct physical *on = &m->dispatcher->on[phys];
+
+	return on->vp && on->partition == PARTITION_GUEST ? (int)first_thread(m, on->vp) : -1;
+}
+
+/* ---- Transitions ---- */
+
+static void report(struct machine *m, const struct dtl_record *r)
+{
+	if (m->dispatcher->file)
+		dtl_file_add(m, r);
+}
+
+/* Into `state` at `cycle`; `code` as in a DTL entry. */
+static void enter(struct machine *m, struct spapr_cpu *sc, enum vp_state state, enum vp_reason reason,
+		  uint64_t cycle, uint8_t code)
+{
+	struct vp_thread *t = &sc->vp;
+	bool ran = t->state == VP_RUNNING, runs = state == VP_RUNNING;
+
+	if (ran)
+		t->ran += cycle - t->since;
+	else
+		t->wait[interval_of[t->state]] += cycle - t->since;
+	t->state = (uint8_t)state;
+	t->since = cycle;
+	report(m, &(struct dtl_record){
+		.cycle = cycle, .vp = (uint16_t)sc->cpu.index, .partition = PARTITION_GUEST,
+		.state = (uint8_t)state, .reason = (uint8_t)reason, .code = code,
+		.physical = ran || runs ? t->physical : PHYSICAL_NONE,
+		.srr0 = ran || runs ? sc->cpu.nip : 0, .srr1 = ran || runs ? sc->cpu.msr : 0,
+	});
+}
+
+static void enter_load(struct machine *m, struct vproc *vp, enum vp_state state, enum vp_reason reason, uint64_t cycle)
+{
+	struct dispatcher *d = m->dispatcher;
+	bool placed = vp->state == VP_RUNNING || state == VP_RUNNING;
+
+	vp->state = (uint8_t)state;
+	report(m, &(struct dtl_record){
+		.cycle = cycle, .vp = (uint16_t)(vp - d->partition[PARTITION_LOAD].vp), .partition = PARTITION_LOAD,
+		.state = (uint8_t)state, .reason = (uint8_t)reason,
+		.physical = placed ? (uint16_t)((unsigned)vp->phys * d->threads) : PHYSICAL_NONE,
+	});
+}
+
+/* ---- Dispatch ---- */
+
+/* What it goes on with: the interrupt that is taken before its next instruction, or what woke it. */
+static enum vp_reason dispatch_reason(const struct spapr_cpu *sc)
+{
+	const struct cpu *cpu = &sc->cpu;
+
+	if (cpu->irq & (IRQ_RESET | IRQ_MACHINE_CHECK) || cpu_interrupt_pending(cpu, cpu->msr)) {
+		if (cpu->irq & IRQ_RESET)
+			return VP_RESET;
+		if (cpu->irq & IRQ_MACHINE_CHECK)
+			return VP_NONE;
+		if (cpu->irq & IRQ_EXTERNAL)
+			return VP_EXTERNAL;
+		if (cpu_dec(cpu, cpu->cycles) < 0)
+			return VP_DECREMENTER;
+		return cpu->irq & IRQ_DOORBELL ? VP_DOORBELL : VP_NONE;
+	}
+	if (sc->vp.woken_by == VP_STARTED || sc->vp.woken_by == VP_PROD)
+		return (enum vp_reason)sc->vp.woken_by;
+	return sc->vp.gift ? VP_GIFT : VP_SLICE;
+}
+
+/* It has its turn: who waited for that is free to go on. */
+static void count_turn(struct machine *m, const struct spapr_cpu *sc)
+{
+	uint64_t bit = UINT64_C(1) << sc->cpu.index;
+
+	for (unsigned i = 0; i < m->ncpus; i++)
+		m->cpu[i]->vp.awaits &= ~bit;
+}
+
+static void dispatch_thread(struct machine *m, struct spapr_cpu *sc, unsigned phys, uint64_t cycle)
+{
+	struct vp_thread *t = &sc->vp;
+	uint16_t before = t->physical;
+	enum vp_reason reason;
+
+	sc->cpu.cycles = cycle;
+	reason = dispatch_reason(sc);
+	t->physical = (uint16_t)(phys * m->threads + sc->cpu.tir);
+	enter(m, sc, VP_RUNNING, reason, cycle, dispatch_code[reason]);
+	sc->cpu.off_cycles += t->wait[WAIT_NOT_READY] + t->wait[WAIT_CAPACITY] + t->wait[WAIT_PROCESSOR];
+	vpa_dispatched(m, sc, reason, before != PHYSICAL_NONE && before != t->physical);
+	memset(t->wait, 0, sizeof t->wait);
+	t->dispatches++;
+	t->gift = t->conferring = false;
+	t->woken_by = VP_SLICE;		/* what a preempted one goes on for */
+	t->awaits = 0;
+	count_turn(m, sc);
+}
+
+static bool wants_to_run(const struct spapr_cpu *sc)
+{
+	return sc->vp.state == VP_READY || sc->vp.state == VP_WAITING;
+}
+
+static void dispatch(struct machine *m, enum partition_id who, struct vproc *vp, unsigned phys, uint64_t cycle)
+{
+	struct dispatcher *d = m->dispatcher;
+	struct physical *on = &d->on[phys];
+	bool gift = false;
+
+	vp->phys = (int16_t)phys;
+	vp->paid = cycle;
+	on->vp = vp;
+	on->partition = (uint8_t)who;
+	if (who == PARTITION_LOAD) {
+		enter_load(m, vp, VP_RUNNING, VP_SLICE, cycle);
+	} else {
+		unsigned first = first_thread(m, vp);
+
+		vp->state = VP_RUNNING;
+		for (unsigned i = first; i < first + m->threads; i++) {
+			if (!wants_to_run(m->cpu[i]))
+				continue;
+			gift |= m->cpu[i]->vp.gift;
+			dispatch_thread(m, m->cpu[i], phys, cycle);
+		}
+	}
+	/* Conferred cycles are the rest of the giver's slice. */
+	if (!gift || on->slice_end <= cycle)
+		on->slice_end = cycle + pool_slice(d);
+	vp->slice_end = on->slice_end;
+}
+
+/* ---- Leaving ---- */
+
+static const struct stop {
+	enum vp_state state;
+	enum vp_reason reason;
+} stops[] = {
+	[CPU_STOPPED] = { VP_STOPPED, VP_STOP }, [CPU_CEDED] = { VP_CEDED, VP_CEDE },
+	[CPU_JOINED] = { VP_JOINED, VP_JOIN }, [CPU_CONFERRED] = { VP_CONFERRED, VP_CONFER },
+};
+
+static void stop_thread(struct machine *m, struct spapr_cpu *sc, enum vp_state state, enum vp_reason reason, uint64_t cycle)
+{
+	enter(m, sc, state, reason, cycle, preempt_code[reason]);
+	sc->vp.stopped_by = (uint8_t)reason;
+	vpa_stopped(m, sc);
+}
+
+void dispatcher_stopped(struct machine *m, struct spapr_cpu *sc)
+{
+	const struct stop *stop = &stops[sc->cpu.run_state];
+
+	if (vp_runs(sc))
+		stop_thread(m, sc, stop->state, stop->reason, sc->cpu.cycles);
+}
+
+static void pay(struct dispatcher *d, unsigned phys, uint64_t cycle)
+{
+	struct physical *on = &d->on[phys];
+
+	if (on->vp)
+		pool_pay(d, &d->partition[on->partition], on->vp, cycle);
+}
+
+static void leave(struct dispatcher *d, unsigned phys, enum vp_state state)
+{
+	d->on[phys].vp->state = (uint8_t)state;
+	d->on[phys].vp = NULL;
+}
+
+/* Whoever runs on `phys` must go. */
+static void preempt(struct machine *m, unsigned phys, enum vp_reason reason)
+{
+	struct dispatcher *d = m->dispatcher;
+	struct physical *on = &d->on[phys];
+	struct vproc *vp = on->vp;
+	enum vp_state state = reason == VP_CAPPED ? VP_WAITING : VP_READY;
+
+	if (on->partition == PARTITION_LOAD) {
+		enter_load(m, vp, state, reason, m->clock.now);
+	} else {
+		unsigned first = first_thread(m, vp);
+
+		for (unsigned i = first; i < first + m->threads; i++)
+			if (vp_runs(m->cpu[i]))
+				stop_thread(m, m->cpu[i], state, reason, m->clock.now);
+	}
+	leave(d, phys, state);
+	pool_queue(d, vp);
+}
+
+/* ---- Becoming ready ---- */
+
+static enum vp_state ready_state(const struct dispatcher *d, const struct partition *p)
+{
+	return !d->limits || pool_has_capacity(p) ? VP_READY : VP_WAITING;
+}
+
+static void thread_ready(struct machine *m, struct spapr_cpu *sc, enum vp_reason reason)
+{
+	struct vproc *vp = core_of(m, sc);
+	uint64_t now = m->clock.now;
+
+	sc->cpu.run_state = CPU_RUNNING;
+	sc->vp.woken_by = (uint8_t)reason;
+	if (vp->state == VP_CEDED) {
+		vp->state = (uint8_t)ready_state(m->dispatcher, guest_of(m));
+		pool_queue(m->dispatcher, vp);
+	}
+	enter(m, sc, vp->state == VP_WAITING ? VP_WAITING : VP_READY, reason, now, 0);
+	if (vp->state == VP_RUNNING)		/* another thread of its core */
+		dispatch_thread(m, sc, (unsigned)vp->phys, now);
+}
+
+/* Why a thread that waits may go on; VP_NONE: it may not. */
+static enum vp_reason wake_reason(struct machine *m, struct spapr_cpu *sc)
+{
+	struct cpu *cpu = &sc->cpu;
+
+	if (cpu->run_state == CPU_RUNNING)	/* set so by RTAS start-cpu, by a system reset, at boot */
+		return sc->vp.state == VP_STOPPED ? VP_STARTED : VP_RESET;
+	if (cpu->run_state == CPU_STOPPED)
+		return VP_NONE;
+	cpu->cycles = m->clock.now;
+	if (cpu->prodded) {
+		cpu->prodded = false;
+		return VP_PROD;
+	}
+	/* H_CEDE has set MSR[EE]; H_JOIN wants it off, so that only a system reset gets through. */
+	if (cpu_interrupt_pending(cpu, cpu->msr)) {
+		enum vp_reason reason = dispatch_reason(sc);
+
+		return reason == VP_NONE ? VP_EXTERNAL : reason;
+	}
+	return cpu->run_state == CPU_CONFERRED && sc->vp.conferring && !sc->vp.awaits ? VP_TURN_OVER : VP_NONE;
+}
+
+static void wake_threads(struct machine *m)
+{
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		struct spapr_cpu *sc = m->cpu[i];
+		enum vp_reason reason;
+
+		if (vp_runs(sc) || wants_to_run(sc))
+			continue;
+		reason = wake_reason(m, sc);
+		if (reason != VP_NONE)
+			thread_ready(m, sc, reason);
+	}
+}
+
+/* ---- The load ---- */
+
+static void end_work(struct machine *m)
+{
+	struct dispatcher *d = m->dispatcher;
+
+	for (unsigned i = 0; i < d->procs; i++) {
+		struct vproc *vp = d->on[i].vp;
+
+		if (vp && d->on[i].partition == PARTITION_LOAD && !vp->owed) {
+			enter_load(m, vp, VP_CEDED, VP_DONE, m->clock.now);
+			d->on[i].vp = NULL;
+		}
+	}
+}
+
+static void begin_work(struct machine *m)
+{
+	struct dispatcher *d = m->dispatcher;
+	struct partition *load = &d->partition[PARTITION_LOAD];
+
+	for (unsigned i = 0; i < load->n; i++) {
+		struct vproc *vp = &load->vp[i];
+
+		if (vp->state == VP_CEDED && vp->owed) {
+			enter_load(m, vp, ready_state(d, load), VP_DEMAND, m->clock.now);
+			pool_queue(d, vp);
+		} else if (vp->state == VP_READY && !vp->owed) {
+			enter_load(m, vp, VP_CEDED, VP_DONE, m->clock.now);
+		}
+	}
+}
+
+/* ---- Capacity comes and goes ---- */
+
+/* Everybody of the partition who is in state `from` goes to state `to`. */
+static void move(struct machine *m, enum partition_id who, enum vp_state from, enum vp_state to, enum vp_reason reason)
+{
+	struct partition *p = &m->dispatcher->partition[who];
+
+	for (unsigned i = 0; i < p->n; i++) {
+		if (p->vp[i].state != from)
+			continue;
+		if (who == PARTITION_LOAD)
+			enter_load(m, &p->vp[i], to, reason, m->clock.now);
+		else
+			for (unsigned k = i * m->threads; k < (i + 1) * m->threads; k++)
+				if (m->cpu[k]->vp.state == from)
+					enter(m, m->cpu[k], to, reason, m->clock.now, 0);
+		p->vp[i].state = (uint8_t)to;
+	}
+}
+
+static void check_capacity(struct machine *m)
+{
+	struct dispatcher *d = m->dispatcher;
+
+	for (unsigned i = 0; i < PARTITIONS; i++) {
+		if (ready_state(d, &d->partition[i]) == VP_READY) {
+			move(m, (enum partition_id)i, VP_WAITING, VP_READY, VP_WINDOW);
+			continue;
+		}
+		move(m, (enum partition_id)i, VP_READY, VP_WAITING, VP_CAPPED);
+		for (unsigned k = 0; k < d->procs; k++)
+			if (d->on[k].vp && d->on[k].partition == i)
+				preempt(m, k, VP_CAPPED);
+	}
+}
+
+/* ---- Homes. PAPR, "Virtual Processor Home Node" ---- */
+
+/* Who ran elsewhere for more than half of its time is at home where it ran last. */
+static void think_over_homes(struct machine *m)
+{
+	struct dispatcher *d = m->dispatcher;
+	struct partition *p = guest_of(m);
+
+	if (d->chips == 1 || m->clock.now < d->homes_due)
+		return;
+	d->homes_due = m->clock.now + POOL_HOME_WINDOWS * d->window;
+	for (unsigned i = 0; i < p->n; i++) {
+		struct vproc *vp = &p->vp[i];
+
+		if (vp->away > vp->ran / 2) {
+			unsigned from = vp->home, to = dispatcher_chip(d, (unsigned)vp->phys);
+
+			vp->home = (uint8_t)to;
+			for (unsigned k = i * m->threads; from != to && k < (i + 1) * m->threads; k++)
+				vpa_moved_home(m, m->cpu[k], from, to);
+		}
+		vp->ran = vp->away = 0;
+	}
+}
+
+/* ---- Who runs ---- */
+
+static struct vproc *with_gift(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->ncpus; i++)
+		if (m->cpu[i]->vp.gift && core_of(m, m->cpu[i])->state == VP_READY)
+			return core_of(m, m->cpu[i]);
+	return NULL;
+}
+
+/* Conferred cycles go first. */
+static struct vproc *choose(struct machine *m, enum partition_id *who)
+{
+	struct vproc *vp = with_gift(m);
+
+	*who = PARTITION_GUEST;
+	return vp ? vp : pool_next(m->dispatcher, who);
+}
+
+static void fill(struct machine *m)
+{
+	enum partition_id who;
+	struct vproc *vp;
+	int phys;
+
+	while ((vp = choose(m, &who)) && (phys = pool_place(m->dispatcher, vp)) >= 0)
+		dispatch(m, who, vp, (unsigned)phys, m->clock.now);
+}
+
+/* All threads that run on it say that they have nothing to do (VPA, idle hint). */
+static bool idles(const struct machine *m, unsigned phys)
+{
+	int first = dispatcher_core_on(m, phys);
+
+	for (int i = first; first >= 0 && i < first + (int)m->threads; i++)
+		if (vp_runs(m->cpu[i]) && !vpa_idle_hint(m, m->cpu[i]))
+			return false;
+	return first >= 0;
+}
+
+/* The one that runs goes to the queue's end, if the next in the queue does not come after it. */
+static void end_slice(struct machine *m, unsigned phys)
+{
+	struct dispatcher *d = m->dispatcher;
+	struct physical *on = &d->on[phys];
+	enum partition_id who;
+	struct vproc *next;
+
+	if (!on->vp || (on->vp->slice_end > m->clock.now && !idles(m, phys)))
+		return;
+	next = choose(m, &who);
+	if (!next || (who != on->partition && pool_before(&d->partition[on->partition], &d->partition[who]))) {
+		on->vp->slice_end = on->slice_end = m->clock.now + pool_slice(d);
+		return;
+	}
+	preempt(m, phys, VP_SLICE_END);
+	on->slice_end = m->clock.now;
+	dispatch(m, who, next, phys, m->clock.now);
+}
+
+/* The physical processor of one that runs on what others left, the last to be entitled; -1 none. */
+static int displaceable(const struct dispatcher *d, const struct partition *by)
+{
+	int worst = -1;
+
+	for (unsigned i = 0; i < d->procs; i++) {
+		const struct physical *on = &d->on[i];
+
+		if (!on->vp || &d->partition[on->partition] == by || !pool_displaces(by, &d->partition[on->partition]))
+			continue;
+		if (worst < 0 || on->vp->slice_end < d->on[worst].vp->slice_end)
+			worst = (int)i;
+	}
+	return worst;
+}
+
+static void displace(struct machine *m)
+{
+	struct dispatcher *d = m->dispatcher;
+	enum partition_id who;
+	struct vproc *next;
+	int phys;
+
+	while (d->limits && (next = pool_next(d, &who)) && (phys = displaceable(d, &d->partition[who])) >= 0) {
+		preempt(m, (unsigned)phys, VP_DISPLACED);
+		d->on[phys].slice_end = m->clock.now;
+		dispatch(m, who, next, (unsigned)phys, m->clock.now);
+	}
+}
+
+static bool anyone_ready(struct machine *m)
+{
+	enum partition_id who;
+
+	return pool_next(m->dispatcher, &who) != NULL;
+}
+
+void dispatcher_look(struct machine *m)
+{
+	struct dispatcher *d = m->dispatcher;
+	uint64_t now = m->clock.now;
+	bool rolled;
+
+	if (d->limits)
+		for (unsigned i = 0; i < d->procs; i++)
+			pay(d, i, now);
+	end_work(m);
+	rolled = d->limits && pool_roll(d, now);
+	if (rolled)
+		begin_work(m);
+	wake_threads(m);
+	if (d->limits)
+		check_capacity(m);
+	if (d->shared)
+		think_over_homes(m);
+	fill(m);
+	if (anyone_ready(m)) {
+		displace(m);
+		for (unsigned i = 0; i < d->procs; i++)
+			end_slice(m, i);
+	}
+	if (d->file)
+		dtl_file_sync(m);
+}
+
+uint64_t dispatcher_next(const struct machine *m)
+{
+	return pool_next_change(m->dispatcher, m->clock.now);
+}
+
+void dispatcher_hand_over(struct machine *m, unsigned phys, uint64_t cycle)
+{
+	struct dispatcher *d = m->dispatcher;
+	enum partition_id who;
+	struct vproc *next;
+
+	pay(d, phys, cycle);
+	leave(d, phys, VP_CEDED);
+	next = choose(m, &who);
+	if (next && d->shared)
+		dispatch(m, who, next, phys, cycle);
+}
+
+/* ---- H_CONFER ---- */
+
+static bool ready_but_waiting(const struct spapr_cpu *sc)
+{
+	return sc->vp.state == VP_READY || sc->vp.state == VP_WAITING;
+}
+
+void dispatcher_confer(struct machine *m, struct spapr_cpu *caller, struct spapr_cpu *target)
+{
+	caller->vp.awaits = 0;
+	for (unsigned i = 0; i < m->ncpus; i++)
+		if ((!target || m->cpu[i] == target) && ready_but_waiting(m->cpu[i]))
+			caller->vp.awaits |= UINT64_C(1) << i;
+	if (target && ready_but_waiting(target))
+		target->vp.gift = true;
+	caller->vp.conferring = true;
+	caller->vp.confers_to_all = !target;
+	caller->cpu.run_state = CPU_CONFERRED;
+	caller->cpu.halt = 1;
+}
+
+bool dispatcher_work_waits(const struct machine *m)
+{
+	const struct dispatcher *d = m->dispatcher;
+
+	for (unsigned i = 0; i < PARTITIONS; i++)
+		for (unsigned k = 0; k < d->partition[i].n; k++)
+			if (d->partition[i].vp[k].state == VP_READY)
+				return true;
+	return false;
+}
+
+/* ---- Capacity ---- */
+
+uint32_t dispatcher_max_entitlement(const struct machine *m)
+{
+	const struct dispatcher *d = m->dispatcher;
+	uint32_t left = POOL_UNIT * d->procs - d->partition[PARTITION_LOAD].entitlement;
+	uint32_t usable = POOL_UNIT * d->partition[PARTITION_GUEST].n;
+
+	return left < usable ? left : usable;
+}
+
+/* A hundredth for each virtual processor. */
+uint32_t dispatcher_min_entitlement(const struct machine *m)
+{
+	uint32_t most = dispatcher_max_entitlement(m), least = guest_of(m)->n;
+
+	return least < most ? least : most;
+}
+
+bool dispatcher_set_capacity(struct machine *m, uint64_t entitlement, uint64_t weight)
+{
+	struct dispatcher *d = m->dispatcher;
+	struct partition *p = guest_of(m);
+	uint64_t least = dispatcher_min_entitlement(m), most = dispatcher_max_entitlement(m);
+	uint64_t fits = entitlement < least ? least : entitlement > most ? most : entitlement;
+
+	if (!d->shared)
+		return entitlement == p->entitlement && !weight;
+	p->entitlement = (uint32_t)fits;
+	if (!p->capped)
+		pool_set_weight(p, weight > 255 ? 255 : (uint32_t)weight);
+	pool_changed(d);
+	return fits == entitlement && p->weight == weight;
+}
+
+uint64_t dispatcher_run_cycles(struct machine *m, enum partition_id who)
+{
+	const struct dispatcher *d = m->dispatcher;
+	uint64_t now = machine_now(m), cycles = d->partition[who].used;
+
+	for (unsigned i = 0; i < d->procs; i++)
+		if (d->on[i].vp && d->on[i].partition == who && now > d->on[i].vp->paid)
+			cycles += now - d->on[i].vp->paid;
+	return cycles;
+}
+
+uint64_t dispatcher_idle_cycles(struct machine *m)
+{
+	const struct dispatcher *d = m->dispatcher;
+	uint64_t all = d->procs * (machine_now(m) - d->since), run = 0;
+
+	for (unsigned i = 0; i < PARTITIONS; i++)
+		run += dispatcher_run_cycles(m, (enum partition_id)i);
+	return all > run ? all - run : 0;
+}
+
+unsigned dispatcher_home_chip(const struct machine *m, const struct spapr_cpu *sc)
+{
+	return core_of(m, sc)->home;
+}
+
+int dispatcher_physical_chip(const struct machine *m, uint64_t physical)
+{
+	const struct dispatcher *d = m->dispatcher;
+
+	return physical < (uint64_t)d->procs * d->threads ? (int)dispatcher_chip(d, (unsigned)physical / d->threads) : -1;
+}
+
+/* ---- Life ---- */
+
+static bool new_vprocs(struct partition *p, unsigned n)
+{
+	p->n = n;
+	p->vp = n ? calloc(n, sizeof *p->vp) : NULL;
+	return p->vp || !n;
+}
+
+static bool new_load(struct dispatcher *d, const struct pool_options *o)
+{
+	struct partition *load = &d->partition[PARTITION_LOAD];
+	uint32_t left = o->load;
+
+	if (!new_vprocs(load, (o->load + POOL_UNIT - 1) / POOL_UNIT))
+		return false;
+	for (unsigned i = 0; i < load->n; i++, left -= POOL_UNIT)
+		load->vp[i].demand = d->window * (left < POOL_UNIT ? left : POOL_UNIT) / POOL_UNIT;
+	load->weight = o->load_weight;
+	d->bursty = o->bursty;
+	d->rng = o->load_seed;
+	return true;
+}
+
+bool dispatcher_new(struct machine *m, const struct pool_options *o, struct error *err)
+{
+	struct dispatcher *d = calloc(1, sizeof *d);
+	struct partition *guest;
+
+	if (!d) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	m->dispatcher = d;
+	guest = &d->partition[PARTITION_GUEST];
+	d->shared = o->given;
+	d->confers = !o->no_confer;
+	d->threads = m->threads;
+	d->procs = o->procs;
+	d->chips = o->chips;
+	d->window = ns_to_cycles(o->window_ns);
+	guest->capped = o->capped;
+	guest->weight = o->capped || !d->shared ? 0 : o->weight;
+	guest->entitlement = o->entitlement;
+	d->partition[PARTITION_LOAD].entitlement = o->load_entitlement;
+	if (!new_vprocs(guest, m->ncpus / m->threads) || !new_load(d, o)) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	return true;
+}
+
+void dispatcher_free(struct machine *m)
+{
+	struct dispatcher *d = m->dispatcher;
+
+	if (!d)
+		return;
+	dtl_file_close(m);
+	for (unsigned i = 0; i < PARTITIONS; i++)
+		free(d->partition[i].vp);
+	free(d);
+	m->dispatcher = NULL;
+}
+
+void dispatcher_reset(struct machine *m)
+{
+	struct dispatcher *d = m->dispatcher;
+	uint64_t now = m->clock.now;
+
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		struct spapr_cpu *sc = m->cpu[i];
+
+		if (sc->vp.state != VP_STOPPED)
+			enter(m, sc, VP_STOPPED, VP_STOP, now, 0);
+		sc->vp = (struct vp_thread){ .state = VP_STOPPED, .physical = PHYSICAL_NONE, .since = now };
+		sc->cpu.off_cycles = now;
+	}
+	for (unsigned i = 0; i < d->partition[PARTITION_LOAD].n; i++)
+		if (d->partition[PARTITION_LOAD].vp[i].state != VP_CEDED)
+			enter_load(m, &d->partition[PARTITION_LOAD].vp[i], VP_CEDED, VP_DONE, now);
+	pool_reset(d, now);
+	d->homes_due = now + POOL_HOME_WINDOWS * d->window;
+	d->rng = m->options->pool.load_seed;
+}

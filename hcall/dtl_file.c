@@ -1,0 +1,171 @@
+/* -dtl FILE: writes the dispatcher's transitions; the format is in dtl_file.h.
+ *
+ * Physical processors run one after another through a quantum, so their records come unsorted:
+ * they are kept until the quantum's end, and written in order of time.
+ */
+#include "hcall/dtl_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hcall/dispatcher.h"
+#include "machine/error.h"
+#include "machine/machine.h"
+#include "machine/term.h"
+
+struct dtl_file {
+	FILE *out;			/* NULL: writing has failed */
+	const char *path;
+	struct dtl_record *waiting;	/* of the present quantum */
+	size_t n, room;
+};
+
+static uint8_t *put(uint8_t *at, uint64_t value, unsigned bytes)
+{
+	for (unsigned i = 0; i < bytes; i++)
+		at[i] = (uint8_t)(value >> 8 * (bytes - 1 - i));
+	return at + bytes;
+}
+
+/* Said once; the guest goes on without its log. */
+static void give_up(struct machine *m)
+{
+	struct dtl_file *f = m->dispatcher->file;
+	int error = errno;
+
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: dispatch log '%.100s' takes no more: %s\n", f->path, strerror(error));
+	if (f->out)
+		fclose(f->out);
+	f->out = NULL;
+}
+
+static void write_bytes(struct machine *m, const uint8_t *bytes, size_t len)
+{
+	struct dtl_file *f = m->dispatcher->file;
+
+	if (f->out && fwrite(bytes, 1, len, f->out) != len)
+		give_up(m);
+}
+
+static void write_header(struct machine *m)
+{
+	const struct dispatcher *d = m->dispatcher;
+	const struct partition *guest = &d->partition[PARTITION_GUEST], *load = &d->partition[PARTITION_LOAD];
+	uint8_t header[DTL_FILE_HEADER] = DTL_FILE_MAGIC, *at = header + 8;
+	const uint32_t words[] = { DTL_FILE_VERSION, DTL_FILE_HEADER, DTL_FILE_RECORD, m->ncpus, d->threads, d->procs, d->chips, load->n };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+		at = put(at, words[i], 4);
+	at = put(at, CPU_HZ, 8);
+	at = put(at, TIMEBASE_HZ, 8);
+	at = put(at, m->clock.tb.tb_offset, 8);
+	at = put(at, d->window, 8);
+	at = put(at, guest->entitlement, 4);
+	at = put(at, load->entitlement, 4);
+	at = put(at, guest->weight, 1);
+	at = put(at, guest->capped, 1);
+	at = put(at, load->weight, 1);
+	put(at, d->shared, 1);
+	write_bytes(m, header, sizeof header);
+}
+
+bool dtl_file_open(struct machine *m, const char *path, struct error *err)
+{
+	struct dtl_file *f = calloc(1, sizeof *f);
+
+	if (!f) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	m->dispatcher->file = f;
+	f->path = path;
+	f->out = fopen(path, "we");
+	if (!f->out) {
+		error_set(err, "cannot write dispatch log '%.100s': %s", path, strerror(errno));
+		return false;
+	}
+	write_header(m);
+	return true;
+}
+
+void dtl_file_add(struct machine *m, const struct dtl_record *record)
+{
+	struct dtl_file *f = m->dispatcher->file;
+
+	if (f->n == f->room) {
+		size_t room = f->room ? 2 * f->room : 256;
+		struct dtl_record *more = realloc(f->waiting, room * sizeof *more);
+
+		if (!more) {
+			if (f->out)
+				give_up(m);
+			f->n = 0;
+			return;
+		}
+		f->waiting = more;
+		f->room = room;
+	}
+	f->waiting[f->n++] = *record;
+}
+
+/* Records of one cycle stay in the order in which they came. Few are out of place. */
+static void sort(struct dtl_record *r, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct dtl_record one = r[i];
+		size_t k = i;
+
+		for (; k && r[k - 1].cycle > one.cycle; k--)
+			r[k] = r[k - 1];
+		r[k] = one;
+	}
+}
+
+static void write_record(struct machine *m, const struct dtl_record *r)
+{
+	uint8_t bytes[DTL_FILE_RECORD], *at = bytes;
+
+	at = put(at, r->cycle, 8);
+	at = put(at, r->vp, 2);
+	at = put(at, r->partition, 1);
+	at = put(at, r->state, 1);
+	at = put(at, r->reason, 1);
+	at = put(at, r->code, 1);
+	at = put(at, r->physical, 2);
+	at = put(at, r->srr0, 8);
+	put(at, r->srr1, 8);
+	write_bytes(m, bytes, sizeof bytes);
+}
+
+void dtl_file_sync(struct machine *m)
+{
+	struct dtl_file *f = m->dispatcher->file;
+
+	if (!f->n)
+		return;
+	sort(f->waiting, f->n);
+	for (size_t i = 0; i < f->n; i++)
+		write_record(m, &f->waiting[i]);
+	f->n = 0;
+}
+
+void dtl_file_close(struct machine *m)
+{
+	struct dtl_file *f = m->dispatcher->file;
+	struct dtl_record end = { .cycle = m->clock.now, .state = DTL_FILE_END, .physical = PHYSICAL_NONE };
+
+	if (!f)
+		return;
+	dtl_file_sync(m);
+	write_record(m, &end);
+	if (f->out && fclose(f->out)) {
+		f->out = NULL;
+		give_up(m);
+	}
+	free(f->waiting);
+	free(f);
+	m->dispatcher->file = NULL;
+}

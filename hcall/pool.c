@@ -1,0 +1,316 @@
+/* Capacity: windows, entitlements, weights, and the load that other partitions are.
+ *
+ * In each window a partition has a budget of its entitlement in cycles. Who has budget left comes
+ * before who has not, the one with the larger part of it left first. What is left of the pool goes
+ * to uncapped partitions by weight: first to the one that has had least of it for its weight. Within
+ * a partition virtual processors take turns, a time slice each.
+ *
+ * What a capped partition overdraws by (a quantum at most) it pays back in the next window; what the
+ * pool still owes to one that waits goes into its next window. So both even out.
+ * Source: PAPR, "Shared Processor LPAR Option"; what it leaves open is decided here.
+ */
+#include "hcall/pool.h"
+
+#include <string.h>
+
+/* Mean length of a burst, in windows. */
+#define BURST_WINDOWS 10
+
+static uint64_t share(const struct dispatcher *d, const struct partition *p)
+{
+	return d->window * p->entitlement / POOL_UNIT;
+}
+
+bool pool_has_capacity(const struct partition *p)
+{
+	return p->budget > 0 || (!p->capped && p->weight);
+}
+
+uint64_t pool_slice(const struct dispatcher *d)
+{
+	return d->window / POOL_SLICES;
+}
+
+/* ---- Paying ---- */
+
+static void pay_budget(struct partition *p, uint64_t cycles)
+{
+	p->budget -= (int64_t)cycles;
+	if (p->budget >= 0 || p->capped || !p->weight)
+		return;
+	p->excess += (uint64_t)-p->budget;
+	p->budget = 0;
+	p->contends = true;
+}
+
+void pool_pay(struct dispatcher *d, struct partition *p, struct vproc *vp, uint64_t cycle)
+{
+	uint64_t cycles = cycle - vp->paid;
+
+	vp->paid = cycle;
+	p->used += cycles;
+	vp->ran += cycles;
+	if (dispatcher_chip(d, (unsigned)vp->phys) != vp->home)
+		vp->away += cycles;
+	if (d->limits)
+		pay_budget(p, cycles);
+	vp->owed -= cycles < vp->owed ? cycles : vp->owed;
+}
+
+/* ---- The load ---- */
+
+/* splitmix64. */
+static uint64_t draw(struct dispatcher *d)
+{
+	uint64_t z = d->rng += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+/* Windows that the next phase lasts, evenly from 0 or 1 to twice the mean less that: bursts and
+ * the pauses between them stand to each other as what it wants to what it does not. */
+static uint32_t phase_length(struct dispatcher *d, const struct vproc *vp)
+{
+	uint64_t pause = (d->window - vp->demand) * BURST_WINDOWS / vp->demand;
+
+	return vp->bursting ? 1 + (uint32_t)(draw(d) % (2 * BURST_WINDOWS - 1)) : (uint32_t)(draw(d) % (2 * pause + 1));
+}
+
+static void burst(struct dispatcher *d, struct vproc *vp)
+{
+	while (!vp->phase) {
+		vp->bursting = !vp->bursting;
+		vp->phase = phase_length(d, vp);
+	}
+	vp->phase--;
+	vp->owed = vp->bursting ? d->window : 0;
+}
+
+/* What it did not get in the last window it wants no more. */
+static void new_work(struct dispatcher *d)
+{
+	struct partition *load = &d->partition[PARTITION_LOAD];
+
+	for (unsigned i = 0; i < load->n; i++) {
+		struct vproc *vp = &load->vp[i];
+
+		if (d->bursty)
+			burst(d, vp);
+		else
+			vp->owed = vp->demand;
+	}
+}
+
+/* ---- Windows ---- */
+
+static bool anyone(const struct partition *p, enum vp_state state)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->vp[i].state == state)
+			return true;
+	return false;
+}
+
+/* `last`: the window that ends is the one before the present one. */
+static void refill(const struct dispatcher *d, struct partition *p, bool last)
+{
+	int64_t fresh = (int64_t)share(d, p), rest = 0;
+
+	if (last && (p->budget < 0 || anyone(p, VP_READY)))
+		rest = p->budget < fresh ? p->budget : fresh;
+	p->budget = fresh + rest;
+}
+
+/* Has `a` had less for its weight than `b`? */
+static bool had_less(const struct partition *a, const struct partition *b)
+{
+	return (unsigned __int128)a->excess * b->weight < (unsigned __int128)b->excess * a->weight;
+}
+
+static uint64_t scaled(uint64_t cycles, uint32_t to, uint32_t from)
+{
+	return from ? (uint64_t)((unsigned __int128)cycles * to / from) : 0;
+}
+
+void pool_set_weight(struct partition *p, uint32_t weight)
+{
+	p->excess = scaled(p->excess, weight, p->weight);
+	p->weight = weight;
+}
+
+/* Who did not ask for more in the last window has saved nothing up by it, and who asked for little
+ * no more than one window of the pool. */
+static void even_out(struct dispatcher *d)
+{
+	const struct partition *most = NULL;
+
+	for (unsigned i = 0; i < PARTITIONS; i++)
+		if (d->partition[i].contends && (!most || had_less(most, &d->partition[i])))
+			most = &d->partition[i];
+	for (unsigned i = 0; i < PARTITIONS; i++) {
+		struct partition *p = &d->partition[i];
+		uint64_t par = most ? scaled(most->excess, p->weight, most->weight) : 0;
+		uint64_t saved = p->contends ? d->procs * d->window : 0;
+
+		if (p->excess + saved < par)
+			p->excess = par - saved;
+	}
+	for (unsigned i = 0; i < PARTITIONS; i++)
+		d->partition[i].contends = false;
+}
+
+bool pool_roll(struct dispatcher *d, uint64_t cycle)
+{
+	uint64_t over;
+
+	if (cycle < d->window_end)
+		return false;
+	over = (cycle - d->window_end) / d->window + 1;
+	d->window_end += over * d->window;
+	even_out(d);
+	for (unsigned i = 0; i < PARTITIONS; i++)
+		refill(d, &d->partition[i], over == 1);
+	new_work(d);
+	return true;
+}
+
+void pool_changed(struct dispatcher *d)
+{
+	const struct partition *guest = &d->partition[PARTITION_GUEST];
+
+	d->limits = d->shared && (guest->capped || !guest->weight || d->partition[PARTITION_LOAD].n);
+}
+
+void pool_reset(struct dispatcher *d, uint64_t cycle)
+{
+	d->since = cycle;
+	d->window_end = (cycle / d->window + 1) * d->window;
+	d->next_turn = 1;
+	for (unsigned i = 0; i < PARTITIONS; i++) {
+		struct partition *p = &d->partition[i];
+
+		p->budget = (int64_t)share(d, p);
+		p->excess = p->used = 0;
+		p->contends = false;
+		for (unsigned k = 0; k < p->n; k++)
+			p->vp[k] = (struct vproc){
+				.state = VP_CEDED, .phys = -1, .demand = p->vp[k].demand,
+				.home = (uint8_t)dispatcher_chip(d, k % d->procs),
+			};
+	}
+	memset(d->on, 0, sizeof d->on);
+	new_work(d);
+	pool_changed(d);
+}
+
+/* ---- Who comes next ---- */
+
+bool pool_displaces(const struct partition *a, const struct partition *b)
+{
+	return a->budget > 0 && b->budget <= 0;
+}
+
+bool pool_before(const struct partition *a, const struct partition *b)
+{
+	if (a->budget > 0 && b->budget > 0)
+		return a->budget * (int64_t)b->entitlement > b->budget * (int64_t)a->entitlement;
+	if (a->budget > 0 || b->budget > 0)
+		return a->budget > 0;
+	return had_less(a, b);
+}
+
+void pool_queue(struct dispatcher *d, struct vproc *vp)
+{
+	vp->turn = d->next_turn++;
+}
+
+static struct vproc *first_ready(const struct partition *p)
+{
+	struct vproc *first = NULL;
+
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->vp[i].state == VP_READY && (!first || p->vp[i].turn < first->turn))
+			first = &p->vp[i];
+	return first;
+}
+
+struct vproc *pool_next(struct dispatcher *d, enum partition_id *who)
+{
+	struct vproc *next = NULL;
+
+	for (unsigned i = 0; i < PARTITIONS; i++) {
+		struct partition *p = &d->partition[i];
+		struct vproc *first = pool_has_capacity(p) || !d->limits ? first_ready(p) : NULL;
+
+		if (!first)
+			continue;
+		p->contends |= p->budget <= 0;
+		if (!next || pool_before(p, &d->partition[*who])) {
+			next = first;
+			*who = (enum partition_id)i;
+		}
+	}
+	return next;
+}
+
+int pool_place(const struct dispatcher *d, const struct vproc *vp)
+{
+	unsigned chip = vp->phys >= 0 ? dispatcher_chip(d, (unsigned)vp->phys) : vp->home;
+	int near = -1, any = -1;
+
+	if (vp->phys >= 0 && !d->on[vp->phys].vp)
+		return vp->phys;
+	for (int i = (int)d->procs - 1; i >= 0; i--) {
+		if (d->on[i].vp)
+			continue;
+		any = i;
+		if (dispatcher_chip(d, (unsigned)i) == chip)
+			near = i;
+	}
+	return near >= 0 ? near : any;
+}
+
+/* ---- When it changes ---- */
+
+static uint64_t first_of(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The budget of one with several on processors goes that much faster. */
+static uint64_t budget_end(const struct partition *p, uint64_t now, unsigned running)
+{
+	return running && p->budget > 0 ? now + ((uint64_t)p->budget + running - 1) / running : UINT64_MAX;
+}
+
+uint64_t pool_next_change(const struct dispatcher *d, uint64_t now)
+{
+	unsigned running[PARTITIONS] = { 0 };
+	bool waits = false, capped = false;
+	uint64_t next = UINT64_MAX;
+
+	for (unsigned i = 0; i < PARTITIONS; i++) {
+		waits |= anyone(&d->partition[i], VP_READY);
+		capped |= anyone(&d->partition[i], VP_WAITING);
+	}
+	for (unsigned i = 0; i < d->procs; i++) {
+		const struct vproc *vp = d->on[i].vp;
+
+		if (!vp)
+			continue;
+		running[d->on[i].partition]++;
+		if (waits)
+			next = first_of(next, vp->slice_end);
+		if (d->on[i].partition == PARTITION_LOAD)
+			next = first_of(next, now + vp->owed);
+	}
+	if (!d->limits)
+		return next;
+	for (unsigned i = 0; i < PARTITIONS; i++)
+		next = first_of(next, budget_end(&d->partition[i], now, running[i]));
+	if (capped || running[PARTITION_GUEST] || d->partition[PARTITION_LOAD].n)
+		next = first_of(next, d->window_end);
+	return next;
+}
