@@ -311,13 +311,8 @@ static inline unsigned threads(void)
 	return n > 0 ? (unsigned)n / 4 : 1;
 }
 
-/* H_GET_PPP's pool number is all ones where processors are dedicated. */
-static inline bool shared(void)
-{
-	u64 out[9];
-
-	return hcall_out(out, H_GET_PPP, 0) == H_SUCCESS && (out[2] & 0xffff) != 0xffff;
-}
+/* -append pool beside -pool. */
+static inline bool shared(void) { return told("pool"); }
 
 static inline u64 purr(void) { return mfspr(309); }
 static inline u64 spurr(void) { return mfspr(308); }

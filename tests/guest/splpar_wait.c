@@ -316,6 +316,8 @@ static void prods_itself(struct cpu *c)
 {
 	volatile struct order *o = &order[c->index];
 
+	mtmsrd(OUR_MSR | MSR_EE);		/* an IPI from before */
+	mtmsrd(OUR_MSR);
 	hcall(H_PROD, c->index);
 	o->rc = (u64)hcall(o->call[0], c->index, 0);
 	o->took = cede_for(5 * MS);
