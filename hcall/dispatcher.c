@@ -681,9 +681,19 @@ static bool new_load(struct dispatcher *d, const struct pool_options *o)
 	return true;
 }
 
+/* No pool: a physical processor for each virtual one. */
+static const struct pool_options *dedicated(const struct machine *m, struct pool_options *o)
+{
+	unsigned n = m->ncpus / m->threads;
+
+	*o = (struct pool_options){ .procs = n, .chips = 1, .entitlement = POOL_UNIT * n, .window_ns = 10000000 };
+	return o;
+}
+
 bool dispatcher_new(struct machine *m, const struct pool_options *o, struct error *err)
 {
 	struct dispatcher *d = calloc(1, sizeof *d);
+	struct pool_options none;
 	struct partition *guest;
 
 	if (!d) {
@@ -693,13 +703,15 @@ bool dispatcher_new(struct machine *m, const struct pool_options *o, struct erro
 	m->dispatcher = d;
 	guest = &d->partition[PARTITION_GUEST];
 	d->shared = o->given;
+	if (!o->given)
+		o = dedicated(m, &none);
 	d->confers = !o->no_confer;
 	d->threads = m->threads;
 	d->procs = o->procs;
 	d->chips = o->chips;
 	d->window = ns_to_cycles(o->window_ns);
 	guest->capped = o->capped;
-	guest->weight = o->capped || !d->shared ? 0 : o->weight;
+	guest->weight = o->capped ? 0 : o->weight;
 	guest->entitlement = o->entitlement;
 	d->partition[PARTITION_LOAD].entitlement = o->load_entitlement;
 	if (!new_vprocs(guest, m->ncpus / m->threads) || !new_load(d, o)) {

@@ -437,7 +437,8 @@ static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
 	uint64_t end = m->quantum_end;
 
 	m->running = cpu;
-	cpu->shared = !alone;
+	/* In a pool a guest counts how long it spins, and then confers: that takes its time. */
+	cpu->shared = !alone && !m->dispatcher->shared;
 	do {
 		cpu->halt = 0;
 		if (alone)
