@@ -517,7 +517,7 @@ void dispatcher_look(struct machine *m)
 	uint64_t now = m->clock.now;
 	bool rolled;
 
-	if (d->limits)
+	if (d->shared)
 		for (unsigned i = 0; i < d->procs; i++)
 			pay(d, i, now);
 	end_work(m);
