@@ -196,8 +196,9 @@ static void dispatch(struct machine *m, enum partition_id who, struct vproc *vp,
 	}
 	/* Conferred cycles are the rest of the giver's slice. */
 	if (!gift || on->slice_end <= cycle)
-		on->slice_end = cycle + pool_slice(d);
+		on->slice_end = cycle + (vp->slice_left ? vp->slice_left : pool_slice(d));
 	vp->slice_end = on->slice_end;
+	vp->slice_left = 0;
 }
 
 /* ---- Leaving ---- */
@@ -257,7 +258,11 @@ static void preempt(struct machine *m, unsigned phys, enum vp_reason reason)
 				stop_thread(m, m->cpu[i], state, reason, m->clock.now);
 	}
 	leave(d, phys, state);
-	pool_queue(d, vp);
+	/* Who could not finish its slice for the partition's capacity comes first when there is some. */
+	if (reason != VP_SLICE_END && vp->slice_end > m->clock.now)
+		vp->slice_left = vp->slice_end - m->clock.now;
+	else
+		pool_queue(d, vp);
 }
 
 /* ---- Becoming ready ---- */
