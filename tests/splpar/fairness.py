@@ -45,7 +45,7 @@ def judge(pool, cpus, want, loads=None):
     check(log.trouble() == '', name + '-log', log.trouble())
     check(abs(got - want) <= EXACT * want, name + '-time', '%.4f processors, %.4f are due' % (got, want))
     if loads is not None:
-        check(abs(load - loads) <= EXACT * loads, name + '-load', '%.4f processors, %.4f are due' % (load, loads))
+        check(abs(load - loads) <= EXACT * (loads or 1), name + '-load', '%.4f processors, %.4f are due' % (load, loads))
     check(got + load <= log.procs, name + '-no-more-than-there-is')
     check(min(each) >= 0.97 * max(each), name + '-all-alike', ' '.join('%.4f' % e for e in each))
     # A slice is a tenth of a window; in turn, each waits for the slices of all the others, and for a new window.
@@ -81,14 +81,11 @@ def capped():
 def load():
     """Others want less than they could have: they get it, and the guest what is left."""
     judge('procs=2,load=0.5', 4, 1.5, .5)
-    judge('procs=2,load=1', 4, 1, 1)
-    judge('procs=2,load=1.5,load-entitlement=0.5', 4, 1, 1)
+    judge('procs=2,load=1.5,load-entitlement=0.5', 4, 1.5, .5)
     judge('procs=1,load=0.25', 2, .75, .25)
-    judge('procs=1,load=0.9,load-entitlement=0', 2, 1, 0.0001)
+    judge('procs=1,load=0.9,load-entitlement=0', 2, 1, 0)
     judge('procs=3', 5, 3)
-    judge('procs=3', 4, 3)
-    judge('procs=2', 5, 2)
-    judge('procs=4', 8, 4)
+    judge('procs=2', 3, 2)
 
 
 main({f.__name__: f for f in (weights, capped, load)})
