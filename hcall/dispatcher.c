@@ -212,8 +212,9 @@ static void dispatch(struct machine *m, enum partition_id who, struct vproc *vp,
 	}
 	/* Conferred cycles are the rest of the giver's slice. */
 	if (!gift || on->slice_end <= cycle)
-		on->slice_end = cycle + pool_slice(d);
+		on->slice_end = cycle + (vp->slice_left ? vp->slice_left : pool_slice(d));
 	vp->slice_end = on->slice_end;
+	vp->slice_left = 0;
 }
 
 /* ---- Leaving ---- */
@@ -273,7 +274,11 @@ static void preempt(struct machine *m, unsigned phys, enum vp_reason reason)
 				stop_thread(m, m->cpu[i], state, reason, m->clock.now);
 	}
 	leave(d, phys, state);
-	pool_queue(d, vp);
+	/* Who could not finish its slice for the partition's capacity comes first when there is some. */
+	if (reason != VP_SLICE_END && vp->slice_end > m->clock.now)
+		vp->slice_left = vp->slice_end - m->clock.now;
+	else
+		pool_queue(d, vp);
 }
 
 /* ---- Becoming ready ---- */
@@ -533,7 +538,7 @@ void dispatcher_look(struct machine *m)
 	uint64_t now = m->clock.now;
 	bool rolled;
 
-	if (d->limits)
+	if (d->shared)
 		for (unsigned i = 0; i < d->procs; i++)
 			pay(d, i, now);
 	end_work(m);

@@ -112,7 +112,7 @@ static uint64_t hash_thread(uint64_t h, const struct vp_thread *t)
 static uint64_t hash_vproc(uint64_t h, const struct vproc *vp)
 {
 	const uint64_t words[] = {
-		vp->state, vp->home, (uint64_t)vp->phys, vp->paid, vp->slice_end, vp->turn, vp->ran, vp->away,
+		vp->state, vp->home, (uint64_t)vp->phys, vp->paid, vp->slice_end, vp->slice_left, vp->turn, vp->ran, vp->away,
 		vp->demand, vp->owed, vp->bursting, vp->phase,
 	};
 

@@ -66,13 +66,14 @@ GUEST_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -ffreestanding -Wno-int-conversi
 		-fno-stack-protector -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-strict-aliasing \
 		-Wl,--build-id=none -Wl,-z,norelro -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/guest.lds
 GUEST_LIB := tests/guest/start.S tests/guest/lib.c
+GUEST_HEADERS := $(wildcard tests/guest/*.h)
 
-$(T)/guest/%-le.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds tests/guest/lib.h tests/guest/layout.h
+$(T)/guest/%-le.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds $(GUEST_HEADERS)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_LE_CC) $(GUEST_CFLAGS) -mlittle-endian -o $@ $< $(GUEST_LIB)
 
-$(T)/guest/%-be.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds tests/guest/lib.h tests/guest/layout.h
+$(T)/guest/%-be.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds $(GUEST_HEADERS)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_BE_CC) $(GUEST_CFLAGS) -mbig-endian -o $@ $< $(GUEST_LIB)
