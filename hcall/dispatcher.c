@@ -13,6 +13,7 @@
 #include "hcall/dtl_file.h"
 #include "hcall/pool.h"
 #include "hcall/splpar.h"
+#include "hcall/trace.h"
 #include "machine/clock.h"
 #include "machine/error.h"
 #include "machine/machine.h"
@@ -163,6 +164,7 @@ static void dispatch_thread(struct machine *m, struct spapr_cpu *sc, unsigned ph
 	t->gift = t->conferring = false;
 	t->woken_by = VP_SLICE;		/* what a preempted one goes on for */
 	t->awaits = 0;
+	hcall_trace_back(&sc->cpu);
 	count_turn(m, sc);
 }
 

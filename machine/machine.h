@@ -82,6 +82,7 @@ struct machine {
 	struct cpu *running;		/* while a processor executes */
 	const struct options *options;
 	struct dispatcher *dispatcher;
+	struct hcall_trace *trace;	/* -trace hcall; NULL */
 	struct xics *xics;
 	struct vio *vio;
 	struct nvram *nvram;
