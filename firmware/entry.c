@@ -95,7 +95,7 @@ bool firmware_start(struct machine *m, struct error *err)
 	struct cpu *boot = &m->cpu[0]->cpu;
 	bool ok;
 
-	m->cas_done = m->radix = false;
+	m->cas_done = m->radix = m->splpar_off = false;
 	m->compat_pvr = 0;
 	if (!tree_start(m, err) || !images_place(m, err))
 		return false;

@@ -13,8 +13,10 @@
 #include "hcall/dtl_file.h"
 #include "hcall/pool.h"
 #include "hcall/splpar.h"
+#include "hcall/trace.h"
 #include "machine/clock.h"
 #include "machine/error.h"
+#include "machine/log.h"
 #include "machine/machine.h"
 #include "machine/options.h"
 
@@ -74,10 +76,23 @@ int dispatcher_core_on(const struct machine *m, unsigned phys)
 
 /* ---- Transitions ---- */
 
+static void log_transition(struct machine *m, const struct dtl_record *r)
+{
+	bool guest = r->partition == PARTITION_GUEST;
+	char where[24] = "";
+
+	if (r->physical != PHYSICAL_NONE)
+		snprintf(where, sizeof where, " %s %u", r->state == VP_RUNNING ? "on" : "from", r->physical);
+	log_plain(m, "%llu %s%u %s, %s%s\n", (unsigned long long)r->cycle, guest ? "cpu" : "load", r->vp,
+		  vp_state_name((enum vp_state)r->state), vp_reason_name((enum vp_reason)r->reason), where);
+}
+
 static void report(struct machine *m, const struct dtl_record *r)
 {
 	if (m->dispatcher->file)
 		dtl_file_add(m, r);
+	if (unlikely(m->log_mask & LOG_DISPATCH))
+		log_transition(m, r);
 }
 
 /* Into `state` at `cycle`; `code` as in a DTL entry. */
@@ -163,6 +178,7 @@ static void dispatch_thread(struct machine *m, struct spapr_cpu *sc, unsigned ph
 	t->gift = t->conferring = false;
 	t->woken_by = VP_SLICE;		/* what a preempted one goes on for */
 	t->awaits = 0;
+	hcall_trace_back(&sc->cpu);
 	count_turn(m, sc);
 }
 

@@ -56,6 +56,12 @@ struct spapr_cpu {
 	uint32_t xirr;			/* CPPR << 24 | XISR as QEMU's icp/server keeps it */
 };
 
+/* Processors by what releasing (or activating) them would save; hcall/energy.c. */
+struct energy_list {
+	uint64_t made;			/* cycle after the one it was made at; 0: never, or to no avail */
+	uint8_t priority[MACHINE_MAX_CPUS];	/* of each core: 1 best, 255 worst */
+};
+
 /* What happens when the guest stops or the user wants out. */
 enum machine_request { REQ_NONE, REQ_POWER_OFF, REQ_RESET, REQ_QUIT, REQ_PANIC };
 
@@ -76,6 +82,7 @@ struct machine {
 	struct cpu *running;		/* while a processor executes */
 	const struct options *options;
 	struct dispatcher *dispatcher;
+	struct hcall_trace *trace;	/* -trace hcall; NULL */
 	struct xics *xics;
 	struct vio *vio;
 	struct nvram *nvram;
@@ -90,6 +97,8 @@ struct machine {
 	void *fdt;			/* host copy of the device tree as last given to the guest */
 	uint64_t proc_tbl;		/* H_REGISTER_PROC_TBL */
 	bool cas_done, radix;
+	bool splpar_off;		/* the guest knows no shared processors: option vector 5, byte 2 */
+	struct energy_list energy[2];	/* to release, to activate */
 	uint32_t compat_pvr;
 	uint64_t fwnmi_sreset, fwnmi_mcheck;	/* ibm,nmi-register; 0 = off */
 	int64_t fwnmi_interlock;		/* processor that holds it, -1 none */

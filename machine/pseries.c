@@ -27,6 +27,7 @@
 #include "hcall/dtl_file.h"
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
+#include "hcall/trace.h"
 #include "machine/clock.h"
 #include "machine/disasm.h"
 #include "machine/console.h"
@@ -248,6 +249,10 @@ struct machine *machine_new(const struct options *o, struct term *term, struct e
 	if (!log_open(m, o->log_file, err) || !memory_map(&m->ram, o->ram_size, err))
 		goto out_free;
 	disasm_announce(m);
+	if (!trace_new(m, &o->trace)) {
+		error_set(err, "out of memory");
+		goto out_free;
+	}
 	m->engine = engine_new(&m->ram, o->timing);
 	m->xics = xics_new();
 	m->vio = vio_new();
@@ -280,6 +285,7 @@ void machine_free(struct machine *m)
 	firmware_free(m);
 	events_clear(m);
 	dispatcher_free(m);
+	trace_free(m);
 	vio_free(m->vio);
 	xics_free(m->xics);
 	engine_free(m->engine);		/* before the processors, whose contexts it frees */
@@ -315,6 +321,7 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 static bool machine_reset(struct machine *m, struct error *err)
 {
 	m->request = REQ_NONE;
+	hcall_trace_cut(m);
 	m->proc_tbl = 0;
 	rtas_reset(m);
 	events_clear(m);
@@ -600,6 +607,7 @@ int machine_run(struct machine *m)
 		}
 		run_until_request(m);
 	} while (goes_on(m));
+	hcall_trace_summary(m);
 	if (m->log_mask & LOG_STATEHASH) {
 		term_fresh_line(m->term);
 		fprintf(stderr, "cede: statehash=%016llx cycles=%llu instructions=%llu\n",

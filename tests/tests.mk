@@ -27,11 +27,11 @@ test: test-programs test-sanitizers test-guests	## all tests but the long ones (
 test-long: test-programs test-sanitizers test-guests	## all tests: more operands, Debian's installer
 	$(Q)B=$(B) tests/run -g all $(TESTS)
 
-test-programs: $(B)/cede $(TEST_PROGRAMS)
+test-programs: $(B)/cede $(B)/cede-dtl $(TEST_PROGRAMS)
 
 # A build of its own, under $(B)/san, with what is to run in it.
 test-sanitizers:
-	$(Q)$(MAKE) --no-print-directory SAN=1 B=$(B)/san $(B)/san/cede $(UNIT:$(B)/%=$(B)/san/%) $(B)/san/tests/insn_test $(B)/san/tests/guest_fuzz $(B)/san/tests/calls_fuzz
+	$(Q)$(MAKE) --no-print-directory SAN=1 B=$(B)/san $(B)/san/cede $(B)/san/cede-dtl $(UNIT:$(B)/%=$(B)/san/%) $(B)/san/tests/insn_test $(B)/san/tests/guest_fuzz $(B)/san/tests/calls_fuzz
 
 # Debian's kernel. Without a network the tests that want it are skipped.
 test-guests:
