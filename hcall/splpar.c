@@ -33,12 +33,16 @@ HCALL_FN(H_CEDE)
 	return H_SUCCESS;
 }
 
-/* The dispatch count must be that of the target's present wait, by the hypervisor's own copy. Who
- * waits for all would wait for the caller, too. */
+/* It has conferred to all, and has not been released: it would wait for the caller, too. */
+static bool waits_for_all(const struct spapr_cpu *sc)
+{
+	return sc->cpu.run_state == CPU_CONFERRED && sc->vp.conferring && sc->vp.confers_to_all;
+}
+
+/* The dispatch count must be that of the target's present wait, by the hypervisor's own copy. */
 static bool can_help(const struct spapr_cpu *target, uint32_t count)
 {
-	return target->dispatch_count % 2 && target->dispatch_count == count &&
-	       !(target->vp.conferring && target->vp.confers_to_all);
+	return target->dispatch_count % 2 && target->dispatch_count == count && !waits_for_all(target);
 }
 
 /* proc -1, a 32-bit number: all processors of the partition. */

@@ -1,0 +1,56 @@
+/* Decisions of the dispatcher that a guest cannot bring about at will. */
+#include <stdarg.h>
+
+#include "check.h"
+#include "hcall/hcall.h"
+#include "hcall/pool.h"
+#include "rig.h"
+
+#define H_CONFER 0x0e4
+
+/* By cpu 0. True: it gave its processor up. */
+static bool confers(struct machine *m, uint64_t proc, uint64_t count)
+{
+	struct cpu *cpu = &m->cpu[0]->cpu;
+	bool waits;
+
+	cpu->r[3] = H_CONFER;
+	cpu->r[4] = proc;
+	cpu->r[5] = count;
+	m->running = cpu;
+	hcall_dispatch(cpu);
+	m->running = NULL;
+	check_eq(cpu->r[3], H_SUCCESS, "confer-r3");
+	waits = cpu->run_state == CPU_CONFERRED;
+	cpu->run_state = CPU_RUNNING;
+	m->cpu[0]->vp.conferring = false;
+	return waits;
+}
+
+/* A target that itself confers to all waits for the caller. Once it is released, and only has no
+ * processor yet, it can be helped as any other. */
+static void test_confer_to_released(void)
+{
+	struct spapr_cpu *target;
+	struct rig rig;
+
+	rig_new_pool(&rig, "3", "procs=1");
+	target = rig.m->cpu[1];
+	target->dispatch_count = 5;
+	target->vp.conferring = target->vp.confers_to_all = true;
+	target->vp.state = VP_CONFERRED;
+	target->cpu.run_state = CPU_CONFERRED;
+	check(!confers(rig.m, 1, 5), "not-to-one-that-confers-to-all");
+	check(!target->vp.gift, "no-gift");
+	target->vp.state = VP_READY;
+	target->cpu.run_state = CPU_RUNNING;
+	check(confers(rig.m, 1, 5), "to-one-that-has-conferred-to-all");
+	check(target->vp.gift, "gift");
+	rig_free(&rig);
+}
+
+int main(void)
+{
+	test_confer_to_released();
+	return check_done();
+}
