@@ -110,6 +110,7 @@ struct partition {
 	bool contends;			/* in this window it has asked for more than its entitlement */
 	int64_t budget;			/* cycles of its entitlement left in this window; below 0: overdrawn */
 	uint64_t excess;		/* cycles that it had beyond its entitlement */
+	uint32_t excess_weight;		/* what they count by: its weight, or the last one above 0 */
 	uint64_t used;			/* cycles in all */
 	unsigned n;
 	struct vproc *vp;

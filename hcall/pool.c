@@ -134,9 +134,13 @@ static uint64_t scaled(uint64_t cycles, uint32_t to, uint32_t from)
 	return from ? (uint64_t)((unsigned __int128)cycles * to / from) : 0;
 }
 
+/* What it had is not forgotten while its weight is 0. */
 void pool_set_weight(struct partition *p, uint32_t weight)
 {
-	p->excess = scaled(p->excess, weight, p->weight);
+	if (weight) {
+		p->excess = scaled(p->excess, weight, p->excess_weight);
+		p->excess_weight = weight;
+	}
 	p->weight = weight;
 }
 
@@ -193,6 +197,7 @@ void pool_reset(struct dispatcher *d, uint64_t cycle)
 
 		p->budget = (int64_t)share(d, p);
 		p->excess = p->used = 0;
+		p->excess_weight = p->weight;
 		p->contends = false;
 		for (unsigned k = 0; k < p->n; k++)
 			p->vp[k] = (struct vproc){

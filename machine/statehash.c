@@ -131,7 +131,8 @@ static uint64_t hash_pool(uint64_t h, const struct dispatcher *d)
 	for (unsigned i = 0; i < PARTITIONS; i++) {
 		const struct partition *p = &d->partition[i];
 		const uint64_t mine[] = {
-			p->entitlement, p->weight, p->capped, p->contends, (uint64_t)p->budget, p->excess, p->used,
+			p->entitlement, p->weight, p->capped, p->contends, (uint64_t)p->budget, p->excess,
+			p->excess_weight, p->used,
 		};
 
 		h = hash_bytes(h, mine, sizeof mine);

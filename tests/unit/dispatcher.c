@@ -49,8 +49,29 @@ static void test_confer_to_released(void)
 	rig_free(&rig);
 }
 
+/* By a weight of 0 in between nobody gets rid of what it had already. */
+static void test_weight(void)
+{
+	struct partition *guest;
+	struct rig rig;
+
+	rig_new_pool(&rig, "2", "procs=1,load=0.5,weight=100");
+	guest = &rig.m->dispatcher->partition[PARTITION_GUEST];
+	guest->excess = 5000;
+	pool_set_weight(guest, 200);
+	check_eq(guest->excess, 10000, "twice-the-weight");
+	pool_set_weight(guest, 0);
+	pool_set_weight(guest, 200);
+	check_eq(guest->excess, 10000, "weight-0-and-back");
+	pool_set_weight(guest, 0);
+	pool_set_weight(guest, 50);
+	check_eq(guest->excess, 2500, "weight-0-and-another");
+	rig_free(&rig);
+}
+
 int main(void)
 {
 	test_confer_to_released();
+	test_weight();
 	return check_done();
 }
