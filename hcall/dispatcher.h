@@ -141,7 +141,8 @@ struct pool_options {
 	bool capped;
 	unsigned weight;
 	uint64_t window_ns;
-	uint32_t load, load_entitlement;	/* hundredths; not given: what it wants and the guest leaves */
+	uint32_t load, load_entitlement;	/* hundredths; not given: what it wants and the guest leaves,
+						 * at most half of the pool if that is open, too */
 	unsigned load_weight;
 	bool load_entitled;		/* load-entitlement= was given */
 	bool bursty;

@@ -210,9 +210,15 @@ static uint32_t least(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* What the load leaves to a guest of which nothing is said: half of the pool, if it can use that. */
+static uint32_t guests_part(uint32_t all, unsigned vprocs)
+{
+	return least(POOL_UNIT * vprocs, all / 2 > vprocs ? all / 2 : vprocs);
+}
+
 bool pool_finish(struct pool_options *o, unsigned vprocs, struct error *err)
 {
-	uint32_t all, usable = POOL_UNIT * vprocs;
+	uint32_t all, usable = POOL_UNIT * vprocs, guest;
 
 	if (!o->given)
 		return true;
@@ -221,8 +227,9 @@ bool pool_finish(struct pool_options *o, unsigned vprocs, struct error *err)
 		return false;
 	}
 	all = POOL_UNIT * o->procs;
+	guest = o->entitlement ? o->entitlement : guests_part(all, vprocs);
 	if (!o->load_entitled)
-		o->load_entitlement = least(o->load, all - least(all, o->entitlement));
+		o->load_entitlement = least(o->load, all - least(all, guest));
 	if (!o->entitlement)
 		o->entitlement = least(usable, all - least(all, o->load_entitlement));
 	if (o->chips > o->procs)
@@ -231,8 +238,8 @@ bool pool_finish(struct pool_options *o, unsigned vprocs, struct error *err)
 		error_set(err, "-pool: %u virtual processor%s cannot use entitlement=%u.%02u", vprocs, vprocs == 1 ? "" : "s",
 			  o->entitlement / POOL_UNIT, o->entitlement % POOL_UNIT);
 	else if (o->entitlement < vprocs)
-		error_set(err, "-pool: entitlement=%u.%02u is under 0.01 for each of %u virtual processors",
-			  o->entitlement / POOL_UNIT, o->entitlement % POOL_UNIT, vprocs);
+		error_set(err, "-pool: entitlement=%u.%02u is under 0.01 for each of %u virtual processor%s",
+			  o->entitlement / POOL_UNIT, o->entitlement % POOL_UNIT, vprocs, vprocs == 1 ? "" : "s");
 	else if (o->entitlement + o->load_entitlement > all)
 		error_set(err, "-pool: the entitlements (%u.%02u and the load's %u.%02u) are more than procs=%u",
 			  o->entitlement / POOL_UNIT, o->entitlement % POOL_UNIT, o->load_entitlement / POOL_UNIT,

@@ -75,6 +75,27 @@ static void test_smp(void)
 	}
 }
 
+/* What the guest and the load are entitled to, in hundredths. */
+static void test_pool(void)
+{
+	static const struct { const char *line; unsigned guest, load; } rows[] = {
+		{ "-kernel K -smp 4 -pool procs=2", 200, 0 }, { "-kernel K -smp 2 -pool procs=4", 200, 0 },
+		{ "-kernel K -smp 4 -pool procs=2,load=0.5", 150, 50 }, { "-kernel K -smp 4 -pool procs=2,load=1.5", 100, 100 },
+		{ "-kernel K -smp 4 -pool procs=2,load=64", 100, 100 }, { "-kernel K -smp 1 -pool procs=4,load=64", 100, 300 },
+		{ "-kernel K -smp 64 -pool procs=1,load=bursty:3:1", 64, 36 }, { "-kernel K -smp 8,threads=8 -pool procs=1,load=1", 50, 50 },
+		{ "-kernel K -smp 4 -pool procs=2,load=1.5,entitlement=0.25", 25, 150 },
+		{ "-kernel K -smp 4 -pool procs=2,load=1.5,load-entitlement=1.75", 25, 175 },
+		{ "-kernel K -smp 4 -pool procs=2,load=2,load-entitlement=0", 200, 0 },
+	};
+
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct options o = good(rows[i].line);
+
+		check_eq(o.pool.entitlement, rows[i].guest, "guest");
+		check_eq(o.pool.load_entitlement, rows[i].load, "load");
+	}
+}
+
 static void test_rest(void)
 {
 	struct options o = good("--kernel K --initrd I -append root=/dev/ram -no-reboot -no-shutdown -nographic -nodefaults");
@@ -120,6 +141,7 @@ int main(void)
 	test_defaults();
 	test_memory();
 	test_smp();
+	test_pool();
 	test_rest();
 	test_refused();
 	return check_done();
