@@ -38,7 +38,6 @@ int64_t dtl_register(struct machine *m, struct spapr_cpu *sc, uint64_t addr)
 	sc->dtl_addr = addr;
 	sc->dtl_size = size;
 	sc->dtl_index = 0;
-	sc->dtl_mask = ld_u8(&m->ram, sc->vpa_addr + VPA_DTL_MASK);
 	st_be64(&m->ram, sc->vpa_addr + VPA_DTL_INDEX, 0);
 	return H_SUCCESS;
 }
@@ -49,16 +48,18 @@ void dtl_deregister(struct spapr_cpu *sc)
 	sc->dtl_index = 0;
 }
 
-/* A guest that starts logging anew sets the index to 0 before the mask, and need not register
- * again. */
-static uint8_t sample_mask(struct machine *m, struct spapr_cpu *sc)
+void dtl_mirror_index(struct machine *m, const struct spapr_cpu *sc)
 {
-	uint8_t before = sc->dtl_mask, mask = ld_u8(&m->ram, sc->vpa_addr + VPA_DTL_MASK);
+	if (sc->dtl_addr)
+		st_be64(&m->ram, sc->vpa_addr + VPA_DTL_INDEX, sc->dtl_index);
+}
 
-	sc->dtl_mask = mask;
-	if (!before && mask && !ld_be64(&m->ram, sc->vpa_addr + VPA_DTL_INDEX))
+/* A guest that starts logging anew sets the index to 0 and need not register again. It may have
+ * switched the mask off and on for that while it ran, so that nobody saw it off. */
+static void sample_index(struct machine *m, struct spapr_cpu *sc)
+{
+	if (!ld_be64(&m->ram, sc->vpa_addr + VPA_DTL_INDEX))
 		sc->dtl_index = 0;
-	return mask;
 }
 
 /* 32 bits hold 8 seconds. PAPR does not say what comes then: the most there is. */
@@ -72,8 +73,9 @@ void dtl_append(struct machine *m, struct spapr_cpu *sc, const struct dtl_entry 
 	struct ram *ram = &m->ram;
 	uint64_t at;
 
-	if (!sc->dtl_addr || !(sample_mask(m, sc) & mask_bit(e->preempt_reason)))
+	if (!sc->dtl_addr || !(ld_u8(ram, sc->vpa_addr + VPA_DTL_MASK) & mask_bit(e->preempt_reason)))
 		return;
+	sample_index(m, sc);
 	at = sc->dtl_addr + sc->dtl_index % (sc->dtl_size / DTL_ENTRY_SIZE) * DTL_ENTRY_SIZE;
 	st_u8(ram, at, e->dispatch_reason);
 	st_u8(ram, at + 0x01, e->preempt_reason);

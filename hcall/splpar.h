@@ -26,6 +26,7 @@ struct dtl_entry {
 
 int64_t dtl_register(struct machine *m, struct spapr_cpu *sc, uint64_t addr);	/* an H_* code */
 void dtl_deregister(struct spapr_cpu *sc);
+void dtl_mirror_index(struct machine *m, const struct spapr_cpu *sc);	/* into a new VPA; nothing if there is no log */
 /* Writes an entry, if there is a log and its mask wants entries of that kind. */
 void dtl_append(struct machine *m, struct spapr_cpu *sc, const struct dtl_entry *entry);
 

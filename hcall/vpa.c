@@ -33,7 +33,6 @@ void vpa_reset(struct spapr_cpu *sc)
 	sc->vpa_addr = 0;
 	sc->slb_shadow_addr = sc->slb_shadow_size = 0;
 	dtl_deregister(sc);
-	sc->dtl_mask = 0;
 	sc->dispatch_count = sc->dispersion_count = 0;
 	memset(sc->home_changes, 0, sizeof sc->home_changes);
 	sc->donated[0] = sc->donated[1] = 0;
@@ -179,6 +178,7 @@ static int64_t register_vpa(struct machine *m, struct spapr_cpu *sc, uint64_t ad
 	/* Not zero, so that the guest can tell it from a fresh structure. */
 	sc->dispatch_count = vp_runs(sc) ? 2 : 1;
 	store_all(m, sc);
+	dtl_mirror_index(m, sc);
 	return H_SUCCESS;
 }
 

@@ -44,7 +44,6 @@ struct spapr_cpu {
 	/* Its areas in guest memory (hcall/vpa.c, dtl.c); 0: none. Sizes in bytes. */
 	uint64_t vpa_addr, slb_shadow_addr, slb_shadow_size, dtl_addr, dtl_size;
 	uint64_t dtl_index;		/* entries written since the log began: the next one's number */
-	uint8_t dtl_mask;		/* enable mask as it last was */
 	uint8_t home_changes[8];	/* as in the VPA */
 	uint32_t dispatch_count;	/* the hypervisor's own copy of the VPA's: even = dispatched */
 	uint32_t dispersion_count;

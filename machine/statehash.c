@@ -161,7 +161,7 @@ static uint64_t hash_cpu(uint64_t h, struct spapr_cpu *sc)
 		cpu->irq, cpu->run_state, cpu->prodded, cpu->cycles,
 		sc->vpa_addr, sc->slb_shadow_addr, sc->slb_shadow_size, sc->dtl_addr, sc->dtl_size,
 		sc->cppr, sc->mfrr, sc->pending_priority, sc->xirr_owner, sc->xirr, sc->dispatch_count,
-		sc->dispersion_count, sc->dtl_index, sc->dtl_mask, word_at(sc->home_changes),
+		sc->dispersion_count, sc->dtl_index, word_at(sc->home_changes),
 		sc->donated[0], sc->donated[1], sc->donates, sc->donates_idle, cpu->off_cycles,
 	};
 

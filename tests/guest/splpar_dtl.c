@@ -327,6 +327,14 @@ static void test_index(void)
 	cede_once(US * 100);
 	check_eq(index_of(0), 1, "index-0-and-mask-begin-anew");
 	check(of_last_cede(entry_of(0, 0, 4)), "in-slot-0");
+	for (unsigned i = 0; i < 2; i++)
+		cede_once(US * 100);
+	vpa[0][V_DTL_MASK] = 0;
+	set(vpa[0] + V_DTL_INDEX, 8, 0);
+	vpa[0][V_DTL_MASK] = 7;
+	cede_once(US * 100);
+	check_eq(index_of(0), 1, "begin-anew-between-two-dispatches");
+	check(of_last_cede(entry_of(0, 0, 4)), "in-slot-0-again");
 	/* Registered again. */
 	for (unsigned i = 0; i < 3; i++)
 		cede_once(US * 100);
@@ -349,6 +357,7 @@ static void test_moved_vpa(void)
 	set(elsewhere + V_SIZE, 2, 1024);
 	elsewhere[V_DTL_MASK] = 7;
 	check_eq(reg(VPA_ON, 0, elsewhere), H_SUCCESS, "vpa-moves");
+	check_eq(get(elsewhere + V_DTL_INDEX, 8), 1, "the-index-moves-with-it");
 	cede_once(US * 100);
 	check_eq(index_of(0), 1, "the-old-vpa's-index-stays");
 	check(get(elsewhere + V_DTL_INDEX, 8) != 0, "the-new-vpa's-index-moves");
