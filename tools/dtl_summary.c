@@ -44,7 +44,7 @@ static void print_window(const struct summary *s)
 		printf(" of %u threads", h->threads);
 	printf(", %u chip%s; ", h->chips, h->chips == 1 ? "" : "s");
 	if (h->shared)
-		printf("entitlement %u.%02u, %s, weight %u, window %.3g ms; ", h->entitlement / 100, h->entitlement % 100,
+		printf("entitlement %u.%02u, %s, weight %u, window %.6g ms; ", h->entitlement / 100, h->entitlement % 100,
 		       h->capped ? "capped" : "uncapped", h->weight, 1e3 * dtl_seconds(h, h->window));
 	else
 		printf("dedicated; ");

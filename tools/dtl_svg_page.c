@@ -84,7 +84,7 @@ static void put_titles(const struct svg *s)
 
 	put_text(SVG_LEFT, 30, "font-size=\"18\" font-weight=\"bold\" fill=\"#111\"", s->o->title ? s->o->title : s->log->name);
 	if (h->shared)
-		snprintf(pool, sizeof pool, "entitlement %u.%02u, %s, weight %u, window %.3g ms", h->entitlement / 100,
+		snprintf(pool, sizeof pool, "entitlement %u.%02u, %s, weight %u, window %.6g ms", h->entitlement / 100,
 			 h->entitlement % 100, h->capped ? "capped" : "uncapped", h->weight, 1e3 * dtl_seconds(h, h->window));
 	snprintf(text, sizeof text, "%u virtual processors on %u physical (%u chip%s); %s; %.3f to %.3f ms%s", h->cpus, h->procs,
 		 h->chips, h->chips == 1 ? "" : "s", pool, 1e3 * dtl_seconds(h, s->scale.from),
