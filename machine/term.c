@@ -32,6 +32,7 @@ struct term {
 	int signal_fd;
 	int signal;		/* first one that wants an end */
 	bool quit, lost, raw, stdio_taken;
+	bool save_asked;	/* SIGUSR1 has come */
 	bool one_place;		/* standard output and error are the same file */
 	bool mid_line;		/* the guest's last character was no newline */
 	struct termios saved, current;
@@ -222,7 +223,9 @@ int term_signal(struct term *term)
 	struct signalfd_siginfo info;
 
 	while (read(term->signal_fd, &info, sizeof info) == sizeof info) {
-		if (info.ssi_signo != SIGCONT) {
+		if (info.ssi_signo == SIGUSR1) {
+			term->save_asked = true;
+		} else if (info.ssi_signo != SIGCONT) {
 			if (!term->signal)
 				term->signal = (int)info.ssi_signo;
 		} else if (term->raw) {
@@ -231,4 +234,23 @@ int term_signal(struct term *term)
 		}
 	}
 	return term->signal;
+}
+
+void term_catch_save(struct term *term)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, NULL, &set);
+	signalfd(term->signal_fd, &set, 0);	/* what is blocked is what is read */
+}
+
+bool term_save_asked(struct term *term)
+{
+	bool asked = term->save_asked;
+
+	term->save_asked = false;
+	return asked;
 }
