@@ -69,6 +69,7 @@ FOLDERS := cpu machine hcall firmware savevm
 SRC     := $(sort $(filter-out $(if $(PROFILE),,cpu/profile.c),$(wildcard $(addsuffix /*.c,$(FOLDERS)))))
 OBJ     := $(SRC:%.c=$(B)/obj/%.o)
 CPU_OBJ := $(filter $(B)/obj/cpu/%,$(OBJ))
+SAVEVM_OBJ := $(filter $(B)/obj/savevm/%,$(OBJ))
 
 $(CPU_OBJ): CFLAGS += $(PGO_CFLAGS)
 
@@ -83,18 +84,22 @@ say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 .DELETE_ON_ERROR:
 .PHONY: all run bench profile FORCE guest guest-installer deps deps-test install clean help
 
-all: $(B)/cede compile_commands.json	## build build/cede (the default)
+all: $(B)/cede $(B)/cede-snap compile_commands.json	## build build/cede and build/cede-snap (the default)
 
 $(B)/cede: $(OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/cede-snap: $(B)/obj/tools/cede_snap.o $(SAVEVM_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 $(B)/obj/%.o: %.c Makefile
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(B)/obj/tools/cede_snap.d
 
 # ---- What PGO=1 knows. Without the cross compilers the training has less to go by. ----
 PGO_GUESTS := smp radix mode32
@@ -143,11 +148,11 @@ profile: all	## what the guest executes most (ops in a row, blocks), and the hos
 PREFIX ?= /usr/local
 install: all	## into $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 755 $(B)/cede $(DESTDIR)$(PREFIX)/bin/cede
+	install -m 755 $(B)/cede $(B)/cede-snap $(DESTDIR)$(PREFIX)/bin
 	install -m 644 tools/cede.1 $(DESTDIR)$(PREFIX)/share/man/man1/cede.1
 
 clean:	## remove what was built; the guest's images stay
-	rm -rf build/obj build/cede build/san build/profile build/pgo build/tests build/bench compile_commands.json
+	rm -rf build/obj build/cede build/cede-snap build/san build/profile build/pgo build/tests build/bench compile_commands.json
 
 help:	## this list
 	@awk -F'\t?## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
