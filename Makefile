@@ -84,7 +84,11 @@ say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 .DELETE_ON_ERROR:
 .PHONY: all run bench profile FORCE guest guest-installer deps deps-test install clean help
 
-all: $(B)/cede $(B)/cede-snap compile_commands.json	## build build/cede and build/cede-snap (the default)
+# cede-dtl knows a log's format and the dispatcher's names, not the machine.
+DTL_SRC := $(sort tools/cede_dtl.c $(wildcard tools/dtl_*.c))
+DTL_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(DTL_SRC) hcall/dtl_names.c)
+
+all: $(B)/cede $(B)/cede-dtl $(B)/cede-snap compile_commands.json	## build build/cede, build/cede-dtl and build/cede-snap (the default)
 
 $(B)/cede: $(OBJ)
 	$(call say,LD,$@)
@@ -94,12 +98,16 @@ $(B)/cede-snap: $(B)/obj/tools/cede_snap.o $(SAVEVM_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
+$(B)/cede-dtl: $(DTL_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
 $(B)/obj/%.o: %.c Makefile
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(OBJ:.o=.d) $(B)/obj/tools/cede_snap.d
+-include $(OBJ:.o=.d) $(DTL_OBJ:.o=.d) $(B)/obj/tools/cede_snap.d
 
 # ---- What PGO=1 knows. Without the cross compilers the training has less to go by. ----
 PGO_GUESTS := smp radix mode32
@@ -115,9 +123,9 @@ build/pgo/gen/cede: FORCE
 endif
 
 # ---- Developer's view of the build ----
-compile_commands.json: Makefile $(SRC)
+compile_commands.json: Makefile $(SRC) $(DTL_SRC)
 	$(Q)printf '[\n' > $@.tmp
-	$(Q)$(foreach f,$(SRC),printf '{"directory":"%s","file":"%s","command":"%s"},\n' '$(CURDIR)' '$(f)' \
+	$(Q)$(foreach f,$(SRC) $(DTL_SRC),printf '{"directory":"%s","file":"%s","command":"%s"},\n' '$(CURDIR)' '$(f)' \
 		'$(CC) $(subst ",\\\",$(CPPFLAGS)) $(CFLAGS) -c $(f)' >> $@.tmp;)
 	$(Q)sed '$$s/,$$/\n]/' $@.tmp > $@ && rm $@.tmp
 
@@ -148,11 +156,11 @@ profile: all	## what the guest executes most (ops in a row, blocks), and the hos
 PREFIX ?= /usr/local
 install: all	## into $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 755 $(B)/cede $(B)/cede-snap $(DESTDIR)$(PREFIX)/bin
-	install -m 644 tools/cede.1 $(DESTDIR)$(PREFIX)/share/man/man1/cede.1
+	install -m 755 $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(DESTDIR)$(PREFIX)/bin
+	install -m 644 tools/cede.1 tools/cede-dtl.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:	## remove what was built; the guest's images stay
-	rm -rf build/obj build/cede build/cede-snap build/san build/profile build/pgo build/tests build/bench compile_commands.json
+	rm -rf build/obj build/cede build/cede-dtl build/cede-snap build/san build/profile build/pgo build/tests build/bench compile_commands.json
 
 help:	## this list
 	@awk -F'\t?## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -34,6 +34,7 @@ struct block {
 	uint16_t ninsns, nops;
 	uint32_t *words;	/* the instructions as fetched, in the processor's order */
 	bool dead;		/* overwritten: each of its instructions leads back to the engine */
+	bool timed;		/* some of its ops read the time */
 	uint8_t nedges;		/* ops that are pairs of edges, and which */
 	uint16_t edge_at[BLOCK_MAX_EXITS + 1];
 	struct block *hash_next, *page_next;
@@ -48,13 +49,14 @@ struct edge {
 _Static_assert(sizeof(struct edge) == sizeof(struct op), "an edge pair takes one op's place");
 
 /* Effective address to block, per context. */
-#define JUMP_BITS 12
+#define JUMP_BITS 13
 #define JUMP_SIZE (1u << JUMP_BITS)
 struct jump_entry {
 	uint64_t ea;		/* 1: empty */
 	struct block *block;
 };
-#define JUMP_INDEX(ea) (((ea) >> 2) & (JUMP_SIZE - 1))
+/* The kernel's paths are spread over megabytes: higher bits count, too. */
+#define JUMP_INDEX(ea) (((ea) >> 2 ^ (ea) >> (2 + JUMP_BITS)) & (JUMP_SIZE - 1))
 
 /* Fetch translations, per context. */
 #define ITLB_SIZE 64		/* one bit each in a word */

@@ -109,7 +109,8 @@ struct cpu_env {
 	void (*doorbell)(struct cpu *from, unsigned tir, bool set);
 };
 
-enum log_channel { LOG_UNIMP = 1, LOG_GUEST_ERROR = 2, LOG_INT = 4, LOG_HCALL = 8, LOG_STATEHASH = 16, LOG_EXEC = 32, LOG_IN_ASM = 64 };
+enum log_channel { LOG_UNIMP = 1, LOG_GUEST_ERROR = 2, LOG_INT = 4, LOG_HCALL = 8, LOG_STATEHASH = 16, LOG_EXEC = 32, LOG_IN_ASM = 64,
+		   LOG_TRACE_HCALL = 128, LOG_DISPATCH = 256 };
 
 enum run_state {
 	CPU_RUNNING,	/* may execute */

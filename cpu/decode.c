@@ -411,8 +411,8 @@ static bool decode_row(struct decoder *d, const struct insn *insn, uint32_t word
 	return true;
 }
 
-/* One instruction; sets d->ended if nothing may follow in the block. */
-static void decode_insn(struct decoder *d, uint32_t word)
+/* One instruction, and its row; sets d->ended if nothing may follow in the block. */
+static const struct insn *decode_insn(struct decoder *d, uint32_t word)
 {
 	const struct insn *insn = insn_lookup(word);
 	struct block *block = d->block;
@@ -436,10 +436,9 @@ static void decode_insn(struct decoder *d, uint32_t word)
 		d->insn++;
 		end_with(d, op_leave, (int32_t)((d->gra & (RAM_PAGE_SIZE - 1)) + 4));
 		d->insn--;
-		block->ninsns++;
-		return;
 	}
 	block->ninsns++;
+	return insn;
 }
 
 bool decode_may_go_on(const struct decoder *d) { return d->block->nedges < BLOCK_MAX_EXITS; }
@@ -455,7 +454,7 @@ void decode_finish_cost(struct block *block, const struct op_info *info)
 		block->ops[exit].c = (uint8_t)rest;
 		block->ops[exit].d = (uint8_t)(rest >> 8);
 	}
-	for (unsigned i = 1; i < block->nops; i++) {
+	for (unsigned i = 1; block->timed && i < block->nops; i++) {
 		uint32_t word;
 		const struct insn *insn;
 
@@ -473,14 +472,13 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 {
 	struct decoder d = { .engine = engine, .block = out, .info = info, .gra = gra };
 	uint64_t page_end = (gra | (RAM_PAGE_SIZE - 1)) + 1;
-	bool time = false;
 
 	out->gra = gra;
 	out->mode = mode & ~(uint32_t)MODE_PLAIN;
 	out->cost = 0;
 	out->ninsns = out->nops = 0;
 	out->nedges = 0;
-	out->dead = false;
+	out->dead = out->timed = false;
 	out->info = info;
 	decode_emit(&d, (struct op){ .fn = op_marker });
 	while (!d.ended && d.insn < max_insns && d.gra < page_end) {
@@ -491,9 +489,8 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		if (!(mode & MODE_LE))
 			word = __builtin_bswap32(word);
 		out->words[d.insn] = word;
-		decode_insn(&d, word);
-		insn = insn_lookup(word);
-		time |= insn && insn->flags & TIME;
+		insn = decode_insn(&d, word);
+		out->timed |= insn && insn->flags & TIME;
 		d.insn++;
 		d.gra += 4;
 	}
@@ -501,7 +498,7 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		decode_emit(&d, (struct op){ .fn = op_leave, .imm = (int32_t)(d.gra & (RAM_PAGE_SIZE - 1)) });
 	else if (!d.ended)
 		decode_fall_through(&d, d.gra == page_end);
-	if (time || out->nedges)
+	if (out->timed || out->nedges)
 		decode_finish_cost(out, info);
 	if (!(mode & MODE_PLAIN) && !PROFILING)
 		fuse_block(out);

@@ -30,8 +30,11 @@ struct option_vector {
 	unsigned len;
 };
 
+#define VEC5_SHARED 0x40		/* byte 2 */
+
 /* Option vector 5, what the platform has to offer in each byte. */
 static const uint8_t offered_vec5[27] = {
+	[2] = VEC5_SHARED,
 	[5] = 0x80,	/* form 1 affinity */
 	[24] = 0x40,	/* radix */
 	[26] = 0x40,	/* radix: guest translation shootdown */
@@ -132,6 +135,16 @@ static void keep_vector(struct machine *m, const struct option_vector *v5)
 			m->ov5_cas[bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
+/* A guest that does not know shared processors is not to see the SPLPAR option; if its processors
+ * are shared all the same, it sees no more of that than cycles that it did not get. */
+static bool hide_splpar(struct machine *m)
+{
+	if (m->dispatcher->shared)
+		machine_log(m, LOG_GUEST_ERROR, "the guest does not know shared processors, and it runs on them");
+	m->splpar_off = true;
+	return tree_hide_splpar(m->fdt) >= 0;
+}
+
 int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 {
 	struct machine *m = cpu_machine(cpu);
@@ -155,6 +168,8 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 	for (unsigned i = 0; i < ARRAY_SIZE(v5.byte); i++)
 		v5.byte[i] &= i < ARRAY_SIZE(offered_vec5) ? offered_vec5[i] : 0;
 	if (!tree_grow(m) || tree_set_vec5(m->fdt, v5.byte + 1, MAX_VECTOR) < 0)
+		return refuse(m, H_HARDWARE, "no room in the device tree");
+	if (!(v5.byte[2] & VEC5_SHARED) && !hide_splpar(m))
 		return refuse(m, H_HARDWARE, "no room in the device tree");
 	for (unsigned i = 0; best && i < m->ncpus; i++)
 		m->cpu[i]->cpu.logical_pvr = best;

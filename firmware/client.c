@@ -14,6 +14,7 @@
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "hcall/hcall.h"
+#include "hcall/trace.h"
 #include "machine/error.h"
 #include "machine/fdt.h"
 #include "machine/rtas.h"
@@ -626,7 +627,7 @@ static uint32_t svc_test(struct call *c)
  * have overwritten it. */
 static void trace(const struct call *c, const struct service *service, const char *text)
 {
-	char line[MAX_CELLS * 12 + MAX_PATH + 8] = "";
+	char line[MAX_CELLS * 12 + MAX_PATH + 8] = "", shown[sizeof line + MAX_NAME];
 
 	for (uint32_t i = 0; i < c->nargs; i++)
 		if (i + 1 == service->text && text)
@@ -637,6 +638,8 @@ static void trace(const struct call *c, const struct service *service, const cha
 	for (uint32_t i = 0; i < c->nrets; i++)
 		log_append(line, sizeof line, " 0x%" PRIx32, c->out[i]);
 	machine_log(c->m, LOG_HCALL, "H_VOF_CLIENT \"%s\"(%s", service->name, line);
+	snprintf(shown, sizeof shown, "OF %s(%s", service->name, line);
+	hcall_trace_text(c->cpu, TRACE_CLIENT, shown, c->nrets && c->out[0] == OF_ERROR ? -1 : 0);
 }
 
 static const char *trace_text(const struct call *c, const struct service *service, char *buf, size_t size)
@@ -671,10 +674,10 @@ int64_t firmware_client(struct cpu *cpu, uint64_t args)
 		return H_PARAMETER;
 	for (uint32_t i = 0; i < c.nargs; i++)
 		c.in[i] = ld_be32(&m->ram, args + 12 + 4 * i);
-	if (unlikely(m->log_mask & LOG_HCALL))
+	if (unlikely(m->log_mask & (LOG_HCALL | LOG_TRACE_HCALL)))
 		text = trace_text(&c, service, buf, sizeof buf);
 	c.out[0] = service->fn(&c);
-	if (unlikely(m->log_mask & LOG_HCALL))
+	if (unlikely(m->log_mask & (LOG_HCALL | LOG_TRACE_HCALL)))
 		trace(&c, service, text);
 	for (uint32_t i = 0; i < c.nrets; i++)
 		st_be32(&m->ram, args + 12 + 4 * (c.nargs + i), c.out[i]);

@@ -95,7 +95,7 @@ bool firmware_start(struct machine *m, struct error *err)
 	struct cpu *boot = &m->cpu[0]->cpu;
 	bool ok;
 
-	m->cas_done = m->radix = false;
+	m->cas_done = m->radix = m->splpar_off = false;
 	m->compat_pvr = 0;
 	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
 	if (m->firmware->kernel.fd < 0 && m->firmware->bios.fd < 0) {

@@ -13,8 +13,10 @@
 #include "hcall/dtl_file.h"
 #include "hcall/pool.h"
 #include "hcall/splpar.h"
+#include "hcall/trace.h"
 #include "machine/clock.h"
 #include "machine/error.h"
+#include "machine/log.h"
 #include "machine/machine.h"
 #include "machine/options.h"
 
@@ -74,10 +76,23 @@ int dispatcher_core_on(const struct machine *m, unsigned phys)
 
 /* ---- Transitions ---- */
 
+static void log_transition(struct machine *m, const struct dtl_record *r)
+{
+	bool guest = r->partition == PARTITION_GUEST;
+	char where[24] = "";
+
+	if (r->physical != PHYSICAL_NONE)
+		snprintf(where, sizeof where, " %s %u", r->state == VP_RUNNING ? "on" : "from", r->physical);
+	log_plain(m, "%llu %s%u %s, %s%s\n", (unsigned long long)r->cycle, guest ? "cpu" : "load", r->vp,
+		  vp_state_name((enum vp_state)r->state), vp_reason_name((enum vp_reason)r->reason), where);
+}
+
 static void report(struct machine *m, const struct dtl_record *r)
 {
 	if (m->dispatcher->file)
 		dtl_file_add(m, r);
+	if (unlikely(m->log_mask & LOG_DISPATCH))
+		log_transition(m, r);
 }
 
 /* Into `state` at `cycle`; `code` as in a DTL entry. */
@@ -163,6 +178,7 @@ static void dispatch_thread(struct machine *m, struct spapr_cpu *sc, unsigned ph
 	t->gift = t->conferring = false;
 	t->woken_by = VP_SLICE;		/* what a preempted one goes on for */
 	t->awaits = 0;
+	hcall_trace_back(&sc->cpu);
 	count_turn(m, sc);
 }
 
@@ -196,8 +212,9 @@ static void dispatch(struct machine *m, enum partition_id who, struct vproc *vp,
 	}
 	/* Conferred cycles are the rest of the giver's slice. */
 	if (!gift || on->slice_end <= cycle)
-		on->slice_end = cycle + pool_slice(d);
+		on->slice_end = cycle + (vp->slice_left ? vp->slice_left : pool_slice(d));
 	vp->slice_end = on->slice_end;
+	vp->slice_left = 0;
 }
 
 /* ---- Leaving ---- */
@@ -257,7 +274,11 @@ static void preempt(struct machine *m, unsigned phys, enum vp_reason reason)
 				stop_thread(m, m->cpu[i], state, reason, m->clock.now);
 	}
 	leave(d, phys, state);
-	pool_queue(d, vp);
+	/* Who could not finish its slice for the partition's capacity comes first when there is some. */
+	if (reason != VP_SLICE_END && vp->slice_end > m->clock.now)
+		vp->slice_left = vp->slice_end - m->clock.now;
+	else
+		pool_queue(d, vp);
 }
 
 /* ---- Becoming ready ---- */
@@ -517,7 +538,7 @@ void dispatcher_look(struct machine *m)
 	uint64_t now = m->clock.now;
 	bool rolled;
 
-	if (d->limits)
+	if (d->shared)
 		for (unsigned i = 0; i < d->procs; i++)
 			pay(d, i, now);
 	end_work(m);
@@ -681,9 +702,19 @@ static bool new_load(struct dispatcher *d, const struct pool_options *o)
 	return true;
 }
 
+/* No pool: a physical processor for each virtual one. */
+static const struct pool_options *dedicated(const struct machine *m, struct pool_options *o)
+{
+	unsigned n = m->ncpus / m->threads;
+
+	*o = (struct pool_options){ .procs = n, .chips = 1, .entitlement = POOL_UNIT * n, .window_ns = 10000000 };
+	return o;
+}
+
 bool dispatcher_new(struct machine *m, const struct pool_options *o, struct error *err)
 {
 	struct dispatcher *d = calloc(1, sizeof *d);
+	struct pool_options none;
 	struct partition *guest;
 
 	if (!d) {
@@ -693,13 +724,15 @@ bool dispatcher_new(struct machine *m, const struct pool_options *o, struct erro
 	m->dispatcher = d;
 	guest = &d->partition[PARTITION_GUEST];
 	d->shared = o->given;
+	if (!o->given)
+		o = dedicated(m, &none);
 	d->confers = !o->no_confer;
 	d->threads = m->threads;
 	d->procs = o->procs;
 	d->chips = o->chips;
 	d->window = ns_to_cycles(o->window_ns);
 	guest->capped = o->capped;
-	guest->weight = o->capped || !d->shared ? 0 : o->weight;
+	guest->weight = o->capped ? 0 : o->weight;
 	guest->entitlement = o->entitlement;
 	d->partition[PARTITION_LOAD].entitlement = o->load_entitlement;
 	if (!new_vprocs(guest, m->ncpus / m->threads) || !new_load(d, o)) {

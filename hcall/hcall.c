@@ -8,14 +8,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "hcall/trace.h"
 #include "machine/log.h"
 
 #define PRIVATE_BASE 0xf000
-
-struct hcall {
-	const char *name, *in, *out, *set;
-	hcall_fn *fn;
-};
 
 #define HCALL(name, number, in, out, set, section) hcall_fn hcall_##name;
 #define HCALL_PRIVATE(name, number, in, out) hcall_fn hcall_##name;
@@ -24,7 +20,7 @@ struct hcall {
 #undef HCALL_PRIVATE
 
 static const struct hcall papr[] = {
-#define HCALL(name, number, in, out, set, section) [(number) / 4] = { #name, in, out, set, hcall_##name },
+#define HCALL(name, number, in, out, set, section) [(number) / 4] = { #name, in, out, set, hcall_##name, TRACE_##name },
 #define HCALL_PRIVATE(name, number, in, out)
 #include "hcall/hcall.def"
 #undef HCALL
@@ -33,7 +29,7 @@ static const struct hcall papr[] = {
 
 static const struct hcall private[] = {
 #define HCALL(name, number, in, out, set, section)
-#define HCALL_PRIVATE(name, number, in, out) [(number) - PRIVATE_BASE] = { #name, in, out, "", hcall_##name },
+#define HCALL_PRIVATE(name, number, in, out) [(number) - PRIVATE_BASE] = { #name, in, out, "", hcall_##name, TRACE_##name },
 #include "hcall/hcall.def"
 #undef HCALL
 #undef HCALL_PRIVATE
@@ -60,13 +56,12 @@ static unsigned count_names(const char *names)
 }
 
 /* Appends " name=0x..." for each name. */
-static void trace_values(char *line, size_t size, const char *names, const uint64_t *values)
+static void append_values(char *line, size_t size, const char *names, const uint64_t *values)
 {
 	while (*names) {
-		size_t len = strcspn(names, ",");
-
-		log_append(line, size, " %.*s=0x%" PRIx64, (int)len, names, *values++);
-		names += len + (names[len] == ',');
+		log_append(line, size, " %.*s=0x%" PRIx64, (int)strcspn(names, ":,"), names, *values++);
+		names += strcspn(names, ",");
+		names += *names == ',';
 	}
 }
 
@@ -76,17 +71,27 @@ static bool traces_itself(const struct hcall *h)
 	return h->fn == hcall_H_RTAS || h->fn == hcall_H_VOF_CLIENT;
 }
 
-static void trace(struct machine *m, const struct hcall *h, const uint64_t *in, int64_t rc, const uint64_t *out)
+/* -d hcall: all numbers as the registers have them. */
+static void log_call(struct machine *m, const struct hcall *h, const uint64_t *in, int64_t rc, const uint64_t *out)
 {
 	char line[512] = "";
 
-	if (rc == H_SUCCESS && traces_itself(h))
+	if (!(m->log_mask & LOG_HCALL))
 		return;
-	trace_values(line, sizeof line, h->in, in);
+	append_values(line, sizeof line, h->in, in);
 	if (rc != HCALL_NO_RETURN)
 		log_append(line, sizeof line, " = %" PRId64, rc);
-	trace_values(line, sizeof line, h->out, out);
+	append_values(line, sizeof line, h->out, out);
 	machine_log(m, LOG_HCALL, "%s%s", h->name, line);
+}
+
+__attribute__((noinline, cold))
+static void trace(struct cpu *cpu, const struct hcall *h, const uint64_t *in, int64_t rc, const uint64_t *out)
+{
+	if (rc == H_SUCCESS && traces_itself(h))
+		return;
+	log_call(cpu_machine(cpu), h, in, rc, out);
+	hcall_trace(cpu, h, in, rc, out);
 }
 
 static void unimplemented(struct machine *m, uint64_t number)
@@ -108,13 +113,14 @@ void hcall_dispatch(struct cpu *cpu)
 
 	if (!h) {
 		unimplemented(m, cpu->r[3]);
+		hcall_trace_unknown(cpu);
 		cpu->r[3] = (uint64_t)H_FUNCTION;
 		return;
 	}
 	memcpy(in, &cpu->r[4], sizeof in);
 	rc = h->fn(cpu, in, out);
-	if (unlikely(m->log_mask & LOG_HCALL))
-		trace(m, h, in, rc, out);
+	if (unlikely(m->log_mask & (LOG_HCALL | LOG_TRACE_HCALL)))
+		trace(cpu, h, in, rc, out);
 	if (rc == HCALL_NO_RETURN)
 		return;
 	cpu->r[3] = (uint64_t)rc;

@@ -140,7 +140,8 @@ void pool_set_weight(struct partition *p, uint32_t weight)
 	p->weight = weight;
 }
 
-/* Who did not ask for more in the last window has saved nothing up by it. */
+/* Who did not ask for more in the last window has saved nothing up by it, and who asked for little
+ * no more than one window of the pool. */
 static void even_out(struct dispatcher *d)
 {
 	const struct partition *most = NULL;
@@ -150,9 +151,11 @@ static void even_out(struct dispatcher *d)
 			most = &d->partition[i];
 	for (unsigned i = 0; i < PARTITIONS; i++) {
 		struct partition *p = &d->partition[i];
+		uint64_t par = most ? scaled(most->excess, p->weight, most->weight) : 0;
+		uint64_t saved = p->contends ? d->procs * d->window : 0;
 
-		if (most && !p->contends && had_less(p, most))
-			p->excess = scaled(most->excess, p->weight, most->weight);
+		if (p->excess + saved < par)
+			p->excess = par - saved;
 	}
 	for (unsigned i = 0; i < PARTITIONS; i++)
 		d->partition[i].contends = false;

@@ -1,5 +1,5 @@
-/* Giving processors up and waking them, and what a partition may know of its capacity.
- * PAPR, "Shared Processor LPAR Option": H_CEDE, H_CONFER, H_PROD, H_JOIN, H_GET_PPP and company.
+/* Giving processors up and waking them.
+ * PAPR, "Shared Processor LPAR Option": H_CEDE, H_CONFER, H_PROD, H_JOIN, H_POLL_PENDING.
  */
 #include "hcall/hcall.h"
 
@@ -94,63 +94,4 @@ HCALL_FN(H_JOIN)
 HCALL_FN(H_POLL_PENDING)
 {
 	return dispatcher_work_waits(cpu_machine(cpu)) ? H_PENDING : H_SUCCESS;
-}
-
-/* Timebase ticks for which the processor was used; the same as what mfspr reads. */
-HCALL_FN(H_PURR)
-{
-	out[0] = cpu_purr(cpu, cpu->cycles);
-	return H_SUCCESS;
-}
-
-/* ---- Capacity of dedicated processors ---- */
-#define DEDICATED_POOL 0xffff
-#define PPP_CAPPED     PPC_BIT(15)
-
-static uint64_t cores(const struct machine *m)
-{
-	return m->ncpus / m->threads;
-}
-
-/* Percent of one processor. */
-static uint64_t entitlement(const struct machine *m)
-{
-	return 100 * cores(m);
-}
-
-HCALL_FN(H_GET_PPP)
-{
-	const struct machine *m = cpu_machine(cpu);
-
-	out[0] = entitlement(m);
-	out[2] = DEDICATED_POOL;		/* group 0 above it */
-	out[3] = PPP_CAPPED | cores(m);		/* weight 0, none in the pool; on the platform */
-	return H_SUCCESS;
-}
-
-HCALL_FN(H_SET_PPP)
-{
-	if (in[1] > 255)
-		return H_PARAMETER;
-	return in[0] == entitlement(cpu_machine(cpu)) && in[1] == 0 ? H_SUCCESS : H_CONSTRAINED;
-}
-
-/* No pool: no idle time, no processors. */
-HCALL_FN(H_PIC) { return H_SUCCESS; }
-
-/* ---- Affinity: one node ---- */
-enum vphn_id { VPHN_VIRTUAL = 1, VPHN_PHYSICAL = 2 };
-
-/* Domain numbers as in the processor's ibm,associativity, without the count: four levels, all 0,
- * and the processor. A number takes two of the 24 16-bit fields; unused ones are all ones. */
-HCALL_FN(H_HOME_NODE_ASSOCIATIVITY)
-{
-	if (in[0] != VPHN_VIRTUAL && in[0] != VPHN_PHYSICAL)
-		return H_PARAMETER;
-	/* Physical processors are numbered as the virtual ones that they carry. */
-	if (!machine_cpu(cpu_machine(cpu), in[1]))
-		return H_P2;
-	out[2] = in[1] << 32 | UINT32_MAX;
-	out[3] = out[4] = out[5] = UINT64_MAX;
-	return H_SUCCESS;
 }

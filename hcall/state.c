@@ -148,6 +148,7 @@ static const struct vmstate vproc_state = {
 		VMS_ONE("phys", struct vproc, phys, int16_t, i16,),
 		VMS_U64_TO(struct vproc, paid, MOST_CYCLES),
 		VMS_U64_TO(struct vproc, slice_end, MOST_CYCLES),
+		VMS_U64_TO(struct vproc, slice_left, MOST_CYCLES),
 		VMS_U64_TO(struct vproc, turn, MOST_CYCLES),
 		VMS_U64_TO(struct vproc, ran, MOST_CYCLES),
 		VMS_U64_TO(struct vproc, away, MOST_CYCLES),

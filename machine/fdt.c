@@ -8,6 +8,8 @@
 
 #include <libfdt.h>
 
+#include "hcall/affinity.h"
+#include "hcall/energy.h"
 #include "hcall/hcall.h"
 #include "machine/error.h"
 #include "machine/fdt.h"
@@ -22,6 +24,7 @@
 #define L1_SIZE    0x8000	/* bytes, each */
 #define SLB_SIZE   32
 #define LMB_SIZE   UINT64_C(0x10000000)
+#define PARTITION_NUMBER 1
 
 /* A tree under construction; the first error stays. */
 struct tree {
@@ -89,6 +92,21 @@ uint64_t tree_rma_size(const struct machine *m)
 	return m->ram.size;
 }
 
+const char *tree_partition_name(const struct machine *m)
+{
+	return m->options->name ? m->options->name : "cede";
+}
+
+/* Of something on that chip; `own` are n numbers below the levels. */
+static void associativity(struct tree *t, int at, unsigned chip, const uint32_t *own, unsigned n)
+{
+	uint32_t value[1 + AFFINITY_LEVELS + 1] = { AFFINITY_LEVELS + n };
+
+	affinity_domains(chip, value + 1);
+	memcpy(value + 1 + AFFINITY_LEVELS, own ? own : value, n * sizeof *own);
+	cells_n(t, at, "ibm,associativity", value, 1 + AFFINITY_LEVELS + n);
+}
+
 /* ---- /memory@0 ---- */
 static void add_memory(struct tree *t, const struct machine *m)
 {
@@ -96,7 +114,7 @@ static void add_memory(struct tree *t, const struct machine *m)
 
 	string(t, at, "device_type", "memory");
 	CELLS(t, at, "reg", HIGH_LOW(0), HIGH_LOW(tree_rma_size(m)));
-	CELLS(t, at, "ibm,associativity", 4, 0, 0, 0, 0);
+	associativity(t, at, 0, NULL, 0);
 }
 
 /* ---- /vdevice ---- */
@@ -202,11 +220,26 @@ static void add_mmu(struct tree *t, int at)
 	CELLS(t, at, "ibm,processor-radix-AP-encodings", 0u << 29 | 12, 5u << 29 | 16, 1u << 29 | 21, 2u << 29 | 30);
 }
 
+/* Where a core is, and its connector. Processors of a pool may be anywhere in it: nothing that says
+ * more. PAPR, "Device Tree Variances". */
+static void add_place(struct tree *t, const struct machine *m, int at, unsigned first)
+{
+	const struct options *o = m->options;
+	uint32_t core = m->cpu[first]->cpu.pir;
+	unsigned per_socket = m->threads * (o->cores ? o->cores : 1);
+
+	if (m->dispatcher->shared) {
+		associativity(t, at, 0, NULL, 0);
+	} else {
+		associativity(t, at, 0, &core, 1);
+		cell(t, at, "ibm,chip-id", first / per_socket);
+	}
+	cell(t, at, "ibm,my-drc-index", energy_drc_index(m->cpu[first]));
+}
+
 static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned first)
 {
 	uint32_t core = m->cpu[first]->cpu.pir;
-	const struct options *o = m->options;
-	unsigned per_socket = m->threads * (o->cores ? o->cores : 1);
 	int at = node_at(t, cpus, "PowerPC,POWER9", core);
 
 	cell(t, at, "reg", core);
@@ -227,10 +260,31 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	cell(t, at, "ibm,vmx", 2);	/* with VSX */
 	add_mmu(t, at);
 	bytes(t, at, "ibm,pa-features", pa_features, sizeof pa_features);
-	cell(t, at, "ibm,chip-id", first / per_socket);
-	if (o->large_decr)
+	add_place(t, m, at, first);
+	if (m->options->large_decr)
 		cell(t, at, "ibm,dec-bits", 56);
 	add_threads(t, m, at, core);
+}
+
+/* Dynamic reconfiguration connectors: a list for each property, with its length in front. The power
+ * domain is that of what is always on. PAPR, "Dynamic Reconfiguration (DR) Architecture". */
+static void add_connectors(struct tree *t, const struct machine *m, int at)
+{
+	uint32_t cores = m->ncpus / m->threads, value[1 + MACHINE_MAX_CPUS] = { cores };
+	char text[16];
+
+	for (unsigned i = 0; i < cores; i++)
+		value[1 + i] = energy_drc_index(m->cpu[i * m->threads]);
+	cells_n(t, at, "ibm,drc-indexes", value, 1 + cores);
+	cell(t, at, "ibm,drc-names", cores);
+	cell(t, at, "ibm,drc-types", cores);
+	for (unsigned i = 0; i < cores; i++) {
+		snprintf(text, sizeof text, "CPU %u", m->cpu[i * m->threads]->cpu.pir);
+		keep(t, fdt_appendprop_string(t->fdt, at, "ibm,drc-names", text));
+		keep(t, fdt_appendprop_string(t->fdt, at, "ibm,drc-types", "CPU"));
+		value[1 + i] = UINT32_MAX;
+	}
+	cells_n(t, at, "ibm,drc-power-domains", value, 1 + cores);
 }
 
 static void add_cpus(struct tree *t, const struct machine *m)
@@ -239,6 +293,7 @@ static void add_cpus(struct tree *t, const struct machine *m)
 
 	cell(t, at, "#address-cells", 1);
 	cell(t, at, "#size-cells", 0);
+	add_connectors(t, m, at);
 	for (unsigned first = m->ncpus - m->ncpus % m->threads; first; first -= m->threads)
 		add_core(t, m, at, first - m->threads);
 }
@@ -258,12 +313,30 @@ static void add_events(struct tree *t)
 }
 
 /* ---- /rtas ---- */
+
+/* H_CONFER, H_PROD and H_PURR change no registers but those that PAPR names for each. */
+static const uint8_t rks_hcalls[] = { 0xe0 };
+
+/* Nearest first: what a guest takes for distance 0, 1, 2. With one chip as QEMU has it. */
+static void add_affinity(struct tree *t, const struct machine *m, int at)
+{
+	unsigned chips = m->dispatcher->chips;
+
+	if (chips == 1) {
+		CELLS(t, at, "ibm,associativity-reference-points", 4, 4, 2);
+		CELLS(t, at, "ibm,max-associativity-domains", 4, 0, 0, 0, 1);
+	} else {
+		CELLS(t, at, "ibm,associativity-reference-points", 4, 3, 2);
+		CELLS(t, at, "ibm,max-associativity-domains", 4, 1, 1, (chips + 1) / 2, chips);
+	}
+}
+
 static void add_rtas(struct tree *t, struct machine *m)
 {
 	int at = node(t, 0, "rtas");
 
-	CELLS(t, at, "ibm,associativity-reference-points", 4, 4, 2);
-	CELLS(t, at, "ibm,max-associativity-domains", 4, 0, 0, 0, 1);
+	add_affinity(t, m, at);
+	bytes(t, at, "ibm,rks-hcalls", rks_hcalls, sizeof rks_hcalls);
 	/* Where memory ends, what it grows by, how many cores there may be. */
 	CELLS(t, at, "ibm,lrdr-capacity", HIGH_LOW(m->ram.size), HIGH_LOW(LMB_SIZE), m->ncpus / m->threads);
 	keep(t, rtas_fdt(m, t->fdt, at));
@@ -332,10 +405,10 @@ static void set_root(struct tree *t, const struct machine *m)
 	snprintf(uuid, sizeof uuid, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
 		 u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
 	string(t, 0, "vm,uuid", uuid);
-	if (o->has_uuid)
-		string(t, 0, "system-id", uuid);
-	if (o->name)
-		string(t, 0, "ibm,partition-name", o->name);
+	string(t, 0, "system-id", uuid);
+	cell(t, 0, "ibm,partition-no", PARTITION_NUMBER);
+	string(t, 0, "ibm,partition-name", tree_partition_name(m));
+	cell(t, 0, "ibm,partition-performance-parameters-level", 1);	/* hcall/ppp.c */
 	cell(t, 0, "#address-cells", 2);
 	cell(t, 0, "#size-cells", 2);
 }
@@ -385,4 +458,38 @@ int tree_set_vec5(void *fdt, const uint8_t *vec5, unsigned len)
 	value[0] = (uint8_t)(len - 1);		/* as the guest gives its own */
 	memcpy(value + 1, vec5, len);
 	return fdt_setprop(fdt, fdt_path_offset(fdt, "/chosen"), "ibm,architecture-vec-5", value, (int)len + 1);
+}
+
+/* The option, and calls that PAPR has for that option only. */
+static const char *const splpar_sets[] = { "hcall-splpar", "hcall-pic", "hcall-poll-pending", "hcall-join" };
+
+static bool is_splpar(const char *set)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(splpar_sets); i++)
+		if (!strcmp(set, splpar_sets[i]))
+			return true;
+	return false;
+}
+
+int tree_hide_splpar(void *fdt)
+{
+	int rtas = fdt_path_offset(fdt, "/rtas"), len, left = 0;
+	const char *sets = fdt_getprop(fdt, rtas, "ibm,hypertas-functions", &len), *set;
+	char *rest;
+	int rc;
+
+	if (!sets || len < 1 || sets[len - 1])
+		return 0;		/* a guest's own tree */
+	rest = malloc((size_t)len);
+	if (!rest)
+		return -FDT_ERR_NOSPACE;
+	for (set = sets; set < sets + len; set += strlen(set) + 1) {
+		if (is_splpar(set))
+			continue;
+		strcpy(rest + left, set);
+		left += (int)strlen(set) + 1;
+	}
+	rc = fdt_setprop(fdt, rtas, "ibm,hypertas-functions", rest, left);
+	free(rest);
+	return rc;
 }

@@ -19,6 +19,9 @@ struct machine;
 /* Real memory that the guest can address with translation off, from 0 on. */
 uint64_t tree_rma_size(const struct machine *m);
 
+/* The partition's name, -name or "cede". */
+const char *tree_partition_name(const struct machine *m);
+
 /* What the firmware has put into RAM; sizes in bytes, 0: nothing there. */
 struct tree_boot {
 	uint64_t kernel_addr, kernel_size;
@@ -33,5 +36,9 @@ void *tree_build(struct machine *m, const struct tree_boot *boot, struct error *
 /* Sets /chosen/ibm,architecture-vec-5: option vector 5 as agreed on, `len` (1 to 256) bytes from
  * its byte 1 on. A libfdt error code if negative. */
 int tree_set_vec5(void *fdt, const uint8_t *vec5, unsigned len);
+
+/* Takes what belongs to the SPLPAR option out of /rtas/ibm,hypertas-functions: the guest cannot run
+ * with it. A libfdt error code if negative. */
+int tree_hide_splpar(void *fdt);
 
 #endif

@@ -23,6 +23,7 @@ static const struct log_item {
 	{ "hcall", LOG_HCALL, "each hypercall" },
 	{ "exec", LOG_EXEC, "each block that runs" },
 	{ "in_asm", LOG_IN_ASM, "each block that is decoded" },
+	{ "dispatch", LOG_DISPATCH, "each change of a virtual processor's state" },
 	{ "statehash", LOG_STATEHASH, "a hash over the machine's state at the end, on stderr" },
 };
 
@@ -96,6 +97,40 @@ static bool too_many(struct machine *m)
 	return ++m->log_lines > COMPLAINTS_PER_SECOND;
 }
 
+void log_plain(struct machine *m, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	if (!m->log_file)
+		return;
+	if (m->log_file == stderr)
+		term_fresh_line(m->term);
+	va_start(ap, fmt);
+	n = vfprintf(m->log_file, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		give_up(m, errno);
+}
+
+/* Names that a guest chose must not upset a terminal. */
+static void make_printable(char *line)
+{
+	size_t len = strlen(line);
+
+	while (len && line[len - 1] == '\n')
+		line[--len] = 0;
+	for (size_t i = 0; i < len; i++)
+		if (line[i] < ' ' || line[i] > '~')
+			line[i] = '.';
+}
+
+void log_at(struct machine *m, uint64_t cycle, unsigned cpu, char *line)
+{
+	make_printable(line);
+	log_plain(m, "%llu cpu%u %s\n", (unsigned long long)cycle, cpu, line);
+}
+
 /* "CYCLE cpuN TEXT" on a line of its own: lines of several channels can be sorted and joined.
  * Between two turns of processors it is "CYCLE machine TEXT". */
 static void put_line(struct machine *m, const char *text)
@@ -104,16 +139,12 @@ static void put_line(struct machine *m, const char *text)
 
 	if (m->running)
 		snprintf(who, sizeof who, "cpu%u", m->running->index);
-	if (m->log_file == stderr)
-		term_fresh_line(m->term);
-	if (fprintf(m->log_file, "%llu %s %s\n", (unsigned long long)machine_now(m), who, text) < 0)
-		give_up(m, errno);
+	log_plain(m, "%llu %s %s\n", (unsigned long long)machine_now(m), who, text);
 }
 
 static void log_line(struct machine *m, unsigned channel, const char *fmt, va_list ap)
 {
 	char line[512];
-	size_t len;
 
 	if (!(m->log_mask & channel) || !m->log_file)
 		return;
@@ -123,13 +154,7 @@ static void log_line(struct machine *m, unsigned channel, const char *fmt, va_li
 		return;
 	}
 	vsnprintf(line, sizeof line, fmt, ap);
-	len = strlen(line);
-	while (len && line[len - 1] == '\n')
-		line[--len] = 0;
-	/* Names that a guest chose must not upset a terminal. */
-	for (size_t i = 0; i < len; i++)
-		if (line[i] < ' ' || line[i] > '~')
-			line[i] = '.';
+	make_printable(line);
 	put_line(m, line);
 }
 

@@ -61,6 +61,12 @@ struct spapr_cpu {
 	uint32_t xirr;			/* CPPR << 24 | XISR as QEMU's icp/server keeps it */
 };
 
+/* Processors by what releasing (or activating) them would save; hcall/energy.c. */
+struct energy_list {
+	uint64_t made;			/* cycle after the one it was made at; 0: never, or to no avail */
+	uint8_t priority[MACHINE_MAX_CPUS];	/* of each core: 1 best, 255 worst */
+};
+
 /* What happens when the guest stops or the user wants out. */
 enum machine_request { REQ_NONE, REQ_POWER_OFF, REQ_RESET, REQ_QUIT, REQ_PANIC };
 
@@ -83,6 +89,7 @@ struct machine {
 	struct cpu *running;		/* while a processor executes */
 	const struct options *options;
 	struct dispatcher *dispatcher;
+	struct hcall_trace *trace;	/* -trace hcall; NULL */
 	struct xics *xics;
 	struct vio *vio;
 	struct nvram *nvram;
@@ -98,8 +105,10 @@ struct machine {
 	void *fdt;			/* host copy of the device tree as last given to the guest */
 	uint64_t proc_tbl;		/* H_REGISTER_PROC_TBL */
 	bool cas_done, radix;
-	uint8_t pad2[2];
-	uint32_t compat_pvr;
+	bool splpar_off;		/* the guest knows no shared processors: option vector 5, byte 2 */
+	uint8_t pad2[5];
+	struct energy_list energy[2];	/* to release, to activate */
+	uint32_t compat_pvr, pad6;
 	uint64_t ov5_cas[OV5_WORDS];	/* option vector 5 as agreed on: bit n of word n / 64 is bit n % 64 from the
 					 * top of its byte n / 8 + 1 */
 	uint64_t fwnmi_sreset, fwnmi_mcheck;	/* ibm,nmi-register; 0 = off */

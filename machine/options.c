@@ -675,6 +675,19 @@ static bool opt_D(struct parse *p, const char *text)
 	return true;
 }
 
+static bool opt_trace(struct parse *p, const char *text)
+{
+	if (!strcmp(text, "help")) {
+		trace_help(stdout);
+		return p->done = true;
+	}
+	if (!trace_parse(&p->opts->trace, text, p->err))
+		return false;
+	if (p->opts->trace.dispatch)
+		p->opts->log_mask |= LOG_DISPATCH;
+	return true;
+}
+
 static bool opt_dtl(struct parse *p, const char *text)
 {
 	p->opts->dtl_file = text;

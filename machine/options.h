@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "hcall/dispatcher.h"
+#include "hcall/trace.h"
 #include "machine/error.h"
 
 #define OPTIONS_MAX_SERIAL 16
@@ -72,6 +73,7 @@ struct options {
 	bool has_seed;
 	uint64_t seed;
 
+	struct trace_options trace;	/* -trace */
 	unsigned log_mask;		/* -d: enum log_channel */
 	const char *log_file;		/* -D; NULL: stderr */
 };

@@ -214,11 +214,8 @@ bool pool_finish(struct pool_options *o, unsigned vprocs, struct error *err)
 {
 	uint32_t all, usable = POOL_UNIT * vprocs;
 
-	if (!o->given) {
-		o->procs = vprocs;
-		o->entitlement = usable;
+	if (!o->given)
 		return true;
-	}
 	if (!o->procs) {
 		error_set(err, "-pool needs procs=");
 		return false;

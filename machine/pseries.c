@@ -27,6 +27,7 @@
 #include "hcall/dtl_file.h"
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
+#include "hcall/trace.h"
 #include "machine/clock.h"
 #include "machine/disasm.h"
 #include "machine/console.h"
@@ -252,6 +253,10 @@ struct machine *machine_new(const struct options *o, struct term *term, struct e
 	if (!log_open(m, o->log_file, err) || !memory_map(&m->ram, o->ram_size, err))
 		goto out_free;
 	disasm_announce(m);
+	if (!trace_new(m, &o->trace)) {
+		error_set(err, "out of memory");
+		goto out_free;
+	}
 	m->engine = engine_new(&m->ram, o->timing);
 	m->xics = xics_new();
 	m->vio = vio_new();
@@ -286,6 +291,7 @@ void machine_free(struct machine *m)
 	firmware_free(m);
 	events_clear(m);
 	dispatcher_free(m);
+	trace_free(m);
 	vio_free(m->vio);
 	xics_free(m->xics);
 	phb_idle_free(m->phb);
@@ -323,6 +329,7 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 void machine_clear(struct machine *m)
 {
 	m->request = REQ_NONE;
+	hcall_trace_cut(m);
 	m->proc_tbl = 0;
 	m->cut_end = 0;
 	rtas_reset(m);
@@ -457,7 +464,8 @@ static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
 	if (save > cpu->cycles && save < end)
 		end = save;
 	m->running = cpu;
-	cpu->shared = !alone;
+	/* In a pool a guest counts how long it spins, and then confers: that takes its time. */
+	cpu->shared = !alone && !m->dispatcher->shared;
 	do {
 		cpu->halt = 0;
 		if (alone)
@@ -654,6 +662,7 @@ int machine_run(struct machine *m)
 		first = false;
 		run_until_request(m);
 	} while (goes_on(m));
+	hcall_trace_summary(m);
 	if (m->log_mask & LOG_STATEHASH) {
 		term_fresh_line(m->term);
 		fprintf(stderr, "cede: statehash=%016llx cycles=%llu instructions=%llu\n",

@@ -7,12 +7,14 @@
 #include <libfdt.h>
 
 #include "hcall/hcall.h"
+#include "hcall/trace.h"
 #include "machine/log.h"
 
 struct rtas {
 	const char *name;
 	uint8_t min_args, max_args, nret;
 	rtas_fn *fn;
+	unsigned id;			/* enum trace_id */
 };
 
 #define RTAS(id, name, token, min_args, max_args, nret) rtas_fn rtas_##id;
@@ -20,7 +22,7 @@ struct rtas {
 #undef RTAS
 
 static const struct rtas calls[] = {
-#define RTAS(id, name, token, min_args, max_args, nret) [token] = { name, min_args, max_args, nret, rtas_##id },
+#define RTAS(id, name, token, min_args, max_args, nret) [token] = { name, min_args, max_args, nret, rtas_##id, TRACE_RTAS_##id },
 #include "machine/rtas.def"
 #undef RTAS
 };
@@ -41,11 +43,12 @@ static void unimplemented(struct machine *m, uint32_t token)
 }
 
 /* "RTAS name(0x1, 0x2) = 0 0x3": as many arguments and results as the call has. */
-static void trace(struct machine *m, const struct rtas *call, uint32_t nargs, const uint32_t *in, int32_t status,
+static void trace(struct cpu *cpu, const struct rtas *call, uint32_t nargs, const uint32_t *in, int32_t status,
 		  uint32_t nret, const uint32_t *out)
 {
-	char line[400] = "";
+	char line[512] = "";
 
+	log_append(line, sizeof line, "RTAS %s(", call->name);
 	for (uint32_t i = 0; i < nargs; i++)
 		log_append(line, sizeof line, "%s0x%" PRIx32, i ? ", " : "", in[i]);
 	log_append(line, sizeof line, ")");
@@ -54,7 +57,10 @@ static void trace(struct machine *m, const struct rtas *call, uint32_t nargs, co
 		for (uint32_t i = 1; i < nret; i++)
 			log_append(line, sizeof line, " 0x%" PRIx32, out[i - 1]);
 	}
-	machine_log(m, LOG_HCALL, "RTAS %s(%s", call->name, line);
+	machine_log(cpu_machine(cpu), LOG_HCALL, "%s", line);
+	if (status == RTAS_NO_RETURN)
+		log_append(line, sizeof line, " = ?");
+	hcall_trace_text(cpu, call->id, line, status == RTAS_NO_RETURN ? 0 : status);
 }
 
 bool rtas_call(struct cpu *cpu, uint64_t args)
@@ -89,8 +95,8 @@ bool rtas_call(struct cpu *cpu, uint64_t args)
 		status = call->fn(cpu, in, out);
 	else
 		status = RTAS_PARAM_ERROR;
-	if (unlikely(m->log_mask & LOG_HCALL))
-		trace(m, call, nargs, in, status, nret, out);
+	if (unlikely(m->log_mask & (LOG_HCALL | LOG_TRACE_HCALL)))
+		trace(cpu, call, nargs, in, status, nret, out);
 	if (status == RTAS_NO_RETURN)
 		return true;
 	if (nret)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "machine/fdt.h"
 #include "machine/nvram.h"
 #include "machine/options.h"
 #include "machine/rtas.h"
@@ -73,24 +74,82 @@ enum system_parameter {
 	PARAM_SPLPAR_CHARACTERISTICS = 20,
 	PARAM_DIAGNOSTICS_RUN_MODE = 42,
 	PARAM_PROCESSOR_MODULE_INFO = 43,
+	PARAM_CEDE_LATENCY = 45,
 	PARAM_UUID = 48,
 	PARAM_LPAR_NAME = 55,
 };
 #define PARAM_MAX_SIZE 512
 #define DIAGNOSTICS_DISABLED 0
 
-/* Capacities in percent of a processor. Minima and steps are what a hypervisor would let an
- * administrator choose; these processors are dedicated and never change. */
+/* What an administrator would have chosen for this partition, and within which limits it can be
+ * changed while it runs. Capacities in percent of a processor, memory in MiB, the dispatch wheel in
+ * timebase ticks. */
+struct splpar {
+	unsigned increment, wheel, min_capacity, min_per_vp, max_capacity, platform, capacity, weight, donates;
+};
+
+/* Whole processors, no wheel, nothing to vary; idle ones may be lent (VPA, donate bit). PAPR,
+ * "SPLPAR Characteristics Definitions": with an increment of 100 the wheel's period is 0. */
+static struct splpar dedicated_characteristics(const struct dispatcher *d)
+{
+	unsigned all = d->partition[PARTITION_GUEST].entitlement;
+
+	return (struct splpar){
+		.increment = POOL_UNIT, .min_capacity = all, .min_per_vp = POOL_UNIT, .max_capacity = all,
+		.platform = d->procs, .capacity = all, .donates = 1,
+	};
+}
+
+/* Capacity and weight are those of -pool, whatever H_SET_PPP has made of them since. */
+static struct splpar shared_characteristics(const struct machine *m)
+{
+	const struct dispatcher *d = m->dispatcher;
+	const struct pool_options *o = &m->options->pool;
+
+	return (struct splpar){
+		.increment = 1, .wheel = (unsigned)(d->window / CYCLES_PER_TICK),
+		.min_capacity = dispatcher_min_entitlement(m), .min_per_vp = 1,
+		.max_capacity = dispatcher_max_entitlement(m), .platform = d->procs,
+		.capacity = o->entitlement, .weight = o->capped ? 0 : o->weight,
+	};
+}
+
+/* The threads of a core are dispatched together; processors and memory stay as many. */
 static unsigned splpar_characteristics(const struct machine *m, char *buf, size_t size)
 {
+	const struct dispatcher *d = m->dispatcher;
+	struct splpar c = d->shared ? shared_characteristics(m) : dedicated_characteristics(d);
 	unsigned cores = m->ncpus / m->threads;
 	uint64_t mib = m->ram.size >> 20;
 
 	return 1 + (unsigned)snprintf(buf, size,
-		"BoundThrds=1,CapInc=1,DisWheRotPer=%u,MinEntCap=%u,MinEntCapPerVP=100,MinMem=%" PRIu64
+		"BoundThrds=1,CapInc=%u,DisWheRotPer=%u,MinEntCap=%u,MinEntCapPerVP=%u,MinMem=%" PRIu64
 		",MinProcs=%u,MaxEntCap=%u,MaxPlatProcs=%u,DesEntCap=%u,DesMem=%" PRIu64
-		",DesProcs=%u,DesVarCapWt=0,DedDonMode=0",
-		(unsigned)(TIMEBASE_HZ / 100), 100 * cores, mib, cores, 100 * cores, cores, 100 * cores, mib, cores);
+		",DesProcs=%u,DesVarCapWt=%u,DedDonMode=%u",
+		c.increment, c.wheel, c.min_capacity, c.min_per_vp, mib, cores, c.max_capacity, c.platform,
+		c.capacity, mib, cores, c.weight, c.donates);
+}
+
+/* Who cedes is woken by all that PAPR lets wake it, whatever the latency hint in its VPA: at the end
+ * of the quantum that this happens in. Hints 0 and 1, which energy management must know. Each record:
+ * hint, 8 bytes of timebase ticks, woken by external interrupts. */
+#define CEDE_RECORD  10			/* bytes */
+#define CEDE_HINTS   2
+#define CEDE_LATENCY UINT64_C(10000)	/* pseries.c: QUANTUM */
+
+static unsigned cede_latencies(uint8_t *buf)
+{
+	uint8_t *record = buf + 1;
+
+	buf[0] = CEDE_RECORD - 1;
+	for (unsigned hint = 0; hint < CEDE_HINTS; hint++, record += CEDE_RECORD) {
+		record[0] = (uint8_t)hint;
+		for (unsigned i = 0; i < 8; i++)
+			record[1 + i] = (uint8_t)(CEDE_LATENCY >> (56 - 8 * i));
+		record[9] = 1;
+	}
+	*record = 0;
+	return 1 + CEDE_HINTS * CEDE_RECORD + 1;
 }
 
 /* Big-endian 16-bit: one kind of module; one socket of it, one chip, and its cores. */
@@ -105,9 +164,9 @@ static unsigned processor_module_info(const struct machine *m, uint8_t *buf)
 
 static unsigned lpar_name(const struct machine *m, char *buf, size_t size)
 {
-	int n = m->options->name ? snprintf(buf, size, "%s", m->options->name) : -1;
+	size_t len = 1 + (size_t)snprintf(buf, size, "%s", tree_partition_name(m));
 
-	return n < 0 ? 0 : (size_t)n < size ? (unsigned)n + 1 : (unsigned)size;
+	return (unsigned)(len < size ? len : size);
 }
 
 /* Bytes of the value put into `buf`, or -1: no such parameter. */
@@ -121,11 +180,13 @@ static int read_parameter(const struct machine *m, uint32_t parameter, uint8_t b
 		return 1;
 	case PARAM_PROCESSOR_MODULE_INFO:
 		return (int)processor_module_info(m, buf);
+	case PARAM_CEDE_LATENCY:
+		return (int)cede_latencies(buf);
 	case PARAM_UUID:
 		memcpy(buf, m->options->uuid, sizeof m->options->uuid);
 		return m->options->has_uuid ? (int)sizeof m->options->uuid : 0;
 	case PARAM_LPAR_NAME:
-		return m->options->name ? (int)lpar_name(m, (char *)buf, PARAM_MAX_SIZE) : -1;
+		return (int)lpar_name(m, (char *)buf, PARAM_MAX_SIZE);
 	}
 	return -1;
 }

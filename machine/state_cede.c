@@ -45,6 +45,11 @@ static bool machine_post_load(void *s, uint32_t version, struct vms_walk *w)
 	       vms_wrong(w, "rtas_addr", m->rtas_addr, "an address in RAM");
 }
 
+static const struct vmstate energy_state = {
+	.name = "cede/machine/energy", .version = 1, .min_version = 1, VMS_OF(struct energy_list),
+	.fields = VMS_FIELDS(VMS_U64(struct energy_list, made), VMS_U8_ARRAY(struct energy_list, priority)),
+};
+
 static const struct vms_field machine_fields[] = {
 	VMS_U64_ARRAY(struct machine, rng_state),
 	VMS_U64(struct machine, rtas_addr),
@@ -52,6 +57,8 @@ static const struct vms_field machine_fields[] = {
 	VMS_U64(struct machine, fdt_addr),
 	VMS_BOOL(struct machine, cas_done),
 	VMS_BOOL(struct machine, radix),
+	VMS_BOOL(struct machine, splpar_off),
+	VMS_STRUCT_ARRAY("energy", struct machine, energy, struct energy_list, energy_state),
 	VMS_U32(struct machine, compat_pvr),
 	VMS_U32(struct machine, next_plid),
 	VMS_ONE("ncpus", struct machine, ncpus, uint32_t, vms_u32, .equal = true),
@@ -70,11 +77,11 @@ static const struct vms_field machine_fields[] = {
 	VMS_SKIP(struct machine, log_second, HERE), VMS_SKIP(struct machine, log_lines, HERE),
 	VMS_SKIP(struct machine, term, HERE), VMS_SKIP(struct machine, quantum_end, "0, between quanta"),
 	VMS_SKIP(struct machine, hypercalls, "counted for the host's sake"), VMS_SKIP(struct machine, stop_signal, HERE),
-	VMS_SKIP(struct machine, snapshots, HERE),
+	VMS_SKIP(struct machine, snapshots, HERE), VMS_SKIP(struct machine, trace, HERE),
 	VMS_SKIP(struct machine, unimp_hcalls, "said once in each run"), VMS_SKIP(struct machine, unimp_rtas, "said once in each run"),
 	VMS_SKIP(struct machine, pad1, "nothing"), VMS_SKIP(struct machine, pad2, "nothing"),
 	VMS_SKIP(struct machine, pad3, "nothing"), VMS_SKIP(struct machine, pad4, "nothing"),
-	VMS_SKIP(struct machine, pad5, "nothing"),
+	VMS_SKIP(struct machine, pad5, "nothing"), VMS_SKIP(struct machine, pad6, "nothing"),
 	{ .kind = VMS_END },
 };
 

@@ -94,7 +94,7 @@ static uint64_t hash_thread(uint64_t h, const struct vp_thread *t)
 static uint64_t hash_vproc(uint64_t h, const struct vproc *vp)
 {
 	const uint64_t words[] = {
-		vp->state, vp->home, (uint64_t)vp->phys, vp->paid, vp->slice_end, vp->turn, vp->ran, vp->away,
+		vp->state, vp->home, (uint64_t)vp->phys, vp->paid, vp->slice_end, vp->slice_left, vp->turn, vp->ran, vp->away,
 		vp->demand, vp->owed, vp->bursting, vp->phase,
 	};
 
@@ -160,11 +160,13 @@ static uint64_t hash_board(uint64_t h, struct machine *m)
 		clock->now, clock->tb.tb_offset, clock->tb.tb_floor,
 		m->rtc_offset_ns - m->rtc_base_ns,
 		m->rng_state[0], m->rng_state[1], m->rng_state[2], m->rng_state[3],
-		m->proc_tbl, m->cas_done, m->radix, m->compat_pvr,
+		m->proc_tbl, m->cas_done, m->radix, m->splpar_off, m->compat_pvr, m->energy[0].made, m->energy[1].made,
 		m->fwnmi_sreset, m->fwnmi_mcheck, (uint64_t)m->fwnmi_interlock,
 	};
 
 	h = hash_pool(hash_bytes(h, words, sizeof words), m->dispatcher);
+	for (unsigned i = 0; i < ARRAY_SIZE(m->energy); i++)
+		h = hash_bytes(h, m->energy[i].priority, sizeof m->energy[i].priority);
 	for (unsigned i = 0; i < XICS_IRQS; i++) {
 		const struct xics_source *s = &m->xics->source[i];
 

@@ -26,11 +26,11 @@ test: test-programs test-sanitizers test-guests	## all tests but the long ones (
 test-long: test-programs test-sanitizers test-guests	## all tests: more operands, Debian's installer
 	$(Q)B=$(B) tests/run -g all $(TESTS)
 
-test-programs: $(B)/cede $(B)/cede-snap $(TEST_PROGRAMS)
+test-programs: $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(TEST_PROGRAMS)
 
 # A build of its own, under $(B)/san, with what is to run in it.
 test-sanitizers:
-	$(Q)$(MAKE) --no-print-directory SAN=1 B=$(B)/san $(B)/san/cede $(B)/san/cede-snap $(UNIT:$(B)/%=$(B)/san/%) $(B)/san/tests/insn_test $(B)/san/tests/guest_fuzz
+	$(Q)$(MAKE) --no-print-directory SAN=1 B=$(B)/san $(B)/san/cede $(B)/san/cede-dtl $(B)/san/cede-snap $(UNIT:$(B)/%=$(B)/san/%) $(B)/san/tests/insn_test $(B)/san/tests/guest_fuzz
 
 # Debian's kernel. Without a network the tests that want it are skipped.
 test-guests:
@@ -69,13 +69,14 @@ GUEST_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -ffreestanding -Wno-int-conversi
 		-fno-stack-protector -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-strict-aliasing \
 		-Wl,--build-id=none -Wl,-z,norelro -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/guest.lds
 GUEST_LIB := tests/guest/start.S tests/guest/lib.c
+GUEST_HEADERS := $(wildcard tests/guest/*.h)
 
-$(T)/guest/%-le.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds tests/guest/lib.h tests/guest/layout.h
+$(T)/guest/%-le.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds $(GUEST_HEADERS)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_LE_CC) $(GUEST_CFLAGS) -mlittle-endian -o $@ $< $(GUEST_LIB)
 
-$(T)/guest/%-be.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds tests/guest/lib.h tests/guest/layout.h
+$(T)/guest/%-be.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds $(GUEST_HEADERS)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_BE_CC) $(GUEST_CFLAGS) -mbig-endian -o $@ $< $(GUEST_LIB)

@@ -120,7 +120,7 @@ CASES = [
     ('empty-word', 2, '', ('',)),
     ('twice', (1, 2), 'kernel', kernel('nonesuch', '-kernel', '@nonesuch')),
     *(('no-value' + o, 2, o[1:], (o,)) for o in ('-kernel', '-initrd', '-m', '-smp', '-M', '-cpu', '-serial', '-append',
-                                                 '-d', '-D', '-rtc', '-seed', '-clock', '-timing', '-bios')),
+                                                 '-d', '-D', '-trace', '-rtc', '-seed', '-clock', '-timing', '-bios')),
     *(('smp=' + v, 2, 'smp', ('-smp', v)) for v in (
         '0', '-1', '65', '4294967297', '18446744073709551617', 'x', '1x', '', '1,threads=0', '1,threads=x', '2,threads=3',
         '1,maxcpus=0', '4,maxcpus=2', 'cpus=', '1,frob=2', '1e3', ' ', '99999999999999999999999')),
@@ -143,6 +143,8 @@ CASES = [
     *(('clock=' + v, 2, 'clock', ('-clock', v)) for v in ('frob', '')),
     *(('seed=' + v, 2, 'seed', ('-seed', v)) for v in ('x', '', '-1', '1x', '18446744073709551616')),
     *(('d=' + v, 2, 'd', ('-d', v)) for v in ('frob', 'int,frob')),
+    *(('trace=' + v, 2, 'trace', ('-trace', v)) for v in ('frob', '', 'hcall=', 'hcall=H_FOO', 'hcall=H_CEDE,H_FOO',
+                                                          'hcall=!H_FOO', 'hcall,frob', 'dispatch=1')),
     *(('uuid=' + v, 2, 'uuid', ('-uuid', v)) for v in ('x', '', '12345678-1234-1234-1234-12345678901',
                                                        '12345678-1234-1234-1234-1234567890123',
                                                        'g2345678-1234-1234-1234-123456789012')),
@@ -210,7 +212,7 @@ def case(folder, name, status, word, args):
 def good_input():
     """What must not be refused."""
     for name, args, word in (('help', ('-help',), 'kernel'), ('h', ('-h',), 'kernel'), ('version', ('-version',), 'cede'),
-                             ('d-help', ('-d', 'help'), 'hcall'), ('serial-help', ('-serial', 'help'), 'unix:PATH')):
+                             ('d-help', ('-d', 'help'), 'hcall'), ('trace-help', ('-trace', 'help'), 'H_CEDE'), ('serial-help', ('-serial', 'help'), 'unix:PATH')):
         status, out, err = run(args)
         check(status == 0 and word in out and err == '', name, '%d %r %r' % (status, out[:200], err))
     out = run(('-help',))[1]

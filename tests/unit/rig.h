@@ -30,12 +30,14 @@ static const uint32_t rig_kernel[] = {
 	0x2003, 2, 1, 0, 0, 0,
 };
 
-/* Exits if there is no machine to be had: then no test means anything. */
+/* Exits if there is no machine to be had: then no test means anything. `pool`: -pool, or NULL. */
 __attribute__((unused))
-static void rig_new(struct rig *rig, const char *smp)
+static void rig_new_pool(struct rig *rig, const char *smp, const char *pool)
 {
 	char *argv[] = { "cede", "-m", "256M", "-smp", (char *)smp, "-nodefaults", "-serial", "null", "-seed", "1",
-			 "-clock", "warp", "-rtc", "base=2026-01-31", "-kernel", rig->kernel, NULL };
+			 "-clock", "warp", "-rtc", "base=2026-01-31", "-kernel", rig->kernel, pool ? "-pool" : NULL,
+			 (char *)pool, NULL };
+	int argc = (int)(sizeof argv / sizeof argv[0]) - (pool ? 1 : 3);
 	struct error err = { "" };
 	uint8_t image[sizeof rig_kernel];
 	int status, fd;
@@ -45,7 +47,7 @@ static void rig_new(struct rig *rig, const char *smp)
 	strcpy(rig->kernel, "/tmp/cede-unit-XXXXXX");
 	fd = mkstemp(rig->kernel);
 	if (fd < 0 || write(fd, image, sizeof image) != sizeof image || close(fd) ||
-	    options_parse(&rig->options, (int)(sizeof argv / sizeof argv[0]) - 1, argv, &err, &status) != OPTIONS_RUN ||
+	    options_parse(&rig->options, argc, argv, &err, &status) != OPTIONS_RUN ||
 	    !(rig->term = term_new(&err)) || !(rig->m = machine_new(&rig->options, rig->term, &err)) ||
 	    (status = machine_run(rig->m)) != 0) {
 		printf("FAIL rig: %s\n", err.msg);
@@ -53,6 +55,12 @@ static void rig_new(struct rig *rig, const char *smp)
 	}
 	unlink(rig->kernel);
 	rig->m->request = REQ_NONE;
+}
+
+__attribute__((unused))
+static void rig_new(struct rig *rig, const char *smp)
+{
+	rig_new_pool(rig, smp, NULL);
 }
 
 __attribute__((unused))
