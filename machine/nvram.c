@@ -44,7 +44,8 @@ static uint64_t nvram_hash(const struct vio_device *dev, uint64_t hash)
 static const struct vmstate nvram_state = {
 	.name = "spapr_nvram", .version = 1, .min_version = 1, VMS_OF(struct nvram),
 	.fields = VMS_FIELDS(
-		VMS_U32_EQUAL(struct nvram, size),
+		/* QEMU takes any size, and does not call it "equal". */
+		VMS_ONE("size", struct nvram, size, uint32_t, vms_u32, .equal = true, .type = "uint32"),
 		VMS_POINTED_BUFFER("buf", struct nvram, data, size, NVRAM_MAX_SIZE),
 		VMS_SKIP(struct nvram, fd, "the host's"), VMS_SKIP(struct nvram, pad1, "nothing"),
 		VMS_SKIP(struct nvram, pad2, "nothing")),

@@ -15,6 +15,8 @@ struct phb_idle *phb_idle_new(void)
 		phb->window[i].liobn = PHB_FIRST_LIOBN + i;
 		phb->window[i].page_shift = PAGE_SHIFT_4K;
 	}
+	for (unsigned i = 0; phb && i < PHB_LSIS; i++)
+		phb->lsi[i].irq = PHB_FIRST_LSI + i;
 	return phb;
 }
 
@@ -93,20 +95,6 @@ static bool buid_put(void *s, unsigned i, uint64_t v)
 	return v == buid_get(s, i);
 }
 
-static uint64_t lsi_get(const void *s, unsigned i)
-{
-	(void)s;
-	return PHB_FIRST_LSI + i;
-}
-
-/* Which of them the loader has come to it cannot know: any of the four. */
-static bool lsi_put(void *s, unsigned i, uint64_t v)
-{
-	(void)s;
-	(void)i;
-	return v - PHB_FIRST_LSI < PHB_LSIS;
-}
-
 static bool none(void *s, unsigned i, uint64_t v)
 {
 	(void)s;
@@ -126,14 +114,18 @@ static bool nirq_put(void *s, unsigned i, uint64_t v)
 	return v == nirq_get(s, i);
 }
 
+static const struct vmstate lsi_state = {
+	.name = "spapr_pci/lsi", .version = 1, .min_version = 1, VMS_OF(struct phb_lsi),
+	.fields = VMS_FIELDS(VMS_U32_EQUAL(struct phb_lsi, irq)),
+};
+
 const struct vmstate spapr_pci_state = {
 	.name = "spapr_pci", .version = 2, .min_version = 2, VMS_OF(struct phb_idle), .needed = phb_there,
 	.post_load = phb_post_load,
 	.fields = VMS_FIELDS(
 		{ .name = "buid", .kind = VMS_CALCULATED, .codec = &vms_i64, .count = 1, .equal = true,
 		  .get = buid_get, .put = buid_put },
-		{ .name = "lsi_table.irq", .kind = VMS_CALCULATED, .codec = &vms_u32, .count = PHB_LSIS, .equal = true,
-		  .get = lsi_get, .put = lsi_put },
+		VMS_STRUCT_ARRAY("lsi_table", struct phb_idle, lsi, struct phb_lsi, lsi_state),
 		VMS_CALC("msi_devs_num", vms_i32, NULL, none),
 		VMS_ELSEWHERE(struct phb_idle, window, "spapr_iommu"),
 		VMS_SKIP(struct phb_idle, phb_there, "it is, where it is saved"),

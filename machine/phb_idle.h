@@ -23,8 +23,13 @@ struct tce_window {
 	uint8_t pad1;
 };
 
+struct phb_lsi {
+	uint32_t irq;			/* interrupt source */
+};
+
 struct phb_idle {
 	struct tce_window window[PHB_WINDOWS];
+	struct phb_lsi lsi[PHB_LSIS];
 	uint32_t irq_count[PHB_LSIS];
 	bool phb_there, bus_there;
 	uint8_t pad1[6];

@@ -125,7 +125,7 @@ static bool save_state(struct vms_walk *w, const struct vmstate *state, void *s,
 static void describe(struct vms_walk *w, const struct vms_field *f, uint32_t n)
 {
 	if (f->type)
-		vmdesc_field(w->json, f->name, f->type, n * (uint64_t)f->codec->size, n != 0, f->equal);
+		vmdesc_field(w->json, f->name, f->type, n * (uint64_t)f->codec->size, n != 0, false);
 	else
 		vmdesc_field(w->json, f->name, f->codec->type, f->codec->size, n, f->equal);
 }

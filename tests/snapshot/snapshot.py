@@ -179,8 +179,18 @@ AREAS = """
         li      5, 480
         stw     5, 4(29)
 %s
+        li      5, 7                    # each dispatch into the log
+        stb     5, 0xb8(31)
+        lis     7, 1
+        mtdec   7
 loop:   addi    10, 10, 1
+        li      3, 0xe0                 # H_CEDE, until the decrementer calls
+        sc      1
         b       loop
+        .org    0x900
+        lis     7, 1
+        mtdec   7
+        rfid
 """
 REGISTER = """
         li      3, 0xdc
@@ -207,10 +217,13 @@ def areas():
             subprocess.run([tools[0], '-mpower9', '-o', at('a.o'), at('a.s')], check=True)
             subprocess.run([tools[1], '-Ttext', '0', '-e', '0', '-o', at('a.elf'), at('a.o')], check=True, capture_output=True)
             subprocess.run([tools[2], '-O', 'binary', '-j', '.text', at('a.elf'), at('a.bin')], check=True)
-            run('-bios', at('a.bin'), '-save', at('s') + '@10000', '-save', at('t') + '@20000,quit=on', kernel=False)
+            run('-bios', at('a.bin'), '-save', at('s') + '@1000000', '-save', at('t') + '@2000000,quit=on', kernel=False)
             s = Snapshot(at('s'))
             check(s.subsections('spapr_cpu') == [names[w] for w in which], name, s.subsections('spapr_cpu'))
-            run('-loadvm', at('s'), '-save', at('u') + '@20000,quit=on', kernel=False)
+            logged = re.findall(r'^cpu0 (\d+): ', snap('dtl', at('s'))[1], re.M)
+            check(len(logged) == (min(s.section('cede/vcpu')['dtl_index'], 10) if dtl in which else 0) and
+                  (len(logged) > 2) == (dtl in which), name + '-log', logged)
+            run('-loadvm', at('s'), '-save', at('u') + '@2000000,quit=on', kernel=False)
             check(same(at('t'), at('u')), name + '-goes-on')
 
 

@@ -27,6 +27,7 @@ enum fault { NONE, FAIL_ENOSPC, FAIL_EIO, SHORT };
 static struct {
 	enum fault fault;
 	unsigned countdown, calls;
+	char order[8];			/* s: flushed, r: renamed */
 } faults;
 
 ssize_t __real_write(int fd, const void *buf, size_t len);
@@ -55,8 +56,25 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len)
 	return faults.fault == SHORT && len > 1 ? (faults.countdown = 0, __real_write(fd, buf, len / 2)) : -1;
 }
 
-int __wrap_fsync(int fd) { return strikes() ? -1 : __real_fsync(fd); }
-int __wrap_rename(const char *from, const char *to) { return strikes() ? -1 : __real_rename(from, to); }
+static void note(char what)
+{
+	size_t len = strlen(faults.order);
+
+	if (len + 1 < sizeof faults.order)
+		faults.order[len] = what;
+}
+
+int __wrap_fsync(int fd)
+{
+	note('s');
+	return strikes() ? -1 : __real_fsync(fd);
+}
+
+int __wrap_rename(const char *from, const char *to)
+{
+	note('r');
+	return strikes() ? -1 : __real_rename(from, to);
+}
 
 /* ---- The walker ---- */
 
@@ -287,6 +305,16 @@ static void test_faults(struct machine *m, const char *path)
 	check_eq(machine_statehash(m), before, "saving-and-failing-changes-nothing");
 }
 
+/* To the disk before it has its name, and the name to the disk before it is called done. */
+static void test_order(struct machine *m, const char *path)
+{
+	const struct snapshot_options o = { .for_qemu = false };
+	struct error err;
+
+	memset(faults.order, 0, sizeof faults.order);
+	check(snapshot_save(m, path, &o, &err) && !strcmp(faults.order, "srs"), "flush-rename-flush (%s)", faults.order);
+}
+
 static uint32_t sum_of(const char *path)
 {
 	static uint8_t data[4 << 20];
@@ -375,6 +403,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	snprintf(path, sizeof path, "%s/snapshot", folder);
 	test_faults(rig.m, path);
+	test_order(rig.m, path);
 	test_kill(rig.m, path, argc > 1 ? (unsigned)atoi(argv[1]) : 30);
 	test_places(rig.m, path);
 	rig_free(&rig);
