@@ -15,10 +15,11 @@ GUEST_NAMES  := $(filter-out lib,$(basename $(notdir $(wildcard tests/guest/*.c)
 GUESTS       := $(if $(GUEST_LE_CC),$(GUEST_NAMES:%=$(T)/guest/%-le.elf)) \
 		$(if $(GUEST_BE_CC),$(GUEST_NAMES:%=$(T)/guest/%-be.elf))
 FUZZ_OBJ     := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/*.c))
-TEST_PROGRAMS := $(UNIT) $(T)/insn_test $(T)/guest_fuzz $(ORACLES) $(GUESTS)
+CALLS_FUZZ   := $(B)/obj/tests/splpar/calls_fuzz.o
+TEST_PROGRAMS := $(UNIT) $(T)/calls_fuzz $(T)/insn_test $(T)/guest_fuzz $(ORACLES) $(GUESTS)
 
 .PHONY: test-programs test-sanitizers test-guests
-.SECONDARY: $(FUZZ_OBJ) $(UNIT:$(T)/%=$(B)/obj/tests/%.o) $(INSN_OBJ)
+.SECONDARY: $(FUZZ_OBJ) $(CALLS_FUZZ) $(UNIT:$(T)/%=$(B)/obj/tests/%.o) $(INSN_OBJ)
 
 test: test-programs test-sanitizers test-guests	## all tests but the long ones (20 minutes at most on 2 cores)
 	$(Q)B=$(B) tests/run $(TESTS)
@@ -30,7 +31,7 @@ test-programs: $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(TEST_PROGRAMS)
 
 # A build of its own, under $(B)/san, with what is to run in it.
 test-sanitizers:
-	$(Q)$(MAKE) --no-print-directory SAN=1 B=$(B)/san $(B)/san/cede $(B)/san/cede-dtl $(B)/san/cede-snap $(UNIT:$(B)/%=$(B)/san/%) $(B)/san/tests/insn_test $(B)/san/tests/guest_fuzz
+	$(Q)$(MAKE) --no-print-directory SAN=1 B=$(B)/san $(B)/san/cede $(B)/san/cede-dtl $(B)/san/cede-snap $(UNIT:$(B)/%=$(B)/san/%) $(B)/san/tests/insn_test $(B)/san/tests/guest_fuzz $(B)/san/tests/calls_fuzz
 
 # Debian's kernel. Without a network the tests that want it are skipped.
 test-guests:
@@ -52,6 +53,12 @@ $(T)/insn_test: $(INSN_OBJ) $(CPU_OBJ) $(SAVEVM_OBJ)
 
 # Between the run loop and its processors the fuzzer cuts time into slices; it maps RAM between guards.
 $(T)/guest_fuzz: $(FUZZ_OBJ) $(LINK_OBJ)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=cpu_run -Wl,--wrap=memory_map -o $@ $^ $(LDLIBS)
+
+# Here they call instead of executing.
+$(T)/calls_fuzz: $(CALLS_FUZZ) $(LINK_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=cpu_run -Wl,--wrap=memory_map -o $@ $^ $(LDLIBS)
@@ -81,4 +88,4 @@ $(T)/guest/%-be.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds $(GUEST_
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_BE_CC) $(GUEST_CFLAGS) -mbig-endian -o $@ $< $(GUEST_LIB)
 
--include $(UNIT:$(T)/%=$(B)/obj/tests/%.d) $(INSN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d)
+-include $(UNIT:$(T)/%=$(B)/obj/tests/%.d) $(INSN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(CALLS_FUZZ:.o=.d)
