@@ -77,6 +77,7 @@ struct nvram;
 struct firmware;		/* firmware/firmware.h */
 struct snapshots;		/* machine/snapshot.h */
 struct phb_idle;		/* machine/phb_idle.h */
+struct xive_idle;		/* machine/xive_idle.h */
 struct console;			/* machine/console.h: a host-side character stream */
 
 struct machine {
@@ -130,6 +131,7 @@ struct machine {
 	uint64_t cut_end;		/* 0: nothing is */
 	struct snapshots *snapshots;	/* snapshot.c: what is to be saved when */
 	struct phb_idle *phb;		/* phb_idle.c: another hypervisor's PCI, as it was found */
+	struct xive_idle *xive;		/* xive_idle.c: and its XIVE */
 
 	struct event_log *event_logs;	/* events.c: not yet fetched by the guest, oldest first */
 	uint32_t next_plid;		/* platform log id of the next one */

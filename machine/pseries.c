@@ -44,6 +44,7 @@
 #include "machine/term.h"
 #include "machine/vio_vty.h"
 #include "machine/xics.h"
+#include "machine/xive_idle.h"
 
 #define QUANTUM     UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
 #define CALLS_PER_CHECK 256		/* hypercalls between two looks at the host's signals */
@@ -261,8 +262,9 @@ struct machine *machine_new(const struct options *o, struct term *term, struct e
 	m->xics = xics_new();
 	m->vio = vio_new();
 	m->phb = phb_idle_new();
+	m->xive = xive_idle_new(o->max_cpus);
 	m->snapshots = snapshots_new(m);
-	if (!m->engine || !m->xics || !m->vio || !m->phb || !m->snapshots) {
+	if (!m->engine || !m->xics || !m->vio || !m->phb || !m->xive || !m->snapshots) {
 		error_set(err, "out of memory");
 		goto out_free;
 	}
@@ -295,6 +297,7 @@ void machine_free(struct machine *m)
 	vio_free(m->vio);
 	xics_free(m->xics);
 	phb_idle_free(m->phb);
+	free(m->xive);
 	snapshots_free(m->snapshots);
 	engine_free(m->engine);		/* before the processors, whose contexts it frees */
 	for (unsigned i = 0; i < m->ncpus; i++)

@@ -25,6 +25,7 @@
 #include "machine/term.h"
 #include "machine/vio_vty.h"
 #include "machine/xics.h"
+#include "machine/xive_idle.h"
 #include "savevm/file.h"
 #include "savevm/savevm.h"
 
@@ -57,6 +58,8 @@ static void *the_firmware(const struct listing *l, unsigned i) { (void)i; return
 static void *the_dispatcher(const struct listing *l, unsigned i) { (void)i; return l->m->dispatcher; }
 static void *the_phb(const struct listing *l, unsigned i) { (void)i; return l->m->phb; }
 static void *the_window(const struct listing *l, unsigned i) { return &l->m->phb->window[i]; }
+static void *the_xive(const struct listing *l, unsigned i) { (void)i; return l->m->xive; }
+static void *the_tctx(const struct listing *l, unsigned i) { return &l->m->xive->tctx[i]; }
 static void *the_cpu(const struct listing *l, unsigned i) { return &l->cpu[i]->cpu; }
 static void *the_vcpu(const struct listing *l, unsigned i) { return l->cpu[i]; }
 
@@ -72,9 +75,12 @@ static void *the_device(const struct listing *l, unsigned i)
 static const struct row rows[] = {
 	{ "timer",           ONCE,        false, &timer_state,         the_machine },
 	{ "ics",             ONCE,        false, &ics_state,           the_xics },
+	{ "xive-source",     ONCE,        false, &xive_source_state,   the_xive },
+	{ "spapr-xive",      ONCE,        false, &spapr_xive_state,    the_xive },
 	{ "cpu_common",      EACH_CPU,    false, &cpu_common_state,    the_cpu },
 	{ "cpu",             EACH_CPU,    false, &cpu_state,           the_cpu },
 	{ "icp/server",      EACH_CPU,    false, &icp_state,           the_vcpu },
+	{ "xive-tctx",       EACH_CPU,    false, &xive_tctx_state,     the_tctx },
 	{ "spapr_cpu",       EACH_CPU,    false, &spapr_cpu_state,     the_vcpu },
 	{ "spapr/rtc",       ONCE,        false, &rtc_state,           the_machine },
 	{ "",                EACH_VIO,    false, NULL,                 the_device },

@@ -70,7 +70,7 @@ static const struct vms_field machine_fields[] = {
 	VMS_SKIP(struct machine, options, OPTION), VMS_ELSEWHERE(struct machine, dispatcher, PARTS),
 	VMS_ELSEWHERE(struct machine, xics, PARTS), VMS_ELSEWHERE(struct machine, vio, PARTS),
 	VMS_ELSEWHERE(struct machine, nvram, PARTS), VMS_ELSEWHERE(struct machine, firmware, PARTS),
-	VMS_ELSEWHERE(struct machine, phb, PARTS),
+	VMS_ELSEWHERE(struct machine, phb, PARTS), VMS_ELSEWHERE(struct machine, xive, PARTS),
 	VMS_SKIP(struct machine, request, "none, while it runs"), VMS_SKIP(struct machine, exit_status, "none, while it runs"),
 	VMS_SKIP(struct machine, panic_message, "none, while it runs"),
 	VMS_SKIP(struct machine, log_mask, OPTION), VMS_SKIP(struct machine, log_file, OPTION),

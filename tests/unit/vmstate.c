@@ -11,6 +11,7 @@
 #include "machine/snapshot.h"
 #include "machine/statehash.h"
 #include "machine/xics.h"
+#include "machine/xive_idle.h"
 #include "rig.h"
 #include "savevm/savevm.h"
 
@@ -279,6 +280,8 @@ static void flip_ccf(struct machine *m, bool on) { options_of(m)->ccf_assist = !
 static void flip_ex(struct machine *m, bool on) { m->phb->window[0].bus_offset = on ? 0x1000 : 0; }
 static void flip_window(struct machine *m, bool on) { m->phb->window[0].there = m->phb->window[1].there = on; }
 static void flip_phb(struct machine *m, bool on) { m->phb->phb_there = on; }
+static void flip_xive(struct machine *m, bool on) { m->xive->source_there = m->xive->router_there = on; }
+static void flip_tctx(struct machine *m, bool on) { m->xive->tctx[1].there = on; }
 static void flip_bus(struct machine *m, bool on) { m->phb->bus_there = on; }
 
 static void flip_event(struct machine *m, bool on)
@@ -295,6 +298,7 @@ static const struct flip flips[] = {
 	{ "spapr/cap/cfpc", flip_cfpc }, { "spapr/cap/sbbc", flip_sbbc }, { "spapr/cap/ibs", flip_ibs },
 	{ "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf }, { "spapr_fwnmi", flip_fwnmi },
 	{ "spapr_iommu_ex", flip_ex }, { "spapr_iommu", flip_window }, { "spapr_pci", flip_phb }, { "PCIBUS", flip_bus },
+	{ "xive-source", flip_xive }, { "spapr-xive", flip_xive }, { "xive-tctx", flip_tctx },
 };
 
 /* What this machine never sends, or always does. */
