@@ -131,6 +131,19 @@ def on_signal():
             sender.wait()
 
 
+def typed():
+    """What was typed before the guest read it comes to the guest that goes on."""
+    with Folder() as at:
+        with open(at('keys'), 'w') as f:
+            f.write('echo he""llo from before; poweroff -f\n')
+        with open(at('keys')) as keys:
+            with linux(*FIXED, '-save', at('s') + '@300000000,quit=on', ram=RAM, cpus=CPUS, stdin=keys) as m:
+                check(m.wait(60) == 0, 'saved', m.errors)
+        check(('cede/console', 0x71000000) in Snapshot(at('s')).names(), 'is-in-the-file')
+        status, text, errors = run('-loadvm', at('s'), kernel=False)
+        check(status == 0 and 'hello from before' in text, 'is-read', (status, text[-300:], errors))
+
+
 def refused():
     """Each is refused with one line that says where and why, status 1."""
     with Folder() as at:
@@ -295,7 +308,9 @@ def damage(rng, original, data):
         del data[rng.randrange(behind if rng.random() < 0.7 else 0, len(data)):]
         return False
     for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
-        if rng.random() < 0.8:      # a section each the same chance, however small
+        if rng.random() < 0.1:      # the description: for those who read it
+            where = rng.randrange(original.data.rindex(b'{"page_size'), len(data))
+        elif rng.random() < 0.8:      # a section each the same chance, however small
             s = rng.choice(original.sections)
             start, end = rng.choice(s.parts)
             where = rng.randrange(start, min(end, start + 2000) if rng.random() < 0.7 else end)
@@ -329,6 +344,11 @@ def mutated(count='400', seconds='60', seed='1'):
             p = subprocess.run([program, *machine, '-loadvm', at('m'), '-save', at('x') + '@20000000,quit=on'],
                                stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
             tried += 1
+            look = [program + '-snap', *rng.choice((['verify', at('m')], ['diff', at('m'), at(0)], ['show', at('m'), 'cpu'],
+                                                    ['--json', 'list', at('m')], ['dtl', at('m')]))]
+            s = subprocess.run(look, stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
+            if s.returncode not in (0, 1) or b'runtime error' in s.stderr or b'Sanitizer' in s.stderr:
+                odd.append((tried, look, s.returncode, s.stderr[:1500]))
             errors = p.stderr.decode('utf-8', 'replace')
             if p.returncode == 1 and errors.count('\n') == 1 and errors.startswith('cede: snapshot'):
                 refusals += 1
@@ -343,4 +363,4 @@ def mutated(count='400', seconds='60', seed='1'):
     check(refusals > tried // 20 and ran > tried // 20, 'both-happen', (tried, refusals, ran))
 
 
-main({f.__name__: f for f in (equal, sections, areas, on_signal, refused, inspector, mutated)})
+main({f.__name__: f for f in (equal, sections, areas, on_signal, typed, refused, inspector, mutated)})
