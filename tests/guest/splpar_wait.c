@@ -608,6 +608,7 @@ void test(void)
 	for (unsigned n = 0; n < 3; n++)
 		check_eq(vpa_on(n), H_SUCCESS, "vpa");
 	test_cede();
+	test_time();
 	test_prod();
 	test_confer_arguments();
 	test_confer_waiting();
@@ -620,6 +621,5 @@ void test(void)
 	test_kept();
 	if (exact)
 		check_eq((u64)hcall(H_POLL_PENDING), H_SUCCESS, "nobody-waits-for-this-processor");
-	test_time();
 	test_prod_stopped();
 }
