@@ -115,16 +115,12 @@ static bool established(const struct machine *m, const struct energy_list *list)
 	return list->made > m->dispatcher->since;
 }
 
-/* The core with that DRC index, -1 none. Little-endian Linux passes an index as its bytes stand in
- * the tree, which no other core's index can be taken for. */
+/* The core with that DRC index, -1 none. */
 static int find_core(const struct machine *m, uint64_t index)
 {
-	for (unsigned core = 0; core < cores(m); core++) {
-		uint32_t drc = energy_drc_index(m->cpu[core * m->threads]);
-
-		if (index == drc || index == __builtin_bswap32(drc))
+	for (unsigned core = 0; core < cores(m); core++)
+		if (index == energy_drc_index(m->cpu[core * m->threads]))
 			return (int)core;
-	}
 	return -1;
 }
 

@@ -35,6 +35,10 @@ static const struct name resource_names[] = {
 	VALUE(1, "CIABR"), VALUE(2, "DAWR0"), VALUE(3, "ADDR_TRANS_MODE"), VALUE(4, "LE"), { 0 },
 };
 static const struct name vphn_names[] = { VALUE(1, "VIRTUAL"), VALUE(2, "PHYSICAL"), { 0 } };
+/* The rest of it are hints of the caller's, and the kind of resource. */
+static const struct name eflags_names[] = {
+	BIT(PPC_BIT(52), "BUFFER"), BIT(PPC_BIT(53), "REFRESH"), BIT(PPC_BIT(54), "ORDERED"), BIT(PPC_BIT(55), "ACTIVATE"), { 0 },
+};
 static const struct name signal_names[] = { VALUE(0, "DISABLE"), VALUE(1, "ENABLE"), { 0 } };
 static const struct name memop_names[] = { VALUE(0, "COPY"), VALUE(1, "INVERT"), { 0 } };
 /* A processor, or many: 32-bit guests say -1 in 32 bits. */
@@ -122,7 +126,7 @@ static void show_xirr(char *line, size_t size, const struct name *names, uint64_
 		   value & 0xffffff);
 }
 
-/* H_GET_PPP: r6 and r7. */
+/* H_GET_PPP: r6, r7 and r8. */
 static void show_group(char *line, size_t size, const struct name *names, uint64_t value)
 {
 	(void)names;
@@ -135,6 +139,22 @@ static void show_weights(char *line, size_t size, const struct name *names, uint
 	(void)names;
 	log_append(line, size, "0x%" PRIx64 " (%s, weight %" PRIu64 ", pool of %" PRIu64 ")", value,
 		   value & PPC_BIT(15) ? "capped" : "uncapped", value >> 40 & 0xff, value >> 16 & 0xffff);
+}
+
+static void show_pool(char *line, size_t size, const struct name *names, uint64_t value)
+{
+	(void)names;
+	log_append(line, size, "0x%" PRIx64 " (%" PRIu64 " processors, capacity %" PRIu64 ", entitled %" PRIu64 ")", value,
+		   value >> 48, value >> 24 & 0xffffff, value & 0xffffff);
+}
+
+/* H_BEST_ENERGY: a priority and a DRC index, or nothing. */
+static void show_hint(char *line, size_t size, const struct name *names, uint64_t value)
+{
+	(void)names;
+	log_append(line, size, "0x%" PRIx64, value & UINT32_MAX);
+	if (value)
+		log_append(line, size, " (priority %" PRIu64 ")", value >> 32 & 0xff);
 }
 
 static const struct type {
@@ -160,6 +180,9 @@ static const struct type {
 	{ "xirr", show_xirr, NULL },
 	{ "group", show_group, NULL },
 	{ "weights", show_weights, NULL },
+	{ "pool", show_pool, NULL },
+	{ "eflags", show_bits, eflags_names },
+	{ "hint", show_hint, NULL },
 	{ "character", show_bits, character_names },
 	{ "behaviour", show_bits, behaviour_names },
 };
