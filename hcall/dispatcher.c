@@ -481,7 +481,7 @@ static void end_slice(struct machine *m, unsigned phys)
 	if (!on->vp || (on->vp->slice_end > m->clock.now && !idles(m, phys)))
 		return;
 	next = choose(m, &who);
-	if (!next || (who != on->partition && pool_before(&d->partition[on->partition], &d->partition[who]))) {
+	if (!next || (who != on->partition && pool_before(d, &d->partition[on->partition], &d->partition[who]))) {
 		on->vp->slice_end = on->slice_end = m->clock.now + pool_slice(d);
 		return;
 	}
