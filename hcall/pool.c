@@ -213,16 +213,22 @@ bool pool_displaces(const struct partition *a, const struct partition *b)
 }
 
 /* How long it still has to be on processors in this window to get all of its budget, if as many of
- * it run side by side as want to: who needs longest has least time to lose. */
+ * it run side by side as want to, and for the one of the load that has most to do: who needs longest
+ * has least time to lose. */
 static uint64_t need(const struct dispatcher *d, const struct partition *p)
 {
+	uint64_t budget = (uint64_t)p->budget, longest = 0, even;
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < p->n; i++)
+	for (unsigned i = 0; i < p->n; i++) {
 		n += p->vp[i].state == VP_READY || p->vp[i].state == VP_RUNNING;
+		if (p->vp[i].owed > longest)
+			longest = p->vp[i].owed;
+	}
 	if (n > d->procs)
 		n = d->procs;
-	return (uint64_t)p->budget / (n ? n : 1);
+	even = budget / (n ? n : 1);
+	return longest <= even ? even : longest < budget ? longest : budget;
 }
 
 bool pool_before(const struct dispatcher *d, const struct partition *a, const struct partition *b)
