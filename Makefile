@@ -69,6 +69,7 @@ FOLDERS := cpu machine hcall firmware savevm
 SRC     := $(sort $(filter-out $(if $(PROFILE),,cpu/profile.c),$(wildcard $(addsuffix /*.c,$(FOLDERS)))))
 OBJ     := $(SRC:%.c=$(B)/obj/%.o)
 CPU_OBJ := $(filter $(B)/obj/cpu/%,$(OBJ))
+SAVEVM_OBJ := $(filter $(B)/obj/savevm/%,$(OBJ))
 
 $(CPU_OBJ): CFLAGS += $(PGO_CFLAGS)
 
@@ -87,11 +88,15 @@ say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 DTL_SRC := $(sort tools/cede_dtl.c $(wildcard tools/dtl_*.c))
 DTL_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(DTL_SRC) hcall/dtl_names.c)
 
-all: $(B)/cede $(B)/cede-dtl compile_commands.json	## build build/cede and build/cede-dtl (the default)
+all: $(B)/cede $(B)/cede-dtl $(B)/cede-snap compile_commands.json	## build build/cede, build/cede-dtl and build/cede-snap (the default)
 
 $(B)/cede: $(OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/cede-snap: $(B)/obj/tools/cede_snap.o $(SAVEVM_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 $(B)/cede-dtl: $(DTL_OBJ)
 	$(call say,LD,$@)
@@ -102,7 +107,7 @@ $(B)/obj/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(OBJ:.o=.d) $(DTL_OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(DTL_OBJ:.o=.d) $(B)/obj/tools/cede_snap.d
 
 # ---- What PGO=1 knows. Without the cross compilers the training has less to go by. ----
 PGO_GUESTS := smp radix mode32
@@ -151,11 +156,11 @@ profile: all	## what the guest executes most (ops in a row, blocks), and the hos
 PREFIX ?= /usr/local
 install: all	## into $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 755 $(B)/cede $(B)/cede-dtl $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(DESTDIR)$(PREFIX)/bin
 	install -m 644 tools/cede.1 tools/cede-dtl.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:	## remove what was built; the guest's images stay
-	rm -rf build/obj build/cede build/cede-dtl build/san build/profile build/pgo build/tests build/bench compile_commands.json
+	rm -rf build/obj build/cede build/cede-dtl build/cede-snap build/san build/profile build/pgo build/tests build/bench compile_commands.json
 
 help:	## this list
 	@awk -F'\t?## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

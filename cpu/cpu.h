@@ -172,9 +172,10 @@ struct cpu {
 	uint64_t fp_host;		/* the host's own control word while fp_active */
 	bool fp_strict;			/* OE, UE or XE is set: every operation takes the exact path */
 	bool fp_active;			/* between fp_enter() and fp_leave() */
+	uint8_t pad2[6];		/* no gap that the compiler makes: snapshots account for each byte */
 
 	uint64_t srr0, srr1, dar, sprg[4], sprg_user3;
-	uint32_t dsisr, pvr, logical_pvr, pir, tir;
+	uint32_t dsisr, pvr, logical_pvr, pir, tir, pad6;
 	uint64_t lpcr, fscr, dscr, ppr, amr, iamr, uamor, ctrl, pspb;
 	uint64_t ciabr, dawr0, dawrx0, dabr, dabrx;
 	uint64_t mmcr0, mmcr1, mmcr2, mmcra, siar, sdar, sier, pmc[6];
@@ -190,6 +191,7 @@ struct cpu {
 	uint32_t irq;			/* enum irq_line */
 	uint32_t run_state;		/* enum run_state */
 	bool prodded;
+	uint8_t pad3[7];
 	uint64_t cycles;		/* cycle this processor has reached; exact outside blocks */
 	uint64_t insns;			/* instructions completed (statistics, not state) */
 
@@ -199,12 +201,15 @@ struct cpu {
 	const struct op *link_from;	/* the op that the edge belongs to */
 	bool shared;			/* others run in the same slice of time (set by the machine) */
 	bool waiting;			/* a hint has said that the rest of the slice is for them */
+	uint8_t pad4[6];
 	uint64_t interrupts;		/* delivered so far (statistics; single-stepping looks at it) */
 
 	uint32_t index;			/* 0.. in the machine */
+	uint32_t pad5;
 	struct engine *engine;		/* block cache, shared by all processors */
 	const struct cpu_env *env;
 	void *machine_data;		/* struct spapr_cpu of the board */
+	uint8_t pad7[8];
 };
 
 _Static_assert(__builtin_offsetof(struct cpu, zero) == 8 * SLOT_ZERO, "slot");
@@ -228,6 +233,8 @@ void cpu_state_changed(struct cpu *cpu);
 void cpu_reset(struct cpu *cpu);
 /* Delivers an interrupt: SRR0 = srr0, SRR1 = MSR bits plus srr1_bits, NIP = vector. */
 void cpu_interrupt(struct cpu *cpu, enum vector vector, uint64_t srr0, uint64_t srr1_bits);
+/* The same for an ordinary interrupt and a copy that never runs: registers and no more. */
+void cpu_copy_interrupt(struct cpu *copy, enum vector vector);
 /* Delivers a pending asynchronous interrupt if MSR and the lines allow one; true if it did. */
 bool cpu_deliver_pending(struct cpu *cpu);
 /* True if an asynchronous interrupt would be taken right now (used by H_CEDE as well,

@@ -121,6 +121,16 @@ void cpu_interrupt(struct cpu *cpu, enum vector vector, uint64_t srr0, uint64_t 
 	cpu->nip = entry;
 }
 
+void cpu_copy_interrupt(struct cpu *copy, enum vector vector)
+{
+	unsigned ail = alternate_location(copy);
+
+	copy->srr0 = copy->nip;
+	copy->srr1 = copy->msr & ~SRR1_CAUSE;
+	copy->msr = interrupt_msr(copy, MSR_ME, ail) & MSR_GUEST;
+	copy->nip = (uint64_t)vector + (ail == AIL_HIGH ? UINT64_C(0xc000000000004000) : ail == AIL_NEAR ? 0x18000 : 0);
+}
+
 void cpu_system_call_vectored(struct cpu *cpu, uint64_t nip, unsigned lev)
 {
 	unsigned ail = alternate_location(cpu);

@@ -126,6 +126,10 @@ static op_fn *exit_handler(op_fn *fn)
 	       fn == op_bc_t_far ? op_bc_t_exit_far : fn == op_bc_f_far ? op_bc_f_exit_far : NULL;
 }
 
+/* bcctr 2,0: with it Linux flushes the count cache where firmware says that this is what it does, as
+ * POWER9's does and another hypervisor's may have said. Otherwise it does nothing. */
+#define FLUSH_COUNT_CACHE 0x4c400420
+
 bool decode_branch(struct decoder *d, uint32_t word)
 {
 	unsigned po = word >> 26, xo = word >> 1 & 0x3ff, bo = po == 18 ? BO_ALWAYS : word >> 21 & 31;
@@ -139,6 +143,10 @@ bool decode_branch(struct decoder *d, uint32_t word)
 	bool wide = decode_mode(d) & MODE_SF;
 	op_fn *fn = NULL, *exit = NULL;
 
+	if (word == FLUSH_COUNT_CACHE) {
+		decode_emit(d, (struct op){ .fn = op_mr, .a = SLOT_EA, .c = SLOT_EA });
+		return false;
+	}
 	/* bcctr that decrements CTR is an invalid form. */
 	if (kind == TO_CTR && !(bo & 4)) {
 		decode_emit(d, (struct op){ .fn = op_illegal, .imm = (int32_t)word });

@@ -126,6 +126,15 @@ static bool others_run(const struct machine *m, const struct cpu *self)
 	return false;
 }
 
+/* QEMU's snapshots keep it in this form. */
+static void keep_vector(struct machine *m, const struct option_vector *v5)
+{
+	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
+	for (unsigned bit = 0; bit < 8 * MAX_VECTOR; bit++)
+		if (v5->byte[bit / 8 + 1] >> (7 - bit % 8) & 1)
+			m->ov5_cas[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
 /* A guest that does not know shared processors is not to see the SPLPAR option; if its processors
  * are shared all the same, it sees no more of that than cycles that it did not get. */
 static bool hide_splpar(struct machine *m)
@@ -166,6 +175,7 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 		m->cpu[i]->cpu.logical_pvr = best;
 	m->compat_pvr = best;
 	m->radix = true;
+	keep_vector(m, &v5);
 	m->cas_done = true;
 	return H_SUCCESS;
 }

@@ -97,6 +97,11 @@ bool firmware_start(struct machine *m, struct error *err)
 
 	m->cas_done = m->radix = m->splpar_off = false;
 	m->compat_pvr = 0;
+	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
+	if (m->firmware->kernel.fd < 0 && m->firmware->bios.fd < 0) {
+		error_set(err, "nothing to boot again: give -kernel or -bios with the snapshot");
+		return false;
+	}
 	if (!tree_start(m, err) || !images_place(m, err))
 		return false;
 	for (unsigned i = 0; i < m->ncpus; i++)

@@ -13,6 +13,7 @@ struct cpu;
 struct error;
 struct machine;
 struct options;
+struct vmstate;
 
 /* Reads and checks -kernel, -initrd and -bios. Once, before firmware_start(). */
 bool firmware_load(struct machine *m, const struct options *o, struct error *err);
@@ -25,6 +26,11 @@ void firmware_free(struct machine *m);
 
 /* m->fdt has been replaced or edited by somebody else (a loaded snapshot). */
 void firmware_tree_changed(struct machine *m);
+
+/* snapshot.c. The tree, as a part of struct machine's; and of struct firmware, m->firmware. */
+extern const struct vmstate spapr_dtb_state, cede_firmware_state;
+/* Another hypervisor has saved the guest: finds RTAS by the tree. */
+void firmware_adopt(struct machine *m);
 
 /* Mixes the client's claims and instances and the device tree into a state hash. */
 uint64_t firmware_hash(const struct machine *m, uint64_t hash);

@@ -155,7 +155,7 @@ static bool initrd_load(struct machine *m, struct firmware *fw, struct error *er
 
 static bool files_load(struct machine *m, struct firmware *fw, const struct options *o, struct error *err)
 {
-	if (!o->kernel && !o->bios) {
+	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming) {
 		error_set(err, "nothing to boot: give -kernel FILE or -bios FILE");
 		return false;
 	}

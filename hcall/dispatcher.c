@@ -62,11 +62,6 @@ bool vp_runs(const struct spapr_cpu *sc)
 	return sc->vp.state == VP_RUNNING;
 }
 
-unsigned dispatcher_chip(const struct dispatcher *d, unsigned phys)
-{
-	return phys * d->chips / d->procs;
-}
-
 int dispatcher_core_on(const struct machine *m, unsigned phys)
 {
 	const struct physical *on = &m->dispatcher->on[phys];
@@ -475,6 +470,17 @@ static bool idles(const struct machine *m, unsigned phys)
 	return first >= 0;
 }
 
+/* Does the one that runs on `phys` come before `next`? In one partition they take turns, but a
+ * virtual processor of the load that has more to do has less time to lose. */
+static bool goes_on(const struct dispatcher *d, unsigned phys, enum partition_id who, const struct vproc *next)
+{
+	const struct physical *on = &d->on[phys];
+
+	if (who == on->partition)
+		return on->vp->owed > next->owed;
+	return pool_before(d, &d->partition[on->partition], &d->partition[who]);
+}
+
 /* The one that runs goes to the queue's end, if the next in the queue does not come after it. */
 static void end_slice(struct machine *m, unsigned phys)
 {
@@ -486,7 +492,7 @@ static void end_slice(struct machine *m, unsigned phys)
 	if (!on->vp || (on->vp->slice_end > m->clock.now && !idles(m, phys)))
 		return;
 	next = choose(m, &who);
-	if (!next || (who != on->partition && pool_before(&d->partition[on->partition], &d->partition[who]))) {
+	if (!next || goes_on(d, phys, who, next)) {
 		on->vp->slice_end = on->slice_end = m->clock.now + pool_slice(d);
 		return;
 	}
@@ -597,85 +603,6 @@ void dispatcher_confer(struct machine *m, struct spapr_cpu *caller, struct spapr
 	caller->vp.confers_to_all = !target;
 	caller->cpu.run_state = CPU_CONFERRED;
 	caller->cpu.halt = 1;
-}
-
-bool dispatcher_work_waits(const struct machine *m)
-{
-	const struct dispatcher *d = m->dispatcher;
-
-	for (unsigned i = 0; i < PARTITIONS; i++)
-		for (unsigned k = 0; k < d->partition[i].n; k++)
-			if (d->partition[i].vp[k].state == VP_READY)
-				return true;
-	return false;
-}
-
-/* ---- Capacity ---- */
-
-uint32_t dispatcher_max_entitlement(const struct machine *m)
-{
-	const struct dispatcher *d = m->dispatcher;
-	uint32_t left = POOL_UNIT * d->procs - d->partition[PARTITION_LOAD].entitlement;
-	uint32_t usable = POOL_UNIT * d->partition[PARTITION_GUEST].n;
-
-	return left < usable ? left : usable;
-}
-
-/* A hundredth for each virtual processor. */
-uint32_t dispatcher_min_entitlement(const struct machine *m)
-{
-	uint32_t most = dispatcher_max_entitlement(m), least = guest_of(m)->n;
-
-	return least < most ? least : most;
-}
-
-bool dispatcher_set_capacity(struct machine *m, uint64_t entitlement, uint64_t weight)
-{
-	struct dispatcher *d = m->dispatcher;
-	struct partition *p = guest_of(m);
-	uint64_t least = dispatcher_min_entitlement(m), most = dispatcher_max_entitlement(m);
-	uint64_t fits = entitlement < least ? least : entitlement > most ? most : entitlement;
-
-	if (!d->shared)
-		return entitlement == p->entitlement && !weight;
-	p->entitlement = (uint32_t)fits;
-	if (!p->capped)
-		pool_set_weight(p, weight > 255 ? 255 : (uint32_t)weight);
-	pool_changed(d);
-	return fits == entitlement && p->weight == weight;
-}
-
-uint64_t dispatcher_run_cycles(struct machine *m, enum partition_id who)
-{
-	const struct dispatcher *d = m->dispatcher;
-	uint64_t now = machine_now(m), cycles = d->partition[who].used;
-
-	for (unsigned i = 0; i < d->procs; i++)
-		if (d->on[i].vp && d->on[i].partition == who && now > d->on[i].vp->paid)
-			cycles += now - d->on[i].vp->paid;
-	return cycles;
-}
-
-uint64_t dispatcher_idle_cycles(struct machine *m)
-{
-	const struct dispatcher *d = m->dispatcher;
-	uint64_t all = d->procs * (machine_now(m) - d->since), run = 0;
-
-	for (unsigned i = 0; i < PARTITIONS; i++)
-		run += dispatcher_run_cycles(m, (enum partition_id)i);
-	return all > run ? all - run : 0;
-}
-
-unsigned dispatcher_home_chip(const struct machine *m, const struct spapr_cpu *sc)
-{
-	return core_of(m, sc)->home;
-}
-
-int dispatcher_physical_chip(const struct machine *m, uint64_t physical)
-{
-	const struct dispatcher *d = m->dispatcher;
-
-	return physical < (uint64_t)d->procs * d->threads ? (int)dispatcher_chip(d, (unsigned)physical / d->threads) : -1;
 }
 
 /* ---- Life ---- */

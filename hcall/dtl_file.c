@@ -22,11 +22,16 @@ struct dtl_file {
 	size_t n, room;
 };
 
-static uint8_t *put(uint8_t *at, uint64_t value, unsigned bytes)
+struct number {
+	uint64_t value;
+	unsigned bytes;
+};
+
+static void put(uint8_t *at, const struct number *numbers, unsigned n)
 {
-	for (unsigned i = 0; i < bytes; i++)
-		at[i] = (uint8_t)(value >> 8 * (bytes - 1 - i));
-	return at + bytes;
+	for (unsigned i = 0; i < n; at += numbers[i].bytes, i++)
+		for (unsigned k = 0; k < numbers[i].bytes; k++)
+			at[k] = (uint8_t)(numbers[i].value >> 8 * (numbers[i].bytes - 1 - k));
 }
 
 /* Said once; the guest goes on without its log. */
@@ -54,21 +59,16 @@ static void write_header(struct machine *m)
 {
 	const struct dispatcher *d = m->dispatcher;
 	const struct partition *guest = &d->partition[PARTITION_GUEST], *load = &d->partition[PARTITION_LOAD];
-	uint8_t header[DTL_FILE_HEADER] = DTL_FILE_MAGIC, *at = header + 8;
-	const uint32_t words[] = { DTL_FILE_VERSION, DTL_FILE_HEADER, DTL_FILE_RECORD, m->ncpus, d->threads, d->procs, d->chips, load->n };
+	uint8_t header[DTL_FILE_HEADER] = DTL_FILE_MAGIC;
+	const struct number numbers[] = {
+		{ DTL_FILE_VERSION, 4 }, { DTL_FILE_HEADER, 4 }, { DTL_FILE_RECORD, 4 }, { m->ncpus, 4 },
+		{ d->threads, 4 }, { d->procs, 4 }, { d->chips, 4 }, { load->n, 4 },
+		{ CPU_HZ, 8 }, { TIMEBASE_HZ, 8 }, { m->clock.tb.tb_offset, 8 }, { d->window, 8 },
+		{ guest->entitlement, 4 }, { load->entitlement, 4 },
+		{ guest->weight, 1 }, { guest->capped, 1 }, { load->weight, 1 }, { d->shared, 1 },
+	};
 
-	for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
-		at = put(at, words[i], 4);
-	at = put(at, CPU_HZ, 8);
-	at = put(at, TIMEBASE_HZ, 8);
-	at = put(at, m->clock.tb.tb_offset, 8);
-	at = put(at, d->window, 8);
-	at = put(at, guest->entitlement, 4);
-	at = put(at, load->entitlement, 4);
-	at = put(at, guest->weight, 1);
-	at = put(at, guest->capped, 1);
-	at = put(at, load->weight, 1);
-	put(at, d->shared, 1);
+	put(header + 8, numbers, ARRAY_SIZE(numbers));
 	write_bytes(m, header, sizeof header);
 }
 
@@ -126,17 +126,13 @@ static void sort(struct dtl_record *r, size_t n)
 
 static void write_record(struct machine *m, const struct dtl_record *r)
 {
-	uint8_t bytes[DTL_FILE_RECORD], *at = bytes;
+	uint8_t bytes[DTL_FILE_RECORD];
+	const struct number numbers[] = {
+		{ r->cycle, 8 }, { r->vp, 2 }, { r->partition, 1 }, { r->state, 1 }, { r->reason, 1 }, { r->code, 1 },
+		{ r->physical, 2 }, { r->srr0, 8 }, { r->srr1, 8 },
+	};
 
-	at = put(at, r->cycle, 8);
-	at = put(at, r->vp, 2);
-	at = put(at, r->partition, 1);
-	at = put(at, r->state, 1);
-	at = put(at, r->reason, 1);
-	at = put(at, r->code, 1);
-	at = put(at, r->physical, 2);
-	at = put(at, r->srr0, 8);
-	put(at, r->srr1, 8);
+	put(bytes, numbers, ARRAY_SIZE(numbers));
 	write_bytes(m, bytes, sizeof bytes);
 }
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "machine/term.h"
+#include "savevm/vmstate.h"
 
 #define INPUT_SIZE 4096			/* a large paste; a power of 2 */
 #define ESCAPE 0x01			/* Ctrl-A */
@@ -40,8 +41,9 @@ struct console {
 	bool tty;			/* input is a terminal: what does not fit is lost, keys work on */
 	bool stuck;			/* the pty's reader was too slow: drop until there is room */
 	bool regular;			/* output never waits */
+	uint8_t pad1[7];		/* no gap that the compiler makes: snapshots account for each byte */
 	char *unlink_path;
-	size_t head, count;		/* input ring */
+	uint32_t head, count;		/* input ring */
 	uint8_t input[INPUT_SIZE];
 };
 
@@ -492,3 +494,37 @@ unsigned console_pollfds(const struct console *c, struct pollfd *fds)
 		fds[n++] = (struct pollfd){ .fd = c->listener, .events = POLLIN };
 	return n;
 }
+
+/* ---- Snapshots: what has been read and the guest has not taken ---- */
+
+static bool console_needed(const void *s)
+{
+	const struct console *c = s;
+
+	return c->count || c->escaped;
+}
+
+static bool console_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	const struct console *c = s;
+
+	(void)version;
+	return c->head < INPUT_SIZE || vms_wrong(w, "head", c->head, "less than %d", INPUT_SIZE);
+}
+
+#define HOST "the host's side"
+
+const struct vmstate console_state = {
+	.name = "cede/console", .version = 1, .min_version = 1, VMS_OF(struct console), .needed = console_needed,
+	.post_load = console_post_load,
+	.fields = VMS_FIELDS(
+		VMS_BOOL(struct console, escaped),
+		VMS_U32(struct console, head),
+		VMS_U32_TO(struct console, count, INPUT_SIZE),
+		VMS_BUFFER(struct console, input),
+		VMS_SKIP(struct console, term, HOST), VMS_SKIP(struct console, kind, HOST), VMS_SKIP(struct console, in, HOST),
+		VMS_SKIP(struct console, out, HOST), VMS_SKIP(struct console, listener, HOST), VMS_SKIP(struct console, slave, HOST),
+		VMS_SKIP(struct console, mux, HOST), VMS_SKIP(struct console, tty, HOST), VMS_SKIP(struct console, stuck, HOST),
+		VMS_SKIP(struct console, regular, HOST), VMS_SKIP(struct console, pad1, "nothing"),
+		VMS_SKIP(struct console, unlink_path, HOST)),
+};

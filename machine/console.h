@@ -17,6 +17,7 @@
 
 struct console;
 struct term;
+struct vmstate;
 
 #define CONSOLE_MAX_FDS 2	/* what one stream waits for at a time */
 
@@ -31,6 +32,7 @@ void console_write(struct console *console, const void *buf, size_t len);
 void console_poll(struct console *console);
 /* Takes up to `len` bytes that have come; how many. */
 size_t console_read(struct console *console, void *buf, size_t len);
+extern const struct vmstate console_state;	/* of struct console: input that the guest has not taken */
 /* Fills in what to wait for until console_poll() has something to do; how many (0: never). */
 unsigned console_pollfds(const struct console *console, struct pollfd *fds);
 

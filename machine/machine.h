@@ -12,6 +12,7 @@
 #include "hcall/dispatcher.h"
 
 #define MACHINE_MAX_CPUS 64
+#define OV5_WORDS 32		/* 2048 bits: more than PAPR has of option vector 5 */
 
 struct machine;
 
@@ -30,6 +31,7 @@ struct clock {
 	uint64_t wall_base_ns;		/* host monotonic time that cycle `wall_cycle` is tied to */
 	uint64_t wall_cycle;
 	bool warp;			/* -clock warp: never sleep */
+	uint8_t pad1[7];
 };
 
 void event_schedule(struct machine *m, struct event *event, uint64_t when);
@@ -51,8 +53,10 @@ struct spapr_cpu {
 	bool donates, donates_idle;	/* the present wait does; it began with the idle hint */
 	uint8_t cppr, mfrr;		/* ICP; 0 = highest priority, 0xff = none */
 	uint8_t pending_priority;
+	uint8_t pad1[3];		/* no gaps that the compiler makes: snapshots account for each byte */
 	uint32_t xirr_owner;		/* source presented, 0 none */
 	uint32_t xirr;			/* CPPR << 24 | XISR as QEMU's icp/server keeps it */
+	uint64_t pad2;
 };
 
 /* Processors by what releasing (or activating) them would save; hcall/energy.c. */
@@ -69,6 +73,9 @@ struct xics;			/* machine/xics.h */
 struct vio;			/* machine/vio.h */
 struct nvram;
 struct firmware;		/* firmware/firmware.h */
+struct snapshots;		/* machine/snapshot.h */
+struct phb_idle;		/* machine/phb_idle.h */
+struct xive_idle;		/* machine/xive_idle.h */
 struct console;			/* machine/console.h: a host-side character stream */
 
 struct machine {
@@ -92,16 +99,21 @@ struct machine {
 
 	uint64_t rtc_offset_ns;		/* guest's UTC at cycle 0, ns since 1970 */
 	uint64_t rng_state[4];		/* seeded, so that runs repeat */
-	uint64_t rtas_addr, rtas_size, fdt_addr, fdt_size;
+	uint64_t rtas_addr, rtas_size, fdt_addr;
+	uint32_t fdt_size, pad1;
 	void *fdt;			/* host copy of the device tree as last given to the guest */
 	uint64_t proc_tbl;		/* H_REGISTER_PROC_TBL */
 	bool cas_done, radix;
 	bool splpar_off;		/* the guest knows no shared processors: option vector 5, byte 2 */
+	uint8_t pad2[5];
 	struct energy_list energy[2];	/* to release, to activate */
-	uint32_t compat_pvr;
+	uint32_t compat_pvr, pad6;
+	uint64_t ov5_cas[OV5_WORDS];	/* option vector 5 as agreed on: bit n of word n / 64 is bit n % 64 from the
+					 * top of its byte n / 8 + 1 */
 	uint64_t fwnmi_sreset, fwnmi_mcheck;	/* ibm,nmi-register; 0 = off */
 	int64_t fwnmi_interlock;		/* processor that holds it, -1 none */
 	unsigned log_mask;		/* enum log_channel */
+	uint32_t pad3;
 	void *log_file;			/* FILE * */
 	uint64_t log_second, log_lines;	/* guest_errors and unimp in that second of the clock */
 
@@ -112,9 +124,16 @@ struct machine {
 	uint64_t rtc_base_ns;		/* rtc_offset_ns as the host's clock gave it; 0: -rtc base=DATE */
 	uint64_t hypercalls;		/* so far; one that does much counts as many */
 	int stop_signal;		/* host signal behind REQ_QUIT; 0: the user's Ctrl-A x */
+	uint32_t pad4;
+	/* What is left of a quantum, or of an idle time, that a snapshot cut; its end is a cycle. */
+	uint64_t cut_end;		/* 0: nothing is */
+	struct snapshots *snapshots;	/* snapshot.c: what is to be saved when */
+	struct phb_idle *phb;		/* phb_idle.c: another hypervisor's PCI, as it was found */
+	struct xive_idle *xive;		/* xive_idle.c: and its XIVE */
 
 	struct event_log *event_logs;	/* events.c: not yet fetched by the guest, oldest first */
 	uint32_t next_plid;		/* platform log id of the next one */
+	uint32_t pad5;
 	uint64_t unimp_hcalls[8], unimp_rtas;	/* said once under -d unimp, by number */
 };
 

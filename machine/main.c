@@ -8,8 +8,13 @@
 
 static int run(const struct options *options, struct term *term, struct error *err)
 {
-	struct machine *m = machine_new(options, term, err);
+	struct machine *m;
 	int status;
+
+	/* Before anything is opened: a signal that comes early must not end us. */
+	if (options->saves)
+		term_catch_save(term);
+	m = machine_new(options, term, err);
 
 	if (!m) {
 		/* The terminal may be raw already. */

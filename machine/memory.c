@@ -4,7 +4,10 @@
 #include "machine/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Transparent huge pages need 2 MiB alignment; the slack is address space, not memory. */
 #define HUGE_PAGE (UINT64_C(2) << 20)
@@ -67,4 +70,52 @@ void memory_clear(struct ram *ram)
 	/* MADV_DONTNEED on a private anonymous mapping: next read sees zeros. */
 	if (madvise(ram->base, ram->size, MADV_DONTNEED))
 		memset(ram->base, 0, ram->size);
+}
+
+/* ---- Which pages have been touched ---- */
+
+#define PAGEMAP_CHUNK 4096		/* entries read at a time */
+#define PAGEMAP_TOUCHED (UINT64_C(3) << 62)	/* present or swapped: Linux, admin-guide/mm/pagemap */
+
+void memory_used_open(struct memory_used *u, const struct ram *ram)
+{
+	*u = (struct memory_used){
+		.ram = ram, .page = (uint64_t)sysconf(_SC_PAGESIZE), .fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
+		.entry = malloc(PAGEMAP_CHUNK * sizeof *u->entry),
+	};
+}
+
+void memory_used_close(struct memory_used *u)
+{
+	if (u->fd >= 0)
+		close(u->fd);
+	free(u->entry);
+}
+
+/* The entries from host page `page` on; false: nobody knows. */
+static bool fetch_entries(struct memory_used *u, uint64_t page)
+{
+	uint64_t left = u->ram->size / u->page - page;
+	off_t at = (off_t)(((uintptr_t)u->ram->base / u->page + page) * sizeof *u->entry);
+
+	u->first = page;
+	u->count = left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK;
+	return u->entry && u->fd >= 0 &&
+	       pread(u->fd, u->entry, u->count * sizeof *u->entry, at) == (ssize_t)(u->count * sizeof *u->entry);
+}
+
+uint64_t memory_used_next(void *opaque, uint64_t from)
+{
+	struct memory_used *u = opaque;
+	uint64_t page = from / u->page;
+
+	for (; page < u->ram->size / u->page; page++) {
+		if (page - u->first >= u->count && !fetch_entries(u, page)) {
+			u->count = 0;
+			break;
+		}
+		if (u->entry[page - u->first] & PAGEMAP_TOUCHED)
+			break;
+	}
+	return page * u->page > from ? page * u->page : from;
 }

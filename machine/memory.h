@@ -12,4 +12,19 @@ void memory_unmap(struct ram *ram);
 /* All zero again, as after power-on, and given back to the host. */
 void memory_clear(struct ram *ram);
 
+/* Which of it has ever been touched: the rest is zero, and stays untouched if nobody looks. */
+struct memory_used {
+	const struct ram *ram;
+	uint64_t page;			/* bytes of a host page */
+	int fd;
+	uint64_t *entry;		/* of host pages first .. first + count - 1 */
+	uint64_t first, count;
+};
+
+void memory_used_open(struct memory_used *u, const struct ram *ram);
+/* First byte from `from` on in a page that may have been touched; the size of RAM: none. `u` is a
+ * struct memory_used. */
+uint64_t memory_used_next(void *u, uint64_t from);
+void memory_used_close(struct memory_used *u);
+
 #endif

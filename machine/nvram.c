@@ -41,9 +41,24 @@ static uint64_t nvram_hash(const struct vio_device *dev, uint64_t hash)
 	return hash_bytes(hash_u64(hash, nvram->size), nvram->data, nvram->size);
 }
 
+static const struct vmstate nvram_state = {
+	.name = "spapr_nvram", .version = 1, .min_version = 1, VMS_OF(struct nvram),
+	.fields = VMS_FIELDS(
+		/* QEMU takes any size, and does not call it "equal". */
+		VMS_ONE("size", struct nvram, size, uint32_t, vms_u32, .equal = true, .type = "uint32"),
+		VMS_POINTED_BUFFER("buf", struct nvram, data, size, NVRAM_MAX_SIZE),
+		VMS_SKIP(struct nvram, fd, "the host's"), VMS_SKIP(struct nvram, pad1, "nothing"),
+		VMS_SKIP(struct nvram, pad2, "nothing")),
+};
+
+static const struct vmstate nvram_own_state = {
+	.name = "cede/nvram", .version = 1, .min_version = 1, VMS_OF(struct nvram),
+	.fields = VMS_FIELDS(VMS_STRUCT("vio", struct nvram, vio, struct vio_device, vio_state)),
+};
+
 static const struct vio_class nvram_class = {
 	.name = "nvram", .device_type = "nvram", .compatible = "qemu,spapr-nvram",
-	.reset = nvram_reset, .free = nvram_free, .hash = nvram_hash,
+	.reset = nvram_reset, .free = nvram_free, .hash = nvram_hash, .state = &nvram_state, .own_state = &nvram_own_state,
 };
 
 static void format_partition(uint8_t *p, uint8_t signature, const char *name, uint32_t size)
@@ -152,6 +167,14 @@ out_free:
 	if (nvram)
 		nvram_free(&nvram->vio);
 	return NULL;
+}
+
+bool nvram_loaded(struct nvram *nvram, struct error *err)
+{
+	if (nvram->fd < 0 || write_all(nvram->fd, nvram->data, nvram->size, 0))
+		return true;
+	error_set(err, "cannot write the NVRAM's file: %s", strerror(errno));
+	return false;
 }
 
 bool nvram_fetch(const struct nvram *nvram, uint64_t offset, void *buf, uint64_t len)

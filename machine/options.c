@@ -10,6 +10,7 @@
 
 #include "cpu/bits.h"
 #include "machine/console.h"
+#include "machine/incoming.h"
 #include "machine/log.h"
 #include "machine/machine.h"
 #include "machine/options_pool.h"
@@ -588,6 +589,75 @@ static bool opt_seed(struct parse *p, const char *text)
 	return parse_u64(text, &p->opts->seed) || fail(p, "-seed: '%.60s' is not a number", text);
 }
 
+/* ---- Snapshots ---- */
+
+/* FILE@CYCLE: what follows the last @ counts, if it is a number. */
+static void split_cycle(struct save_request *r)
+{
+	char *at = strrchr(r->path, '@');
+
+	if (!at || at == r->path || !parse_u64(at + 1, &r->cycle))
+		return;
+	r->at_cycle = true;
+	*at = 0;
+}
+
+static bool save_item(struct parse *p, struct save_request *r, const char *key, const char *value)
+{
+	int index;
+
+	if (!key)
+		return fail(p, "-save: '%.60s' is not target=qemu or quit=on", value);
+	if (!strcmp(key, "target")) {
+		index = word_index("cede|qemu", value);
+		r->for_qemu = index == 1;
+	} else if (!strcmp(key, "quit")) {
+		index = word_index("off|on", value);
+		r->quit = index == 1;
+	} else {
+		return fail(p, "-save does not know '%.60s'", key);
+	}
+	return index >= 0 || fail(p, "-save %s=%.60s is not there", key, value);
+}
+
+static bool opt_save(struct parse *p, const char *text)
+{
+	struct options *o = p->opts;
+	struct save_request *r = &o->save[o->saves];
+	struct pairs pairs;
+	char *key, *value;
+	bool ok = true;
+
+	if (o->saves == OPTIONS_MAX_SAVES)
+		return fail(p, "-save: %d are the most", OPTIONS_MAX_SAVES);
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	pairs_next(&pairs, &key, &value);
+	if (key || !*value)
+		ok = fail(p, "-save: '%.100s' does not begin with a file name", text);
+	else if (!(r->path = strdup(value)))
+		ok = fail(p, "out of memory");
+	o->saves += r->path != NULL;
+	if (ok)
+		split_cycle(r);
+	while (ok && pairs_next(&pairs, &key, &value))
+		ok = save_item(p, r, key, value);
+	free(pairs.copy);
+	return ok;
+}
+
+static bool opt_loadvm(struct parse *p, const char *text)
+{
+	p->opts->loadvm = text;
+	return true;
+}
+
+static bool opt_incoming(struct parse *p, const char *text)
+{
+	p->opts->incoming = text;
+	return incoming_ok(text, p->err);
+}
+
 /* ---- Looking inside ---- */
 
 static bool opt_d(struct parse *p, const char *text)
@@ -733,7 +803,9 @@ static bool finish(struct parse *p)
 		return fail(p, "-initrd needs -kernel");
 	if (o->append && !o->kernel)
 		return fail(p, "-append needs -kernel");
-	if (!o->kernel && !o->bios)
+	if (o->loadvm && o->incoming)
+		return fail(p, "-loadvm and -incoming: from one of them only");
+	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming)
 		return fail(p, "nothing to run: give -kernel or -bios (cede -h lists all options)");
 	/* There is no display that a terminal could hide behind. */
 	if (!o->serials && !o->nodefaults)
@@ -768,4 +840,6 @@ out_bad:
 void options_free(struct options *opts)
 {
 	free(opts->nvram_file);
+	for (unsigned i = 0; i < opts->saves; i++)
+		free(opts->save[i].path);
 }

@@ -10,6 +10,7 @@
 #include "machine/error.h"
 
 #define OPTIONS_MAX_SERIAL 16
+#define OPTIONS_MAX_SAVES 256
 #define OPTIONS_MIN_RAM (UINT64_C(256) << 20)
 #define OPTIONS_MAX_RAM (UINT64_C(64) << 30)
 #define OPTIONS_RAM_STEP (UINT64_C(256) << 20)	/* one logical memory block, as the device tree reports them */
@@ -21,6 +22,15 @@ enum mitigation { MITIGATION_BROKEN, MITIGATION_WORKAROUND, MITIGATION_FIXED, MI
 
 /* What options_parse() found. */
 enum options_result { OPTIONS_RUN, OPTIONS_DONE /* -h, -version: printed */, OPTIONS_BAD };
+
+/* -save */
+struct save_request {
+	char *path;			/* options_free() */
+	uint64_t cycle;
+	bool at_cycle;			/* else on SIGUSR1 */
+	bool for_qemu;			/* target=qemu */
+	bool quit;			/* quit=on: end then */
+};
 
 struct options {
 	/* -M */
@@ -46,6 +56,10 @@ struct options {
 	bool has_uuid;
 	uint8_t uuid[16];		/* in the order it is printed */
 	char *nvram_file;		/* -drive if=pflash,file=; NULL */
+
+	const char *loadvm, *incoming;	/* NULL: not given */
+	struct save_request save[OPTIONS_MAX_SAVES];
+	unsigned saves;
 
 	const char *serial[OPTIONS_MAX_SERIAL];
 	unsigned serials;

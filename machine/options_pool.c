@@ -3,6 +3,7 @@
 #include "machine/options_pool.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,26 +71,6 @@ static bool duration(const char *text, uint64_t *ns)
 
 /* ---- Keys ---- */
 
-static bool set_procs(struct pool_options *o, const char *v)
-{
-	uint64_t n;
-
-	if (!whole(v, POOL_MAX_PROCS, &n) || !n)
-		return false;
-	o->procs = (unsigned)n;
-	return true;
-}
-
-static bool set_chips(struct pool_options *o, const char *v)
-{
-	uint64_t n;
-
-	if (!whole(v, POOL_MAX_PROCS, &n) || !n)
-		return false;
-	o->chips = (unsigned)n;
-	return true;
-}
-
 static bool set_entitlement(struct pool_options *o, const char *v)
 {
 	return hundredths(v, &o->entitlement) && o->entitlement;
@@ -99,16 +80,6 @@ static bool set_mode(struct pool_options *o, const char *v)
 {
 	o->capped = !strcmp(v, "capped");
 	return o->capped || !strcmp(v, "uncapped");
-}
-
-static bool set_weight(struct pool_options *o, const char *v)
-{
-	uint64_t n;
-
-	if (!whole(v, MAX_WEIGHT, &n))
-		return false;
-	o->weight = (unsigned)n;
-	return true;
 }
 
 static bool set_window(struct pool_options *o, const char *v) { return duration(v, &o->window_ns); }
@@ -136,44 +107,49 @@ static bool set_load_entitlement(struct pool_options *o, const char *v)
 	return hundredths(v, &o->load_entitlement);
 }
 
-static bool set_load_weight(struct pool_options *o, const char *v)
-{
-	uint64_t n;
-
-	if (!whole(v, MAX_WEIGHT, &n))
-		return false;
-	o->load_weight = (unsigned)n;
-	return true;
-}
-
 static bool set_confer(struct pool_options *o, const char *v)
 {
 	o->no_confer = !strcmp(v, "off");
 	return o->no_confer || !strcmp(v, "on");
 }
 
+/* A key has a setter, or is a whole number for an unsigned field. */
 static const struct pool_key {
 	const char *name, *wants;
 	bool (*set)(struct pool_options *o, const char *value);
+	uint64_t min, max;
+	size_t field;
 } keys[] = {
-	{ "procs", "1 to 64", set_procs },
-	{ "entitlement", "processors in steps of 0.01", set_entitlement },
-	{ "mode", "capped or uncapped", set_mode },
-	{ "weight", "0 to 255", set_weight },
-	{ "window", "1ms to 1s", set_window },
-	{ "load", "processors in steps of 0.01, or bursty:PROCESSORS:SEED", set_load },
-	{ "load-entitlement", "processors in steps of 0.01", set_load_entitlement },
-	{ "load-weight", "0 to 255", set_load_weight },
-	{ "chips", "1 to 64", set_chips },
-	{ "confer", "on or off", set_confer },
+#define NUMBER(key, wants, min, max, field) { key, wants, NULL, min, max, offsetof(struct pool_options, field) }
+	NUMBER("procs", "1 to 64", 1, POOL_MAX_PROCS, procs),
+	{ "entitlement", "processors in steps of 0.01", set_entitlement, 0, 0, 0 },
+	{ "mode", "capped or uncapped", set_mode, 0, 0, 0 },
+	NUMBER("weight", "0 to 255", 0, MAX_WEIGHT, weight),
+	{ "window", "1ms to 1s", set_window, 0, 0, 0 },
+	{ "load", "processors in steps of 0.01, or bursty:PROCESSORS:SEED", set_load, 0, 0, 0 },
+	{ "load-entitlement", "processors in steps of 0.01", set_load_entitlement, 0, 0, 0 },
+	NUMBER("load-weight", "0 to 255", 0, MAX_WEIGHT, load_weight),
+	NUMBER("chips", "1 to 64", 1, POOL_MAX_PROCS, chips),
+	{ "confer", "on or off", set_confer, 0, 0, 0 },
+#undef NUMBER
 };
+
+static bool set_number(struct pool_options *o, const struct pool_key *key, const char *value)
+{
+	uint64_t n;
+
+	if (!whole(value, key->max, &n) || n < key->min)
+		return false;
+	*(unsigned *)((char *)o + key->field) = (unsigned)n;
+	return true;
+}
 
 static bool set_key(struct pool_options *o, const char *key, const char *value, struct error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (strcmp(key, keys[i].name))
 			continue;
-		if (keys[i].set(o, value))
+		if (keys[i].set ? keys[i].set(o, value) : set_number(o, &keys[i], value))
 			return true;
 		error_set(err, "-pool %s=%.60s: wants %s", key, value, keys[i].wants);
 		return false;

@@ -32,18 +32,21 @@
 #include "machine/disasm.h"
 #include "machine/console.h"
 #include "machine/events.h"
+#include "machine/incoming.h"
 #include "machine/log.h"
 #include "machine/memory.h"
 #include "machine/nvram.h"
 #include "machine/options.h"
+#include "machine/phb_idle.h"
 #include "machine/rtas.h"
+#include "machine/snapshot.h"
 #include "machine/statehash.h"
 #include "machine/term.h"
 #include "machine/vio_vty.h"
 #include "machine/xics.h"
+#include "machine/xive_idle.h"
 
 #define QUANTUM     UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
-#define POLL_CYCLES UINT64_C(1000000)	/* cycles: about 1 ms, below what a typist notices */
 #define CALLS_PER_CHECK 256		/* hypercalls between two looks at the host's signals */
 
 /* POWER9 DD2.0 and the architecture level it runs at. */
@@ -128,6 +131,8 @@ static uint64_t env_random(void *machine)
 static void check_signals(struct machine *m)
 {
 	m->stop_signal = term_signal(m->term);
+	if (term_save_asked(m->term))
+		snapshots_asked(m);
 	if (m->stop_signal || term_ending(m->term))
 		machine_request(m, REQ_QUIT, m->stop_signal || term_is_lost(m->term) ? EXIT_HOST_ERROR : EXIT_SUCCESS);
 }
@@ -256,7 +261,10 @@ struct machine *machine_new(const struct options *o, struct term *term, struct e
 	m->engine = engine_new(&m->ram, o->timing);
 	m->xics = xics_new();
 	m->vio = vio_new();
-	if (!m->engine || !m->xics || !m->vio) {
+	m->phb = phb_idle_new();
+	m->xive = xive_idle_new(o->max_cpus);
+	m->snapshots = snapshots_new(m);
+	if (!m->engine || !m->xics || !m->vio || !m->phb || !m->xive || !m->snapshots) {
 		error_set(err, "out of memory");
 		goto out_free;
 	}
@@ -288,6 +296,9 @@ void machine_free(struct machine *m)
 	trace_free(m);
 	vio_free(m->vio);
 	xics_free(m->xics);
+	phb_idle_free(m->phb);
+	free(m->xive);
+	snapshots_free(m->snapshots);
 	engine_free(m->engine);		/* before the processors, whose contexts it frees */
 	for (unsigned i = 0; i < m->ncpus; i++)
 		free(m->cpu[i]);
@@ -318,11 +329,12 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 	vpa_reset(sc);
 }
 
-static bool machine_reset(struct machine *m, struct error *err)
+void machine_clear(struct machine *m)
 {
 	m->request = REQ_NONE;
 	hcall_trace_cut(m);
 	m->proc_tbl = 0;
+	m->cut_end = 0;
 	rtas_reset(m);
 	events_clear(m);
 	engine_flush(m->engine);
@@ -332,6 +344,11 @@ static bool machine_reset(struct machine *m, struct error *err)
 	dispatcher_reset(m);
 	xics_reset(m);
 	vio_reset(m->vio);
+}
+
+static bool machine_reset(struct machine *m, struct error *err)
+{
+	machine_clear(m);
 	return firmware_start(m, err);		/* the boot processor runs, the others wait for start-cpu */
 }
 
@@ -403,8 +420,11 @@ static uint64_t first_wake(const struct machine *m)
  * Host input cuts the wait short; without any, the same cycle follows whether we slept or not. */
 static void idle(struct machine *m)
 {
-	uint64_t wake = first_wake(m), wall, ns;
+	uint64_t end = m->cut_end ? m->cut_end : first_wake(m), save = snapshots_next(m), wake = end, wall, ns;
 
+	m->cut_end = 0;
+	if (save > m->clock.now && save < wake)
+		wake = save;
 	clock_anchor(m);
 	ns = wake == UINT64_MAX ? UINT64_MAX : clock_wait_ns(m, wake);
 	if (ns && wait_for_host(m, ns)) {
@@ -413,6 +433,7 @@ static void idle(struct machine *m)
 			m->clock.now = wall < wake ? wall : wake;
 	} else if (wake != UINT64_MAX) {
 		m->clock.now = wake;
+		m->cut_end = wake < end ? end : 0;
 	}
 }
 
@@ -441,8 +462,10 @@ static void run_shared(struct cpu *cpu, uint64_t end)
 static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
 {
 	struct cpu *cpu = &sc->cpu;
-	uint64_t end = m->quantum_end;
+	uint64_t save = alone ? snapshots_next(m) : UINT64_MAX, end = m->quantum_end;
 
+	if (save > cpu->cycles && save < end)
+		end = save;
 	m->running = cpu;
 	/* In a pool a guest counts how long it spins, and then confers: that takes its time. */
 	cpu->shared = !alone && !m->dispatcher->shared;
@@ -454,6 +477,10 @@ static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
 			run_shared(cpu, end);
 	} while (!alone && cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE);
 	m->running = NULL;
+	if (end < m->quantum_end && cpu->cycles == end && cpu->run_state == CPU_RUNNING && !cpu->halt && m->request == REQ_NONE) {
+		m->cut_end = m->quantum_end;
+		return;
+	}
 	/* Others' stores must not pass unseen between lwarx and stwcx. */
 	if (m->ncpus > 1)
 		cpu->resv_size = 0;
@@ -518,15 +545,23 @@ static unsigned threads_dispatched(const struct machine *m)
 	return n;
 }
 
-static void run_quantum(struct machine *m, unsigned running)
+static uint64_t quantum_end(const struct machine *m, bool alone)
 {
-	struct quantum q = { .alone = running == 1, .reached = m->clock.now };
 	uint64_t end = first_wake(m);
 
 	if (end > m->next_poll)
 		end = m->next_poll;
-	if (!q.alone && end > m->clock.now + QUANTUM)
+	if (!alone && end > m->clock.now + QUANTUM)
 		end = m->clock.now + QUANTUM;
+	return end;
+}
+
+static void run_quantum(struct machine *m, unsigned running)
+{
+	struct quantum q = { .alone = running == 1, .reached = m->clock.now };
+	uint64_t end = m->cut_end ? m->cut_end : quantum_end(m, q.alone);
+
+	m->cut_end = 0;
 	m->quantum_end = end;
 	for (unsigned i = 0; i < m->dispatcher->procs && m->request == REQ_NONE; i++)
 		run_physical(m, i, &q);
@@ -534,17 +569,25 @@ static void run_quantum(struct machine *m, unsigned running)
 	m->clock.now = q.alone || !q.runs || m->request != REQ_NONE ? q.reached : end;
 }
 
+/* At a quantum's end: what is due, what the host has, who is to run. */
+static void look_around(struct machine *m)
+{
+	clock_fire_due(m);
+	if (m->clock.now >= m->next_poll) {
+		m->next_poll = poll_after(m->clock.now);
+		check_host(m);
+	}
+	dispatcher_look(m);
+}
+
 static void run_until_request(struct machine *m)
 {
 	while (m->request == REQ_NONE) {
 		unsigned running;
 
-		clock_fire_due(m);
-		if (m->clock.now >= m->next_poll) {
-			m->next_poll = poll_after(m->clock.now);
-			check_host(m);
-		}
-		dispatcher_look(m);
+		snapshots_take(m);
+		if (!m->cut_end)
+			look_around(m);
 		if (m->request != REQ_NONE)
 			break;
 		running = threads_dispatched(m);
@@ -596,15 +639,30 @@ static int verdict(const struct machine *m)
 	}
 }
 
+/* From power-on or, the first time, from a snapshot. */
+static bool begin(struct machine *m, bool first, struct error *err)
+{
+	if (!first || (!m->options->loadvm && !m->options->incoming))
+		return machine_reset(m, err);
+	machine_clear(m);
+	if (!(m->options->loadvm ? snapshot_load(m, m->options->loadvm, err) : incoming(m, m->options->incoming, err)))
+		return false;
+	clock_init(m, m->options->warp);
+	return true;
+}
+
 int machine_run(struct machine *m)
 {
 	struct error err;
+	bool first = true;
 
 	do {
-		if (!machine_reset(m, &err)) {
+		if (!begin(m, first, &err)) {
+			term_fresh_line(m->term);
 			fprintf(stderr, "cede: %s\n", err.msg);
 			return EXIT_HOST_ERROR;
 		}
+		first = false;
 		run_until_request(m);
 	} while (goes_on(m));
 	hcall_trace_summary(m);

@@ -4,14 +4,13 @@
 #define _GNU_SOURCE
 #include "machine/statehash.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "machine/events.h"
 #include "machine/machine.h"
+#include "machine/memory.h"
 #include "machine/vio.h"
 #include "machine/xics.h"
 
@@ -20,9 +19,6 @@
 #define K1 UINT64_C(0xc6d3a1f80b9e5437)
 #define K2 UINT64_C(0xa9570fbe63d41c8b)
 #define K3 UINT64_C(0xd1b85e26f74a930d)
-
-#define PAGEMAP_CHUNK 4096		/* entries read at a time */
-#define PAGEMAP_TOUCHED (UINT64_C(3) << 62)	/* present or swapped: Linux, admin-guide/mm/pagemap */
 
 /* 64 x 64 -> 128 bits, halves folded: every input bit reaches every output bit. */
 static inline uint64_t fold(uint64_t a, uint64_t b)
@@ -68,32 +64,18 @@ static bool is_zero(const uint8_t *p, size_t len)
 
 /* A page of zeros counts for nothing, whether it was never touched or cleared: that is what
  * lets a sparse 64 GiB be hashed by its few touched pages. */
-static uint64_t hash_pages(uint64_t hash, const uint8_t *ram, uint64_t from, uint64_t to)
-{
-	for (uint64_t gra = from; gra < to; gra += RAM_PAGE_SIZE)
-		if (!is_zero(ram + gra, RAM_PAGE_SIZE))
-			hash = hash_bytes(hash_u64(hash, gra), ram + gra, RAM_PAGE_SIZE);
-	return hash;
-}
-
 static uint64_t hash_ram(uint64_t hash, const struct ram *ram)
 {
-	uint64_t host_page = (uint64_t)sysconf(_SC_PAGESIZE), page, pages = ram->size / host_page;
-	uint64_t *map = malloc(PAGEMAP_CHUNK * sizeof *map);
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	struct memory_used used;
+	uint64_t gra = 0;
 
-	for (page = 0; page < pages; page += PAGEMAP_CHUNK) {
-		uint64_t n = pages - page < PAGEMAP_CHUNK ? pages - page : PAGEMAP_CHUNK;
-		off_t at = (off_t)(((uintptr_t)ram->base / host_page + page) * sizeof *map);
-		bool known = map && fd >= 0 && pread(fd, map, n * sizeof *map, at) == (ssize_t)(n * sizeof *map);
-
-		for (uint64_t i = 0; i < n; i++)
-			if (!known || map[i] & PAGEMAP_TOUCHED)
-				hash = hash_pages(hash, ram->base, (page + i) * host_page, (page + i + 1) * host_page);
+	memory_used_open(&used, ram);
+	while ((gra = memory_used_next(&used, gra)) < ram->size) {
+		if (!is_zero(ram->base + gra, RAM_PAGE_SIZE))
+			hash = hash_bytes(hash_u64(hash, gra), ram->base + gra, RAM_PAGE_SIZE);
+		gra += RAM_PAGE_SIZE;
 	}
-	if (fd >= 0)
-		close(fd);
-	free(map);
+	memory_used_close(&used);
 	return hash_u64(hash, ram->size);
 }
 

@@ -30,8 +30,10 @@ _Static_assert(sizeof(struct crash_note) <= CRASH_NOTE, "crash note");
 
 struct term {
 	int signal_fd;
+	sigset_t caught;	/* what it reads */
 	int signal;		/* first one that wants an end */
 	bool quit, lost, raw, stdio_taken;
+	bool save_asked;	/* SIGUSR1 has come */
 	bool one_place;		/* standard output and error are the same file */
 	bool mid_line;		/* the guest's last character was no newline */
 	struct termios saved, current;
@@ -126,6 +128,7 @@ struct term *term_new(struct error *err)
 	/* What takes no more says so when it is written to. */
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
+	term->caught = set;
 	term->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (term->signal_fd < 0) {
 		error_set(err, "cannot catch signals: %s", strerror(errno));
@@ -222,7 +225,9 @@ int term_signal(struct term *term)
 	struct signalfd_siginfo info;
 
 	while (read(term->signal_fd, &info, sizeof info) == sizeof info) {
-		if (info.ssi_signo != SIGCONT) {
+		if (info.ssi_signo == SIGUSR1) {
+			term->save_asked = true;
+		} else if (info.ssi_signo != SIGCONT) {
 			if (!term->signal)
 				term->signal = (int)info.ssi_signo;
 		} else if (term->raw) {
@@ -231,4 +236,19 @@ int term_signal(struct term *term)
 		}
 	}
 	return term->signal;
+}
+
+void term_catch_save(struct term *term)
+{
+	sigaddset(&term->caught, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &term->caught, NULL);
+	signalfd(term->signal_fd, &term->caught, 0);
+}
+
+bool term_save_asked(struct term *term)
+{
+	bool asked = term->save_asked;
+
+	term->save_asked = false;
+	return asked;
 }

@@ -64,3 +64,26 @@ void vio_irq_pulse(struct vio_device *dev)
 {
 	xics_set_irq(dev->machine, dev->irq, true);
 }
+
+/* ---- Snapshots. No device here has a command/response queue (CRQ) ---- */
+
+static bool no_queue(void *s, unsigned i, uint64_t v)
+{
+	(void)s;
+	(void)i;
+	return v == 0;
+}
+
+const struct vmstate vio_state = {
+	.name = "spapr_vio", .version = 1, .min_version = 1, VMS_OF(struct vio_device),
+	.fields = VMS_FIELDS(
+		VMS_U32_EQUAL(struct vio_device, reg),
+		VMS_U32_EQUAL(struct vio_device, irq),
+		VMS_U64(struct vio_device, signal_state),
+		VMS_CALC("crq.qladdr", vms_u64, NULL, no_queue),
+		VMS_CALC("crq.qsize", vms_u32, NULL, no_queue),
+		VMS_CALC("crq.qnext", vms_u32, NULL, no_queue),
+		VMS_SKIP(struct vio_device, class, "what it is"),
+		VMS_SKIP(struct vio_device, machine, "where it is"),
+		VMS_SKIP(struct vio_device, next, "its place on the bus")),
+};

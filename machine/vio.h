@@ -8,6 +8,7 @@
 #define MACHINE_VIO_H
 
 #include "machine/machine.h"
+#include "savevm/vmstate.h"
 
 #define VIO_FIRST_REG  UINT32_C(0x71000000)
 #define VIO_FIRST_IRQ  UINT32_C(0x1100)		/* or-ed with the low byte of the unit address */
@@ -22,6 +23,8 @@ struct vio_class {
 	void (*free)(struct vio_device *dev);
 	/* Mixes all the guest can see of the device into the state hash. */
 	uint64_t (*hash)(const struct vio_device *dev, uint64_t hash);
+	const struct vmstate *state;	/* of the device's struct; its section is called after node and this */
+	const struct vmstate *own_state;	/* what that has no place for: cede's section; NULL: nothing */
 };
 
 /* First member of every VIO device. */
@@ -46,5 +49,7 @@ void vio_reset(struct vio *vio);
 void vio_add(struct machine *m, struct vio_device *dev, const struct vio_class *class);
 struct vio_device *vio_find(const struct machine *m, uint64_t reg);	/* NULL: no such unit */
 void vio_irq_pulse(struct vio_device *dev);
+
+extern const struct vmstate vio_state;	/* of struct vio_device: a part of each device's */
 
 #endif

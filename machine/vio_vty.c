@@ -43,9 +43,27 @@ static uint64_t vty_hash(const struct vio_device *dev, uint64_t hash)
 	return hash_bytes(hash, vty->ring, sizeof vty->ring);
 }
 
+static bool vty_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	const struct vty *vty = s;
+
+	(void)version;
+	return vty->in - vty->out <= VTY_PACKET ||
+	       vms_wrong(w, "in", vty->in, "at most %d more than out (0x%x)", VTY_PACKET, (unsigned)vty->out);
+}
+
+static const struct vmstate vty_state = {
+	.name = "spapr_vty", .version = 1, .min_version = 1, VMS_OF(struct vty), .post_load = vty_post_load,
+	.fields = VMS_FIELDS(
+		VMS_STRUCT("sdev", struct vty, vio, struct vio_device, vio_state),
+		VMS_U32(struct vty, in), VMS_U32(struct vty, out),
+		VMS_BUFFER_AS("buf", struct vty, ring),
+		VMS_SKIP(struct vty, console, "the host's; what it has read ahead is section cede/console")),
+};
+
 static const struct vio_class vty_class = {
 	.name = "vty", .device_type = "serial", .compatible = "hvterm1",
-	.reset = vty_reset, .free = vty_free, .hash = vty_hash,
+	.reset = vty_reset, .free = vty_free, .hash = vty_hash, .state = &vty_state,
 };
 
 struct vty *vty_new(struct machine *m, struct console *console)

@@ -306,10 +306,15 @@ void xics_reset(struct machine *m)
 	}
 }
 
-void xics_state_changed(struct machine *m)
+void xics_loaded(struct machine *m)
 {
 	for (unsigned n = 0; n < XICS_IRQS; n++)
 		note(m->xics, n);
+}
+
+void xics_state_changed(struct machine *m)
+{
+	xics_loaded(m);
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		struct spapr_cpu *sc = m->cpu[i];
 
@@ -339,3 +344,56 @@ int xics_fdt(struct machine *m, void *fdt, uint32_t phandle)
 	rc = rc ? rc : fdt_setprop_cell(fdt, node, "phandle", phandle);
 	return rc;
 }
+
+/* ---- Snapshots: `ics` and `icp/server`. Kind and status have QEMU's numbers ---- */
+
+#define STATUS_KNOWN (XICS_ASSERTED | XICS_SENT | XICS_REJECTED | XICS_MASKED_PENDING)
+
+static bool source_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	struct xics_source *source = s;
+
+	(void)version;
+	(void)w;
+	source->status &= STATUS_KNOWN;		/* QEMU has two more for itself */
+	return true;
+}
+
+static const struct vmstate source_state = {
+	.name = "ics/irq", .version = 2, .min_version = 1, VMS_OF(struct xics_source), .post_load = source_post_load,
+	.fields = VMS_FIELDS(
+		VMS_U32(struct xics_source, server),
+		VMS_U8(struct xics_source, priority),
+		VMS_U8(struct xics_source, saved_priority),
+		VMS_U8(struct xics_source, status),
+		VMS_ONE("flags", struct xics_source, kind, uint8_t, vms_u8, .limited = true, .most = XICS_MSI)),
+};
+
+static uint64_t irqs_get(const void *s, unsigned i)
+{
+	(void)s;
+	(void)i;
+	return XICS_IRQS;
+}
+
+static bool irqs_put(void *s, unsigned i, uint64_t v)
+{
+	return v == irqs_get(s, i);
+}
+
+const struct vmstate ics_state = {
+	.name = "ics", .version = 1, .min_version = 1, VMS_OF(struct xics),
+	.fields = VMS_FIELDS(
+		{ .name = "nr_irqs", .kind = VMS_CALCULATED, .codec = &vms_u32, .count = 1, .equal = true,
+		  .get = irqs_get, .put = irqs_put },
+		VMS_STRUCT_ARRAY("irqs", struct xics, source, struct xics_source, source_state),
+		VMS_SKIP(struct xics, resend, "follows from the sources")),
+};
+
+const struct vmstate icp_state = {
+	.name = "icp/server", .version = 1, .min_version = 1, VMS_OF(struct spapr_cpu),
+	.fields = VMS_FIELDS(
+		VMS_U32(struct spapr_cpu, xirr),
+		VMS_U8(struct spapr_cpu, pending_priority),
+		VMS_U8(struct spapr_cpu, mfrr)),
+};

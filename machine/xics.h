@@ -11,6 +11,7 @@
 #define MACHINE_XICS_H
 
 #include "machine/machine.h"
+#include "savevm/vmstate.h"
 
 /* Source numbers that a guest keeps. */
 #define XICS_IPI        2
@@ -47,7 +48,10 @@ struct xics {
 struct xics *xics_new(void);
 void xics_free(struct xics *xics);
 void xics_reset(struct machine *m);		/* sources off, presentation idle; kinds stay */
-/* After a load: recomputes what is derived, presents again what waits. */
+/* After a load. Recomputes what is derived from the sources alone: all else was saved, too. */
+void xics_loaded(struct machine *m);
+/* The same if another hypervisor saved it: who is behind XISR and the processors' lines as well, and
+ * presents again what waits. */
 void xics_state_changed(struct machine *m);
 
 /* Gives source `irq` a kind; false if there is no such source or it is taken. */
@@ -65,6 +69,9 @@ void xics_set_cppr(struct machine *m, struct spapr_cpu *sc, uint8_t cppr);
 void xics_set_mfrr(struct machine *m, struct spapr_cpu *sc, uint8_t mfrr);
 uint32_t xics_accept(struct spapr_cpu *sc);	/* returns XIRR */
 void xics_eoi(struct machine *m, struct spapr_cpu *sc, uint32_t xirr);
+
+extern const struct vmstate ics_state;		/* of struct xics */
+extern const struct vmstate icp_state;		/* of struct spapr_cpu */
 
 /* Adds /interrupt-controller to the tree; a libfdt error code if negative. */
 int xics_fdt(struct machine *m, void *fdt, uint32_t phandle);

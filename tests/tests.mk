@@ -27,23 +27,26 @@ test: test-programs test-sanitizers test-guests	## all tests but the long ones (
 test-long: test-programs test-sanitizers test-guests	## all tests: more operands, Debian's installer
 	$(Q)B=$(B) tests/run -g all $(TESTS)
 
-test-programs: $(B)/cede $(B)/cede-dtl $(TEST_PROGRAMS)
+test-programs: $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(TEST_PROGRAMS)
 
 # A build of its own, under $(B)/san, with what is to run in it.
 test-sanitizers:
-	$(Q)$(MAKE) --no-print-directory SAN=1 B=$(B)/san $(B)/san/cede $(B)/san/cede-dtl $(UNIT:$(B)/%=$(B)/san/%) $(B)/san/tests/insn_test $(B)/san/tests/guest_fuzz $(B)/san/tests/calls_fuzz
+	$(Q)$(MAKE) --no-print-directory SAN=1 B=$(B)/san $(B)/san/cede $(B)/san/cede-dtl $(B)/san/cede-snap $(UNIT:$(B)/%=$(B)/san/%) $(B)/san/tests/insn_test $(B)/san/tests/guest_fuzz $(B)/san/tests/calls_fuzz
 
 # Debian's kernel. Without a network the tests that want it are skipped.
 test-guests:
 	-$(Q)tools/guest.sh kernel
 	-$(Q)tools/guest.sh installer
 
+# Where writing to the disk is made to fail.
+$(T)/unit/savevm: LDFLAGS += -Wl,--wrap=write -Wl,--wrap=fsync -Wl,--wrap=rename
+
 $(T)/unit/%: $(B)/obj/tests/unit/%.o $(LINK_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(T)/insn_test: $(INSN_OBJ) $(CPU_OBJ)
+$(T)/insn_test: $(INSN_OBJ) $(CPU_OBJ) $(SAVEVM_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -30,12 +30,18 @@ def steal(text):
     return [int(line.split()[8]) for line in re.findall(r'^cpu\d+(?: \d+){10}$', text, re.M)]
 
 
+DUMP = '; '.join('hexdump -v -e \'16/1 "%%02x" "\\n"\' %s' % (VPA % n) for n in range(CPUS))
+
+
+def dumped(text):
+    """What DUMP has printed in it, each time: the VPA of each processor."""
+    data = bytes.fromhex(''.join(re.findall(r'^[0-9a-f]{32}$', text, re.M)))
+    each = [data[i:i + 640] for i in range(0, len(data), 640)]
+    return [each[i:i + CPUS] for i in range(0, len(each), CPUS)]
+
+
 def vpas(m):
-    out = []
-    for n in range(CPUS):
-        text = m.command('hexdump -v -e \'16/1 "%%02x" "\\n"\' %s' % (VPA % n))
-        out.append(bytes.fromhex(''.join(re.findall(r'^[0-9a-f]{32}$', text, re.M))))
-    return out
+    return dumped(m.command(DUMP))[0]
 
 
 def u32(vpa, at):
@@ -86,13 +92,12 @@ def log():
             first = vpas(m)
             check(all(len(v) == 640 for v in first), 'vpa-dumps', [len(v) for v in first])
             before = steal(m.command('cat /proc/stat'))
-            inner = [vpas(m)]
             check('off' in m.command('cat ' + STATS), 'stats-off-at-first')
-            m.command('echo 1 >%s' % STATS)
-            m.command(LOAD, 300)
-            text = m.command('cat ' + STATS)
+            # One line: the guest does not wait for us in between, and so nothing else happens there.
+            m.send('f() { %s; echo 1 >%s; %s; cat %s; %s; }\n' % (DUMP, STATS, LOAD, STATS, DUMP))
+            text = m.command('f', 300)
+            inner = dumped(text)
             m.command('echo 0 >%s' % STATS)
-            inner.append(vpas(m))
             after = steal(m.command('cat /proc/stat'))
             rows = [numbers(line)[1:] for line in text.splitlines() if re.match(r'cpu\d+ \d', line) and len(line.split()) == 9]
             last = vpas(m)

@@ -1,0 +1,9 @@
+/* The processor's state descriptions, for savevm/. */
+#ifndef CPU_STATE_H
+#define CPU_STATE_H
+
+#include "savevm/vmstate.h"
+
+extern const struct vmstate cpu_common_state, cpu_state, cede_cpu_state;	/* each of a struct cpu */
+
+#endif

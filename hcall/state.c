@@ -1,0 +1,345 @@
+/* What of virtual processors and the dispatcher goes into a snapshot: QEMU's section `spapr_cpu`,
+ * which holds where a guest's areas are, and ours, which hold all the dispatcher knows. */
+#include "hcall/state.h"
+
+#include <string.h>
+
+#include "hcall/pool.h"
+#include "hcall/splpar.h"
+#include "hcall/vpa.h"
+#include "machine/error.h"
+#include "machine/xics.h"
+
+/* Sums that are added to and compared: far from where 64 bits end. */
+#define MOST_CYCLES (UINT64_C(1) << 60)
+#define MOST_BUDGET (UINT64_C(1) << 48)
+
+/* ---- spapr_cpu: where the areas are ---- */
+
+#define AREA_LINE    128
+#define DTL_SIZE_MIN 48
+#define DTL_SIZE_MAX 4096
+#define SLB_SHADOW_MAX 4096
+
+static bool vpa_needed(const void *s) { return ((const struct spapr_cpu *)s)->vpa_addr != 0; }
+static bool slb_shadow_needed(const void *s) { return ((const struct spapr_cpu *)s)->slb_shadow_addr != 0; }
+static bool dtl_needed(const void *s) { return ((const struct spapr_cpu *)s)->dtl_addr != 0; }
+
+/* As H_REGISTER_VPA would have checked it. */
+static bool area_ok(struct spapr_cpu *sc, uint64_t addr, uint64_t size)
+{
+	return addr % AREA_LINE == 0 && ram_ok(&cpu_machine(&sc->cpu)->ram, addr, size);
+}
+
+static bool vpa_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	struct spapr_cpu *sc = s;
+
+	(void)version;
+	return area_ok(sc, sc->vpa_addr, VPA_MIN_SIZE) || vms_wrong(w, "vpa_addr", sc->vpa_addr, "an aligned address in RAM");
+}
+
+static bool slb_shadow_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	struct spapr_cpu *sc = s;
+
+	(void)version;
+	if (sc->slb_shadow_size > SLB_SHADOW_MAX)
+		return vms_wrong(w, "slb_shadow_size", sc->slb_shadow_size, "at most %d", SLB_SHADOW_MAX);
+	return area_ok(sc, sc->slb_shadow_addr, sc->slb_shadow_size) ||
+	       vms_wrong(w, "slb_shadow_addr", sc->slb_shadow_addr, "an aligned address in RAM");
+}
+
+static bool dtl_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	struct spapr_cpu *sc = s;
+
+	(void)version;
+	if (sc->dtl_size < DTL_SIZE_MIN || sc->dtl_size > DTL_SIZE_MAX)
+		return vms_wrong(w, "dtl_size", sc->dtl_size, "%d to %d", DTL_SIZE_MIN, DTL_SIZE_MAX);
+	return area_ok(sc, sc->dtl_addr, sc->dtl_size) || vms_wrong(w, "dtl_addr", sc->dtl_addr, "an aligned address in RAM");
+}
+
+static const struct vmstate slb_shadow_state = {
+	.name = "spapr_cpu/vpa/slb_shadow", .version = 1, .min_version = 1, VMS_OF(struct spapr_cpu),
+	.needed = slb_shadow_needed, .post_load = slb_shadow_post_load,
+	.fields = VMS_FIELDS(VMS_U64(struct spapr_cpu, slb_shadow_addr), VMS_U64(struct spapr_cpu, slb_shadow_size)),
+};
+
+static const struct vmstate dtl_state = {
+	.name = "spapr_cpu/vpa/dtl", .version = 1, .min_version = 1, VMS_OF(struct spapr_cpu),
+	.needed = dtl_needed, .post_load = dtl_post_load,
+	.fields = VMS_FIELDS(VMS_U64(struct spapr_cpu, dtl_addr), VMS_U64(struct spapr_cpu, dtl_size)),
+};
+
+static const struct vmstate vpa_state = {
+	.name = "spapr_cpu/vpa", .version = 1, .min_version = 1, VMS_OF(struct spapr_cpu),
+	.needed = vpa_needed, .post_load = vpa_post_load,
+	.fields = VMS_FIELDS(VMS_U64(struct spapr_cpu, vpa_addr)),
+	.subs = VMS_SUBS(&slb_shadow_state, &dtl_state),
+};
+
+const struct vmstate spapr_cpu_state = {
+	.name = "spapr_cpu", .version = 1, .min_version = 1, VMS_OF(struct spapr_cpu),
+	.fields = VMS_FIELDS(VMS_ELSEWHERE(struct spapr_cpu, cpu, "cpu_common, cpu, cede/cpu")),
+	.subs = VMS_SUBS(&vpa_state),
+};
+
+/* ---- cede/vcpu: one thread ---- */
+
+static const struct vmstate vp_thread_state = {
+	.name = "cede/vcpu/thread", .version = 1, .min_version = 1, VMS_OF(struct vp_thread),
+	.fields = VMS_FIELDS(
+		VMS_U8_TO(struct vp_thread, state, VP_RUNNING),
+		VMS_U8_TO(struct vp_thread, stopped_by, VP_REASONS - 1),
+		VMS_U8_TO(struct vp_thread, woken_by, VP_REASONS - 1),
+		VMS_BOOL(struct vp_thread, gift),
+		VMS_BOOL(struct vp_thread, conferring),
+		VMS_BOOL(struct vp_thread, confers_to_all),
+		VMS_U16(struct vp_thread, physical),
+		VMS_U64_TO(struct vp_thread, since, MOST_CYCLES),
+		VMS_U64_ARRAY(struct vp_thread, wait),
+		VMS_U64_ARRAY(struct vp_thread, waited),
+		VMS_U64(struct vp_thread, ran),
+		VMS_U64(struct vp_thread, awaits),
+		VMS_U64(struct vp_thread, dispatches)),
+};
+
+static bool vcpu_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	struct spapr_cpu *sc = s;
+
+	(void)version;
+	return !sc->xirr_owner || xics_valid(cpu_machine(&sc->cpu), sc->xirr_owner) ||
+	       vms_wrong(w, "xirr_owner", sc->xirr_owner, "an interrupt source, or 0");
+}
+
+const struct vmstate cede_vcpu_state = {
+	.name = "cede/vcpu", .version = 1, .min_version = 1, VMS_OF(struct spapr_cpu), .post_load = vcpu_post_load,
+	.fields = VMS_FIELDS(
+		VMS_STRUCT("vp", struct spapr_cpu, vp, struct vp_thread, vp_thread_state),
+		VMS_U64(struct spapr_cpu, dtl_index),
+		VMS_U8_ARRAY(struct spapr_cpu, home_changes),
+		VMS_U32(struct spapr_cpu, dispatch_count),
+		VMS_U32(struct spapr_cpu, dispersion_count),
+		VMS_U64_ARRAY(struct spapr_cpu, donated),
+		VMS_BOOL(struct spapr_cpu, donates),
+		VMS_BOOL(struct spapr_cpu, donates_idle),
+		VMS_U8(struct spapr_cpu, cppr),
+		VMS_U32(struct spapr_cpu, xirr_owner),
+		VMS_SKIP(struct spapr_cpu, pad1, "nothing"),
+		VMS_SKIP(struct spapr_cpu, pad2, "nothing")),
+};
+
+/* ---- cede/dispatcher ---- */
+
+static void save_i16(const void *native, uint8_t *wire) { vms_u16.save(native, wire); }
+static void load_i16(void *native, const uint8_t *wire) { vms_u16.load(native, wire); }
+
+static const struct vms_codec i16 = { "int16", 2, save_i16, load_i16 };
+
+static const struct vmstate vproc_state = {
+	.name = "cede/dispatcher/vproc", .version = 1, .min_version = 1, VMS_OF(struct vproc),
+	.fields = VMS_FIELDS(
+		VMS_U8_TO(struct vproc, state, VP_RUNNING),
+		VMS_U8(struct vproc, home),
+		VMS_ONE("phys", struct vproc, phys, int16_t, i16,),
+		VMS_U64_TO(struct vproc, paid, MOST_CYCLES),
+		VMS_U64_TO(struct vproc, slice_end, MOST_CYCLES),
+		VMS_U64_TO(struct vproc, slice_left, MOST_CYCLES),
+		VMS_U64_TO(struct vproc, turn, MOST_CYCLES),
+		VMS_U64_TO(struct vproc, ran, MOST_CYCLES),
+		VMS_U64_TO(struct vproc, away, MOST_CYCLES),
+		VMS_U64_EQUAL(struct vproc, demand),
+		VMS_U64_TO(struct vproc, owed, MOST_BUDGET),
+		VMS_BOOL(struct vproc, bursting),
+		VMS_U32(struct vproc, phase),
+		VMS_SKIP(struct vproc, pad1, "nothing"),
+		VMS_SKIP(struct vproc, pad2, "nothing")),
+};
+
+static bool partition_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	const struct partition *p = s;
+
+	(void)version;
+	return (p->budget < (int64_t)MOST_BUDGET && p->budget > -(int64_t)MOST_BUDGET) ||
+	       vms_wrong(w, "budget", (uint64_t)p->budget, "a part of a window");
+}
+
+static const struct vmstate partition_state = {
+	.name = "cede/dispatcher/partition", .version = 1, .min_version = 1, VMS_OF(struct partition),
+	.post_load = partition_post_load,
+	.fields = VMS_FIELDS(
+		VMS_U32_TO(struct partition, entitlement, POOL_UNIT * POOL_MAX_PROCS),
+		VMS_U32_TO(struct partition, weight, 255),
+		VMS_BOOL(struct partition, capped),
+		VMS_BOOL(struct partition, contends),
+		VMS_I64(struct partition, budget),
+		VMS_U64_TO(struct partition, excess, MOST_CYCLES),
+		VMS_U64_TO(struct partition, used, MOST_CYCLES),
+		VMS_U32_TO(struct partition, excess_weight, 255),
+		VMS_U32_EQUAL(struct partition, n),
+		{ .name = "vp", .kind = VMS_NESTED, .offset = offsetof(struct partition, vp), .stride = sizeof(struct vproc),
+		  .covers = sizeof(struct vproc *), .count = POOL_MAX_LOAD, .counted = true, .pointer = true,
+		  .count_at = offsetof(struct partition, n), .state = &vproc_state },
+		VMS_SKIP(struct partition, pad1, "nothing")),
+};
+
+/* Who runs on a physical processor: 0 nobody, else the partition in bits 16 and up and the number of
+ * its virtual processor + 1 below. */
+static uint64_t on_get(const void *s, unsigned i)
+{
+	const struct dispatcher *d = s;
+	const struct physical *on = &d->on[i];
+
+	return on->vp ? (uint64_t)on->partition << 16 | (uint64_t)(on->vp - d->partition[on->partition].vp + 1) : 0;
+}
+
+static bool on_put(void *s, unsigned i, uint64_t v)
+{
+	struct dispatcher *d = s;
+	struct physical *on = &d->on[i];
+	uint64_t who = v >> 16, number = v & 0xffff;
+
+	on->vp = NULL;
+	on->partition = 0;
+	if (!v)
+		return true;
+	if (i >= d->procs || who >= PARTITIONS || !number || number > d->partition[who].n)
+		return false;
+	on->vp = &d->partition[who].vp[number - 1];
+	on->partition = (uint8_t)who;
+	return true;
+}
+
+static bool dispatcher_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	(void)version;
+	(void)w;
+	pool_changed(s);
+	return true;
+}
+
+const struct vmstate dispatcher_state = {
+	.name = "cede/dispatcher", .version = 1, .min_version = 1, VMS_OF(struct dispatcher),
+	.post_load = dispatcher_post_load,
+	.fields = VMS_FIELDS(
+		VMS_ONE("shared", struct dispatcher, shared, bool, vms_bool, .equal = true),
+		VMS_U32_EQUAL(struct dispatcher, procs),
+		VMS_U32_EQUAL(struct dispatcher, chips),
+		VMS_U32_EQUAL(struct dispatcher, threads),
+		VMS_U64_EQUAL(struct dispatcher, window),
+		VMS_U64_TO(struct dispatcher, window_end, MOST_CYCLES),
+		VMS_U64_TO(struct dispatcher, since, MOST_CYCLES),
+		VMS_U64_TO(struct dispatcher, homes_due, MOST_CYCLES),
+		VMS_U64_TO(struct dispatcher, next_turn, MOST_CYCLES),
+		VMS_STRUCT_ARRAY("partition", struct dispatcher, partition, struct partition, partition_state),
+		VMS_CALC_ARRAY("on", vms_u32, POOL_MAX_PROCS, on_get, on_put),
+		{ .name = "slice_end", .kind = VMS_VALUE, .codec = &vms_u64, .count = POOL_MAX_PROCS,
+		  .offset = offsetof(struct dispatcher, on) + offsetof(struct physical, slice_end),
+		  .stride = sizeof(struct physical), .covers = 8, .limited = true, .most = MOST_CYCLES },
+		{ .name = "on", .kind = VMS_NOT_HERE, .reason = "on[]", .count = POOL_MAX_PROCS,
+		  .offset = offsetof(struct dispatcher, on), .stride = sizeof(struct physical),
+		  .covers = offsetof(struct physical, slice_end) },
+		VMS_U64(struct dispatcher, rng),
+		VMS_SKIP(struct dispatcher, confers, "an option: what H_CONFER does from now on"),
+		VMS_SKIP(struct dispatcher, bursty, "an option, as the load is"),
+		VMS_SKIP(struct dispatcher, limits, "follows: pool_changed()"),
+		VMS_SKIP(struct dispatcher, file, "an option: the host's log"),
+		VMS_SKIP(struct dispatcher, pad1, "nothing"), VMS_SKIP(struct dispatcher, pad2, "nothing"),
+		VMS_SKIP(struct dispatcher, pad3, "nothing")),
+};
+
+/* ---- Do they fit together? ---- */
+
+static bool vproc_fits(const struct dispatcher *d, unsigned who, const struct vproc *vp)
+{
+	bool on = false;
+
+	for (unsigned i = 0; i < d->procs; i++) {
+		if (d->on[i].vp != vp)
+			continue;
+		if (on || vp->phys != (int)i || d->on[i].partition != who)
+			return false;
+		on = true;
+	}
+	return vp->phys >= -1 && vp->phys < (int)d->procs && vp->home < d->chips && on == (vp->state == VP_RUNNING) &&
+	       (vp->state == VP_CEDED || vp->state >= VP_WAITING);
+}
+
+static bool thread_fits(const struct machine *m, const struct spapr_cpu *sc)
+{
+	const struct dispatcher *d = m->dispatcher;
+	const struct vproc *core = &d->partition[PARTITION_GUEST].vp[sc->cpu.index / m->threads];
+	const struct vp_thread *t = &sc->vp;
+	bool wants = t->state >= VP_WAITING;
+
+	if (t->physical != PHYSICAL_NONE && t->physical >= d->procs * d->threads)
+		return false;
+	if (t->state == VP_RUNNING && t->physical == PHYSICAL_NONE)
+		return false;
+	return wants ? sc->cpu.run_state == CPU_RUNNING && core->state == t->state : true;
+}
+
+static bool core_has_thread(const struct machine *m, unsigned core, uint8_t state)
+{
+	for (unsigned i = core * m->threads; i < (core + 1) * m->threads; i++)
+		if (m->cpu[i]->vp.state == state)
+			return true;
+	return false;
+}
+
+bool dispatcher_check(struct machine *m, struct error *err)
+{
+	const struct dispatcher *d = m->dispatcher;
+	const struct partition *guest = &d->partition[PARTITION_GUEST];
+	bool fits = true;
+
+	for (unsigned who = 0; who < PARTITIONS; who++)
+		for (unsigned i = 0; i < d->partition[who].n; i++)
+			fits &= vproc_fits(d, who, &d->partition[who].vp[i]);
+	for (unsigned i = 0; i < m->ncpus; i++)
+		fits &= thread_fits(m, m->cpu[i]);
+	for (unsigned i = 0; i < guest->n; i++)
+		fits &= guest->vp[i].state < VP_WAITING || core_has_thread(m, i, guest->vp[i].state);
+	if (!fits)
+		error_set(err, "section cede/dispatcher 0: on: expected what sections cede/vcpu say, found a contradiction");
+	return fits;
+}
+
+/* ---- From another hypervisor ---- */
+
+/* The counts in its areas: what the guest has seen last. It is stopped now, so the dispatch count is odd. */
+static void adopt_areas(struct machine *m, struct spapr_cpu *sc)
+{
+	static const uint16_t at[WAIT_INTERVALS] = {
+		[WAIT_NOT_READY] = VPA_WAIT_NOT_READY, [WAIT_CAPACITY] = VPA_WAIT_CAPACITY,
+		[WAIT_PROCESSOR] = VPA_WAIT_PROCESSOR,
+	};
+
+	if (!sc->vpa_addr)
+		return;
+	sc->dispatch_count = ld_be32(&m->ram, sc->vpa_addr + VPA_DISPATCH_COUNT) | 1;
+	sc->dispersion_count = ld_be32(&m->ram, sc->vpa_addr + VPA_DISPERSION);
+	for (unsigned i = 0; i < WAIT_INTERVALS; i++)
+		sc->vp.waited[i] = ld_be64(&m->ram, sc->vpa_addr + at[i]) * CYCLES_PER_TICK;
+	if (sc->dtl_addr)
+		sc->dtl_index = ld_be64(&m->ram, sc->vpa_addr + VPA_DTL_INDEX);
+}
+
+void dispatcher_adopt(struct machine *m)
+{
+	static const enum vp_state waits[] = {
+		[CPU_RUNNING] = VP_STOPPED,	/* starts at the first look */
+		[CPU_STOPPED] = VP_STOPPED, [CPU_CEDED] = VP_CEDED, [CPU_JOINED] = VP_JOINED, [CPU_CONFERRED] = VP_CEDED,
+	};
+
+	dispatcher_reset(m);
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		struct spapr_cpu *sc = m->cpu[i];
+
+		sc->vp.state = (uint8_t)waits[sc->cpu.run_state];
+		adopt_areas(m, sc);
+	}
+}

@@ -1,0 +1,533 @@
+/* The sections of a snapshot in QEMU's order, one row each; what is checked when all are loaded; and
+ * what QEMU needs that cannot be had from a running guest, done to copies of its processors. */
+#define _GNU_SOURCE
+#include "machine/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cpu/spr.h"
+#include "cpu/state.h"
+#include "firmware/firmware.h"
+#include "hcall/state.h"
+#include "machine/clock.h"
+#include "machine/console.h"
+#include "machine/memory.h"
+#include "machine/nvram.h"
+#include "machine/options.h"
+#include "machine/phb_idle.h"
+#include "machine/pseries.h"
+#include "machine/state.h"
+#include "machine/term.h"
+#include "machine/vio_vty.h"
+#include "machine/xics.h"
+#include "machine/xive_idle.h"
+#include "savevm/file.h"
+#include "savevm/savevm.h"
+
+#define MACHINE_CLASS "pseries-7.2"
+#define RAM_BLOCK     "ppc_spapr.ram"
+
+/* ---- The sections ---- */
+
+/* What is being listed: `cpu` are the machine's processors, or copies of them. */
+struct listing {
+	struct machine *m;
+	struct spapr_cpu *const *cpu;
+};
+
+/* How many of a row there are. Rows next to each other that go by processor are written for each
+ * processor in turn. */
+enum each { ONCE, EACH_CPU, EACH_VIO, EACH_CONSOLE, EACH_WINDOW };
+
+struct row {
+	const char *name;
+	enum each each;
+	bool own;
+	const struct vmstate *state;	/* NULL: the device's */
+	void *(*object)(const struct listing *l, unsigned i);
+};
+
+static void *the_machine(const struct listing *l, unsigned i) { (void)i; return l->m; }
+static void *the_xics(const struct listing *l, unsigned i) { (void)i; return l->m->xics; }
+static void *the_firmware(const struct listing *l, unsigned i) { (void)i; return l->m->firmware; }
+static void *the_dispatcher(const struct listing *l, unsigned i) { (void)i; return l->m->dispatcher; }
+static void *the_phb(const struct listing *l, unsigned i) { (void)i; return l->m->phb; }
+static void *the_window(const struct listing *l, unsigned i) { return &l->m->phb->window[i]; }
+static void *the_xive(const struct listing *l, unsigned i) { (void)i; return l->m->xive; }
+static void *the_tctx(const struct listing *l, unsigned i) { return &l->m->xive->tctx[i]; }
+static void *the_cpu(const struct listing *l, unsigned i) { return &l->cpu[i]->cpu; }
+static void *the_vcpu(const struct listing *l, unsigned i) { return l->cpu[i]; }
+
+static void *the_device(const struct listing *l, unsigned i)
+{
+	struct vio_device *dev = l->m->vio->devices;
+
+	while (dev && i--)
+		dev = dev->next;
+	return dev;
+}
+
+static const struct row rows[] = {
+	{ "timer",           ONCE,        false, &timer_state,         the_machine },
+	{ "ics",             ONCE,        false, &ics_state,           the_xics },
+	{ "xive-source",     ONCE,        false, &xive_source_state,   the_xive },
+	{ "spapr-xive",      ONCE,        false, &spapr_xive_state,    the_xive },
+	{ "cpu_common",      EACH_CPU,    false, &cpu_common_state,    the_cpu },
+	{ "cpu",             EACH_CPU,    false, &cpu_state,           the_cpu },
+	{ "icp/server",      EACH_CPU,    false, &icp_state,           the_vcpu },
+	{ "xive-tctx",       EACH_CPU,    false, &xive_tctx_state,     the_tctx },
+	{ "spapr_cpu",       EACH_CPU,    false, &spapr_cpu_state,     the_vcpu },
+	{ "spapr/rtc",       ONCE,        false, &rtc_state,           the_machine },
+	{ "",                EACH_VIO,    false, NULL,                 the_device },
+	{ "spapr_iommu",     EACH_WINDOW, false, &spapr_iommu_state,   the_window },
+	{ "spapr_pci",       ONCE,        false, &spapr_pci_state,     the_phb },
+	{ "PCIBUS",          ONCE,        false, &pci_bus_state,       the_phb },
+	{ "spapr",           ONCE,        false, &spapr_state,         the_machine },
+	{ "globalstate",     ONCE,        false, &globalstate_state,   the_machine },
+	/* What follows is exact, and takes the place of what the above could say of it. */
+	{ "cede/clock",      ONCE,        true,  &cede_clock_state,    the_machine },
+	{ "cede/machine",    ONCE,        true,  &cede_machine_state,  the_machine },
+	{ "cede/cpu",        EACH_CPU,    true,  &cede_cpu_state,      the_cpu },
+	{ "cede/vcpu",       EACH_CPU,    true,  &cede_vcpu_state,     the_vcpu },
+	{ "cede/dispatcher", ONCE,        true,  &dispatcher_state,    the_dispatcher },
+	{ "cede/firmware",   ONCE,        true,  &cede_firmware_state, the_firmware },
+	{ "",                EACH_VIO,    true,  NULL,                 the_device },
+	{ "cede/console",    EACH_CONSOLE, true, &console_state,       the_device },
+};
+
+#define MAX_SECTIONS (ARRAY_SIZE(rows) * (MACHINE_MAX_CPUS + OPTIONS_MAX_SERIAL + 2))
+
+static unsigned how_many(const struct listing *l, enum each each)
+{
+	unsigned n = 0;
+
+	switch (each) {
+	case ONCE:
+		return 1;
+	case EACH_CPU:
+		return l->m->ncpus;
+	case EACH_WINDOW:
+		return PHB_WINDOWS;
+	case EACH_VIO:
+	case EACH_CONSOLE:
+		while (the_device(l, n))
+			n++;
+		return n;
+	}
+	return 0;
+}
+
+static void list_device(const struct row *row, struct vio_device *dev, struct vms_section *s)
+{
+	struct console *console = NULL;
+
+	if (row->each == EACH_CONSOLE) {
+		struct vty *vty = vty_find(dev->machine, dev->reg);
+
+		console = vty ? vty_console(vty) : NULL;
+		s->object = console;
+		s->instance = dev->reg;
+		s->state = console ? row->state : NULL;
+		return;
+	}
+	s->state = row->own ? dev->class->own_state : dev->class->state;
+	if (s->state)
+		snprintf(s->name, sizeof s->name, "%s@%x/%s", dev->class->name, (unsigned)dev->reg, s->state->name);
+}
+
+static void list(const struct listing *l, const struct row *row, unsigned i, struct vms_set *set)
+{
+	struct vms_section *s = &set->section[set->sections];
+
+	*s = (struct vms_section){
+		.state = row->state, .object = row->object(l, i), .own = row->own,
+		.instance = row->each == EACH_WINDOW ? PHB_FIRST_LIOBN + i : row->each == EACH_CPU ? i : 0,
+	};
+	snprintf(s->name, sizeof s->name, "%s", row->name);
+	if (row->each == EACH_VIO || row->each == EACH_CONSOLE)
+		list_device(row, s->object, s);
+	if (s->state)
+		set->sections++;
+}
+
+bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct vms_set *set, struct vms_ram *ram,
+		       struct error *err)
+{
+	const struct listing l = { .m = m, .cpu = cpu };
+	struct memory_used *used = malloc(sizeof *used);
+	unsigned end;
+
+	*set = (struct vms_set){ .machine = MACHINE_CLASS, .lives = 2 };
+	*ram = (struct vms_ram){ .block = RAM_BLOCK, .base = m->ram.base, .size = m->ram.size, .next_used = memory_used_next };
+	set->live = calloc(set->lives, sizeof *set->live);
+	set->section = calloc(MAX_SECTIONS, sizeof *set->section);
+	if (!set->live || !set->section || !used) {
+		free(used);
+		free(set->live);
+		free(set->section);
+		error_set(err, "out of memory");
+		return false;
+	}
+	memory_used_open(used, &m->ram);
+	ram->opaque = used;
+	vms_ram_live(&set->live[0], ram);
+	vms_htab_live(&set->live[1]);
+	for (unsigned r = 0; r < ARRAY_SIZE(rows); r = end) {
+		for (end = r + 1; end < ARRAY_SIZE(rows) && rows[end].each == EACH_CPU && rows[r].each == EACH_CPU; end++)
+			;
+		for (unsigned i = 0; i < how_many(&l, rows[r].each); i++)
+			for (unsigned k = r; k < end; k++)
+				list(&l, &rows[k], i, set);
+	}
+	return true;
+}
+
+void snapshot_sections_free(struct vms_set *set, struct vms_ram *ram)
+{
+	memory_used_close(ram->opaque);
+	free(ram->opaque);
+	vms_ram_done(ram);
+	free(set->live);
+	free(set->section);
+}
+
+/* ---- For QEMU: copies of the processors ----
+ *
+ * QEMU 7.2 keeps neither decrementers nor pending interrupts. So each processor that is not stopped
+ * has just been interrupted by its decrementer: a guest takes that as an early tick, and sets it anew. */
+
+static bool qemu_ready(const struct cpu *cpu)
+{
+	return cpu->run_state == CPU_STOPPED ||
+	       (cpu->run_state != CPU_JOINED && !cpu->prodded && !cpu->irq && cpu->msr & MSR_EE && cpu->msr & MSR_RI);
+}
+
+static bool all_ready(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->ncpus; i++)
+		if (!qemu_ready(&m->cpu[i]->cpu) || m->cpu[i]->xirr & 0xffffff)
+			return false;
+	return m->cas_done;
+}
+
+static void prepare(const struct machine *m, struct spapr_cpu *copy)
+{
+	struct cpu *cpu = &copy->cpu;
+
+	cpu->logical_pvr = m->compat_pvr;
+	if (cpu->cycles < m->clock.now)
+		cpu->cycles = m->clock.now;
+	if (cpu->run_state == CPU_STOPPED)
+		return;
+	cpu->run_state = CPU_RUNNING;
+	cpu_copy_interrupt(cpu, VEC_DECREMENTER);
+}
+
+static void free_copies(struct spapr_cpu **copy, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		free(copy[i]);
+}
+
+static bool copy_cpus(const struct machine *m, struct spapr_cpu **copy, struct error *err)
+{
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		copy[i] = aligned_alloc(64, (sizeof *copy[i] + 63) & ~(size_t)63);
+		if (!copy[i]) {
+			free_copies(copy, i);
+			error_set(err, "out of memory");
+			return false;
+		}
+		memcpy(copy[i], m->cpu[i], sizeof *copy[i]);
+		prepare(m, copy[i]);
+	}
+	return true;
+}
+
+/* ---- Saving ---- */
+
+static bool write_from(struct machine *m, struct spapr_cpu *const *cpu, int fd, bool for_qemu, struct error *err)
+{
+	struct vms_set set;
+	struct vms_ram ram;
+	bool ok;
+
+	if (!snapshot_sections(m, cpu, &set, &ram, err))
+		return false;
+	ok = savevm_write(&set, fd, for_qemu, err);
+	snapshot_sections_free(&set, &ram);
+	return ok;
+}
+
+bool snapshot_save_fd(struct machine *m, int fd, const struct snapshot_options *o, struct error *err)
+{
+	struct spapr_cpu *copy[MACHINE_MAX_CPUS];
+	bool ok;
+
+	if (!o->for_qemu)
+		return write_from(m, m->cpu, fd, false, err);
+	if (!all_ready(m)) {
+		error_set(err, "a processor cannot be interrupted now, as QEMU needs it");
+		return false;
+	}
+	if (!copy_cpus(m, copy, err))
+		return false;
+	ok = write_from(m, copy, fd, true, err);
+	free_copies(copy, m->ncpus);
+	return ok;
+}
+
+bool snapshot_save(struct machine *m, const char *path, const struct snapshot_options *o, struct error *err)
+{
+	struct save_file file;
+	struct error why;
+
+	if (!save_file_open(&file, path, err))
+		return false;
+	if (!snapshot_save_fd(m, file.fd, o, &why)) {
+		save_file_drop(&file);
+		error_set(err, "cannot save to '%.120s': %.120s", path, why.msg);
+		return false;
+	}
+	return save_file_commit(&file, err);
+}
+
+/* ---- Loading ---- */
+
+static bool loaded(const struct vms_set *set, const char *name, unsigned instance)
+{
+	for (unsigned i = 0; i < set->sections; i++)
+		if (set->section[i].instance == instance && !strcmp(set->section[i].name, name))
+			return set->section[i].loaded;
+	return false;
+}
+
+static bool missing(struct error *err, const char *name, unsigned instance)
+{
+	error_set(err, "section %s %u is missing", name, instance);
+	return false;
+}
+
+/* A machine can do without the others; and all of cede's are there, or none. */
+static bool complete(struct machine *m, const struct vms_set *set, bool own, struct error *err)
+{
+	if (!set->live[0].loaded)
+		return missing(err, "ram", 0);
+	for (unsigned i = 0; i < set->sections; i++) {
+		const struct vms_section *s = &set->section[i];
+
+		if (s->own && own && !s->loaded && !s->state->needed)
+			return missing(err, s->name, s->instance);
+	}
+	for (unsigned i = 0; i < m->ncpus; i++)
+		for (unsigned k = 0; k < 2; k++)
+			if (!loaded(set, k ? "cpu" : "cpu_common", i))
+				return missing(err, k ? "cpu" : "cpu_common", i);
+	return loaded(set, "timer", 0) ? loaded(set, "spapr", 0) || missing(err, "spapr", 0) : missing(err, "timer", 0);
+}
+
+static bool any_own(const struct vms_set *set)
+{
+	for (unsigned i = 0; i < set->sections; i++)
+		if (set->section[i].own && set->section[i].loaded)
+			return true;
+	return false;
+}
+
+static bool cycles_fit(const struct machine *m, struct error *err)
+{
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		const struct cpu *cpu = &m->cpu[i]->cpu;
+
+		if (cpu->cycles <= m->clock.now)
+			continue;
+		error_set(err, "section cede/cpu %u, cede/cpu: field cycles: expected at most %llu, found %llu", i,
+			  (unsigned long long)m->clock.now, (unsigned long long)cpu->cycles);
+		return false;
+	}
+	return true;
+}
+
+/* A run loop that looks at the host too late could not be ended. */
+static bool times_fit(const struct machine *m, struct error *err)
+{
+	uint64_t latest = m->clock.now + POLL_CYCLES;
+	bool runs = false;
+
+	for (unsigned i = 0; i < m->ncpus; i++)
+		runs |= vp_runs(m->cpu[i]);
+	if (m->next_poll > latest || (runs && m->cut_end > latest)) {
+		error_set(err, "section cede/clock 0, cede/clock: field %s: expected at most %llu, found %llu",
+			  m->next_poll > latest ? "next_poll" : "cut_end", (unsigned long long)latest,
+			  (unsigned long long)(m->next_poll > latest ? m->next_poll : m->cut_end));
+		return false;
+	}
+	return cycles_fit(m, err);
+}
+
+/* What cede/ sections would have said. */
+static void adopt(struct machine *m)
+{
+	m->radix = m->proc_tbl & PPC_BIT(0);
+	m->compat_pvr = m->cpu[0]->cpu.logical_pvr;
+	m->next_poll = m->cut_end = 0;
+	for (unsigned i = 0; i < OV5_WORDS; i++)
+		m->cas_done |= m->ov5_cas[i] != 0;
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		struct cpu *cpu = &m->cpu[i]->cpu;
+
+		cpu->proc_tbl = m->proc_tbl & ~PPC_BIT(0);
+		cpu->irq = cpu->mmcr0 & MMCR0_PMAO && !(cpu->mmcr0 & MMCR0_EBE) ? IRQ_PERFMON : 0;
+		cpu->prodded = false;
+	}
+	firmware_adopt(m);
+	dispatcher_adopt(m);
+	xics_state_changed(m);
+}
+
+static void snapshots_skip(struct machine *m);
+
+static bool settle(struct machine *m, const struct vms_set *set, struct error *err)
+{
+	bool own = any_own(set);
+
+	if (!complete(m, set, own, err) || (own && !times_fit(m, err)))
+		return false;
+	if (own)
+		xics_loaded(m);
+	else
+		adopt(m);
+	if (own && !dispatcher_check(m, err))
+		return false;
+	for (unsigned i = 0; i < m->ncpus; i++)
+		cpu_state_changed(&m->cpu[i]->cpu);
+	firmware_tree_changed(m);
+	snapshots_skip(m);
+	return nvram_loaded(m->nvram, err);
+}
+
+bool snapshot_load_fd(struct machine *m, int fd, struct error *err)
+{
+	struct vms_set set;
+	struct vms_ram ram;
+	bool ok;
+
+	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
+		return false;
+	ok = savevm_read(&set, fd, err) && settle(m, &set, err);
+	snapshot_sections_free(&set, &ram);
+	return ok;
+}
+
+bool snapshot_load(struct machine *m, const char *path, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct error why;
+	bool ok;
+
+	if (fd < 0) {
+		error_set(err, "cannot open snapshot '%.150s': %s", path, strerror(errno));
+		return false;
+	}
+	ok = snapshot_load_fd(m, fd, &why);
+	if (!ok)
+		error_set(err, "snapshot '%.60s': %.180s", path, why.msg);
+	close(fd);
+	return ok;
+}
+
+/* ---- -save FILE@CYCLE, and SIGUSR1 ---- */
+
+#define QEMU_RETRY    UINT64_C(1000)	/* cycles until the next try to find all processors interruptible */
+#define QEMU_PATIENCE CPU_HZ		/* cycles: a second */
+
+struct snapshots {
+	struct {
+		bool done;
+		uint64_t due, next_try;		/* cycles */
+	} of[OPTIONS_MAX_SAVES];		/* options->save[] */
+	bool asked;
+};
+
+struct snapshots *snapshots_new(const struct machine *m)
+{
+	struct snapshots *s = calloc(1, sizeof *s);
+
+	for (unsigned i = 0; s && i < m->options->saves; i++) {
+		s->of[i].done = !m->options->save[i].at_cycle;
+		s->of[i].due = s->of[i].next_try = m->options->save[i].cycle;
+	}
+	return s;
+}
+
+/* A machine that comes from a snapshot is past some of them. */
+static void snapshots_skip(struct machine *m)
+{
+	struct snapshots *s = m->snapshots;
+
+	for (unsigned i = 0; s && i < m->options->saves; i++)
+		s->of[i].done |= s->of[i].due < m->clock.now;
+}
+
+void snapshots_free(struct snapshots *s)
+{
+	free(s);
+}
+
+uint64_t snapshots_next(const struct machine *m)
+{
+	const struct snapshots *s = m->snapshots;
+	uint64_t next = UINT64_MAX;
+
+	for (unsigned i = 0; i < m->options->saves; i++)
+		if (!s->of[i].done && s->of[i].next_try < next)
+			next = s->of[i].next_try;
+	return next;
+}
+
+static void take(struct machine *m, unsigned i)
+{
+	const struct save_request *r = &m->options->save[i];
+	const struct snapshot_options o = { .for_qemu = r->for_qemu };
+	struct snapshots *s = m->snapshots;
+	struct error err;
+
+	if (r->for_qemu && !all_ready(m) && m->clock.now - s->of[i].due < QEMU_PATIENCE) {
+		s->of[i].next_try = m->clock.now + QEMU_RETRY;
+		return;
+	}
+	s->of[i].done = true;
+	if (!snapshot_save(m, r->path, &o, &err)) {
+		term_fresh_line(m->term);
+		fprintf(stderr, "cede: %s\n", err.msg);
+		if (r->quit)
+			machine_request(m, REQ_QUIT, 1);
+	} else if (r->quit) {
+		machine_request(m, REQ_QUIT, 0);
+	}
+}
+
+void snapshots_take(struct machine *m)
+{
+	struct snapshots *s = m->snapshots;
+
+	for (unsigned i = 0; i < m->options->saves; i++) {
+		if (s->asked && !m->options->save[i].at_cycle) {
+			s->of[i].done = false;
+			s->of[i].due = s->of[i].next_try = m->clock.now;
+		}
+		if (!s->of[i].done && m->clock.now >= s->of[i].next_try)
+			take(m, i);
+	}
+	s->asked = false;
+}
+
+void snapshots_asked(struct machine *m)
+{
+	m->snapshots->asked = true;
+}

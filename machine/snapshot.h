@@ -1,0 +1,37 @@
+/* Saving and loading the whole machine: which sections there are, and when one is written. */
+#ifndef MACHINE_SNAPSHOT_H
+#define MACHINE_SNAPSHOT_H
+
+#include "machine/error.h"
+#include "machine/machine.h"
+
+struct snapshot_options {
+	bool for_qemu;			/* target=qemu: what QEMU 7.2 reads and can go on from */
+};
+
+/* Between quanta (or in a cut one). The machine goes on as if nothing had happened; the file is the
+ * whole new one or the old one. */
+bool snapshot_save(struct machine *m, const char *path, const struct snapshot_options *o, struct error *err);
+bool snapshot_save_fd(struct machine *m, int fd, const struct snapshot_options *o, struct error *err);
+/* Into a machine that machine_clear() has just cleared. False: err->msg names section, field, expected
+ * and found; the machine holds part of it then and must not run. */
+bool snapshot_load(struct machine *m, const char *path, struct error *err);
+bool snapshot_load_fd(struct machine *m, int fd, struct error *err);
+
+/* ---- -save ---- */
+struct snapshots *snapshots_new(const struct machine *m);	/* NULL: out of memory */
+void snapshots_free(struct snapshots *snapshots);
+/* Cycle of the next one; UINT64_MAX none. */
+uint64_t snapshots_next(const struct machine *m);
+/* Takes what is due at clock.now. What cannot be saved is said on stderr; the guest goes on. */
+void snapshots_take(struct machine *m);
+void snapshots_asked(struct machine *m);		/* SIGUSR1 */
+
+/* Every section that `m` could write, as savevm_write() wants them; for the tests too. */
+struct vms_set;
+struct vms_ram;
+bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct vms_set *set, struct vms_ram *ram,
+		       struct error *err);
+void snapshot_sections_free(struct vms_set *set, struct vms_ram *ram);
+
+#endif

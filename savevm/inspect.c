@@ -1,0 +1,536 @@
+/* Taking a snapshot apart by its description. Every offset is checked against the file's end. */
+#define _GNU_SOURCE
+#include "savevm/inspect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_SECTIONS 65536
+#define MAX_BLOCKS   64
+#define MAX_BLOCK    (UINT64_C(1) << 46)	/* bytes */
+#define MAX_PATH     512
+
+/* ---- Reading in memory ---- */
+
+struct cursor {
+	struct inspect *in;
+	uint64_t at;
+	struct error *err;
+	bool failed;
+};
+
+static bool stop(struct cursor *c, const char *why)
+{
+	if (!c->failed)
+		error_set(c->err, "%s at byte %llu", why, (unsigned long long)c->at);
+	c->failed = true;
+	return false;
+}
+
+static const uint8_t *take(struct cursor *c, uint64_t n)
+{
+	if (c->failed || n > c->in->len - c->at) {
+		stop(c, "the file ends early");
+		return NULL;
+	}
+	c->at += n;
+	return c->in->data + c->at - n;
+}
+
+static uint64_t be(const uint8_t *p, unsigned n)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+static uint64_t number(struct cursor *c, unsigned n)
+{
+	const uint8_t *p = take(c, n);
+
+	return p ? be(p, n) : 0;
+}
+
+static void name(struct cursor *c, char out[256])
+{
+	size_t len = (size_t)number(c, 1);
+	const uint8_t *p = take(c, len);
+
+	if (p)
+		memcpy(out, p, len);
+	out[p ? len : 0] = 0;
+}
+
+/* ---- The description at the end ---- */
+
+/* The record's length counts exactly to the file's end. */
+static void find_description(struct inspect *in)
+{
+	uint64_t at = in->len;
+
+	in->json_len = 0;
+	while (at > 5) {
+		const uint8_t *p = memrchr(in->data + 5, '{', at - 5);
+
+		if (!p)
+			return;
+		at = (uint64_t)(p - in->data);
+		if (in->data[at - 5] == VMS_TAG_DESCRIPTION && be(in->data + at - 4, 4) == in->len - at) {
+			in->json_at = at;
+			in->json_len = in->len - at;
+			return;
+		}
+	}
+}
+
+static uint32_t describe(const struct inspect *in, const char *section, uint32_t instance)
+{
+	uint32_t devices = in->json.nodes ? json_member(&in->json, 0, "devices") : JSON_NONE;
+
+	if (devices == JSON_NONE)
+		return JSON_NONE;
+	for (uint32_t d = in->json.node[devices].child; d != JSON_NONE; d = in->json.node[d].next)
+		if (json_is(&in->json, json_member(&in->json, d, "name"), section) &&
+		    json_number(&in->json, json_member(&in->json, d, "instance_id"), UINT64_MAX) == instance)
+			return d;
+	return JSON_NONE;
+}
+
+/* ---- Fields ---- */
+
+struct walk {
+	struct cursor c;
+	bool (*each)(void *opaque, const struct inspect_value *value);
+	void *opaque;
+	bool stopped;
+};
+
+static bool numeric(const char *type)
+{
+	static const char *const types[] = { "uint", "int", "bool", "timer", "fpr", "vsr", "cpu/altivec/vscr" };
+
+	for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++)
+		if (!strncmp(type, types[i], strlen(types[i])))
+			return true;
+	return false;
+}
+
+static bool walk_state(struct walk *w, uint32_t state, const char *sub, const char *prefix, unsigned depth);
+
+static bool walk_value(struct walk *w, const char *sub, const char *path, const char *type, uint64_t size)
+{
+	struct inspect_value v = { .sub = sub, .path = path, .type = type, .at = w->c.at, .size = size };
+	const uint8_t *p = take(&w->c, size);
+
+	if (!p)
+		return false;
+	v.is_number = size <= 8 && numeric(type);
+	v.number = v.is_number ? be(p, (unsigned)size) : 0;
+	if (w->each && !w->stopped)
+		w->stopped = !w->each(w->opaque, &v);
+	return true;
+}
+
+static bool walk_field(struct walk *w, uint32_t field, const char *sub, const char *prefix, unsigned depth)
+{
+	const struct json *j = &w->c.in->json;
+	uint32_t inner = json_member(j, field, "struct"), length = json_member(j, field, "array_len"),
+		 index = json_member(j, field, "index");
+	uint64_t size = json_number(j, json_member(j, field, "size"), UINT64_MAX), n = json_number(j, length, 1);
+	char label[128], type[64], path[MAX_PATH];
+
+	json_string(j, json_member(j, field, "name"), label, sizeof label);
+	json_string(j, json_member(j, field, "type"), type, sizeof type);
+	if (size > w->c.in->len || n > w->c.in->len)
+		return stop(&w->c, "a field is larger than the file");
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t from = w->c.at;
+		int end = snprintf(path, sizeof path, "%s%s", prefix, label);
+
+		if (length != JSON_NONE || index != JSON_NONE)
+			snprintf(path + end, sizeof path - (size_t)end, "[%llu]",
+				 (unsigned long long)(index != JSON_NONE ? json_number(j, index, 0) : i));
+		if (inner == JSON_NONE) {
+			if (!walk_value(w, sub, path, type, size))
+				return false;
+			continue;
+		}
+		if (strlen(path) + 2 > sizeof path)
+			return stop(&w->c, "a name is too long");
+		strcat(path, ".");
+		if (!walk_state(w, inner, sub, path, depth + 1))
+			return false;
+		if (w->c.at - from != size)
+			return stop(&w->c, "a struct has another size than it says");
+	}
+	return true;
+}
+
+static bool walk_sub(struct walk *w, uint32_t sub, const char *prefix, unsigned depth)
+{
+	const struct json *j = &w->c.in->json;
+	char wanted[128], found[256] = "";
+
+	json_string(j, json_member(j, sub, "vmsd_name"), wanted, sizeof wanted);
+	if (number(&w->c, 1) != VMS_TAG_SUBSECTION)
+		return stop(&w->c, "a subsection is described and not there");
+	name(&w->c, found);
+	number(&w->c, 4);
+	if (w->c.failed || strcmp(wanted, found))
+		return stop(&w->c, "another subsection than described");
+	return walk_state(w, sub, wanted, prefix, depth + 1);
+}
+
+static bool walk_state(struct walk *w, uint32_t state, const char *sub, const char *prefix, unsigned depth)
+{
+	const struct json *j = &w->c.in->json;
+	uint32_t fields = json_member(j, state, "fields"), subs = json_member(j, state, "subsections");
+
+	if (depth > 16)
+		return stop(&w->c, "the description is too deep");
+	if (fields != JSON_NONE)
+		for (uint32_t f = j->node[fields].child; f != JSON_NONE; f = j->node[f].next)
+			if (!walk_field(w, f, sub, prefix, depth))
+				return false;
+	if (subs != JSON_NONE)
+		for (uint32_t s = j->node[subs].child; s != JSON_NONE; s = j->node[s].next)
+			if (!walk_sub(w, s, prefix, depth))
+				return false;
+	return true;
+}
+
+/* *end: the byte behind the section's last field. */
+static bool walk_section(struct inspect *in, const struct inspect_section *s, struct walk *w, uint64_t *end)
+{
+	char base[128];
+
+	w->c.in = in;
+	w->c.at = s->payload;
+	json_string(&in->json, json_member(&in->json, s->json, "vmsd_name"), base, sizeof base);
+	if (!walk_state(w, s->json, base, "", 0))
+		return false;
+	*end = w->c.at;
+	return true;
+}
+
+bool inspect_walk(struct inspect *in, const struct inspect_section *section,
+		  bool (*each)(void *opaque, const struct inspect_value *value), void *opaque, struct error *err)
+{
+	struct walk w = { .c = { .err = err }, .each = each, .opaque = opaque };
+	uint64_t end;
+
+	if (section->live || section->json == JSON_NONE) {
+		error_set(err, "section %.100s has no fields that are described", section->name);
+		return false;
+	}
+	return walk_section(in, section, &w, &end);
+}
+
+/* ---- Live sections ---- */
+
+static struct inspect_block *find_block(struct inspect *in, const char *block)
+{
+	for (unsigned i = 0; i < in->blocks; i++)
+		if (!strcmp(in->block[i].name, block))
+			return &in->block[i];
+	return NULL;
+}
+
+static bool add_block(struct cursor *c, const char *block, uint64_t size)
+{
+	struct inspect *in = c->in;
+	struct inspect_block *p;
+
+	if (in->blocks == MAX_BLOCKS || size > MAX_BLOCK || size % INSPECT_PAGE)
+		return stop(c, "a block of memory that cannot be");
+	/* A record takes 9 bytes at least, so more pages than that are not here. */
+	if (size / INSPECT_PAGE > c->in->len)
+		return stop(c, "a block of memory larger than the file can fill");
+	p = realloc(in->block, (in->blocks + 1) * sizeof *p);
+	if (!p)
+		return stop(c, "out of memory");
+	in->block = p;
+	p += in->blocks;
+	*p = (struct inspect_block){ .size = size, .page = calloc(size / INSPECT_PAGE + 1, sizeof *p->page) };
+	snprintf(p->name, sizeof p->name, "%s", block);
+	if (!p->page)
+		return stop(c, "out of memory");
+	in->blocks++;
+	return true;
+}
+
+static bool read_ram(struct cursor *c, struct inspect_block **current)
+{
+	for (;;) {
+		uint64_t word = number(c, 8), at = word & ~UINT64_C(0xfff), flags = word & 0xfff;
+		char block[256];
+
+		if (c->failed)
+			return false;
+		if (flags & 0x10)
+			return true;
+		if (flags & 0x04) {
+			for (uint64_t left = at; left && !c->failed;) {
+				uint64_t size;
+
+				name(c, block);
+				size = number(c, 8);
+				if (c->failed || size > left || !size)
+					return stop(c, "the list of memory blocks does not add up");
+				left -= size;
+				add_block(c, block, size);
+			}
+			continue;
+		}
+		if (!(flags & 0x0a) || flags & ~UINT64_C(0x2a))
+			return stop(c, "a record of memory that is not known");
+		if (!(flags & 0x20)) {
+			name(c, block);
+			*current = find_block(c->in, block);
+		}
+		if (c->failed || !*current || at >= (*current)->size)
+			return stop(c, "a page outside memory");
+		(*current)->page[at / INSPECT_PAGE] = flags & 8 ? c->at : 0;
+		c->in->pages++;
+		c->in->zero_pages += !(flags & 8);
+		if (!(flags & 8) && number(c, 1))
+			return stop(c, "a page of another byte than zero");
+		if (flags & 8)
+			take(c, INSPECT_PAGE);
+	}
+}
+
+static bool read_htab(struct cursor *c, bool start)
+{
+	uint32_t word = (uint32_t)number(c, 4);
+
+	while (!start && word != UINT32_MAX && !c->failed) {
+		uint64_t chunk = number(c, 8);
+
+		if (!chunk)
+			break;
+		take(c, 16 * (chunk >> 16 & 0xffff));
+	}
+	return !c->failed;
+}
+
+/* ---- The whole file ---- */
+
+struct scan {
+	struct cursor c;
+	struct inspect_block *current;
+	uint32_t (*table)[256];
+};
+
+static struct inspect_section *add_section(struct scan *s, uint32_t id, bool live)
+{
+	struct inspect *in = s->c.in;
+	struct inspect_section *p = in->sections < MAX_SECTIONS ? realloc(in->section, (in->sections + 1) * sizeof *p) : NULL;
+
+	if (!p) {
+		stop(&s->c, "too many sections");
+		return NULL;
+	}
+	in->section = p;
+	p += in->sections;
+	*p = (struct inspect_section){ .id = id, .live = live, .json = JSON_NONE };
+	in->sections++;
+	return p;
+}
+
+static struct inspect_section *by_id(struct inspect *in, uint32_t id)
+{
+	for (unsigned i = 0; i < in->sections; i++)
+		if (in->section[i].id == id)
+			return &in->section[i];
+	return NULL;
+}
+
+static bool scan_payload(struct scan *s, struct inspect_section *section, bool start)
+{
+	struct walk w = { .c = { .err = s->c.err } };
+
+	if (section->live)
+		return !strcmp(section->name, "ram") ? read_ram(&s->c, &s->current) :
+		       !strcmp(section->name, "spapr/htab") ? read_htab(&s->c, start) : stop(&s->c, "a live section that is not known");
+	section->json = describe(s->c.in, section->name, section->instance);
+	if (section->json == JSON_NONE)
+		return stop(&s->c, s->c.in->json_len ? "a section that is not described" : "no description: sections cannot be told apart");
+	return walk_section(s->c.in, section, &w, &s->c.at);
+}
+
+static bool scan_section(struct scan *s, uint64_t tag)
+{
+	uint64_t from = s->c.at - 1;
+	uint32_t id = (uint32_t)number(&s->c, 4);
+	bool begins = tag == VMS_TAG_START || tag == VMS_TAG_FULL;
+	struct inspect_section *section = s->c.failed ? NULL : by_id(s->c.in, id);
+
+	if (s->c.failed || !section != begins)
+		return stop(&s->c, begins ? "a section number comes twice" : "a part of nothing");
+	if (begins) {
+		section = add_section(s, id, tag == VMS_TAG_START);
+		if (!section)
+			return false;
+		name(&s->c, section->name);
+		section->instance = (uint32_t)number(&s->c, 4);
+		section->version = (uint32_t)number(&s->c, 4);
+		section->start = from;
+		section->payload = s->c.at;
+	}
+	if (s->c.failed || !scan_payload(s, section, begins))
+		return false;
+	if (begins)
+		section->end = s->c.at;
+	section->size += s->c.at - from;
+	section->sum = crc32_add(s->table, section->sum, s->c.in->data + from, s->c.at - from);
+	if (number(&s->c, 1) != VMS_TAG_FOOTER || number(&s->c, 4) != id)
+		return stop(&s->c, "a section that does not end where it should");
+	return !s->c.failed;
+}
+
+static bool scan_all(struct scan *s)
+{
+	struct inspect *in = s->c.in;
+	uint64_t len, tag;
+	const uint8_t *p;
+
+	if (number(&s->c, 4) != VMS_MAGIC || number(&s->c, 4) != VMS_VERSION || number(&s->c, 1) != VMS_TAG_CONFIGURATION)
+		return stop(&s->c, "not a snapshot (no QEVM, or of another version)");
+	len = number(&s->c, 4);
+	p = len < sizeof in->machine ? take(&s->c, len) : NULL;
+	if (!p)
+		return stop(&s->c, "no machine name");
+	memcpy(in->machine, p, len);
+	for (;;) {
+		in->eof = s->c.at;
+		tag = number(&s->c, 1);
+		if (s->c.failed)
+			return false;
+		if (tag == VMS_TAG_EOF)
+			break;
+		if (tag > VMS_TAG_FULL)
+			return stop(&s->c, "something that is no section");
+		if (!scan_section(s, tag))
+			return false;
+	}
+	return !in->json_len || s->c.at + 5 == in->json_at || stop(&s->c, "something behind the last section");
+}
+
+bool inspect_open(struct inspect *in, const char *path, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct scan s = { .c = { .in = in, .err = err } };
+	struct error why = { "" };
+	struct stat st;
+
+	*in = (struct inspect){ .json_at = 0 };
+	if (fd < 0 || fstat(fd, &st)) {
+		error_set(err, "cannot open '%.150s': %s", path, strerror(errno));
+		goto out;
+	}
+	in->len = (size_t)st.st_size;
+	in->data = in->len ? mmap(NULL, in->len, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+	if (in->data == MAP_FAILED) {
+		in->data = NULL;
+		error_set(err, "'%.150s' is not a snapshot: it is empty, or no file", path);
+		goto out;
+	}
+	find_description(in);
+	if (in->json_len && !json_parse(&in->json, (const char *)in->data + in->json_at, in->json_len))
+		in->json_len = 0;
+	s.table = crc32_new();
+	s.c.err = &why;
+	if (s.table && scan_all(&s)) {
+		free(s.table);
+		close(fd);
+		return true;
+	}
+	error_set(err, "'%.100s': %.140s", path, s.table ? why.msg : "out of memory");
+	free(s.table);
+out:
+	if (fd >= 0)
+		close(fd);
+	inspect_close(in);
+	return false;
+}
+
+void inspect_close(struct inspect *in)
+{
+	for (unsigned i = 0; i < in->blocks; i++)
+		free(in->block[i].page);
+	free(in->block);
+	free(in->section);
+	json_free(&in->json);
+	if (in->data)
+		munmap((void *)(uintptr_t)in->data, in->len);
+	*in = (struct inspect){ .len = 0 };
+}
+
+struct inspect_section *inspect_find(struct inspect *in, const char *section, uint64_t instance)
+{
+	for (unsigned i = 0; i < in->sections; i++)
+		if (in->section[i].instance == instance && !strcmp(in->section[i].name, section))
+			return &in->section[i];
+	return NULL;
+}
+
+struct seek {
+	const char *path;
+	uint64_t number, at;
+	bool found;
+};
+
+static bool seek_number(void *opaque, const struct inspect_value *v)
+{
+	struct seek *s = opaque;
+
+	if (!v->is_number || strcmp(v->path, s->path))
+		return true;
+	s->number = v->number;
+	s->at = v->at;
+	s->found = true;
+	return false;
+}
+
+bool inspect_number(struct inspect *in, const char *section, uint64_t instance, const char *path, uint64_t *found, uint64_t *at)
+{
+	struct inspect_section *s = inspect_find(in, section, instance);
+	struct seek seek = { .path = path };
+
+	if (!s || !inspect_walk(in, s, seek_number, &seek, NULL) || !seek.found)
+		return false;
+	*found = seek.number;
+	if (at)
+		*at = seek.at;
+	return true;
+}
+
+bool inspect_memory(const struct inspect *in, uint64_t gra, void *buf, uint64_t len)
+{
+	uint8_t *p = buf;
+
+	if (!in->blocks || gra > in->block[0].size || len > in->block[0].size - gra)
+		return false;
+	while (len) {
+		uint64_t inside = gra % INSPECT_PAGE, n = INSPECT_PAGE - inside < len ? INSPECT_PAGE - inside : len;
+		uint64_t at = in->block[0].page[gra / INSPECT_PAGE];
+
+		if (at)
+			memcpy(p, in->data + at + inside, n);
+		else
+			memset(p, 0, n);
+		p += n;
+		gra += n;
+		len -= n;
+	}
+	return true;
+}

@@ -1,0 +1,68 @@
+/* A snapshot taken apart by its own description: any producer's, without knowing a single field. */
+#ifndef SAVEVM_INSPECT_H
+#define SAVEVM_INSPECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "machine/error.h"
+#include "savevm/json.h"
+#include "savevm/savevm.h"
+
+#define INSPECT_PAGE 4096
+
+struct inspect_section {
+	char name[256];
+	uint32_t instance, version, id;
+	uint64_t start, end;		/* bytes of the file: from the tag to before the footer; of live ones of the first part */
+	uint64_t payload;		/* bytes of the file where the fields begin */
+	uint64_t size;			/* bytes, all parts */
+	uint32_t sum;			/* CRC-32 of all parts */
+	uint32_t json;			/* node of its description; JSON_NONE: it has none */
+	bool live;
+};
+
+struct inspect_block {
+	char name[256];
+	uint64_t size;			/* bytes */
+	uint64_t *page;			/* for each: offset of its bytes in the file; 0: zeros, or never sent */
+};
+
+struct inspect {
+	const uint8_t *data;		/* the file, mapped */
+	size_t len;
+	char machine[256];
+	struct inspect_section *section;
+	unsigned sections;
+	struct inspect_block *block;
+	unsigned blocks;
+	uint64_t pages, zero_pages;	/* records */
+	struct json json;
+	uint64_t json_at, json_len;	/* in the file; 0: no description */
+	uint64_t eof;			/* offset of the tag that ends the state */
+};
+
+/* False and err->msg: not a snapshot, damaged, or not all of it is described. */
+bool inspect_open(struct inspect *in, const char *path, struct error *err);
+void inspect_close(struct inspect *in);
+struct inspect_section *inspect_find(struct inspect *in, const char *name, uint64_t instance);	/* NULL */
+
+/* One value: `path` as in "irqs[3].server", `sub` the (sub)section it is of. */
+struct inspect_value {
+	const char *sub, *path, *type;
+	uint64_t at, size;		/* bytes of the file */
+	bool is_number;
+	uint64_t number;
+};
+
+/* Calls `each` for every value of a section, in order, until it returns false. False: the description
+ * does not fit. */
+bool inspect_walk(struct inspect *in, const struct inspect_section *section,
+		  bool (*each)(void *opaque, const struct inspect_value *value), void *opaque, struct error *err);
+/* The number in a field by that name, of any subsection; false: there is none. *at: its offset. */
+bool inspect_number(struct inspect *in, const char *section, uint64_t instance, const char *path, uint64_t *number,
+		    uint64_t *at);
+/* Bytes of memory of the first block at `gra`; false: outside. */
+bool inspect_memory(const struct inspect *in, uint64_t gra, void *buf, uint64_t len);
+
+#endif

@@ -1,0 +1,218 @@
+/* Guest memory, and the hash page table that a radix guest has none of. Both are live sections:
+ * a machine that runs on sends them in parts. Here all pages come in the last one. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "savevm/savevm.h"
+
+#define PAGE 4096u
+#define RAM_VERSION  4
+#define HTAB_VERSION 1
+
+/* The low bits of a record's first word; the others are the address. */
+enum ram_flag {
+	RAM_ZERO = 0x02, RAM_SIZES = 0x04, RAM_PAGE = 0x08, RAM_EOS = 0x10, RAM_CONTINUE = 0x20,
+};
+
+#define RAM_FLAGS UINT64_C(0xfff)
+
+/* ---- Saving ---- */
+
+static bool ram_save_start(struct stream *s, void *object)
+{
+	const struct vms_ram *ram = object;
+
+	stream_put_be(s, ram->size | RAM_SIZES, 8);
+	stream_put_string(s, ram->block);
+	stream_put_be(s, ram->size, 8);
+	stream_put_be(s, RAM_EOS, 8);
+	return !s->failed;
+}
+
+static bool is_zero(const uint8_t *p)
+{
+	uint64_t first;
+
+	memcpy(&first, p, sizeof first);
+	return !first && !memcmp(p, p + sizeof first, PAGE - sizeof first);
+}
+
+static void put_page(struct stream *s, const struct vms_ram *ram, uint64_t at, bool zero)
+{
+	stream_put_be(s, at | (zero ? RAM_ZERO : RAM_PAGE) | (at ? RAM_CONTINUE : 0), 8);
+	if (!at)
+		stream_put_string(s, ram->block);
+	if (zero)
+		stream_put_be(s, 0, 1);
+	else
+		stream_put(s, ram->base + at, PAGE);
+}
+
+static bool ram_save_end(struct stream *s, void *object)
+{
+	const struct vms_ram *ram = object;
+	uint64_t used = 0;
+
+	for (uint64_t at = 0; at < ram->size && !s->failed; at += PAGE) {
+		if (ram->next_used && used <= at)
+			used = ram->next_used(ram->opaque, at);
+		put_page(s, ram, at, (ram->next_used && used >= at + PAGE) || is_zero(ram->base + at));
+	}
+	stream_put_be(s, RAM_EOS, 8);
+	return !s->failed;
+}
+
+/* ---- Loading ---- */
+
+static bool wrong(struct stream *s, const char *field, const char *expected, uint64_t found)
+{
+	return stream_fail(s, "section ram 0: %s: expected %s, found 0x%llx", field, expected, (unsigned long long)found);
+}
+
+static bool load_sizes(struct stream *s, const struct vms_ram *ram, uint64_t total)
+{
+	char name[256];
+	uint64_t size;
+
+	if (total != ram->size)
+		return stream_fail(s, "section ram 0: size of all memory: expected %llu MiB, found %llu MiB (-m)",
+				   (unsigned long long)(ram->size >> 20), (unsigned long long)(total >> 20));
+	stream_get_string(s, name);
+	size = stream_get_be(s, 8);
+	if (s->failed)
+		return false;
+	if (strcmp(name, ram->block))
+		return stream_fail(s, "section ram 0: block: expected %s, found %.100s", ram->block, name);
+	return size == ram->size || wrong(s, "size of the block", "that of the machine", size);
+}
+
+static bool load_block(struct stream *s, struct vms_ram *ram, uint64_t flags)
+{
+	char name[256];
+
+	if (flags & RAM_CONTINUE)
+		return ram->current || wrong(s, "page", "the name of a block first", flags);
+	if (!stream_get_string(s, name))
+		return false;
+	ram->current = !strcmp(name, ram->block);
+	return ram->current || stream_fail(s, "section ram 0: block: expected %s, found %.100s", ram->block, name);
+}
+
+static bool load_page(struct stream *s, struct vms_ram *ram, uint64_t at, uint64_t flags)
+{
+	uint64_t page = at / PAGE;
+	uint8_t fill;
+
+	if (!load_block(s, ram, flags))
+		return false;
+	if (at >= ram->size)
+		return wrong(s, "page address", "one inside the block", at);
+	if (flags & RAM_PAGE) {
+		ram->seen[page / 8] |= (uint8_t)(1 << page % 8);
+		return stream_get(s, ram->base + at, PAGE);
+	}
+	fill = (uint8_t)stream_get_be(s, 1);
+	if (s->failed)
+		return false;
+	/* Memory that nobody has touched stays so. */
+	if (fill || ram->seen[page / 8] >> page % 8 & 1) {
+		ram->seen[page / 8] |= (uint8_t)(1 << page % 8);
+		memset(ram->base + at, fill, PAGE);
+	}
+	return true;
+}
+
+static bool ram_load(struct stream *s, void *object, enum vms_tag part)
+{
+	struct vms_ram *ram = object;
+	uint64_t flags = 0;
+
+	if (!ram->seen && !(ram->seen = calloc(ram->size / PAGE / 8 + 1, 1)))
+		return stream_fail(s, "out of memory");
+	while (!s->failed && flags != RAM_EOS) {
+		uint64_t word = stream_get_be(s, 8);
+
+		flags = word & RAM_FLAGS;
+		if (s->failed)
+			return false;
+		switch (flags) {
+		case RAM_EOS:
+			break;
+		case RAM_SIZES:
+			if (part != VMS_TAG_START)
+				return wrong(s, "record", "pages", flags);
+			load_sizes(s, ram, word & ~RAM_FLAGS);
+			break;
+		case RAM_PAGE:
+		case RAM_PAGE | RAM_CONTINUE:
+		case RAM_ZERO:
+		case RAM_ZERO | RAM_CONTINUE:
+			load_page(s, ram, word & ~RAM_FLAGS, flags);
+			break;
+		default:
+			return wrong(s, "record", "pages without compression", flags);
+		}
+	}
+	return !s->failed;
+}
+
+void vms_ram_done(struct vms_ram *ram)
+{
+	free(ram->seen);
+	ram->seen = NULL;
+}
+
+void vms_ram_live(struct vms_live *live, struct vms_ram *ram)
+{
+	*live = (struct vms_live){
+		.name = "ram", .version = RAM_VERSION, .save_start = ram_save_start, .save_end = ram_save_end,
+		.load = ram_load, .object = ram,
+	};
+}
+
+/* ---- The hash page table ---- */
+
+#define NO_HTAB UINT32_MAX
+#define HTAB_ORDER_MIN 18
+#define HTAB_ORDER_MAX 46
+
+static bool htab_save(struct stream *s, void *object)
+{
+	(void)object;
+	stream_put_be(s, NO_HTAB, 4);
+	return !s->failed;
+}
+
+/* What a machine has allocated and its guest not used yet. */
+static bool load_empty_chunks(struct stream *s)
+{
+	uint64_t chunk;
+
+	while ((chunk = stream_get_be(s, 8)) && !s->failed)
+		if (chunk >> 16 & 0xffff)
+			return stream_fail(s, "section spapr/htab 0: valid entries: expected none (there is no hash MMU yet), "
+					   "found %u", (unsigned)(chunk >> 16 & 0xffff));
+	return !s->failed;
+}
+
+static bool htab_load(struct stream *s, void *object, enum vms_tag part)
+{
+	uint32_t word = (uint32_t)stream_get_be(s, 4);
+
+	(void)object;
+	if (s->failed || word == NO_HTAB)
+		return !s->failed;
+	if (part == VMS_TAG_START)
+		return (word >= HTAB_ORDER_MIN && word <= HTAB_ORDER_MAX) ||
+		       stream_fail(s, "section spapr/htab 0: order: expected 18 to 46 or none, found 0x%x", (unsigned)word);
+	return word ? stream_fail(s, "section spapr/htab 0: part: expected 0, found 0x%x", (unsigned)word) :
+		      load_empty_chunks(s);
+}
+
+void vms_htab_live(struct vms_live *live)
+{
+	*live = (struct vms_live){
+		.name = "spapr/htab", .version = HTAB_VERSION, .save_start = htab_save, .save_end = htab_save,
+		.load = htab_load,
+	};
+}

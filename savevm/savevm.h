@@ -1,0 +1,86 @@
+/* A whole snapshot: QEMU's migration stream, file version 3, written and read.
+ *
+ * The caller lists what there is: sections described by struct vmstate, each with its object, and
+ * live ones (RAM, the hash table) that bring code of their own. What a section means is the caller's.
+ * Source: QEMU, docs/devel/migration, and its streams.
+ */
+#ifndef SAVEVM_SAVEVM_H
+#define SAVEVM_SAVEVM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "machine/error.h"
+#include "savevm/stream.h"
+#include "savevm/vmstate.h"
+
+#define VMS_NAME_MAX 80
+
+enum vms_tag {
+	VMS_TAG_EOF, VMS_TAG_START, VMS_TAG_PART, VMS_TAG_END_PART, VMS_TAG_FULL, VMS_TAG_SUBSECTION,
+	VMS_TAG_DESCRIPTION, VMS_TAG_CONFIGURATION, VMS_TAG_COMMAND, VMS_TAG_FOOTER = 0x7e,
+};
+
+#define VMS_MAGIC   UINT32_C(0x5145564d)	/* "QEVM" */
+#define VMS_VERSION 3
+#define VMS_MAX_DESCRIPTION (UINT32_C(64) << 20)	/* bytes of JSON */
+
+/* The last of cede's sections: a sum for each of the others. */
+#define VMS_CHECKS "cede/checks"
+
+struct vms_section {
+	char name[VMS_NAME_MAX];
+	uint32_t instance;
+	const struct vmstate *state;	/* its `needed` decides whether the section is written at all */
+	void *object;
+	bool own;			/* cede's: nothing for QEMU */
+	bool loaded;			/* savevm_read() has seen it */
+};
+
+struct vms_live {
+	const char *name;
+	uint32_t version;
+	/* Payloads of START and END. False: the stream has failed. */
+	bool (*save_start)(struct stream *s, void *object);
+	bool (*save_end)(struct stream *s, void *object);
+	/* Any part's payload. */
+	bool (*load)(struct stream *s, void *object, enum vms_tag part);
+	void *object;
+	bool loaded;
+};
+
+struct vms_set {
+	const char *machine;		/* class name in the configuration record */
+	struct vms_live *live;
+	unsigned lives;
+	struct vms_section *section;	/* in the order they are written */
+	unsigned sections;
+};
+
+/* `for_qemu` leaves out what is not QEMU's. */
+bool savevm_write(const struct vms_set *set, int fd, bool for_qemu, struct error *err);
+/* Everything in the stream goes to a listed section, or it is refused: then what is listed holds
+ * part of it. Missing sections are not an error: see `loaded`. */
+bool savevm_read(struct vms_set *set, int fd, struct error *err);
+bool savevm_read_stream(struct vms_set *set, struct stream *s);		/* says why in s->error */
+
+/* ---- ram.c: the two live sections every pSeries has ---- */
+struct vms_ram {
+	const char *block;		/* name */
+	uint8_t *base;			/* a load finds zeros here */
+	uint64_t size;			/* bytes, whole pages of 4 KiB */
+	/* First byte from `from` on that may not be zero, or size; NULL: nobody knows. */
+	uint64_t (*next_used)(void *opaque, uint64_t from);
+	void *opaque;
+	/* Loading. */
+	uint8_t *seen;			/* a bit for each page that has been written */
+	bool current;			/* a page may say "same block as before" */
+};
+
+/* Fill in *live; `ram` stays the caller's. */
+void vms_ram_live(struct vms_live *live, struct vms_ram *ram);
+/* No hash page table. Loading takes an empty one. */
+void vms_htab_live(struct vms_live *live);
+void vms_ram_done(struct vms_ram *ram);		/* frees what a load has taken */
+
+#endif

@@ -1,0 +1,207 @@
+/* State descriptions: what of a struct goes into a snapshot, and how.
+ *
+ * A description is a table of rows, one for each field, beside the struct it describes. Writer,
+ * reader, the JSON text at a snapshot's end and the tests all follow from it. Every byte of a
+ * struct is in exactly one row of its descriptions (tests/unit/vmstate.c): what is not saved is a
+ * row too, VMS_SKIP with the reason, and what another row carries is a VMS_ELSEWHERE.
+ *
+ *   static const struct vmstate rtc_state = {
+ *           .name = "spapr/rtc", .version = 1, .min_version = 1, VMS_OF(struct machine),
+ *           .fields = VMS_FIELDS(VMS_U64(struct machine, rtc_offset_ns)),
+ *   };
+ *
+ * The macros check the field's C type when compiled. Numbers are big-endian in the stream.
+ * Names, versions and layout of what QEMU has too are QEMU's: docs/devel/migration there.
+ */
+#ifndef SAVEVM_VMSTATE_H
+#define SAVEVM_VMSTATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct stream;
+struct text;
+struct vmstate;
+
+/* ---- How one element of a field goes ---- */
+struct vms_codec {
+	const char *type;		/* QEMU's word for it in the JSON description */
+	unsigned size;			/* bytes in the stream; at most VMS_MAX_ELEMENT */
+	void (*save)(const void *native, uint8_t *wire);
+	void (*load)(void *native, const uint8_t *wire);
+};
+
+#define VMS_MAX_ELEMENT 16
+
+extern const struct vms_codec vms_u8, vms_u16, vms_u32, vms_u64, vms_i32, vms_i64, vms_bool;
+extern const struct vms_codec vms_u8_as_u32;	/* a byte here, 32 bits in the stream */
+extern const struct vms_codec vms_u64_as_u32;	/* 64 bits here, of which the low 32 are saved */
+
+/* One walk over a section; for post_load functions an opaque thing to complain with. */
+struct vms_walk {
+	struct stream *stream;
+	struct text *json;		/* saving: the description grows here; NULL: not wanted */
+	const char *section;		/* as the stream names it, for complaints */
+	uint32_t instance;
+	const struct vmstate *state;	/* the description being walked */
+};
+
+/* Refuses the load: "section S I, DESCRIPTION: field F: expected E, found N". Returns false. */
+bool vms_wrong(struct vms_walk *w, const char *field, uint64_t found, const char *expected, ...)
+	__attribute__((format(printf, 4, 5)));
+
+enum vms_kind {
+	VMS_END,
+	VMS_VALUE,		/* `count` elements by `codec` */
+	VMS_BYTES,		/* `count` bytes as they are */
+	VMS_ZEROS,		/* `count` bytes in the stream that mean nothing */
+	VMS_CALCULATED,		/* `count` values that get() and put() know */
+	VMS_NESTED,		/* `count` structs described by `state` */
+	VMS_QUEUE,		/* a singly linked list of them */
+	VMS_NOT_HERE,		/* nothing in the stream: `reason` */
+};
+
+struct vms_field {
+	const char *name;
+	enum vms_kind kind;
+	const struct vms_codec *codec;
+	const char *type;	/* in the description, of all elements as one; NULL: the codec's, of each */
+	size_t offset;		/* of the first element, bytes */
+	size_t stride;		/* from element to element, bytes */
+	size_t covers;		/* bytes of an element that this row is about */
+	uint32_t count;		/* elements; if `counted`, the most there may be */
+	uint32_t spare;		/* further elements in the stream: zeros, not looked at */
+	bool counted;		/* how many there are is the uint32_t at count_at, an earlier row */
+	bool pointer;		/* the field points at the elements */
+	bool allocated;		/* and a load replaces them: malloc() */
+	bool equal;		/* a load must find what is there already */
+	bool limited;		/* a load must not find more than `most` */
+	size_t count_at;
+	uint64_t most;
+	uint64_t constant;	/* VMS_CALCULATED without get(): this */
+	const struct vmstate *state;
+	uint64_t (*get)(const void *s, unsigned i);
+	bool (*put)(void *s, unsigned i, uint64_t value);	/* NULL: not looked at; false: cannot be */
+	const char *reason;
+	size_t next_at;		/* VMS_QUEUE: of the pointer to the next element */
+};
+
+struct vmstate {
+	const char *name;
+	uint32_t version, min_version;
+	const char *struct_name;	/* VMS_OF */
+	size_t struct_size;
+	const struct vms_field *fields;
+	/* Sent if this is true of the struct; NULL: always. */
+	bool (*needed)(const void *s);
+	/* Settles what is computed lazily; the guest must not see a difference. */
+	void (*pre_save)(void *s);
+	/* After all fields, and what follows them: checks, and rebuilds. False: vms_wrong(). */
+	bool (*post_load)(void *s, uint32_t version, struct vms_walk *w);
+	const struct vmstate *const *subs;	/* subsections, ended by NULL: optional parts of the same struct */
+};
+
+#define VMS_FIELDS(...) (const struct vms_field[]){ __VA_ARGS__, { .kind = VMS_END } }
+#define VMS_SUBS(...) (const struct vmstate *const[]){ __VA_ARGS__, NULL }
+#define VMS_OF(S) .struct_name = #S, .struct_size = sizeof(S)
+
+/* ---- Rows. S: the struct, f: its field, label: the name in the stream ---- */
+
+/* 0; does not compile if the field is of another type. */
+#define VMS_IS(S, f, T) (0 * sizeof(char[_Generic(((S *)0)->f, T: 1, default: -1)]))
+#define VMS_LENGTH(S, f) (sizeof(((S *)0)->f) / sizeof(((S *)0)->f[0]))
+
+#define VMS_ONE(label, S, f, T, c, ...) \
+	{ .name = label, .kind = VMS_VALUE, .codec = &c, .offset = offsetof(S, f) + VMS_IS(S, f, T), \
+	  .stride = sizeof(T), .covers = sizeof(T), .count = 1, __VA_ARGS__ }
+#define VMS_MANY(label, S, f, T, c, ...) \
+	{ .name = label, .kind = VMS_VALUE, .codec = &c, .offset = offsetof(S, f) + VMS_IS(S, f[0], T), \
+	  .stride = sizeof(T), .covers = sizeof(T), .count = VMS_LENGTH(S, f), __VA_ARGS__ }
+
+#define VMS_U8(S, f)   VMS_ONE(#f, S, f, uint8_t, vms_u8,)
+#define VMS_U16(S, f)  VMS_ONE(#f, S, f, uint16_t, vms_u16,)
+#define VMS_U32(S, f)  VMS_ONE(#f, S, f, uint32_t, vms_u32,)
+#define VMS_U64(S, f)  VMS_ONE(#f, S, f, uint64_t, vms_u64,)
+#define VMS_I64(S, f)  VMS_ONE(#f, S, f, int64_t, vms_i64,)
+#define VMS_BOOL(S, f) VMS_ONE(#f, S, f, bool, vms_bool,)
+#define VMS_U8_AS(label, S, f)  VMS_ONE(label, S, f, uint8_t, vms_u8,)
+#define VMS_U32_AS(label, S, f) VMS_ONE(label, S, f, uint32_t, vms_u32,)
+#define VMS_U64_AS(label, S, f) VMS_ONE(label, S, f, uint64_t, vms_u64,)
+/* A load finds at most n. */
+#define VMS_U8_TO(S, f, n)  VMS_ONE(#f, S, f, uint8_t, vms_u8, .limited = true, .most = n)
+#define VMS_U32_TO(S, f, n) VMS_ONE(#f, S, f, uint32_t, vms_u32, .limited = true, .most = n)
+#define VMS_U64_TO(S, f, n) VMS_ONE(#f, S, f, uint64_t, vms_u64, .limited = true, .most = n)
+#define VMS_U64_IN_U32(S, f, n) VMS_ONE(#f, S, f, uint64_t, vms_u64_as_u32, .limited = true, .most = n)
+/* A load finds what the machine has. */
+#define VMS_U32_EQUAL(S, f) VMS_ONE(#f, S, f, uint32_t, vms_u32, .equal = true)
+#define VMS_U64_EQUAL(S, f) VMS_ONE(#f, S, f, uint64_t, vms_u64, .equal = true)
+
+#define VMS_U8_ARRAY(S, f)  VMS_MANY(#f, S, f, uint8_t, vms_u8,)
+#define VMS_U32_ARRAY(S, f) VMS_MANY(#f, S, f, uint32_t, vms_u32,)
+#define VMS_U64_ARRAY(S, f) VMS_MANY(#f, S, f, uint64_t, vms_u64,)
+#define VMS_U64_ARRAY_AS(label, S, f) VMS_MANY(label, S, f, uint64_t, vms_u64,)
+
+#define VMS_BUFFER_AS(label, S, f) \
+	{ .name = label, .kind = VMS_BYTES, .offset = offsetof(S, f) + VMS_IS(S, f[0], uint8_t), .stride = 1, .covers = 1, \
+	  .count = sizeof(((S *)0)->f) }
+#define VMS_BUFFER(S, f) VMS_BUFFER_AS(#f, S, f)
+/* As many bytes of an array as the earlier row `n`, a uint32_t, says. */
+#define VMS_COUNTED_BUFFER(label, S, f, n) \
+	{ .name = label, .kind = VMS_BYTES, .offset = offsetof(S, f) + VMS_IS(S, f[0], uint8_t), .stride = 1, .covers = 1, \
+	  .count = sizeof(((S *)0)->f), .counted = true, .count_at = offsetof(S, n) + VMS_IS(S, n, uint32_t) }
+/* As many bytes as the earlier row `n` says; a load finds room for them, or (ALLOCATED) makes it. */
+#define VMS_POINTED_BUFFER(label, S, f, n, limit) \
+	{ .name = label, .kind = VMS_BYTES, .offset = offsetof(S, f), .stride = 1, .covers = sizeof(((S *)0)->f), \
+	  .count = limit, .counted = true, .pointer = true, .count_at = offsetof(S, n) + VMS_IS(S, n, uint32_t) }
+#define VMS_ALLOCATED_BUFFER(label, S, f, n, limit) \
+	{ .name = label, .kind = VMS_BYTES, .offset = offsetof(S, f), .stride = 1, .covers = sizeof(((S *)0)->f), \
+	  .count = limit, .counted = true, .pointer = true, .allocated = true, \
+	  .count_at = offsetof(S, n) + VMS_IS(S, n, uint32_t) }
+#define VMS_ALLOCATED_ARRAY(label, S, f, n, limit, T, c) \
+	{ .name = label, .kind = VMS_VALUE, .codec = &c, .offset = offsetof(S, f) + VMS_IS(S, f, T *), \
+	  .stride = sizeof(T), .covers = sizeof(((S *)0)->f), .count = limit, .counted = true, .pointer = true, \
+	  .allocated = true, .count_at = offsetof(S, n) + VMS_IS(S, n, uint32_t) }
+
+#define VMS_UNUSED(label, n) { .name = label, .kind = VMS_ZEROS, .count = n }
+/* Always the same value; a load does not look at it. */
+#define VMS_CONSTANT(label, c, value) { .name = label, .kind = VMS_CALCULATED, .codec = &c, .count = 1, .constant = value }
+/* uint64_t getter(const void *s, unsigned i), bool putter(void *s, unsigned i, uint64_t v). */
+#define VMS_CALC(label, c, getter, putter) \
+	{ .name = label, .kind = VMS_CALCULATED, .codec = &c, .count = 1, .get = getter, .put = putter }
+#define VMS_CALC_ARRAY(label, c, n, getter, putter) \
+	{ .name = label, .kind = VMS_CALCULATED, .codec = &c, .count = n, .get = getter, .put = putter }
+
+#define VMS_STRUCT(label, S, f, T, description) \
+	{ .name = label, .kind = VMS_NESTED, .offset = offsetof(S, f) + VMS_IS(S, f, T), .stride = sizeof(T), \
+	  .covers = sizeof(T), .count = 1, .state = &description }
+#define VMS_STRUCT_ARRAY(label, S, f, T, description) \
+	{ .name = label, .kind = VMS_NESTED, .offset = offsetof(S, f) + VMS_IS(S, f[0], T), .stride = sizeof(T), \
+	  .covers = sizeof(T), .count = VMS_LENGTH(S, f), .state = &description }
+#define VMS_COUNTED_STRUCTS(label, S, f, T, n, description) \
+	{ .name = label, .kind = VMS_NESTED, .offset = offsetof(S, f) + VMS_IS(S, f[0], T), .stride = sizeof(T), \
+	  .covers = sizeof(T), .count = VMS_LENGTH(S, f), .state = &description, .counted = true, \
+	  .count_at = offsetof(S, n) + VMS_IS(S, n, uint32_t) }
+/* A part of the same struct that has fields of its own in the stream: no bytes of its own here. */
+#define VMS_PART(label, description) { .name = label, .kind = VMS_NESTED, .count = 1, .state = &description }
+/* List of T from the pointer S.f on, linked by T.next; a load appends to an empty one, at most n. */
+#define VMS_LIST(label, S, f, T, next, n, description) \
+	{ .name = label, .kind = VMS_QUEUE, .offset = offsetof(S, f) + VMS_IS(S, f, T *), .covers = sizeof(T *), \
+	  .stride = sizeof(T), .count = n, .state = &description, .next_at = offsetof(T, next) + VMS_IS(T, next, T *) }
+
+#define VMS_ABSENT(S, f, why) \
+	{ .name = #f, .kind = VMS_NOT_HERE, .offset = offsetof(S, f), .stride = sizeof(((S *)0)->f), \
+	  .covers = sizeof(((S *)0)->f), .count = 1, .reason = why }
+/* Not saved: why that is right. */
+#define VMS_SKIP(S, f, why) VMS_ABSENT(S, f, why)
+/* Saved by that other row. */
+#define VMS_ELSEWHERE(S, f, where) VMS_ABSENT(S, f, where)
+
+/* ---- The walk (vmstate.c) ---- */
+
+/* Writes fields and subsections. `s` is not changed but by pre_save functions. */
+bool vms_save(struct vms_walk *w, const struct vmstate *state, void *s);
+/* Reads them. False: w->stream has failed and says why; s holds part of it then. */
+bool vms_load(struct vms_walk *w, const struct vmstate *state, void *s, uint32_t version);
+
+#endif

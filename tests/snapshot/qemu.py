@@ -1,0 +1,198 @@
+"""Guests that move between QEMU and cede. Needs Debian's qemu-system-ppc64."""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
+from console import INITRD, KERNEL, Failure, Machine, check, linux, main, need, skip    # noqa: E402
+from stream import Snapshot     # noqa: E402
+
+CPUS = os.environ.get('CPUS', '1')
+QEMU = shutil.which('qemu-system-ppc64')
+SNAP = os.environ.get('B', 'build') + '/cede-snap'
+BOARD = 'pseries-7.2,ic-mode=xics'
+DUAL = ',ic-mode=dual'
+TROUBLE = r'BUG|Oops|WARNING: CPU|Call Trace|Unable to handle|Kernel panic|rcu:.*stall|soft lockup'
+ASK = 'cat /proc/uptime; date +%s; sleep 2; cat /proc/uptime; date +%s'
+
+
+class Qemu(Machine):
+    """QEMU with its terminal on a socket, as Machine sees it, and its monitor on standard input."""
+
+    def __init__(self, folder, *options, board=BOARD):
+        self.text, self.errors, self.at = '', '', 0
+        self.master = None
+        path = os.path.join(folder, 'serial')
+        self.process = subprocess.Popen(
+            [QEMU, '-M', board + ',x-vof=on', '-smp', CPUS, '-m', '256M', '-nodefaults', '-display', 'none', '-monitor', 'stdio',
+             '-serial', 'unix:%s,server=on,wait=off' % path, *options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.socket = socket.socket(socket.AF_UNIX)
+        for _ in range(100):
+            try:
+                self.socket.connect(path)
+                break
+            except OSError:
+                time.sleep(0.1)
+        self.out = self.inp = self.socket.fileno()
+        self.err = self.process.stderr.fileno()
+        self.open = {self.out, self.err}
+
+    def __exit__(self, *exc):
+        super().__exit__(*exc)
+        self.socket.close()
+
+    def monitor(self, line):
+        self.process.stdin.write(line.encode() + b'\n')
+        self.process.stdin.flush()
+
+
+def ask(m, name):
+    """The shell answers, and time goes on at its pace."""
+    for attempt in range(20):       # what is typed before the load is done is lost
+        try:
+            m.send('\n')
+            m.expect(r'# ', 4)
+            break
+        except Failure:
+            if attempt == 19 or m.process.poll() is not None:
+                raise
+    m.pump(1)
+    m.at = len(m.text)
+    check(m.command('cat /tmp/mark', 60).strip() == 'moved', name + '-memory')
+    out = m.command(ASK, 60).split()
+    up, date = float(out[3]) - float(out[0]), int(out[5]) - int(out[2])
+    check(1.9 < up < 8 and 1 <= date <= 9, name + '-time-goes-on', out)
+    n = int(CPUS)
+    online = m.command('cat /sys/devices/system/cpu/online').strip()
+    check(online == ('0' if n == 1 else '0-%d' % (n - 1)), name + '-online', online)
+    m.command('for c in $(seq 1 %d); do (i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done) & done; wait' % (2 * n), 120)
+    check(m.command('seq 1 5000 | gzip | gunzip | md5sum', 60).split()[0] ==
+          subprocess.run('seq 1 5000 | md5sum', shell=True, capture_output=True).stdout.decode().split()[0], name + '-computes')
+    m.command('sleep 1')
+    bad = [line for line in m.command('dmesg', 60).splitlines() if re.search(TROUBLE, line)]
+    check(not bad, name + '-kernel-is-content', bad[:3])
+    return float(out[3]), int(out[5])
+
+
+def save_cede(path, *options):
+    with linux('-M', BOARD, '-save', path + ',target=qemu', *options, ram='256M', cpus=CPUS) as m:
+        m.shell()
+        m.command('echo moved >/tmp/mark')
+        before = m.command('cat /proc/uptime; date +%s').split()
+        m.process.send_signal(10)
+        until = time.monotonic() + 30
+        while not os.path.exists(path) and time.monotonic() < until:
+            m.pump(0.1)
+        time.sleep(0.2)
+        check(m.command('cat /tmp/mark').strip() == 'moved' and m.errors == '', 'cede-goes-on', m.errors)
+        m.send('poweroff -f\n')
+        m.wait(60)
+        return float(before[0]), int(before[2])
+
+
+def to_qemu():
+    """cede saves with target=qemu; QEMU goes on, saves again, and cede takes it back."""
+    if not QEMU:
+        skip('no qemu-system-ppc64')
+    need(KERNEL, INITRD)
+    folder = tempfile.mkdtemp(prefix='cede-qemu-')
+    try:
+        path, back = os.path.join(folder, 'a'), os.path.join(folder, 'b')
+        uptime, date = save_cede(path)
+        s = Snapshot(path)
+        check(not [n for n, _ in s.names() if 'cede/' in n], 'nothing-of-cede-in-it')
+        with Qemu(folder, '-incoming', 'exec:cat ' + path) as q:
+            up, now = ask(q, 'qemu')
+            check(uptime < up < uptime + 60 and date <= now < date + 60, 'qemu-time-follows', (uptime, up, date, now))
+            q.monitor('stop')
+            q.monitor('migrate_set_parameter max-bandwidth 4G')
+            q.monitor('migrate "exec:cat > %s.part && mv %s.part %s"' % (back, back, back))
+            wait_for(back)
+        with Machine('-M', BOARD, '-loadvm', back, cpus=CPUS, ram='256M') as m:
+            later, then = ask(m, 'back')
+            check(up < later < up + 120 and now <= then < now + 120, 'time-follows', (up, later, now, then))
+            m.send('poweroff -f\n')
+            check(m.wait(60) == 0 and m.errors == '', 'poweroff', m.errors)
+    finally:
+        shutil.rmtree(folder)
+
+
+def wait_for(path):
+    until = time.monotonic() + 60
+    while not os.path.exists(path):
+        if time.monotonic() > until:
+            raise Failure('QEMU does not write ' + path)
+        time.sleep(0.2)
+
+
+def from_qemu(mode=''):
+    """QEMU boots and saves, as it is; cede goes on with that, and gives it to QEMU again. A dual machine,
+    QEMU's default, has XIVE tables as well, at rest if the guest uses XICS."""
+    board, off = (BOARD.replace(',ic-mode=xics', DUAL), ' xive=off') if mode == 'dual' else (BOARD, '')
+    if not QEMU:
+        skip('no qemu-system-ppc64')
+    need(KERNEL, INITRD)
+    folder = tempfile.mkdtemp(prefix='cede-qemu-')
+    try:
+        path, again = os.path.join(folder, 'a'), os.path.join(folder, 'b')
+        with Qemu(folder, '-kernel', KERNEL, '-initrd', INITRD, '-append', 'console=hvc0' + off, board=board) as q:
+            q.shell(200)
+            q.command('echo moved >/tmp/mark', 60)
+            before = q.command('cat /proc/uptime; date +%s').split()
+            q.monitor('stop')
+            q.monitor('migrate_set_parameter max-bandwidth 4G')
+            q.monitor('migrate "exec:cat > %s.part && mv %s.part %s"' % (path, path, path))
+            wait_for(path)
+        check(subprocess.run([SNAP, 'verify', path], capture_output=True).returncode == 0, 'cede-snap-reads-it')
+        with Machine('-M', board, '-incoming', 'exec:cat ' + path, '-save', again + ',target=qemu', cpus=CPUS, ram='256M') as m:
+            up, now = ask(m, 'cede')
+            check(float(before[0]) <= up < float(before[0]) + 60, 'uptime-follows', (before, up))
+            m.process.send_signal(10)
+            wait_for(again)
+            m.send('poweroff -f\n')
+            check(m.wait(60) == 0 and m.errors == '', 'poweroff', m.errors)
+        if mode == 'dual':
+            check({'xive-source', 'spapr-xive', 'xive-tctx'} <= {n for n, _ in Snapshot(again).names()}, 'xive-tables-kept')
+        with Qemu(folder, '-incoming', 'exec:cat ' + again, board=board) as q:
+            ask(q, 'qemu-again')
+    finally:
+        shutil.rmtree(folder)
+
+
+def converted():
+    """cede-snap makes a file for QEMU of one that cede wrote for itself."""
+    if not QEMU:
+        skip('no qemu-system-ppc64')
+    folder = tempfile.mkdtemp(prefix='cede-qemu-')
+    try:
+        path, out = os.path.join(folder, 'a'), os.path.join(folder, 'b')
+        with linux('-M', BOARD, '-save', path, ram='256M', cpus=CPUS) as m:
+            m.shell()
+            m.command('echo moved >/tmp/mark')
+            for _ in range(20):         # until all processors can be interrupted: an idle guest's can
+                time.sleep(0.3)
+                if os.path.exists(path):
+                    os.unlink(path)
+                m.process.send_signal(10)
+                wait_for(path)
+                p = subprocess.run([SNAP, 'convert', path, out, 'target=qemu'], capture_output=True, text=True)
+                if not p.returncode:
+                    break
+            m.send('poweroff -f\n')
+            m.wait(60)
+        check(p.returncode == 0 and p.stderr == '', 'converted', p.stderr)
+        Snapshot(out)
+        with Qemu(folder, '-incoming', 'exec:cat ' + out) as q:
+            ask(q, 'qemu')
+    finally:
+        shutil.rmtree(folder)
+
+
+main({f.__name__: f for f in (to_qemu, from_qemu, converted)})

@@ -1,0 +1,366 @@
+"""Snapshots of Linux: the run that is saved and loaded is the run that was never interrupted."""
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
+from console import CEDE, INITRD, KERNEL, Failure, Machine, check, linux, main, need, skip   # noqa: E402
+from stream import Snapshot     # noqa: E402
+
+CPUS = os.environ.get('CPUS', '1')
+FIXED = ('-rtc', 'base=2026-01-31T12:00:00', '-clock', 'warp')
+RAM = '256M'
+POOL = ('-pool', 'procs=2,entitlement=1.5,load=0.5') if CPUS == '4' else ()
+LOAD = ('quiet cede.cmd="for i in 1 2 3; do (seq 1 3000 | gzip | md5sum; cat /proc/interrupts | md5sum) & done; '
+        'cat /sys/kernel/debug/powerpc/dtl/cpu-0 2>/dev/null | head -c 4800 | md5sum; wait; sleep 0.05; '
+        'dd if=/dev/urandom bs=64 count=1 2>/dev/null | md5sum; cat /proc/uptime; date"')
+
+
+class Folder:
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix='cede-snapshot-')
+        return self
+
+    def __exit__(self, *exc):
+        shutil.rmtree(self.path)
+
+    def __call__(self, name):
+        return os.path.join(self.path, str(name))
+
+
+def run(*options, kernel=True, append=LOAD, seconds=240, cpus=CPUS):
+    """A run without input: status, console, errors."""
+    need(KERNEL, INITRD)
+    argv = [CEDE, '-M', 'pseries', '-smp', cpus, '-m', RAM, '-nodefaults', '-nographic', '-serial', 'stdio']
+    argv += ['-kernel', KERNEL, '-initrd', INITRD, '-append', 'console=hvc0 ' + append] if kernel else []
+    p = subprocess.run(argv + list(FIXED) + list(options), stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds)
+    return p.returncode, p.stdout.decode('utf-8', 'replace'), p.stderr.decode('utf-8', 'replace')
+
+
+def same(a, b):
+    with open(a, 'rb') as f, open(b, 'rb') as g:
+        return f.read() == g.read()
+
+
+def equal(points='8', seed='1'):
+    """At pseudo-random cycles: save, load in a new process, run on. Console, state hash and a later
+    snapshot are those of the run that was never interrupted, nor saved."""
+    rng = random.Random(int(seed))
+    plain = run(*POOL, '-d', 'statehash')
+    check(plain[0] == 0 and 'cede guest status 0' in plain[1], 'uninterrupted', plain)
+    cycles = int(re.search(r'cycles=(\d+)', plain[2]).group(1))
+    points = sorted(rng.randrange(1000000, cycles - 1000) for _ in range(int(points)))
+    last = max(cycles - 100000, points[-1] + 1)
+    with Folder() as at:
+        saves = [x for c in points + [last] for x in ('-save', '%s@%d' % (at(c), c))]
+        saved = run(*POOL, '-d', 'statehash', *saves)
+        check(saved == plain, 'saving-changes-nothing', (saved[2], plain[2]))
+        for c in points:
+            later = at('later')
+            got = run(*POOL, '-d', 'statehash', '-loadvm', at(c), '-save', '%s@%d' % (later, last), kernel=False)
+            check(got[0] == 0 and got[2] == plain[2], 'statehash-from-%d' % c, (got[2], plain[2]))
+            check(plain[1].endswith(got[1]), 'console-from-%d' % c, got[1][-300:])
+            check(same(later, at(last)), 'file-from-%d' % c)
+            os.unlink(later)
+            os.unlink(at(c))
+
+
+def sections():
+    """What is in a file, by a reader that shares nothing with cede; and its checksums."""
+    with Folder() as at:
+        status, text, errors = run('-save', at('a') + '@500000000,quit=on', '-save', at('b') + '@500000000', *POOL)
+        check(status == 0 and errors == '', 'saved', (status, errors))
+        s = Snapshot(at('a'))
+        check(s.machine == 'pseries-7.2', 'machine', s.machine)
+        names = s.names()
+        n = int(CPUS)
+        want = ([('ram', 0), ('spapr/htab', 0), ('timer', 0), ('ics', 0)] +
+                [(name, i) for i in range(n) for name in ('cpu_common', 'cpu', 'icp/server', 'spapr_cpu')] +
+                [('spapr/rtc', 0), ('vty@71000000/spapr_vty', 0), ('nvram@71000001/spapr_nvram', 0), ('spapr', 0),
+                 ('globalstate', 0)])
+        check(names[:len(want)] == want, 'order-of-qemu', names)
+        check(all('cede/' in name for name, _ in names[len(want):]) and names[-1] == ('cede/checks', 0), 'then-our-own', names)
+        sums = {s.section('cede/checks')['check[%d].id' % i]: s.section('cede/checks')['check[%d].sum' % i]
+                for i in range(s.section('cede/checks')['count'])}
+        check(sums == {x.ident: x.sum for x in s.sections if x.name != 'cede/checks'}, 'checksums')
+        check(s.blocks == {'ppc_spapr.ram': 256 << 20} and len(s.pages) == 65536, 'all-pages')
+        check(0 not in s.ids, 'no-section-has-number-0')
+        check(s.subsections('spapr_cpu') == ['spapr_cpu/vpa'], 'vpa', s.subsections('spapr_cpu'))
+        check('spapr_patb_entry' in s.subsections('spapr'), 'patb')
+
+
+def on_signal():
+    """SIGUSR1 saves, the guest goes on; the shell is there again after -loadvm, -incoming exec: and tcp:."""
+    with Folder() as at:
+        with linux('-save', at('s'), cpus=CPUS, ram=RAM) as m:
+            m.shell()
+            m.command('echo monday >/tmp/mark; date >/dev/null')
+            m.kill(signal.SIGUSR1)
+            until = time.monotonic() + 20
+            while not os.path.exists(at('s')) and time.monotonic() < until:
+                m.pump(0.1)
+            check(os.path.exists(at('s')), 'saved-on-signal')
+            check(m.command('cat /tmp/mark').strip() == 'monday', 'goes-on')
+            m.send('poweroff -f\n')
+            check(m.wait(60) == 0 and m.errors == '', 'status', m.errors)
+        for how in ('-loadvm', at('s')), ('-incoming', 'exec:cat ' + at('s')), ('-incoming', 'file:' + at('s')):
+            with Machine(*how, cpus=CPUS, ram=RAM) as m:
+                m.send('\n')
+                m.expect('# ', 20)
+                check(m.command('cat /tmp/mark').strip() == 'monday', '-'.join(how)[1:16].strip())
+                m.send('reboot -f\n')
+                check(m.wait(60) == 1 and 'nothing to boot again' in m.errors, 'reboot-without-kernel', m.errors)
+        port = 20000 + os.getpid() % 20000
+        with Machine('-incoming', 'tcp:127.0.0.1:%d' % port, cpus=CPUS, ram=RAM) as m:
+            sender = subprocess.Popen([sys.executable, '-c', 'import socket,sys,time\nfor i in range(50):\n'
+                                       ' try: s=socket.create_connection(("127.0.0.1",%d)); break\n'
+                                       ' except OSError: time.sleep(.1)\n'
+                                       's.sendall(open(%r,"rb").read())' % (port, at('s'))])
+            m.send('\n')
+            m.expect('# ', 30)
+            check(m.command('cat /tmp/mark').strip() == 'monday', 'tcp')
+            sender.wait()
+
+
+def typed():
+    """What was typed before the guest read it comes to the guest that goes on."""
+    with Folder() as at:
+        with open(at('keys'), 'w') as f:
+            f.write('echo he""llo from before; poweroff -f\n')
+        with open(at('keys')) as keys:
+            with linux(*FIXED, '-save', at('s') + '@300000000,quit=on', ram=RAM, cpus=CPUS, stdin=keys) as m:
+                check(m.wait(60) == 0, 'saved', m.errors)
+        check(('cede/console', 0x71000000) in Snapshot(at('s')).names(), 'is-in-the-file')
+        status, text, errors = run('-loadvm', at('s'), kernel=False)
+        check(status == 0 and 'hello from before' in text, 'is-read', (status, text[-300:], errors))
+
+
+def refused():
+    """Each is refused with one line that says where and why, status 1."""
+    with Folder() as at:
+        run('-save', at('s') + '@300000000,quit=on')
+        good = open(at('s'), 'rb').read()
+        wrong = [
+            ('ram-size', ['-m', '512M'], 'section ram 0'), ('processors', ['-smp', str(int(CPUS) + 1)], 'section'),
+            ('terminals', ['-serial', 'null'], 'section nvram@71000001'), ('no-file', None, 'cannot open'),
+        ]
+        for name, options, word in wrong:
+            status, text, errors = run('-loadvm', at('s') if options else at('none'), *(options or []), kernel=False)
+            check(status == 1 and word in errors and errors.count('\n') == 1, name, (status, errors))
+        spots = {
+            'magic': (0, b'QEVX', 'not a snapshot'), 'version': (4, b'\0\0\0\4', 'file version: expected 3, found 4'),
+            'machine': (13, b'pseries-7.1', 'machine: expected pseries-7.2, found pseries-7.1'),
+            'cpu-version': (good.index(b'\x03cpu\0\0\0\0\0\0\0\5') + 11, b'\x06', 'section cpu 0, cpu: version: expected 5 to 5, found 6'),
+            'unknown-section': (good.index(b'\x03ics'), b'\x03icx', 'section icx 0'),
+            'unknown-subsection': (good.index(b'\x07cpu/fpu'), b'\x07cpu/fpx', 'subsection cpu/fpx is not known'),
+            'footer': (good.index(b'\x05timer') - 6, b'\x7f', 'footer'),
+            'cr': (good.index(b'\x03cpu\0\0\0\0\0\0\0\5') + 12 + 264 + 3, b'\x10', 'field env.crf: expected at most 0xf, found 0x10'),
+            'checksum': (good.index(b'\x03cpu\0\0\0\0\0\0\0\5') + 12 + 100, b'\x77', 'checksum'),
+        }
+        for name, (where, what, word) in spots.items():
+            data = bytearray(good)
+            data[where:where + len(what)] = what
+            with open(at('bad'), 'wb') as f:
+                f.write(data)
+            status, text, errors = run('-loadvm', at('bad'), kernel=False)
+            check(status == 1 and word in errors and errors.count('\n') == 1, name, (status, errors))
+        for name, size in ('empty', 0), ('short', 100), ('half', len(good) // 2), ('no-end', good.rindex(b'{"page_size') - 6):
+            with open(at('bad'), 'wb') as f:
+                f.write(good[:size])
+            status, text, errors = run('-loadvm', at('bad'), kernel=False)
+            check(status == 1 and 'ends early' in errors and errors.count('\n') == 1, name, (status, errors))
+
+
+AREAS = """
+        .org    0x100
+        lis     31, 0x0100              # the areas: 0x1000000 VPA, 0x1001000 SLB shadow, 0x1002000 DTL
+        li      5, 640
+        sth     5, 4(31)
+        addi    30, 31, 0x1000
+        li      5, 16
+        stw     5, 4(30)
+        addi    29, 31, 0x2000
+        li      5, 480
+        stw     5, 4(29)
+%s
+        li      5, 7                    # each dispatch into the log
+        stb     5, 0xb8(31)
+        lis     7, 1
+        mtdec   7
+loop:   addi    10, 10, 1
+        li      3, 0xe0                 # H_CEDE, until the decrementer calls
+        sc      1
+        b       loop
+        .org    0x900
+        lis     7, 1
+        mtdec   7
+        rfid
+"""
+REGISTER = """
+        li      3, 0xdc
+        li      4, %d
+        sldi    4, 4, 45
+        li      5, 0
+        mr      6, %d
+        sc      1
+"""
+
+
+def areas():
+    """A bare guest registers its areas in every combination: the right subsections are there, and no other."""
+    tools = ['powerpc64-linux-gnu-' + t for t in ('as', 'ld', 'objcopy')]
+    if not all(shutil.which(t) for t in tools):
+        skip('no cross binutils')
+    vpa, dtl, shadow = (1, 31), (2, 29), (3, 30)
+    wants = {'none': [], 'vpa': [vpa], 'vpa-shadow': [vpa, shadow], 'vpa-dtl': [vpa, dtl], 'all': [vpa, shadow, dtl]}
+    names = {vpa: 'spapr_cpu/vpa', shadow: 'spapr_cpu/vpa/slb_shadow', dtl: 'spapr_cpu/vpa/dtl'}
+    with Folder() as at:
+        for name, which in wants.items():
+            with open(at('a.s'), 'w') as f:
+                f.write(AREAS % ''.join(REGISTER % w for w in which))
+            subprocess.run([tools[0], '-mpower9', '-o', at('a.o'), at('a.s')], check=True)
+            subprocess.run([tools[1], '-Ttext', '0', '-e', '0', '-o', at('a.elf'), at('a.o')], check=True, capture_output=True)
+            subprocess.run([tools[2], '-O', 'binary', '-j', '.text', at('a.elf'), at('a.bin')], check=True)
+            run('-bios', at('a.bin'), '-save', at('s') + '@1000000', '-save', at('t') + '@2000000,quit=on', kernel=False)
+            s = Snapshot(at('s'))
+            check(s.subsections('spapr_cpu') == [names[w] for w in which], name, s.subsections('spapr_cpu'))
+            logged = re.findall(r'^cpu0 (\d+): ', snap('dtl', at('s'))[1], re.M)
+            check(len(logged) == (min(s.section('cede/vcpu')['dtl_index'], 10) if dtl in which else 0) and
+                  (len(logged) > 2) == (dtl in which), name + '-log', logged)
+            run('-loadvm', at('s'), '-save', at('u') + '@2000000,quit=on', kernel=False)
+            check(same(at('t'), at('u')), name + '-goes-on')
+
+
+def snap(*args):
+    p = subprocess.run([os.environ.get('B', 'build') + '/cede-snap', *args], capture_output=True, text=True)
+    return p.returncode, p.stdout, p.stderr
+
+
+def inspector():
+    """cede-snap, beside the reader in Python."""
+    with Folder() as at:
+        run('-save', at('a') + '@500000000', '-save', at('b') + '@500100000,quit=on')
+        s = Snapshot(at('a'))
+        status, out, err = snap('--json', 'info', at('a'))
+        info = json.loads(out)
+        check(status == 0 and info['machine'] == 'pseries-7.2' and info['processors'] == int(CPUS) and info['writer'] == 'cede' and
+              info['ram'] == 256 << 20 and info['pages'] == 65536, 'info', out)
+        status, out, err = snap('--json', 'list', at('a'))
+        check([(x['name'], x['instance'], int(x['crc32'], 16)) for x in json.loads(out)] ==
+              [(x.name, x.instance, x.sum) for x in s.sections], 'list')
+        status, out, err = snap('--json', 'show', at('a'), 'cpu:0')
+        fields = {x['field']: x['value'] for x in json.loads(out) if x['section'] == 'cpu'}
+        cpu = s.section('cpu', 0)
+        check(int(fields['env.nip'], 16) == cpu['env.nip'] and int(fields['env.gpr[1]'], 16) == cpu['env.gpr'][1] and
+              int(fields['env.spr[287]'], 16) == 0x4e1200, 'show')
+        status, out, err = snap('show', at('a'), 'spapr_cpu/vpa')
+        check('vpa_addr = 0x%x' % s.section('spapr_cpu')['vpa_addr'] in out, 'show-subsection', out)
+        check(snap('show', at('a'), 'nothing')[0] == 1, 'show-nothing')
+        check(snap('verify', at('a'))[:2] == (0, 'whole: %d sections, each with its checksum\n' % len(s.sections)), 'verify')
+        check(snap('diff', at('a'), at('a'))[:2] == (0, ''), 'no-difference')
+        status, out, err = snap('diff', at('a'), at('b'))
+        check(status == 1 and 'cede/clock 0: clock.now: 0x%x' % s.section('cede/clock')['clock.now'] in out, 'difference', out[:500])
+        check(snap('extract', at('a'), 'ram', at('ram'))[0] == 0, 'extract')
+        ram = open(at('ram'), 'rb').read()
+        check(len(ram) == 256 << 20 and all(ram[a:a + 4096] == p for (_, a), p in s.pages.items()), 'all-of-ram')
+        status, out, err = snap('mem', at('a'), '0x400000', '32')
+        check(status == 0 and out.split()[1] == ram[0x400000:0x400004].hex(), 'mem', out)
+        check(snap('mem', at('a'), '0x10000000', '1')[0] == 1, 'mem-outside')
+        check(snap('dtl', at('a'))[0] == 0, 'dtl')
+        check(snap('convert', at('a'), at('c'), 'target=cede')[0] == 1, 'convert-to-what')
+        data = bytearray(s.data)
+        data[s.section('cpu').start + 100] ^= 1
+        with open(at('bad'), 'wb') as f:
+            f.write(data)
+        status, out, err = snap('verify', at('bad'))
+        check(status == 1 and 'section cpu 0: checksum' in err, 'damage', err)
+        for size in 0, 3, 20, 100000, len(data) - 100:
+            with open(at('bad'), 'wb') as f:
+                f.write(data[:size])
+            status, out, err = snap('verify', at('bad'))
+            check(status == 1 and err.count('\n') == 1, 'cut-at-%d' % size, err)
+        check(snap('frob', at('a'))[0] == 2 and snap('info', at('none'))[0] == 1, 'usage')
+
+
+def fix_sums(data, original):
+    """Puts the checksums right where the file still has its shape, so that what is behind them is reached."""
+    at = original.section('cede/checks').start + 5 + 12 + 8 + 4
+    for i, s in enumerate(x for x in original.sections if x.name != 'cede/checks'):
+        total = 0
+        for start, end in s.parts:
+            total = zlib.crc32(data[start:end], total)
+        data[at + 8 * i + 4:at + 8 * i + 8] = total.to_bytes(4, 'big')
+
+
+def damage(rng, original, data):
+    """One or more bytes, mostly behind RAM; or the end is cut off. True if the file keeps its shape."""
+    behind = original.section('timer').start
+    if rng.random() < 0.1:
+        del data[rng.randrange(behind if rng.random() < 0.7 else 0, len(data)):]
+        return False
+    for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
+        if rng.random() < 0.1:      # the description: for those who read it
+            where = rng.randrange(original.data.rindex(b'{"page_size'), len(data))
+        elif rng.random() < 0.8:      # a section each the same chance, however small
+            s = rng.choice(original.sections)
+            start, end = rng.choice(s.parts)
+            where = rng.randrange(start, min(end, start + 2000) if rng.random() < 0.7 else end)
+        else:
+            where = rng.randrange(len(data))
+        data[where] = rng.choice((0, 1, 0x7f, 0x80, 0xff, rng.randrange(256), data[where] ^ 1 << rng.randrange(8)))
+    return True
+
+
+def mutated(count='400', seconds='60', seed='1'):
+    """Damaged files under the sanitizers: refused with one line, or a machine that runs and can be ended."""
+    rng, until = random.Random(int(seed)), time.monotonic() + float(seconds)
+    build = os.environ.get('B', 'build')
+    program, guest = build + '/san/cede', build + '/tests/guest/smp-le.elf'
+    need(program, guest)
+    tried = refusals = ran = 0
+    odd = []
+    with Folder() as at:
+        saves = [x for i in range(6) for x in ('-save', '%s@%d' % (at(i), 200000 * (i + 1) ** 2))]
+        machine = ['-M', 'pseries', '-smp', '4', '-m', RAM, '-nodefaults', '-nographic', '-serial', 'null', *FIXED, *POOL]
+        subprocess.run([CEDE, *machine, '-kernel', guest, *saves], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        originals = [Snapshot(at(i)) for i in range(6) if os.path.exists(at(i))]
+        check(len(originals) > 1, 'originals', len(originals))
+        while tried < int(count) and time.monotonic() < until:
+            original = rng.choice(originals)
+            data = bytearray(original.data)
+            if damage(rng, original, data) and rng.random() < 0.8:
+                fix_sums(data, original)
+            with open(at('m'), 'wb') as f:
+                f.write(data)
+            p = subprocess.run([program, *machine, '-loadvm', at('m'), '-save', at('x') + '@20000000,quit=on'],
+                               stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
+            tried += 1
+            look = [program + '-snap', *rng.choice((['verify', at('m')], ['diff', at('m'), at(0)], ['show', at('m'), 'cpu'],
+                                                    ['--json', 'list', at('m')], ['dtl', at('m')]))]
+            s = subprocess.run(look, stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
+            if s.returncode not in (0, 1) or b'runtime error' in s.stderr or b'Sanitizer' in s.stderr:
+                odd.append((tried, look, s.returncode, s.stderr[:1500]))
+            errors = p.stderr.decode('utf-8', 'replace')
+            if p.returncode == 1 and errors.count('\n') == 1 and errors.startswith('cede: snapshot'):
+                refusals += 1
+            elif p.returncode in (0, 3) and errors.count('\n') <= 1:
+                ran += 1
+            else:
+                odd.append((tried, p.returncode, errors[:1500]))
+                if os.environ.get('KEEP'):
+                    shutil.copy(at('m'), os.environ['KEEP'])
+    print('%d files: %d refused, %d ran' % (tried, refusals, ran))
+    check(not odd, 'refused-or-runs', odd[:2])
+    check(refusals > tried // 20 and ran > tried // 20, 'both-happen', (tried, refusals, ran))
+
+
+main({f.__name__: f for f in (equal, sections, areas, on_signal, typed, refused, inspector, mutated)})

@@ -1,0 +1,413 @@
+/* The walker on a struct of its own; checksums; and files that are whole or the old ones: each write, flush
+ * and rename is made to fail (--wrap), and the process is killed at any moment.
+ *
+ * usage: savevm [KILLS] */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "check.h"
+#include "machine/snapshot.h"
+#include "machine/statehash.h"
+#include "rig.h"
+#include "savevm/file.h"
+#include "savevm/json.h"
+#include "savevm/savevm.h"
+#include "savevm/vmdesc.h"
+
+/* ---- Faults: see tests.mk, --wrap ---- */
+
+enum fault { NONE, FAIL_ENOSPC, FAIL_EIO, SHORT };
+
+static struct {
+	enum fault fault;
+	unsigned countdown, calls;
+	char order[8];			/* s: flushed, r: renamed */
+} faults;
+
+ssize_t __real_write(int fd, const void *buf, size_t len);
+ssize_t __wrap_write(int fd, const void *buf, size_t len);
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+static bool strikes(void)
+{
+	if (faults.fault == NONE)
+		return false;
+	faults.calls++;
+	if (faults.countdown-- != 0)
+		return false;
+	errno = faults.fault == FAIL_EIO ? EIO : ENOSPC;
+	return true;
+}
+
+ssize_t __wrap_write(int fd, const void *buf, size_t len)
+{
+	if (fd <= 2 || !strikes())
+		return __real_write(fd, buf, len);
+	/* A disk that fills up takes a part first. */
+	return faults.fault == SHORT && len > 1 ? (faults.countdown = 0, __real_write(fd, buf, len / 2)) : -1;
+}
+
+static void note(char what)
+{
+	size_t len = strlen(faults.order);
+
+	if (len + 1 < sizeof faults.order)
+		faults.order[len] = what;
+}
+
+int __wrap_fsync(int fd)
+{
+	note('s');
+	return strikes() ? -1 : __real_fsync(fd);
+}
+
+int __wrap_rename(const char *from, const char *to)
+{
+	note('r');
+	return strikes() ? -1 : __real_rename(from, to);
+}
+
+/* ---- The walker ---- */
+
+struct item {
+	uint32_t value;
+	struct item *next;
+};
+
+struct toy {
+	uint64_t a;
+	uint32_t n, limited, fixed;
+	bool flag;
+	uint8_t some[16], bytes[5];
+	uint16_t pair[2];
+	struct item *list;
+	uint8_t *room;
+	uint32_t room_len;
+	uint64_t extra;
+};
+
+static const struct vmstate item_state = {
+	.name = "item", .version = 1, .min_version = 1, VMS_OF(struct item),
+	.fields = VMS_FIELDS(VMS_U32(struct item, value), VMS_SKIP(struct item, next, "the list's")),
+};
+
+static bool extra_needed(const void *s) { return ((const struct toy *)s)->extra != 0; }
+static bool toy_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	(void)version;
+	return ((struct toy *)s)->a != 13 || vms_wrong(w, "a", 13, "a number that brings luck");
+}
+
+static const struct vmstate extra_state = {
+	.name = "toy/extra", .version = 2, .min_version = 1, VMS_OF(struct toy), .needed = extra_needed,
+	.fields = VMS_FIELDS(VMS_U64(struct toy, extra)),
+};
+
+static const struct vmstate toy_state = {
+	.name = "toy", .version = 3, .min_version = 2, VMS_OF(struct toy), .post_load = toy_post_load,
+	.fields = VMS_FIELDS(
+		VMS_U64(struct toy, a), VMS_U32(struct toy, n), VMS_U32_TO(struct toy, limited, 100), VMS_U32_EQUAL(struct toy, fixed),
+		VMS_BOOL(struct toy, flag), VMS_COUNTED_BUFFER("some", struct toy, some, n), VMS_BUFFER(struct toy, bytes),
+		VMS_MANY("pair", struct toy, pair, uint16_t, vms_u16,), VMS_UNUSED("unused", 3),
+		VMS_LIST("list", struct toy, list, struct item, next, 4, item_state),
+		VMS_U32(struct toy, room_len), VMS_ALLOCATED_BUFFER("room", struct toy, room, room_len, 64)),
+	.subs = VMS_SUBS(&extra_state),
+};
+
+static size_t save_toy(struct toy *toy, uint8_t *data, size_t room, struct text *json)
+{
+	struct stream s;
+	int fd = memfd_create("toy", 0);
+	struct vms_walk w = { .stream = &s, .json = json, .section = "toy" };
+	ssize_t n;
+
+	if (!stream_open(&s, fd, true, NULL))
+		exit(EXIT_FAILURE);
+	vms_save(&w, &toy_state, toy);
+	stream_flush(&s);
+	stream_close(&s);
+	n = pread(fd, data, room, 0);
+	close(fd);
+	return n < 0 ? 0 : (size_t)n;
+}
+
+static bool load_toy(struct toy *toy, const uint8_t *data, size_t len, uint32_t version, struct error *err)
+{
+	struct stream s;
+	struct vms_walk w = { .stream = &s, .section = "toy", .instance = 7 };
+	bool ok;
+
+	if (!stream_open_memory(&s, data, len, NULL))
+		exit(EXIT_FAILURE);
+	ok = vms_load(&w, &toy_state, toy, version) && stream_position(&s) == len;
+	*err = s.error;
+	stream_close(&s);
+	return ok;
+}
+
+static void free_toy(struct toy *toy)
+{
+	for (struct item *next, *i = toy->list; i; i = next) {
+		next = i->next;
+		free(i);
+	}
+	free(toy->room);
+	*toy = (struct toy){ .fixed = 77 };
+}
+
+static void refuse_toy(uint8_t *data, size_t len, size_t at, uint8_t value, const char *word, const char *name)
+{
+	struct toy toy = { .fixed = 77 };
+	uint8_t old = data[at];
+	struct error err = { "" };
+
+	data[at] = value;
+	check(!load_toy(&toy, data, len, 3, &err) && strstr(err.msg, word), "%s (%s)", name, err.msg);
+	data[at] = old;
+	free_toy(&toy);
+}
+
+static void test_walker(void)
+{
+	struct item two = { .value = 22 }, one = { .value = 11, .next = &two };
+	uint8_t room[] = { 9, 8, 7 }, data[512];
+	struct toy toy = { .a = 0x0102030405060708, .n = 2, .limited = 100, .fixed = 77, .flag = true, .some = { 1, 2 }, .bytes = "abcd",
+			   .pair = { 0x1122, 0x3344 }, .list = &one, .room = room, .room_len = 3, .extra = 5 }, back = { .fixed = 77 };
+	static const uint8_t begins[] = { 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 2, 0, 0, 0, 100, 0, 0, 0, 77, 1, 1, 2, 'a', 'b', 'c', 'd', 0,
+					  0x11, 0x22, 0x33, 0x44, 0, 0, 0, 1, 0, 0, 0, 11, 1, 0, 0, 0, 22, 0, 0, 0, 0, 3, 9, 8, 7,
+					  5, 9, 't', 'o', 'y', '/', 'e', 'x', 't', 'r', 'a', 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 5 };
+	struct text json = { .p = NULL };
+	struct error err;
+	struct json tree;
+	size_t len;
+
+	text_add(&json, "{\"fields\":[");
+	len = save_toy(&toy, data, sizeof data, &json);
+	text_add(&json, "}");
+	check(len == sizeof begins && !memcmp(data, begins, len), "bytes-in-the-stream");
+	check(json_parse(&tree, json.p, json.len) && json_member(&tree, 0, "subsections") != JSON_NONE, "description-is-json");
+	json_free(&tree);
+	free(json.p);
+	check(load_toy(&back, data, len, 3, &err), "loads");
+	check(back.a == toy.a && back.n == 2 && back.flag && !memcmp(back.some, toy.some, 2) && !memcmp(back.bytes, "abcd", 5) &&
+	      back.pair[1] == 0x3344 && back.list && back.list->value == 11 && back.list->next && back.list->next->value == 22 &&
+	      !back.list->next->next && back.room_len == 3 && !memcmp(back.room, room, 3) && back.extra == 5, "comes-back");
+	free_toy(&back);
+	check(!load_toy(&back, data, len, 4, &err) && strstr(err.msg, "version: expected 2 to 3, found 4"), "newer-refused");
+	free_toy(&back);
+	check(!load_toy(&back, data, len, 1, &err), "older-refused");
+	free_toy(&back);
+	refuse_toy(data, len, 11, 17, "section toy 7, toy: field some: expected at most 16 elements, found 0x11", "count");
+	refuse_toy(data, len, 15, 101, "field limited: expected at most 0x64, found 0x65", "limit");
+	refuse_toy(data, len, 19, 78, "field fixed: expected 0x4d, found 0x4e", "equal");
+	refuse_toy(data, len, 49, 65, "field room: expected at most 64 elements", "room");
+	refuse_toy(data, len, 63, 'b', "subsection toy/extrb is not known", "unknown-subsection");
+	refuse_toy(data, len, 67, 3, "toy/extra: version: expected 1 to 2, found 3", "subsection-version");
+	memset(data, 0, 8);
+	refuse_toy(data, len, 7, 13, "expected a number that brings luck", "post-load");
+	for (size_t cut = 0, bad = 0; cut <= len; cut++) {
+		bad += cut < len && cut != 53 && load_toy(&back, data, cut, 3, &err);	/* 53: just without the subsection */
+		free_toy(&back);
+		if (cut == len)
+			check(!bad, "cut-anywhere");
+	}
+}
+
+static void test_sums(void)
+{
+	uint32_t (*table)[256] = crc32_new();
+	uint8_t data[64];
+
+	check_eq(crc32_add(table, 0, "123456789", 9), 0xcbf43926, "crc32");	/* the check value of every table of CRCs */
+	for (unsigned i = 0; i < sizeof data; i++)
+		data[i] = (uint8_t)(i * 7);
+	for (unsigned i = 0; i <= sizeof data; i++)
+		if (crc32_add(table, crc32_add(table, 0, data, i), data + i, sizeof data - i) != crc32_add(table, 0, data, sizeof data))
+			check(false, "crc32-in-parts-%u", i);
+	free(table);
+}
+
+static void test_json(void)
+{
+	static const char *const bad[] = { "", "{", "[1,]", "{\"a\"}", "{\"a\":1,}", "\"abc", "[1 2]", "{\"a\":[}", "]", "[[[[", "\"\\" };
+	const char *good = " {\"a\": [1, 23], \"b\":\"x\"} ";
+	char deep[300];
+	struct json j;
+	bool ok = true;
+
+	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		ok &= !json_parse(&j, bad[i], strlen(bad[i]));
+	memset(deep, '[', sizeof deep);
+	ok &= !json_parse(&j, deep, sizeof deep);
+	check(ok, "json-refused");
+	check(json_parse(&j, good, strlen(good)) && json_is(&j, json_member(&j, 0, "b"), "x") &&
+	      json_number(&j, j.node[j.node[json_member(&j, 0, "a")].child].next, 0) == 23, "json-read");
+	json_free(&j);
+}
+
+/* ---- Files ---- */
+
+static bool file_is(const char *path, const char *text)
+{
+	char buf[64] = "";
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof buf - 1);
+
+	close(fd);
+	return n == (ssize_t)strlen(text) && !strcmp(buf, text);
+}
+
+static void put_old(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+
+	if (__real_write(fd, "old", 3) != 3)
+		exit(EXIT_FAILURE);
+	close(fd);
+}
+
+static void test_faults(struct machine *m, const char *path)
+{
+	static const char *const names[] = { [FAIL_ENOSPC] = "ENOSPC", [FAIL_EIO] = "EIO", [SHORT] = "a-full-disk" };
+	const struct snapshot_options o = { .for_qemu = false };
+	uint64_t before = machine_statehash(m);
+	char part[256];
+
+	snprintf(part, sizeof part, "%s.part", path);
+	for (enum fault fault = FAIL_ENOSPC; fault <= SHORT; fault++) {
+		unsigned tried = 0, kept = 0, said = 0;
+		bool saved = false;
+
+		while (!saved && tried < 1000) {
+			struct error err = { "" };
+
+			put_old(path);
+			faults.fault = fault;
+			faults.countdown = tried;
+			saved = snapshot_save(m, path, &o, &err);
+			faults.fault = NONE;
+			tried += !saved;
+			kept += !saved && (file_is(path, "old") || strstr(err.msg, "folder")) && access(part, F_OK);
+			said += !saved && strstr(err.msg, path) && strstr(err.msg, strerror(fault == FAIL_EIO ? EIO : ENOSPC));
+		}
+		check(saved && tried > 4 && kept == tried, "%s-at-each-of-%u-calls-keeps-the-old-file", names[fault], tried);
+		check_eq(said, tried, "%s-is-said", names[fault]);
+	}
+	check_eq(machine_statehash(m), before, "saving-and-failing-changes-nothing");
+}
+
+/* To the disk before it has its name, and the name to the disk before it is called done. */
+static void test_order(struct machine *m, const char *path)
+{
+	const struct snapshot_options o = { .for_qemu = false };
+	struct error err;
+
+	memset(faults.order, 0, sizeof faults.order);
+	check(snapshot_save(m, path, &o, &err) && !strcmp(faults.order, "srs"), "flush-rename-flush (%s)", faults.order);
+}
+
+static uint32_t sum_of(const char *path)
+{
+	static uint8_t data[4 << 20];
+	uint32_t (*table)[256] = crc32_new(), sum;
+	int fd = open(path, O_RDONLY);
+	ssize_t n = read(fd, data, sizeof data);
+
+	close(fd);
+	sum = crc32_add(table, 0, data, n < 0 ? 0 : (size_t)n);
+	free(table);
+	return sum;
+}
+
+static void save_for_ever(struct machine *m, const char *path)
+{
+	const struct snapshot_options o = { .for_qemu = false };
+	struct error err;
+
+	for (unsigned i = 0;; i++) {
+		m->cpu[0]->cpu.r[7] = i & 1;
+		if (!snapshot_save(m, path, &o, &err))
+			_exit(1);
+	}
+}
+
+/* Two states in turn: whenever the process ends, one of the two is there, whole. */
+static void test_kill(struct machine *m, const char *path, unsigned kills)
+{
+	const struct snapshot_options o = { .for_qemu = false };
+	uint32_t sum[2];
+	uint64_t seed = 1;
+	unsigned bad = 0, status;
+	struct error err;
+
+	for (unsigned i = 0; i < 2; i++) {
+		m->cpu[0]->cpu.r[7] = i;
+		if (!check(snapshot_save(m, path, &o, &err), "saved-%u", i))
+			return;
+		sum[i] = sum_of(path);
+	}
+	check(sum[0] != sum[1], "two-states");
+	for (unsigned i = 0; i < kills; i++) {
+		pid_t pid = fork();
+		uint32_t found;
+
+		if (!pid)
+			save_for_ever(m, path);
+		usleep((useconds_t)(check_random(&seed) % 20000));
+		kill(pid, SIGKILL);
+		waitpid(pid, (int *)&status, 0);
+		found = sum_of(path);
+		bad += (found != sum[0] && found != sum[1]) || !WIFSIGNALED(status);
+	}
+	check(!bad, "killed-%u-times", kills);
+	check(snapshot_save(m, path, &o, &err), "and-saves-again");
+}
+
+static void test_places(struct machine *m, const char *path)
+{
+	const struct snapshot_options o = { .for_qemu = false };
+	struct save_file f;
+	struct error err;
+	char link[256], none[300];
+
+	check(!snapshot_save(m, "/dev/null", &o, &err) && strstr(err.msg, "regular"), "no-device");
+	snprintf(none, sizeof none, "%s/none", path);
+	check(!snapshot_save(m, none, &o, &err), "no-folder");
+	check(save_file_open(&f, path, &err) && !snapshot_save(m, path, &o, &err) && strstr(err.msg, "another process"), "one-at-a-time");
+	save_file_drop(&f);
+	snprintf(link, sizeof link, "%s.link", path);
+	check(!symlink(path, link) && snapshot_save(m, link, &o, &err), "through-a-link");
+	check(readlink(link, none, sizeof none) > 0, "which-stays-one");
+	unlink(link);
+}
+
+int main(int argc, char **argv)
+{
+	char folder[] = "/tmp/cede-savevm-XXXXXX", path[64];
+	struct rig rig;
+
+	test_walker();
+	test_sums();
+	test_json();
+	rig_new(&rig, "1");
+	if (!mkdtemp(folder))
+		return EXIT_FAILURE;
+	snprintf(path, sizeof path, "%s/snapshot", folder);
+	test_faults(rig.m, path);
+	test_order(rig.m, path);
+	test_kill(rig.m, path, argc > 1 ? (unsigned)atoi(argv[1]) : 30);
+	test_places(rig.m, path);
+	rig_free(&rig);
+	unlink(path);
+	rmdir(folder);
+	return check_done();
+}

@@ -1,0 +1,379 @@
+/* Every state description of the machine: names are unique; every byte of a struct is in exactly one
+ * row; what is saved comes back; each subsection is sent when it is needed and not else. */
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <sys/mman.h>
+
+#include "check.h"
+#include "hcall/state.h"
+#include "machine/events.h"
+#include "machine/phb_idle.h"
+#include "machine/snapshot.h"
+#include "machine/statehash.h"
+#include "machine/xics.h"
+#include "machine/xive_idle.h"
+#include "rig.h"
+#include "savevm/savevm.h"
+
+#define MAX_STATES 128
+#define MAX_NAMES  64
+
+extern const struct vmstate vms_checks_state;
+
+struct all {
+	const struct vmstate *state[MAX_STATES];
+	unsigned n;
+};
+
+static void collect(struct all *all, const struct vmstate *state)
+{
+	for (unsigned i = 0; i < all->n; i++)
+		if (all->state[i] == state)
+			return;
+	if (all->n == MAX_STATES) {
+		printf("FAIL more than %d descriptions\n", MAX_STATES);
+		exit(EXIT_FAILURE);
+	}
+	all->state[all->n++] = state;
+	for (const struct vms_field *f = state->fields; f->kind; f++)
+		if (f->state)
+			collect(all, f->state);
+	for (const struct vmstate *const *sub = state->subs; sub && *sub; sub++)
+		collect(all, *sub);
+}
+
+static struct all collect_all(struct machine *m)
+{
+	struct all all = { .n = 0 };
+	struct error err = { "" };
+	struct vms_set set;
+	struct vms_ram ram;
+
+	if (!snapshot_sections(m, m->cpu, &set, &ram, &err))
+		exit(EXIT_FAILURE);
+	for (unsigned i = 0; i < set.sections; i++)
+		collect(&all, set.section[i].state);
+	collect(&all, &vms_checks_state);
+	snapshot_sections_free(&set, &ram);
+	return all;
+}
+
+static void test_names(const struct all *all)
+{
+	bool unique = true, versions = true, owners = true;
+
+	for (unsigned i = 0; i < all->n; i++) {
+		const struct vmstate *a = all->state[i];
+
+		versions &= a->version >= a->min_version && a->min_version > 0;
+		for (unsigned k = 0; k < i; k++)
+			unique &= strcmp(a->name, all->state[k]->name) != 0;
+		/* A reader finds a subsection by its owner's name. */
+		for (const struct vmstate *const *sub = a->subs; sub && *sub; sub++)
+			owners &= !strncmp((*sub)->name, a->name, strlen(a->name)) && strlen((*sub)->name) > strlen(a->name) &&
+				  (*sub)->struct_size == a->struct_size;
+	}
+	check(unique, "names-are-unique");
+	check(versions, "versions");
+	check(owners, "subsections-are-called-after-their-owner");
+}
+
+/* ---- Every byte in exactly one row ---- */
+
+static void count_row(const struct vms_field *f, uint8_t *rows, size_t size)
+{
+	uint32_t n = f->pointer || f->kind == VMS_QUEUE ? 1 : f->count;
+
+	for (uint32_t i = 0; i < n; i++)
+		for (size_t k = 0; k < f->covers; k++) {
+			size_t at = f->offset + i * f->stride + k;
+
+			if (at < size)
+				rows[at]++;
+			else
+				check(false, "row-%s-is-inside-its-struct", f->name);
+		}
+}
+
+static void test_bytes(const struct all *all)
+{
+	for (unsigned i = 0; i < all->n; i++) {
+		const char *name = all->state[i]->struct_name;
+		size_t size = all->state[i]->struct_size, bad = 0, first = 0;
+		uint8_t *rows = calloc(size, 1);
+		bool seen = false;
+
+		for (unsigned k = 0; k < i; k++)
+			seen |= !strcmp(name, all->state[k]->struct_name);
+		for (unsigned k = 0; k < all->n && !seen; k++)
+			if (!strcmp(name, all->state[k]->struct_name))
+				for (const struct vms_field *f = all->state[k]->fields; f->kind; f++)
+					count_row(f, rows, size);
+		for (size_t at = 0; at < size && !seen; at++)
+			if (rows[at] != 1 && !bad++)
+				first = at;
+		if (bad)
+			check(false, "every-byte-of-%s: byte %zu is in %u rows, as are %zu others", name, first, rows[first], bad - 1);
+		else if (!seen)
+			check(true, "every-byte-of-%s", name);
+		free(rows);
+	}
+}
+
+/* ---- What is saved comes back ---- */
+
+/* Fields that a load compares with others, or that say how much follows. */
+static bool is_bound(const char *name)
+{
+	static const char *const bound[] = {
+		"vpa_addr", "slb_shadow_addr", "slb_shadow_size", "dtl_addr", "dtl_size", "fdt_size", "patb_entry", "proc_tbl",
+		"budget", "phys", "claims", "head", "count", "in", "out", "mig_nb_table", "xirr_owner", "bitmap", "rtas_addr",
+		"rtas_size", "extended_length", "id", "sum", "vscr", "env.fpscr", "status", "fdt_blob", "demand", "start", "size",
+	};
+
+	for (unsigned i = 0; i < sizeof bound / sizeof bound[0]; i++)
+		if (!strcmp(name, bound[i]))
+			return true;
+	return false;
+}
+
+static void scramble_bytes(uint8_t *p, size_t n, uint64_t *seed)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = (uint8_t)check_random(seed);
+}
+
+static void scramble(const struct vmstate *state, uint8_t *s, uint64_t *seed);
+
+static void scramble_field(const struct vms_field *f, uint8_t *s, uint64_t *seed)
+{
+	uint8_t *p = f->pointer ? *(uint8_t **)(s + f->offset) : s + f->offset;
+	uint32_t n = f->counted ? *(uint32_t *)(s + f->count_at) : f->count;
+
+	/* What the array of SPRs carries. */
+	if (f->kind == VMS_NOT_HERE && !strcmp(f->reason, "env.spr") && f->covers >= 4 && strcmp(f->name, "lpcr"))
+		scramble_bytes(p, f->covers, seed);
+	if (f->equal || is_bound(f->name))
+		return;
+	if (f->kind == VMS_NESTED)
+		for (uint32_t i = 0; i < n; i++)
+			scramble(f->state, p + i * f->stride, seed);
+	if (f->kind == VMS_BYTES)
+		scramble_bytes(p, n, seed);
+	if (f->kind != VMS_VALUE)
+		return;
+	for (uint32_t i = 0; i < n; i++, p += f->stride) {
+		uint64_t v = check_random(seed);
+
+		if (f->limited)
+			v %= f->most + 1;
+		if (f->codec == &vms_bool)
+			v &= 1;
+		if (f->covers > 8)
+			scramble_bytes(p, f->covers, seed);
+		else
+			memcpy(p, &v, f->covers);
+	}
+}
+
+static void scramble(const struct vmstate *state, uint8_t *s, uint64_t *seed)
+{
+	for (const struct vms_field *f = state->fields; f->kind; f++)
+		scramble_field(f, s, seed);
+	for (const struct vmstate *const *sub = state->subs; sub && *sub; sub++)
+		scramble(*sub, s, seed);
+}
+
+static uint8_t *file_of(struct machine *m, size_t *len)
+{
+	struct error err = { "" };
+	int fd = memfd_create("snapshot", 0);
+	struct vms_set set;
+	struct vms_ram ram;
+	uint8_t *data = NULL;
+	bool ok = fd >= 0 && snapshot_sections(m, m->cpu, &set, &ram, &err) && savevm_write(&set, fd, false, &err);
+
+	snapshot_sections_free(&set, &ram);
+	*len = ok ? (size_t)lseek(fd, 0, SEEK_END) : 0;
+	data = malloc(*len + 1);
+	if (!ok || pread(fd, data, *len, 0) != (ssize_t)*len)
+		printf("FAIL cannot write: %s\n", err.msg);
+	close(fd);
+	return data;
+}
+
+static bool read_file(struct machine *m, const uint8_t *data, size_t len, struct error *err)
+{
+	struct stream s;
+	struct vms_set set;
+	struct vms_ram ram;
+	bool ok;
+
+	machine_clear(m);
+	if (!snapshot_sections(m, m->cpu, &set, &ram, err) || !stream_open_memory(&s, data, len, err))
+		return false;
+	ok = savevm_read_stream(&set, &s);
+	*err = s.error;
+	stream_close(&s);
+	snapshot_sections_free(&set, &ram);
+	return ok;
+}
+
+static void test_random(struct rig *a, struct rig *b)
+{
+	uint64_t seed = 5, other = 6;
+	size_t len_a, len_b;
+	uint8_t *file_a, *file_b;
+	struct error err = { "" };
+	struct vms_set set;
+	struct vms_ram ram;
+	bool ok;
+
+	snapshot_sections(a->m, a->m->cpu, &set, &ram, &err);
+	for (unsigned i = 0; i < set.sections; i++)
+		scramble(set.section[i].state, set.section[i].object, &seed);
+	snapshot_sections_free(&set, &ram);
+	snapshot_sections(b->m, b->m->cpu, &set, &ram, &err);
+	for (unsigned i = 0; i < set.sections; i++)
+		scramble(set.section[i].state, set.section[i].object, &other);
+	snapshot_sections_free(&set, &ram);
+	file_a = file_of(a->m, &len_a);
+	ok = read_file(b->m, file_a, len_a, &err);
+	check(ok, "random-state-loads%s%s", ok ? "" : ": ", ok ? "" : err.msg);
+	file_b = file_of(b->m, &len_b);
+	check(len_a == len_b && !memcmp(file_a, file_b, len_a), "random-state-comes-back");
+	/* A bit anywhere in a section is seen, if by nothing else then by its checksum. */
+	ok = true;
+	for (unsigned i = 0; i < 400; i++) {
+		size_t at = (size_t)(check_random(&seed) % 20000) + 0x40;
+
+		file_a[len_a - 50000 - at] ^= (uint8_t)(1 << check_random(&seed) % 8);
+		ok &= !read_file(b->m, file_a, len_a, &err);
+		memcpy(file_a, file_b, len_a);
+	}
+	check(ok, "no-bit-flips-unseen");
+	free(file_a);
+	free(file_b);
+}
+
+/* ---- Subsections ---- */
+
+struct flip {
+	const char *name;
+	void (*on)(struct machine *m, bool on);
+};
+
+static struct spapr_cpu *cpu0(struct machine *m) { return m->cpu[0]; }
+static struct options *options_of(struct machine *m) { return (struct options *)(uintptr_t)m->options; }
+
+static void flip_vpa(struct machine *m, bool on) { cpu0(m)->vpa_addr = on ? 0x10000 : 0; }
+static void flip_shadow(struct machine *m, bool on) { cpu0(m)->slb_shadow_addr = on ? 0x11000 : 0; }
+static void flip_dtl(struct machine *m, bool on) { cpu0(m)->dtl_addr = on ? 0x12000 : 0; cpu0(m)->dtl_size = 480; }
+static void flip_compat(struct machine *m, bool on) { m->cpu[0]->cpu.logical_pvr = m->cpu[1]->cpu.logical_pvr = on ? 0x0f000005 : 0; }
+static void flip_patb(struct machine *m, bool on) { m->proc_tbl = on ? PPC_BIT(0) | 0x10000 | 4 : 0; }
+static void flip_fwnmi(struct machine *m, bool on) { m->fwnmi_mcheck = on ? 0x1000 : 0; }
+static void flip_cfpc(struct machine *m, bool on) { options_of(m)->cfpc = on ? MITIGATION_FIXED : MITIGATION_WORKAROUND; }
+static void flip_sbbc(struct machine *m, bool on) { options_of(m)->sbbc = on ? MITIGATION_BROKEN : MITIGATION_WORKAROUND; }
+static void flip_ibs(struct machine *m, bool on) { options_of(m)->ibs = on ? MITIGATION_FIXED_NA : MITIGATION_WORKAROUND; }
+static void flip_decr(struct machine *m, bool on) { options_of(m)->large_decr = !on; }
+static void flip_ccf(struct machine *m, bool on) { options_of(m)->ccf_assist = !on; }
+static void flip_ex(struct machine *m, bool on) { m->phb->window[0].bus_offset = on ? 0x1000 : 0; }
+static void flip_window(struct machine *m, bool on) { m->phb->window[0].there = m->phb->window[1].there = on; }
+static void flip_phb(struct machine *m, bool on) { m->phb->phb_there = on; }
+static void flip_xive(struct machine *m, bool on) { m->xive->source_there = m->xive->router_there = on; }
+static void flip_tctx(struct machine *m, bool on) { m->xive->tctx[1].there = on; }
+static void flip_bus(struct machine *m, bool on) { m->phb->bus_there = on; }
+
+static void flip_event(struct machine *m, bool on)
+{
+	if (on)
+		events_powerdown(m);
+	else
+		events_clear(m);
+}
+
+static const struct flip flips[] = {
+	{ "spapr_cpu/vpa", flip_vpa }, { "spapr_cpu/vpa/slb_shadow", flip_shadow }, { "spapr_cpu/vpa/dtl", flip_dtl },
+	{ "cpu/compat", flip_compat }, { "spapr_patb_entry", flip_patb }, { "spapr_pending_events", flip_event },
+	{ "spapr/cap/cfpc", flip_cfpc }, { "spapr/cap/sbbc", flip_sbbc }, { "spapr/cap/ibs", flip_ibs },
+	{ "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf }, { "spapr_fwnmi", flip_fwnmi },
+	{ "spapr_iommu_ex", flip_ex }, { "spapr_iommu", flip_window }, { "spapr_pci", flip_phb }, { "PCIBUS", flip_bus },
+	{ "xive-source", flip_xive }, { "spapr-xive", flip_xive }, { "xive-tctx", flip_tctx },
+};
+
+/* What this machine never sends, or always does. */
+static bool is_fixed(const char *name)
+{
+	static const char *const fixed[] = {
+		"spapr/cap/htm", "spapr/cap/vsx", "spapr/cap/dfp", "spapr/cap/nested_kvm_hv", "spapr/cap/fwnmi",
+		"spapr/cap/rpt_invalidate", "spapr/cap/hpt_maxpagesize",
+		"cede/console",		/* tests/snapshot/snapshot.py */
+	};
+
+	for (unsigned i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+		if (!strcmp(name, fixed[i]))
+			return true;
+	return false;
+}
+
+/* Is the name in the file, as sections and subsections give theirs? */
+static bool in_file(struct machine *m, const char *name)
+{
+	char wanted[80];
+	size_t len, n = strlen(name);
+	uint8_t *data = file_of(m, &len);
+	bool found;
+
+	wanted[0] = (char)n;
+	memcpy(wanted + 1, name, n);
+	/* The JSON text has it too, but no length byte before it. */
+	found = memmem(data, len, wanted, n + 1) != NULL;
+	free(data);
+	return found;
+}
+
+static void test_needed(const struct all *all, struct machine *m)
+{
+	for (unsigned i = 0; i < all->n; i++) {
+		const struct flip *flip = NULL;
+
+		if (!all->state[i]->needed || is_fixed(all->state[i]->name))
+			continue;
+		for (unsigned k = 0; k < sizeof flips / sizeof flips[0]; k++)
+			if (!strcmp(flips[k].name, all->state[i]->name))
+				flip = &flips[k];
+		if (!check(flip != NULL, "%s-is-tested", all->state[i]->name))
+			continue;
+		if (strstr(flip->name, "vpa/"))
+			flip_vpa(m, true);
+		if (!strcmp(flip->name, "spapr_iommu_ex"))
+			flip_window(m, true);
+		flip->on(m, false);
+		check(!in_file(m, flip->name), "%s-not-needed", flip->name);
+		flip->on(m, true);
+		check(in_file(m, flip->name), "%s-needed", flip->name);
+		flip->on(m, false);
+		flip_vpa(m, false);
+		flip_window(m, false);
+	}
+}
+
+int main(void)
+{
+	struct rig a, b;
+	struct all all;
+
+	rig_new(&a, "2");
+	all = collect_all(a.m);
+	check(all.n > 30, "descriptions-found");
+	test_names(&all);
+	test_bytes(&all);
+	test_needed(&all, a.m);
+	rig_free(&a);
+	rig_new(&a, "2");
+	rig_new(&b, "2");
+	test_random(&a, &b);
+	rig_free(&a);
+	rig_free(&b);
+	return check_done();
+}
