@@ -154,7 +154,7 @@ static bool set_key(struct pool_options *o, const char *key, const char *value, 
 		error_set(err, "-pool %s=%.60s: wants %s", key, value, keys[i].wants);
 		return false;
 	}
-	error_set(err, "-pool does not know '%.60s'", key);
+	error_set(err, "-pool does not know '%.60s' (it knows procs, entitlement, mode, weight, window, load, load-entitlement, load-weight, chips, confer)", key);
 	return false;
 }
 
