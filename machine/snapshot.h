@@ -7,6 +7,9 @@
 
 struct snapshot_options {
 	bool for_qemu;			/* target=qemu: what QEMU 7.2 reads and can go on from */
+	bool mapped;			/* memory where a load maps it: savevm/layout.h; a stream otherwise */
+	bool compress;			/* the stream in a frame of zstd */
+	const char *parent;		/* only the pages that differ from that snapshot's; NULL: all */
 };
 
 /* Between quanta (or in a cut one). The machine goes on as if nothing had happened; the file is the

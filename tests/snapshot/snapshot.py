@@ -74,6 +74,41 @@ def equal(points='8', seed='1'):
             os.unlink(at(c))
 
 
+LAYOUTS = {'stream': '', 'mapped': ',layout=mapped', 'zstd': ',compress=zstd', 'child': ',parent=%s', 'packed-child': ',parent=%s,compress=zstd'}
+
+
+def save_all(at, cycle, parent, names):
+    """-save options: each layout at that cycle."""
+    return [x for n in names for x in ('-save', '%s@%d%s' % (at(n), cycle, LAYOUTS[n] % at(parent) if '%' in LAYOUTS[n] else LAYOUTS[n]))]
+
+
+def layouts():
+    """From each layout the same run follows, and the same stream is saved later; what the file is like."""
+    plain = run(*POOL, '-d', 'statehash')
+    cycles = int(re.search(r'cycles=(\d+)', plain[2]).group(1))
+    first, then, last = cycles // 2, cycles // 2 + cycles // 8, cycles - 100000
+    with Folder() as at:
+        saves = ['-save', '%s@%d' % (at('p-stream'), first), '-save', '%s@%d,layout=mapped' % (at('p-mapped'), first),
+                 '-save', '%s@%d,compress=zstd' % (at('p-zstd'), first), *save_all(at, then, 'p-stream', LAYOUTS),
+                 '-save', '%s@%d,parent=%s' % (at('of-mapped'), then, at('p-mapped')),
+                 '-save', '%s@%d,parent=%s' % (at('of-zstd'), then, at('p-zstd')),
+                 '-save', '%s@%d,parent=%s' % (at('grandchild'), last - 1, at('child')), '-save', '%s@%d' % (at('last'), last)]
+        saved = run(*POOL, '-d', 'statehash', *saves)
+        check(saved == plain, 'saving-changes-nothing', (saved[2], plain[2]))
+        for name in [*LAYOUTS, 'of-mapped', 'of-zstd', 'grandchild']:
+            later = ['-save', '%s@%d' % (at('later'), last), '-save', '%s@%d,layout=mapped' % (at('again'), last)]
+            got = run(*POOL, '-d', 'statehash', '-loadvm', at(name), *later, kernel=False)
+            check(got[0] == 0 and got[2] == plain[2], 'statehash-from-' + name, (got[2], plain[2]))
+            check(plain[1].endswith(got[1]), 'console-from-' + name, got[1][-300:])
+            check(same(at('later'), at('last')), 'file-from-' + name)
+            got = run(*POOL, '-d', 'statehash', '-loadvm', at('again'), kernel=False)
+            check(got[0] == 0 and got[2] == plain[2], 'statehash-from-mapped-of-' + name, (got[2], plain[2]))
+        sizes = {n: os.stat(at(n)) for n in LAYOUTS}
+        check(sizes['mapped'].st_size > 256 << 20 and sizes['mapped'].st_blocks * 512 < sizes['stream'].st_size * 1.1, 'zeros-are-holes')
+        check(sizes['zstd'].st_size < sizes['stream'].st_size / 2, 'compressed', sizes['zstd'].st_size)
+        check(sizes['child'].st_size < sizes['stream'].st_size / 2, 'child-is-small', sizes['child'].st_size)
+
+
 def sections():
     """What is in a file, by a reader that shares nothing with cede; and its checksums."""
     with Folder() as at:
@@ -343,4 +378,4 @@ def mutated(count='400', seconds='60', seed='1'):
     check(refusals > tried // 20 and ran > tried // 20, 'both-happen', (tried, refusals, ran))
 
 
-main({f.__name__: f for f in (equal, sections, areas, on_signal, refused, inspector, mutated)})
+main({f.__name__: f for f in (equal, layouts, sections, areas, on_signal, refused, inspector, mutated)})
