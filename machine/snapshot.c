@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cpu/spr.h"
@@ -590,6 +592,7 @@ bool snapshot_load(struct machine *m, const char *path, struct error *err)
 struct snapshots {
 	struct {
 		bool done;
+		pid_t child;			/* writes it in the background; 0: none */
 		uint64_t due, next_try;		/* cycles */
 	} of[OPTIONS_MAX_SAVES];		/* options->save[] */
 	bool asked;
@@ -615,6 +618,65 @@ static void snapshots_skip(struct machine *m)
 		s->of[i].done |= s->of[i].due < m->clock.now;
 }
 
+/* ---- In the background: a copy of this process, as it was, writes the file ---- */
+
+static void say(struct machine *m, const char *line)
+{
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: %s\n", line);
+}
+
+/* It has said why itself, unless it was killed. */
+static bool reap(struct machine *m, unsigned i, int options)
+{
+	pid_t *child = &m->snapshots->of[i].child;
+	struct error err;
+	int status = 0;
+
+	if (!*child || waitpid(*child, &status, options) != *child)
+		return true;
+	*child = 0;
+	if (WIFSIGNALED(status)) {
+		error_set(&err, "cannot save to '%.150s': its process was ended by signal %d", m->options->save[i].path, WTERMSIG(status));
+		say(m, err.msg);
+	}
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+/* Ends with this process's copy. A signal for the guest's terminal is not for it. */
+static void write_and_exit(struct machine *m, const char *path, const struct snapshot_options *o)
+{
+	struct error err;
+	bool ok;
+
+	signal(SIGINT, SIG_IGN);
+	ok = snapshot_save(m, path, o, &err);
+	if (!ok)
+		say(m, err.msg);
+	_exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static bool save_behind(struct machine *m, unsigned i, const struct snapshot_options *o, struct error *err)
+{
+	pid_t *child = &m->snapshots->of[i].child;
+
+	reap(m, i, 0);
+	*child = fork();
+	if (!*child)
+		write_and_exit(m, m->options->save[i].path, o);
+	if (*child > 0)
+		return true;
+	*child = 0;
+	error_set(err, "cannot save to '%.150s' in the background: %s", m->options->save[i].path, strerror(errno));
+	return false;
+}
+
+void snapshots_wait(struct machine *m)
+{
+	for (unsigned i = 0; m->snapshots && i < m->options->saves; i++)
+		reap(m, i, 0);
+}
+
 void snapshots_free(struct snapshots *s)
 {
 	free(s);
@@ -637,20 +699,18 @@ static void take(struct machine *m, unsigned i)
 	const struct snapshot_options o = { .for_qemu = r->for_qemu, .mapped = r->mapped, .compress = r->compress, .parent = r->parent };
 	struct snapshots *s = m->snapshots;
 	struct error err;
+	bool ok;
 
 	if (r->for_qemu && !all_ready(m) && m->clock.now - s->of[i].due < QEMU_PATIENCE) {
 		s->of[i].next_try = m->clock.now + QEMU_RETRY;
 		return;
 	}
 	s->of[i].done = true;
-	if (!snapshot_save(m, r->path, &o, &err)) {
-		term_fresh_line(m->term);
-		fprintf(stderr, "cede: %s\n", err.msg);
-		if (r->quit)
-			machine_request(m, REQ_QUIT, 1);
-	} else if (r->quit) {
-		machine_request(m, REQ_QUIT, 0);
-	}
+	ok = r->background && !r->quit ? save_behind(m, i, &o, &err) : snapshot_save(m, r->path, &o, &err);
+	if (!ok)
+		say(m, err.msg);
+	if (r->quit)
+		machine_request(m, REQ_QUIT, !ok);
 }
 
 void snapshots_take(struct machine *m)
@@ -658,6 +718,7 @@ void snapshots_take(struct machine *m)
 	struct snapshots *s = m->snapshots;
 
 	for (unsigned i = 0; i < m->options->saves; i++) {
+		reap(m, i, WNOHANG);
 		if (s->asked && !m->options->save[i].at_cycle) {
 			s->of[i].done = false;
 			s->of[i].due = s->of[i].next_try = m->clock.now;

@@ -28,6 +28,7 @@ void snapshots_free(struct snapshots *snapshots);
 uint64_t snapshots_next(const struct machine *m);
 /* Takes what is due at clock.now. What cannot be saved is said on stderr; the guest goes on. */
 void snapshots_take(struct machine *m);
+void snapshots_wait(struct machine *m);			/* until what is written in the background is */
 void snapshots_asked(struct machine *m);		/* SIGUSR1 */
 
 /* Every section that `m` could write, as savevm_write() wants them; for the tests too. */

@@ -200,6 +200,8 @@ static bool read_head(struct reader *r)
 
 	if (s->failed)
 		return false;
+	if (magic == LAYOUT_MAGIC)
+		return stream_fail(s, "a snapshot of this layout is loaded from a file, not from a pipe");
 	if (magic != VMS_MAGIC)
 		return stream_fail(s, "not a snapshot: it begins with 0x%08x, not with QEVM", (unsigned)magic);
 	if (version != VMS_VERSION)

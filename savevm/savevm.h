@@ -22,6 +22,7 @@ enum vms_tag {
 };
 
 #define VMS_MAGIC   UINT32_C(0x5145564d)	/* "QEVM" */
+#define LAYOUT_MAGIC UINT32_C(0x43454445)	/* "CEDE": layout.h */
 #define VMS_VERSION 3
 #define VMS_MAX_DESCRIPTION (UINT32_C(64) << 20)	/* bytes of JSON */
 

@@ -313,6 +313,136 @@ def inspector():
         check(snap('frob', at('a'))[0] == 2 and snap('info', at('none'))[0] == 1, 'usage')
 
 
+def converted_layouts():
+    """cede-snap on every layout: what it shows, and that there and back again is the same file."""
+    with Folder() as at:
+        run('-save', at('p') + '@400000000', *save_all(at, 500000000, 'p', LAYOUTS), '-save', at('end') + '@500000100,quit=on')
+        s = Snapshot(at('stream'))
+        for name in LAYOUTS:
+            info = json.loads(snap('--json', 'info', at(name))[1])
+            want = {'stream': 'stream', 'mapped': 'mapped', 'zstd': 'zstd', 'child': 'stream, child', 'packed-child': 'zstd, child'}[name]
+            check(info['layout'] == want and info['parents'] == (['p'] if 'child' in name else []) and
+                  info['size'] == os.stat(at(name)).st_size and info['ram'] == 256 << 20, 'info-' + name, info)
+            if 'child' not in name:
+                check(info['zero_pages'] == sum(not any(p) for p in s.pages.values()), 'zeros-' + name, info)
+            status, out, err = snap('verify', at(name))
+            check(status == 0 and out.startswith('whole: %d sections, each' % len(s.sections)), 'verify-' + name, (out, err))
+            status, out, err = snap('diff', at(name), at('stream'))
+            check('ram 0: ' not in out, 'same-memory-' + name, out)
+            check(snap('show', at(name), 'cpu:0') == snap('show', at('stream'), 'cpu:0'), 'show-' + name)
+            check(snap('mem', at(name), '0x400000', '64') == snap('mem', at('stream'), '0x400000', '64'), 'mem-' + name)
+            for how in 'layout=stream', 'layout=mapped', 'compress=zstd', 'target=qemu':
+                if how == 'target=qemu' and name != 'mapped':
+                    continue
+                status, out, err = snap('convert', at(name), at('c'), how)
+                if how == 'target=qemu':
+                    q = snap('convert', at('stream'), at('q'), how)
+                    check((status, err) == (q[0], q[2]) and (status or same(at('c'), at('q'))), 'mapped-to-qemu', (status, err))
+                    continue
+                check((status, err) == (0, ''), 'convert-%s-%s' % (name, how), err)
+                check(same(at('c'), at(how.split('=')[1])), 'same-%s-%s' % (name, how))
+        check(snap('convert', at('stream'), at('c'), 'layout=round')[0] == 1, 'no-such-layout')
+        check('parent      p, ' in snap('info', at('child'))[1], 'chain')
+
+
+def background():
+    """Written by a copy of the process: the same file, and the run goes on as if nothing were. Who fails says so, once."""
+    with Folder() as at:
+        plain = run(*POOL, '-d', 'statehash')
+        got = run(*POOL, '-d', 'statehash', '-save', at('a') + '@500000000', '-save', at('b') + '@500000000,background=on',
+                  '-save', at('c') + '@500000000,background=on,layout=mapped', '-save', at('d') + '@500000000,layout=mapped')
+        check(got == plain, 'changes-nothing', (got, plain))
+        check(same(at('a'), at('b')) and same(at('c'), at('d')), 'same-file')
+        with open(at('old'), 'w') as f:
+            f.write('old')
+        got = run(*POOL, '-d', 'statehash', '-save', at('none/x') + '@500000000,background=on',
+                  '-save', at('old') + '@500000000,background=on,parent=' + at('none'))
+        lines = got[2].splitlines()
+        check(got[:2] == plain[:2] and lines[-1] + '\n' == plain[2] and len(lines) == 3 and all('cannot' in x for x in lines[:2]) and
+              'none' in lines[0], 'says-so', got[2])
+        check(open(at('old')).read() == 'old', 'the-old-file-stays')
+
+
+def spoil(path, out, where, what=None, size=None):
+    with open(path, 'rb') as f:
+        data = bytearray(f.read())
+    data[where:where + len(what or b'')] = what or b''
+    with open(out, 'wb') as f:
+        f.write(data[:size])
+
+
+def layouts_refused():
+    """Damaged and foreign layouts: one line and status 1, from cede and from cede-snap."""
+    with Folder() as at:
+        run('-save', at('p') + '@300000000', '-save', at('pm') + '@300000000,layout=mapped', *save_all(at, 400000000, 'p', LAYOUTS),
+            '-save', at('cm') + '@400000000,parent=' + at('pm'), '-save', at('end') + '@400000100,quit=on')
+
+        def refuse(name, path, word, inspector=True, options=()):
+            status, text, errors = run('-loadvm', path, *options, kernel=False)
+            check(status == 1 and word in errors and errors.count('\n') == 1, name, (status, errors))
+            status, text, errors = snap('verify', path)
+            check(not inspector or (status == 1 and errors.count('\n') == 1), name + '-inspector', (status, errors))
+
+        for name, where, what, word in (('version', 8, b'\0\0\0\2', 'head: version: expected 1, found 2'), ('head-sum', 13, b'\x55', 'head: checksum'),
+                                        ('table', 4100, b'\x55', 'head: checksum'), ('places', 24, b'\0', 'head'),
+                                        ('places-2', 32, b'\x70', 'places'), ('table-size', 48, b'\xff', 'places')):
+            spoil(at('mapped'), at('bad'), where, what)
+            if what != b'\0':
+                refuse('mapped-' + name, at('bad'), word)
+        for size in 0, 8, 100, 5000, 3 << 20, os.stat(at('mapped')).st_size - 1:
+            spoil(at('mapped'), at('bad'), 0, size=size)
+            refuse('mapped-cut-%d' % size, at('bad'), '')
+        refuse('mapped-other-memory', at('mapped'), 'expected 512 MiB, found 256 MiB (-m)', False, ['-m', '512M'])
+        status, text, errors = run('-incoming', 'exec:cat ' + at('mapped'), kernel=False)
+        check(status == 1 and errors.count('\n') == 1 and 'file' in errors, 'mapped-from-a-pipe', errors)
+        data = open(at('mapped'), 'rb').read(8 << 20)
+        used = next(i for i in range(2 << 20, len(data), 4096) if any(data[i:i + 4096]))
+        spoil(at('mapped'), at('bad'), used + 5, bytes([data[used + 5] ^ 1]))
+        status, text, errors = snap('verify', at('bad'))
+        check(status == 1 and 'memory from 0x' in errors and 'checksum' in errors, 'mapped-page-seen-by-verify', errors)
+        spoil(at('pm'), at('pm'), used + 5, bytes([data[used + 5] ^ 1]))
+        refuse('child-of-a-damaged-mapped-parent', at('cm'), 'damaged')
+
+        size = os.stat(at('zstd')).st_size
+        for cut in 3, 4, 100, size // 2, size - 4, size - 1:
+            spoil(at('zstd'), at('bad'), 0, size=cut)
+            refuse('zstd-cut-%d' % cut, at('bad'), 'early')
+        spoil(at('zstd'), at('bad'), size // 2, b'\x55' * 9)
+        refuse('zstd-damaged', at('bad'), '')
+        spoil(at('zstd'), at('bad'), size, b'more')
+        refuse('zstd-and-more', at('bad'), 'something comes behind')
+        if shutil.which('zstd'):
+            good = open(at('stream'), 'rb').read()
+            first = good.index(b'\x0dppc_spapr.ram', good.index(b'\x0dppc_spapr.ram') + 1) - 8     # a page's record
+            page = good[first:first + 22 + 4096] if good[first + 7] & 8 else good[first:first + 23]
+            with subprocess.Popen(['zstd', '-q', '-f', '-o', at('bad')], stdin=subprocess.PIPE) as p:
+                p.stdin.write(good[:first])
+                for _ in range(700):
+                    p.stdin.write(page * (1 + (1 << 20) // len(page)))
+                p.stdin.close()
+            check(os.stat(at('bad')).st_size < 10 << 20, 'bomb-is-small')
+            refuse('zstd-bomb', at('bad'), 'damaged')
+
+        os.rename(at('p'), at('gone'))
+        refuse('no-parent', at('child'), 'cannot open')
+        shutil.copy(at('mapped'), at('p'))
+        refuse('another-parent', at('child'), 'has been changed')
+        data = open(at('gone'), 'rb').read()
+        spoil(at('gone'), at('p'), len(data) // 3, bytes([data[len(data) // 3] ^ 1]))
+        refuse('changed-parent', at('child'), '')
+        os.makedirs(at('elsewhere'))
+        os.rename(at('gone'), at('elsewhere/p'))
+        os.rename(at('child'), at('elsewhere/child'))
+        status, text, errors = run('-loadvm', at('elsewhere/child'), '-save', at('end') + '@400000100,quit=on', kernel=False)
+        check(status == 0 and errors == '', 'moved-together', errors)
+        status, text, errors = run('-loadvm', at('elsewhere/child'), '-save', at('elsewhere/child') + '@400000100,quit=on,parent=' +
+                                   at('elsewhere/child'), kernel=False)
+        check(status == 1 and 'its own' in errors, 'not-its-own-parent', errors)
+        for bad in 'layout=mapped,compress=zstd', 'layout=mapped,parent=x', 'target=qemu,parent=x', 'layout=round', 'target=qemu,layout=mapped':
+            status, text, errors = run('-save', 'x,' + bad)
+            check(status == 2 and errors.count('\n') == 1, bad, errors)
+
+
 def fix_sums(data, original):
     """Puts the checksums right where the file still has its shape, so that what is behind them is reached."""
     at = original.section('cede/checks').start + 5 + 12 + 8 + 4
@@ -378,4 +508,62 @@ def mutated(count='400', seconds='60', seed='1'):
     check(refusals > tried // 20 and ran > tried // 20, 'both-happen', (tried, refusals, ran))
 
 
-main({f.__name__: f for f in (equal, layouts, sections, areas, on_signal, refused, inspector, mutated)})
+def spoil_layout(rng, name, good):
+    """A damaged file of that layout; its head's checksum right again in most."""
+    data = bytearray(good)
+    stream = int.from_bytes(data[24:32], 'big') if name != 'zstd' else 0
+    if rng.random() < 0.1:
+        del data[rng.randrange(len(data)):]
+    for _ in range(rng.choice((1, 1, 2, 4, 16))):
+        part = rng.random()
+        where = rng.randrange(8, 100) if part < 0.4 and name != 'zstd' else stream + rng.randrange(3000) if part < 0.6 else \
+            rng.randrange(max(stream, len(data) - 200000), len(data)) if part < 0.9 and stream < len(data) else rng.randrange(len(data))
+        if where < len(data):
+            data[where] = rng.choice((0, 1, 0x7f, 0x80, 0xff, rng.randrange(256), data[where] ^ 1 << rng.randrange(8)))
+    if name != 'zstd' and rng.random() < 0.8 and len(data) > 4096:
+        if rng.random() < 0.8:
+            data[16:24] = len(data).to_bytes(8, 'big')
+        groups = int.from_bytes(data[48:52], 'big')
+        data[12:16] = bytes(4)
+        data[12:16] = zlib.crc32(data[:4096 + 8 * groups]).to_bytes(4, 'big')
+    return data
+
+
+def layouts_mutated(count='300', seconds='100', seed='1'):
+    """Damaged files of each layout under the sanitizers, to cede and cede-snap: refused with one line, or a machine that runs."""
+    rng, until = random.Random(int(seed)), time.monotonic() + float(seconds)
+    build = os.environ.get('B', 'build')
+    program, snapper, guest = build + '/san/cede', build + '/san/cede-snap', build + '/tests/guest/smp-le.elf'
+    need(program, snapper, guest)
+    tried = refusals = ran = 0
+    odd = []
+    with Folder() as at:
+        machine = ['-M', 'pseries', '-smp', '4', '-m', '16M', '-nodefaults', '-nographic', '-serial', 'null', *FIXED, *POOL]
+        subprocess.run([CEDE, *machine, '-kernel', guest, '-save', at('p') + '@200000', *save_all(at, 800000, 'p', LAYOUTS)],
+                       stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        good = {name: open(at(name), 'rb').read() for name in LAYOUTS if name != 'stream'}
+        while tried < int(count) and time.monotonic() < until:
+            name = rng.choice(sorted(good))
+            with open(at('m'), 'wb') as f:
+                f.write(spoil_layout(rng, name, good[name]))
+            p = subprocess.run([program, *machine, '-loadvm', at('m'), '-save', at('x') + '@3000000,quit=on'],
+                               stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
+            tried += 1
+            errors = p.stderr.decode('utf-8', 'replace')
+            if p.returncode == 1 and errors.count('\n') == 1 and errors.startswith('cede: snapshot'):
+                refusals += 1
+            elif p.returncode in (0, 3) and errors.count('\n') <= 1:
+                ran += 1
+            else:
+                odd.append((tried, name, p.returncode, errors[:1500]))
+            p = subprocess.run([snapper, 'convert', at('m'), at('c'), rng.choice(('layout=mapped', 'layout=stream', 'target=qemu'))],
+                               capture_output=True, timeout=100)
+            errors = p.stderr.decode('utf-8', 'replace')
+            if p.returncode not in (0, 1) or errors.count('\n') != p.returncode:
+                odd.append((tried, name, 'cede-snap', p.returncode, errors[:1500]))
+    print('%d files: %d refused, %d ran' % (tried, refusals, ran))
+    check(not odd, 'refused-or-runs', odd[:2])
+    check(refusals > tried // 20 and ran > tried // 20, 'both-happen', (tried, refusals, ran))
+
+
+main({f.__name__: f for f in (equal, layouts, converted_layouts, layouts_refused, background, sections, areas, on_signal, refused, inspector, mutated, layouts_mutated)})
