@@ -66,6 +66,9 @@ void stream_sum_begin(struct stream *s, uint32_t so_far);
 uint32_t stream_sum(struct stream *s);			/* up to here */
 
 uint32_t (*crc32_new(void))[256];			/* 8 tables; NULL: out of memory; free() */
+/* crc32_clmul.c: where the host can; `len` a multiple of 16, at least 64, `crc` inverted before and after. */
+bool crc32_is_fast(void);
+uint32_t crc32_fold(uint32_t crc, const uint8_t *p, size_t len);
 uint32_t crc32_add(uint32_t (*table)[256], uint32_t crc, const void *data, size_t len);
 
 #endif

@@ -222,10 +222,19 @@ static void test_walker(void)
 	}
 }
 
+/* Bit by bit. */
+static uint32_t crc32_one(uint32_t crc, const uint8_t *p, size_t len)
+{
+	for (; len--; p++)
+		for (unsigned bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ ((crc ^ *p >> bit) & 1 ? 0xedb88320 : 0);
+	return crc;
+}
+
 static void test_sums(void)
 {
 	uint32_t (*table)[256] = crc32_new();
-	uint8_t data[64];
+	uint8_t data[400];
 
 	check_eq(crc32_add(table, 0, "123456789", 9), 0xcbf43926, "crc32");	/* the check value of every table of CRCs */
 	for (unsigned i = 0; i < sizeof data; i++)
@@ -233,6 +242,8 @@ static void test_sums(void)
 	for (unsigned i = 0; i <= sizeof data; i++)
 		if (crc32_add(table, crc32_add(table, 0, data, i), data + i, sizeof data - i) != crc32_add(table, 0, data, sizeof data))
 			check(false, "crc32-in-parts-%u", i);
+	check_eq(crc32_is_fast() ? crc32_fold(0, data, sizeof data) : crc32_one(0, data, sizeof data),
+		 crc32_one(0, data, sizeof data), "crc32-folded");
 	free(table);
 }
 
