@@ -470,6 +470,17 @@ static bool idles(const struct machine *m, unsigned phys)
 	return first >= 0;
 }
 
+/* Does the one that runs on `phys` come before `next`? In one partition they take turns, but a
+ * virtual processor of the load that has more to do has less time to lose. */
+static bool goes_on(const struct dispatcher *d, unsigned phys, enum partition_id who, const struct vproc *next)
+{
+	const struct physical *on = &d->on[phys];
+
+	if (who == on->partition)
+		return on->vp->owed > next->owed;
+	return pool_before(d, &d->partition[on->partition], &d->partition[who]);
+}
+
 /* The one that runs goes to the queue's end, if the next in the queue does not come after it. */
 static void end_slice(struct machine *m, unsigned phys)
 {
@@ -481,7 +492,7 @@ static void end_slice(struct machine *m, unsigned phys)
 	if (!on->vp || (on->vp->slice_end > m->clock.now && !idles(m, phys)))
 		return;
 	next = choose(m, &who);
-	if (!next || (who != on->partition && pool_before(&d->partition[on->partition], &d->partition[who]))) {
+	if (!next || goes_on(d, phys, who, next)) {
 		on->vp->slice_end = on->slice_end = m->clock.now + pool_slice(d);
 		return;
 	}

@@ -1,7 +1,7 @@
 /* Capacity: windows, entitlements, weights, and the load that other partitions are.
  *
  * In each window a partition has a budget of its entitlement in cycles. Who has budget left comes
- * before who has not, the one with the larger part of it left first. What is left of the pool goes
+ * before who has not, the one that needs longest to use it first. What is left of the pool goes
  * to uncapped partitions by weight: first to the one that has had least of it for its weight. Within
  * a partition virtual processors take turns, a time slice each.
  *
@@ -212,10 +212,29 @@ bool pool_displaces(const struct partition *a, const struct partition *b)
 	return a->budget > 0 && b->budget <= 0;
 }
 
-bool pool_before(const struct partition *a, const struct partition *b)
+/* How long it still has to be on processors in this window to get all of its budget, if as many of
+ * it run side by side as want to, and for the one of the load that has most to do: who needs longest
+ * has least time to lose. */
+static uint64_t need(const struct dispatcher *d, const struct partition *p)
+{
+	uint64_t budget = (uint64_t)p->budget, longest = 0, even;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		n += p->vp[i].state == VP_READY || p->vp[i].state == VP_RUNNING;
+		if (p->vp[i].owed > longest)
+			longest = p->vp[i].owed;
+	}
+	if (n > d->procs)
+		n = d->procs;
+	even = budget / (n ? n : 1);
+	return longest <= even ? even : longest < budget ? longest : budget;
+}
+
+bool pool_before(const struct dispatcher *d, const struct partition *a, const struct partition *b)
 {
 	if (a->budget > 0 && b->budget > 0)
-		return a->budget * (int64_t)b->entitlement > b->budget * (int64_t)a->entitlement;
+		return need(d, a) > need(d, b);
 	if (a->budget > 0 || b->budget > 0)
 		return a->budget > 0;
 	return had_less(a, b);
@@ -247,7 +266,7 @@ struct vproc *pool_next(struct dispatcher *d, enum partition_id *who)
 		if (!first)
 			continue;
 		p->contends |= p->budget <= 0;
-		if (!next || pool_before(p, &d->partition[*who])) {
+		if (!next || pool_before(d, p, &d->partition[*who])) {
 			next = first;
 			*who = (enum partition_id)i;
 		}

@@ -21,7 +21,7 @@ void pool_queue(struct dispatcher *d, struct vproc *vp);
 /* The ready virtual processor that comes next; NULL: none. *who: its partition. */
 struct vproc *pool_next(struct dispatcher *d, enum partition_id *who);
 /* Comes `a` before `b`, by what they are entitled to? */
-bool pool_before(const struct partition *a, const struct partition *b);
+bool pool_before(const struct dispatcher *d, const struct partition *a, const struct partition *b);
 /* Is `a` entitled to what `b` only has because others left it? */
 bool pool_displaces(const struct partition *a, const struct partition *b);
 /* A free physical processor for it, the nearest to where it ran; -1: none is free. */

@@ -22,6 +22,7 @@
 #include "machine/nvram.h"
 #include "machine/options.h"
 #include "machine/phb_idle.h"
+#include "machine/progress.h"
 #include "machine/pseries.h"
 #include "machine/state.h"
 #include "machine/term.h"
@@ -162,6 +163,7 @@ static void list(const struct listing *l, const struct row *row, unsigned i, str
 /* Guest memory, as savevm/ asks for it. */
 struct source {
 	struct memory_used used;
+	struct progress progress;
 	struct ram *ram;
 };
 
@@ -173,6 +175,18 @@ static uint64_t next_used(void *opaque, uint64_t from)
 static bool map_file(void *opaque, uint64_t gra, int fd, uint64_t at, uint64_t len)
 {
 	return memory_map_file(((struct source *)opaque)->ram, gra, fd, at, len);
+}
+
+static void tell(void *opaque, uint64_t done)
+{
+	progress_at(&((struct source *)opaque)->progress, done);
+}
+
+/* Until snapshot_sections_free(). */
+static void show_progress(struct vms_ram *ram, const char *verb)
+{
+	progress_begin(&((struct source *)ram->opaque)->progress, verb, ram->size);
+	ram->progress = tell;
 }
 
 bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct vms_set *set, struct vms_ram *ram,
@@ -212,6 +226,7 @@ bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct v
 
 void snapshot_sections_free(struct vms_set *set, struct vms_ram *ram)
 {
+	progress_end(&((struct source *)ram->opaque)->progress);
 	memory_used_close(&((struct source *)ram->opaque)->used);
 	free(ram->opaque);
 	vms_ram_done(ram);
@@ -340,6 +355,7 @@ static bool write_from(struct machine *m, struct spapr_cpu *const *cpu, int fd, 
 
 	if (!snapshot_sections(m, cpu, &set, &ram, err))
 		return false;
+	show_progress(&ram, "saving");
 	set.compress = o->compress;
 	if (o->mapped)
 		ok = write_mapped(&set, &ram, fd, err);
@@ -557,6 +573,7 @@ static bool load_from(struct machine *m, int fd, const char *path, struct error 
 
 	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
 		return false;
+	show_progress(&ram, "loading");
 	ok = place_memory(&ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, err);
 	snapshot_sections_free(&set, &ram);
 	return ok;

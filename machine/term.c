@@ -30,6 +30,7 @@ _Static_assert(sizeof(struct crash_note) <= CRASH_NOTE, "crash note");
 
 struct term {
 	int signal_fd;
+	sigset_t caught;	/* what it reads */
 	int signal;		/* first one that wants an end */
 	bool quit, lost, raw, stdio_taken;
 	bool save_asked;	/* SIGUSR1 has come */
@@ -127,6 +128,7 @@ struct term *term_new(struct error *err)
 	/* What takes no more says so when it is written to. */
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
+	term->caught = set;
 	term->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (term->signal_fd < 0) {
 		error_set(err, "cannot catch signals: %s", strerror(errno));
@@ -238,13 +240,9 @@ int term_signal(struct term *term)
 
 void term_catch_save(struct term *term)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigprocmask(SIG_BLOCK, NULL, &set);
-	signalfd(term->signal_fd, &set, 0);	/* what is blocked is what is read */
+	sigaddset(&term->caught, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &term->caught, NULL);
+	signalfd(term->signal_fd, &term->caught, 0);
 }
 
 bool term_save_asked(struct term *term)

@@ -130,6 +130,8 @@ static bool load_page(struct stream *s, struct vms_ram *ram, uint64_t at, uint64
 
 	if (!load_block(s, ram, flags))
 		return false;
+	if (ram->progress && at % PROGRESS == 0)
+		ram->progress(ram->opaque, at);
 	if (at >= ram->size)
 		return wrong(s, "page address", "one inside the block", at);
 	if (flags & RAM_PAGE) {

@@ -93,6 +93,8 @@ def qemu(at):
 
 def gap(at, save):
     """The longest silence of a guest that talks without a pause."""
+    if os.path.exists(at + '/bg'):
+        os.unlink(at + '/bg')
     with Machine('-M', BOARD, '-loadvm', at + '/guest', '-save', at + '/bg,background=on', ram=RAM) as m:
         m.send('\nwhile :; do echo tick; done\n')
         m.expect('tick\ntick\ntick', 60)
@@ -107,6 +109,8 @@ def gap(at, save):
             if len(m.text) > before:
                 now = time.monotonic()
                 longest, last = max(longest, now - last), now
+        if save:
+            wait_for(at + '/bg')
         return longest
 
 

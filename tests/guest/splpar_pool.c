@@ -295,7 +295,7 @@ static struct entry first_after(unsigned n, u64 tb)
 
 static void test_confer(void)
 {
-	unsigned given = 0, late = 0, between = 0, returned = 0, tries = 0, turns = 0, all = 0;
+	unsigned given = 0, late = 0, between = 0, returned = 0, tries = 0, turns = 0, all = 0, early = 0;
 
 	others_spin(ALL);
 	for (unsigned n = 0; n < ALL; n++)
@@ -337,20 +337,29 @@ static void test_confer(void)
 
 	tries = 0;
 	for (unsigned i = 0; i < 10; i++) {
-		u64 start = mftb(), back;
+		u64 start = mftb(), back, ready, last = 0;
 		unsigned n, turn = 0;
+		struct entry e;
 
 		check_eq((u64)hcall(H_CONFER, TOP, 0), H_SUCCESS, "s9-01-confer-to-all");
-		if (first_after(0, start).preempt != 3)
+		e = first_after(0, start);
+		if (e.preempt != 3)
 			continue;
-		back = first_after(0, start).timebase;
-		for (n = 1; n < ALL; n++)
-			turn += first_after(n, start).timebase <= back;
+		back = e.timebase;
+		ready = back - e.to_dispatch - e.to_enqueue;
+		for (n = 1; n < ALL; n++) {
+			u64 at = first_after(n, start).timebase;
+
+			turn += at <= back;
+			last = at > last ? at : last;
+		}
+		early += procs == 1 && ready + 100 < last;
 		tries++;
 		all += turn >= ALL - procs;	/* those that ran beside it have theirs */
 	}
 	check(tries > 0, "confers-to-all");
 	check_eq(all, tries, "all-have-had-a-turn");
+	check_eq(early, 0, "and-only-then-it-is-ready");
 	for (unsigned n = 0; n < ALL; n++)
 		reg(DTL_OFF, n, NULL);
 

@@ -154,12 +154,16 @@ static void test_prod(void)
 {
 	static const u64 nobody[] = { 5, 64, 1ull << 31, 0xffffffff, TOP, TOP - 1 };
 	u64 slow = 0, start;
+	u32 count;
 
 	for (unsigned i = 0; i < sizeof nobody / sizeof nobody[0]; i++)
 		check_eq((u64)hcall(H_PROD, nobody[i]), (u64)H_PARAMETER, "prod-nobody");
 	check_eq((u64)hcall(H_PROD, 0), H_SUCCESS, "prod-self");
 	start = mftb();
+	count = count_of(0);
 	check_range(cede_for(SEC), 0, soon, "s9-03-prod-self-before-cede");
+	if (exact)
+		check_eq(count_of(0), count, "s9-03-at-once-is-no-dispatch");
 	check_range(cede_for(5 * MS), 5 * MS, 5 * MS + soon, "and-only-the-first-cede");
 	hcall(H_PROD, 0);
 	hcall(H_PROD, 0);
@@ -604,6 +608,7 @@ void test(void)
 	for (unsigned n = 0; n < 3; n++)
 		check_eq(vpa_on(n), H_SUCCESS, "vpa");
 	test_cede();
+	test_time();
 	test_prod();
 	test_confer_arguments();
 	test_confer_waiting();
@@ -616,6 +621,5 @@ void test(void)
 	test_kept();
 	if (exact)
 		check_eq((u64)hcall(H_POLL_PENDING), H_SUCCESS, "nobody-waits-for-this-processor");
-	test_time();
 	test_prod_stopped();
 }

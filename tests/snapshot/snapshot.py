@@ -1,6 +1,7 @@
 """Snapshots of Linux: the run that is saved and loaded is the run that was never interrupted."""
 import json
 import os
+import pty
 import random
 import re
 import shutil
@@ -164,6 +165,19 @@ def on_signal():
             m.expect('# ', 30)
             check(m.command('cat /tmp/mark').strip() == 'monday', 'tcp')
             sender.wait()
+
+
+def typed():
+    """What was typed before the guest read it comes to the guest that goes on."""
+    with Folder() as at:
+        with open(at('keys'), 'w') as f:
+            f.write('echo he""llo from before; poweroff -f\n')
+        with open(at('keys')) as keys:
+            with linux(*FIXED, '-save', at('s') + '@300000000,quit=on', ram=RAM, cpus=CPUS, stdin=keys) as m:
+                check(m.wait(60) == 0, 'saved', m.errors)
+        check(('cede/console', 0x71000000) in Snapshot(at('s')).names(), 'is-in-the-file')
+        status, text, errors = run('-loadvm', at('s'), kernel=False)
+        check(status == 0 and 'hello from before' in text, 'is-read', (status, text[-300:], errors))
 
 
 def refused():
@@ -363,6 +377,32 @@ def background():
         check(open(at('old')).read() == 'old', 'the-old-file-stays')
 
 
+def progress():
+    """What takes longer than a second says how far it is, to a terminal and to nobody else."""
+    with Folder() as at:
+        run('-save', at('s') + '@500000000,quit=on')
+        slow = 'exec:head -c 20000000 %s; sleep 1.3; tail -c +20000001 %s' % (at('s'), at('s'))
+        argv = [CEDE, '-M', 'pseries', '-smp', CPUS, '-m', RAM, '-nodefaults', '-nographic', '-serial', 'null', *FIXED,
+                '-incoming', slow, '-save', at('e') + '@500000100,quit=on']
+        ours, theirs = pty.openpty()
+        p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        text = b''
+        while True:
+            try:
+                more = os.read(ours, 4096)
+            except OSError:
+                more = b''
+            if not more:
+                break
+            text += more
+        os.close(ours)
+        check(p.wait() == 0, 'status')
+        check(re.search(rb'\rcede: loading, \d+ of 256 MiB, \d+ MiB/s, \d+ s left', text) and text.endswith(b'\r\x1b[K'), 'on-a-terminal', text)
+        p = subprocess.run(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        check((p.returncode, p.stderr) == (0, b''), 'not-into-a-pipe', p.stderr)
+
+
 def spoil(path, out, where, what=None, size=None):
     with open(path, 'rb') as f:
         data = bytearray(f.read())
@@ -460,7 +500,9 @@ def damage(rng, original, data):
         del data[rng.randrange(behind if rng.random() < 0.7 else 0, len(data)):]
         return False
     for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
-        if rng.random() < 0.8:      # a section each the same chance, however small
+        if rng.random() < 0.1:      # the description: for those who read it
+            where = rng.randrange(original.data.rindex(b'{"page_size'), len(data))
+        elif rng.random() < 0.8:      # a section each the same chance, however small
             s = rng.choice(original.sections)
             start, end = rng.choice(s.parts)
             where = rng.randrange(start, min(end, start + 2000) if rng.random() < 0.7 else end)
@@ -494,6 +536,11 @@ def mutated(count='400', seconds='60', seed='1'):
             p = subprocess.run([program, *machine, '-loadvm', at('m'), '-save', at('x') + '@20000000,quit=on'],
                                stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
             tried += 1
+            look = [program + '-snap', *rng.choice((['verify', at('m')], ['diff', at('m'), at(0)], ['show', at('m'), 'cpu'],
+                                                    ['--json', 'list', at('m')], ['dtl', at('m')]))]
+            s = subprocess.run(look, stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
+            if s.returncode not in (0, 1) or b'runtime error' in s.stderr or b'Sanitizer' in s.stderr:
+                odd.append((tried, look, s.returncode, s.stderr[:1500]))
             errors = p.stderr.decode('utf-8', 'replace')
             if p.returncode == 1 and errors.count('\n') == 1 and errors.startswith('cede: snapshot'):
                 refusals += 1
@@ -570,4 +617,5 @@ def layouts_mutated(count='300', seconds='100', seed='1'):
     check(refusals > tried // 20 and ran > tried // 20, 'both-happen', (tried, refusals, ran))
 
 
-main({f.__name__: f for f in (equal, layouts, converted_layouts, layouts_refused, background, sections, areas, on_signal, refused, inspector, mutated, layouts_mutated)})
+main({f.__name__: f for f in (equal, layouts, converted_layouts, layouts_refused, background, progress, sections, areas, on_signal, typed,
+                              refused, inspector, mutated, layouts_mutated)})

@@ -365,11 +365,16 @@ static void join(struct cpu *cpu)
 
 static void capacity(struct cpu *cpu)
 {
-	static const uint16_t reads[] = { 0x0ec, 0x0f4, 0x0f8 };
+	static const uint16_t reads[] = { 0x0ec, 0x0f4, 0x2d4, 0x2b8 };
 	uint64_t weight = rng_one_in(&t.rng, 8) ? rng_u64(&t.rng) : rng_below(&t.rng, 300), entitled = rng_below(&t.rng, 900);
 	int64_t rc;
 
-	switch (rng_below(&t.rng, 4)) {
+	switch (rng_below(&t.rng, 5)) {
+	case 4:
+		rc = call(cpu, 0x0f8, 0, 0, 0);
+		if (rc != H_SUCCESS && rc != H_AUTHORITY)
+			fail("H_PIC", (uint64_t)rc, 0);
+		break;
 	case 0:
 		rc = call(cpu, 0x0f0, rng_one_in(&t.rng, 8) ? rng_u64(&t.rng) : entitled, weight, 0);
 		if (weight > 255 ? rc != H_PARAMETER : rc != H_SUCCESS && rc != H_CONSTRAINED)

@@ -82,6 +82,8 @@ def load():
     """Others want less than they could have: they get it, and the guest what is left."""
     judge('procs=2,load=0.5', 4, 1.5, .5)
     judge('procs=2,load=1.5,load-entitlement=0.5', 4, 1.5, .5)
+    judge('procs=2,load=1', 4, 1, 1)        # one that has no time to lose
+    judge('procs=3,load=1.5', 5, 1.5, 1.5)
     judge('procs=1,load=0.25', 2, .75, .25)
     judge('procs=1,load=0.9,load-entitlement=0', 2, 1, 0)
     judge('procs=3', 5, 3)
