@@ -355,7 +355,8 @@ static bool write_from(struct machine *m, struct spapr_cpu *const *cpu, int fd, 
 
 	if (!snapshot_sections(m, cpu, &set, &ram, err))
 		return false;
-	show_progress(&ram, "saving");
+	if (!o->quiet)
+		show_progress(&ram, "saving");
 	set.compress = o->compress;
 	if (o->mapped)
 		ok = write_mapped(&set, &ram, fd, err);
@@ -713,7 +714,9 @@ uint64_t snapshots_next(const struct machine *m)
 static void take(struct machine *m, unsigned i)
 {
 	const struct save_request *r = &m->options->save[i];
-	const struct snapshot_options o = { .for_qemu = r->for_qemu, .mapped = r->mapped, .compress = r->compress, .parent = r->parent };
+	const struct snapshot_options o = {
+		.for_qemu = r->for_qemu, .mapped = r->mapped, .compress = r->compress, .parent = r->parent, .quiet = r->background,
+	};
 	struct snapshots *s = m->snapshots;
 	struct error err;
 	bool ok;

@@ -9,6 +9,7 @@ struct snapshot_options {
 	bool for_qemu;			/* target=qemu: what QEMU 7.2 reads and can go on from */
 	bool mapped;			/* memory where a load maps it: savevm/layout.h; a stream otherwise */
 	bool compress;			/* the stream in a frame of zstd */
+	bool quiet;			/* no progress: the guest has the terminal meanwhile */
 	const char *parent;		/* only the pages that differ from that snapshot's; NULL: all */
 };
 
