@@ -215,6 +215,8 @@ static bool write_at(int fd, const void *data, size_t len, uint64_t at, struct e
 
 		if (n < 0 && errno != EINTR)
 			return host_fail(err, "write");
+		if (n == 0)
+			return fail(err, "cannot write: nothing is taken");
 		if (n > 0) {
 			p += n;
 			len -= (size_t)n;

@@ -80,6 +80,8 @@ LAYOUTS = {'stream': '', 'mapped': ',layout=mapped', 'zstd': ',compress=zstd', '
 
 def save_all(at, cycle, parent, names):
     """-save options: each layout at that cycle."""
+    if subprocess.run([CEDE, '-save', 'x,compress=zstd', '-version'], capture_output=True).returncode:
+        skip('cede is built without libzstd')
     return [x for n in names for x in ('-save', '%s@%d%s' % (at(n), cycle, LAYOUTS[n] % at(parent) if '%' in LAYOUTS[n] else LAYOUTS[n]))]
 
 
