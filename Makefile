@@ -65,6 +65,12 @@ CPPFLAGS += -DHAVE_CAPSTONE $(shell $(PKG_CONFIG) --cflags capstone)
 LDLIBS   += $(shell $(PKG_CONFIG) --libs capstone)
 endif
 
+ifeq ($(call have,libzstd),yes)
+CPPFLAGS += -DHAVE_ZSTD $(shell $(PKG_CONFIG) --cflags libzstd)
+ZSTD     := $(shell $(PKG_CONFIG) --libs libzstd)
+LDLIBS   += $(ZSTD)
+endif
+
 FOLDERS := cpu machine hcall firmware savevm
 SRC     := $(sort $(filter-out $(if $(PROFILE),,cpu/profile.c),$(wildcard $(addsuffix /*.c,$(FOLDERS)))))
 OBJ     := $(SRC:%.c=$(B)/obj/%.o)
@@ -86,6 +92,7 @@ say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 
 # cede-dtl knows a log's format and the dispatcher's names, not the machine.
 DTL_SRC := $(sort tools/cede_dtl.c $(wildcard tools/dtl_*.c))
+SNAP_OBJ := $(patsubst %.c,$(B)/obj/%.o,tools/cede_snap.c $(wildcard tools/snap_*.c))
 DTL_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(DTL_SRC) hcall/dtl_names.c)
 
 all: $(B)/cede $(B)/cede-dtl $(B)/cede-snap compile_commands.json	## build build/cede, build/cede-dtl and build/cede-snap (the default)
@@ -94,9 +101,9 @@ $(B)/cede: $(OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(B)/cede-snap: $(B)/obj/tools/cede_snap.o $(SAVEVM_OBJ)
+$(B)/cede-snap: $(SNAP_OBJ) $(SAVEVM_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(ZSTD)
 
 $(B)/cede-dtl: $(DTL_OBJ)
 	$(call say,LD,$@)
@@ -107,7 +114,7 @@ $(B)/obj/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(OBJ:.o=.d) $(DTL_OBJ:.o=.d) $(B)/obj/tools/cede_snap.d
+-include $(OBJ:.o=.d) $(DTL_OBJ:.o=.d) $(SNAP_OBJ:.o=.d)
 
 # ---- What PGO=1 knows. Without the cross compilers the training has less to go by. ----
 PGO_GUESTS := smp radix mode32

@@ -22,6 +22,7 @@ struct ram {
 	uint8_t *base;		/* host address of guest real address 0 */
 	uint64_t size;		/* bytes */
 	uint8_t *page;		/* enum ram_page_flag per 4 KiB page */
+	uint8_t *from_file;	/* for each 2 MiB: mapped from a file, so not zero though untouched; NULL: nothing is */
 	/* Called when a page with RAM_PAGE_CODE is written other than by the fast path. */
 	void (*code_written)(void *opaque, uint64_t gra, uint64_t len);
 	void *opaque;

@@ -39,6 +39,13 @@ static uint8_t *map_aligned(uint64_t size)
 	return base;
 }
 
+static void advise(struct ram *ram)
+{
+	/* Advice only: a host without huge pages is slower, not wrong. */
+	madvise(ram->base, ram->size, MADV_HUGEPAGE);
+	madvise(ram->base, ram->size, MADV_DONTDUMP);
+}
+
 bool memory_map(struct ram *ram, uint64_t size, struct error *err)
 {
 	*ram = (struct ram){ .size = size };
@@ -50,9 +57,7 @@ bool memory_map(struct ram *ram, uint64_t size, struct error *err)
 		memory_unmap(ram);
 		return false;
 	}
-	/* Advice only: a host without huge pages is slower, not wrong. */
-	madvise(ram->base, size, MADV_HUGEPAGE);
-	madvise(ram->base, size, MADV_DONTDUMP);
+	advise(ram);
 	return true;
 }
 
@@ -62,13 +67,35 @@ void memory_unmap(struct ram *ram)
 		munmap(ram->base, ram->size + HUGE_PAGE);
 	if (ram->page)
 		munmap(ram->page, ram->size >> RAM_PAGE_SHIFT);
-	ram->base = ram->page = NULL;
+	free(ram->from_file);
+	ram->base = ram->page = ram->from_file = NULL;
+}
+
+bool memory_map_file(struct ram *ram, uint64_t gra, int fd, uint64_t at, uint64_t len)
+{
+	if (!ram->from_file && !(ram->from_file = calloc(ram->size / HUGE_PAGE + 1, 1)))
+		return false;
+	memset(ram->from_file + gra / HUGE_PAGE, 1, len / HUGE_PAGE);
+	return mmap(ram->base + gra, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, (off_t)at) != MAP_FAILED;
+}
+
+/* What came from a file would come from there again. */
+static bool map_anew(struct ram *ram)
+{
+	void *p = mmap(ram->base, ram->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	free(ram->from_file);
+	ram->from_file = NULL;
+	advise(ram);
+	return true;
 }
 
 void memory_clear(struct ram *ram)
 {
 	/* MADV_DONTNEED on a private anonymous mapping: next read sees zeros. */
-	if (madvise(ram->base, ram->size, MADV_DONTNEED))
+	if (ram->from_file ? !map_anew(ram) : madvise(ram->base, ram->size, MADV_DONTNEED))
 		memset(ram->base, 0, ram->size);
 }
 
@@ -114,7 +141,7 @@ uint64_t memory_used_next(void *opaque, uint64_t from)
 			u->count = 0;
 			break;
 		}
-		if (u->entry[page - u->first] & PAGEMAP_TOUCHED)
+		if (u->entry[page - u->first] & PAGEMAP_TOUCHED || (u->ram->from_file && u->ram->from_file[page * u->page / HUGE_PAGE]))
 			break;
 	}
 	return page * u->page > from ? page * u->page : from;

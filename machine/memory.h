@@ -12,6 +12,9 @@ void memory_unmap(struct ram *ram);
 /* All zero again, as after power-on, and given back to the host. */
 void memory_clear(struct ram *ram);
 
+/* Bytes of a file over `len` bytes of it, copied on write: all multiples of 2 MiB. Until memory_clear(). */
+bool memory_map_file(struct ram *ram, uint64_t gra, int fd, uint64_t at, uint64_t len);
+
 /* Which of it has ever been touched: the rest is zero, and stays untouched if nobody looks. */
 struct memory_used {
 	const struct ram *ram;

@@ -11,6 +11,7 @@
 #include "cpu/bits.h"
 #include "machine/console.h"
 #include "machine/incoming.h"
+#include "savevm/zip.h"
 #include "machine/log.h"
 #include "machine/machine.h"
 #include "machine/options_pool.h"
@@ -602,22 +603,50 @@ static void split_cycle(struct save_request *r)
 	*at = 0;
 }
 
+/* What is one of two words: the second sets it. */
+static const struct save_switch {
+	const char *key, *words;
+	size_t offset;
+} save_switches[] = {
+	{ "target",     "cede|qemu",     offsetof(struct save_request, for_qemu) },
+	{ "quit",       "off|on",        offsetof(struct save_request, quit) },
+	{ "layout",     "stream|mapped", offsetof(struct save_request, mapped) },
+	{ "compress",   "none|zstd",     offsetof(struct save_request, compress) },
+	{ "background", "off|on",        offsetof(struct save_request, background) },
+};
+
 static bool save_item(struct parse *p, struct save_request *r, const char *key, const char *value)
 {
-	int index;
-
 	if (!key)
-		return fail(p, "-save: '%.60s' is not target=qemu or quit=on", value);
-	if (!strcmp(key, "target")) {
-		index = word_index("cede|qemu", value);
-		r->for_qemu = index == 1;
-	} else if (!strcmp(key, "quit")) {
-		index = word_index("off|on", value);
-		r->quit = index == 1;
-	} else {
-		return fail(p, "-save does not know '%.60s'", key);
+		return fail(p, "-save: '%.60s' is not an option like target=qemu or quit=on", value);
+	if (!strcmp(key, "parent")) {
+		free(r->parent);
+		r->parent = strdup(value);
+		return r->parent || fail(p, "out of memory");
 	}
-	return index >= 0 || fail(p, "-save %s=%.60s is not there", key, value);
+	for (size_t i = 0; i < ARRAY_SIZE(save_switches); i++) {
+		int index = strcmp(key, save_switches[i].key) ? -2 : word_index(save_switches[i].words, value);
+
+		if (index == -1)
+			return fail(p, "-save %s=%.60s is not there", key, value);
+		if (index >= 0) {
+			*(bool *)((char *)r + save_switches[i].offset) = index == 1;
+			return true;
+		}
+	}
+	return fail(p, "-save does not know '%.60s'", key);
+}
+
+static bool save_fits(struct parse *p, const struct save_request *r)
+{
+	const bool wrong[] = { r->compress && !zip_known(), r->mapped && r->compress, r->mapped && r->parent, r->for_qemu && (r->mapped || r->parent) };
+	const char *const why[] = { "compress=zstd: cede was built without libzstd", "layout=mapped is not compressed", "layout=mapped has no parent",
+				    "target=qemu is a stream without parent" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		if (wrong[i])
+			return fail(p, "-save %.100s: %s", r->path, why[i]);
+	return true;
 }
 
 static bool opt_save(struct parse *p, const char *text)
@@ -643,7 +672,7 @@ static bool opt_save(struct parse *p, const char *text)
 	while (ok && pairs_next(&pairs, &key, &value))
 		ok = save_item(p, r, key, value);
 	free(pairs.copy);
-	return ok;
+	return ok && save_fits(p, r);
 }
 
 static bool opt_loadvm(struct parse *p, const char *text)
@@ -841,5 +870,5 @@ void options_free(struct options *opts)
 {
 	free(opts->nvram_file);
 	for (unsigned i = 0; i < opts->saves; i++)
-		free(opts->save[i].path);
+		free(opts->save[i].path), free(opts->save[i].parent);
 }

@@ -29,6 +29,10 @@ struct save_request {
 	uint64_t cycle;
 	bool at_cycle;			/* else on SIGUSR1 */
 	bool for_qemu;			/* target=qemu */
+	bool mapped;			/* layout=mapped */
+	bool compress;			/* compress=zstd */
+	bool background;		/* background=on */
+	char *parent;			/* parent=FILE; NULL: none. options_free() */
 	bool quit;			/* quit=on: end then */
 };
 

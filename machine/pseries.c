@@ -666,6 +666,7 @@ int machine_run(struct machine *m)
 		run_until_request(m);
 	} while (goes_on(m));
 	hcall_trace_summary(m);
+	snapshots_wait(m);
 	if (m->log_mask & LOG_STATEHASH) {
 		term_fresh_line(m->term);
 		fprintf(stderr, "cede: statehash=%016llx cycles=%llu instructions=%llu\n",

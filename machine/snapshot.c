@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cpu/spr.h"
@@ -20,6 +22,7 @@
 #include "machine/nvram.h"
 #include "machine/options.h"
 #include "machine/phb_idle.h"
+#include "machine/progress.h"
 #include "machine/pseries.h"
 #include "machine/state.h"
 #include "machine/term.h"
@@ -27,10 +30,12 @@
 #include "machine/xics.h"
 #include "machine/xive_idle.h"
 #include "savevm/file.h"
+#include "savevm/inspect.h"
 #include "savevm/savevm.h"
 
 #define MACHINE_CLASS "pseries-7.2"
 #define RAM_BLOCK     "ppc_spapr.ram"
+#define MAX_BESIDE    (UINT64_C(256) << 20)	/* bytes of a stream that are not memory */
 
 /* ---- The sections ---- */
 
@@ -155,26 +160,58 @@ static void list(const struct listing *l, const struct row *row, unsigned i, str
 		set->sections++;
 }
 
+/* Guest memory, as savevm/ asks for it. */
+struct source {
+	struct memory_used used;
+	struct progress progress;
+	struct ram *ram;
+};
+
+static uint64_t next_used(void *opaque, uint64_t from)
+{
+	return memory_used_next(&((struct source *)opaque)->used, from);
+}
+
+static bool map_file(void *opaque, uint64_t gra, int fd, uint64_t at, uint64_t len)
+{
+	return memory_map_file(((struct source *)opaque)->ram, gra, fd, at, len);
+}
+
+static void tell(void *opaque, uint64_t done)
+{
+	progress_at(&((struct source *)opaque)->progress, done);
+}
+
+/* Until snapshot_sections_free(). */
+static void show_progress(struct vms_ram *ram, const char *verb)
+{
+	progress_begin(&((struct source *)ram->opaque)->progress, verb, ram->size);
+	ram->progress = tell;
+}
+
 bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct vms_set *set, struct vms_ram *ram,
 		       struct error *err)
 {
 	const struct listing l = { .m = m, .cpu = cpu };
-	struct memory_used *used = malloc(sizeof *used);
+	struct source *source = calloc(1, sizeof *source);
 	unsigned end;
 
 	*set = (struct vms_set){ .machine = MACHINE_CLASS, .lives = 2 };
-	*ram = (struct vms_ram){ .block = RAM_BLOCK, .base = m->ram.base, .size = m->ram.size, .next_used = memory_used_next };
+	*ram = (struct vms_ram){ .block = RAM_BLOCK, .base = m->ram.base, .size = m->ram.size, .next_used = next_used,
+				.map = map_file };
 	set->live = calloc(set->lives, sizeof *set->live);
 	set->section = calloc(MAX_SECTIONS, sizeof *set->section);
-	if (!set->live || !set->section || !used) {
-		free(used);
+	if (!set->live || !set->section || !source) {
+		free(source);
 		free(set->live);
 		free(set->section);
 		error_set(err, "out of memory");
 		return false;
 	}
-	memory_used_open(used, &m->ram);
-	ram->opaque = used;
+	memory_used_open(&source->used, &m->ram);
+	source->ram = &m->ram;
+	ram->opaque = source;
+	set->most = m->ram.size + m->ram.size / 256 + MAX_BESIDE;
 	vms_ram_live(&set->live[0], ram);
 	vms_htab_live(&set->live[1]);
 	for (unsigned r = 0; r < ARRAY_SIZE(rows); r = end) {
@@ -189,7 +226,8 @@ bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct v
 
 void snapshot_sections_free(struct vms_set *set, struct vms_ram *ram)
 {
-	memory_used_close(ram->opaque);
+	progress_end(&((struct source *)ram->opaque)->progress);
+	memory_used_close(&((struct source *)ram->opaque)->used);
 	free(ram->opaque);
 	vms_ram_done(ram);
 	free(set->live);
@@ -251,7 +289,65 @@ static bool copy_cpus(const struct machine *m, struct spapr_cpu **copy, struct e
 
 /* ---- Saving ---- */
 
-static bool write_from(struct machine *m, struct spapr_cpu *const *cpu, int fd, bool for_qemu, struct error *err)
+/* The layouts: where memory goes. */
+static bool write_mapped(struct vms_set *set, struct vms_ram *ram, int fd, struct error *err)
+{
+	struct layout l;
+	bool ok;
+
+	ram->elsewhere = true;
+	ok = layout_write_ram(&l, fd, ram, err) && savevm_write(set, fd, false, err) && layout_write_head(&l, fd, err);
+	layout_free(&l);
+	return ok;
+}
+
+static const uint8_t *parent_page(void *parent, uint64_t at)
+{
+	return inspect_page(parent, at);
+}
+
+/* As the child is to name it: from its own folder, if it is there. */
+static bool name_parent(struct layout *l, const char *parent, const char *child, struct error *err)
+{
+	char *p = realpath(parent, NULL), *c = realpath(child, NULL), *slash = p ? strrchr(p, '/') : NULL;
+	const char *cut = strrchr(child, '/');
+	char *folder = cut ? strndup(child, (size_t)(cut - child) + 1) : strdup("."), *f = folder ? realpath(folder, NULL) : NULL;
+	bool same = p && c && !strcmp(p, c), near = f && slash && strlen(f) == (size_t)(slash - p) && !strncmp(f, p, strlen(f));
+	const char *name = near ? slash + 1 : p;
+	bool ok = name && !same && strlen(name) < sizeof l->parent && stream_is_name(name, strlen(name));
+
+	if (ok)
+		strcpy(l->parent, name);
+	else
+		error_set(err, "parent '%.100s': %s", parent, same ? "a snapshot cannot be its own" : "a name that cannot be kept");
+	free(p), free(c), free(f), free(folder);
+	return ok;
+}
+
+static bool write_child(struct vms_set *set, struct vms_ram *ram, int fd, const char *parent, const char *path, struct error *err)
+{
+	struct layout l = { .ram_size = 0 };
+	struct inspect in;
+	bool ok;
+
+	if (!inspect_open(&in, parent, err))
+		return false;
+	ok = name_parent(&l, parent, path, err);
+	l.parent_size = in.file_size;
+	l.parent_ident = in.ident;
+	if (ok && (!in.blocks || in.block[0].size != ram->size || !inspect_find(&in, VMS_CHECKS, 0))) {
+		error_set(err, "parent '%.100s': not a snapshot of a machine with as much memory", parent);
+		ok = false;
+	}
+	ram->parent = &in;
+	ram->parent_page = parent_page;
+	ok = ok && layout_begin_child(&l, fd, err) && savevm_write(set, fd, false, err) && layout_write_head(&l, fd, err);
+	inspect_close(&in);
+	return ok;
+}
+
+static bool write_from(struct machine *m, struct spapr_cpu *const *cpu, int fd, const struct snapshot_options *o, const char *path,
+		       struct error *err)
 {
 	struct vms_set set;
 	struct vms_ram ram;
@@ -259,27 +355,43 @@ static bool write_from(struct machine *m, struct spapr_cpu *const *cpu, int fd, 
 
 	if (!snapshot_sections(m, cpu, &set, &ram, err))
 		return false;
-	ok = savevm_write(&set, fd, for_qemu, err);
+	if (!o->quiet)
+		show_progress(&ram, "saving");
+	set.compress = o->compress;
+	if (o->mapped)
+		ok = write_mapped(&set, &ram, fd, err);
+	else if (o->parent)
+		ok = write_child(&set, &ram, fd, o->parent, path, err);
+	else
+		ok = savevm_write(&set, fd, o->for_qemu, err);
 	snapshot_sections_free(&set, &ram);
 	return ok;
 }
 
-bool snapshot_save_fd(struct machine *m, int fd, const struct snapshot_options *o, struct error *err)
+static bool save_to(struct machine *m, int fd, const struct snapshot_options *o, const char *path, struct error *err)
 {
 	struct spapr_cpu *copy[MACHINE_MAX_CPUS];
 	bool ok;
 
 	if (!o->for_qemu)
-		return write_from(m, m->cpu, fd, false, err);
+		return write_from(m, m->cpu, fd, o, path, err);
 	if (!all_ready(m)) {
 		error_set(err, "a processor cannot be interrupted now, as QEMU needs it");
 		return false;
 	}
 	if (!copy_cpus(m, copy, err))
 		return false;
-	ok = write_from(m, copy, fd, true, err);
+	ok = write_from(m, copy, fd, o, path, err);
 	free_copies(copy, m->ncpus);
 	return ok;
+}
+
+bool snapshot_save_fd(struct machine *m, int fd, const struct snapshot_options *o, struct error *err)
+{
+	if (!o->mapped && !o->parent)
+		return save_to(m, fd, o, NULL, err);
+	error_set(err, "that layout needs a file");
+	return false;
 }
 
 bool snapshot_save(struct machine *m, const char *path, const struct snapshot_options *o, struct error *err)
@@ -289,9 +401,9 @@ bool snapshot_save(struct machine *m, const char *path, const struct snapshot_op
 
 	if (!save_file_open(&file, path, err))
 		return false;
-	if (!snapshot_save_fd(m, file.fd, o, &why)) {
+	if (!save_to(m, file.fd, o, path, &why)) {
 		save_file_drop(&file);
-		error_set(err, "cannot save to '%.120s': %.120s", path, why.msg);
+		error_set(err, "cannot save to '%.100s': %.140s", path, why.msg);
 		return false;
 	}
 	return save_file_commit(&file, err);
@@ -411,7 +523,50 @@ static bool settle(struct machine *m, const struct vms_set *set, struct error *e
 	return nvram_loaded(m->nvram, err);
 }
 
-bool snapshot_load_fd(struct machine *m, int fd, struct error *err)
+/* What the child does not have. */
+static bool inherit(struct vms_ram *ram, const char *path, struct error *err)
+{
+	struct inspect in;
+	bool ok;
+
+	if (!inspect_open(&in, path, err))
+		return false;
+	ok = inspect_memory_whole(&in, err);
+	if (ok && (!in.blocks || in.block[0].size != ram->size || strcmp(in.block[0].name, ram->block))) {
+		error_set(err, "section ram 0: size of all memory: expected %llu MiB, found %llu MiB (-m)",
+			  (unsigned long long)(ram->size >> 20), (unsigned long long)(in.blocks ? in.block[0].size >> 20 : 0));
+		ok = false;
+	}
+	for (uint64_t at = 0; ok && at < ram->size; at += RAM_PAGE_SIZE) {
+		const uint8_t *page = inspect_page(in.parent, at);
+
+		if (page)
+			memcpy(ram->base + at, page, RAM_PAGE_SIZE);
+	}
+	ram->kept = true;
+	inspect_close(&in);
+	return ok;
+}
+
+static bool place_memory(struct vms_ram *ram, int fd, const char *path, struct error *err)
+{
+	struct layout l;
+	bool ok;
+
+	if (!layout_read(&l, fd, err))
+		return false;
+	if (l.ram_size)
+		ok = layout_map_ram(&l, fd, ram, err);
+	else if (l.parent[0] && !path)
+		ok = (error_set(err, "a snapshot with a parent is loaded by -loadvm"), false);
+	else
+		ok = !l.parent[0] || inherit(ram, path, err);
+	ok = ok && (!l.file_size || lseek(fd, (off_t)l.stream_at, SEEK_SET) >= 0);
+	layout_free(&l);
+	return ok;
+}
+
+static bool load_from(struct machine *m, int fd, const char *path, struct error *err)
 {
 	struct vms_set set;
 	struct vms_ram ram;
@@ -419,9 +574,15 @@ bool snapshot_load_fd(struct machine *m, int fd, struct error *err)
 
 	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
 		return false;
-	ok = savevm_read(&set, fd, err) && settle(m, &set, err);
+	show_progress(&ram, "loading");
+	ok = place_memory(&ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, err);
 	snapshot_sections_free(&set, &ram);
 	return ok;
+}
+
+bool snapshot_load_fd(struct machine *m, int fd, struct error *err)
+{
+	return load_from(m, fd, NULL, err);
 }
 
 bool snapshot_load(struct machine *m, const char *path, struct error *err)
@@ -434,9 +595,9 @@ bool snapshot_load(struct machine *m, const char *path, struct error *err)
 		error_set(err, "cannot open snapshot '%.150s': %s", path, strerror(errno));
 		return false;
 	}
-	ok = snapshot_load_fd(m, fd, &why);
+	ok = load_from(m, fd, path, &why);
 	if (!ok)
-		error_set(err, "snapshot '%.60s': %.180s", path, why.msg);
+		error_set(err, "snapshot '%.60s': %.190s", path, why.msg);
 	close(fd);
 	return ok;
 }
@@ -449,6 +610,7 @@ bool snapshot_load(struct machine *m, const char *path, struct error *err)
 struct snapshots {
 	struct {
 		bool done;
+		pid_t child;			/* writes it in the background; 0: none */
 		uint64_t due, next_try;		/* cycles */
 	} of[OPTIONS_MAX_SAVES];		/* options->save[] */
 	bool asked;
@@ -474,6 +636,65 @@ static void snapshots_skip(struct machine *m)
 		s->of[i].done |= s->of[i].due < m->clock.now;
 }
 
+/* ---- In the background: a copy of this process, as it was, writes the file ---- */
+
+static void say(struct machine *m, const char *line)
+{
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: %s\n", line);
+}
+
+/* It has said why itself, unless it was killed. */
+static bool reap(struct machine *m, unsigned i, int options)
+{
+	pid_t *child = &m->snapshots->of[i].child;
+	struct error err;
+	int status = 0;
+
+	if (!*child || waitpid(*child, &status, options) != *child)
+		return true;
+	*child = 0;
+	if (WIFSIGNALED(status)) {
+		error_set(&err, "cannot save to '%.150s': its process was ended by signal %d", m->options->save[i].path, WTERMSIG(status));
+		say(m, err.msg);
+	}
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+/* Ends with this process's copy. A signal for the guest's terminal is not for it. */
+static void write_and_exit(struct machine *m, const char *path, const struct snapshot_options *o)
+{
+	struct error err;
+	bool ok;
+
+	signal(SIGINT, SIG_IGN);
+	ok = snapshot_save(m, path, o, &err);
+	if (!ok)
+		say(m, err.msg);
+	_exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static bool save_behind(struct machine *m, unsigned i, const struct snapshot_options *o, struct error *err)
+{
+	pid_t *child = &m->snapshots->of[i].child;
+
+	reap(m, i, 0);
+	*child = fork();
+	if (!*child)
+		write_and_exit(m, m->options->save[i].path, o);
+	if (*child > 0)
+		return true;
+	*child = 0;
+	error_set(err, "cannot save to '%.150s' in the background: %s", m->options->save[i].path, strerror(errno));
+	return false;
+}
+
+void snapshots_wait(struct machine *m)
+{
+	for (unsigned i = 0; m->snapshots && i < m->options->saves; i++)
+		reap(m, i, 0);
+}
+
 void snapshots_free(struct snapshots *s)
 {
 	free(s);
@@ -493,23 +714,23 @@ uint64_t snapshots_next(const struct machine *m)
 static void take(struct machine *m, unsigned i)
 {
 	const struct save_request *r = &m->options->save[i];
-	const struct snapshot_options o = { .for_qemu = r->for_qemu };
+	const struct snapshot_options o = {
+		.for_qemu = r->for_qemu, .mapped = r->mapped, .compress = r->compress, .parent = r->parent, .quiet = r->background,
+	};
 	struct snapshots *s = m->snapshots;
 	struct error err;
+	bool ok;
 
 	if (r->for_qemu && !all_ready(m) && m->clock.now - s->of[i].due < QEMU_PATIENCE) {
 		s->of[i].next_try = m->clock.now + QEMU_RETRY;
 		return;
 	}
 	s->of[i].done = true;
-	if (!snapshot_save(m, r->path, &o, &err)) {
-		term_fresh_line(m->term);
-		fprintf(stderr, "cede: %s\n", err.msg);
-		if (r->quit)
-			machine_request(m, REQ_QUIT, 1);
-	} else if (r->quit) {
-		machine_request(m, REQ_QUIT, 0);
-	}
+	ok = r->background && !r->quit ? save_behind(m, i, &o, &err) : snapshot_save(m, r->path, &o, &err);
+	if (!ok)
+		say(m, err.msg);
+	if (r->quit)
+		machine_request(m, REQ_QUIT, !ok);
 }
 
 void snapshots_take(struct machine *m)
@@ -517,6 +738,7 @@ void snapshots_take(struct machine *m)
 	struct snapshots *s = m->snapshots;
 
 	for (unsigned i = 0; i < m->options->saves; i++) {
+		reap(m, i, WNOHANG);
 		if (s->asked && !m->options->save[i].at_cycle) {
 			s->of[i].done = false;
 			s->of[i].due = s->of[i].next_try = m->clock.now;

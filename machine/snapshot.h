@@ -7,6 +7,10 @@
 
 struct snapshot_options {
 	bool for_qemu;			/* target=qemu: what QEMU 7.2 reads and can go on from */
+	bool mapped;			/* memory where a load maps it: savevm/layout.h; a stream otherwise */
+	bool compress;			/* the stream in a frame of zstd */
+	bool quiet;			/* no progress: the guest has the terminal meanwhile */
+	const char *parent;		/* only the pages that differ from that snapshot's; NULL: all */
 };
 
 /* Between quanta (or in a cut one). The machine goes on as if nothing had happened; the file is the
@@ -25,6 +29,7 @@ void snapshots_free(struct snapshots *snapshots);
 uint64_t snapshots_next(const struct machine *m);
 /* Takes what is due at clock.now. What cannot be saved is said on stderr; the guest goes on. */
 void snapshots_take(struct machine *m);
+void snapshots_wait(struct machine *m);			/* until what is written in the background is */
 void snapshots_asked(struct machine *m);		/* SIGUSR1 */
 
 /* Every section that `m` could write, as savevm_write() wants them; for the tests too. */

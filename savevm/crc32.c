@@ -6,6 +6,7 @@
 
 #define POLYNOMIAL UINT32_C(0xedb88320)	/* bit-reversed */
 #define TABLES 8
+#define FOLDABLE 64			/* bytes at least */
 
 uint32_t (*crc32_new(void))[256]
 {
@@ -31,6 +32,13 @@ uint32_t crc32_add(uint32_t (*t)[256], uint32_t crc, const void *data, size_t le
 	const uint8_t *p = data;
 
 	crc = ~crc;
+	if (len >= FOLDABLE && crc32_is_fast()) {
+		size_t most = len & ~(size_t)15;
+
+		crc = crc32_fold(crc, p, most);
+		p += most;
+		len -= most;
+	}
 	for (; len >= 8; p += 8, len -= 8) {
 		uint32_t low, high;
 

@@ -11,10 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "savevm/zip.h"
+
 #define MAX_SECTIONS 65536
 #define MAX_BLOCKS   64
 #define MAX_BLOCK    (UINT64_C(1) << 46)	/* bytes */
 #define MAX_PATH     512
+#define INSPECT_CHAIN 64		/* parents at most */
+
+static bool open_at(struct inspect *in, const char *path, unsigned depth, struct error *err);
 
 /* ---- Reading in memory ---- */
 
@@ -252,7 +257,7 @@ static bool add_block(struct cursor *c, const char *block, uint64_t size)
 	if (in->blocks == MAX_BLOCKS || size > MAX_BLOCK || size % INSPECT_PAGE)
 		return stop(c, "a block of memory that cannot be");
 	/* A record takes 9 bytes at least, so more pages than that are not here. */
-	if (size / INSPECT_PAGE > c->in->len)
+	if (in->parent ? !in->parent->blocks || size != in->parent->block[0].size : size / INSPECT_PAGE > in->len)
 		return stop(c, "a block of memory larger than the file can fill");
 	p = realloc(in->block, (in->blocks + 1) * sizeof *p);
 	if (!p)
@@ -298,7 +303,7 @@ static bool read_ram(struct cursor *c, struct inspect_block **current)
 		}
 		if (c->failed || !*current || at >= (*current)->size)
 			return stop(c, "a page outside memory");
-		(*current)->page[at / INSPECT_PAGE] = flags & 8 ? c->at : 0;
+		(*current)->page[at / INSPECT_PAGE] = flags & 8 ? c->at : 1;
 		c->in->pages++;
 		c->in->zero_pages += !(flags & 8);
 		if (!(flags & 8) && number(c, 1))
@@ -386,8 +391,12 @@ static bool scan_section(struct scan *s, uint64_t tag)
 		section->start = from;
 		section->payload = s->c.at;
 	}
+	if (!s->c.failed && !begins && !strcmp(section->name, "ram"))
+		s->c.in->pages_at = s->c.at;
 	if (s->c.failed || !scan_payload(s, section, begins))
 		return false;
+	if (!begins && !strcmp(section->name, "ram"))
+		s->c.in->pages_end = s->c.at;
 	if (begins)
 		section->end = s->c.at;
 	section->size += s->c.at - from;
@@ -425,42 +434,200 @@ static bool scan_all(struct scan *s)
 	return !in->json_len || s->c.at + 5 == in->json_at || stop(&s->c, "something behind the last section");
 }
 
-bool inspect_open(struct inspect *in, const char *path, struct error *err)
+/* ---- What is around the stream ---- */
+
+static bool fail(struct error *err, const char *why)
+{
+	error_set(err, "%s", why);
+	return false;
+}
+
+/* Memory of the mapped layout; what nobody wrote there are zeros. */
+static bool place_memory(struct inspect *in, struct error *err)
+{
+	const struct layout *l = &in->layout;
+
+	if (!in->blocks || in->block[0].size != l->ram_size || in->pages)
+		return fail(err, "memory behind the head is not that of section ram");
+	in->pages = in->zero_pages = l->ram_size / INSPECT_PAGE;
+	for (uint32_t i = 0; i < l->groups; i++) {
+		const uint64_t from = i * (uint64_t)LAYOUT_GROUP;
+
+		for (uint64_t at = from; l->group[i].used && at < from + LAYOUT_GROUP; at += INSPECT_PAGE)
+			in->block[0].page[at / INSPECT_PAGE] = l->ram_at + at;
+		in->zero_pages -= l->group[i].used;
+	}
+	return true;
+}
+
+static bool open_parent(struct inspect *in, const char *path, unsigned depth, struct error *err)
+{
+	const struct layout *l = &in->layout;
+	char *parent = layout_parent_path(path, l->parent);
+	bool ok;
+
+	in->parent = calloc(1, sizeof *in->parent);
+	ok = (in->parent && parent) || fail(err, "out of memory");
+	if (ok && depth == INSPECT_CHAIN)
+		ok = fail(err, "too many parents");
+	ok = ok && open_at(in->parent, parent, depth + 1, err);
+	if (ok && (in->parent->file_size != l->parent_size || in->parent->ident != l->parent_ident)) {
+		error_set(err, "parent '%.100s': expected %llu bytes, identity 0x%08x, found %llu, 0x%08x: it has been changed", l->parent,
+			  (unsigned long long)l->parent_size, (unsigned)l->parent_ident, (unsigned long long)in->parent->file_size,
+			  (unsigned)in->parent->ident);
+		ok = false;
+	}
+	free(parent);
+	return ok;
+}
+
+#define FIRST_ROOM (UINT64_C(16) << 20)
+#define MAX_BESIDE (UINT64_C(256) << 20)	/* bytes of a stream that are not memory */
+
+/* As much as a stream of the memory that it says it has can take; asked when its head is there. */
+static uint64_t most_content(const uint8_t *data, size_t len)
+{
+	static const uint8_t ram[] = { 3, 'r', 'a', 'm' };
+	const uint8_t *p = memmem(data, len < 512 ? len : 512, ram, sizeof ram);
+	uint64_t size = p && p + 20 <= data + len ? be(p + 12, 8) & ~UINT64_C(0xfff) : 0;
+
+	return size <= MAX_BLOCK ? size + size / 256 + MAX_BESIDE : MAX_BESIDE;
+}
+
+static uint8_t *grow(uint8_t *old, size_t room, size_t to)
+{
+	void *p = old ? mremap(old, room, to, MREMAP_MAYMOVE) : mmap(NULL, to, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* The file offset is where the frame begins. */
+static bool unpack(struct inspect *in, int fd, struct error *err)
+{
+	struct zip *zip = zip_new(false, err);
+	uint8_t *data = zip ? grow(NULL, 0, FIRST_ROOM) : NULL;
+	size_t room = FIRST_ROOM, len = 0;
+	const char *why = data ? NULL : "out of memory";
+	ssize_t n = 1;
+
+	while (data && !why && n > 0) {
+		if (room - len < FIRST_ROOM / 2) {
+			uint8_t *more = grow(data, room, room * 2);
+
+			if (!more) {
+				why = "out of memory";
+				break;
+			}
+			data = more;
+			room *= 2;
+		}
+		n = zip_read(zip, fd, data + len, FIRST_ROOM / 2, &why);
+		len += n > 0 ? (size_t)n : 0;
+		if (!why && len > most_content(data, len))
+			why = "compressed file: its content is larger than its memory: it is damaged";
+	}
+	if (zip && why)
+		fail(err, why);
+	zip_free(zip);
+	if (why && data)
+		munmap(data, room);
+	if (why || !data)
+		return false;
+	in->data = mremap(data, room, len ? len : 1, MREMAP_MAYMOVE);
+	in->len = len;
+	in->compressed = true;
+	return true;
+}
+
+static bool map(struct inspect *in, int fd, struct error *err)
+{
+	uint64_t at = in->layout.stream_at;
+	uint8_t magic[4];
+
+	if (pread(fd, magic, sizeof magic, (off_t)at) == sizeof magic && be(magic, 4) == ZIP_MAGIC)
+		return lseek(fd, (off_t)at, SEEK_SET) >= 0 && unpack(in, fd, err);
+	in->data = in->file_size ? mmap(NULL, in->file_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+	if (in->data == MAP_FAILED) {
+		in->data = NULL;
+		return fail(err, "not a snapshot: it is empty, or no file");
+	}
+	in->len = in->file_size;
+	return true;
+}
+
+static void identify(struct inspect *in, uint32_t (*table)[256])
+{
+	in->ident = in->layout.sum;
+	for (unsigned i = 0; i < in->sections; i++)
+		in->ident = crc32_add(table, in->ident, &in->section[i].sum, sizeof in->section[i].sum);
+}
+
+static bool read_all(struct inspect *in, const char *path, int fd, unsigned depth, struct error *err)
+{
+	struct scan s = { .c = { .in = in, .err = err } };
+	bool ok;
+
+	if (!layout_read(&in->layout, fd, err) || (in->layout.parent[0] && !open_parent(in, path, depth, err)) || !map(in, fd, err))
+		return false;
+	find_description(in);
+	if (in->json_len && !json_parse(&in->json, (const char *)in->data + in->json_at, in->json_len))
+		in->json_len = 0;
+	s.c.at = in->compressed ? 0 : in->layout.stream_at;
+	s.table = crc32_new();
+	ok = (s.table || fail(err, "out of memory")) && scan_all(&s);
+	if (ok)
+		identify(in, s.table);
+	free(s.table);
+	return ok && (!in->layout.ram_size || place_memory(in, err));
+}
+
+static bool open_at(struct inspect *in, const char *path, unsigned depth, struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct scan s = { .c = { .in = in, .err = err } };
 	struct error why = { "" };
 	struct stat st;
+	bool ok = false;
 
 	*in = (struct inspect){ .json_at = 0 };
 	if (fd < 0 || fstat(fd, &st)) {
 		error_set(err, "cannot open '%.150s': %s", path, strerror(errno));
-		goto out;
+	} else {
+		in->file_size = (uint64_t)st.st_size;
+		ok = read_all(in, path, fd, depth, &why);
+		if (!ok)
+			error_set(err, "'%.80s': %.170s", path, why.msg);
 	}
-	in->len = (size_t)st.st_size;
-	in->data = in->len ? mmap(NULL, in->len, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-	if (in->data == MAP_FAILED) {
-		in->data = NULL;
-		error_set(err, "'%.150s' is not a snapshot: it is empty, or no file", path);
-		goto out;
-	}
-	find_description(in);
-	if (in->json_len && !json_parse(&in->json, (const char *)in->data + in->json_at, in->json_len))
-		in->json_len = 0;
-	s.table = crc32_new();
-	s.c.err = &why;
-	if (s.table && scan_all(&s)) {
-		free(s.table);
-		close(fd);
-		return true;
-	}
-	error_set(err, "'%.100s': %.140s", path, s.table ? why.msg : "out of memory");
-	free(s.table);
-out:
 	if (fd >= 0)
 		close(fd);
-	inspect_close(in);
-	return false;
+	if (!ok)
+		inspect_close(in);
+	return ok;
+}
+
+bool inspect_open(struct inspect *in, const char *path, struct error *err)
+{
+	return open_at(in, path, 0, err);
+}
+
+bool inspect_memory_whole(const struct inspect *in, struct error *err)
+{
+	const struct layout *l = &in->layout;
+	uint32_t (*table)[256];
+	bool ok = true;
+
+	if (in->parent)
+		return inspect_memory_whole(in->parent, err);
+	table = crc32_new();
+	for (uint32_t i = 0; ok && i < l->groups; i++) {
+		uint32_t used, sum = l->group[i].used ? layout_group_sum(table, in->data + l->ram_at + i * (uint64_t)LAYOUT_GROUP, &used) : 0;
+
+		ok = !l->group[i].used || (sum == l->group[i].sum && used == l->group[i].used);
+		if (!ok)
+			error_set(err, "memory from 0x%llx on: checksum: expected 0x%08x, found 0x%08x: the file is damaged",
+				  (unsigned long long)i * LAYOUT_GROUP, (unsigned)l->group[i].sum, (unsigned)sum);
+	}
+	free(table);
+	return ok;
 }
 
 void inspect_close(struct inspect *in)
@@ -470,6 +637,10 @@ void inspect_close(struct inspect *in)
 	free(in->block);
 	free(in->section);
 	json_free(&in->json);
+	layout_free(&in->layout);
+	if (in->parent)
+		inspect_close(in->parent);
+	free(in->parent);
 	if (in->data)
 		munmap((void *)(uintptr_t)in->data, in->len);
 	*in = (struct inspect){ .len = 0 };
@@ -514,6 +685,15 @@ bool inspect_number(struct inspect *in, const char *section, uint64_t instance, 
 	return true;
 }
 
+const uint8_t *inspect_page(const struct inspect *in, uint64_t at)
+{
+	uint64_t where = in->block[0].page[at / INSPECT_PAGE];
+
+	if (!where && in->parent)
+		return inspect_page(in->parent, at);
+	return where > 1 ? in->data + where : NULL;
+}
+
 bool inspect_memory(const struct inspect *in, uint64_t gra, void *buf, uint64_t len)
 {
 	uint8_t *p = buf;
@@ -522,10 +702,10 @@ bool inspect_memory(const struct inspect *in, uint64_t gra, void *buf, uint64_t 
 		return false;
 	while (len) {
 		uint64_t inside = gra % INSPECT_PAGE, n = INSPECT_PAGE - inside < len ? INSPECT_PAGE - inside : len;
-		uint64_t at = in->block[0].page[gra / INSPECT_PAGE];
+		const uint8_t *page = inspect_page(in, gra - inside);
 
-		if (at)
-			memcpy(p, in->data + at + inside, n);
+		if (page)
+			memcpy(p, page + inside, n);
 		else
 			memset(p, 0, n);
 		p += n;

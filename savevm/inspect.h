@@ -7,6 +7,7 @@
 
 #include "machine/error.h"
 #include "savevm/json.h"
+#include "savevm/layout.h"
 #include "savevm/savevm.h"
 
 #define INSPECT_PAGE 4096
@@ -25,12 +26,18 @@ struct inspect_section {
 struct inspect_block {
 	char name[256];
 	uint64_t size;			/* bytes */
-	uint64_t *page;			/* for each: offset of its bytes in the file; 0: zeros, or never sent */
+	uint64_t *page;			/* for each: offset of its bytes in the file; 0: zeros, or never sent; 1: zeros that were */
 };
 
 struct inspect {
-	const uint8_t *data;		/* the file, mapped */
+	const uint8_t *data;		/* the file, mapped; what it holds, if it is compressed */
 	size_t len;
+	uint64_t file_size;		/* bytes */
+	bool compressed;
+	struct layout layout;
+	struct inspect *parent;		/* NULL: none */
+	uint64_t pages_at, pages_end;	/* the last part of the ram section: its records */
+	uint32_t ident;			/* of the whole, for a child to know it by: the CRC-32 of all sections' and the head's */
 	char machine[256];
 	struct inspect_section *section;
 	unsigned sections;
@@ -62,6 +69,10 @@ bool inspect_walk(struct inspect *in, const struct inspect_section *section,
 /* The number in a field by that name, of any subsection; false: there is none. *at: its offset. */
 bool inspect_number(struct inspect *in, const char *section, uint64_t instance, const char *path, uint64_t *number,
 		    uint64_t *at);
+/* The 4 KiB of the first block at `at`, a multiple of that and inside it; NULL: zeros. */
+const uint8_t *inspect_page(const struct inspect *in, uint64_t at);
+/* Memory of the mapped layout, and of a parent in it: as its sums say? inspect_open() does not look. */
+bool inspect_memory_whole(const struct inspect *in, struct error *err);
 /* Bytes of memory of the first block at `gra`; false: outside. */
 bool inspect_memory(const struct inspect *in, uint64_t gra, void *buf, uint64_t len);
 

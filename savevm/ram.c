@@ -6,6 +6,7 @@
 #include "savevm/savevm.h"
 
 #define PAGE 4096u
+#define PROGRESS (1u << 20)		/* bytes between two reports */
 #define RAM_VERSION  4
 #define HTAB_VERSION 1
 
@@ -29,7 +30,7 @@ static bool ram_save_start(struct stream *s, void *object)
 	return !s->failed;
 }
 
-static bool is_zero(const uint8_t *p)
+bool vms_page_is_zero(const uint8_t *p)
 {
 	uint64_t first;
 
@@ -37,10 +38,28 @@ static bool is_zero(const uint8_t *p)
 	return !first && !memcmp(p, p + sizeof first, PAGE - sizeof first);
 }
 
-static void put_page(struct stream *s, const struct vms_ram *ram, uint64_t at, bool zero)
+bool vms_ram_is_zero(struct vms_ram *ram, uint64_t at)
 {
-	stream_put_be(s, at | (zero ? RAM_ZERO : RAM_PAGE) | (at ? RAM_CONTINUE : 0), 8);
 	if (!at)
+		ram->used = 0;
+	if (ram->next_used && ram->used <= at)
+		ram->used = ram->next_used(ram->opaque, at);
+	return (ram->next_used && ram->used >= at + PAGE) || vms_page_is_zero(ram->base + at);
+}
+
+static bool as_in_parent(const struct vms_ram *ram, uint64_t at, bool zero)
+{
+	const uint8_t *page = ram->parent_page ? ram->parent_page(ram->parent, at) : NULL;
+
+	if (!ram->parent_page)
+		return false;
+	return !page ? zero : zero ? vms_page_is_zero(page) : !memcmp(page, ram->base + at, PAGE);
+}
+
+static void put_page(struct stream *s, const struct vms_ram *ram, uint64_t at, bool zero, bool first)
+{
+	stream_put_be(s, at | (zero ? RAM_ZERO : RAM_PAGE) | (first ? 0 : RAM_CONTINUE), 8);
+	if (first)
 		stream_put_string(s, ram->block);
 	if (zero)
 		stream_put_be(s, 0, 1);
@@ -50,13 +69,19 @@ static void put_page(struct stream *s, const struct vms_ram *ram, uint64_t at, b
 
 static bool ram_save_end(struct stream *s, void *object)
 {
-	const struct vms_ram *ram = object;
-	uint64_t used = 0;
+	struct vms_ram *ram = object;
+	uint64_t size = ram->elsewhere ? 0 : ram->size;
+	bool first = true;
 
-	for (uint64_t at = 0; at < ram->size && !s->failed; at += PAGE) {
-		if (ram->next_used && used <= at)
-			used = ram->next_used(ram->opaque, at);
-		put_page(s, ram, at, (ram->next_used && used >= at + PAGE) || is_zero(ram->base + at));
+	for (uint64_t at = 0; at < size && !s->failed; at += PAGE) {
+		bool zero = vms_ram_is_zero(ram, at);
+
+		if (ram->progress && at % PROGRESS == 0)
+			ram->progress(ram->opaque, at);
+		if (as_in_parent(ram, at, zero))
+			continue;
+		put_page(s, ram, at, zero, first);
+		first = false;
 	}
 	stream_put_be(s, RAM_EOS, 8);
 	return !s->failed;
@@ -105,6 +130,8 @@ static bool load_page(struct stream *s, struct vms_ram *ram, uint64_t at, uint64
 
 	if (!load_block(s, ram, flags))
 		return false;
+	if (ram->progress && at % PROGRESS == 0)
+		ram->progress(ram->opaque, at);
 	if (at >= ram->size)
 		return wrong(s, "page address", "one inside the block", at);
 	if (flags & RAM_PAGE) {
@@ -115,7 +142,7 @@ static bool load_page(struct stream *s, struct vms_ram *ram, uint64_t at, uint64
 	if (s->failed)
 		return false;
 	/* Memory that nobody has touched stays so. */
-	if (fill || ram->seen[page / 8] >> page % 8 & 1) {
+	if (fill || ram->kept || ram->seen[page / 8] >> page % 8 & 1) {
 		ram->seen[page / 8] |= (uint8_t)(1 << page % 8);
 		memset(ram->base + at, fill, PAGE);
 	}

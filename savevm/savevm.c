@@ -168,8 +168,12 @@ bool savevm_write(const struct vms_set *set, int fd, bool for_qemu, struct error
 
 	if (!stream_open(&w.s, fd, true, err))
 		return false;
+	if (set->compress && !stream_compress(&w.s, err)) {
+		stream_close(&w.s);
+		return false;
+	}
 	put_all(&w, set, for_qemu);
-	ok = stream_flush(&w.s);
+	ok = stream_finish(&w.s);
 	if (!ok)
 		error_set(err, "%s", w.s.error.msg);
 	stream_close(&w.s);
@@ -196,6 +200,8 @@ static bool read_head(struct reader *r)
 
 	if (s->failed)
 		return false;
+	if (magic == LAYOUT_MAGIC)
+		return stream_fail(s, "a snapshot of this layout is loaded from a file, not from a pipe");
 	if (magic != VMS_MAGIC)
 		return stream_fail(s, "not a snapshot: it begins with 0x%08x, not with QEVM", (unsigned)magic);
 	if (version != VMS_VERSION)
@@ -419,7 +425,8 @@ bool savevm_read(struct vms_set *set, int fd, struct error *err)
 
 	if (!stream_open(&s, fd, false, err))
 		return false;
-	ok = savevm_read_stream(set, &s);
+	s.most = set->most;
+	ok = savevm_read_stream(set, &s) && (!s.zip || stream_at_end(&s));
 	if (!ok)
 		error_set(err, "%s", s.error.msg);
 	stream_close(&s);

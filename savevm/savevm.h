@@ -22,6 +22,7 @@ enum vms_tag {
 };
 
 #define VMS_MAGIC   UINT32_C(0x5145564d)	/* "QEVM" */
+#define LAYOUT_MAGIC UINT32_C(0x43454445)	/* "CEDE": layout.h */
 #define VMS_VERSION 3
 #define VMS_MAX_DESCRIPTION (UINT32_C(64) << 20)	/* bytes of JSON */
 
@@ -55,6 +56,8 @@ struct vms_set {
 	unsigned lives;
 	struct vms_section *section;	/* in the order they are written */
 	unsigned sections;
+	bool compress;			/* writing: the whole stream in a frame of zstd */
+	uint64_t most;			/* reading: bytes that a compressed stream may grow to; 0: any */
 };
 
 /* `for_qemu` leaves out what is not QEMU's. */
@@ -71,11 +74,23 @@ struct vms_ram {
 	uint64_t size;			/* bytes, whole pages of 4 KiB */
 	/* First byte from `from` on that may not be zero, or size; NULL: nobody knows. */
 	uint64_t (*next_used)(void *opaque, uint64_t from);
-	void *opaque;
+	/* A child's parent has these 4 KiB there, NULL: zeros; pages that are the same are left out. */
+	const uint8_t *(*parent_page)(void *parent, uint64_t at);
+	void *parent;
+	uint64_t used;			/* what next_used() said last */
+	bool elsewhere;			/* not in the stream: layout.h */
+	void (*progress)(void *opaque, uint64_t done);	/* bytes of memory; NULL: nobody asks */
 	/* Loading. */
+	bool (*map)(void *opaque, uint64_t gra, int fd, uint64_t at, uint64_t len);	/* copied on write */
+	void *opaque;
+	bool kept;			/* there is something in memory already, that pages may change */
 	uint8_t *seen;			/* a bit for each page that has been written */
 	bool current;			/* a page may say "same block as before" */
 };
+
+bool vms_page_is_zero(const uint8_t *p);	/* 4 KiB */
+/* Looks at no page that nobody has touched. To be asked in order, from 0. */
+bool vms_ram_is_zero(struct vms_ram *ram, uint64_t at);
 
 /* Fill in *live; `ram` stays the caller's. */
 void vms_ram_live(struct vms_live *live, struct vms_ram *ram);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "savevm/zip.h"
+
 static bool open_common(struct stream *s, struct error *err)
 {
 	s->table = crc32_new();
@@ -34,8 +36,16 @@ void stream_close(struct stream *s)
 	if (s->fd >= 0)
 		free(s->buf);
 	free(s->table);
+	zip_free(s->zip);
 	s->buf = NULL;
 	s->table = NULL;
+	s->zip = NULL;
+}
+
+bool stream_compress(struct stream *s, struct error *err)
+{
+	s->zip = zip_new(true, err);
+	return s->zip != NULL;
 }
 
 uint64_t stream_position(const struct stream *s)
@@ -78,24 +88,56 @@ uint32_t stream_sum(struct stream *s)
 
 /* ---- Writing ---- */
 
-bool stream_flush(struct stream *s)
+static void write_out(struct stream *s, const uint8_t *p, size_t len)
 {
-	size_t done = 0;
-
-	sum_up(s);
-	while (!s->failed && done < s->at) {
-		ssize_t n = write(s->fd, s->buf + done, s->at - done);
+	while (!s->failed && len) {
+		ssize_t n = write(s->fd, p, len);
 
 		if (n < 0 && errno != EINTR)
 			stream_fail(s, "cannot write: %s", strerror(errno));
 		else if (n == 0)
 			stream_fail(s, "cannot write: nothing is taken");
-		else if (n > 0)
-			done += (size_t)n;
+		else if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		}
 	}
+}
+
+static void squeeze(struct stream *s, bool end)
+{
+	const uint8_t *in = s->buf, *out;
+	size_t len = s->at, out_len;
+	bool more;
+
+	do {
+		more = zip_put(s->zip, &in, &len, end, &out, &out_len);
+		write_out(s, out, out_len);
+	} while (more && !s->failed);
+	if (len)
+		stream_fail(s, "cannot compress");
+}
+
+static bool flush(struct stream *s, bool end)
+{
+	sum_up(s);
+	if (s->zip)
+		squeeze(s, end);
+	else
+		write_out(s, s->buf, s->at);
 	s->before += s->at;
 	s->at = s->summed = 0;
 	return !s->failed;
+}
+
+bool stream_flush(struct stream *s)
+{
+	return flush(s, false);
+}
+
+bool stream_finish(struct stream *s)
+{
+	return flush(s, true);
 }
 
 void stream_put(struct stream *s, const void *data, size_t len)
@@ -142,6 +184,47 @@ void stream_put_string(struct stream *s, const char *text)
 
 /* ---- Reading ---- */
 
+static ssize_t read_in(struct stream *s)
+{
+	const char *why = NULL;
+	ssize_t n;
+
+	if (s->zip) {
+		n = zip_read(s->zip, s->fd, s->buf + s->end, STREAM_BUFFER - s->end, &why);
+		if (why)
+			stream_fail(s, "%s", why);
+		return n;
+	}
+	do
+		n = read(s->fd, s->buf + s->end, STREAM_BUFFER - s->end);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		stream_fail(s, "cannot read: %s", strerror(errno));
+	return n;
+}
+
+/* The first bytes say whether all is compressed. */
+static bool begin(struct stream *s)
+{
+	struct error err;
+
+	while (s->end < 4) {
+		ssize_t n = read_in(s);
+
+		if (n <= 0)
+			return n == 0;
+		s->end += (size_t)n;
+	}
+	if (((uint32_t)s->buf[0] << 24 | s->buf[1] << 16 | s->buf[2] << 8 | s->buf[3]) != ZIP_MAGIC)
+		return true;
+	s->zip = zip_new(false, &err);
+	if (!s->zip)
+		return stream_fail(s, "%s", err.msg);
+	zip_feed(s->zip, s->buf, s->end);
+	s->end = 0;
+	return true;
+}
+
 /* Moves what is left to the front and reads on; false: there is no more. */
 static bool refill(struct stream *s)
 {
@@ -154,13 +237,15 @@ static bool refill(struct stream *s)
 	s->before += s->at;
 	s->end -= s->at;
 	s->at = s->summed = 0;
-	do
-		n = read(s->fd, s->buf + s->end, STREAM_BUFFER - s->end);
-	while (n < 0 && errno == EINTR);
+	if (!s->before && !s->end && (!begin(s) || s->end))
+		return !s->failed;
+	n = read_in(s);
 	if (n < 0)
-		return stream_fail(s, "cannot read: %s", strerror(errno));
+		return false;
 	s->at_end = n == 0;
 	s->end += (size_t)n;
+	if (s->zip && s->most && s->before + s->end > s->most)
+		return stream_fail(s, "compressed file: expected at most %llu bytes of content: it is damaged", (unsigned long long)s->most);
 	return n > 0;
 }
 
@@ -191,6 +276,15 @@ bool stream_skip(struct stream *s, uint64_t len)
 	for (; len && !s->failed; len -= len < sizeof scratch ? len : sizeof scratch)
 		stream_get(s, scratch, len < sizeof scratch ? (size_t)len : sizeof scratch);
 	return !s->failed;
+}
+
+bool stream_at_end(struct stream *s)
+{
+	size_t have;
+
+	stream_peek(s, 1, &have);
+	return !s->failed && (!have || stream_fail(s, "something comes behind the end, at byte %llu",
+						   (unsigned long long)stream_position(s)));
 }
 
 uint64_t stream_get_be(struct stream *s, unsigned bytes)

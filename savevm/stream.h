@@ -26,6 +26,8 @@ struct stream {
 	size_t summed;			/* bytes of the buffer that are in `sum` already */
 	uint32_t sum;			/* CRC-32 since stream_sum_begin() */
 	uint32_t (*table)[256];		/* crc32_new() */
+	struct zip *zip;		/* what passes is inside a frame of zstd; NULL: it is not */
+	uint64_t most;			/* reading: bytes that such a frame may hold; 0: any */
 };
 
 /* False and err->msg set: out of memory. */
@@ -33,6 +35,9 @@ bool stream_open(struct stream *s, int fd, bool writing, struct error *err);
 /* A reader of `len` bytes of memory, which stay the caller's. */
 bool stream_open_memory(struct stream *s, const void *data, size_t len, struct error *err);
 void stream_close(struct stream *s);
+/* Writing: all of it in one frame of zstd, which stream_finish() ends. Reading: found out by itself. */
+bool stream_compress(struct stream *s, struct error *err);
+bool stream_finish(struct stream *s);
 uint64_t stream_position(const struct stream *s);	/* bytes from the start */
 
 /* Keeps the first error; returns false for the caller to pass on. */
@@ -48,6 +53,7 @@ bool stream_flush(struct stream *s);
 /* ---- Reading ---- */
 bool stream_get(struct stream *s, void *data, size_t len);	/* false: zeros */
 bool stream_skip(struct stream *s, uint64_t len);
+bool stream_at_end(struct stream *s);			/* or it fails */
 uint64_t stream_get_be(struct stream *s, unsigned bytes);
 /* text[256]: NUL-terminated, printable ASCII, or the stream fails: it may be shown on a terminal. */
 bool stream_get_string(struct stream *s, char text[256]);
@@ -60,6 +66,9 @@ void stream_sum_begin(struct stream *s, uint32_t so_far);
 uint32_t stream_sum(struct stream *s);			/* up to here */
 
 uint32_t (*crc32_new(void))[256];			/* 8 tables; NULL: out of memory; free() */
+/* crc32_clmul.c: where the host can; `len` a multiple of 16, at least 64, `crc` inverted before and after. */
+bool crc32_is_fast(void);
+uint32_t crc32_fold(uint32_t crc, const uint8_t *p, size_t len);
 uint32_t crc32_add(uint32_t (*table)[256], uint32_t crc, const void *data, size_t len);
 
 #endif

@@ -12,7 +12,7 @@
 
 #include "savevm/file.h"
 #include "savevm/inspect.h"
-#include "savevm/vmdesc.h"
+#include "tools/snap.h"
 
 struct command {
 	const char *name, *arguments, *help;
@@ -20,7 +20,7 @@ struct command {
 	int (*run)(struct inspect *in, char **args, bool json);	/* 0, or the exit status */
 };
 
-static int give_up(const char *fmt, ...)
+int give_up(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -53,7 +53,7 @@ static uint64_t ram_size(const struct inspect *in)
 	return size;
 }
 
-static unsigned processors(struct inspect *in)
+unsigned processors(struct inspect *in)
 {
 	unsigned n = 0;
 
@@ -62,10 +62,40 @@ static unsigned processors(struct inspect *in)
 	return n;
 }
 
+/* What is around the stream: text[64]. */
+static const char *layout_name(const struct inspect *in, char text[64])
+{
+	const bool child = in->layout.parent[0];
+
+	snprintf(text, 64, "%s%s", in->layout.ram_size ? "mapped" : in->compressed ? "zstd" : "stream", child ? ", child" : "");
+	return text;
+}
+
+static void print_chain(const struct inspect *in)
+{
+	for (; in->parent; in = in->parent) {
+		printf("parent      ");
+		print_text(in->layout.parent, false);
+		printf(", %" PRIu64 " bytes, identity %08x\n", in->parent->file_size, in->parent->ident);
+	}
+}
+
+static void print_chain_json(const struct inspect *in)
+{
+	printf(",\"parents\":[");
+	for (const char *comma = ""; in->parent; in = in->parent, comma = ",") {
+		printf("%s\"", comma);
+		print_text(in->layout.parent, true);
+		putchar('"');
+	}
+	putchar(']');
+}
+
 static int info(struct inspect *in, char **args, bool json)
 {
 	bool ours = inspect_find(in, VMS_CHECKS, 0);
 	uint64_t ns = 0, cycles = 0;
+	char layout[64];
 
 	inspect_number(in, "timer", 0, "cpu_clock_offset", &ns, NULL);
 	inspect_number(in, "cede/clock", 0, "clock.now", &cycles, NULL);
@@ -75,19 +105,24 @@ static int info(struct inspect *in, char **args, bool json)
 		printf("\",\"machine\":\"");
 		print_text(in->machine, true);
 		printf("\",\"writer\":\"%s\",\"processors\":%u,\"ram\":%" PRIu64 ",\"pages\":%" PRIu64 ",\"zero_pages\":%" PRIu64
-		       ",\"clock_ns\":%" PRIu64 ",\"cycles\":%" PRIu64 ",\"sections\":%u,\"size\":%zu}\n",
-		       ours ? "cede" : "qemu", processors(in), ram_size(in), in->pages, in->zero_pages, ns, cycles, in->sections, in->len);
+		       ",\"clock_ns\":%" PRIu64 ",\"cycles\":%" PRIu64 ",\"sections\":%u,\"size\":%" PRIu64 ",\"layout\":\"%s\"",
+		       ours ? "cede" : "qemu", processors(in), ram_size(in), in->pages, in->zero_pages, ns, cycles, in->sections, in->file_size,
+		       layout_name(in, layout));
+		print_chain_json(in);
+		puts("}");
 		return 0;
 	}
 	printf("machine     ");
 	print_text(in->machine, false);
-	printf("\nlayout      QEMU migration stream, version %d%s\n", VMS_VERSION, ours ? ", with cede's own sections" : "");
+	printf("\nlayout      QEMU migration stream, version %d%s%s\n", VMS_VERSION, ours ? ", with cede's own sections" : "",
+	       in->layout.ram_size ? "; memory to be mapped" : in->compressed ? "; in a frame of zstd" : "");
+	print_chain(in);
 	printf("processors  %u\nmemory      %" PRIu64 " MiB; %" PRIu64 " pages of 4 KiB, %" PRIu64 " of them zero\n", processors(in),
 	       ram_size(in) >> 20, in->pages, in->zero_pages);
 	printf("clock       %" PRIu64 ".%09" PRIu64 " s", ns / 1000000000, ns % 1000000000);
 	if (ours)
 		printf(", cycle %" PRIu64, cycles);
-	printf("\nsections    %u\nsize        %zu bytes\n", in->sections, in->len);
+	printf("\nsections    %u\nsize        %" PRIu64 " bytes\n", in->sections, in->file_size);
 	return 0;
 }
 
@@ -389,6 +424,10 @@ static int verify(struct inspect *in, char **args, bool json)
 		ok = false;
 	}
 	ok &= !c.wrong;
+	if (!inspect_memory_whole(in, &err)) {
+		give_up("%s", err.msg);
+		ok = false;
+	}
 	if (json)
 		printf("{\"whole\":%s,\"sections\":%u,\"checksums\":%u}\n", ok ? "true" : "false", in->sections, c.right);
 	else if (ok && checks)
@@ -532,159 +571,6 @@ static int dtl(struct inspect *in, char **args, bool json)
 	return 0;
 }
 
-/* ---- convert to target=qemu: without cede's sections, each processor interrupted by its decrementer ---- */
-
-#define MSR_SF UINT64_C(0x8000000000000000)
-#define MSR_EE UINT64_C(0x8000)
-#define MSR_ME UINT64_C(0x1000)
-#define MSR_IR UINT64_C(0x20)
-#define MSR_DR UINT64_C(0x10)
-#define MSR_RI UINT64_C(0x2)
-#define MSR_LE UINT64_C(0x1)
-#define SRR1_CAUSE UINT64_C(0x783f0000)
-#define LPCR_ILE   UINT64_C(0x2000000)
-#define LPCR_AIL3  UINT64_C(0x1800000)
-#define VECTOR_DEC UINT64_C(0x900)
-#define AIL3_BASE  UINT64_C(0xc000000000004000)
-
-enum { RUN_RUNNING, RUN_STOPPED, RUN_CEDED, RUN_JOINED };
-
-struct patch {
-	uint64_t at, value;
-	unsigned size;
-};
-
-struct patches {
-	struct patch patch[8 * 64];
-	unsigned n;
-};
-
-static bool get(struct inspect *in, const char *section, unsigned cpu, const char *path, uint64_t *value)
-{
-	return inspect_number(in, section, cpu, path, value, NULL);
-}
-
-static bool set(struct inspect *in, struct patches *p, const char *section, unsigned cpu, const char *path, unsigned size,
-		uint64_t value)
-{
-	struct patch *patch = &p->patch[p->n];
-	uint64_t old;
-
-	if (p->n == sizeof p->patch / sizeof p->patch[0] || !inspect_number(in, section, cpu, path, &old, &patch->at))
-		return false;
-	patch->size = size;
-	patch->value = value;
-	p->n++;
-	return true;
-}
-
-/* NULL: done, or there is nothing to do; else why not. */
-static const char *interrupt(struct inspect *in, struct patches *p, unsigned cpu)
-{
-	uint64_t state, irq, prodded, xirr, nip, msr, lpcr;
-	bool high;
-
-	if (!get(in, "cede/cpu", cpu, "run_state", &state) || !get(in, "cede/cpu", cpu, "irq", &irq) ||
-	    !get(in, "cede/cpu", cpu, "prodded", &prodded) || !get(in, "icp/server", cpu, "xirr", &xirr) ||
-	    !get(in, "cpu", cpu, "env.nip", &nip) || !get(in, "cpu", cpu, "env.msr", &msr) ||
-	    !get(in, "cpu", cpu, "env.spr[318]", &lpcr))
-		return "is not described as cede's";
-	if (state == RUN_STOPPED)
-		return NULL;
-	if (state == RUN_JOINED || irq || prodded || xirr & 0xffffff || !(msr & MSR_EE) || !(msr & MSR_RI))
-		return "cannot be interrupted at that cycle, as QEMU needs it: save with target=qemu";
-	high = (lpcr & LPCR_AIL3) == LPCR_AIL3 && msr & MSR_IR && msr & MSR_DR;
-	return set(in, p, "cpu", cpu, "env.spr[26]", 8, nip) && set(in, p, "cpu", cpu, "env.spr[27]", 8, msr & ~SRR1_CAUSE) &&
-	       set(in, p, "cpu", cpu, "env.nip", 8, VECTOR_DEC + (high ? AIL3_BASE : 0)) &&
-	       set(in, p, "cpu", cpu, "env.msr", 8, MSR_SF | MSR_ME | (lpcr & LPCR_ILE ? MSR_LE : 0) | (high ? MSR_IR | MSR_DR : 0)) &&
-	       set(in, p, "cpu_common", cpu, "halted", 4, 0) ? NULL : "lacks a field";
-}
-
-static void apply(uint8_t *data, const struct patches *p)
-{
-	for (unsigned i = 0; i < p->n; i++)
-		for (unsigned k = 0; k < p->patch[i].size; k++)
-			data[p->patch[i].at + k] = (uint8_t)(p->patch[i].value >> 8 * (p->patch[i].size - 1 - k));
-}
-
-static bool is_own(const struct inspect_section *s)
-{
-	return strstr(s->name, "cede/") != NULL;
-}
-
-/* What of the old description stays. */
-static void describe(const struct inspect *in, struct text *t)
-{
-	vmdesc_begin(t);
-	for (unsigned i = 0, n = 0; i < in->sections; i++) {
-		const struct json_node *node = in->section[i].live ? NULL : &in->json.node[in->section[i].json];
-
-		if (!node || is_own(&in->section[i]))
-			continue;
-		if (n++)
-			text_bytes(t, ",", 1);
-		text_bytes(t, in->json.text + node->at, node->len);
-	}
-	vmdesc_end(t);
-}
-
-static bool put_converted(struct inspect *in, const uint8_t *data, struct save_file *f)
-{
-	struct text t = { .p = NULL };
-	uint64_t from = 0;
-	uint8_t head[5] = { VMS_TAG_DESCRIPTION };
-	bool ok = true;
-
-	for (unsigned i = 0; i < in->sections; i++) {
-		if (!is_own(&in->section[i]))
-			continue;
-		ok = ok && put(f, data + from, in->section[i].start - from);
-		from = in->section[i].end + 5;		/* and its footer */
-	}
-	describe(in, &t);
-	for (unsigned i = 0; i < 4; i++)
-		head[1 + i] = (uint8_t)(t.len >> 8 * (3 - i));
-	ok = ok && !t.failed && put(f, data + from, in->eof + 1 - from) && put(f, head, sizeof head) && put(f, t.p, t.len);
-	free(t.p);
-	return ok;
-}
-
-static int convert(struct inspect *in, char **args, bool json)
-{
-	struct patches patches = { .n = 0 };
-	struct save_file f;
-	struct error err;
-	uint8_t *data;
-	int status = 1;
-
-	(void)json;
-	if (strcmp(args[2], "target=qemu"))
-		return give_up("convert: there is target=qemu");
-	if (!inspect_find(in, VMS_CHECKS, 0))
-		return give_up("'%.150s' has no section of cede's: it is for QEMU already", args[0]);
-	for (unsigned cpu = 0; cpu < processors(in); cpu++) {
-		const char *why = interrupt(in, &patches, cpu);
-
-		if (why)
-			return give_up("processor %u %s", cpu, why);
-	}
-	data = malloc(in->len);
-	if (!data)
-		return give_up("out of memory");
-	memcpy(data, in->data, in->len);
-	apply(data, &patches);
-	if (!save_file_open(&f, args[1], &err)) {
-		give_up("%s", err.msg);
-	} else if (!put_converted(in, data, &f)) {
-		save_file_drop(&f);
-		give_up("cannot write '%.150s': %s", args[1], strerror(errno));
-	} else {
-		status = save_file_commit(&f, &err) ? 0 : give_up("%s", err.msg);
-	}
-	free(data);
-	return status;
-}
-
 /* ---- The command line ---- */
 
 static const struct command commands[] = {
@@ -696,7 +582,7 @@ static const struct command commands[] = {
 	{ "extract", "FILE ram|SECTION OUT", "its bytes to a file", 3, extract },
 	{ "mem", "FILE ADDRESS LENGTH", "guest memory", 3, mem },
 	{ "dtl", "FILE", "the guest's dispatch trace logs", 1, dtl },
-	{ "convert", "FILE OUT target=qemu", "for QEMU, which gets no sections of cede's", 3, convert },
+	{ "convert", "FILE OUT HOW", "HOW: layout=stream|mapped, compress=zstd, target=qemu; a whole one of a child", 3, convert },
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -13,7 +13,7 @@ die() { echo "deps: $*" >&2; exit 1; }
 # '+' holds together what goes with A.
 case ${1:-build} in
 build) wanted="clang-19+lld-19|gcc libc6-dev make pkg-config libfdt-dev
-               ?libcapstone-dev ?libsdl2-dev python3"
+               ?libcapstone-dev ?libzstd-dev ?libsdl2-dev python3"
        # The guest comes from Debian: what another distribution lacks to find and trust its archive.
        grep -q '^ID=debian' /etc/os-release 2>/dev/null ||
            wanted="$wanted ?debian-archive-keyring ?debootstrap" ;;

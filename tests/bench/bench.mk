@@ -12,3 +12,8 @@ $(B)/bench/programs/%: $(BENCH_DIR)/%.c $(wildcard $(BENCH_DIR)/*.h) tests/bench
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BENCH_CC) $(BENCH_CFLAGS) -o $@ $< -lm
+
+.PHONY: bench-snapshot
+bench-snapshot: all	## time saving and loading a guest of 1 GiB, beside QEMU, and restoring one of 4 GiB
+	@python3 tests/bench/snapshot.py $(BENCHFLAGS)
+	@python3 tests/bench/restore.py

@@ -1,6 +1,7 @@
 """Snapshots of Linux: the run that is saved and loaded is the run that was never interrupted."""
 import json
 import os
+import pty
 import random
 import re
 import shutil
@@ -72,6 +73,43 @@ def equal(points='8', seed='1'):
             check(same(later, at(last)), 'file-from-%d' % c)
             os.unlink(later)
             os.unlink(at(c))
+
+
+LAYOUTS = {'stream': '', 'mapped': ',layout=mapped', 'zstd': ',compress=zstd', 'child': ',parent=%s', 'packed-child': ',parent=%s,compress=zstd'}
+
+
+def save_all(at, cycle, parent, names):
+    """-save options: each layout at that cycle."""
+    if subprocess.run([CEDE, '-save', 'x,compress=zstd', '-version'], capture_output=True).returncode:
+        skip('cede is built without libzstd')
+    return [x for n in names for x in ('-save', '%s@%d%s' % (at(n), cycle, LAYOUTS[n] % at(parent) if '%' in LAYOUTS[n] else LAYOUTS[n]))]
+
+
+def layouts():
+    """From each layout the same run follows, and the same stream is saved later; what the file is like."""
+    plain = run(*POOL, '-d', 'statehash')
+    cycles = int(re.search(r'cycles=(\d+)', plain[2]).group(1))
+    first, then, last = cycles // 2, cycles // 2 + cycles // 8, cycles - 100000
+    with Folder() as at:
+        saves = ['-save', '%s@%d' % (at('p-stream'), first), '-save', '%s@%d,layout=mapped' % (at('p-mapped'), first),
+                 '-save', '%s@%d,compress=zstd' % (at('p-zstd'), first), *save_all(at, then, 'p-stream', LAYOUTS),
+                 '-save', '%s@%d,parent=%s' % (at('of-mapped'), then, at('p-mapped')),
+                 '-save', '%s@%d,parent=%s' % (at('of-zstd'), then, at('p-zstd')),
+                 '-save', '%s@%d,parent=%s' % (at('grandchild'), last - 1, at('child')), '-save', '%s@%d' % (at('last'), last)]
+        saved = run(*POOL, '-d', 'statehash', *saves)
+        check(saved == plain, 'saving-changes-nothing', (saved[2], plain[2]))
+        for name in [*LAYOUTS, 'of-mapped', 'of-zstd', 'grandchild']:
+            later = ['-save', '%s@%d' % (at('later'), last), '-save', '%s@%d,layout=mapped' % (at('again'), last)]
+            got = run(*POOL, '-d', 'statehash', '-loadvm', at(name), *later, kernel=False)
+            check(got[0] == 0 and got[2] == plain[2], 'statehash-from-' + name, (got[2], plain[2]))
+            check(plain[1].endswith(got[1]), 'console-from-' + name, got[1][-300:])
+            check(same(at('later'), at('last')), 'file-from-' + name)
+            got = run(*POOL, '-d', 'statehash', '-loadvm', at('again'), kernel=False)
+            check(got[0] == 0 and got[2] == plain[2], 'statehash-from-mapped-of-' + name, (got[2], plain[2]))
+        sizes = {n: os.stat(at(n)) for n in LAYOUTS}
+        check(sizes['mapped'].st_size > 256 << 20 and sizes['mapped'].st_blocks * 512 < sizes['stream'].st_size * 1.1, 'zeros-are-holes')
+        check(sizes['zstd'].st_size < sizes['stream'].st_size / 2, 'compressed', sizes['zstd'].st_size)
+        check(sizes['child'].st_size < sizes['stream'].st_size / 2, 'child-is-small', sizes['child'].st_size)
 
 
 def sections():
@@ -291,6 +329,162 @@ def inspector():
         check(snap('frob', at('a'))[0] == 2 and snap('info', at('none'))[0] == 1, 'usage')
 
 
+def converted_layouts():
+    """cede-snap on every layout: what it shows, and that there and back again is the same file."""
+    with Folder() as at:
+        run('-save', at('p') + '@400000000', *save_all(at, 500000000, 'p', LAYOUTS), '-save', at('end') + '@500000100,quit=on')
+        s = Snapshot(at('stream'))
+        for name in LAYOUTS:
+            info = json.loads(snap('--json', 'info', at(name))[1])
+            want = {'stream': 'stream', 'mapped': 'mapped', 'zstd': 'zstd', 'child': 'stream, child', 'packed-child': 'zstd, child'}[name]
+            check(info['layout'] == want and info['parents'] == (['p'] if 'child' in name else []) and
+                  info['size'] == os.stat(at(name)).st_size and info['ram'] == 256 << 20, 'info-' + name, info)
+            if 'child' not in name:
+                check(info['zero_pages'] == sum(not any(p) for p in s.pages.values()), 'zeros-' + name, info)
+            status, out, err = snap('verify', at(name))
+            check(status == 0 and out.startswith('whole: %d sections, each' % len(s.sections)), 'verify-' + name, (out, err))
+            status, out, err = snap('diff', at(name), at('stream'))
+            check('ram 0: ' not in out, 'same-memory-' + name, out)
+            check(snap('show', at(name), 'cpu:0') == snap('show', at('stream'), 'cpu:0'), 'show-' + name)
+            check(snap('mem', at(name), '0x400000', '64') == snap('mem', at('stream'), '0x400000', '64'), 'mem-' + name)
+            for how in 'layout=stream', 'layout=mapped', 'compress=zstd', 'target=qemu':
+                if how == 'target=qemu' and name != 'mapped':
+                    continue
+                status, out, err = snap('convert', at(name), at('c'), how)
+                if how == 'target=qemu':
+                    q = snap('convert', at('stream'), at('q'), how)
+                    check((status, err) == (q[0], q[2]) and (status or same(at('c'), at('q'))), 'mapped-to-qemu', (status, err))
+                    continue
+                check((status, err) == (0, ''), 'convert-%s-%s' % (name, how), err)
+                check(same(at('c'), at(how.split('=')[1])), 'same-%s-%s' % (name, how))
+        check(snap('convert', at('stream'), at('c'), 'layout=round')[0] == 1, 'no-such-layout')
+        check('parent      p, ' in snap('info', at('child'))[1], 'chain')
+
+
+def background():
+    """Written by a copy of the process: the same file, and the run goes on as if nothing were. Who fails says so, once."""
+    with Folder() as at:
+        plain = run(*POOL, '-d', 'statehash')
+        got = run(*POOL, '-d', 'statehash', '-save', at('a') + '@500000000', '-save', at('b') + '@500000000,background=on',
+                  '-save', at('c') + '@500000000,background=on,layout=mapped', '-save', at('d') + '@500000000,layout=mapped')
+        check(got == plain, 'changes-nothing', (got, plain))
+        check(same(at('a'), at('b')) and same(at('c'), at('d')), 'same-file')
+        with open(at('old'), 'w') as f:
+            f.write('old')
+        got = run(*POOL, '-d', 'statehash', '-save', at('none/x') + '@500000000,background=on',
+                  '-save', at('old') + '@500000000,background=on,parent=' + at('none'))
+        lines = got[2].splitlines()
+        check(got[:2] == plain[:2] and lines[-1] + '\n' == plain[2] and len(lines) == 3 and all('cannot' in x for x in lines[:2]) and
+              'none' in lines[0], 'says-so', got[2])
+        check(open(at('old')).read() == 'old', 'the-old-file-stays')
+
+
+def progress():
+    """What takes longer than a second says how far it is, to a terminal and to nobody else."""
+    with Folder() as at:
+        run('-save', at('s') + '@500000000,quit=on')
+        slow = 'exec:head -c 20000000 %s; sleep 1.3; tail -c +20000001 %s' % (at('s'), at('s'))
+        argv = [CEDE, '-M', 'pseries', '-smp', CPUS, '-m', RAM, '-nodefaults', '-nographic', '-serial', 'null', *FIXED,
+                '-incoming', slow, '-save', at('e') + '@500000100,quit=on']
+        ours, theirs = pty.openpty()
+        p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        text = b''
+        while True:
+            try:
+                more = os.read(ours, 4096)
+            except OSError:
+                more = b''
+            if not more:
+                break
+            text += more
+        os.close(ours)
+        check(p.wait() == 0, 'status')
+        check(re.search(rb'\rcede: loading, \d+ of 256 MiB, \d+ MiB/s, \d+ s left', text) and text.endswith(b'\r\x1b[K'), 'on-a-terminal', text)
+        p = subprocess.run(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        check((p.returncode, p.stderr) == (0, b''), 'not-into-a-pipe', p.stderr)
+
+
+def spoil(path, out, where, what=None, size=None):
+    with open(path, 'rb') as f:
+        data = bytearray(f.read())
+    data[where:where + len(what or b'')] = what or b''
+    with open(out, 'wb') as f:
+        f.write(data[:size])
+
+
+def layouts_refused():
+    """Damaged and foreign layouts: one line and status 1, from cede and from cede-snap."""
+    with Folder() as at:
+        run('-save', at('p') + '@300000000', '-save', at('pm') + '@300000000,layout=mapped', *save_all(at, 400000000, 'p', LAYOUTS),
+            '-save', at('cm') + '@400000000,parent=' + at('pm'), '-save', at('end') + '@400000100,quit=on')
+
+        def refuse(name, path, word, inspector=True, options=()):
+            status, text, errors = run('-loadvm', path, *options, kernel=False)
+            check(status == 1 and word in errors and errors.count('\n') == 1, name, (status, errors))
+            status, text, errors = snap('verify', path)
+            check(not inspector or (status == 1 and errors.count('\n') == 1), name + '-inspector', (status, errors))
+
+        for name, where, what, word in (('version', 8, b'\0\0\0\2', 'head: version: expected 1, found 2'), ('head-sum', 13, b'\x55', 'head: checksum'),
+                                        ('table', 4100, b'\x55', 'head: checksum'), ('places', 24, b'\0', 'head'),
+                                        ('places-2', 32, b'\x70', 'places'), ('table-size', 48, b'\xff', 'places')):
+            spoil(at('mapped'), at('bad'), where, what)
+            if what != b'\0':
+                refuse('mapped-' + name, at('bad'), word)
+        for size in 0, 8, 100, 5000, 3 << 20, os.stat(at('mapped')).st_size - 1:
+            spoil(at('mapped'), at('bad'), 0, size=size)
+            refuse('mapped-cut-%d' % size, at('bad'), '')
+        refuse('mapped-other-memory', at('mapped'), 'expected 512 MiB, found 256 MiB (-m)', False, ['-m', '512M'])
+        status, text, errors = run('-incoming', 'exec:cat ' + at('mapped'), kernel=False)
+        check(status == 1 and errors.count('\n') == 1 and 'file' in errors, 'mapped-from-a-pipe', errors)
+        data = open(at('mapped'), 'rb').read(8 << 20)
+        used = next(i for i in range(2 << 20, len(data), 4096) if any(data[i:i + 4096]))
+        spoil(at('mapped'), at('bad'), used + 5, bytes([data[used + 5] ^ 1]))
+        status, text, errors = snap('verify', at('bad'))
+        check(status == 1 and 'memory from 0x' in errors and 'checksum' in errors, 'mapped-page-seen-by-verify', errors)
+        spoil(at('pm'), at('pm'), used + 5, bytes([data[used + 5] ^ 1]))
+        refuse('child-of-a-damaged-mapped-parent', at('cm'), 'damaged')
+
+        size = os.stat(at('zstd')).st_size
+        for cut in 3, 4, 100, size // 2, size - 4, size - 1:
+            spoil(at('zstd'), at('bad'), 0, size=cut)
+            refuse('zstd-cut-%d' % cut, at('bad'), 'early')
+        spoil(at('zstd'), at('bad'), size // 2, b'\x55' * 9)
+        refuse('zstd-damaged', at('bad'), '')
+        spoil(at('zstd'), at('bad'), size, b'more')
+        refuse('zstd-and-more', at('bad'), 'something comes behind')
+        if shutil.which('zstd'):
+            good = open(at('stream'), 'rb').read()
+            first = good.index(b'\x0dppc_spapr.ram', good.index(b'\x0dppc_spapr.ram') + 1) - 8     # a page's record
+            page = good[first:first + 22 + 4096] if good[first + 7] & 8 else good[first:first + 23]
+            with subprocess.Popen(['zstd', '-q', '-f', '-o', at('bad')], stdin=subprocess.PIPE) as p:
+                p.stdin.write(good[:first])
+                for _ in range(700):
+                    p.stdin.write(page * (1 + (1 << 20) // len(page)))
+                p.stdin.close()
+            check(os.stat(at('bad')).st_size < 10 << 20, 'bomb-is-small')
+            refuse('zstd-bomb', at('bad'), 'damaged')
+
+        os.rename(at('p'), at('gone'))
+        refuse('no-parent', at('child'), 'cannot open')
+        shutil.copy(at('mapped'), at('p'))
+        refuse('another-parent', at('child'), 'has been changed')
+        data = open(at('gone'), 'rb').read()
+        spoil(at('gone'), at('p'), len(data) // 3, bytes([data[len(data) // 3] ^ 1]))
+        refuse('changed-parent', at('child'), '')
+        os.makedirs(at('elsewhere'))
+        os.rename(at('gone'), at('elsewhere/p'))
+        os.rename(at('child'), at('elsewhere/child'))
+        status, text, errors = run('-loadvm', at('elsewhere/child'), '-save', at('end') + '@400000100,quit=on', kernel=False)
+        check(status == 0 and errors == '', 'moved-together', errors)
+        status, text, errors = run('-loadvm', at('elsewhere/child'), '-save', at('elsewhere/child') + '@400000100,quit=on,parent=' +
+                                   at('elsewhere/child'), kernel=False)
+        check(status == 1 and 'its own' in errors, 'not-its-own-parent', errors)
+        for bad in 'layout=mapped,compress=zstd', 'layout=mapped,parent=x', 'target=qemu,parent=x', 'layout=round', 'target=qemu,layout=mapped':
+            status, text, errors = run('-save', 'x,' + bad)
+            check(status == 2 and errors.count('\n') == 1, bad, errors)
+
+
 def fix_sums(data, original):
     """Puts the checksums right where the file still has its shape, so that what is behind them is reached."""
     at = original.section('cede/checks').start + 5 + 12 + 8 + 4
@@ -363,4 +557,67 @@ def mutated(count='400', seconds='60', seed='1'):
     check(refusals > tried // 20 and ran > tried // 20, 'both-happen', (tried, refusals, ran))
 
 
-main({f.__name__: f for f in (equal, sections, areas, on_signal, typed, refused, inspector, mutated)})
+def spoil_layout(rng, name, path):
+    """Damages a file of that layout; its head's checksum is right again in most."""
+    headed = name != 'zstd'
+    with open(path, 'r+b') as f:
+        size = f.seek(0, 2)
+        stream = int.from_bytes(os.pread(f.fileno(), 8, 24), 'big') if headed else 0
+        if rng.random() < 0.1:
+            size = rng.randrange(size)
+            f.truncate(size)
+        for _ in range(rng.choice((1, 1, 2, 4, 16))):
+            part = rng.random()
+            where = (rng.randrange(8, 100) if part < 0.4 and headed else stream + rng.randrange(3000) if part < 0.6 else
+                     rng.randrange(min(max(stream, size - 200000), size), size + 1) if part < 0.9 else rng.randrange(size + 1))
+            old = os.pread(f.fileno(), 1, where)
+            if old:
+                new = rng.choice((0, 1, 0x7f, 0x80, 0xff, rng.randrange(256), old[0] ^ 1 << rng.randrange(8)))
+                os.pwrite(f.fileno(), bytes([new]), where)
+        if headed and rng.random() < 0.8 and size > 4096:
+            if rng.random() < 0.8:
+                os.pwrite(f.fileno(), size.to_bytes(8, 'big'), 16)
+            os.pwrite(f.fileno(), bytes(4), 12)
+            groups = int.from_bytes(os.pread(f.fileno(), 4, 48), 'big')
+            head = os.pread(f.fileno(), 4096 + min(8 * groups, 1 << 20), 0)
+            os.pwrite(f.fileno(), zlib.crc32(head).to_bytes(4, 'big'), 12)
+
+
+def layouts_mutated(count='300', seconds='100', seed='1'):
+    """Damaged files of each layout under the sanitizers, to cede and cede-snap: refused with one line, or a machine that runs."""
+    rng, until = random.Random(int(seed)), time.monotonic() + float(seconds)
+    build = os.environ.get('B', 'build')
+    program, snapper, guest = build + '/san/cede', build + '/san/cede-snap', build + '/tests/guest/smp-le.elf'
+    need(program, snapper, guest)
+    tried = refusals = ran = 0
+    odd = []
+    with Folder() as at:
+        machine = ['-M', 'pseries', '-smp', '4', '-m', RAM, '-nodefaults', '-nographic', '-serial', 'null', *FIXED, *POOL]
+        subprocess.run([CEDE, *machine, '-kernel', guest, '-save', at('p') + '@200000', *save_all(at, 800000, 'p', LAYOUTS)],
+                       stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        while tried < int(count) and time.monotonic() < until:
+            name = rng.choice(sorted(set(LAYOUTS) - {'stream'}))
+            subprocess.run(['cp', '--sparse=always', at(name), at('m')], check=True)
+            spoil_layout(rng, name, at('m'))
+            p = subprocess.run([program, *machine, '-loadvm', at('m'), '-save', at('x') + '@3000000,quit=on'],
+                               stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
+            tried += 1
+            errors = p.stderr.decode('utf-8', 'replace')
+            if p.returncode == 1 and errors.count('\n') == 1 and errors.startswith('cede: snapshot'):
+                refusals += 1
+            elif p.returncode in (0, 3) and errors.count('\n') <= 1:
+                ran += 1
+            else:
+                odd.append((tried, name, p.returncode, errors[:1500]))
+            p = subprocess.run([snapper, 'convert', at('m'), at('c'), rng.choice(('layout=mapped', 'layout=stream', 'target=qemu'))],
+                               capture_output=True, timeout=100)
+            errors = p.stderr.decode('utf-8', 'replace')
+            if p.returncode not in (0, 1) or errors.count('\n') != p.returncode:
+                odd.append((tried, name, 'cede-snap', p.returncode, errors[:1500]))
+    print('%d files: %d refused, %d ran' % (tried, refusals, ran))
+    check(not odd, 'refused-or-runs', odd[:2])
+    check(refusals > tried // 20 and ran > tried // 20, 'both-happen', (tried, refusals, ran))
+
+
+main({f.__name__: f for f in (equal, layouts, converted_layouts, layouts_refused, background, progress, sections, areas, on_signal, typed,
+                              refused, inspector, mutated, layouts_mutated)})

@@ -19,6 +19,7 @@
 #include "savevm/json.h"
 #include "savevm/savevm.h"
 #include "savevm/vmdesc.h"
+#include "savevm/zip.h"
 
 /* ---- Faults: see tests.mk, --wrap ---- */
 
@@ -222,10 +223,19 @@ static void test_walker(void)
 	}
 }
 
+/* Bit by bit. */
+static uint32_t crc32_one(uint32_t crc, const uint8_t *p, size_t len)
+{
+	for (; len--; p++)
+		for (unsigned bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ ((crc ^ *p >> bit) & 1 ? 0xedb88320 : 0);
+	return crc;
+}
+
 static void test_sums(void)
 {
 	uint32_t (*table)[256] = crc32_new();
-	uint8_t data[64];
+	uint8_t data[400];
 
 	check_eq(crc32_add(table, 0, "123456789", 9), 0xcbf43926, "crc32");	/* the check value of every table of CRCs */
 	for (unsigned i = 0; i < sizeof data; i++)
@@ -233,6 +243,8 @@ static void test_sums(void)
 	for (unsigned i = 0; i <= sizeof data; i++)
 		if (crc32_add(table, crc32_add(table, 0, data, i), data + i, sizeof data - i) != crc32_add(table, 0, data, sizeof data))
 			check(false, "crc32-in-parts-%u", i);
+	check_eq(crc32_is_fast() ? crc32_fold(0, data, sizeof data) : crc32_one(0, data, sizeof data),
+		 crc32_one(0, data, sizeof data), "crc32-folded");
 	free(table);
 }
 
@@ -275,10 +287,9 @@ static void put_old(const char *path)
 	close(fd);
 }
 
-static void test_faults(struct machine *m, const char *path)
+static void test_faults(struct machine *m, const char *path, const struct snapshot_options *o, const char *layout)
 {
 	static const char *const names[] = { [FAIL_ENOSPC] = "ENOSPC", [FAIL_EIO] = "EIO", [SHORT] = "a-full-disk" };
-	const struct snapshot_options o = { .for_qemu = false };
 	uint64_t before = machine_statehash(m);
 	char part[256];
 
@@ -293,14 +304,14 @@ static void test_faults(struct machine *m, const char *path)
 			put_old(path);
 			faults.fault = fault;
 			faults.countdown = tried;
-			saved = snapshot_save(m, path, &o, &err);
+			saved = snapshot_save(m, path, o, &err);
 			faults.fault = NONE;
 			tried += !saved;
 			kept += !saved && (file_is(path, "old") || strstr(err.msg, "folder")) && access(part, F_OK);
 			said += !saved && strstr(err.msg, path) && strstr(err.msg, strerror(fault == FAIL_EIO ? EIO : ENOSPC));
 		}
-		check(saved && tried > 4 && kept == tried, "%s-at-each-of-%u-calls-keeps-the-old-file", names[fault], tried);
-		check_eq(said, tried, "%s-is-said", names[fault]);
+		check(saved && tried > 4 && kept == tried, "%s-%s-at-each-of-%u-calls-keeps-the-old-file", layout, names[fault], tried);
+		check_eq(said, tried, "%s-%s-is-said", layout, names[fault]);
 	}
 	check_eq(machine_statehash(m), before, "saving-and-failing-changes-nothing");
 }
@@ -392,7 +403,7 @@ static void test_places(struct machine *m, const char *path)
 
 int main(int argc, char **argv)
 {
-	char folder[] = "/tmp/cede-savevm-XXXXXX", path[64];
+	char folder[] = "/tmp/cede-savevm-XXXXXX", path[64], parent[80];
 	struct rig rig;
 
 	test_walker();
@@ -402,7 +413,16 @@ int main(int argc, char **argv)
 	if (!mkdtemp(folder))
 		return EXIT_FAILURE;
 	snprintf(path, sizeof path, "%s/snapshot", folder);
-	test_faults(rig.m, path);
+	snprintf(parent, sizeof parent, "%s.parent", path);
+	memset(rig.m->ram.base + 0x400000, 1, 0x3000);
+	check(snapshot_save(rig.m, parent, &(struct snapshot_options){ .mapped = true }, NULL), "a-parent");
+	memset(rig.m->ram.base + 0x401000, 2, 0x1000);
+	test_faults(rig.m, path, &(struct snapshot_options){ .for_qemu = false }, "stream");
+	test_faults(rig.m, path, &(struct snapshot_options){ .mapped = true }, "mapped");
+	test_faults(rig.m, path, &(struct snapshot_options){ .parent = parent }, "child");
+	if (zip_known())
+		test_faults(rig.m, path, &(struct snapshot_options){ .compress = true }, "zstd");
+	unlink(parent);
 	test_order(rig.m, path);
 	test_kill(rig.m, path, argc > 1 ? (unsigned)atoi(argv[1]) : 30);
 	test_places(rig.m, path);
