@@ -170,7 +170,7 @@ static uint64_t saved_cycle(const char *path)
 
 	if (!inspect_open(&in, path, &err))
 		return UINT64_MAX;
-	if (!inspect_number(&in, "cede/clock", 0, "now", &now, &at))
+	if (!inspect_number(&in, "cede/clock", 0, "clock.now", &now, &at))
 		now = UINT64_MAX;
 	inspect_close(&in);
 	return now;
