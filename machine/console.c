@@ -22,7 +22,7 @@
 #define ESCAPE 0x01			/* Ctrl-A */
 #define PTY_PATIENCE_MS 1000		/* how long a full pty may hold the guest up, once */
 
-enum console_kind { CONSOLE_STDIO, CONSOLE_FILE, CONSOLE_PTY, CONSOLE_UNIX, CONSOLE_NULL };
+enum console_kind { CONSOLE_STDIO, CONSOLE_FILE, CONSOLE_PTY, CONSOLE_UNIX, CONSOLE_NULL, CONSOLE_ASIDE };
 
 struct console_spec {
 	enum console_kind kind;
@@ -41,7 +41,11 @@ struct console {
 	bool tty;			/* input is a terminal: what does not fit is lost, keys work on */
 	bool stuck;			/* the pty's reader was too slow: drop until there is room */
 	bool regular;			/* output never waits */
-	uint8_t pad1[7];		/* no gap that the compiler makes: snapshots account for each byte */
+	bool hasty;			/* a monitor's: a client that does not read is cut off */
+	bool to_aside;			/* keys go there */
+	uint8_t pad1;			/* no gap that the compiler makes: snapshots account for each byte */
+	uint32_t client;		/* connections so far */
+	struct console *aside, *host;	/* the monitor on this one; of such a monitor: the one it is on */
 	char *unlink_path;
 	uint32_t head, count;		/* input ring */
 	uint8_t input[INPUT_SIZE];
@@ -154,6 +158,7 @@ static bool open_stdio(struct console *c, struct error *err)
 	c->out = STDOUT_FILENO;
 	c->tty = isatty(STDIN_FILENO);
 	c->regular = !fstat(STDOUT_FILENO, &st) && S_ISREG(st.st_mode);
+	c->client = 1;
 	term_raw(c->term, !c->mux);
 	return true;
 }
@@ -193,8 +198,10 @@ static void accept_client(struct console *c)
 {
 	int fd = accept4(c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	if (fd >= 0)
-		c->in = c->out = fd;
+	if (fd < 0)
+		return;
+	c->in = c->out = fd;
+	c->client++;
 }
 
 static bool wait_for_client(struct console *c, struct error *err)
@@ -228,6 +235,7 @@ static bool open_unix(struct console *c, const struct console_spec *spec, struct
 		if (connect(fd, (struct sockaddr *)&address, sizeof address))
 			goto out_errno;
 		fcntl(fd, F_SETFL, O_NONBLOCK);
+		c->client = 1;
 		return true;
 	}
 	c->listener = fd;
@@ -279,6 +287,7 @@ struct console *console_open(struct term *term, const char *text, struct error *
 		ok = open_unix(c, &spec, err);
 		break;
 	case CONSOLE_NULL:
+	case CONSOLE_ASIDE:
 		break;
 	}
 	if (!ok) {
@@ -298,10 +307,30 @@ static void close_client(struct console *c)
 	c->in = -1;		/* the same descriptor, or standard input */
 }
 
+bool console_has_escape(const struct console *c) { return c->mux; }
+bool console_echoes(const struct console *c) { return c->host ? c->host->tty : c->tty; }
+void console_never_waits(struct console *c) { c->hasty = true; }
+uint32_t console_client(const struct console *c) { return c->client; }
+
+struct console *console_aside(struct console *c)
+{
+	struct console *aside = calloc(1, sizeof *aside);
+
+	if (!aside)
+		return NULL;
+	*aside = (struct console){ .term = c->term, .kind = CONSOLE_ASIDE, .in = -1, .out = -1, .listener = -1, .slave = -1, .host = c };
+	c->aside = aside;
+	return aside;
+}
+
 void console_close(struct console *c)
 {
 	if (!c)
 		return;
+	if (c->host) {
+		c->host->aside = NULL;
+		c->host->to_aside = false;
+	}
 	close_client(c);
 	if (c->slave >= 0)
 		close(c->slave);
@@ -318,7 +347,7 @@ void console_close(struct console *c)
 /* Milliseconds that output may wait, -1 without end. */
 static int patience(const struct console *c)
 {
-	if (c->stuck || term_ending(c->term))
+	if (c->stuck || c->hasty || term_ending(c->term))
 		return 0;
 	return c->kind == CONSOLE_PTY ? PTY_PATIENCE_MS : -1;
 }
@@ -370,11 +399,18 @@ void console_write(struct console *c, const void *buf, size_t len)
 {
 	const uint8_t *p = buf;
 
+	if (c->host) {
+		console_write(c->host, buf, len);
+		return;
+	}
 	while (len && c->out >= 0) {
 		ssize_t n;
 
-		if (!wait_writable(c))
+		if (!wait_writable(c)) {
+			if (c->hasty && c->kind == CONSOLE_UNIX)
+				close_client(c);
 			return;
+		}
 		/* At most PIPE_BUF: a pipe that poll() calls writable takes that much at once. */
 		n = write(c->out, p, len < 512 ? len : 512);
 		if (n > 0) {
@@ -396,6 +432,8 @@ void console_write(struct console *c, const void *buf, size_t len)
 
 static void keep(struct console *c, uint8_t byte)
 {
+	if (c->to_aside)
+		c = c->aside;
 	if (c->count < INPUT_SIZE)
 		c->input[(c->head + c->count++) % INPUT_SIZE] = byte;
 }
@@ -416,13 +454,18 @@ static void escape_key(struct console *c, uint8_t key)
 		term_quit(c->term);
 		break;
 	case 'c':
-		say(c, "\r\ncede: there is no monitor yet\r\n");
+		if (!c->aside)
+			break;
+		c->to_aside = !c->to_aside;
+		c->aside->client += c->to_aside;
+		if (!c->to_aside)
+			say(c, "\r\n");
 		break;
 	case 'h':
 	case '?':
 		say(c, "\r\nCtrl-A h    this help\r\n"
 		       "Ctrl-A x    end cede\r\n"
-		       "Ctrl-A c    switch to the monitor (not there yet)\r\n"
+		       "Ctrl-A c    switch between console and monitor\r\n"
 		       "Ctrl-A Ctrl-A  send Ctrl-A\r\n");
 		break;
 	}
@@ -526,5 +569,7 @@ const struct vmstate console_state = {
 		VMS_SKIP(struct console, out, HOST), VMS_SKIP(struct console, listener, HOST), VMS_SKIP(struct console, slave, HOST),
 		VMS_SKIP(struct console, mux, HOST), VMS_SKIP(struct console, tty, HOST), VMS_SKIP(struct console, stuck, HOST),
 		VMS_SKIP(struct console, regular, HOST), VMS_SKIP(struct console, pad1, "nothing"),
+		VMS_SKIP(struct console, hasty, HOST), VMS_SKIP(struct console, to_aside, HOST), VMS_SKIP(struct console, client, HOST),
+		VMS_SKIP(struct console, aside, HOST), VMS_SKIP(struct console, host, HOST),
 		VMS_SKIP(struct console, unlink_path, HOST)),
 };

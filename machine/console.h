@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "machine/error.h"
@@ -26,6 +27,12 @@ struct console *console_open(struct term *term, const char *spec, struct error *
 /* True if `spec` is well formed; nothing is opened. */
 bool console_spec_ok(const char *spec, struct error *err);
 void console_help(FILE *out);		/* what there is, a line for each */
+/* For monitors. A second stream on one with an escape key: Ctrl-A c leads the keys to it. NULL: no memory. */
+struct console *console_aside(struct console *console);
+bool console_has_escape(const struct console *console);
+bool console_echoes(const struct console *console);	/* a terminal whose keys we must show */
+void console_never_waits(struct console *console);	/* who does not read is cut off */
+uint32_t console_client(const struct console *console);	/* another number for each that connects; 0: nobody has */
 void console_close(struct console *console);
 void console_write(struct console *console, const void *buf, size_t len);
 /* Looks at the host, without waiting, and keeps what has come. */

@@ -73,6 +73,7 @@ struct xics;			/* machine/xics.h */
 struct vio;			/* machine/vio.h */
 struct nvram;
 struct firmware;		/* firmware/firmware.h */
+struct monitors;		/* machine/monitor.h */
 struct snapshots;		/* machine/snapshot.h */
 struct phb_idle;		/* machine/phb_idle.h */
 struct xive_idle;		/* machine/xive_idle.h */
@@ -127,6 +128,7 @@ struct machine {
 	uint32_t pad4;
 	/* What is left of a quantum, or of an idle time, that a snapshot cut; its end is a cycle. */
 	uint64_t cut_end;		/* 0: nothing is */
+	struct monitors *monitors;	/* monitor.c: who commands us */
 	struct snapshots *snapshots;	/* snapshot.c: what is to be saved when */
 	struct phb_idle *phb;		/* phb_idle.c: another hypervisor's PCI, as it was found */
 	struct xive_idle *xive;		/* xive_idle.c: and its XIVE */

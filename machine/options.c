@@ -17,10 +17,6 @@
 #include "machine/options_pool.h"
 #include "machine/pseries.h"
 
-#ifndef CEDE_VERSION
-#define CEDE_VERSION "0.1"
-#endif
-
 struct parse {
 	struct options *opts;
 	struct error *err;
@@ -681,6 +677,30 @@ static bool opt_loadvm(struct parse *p, const char *text)
 	return true;
 }
 
+static bool opt_snapdir(struct parse *p, const char *text)
+{
+	p->opts->snapdir = text;
+	return true;
+}
+
+static bool opt_monitor(struct parse *p, const char *text)
+{
+	p->opts->monitor = text;
+	return console_spec_ok(text, p->err);
+}
+
+static bool opt_qmp(struct parse *p, const char *text)
+{
+	p->opts->qmp = text;
+	return console_spec_ok(text, p->err);
+}
+
+static bool opt_S(struct parse *p, const char *text)
+{
+	(void)text;
+	return p->opts->stopped = true;
+}
+
 static bool opt_incoming(struct parse *p, const char *text)
 {
 	p->opts->incoming = text;
@@ -821,6 +841,11 @@ static bool parse_option(struct parse *p, int argc, char **argv, int *i)
 	return false;
 }
 
+static bool on_stdio(const char *spec)
+{
+	return spec && (!strcmp(spec, "stdio") || !strcmp(spec, "mon:stdio"));
+}
+
 static bool finish(struct parse *p)
 {
 	struct options *o = p->opts;
@@ -838,7 +863,7 @@ static bool finish(struct parse *p)
 		return fail(p, "nothing to run: give -kernel or -bios (cede -h lists all options)");
 	/* There is no display that a terminal could hide behind. */
 	if (!o->serials && !o->nodefaults)
-		o->serial[o->serials++] = "mon:stdio";
+		o->serial[o->serials++] = on_stdio(o->monitor) || on_stdio(o->qmp) ? "null" : "mon:stdio";
 	return true;
 }
 

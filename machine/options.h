@@ -9,6 +9,10 @@
 #include "hcall/trace.h"
 #include "machine/error.h"
 
+#ifndef CEDE_VERSION
+#define CEDE_VERSION "0.1"
+#endif
+
 #define OPTIONS_MAX_SERIAL 16
 #define OPTIONS_MAX_SAVES 256
 #define OPTIONS_MIN_RAM (UINT64_C(256) << 20)
@@ -61,7 +65,8 @@ struct options {
 	uint8_t uuid[16];		/* in the order it is printed */
 	char *nvram_file;		/* -drive if=pflash,file=; NULL */
 
-	const char *loadvm, *incoming;	/* NULL: not given */
+	const char *loadvm, *incoming, *snapdir, *monitor, *qmp;	/* NULL: not given */
+	bool stopped;			/* -S */
 	struct save_request save[OPTIONS_MAX_SAVES];
 	unsigned saves;
 

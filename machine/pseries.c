@@ -34,7 +34,9 @@
 #include "machine/events.h"
 #include "machine/incoming.h"
 #include "machine/log.h"
+#include "machine/control.h"
 #include "machine/memory.h"
+#include "machine/monitor.h"
 #include "machine/nvram.h"
 #include "machine/options.h"
 #include "machine/phb_idle.h"
@@ -277,7 +279,7 @@ struct machine *machine_new(const struct options *o, struct term *term, struct e
 	if (!new_serials(m, err))
 		goto out_free;
 	m->nvram = nvram_new(m, o->nvram_file, err);
-	if (!m->nvram || !firmware_load(m, o, err))
+	if (!m->nvram || !firmware_load(m, o, err) || !monitors_new(m, err))
 		goto out_free;
 	clock_init(m, o->warp);
 	return m;
@@ -290,6 +292,7 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
+	monitors_free(m);
 	firmware_free(m);
 	events_clear(m);
 	dispatcher_free(m);
@@ -359,8 +362,11 @@ static void check_host(struct machine *m)
 	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty)) {
 		if (vty_console(vty))
 			console_poll(vty_console(vty));
-		vty_receive(vty);
+		/* What is typed at a stopped machine waits. */
+		if (!m->monitors->stopped)
+			vty_receive(vty);
 	}
+	monitors_poll(m);
 	check_signals(m);
 }
 
@@ -368,7 +374,7 @@ static void check_host(struct machine *m)
  * takes it. True if there was something. */
 static bool wait_for_host(struct machine *m, uint64_t ns)
 {
-	struct pollfd fds[1 + OPTIONS_MAX_SERIAL * CONSOLE_MAX_FDS];
+	struct pollfd fds[1 + (OPTIONS_MAX_SERIAL + MONITORS_MAX) * CONSOLE_MAX_FDS];
 	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
 	nfds_t n = 0;
 
@@ -376,6 +382,7 @@ static bool wait_for_host(struct machine *m, uint64_t ns)
 	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
 		if (vty_console(vty))
 			n += console_pollfds(vty_console(vty), fds + n);
+	n += monitors_pollfds(m, fds + n);
 	if (ppoll(fds, n, ns == UINT64_MAX ? NULL : &ts, NULL) <= 0)
 		return false;
 	check_host(m);
@@ -580,11 +587,29 @@ static void look_around(struct machine *m)
 	dispatcher_look(m);
 }
 
+/* Between quanta: what the monitors want. A stopped machine's clock stands. */
+static void obey(struct machine *m)
+{
+	bool stopped = m->monitors->stopped;
+
+	monitors_run(m);
+	while (m->monitors->stopped && m->request == REQ_NONE) {
+		stopped = true;
+		wait_for_host(m, UINT64_MAX);
+		monitors_run(m);
+	}
+	if (stopped && m->request == REQ_NONE)
+		check_host(m);
+}
+
 static void run_until_request(struct machine *m)
 {
 	while (m->request == REQ_NONE) {
 		unsigned running;
 
+		obey(m);
+		if (m->request != REQ_NONE)
+			break;
 		snapshots_take(m);
 		if (!m->cut_end)
 			look_around(m);
@@ -602,8 +627,12 @@ static void run_until_request(struct machine *m)
 static void linger(struct machine *m)
 {
 	m->request = REQ_NONE;
-	while (m->request == REQ_NONE)
+	m->monitors->gone = true;
+	while (m->request == REQ_NONE) {
 		wait_for_host(m, UINT64_MAX);
+		monitors_run(m);
+	}
+	m->monitors->gone = false;
 }
 
 static bool goes_on(struct machine *m)
@@ -614,7 +643,7 @@ static bool goes_on(struct machine *m)
 	case REQ_POWER_OFF:
 		if (m->options->no_shutdown)
 			linger(m);
-		return false;
+		return m->request == REQ_RESET;
 	default:
 		return false;
 	}
@@ -642,13 +671,27 @@ static int verdict(const struct machine *m)
 /* From power-on or, the first time, from a snapshot. */
 static bool begin(struct machine *m, bool first, struct error *err)
 {
+	char path[4096];
+
 	if (!first || (!m->options->loadvm && !m->options->incoming))
 		return machine_reset(m, err);
 	machine_clear(m);
-	if (!(m->options->loadvm ? snapshot_load(m, m->options->loadvm, err) : incoming(m, m->options->incoming, err)))
+	if (!(m->options->loadvm ? snapshot_load(m, control_find(m, m->options->loadvm, path, sizeof path), err) : incoming(m, m->options->incoming, err)))
 		return false;
 	clock_init(m, m->options->warp);
 	return true;
+}
+
+/* Programs that listen are told why. */
+static void tell(struct machine *m)
+{
+	bool guest = m->request != REQ_QUIT;
+
+	if (m->request == REQ_RESET)
+		monitor_event(m, "RESET", "{\"guest\": false, \"reason\": \"host-qmp-system-reset\"}");
+	else
+		monitor_event(m, "SHUTDOWN", guest ? "{\"guest\": true, \"reason\": \"guest-shutdown\"}"
+						  : "{\"guest\": false, \"reason\": \"host-qmp-quit\"}");
 }
 
 int machine_run(struct machine *m)
@@ -664,6 +707,7 @@ int machine_run(struct machine *m)
 		}
 		first = false;
 		run_until_request(m);
+		tell(m);
 	} while (goes_on(m));
 	hcall_trace_summary(m);
 	snapshots_wait(m);

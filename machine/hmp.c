@@ -1,0 +1,217 @@
+/* Commands typed by hand: one row each. Names, arguments and answers are QEMU's where it has them. */
+#include "machine/monitor.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "machine/control.h"
+#include "machine/options.h"
+
+struct command {
+	const char *name, *arguments, *help;
+	bool needs;			/* an argument */
+	void (*run)(struct machine *m, const char *argument, FILE *out);
+};
+
+static void said(bool ok, const struct error *err, FILE *out)
+{
+	if (!ok)
+		fprintf(out, "Error: %s\n", err->msg);
+}
+
+static void run_savevm(struct machine *m, const char *name, FILE *out)
+{
+	char made[32];
+	struct error err;
+	time_t now = time(NULL);
+	struct tm tm;
+
+	strftime(made, sizeof made, "vm-%Y%m%d%H%M%S", localtime_r(&now, &tm));
+	said(control_savevm(m, *name ? name : made, &err), &err, out);
+}
+
+static void run_loadvm(struct machine *m, const char *name, FILE *out)
+{
+	struct error err;
+
+	said(control_loadvm(m, name, &err), &err, out);
+}
+
+static void run_delvm(struct machine *m, const char *name, FILE *out)
+{
+	struct error err;
+
+	said(control_delvm(m, name, &err), &err, out);
+}
+
+static void run_migrate(struct machine *m, const char *uri, FILE *out)
+{
+	char bare[MONITOR_LINE];
+	size_t len = strlen(uri);
+	struct error err;
+
+	if (!strncmp(uri, "-d ", 3)) {
+		uri += 3;
+		len -= 3;
+	}
+	if (len > 1 && *uri == '"' && uri[len - 1] == '"') {
+		uri++;
+		len -= 2;
+	}
+	snprintf(bare, sizeof bare, "%.*s", (int)len, uri);
+	said(control_migrate(m, bare, &err), &err, out);
+}
+
+static void run_stop(struct machine *m, const char *argument, FILE *out) { (void)argument; (void)out; control_stop(m); }
+static void run_cont(struct machine *m, const char *argument, FILE *out) { (void)argument; (void)out; control_cont(m); }
+
+static void run_quit(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument;
+	(void)out;
+	machine_request(m, REQ_QUIT, 0);
+}
+
+static void run_reset(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument;
+	(void)out;
+	machine_request(m, REQ_RESET, 0);
+}
+
+/* ---- info ---- */
+
+static void info_snapshots(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	(void)argument;
+	said(control_list(m, out, &err), &err, out);
+}
+
+static void info_status(struct machine *m, const char *argument, FILE *out)
+{
+	const char *status = control_status(m);
+
+	(void)argument;
+	fprintf(out, "VM status: %s%s%s\n", strcmp(status, "running") ? "paused" : status,
+		strcmp(status, "running") && strcmp(status, "paused") ? " " : "",
+		!strcmp(status, "shutdown") ? "(shutdown)" : !strcmp(status, "postmigrate") ? "(postmigrate)" : "");
+}
+
+static void info_version(struct machine *m, const char *argument, FILE *out)
+{
+	(void)m;
+	(void)argument;
+	fprintf(out, "cede " CEDE_VERSION "\n");
+}
+
+static void info_cpus(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument;
+	for (unsigned i = 0; i < m->ncpus; i++)
+		fprintf(out, "%c CPU #%u: nip=0x%016llx%s\n", i ? ' ' : '*', i, (unsigned long long)m->cpu[i]->cpu.nip,
+			m->cpu[i]->cpu.run_state == CPU_RUNNING ? "" : " (halted)");
+}
+
+static void info_registers(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument;
+	for (unsigned n = 0; n < m->ncpus; n++) {
+		const struct cpu *cpu = &m->cpu[n]->cpu;
+
+		fprintf(out, "\nCPU#%u\nNIP %016llx   LR %016llx CTR %016llx\nMSR %016llx   CR %08x\n", n,
+			(unsigned long long)cpu->nip, (unsigned long long)cpu->lr, (unsigned long long)cpu->ctr,
+			(unsigned long long)cpu->msr, cpu_get_cr(cpu));
+		for (unsigned i = 0; i < 32; i++) {
+			if (i % 4 == 0)
+				fprintf(out, "GPR%02u", i);
+			fprintf(out, i % 4 == 3 ? " %016llx\n" : " %016llx", (unsigned long long)cpu->r[i]);
+		}
+	}
+}
+
+static const struct command infos[] = {
+	{ "snapshots", "", "snapshots in -snapdir", false, info_snapshots },
+	{ "status", "", "whether the machine runs", false, info_status },
+	{ "cpus", "", "the processors", false, info_cpus },
+	{ "registers", "", "their registers", false, info_registers },
+	{ "version", "", "of cede", false, info_version },
+	{ NULL, NULL, NULL, false, NULL },
+};
+
+static void run_info(struct machine *m, const char *what, FILE *out);
+static void run_help(struct machine *m, const char *argument, FILE *out);
+
+static const struct command commands[] = {
+	{ "savevm", "[NAME]", "save the machine under that name in -snapdir", false, run_savevm },
+	{ "loadvm", "NAME", "go on from it", true, run_loadvm },
+	{ "delvm", "NAME", "delete it", true, run_delvm },
+	{ "migrate", "exec:CMD|file:PATH|tcp:HOST:PORT", "send the machine there, and stop it", true, run_migrate },
+	{ "stop", "", "stop the machine; its clock stands still", false, run_stop },
+	{ "cont", "", "go on", false, run_cont },
+	{ "system_reset", "", "reboot", false, run_reset },
+	{ "quit", "", "end cede", false, run_quit },
+	{ "info", "snapshots|status|cpus|registers|version", "show it", false, run_info },
+	{ "help", "", "this text", false, run_help },
+	{ NULL, NULL, NULL, false, NULL },
+};
+
+static void list(const struct command *c, const char *before, FILE *out)
+{
+	for (; c->name; c++)
+		fprintf(out, "%s%s%s%s -- %s\n", before, c->name, *c->arguments ? " " : "", c->arguments, c->help);
+}
+
+static void run_help(struct machine *m, const char *argument, FILE *out)
+{
+	(void)m;
+	(void)argument;
+	list(commands, "", out);
+}
+
+/* `line` is cut in place: the command, and the rest without blanks around it. */
+static void run_row(const struct command *c, struct machine *m, char *line, FILE *out)
+{
+	char *rest;
+	size_t len = strlen(line);
+
+	while (len && (line[len - 1] == ' ' || line[len - 1] == '\t'))
+		line[--len] = 0;
+	line += strspn(line, " \t");
+	rest = line + strcspn(line, " \t");
+	if (*rest)
+		*rest++ = 0;
+	rest += strspn(rest, " \t");
+	if (!*line)
+		return;
+	while (c->name && strcmp(c->name, line))
+		c++;
+	if (!c->name)
+		fprintf(out, "unknown command: '%.60s'\n", line);
+	else if (c->needs && !*rest)
+		fprintf(out, "%s: parameter expected: %s\n", c->name, c->arguments);
+	else if (*rest && !*c->arguments)
+		fprintf(out, "%s: extraneous parameters at the end of line\n", c->name);
+	else
+		c->run(m, rest, out);
+}
+
+static void run_info(struct machine *m, const char *what, FILE *out)
+{
+	char copy[MONITOR_LINE];
+
+	snprintf(copy, sizeof copy, "%s", what);
+	if (*what)
+		run_row(infos, m, copy, out);
+	else
+		list(infos, "info ", out);
+}
+
+void hmp_run(struct machine *m, const char *line, FILE *out)
+{
+	char copy[MONITOR_LINE];
+
+	snprintf(copy, sizeof copy, "%s", line);
+	run_row(commands, m, copy, out);
+}

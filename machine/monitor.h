@@ -1,0 +1,52 @@
+/* Monitors: streams on which somebody commands the machine, by hand (hmp.c) or by program (qmp.c).
+ * They are read at the poll points of the run loop, and obeyed between quanta. */
+#ifndef MACHINE_MONITOR_H
+#define MACHINE_MONITOR_H
+
+#include <poll.h>
+#include <stdio.h>
+
+#include "machine/error.h"
+#include "machine/machine.h"
+
+#define MONITOR_LINE 16384	/* bytes of one command */
+#define MONITORS_MAX 20		/* -monitor, -qmp, and one for each terminal with an escape key */
+
+struct console;
+
+struct monitor {
+	struct machine *m;
+	struct console *console;
+	bool qmp;
+	bool ready;			/* qmp_capabilities has been said */
+	bool overlong;			/* what comes up to the next newline belongs to a command that was too long */
+	bool in_string, escaped;	/* inside JSON */
+	unsigned depth;
+	uint32_t client;		/* which one the console had when we last looked */
+	size_t len;
+	char line[MONITOR_LINE];
+};
+
+struct monitors {
+	bool stopped, sent, gone;	/* stop; migrate; -no-shutdown and the guest is off */
+	const char *migration;		/* status of the last one; NULL: there was none */
+	unsigned count;
+	struct monitor *of[MONITORS_MAX];
+};
+
+bool monitors_new(struct machine *m, struct error *err);
+void monitors_free(struct machine *m);
+void monitors_poll(struct machine *m);		/* takes what has come */
+void monitors_run(struct machine *m);		/* obeys it */
+unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds);
+/* Tells every program that listens; `data`: a JSON object, or NULL. */
+void monitor_event(struct machine *m, const char *name, const char *data);
+
+/* hmp.c: what one line answers. */
+void hmp_run(struct machine *m, const char *line, FILE *out);
+/* qmp.c */
+void qmp_greet(FILE *out);
+void qmp_run(struct monitor *mon, FILE *out);	/* mon->line is one JSON value, or is to be one */
+void qmp_error(FILE *out, const char *class, const char *id, size_t id_len, const char *text);
+
+#endif
