@@ -52,12 +52,11 @@ HEAD = """\
  * and far where the block goes on behind. V(n): a register of the sequence; W(n): a vector; ANY,
  * ANY_IMM: whatever the op has there; IS(n), a number: this one. Chosen by tools/fuse_pick.py from
  * what `make profile` counts over a boot of Debian, over busybox at work (gzip, bzip2, sort, awk,
- * sha256sum; dd, tar, find, pipes), over the kernel at work (tools/kernel_work.py, run by Debian's
- * Python), and over Debian's gzip and xz, OpenSSL, Python and Lua, sqlite3:
+ * sha256sum; dd, tar, find, pipes), and over Debian's gzip and xz, OpenSSL, Python and Lua, sqlite3:
  *
  *   make profile COUNTS=boot.counts
  *   make profile COUNTS=sort.counts WORKLOAD="sort FILE"	...
- *   tools/fuse_pick.py 413 boot.counts sort.counts ... > cpu/fuse.def
+ *   tools/fuse_pick.py 254 boot.counts sort.counts ... > cpu/fuse.def
  */"""
 
 Op = collections.namedtuple("Op", "name fields imm")
