@@ -657,8 +657,7 @@ static bool opt_save(struct parse *p, const char *text)
 		return fail(p, "-save: %d are the most", OPTIONS_MAX_SAVES);
 	if (!pairs_open(p, &pairs, text))
 		return false;
-	pairs_next(&pairs, &key, &value);
-	if (key || !*value)
+	if (!pairs_next(&pairs, &key, &value) || key || !*value)
 		ok = fail(p, "-save: '%.100s' does not begin with a file name", text);
 	else if (!(r->path = strdup(value)))
 		ok = fail(p, "out of memory");
