@@ -7,13 +7,15 @@ import socket
 import shutil
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
-from console import Failure, Machine, check, linux, main     # noqa: E402
+from console import CEDE, Failure, Machine, check, linux, main, need     # noqa: E402
 
 RAM = '256M'
+PROGRAM = os.path.join(os.environ.get('B', 'build'), 'san', 'cede') if sys.argv[-1] == 'san' else CEDE
 
 
 class Folder:
@@ -191,4 +193,112 @@ def keys():
         check(m.wait(30) == 0, 'quit')
 
 
-main({f.__name__: f for f in (by_hand, by_program, keys)})
+HMP_JUNK = (b'\n' * 3000, b'\0' * 5000 + b'\n', b'x' * (1 << 20) + b'\n', b'savevm ' + b'y' * 16370 + b'\n', b'\x7f\b' * 3000 + b'\n',
+            b'info ' * 3000 + b'\n', b'savevm \xff\xfe\xc0\x80\n', b'%s%n%s%n\n', b'migrate "\n', b'migrate -d "\n', b'migrate exec:\n',
+            b'migrate tcp::\n', b'migrate tcp:localhost:1:2\n', b'migrate file:/nowhere/at/all\n', b'loadvm ' + b'../' * 50 + b'\n')
+QMP_JUNK = (b'\n' * 3000, b'\0' * 5000 + b'\n', b'x' * (1 << 20) + b'\n', b'{"execute": "' + b'x' * (1 << 20) + b'"}\n', b'[' * 16000 + b'\n',
+            b'{"a":' * 3000 + b'\n', b'[' * 16384 + b']' * 16384 + b'\n', b'}' * 3000 + b'\n', b'"\\\n', b'{"execute": "\\\n', b'{"\\u":1}\n',
+            b'{"execute": "\xff\xfe"}\n', b'{"execute": "query-status", "id": "\xc0\x80"}\n', b'{"execute": "a\0b"}\n',
+            b'{"execute": "human-monitor-command", "arguments": {"command-line": "\\u0000"}}\n',
+            b'{"execute": "human-monitor-command", "arguments": {"command-line": "' + b'z' * 16300 + b'"}}\n')
+
+
+def connect(path, wait=60):
+    """A client that need not be served at once."""
+    end = time.monotonic() + wait
+    while True:
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(wait)
+        try:
+            s.connect(path)
+            return s
+        except OSError:
+            s.close()
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+
+
+def throw(path, data, read):
+    """Sends it all, or what is taken until we are cut off; true: somebody was there."""
+    s = connect(path)
+    s.settimeout(0.2)
+    try:
+        for at in range(0, len(data), 65536):
+            s.sendall(data[at:at + 65536])
+            while read and at + 65536 < len(data):
+                if not s.recv(65536):
+                    break
+    except OSError:
+        pass
+    s.close()
+
+
+def ask(path, answers, n):
+    """A whole conversation."""
+    s = connect(path)
+    f = s.makefile('rw', newline='\r\n')
+    try:
+        f.readline()
+        for command in 'qmp_capabilities', 'query-status':
+            f.write('{"execute": "%s", "id": %d}\n' % (command, n))
+            f.flush()
+            answers[n] = json.loads(f.readline())
+    finally:
+        s.close()
+
+
+def hostile(build=''):
+    """Bytes that are no commands, clients that do not read, leave, or come by the dozen: the next one is served."""
+    need(PROGRAM)
+    with Folder() as at:
+        with linux('-monitor', 'unix:%s,server=on,wait=off' % at('m'), '-qmp', 'unix:%s,server=on,wait=off' % at('q'),
+                   '-snapdir', at.path, '-S', ram=RAM, program=PROGRAM) as m:
+            h = Client(m, at('m'))
+            h.until(r'\(cede\) ')
+            check(h.hmp('savevm a') == '' and h.hmp('loadvm a') == '', 'saved-and-loaded')
+            with open(at('a.cede'), 'rb') as f:
+                data = f.read()
+            for n in 0, 1, 100, len(data) // 3, len(data) - 1:
+                with open(at('bad.cede'), 'wb') as f:
+                    f.write(data[:n])
+                check(h.hmp('loadvm bad').startswith('Error: '), 'refused', n)
+            check(h.hmp('delvm a') == '', 'deleted')
+            h.s.close()
+            for path, junk in (at('m'), HMP_JUNK), (at('q'), QMP_JUNK):
+                for start in b'', b'{"execute": "qmp_capabilities"}\n':
+                    for data in junk:
+                        throw(path, start + data, True)
+                        throw(path, start + data[:len(data) // 2], False)
+                        check(m.process.poll() is None, 'lives', data[:40])
+            rng = random.Random(2)
+            words = b'{ } [ ] " : , \\ \\u \\ud800 execute id arguments query-status human-monitor-command command-line savevm \n'.split(b' ')
+            for i in range(300):
+                data = b''.join(rng.choice(words) if rng.randrange(4) else bytes([rng.randrange(256)]) for _ in range(rng.randrange(200)))
+                throw(at('q' if i % 3 else 'm'), data if i % 2 else b'{"execute": "qmp_capabilities"}' + data, False)
+            for path, data in (at('m'), b'help\n' * 20), (at('q'), b'{"execute": "query-commands"}\n' * 20):
+                s = connect(path)
+                s.settimeout(1)
+                try:
+                    for _ in range(20000):      # and reads nothing
+                        s.sendall(data)
+                    check(False, 'cut-off')
+                except OSError as e:
+                    check(isinstance(e, (BrokenPipeError, ConnectionResetError)), 'cut-off', e)
+                s.close()
+            answers = {}
+            clients = [threading.Thread(target=ask, args=(at('q'), answers, n)) for n in range(20)]
+            for t in clients:
+                t.start()
+            for t in clients:
+                t.join(60)
+            check(sorted(answers) == list(range(20)) and all(answers[n]['id'] == n and 'return' in answers[n] for n in answers), 'twenty', answers)
+            h = Client(m, at('m'))
+            h.until(r'\(cede\) ')
+            h.hmp('cont')
+            m.expect('Linux version', 120)
+            h.s.sendall(b'quit\n')
+            check(m.wait(60) == 0 and 'ERROR' not in m.errors and 'runtime error' not in m.errors, 'quit', m.errors[-2000:])
+
+
+main({f.__name__: f for f in (by_hand, by_program, keys, hostile)})
