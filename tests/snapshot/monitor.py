@@ -175,6 +175,36 @@ def by_program():
             check('SHUTDOWN' in q.until('SHUTDOWN') and m.wait(30) == 0, 'quit')
 
 
+def strings():
+    """JSON strings: each escape, pairs, names beyond ASCII there and back; ids as they came; what is none is refused."""
+    with Folder() as at:
+        with linux('-qmp', 'unix:%s,server=on,wait=off' % at('q'), '-snapdir', at.path, '-S', '-name', 'Füße😀', ram=RAM) as m:
+            q = Client(m, at('q'))
+            q.until('\r\n')
+            q.run('qmp_capabilities')
+            human = '{"execute": "human-monitor-command", "arguments": {"command-line": "%s"}}'
+            for name in 'Grün', '日本', '😀', '\u0080':
+                for written in name, json.dumps(name)[1:-1], json.dumps(name)[1:-1].replace('d', 'D'):
+                    check(q.qmp(human % ('savevm ' + written))[0].get('return') == '', 'saved', written)
+                    check(os.listdir(at.path.encode()).count(name.encode() + b'.cede') == 1, 'under-its-name', os.listdir(at.path))
+                    check(' %s ' % name in q.qmp(human % 'info snapshots')[0]['return'], 'listed', name)
+                    check(q.qmp(human % ('loadvm ' + written))[0].get('return') == '', 'loaded')
+                    check(q.qmp(human % ('delvm ' + written))[0].get('return') == '', 'deleted')
+            check(q.run('query-name')[0]['return'] == {'name': 'Füße😀'}, 'query-name')
+            got = q.qmp(human % r'x\b\f\n\r\t\/\\\"\u0041\u00e4')[0]['return']
+            check(got.startswith('unknown command: \'x\b\f\r\n\r'), 'escapes', got)
+            check('/\\"Aä' in q.qmp(human % r'y\/\\\"\u0041\u00e4')[0]['return'], 'escapes-2')
+            open(os.path.join(at.path.encode(), b'\xff.cede'), 'w').close()
+            check('\ufffd' in q.qmp(human % 'info snapshots')[0]['return'], 'no-utf8-on-disk')
+            for i in '"\\u00e4"', '"ä😀"', '-0.5e+3', 'null', '{"a": [1, {"b": "\\n"}]}', '[\n1,\r\n2]', '""':
+                check(json.dumps(q.qmp('{"execute": "query-status", "id": %s}' % i)[0].get('id')) == json.dumps(json.loads(i)), 'id', i)
+            for i in (rb'"\q"', rb'"\ud800"', rb'"\ud800\u0041"', rb'"\udc00"', rb'"\u12g4"', b'"\xff"', b'"\xc0\x80"', b'"\xed\xa0\x80"',
+                      b'"\xf4\x90\x80\x80"', b'"\xe4"', b'1-2', b'1.', b'01', b'-', b'1e', b'{"\xff": 1}', b'{"a\0": 1}', b'nul', b'+1'):
+                q.s.sendall(b'{"execute": "query-status", "id": ' + i + b'}\n')
+                check(json.loads(q.until('\r\n')).get('error', {}).get('desc') == 'Invalid JSON syntax', 'refused', i)
+            check('error' in q.qmp(human % r'a\u0000b')[0], 'no-nul')
+
+
 def keys():
     """Ctrl-A c on a terminal, there and back; without -snapdir nothing is saved."""
     with linux(ram=RAM, terminal=True) as m:
@@ -301,4 +331,4 @@ def hostile(build=''):
             check(m.wait(60) == 0 and 'ERROR' not in m.errors and 'runtime error' not in m.errors, 'quit', m.errors[-2000:])
 
 
-main({f.__name__: f for f in (by_hand, by_program, keys, hostile)})
+main({f.__name__: f for f in (by_hand, by_program, strings, keys, hostile)})
