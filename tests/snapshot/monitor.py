@@ -205,6 +205,58 @@ def strings():
             check('error' in q.qmp(human % r'a\u0000b')[0], 'no-nul')
 
 
+LOAD = ('quiet cede.cmd="for i in 1 2 3; do (seq 1 3000 | gzip | md5sum; cat /proc/interrupts | md5sum) & done; wait; sleep 0.05; '
+        'seq 1 20000 | md5sum; cat /proc/uptime; date"')
+
+
+def equal():
+    """savevm, stop, loadvm, refused loads and JSON in the middle of a run: its end is that of a run that nobody looked at."""
+    cpus = os.environ.get('CPUS', '1')
+    options = ['-rtc', 'base=2026-01-31T12:00:00', '-clock', 'warp', '-d', 'statehash']
+    options += ['-pool', 'procs=2,entitlement=1.5,load=0.5'] if cpus == '4' else []
+    with linux(*options, append=LOAD, ram=RAM, cpus=cpus) as m:
+        check(m.wait(200) == 0 and 'statehash=' in m.errors, 'uninterrupted', m.errors)
+        console, end = m.text, m.errors
+    with Folder() as at:
+        socket = 'unix:%s,server=on,wait=off' % at('m')
+        with linux(*options, '-S', '-monitor', socket, '-snapdir', at.path, append=LOAD, ram=RAM, cpus=cpus) as m:
+            h = Client(m, at('m'))
+            h.until(r'\(cede\) ')
+            check(h.hmp('savevm start') == '', 'savevm-at-start')
+            h.hmp('cont')
+            for i in range(4):
+                time.sleep(0.5)
+                check(h.hmp('savevm s%d' % i) == '', 'savevm')
+            h.hmp('stop')
+            check(h.hmp('savevm stopped') == '' and h.hmp('savevm again') == '', 'savevm-stopped')
+            with open(at('stopped.cede'), 'rb') as f, open(at('again.cede'), 'rb') as g:
+                data = f.read()
+                check(data == g.read(), 'same-file')
+            for n in 10, len(data) // 2, len(data) - 1000:
+                with open(at('bad.cede'), 'wb') as f:
+                    f.write(data[:n])
+                check(h.hmp('loadvm bad').startswith('Error: '), 'refused', n)
+                h.hmp('savevm again')
+                with open(at('again.cede'), 'rb') as g:
+                    check(data == g.read(), 'as-it-was-%d' % n)
+            h.hmp('cont')
+            check(h.hmp('loadvm bad').startswith('Error: '), 'refused-while-it-runs')
+            m.expect(r'statehash=|cede guest status 0', 200)
+            check(m.wait(60) == 0 and m.errors == end and m.text == console, 'as-if-nobody-looked', (m.errors, end))
+        for name in 'start', 's1', 's3', 'stopped':
+            with linux(*options, '-no-reboot', '-S', '-monitor', socket, '-snapdir', at.path, append=LOAD, ram=RAM, cpus=cpus) as m:
+                h = Client(m, at('m'))
+                h.until(r'\(cede\) ')
+                h.hmp('cont')
+                time.sleep(1.2)
+                check(h.hmp('loadvm ' + name) == '', 'loadvm-' + name)
+                at_load = len(m.text)
+                check(m.wait(200) == 0 and m.errors == end, 'statehash-from-' + name, (m.errors, end))
+                check(console.endswith(m.text[at_load:]), 'console-from-' + name, m.text[at_load:][-300:])
+            with Machine(*options, '-loadvm', name, '-snapdir', at.path, ram=RAM, cpus=cpus) as m:
+                check(m.wait(200) == 0 and m.errors == end, 'statehash-in-a-new-process-' + name, (m.errors, end))
+
+
 def keys():
     """Ctrl-A c on a terminal, there and back; without -snapdir nothing is saved."""
     with linux(ram=RAM, terminal=True) as m:
@@ -331,4 +383,4 @@ def hostile(build=''):
             check(m.wait(60) == 0 and 'ERROR' not in m.errors and 'runtime error' not in m.errors, 'quit', m.errors[-2000:])
 
 
-main({f.__name__: f for f in (by_hand, by_program, strings, keys, hostile)})
+main({f.__name__: f for f in (by_hand, by_program, equal, strings, keys, hostile)})
