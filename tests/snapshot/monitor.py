@@ -257,6 +257,81 @@ def equal():
                 check(m.wait(200) == 0 and m.errors == end, 'statehash-in-a-new-process-' + name, (m.errors, end))
 
 
+def ticks(m):
+    with open('/proc/%d/stat' % m.process.pid) as f:
+        fields = f.read().rsplit(')', 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def stands(m, name):
+    before = ticks(m)
+    time.sleep(2)
+    check(ticks(m) - before <= 2, name, ticks(m) - before)
+
+
+def controls():
+    """A stopped machine uses no processor; -S, system_reset, -no-shutdown, -loadvm NAME, migrate tcp:, monitors on stdio."""
+    with Folder() as at:
+        options = ['-monitor', 'unix:%s,server=on,wait=off' % at('m'), '-qmp', 'unix:%s,server=on,wait=off' % at('q'), '-snapdir', at.path]
+        with linux(*options, '-S', '-no-shutdown', ram=RAM) as m:
+            h, q = Client(m, at('m')), Client(m, at('q'))
+            h.until(r'\(cede\) ')
+            q.until('\r\n')
+            q.run('qmp_capabilities')
+            stands(m, '-S-uses-nothing')
+            check(m.text == '' and 'paused' in h.hmp('info status'), '-S')
+            h.hmp('cont')
+            m.shell()
+            before = uptime(m)
+            check('STOP' in q.run('stop')[1], 'stop-event')
+            stands(m, 'stop-uses-nothing')
+            text = m.text
+            m.send('echo typed\n')
+            stands(m, 'stop-uses-nothing-with-input')
+            check(m.text == text, 'says-nothing')
+            check('RESUME' in q.run('cont')[1], 'resume-event')
+            m.expect(r'typed\n.*# ', 20)
+            check(uptime(m) - before < 3, 'uptime-stood')
+            m.command('mark=kept')
+            check(h.hmp('savevm kept') == '', 'savevm')
+            h.hmp('system_reset')
+            m.shell()
+            check('"RESET"' in q.until('\r\n') and m.command('echo "<$mark>"').strip() == '<>', 'system-reset')
+            m.send('poweroff -f\n')
+            check('"SHUTDOWN"' in q.until('SHUTDOWN"[^\n]*\n'), 'shutdown-event')
+            check('shutdown' in h.hmp('info status'), 'no-shutdown')
+            stands(m, 'off-uses-nothing')
+            check('switched itself off' in h.hmp('loadvm kept'), 'off-is-not-loaded')
+            h.hmp('system_reset')
+            m.shell()
+            check('running' in h.hmp('info status'), 'reset-after-off')
+            h.s.sendall(b'quit\n')
+            check(m.wait(30) == 0, 'quit', m.errors)
+        with Machine(*options, '-loadvm', 'kept', ram=RAM) as m:
+            m.send('\n')
+            m.expect('# ', 20)
+            check(m.command('echo $mark').strip() == 'kept', '-loadvm-by-name')
+            with socket.socket() as s:
+                s.bind(('127.0.0.1', 0))
+                port = s.getsockname()[1]
+            h = Client(m, at('m'))
+            h.until(r'\(cede\) ')
+            check(h.hmp('migrate tcp:127.0.0.1:%d' % port).startswith('Error: '), 'nobody-there')
+            check('running' in h.hmp('info status'), 'goes-on')
+            with Machine('-incoming', 'tcp:127.0.0.1:%d' % port, ram=RAM) as there:
+                time.sleep(1)
+                check(h.hmp('migrate tcp:127.0.0.1:%d' % port) == '', 'migrate-tcp')
+                there.send('\n')
+                there.expect('# ', 20)
+                check(there.command('echo $mark').strip() == 'kept', 'arrived')
+        with Machine('-loadvm', 'kept', '-snapdir', at.path, '-monitor', 'stdio', ram=RAM, serial='file:' + at('out')) as m:
+            m.send('info status\nsavevm more\nquit\n')
+            check(m.wait(30) == 0 and 'VM status: running' in m.text and os.path.exists(at('more.cede')), '-monitor-stdio', m.text)
+        with Machine('-loadvm', 'more', '-snapdir', at.path, '-qmp', 'stdio', ram=RAM, serial='null') as m:
+            m.send('{"execute": "qmp_capabilities"}{"execute": "query-status", "id": 7}{"execute": "quit"}')
+            check(m.wait(30) == 0 and [7] == [json.loads(x)['id'] for x in m.text.splitlines() if '"id"' in x] and 'SHUTDOWN' in m.text, '-qmp-stdio', m.text)
+
+
 def keys():
     """Ctrl-A c on a terminal, there and back; without -snapdir nothing is saved."""
     with linux(ram=RAM, terminal=True) as m:
@@ -383,4 +458,4 @@ def hostile(build=''):
             check(m.wait(60) == 0 and 'ERROR' not in m.errors and 'runtime error' not in m.errors, 'quit', m.errors[-2000:])
 
 
-main({f.__name__: f for f in (by_hand, by_program, equal, strings, keys, hostile)})
+main({f.__name__: f for f in (by_hand, by_program, controls, equal, strings, keys, hostile)})
