@@ -95,6 +95,14 @@ def by_hand():
             check(h.hmp('info snapshots') == 'There is no snapshot available.\n', 'none-yet')
             check(h.hmp('savevm one') == '', 'savevm')
             check(re.search(r'one +\d+\.\d MiB 20.* 00:00:\d\d\.\d{3}\n', h.hmp('info snapshots')), 'listed')
+            os.link(at('one.cede'), at('link'))
+            with open(at('link'), 'rb') as f:
+                data = f.read()
+            m.command('mark=sunday')
+            check(h.hmp('savevm one') == '', 'savevm-again')
+            with open(at('link'), 'rb') as f:
+                check(f.read() == data and not os.path.samefile(at('link'), at('one.cede')), 'written-beside')
+            os.rename(at('link'), at('one.cede'))
             m.command('mark=tuesday')
             check(h.hmp('loadvm one') == '', 'loadvm')
             check(m.command('echo $mark').strip() == 'monday', 'state-is-back')
