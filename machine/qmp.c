@@ -20,25 +20,7 @@ struct call {
 	struct error err;
 };
 
-static void put_string(FILE *out, const char *s, size_t len)
-{
-	fputc('"', out);
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else if (c == '\n')
-			fputs("\\r\\n", out);	/* as QEMU's human-monitor-command has it */
-		else if (c < ' ' || c >= 0x7f)
-			fprintf(out, "\\u%04x", c);
-		else
-			fputc(c, out);
-	}
-	fputc('"', out);
-}
-
-/* ---- Strings that come in ---- */
+/* ---- Strings ---- */
 
 static int hex4(const char *s, size_t left)
 {
@@ -50,49 +32,159 @@ static int hex4(const char *s, size_t left)
 	return strspn(digits, "0123456789abcdefABCDEF") == 4 ? (int)strtol(digits, NULL, 16) : -1;
 }
 
-/* Escapes undone, in bytes; false: it is no string, or not one that a command can take. */
+/* The character at *at, which moves behind it; -1: what stands there is no UTF-8. */
+static int utf8_get(const char **at, const char *end)
+{
+	static const int least[] = { 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *s = (const unsigned char *)*at;
+	unsigned more = *s < 0x80 ? 0 : *s < 0xc0 ? 4 : *s < 0xe0 ? 1 : *s < 0xf0 ? 2 : *s < 0xf8 ? 3 : 4;
+	int c;
+
+	if (more > 3 || (size_t)(end - *at) <= more)
+		return -1;
+	c = more ? *s & (0x3f >> more) : *s;
+	for (unsigned i = 1; i <= more; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return -1;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	*at += more + 1;
+	return c < least[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? -1 : c;
+}
+
+static size_t utf8_put(char *to, int c)
+{
+	static const unsigned char first[] = { 0, 0xc0, 0xe0, 0xf0 };
+	unsigned more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+
+	to[0] = (char)(first[more] | c >> 6 * more);
+	for (unsigned i = 1; i <= more; i++)
+		to[i] = (char)(0x80 | (c >> 6 * (more - i) & 0x3f));
+	return more + 1;
+}
+
+/* The same inside a JSON string, with its escapes. */
+static int json_char(const char **at, const char *end)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	const char *e;
+	int c, low;
+
+	if (**at != '\\')
+		return (unsigned char)**at < ' ' ? -1 : utf8_get(at, end);
+	if (end - *at < 2)
+		return -1;
+	e = memchr(from, (*at)[1], sizeof from - 1);
+	c = e ? to[e - from] : (*at)[1] == 'u' ? hex4(*at + 2, (size_t)(end - *at) - 2) : -1;
+	*at += e || c < 0 ? 2 : 6;
+	if (c < 0xd800 || c >= 0xe000)
+		return c;
+	/* Half a pair. */
+	low = c < 0xdc00 && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u' ? hex4(*at + 2, 4) : -1;
+	*at += 6;
+	return low < 0xdc00 || low >= 0xe000 ? -1 : 0x10000 + ((c & 0x3ff) << 10 | (low & 0x3ff));
+}
+
+static void put_string(FILE *out, const char *s, size_t len)
+{
+	const char *end = s + len;
+
+	fputc('"', out);
+	while (s < end) {
+		const char *from = s;
+		int c = utf8_get(&s, end);
+
+		if (c < 0) {
+			s = from + 1;
+			c = 0xfffd;
+		}
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (c == '\n')
+			fputs("\\r\\n", out);	/* as QEMU's human-monitor-command has it */
+		else if (c >= 0x10000)
+			fprintf(out, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 | (c & 0x3ff));
+		else if (c < ' ' || c >= 0x7f)
+			fprintf(out, "\\u%04x", c);
+		else
+			fputc(c, out);
+	}
+	fputc('"', out);
+}
+
+/* In UTF-8 without escapes; false: it is no string, or not one that a command can take. */
 static bool text_of(const struct json *j, uint32_t node, char *buf, size_t size)
 {
-	static const char from[] = "\"\\/nrt", to[] = "\"\\/\n\r\t";
-	const char *s, *end, *e;
+	const char *s, *end;
 	size_t n = 0;
+	int c;
 
 	if (node == JSON_NONE || j->node[node].kind != JSON_STRING)
 		return false;
 	s = j->text + j->node[node].at;
 	end = s + j->node[node].len;
-	for (; s < end && n + 1 < size; s++) {
-		int c = (unsigned char)*s;
-
-		if (c == '\\' && ++s < end) {
-			e = memchr(from, *s, sizeof from - 1);
-			c = e ? to[e - from] : *s == 'u' ? hex4(s + 1, (size_t)(end - s - 1)) : -1;
-			s += !e && c > 0 ? 4 : 0;
-		}
-		if (c < ' ' || (c > 0x7f && !((unsigned char)*s == c)))
+	while (s < end) {
+		c = json_char(&s, end);
+		if (c <= 0 || n + 4 >= size)
 			return false;
-		buf[n++] = (char)c;
+		n += utf8_put(buf + n, c);
 	}
 	buf[n] = 0;
-	return s == end;
+	return true;
 }
 
-/* The reader takes any word, and any digits; the protocol does not. */
-static bool strict(const struct json *j)
+static bool string_ok(const struct json *j, uint32_t at, uint32_t len)
+{
+	const char *s = j->text + at, *end = s + len;
+
+	while (s < end)
+		if (json_char(&s, end) < 0)
+			return false;
+	return true;
+}
+
+static const char *digits(const char *s)
+{
+	return *s >= '0' && *s <= '9' ? s + strspn(s, "0123456789") : "x";
+}
+
+static bool number_ok(const char *text, uint32_t len)
+{
+	char copy[64];
+	const char *s = copy;
+
+	if (len >= sizeof copy)
+		return false;
+	memcpy(copy, text, len);
+	copy[len] = 0;
+	s += *s == '-';
+	s = *s == '0' ? s + 1 : digits(s);
+	if (*s == '.')
+		s = digits(s + 1);
+	if (*s == 'e' || *s == 'E')
+		s = digits(s + 1 + (s[1] == '+' || s[1] == '-'));
+	return s == copy + len;
+}
+
+static bool word_ok(const char *text, uint32_t len)
 {
 	static const char *const words[] = { "true", "false", "null" };
 
+	for (size_t w = 0; w < ARRAY_SIZE(words); w++)
+		if (len == strlen(words[w]) && !memcmp(text, words[w], len))
+			return true;
+	return false;
+}
+
+/* The reader takes any word, any digits and any bytes in quotes; the protocol does not. */
+static bool strict(const struct json *j)
+{
 	for (uint32_t i = 0; i < j->nodes; i++) {
 		const struct json_node *n = &j->node[i];
-		bool ok = n->kind != JSON_WORD;
 
-		for (unsigned w = 0; w < 3 && !ok; w++)
-			ok = n->len == strlen(words[w]) && !memcmp(j->text + n->at, words[w], n->len);
-		for (uint32_t k = 0; k < n->len && ok && n->kind == JSON_NUMBER; k++)
-			ok = strchr("+-.eE0123456789", j->text[n->at + k]) && j->text[n->at + k];
-		for (uint32_t k = 0; k < n->len && ok && n->kind == JSON_STRING; k++)
-			ok = (unsigned char)j->text[n->at + k] >= ' ';
-		if (!ok)
+		if (!string_ok(j, n->key_at, n->key_len) || (n->kind == JSON_STRING && !string_ok(j, n->at, n->len)) ||
+		    (n->kind == JSON_WORD && !word_ok(j->text + n->at, n->len)) ||
+		    (n->kind == JSON_NUMBER && !number_ok(j->text + n->at, n->len)))
 			return false;
 	}
 	return true;
@@ -289,6 +381,10 @@ void qmp_run(struct monitor *mon, FILE *out)
 	const char *id;
 	size_t id_len = 0;
 
+	/* What is echoed stands in one line. */
+	for (size_t i = 0; i < mon->len; i++)
+		if (mon->line[i] == '\n' || mon->line[i] == '\r')
+			mon->line[i] = mon->in_string ? '\n' : ' ';
 	if (!json_parse(&j, mon->line, mon->len)) {
 		qmp_error(out, "GenericError", NULL, 0, "Invalid JSON syntax");
 		return;

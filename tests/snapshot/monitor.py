@@ -7,13 +7,15 @@ import socket
 import shutil
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
-from console import Failure, Machine, check, linux, main     # noqa: E402
+from console import CEDE, Failure, Machine, check, linux, main, need     # noqa: E402
 
 RAM = '256M'
+PROGRAM = os.path.join(os.environ.get('B', 'build'), 'san', 'cede') if sys.argv[-1] == 'san' else CEDE
 
 
 class Folder:
@@ -93,6 +95,14 @@ def by_hand():
             check(h.hmp('info snapshots') == 'There is no snapshot available.\n', 'none-yet')
             check(h.hmp('savevm one') == '', 'savevm')
             check(re.search(r'one +\d+\.\d MiB 20.* 00:00:\d\d\.\d{3}\n', h.hmp('info snapshots')), 'listed')
+            os.link(at('one.cede'), at('link'))
+            with open(at('link'), 'rb') as f:
+                data = f.read()
+            m.command('mark=sunday')
+            check(h.hmp('savevm one') == '', 'savevm-again')
+            with open(at('link'), 'rb') as f:
+                check(f.read() == data and not os.path.samefile(at('link'), at('one.cede')), 'written-beside')
+            os.rename(at('link'), at('one.cede'))
             m.command('mark=tuesday')
             check(h.hmp('loadvm one') == '', 'loadvm')
             check(m.command('echo $mark').strip() == 'monday', 'state-is-back')
@@ -173,6 +183,163 @@ def by_program():
             check('SHUTDOWN' in q.until('SHUTDOWN') and m.wait(30) == 0, 'quit')
 
 
+def strings():
+    """JSON strings: each escape, pairs, names beyond ASCII there and back; ids as they came; what is none is refused."""
+    with Folder() as at:
+        with linux('-qmp', 'unix:%s,server=on,wait=off' % at('q'), '-snapdir', at.path, '-S', '-name', 'Füße😀', ram=RAM) as m:
+            q = Client(m, at('q'))
+            q.until('\r\n')
+            q.run('qmp_capabilities')
+            human = '{"execute": "human-monitor-command", "arguments": {"command-line": "%s"}}'
+            for name in 'Grün', '日本', '😀', '\u0080':
+                for written in name, json.dumps(name)[1:-1], json.dumps(name)[1:-1].replace('d', 'D'):
+                    check(q.qmp(human % ('savevm ' + written))[0].get('return') == '', 'saved', written)
+                    check(os.listdir(at.path.encode()).count(name.encode() + b'.cede') == 1, 'under-its-name', os.listdir(at.path))
+                    check(' %s ' % name in q.qmp(human % 'info snapshots')[0]['return'], 'listed', name)
+                    check(q.qmp(human % ('loadvm ' + written))[0].get('return') == '', 'loaded')
+                    check(q.qmp(human % ('delvm ' + written))[0].get('return') == '', 'deleted')
+            check(q.run('query-name')[0]['return'] == {'name': 'Füße😀'}, 'query-name')
+            got = q.qmp(human % r'x\b\f\n\r\t\/\\\"\u0041\u00e4')[0]['return']
+            check(got.startswith('unknown command: \'x\b\f\r\n\r'), 'escapes', got)
+            check('/\\"Aä' in q.qmp(human % r'y\/\\\"\u0041\u00e4')[0]['return'], 'escapes-2')
+            open(os.path.join(at.path.encode(), b'\xff.cede'), 'w').close()
+            check('\ufffd' in q.qmp(human % 'info snapshots')[0]['return'], 'no-utf8-on-disk')
+            for i in '"\\u00e4"', '"ä😀"', '-0.5e+3', 'null', '{"a": [1, {"b": "\\n"}]}', '[\n1,\r\n2]', '""':
+                check(json.dumps(q.qmp('{"execute": "query-status", "id": %s}' % i)[0].get('id')) == json.dumps(json.loads(i)), 'id', i)
+            for i in (rb'"\q"', rb'"\ud800"', rb'"\ud800\u0041"', rb'"\udc00"', rb'"\u12g4"', b'"\xff"', b'"\xc0\x80"', b'"\xed\xa0\x80"',
+                      b'"\xf4\x90\x80\x80"', b'"\xe4"', b'1-2', b'1.', b'01', b'-', b'1e', b'{"\xff": 1}', b'{"a\0": 1}', b'nul', b'+1'):
+                q.s.sendall(b'{"execute": "query-status", "id": ' + i + b'}\n')
+                check(json.loads(q.until('\r\n')).get('error', {}).get('desc') == 'Invalid JSON syntax', 'refused', i)
+            check('error' in q.qmp(human % r'a\u0000b')[0], 'no-nul')
+
+
+LOAD = ('quiet cede.cmd="for i in 1 2 3; do (seq 1 3000 | gzip | md5sum; cat /proc/interrupts | md5sum) & done; wait; sleep 0.05; '
+        'seq 1 20000 | md5sum; cat /proc/uptime; date"')
+
+
+def equal():
+    """savevm, stop, loadvm, refused loads and JSON in the middle of a run: its end is that of a run that nobody looked at."""
+    cpus = os.environ.get('CPUS', '1')
+    options = ['-rtc', 'base=2026-01-31T12:00:00', '-clock', 'warp', '-d', 'statehash']
+    options += ['-pool', 'procs=2,entitlement=1.5,load=0.5'] if cpus == '4' else []
+    with linux(*options, append=LOAD, ram=RAM, cpus=cpus) as m:
+        check(m.wait(200) == 0 and 'statehash=' in m.errors, 'uninterrupted', m.errors)
+        console, end = m.text, m.errors
+    with Folder() as at:
+        socket = 'unix:%s,server=on,wait=off' % at('m')
+        with linux(*options, '-S', '-monitor', socket, '-snapdir', at.path, append=LOAD, ram=RAM, cpus=cpus) as m:
+            h = Client(m, at('m'))
+            h.until(r'\(cede\) ')
+            check(h.hmp('savevm start') == '', 'savevm-at-start')
+            h.hmp('cont')
+            for i in range(4):
+                time.sleep(0.5)
+                check(h.hmp('savevm s%d' % i) == '', 'savevm')
+            h.hmp('stop')
+            check(h.hmp('savevm stopped') == '' and h.hmp('savevm again') == '', 'savevm-stopped')
+            with open(at('stopped.cede'), 'rb') as f, open(at('again.cede'), 'rb') as g:
+                data = f.read()
+                check(data == g.read(), 'same-file')
+            for n in 10, len(data) // 2, len(data) - 1000:
+                with open(at('bad.cede'), 'wb') as f:
+                    f.write(data[:n])
+                check(h.hmp('loadvm bad').startswith('Error: '), 'refused', n)
+                h.hmp('savevm again')
+                with open(at('again.cede'), 'rb') as g:
+                    check(data == g.read(), 'as-it-was-%d' % n)
+            h.hmp('cont')
+            check(h.hmp('loadvm bad').startswith('Error: '), 'refused-while-it-runs')
+            m.expect(r'statehash=|cede guest status 0', 200)
+            check(m.wait(60) == 0 and m.errors == end and m.text == console, 'as-if-nobody-looked', (m.errors, end))
+        for name in 'start', 's1', 's3', 'stopped':
+            with linux(*options, '-no-reboot', '-S', '-monitor', socket, '-snapdir', at.path, append=LOAD, ram=RAM, cpus=cpus) as m:
+                h = Client(m, at('m'))
+                h.until(r'\(cede\) ')
+                h.hmp('cont')
+                time.sleep(1.2)
+                check(h.hmp('loadvm ' + name) == '', 'loadvm-' + name)
+                at_load = len(m.text)
+                check(m.wait(200) == 0 and m.errors == end, 'statehash-from-' + name, (m.errors, end))
+                check(console.endswith(m.text[at_load:]), 'console-from-' + name, m.text[at_load:][-300:])
+            with Machine(*options, '-loadvm', name, '-snapdir', at.path, ram=RAM, cpus=cpus) as m:
+                check(m.wait(200) == 0 and m.errors == end, 'statehash-in-a-new-process-' + name, (m.errors, end))
+
+
+def ticks(m):
+    with open('/proc/%d/stat' % m.process.pid) as f:
+        fields = f.read().rsplit(')', 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def stands(m, name):
+    before = ticks(m)
+    time.sleep(2)
+    check(ticks(m) - before <= 2, name, ticks(m) - before)
+
+
+def controls():
+    """A stopped machine uses no processor; -S, system_reset, -no-shutdown, -loadvm NAME, migrate tcp:, monitors on stdio."""
+    with Folder() as at:
+        options = ['-monitor', 'unix:%s,server=on,wait=off' % at('m'), '-qmp', 'unix:%s,server=on,wait=off' % at('q'), '-snapdir', at.path]
+        with linux(*options, '-S', '-no-shutdown', ram=RAM) as m:
+            h, q = Client(m, at('m')), Client(m, at('q'))
+            h.until(r'\(cede\) ')
+            q.until('\r\n')
+            q.run('qmp_capabilities')
+            stands(m, '-S-uses-nothing')
+            check(m.text == '' and 'paused' in h.hmp('info status'), '-S')
+            h.hmp('cont')
+            m.shell()
+            before = uptime(m)
+            check('STOP' in q.run('stop')[1], 'stop-event')
+            stands(m, 'stop-uses-nothing')
+            text = m.text
+            m.send('echo typed\n')
+            stands(m, 'stop-uses-nothing-with-input')
+            check(m.text == text, 'says-nothing')
+            check('RESUME' in q.run('cont')[1], 'resume-event')
+            m.expect(r'typed\n.*# ', 20)
+            check(uptime(m) - before < 3, 'uptime-stood')
+            m.command('mark=kept')
+            check(h.hmp('savevm kept') == '', 'savevm')
+            h.hmp('system_reset')
+            m.shell()
+            check('"RESET"' in q.until('\r\n') and m.command('echo "<$mark>"').strip() == '<>', 'system-reset')
+            m.send('poweroff -f\n')
+            check('"SHUTDOWN"' in q.until('SHUTDOWN"[^\n]*\n'), 'shutdown-event')
+            check('shutdown' in h.hmp('info status'), 'no-shutdown')
+            stands(m, 'off-uses-nothing')
+            check('switched itself off' in h.hmp('loadvm kept'), 'off-is-not-loaded')
+            h.hmp('system_reset')
+            m.shell()
+            check('running' in h.hmp('info status'), 'reset-after-off')
+            h.s.sendall(b'quit\n')
+            check(m.wait(30) == 0, 'quit', m.errors)
+        with Machine(*options, '-loadvm', 'kept', ram=RAM) as m:
+            m.send('\n')
+            m.expect('# ', 20)
+            check(m.command('echo $mark').strip() == 'kept', '-loadvm-by-name')
+            with socket.socket() as s:
+                s.bind(('127.0.0.1', 0))
+                port = s.getsockname()[1]
+            h = Client(m, at('m'))
+            h.until(r'\(cede\) ')
+            check(h.hmp('migrate tcp:127.0.0.1:%d' % port).startswith('Error: '), 'nobody-there')
+            check('running' in h.hmp('info status'), 'goes-on')
+            with Machine('-incoming', 'tcp:127.0.0.1:%d' % port, ram=RAM) as there:
+                time.sleep(1)
+                check(h.hmp('migrate tcp:127.0.0.1:%d' % port) == '', 'migrate-tcp')
+                there.send('\n')
+                there.expect('# ', 20)
+                check(there.command('echo $mark').strip() == 'kept', 'arrived')
+        with Machine('-loadvm', 'kept', '-snapdir', at.path, '-monitor', 'stdio', ram=RAM, serial='file:' + at('out')) as m:
+            m.send('info status\nsavevm more\nquit\n')
+            check(m.wait(30) == 0 and 'VM status: running' in m.text and os.path.exists(at('more.cede')), '-monitor-stdio', m.text)
+        with Machine('-loadvm', 'more', '-snapdir', at.path, '-qmp', 'stdio', ram=RAM, serial='null') as m:
+            m.send('{"execute": "qmp_capabilities"}{"execute": "query-status", "id": 7}{"execute": "quit"}')
+            check(m.wait(30) == 0 and [7] == [json.loads(x)['id'] for x in m.text.splitlines() if '"id"' in x] and 'SHUTDOWN' in m.text, '-qmp-stdio', m.text)
+
+
 def keys():
     """Ctrl-A c on a terminal, there and back; without -snapdir nothing is saved."""
     with linux(ram=RAM, terminal=True) as m:
@@ -191,4 +358,112 @@ def keys():
         check(m.wait(30) == 0, 'quit')
 
 
-main({f.__name__: f for f in (by_hand, by_program, keys)})
+HMP_JUNK = (b'\n' * 3000, b'\0' * 5000 + b'\n', b'x' * (1 << 20) + b'\n', b'savevm ' + b'y' * 16370 + b'\n', b'\x7f\b' * 3000 + b'\n',
+            b'info ' * 3000 + b'\n', b'savevm \xff\xfe\xc0\x80\n', b'%s%n%s%n\n', b'migrate "\n', b'migrate -d "\n', b'migrate exec:\n',
+            b'migrate tcp::\n', b'migrate tcp:localhost:1:2\n', b'migrate file:/nowhere/at/all\n', b'loadvm ' + b'../' * 50 + b'\n')
+QMP_JUNK = (b'\n' * 3000, b'\0' * 5000 + b'\n', b'x' * (1 << 20) + b'\n', b'{"execute": "' + b'x' * (1 << 20) + b'"}\n', b'[' * 16000 + b'\n',
+            b'{"a":' * 3000 + b'\n', b'[' * 16384 + b']' * 16384 + b'\n', b'}' * 3000 + b'\n', b'"\\\n', b'{"execute": "\\\n', b'{"\\u":1}\n',
+            b'{"execute": "\xff\xfe"}\n', b'{"execute": "query-status", "id": "\xc0\x80"}\n', b'{"execute": "a\0b"}\n',
+            b'{"execute": "human-monitor-command", "arguments": {"command-line": "\\u0000"}}\n',
+            b'{"execute": "human-monitor-command", "arguments": {"command-line": "' + b'z' * 16300 + b'"}}\n')
+
+
+def connect(path, wait=60):
+    """A client that need not be served at once."""
+    end = time.monotonic() + wait
+    while True:
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(wait)
+        try:
+            s.connect(path)
+            return s
+        except OSError:
+            s.close()
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+
+
+def throw(path, data, read):
+    """Sends it all, or what is taken until we are cut off; true: somebody was there."""
+    s = connect(path)
+    s.settimeout(0.2)
+    try:
+        for at in range(0, len(data), 65536):
+            s.sendall(data[at:at + 65536])
+            while read and at + 65536 < len(data):
+                if not s.recv(65536):
+                    break
+    except OSError:
+        pass
+    s.close()
+
+
+def ask(path, answers, n):
+    """A whole conversation."""
+    s = connect(path)
+    f = s.makefile('rw', newline='\r\n')
+    try:
+        f.readline()
+        for command in 'qmp_capabilities', 'query-status':
+            f.write('{"execute": "%s", "id": %d}\n' % (command, n))
+            f.flush()
+            answers[n] = json.loads(f.readline())
+    finally:
+        s.close()
+
+
+def hostile(build=''):
+    """Bytes that are no commands, clients that do not read, leave, or come by the dozen: the next one is served."""
+    need(PROGRAM)
+    with Folder() as at:
+        with linux('-monitor', 'unix:%s,server=on,wait=off' % at('m'), '-qmp', 'unix:%s,server=on,wait=off' % at('q'),
+                   '-snapdir', at.path, '-S', ram=RAM, program=PROGRAM) as m:
+            h = Client(m, at('m'))
+            h.until(r'\(cede\) ')
+            check(h.hmp('savevm a') == '' and h.hmp('loadvm a') == '', 'saved-and-loaded')
+            with open(at('a.cede'), 'rb') as f:
+                data = f.read()
+            for n in 0, 1, 100, len(data) // 3, len(data) - 1:
+                with open(at('bad.cede'), 'wb') as f:
+                    f.write(data[:n])
+                check(h.hmp('loadvm bad').startswith('Error: '), 'refused', n)
+            check(h.hmp('delvm a') == '', 'deleted')
+            h.s.close()
+            for path, junk in (at('m'), HMP_JUNK), (at('q'), QMP_JUNK):
+                for start in b'', b'{"execute": "qmp_capabilities"}\n':
+                    for data in junk:
+                        throw(path, start + data, True)
+                        throw(path, start + data[:len(data) // 2], False)
+                        check(m.process.poll() is None, 'lives', data[:40])
+            rng = random.Random(2)
+            words = b'{ } [ ] " : , \\ \\u \\ud800 execute id arguments query-status human-monitor-command command-line savevm \n'.split(b' ')
+            for i in range(300):
+                data = b''.join(rng.choice(words) if rng.randrange(4) else bytes([rng.randrange(256)]) for _ in range(rng.randrange(200)))
+                throw(at('q' if i % 3 else 'm'), data if i % 2 else b'{"execute": "qmp_capabilities"}' + data, False)
+            for path, data in (at('m'), b'help\n' * 20), (at('q'), b'{"execute": "query-commands"}\n' * 20):
+                s = connect(path)
+                s.settimeout(1)
+                try:
+                    for _ in range(20000):      # and reads nothing
+                        s.sendall(data)
+                    check(False, 'cut-off')
+                except OSError as e:
+                    check(isinstance(e, (BrokenPipeError, ConnectionResetError)), 'cut-off', e)
+                s.close()
+            answers = {}
+            clients = [threading.Thread(target=ask, args=(at('q'), answers, n)) for n in range(20)]
+            for t in clients:
+                t.start()
+            for t in clients:
+                t.join(60)
+            check(sorted(answers) == list(range(20)) and all(answers[n]['id'] == n and 'return' in answers[n] for n in answers), 'twenty', answers)
+            h = Client(m, at('m'))
+            h.until(r'\(cede\) ')
+            h.hmp('cont')
+            m.expect('Linux version', 120)
+            h.s.sendall(b'quit\n')
+            check(m.wait(60) == 0 and 'ERROR' not in m.errors and 'runtime error' not in m.errors, 'quit', m.errors[-2000:])
+
+
+main({f.__name__: f for f in (by_hand, by_program, controls, equal, strings, keys, hostile)})
