@@ -3,6 +3,7 @@ import json
 import os
 import random
 import re
+import select
 import socket
 import shutil
 import sys
@@ -222,9 +223,11 @@ def equal():
     cpus = os.environ.get('CPUS', '1')
     options = ['-rtc', 'base=2026-01-31T12:00:00', '-clock', 'warp', '-d', 'statehash']
     options += ['-pool', 'procs=2,entitlement=1.5,load=0.5'] if cpus == '4' else []
+    start = time.monotonic()
     with linux(*options, append=LOAD, ram=RAM, cpus=cpus) as m:
         check(m.wait(200) == 0 and 'statehash=' in m.errors, 'uninterrupted', m.errors)
         console, end = m.text, m.errors
+    step = (time.monotonic() - start) / 8
     with Folder() as at:
         socket = 'unix:%s,server=on,wait=off' % at('m')
         with linux(*options, '-S', '-monitor', socket, '-snapdir', at.path, append=LOAD, ram=RAM, cpus=cpus) as m:
@@ -233,7 +236,7 @@ def equal():
             check(h.hmp('savevm start') == '', 'savevm-at-start')
             h.hmp('cont')
             for i in range(4):
-                time.sleep(0.5)
+                time.sleep(step)
                 check(h.hmp('savevm s%d' % i) == '', 'savevm')
             h.hmp('stop')
             check(h.hmp('savevm stopped') == '' and h.hmp('savevm again') == '', 'savevm-stopped')
@@ -256,7 +259,7 @@ def equal():
                 h = Client(m, at('m'))
                 h.until(r'\(cede\) ')
                 h.hmp('cont')
-                time.sleep(1.2)
+                time.sleep(4 * step)
                 check(h.hmp('loadvm ' + name) == '', 'loadvm-' + name)
                 at_load = len(m.text)
                 check(m.wait(200) == 0 and m.errors == end, 'statehash-from-' + name, (m.errors, end))
@@ -274,6 +277,8 @@ def ticks(m):
 def stands(m, name):
     before = ticks(m)
     time.sleep(2)
+    while select.select(list(m.open), [], [], 0)[0] and m.pump(0):
+        pass
     check(ticks(m) - before <= 2, name, ticks(m) - before)
 
 
@@ -290,6 +295,7 @@ def controls():
             check(m.text == '' and 'paused' in h.hmp('info status'), '-S')
             h.hmp('cont')
             m.shell()
+            m.command('while :; do :; done & true')
             before = uptime(m)
             check('STOP' in q.run('stop')[1], 'stop-event')
             stands(m, 'stop-uses-nothing')
@@ -300,7 +306,7 @@ def controls():
             check('RESUME' in q.run('cont')[1], 'resume-event')
             m.expect(r'typed\n.*# ', 20)
             check(uptime(m) - before < 3, 'uptime-stood')
-            m.command('mark=kept')
+            m.command('kill $!; mark=kept')
             check(h.hmp('savevm kept') == '', 'savevm')
             h.hmp('system_reset')
             m.shell()
