@@ -253,21 +253,60 @@ REGISTER = """
 """
 
 
-def areas():
-    """A bare guest registers its areas in every combination: the right subsections are there, and no other."""
+def assemble(at, source, tools):
+    with open(at('a.s'), 'w') as f:
+        f.write(source)
+    subprocess.run([tools[0], '-mpower9', '-o', at('a.o'), at('a.s')], check=True)
+    subprocess.run([tools[1], '-Ttext', '0', '-e', '0', '-o', at('a.elf'), at('a.o')], check=True, capture_output=True)
+    subprocess.run([tools[2], '-O', 'binary', '-j', '.text', at('a.elf'), at('a.bin')], check=True)
+
+
+def cross_tools():
     tools = ['powerpc64-linux-gnu-' + t for t in ('as', 'ld', 'objcopy')]
     if not all(shutil.which(t) for t in tools):
         skip('no cross binutils')
+    return tools
+
+
+PROD = """
+        .org    0x100
+%s
+        lis     5, 0x10                 # a million rounds, in which it is saved
+        mtctr   5
+1:      bdnz    1b
+        li      3, 0xe0                 # H_CEDE: the decrementer is seconds away
+        sc      1
+        lis     3, 0
+        ori     3, 3, 0xf000            # RTAS
+        li      4, off
+        sc      1
+off:    .long   0x2003, 2, 1, -1, -1, 0 # power-off
+"""
+
+
+def prodded():
+    """Saved between H_PROD and H_CEDE: the cede comes back at once. Without a prod it does not."""
+    tools = cross_tools()
+    call = '        li      3, 0xe8\n        li      4, 0\n        sc      1\n'
+    with Folder() as at:
+        for name, before in ('s9-29-prodded', call), ('not-prodded', ''):
+            assemble(at, PROD % before, tools)
+            run('-bios', at('a.bin'), '-save', at('s') + '@500000,quit=on', kernel=False)
+            status, _, errors = run('-loadvm', at('s'), '-save', at('late') + '@5000000,quit=on', kernel=False)
+            check(status == 0 and os.path.exists(at('late')) == (not before), name, (status, errors))
+            if os.path.exists(at('late')):
+                os.remove(at('late'))
+
+
+def areas():
+    """A bare guest registers its areas in every combination: the right subsections are there, and no other."""
+    tools = cross_tools()
     vpa, dtl, shadow = (1, 31), (2, 29), (3, 30)
     wants = {'none': [], 'vpa': [vpa], 'vpa-shadow': [vpa, shadow], 'vpa-dtl': [vpa, dtl], 'all': [vpa, shadow, dtl]}
     names = {vpa: 'spapr_cpu/vpa', shadow: 'spapr_cpu/vpa/slb_shadow', dtl: 'spapr_cpu/vpa/dtl'}
     with Folder() as at:
         for name, which in wants.items():
-            with open(at('a.s'), 'w') as f:
-                f.write(AREAS % ''.join(REGISTER % w for w in which))
-            subprocess.run([tools[0], '-mpower9', '-o', at('a.o'), at('a.s')], check=True)
-            subprocess.run([tools[1], '-Ttext', '0', '-e', '0', '-o', at('a.elf'), at('a.o')], check=True, capture_output=True)
-            subprocess.run([tools[2], '-O', 'binary', '-j', '.text', at('a.elf'), at('a.bin')], check=True)
+            assemble(at, AREAS % ''.join(REGISTER % w for w in which), tools)
             run('-bios', at('a.bin'), '-save', at('s') + '@1000000', '-save', at('t') + '@2000000,quit=on', kernel=False)
             s = Snapshot(at('s'))
             check(s.subsections('spapr_cpu') == [names[w] for w in which], name, s.subsections('spapr_cpu'))
@@ -619,5 +658,5 @@ def layouts_mutated(count='300', seconds='100', seed='1'):
     check(refusals > tried // 20 and ran > tried // 20, 'both-happen', (tried, refusals, ran))
 
 
-main({f.__name__: f for f in (equal, layouts, converted_layouts, layouts_refused, background, progress, sections, areas, on_signal, typed,
+main({f.__name__: f for f in (equal, layouts, converted_layouts, layouts_refused, background, progress, sections, prodded, areas, on_signal, typed,
                               refused, inspector, mutated, layouts_mutated)})
