@@ -335,4 +335,14 @@ static inline bool check_range(u64 value, u64 least, u64 most, const char *name)
 	return check(false, name);
 }
 
+/* The first three processors have VPAs, and interrupts are counted. */
+static inline void begin_with_vpas(void)
+{
+	mtspr(22, DEC_FAR);
+	on_interrupt = count_interrupt;
+	hcall(H_CPPR, 0xff);
+	for (unsigned n = 0; n < 3; n++)
+		check_eq(vpa_on(n), H_SUCCESS, "vpa");
+}
+
 #endif

@@ -495,11 +495,7 @@ void test(void)
 {
 	exact = !shared();
 	soon = exact ? 100 * US : 60 * MS;
-	mtspr(22, DEC_FAR);
-	on_interrupt = count_interrupt;
-	hcall(H_CPPR, 0xff);
-	for (unsigned n = 0; n < 3; n++)
-		check_eq(vpa_on(n), H_SUCCESS, "vpa");
+	begin_with_vpas();
 	test_fields();
 	test_sums();
 	test_reasons();

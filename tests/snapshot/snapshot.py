@@ -553,6 +553,14 @@ def damage(rng, original, data):
     return True
 
 
+def verdict(p):
+    """Of a load of a damaged file: what it said; was it refused in one line; did it run?"""
+    errors = p.stderr.decode('utf-8', 'replace')
+    lines = errors.count('\n')
+    return (errors, p.returncode == 1 and lines == 1 and errors.startswith('cede: snapshot'),
+            p.returncode in (0, 3) and lines <= 1)
+
+
 def mutated(count='400', seconds='60', seed='1'):
     """Damaged files under the sanitizers: refused with one line, or a machine that runs and can be ended."""
     rng, until = random.Random(int(seed)), time.monotonic() + float(seconds)
@@ -582,10 +590,10 @@ def mutated(count='400', seconds='60', seed='1'):
             s = subprocess.run(look, stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
             if s.returncode not in (0, 1) or b'runtime error' in s.stderr or b'Sanitizer' in s.stderr:
                 odd.append((tried, look, s.returncode, s.stderr[:1500]))
-            errors = p.stderr.decode('utf-8', 'replace')
-            if p.returncode == 1 and errors.count('\n') == 1 and errors.startswith('cede: snapshot'):
+            errors, refused_it, went_on = verdict(p)
+            if refused_it:
                 refusals += 1
-            elif p.returncode in (0, 3) and errors.count('\n') <= 1:
+            elif went_on:
                 ran += 1
             else:
                 odd.append((tried, p.returncode, errors[:1500]))
@@ -641,10 +649,10 @@ def layouts_mutated(count='300', seconds='100', seed='1'):
             p = subprocess.run([program, *machine, '-loadvm', at('m'), '-save', at('x') + '@3000000,quit=on'],
                                stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
             tried += 1
-            errors = p.stderr.decode('utf-8', 'replace')
-            if p.returncode == 1 and errors.count('\n') == 1 and errors.startswith('cede: snapshot'):
+            errors, refused_it, went_on = verdict(p)
+            if refused_it:
                 refusals += 1
-            elif p.returncode in (0, 3) and errors.count('\n') <= 1:
+            elif went_on:
                 ran += 1
             else:
                 odd.append((tried, name, p.returncode, errors[:1500]))
