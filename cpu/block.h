@@ -79,12 +79,16 @@ struct data_ctx {
 	struct tlb_entry tlb[TLB_SIZE];
 };
 
+/* Enough for data that lies beside code to be told from it: a flush that finds a page's bit set looks
+ * through the whole jump cache. */
+#define CODE_PAGE_BITS 1024
+
 /* Instruction-side context: jump cache for one (IR, IAMR, block mode), and PID likewise. */
 struct code_ctx {
 	uint64_t used;		/* parts of jumps */
 	uint64_t pid;
 	bool low;		/* has entries of quadrant 0 */
-	uint64_t pages;		/* one bit per hashed 64 KiB page fetched from */
+	uint64_t pages[CODE_PAGE_BITS / 64];	/* one bit per hashed 64 KiB page fetched from */
 	uint64_t fetched;	/* one bit per entry of itlb */
 	struct itlb_entry itlb[ITLB_SIZE];
 	struct jump_entry jumps[JUMP_SIZE];

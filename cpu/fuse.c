@@ -191,6 +191,12 @@ struct step {
 #include "fuse.def"
 #undef SEQUENCE
 
+/* By hand, in op_store.c. */
+#define ONE_DCBZ { op_dcbz, { ANY, ANY, ANY, ANY }, ANY_IMM }
+static const struct step steps_dcbz_8[] = {
+	ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ,
+};
+
 static const struct sequence {
 	op_fn *handler;
 	const struct step *steps;
@@ -200,6 +206,7 @@ static const struct sequence {
 #include "fuse.def"
 #undef SEQUENCE
 #undef STEP
+	{ run_dcbz_8, steps_dcbz_8, ARRAY_SIZE(steps_dcbz_8) },
 };
 
 /* By the first two handlers of a sequence, and by its own handler; built once. */

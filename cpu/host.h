@@ -14,6 +14,7 @@ enum host_feature {
 	HOST_SHUFFLE = 2,	/* bytes of one vector picked by another */
 	HOST_AES = 4,		/* AES rounds, and HOST_SHUFFLE */
 	HOST_CLMUL = 8,		/* carry-less multiplication of doublewords */
+	HOST_WIDE = 16,		/* stores of 32 bytes */
 };
 
 unsigned host_features(void);

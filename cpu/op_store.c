@@ -1,6 +1,7 @@
 /* Fixed-point stores, conditional stores, dcbz. Power ISA 3.0B, Book I, 3.3.3; Book II, 4.3, 4.6. */
 #include "decode.h"
 #include "dispatch.h"
+#include "host.h"
 #include "operands.h"
 
 #define D_EA (RA + IMM)
@@ -131,18 +132,83 @@ OP_TRY(stswx_be) { return store_words(cpu, op, X_EA, op->a, cpu->xer_count & 127
 
 #define CACHE_BLOCK 128
 
-OP_TRY(dcbz)
+/* Two stores a host's cache line and nothing between: it is then not read first. Beyond the host's L2
+ * that is the better part of what a guest's clearing of pages takes. */
+static inline void zero_wide(void *host, unsigned blocks)
 {
-	uint64_t ea = X_EA & ~(uint64_t)(CACHE_BLOCK - 1);
-	void *host = tlb_hit(tlb, ea, CACHE_BLOCK, true);
+#ifdef __x86_64__
+	char *at = host;
 
-	if (unlikely(!host)) {
-		host = host_address(cpu, op, ea, CACHE_BLOCK, ACCESS_WRITE);
-		if (!host)
-			return false;
+	__asm__ volatile("vpxor %%xmm0, %%xmm0, %%xmm0\n"
+			 "1:\tvmovups %%ymm0, (%0)\n\t"
+			 "vmovups %%ymm0, 32(%0)\n\t"
+			 "vmovups %%ymm0, 64(%0)\n\t"
+			 "vmovups %%ymm0, 96(%0)\n\t"
+			 "sub $-128, %0\n\t"
+			 "dec %1\n\t"
+			 "jnz 1b\n\t"
+			 "vzeroupper"
+			 : "+r"(at), "+r"(blocks) : : "xmm0", "memory", "cc");
+#else
+	memset(host, 0, (size_t)blocks * CACHE_BLOCK);
+#endif
+}
+
+static inline void zero_plain(void *host, unsigned blocks)
+{
+	memset(host, 0, (size_t)blocks * CACHE_BLOCK);
+}
+
+#define DCBZ(name, zero) \
+	OP_TRY(name) \
+	{ \
+		uint64_t ea = X_EA & ~(uint64_t)(CACHE_BLOCK - 1); \
+		void *host = tlb_hit(tlb, ea, CACHE_BLOCK, true); \
+		if (unlikely(!host)) { \
+			if (!slowly) \
+				return TRY_SLOWLY; \
+			host = host_address(cpu, op, ea, CACHE_BLOCK, ACCESS_WRITE); \
+			if (!host) \
+				return false; \
+		} \
+		zero(host, 1); \
+		return true; \
 	}
-	memset(host, 0, CACHE_BLOCK);
+DCBZ(dcbz, zero_wide)
+DCBZ(dcbz_plain, zero_plain)
+OP_RAW(dcbz_be) { GOTO_SAME(op_dcbz); }
+HOST_NEEDS(dcbz, HOST_WIDE)
+
+/* What loops that clear memory are made of. The blocks after each other, as they are there, and in one
+ * page: all at once; else one by one. */
+#ifdef OP_BODIES_ONLY
+static inline __attribute__((always_inline)) bool
+dcbz_8(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb)
+{
+	uint64_t ea = X_EA, elsewhere = 0;
+	void *host;
+
+	for (unsigned i = 1; i < 8; i++)
+		elsewhere |= (SLOT(op[i].b) + SLOT(op[i].c)) ^ (ea + i * CACHE_BLOCK);
+	host = elsewhere ? NULL : tlb_hit(tlb, ea & ~(uint64_t)(CACHE_BLOCK - 1), 8 * CACHE_BLOCK, true);
+	if (unlikely(!host))
+		return false;
+	zero_wide(host, 8);
 	return true;
 }
 
-OP_RAW(dcbz_be) { GOTO_SAME(op_dcbz); }
+/* The first one has the page entered in the TLB, if it is in memory. */
+static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_run_dcbz_8(OP_PARAMS)
+{
+	if (!body_dcbz(OP_ARGS, true))
+		LEAVE;
+	GOTO_OP(op + (dcbz_8(cpu, op, tlb) ? 8 : 1));
+}
+
+static OP_RETURN OP_ABI run_dcbz_8(OP_PARAMS)
+{
+	if (unlikely(!dcbz_8(cpu, op, tlb)))
+		GOTO_SAME(slow_run_dcbz_8);
+	GOTO_OP(op + 8);
+}
+#endif

@@ -55,7 +55,7 @@ static void code_ctx_clear(struct code_ctx *ctx)
 {
 	while (ctx->fetched)
 		ctx->itlb[next_bit(&ctx->fetched)].page = TLB_NONE;
-	ctx->pages = 0;
+	memset(ctx->pages, 0, sizeof ctx->pages);
 	ctx->low = false;
 	jumps_clear(ctx);
 }
@@ -386,9 +386,9 @@ void *host_address(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned s
 
 /* ---- Fetch ---- */
 
-static uint64_t page_bit(uint64_t ea)
+static unsigned page_bit(uint64_t ea)
 {
-	return UINT64_C(1) << (ea >> 16 & 63);
+	return (unsigned)((ea >> 16) * UINT64_C(0x9e3779b97f4a7c15) >> 32) % CODE_PAGE_BITS;
 }
 
 bool fetch_translate(struct cpu *cpu, uint64_t ea, uint64_t *gra)
@@ -412,7 +412,7 @@ bool fetch_translate(struct cpu *cpu, uint64_t ea, uint64_t *gra)
 		return false;
 	}
 	ctx->fetched |= UINT64_C(1) << (ea >> RAM_PAGE_SHIFT & (ITLB_SIZE - 1));
-	ctx->pages |= page_bit(ea);
+	ctx->pages[page_bit(ea) / 64] |= UINT64_C(1) << page_bit(ea) % 64;
 	ctx->low |= is_low(ea) && cpu->msr & MSR_IR;
 	e->page = TLB_PAGE(ea);
 	e->gra = tr.gra & ~(RAM_PAGE_SIZE - 1);
@@ -473,7 +473,7 @@ static void code_ctx_flush_page(struct code_ctx *ctx, uint64_t ea, unsigned shif
 {
 	uint64_t page = ea >> shift;
 
-	if (!(ctx->pages & page_bit(ea)))
+	if (!(ctx->pages[page_bit(ea) / 64] >> page_bit(ea) % 64 & 1))
 		return;
 	for (uint64_t fetched = ctx->fetched; fetched;) {
 		struct itlb_entry *e = &ctx->itlb[next_bit(&fetched)];

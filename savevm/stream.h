@@ -27,6 +27,7 @@ struct stream {
 	uint32_t sum;			/* CRC-32 since stream_sum_begin() */
 	uint32_t (*table)[256];		/* crc32_new() */
 	struct zip *zip;		/* what passes is inside a frame of zstd; NULL: it is not */
+	uint64_t written, started;	/* writing: bytes that the file has been given, and of those on their way to the disk */
 	uint64_t most;			/* reading: bytes that such a frame may hold; 0: any */
 };
 

@@ -75,7 +75,7 @@ class Monitor:
 
 
 def qemu(at):
-    """Seconds of loading, of saving, and of standing meanwhile."""
+    """Seconds of loading, of saving, of saving until the file is on the disk, and of standing meanwhile."""
     start = time.monotonic()
     q = Monitor('-incoming', 'exec:cat ' + at + '/for-qemu')
     while 'inmigrate' in q.ask('info status'):
@@ -85,10 +85,13 @@ def qemu(at):
     start = time.monotonic()
     q.ask('migrate "exec:cat > %s/by-qemu"' % at)
     save = time.monotonic() - start
+    with open(at + '/by-qemu', 'rb') as file:       # which it leaves to the host: cede's are on the disk
+        os.fsync(file.fileno())
+    flushed = time.monotonic() - start
     downtime = re.search(r'downtime: (\d+)', q.ask('info migrate'))
     q.p.kill()
     q.p.wait()
-    return load, save, int(downtime.group(1)) / 1000 if downtime else float('nan')
+    return load, save, flushed, int(downtime.group(1)) / 1000 if downtime else float('nan')
 
 
 def gap(at, save):
@@ -132,12 +135,13 @@ def main(rounds='5', fill='256'):
         for how in 'mapped', 'zstd':
             cede(at, at + '/guest', '%s/' + how + '@%d' + HOW[how])
         next_cycle[0] += 512000         # a millisecond later
-        times = {k: {'save': [], 'load': [], 'stands': []} for k in [*HOW, 'QEMU', 'background']}
+        times = {k: {'save': [], 'load': [], 'stands': []} for k in [*HOW, 'QEMU', 'flushed', 'background']}
         names = {**HOW, 'incremental': ',parent=%s/guest' % at}
         for _ in range(int(rounds)):
-            load, save, stands = qemu(at)
+            load, save, flushed, stands = qemu(at)
             for key, value in ('load', load), ('save', save), ('stands', stands):
                 times['QEMU'][key].append(value)
+            times['flushed']['save'].append(flushed)
             base = cede(at, at + '/mapped')
             for how in HOW:
                 took = cede(at, at + '/mapped', '%s/out-' + how + '@%d' + names[how]) - base
@@ -147,6 +151,7 @@ def main(rounds='5', fill='256'):
             times['background']['stands'].append(gap(at, True))
         print('%-22s %11s %11s %12s %11s' % ('1 GiB, %s MiB filled' % fill, 'save', 'load', 'file', 'guest stands'))
         row('QEMU', times['QEMU']['save'], times['QEMU']['load'], os.path.getsize(at + '/by-qemu'), times['QEMU']['stands'])
+        row('QEMU, and flushed', times['flushed']['save'], [], os.path.getsize(at + '/by-qemu'), [])
         for how in HOW:
             row('cede, ' + how, times[how]['save'], times[how]['load'], os.stat(at + '/out-' + how).st_blocks * 512, times[how]['stands'])
         row('cede, background', [], [], os.path.getsize(at + '/bg'), times['background']['stands'])

@@ -139,6 +139,9 @@ PROBE(p_stdx, "li 5,0", "stdx 4,5,3", "");
 PROBE(p_ldbrx, "", "ldbrx 4,0,3", "");
 PROBE(p_stdbrx, "", "stdbrx 4,0,3", "");
 PROBE(p_dcbz, "", "dcbz 0,3", "");
+/* As what clears memory has them, r5 for the second: run as one if they are for blocks in a row. */
+PROBE(p_clear, "li 6,256\n\tli 7,384\n\tli 8,512\n\tli 9,640\n\tli 10,768\n\tli 11,896",
+      "dcbz 0,3\n\tdcbz 5,3\n\tdcbz 3,6\n\tdcbz 7,3\n\tdcbz 8,3\n\tdcbz 3,9\n\tdcbz 10,3\n\tdcbz 11,3", "");
 PROBE(p_ldarx, "", "ldarx 4,0,3", "");
 PROBE(p_stdcx, "ldarx 5,0,4", "stdcx. 5,0,3", "");
 PROBE(p_icbi, "", "icbi 0,3", "");
@@ -531,6 +534,52 @@ static bool untouched(void)
 	return true;
 }
 
+/* The byte that edge() has put there, or 0: whether [from, from + 1024), blocks of 128 bytes, is what
+ * `cleared` says, a bit for each, and the rest of both pages is as it was. */
+static bool only_cleared(u64 from, unsigned cleared)
+{
+	for (unsigned i = 0; i < 8192; i++) {
+		u64 block = (EDGE + i - from) / 128;
+		u8 was = i < 4096 ? 0x11 : 0x22, is = ((volatile u8 *)(i < 4096 ? REAL1 : REAL2 - 4096))[i];
+
+		if (is != (block < 8 && cleared >> block & 1 ? 0 : was))
+			return false;
+	}
+	return true;
+}
+
+static void test_clearing(void)
+{
+	const u64 end = EDGE + 4096;
+	struct cpu *c;
+
+	for (unsigned warm = 0; warm < 2; warm++) {
+		edge(RWX, RWX);
+		if (warm)
+			for (unsigned i = 0; i < 2; i++)
+				probe(p_std, VIRTUAL, EDGE + 4096 * i + 8, i ? 0x2222222222222222 : 0x1111111111111111);
+		c = probe(p_clear, VIRTUAL, end - 1024, 0, 128);
+		check(c->vector == 0xc00 && only_cleared(end - 1024, 0xff), "clear-to-the-end");
+		edge(RWX, RWX);
+		c = probe(p_clear, VIRTUAL, EDGE + 2048 + 77, 0, 128);
+		check(c->vector == 0xc00 && only_cleared(EDGE + 2048, 0xff), "clear-from-inside-a-block");
+		edge(RWX, RWX);
+		c = probe(p_clear, VIRTUAL, end - 384, 0, 128);
+		check(c->vector == 0xc00 && only_cleared(end - 384, 0xff), "clear-over-the-edge");
+		edge(RWX, RWX);
+		c = probe(p_clear, VIRTUAL, EDGE + 1024, 0, 512);
+		check(c->vector == 0xc00 && only_cleared(EDGE + 1024, 0xfd), "clear-not-in-a-row");
+		edge(RWX, 0);
+		c = probe(p_clear, VIRTUAL, end - 384 + 5, 0, 128);
+		check(c->vector == 0x300 && c->srr0 == (u64)p_clear_at + 12 && c->dar == end &&
+		      c->dsisr == (NO_PTE | STORE) && only_cleared(end - 384, 7), "clear-faults-at-the-edge");
+		edge(R, RWX);
+		c = probe(p_clear, VIRTUAL, end - 384, 0, 128);
+		check(c->vector == 0x300 && c->srr0 == (u64)p_clear_at && c->dar == end - 384 &&
+		      c->dsisr == (PROT | STORE) && untouched(), "clear-faults-at-once");
+	}
+}
+
 static void test_edges(void)
 {
 	static const struct { const char *code, *at; u64 before; bool store; const char *name; } rows[] = {
@@ -776,6 +825,7 @@ void test(void)
 	test_keys();
 	test_invalidation();
 	test_edges();
+	test_clearing();
 	test_branch_while_mapped_anew();
 	test_problem();
 	test_ail();
