@@ -17,8 +17,10 @@
 #include "spr.h"
 
 #define ARENA_SIZE (UINT64_C(48) << 20)	/* bytes of decoded blocks; full: all are forgotten */
-#define MAX_BLOCK_BYTES(nops, ninsns) \
-	(sizeof(struct block) + (nops) * (sizeof(struct op) + sizeof(struct op_info)) + (ninsns) * 4 + 16)
+#define BLOCK_BYTES(nops, ninsns) \
+	(sizeof(struct block) + (nops) * (sizeof(struct op) + sizeof(struct op_info)) + (ninsns) * sizeof(uint32_t))
+#define ALIGNED(bytes) (((bytes) + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN)
+#define BLOCK_MOST (ALIGNED(BLOCK_BYTES(BLOCK_MAX_OPS, BLOCK_MAX_INSNS)) + ALIGNED(sizeof(struct code_page)))
 
 /* ---- Life of the engine ---- */
 
@@ -43,10 +45,12 @@ static void *map_hot(size_t size)
 /* A block with room for the largest decode. */
 static struct block *spare_block(void)
 {
-	struct block *b = calloc(1, sizeof *b + BLOCK_MAX_OPS * sizeof(struct op));
+	struct block *b = aligned_alloc(BLOCK_ALIGN, ALIGNED(sizeof *b + BLOCK_MAX_OPS * sizeof(struct op)));
 
-	if (b)
-		b->words = calloc(BLOCK_MAX_INSNS + 1, sizeof *b->words);
+	if (!b)
+		return NULL;
+	memset(b, 0, sizeof *b);
+	b->words = calloc(BLOCK_MAX_INSNS + 1, sizeof *b->words);
 	return b;
 }
 
@@ -169,7 +173,7 @@ static void *arena_take(struct engine *e, size_t size)
 {
 	void *p = e->arena + e->arena_used;
 
-	e->arena_used += (size + 15) & ~(size_t)15;
+	e->arena_used += ALIGNED(size);
 	return p;
 }
 
@@ -201,7 +205,7 @@ static void mark_words(struct code_page *page, const struct block *b)
 
 static struct block *keep_block(struct engine *e, const struct block *from, const struct op_info *info)
 {
-	size_t size = MAX_BLOCK_BYTES(from->nops, from->ninsns);
+	size_t size = BLOCK_BYTES(from->nops, from->ninsns);
 	struct block *b = arena_take(e, size), **bucket = hash_bucket(e, from->gra, from->mode);
 	struct code_page *page = code_page(e, from->gra);
 
@@ -228,7 +232,7 @@ struct block *engine_find(struct engine *e, uint64_t gra, uint32_t mode)
 		b = b->hash_next;
 	if (b)
 		return b;
-	if (e->arena_used + MAX_BLOCK_BYTES(BLOCK_MAX_OPS, BLOCK_MAX_INSNS) + sizeof(struct code_page) > e->arena_size)
+	if (e->arena_used + BLOCK_MOST > e->arena_size)
 		engine_flush(e);
 	decode_block(e, gra, mode, BLOCK_MAX_INSNS, e->build, e->build_info);
 	return keep_block(e, e->build, e->build_info);
@@ -365,7 +369,7 @@ uint64_t op_cycle(const struct cpu *cpu, const struct op *op, int64_t budget)
 {
 	const struct block *b = block_of(op);
 
-	return cpu->limit - (uint64_t)budget - (b->cost - b->info[op - b->ops].cycles);
+	return cpu->limit - (uint64_t)budget - (block_cost(b) - b->info[op - b->ops].cycles);
 }
 
 void op_unwind(struct cpu *cpu, const struct op *op)
@@ -374,7 +378,7 @@ void op_unwind(struct cpu *cpu, const struct op *op)
 	const struct op_info *info = &b->info[op - b->ops];
 
 	cpu->nip = nip_of(cpu, b, info->insn);
-	cpu->refund = b->cost - info->cycles;
+	cpu->refund = block_cost(b) - info->cycles;
 }
 
 bool end_block(struct cpu *cpu, const struct op *op)
@@ -391,7 +395,7 @@ OP_RAW(dead)
 	unsigned i = (unsigned)(op - b->ops);
 
 	cpu->nip = nip_of(cpu, b, b->info[i].insn);
-	cpu->refund = b->cost - (i == 1 ? 0 : b->info[i - 1].cycles);
+	cpu->refund = block_cost(b) - (i == 1 ? 0 : b->info[i - 1].cycles);
 	LEAVE;
 }
 
@@ -460,8 +464,8 @@ static const struct block *part_of(struct engine *e, const struct block *b, uint
 	memcpy(s->ops, b->ops, n * sizeof s->ops[0]);
 	memcpy(s->info, b->info, n * sizeof s->info[0]);
 	s->ninsns = b->info[n].insn;
-	s->cost = (uint32_t)b->info[n - 1].cycles;
-	s->info[n] = (struct op_info){ .insn = s->ninsns, .cycles = (uint16_t)s->cost };
+	s->ops[0].imm = b->info[n - 1].cycles;
+	s->info[n] = (struct op_info){ .insn = s->ninsns, .cycles = b->info[n - 1].cycles };
 	s->ops[n] = (struct op){ .fn = op_leave, .imm = (int32_t)((b->gra & (RAM_PAGE_SIZE - 1)) + 4u * s->ninsns) };
 	s->nops = (uint16_t)(n + 1);
 	while (s->nedges && s->edge_at[s->nedges - 1] >= n)
@@ -523,9 +527,9 @@ OP_RAW(seek)
 		budget--;
 		LEAVE;
 	}
-	if (unlikely(b->cost > budget))
+	if (unlikely(block_cost(b) > budget))
 		LEAVE;
-	budget -= b->cost;
+	budget -= block_cost(b);
 	tlb = cpu->tlb;
 	cpu->page_ea = TLB_PAGE(cpu->nip);
 	GOTO_OP(b->ops + 1);
@@ -563,13 +567,13 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 		return budget - 1;	/* a fetch that faults takes a cycle */
 	if (unlikely(single)) {
 		b = one_of(cpu->engine, b);
-		budget = b->cost;	/* nothing can be entered after it */
-		cpu->limit = cpu->cycles + b->cost;
-	} else if (unlikely(b->cost > budget)) {
+		budget = block_cost(b);	/* nothing can be entered after it */
+		cpu->limit = cpu->cycles + block_cost(b);
+	} else if (unlikely(block_cost(b) > budget)) {
 		b = part_of(cpu->engine, b, (uint64_t)budget);
 	}
 	cpu->page_ea = TLB_PAGE(cpu->nip);
-	enter(cpu, b->ops + 1, budget - b->cost);
+	enter(cpu, b->ops + 1, budget - block_cost(b));
 	budget = cpu->budget + (int64_t)cpu->refund;
 	cpu->refund = 0;
 	if (unlikely(single) && taken == cpu->interrupts)

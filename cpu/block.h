@@ -19,6 +19,7 @@ enum block_mode {
 
 #define BLOCK_MAX_INSNS 64
 #define BLOCK_MAX_OPS   (BLOCK_MAX_INSNS * 6 + 8)	/* 32-bit addco. takes five */
+#define BLOCK_ALIGN     64	/* the host's cache line */
 #define BLOCK_MAX_EXITS 3	/* branches that a block goes on behind */
 
 /* Where an op's instruction lies in the block and what had been charged by its end. */
@@ -27,20 +28,29 @@ struct op_info {
 	uint16_t cycles;	/* cost of the block up to and including that instruction */
 };
 
+/* A cache line of what is known of the block, then the ops, which is all that running it touches. */
 struct block {
 	uint64_t gra;		/* of the first instruction */
 	uint32_t mode;		/* enum block_mode */
-	uint32_t cost;		/* cycles for all of it */
 	uint16_t ninsns, nops;
-	uint32_t *words;	/* the instructions as fetched, in the processor's order */
 	bool dead;		/* overwritten: each of its instructions leads back to the engine */
 	bool timed;		/* some of its ops read the time */
 	uint8_t nedges;		/* ops that are pairs of edges, and which */
 	uint16_t edge_at[BLOCK_MAX_EXITS + 1];
+	uint32_t *words;	/* the instructions as fetched, in the processor's order */
 	struct block *hash_next, *page_next;
 	struct op_info *info;	/* nops of them, parallel to ops */
-	struct op ops[];	/* ops[0] marks the start; execution begins at ops[1] */
+	/* ops[0] marks the start, and its imm is what all of the block costs, in cycles; execution begins
+	 * at ops[1]. */
+	_Alignas(BLOCK_ALIGN) struct op ops[];
 };
+
+_Static_assert(sizeof(struct block) == BLOCK_ALIGN, "a line");
+
+static inline uint32_t block_cost(const struct block *b)
+{
+	return (uint32_t)b->ops[0].imm;
+}
 
 /* The op after a direct branch: blocks that it leads to, NULL until first taken. */
 struct edge {

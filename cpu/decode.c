@@ -282,7 +282,7 @@ uint64_t decode_gra(const struct decoder *d) { return d->gra; }
 void decode_emit(struct decoder *d, struct op op)
 {
 	d->info[d->block->nops].insn = (uint16_t)d->insn;
-	d->info[d->block->nops].cycles = (uint16_t)d->block->cost;
+	d->info[d->block->nops].cycles = (uint16_t)block_cost(d->block);
 	if (!op.fn)
 		d->block->edge_at[d->block->nedges++] = d->block->nops;
 	d->block->ops[d->block->nops++] = op;
@@ -420,7 +420,7 @@ static const struct insn *decode_insn(struct decoder *d, uint32_t word)
 	enum vector missing;
 
 	d->nafter = 0;
-	block->cost += insn ? d->engine->timing->cycles(insn, word, d->insn) : 1;
+	block->ops[0].imm += (int32_t)(insn ? d->engine->timing->cycles(insn, word, d->insn) : 1);
 	if (!insn) {
 		end_with(d, op_illegal, (int32_t)word);
 	} else if (insn->flags & PRIV && block->mode & MODE_PR) {
@@ -447,7 +447,7 @@ bool decode_may_go_on(const struct decoder *d) { return d->block->nedges < BLOCK
 void decode_finish_cost(struct block *block, const struct op_info *info)
 {
 	for (unsigned i = 0; i < block->nedges; i++) {
-		unsigned exit = block->edge_at[i] - 1u, rest = block->cost - info[exit].cycles;
+		unsigned exit = block->edge_at[i] - 1u, rest = block_cost(block) - info[exit].cycles;
 
 		if (exit + 2u == block->nops)
 			break;
@@ -463,7 +463,7 @@ void decode_finish_cost(struct block *block, const struct op_info *info)
 		word = block->words[info[i].insn];
 		insn = insn_lookup(word);
 		if (insn && insn->flags & TIME && block->ops[i].fn != op_leave)
-			block->ops[i].imm = (int32_t)(block->cost - info[i].cycles);
+			block->ops[i].imm = (int32_t)(block_cost(block) - info[i].cycles);
 	}
 }
 
@@ -475,7 +475,7 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 
 	out->gra = gra;
 	out->mode = mode & ~(uint32_t)MODE_PLAIN;
-	out->cost = 0;
+	out->ops[0].imm = 0;
 	out->ninsns = out->nops = 0;
 	out->nedges = 0;
 	out->dead = out->timed = false;

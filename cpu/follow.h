@@ -13,9 +13,9 @@
 #define ENTER_BLOCK(block_, ea_) \
 	do { \
 		const struct block *to_ = (block_); \
-		budget -= to_->cost; \
+		budget -= to_->ops[0].imm; \
 		if (unlikely(budget < 0)) { \
-			budget += to_->cost; \
+			budget += to_->ops[0].imm; \
 			cpu->nip = (ea_); \
 			LEAVE; \
 		} \

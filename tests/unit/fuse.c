@@ -318,14 +318,14 @@ static void add_op(struct block *b, struct op op, unsigned insn)
 {
 	if (!op.fn && b->nedges <= BLOCK_MAX_EXITS)
 		b->edge_at[b->nedges++] = b->nops;
-	b->info[b->nops] = (struct op_info){ .insn = (uint16_t)insn, .cycles = (uint16_t)b->cost };
+	b->info[b->nops] = (struct op_info){ .insn = (uint16_t)insn, .cycles = (uint16_t)block_cost(b) };
 	b->ops[b->nops++] = op;
 }
 
 static void start_block(struct block *b, uint64_t gra)
 {
 	b->gra = gra;
-	b->cost = 0;
+	b->ops[0].imm = 0;
 	b->nops = b->ninsns = b->nedges = 0;
 	b->dead = false;
 	add_op(b, (struct op){ .fn = op_marker }, 0);
@@ -333,11 +333,12 @@ static void start_block(struct block *b, uint64_t gra)
 
 static struct block *leaving_block(unsigned offset)
 {
-	struct block *b = must_have(calloc(1, sizeof *b + 2 * sizeof b->ops[0]));
+	struct block *b = must_have(aligned_alloc(BLOCK_ALIGN, sizeof *b + BLOCK_ALIGN));
 
+	memset(b, 0, sizeof *b);
 	b->info = must_have(calloc(2, sizeof *b->info));
 	start_block(b, CODE + offset);
-	b->cost = b->ninsns = 1;
+	b->ops[0].imm = b->ninsns = 1;
 	add_op(b, (struct op){ .fn = op_leave, .imm = (int32_t)offset }, 1);
 	return b;
 }
@@ -463,7 +464,7 @@ static void draw_block(struct rig *rig, const struct sequence *s, uint8_t slots[
 	for (unsigned i = 0; i < s->n; i++) {
 		if (i && !is_edges(&s->steps[i]))
 			insn++;
-		b->cost += is_edges(&s->steps[i]) ? 0 : 1 + below(3);
+		b->ops[0].imm += is_edges(&s->steps[i]) ? 0 : (int32_t)(1 + below(3));
 		b->words[insn] = NOP;
 		add_op(b, draw_op(&s->steps[i], slots, offset + 4 * (insn + 1), false), insn);
 	}
@@ -480,7 +481,7 @@ static void draw_block(struct rig *rig, const struct sequence *s, uint8_t slots[
 struct state {
 	struct cpu cpu;
 	uint8_t memory[SIZE];
-	struct tlb_entry tlb[TLB_SIZE];
+	struct tlb_entry tlb[PAGES];	/* the first entries: no others are ever filled */
 	struct op ops[MAX_STEPS + 2];
 	bool dead;
 	int64_t budget;
@@ -488,12 +489,12 @@ struct state {
 };
 
 /* What a TLB may hold: the truth in real mode, anything with translation, where a miss is a fault. */
-static void draw_tlb(const struct rig *rig, struct tlb_entry tlb[TLB_SIZE])
+static void draw_tlb(const struct rig *rig, struct tlb_entry tlb[PAGES])
 {
 	bool real = !(rig->cpu->msr & MSR_DR);
 	unsigned full = below(4);	/* 0: empty; 1: in part; else full */
 
-	for (unsigned i = 0; i < TLB_SIZE; i++)
+	for (unsigned i = 0; i < PAGES; i++)
 		tlb[i] = (struct tlb_entry){ .read = TLB_NONE, .write = TLB_NONE };
 	for (uint64_t i = 0; full && i < PAGES; i++) {
 		uint64_t ea = i * RAM_PAGE_SIZE, other = real ? ea : ea ^ RAM_PAGE_SIZE * (draw() & 1);
