@@ -28,6 +28,7 @@
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
 #include "hcall/trace.h"
+#include "hcall/vasi.h"
 #include "machine/clock.h"
 #include "machine/disasm.h"
 #include "machine/console.h"
@@ -335,6 +336,8 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 void machine_clear(struct machine *m)
 {
 	m->request = REQ_NONE;
+	m->suspending = NULL;
+	vasi_reset(m);
 	hcall_trace_cut(m);
 	m->proc_tbl = 0;
 	m->cut_end = 0;
@@ -482,7 +485,7 @@ static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
 			cpu_run(cpu, end);
 		else
 			run_shared(cpu, end);
-	} while (!alone && cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE);
+	} while (!alone && cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE && !m->suspending);
 	m->running = NULL;
 	if (end < m->quantum_end && cpu->cycles == end && cpu->run_state == CPU_RUNNING && !cpu->halt && m->request == REQ_NONE) {
 		m->cut_end = m->quantum_end;
@@ -573,7 +576,10 @@ static void run_quantum(struct machine *m, unsigned running)
 	for (unsigned i = 0; i < m->dispatcher->procs && m->request == REQ_NONE; i++)
 		run_physical(m, i, &q);
 	m->quantum_end = 0;
-	m->clock.now = q.alone || !q.runs || m->request != REQ_NONE ? q.reached : end;
+	/* It goes on when the last of the others has stopped: their virtual time is parallel to its. */
+	if (m->suspending)
+		m->suspending->cycles = q.reached;
+	m->clock.now = q.alone || !q.runs || m->request != REQ_NONE || m->suspending ? q.reached : end;
 }
 
 /* At a quantum's end: what is due, what the host has, who is to run. */
@@ -620,6 +626,8 @@ static void run_until_request(struct machine *m)
 			run_quantum(m, running);
 		else
 			idle(m);
+		if (m->suspending)
+			snapshots_suspend(m);
 	}
 }
 

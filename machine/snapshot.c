@@ -16,6 +16,7 @@
 #include "cpu/state.h"
 #include "firmware/firmware.h"
 #include "hcall/state.h"
+#include "hcall/vasi.h"
 #include "machine/clock.h"
 #include "machine/console.h"
 #include "machine/memory.h"
@@ -24,6 +25,7 @@
 #include "machine/phb_idle.h"
 #include "machine/progress.h"
 #include "machine/pseries.h"
+#include "machine/rtas.h"
 #include "machine/state.h"
 #include "machine/term.h"
 #include "machine/vio_vty.h"
@@ -602,7 +604,7 @@ bool snapshot_load(struct machine *m, const char *path, struct error *err)
 	return ok;
 }
 
-/* ---- -save FILE@CYCLE, and SIGUSR1 ---- */
+/* ---- -save FILE@CYCLE, on SIGUSR1, and FILE@guest ---- */
 
 #define QEMU_RETRY    UINT64_C(1000)	/* cycles until the next try to find all processors interruptible */
 #define QEMU_PATIENCE CPU_HZ		/* cycles: a second */
@@ -621,7 +623,7 @@ struct snapshots *snapshots_new(const struct machine *m)
 	struct snapshots *s = calloc(1, sizeof *s);
 
 	for (unsigned i = 0; s && i < m->options->saves; i++) {
-		s->of[i].done = !m->options->save[i].at_cycle;
+		s->of[i].done = m->options->save[i].when != SAVE_AT_CYCLE;
 		s->of[i].due = s->of[i].next_try = m->options->save[i].cycle;
 	}
 	return s;
@@ -711,26 +713,33 @@ uint64_t snapshots_next(const struct machine *m)
 	return next;
 }
 
-static void take(struct machine *m, unsigned i)
+static bool save_now(struct machine *m, unsigned i)
 {
 	const struct save_request *r = &m->options->save[i];
 	const struct snapshot_options o = {
 		.for_qemu = r->for_qemu, .mapped = r->mapped, .compress = r->compress, .parent = r->parent, .quiet = r->background,
 	};
-	struct snapshots *s = m->snapshots;
 	struct error err;
 	bool ok;
 
-	if (r->for_qemu && !all_ready(m) && m->clock.now - s->of[i].due < QEMU_PATIENCE) {
-		s->of[i].next_try = m->clock.now + QEMU_RETRY;
-		return;
-	}
-	s->of[i].done = true;
 	ok = r->background && !r->quit ? save_behind(m, i, &o, &err) : snapshot_save(m, r->path, &o, &err);
 	if (!ok)
 		say(m, err.msg);
 	if (r->quit)
 		machine_request(m, REQ_QUIT, !ok);
+	return ok;
+}
+
+static void take(struct machine *m, unsigned i)
+{
+	struct snapshots *s = m->snapshots;
+
+	if (m->options->save[i].for_qemu && !all_ready(m) && m->clock.now - s->of[i].due < QEMU_PATIENCE) {
+		s->of[i].next_try = m->clock.now + QEMU_RETRY;
+		return;
+	}
+	s->of[i].done = true;
+	save_now(m, i);
 }
 
 void snapshots_take(struct machine *m)
@@ -739,7 +748,7 @@ void snapshots_take(struct machine *m)
 
 	for (unsigned i = 0; i < m->options->saves; i++) {
 		reap(m, i, WNOHANG);
-		if (s->asked && !m->options->save[i].at_cycle) {
+		if (s->asked && m->options->save[i].when == SAVE_ON_SIGNAL) {
 			s->of[i].done = false;
 			s->of[i].due = s->of[i].next_try = m->clock.now;
 		}
@@ -752,4 +761,32 @@ void snapshots_take(struct machine *m)
 void snapshots_asked(struct machine *m)
 {
 	m->snapshots->asked = true;
+}
+
+/* ---- FILE@guest ---- */
+
+/* Its index; -1: there are not so many. */
+static int for_guest(const struct machine *m, uint64_t stream)
+{
+	for (unsigned i = 0; i < m->options->saves; i++)
+		if (m->options->save[i].when == SAVE_FOR_GUEST && !--stream)
+			return (int)i;
+	return -1;
+}
+
+bool snapshots_stream(const struct machine *m, uint64_t stream)
+{
+	return stream && for_guest(m, stream) >= 0;
+}
+
+/* The stream may be another file's: this machine may come from a snapshot, but its options do not. */
+void snapshots_suspend(struct machine *m)
+{
+	int i = for_guest(m, m->vasi_stream);
+
+	m->suspending = NULL;
+	if (i >= 0 && save_now(m, (unsigned)i))
+		return;
+	m->vasi_state = VASI_ABORTED;
+	st_be32(&m->ram, m->suspend_status, (uint32_t)RTAS_HW_ERROR);
 }
