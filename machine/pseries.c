@@ -626,8 +626,10 @@ static void run_until_request(struct machine *m)
 			run_quantum(m, running);
 		else
 			idle(m);
-		if (m->suspending)
+		if (m->suspending) {
 			snapshots_suspend(m);
+			check_signals(m);	/* it may have taken long, and come again at once */
+		}
 	}
 }
 

@@ -614,6 +614,7 @@ struct snapshots {
 		bool done;
 		pid_t child;			/* writes it in the background; 0: none */
 		uint64_t due, next_try;		/* cycles */
+		uint64_t quiet_until;		/* cycle: a guest's failures are said once a second */
 	} of[OPTIONS_MAX_SAVES];		/* options->save[] */
 	bool asked;
 };
@@ -713,6 +714,7 @@ uint64_t snapshots_next(const struct machine *m)
 	return next;
 }
 
+/* A failure is said; one that a guest asks for again and again, once in a while. */
 static bool save_now(struct machine *m, unsigned i)
 {
 	const struct save_request *r = &m->options->save[i];
@@ -723,8 +725,10 @@ static bool save_now(struct machine *m, unsigned i)
 	bool ok;
 
 	ok = r->background && !r->quit ? save_behind(m, i, &o, &err) : snapshot_save(m, r->path, &o, &err);
-	if (!ok)
+	if (!ok && (r->when != SAVE_FOR_GUEST || m->clock.now >= m->snapshots->of[i].quiet_until))
 		say(m, err.msg);
+	if (!ok && r->when == SAVE_FOR_GUEST)
+		m->snapshots->of[i].quiet_until = m->clock.now + CPU_HZ;
 	if (r->quit)
 		machine_request(m, REQ_QUIT, !ok);
 	return ok;
