@@ -96,7 +96,8 @@ static const struct vms_field machine_fields[] = {
 	{ .kind = VMS_END },
 };
 
+/* Version 1 has been several layouts: none is taken. */
 const struct vmstate cede_machine_state = {
-	.name = "cede/machine", .version = 1, .min_version = 1, VMS_OF(struct machine), .post_load = machine_post_load,
+	.name = "cede/machine", .version = 2, .min_version = 2, VMS_OF(struct machine), .post_load = machine_post_load,
 	.fields = machine_fields, .subs = VMS_SUBS(&vasi_session_state),
 };

@@ -145,6 +145,22 @@ def bare():
                 check(q.returncode == 0 and q.stderr == p.stderr and p.stdout.endswith(q.stdout) and q.stdout, 'rest-%s-%s' % (order, name), q.stdout[-500:])
 
 
+def versions():
+    """A file from before a section's layout was settled is refused by that section's version, not misread."""
+    with Folder() as at:
+        run('-save', at('s') + '@300000000,quit=on')
+        with open(at('s'), 'rb') as f:
+            good = f.read()
+        for name in b'cede/machine', b'cede/vcpu', b'cede/dispatcher':
+            where = good.index(bytes([len(name)]) + name) + 1 + len(name) + 4
+            check(int.from_bytes(good[where:where + 4], 'big') == 2, 'version-' + name.decode(), good[where:where + 4])
+            with open(at('old'), 'wb') as f:
+                f.write(good[:where] + b'\0\0\0\1' + good[where + 4:])
+            got = run('-loadvm', at('old'), kernel=False)
+            check(got[0] == 1 and 'section %s 0' % name.decode() in got[2] and 'version: expected 2' in got[2] and got[2].count('\n') == 1,
+                  'refused-' + name.decode(), got)
+
+
 def ended():
     """A guest that does nothing but suspend itself is ended at once, and does not fill the terminal."""
     with Folder() as at:
@@ -162,4 +178,4 @@ def ended():
 
 
 if __name__ == '__main__':
-    main({f.__name__: f for f in (linux_asks, refused, equal, bare, ended)})
+    main({f.__name__: f for f in (linux_asks, refused, equal, bare, versions, ended)})
