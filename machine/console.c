@@ -300,6 +300,9 @@ struct console *console_open(struct term *term, const char *text, struct error *
 static void close_client(struct console *c)
 {
 	if (c->kind != CONSOLE_STDIO) {
+		/* A copy of this process that writes a snapshot may hold it too. */
+		if (c->out >= 0 && c->kind == CONSOLE_UNIX)
+			shutdown(c->out, SHUT_RDWR);
 		if (c->out >= 0)
 			close(c->out);
 		c->out = -1;

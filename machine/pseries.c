@@ -40,6 +40,7 @@
 #include "machine/monitor.h"
 #include "machine/nvram.h"
 #include "machine/options.h"
+#include "machine/outgoing.h"
 #include "machine/phb_idle.h"
 #include "machine/rtas.h"
 #include "machine/snapshot.h"
@@ -370,6 +371,7 @@ static void check_host(struct machine *m)
 			vty_receive(vty);
 	}
 	monitors_poll(m);
+	outgoing_poll(m);
 	check_signals(m);
 }
 
@@ -377,7 +379,7 @@ static void check_host(struct machine *m)
  * takes it. True if there was something. */
 static bool wait_for_host(struct machine *m, uint64_t ns)
 {
-	struct pollfd fds[1 + (OPTIONS_MAX_SERIAL + MONITORS_MAX) * CONSOLE_MAX_FDS];
+	struct pollfd fds[2 + (OPTIONS_MAX_SERIAL + MONITORS_MAX) * CONSOLE_MAX_FDS];
 	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
 	nfds_t n = 0;
 
@@ -386,6 +388,7 @@ static bool wait_for_host(struct machine *m, uint64_t ns)
 		if (vty_console(vty))
 			n += console_pollfds(vty_console(vty), fds + n);
 	n += monitors_pollfds(m, fds + n);
+	n += outgoing_pollfds(m, fds + n);
 	if (ppoll(fds, n, ns == UINT64_MAX ? NULL : &ts, NULL) <= 0)
 		return false;
 	check_host(m);
@@ -721,6 +724,7 @@ int machine_run(struct machine *m)
 	} while (goes_on(m));
 	hcall_trace_summary(m);
 	snapshots_wait(m);
+	outgoing_end(m);
 	if (m->log_mask & LOG_STATEHASH) {
 		term_fresh_line(m->term);
 		fprintf(stderr, "cede: statehash=%016llx cycles=%llu instructions=%llu\n",

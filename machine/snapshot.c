@@ -167,6 +167,8 @@ struct source {
 	struct memory_used used;
 	struct progress progress;
 	struct ram *ram;
+	const struct vms_ram *vms;
+	const struct snapshot_options *told;
 };
 
 static uint64_t next_used(void *opaque, uint64_t from)
@@ -182,6 +184,22 @@ static bool map_file(void *opaque, uint64_t gra, int fd, uint64_t at, uint64_t l
 static void tell(void *opaque, uint64_t done)
 {
 	progress_at(&((struct source *)opaque)->progress, done);
+}
+
+static void pass_on(void *opaque, uint64_t done)
+{
+	const struct source *source = opaque;
+
+	source->told->tell(source->told->teller, done, source->vms->sent, source->vms->zeros);
+}
+
+static void tell_others(struct vms_ram *ram, const struct snapshot_options *o)
+{
+	struct source *source = ram->opaque;
+
+	source->vms = ram;
+	source->told = o;
+	ram->progress = pass_on;
 }
 
 /* Until snapshot_sections_free(). */
@@ -359,6 +377,8 @@ static bool write_from(struct machine *m, struct spapr_cpu *const *cpu, int fd, 
 		return false;
 	if (!o->quiet)
 		show_progress(&ram, "saving");
+	else if (o->tell)
+		tell_others(&ram, o);
 	set.compress = o->compress;
 	if (o->mapped)
 		ok = write_mapped(&set, &ram, fd, err);
