@@ -29,7 +29,7 @@ static const struct snapshot_options plain = { .for_qemu = false };
 
 const char *control_status(const struct machine *m)
 {
-	return m->monitors->gone ? "shutdown" : !m->monitors->stopped ? "running" : outgoing_holds(m) ? "finish-migrate" :
+	return m->monitors->gone ? m->monitors->panicked ? "guest-panicked" : "shutdown" : !m->monitors->stopped ? "running" : outgoing_holds(m) ? "finish-migrate" :
 	       m->monitors->sent ? "postmigrate" : "paused";
 }
 

@@ -274,7 +274,7 @@ static bool add_named(struct machine *m, const char *spec, bool qmp, struct erro
 		return true;
 	c = console_open(m->term, spec, err);
 	if (c)
-		console_never_waits(c);
+		console_for_commands(c);
 	return add(m, c, qmp, err);
 }
 

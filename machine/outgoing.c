@@ -125,7 +125,7 @@ static bool to_port(struct machine *m, const char *address, const struct snapsho
 	bool ok;
 
 	snprintf(host, sizeof host, "%.*s", colon ? (int)(colon - address) : 0, address);
-	rc = colon ? getaddrinfo(host, colon + 1, &hints, &info) : EAI_NONAME;
+	rc = colon ? getaddrinfo(*host ? host : NULL, colon + 1, &hints, &info) : EAI_NONAME;	/* tcp::PORT: here */
 	if (rc) {
 		error_set(err, "tcp:%.100s: %s", address, gai_strerror(rc));
 		return false;

@@ -606,6 +606,8 @@ static void obey(struct machine *m)
 		stopped = true;
 		wait_for_host(m, UINT64_MAX);
 		monitors_run(m);
+		if (m->request == REQ_NONE)
+			snapshots_take(m);	/* SIGUSR1 */
 	}
 	if (stopped && m->request == REQ_NONE)
 		check_host(m);
@@ -636,30 +638,75 @@ static void run_until_request(struct machine *m)
 	}
 }
 
-/* -no-shutdown: the guest is gone, the machine stays until the user ends it. */
+/* ---- Programs that listen are told why: events and reasons are QEMU's ---- */
+
+static const char *quit_reason(const struct machine *m)
+{
+	return m->stop_signal ? "host-signal" : term_is_lost(m->term) ? "host-error" : term_ending(m->term) ? "host-ui" : "host-qmp-quit";
+}
+
+static void tell_why(struct machine *m, const char *event, bool guest, const char *reason)
+{
+	char data[80];
+
+	snprintf(data, sizeof data, "{\"guest\": %s, \"reason\": \"%s\"}", guest ? "true" : "false", reason);
+	monitor_event(m, event, data);
+}
+
+static void tell(struct machine *m)
+{
+	bool stays = m->options->no_shutdown, host = m->monitors->resets;
+
+	m->monitors->resets = false;
+	switch (m->request) {
+	case REQ_RESET:
+		tell_why(m, m->options->no_reboot ? "SHUTDOWN" : "RESET", !host, host ? "host-qmp-system-reset" : "guest-reset");
+		break;
+	case REQ_PANIC:
+		monitor_event(m, "GUEST_PANICKED", stays ? "{\"action\": \"pause\"}" : "{\"action\": \"poweroff\"}");
+		monitor_event(m, "STOP", NULL);
+		if (!stays)
+			tell_why(m, "SHUTDOWN", true, "guest-panic");
+		break;
+	case REQ_POWER_OFF:
+		tell_why(m, "SHUTDOWN", true, "guest-shutdown");
+		if (stays)
+			monitor_event(m, "STOP", NULL);
+		break;
+	default:
+		tell_why(m, "SHUTDOWN", false, quit_reason(m));
+	}
+}
+
+static void say_panic(const struct machine *m)
+{
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: the guest gave up: %s\n", m->panic_message ? m->panic_message : "no reason given");
+}
+
+/* -no-shutdown: the guest is gone, the machine stays until the user ends it, or boots it again. */
 static void linger(struct machine *m)
 {
+	m->monitors->panicked = m->request == REQ_PANIC;
+	if (m->monitors->panicked)
+		say_panic(m);
 	m->request = REQ_NONE;
 	m->monitors->gone = true;
 	while (m->request == REQ_NONE) {
 		wait_for_host(m, UINT64_MAX);
 		monitors_run(m);
 	}
-	m->monitors->gone = false;
+	m->monitors->gone = m->monitors->panicked = false;
+	tell(m);
+	if (m->request == REQ_RESET && !m->options->no_reboot)
+		monitor_event(m, "RESUME", NULL);
 }
 
 static bool goes_on(struct machine *m)
 {
-	switch (m->request) {
-	case REQ_RESET:
-		return !m->options->no_reboot;
-	case REQ_POWER_OFF:
-		if (m->options->no_shutdown)
-			linger(m);
-		return m->request == REQ_RESET;
-	default:
-		return false;
-	}
+	if ((m->request == REQ_POWER_OFF || m->request == REQ_PANIC) && m->options->no_shutdown)
+		linger(m);
+	return m->request == REQ_RESET && !m->options->no_reboot;
 }
 
 /* Why it ended, if that needs saying; the exit status. */
@@ -668,7 +715,7 @@ static int verdict(const struct machine *m)
 	term_fresh_line(m->term);
 	switch (m->request) {
 	case REQ_PANIC:
-		fprintf(stderr, "cede: the guest gave up: %s\n", m->panic_message ? m->panic_message : "no reason given");
+		say_panic(m);
 		return EXIT_GUEST_PANIC;
 	case REQ_QUIT:
 		if (m->stop_signal)
@@ -693,18 +740,6 @@ static bool begin(struct machine *m, bool first, struct error *err)
 		return false;
 	clock_init(m, m->options->warp);
 	return true;
-}
-
-/* Programs that listen are told why. */
-static void tell(struct machine *m)
-{
-	bool guest = m->request != REQ_QUIT;
-
-	if (m->request == REQ_RESET)
-		monitor_event(m, "RESET", "{\"guest\": false, \"reason\": \"host-qmp-system-reset\"}");
-	else
-		monitor_event(m, "SHUTDOWN", guest ? "{\"guest\": true, \"reason\": \"guest-shutdown\"}"
-						  : "{\"guest\": false, \"reason\": \"host-qmp-quit\"}");
 }
 
 int machine_run(struct machine *m)

@@ -387,6 +387,114 @@ def behind():
             check(m.command('echo $mark').strip() == 'last', 'which-is-whole')
 
 
+def reasons():
+    """QMP is told what happened and why, in QEMU's words and order: each way to an end, with and without -no-shutdown."""
+    with Folder() as at:
+        with linux('-monitor', 'unix:%s,server=on,wait=off' % at('m'), '-snapdir', at.path, ram=RAM) as m:
+            m.shell()
+            h = Client(m, at('m'))
+            h.until(r'\(cede\) ')
+            check(h.hmp('savevm s') == '', 'savevm')
+
+        def start(*options):
+            m = linux('-loadvm', 's', '-snapdir', at.path, '-qmp', 'unix:%s,server=on,wait=off' % at('q'), *options, ram=RAM)
+            q = Client(m, at('q'))
+            q.until('\r\n')
+            q.run('qmp_capabilities')
+            return m, q
+
+        crash = 'echo 0 > /proc/sys/kernel/panic; echo c > /proc/sysrq-trigger\n'
+        for name, options, do, want, status in (
+                ('power-off', [], lambda m, q: m.send('poweroff -f\n'), ['SHUTDOWN:True:guest-shutdown'], 0),
+                ('no-reboot', ['-no-reboot'], lambda m, q: m.send('reboot -f\n'), ['SHUTDOWN:True:guest-reset'], 0),
+                ('panic', [], lambda m, q: m.send(crash), ['GUEST_PANICKED:poweroff', 'STOP', 'SHUTDOWN:True:guest-panic'], 3),
+                ('signal', [], lambda m, q: m.kill(), ['SHUTDOWN:False:host-signal'], 1),
+                ('quit', ['-no-shutdown'], lambda m, q: q.s.sendall(b'{"execute": "quit"}'), ['SHUTDOWN:False:host-qmp-quit'], 0)):
+            m, q = start(*options)
+            with m:
+                do(m, q)
+                got = []
+                while not (got and got[-1].startswith('SHUTDOWN')):
+                    line = json.loads(q.until('\r\n'))
+                    if 'event' in line:
+                        q.heard(line)
+                        got = q.log
+                check(got == want, name, got)
+                check(m.wait(30) == status, name + '-status', (m.process.returncode, m.errors))
+        m, q = start('-no-shutdown')
+        with m:
+            m.send('reboot -f\n')
+            check(q.events('RESET:True:guest-reset') == ['RESET:True:guest-reset'], 'reboot')
+            q.run('system_reset')
+            check(q.events('RESET:False:host-qmp-system-reset') == ['RESET:False:host-qmp-system-reset'], 'system-reset')
+            m.shell()
+            m.send('poweroff -f\n')
+            check(q.events('STOP') == ['SHUTDOWN:True:guest-shutdown', 'STOP'], 'no-shutdown')
+            check(q.run('query-status')[0]['return']['status'] == 'shutdown', 'shutdown')
+            q.run('system_reset')
+            check(q.events('RESUME') == ['RESET:False:host-qmp-system-reset', 'RESUME'], 'again')
+            m.shell()
+            m.send(crash)
+            check(q.events('STOP', 120) == ['GUEST_PANICKED:pause', 'STOP'], 'panic-stays')
+            check(q.run('query-status')[0]['return']['status'] == 'guest-panicked', 'guest-panicked')
+            m.kill()
+            check(q.events('SHUTDOWN:False:host-signal') == ['SHUTDOWN:False:host-signal'] and m.wait(30) == 1, 'later-events')
+            check('the guest gave up' in m.errors and m.errors.count('\n') == 2, 'said-once', m.errors)
+
+
+def stopped():
+    """SIGUSR1 at a stopped machine saves it then and there; migrate tries all addresses of a name."""
+    with Folder() as at:
+        with linux('-monitor', 'unix:%s,server=on,wait=off' % at('m'), '-save', at('u'), ram=RAM) as m:
+            m.shell()
+            m.command('mark=still')
+            h = Client(m, at('m'))
+            h.until(r'\(cede\) ')
+            h.hmp('stop')
+            m.kill(signal.SIGUSR1)
+            until = time.monotonic() + 30
+            while not os.path.exists(at('u')) and time.monotonic() < until:
+                m.pump(0.1)
+            check(os.path.exists(at('u')), 'saved')
+            check('VM status: paused\n' == h.hmp('info status'), 'still-stopped')
+            with socket.socket() as s:
+                s.bind(('127.0.0.1', 0))
+                port = s.getsockname()[1]
+            # "" is ::1 and 127.0.0.1, and nobody is at the first
+            with Machine('-incoming', 'tcp:127.0.0.1:%d' % port, ram=RAM) as there:
+                time.sleep(1)
+                check(h.hmp('migrate tcp::%d' % port) == '', 'every-address', m.errors)
+                there.send('\n')
+                there.expect('# ', 20)
+                check(there.command('echo $mark').strip() == 'still', 'arrived')
+        with Machine('-loadvm', at('u'), ram=RAM) as m:
+            m.send('\n')
+            m.expect('# ', 20)
+            check(m.command('echo $mark').strip() == 'still', 'loaded')
+
+
+def floods():
+    """A monitor on stdio loses nothing: what it says while nobody reads, what is pasted at once; on pipes, a terminal, through Ctrl-A c."""
+    n, one = 1500, 'info version\n'
+    with Folder() as at:
+        with linux('-monitor', 'stdio', '-S', ram=RAM, serial='null') as m:
+            m.expect(r'\(cede\) ')
+            threading.Thread(target=m.send, args=('help\n' * 300 + 'quit\n',), daemon=True).start()
+            time.sleep(3)
+            check(m.process.poll() is None and m.wait(60) == 0, 'waits-for-the-reader')
+            check(m.text.count('(cede) ') == 302 and m.text.count('savevm [NAME]') == 300, 'all-is-said', m.text.count('savevm [NAME]'))
+        for name, options in ('stdio', {'serial': 'null', 'terminal': False}), ('terminal', {'serial': 'null', 'terminal': True}):
+            with linux('-monitor', 'stdio', '-S', ram=RAM, **options) as m:
+                m.expect(r'\(cede\) ')
+                threading.Thread(target=m.send, args=(one * n + 'quit\n',), daemon=True).start()
+                check(m.wait(60) == 0, 'ends-' + name)
+                check(m.text.count('\ncede 0.') == n or m.text.count('cede 0.1\n') == n, 'pasted-' + name, m.text.count('cede 0.1\n'))
+        with linux('-S', ram=RAM, serial='mon:stdio') as m:
+            threading.Thread(target=m.send, args=('x' * 4000 + '\x01c' + one * n + 'quit\n',), daemon=True).start()
+            check(m.wait(60) == 0, 'ends-aside')
+            check(m.text.count('cede 0.1\n') == n, 'pasted-aside', m.text.count('cede 0.1\n'))
+
+
 def strings():
     """JSON strings: each escape, pairs, names beyond ASCII there and back; ids as they came; what is none is refused."""
     with Folder() as at:
@@ -675,4 +783,4 @@ def hostile(build=''):
             check(m.wait(60) == 0 and 'ERROR' not in m.errors and 'runtime error' not in m.errors, 'quit', m.errors[-2000:])
 
 
-main({f.__name__: f for f in (by_hand, by_program, controls, equal, strings, keys, hostile, migrating, behind)})
+main({f.__name__: f for f in (by_hand, by_program, controls, equal, strings, keys, hostile, migrating, behind, reasons, stopped, floods)})
