@@ -25,9 +25,13 @@ bool snapshot_save_fd(struct machine *m, int fd, const struct snapshot_options *
 bool snapshot_load(struct machine *m, const char *path, struct error *err);
 bool snapshot_load_fd(struct machine *m, int fd, struct error *err);
 
-/* ---- -save ---- */
+/* target=qemu can be taken now. */
+bool snapshot_qemu_ready(const struct machine *m);
+
+/* ---- -save: saves.c ---- */
 struct snapshots *snapshots_new(const struct machine *m);	/* NULL: out of memory */
 void snapshots_free(struct snapshots *snapshots);
+void snapshots_skip(struct machine *m);			/* what is past: the machine comes from a snapshot */
 /* Cycle of the next one; UINT64_MAX none. */
 uint64_t snapshots_next(const struct machine *m);
 /* Takes what is due at clock.now. What cannot be saved is said on stderr; the guest goes on. */
