@@ -1,6 +1,6 @@
 /* A guest that suspends itself: H_VASI_STATE, H_VASI_SIGNAL, ibm,suspend-me, and what is asked afterwards.
  * How many -save FILE@guest there are stands in -append: nothing (none), "saved" (two), "fails" (one,
- * to where nothing can be written). Meant for four processors. PAPR, "VASI Support hcall()s",
+ * to where nothing can be written); "loops" does nothing else, for ever. Meant for four processors. PAPR, "VASI Support hcall()s",
  * "ibm,suspend-me", "Thread Join Option". */
 #include "splpar.h"
 
@@ -245,6 +245,11 @@ void test(void)
 {
 	fails = told("fails");
 	streams = told("saved") ? 2 : fails;
+	for (bool loops = told("loops"); loops;) {
+		state(1);
+		suspend();
+		print("x\n");
+	}
 	test_streams();
 	for (u64 n = 1; n <= streams; n++) {
 		test_suspend(n);

@@ -3,6 +3,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
 from console import CEDE, INITRD, KERNEL, Machine, check, linux, main, need, skip     # noqa: E402
+from stream import Snapshot     # noqa: E402
 
 BUILD = os.environ.get('B', 'build')
 CPUS = os.environ.get('CPUS', '1')
@@ -139,6 +141,9 @@ def bare():
             p = subprocess.run(board + ['-kernel', image, '-append', 'saved', *options], capture_output=True, text=True, timeout=100)
             facts = re.findall('^ok ', p.stdout, re.M)
             check(p.returncode == 0 and 'FAIL' not in p.stdout and 'done %d' % len(facts) in p.stdout, 'facts-' + order, p.stdout[-2000:])
+            s = Snapshot(at('b'))
+            stops = [s.section('cede/cpu', i)['cycles'] for i in range(4)]
+            check(max(stops) == s.section('cede/clock')['clock.now'], 'to-the-cycle-' + order, stops)
             for name in 'a', 'b':
                 shutil.copy(at(name), at('loaded'))
                 q = subprocess.run(board + ['-loadvm', at('loaded'), *options], capture_output=True, text=True, timeout=100)
@@ -175,6 +180,18 @@ def ended():
             m.kill()
             check(m.wait(20) == 1 and 'ended by signal' in m.errors, 'ends', m.errors)
             check(os.listdir(at.path) == ['y'], 'nothing-half', os.listdir(at.path))
+        image = '%s/tests/guest/suspend-le.elf' % BUILD
+        if not os.path.exists(image):
+            skip(image + ' was not built: no cross compiler?')
+        with Machine('-kernel', image, '-append', 'loops', '-save', at('z') + '@guest', ram=RAM) as m:
+            m.expect('x\nx\nx\n', 60)
+            m.kill(signal.SIGSTOP)
+            time.sleep(0.3)
+            m.pump(0.3)
+            before = m.text.count('x')
+            m.kill()
+            m.kill(signal.SIGCONT)
+            check(m.wait(60) == 1 and m.text.count('x') - before <= 2, 'ends-at-once', (before, m.text.count('x')))
 
 
 if __name__ == '__main__':

@@ -369,6 +369,22 @@ def behind():
             h = Client(m, at('m'))
             h.until(r'\(cede\) ')
             check('running' in h.hmp('info status'), 'who-left-is-not-waited-for')
+            q.s.settimeout(20)
+            try:
+                for _ in range(20000):          # and reads nothing
+                    q.s.sendall(b'{"execute": "query-commands"}\n' * 20)
+            except OSError:
+                pass
+            try:
+                while q.s.recv(1 << 16):
+                    pass
+                check(True, 'who-is-cut-off-knows')
+            except OSError as e:
+                check(isinstance(e, ConnectionError), 'who-is-cut-off-knows', e)
+            q.s.close()
+            q = Client(m, at('q'))
+            q.until('\r\n')
+            q.run('qmp_capabilities')
             os.kill(held, signal.SIGKILL)
             while 'savevm: its process' not in m.errors:
                 m.pump(1)
