@@ -62,8 +62,12 @@ def linux_asks():
             with open(at('a'), 'rb') as f:
                 check(f.read() != first, 'again')
             check(int(m.command('grep -c ^processor /proc/cpuinfo')) == int(CPUS), 'all-processors')
+            online = '/sys/devices/system/cpu/cpu1/online'
+            count = m.command('echo 0 > %s; %s; grep -c ^processor /proc/cpuinfo; echo 1 > %s' % (online, ASK % 2, online))
+            check(count.split()[-1] == str(int(CPUS) - 1), 'one-is-offline', count)
+            check(int(m.command('grep -c ^processor /proc/cpuinfo')) == int(CPUS), 'and-comes-back')
             check(m.errors == '', 'nothing-said', m.errors)
-        for name, mark in ('a', 'c'), ('b', 'b'):
+        for name, mark in ('a', 'c'), ('b', 'c'):
             with Machine('-loadvm', at(name), *POOL, ram=RAM, cpus=CPUS) as m:
                 m.expect('# ', 60)
                 check(m.command('echo $mark; for i in $(seq %s); do seq 300 | md5sum & done; wait' % CPUS).startswith(mark + '\n'), 'goes-on')
