@@ -1,4 +1,5 @@
 """The monitor and QMP: every command, snapshots by name, a clock that stands still, hostile input."""
+import hashlib
 import json
 import os
 import random
@@ -509,6 +510,23 @@ def floods():
             threading.Thread(target=m.send, args=('x' * 4000 + '\x01c' + one * n + 'quit\n',), daemon=True).start()
             check(m.wait(60) == 0, 'ends-aside')
             check(m.text.count('cede 0.1\n') == n, 'pasted-aside', m.text.count('cede 0.1\n'))
+        # There and back among keys that the guest has no room for yet.
+        with linux('-monitor', 'unix:%s,server=on,wait=off' % at('m'), ram=RAM, serial='mon:stdio') as m:
+            m.shell()
+            h = Client(m, at('m'))
+            h.until(r'\(cede\) ')
+            m.send('stty -echo; cat >/tmp/f; stty echo; wc -c </tmp/f; md5sum </tmp/f\n')
+            m.expect('md5sum.*\n', 20)
+            time.sleep(1)
+            h.hmp('stop')
+            lines = ['line %d\n' % i for i in range(600)]
+            first, then = ''.join(lines[:465]), ''.join(lines[465:])
+            check(len(first) < 4096 < len(first) + len(then), 'more-than-fits', len(first))
+            m.send(first + '\x01c' + one * 10 + '\x01c' + then + '\x04')
+            time.sleep(1)
+            h.hmp('cont')
+            m.expect(hashlib.md5((first + then).encode()).hexdigest(), 20)
+            check(m.text.count('cede 0.1\n') == 10, 'there-and-back')
 
 
 def strings():
