@@ -29,8 +29,13 @@ static const struct snapshot_options plain = { .for_qemu = false };
 
 const char *control_status(const struct machine *m)
 {
-	return m->monitors->gone ? m->monitors->panicked ? "guest-panicked" : "shutdown" : !m->monitors->stopped ? "running" : outgoing_holds(m) ? "finish-migrate" :
-	       m->monitors->sent ? "postmigrate" : "paused";
+	const struct monitors *mon = m->monitors;
+
+	if (mon->gone)
+		return mon->panicked ? "guest-panicked" : "shutdown";
+	if (!mon->stopped)
+		return "running";
+	return outgoing_holds(m) ? "finish-migrate" : mon->sent ? "postmigrate" : "paused";
 }
 
 void control_halt(struct machine *m)

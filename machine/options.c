@@ -640,14 +640,17 @@ static bool save_item(struct parse *p, struct save_request *r, const char *key, 
 
 static bool save_fits(struct parse *p, const struct save_request *r)
 {
-	const bool wrong[] = { r->compress && !zip_known(), r->mapped && r->compress, r->mapped && r->parent, r->for_qemu && (r->mapped || r->parent),
-			       r->for_qemu && r->when == SAVE_FOR_GUEST };
-	const char *const why[] = { "compress=zstd: cede was built without libzstd", "layout=mapped is not compressed", "layout=mapped has no parent",
-				    "target=qemu is a stream without parent", "target=qemu needs processors that run, and @guest is when they do not" };
+	const struct { bool wrong; const char *why; } rules[] = {
+		{ r->compress && !zip_known(), "compress=zstd: cede was built without libzstd" },
+		{ r->mapped && r->compress, "layout=mapped is not compressed" },
+		{ r->mapped && r->parent, "layout=mapped has no parent" },
+		{ r->for_qemu && (r->mapped || r->parent), "target=qemu is a stream without parent" },
+		{ r->for_qemu && r->when == SAVE_FOR_GUEST, "target=qemu needs processors that run, and @guest is when they do not" },
+	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
-		if (wrong[i])
-			return fail(p, "-save %.100s: %s", r->path, why[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		if (rules[i].wrong)
+			return fail(p, "-save %.100s: %s", r->path, rules[i].why);
 	return true;
 }
 

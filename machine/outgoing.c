@@ -238,6 +238,8 @@ static void measure(struct outgoing *o)
 	o->done = o->report->done;
 	o->sent = o->report->sent;
 	o->zeros = o->report->zeros;
+	if (o->zeros > o->done / PAGE)
+		o->zeros = o->done / PAGE;	/* they are not written at once */
 }
 
 /* What one that was ended by force has left beside the file. */
@@ -397,10 +399,15 @@ static struct outgoing now(const struct machine *m)
 	return o;
 }
 
+static double mbps(const struct outgoing *o)
+{
+	return o->took ? (double)o->sent * 8e3 / (double)o->took : 0;
+}
+
 void outgoing_json(const struct machine *m, FILE *out)
 {
 	struct outgoing o = now(m);
-	unsigned long long ms = o.took / 1000000, pages = o.done / PAGE;
+	unsigned long long ms = o.took / 1000000, zeros = o.zeros, normal = o.done / PAGE - zeros;
 
 	if (o.status == OUT_NONE) {
 		fputs("{}", out);
@@ -414,27 +421,26 @@ void outgoing_json(const struct machine *m, FILE *out)
 	fprintf(out, ", \"total-time\": %llu, \"setup-time\": 0", ms);
 	if (o.status == OUT_COMPLETED || o.status == OUT_ACTIVE)
 		fprintf(out, ", \"%s\": %llu", o.status == OUT_ACTIVE ? "expected-downtime" : "downtime", ms);
-	fprintf(out, ", \"ram\": {\"transferred\": %llu, \"remaining\": %llu, \"total\": %llu, \"duplicate\": %llu, \"skipped\": 0, "
-		"\"normal\": %llu, \"normal-bytes\": %llu, \"dirty-pages-rate\": 0, \"mbps\": %.2f, \"dirty-sync-count\": 1, "
-		"\"postcopy-requests\": 0, \"page-size\": %d, \"multifd-bytes\": 0, \"pages-per-second\": 0}}",
-		(unsigned long long)o.sent, (unsigned long long)(o.total - o.done), (unsigned long long)o.total, (unsigned long long)o.zeros,
-		pages - (unsigned long long)o.zeros, (pages - (unsigned long long)o.zeros) * PAGE,
-		ms ? (double)o.sent * 8 / 1000 / (double)ms : 0.0, PAGE);
+	fprintf(out, ", \"ram\": {\"transferred\": %llu, \"remaining\": %llu, \"total\": %llu, ", (unsigned long long)o.sent,
+		(unsigned long long)(o.total - o.done), (unsigned long long)o.total);
+	fprintf(out, "\"duplicate\": %llu, \"skipped\": 0, \"normal\": %llu, \"normal-bytes\": %llu, \"mbps\": %.2f, ", zeros, normal,
+		normal * PAGE, mbps(&o));
+	fprintf(out, "\"dirty-pages-rate\": 0, \"dirty-sync-count\": 1, \"postcopy-requests\": 0, \"page-size\": %d, "
+		"\"multifd-bytes\": 0, \"pages-per-second\": 0}}", PAGE);
 }
 
 void outgoing_text(const struct machine *m, FILE *out)
 {
 	struct outgoing o = now(m);
-	unsigned long long ms = o.took / 1000000;
+	unsigned long long ms = o.took / 1000000, sent = o.sent, left = o.total - o.done, zeros = o.zeros, pages = o.done / PAGE;
+	bool failed = o.status == OUT_FAILED;
 
 	if (o.child && !o.job.migrates)
-		fprintf(out, "Snapshot: %llu of %llu MiB\n", (unsigned long long)(o.report->done >> 20), (unsigned long long)(m->ram.size >> 20));
+		fprintf(out, "Snapshot: %llu of %llu MiB\n", (unsigned long long)o.report->done >> 20, (unsigned long long)m->ram.size >> 20);
 	if (o.status == OUT_NONE)
 		return;
-	fprintf(out, "Migration status: %s%s%s%s\ntotal time: %llu ms\n", status_names[o.status], o.status == OUT_FAILED ? " (" : "",
-		o.status == OUT_FAILED ? o.err.msg : "", o.status == OUT_FAILED ? ")" : "", ms);
-	fprintf(out, "transferred ram: %llu kbytes\nthroughput: %.2f mbps\nremaining ram: %llu kbytes\ntotal ram: %llu kbytes\n",
-		(unsigned long long)(o.sent >> 10), ms ? (double)o.sent * 8 / 1000 / (double)ms : 0.0,
-		(unsigned long long)((o.total - o.done) >> 10), (unsigned long long)(o.total >> 10));
-	fprintf(out, "duplicate: %llu pages\nnormal: %llu pages\n", (unsigned long long)o.zeros, (unsigned long long)(o.done / PAGE - o.zeros));
+	fprintf(out, "Migration status: %s%s%s%s\n", status_names[o.status], failed ? " (" : "", failed ? o.err.msg : "", failed ? ")" : "");
+	fprintf(out, "total time: %llu ms\ntransferred ram: %llu kbytes\nthroughput: %.2f mbps\n", ms, sent >> 10, mbps(&o));
+	fprintf(out, "remaining ram: %llu kbytes\ntotal ram: %llu kbytes\n", left >> 10, (unsigned long long)o.total >> 10);
+	fprintf(out, "duplicate: %llu pages\nnormal: %llu pages\n", zeros, pages - zeros);
 }
