@@ -2,6 +2,7 @@
  * PAPR, "Shared Processor LPAR Option": H_CEDE, H_CONFER, H_PROD, H_JOIN, H_POLL_PENDING.
  */
 #include "hcall/hcall.h"
+#include "hcall/splpar.h"
 
 /* ---- Waiting: the dispatcher sees the new run_state when the processor leaves the engine ---- */
 
@@ -77,19 +78,22 @@ HCALL_FN(H_PROD)
 }
 
 /* A ceded processor can wake by itself, so it counts as active. */
-HCALL_FN(H_JOIN)
+bool others_joined(const struct machine *m, const struct cpu *cpu)
 {
-	struct machine *m = cpu_machine(cpu);
-	bool others = false;
-
-	if (cpu->msr & MSR_EE)
-		return H_BAD_MODE;
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		const struct cpu *c = &m->cpu[i]->cpu;
 
-		others |= c != cpu && c->run_state != CPU_STOPPED && c->run_state != CPU_JOINED;
+		if (c != cpu && c->run_state != CPU_STOPPED && c->run_state != CPU_JOINED)
+			return false;
 	}
-	if (!others)
+	return true;
+}
+
+HCALL_FN(H_JOIN)
+{
+	if (cpu->msr & MSR_EE)
+		return H_BAD_MODE;
+	if (others_joined(cpu_machine(cpu), cpu))
 		return H_CONTINUE;
 	wait_here(cpu, CPU_JOINED);
 	return H_SUCCESS;

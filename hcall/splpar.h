@@ -16,6 +16,9 @@ void vpa_moved_home(struct machine *m, struct spapr_cpu *sc, unsigned from, unsi
 /* The guest says that it is idle there. */
 bool vpa_idle_hint(const struct machine *m, const struct spapr_cpu *sc);
 
+/* Nobody but `cpu` runs, or could by itself. splpar.c */
+bool others_joined(const struct machine *m, const struct cpu *cpu);
+
 /* ---- dtl.c ---- */
 struct dtl_entry {
 	uint8_t dispatch_reason, preempt_reason;	/* codes of PAPR */

@@ -114,8 +114,9 @@ static bool vcpu_post_load(void *s, uint32_t version, struct vms_walk *w)
 	       vms_wrong(w, "xirr_owner", sc->xirr_owner, "an interrupt source, or 0");
 }
 
+/* Version 1, here and of cede/dispatcher, has been several layouts: none is taken. */
 const struct vmstate cede_vcpu_state = {
-	.name = "cede/vcpu", .version = 1, .min_version = 1, VMS_OF(struct spapr_cpu), .post_load = vcpu_post_load,
+	.name = "cede/vcpu", .version = 2, .min_version = 2, VMS_OF(struct spapr_cpu), .post_load = vcpu_post_load,
 	.fields = VMS_FIELDS(
 		VMS_STRUCT("vp", struct spapr_cpu, vp, struct vp_thread, vp_thread_state),
 		VMS_U64(struct spapr_cpu, dtl_index),
@@ -222,7 +223,7 @@ static bool dispatcher_post_load(void *s, uint32_t version, struct vms_walk *w)
 }
 
 const struct vmstate dispatcher_state = {
-	.name = "cede/dispatcher", .version = 1, .min_version = 1, VMS_OF(struct dispatcher),
+	.name = "cede/dispatcher", .version = 2, .min_version = 2, VMS_OF(struct dispatcher),
 	.post_load = dispatcher_post_load,
 	.fields = VMS_FIELDS(
 		VMS_ONE("shared", struct dispatcher, shared, bool, vms_bool, .equal = true),

@@ -40,6 +40,10 @@ static const struct name eflags_names[] = {
 	BIT(PPC_BIT(52), "BUFFER"), BIT(PPC_BIT(53), "REFRESH"), BIT(PPC_BIT(54), "ORDERED"), BIT(PPC_BIT(55), "ACTIVATE"), { 0 },
 };
 static const struct name signal_names[] = { VALUE(0, "DISABLE"), VALUE(1, "ENABLE"), { 0 } };
+static const struct name vasi_names[] = {
+	VALUE(0, "INVALID"), VALUE(1, "ENABLED"), VALUE(2, "ABORTED"), VALUE(3, "SUSPENDING"), VALUE(4, "SUSPENDED"),
+	VALUE(5, "RESUMED"), VALUE(6, "COMPLETED"), { 0 },
+};
 static const struct name memop_names[] = { VALUE(0, "COPY"), VALUE(1, "INVERT"), { 0 } };
 /* A processor, or many: 32-bit guests say -1 in 32 bits. */
 static const struct name proc_names[] = { VALUE(UINT64_MAX, "ALL"), VALUE(UINT32_MAX, "ALL"), { 0 } };
@@ -177,6 +181,7 @@ static const struct type {
 	{ "vphn", show_one, vphn_names },
 	{ "signal", show_one, signal_names },
 	{ "memop", show_one, memop_names },
+	{ "vasi", show_one, vasi_names },
 	{ "xirr", show_xirr, NULL },
 	{ "group", show_group, NULL },
 	{ "weights", show_weights, NULL },

@@ -39,11 +39,11 @@ struct console {
 	int slave;			/* our own hold on the pty, so that it never hangs up */
 	bool mux, escaped;
 	bool tty;			/* input is a terminal: what does not fit is lost, keys work on */
+	bool commands;			/* a monitor's, which takes all that comes: nothing is lost */
 	bool stuck;			/* the pty's reader was too slow: drop until there is room */
 	bool regular;			/* output never waits */
 	bool hasty;			/* a monitor's: a client that does not read is cut off */
 	bool to_aside;			/* keys go there */
-	uint8_t pad1;			/* no gap that the compiler makes: snapshots account for each byte */
 	uint32_t client;		/* connections so far */
 	struct console *aside, *host;	/* the monitor on this one; of such a monitor: the one it is on */
 	char *unlink_path;
@@ -300,6 +300,9 @@ struct console *console_open(struct term *term, const char *text, struct error *
 static void close_client(struct console *c)
 {
 	if (c->kind != CONSOLE_STDIO) {
+		/* A copy of this process that writes a snapshot may hold it too. */
+		if (c->out >= 0 && c->kind == CONSOLE_UNIX)
+			shutdown(c->out, SHUT_RDWR);
 		if (c->out >= 0)
 			close(c->out);
 		c->out = -1;
@@ -309,7 +312,7 @@ static void close_client(struct console *c)
 
 bool console_has_escape(const struct console *c) { return c->mux; }
 bool console_echoes(const struct console *c) { return c->host ? c->host->tty : c->tty; }
-void console_never_waits(struct console *c) { c->hasty = true; }
+void console_for_commands(struct console *c) { c->commands = true, c->hasty = c->kind == CONSOLE_UNIX; }
 uint32_t console_client(const struct console *c) { return c->client; }
 
 struct console *console_aside(struct console *c)
@@ -318,7 +321,8 @@ struct console *console_aside(struct console *c)
 
 	if (!aside)
 		return NULL;
-	*aside = (struct console){ .term = c->term, .kind = CONSOLE_ASIDE, .in = -1, .out = -1, .listener = -1, .slave = -1, .host = c };
+	*aside = (struct console){ .term = c->term, .kind = CONSOLE_ASIDE, .in = -1, .out = -1, .listener = -1, .slave = -1, .host = c,
+				    .commands = true };
 	c->aside = aside;
 	return aside;
 }
@@ -488,7 +492,17 @@ static void typed(struct console *c, const uint8_t *buf, size_t len)
 static size_t room(const struct console *c)
 {
 	/* Keys of a terminal must work even if the guest never reads; a pipe can wait. */
-	return c->tty ? INPUT_SIZE : INPUT_SIZE - c->count;
+	return c->tty && !c->commands ? INPUT_SIZE : INPUT_SIZE - c->count;
+}
+
+/* What can be read without a loss. Among the keys may be that which leads the rest to the other stream: if
+ * that has less room, they are taken one by one. */
+static size_t wanted(const struct console *c)
+{
+	const struct console *to = c->to_aside ? c->aside : c, *other = c->to_aside ? c : c->aside;
+	size_t n = room(to);
+
+	return n > 1 && other && room(other) < n ? 1 : n;
 }
 
 void console_poll(struct console *c)
@@ -498,13 +512,13 @@ void console_poll(struct console *c)
 
 	if (c->in < 0 && c->listener >= 0)
 		accept_client(c);
-	while (c->in >= 0 && room(c)) {
+	while (c->in >= 0 && wanted(c)) {
 		ssize_t n;
 
 		fd = (struct pollfd){ .fd = c->in, .events = POLLIN };
 		if (poll(&fd, 1, 0) <= 0)
 			return;
-		n = read(c->in, buf, room(c) < sizeof buf ? room(c) : sizeof buf);
+		n = read(c->in, buf, wanted(c) < sizeof buf ? wanted(c) : sizeof buf);
 		if (n > 0)
 			typed(c, buf, (size_t)n);
 		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
@@ -531,7 +545,7 @@ unsigned console_pollfds(const struct console *c, struct pollfd *fds)
 {
 	unsigned n = 0;
 
-	if (c->in >= 0 && room(c))
+	if (c->in >= 0 && wanted(c))
 		fds[n++] = (struct pollfd){ .fd = c->in, .events = POLLIN };
 	else if (c->in < 0 && c->listener >= 0)
 		fds[n++] = (struct pollfd){ .fd = c->listener, .events = POLLIN };
@@ -568,7 +582,7 @@ const struct vmstate console_state = {
 		VMS_SKIP(struct console, term, HOST), VMS_SKIP(struct console, kind, HOST), VMS_SKIP(struct console, in, HOST),
 		VMS_SKIP(struct console, out, HOST), VMS_SKIP(struct console, listener, HOST), VMS_SKIP(struct console, slave, HOST),
 		VMS_SKIP(struct console, mux, HOST), VMS_SKIP(struct console, tty, HOST), VMS_SKIP(struct console, stuck, HOST),
-		VMS_SKIP(struct console, regular, HOST), VMS_SKIP(struct console, pad1, "nothing"),
+		VMS_SKIP(struct console, regular, HOST), VMS_SKIP(struct console, commands, HOST),
 		VMS_SKIP(struct console, hasty, HOST), VMS_SKIP(struct console, to_aside, HOST), VMS_SKIP(struct console, client, HOST),
 		VMS_SKIP(struct console, aside, HOST), VMS_SKIP(struct console, host, HOST),
 		VMS_SKIP(struct console, unlink_path, HOST)),

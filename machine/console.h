@@ -31,7 +31,7 @@ void console_help(FILE *out);		/* what there is, a line for each */
 struct console *console_aside(struct console *console);
 bool console_has_escape(const struct console *console);
 bool console_echoes(const struct console *console);	/* a terminal whose keys we must show */
-void console_never_waits(struct console *console);	/* who does not read is cut off */
+void console_for_commands(struct console *console);	/* all is taken; a client that does not read is cut off */
 uint32_t console_client(const struct console *console);	/* another number for each that connects; 0: nobody has */
 void console_close(struct console *console);
 void console_write(struct console *console, const void *buf, size_t len);

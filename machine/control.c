@@ -4,23 +4,18 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <netdb.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "cpu/bits.h"
 #include "machine/clock.h"
 #include "machine/monitor.h"
 #include "machine/options.h"
+#include "machine/outgoing.h"
 #include "machine/pseries.h"
 #include "machine/snapshot.h"
 #include "savevm/inspect.h"
@@ -34,10 +29,16 @@ static const struct snapshot_options plain = { .for_qemu = false };
 
 const char *control_status(const struct machine *m)
 {
-	return m->monitors->gone ? "shutdown" : !m->monitors->stopped ? "running" : m->monitors->sent ? "postmigrate" : "paused";
+	const struct monitors *mon = m->monitors;
+
+	if (mon->gone)
+		return mon->panicked ? "guest-panicked" : "shutdown";
+	if (!mon->stopped)
+		return "running";
+	return outgoing_holds(m) ? "finish-migrate" : mon->sent ? "postmigrate" : "paused";
 }
 
-void control_stop(struct machine *m)
+void control_halt(struct machine *m)
 {
 	if (!m->monitors->stopped)
 		monitor_event(m, "STOP", NULL);
@@ -45,12 +46,43 @@ void control_stop(struct machine *m)
 }
 
 /* The guest must not hurry to make up for the time that it did not see. */
-void control_cont(struct machine *m)
+void control_resume(struct machine *m)
 {
 	if (m->monitors->stopped)
 		monitor_event(m, "RESUME", NULL);
 	m->monitors->stopped = m->monitors->sent = false;
 	clock_init(m, m->options->warp);
+}
+
+void control_stop(struct machine *m)
+{
+	outgoing_stay(m);
+	control_halt(m);
+}
+
+/* A guest that runs on here would not be the one that arrives. */
+static bool may_go_on(const struct machine *m, struct error *err)
+{
+	if (outgoing_holds(m))
+		error_set(err, "There's a migration process in progress");
+	return !outgoing_holds(m);
+}
+
+bool control_cont(struct machine *m, struct error *err)
+{
+	if (!may_go_on(m, err))
+		return false;
+	control_resume(m);
+	return true;
+}
+
+bool control_reset(struct machine *m, struct error *err)
+{
+	if (!may_go_on(m, err))
+		return false;
+	m->monitors->resets = true;
+	machine_request(m, REQ_RESET, 0);
+	return true;
 }
 
 /* ---- Names ---- */
@@ -91,7 +123,7 @@ bool control_savevm(struct machine *m, const char *name, struct error *err)
 {
 	char path[PATH_MAX];
 
-	return path_of(m, name, path, sizeof path, err) && snapshot_save(m, path, &plain, err);
+	return path_of(m, name, path, sizeof path, err) && outgoing_save(m, path, err);
 }
 
 bool control_delvm(struct machine *m, const char *name, struct error *err)
@@ -143,7 +175,7 @@ bool control_loadvm(struct machine *m, const char *name, struct error *err)
 		error_set(err, "the guest has switched itself off");
 		return false;
 	}
-	if (!path_of(m, name, path, sizeof path, err))
+	if (!may_go_on(m, err) || !path_of(m, name, path, sizeof path, err))
 		return false;
 	if (access(path, R_OK)) {
 		error_set(err, "there is no snapshot '%.60s': %s", name, strerror(errno));
@@ -224,93 +256,4 @@ bool control_list(struct machine *m, FILE *out, struct error *err)
 	}
 	free(entry);
 	return true;
-}
-
-/* ---- migrate ---- */
-
-static bool to_file(struct machine *m, const char *path, struct error *err)
-{
-	return snapshot_save(m, path, &plain, err);
-}
-
-static bool to_command(struct machine *m, const char *command, struct error *err)
-{
-	int ends[2], status = 0;
-	sigset_t none;
-	pid_t pid;
-	bool ok;
-
-	if (pipe2(ends, O_CLOEXEC) || (pid = fork()) < 0) {
-		error_set(err, "cannot run '%.120s': %s", command, strerror(errno));
-		return false;
-	}
-	if (pid == 0) {
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		signal(SIGPIPE, SIG_DFL);
-		dup2(ends[0], STDIN_FILENO);
-		dup2(STDERR_FILENO, STDOUT_FILENO);	/* ours may be a protocol's */
-		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-		_exit(127);
-	}
-	close(ends[0]);
-	ok = snapshot_save_fd(m, ends[1], &plain, err);
-	close(ends[1]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (ok && status)
-		error_set(err, "'%.120s' ended with status %d", command, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-	return ok && !status;
-}
-
-static bool to_port(struct machine *m, const char *address, struct error *err)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	const char *colon = strrchr(address, ':');
-	struct addrinfo *info;
-	char host[256];
-	int fd, rc;
-	bool ok;
-
-	snprintf(host, sizeof host, "%.*s", colon ? (int)(colon - address) : 0, address);
-	rc = colon ? getaddrinfo(host, colon + 1, &hints, &info) : EAI_NONAME;
-	if (rc) {
-		error_set(err, "tcp:%.100s: %s", address, gai_strerror(rc));
-		return false;
-	}
-	fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ok = fd >= 0 && !connect(fd, info->ai_addr, info->ai_addrlen);
-	if (!ok)
-		error_set(err, "cannot connect to tcp:%.100s: %s", address, strerror(errno));
-	ok = ok && snapshot_save_fd(m, fd, &plain, err);
-	if (fd >= 0)
-		close(fd);
-	freeaddrinfo(info);
-	return ok;
-}
-
-static const struct way {
-	const char *scheme;
-	bool (*send)(struct machine *m, const char *rest, struct error *err);
-} ways[] = { { "file:", to_file }, { "exec:", to_command }, { "tcp:", to_port } };
-
-bool control_migrate(struct machine *m, const char *uri, struct error *err)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
-		size_t len = strlen(ways[i].scheme);
-
-		if (strncmp(uri, ways[i].scheme, len) || !uri[len])
-			continue;
-		if (!ways[i].send(m, uri + len, err)) {
-			m->monitors->migration = "failed";
-			return false;
-		}
-		control_stop(m);
-		m->monitors->sent = true;
-		m->monitors->migration = "completed";
-		monitor_event(m, "MIGRATION", "{\"status\": \"completed\"}");
-		return true;
-	}
-	error_set(err, "'%.100s' is not exec:COMMAND, file:PATH or tcp:HOST:PORT", uri);
-	return false;
 }

@@ -9,14 +9,16 @@
 
 const char *control_status(const struct machine *m);	/* QEMU's RunState by name */
 void control_stop(struct machine *m);
-void control_cont(struct machine *m);
-/* Named snapshots in -snapdir. A load that fails leaves the machine as it was. */
+bool control_cont(struct machine *m, struct error *err);
+bool control_reset(struct machine *m, struct error *err);
+void control_halt(struct machine *m);		/* stop and cont as a migration does them */
+void control_resume(struct machine *m);
+/* Named snapshots in -snapdir. A load that fails leaves the machine as it was; a save goes on when this has
+ * returned, and the monitor hears of its end. */
 bool control_savevm(struct machine *m, const char *name, struct error *err);
 bool control_loadvm(struct machine *m, const char *name, struct error *err);
 bool control_delvm(struct machine *m, const char *name, struct error *err);
 bool control_list(struct machine *m, FILE *out, struct error *err);
-/* "exec:COMMAND", "file:PATH", "tcp:HOST:PORT"; the machine is stopped then. */
-bool control_migrate(struct machine *m, const char *uri, struct error *err);
 /* Where -loadvm NAME is: in -snapdir if it is no path. buf holds PATH_MAX bytes. */
 const char *control_find(const struct machine *m, const char *name, char *buf, size_t size);
 

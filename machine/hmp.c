@@ -6,6 +6,7 @@
 
 #include "machine/control.h"
 #include "machine/options.h"
+#include "machine/outgoing.h"
 
 struct command {
 	const char *name, *arguments, *help;
@@ -27,7 +28,10 @@ static void run_savevm(struct machine *m, const char *name, FILE *out)
 	struct tm tm;
 
 	strftime(made, sizeof made, "vm-%Y%m%d%H%M%S", localtime_r(&now, &tm));
-	said(control_savevm(m, *name ? name : made, &err), &err, out);
+	if (control_savevm(m, *name ? name : made, &err))
+		monitor_wait(m);
+	else
+		said(false, &err, out);
 }
 
 static void run_loadvm(struct machine *m, const char *name, FILE *out)
@@ -47,23 +51,45 @@ static void run_delvm(struct machine *m, const char *name, FILE *out)
 static void run_migrate(struct machine *m, const char *uri, FILE *out)
 {
 	char bare[MONITOR_LINE];
-	size_t len = strlen(uri);
+	bool detached = !strncmp(uri, "-d ", 3);
+	size_t len;
 	struct error err;
 
-	if (!strncmp(uri, "-d ", 3)) {
-		uri += 3;
-		len -= 3;
-	}
+	uri += detached ? 3 : 0;
+	uri += strspn(uri, " \t");
+	len = strlen(uri);
 	if (len > 1 && *uri == '"' && uri[len - 1] == '"') {
 		uri++;
 		len -= 2;
 	}
 	snprintf(bare, sizeof bare, "%.*s", (int)len, uri);
-	said(control_migrate(m, bare, &err), &err, out);
+	if (!outgoing_migrate(m, bare, &err))
+		said(false, &err, out);
+	else if (!detached && m->monitors->obeyed->qmp)
+		fputs("terminal does not allow synchronous migration, continuing detached\n", out);
+	else if (!detached)
+		monitor_wait(m);
 }
 
+static void run_cancel(struct machine *m, const char *argument, FILE *out) { (void)argument; (void)out; outgoing_cancel(m); }
 static void run_stop(struct machine *m, const char *argument, FILE *out) { (void)argument; (void)out; control_stop(m); }
-static void run_cont(struct machine *m, const char *argument, FILE *out) { (void)argument; (void)out; control_cont(m); }
+
+static void run_cont(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	(void)argument;
+	said(control_cont(m, &err), &err, out);
+}
+
+/* As the only one that QEMU has and we do: "events". */
+static void run_capability(struct machine *m, const char *argument, FILE *out)
+{
+	if (!strcmp(argument, "events on") || !strcmp(argument, "events off"))
+		m->monitors->migration_events = !strcmp(argument, "events on");
+	else
+		fputs("Error: only 'events' can be on or off\n", out);
+}
 
 static void run_quit(struct machine *m, const char *argument, FILE *out)
 {
@@ -74,9 +100,10 @@ static void run_quit(struct machine *m, const char *argument, FILE *out)
 
 static void run_reset(struct machine *m, const char *argument, FILE *out)
 {
+	struct error err;
+
 	(void)argument;
-	(void)out;
-	machine_request(m, REQ_RESET, 0);
+	said(control_reset(m, &err), &err, out);
 }
 
 /* ---- info ---- */
@@ -94,9 +121,10 @@ static void info_status(struct machine *m, const char *argument, FILE *out)
 	const char *status = control_status(m);
 
 	(void)argument;
-	fprintf(out, "VM status: %s%s%s\n", strcmp(status, "running") ? "paused" : status,
-		strcmp(status, "running") && strcmp(status, "paused") ? " " : "",
-		!strcmp(status, "shutdown") ? "(shutdown)" : !strcmp(status, "postmigrate") ? "(postmigrate)" : "");
+	if (!strcmp(status, "running") || !strcmp(status, "paused"))
+		fprintf(out, "VM status: %s\n", status);
+	else
+		fprintf(out, "VM status: paused (%s)\n", status);
 }
 
 static void info_version(struct machine *m, const char *argument, FILE *out)
@@ -131,9 +159,19 @@ static void info_registers(struct machine *m, const char *argument, FILE *out)
 	}
 }
 
+static void info_migrate(struct machine *m, const char *argument, FILE *out) { (void)argument; outgoing_text(m, out); }
+
+static void info_capabilities(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument;
+	fprintf(out, "events: %s\n", m->monitors->migration_events ? "on" : "off");
+}
+
 static const struct command infos[] = {
 	{ "snapshots", "", "snapshots in -snapdir", false, info_snapshots },
 	{ "status", "", "whether the machine runs", false, info_status },
+	{ "migrate", "", "how far a migration is, or how it ended", false, info_migrate },
+	{ "migrate_capabilities", "", "what of it can be chosen", false, info_capabilities },
 	{ "cpus", "", "the processors", false, info_cpus },
 	{ "registers", "", "their registers", false, info_registers },
 	{ "version", "", "of cede", false, info_version },
@@ -147,12 +185,14 @@ static const struct command commands[] = {
 	{ "savevm", "[NAME]", "save the machine under that name in -snapdir", false, run_savevm },
 	{ "loadvm", "NAME", "go on from it", true, run_loadvm },
 	{ "delvm", "NAME", "delete it", true, run_delvm },
-	{ "migrate", "exec:CMD|file:PATH|tcp:HOST:PORT", "send the machine there, and stop it", true, run_migrate },
+	{ "migrate", "[-d] exec:CMD|file:PATH|tcp:HOST:PORT", "send the machine there, and stop it; -d: do not wait", true, run_migrate },
+	{ "migrate_cancel", "", "give that up, and go on", false, run_cancel },
+	{ "migrate_set_capability", "events on|off", "tell programs of each step of it", true, run_capability },
 	{ "stop", "", "stop the machine; its clock stands still", false, run_stop },
 	{ "cont", "", "go on", false, run_cont },
 	{ "system_reset", "", "reboot", false, run_reset },
 	{ "quit", "", "end cede", false, run_quit },
-	{ "info", "snapshots|status|cpus|registers|version", "show it", false, run_info },
+	{ "info", "snapshots|status|migrate|cpus|registers|version", "show it", false, run_info },
 	{ "help", "", "this text", false, run_help },
 	{ NULL, NULL, NULL, false, NULL },
 };

@@ -99,6 +99,8 @@ struct machine {
 	char *panic_message;
 
 	uint64_t rtc_offset_ns;		/* guest's UTC at cycle 0, ns since 1970 */
+	uint64_t vasi_stream;		/* hcall/vasi.c: whose session there is, 0 none; */
+	uint32_t vasi_state, pad7;	/* and its state, enum vasi_state */
 	uint64_t rng_state[4];		/* seeded, so that runs repeat */
 	uint64_t rtas_addr, rtas_size, fdt_addr;
 	uint32_t fdt_size, pad1;
@@ -120,6 +122,9 @@ struct machine {
 
 	/* Run loop. Not saved. */
 	struct term *term;
+	struct cpu *suspending;		/* in ibm,suspend-me: to be saved before anything else; NULL */
+	uint64_t suspend_status;	/* guest real address of that call's status */
+	uint64_t rtas_results;		/* of the present call's */
 	uint64_t quantum_end;		/* cycle up to which processors run now; 0 between quanta */
 	uint64_t next_poll;		/* cycle at which the host's inputs are looked at again */
 	uint64_t rtc_base_ns;		/* rtc_offset_ns as the host's clock gave it; 0: -rtc base=DATE */

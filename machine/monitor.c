@@ -8,6 +8,7 @@
 
 #include "machine/console.h"
 #include "machine/options.h"
+#include "machine/outgoing.h"
 #include "machine/vio_vty.h"
 
 #define PROMPT "(cede) "
@@ -61,20 +62,67 @@ void monitor_event(struct machine *m, const char *name, const char *data)
 	}
 }
 
+void monitor_wait(struct machine *m)
+{
+	m->monitors->obeyed->waits = true;
+}
+
+static void no_longer_waits(struct monitor *mon)
+{
+	mon->waits = false;
+	free(mon->id);
+	mon->id = NULL;
+}
+
+static void answer_late(struct monitor *mon, const char *text)
+{
+	struct answer a;
+
+	if (answer_open(&a)) {
+		if (mon->qmp)
+			qmp_return_text(a.out, mon->id, text);
+		else
+			fprintf(a.out, "%s" PROMPT, text);
+		answer_send(&a, mon->console);
+	}
+	no_longer_waits(mon);
+}
+
+bool monitors_answer(struct machine *m, const struct error *err)
+{
+	char text[sizeof err->msg + 16] = "";
+	bool any = false;
+
+	if (err)
+		snprintf(text, sizeof text, "Error: %s\n", err->msg);
+	for (unsigned i = 0; i < m->monitors->count; i++) {
+		struct monitor *mon = m->monitors->of[i];
+
+		/* Of one that has gone nobody hears. */
+		if (!mon->waits || mon->client != console_client(mon->console))
+			continue;
+		any = true;
+		answer_late(mon, text);
+	}
+	return any;
+}
+
 static void obey(struct monitor *mon)
 {
 	struct answer a;
 
 	mon->line[mon->len] = 0;
+	mon->m->monitors->obeyed = mon;
 	if (answer_open(&a)) {
 		if (mon->qmp)
 			qmp_run(mon, a.out);
 		else
 			hmp_run(mon->m, mon->line, a.out);
-		if (!mon->qmp)
+		if (!mon->qmp && !mon->waits)
 			fputs(PROMPT, a.out);
 		answer_send(&a, mon->console);
 	}
+	mon->m->monitors->obeyed = NULL;
 	mon->len = 0;
 	mon->depth = 0;
 	mon->in_string = mon->escaped = false;
@@ -161,6 +209,7 @@ static void greet(struct monitor *mon)
 	mon->len = 0;
 	mon->depth = 0;
 	mon->ready = mon->overlong = mon->in_string = mon->escaped = false;
+	no_longer_waits(mon);
 	if (!mon->client || !answer_open(&a))
 		return;
 	if (mon->qmp)
@@ -178,7 +227,7 @@ void monitors_run(struct machine *m)
 
 		if (mon->client != console_client(mon->console))
 			greet(mon);
-		while (m->request == REQ_NONE && console_read(mon->console, &c, 1))
+		while (m->request == REQ_NONE && !mon->waits && console_read(mon->console, &c, 1))
 			byte(mon, c);
 	}
 }
@@ -225,7 +274,7 @@ static bool add_named(struct machine *m, const char *spec, bool qmp, struct erro
 		return true;
 	c = console_open(m->term, spec, err);
 	if (c)
-		console_never_waits(c);
+		console_for_commands(c);
 	return add(m, c, qmp, err);
 }
 
@@ -233,6 +282,11 @@ bool monitors_new(struct machine *m, struct error *err)
 {
 	m->monitors = calloc(1, sizeof *m->monitors);
 	if (!m->monitors) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	m->monitors->outgoing = outgoing_new();
+	if (!m->monitors->outgoing) {
 		error_set(err, "out of memory");
 		return false;
 	}
@@ -248,8 +302,12 @@ bool monitors_new(struct machine *m, struct error *err)
 
 void monitors_free(struct machine *m)
 {
-	for (unsigned i = 0; m->monitors && i < m->monitors->count; i++) {
+	if (!m->monitors)
+		return;
+	outgoing_free(m);
+	for (unsigned i = 0; i < m->monitors->count; i++) {
 		console_close(m->monitors->of[i]->console);
+		free(m->monitors->of[i]->id);
 		free(m->monitors->of[i]);
 	}
 	free(m->monitors);

@@ -588,14 +588,19 @@ static bool opt_seed(struct parse *p, const char *text)
 
 /* ---- Snapshots ---- */
 
-/* FILE@CYCLE: what follows the last @ counts, if it is a number. */
-static void split_cycle(struct save_request *r)
+/* FILE@CYCLE, FILE@guest: what follows the last @ counts, if it is one of them. */
+static void split_moment(struct save_request *r)
 {
 	char *at = strrchr(r->path, '@');
 
-	if (!at || at == r->path || !parse_u64(at + 1, &r->cycle))
+	if (!at || at == r->path)
 		return;
-	r->at_cycle = true;
+	if (!strcmp(at + 1, "guest"))
+		r->when = SAVE_FOR_GUEST;
+	else if (parse_u64(at + 1, &r->cycle))
+		r->when = SAVE_AT_CYCLE;
+	else
+		return;
 	*at = 0;
 }
 
@@ -635,13 +640,17 @@ static bool save_item(struct parse *p, struct save_request *r, const char *key, 
 
 static bool save_fits(struct parse *p, const struct save_request *r)
 {
-	const bool wrong[] = { r->compress && !zip_known(), r->mapped && r->compress, r->mapped && r->parent, r->for_qemu && (r->mapped || r->parent) };
-	const char *const why[] = { "compress=zstd: cede was built without libzstd", "layout=mapped is not compressed", "layout=mapped has no parent",
-				    "target=qemu is a stream without parent" };
+	const struct { bool wrong; const char *why; } rules[] = {
+		{ r->compress && !zip_known(), "compress=zstd: cede was built without libzstd" },
+		{ r->mapped && r->compress, "layout=mapped is not compressed" },
+		{ r->mapped && r->parent, "layout=mapped has no parent" },
+		{ r->for_qemu && (r->mapped || r->parent), "target=qemu is a stream without parent" },
+		{ r->for_qemu && r->when == SAVE_FOR_GUEST, "target=qemu needs processors that run, and @guest is when they do not" },
+	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
-		if (wrong[i])
-			return fail(p, "-save %.100s: %s", r->path, why[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		if (rules[i].wrong)
+			return fail(p, "-save %.100s: %s", r->path, rules[i].why);
 	return true;
 }
 
@@ -663,7 +672,7 @@ static bool opt_save(struct parse *p, const char *text)
 		ok = fail(p, "out of memory");
 	o->saves += r->path != NULL;
 	if (ok)
-		split_cycle(r);
+		split_moment(r);
 	while (ok && pairs_next(&pairs, &key, &value))
 		ok = save_item(p, r, key, value);
 	free(pairs.copy);

@@ -30,8 +30,8 @@ enum options_result { OPTIONS_RUN, OPTIONS_DONE /* -h, -version: printed */, OPT
 /* -save */
 struct save_request {
 	char *path;			/* options_free() */
+	enum save_when { SAVE_ON_SIGNAL, SAVE_AT_CYCLE, SAVE_FOR_GUEST } when;	/* SIGUSR1; @CYCLE; @guest */
 	uint64_t cycle;
-	bool at_cycle;			/* else on SIGUSR1 */
 	bool for_qemu;			/* target=qemu */
 	bool mapped;			/* layout=mapped */
 	bool compress;			/* compress=zstd */

@@ -28,6 +28,7 @@
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
 #include "hcall/trace.h"
+#include "hcall/vasi.h"
 #include "machine/clock.h"
 #include "machine/disasm.h"
 #include "machine/console.h"
@@ -39,6 +40,7 @@
 #include "machine/monitor.h"
 #include "machine/nvram.h"
 #include "machine/options.h"
+#include "machine/outgoing.h"
 #include "machine/phb_idle.h"
 #include "machine/rtas.h"
 #include "machine/snapshot.h"
@@ -335,6 +337,8 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 void machine_clear(struct machine *m)
 {
 	m->request = REQ_NONE;
+	m->suspending = NULL;
+	vasi_reset(m);
 	hcall_trace_cut(m);
 	m->proc_tbl = 0;
 	m->cut_end = 0;
@@ -367,6 +371,7 @@ static void check_host(struct machine *m)
 			vty_receive(vty);
 	}
 	monitors_poll(m);
+	outgoing_poll(m);
 	check_signals(m);
 }
 
@@ -374,7 +379,7 @@ static void check_host(struct machine *m)
  * takes it. True if there was something. */
 static bool wait_for_host(struct machine *m, uint64_t ns)
 {
-	struct pollfd fds[1 + (OPTIONS_MAX_SERIAL + MONITORS_MAX) * CONSOLE_MAX_FDS];
+	struct pollfd fds[2 + (OPTIONS_MAX_SERIAL + MONITORS_MAX) * CONSOLE_MAX_FDS];
 	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
 	nfds_t n = 0;
 
@@ -383,6 +388,7 @@ static bool wait_for_host(struct machine *m, uint64_t ns)
 		if (vty_console(vty))
 			n += console_pollfds(vty_console(vty), fds + n);
 	n += monitors_pollfds(m, fds + n);
+	n += outgoing_pollfds(m, fds + n);
 	if (ppoll(fds, n, ns == UINT64_MAX ? NULL : &ts, NULL) <= 0)
 		return false;
 	check_host(m);
@@ -482,7 +488,7 @@ static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
 			cpu_run(cpu, end);
 		else
 			run_shared(cpu, end);
-	} while (!alone && cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE);
+	} while (!alone && cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE && !m->suspending);
 	m->running = NULL;
 	if (end < m->quantum_end && cpu->cycles == end && cpu->run_state == CPU_RUNNING && !cpu->halt && m->request == REQ_NONE) {
 		m->cut_end = m->quantum_end;
@@ -573,7 +579,10 @@ static void run_quantum(struct machine *m, unsigned running)
 	for (unsigned i = 0; i < m->dispatcher->procs && m->request == REQ_NONE; i++)
 		run_physical(m, i, &q);
 	m->quantum_end = 0;
-	m->clock.now = q.alone || !q.runs || m->request != REQ_NONE ? q.reached : end;
+	/* It goes on when the last of the others has stopped: their virtual time is parallel to its. */
+	if (m->suspending)
+		m->suspending->cycles = q.reached;
+	m->clock.now = q.alone || !q.runs || m->request != REQ_NONE || m->suspending ? q.reached : end;
 }
 
 /* At a quantum's end: what is due, what the host has, who is to run. */
@@ -597,6 +606,8 @@ static void obey(struct machine *m)
 		stopped = true;
 		wait_for_host(m, UINT64_MAX);
 		monitors_run(m);
+		if (m->request == REQ_NONE)
+			snapshots_take(m);	/* SIGUSR1 */
 	}
 	if (stopped && m->request == REQ_NONE)
 		check_host(m);
@@ -620,33 +631,82 @@ static void run_until_request(struct machine *m)
 			run_quantum(m, running);
 		else
 			idle(m);
+		if (m->suspending) {
+			snapshots_suspend(m);
+			check_signals(m);	/* it may have taken long, and come again at once */
+		}
 	}
 }
 
-/* -no-shutdown: the guest is gone, the machine stays until the user ends it. */
+/* ---- Programs that listen are told why: events and reasons are QEMU's ---- */
+
+static const char *quit_reason(const struct machine *m)
+{
+	return m->stop_signal ? "host-signal" : term_is_lost(m->term) ? "host-error" : term_ending(m->term) ? "host-ui" : "host-qmp-quit";
+}
+
+static void tell_why(struct machine *m, const char *event, bool guest, const char *reason)
+{
+	char data[80];
+
+	snprintf(data, sizeof data, "{\"guest\": %s, \"reason\": \"%s\"}", guest ? "true" : "false", reason);
+	monitor_event(m, event, data);
+}
+
+static void tell(struct machine *m)
+{
+	bool stays = m->options->no_shutdown, host = m->monitors->resets;
+
+	m->monitors->resets = false;
+	switch (m->request) {
+	case REQ_RESET:
+		tell_why(m, m->options->no_reboot ? "SHUTDOWN" : "RESET", !host, host ? "host-qmp-system-reset" : "guest-reset");
+		break;
+	case REQ_PANIC:
+		monitor_event(m, "GUEST_PANICKED", stays ? "{\"action\": \"pause\"}" : "{\"action\": \"poweroff\"}");
+		monitor_event(m, "STOP", NULL);
+		if (!stays)
+			tell_why(m, "SHUTDOWN", true, "guest-panic");
+		break;
+	case REQ_POWER_OFF:
+		tell_why(m, "SHUTDOWN", true, "guest-shutdown");
+		if (stays)
+			monitor_event(m, "STOP", NULL);
+		break;
+	default:
+		tell_why(m, "SHUTDOWN", false, quit_reason(m));
+	}
+}
+
+static void say_panic(const struct machine *m)
+{
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: the guest gave up: %s\n", m->panic_message ? m->panic_message : "no reason given");
+}
+
+/* -no-shutdown: the guest is gone, the machine stays until the user ends it, or boots it again. */
 static void linger(struct machine *m)
 {
+	m->monitors->panicked = m->request == REQ_PANIC;
+	if (m->monitors->panicked)
+		say_panic(m);
 	m->request = REQ_NONE;
 	m->monitors->gone = true;
 	while (m->request == REQ_NONE) {
 		wait_for_host(m, UINT64_MAX);
 		monitors_run(m);
 	}
-	m->monitors->gone = false;
+	m->monitors->gone = m->monitors->panicked = false;
+	tell(m);
+	if (m->request == REQ_RESET && !m->options->no_reboot)
+		monitor_event(m, "RESUME", NULL);
 }
 
 static bool goes_on(struct machine *m)
 {
-	switch (m->request) {
-	case REQ_RESET:
-		return !m->options->no_reboot;
-	case REQ_POWER_OFF:
-		if (m->options->no_shutdown)
-			linger(m);
-		return m->request == REQ_RESET;
-	default:
-		return false;
-	}
+	if ((m->request == REQ_POWER_OFF || m->request == REQ_PANIC) && m->options->no_shutdown)
+		linger(m);
+	return m->request == REQ_RESET && !m->options->no_reboot;
 }
 
 /* Why it ended, if that needs saying; the exit status. */
@@ -655,7 +715,7 @@ static int verdict(const struct machine *m)
 	term_fresh_line(m->term);
 	switch (m->request) {
 	case REQ_PANIC:
-		fprintf(stderr, "cede: the guest gave up: %s\n", m->panic_message ? m->panic_message : "no reason given");
+		say_panic(m);
 		return EXIT_GUEST_PANIC;
 	case REQ_QUIT:
 		if (m->stop_signal)
@@ -682,18 +742,6 @@ static bool begin(struct machine *m, bool first, struct error *err)
 	return true;
 }
 
-/* Programs that listen are told why. */
-static void tell(struct machine *m)
-{
-	bool guest = m->request != REQ_QUIT;
-
-	if (m->request == REQ_RESET)
-		monitor_event(m, "RESET", "{\"guest\": false, \"reason\": \"host-qmp-system-reset\"}");
-	else
-		monitor_event(m, "SHUTDOWN", guest ? "{\"guest\": true, \"reason\": \"guest-shutdown\"}"
-						  : "{\"guest\": false, \"reason\": \"host-qmp-quit\"}");
-}
-
 int machine_run(struct machine *m)
 {
 	struct error err;
@@ -711,6 +759,7 @@ int machine_run(struct machine *m)
 	} while (goes_on(m));
 	hcall_trace_summary(m);
 	snapshots_wait(m);
+	outgoing_end(m);
 	if (m->log_mask & LOG_STATEHASH) {
 		term_fresh_line(m->term);
 		fprintf(stderr, "cede: statehash=%016llx cycles=%llu instructions=%llu\n",

@@ -8,6 +8,7 @@
 #include "cpu/bits.h"
 #include "machine/control.h"
 #include "machine/options.h"
+#include "machine/outgoing.h"
 #include "savevm/json.h"
 
 #define VERSION_JSON "{\"qemu\": {\"micro\": 0, \"minor\": 2, \"major\": 7}, \"package\": \"cede " CEDE_VERSION "\"}"
@@ -248,22 +249,56 @@ static bool query_cpus_fast(struct call *c)
 
 static bool query_migrate(struct call *c)
 {
-	const char *status = c->m->monitors->migration;
-
-	fprintf(c->out, status ? "{\"status\": \"%s\"}" : "{}", status);
+	outgoing_json(c->m, c->out);
 	return true;
 }
 
+/* Only of one is it true that it can be chosen. */
+static bool query_capabilities(struct call *c)
+{
+	fprintf(c->out, "[{\"state\": %s, \"capability\": \"events\"}]", c->m->monitors->migration_events ? "true" : "false");
+	return true;
+}
+
+static bool set_capabilities(struct call *c)
+{
+	uint32_t list = json_member(c->j, c->arguments, "capabilities");
+	bool events = c->m->monitors->migration_events;
+
+	if (list == JSON_NONE || c->j->node[list].kind != JSON_ARRAY) {
+		error_set(&c->err, "Parameter 'capabilities' is missing");
+		return false;
+	}
+	for (uint32_t i = c->j->node[list].child; i != JSON_NONE; i = c->j->node[i].next) {
+		uint32_t name = json_member(c->j, i, "capability"), state = json_member(c->j, i, "state");
+		bool on = state != JSON_NONE && c->j->text[c->j->node[state].at] == 't';
+
+		if (name == JSON_NONE || state == JSON_NONE || c->j->node[state].kind != JSON_WORD) {
+			error_set(&c->err, "Parameter 'capability' or 'state' is missing");
+			return false;
+		}
+		if (json_is(c->j, name, "events")) {
+			events = on;
+		} else if (on) {
+			error_set(&c->err, "Of migration capabilities only 'events' is supported");
+			return false;
+		}
+	}
+	c->m->monitors->migration_events = events;
+	return nothing(c);
+}
+
 static bool do_stop(struct call *c) { control_stop(c->m); return nothing(c); }
-static bool do_cont(struct call *c) { control_cont(c->m); return nothing(c); }
+static bool do_cont(struct call *c) { return control_cont(c->m, &c->err) && nothing(c); }
+static bool do_cancel(struct call *c) { outgoing_cancel(c->m); return nothing(c); }
 static bool do_quit(struct call *c) { machine_request(c->m, REQ_QUIT, 0); return nothing(c); }
-static bool do_reset(struct call *c) { machine_request(c->m, REQ_RESET, 0); return nothing(c); }
+static bool do_reset(struct call *c) { return control_reset(c->m, &c->err) && nothing(c); }
 
 static bool do_migrate(struct call *c)
 {
 	char uri[MONITOR_LINE];
 
-	return argument(c, "uri", uri, sizeof uri) && control_migrate(c->m, uri, &c->err) && nothing(c);
+	return argument(c, "uri", uri, sizeof uri) && outgoing_migrate(c->m, uri, &c->err) && nothing(c);
 }
 
 static bool human(struct call *c)
@@ -296,7 +331,8 @@ static const struct command {
 	{ "query-status", query_status }, { "query-version", query_version }, { "query-commands", query_commands },
 	{ "query-name", query_name }, { "query-cpus-fast", query_cpus_fast }, { "query-migrate", query_migrate },
 	{ "stop", do_stop }, { "cont", do_cont }, { "quit", do_quit }, { "system_reset", do_reset },
-	{ "migrate", do_migrate }, { "human-monitor-command", human },
+	{ "migrate", do_migrate }, { "migrate_cancel", do_cancel }, { "migrate-set-capabilities", set_capabilities },
+	{ "query-migrate-capabilities", query_capabilities }, { "human-monitor-command", human },
 };
 
 static bool query_commands(struct call *c)
@@ -322,6 +358,18 @@ void qmp_error(FILE *out, const char *class, const char *id, size_t id_len, cons
 	fprintf(out, "\"error\": {\"class\": \"%s\", \"desc\": ", class);
 	put_string(out, text, strlen(text));
 	fputs("}}\n", out);
+}
+
+void qmp_string(FILE *out, const char *text)
+{
+	put_string(out, text, strlen(text));
+}
+
+void qmp_return_text(FILE *out, const char *id, const char *text)
+{
+	fputs("{\"return\": ", out);
+	qmp_string(out, text);
+	fprintf(out, id ? ", \"id\": %s}\n" : "}\n", id);
 }
 
 static const struct command *find(const char *name)
@@ -367,7 +415,9 @@ static void answer(struct monitor *mon, const struct json *j, const char *id, si
 
 		fclose(c.out);
 		mon->ready |= asks;
-		if (ok)
+		if (mon->waits)
+			mon->id = id ? strndup(id, id_len) : NULL;
+		else if (ok)
 			fprintf(out, "{\"return\": %s%s%.*s}\n", value, id ? ", \"id\": " : "", (int)id_len, id ? id : "");
 		else
 			qmp_error(out, "GenericError", id, id_len, c.err.msg);

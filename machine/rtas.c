@@ -80,7 +80,7 @@ bool rtas_call(struct cpu *cpu, uint64_t args)
 	if (nargs > RTAS_MAX_CELLS || nret > RTAS_MAX_CELLS ||
 	    !ram_ok(&m->ram, args, (CELL_ARGS + nargs + nret) * UINT64_C(4)))
 		return false;
-	rets = args + (CELL_ARGS + nargs) * UINT64_C(4);
+	rets = m->rtas_results = args + (CELL_ARGS + nargs) * UINT64_C(4);
 
 	call = token - RTAS_TOKEN_BASE < ARRAY_SIZE(calls) ? &calls[token - RTAS_TOKEN_BASE] : NULL;
 	if (!call || !call->fn) {

@@ -5,11 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cpu/spr.h"
@@ -25,7 +22,6 @@
 #include "machine/progress.h"
 #include "machine/pseries.h"
 #include "machine/state.h"
-#include "machine/term.h"
 #include "machine/vio_vty.h"
 #include "machine/xics.h"
 #include "machine/xive_idle.h"
@@ -165,6 +161,8 @@ struct source {
 	struct memory_used used;
 	struct progress progress;
 	struct ram *ram;
+	const struct vms_ram *vms;
+	const struct snapshot_options *told;
 };
 
 static uint64_t next_used(void *opaque, uint64_t from)
@@ -180,6 +178,22 @@ static bool map_file(void *opaque, uint64_t gra, int fd, uint64_t at, uint64_t l
 static void tell(void *opaque, uint64_t done)
 {
 	progress_at(&((struct source *)opaque)->progress, done);
+}
+
+static void pass_on(void *opaque, uint64_t done)
+{
+	const struct source *source = opaque;
+
+	source->told->tell(source->told->teller, done, source->vms->sent, source->vms->zeros);
+}
+
+static void tell_others(struct vms_ram *ram, const struct snapshot_options *o)
+{
+	struct source *source = ram->opaque;
+
+	source->vms = ram;
+	source->told = o;
+	ram->progress = pass_on;
 }
 
 /* Until snapshot_sections_free(). */
@@ -245,7 +259,7 @@ static bool qemu_ready(const struct cpu *cpu)
 	       (cpu->run_state != CPU_JOINED && !cpu->prodded && !cpu->irq && cpu->msr & MSR_EE && cpu->msr & MSR_RI);
 }
 
-static bool all_ready(const struct machine *m)
+bool snapshot_qemu_ready(const struct machine *m)
 {
 	for (unsigned i = 0; i < m->ncpus; i++)
 		if (!qemu_ready(&m->cpu[i]->cpu) || m->cpu[i]->xirr & 0xffffff)
@@ -357,6 +371,8 @@ static bool write_from(struct machine *m, struct spapr_cpu *const *cpu, int fd, 
 		return false;
 	if (!o->quiet)
 		show_progress(&ram, "saving");
+	else if (o->tell)
+		tell_others(&ram, o);
 	set.compress = o->compress;
 	if (o->mapped)
 		ok = write_mapped(&set, &ram, fd, err);
@@ -375,7 +391,7 @@ static bool save_to(struct machine *m, int fd, const struct snapshot_options *o,
 
 	if (!o->for_qemu)
 		return write_from(m, m->cpu, fd, o, path, err);
-	if (!all_ready(m)) {
+	if (!snapshot_qemu_ready(m)) {
 		error_set(err, "a processor cannot be interrupted now, as QEMU needs it");
 		return false;
 	}
@@ -502,8 +518,6 @@ static void adopt(struct machine *m)
 	xics_state_changed(m);
 }
 
-static void snapshots_skip(struct machine *m);
-
 static bool settle(struct machine *m, const struct vms_set *set, struct error *err)
 {
 	bool own = any_own(set);
@@ -600,156 +614,4 @@ bool snapshot_load(struct machine *m, const char *path, struct error *err)
 		error_set(err, "snapshot '%.60s': %.190s", path, why.msg);
 	close(fd);
 	return ok;
-}
-
-/* ---- -save FILE@CYCLE, and SIGUSR1 ---- */
-
-#define QEMU_RETRY    UINT64_C(1000)	/* cycles until the next try to find all processors interruptible */
-#define QEMU_PATIENCE CPU_HZ		/* cycles: a second */
-
-struct snapshots {
-	struct {
-		bool done;
-		pid_t child;			/* writes it in the background; 0: none */
-		uint64_t due, next_try;		/* cycles */
-	} of[OPTIONS_MAX_SAVES];		/* options->save[] */
-	bool asked;
-};
-
-struct snapshots *snapshots_new(const struct machine *m)
-{
-	struct snapshots *s = calloc(1, sizeof *s);
-
-	for (unsigned i = 0; s && i < m->options->saves; i++) {
-		s->of[i].done = !m->options->save[i].at_cycle;
-		s->of[i].due = s->of[i].next_try = m->options->save[i].cycle;
-	}
-	return s;
-}
-
-/* A machine that comes from a snapshot is past some of them. */
-static void snapshots_skip(struct machine *m)
-{
-	struct snapshots *s = m->snapshots;
-
-	for (unsigned i = 0; s && i < m->options->saves; i++)
-		s->of[i].done |= s->of[i].due < m->clock.now;
-}
-
-/* ---- In the background: a copy of this process, as it was, writes the file ---- */
-
-static void say(struct machine *m, const char *line)
-{
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: %s\n", line);
-}
-
-/* It has said why itself, unless it was killed. */
-static bool reap(struct machine *m, unsigned i, int options)
-{
-	pid_t *child = &m->snapshots->of[i].child;
-	struct error err;
-	int status = 0;
-
-	if (!*child || waitpid(*child, &status, options) != *child)
-		return true;
-	*child = 0;
-	if (WIFSIGNALED(status)) {
-		error_set(&err, "cannot save to '%.150s': its process was ended by signal %d", m->options->save[i].path, WTERMSIG(status));
-		say(m, err.msg);
-	}
-	return WIFEXITED(status) && !WEXITSTATUS(status);
-}
-
-/* Ends with this process's copy. A signal for the guest's terminal is not for it. */
-static void write_and_exit(struct machine *m, const char *path, const struct snapshot_options *o)
-{
-	struct error err;
-	bool ok;
-
-	signal(SIGINT, SIG_IGN);
-	ok = snapshot_save(m, path, o, &err);
-	if (!ok)
-		say(m, err.msg);
-	_exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
-}
-
-static bool save_behind(struct machine *m, unsigned i, const struct snapshot_options *o, struct error *err)
-{
-	pid_t *child = &m->snapshots->of[i].child;
-
-	reap(m, i, 0);
-	*child = fork();
-	if (!*child)
-		write_and_exit(m, m->options->save[i].path, o);
-	if (*child > 0)
-		return true;
-	*child = 0;
-	error_set(err, "cannot save to '%.150s' in the background: %s", m->options->save[i].path, strerror(errno));
-	return false;
-}
-
-void snapshots_wait(struct machine *m)
-{
-	for (unsigned i = 0; m->snapshots && i < m->options->saves; i++)
-		reap(m, i, 0);
-}
-
-void snapshots_free(struct snapshots *s)
-{
-	free(s);
-}
-
-uint64_t snapshots_next(const struct machine *m)
-{
-	const struct snapshots *s = m->snapshots;
-	uint64_t next = UINT64_MAX;
-
-	for (unsigned i = 0; i < m->options->saves; i++)
-		if (!s->of[i].done && s->of[i].next_try < next)
-			next = s->of[i].next_try;
-	return next;
-}
-
-static void take(struct machine *m, unsigned i)
-{
-	const struct save_request *r = &m->options->save[i];
-	const struct snapshot_options o = {
-		.for_qemu = r->for_qemu, .mapped = r->mapped, .compress = r->compress, .parent = r->parent, .quiet = r->background,
-	};
-	struct snapshots *s = m->snapshots;
-	struct error err;
-	bool ok;
-
-	if (r->for_qemu && !all_ready(m) && m->clock.now - s->of[i].due < QEMU_PATIENCE) {
-		s->of[i].next_try = m->clock.now + QEMU_RETRY;
-		return;
-	}
-	s->of[i].done = true;
-	ok = r->background && !r->quit ? save_behind(m, i, &o, &err) : snapshot_save(m, r->path, &o, &err);
-	if (!ok)
-		say(m, err.msg);
-	if (r->quit)
-		machine_request(m, REQ_QUIT, !ok);
-}
-
-void snapshots_take(struct machine *m)
-{
-	struct snapshots *s = m->snapshots;
-
-	for (unsigned i = 0; i < m->options->saves; i++) {
-		reap(m, i, WNOHANG);
-		if (s->asked && !m->options->save[i].at_cycle) {
-			s->of[i].done = false;
-			s->of[i].due = s->of[i].next_try = m->clock.now;
-		}
-		if (!s->of[i].done && m->clock.now >= s->of[i].next_try)
-			take(m, i);
-	}
-	s->asked = false;
-}
-
-void snapshots_asked(struct machine *m)
-{
-	m->snapshots->asked = true;
 }

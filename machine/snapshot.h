@@ -10,6 +10,9 @@ struct snapshot_options {
 	bool mapped;			/* memory where a load maps it: savevm/layout.h; a stream otherwise */
 	bool compress;			/* the stream in a frame of zstd */
 	bool quiet;			/* no progress: the guest has the terminal meanwhile */
+	/* Who is told instead: bytes of memory looked at, bytes written, pages that were zero; NULL: nobody. */
+	void (*tell)(void *teller, uint64_t done, uint64_t sent, uint64_t zeros);
+	void *teller;
 	const char *parent;		/* only the pages that differ from that snapshot's; NULL: all */
 };
 
@@ -22,15 +25,22 @@ bool snapshot_save_fd(struct machine *m, int fd, const struct snapshot_options *
 bool snapshot_load(struct machine *m, const char *path, struct error *err);
 bool snapshot_load_fd(struct machine *m, int fd, struct error *err);
 
-/* ---- -save ---- */
+/* target=qemu can be taken now. */
+bool snapshot_qemu_ready(const struct machine *m);
+
+/* ---- -save: saves.c ---- */
 struct snapshots *snapshots_new(const struct machine *m);	/* NULL: out of memory */
 void snapshots_free(struct snapshots *snapshots);
+void snapshots_skip(struct machine *m);			/* what is past: the machine comes from a snapshot */
 /* Cycle of the next one; UINT64_MAX none. */
 uint64_t snapshots_next(const struct machine *m);
 /* Takes what is due at clock.now. What cannot be saved is said on stderr; the guest goes on. */
 void snapshots_take(struct machine *m);
 void snapshots_wait(struct machine *m);			/* until what is written in the background is */
 void snapshots_asked(struct machine *m);		/* SIGUSR1 */
+bool snapshots_stream(const struct machine *m, uint64_t stream);	/* there is a -save FILE@guest of that number, from 1 on */
+/* For m->suspending, at the end of the quantum that it cut: saves, or makes its call fail. */
+void snapshots_suspend(struct machine *m);
 
 /* Every section that `m` could write, as savevm_write() wants them; for the tests too. */
 struct vms_set;

@@ -1,6 +1,8 @@
 /* The board in sections of cede's own: the clocks to the cycle, and what QEMU has no place for. */
 #include "machine/state.h"
 
+#include "hcall/vasi.h"
+
 #define MOST_CYCLES (UINT64_C(1) << 57)	/* 4 years: no sum of a few ends near 64 bits */
 #define HERE "the host's side"
 #define PARTS "a section of its own"
@@ -50,6 +52,13 @@ static const struct vmstate energy_state = {
 	.fields = VMS_FIELDS(VMS_U64(struct energy_list, made), VMS_U8_ARRAY(struct energy_list, priority)),
 };
 
+static bool vasi_needed(const void *s) { return ((const struct machine *)s)->vasi_stream != 0; }
+
+static const struct vmstate vasi_session_state = {
+	.name = "cede/machine/vasi", .version = 1, .min_version = 1, VMS_OF(struct machine), .needed = vasi_needed,
+	.fields = VMS_FIELDS(VMS_U64(struct machine, vasi_stream), VMS_U32_TO(struct machine, vasi_state, VASI_COMPLETED)),
+};
+
 static const struct vms_field machine_fields[] = {
 	VMS_U64_ARRAY(struct machine, rng_state),
 	VMS_U64(struct machine, rtas_addr),
@@ -82,10 +91,13 @@ static const struct vms_field machine_fields[] = {
 	VMS_SKIP(struct machine, pad1, "nothing"), VMS_SKIP(struct machine, pad2, "nothing"),
 	VMS_SKIP(struct machine, pad3, "nothing"), VMS_SKIP(struct machine, pad4, "nothing"),
 	VMS_SKIP(struct machine, pad5, "nothing"), VMS_SKIP(struct machine, pad6, "nothing"),
+	VMS_SKIP(struct machine, pad7, "nothing"), VMS_SKIP(struct machine, suspending, "nobody, between quanta"),
+	VMS_SKIP(struct machine, suspend_status, "for a moment"), VMS_SKIP(struct machine, rtas_results, "for a moment"),
 	{ .kind = VMS_END },
 };
 
+/* Version 1 has been several layouts: none is taken. */
 const struct vmstate cede_machine_state = {
-	.name = "cede/machine", .version = 1, .min_version = 1, VMS_OF(struct machine), .post_load = machine_post_load,
-	.fields = machine_fields,
+	.name = "cede/machine", .version = 2, .min_version = 2, VMS_OF(struct machine), .post_load = machine_post_load,
+	.fields = machine_fields, .subs = VMS_SUBS(&vasi_session_state),
 };

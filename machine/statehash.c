@@ -162,7 +162,7 @@ static uint64_t hash_board(uint64_t h, struct machine *m)
 		m->rtc_offset_ns - m->rtc_base_ns,
 		m->rng_state[0], m->rng_state[1], m->rng_state[2], m->rng_state[3],
 		m->proc_tbl, m->cas_done, m->radix, m->splpar_off, m->compat_pvr, m->energy[0].made, m->energy[1].made,
-		m->fwnmi_sreset, m->fwnmi_mcheck, (uint64_t)m->fwnmi_interlock,
+		m->fwnmi_sreset, m->fwnmi_mcheck, (uint64_t)m->fwnmi_interlock, m->vasi_stream, m->vasi_state,
 	};
 
 	h = hash_pool(hash_bytes(h, words, sizeof words), m->dispatcher);

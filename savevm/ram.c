@@ -67,6 +67,13 @@ static void put_page(struct stream *s, const struct vms_ram *ram, uint64_t at, b
 		stream_put(s, ram->base + at, PAGE);
 }
 
+static void tell(struct vms_ram *ram, const struct stream *s, uint64_t done)
+{
+	ram->sent = stream_position(s);
+	if (ram->progress)
+		ram->progress(ram->opaque, done);
+}
+
 static bool ram_save_end(struct stream *s, void *object)
 {
 	struct vms_ram *ram = object;
@@ -76,14 +83,16 @@ static bool ram_save_end(struct stream *s, void *object)
 	for (uint64_t at = 0; at < size && !s->failed; at += PAGE) {
 		bool zero = vms_ram_is_zero(ram, at);
 
-		if (ram->progress && at % PROGRESS == 0)
-			ram->progress(ram->opaque, at);
+		if (at % PROGRESS == 0)
+			tell(ram, s, at);
+		ram->zeros += zero;
 		if (as_in_parent(ram, at, zero))
 			continue;
 		put_page(s, ram, at, zero, first);
 		first = false;
 	}
 	stream_put_be(s, RAM_EOS, 8);
+	tell(ram, s, size);
 	return !s->failed;
 }
 

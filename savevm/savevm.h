@@ -80,6 +80,7 @@ struct vms_ram {
 	uint64_t used;			/* what next_used() said last */
 	bool elsewhere;			/* not in the stream: layout.h */
 	void (*progress)(void *opaque, uint64_t done);	/* bytes of memory; NULL: nobody asks */
+	uint64_t sent, zeros;		/* writing: bytes of the stream so far, pages that were zero */
 	/* Loading. */
 	bool (*map)(void *opaque, uint64_t gra, int fd, uint64_t at, uint64_t len);	/* copied on write */
 	void *opaque;

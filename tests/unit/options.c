@@ -119,6 +119,12 @@ static void test_rest(void)
 	o = good("-kernel K -drive if=pflash,file=a,format=raw -drive if=pflash,file=b");
 	check(!strcmp(o.nvram_file, "b"), "nvram");
 	options_free(&o);
+	o = good("-kernel K -save a@guest,quit=on -save a@b@7 -save c@guests -save @guest -save d");
+	check(o.saves == 5 && o.save[0].when == SAVE_FOR_GUEST && o.save[0].quit && !strcmp(o.save[0].path, "a") &&
+	      o.save[1].when == SAVE_AT_CYCLE && o.save[1].cycle == 7 && !strcmp(o.save[1].path, "a@b") &&
+	      o.save[2].when == SAVE_ON_SIGNAL && !strcmp(o.save[2].path, "c@guests") && o.save[3].when == SAVE_ON_SIGNAL &&
+	      o.save[4].when == SAVE_ON_SIGNAL, "when-to-save");
+	options_free(&o);
 	o = good("-kernel K -d int,statehash -d hcall");
 	check(__builtin_popcount(o.log_mask) == 3, "log-mask-adds-up");
 }

@@ -1,0 +1,52 @@
+/* Partition suspension: the streams that a guest asks for. PAPR, "VASI Support hcall()s" and
+ * "VASI Stream Services for Partition Migration".
+ *
+ * A stream is a -save FILE@guest, and its ID says the how manieth. There is one session at a time:
+ * that of the stream that was asked about last. A stream is always ready to be suspended; how its
+ * session ended is told once, and the next question begins a new one.
+ */
+#include "hcall/vasi.h"
+
+#include "hcall/hcall.h"
+#include "machine/snapshot.h"
+
+#define SIGNAL_CANCEL 1			/* the only signal that a partition may send by hypercall */
+
+HCALL_FN(H_VASI_STATE)
+{
+	struct machine *m = cpu_machine(cpu);
+	bool ours = m->vasi_stream && in[0] == m->vasi_stream;
+
+	if (ours && m->vasi_state != VASI_SUSPENDING) {
+		out[0] = m->vasi_state;
+		vasi_reset(m);
+		return H_SUCCESS;
+	}
+	if (!snapshots_stream(m, in[0]))
+		return H_PARAMETER;
+	m->vasi_stream = in[0];
+	m->vasi_state = VASI_SUSPENDING;
+	out[0] = m->vasi_state;
+	return H_SUCCESS;
+}
+
+HCALL_FN(H_VASI_SIGNAL)
+{
+	struct machine *m = cpu_machine(cpu);
+	bool ours = m->vasi_stream && in[0] == m->vasi_stream;
+
+	if (!ours && !snapshots_stream(m, in[0]))
+		return H_PARAMETER;
+	if (in[1] != SIGNAL_CANCEL)
+		return H_P2;
+	if (!ours || m->vasi_state != VASI_SUSPENDING)
+		return H_NOOP;
+	vasi_reset(m);
+	return H_SUCCESS;
+}
+
+void vasi_reset(struct machine *m)
+{
+	m->vasi_stream = 0;
+	m->vasi_state = VASI_INVALID;
+}
