@@ -305,6 +305,8 @@ bool dispatcher_check(struct machine *m, struct error *err)
 		fits &= guest->vp[i].state < VP_WAITING || core_has_thread(m, i, guest->vp[i].state);
 	if (!fits)
 		error_set(err, "section cede/dispatcher 0: on: expected what sections cede/vcpu say, found a contradiction");
+	else
+		dispatcher_log_begin(m);
 	return fits;
 }
 
@@ -342,4 +344,5 @@ void dispatcher_adopt(struct machine *m)
 		sc->vp.state = (uint8_t)waits[sc->cpu.run_state];
 		adopt_areas(m, sc);
 	}
+	dispatcher_log_begin(m);
 }

@@ -52,25 +52,50 @@ def same(a, b):
         return f.read() == g.read()
 
 
+def dispatches(path):
+    """A -dtl log: its header, its records, and what each virtual processor was in before the last n of them."""
+    with open(path, 'rb') as f:
+        data = f.read()
+    records = [data[i:i + 32] for i in range(128, len(data), 32)]
+
+    def before(n):
+        states = {}
+        for r in records[:len(records) - n]:
+            runs = r[11] == 6
+            states[r[8:11]] = r[11:12] + (r[14:16] if runs else b'\xff\xff')
+        return {k: v for k, v in states.items() if v[0] != (1 if k[2] else 0)}     # a load begins ceded, a guest stopped
+    return data[:128], records, before
+
+
+def same_log(whole, part):
+    """The log of the run that goes on begins with what each was in; what follows is the end of the whole one."""
+    (head, records, before), (head2, records2, _) = dispatches(whole), dispatches(part)
+    first = [r for r in records2 if not r[12] and r[11] != 255]
+    rest = records2[len(first):]
+    return (head == head2 and records2[:len(first)] == first and records[len(records) - len(rest):] == rest and
+            {r[8:11]: r[11:12] + r[14:16] for r in first} == before(len(rest)))
+
+
 def equal(points='8', seed='1'):
-    """At pseudo-random cycles: save, load in a new process, run on. Console, state hash and a later
+    """At pseudo-random cycles: save, load in a new process, run on. Console, state hash, dispatch log and a later
     snapshot are those of the run that was never interrupted, nor saved."""
     rng = random.Random(int(seed))
-    plain = run(*POOL, '-d', 'statehash')
-    check(plain[0] == 0 and 'cede guest status 0' in plain[1], 'uninterrupted', plain)
-    cycles = int(re.search(r'cycles=(\d+)', plain[2]).group(1))
-    points = sorted(rng.randrange(1000000, cycles - 1000) for _ in range(int(points)))
-    last = max(cycles - 100000, points[-1] + 1)
     with Folder() as at:
+        plain = run(*POOL, '-d', 'statehash', '-dtl', at('log'))
+        check(plain[0] == 0 and 'cede guest status 0' in plain[1], 'uninterrupted', plain)
+        cycles = int(re.search(r'cycles=(\d+)', plain[2]).group(1))
+        points = sorted(rng.randrange(1000000, cycles - 1000) for _ in range(int(points)))
+        last = max(cycles - 100000, points[-1] + 1)
         saves = [x for c in points + [last] for x in ('-save', '%s@%d' % (at(c), c))]
-        saved = run(*POOL, '-d', 'statehash', *saves)
-        check(saved == plain, 'saving-changes-nothing', (saved[2], plain[2]))
+        saved = run(*POOL, '-d', 'statehash', *saves, '-dtl', at('part'))
+        check(saved == plain and same(at('log'), at('part')), 'saving-changes-nothing', (saved[2], plain[2]))
         for c in points:
             later = at('later')
-            got = run(*POOL, '-d', 'statehash', '-loadvm', at(c), '-save', '%s@%d' % (later, last), kernel=False)
+            got = run(*POOL, '-d', 'statehash', '-loadvm', at(c), '-save', '%s@%d' % (later, last), '-dtl', at('part'), kernel=False)
             check(got[0] == 0 and got[2] == plain[2], 'statehash-from-%d' % c, (got[2], plain[2]))
             check(plain[1].endswith(got[1]), 'console-from-%d' % c, got[1][-300:])
             check(same(later, at(last)), 'file-from-%d' % c)
+            check(same_log(at('log'), at('part')), 'dispatch-log-from-%d' % c)
             os.unlink(later)
             os.unlink(at(c))
 
