@@ -17,6 +17,11 @@ ifdef SAN
 MODE   := san
 MODE_CFLAGS := -O1 -g -DCEDE_NO_TAIL -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 MODE_LDFLAGS := -fsanitize=address,undefined
+else ifdef FUZZ
+# libFuzzer's programs. What the guest executes is as in the sanitizer build, and is not what they are to explore.
+MODE   := fuzz
+MODE_CFLAGS := -O1 -g -DCEDE_NO_TAIL -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+MODE_LDFLAGS := -fsanitize=fuzzer,address,undefined
 else ifdef PROFILE
 MODE   := profile
 MODE_CFLAGS := -O2 -g -DCEDE_PROFILE -DCEDE_NO_TAIL
