@@ -7,13 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "tests/fuzz/load/load.h"
 #include "tests/fuzz/rng.h"
 
 #define MAX_SEEDS 64
-#define LIMIT     20			/* seconds for an input: a signal ends what hangs */
+#define LIMIT     20			/* seconds of the processor for an input: a signal ends what hangs */
 
 struct seed {
 	uint8_t *data;
@@ -100,7 +101,7 @@ static void try_mutant(const struct seed *seed)
 	free(room);
 	if (t.keep)
 		write_file(t.keep, data, size);
-	alarm(LIMIT);
+	setitimer(ITIMER_PROF, &(struct itimerval){ .it_value.tv_sec = LIMIT }, NULL);
 	LLVMFuzzerTestOneInput(data, size);
 	free(data);
 }
