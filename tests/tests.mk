@@ -20,7 +20,7 @@ LOAD_MANY    := $(addprefix $(B)/obj/tests/fuzz/load/,many.o load.o)
 CALLS_FUZZ   := $(B)/obj/tests/splpar/calls_fuzz.o
 TEST_PROGRAMS := $(UNIT) $(T)/calls_fuzz $(T)/load_many $(T)/insn_test $(T)/guest_fuzz $(ORACLES) $(GUESTS)
 
-.PHONY: test-programs test-sanitizers test-guests test-fuzz fuzz
+.PHONY: test-programs test-sanitizers test-guests test-fuzz fuzz check-analyze
 .SECONDARY: $(FUZZ_OBJ) $(LOAD_OBJ) $(LOAD_MANY) $(CALLS_FUZZ) $(UNIT:$(T)/%=$(B)/obj/tests/%.o) $(INSN_OBJ)
 
 test: test-programs test-sanitizers test-fuzz test-guests	## all tests but the long ones (20 minutes at most on 2 cores)
@@ -44,6 +44,9 @@ fuzz:	## build/fuzz/load and build/fuzz/inspect (libFuzzer), and their corpus
 	$(Q)$(MAKE) -s --no-print-directory SAN=1 $(CPU_OBJ:build/%=build/san/%) build/san/tests/load_many
 	$(Q)$(MAKE) -s --no-print-directory FUZZ=1 build/fuzz/load build/fuzz/inspect
 	$(Q)rm -rf build/fuzz/corpus && mkdir -p build/fuzz/corpus && build/san/tests/load_many -w build/fuzz/corpus
+
+check-analyze: all test-guests	## QEMU's stream analyser, from Debian's source package, on every kind of stream
+	$(Q)B=$(B) CEDE=$(B)/cede tests/snapshot/analyze.sh
 
 # For `make test`: without libFuzzer its tests are skipped.
 test-fuzz:

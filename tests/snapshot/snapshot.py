@@ -15,6 +15,7 @@ import zlib
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
 from console import CEDE, INITRD, KERNEL, Failure, Machine, check, linux, main, need, skip   # noqa: E402
+from bare import AREAS, COMBINATIONS, REGISTER, assemble, cross_tools     # noqa: E402
 from stream import Snapshot     # noqa: E402
 
 CPUS = os.environ.get('CPUS', '1')
@@ -243,56 +244,6 @@ def refused():
             check(status == 1 and 'ends early' in errors and errors.count('\n') == 1, name, (status, errors))
 
 
-AREAS = """
-        .org    0x100
-        lis     31, 0x0100              # the areas: 0x1000000 VPA, 0x1001000 SLB shadow, 0x1002000 DTL
-        li      5, 640
-        sth     5, 4(31)
-        addi    30, 31, 0x1000
-        li      5, 16
-        stw     5, 4(30)
-        addi    29, 31, 0x2000
-        li      5, 480
-        stw     5, 4(29)
-%s
-        li      5, 7                    # each dispatch into the log
-        stb     5, 0xb8(31)
-        lis     7, 1
-        mtdec   7
-loop:   addi    10, 10, 1
-        li      3, 0xe0                 # H_CEDE, until the decrementer calls
-        sc      1
-        b       loop
-        .org    0x900
-        lis     7, 1
-        mtdec   7
-        rfid
-"""
-REGISTER = """
-        li      3, 0xdc
-        li      4, %d
-        sldi    4, 4, 45
-        li      5, 0
-        mr      6, %d
-        sc      1
-"""
-
-
-def assemble(at, source, tools):
-    with open(at('a.s'), 'w') as f:
-        f.write(source)
-    subprocess.run([tools[0], '-mpower9', '-o', at('a.o'), at('a.s')], check=True)
-    subprocess.run([tools[1], '-Ttext', '0', '-e', '0', '-o', at('a.elf'), at('a.o')], check=True, capture_output=True)
-    subprocess.run([tools[2], '-O', 'binary', '-j', '.text', at('a.elf'), at('a.bin')], check=True)
-
-
-def cross_tools():
-    tools = ['powerpc64-linux-gnu-' + t for t in ('as', 'ld', 'objcopy')]
-    if not all(shutil.which(t) for t in tools):
-        skip('no cross binutils')
-    return tools
-
-
 PROD = """
         .org    0x100
 %s
@@ -326,8 +277,8 @@ def prodded():
 def areas():
     """A bare guest registers its areas in every combination: the right subsections are there, and no other."""
     tools = cross_tools()
-    vpa, dtl, shadow = (1, 31), (2, 29), (3, 30)
-    wants = {'none': [], 'vpa': [vpa], 'vpa-shadow': [vpa, shadow], 'vpa-dtl': [vpa, dtl], 'all': [vpa, shadow, dtl]}
+    wants = COMBINATIONS
+    vpa, dtl, shadow = wants['all'][0], wants['all'][2], wants['all'][1]
     names = {vpa: 'spapr_cpu/vpa', shadow: 'spapr_cpu/vpa/slb_shadow', dtl: 'spapr_cpu/vpa/dtl'}
     with Folder() as at:
         for name, which in wants.items():
