@@ -172,7 +172,7 @@ install: all	## into $(DESTDIR)$(PREFIX)
 	install -m 644 tools/cede.1 tools/cede-dtl.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:	## remove what was built; the guest's images stay
-	rm -rf build/obj build/cede build/cede-dtl build/cede-snap build/san build/profile build/pgo build/tests build/bench compile_commands.json
+	rm -rf build/obj build/cede build/cede-dtl build/cede-snap build/san build/fuzz build/profile build/pgo build/tests build/bench compile_commands.json
 
 help:	## this list
 	@awk -F'\t?## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
