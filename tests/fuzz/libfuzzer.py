@@ -16,12 +16,12 @@ if not os.path.exists(program) or not os.path.isdir(corpus):
 log = BUILD + '/tests/log'
 os.makedirs(log, exist_ok=True)
 with tempfile.TemporaryDirectory(prefix='cede-fuzz-') as found:
-    p = subprocess.run([program, '-seed=' + seed, '-runs=%d' % runs, '-timeout=60', '-close_fd_mask=2', '-artifact_prefix=%s/%s-' % (log, name),
-                        found, corpus], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    p = subprocess.run([program, '-seed=' + seed, '-runs=%d' % runs, '-timeout=60', '-mutate_depth=2', '-close_fd_mask=2',
+                        '-artifact_prefix=%s/%s-' % (log, name), found, corpus], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 text = p.stdout.decode('utf-8', 'replace')
 counts = [int(n) for n in re.findall(r'^(\d+) inputs: (\d+) (?:loaded|good)', text, re.M)[-1:] for n in n]
 # Both must happen, or the fuzzer does not get behind the first check.
-if p.returncode or len(counts) != 2 or counts[0] < runs - 1 or not counts[0] // 25 < counts[1] < counts[0] // 10 * 9:
+if p.returncode or len(counts) != 2 or counts[0] < runs - 1 or not counts[0] // 50 < counts[1] < counts[0] // 10 * 9:
     print(text[-6000:])
     print('FAIL %s: status %d, %s' % (name, p.returncode, counts))
     sys.exit(1)
