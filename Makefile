@@ -17,6 +17,11 @@ ifdef SAN
 MODE   := san
 MODE_CFLAGS := -O1 -g -DCEDE_NO_TAIL -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 MODE_LDFLAGS := -fsanitize=address,undefined
+else ifdef FUZZ
+# libFuzzer's programs. What the guest executes is as in the sanitizer build, and is not what they are to explore.
+MODE   := fuzz
+MODE_CFLAGS := -O1 -g -DCEDE_NO_TAIL -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+MODE_LDFLAGS := -fsanitize=fuzzer,address,undefined
 else ifdef PROFILE
 MODE   := profile
 MODE_CFLAGS := -O2 -g -DCEDE_PROFILE -DCEDE_NO_TAIL
@@ -167,7 +172,7 @@ install: all	## into $(DESTDIR)$(PREFIX)
 	install -m 644 tools/cede.1 tools/cede-dtl.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:	## remove what was built; the guest's images stay
-	rm -rf build/obj build/cede build/cede-dtl build/cede-snap build/san build/profile build/pgo build/tests build/bench compile_commands.json
+	rm -rf build/obj build/cede build/cede-dtl build/cede-snap build/san build/fuzz build/profile build/pgo build/tests build/bench compile_commands.json
 
 help:	## this list
 	@awk -F'\t?## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

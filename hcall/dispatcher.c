@@ -90,6 +90,32 @@ static void report(struct machine *m, const struct dtl_record *r)
 		log_transition(m, r);
 }
 
+/* The log of a machine that comes from a snapshot: what nobody could know of it. */
+void dispatcher_log_begin(struct machine *m)
+{
+	const struct dispatcher *d = m->dispatcher;
+	const struct partition *load = &d->partition[PARTITION_LOAD];
+	struct dtl_record r = { .cycle = m->clock.now, .reason = VP_NONE };
+
+	if (!d->file)
+		return;
+	dtl_file_restart(m);
+	for (unsigned i = 0; i < m->ncpus + load->n; i++) {
+		const struct vproc *vp = i < m->ncpus ? NULL : &load->vp[i - m->ncpus];
+		const struct spapr_cpu *sc = vp ? NULL : m->cpu[i];
+
+		r.state = vp ? vp->state : sc->vp.state;
+		if (r.state == (vp ? VP_CEDED : VP_STOPPED))
+			continue;
+		r.vp = (uint16_t)(vp ? i - m->ncpus : i);
+		r.partition = vp ? PARTITION_LOAD : PARTITION_GUEST;
+		r.physical = r.state != VP_RUNNING ? PHYSICAL_NONE : vp ? (uint16_t)((unsigned)vp->phys * d->threads) : sc->vp.physical;
+		r.srr0 = sc && r.state == VP_RUNNING ? sc->cpu.nip : 0;
+		r.srr1 = sc && r.state == VP_RUNNING ? sc->cpu.msr : 0;
+		dtl_file_add(m, &r);
+	}
+}
+
 /* Into `state` at `cycle`; `code` as in a DTL entry. */
 static void enter(struct machine *m, struct spapr_cpu *sc, enum vp_state state, enum vp_reason reason,
 		  uint64_t cycle, uint8_t code)

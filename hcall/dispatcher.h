@@ -161,6 +161,7 @@ struct pool_options {
 bool dispatcher_new(struct machine *m, const struct pool_options *options, struct error *err);
 void dispatcher_free(struct machine *m);
 void dispatcher_reset(struct machine *m);	/* nobody runs, nobody has waited */
+void dispatcher_log_begin(struct machine *m);	/* after a load: -dtl starts afresh, with what each is in */
 
 /* ---- For the run loop ---- */
 /* At clock.now, all processors have run up to there: pays, wakes, preempts and dispatches. */

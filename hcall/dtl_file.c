@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hcall/dispatcher.h"
 #include "machine/error.h"
@@ -20,6 +21,7 @@ struct dtl_file {
 	const char *path;
 	struct dtl_record *waiting;	/* of the present quantum */
 	size_t n, room;
+	bool begun;			/* the header is written */
 };
 
 struct number {
@@ -70,6 +72,7 @@ static void write_header(struct machine *m)
 
 	put(header + 8, numbers, ARRAY_SIZE(numbers));
 	write_bytes(m, header, sizeof header);
+	d->file->begun = true;
 }
 
 bool dtl_file_open(struct machine *m, const char *path, struct error *err)
@@ -87,8 +90,19 @@ bool dtl_file_open(struct machine *m, const char *path, struct error *err)
 		error_set(err, "cannot write dispatch log '%.100s': %s", path, strerror(errno));
 		return false;
 	}
-	write_header(m);
 	return true;
+}
+
+void dtl_file_restart(struct machine *m)
+{
+	struct dtl_file *f = m->dispatcher->file;
+
+	f->n = 0;
+	if (!f->begun || !f->out)
+		return;
+	if (fflush(f->out) || fseeko(f->out, 0, SEEK_SET) || ftruncate(fileno(f->out), 0))
+		give_up(m);
+	f->begun = false;
 }
 
 void dtl_file_add(struct machine *m, const struct dtl_record *record)
@@ -140,6 +154,8 @@ void dtl_file_sync(struct machine *m)
 {
 	struct dtl_file *f = m->dispatcher->file;
 
+	if (!f->begun)
+		write_header(m);
 	if (!f->n)
 		return;
 	sort(f->waiting, f->n);

@@ -22,7 +22,8 @@
  *   80  1  weight;  81  1  capped;  82  1  the load's weight;  83  1  shared pool
  *   84 44  zero
  *
- * The end record has the last cycle of the run; a log without it was cut off.
+ * The log of a machine that comes from a snapshot begins with it: a record with reason VP_NONE for each
+ * virtual processor that is in another state by then. The end record has the last cycle of the run; a log without it was cut off.
  */
 #ifndef HCALL_DTL_FILE_H
 #define HCALL_DTL_FILE_H
@@ -51,6 +52,7 @@ struct dtl_record {
 bool dtl_file_open(struct machine *m, const char *path, struct error *err);
 void dtl_file_add(struct machine *m, const struct dtl_record *record);
 void dtl_file_sync(struct machine *m);		/* nothing earlier than clock.now follows */
+void dtl_file_restart(struct machine *m);	/* the machine is another one now: an empty log */
 void dtl_file_close(struct machine *m);
 
 #endif

@@ -25,10 +25,10 @@ static bool vpa_needed(const void *s) { return ((const struct spapr_cpu *)s)->vp
 static bool slb_shadow_needed(const void *s) { return ((const struct spapr_cpu *)s)->slb_shadow_addr != 0; }
 static bool dtl_needed(const void *s) { return ((const struct spapr_cpu *)s)->dtl_addr != 0; }
 
-/* As H_REGISTER_VPA would have checked it. */
+/* As H_REGISTER_VPA would have checked it. One at 0 is none, and has no subsection. */
 static bool area_ok(struct spapr_cpu *sc, uint64_t addr, uint64_t size)
 {
-	return addr % AREA_LINE == 0 && ram_ok(&cpu_machine(&sc->cpu)->ram, addr, size);
+	return addr && addr % AREA_LINE == 0 && ram_ok(&cpu_machine(&sc->cpu)->ram, addr, size);
 }
 
 static bool vpa_post_load(void *s, uint32_t version, struct vms_walk *w)
@@ -304,9 +304,18 @@ bool dispatcher_check(struct machine *m, struct error *err)
 		fits &= thread_fits(m, m->cpu[i]);
 	for (unsigned i = 0; i < guest->n; i++)
 		fits &= guest->vp[i].state < VP_WAITING || core_has_thread(m, i, guest->vp[i].state);
-	if (!fits)
+	if (!fits) {
 		error_set(err, "section cede/dispatcher 0: on: expected what sections cede/vcpu say, found a contradiction");
-	return fits;
+		return false;
+	}
+	/* Whoever waits for it would go back in time. */
+	if (dispatcher_next(m) < m->clock.now) {
+		error_set(err, "section cede/dispatcher 0: the next change: expected at least at cycle %llu, found %llu",
+			  (unsigned long long)m->clock.now, (unsigned long long)dispatcher_next(m));
+		return false;
+	}
+	dispatcher_log_begin(m);
+	return true;
 }
 
 /* ---- From another hypervisor ---- */
@@ -343,4 +352,5 @@ void dispatcher_adopt(struct machine *m)
 		sc->vp.state = (uint8_t)waits[sc->cpu.run_state];
 		adopt_areas(m, sc);
 	}
+	dispatcher_log_begin(m);
 }

@@ -467,15 +467,17 @@ static bool any_own(const struct vms_set *set)
 	return false;
 }
 
+/* No processor is ahead of the clock; and one that runs is not so far behind it that it would run for ever to catch up. */
 static bool cycles_fit(const struct machine *m, struct error *err)
 {
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		const struct cpu *cpu = &m->cpu[i]->cpu;
+		bool ahead = cpu->cycles > m->clock.now, behind = vp_runs(m->cpu[i]) && m->clock.now - cpu->cycles > POLL_CYCLES;
 
-		if (cpu->cycles <= m->clock.now)
+		if (!ahead && !behind)
 			continue;
-		error_set(err, "section cede/cpu %u, cede/cpu: field cycles: expected at most %llu, found %llu", i,
-			  (unsigned long long)m->clock.now, (unsigned long long)cpu->cycles);
+		error_set(err, "section cede/cpu %u, cede/cpu: field cycles: expected at %s %llu, found %llu", i, ahead ? "most" : "least",
+			  (unsigned long long)(ahead ? m->clock.now : m->clock.now - POLL_CYCLES), (unsigned long long)cpu->cycles);
 		return false;
 	}
 	return true;
@@ -493,6 +495,11 @@ static bool times_fit(const struct machine *m, struct error *err)
 		error_set(err, "section cede/clock 0, cede/clock: field %s: expected at most %llu, found %llu",
 			  m->next_poll > latest ? "next_poll" : "cut_end", (unsigned long long)latest,
 			  (unsigned long long)(m->next_poll > latest ? m->next_poll : m->cut_end));
+		return false;
+	}
+	if (m->cut_end && m->cut_end < m->clock.now) {
+		error_set(err, "section cede/clock 0, cede/clock: field cut_end: expected at least %llu, found %llu",
+			  (unsigned long long)m->clock.now, (unsigned long long)m->cut_end);
 		return false;
 	}
 	return cycles_fit(m, err);

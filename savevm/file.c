@@ -50,7 +50,11 @@ static bool lock(struct save_file *f, struct error *err)
 		error_set(err, "cannot save to '%.120s': another process just did", f->path);
 		return false;
 	}
-	return !ftruncate(f->fd, 0) || refuse("write", f->beside, err);
+	if (!ftruncate(f->fd, 0))
+		return true;
+	refuse("write", f->beside, err);
+	unlink(f->beside);		/* it is ours */
+	return false;
 }
 
 static void forget(struct save_file *f)

@@ -15,23 +15,56 @@ GUEST_NAMES  := $(filter-out lib,$(basename $(notdir $(wildcard tests/guest/*.c)
 GUESTS       := $(if $(GUEST_LE_CC),$(GUEST_NAMES:%=$(T)/guest/%-le.elf)) \
 		$(if $(GUEST_BE_CC),$(GUEST_NAMES:%=$(T)/guest/%-be.elf))
 FUZZ_OBJ     := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/*.c))
+LOAD_OBJ     := $(addprefix $(B)/obj/tests/fuzz/load/,input.o mutate.o seeds.o)
+LOAD_MANY    := $(addprefix $(B)/obj/tests/fuzz/load/,many.o load.o)
 CALLS_FUZZ   := $(B)/obj/tests/splpar/calls_fuzz.o
-TEST_PROGRAMS := $(UNIT) $(T)/calls_fuzz $(T)/insn_test $(T)/guest_fuzz $(ORACLES) $(GUESTS)
+TEST_PROGRAMS := $(UNIT) $(T)/calls_fuzz $(T)/load_many $(T)/insn_test $(T)/guest_fuzz $(ORACLES) $(GUESTS)
 
-.PHONY: test-programs test-sanitizers test-guests
-.SECONDARY: $(FUZZ_OBJ) $(CALLS_FUZZ) $(UNIT:$(T)/%=$(B)/obj/tests/%.o) $(INSN_OBJ)
+.PHONY: test-programs test-sanitizers test-guests test-fuzz fuzz check-analyze
+.SECONDARY: $(FUZZ_OBJ) $(LOAD_OBJ) $(LOAD_MANY) $(CALLS_FUZZ) $(UNIT:$(T)/%=$(B)/obj/tests/%.o) $(INSN_OBJ)
 
-test: test-programs test-sanitizers test-guests	## all tests but the long ones (20 minutes at most on 2 cores)
+test: test-programs test-sanitizers test-fuzz test-guests	## all tests but the long ones (20 minutes at most on 2 cores)
 	$(Q)B=$(B) tests/run $(TESTS)
 
-test-long: test-programs test-sanitizers test-guests	## all tests: more operands, Debian's installer
+test-long: test-programs test-sanitizers test-fuzz test-guests	## all tests: more operands, Debian's installer
 	$(Q)B=$(B) tests/run -g all $(TESTS)
 
 test-programs: $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(TEST_PROGRAMS)
 
 # A build of its own, under $(B)/san, with what is to run in it.
 test-sanitizers:
-	$(Q)$(MAKE) --no-print-directory SAN=1 B=$(B)/san $(B)/san/cede $(B)/san/cede-dtl $(B)/san/cede-snap $(UNIT:$(B)/%=$(B)/san/%) $(B)/san/tests/insn_test $(B)/san/tests/guest_fuzz $(B)/san/tests/calls_fuzz
+	$(Q)$(MAKE) --no-print-directory SAN=1 B=$(B)/san $(B)/san/cede $(B)/san/cede-dtl $(B)/san/cede-snap $(UNIT:$(B)/%=$(B)/san/%) $(B)/san/tests/insn_test $(B)/san/tests/guest_fuzz $(B)/san/tests/calls_fuzz $(B)/san/tests/load_many
+
+# libFuzzer's programs, in a build of their own, and what they start from. Clang alone has it.
+has_fuzzer = $(shell echo 'int LLVMFuzzerTestOneInput(const char *p, long n) { return p != 0 && n > 0; }' | \
+	$(CC) -fsanitize=fuzzer -x c -o /dev/null - 2>/dev/null && echo yes)
+
+fuzz:	## build/fuzz/load and build/fuzz/inspect (libFuzzer), and their corpus
+	$(Q)$(if $(has_fuzzer),,echo "cede: $(CC) has no libFuzzer: make deps-test, CC=clang-19" >&2; exit 1)
+	$(Q)$(MAKE) -s --no-print-directory SAN=1 $(CPU_OBJ:build/%=build/san/%) build/san/tests/load_many
+	$(Q)$(MAKE) -s --no-print-directory FUZZ=1 build/fuzz/load build/fuzz/inspect
+	$(Q)rm -rf build/fuzz/corpus && mkdir -p build/fuzz/corpus && build/san/tests/load_many -w build/fuzz/corpus
+
+check-analyze: all test-guests	## QEMU's stream analyser, from Debian's source package, on every kind of stream
+	$(Q)B=$(B) CEDE=$(B)/cede tests/snapshot/analyze.sh
+
+# For `make test`: without libFuzzer its tests are skipped.
+test-fuzz:
+	$(Q)$(if $(has_fuzzer),$(MAKE) --no-print-directory fuzz,echo "cede: $(CC) has no libFuzzer, tests that want it are skipped")
+
+# cede-snap's main() goes by another name.
+$(B)/obj/tests/fuzz/snap_main.o: tools/cede_snap.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Dmain=snap_main $(CFLAGS) -MMD -MP -c -o $@ $<
+
+FUZZ_COMMON := $(LOAD_OBJ) $(B)/obj/tests/fuzz/load/custom.o $(filter-out $(CPU_OBJ),$(LINK_OBJ)) $(CPU_OBJ:$(B)/%=build/san/%)
+build/fuzz/load: $(B)/obj/tests/fuzz/load/load.o $(FUZZ_COMMON)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=snapshot_load -o $@ $^ $(LDLIBS)
+build/fuzz/inspect: $(B)/obj/tests/fuzz/load/inspect.o $(B)/obj/tests/fuzz/snap_main.o $(B)/obj/tools/snap_convert.o $(FUZZ_COMMON)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # Debian's kernel. Without a network the tests that want it are skipped.
 test-guests:
@@ -39,7 +72,7 @@ test-guests:
 	-$(Q)tools/guest.sh installer
 
 # Where writing to the disk is made to fail.
-$(T)/unit/savevm: LDFLAGS += -Wl,--wrap=write -Wl,--wrap=fsync -Wl,--wrap=rename
+$(T)/unit/savevm: LDFLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=rename
 
 $(T)/unit/%: $(B)/obj/tests/unit/%.o $(LINK_OBJ)
 	$(call say,LD,$@)
@@ -62,6 +95,12 @@ $(T)/calls_fuzz: $(CALLS_FUZZ) $(LINK_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=cpu_run -Wl,--wrap=memory_map -o $@ $^ $(LDLIBS)
+
+# Here what a load has found is looked at between the load and the run.
+$(T)/load_many: $(LOAD_MANY) $(LOAD_OBJ) $(LINK_OBJ)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=snapshot_load -o $@ $^ $(LDLIBS)
 
 $(T)/oracle-le: CROSS = $(GUEST_LE_CC)
 $(T)/oracle-be: CROSS = $(GUEST_BE_CC)
@@ -88,4 +127,4 @@ $(T)/guest/%-be.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds $(GUEST_
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_BE_CC) $(GUEST_CFLAGS) -mbig-endian -o $@ $< $(GUEST_LIB)
 
--include $(UNIT:$(T)/%=$(B)/obj/tests/%.d) $(INSN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(CALLS_FUZZ:.o=.d)
+-include $(UNIT:$(T)/%=$(B)/obj/tests/%.d) $(INSN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(wildcard $(B)/obj/tests/fuzz/load/*.d) $(CALLS_FUZZ:.o=.d)

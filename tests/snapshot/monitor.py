@@ -613,6 +613,49 @@ def equal():
                 check(m.wait(200) == 0 and m.errors == end, 'statehash-in-a-new-process-' + name, (m.errors, end))
 
 
+def layouts():
+    """loadvm of every layout over a machine that runs: it holds what the file says, to the byte, and goes on from there to
+    the end of the run that was never interrupted, even if the file it has mapped is deleted or replaced meanwhile."""
+    cpus = os.environ.get('CPUS', '1')
+    options = ['-rtc', 'base=2026-01-31T12:00:00', '-clock', 'warp', '-d', 'statehash']
+    how = {'parent': '', 'stream': '', 'mapped': ',layout=mapped', 'zstd': ',compress=zstd', 'child': ',parent=%s'}
+    first, delay = 300000000, {'parent': 0, 'late': 300000000}      # memory of "late" must not shine through
+    how['late'] = ',layout=mapped'
+    with Folder() as at:
+        files = {n: at(n + '.cede') for n in how}
+        saves = [x for n, o in how.items() for x in
+                 ('-save', '%s@%d%s' % (files[n], first + delay.get(n, 50000000), o % files['parent'] if '%' in o else o))]
+        with linux(*options, *saves, append=LOAD, ram=RAM, cpus=cpus) as m:
+            check(m.wait(200) == 0 and 'statehash=' in m.errors, 'uninterrupted', m.errors)
+            console, end = m.text, m.errors
+        with open(files['stream'], 'rb') as f:
+            stream = f.read()
+        socket = 'unix:%s,server=on,wait=off' % at('m')
+        for order in ('zstd', 'late', 'child', 'late', 'mapped'), ('mapped', 'late', 'stream', 'mapped', 'zstd', 'child'), ('late', 'zstd'):
+            with linux(*options, '-no-reboot', '-S', '-monitor', socket, '-snapdir', at.path, append=LOAD, ram=RAM, cpus=cpus) as m:
+                h = Client(m, at('m'))
+                h.until(r'\(cede\) ')
+                for name in order:
+                    h.hmp('cont')
+                    time.sleep(0.2)
+                    h.hmp('stop')
+                    check(h.hmp('loadvm ' + name) == '' and h.hmp('savevm probe') == '', 'loadvm-' + name)
+                    with open(at('probe.cede'), 'rb') as f:
+                        check((f.read() == stream) == (name != 'late'), 'holds-what-%s-says' % name)
+                if name == 'mapped':
+                    check(h.hmp('savevm mapped') == '' and h.hmp('delvm mapped') == '', 'its-file-goes')
+                at_load = len(m.text)
+                h.hmp('cont')
+                check(m.wait(200) == 0 and m.errors == end, 'statehash-from-%s-over-another' % name, (m.errors, end))
+                check(console.endswith(m.text[at_load:]) and len(m.text) > at_load, 'console-from-%s-over-another' % name, m.text[at_load:][-300:])
+            if not os.path.exists(files['mapped']):
+                with linux(*options, '-save', '%s@%d,layout=mapped,quit=on' % (files['mapped'], first + 50000000), append=LOAD, ram=RAM,
+                           cpus=cpus) as m:
+                    m.wait(200)
+        with Machine(*options, '-loadvm', 'child', '-snapdir', at.path, ram=RAM, cpus=cpus) as m:
+            check(m.wait(200) == 0 and m.errors == end, 'statehash-in-a-new-process', (m.errors, end))
+
+
 def ticks(m):
     with open('/proc/%d/stat' % m.process.pid) as f:
         fields = f.read().rsplit(')', 1)[1].split()
@@ -817,4 +860,5 @@ def hostile(build=''):
             check(m.wait(60) == 0 and 'ERROR' not in m.errors and 'runtime error' not in m.errors, 'quit', m.errors[-2000:])
 
 
-main({f.__name__: f for f in (by_hand, by_program, controls, equal, strings, keys, hostile, migrating, behind, reasons, stopped, floods)})
+main({f.__name__: f for f in (by_hand, by_program, controls, equal, layouts, strings, keys, hostile, migrating, behind, reasons, stopped,
+                                 floods)})

@@ -15,6 +15,7 @@ import zlib
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
 from console import CEDE, INITRD, KERNEL, Failure, Machine, check, linux, main, need, skip   # noqa: E402
+from bare import AREAS, COMBINATIONS, REGISTER, assemble, cross_tools     # noqa: E402
 from stream import Snapshot     # noqa: E402
 
 CPUS = os.environ.get('CPUS', '1')
@@ -52,25 +53,50 @@ def same(a, b):
         return f.read() == g.read()
 
 
+def dispatches(path):
+    """A -dtl log: its header, its records, and what each virtual processor was in before the last n of them."""
+    with open(path, 'rb') as f:
+        data = f.read()
+    records = [data[i:i + 32] for i in range(128, len(data), 32)]
+
+    def before(n):
+        states = {}
+        for r in records[:len(records) - n]:
+            runs = r[11] == 6
+            states[r[8:11]] = r[11:12] + (r[14:16] if runs else b'\xff\xff')
+        return {k: v for k, v in states.items() if v[0] != (1 if k[2] else 0)}     # a load begins ceded, a guest stopped
+    return data[:128], records, before
+
+
+def same_log(whole, part):
+    """The log of the run that goes on begins with what each was in; what follows is the end of the whole one."""
+    (head, records, before), (head2, records2, _) = dispatches(whole), dispatches(part)
+    first = [r for r in records2 if not r[12] and r[11] != 255]
+    rest = records2[len(first):]
+    return (head == head2 and records2[:len(first)] == first and records[len(records) - len(rest):] == rest and
+            {r[8:11]: r[11:12] + r[14:16] for r in first} == before(len(rest)))
+
+
 def equal(points='8', seed='1'):
-    """At pseudo-random cycles: save, load in a new process, run on. Console, state hash and a later
+    """At pseudo-random cycles: save, load in a new process, run on. Console, state hash, dispatch log and a later
     snapshot are those of the run that was never interrupted, nor saved."""
     rng = random.Random(int(seed))
-    plain = run(*POOL, '-d', 'statehash')
-    check(plain[0] == 0 and 'cede guest status 0' in plain[1], 'uninterrupted', plain)
-    cycles = int(re.search(r'cycles=(\d+)', plain[2]).group(1))
-    points = sorted(rng.randrange(1000000, cycles - 1000) for _ in range(int(points)))
-    last = max(cycles - 100000, points[-1] + 1)
     with Folder() as at:
+        plain = run(*POOL, '-d', 'statehash', '-dtl', at('log'))
+        check(plain[0] == 0 and 'cede guest status 0' in plain[1], 'uninterrupted', plain)
+        cycles = int(re.search(r'cycles=(\d+)', plain[2]).group(1))
+        points = sorted(rng.randrange(1000000, cycles - 1000) for _ in range(int(points)))
+        last = max(cycles - 100000, points[-1] + 1)
         saves = [x for c in points + [last] for x in ('-save', '%s@%d' % (at(c), c))]
-        saved = run(*POOL, '-d', 'statehash', *saves)
-        check(saved == plain, 'saving-changes-nothing', (saved[2], plain[2]))
+        saved = run(*POOL, '-d', 'statehash', *saves, '-dtl', at('part'))
+        check(saved == plain and same(at('log'), at('part')), 'saving-changes-nothing', (saved[2], plain[2]))
         for c in points:
             later = at('later')
-            got = run(*POOL, '-d', 'statehash', '-loadvm', at(c), '-save', '%s@%d' % (later, last), kernel=False)
+            got = run(*POOL, '-d', 'statehash', '-loadvm', at(c), '-save', '%s@%d' % (later, last), '-dtl', at('part'), kernel=False)
             check(got[0] == 0 and got[2] == plain[2], 'statehash-from-%d' % c, (got[2], plain[2]))
             check(plain[1].endswith(got[1]), 'console-from-%d' % c, got[1][-300:])
             check(same(later, at(last)), 'file-from-%d' % c)
+            check(same_log(at('log'), at('part')), 'dispatch-log-from-%d' % c)
             os.unlink(later)
             os.unlink(at(c))
 
@@ -218,56 +244,6 @@ def refused():
             check(status == 1 and 'ends early' in errors and errors.count('\n') == 1, name, (status, errors))
 
 
-AREAS = """
-        .org    0x100
-        lis     31, 0x0100              # the areas: 0x1000000 VPA, 0x1001000 SLB shadow, 0x1002000 DTL
-        li      5, 640
-        sth     5, 4(31)
-        addi    30, 31, 0x1000
-        li      5, 16
-        stw     5, 4(30)
-        addi    29, 31, 0x2000
-        li      5, 480
-        stw     5, 4(29)
-%s
-        li      5, 7                    # each dispatch into the log
-        stb     5, 0xb8(31)
-        lis     7, 1
-        mtdec   7
-loop:   addi    10, 10, 1
-        li      3, 0xe0                 # H_CEDE, until the decrementer calls
-        sc      1
-        b       loop
-        .org    0x900
-        lis     7, 1
-        mtdec   7
-        rfid
-"""
-REGISTER = """
-        li      3, 0xdc
-        li      4, %d
-        sldi    4, 4, 45
-        li      5, 0
-        mr      6, %d
-        sc      1
-"""
-
-
-def assemble(at, source, tools):
-    with open(at('a.s'), 'w') as f:
-        f.write(source)
-    subprocess.run([tools[0], '-mpower9', '-o', at('a.o'), at('a.s')], check=True)
-    subprocess.run([tools[1], '-Ttext', '0', '-e', '0', '-o', at('a.elf'), at('a.o')], check=True, capture_output=True)
-    subprocess.run([tools[2], '-O', 'binary', '-j', '.text', at('a.elf'), at('a.bin')], check=True)
-
-
-def cross_tools():
-    tools = ['powerpc64-linux-gnu-' + t for t in ('as', 'ld', 'objcopy')]
-    if not all(shutil.which(t) for t in tools):
-        skip('no cross binutils')
-    return tools
-
-
 PROD = """
         .org    0x100
 %s
@@ -301,8 +277,8 @@ def prodded():
 def areas():
     """A bare guest registers its areas in every combination: the right subsections are there, and no other."""
     tools = cross_tools()
-    vpa, dtl, shadow = (1, 31), (2, 29), (3, 30)
-    wants = {'none': [], 'vpa': [vpa], 'vpa-shadow': [vpa, shadow], 'vpa-dtl': [vpa, dtl], 'all': [vpa, shadow, dtl]}
+    wants = COMBINATIONS
+    vpa, dtl, shadow = wants['all'][0], wants['all'][2], wants['all'][1]
     names = {vpa: 'spapr_cpu/vpa', shadow: 'spapr_cpu/vpa/slb_shadow', dtl: 'spapr_cpu/vpa/dtl'}
     with Folder() as at:
         for name, which in wants.items():

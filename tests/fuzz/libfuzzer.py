@@ -1,0 +1,28 @@
+"""Runs one of libFuzzer's programs on what cede itself saves, with a seed: the same inputs each time.
+
+usage: libfuzzer.py NAME RUNS [SEED]. What ended it is kept in $B/tests/log."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+BUILD = os.environ.get('B', 'build')
+name, runs, seed = sys.argv[1], int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else '1'
+program, corpus = 'build/fuzz/' + name, 'build/fuzz/corpus'
+if not os.path.exists(program) or not os.path.isdir(corpus):
+    print('skip: ' + program + ' was not built (make fuzz)')
+    sys.exit(77)
+log = BUILD + '/tests/log'
+os.makedirs(log, exist_ok=True)
+with tempfile.TemporaryDirectory(prefix='cede-fuzz-') as found:
+    p = subprocess.run([program, '-seed=' + seed, '-runs=%d' % runs, '-timeout=60', '-mutate_depth=2', '-close_fd_mask=2',
+                        '-artifact_prefix=%s/%s-' % (log, name), found, corpus], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+text = p.stdout.decode('utf-8', 'replace')
+counts = [int(n) for n in re.findall(r'^(\d+) inputs: (\d+) (?:loaded|good)', text, re.M)[-1:] for n in n]
+# Both must happen, or the fuzzer does not get behind the first check.
+if p.returncode or len(counts) != 2 or counts[0] < runs - 1 or not counts[0] // 50 < counts[1] < counts[0] // 10 * 9:
+    print(text[-6000:])
+    print('FAIL %s: status %d, %s' % (name, p.returncode, counts))
+    sys.exit(1)
+print('ok %s: %d inputs, %d good; %s' % (name, *counts, re.findall(r'cov: \d+ ft: \d+', text)[-1]))
