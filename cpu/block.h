@@ -61,8 +61,10 @@ _Static_assert(sizeof(struct edge) == sizeof(struct op), "an edge pair takes one
 /* Effective address to block, per context. */
 #define JUMP_BITS 13
 #define JUMP_SIZE (1u << JUMP_BITS)
+#define JUMP_EMPTY UINT64_C(1)
+#define JUMP_GONE UINT64_C(3)	/* flushed: still in the list */
 struct jump_entry {
-	uint64_t ea;		/* 1: empty */
+	uint64_t ea;		/* JUMP_EMPTY, JUMP_GONE: none */
 	struct block *block;
 };
 /* The kernel's paths are spread over megabytes: higher bits count, too. */
@@ -75,17 +77,18 @@ struct itlb_entry {
 	uint64_t gra;
 };
 
-/* Tables are large and processes short: one bit per 64th of a table says that something has been
- * entered there, so that emptying it costs what was used. */
-#define JUMP_PART (JUMP_SIZE / 64)
-#define TLB_PART  (TLB_SIZE / 64)
+/* Tables are large and processes short: what has been filled is listed, so that emptying a table costs
+ * what was put into it. Every entry is in a list once at most. */
+struct data_list {
+	unsigned n;
+	uint16_t at[TLB_SIZE];
+};
 
 /* Data-side context: TLB for one (PR, DR, AMR) combination; in problem state, of one PID. The
  * kernel's is one for all processes: what it has of the process below it goes at a switch. */
 struct data_ctx {
-	uint64_t used;		/* parts of tlb */
-	uint64_t low;		/* those with entries of quadrant 0 */
-	uint64_t pid;		/* whose these are */
+	uint64_t pid;		/* whose the low entries are */
+	struct data_list low, high;	/* where there are, or were, entries of quadrant 0, and of the others */
 	struct tlb_entry tlb[TLB_SIZE];
 };
 
@@ -95,12 +98,13 @@ struct data_ctx {
 
 /* Instruction-side context: jump cache for one (IR, IAMR, block mode), and PID likewise. */
 struct code_ctx {
-	uint64_t used;		/* parts of jumps */
 	uint64_t pid;
-	bool low;		/* has entries of quadrant 0 */
+	bool low, high;		/* has entries of quadrant 0, and of the others */
 	uint64_t pages[CODE_PAGE_BITS / 64];	/* one bit per hashed 64 KiB page fetched from */
 	uint64_t fetched;	/* one bit per entry of itlb */
 	struct itlb_entry itlb[ITLB_SIZE];
+	unsigned njumps;	/* that are, or were, in use, and where */
+	uint16_t jump_at[JUMP_SIZE];
 	struct jump_entry jumps[JUMP_SIZE];
 };
 

@@ -11,8 +11,6 @@
 #include "block.h"
 #include "dispatch.h"
 
-#define EMPTY_EA UINT64_C(1)
-
 /* ---- Contexts ---- */
 
 /* Takes the lowest bit out of *bits. */
@@ -24,31 +22,57 @@ static unsigned next_bit(uint64_t *bits)
 	return bit;
 }
 
-static void data_ctx_clear_parts(struct data_ctx *ctx, uint64_t parts)
+/* In quadrant 0, if it is translated: the others that a guest has are of PID 0. */
+static bool is_low(uint64_t ea)
 {
-	ctx->used &= ~parts;
-	ctx->low &= ~parts;
-	while (parts) {
-		struct tlb_entry *e = &ctx->tlb[next_bit(&parts) * TLB_PART];
+	return !(ea >> 63);
+}
 
-		for (unsigned i = 0; i < TLB_PART; i++)
-			e[i].read = e[i].write = TLB_NONE;
+static void data_ctx_init(struct data_ctx *ctx)
+{
+	for (unsigned i = 0; i < TLB_SIZE; i++)
+		ctx->tlb[i].read = ctx->tlb[i].write = TLB_NONE;
+}
+
+/* An entry of the list may have been filled since with one that is in the other list. */
+static void data_list_clear(struct data_ctx *ctx, bool low)
+{
+	struct data_list *list = low ? &ctx->low : &ctx->high;
+
+	for (unsigned i = 0; i < list->n; i++) {
+		struct tlb_entry *e = &ctx->tlb[list->at[i]];
+
+		e->listed &= ~(uint64_t)(low ? LISTED_LOW : LISTED_HIGH);
+		if (is_low(e->read != TLB_NONE ? e->read : e->write) == low)
+			e->read = e->write = TLB_NONE;
 	}
+	list->n = 0;
 }
 
 static void data_ctx_clear(struct data_ctx *ctx)
 {
-	data_ctx_clear_parts(ctx, ctx->used);
+	data_list_clear(ctx, true);
+	data_list_clear(ctx, false);
+}
+
+static void data_ctx_list(struct data_ctx *ctx, uint64_t ea)
+{
+	struct data_list *list = is_low(ea) ? &ctx->low : &ctx->high;
+	uint64_t flag = is_low(ea) ? LISTED_LOW : LISTED_HIGH;
+
+	if (ctx->tlb[TLB_INDEX(ea)].listed & flag)
+		return;
+	if (list->n == TLB_SIZE)
+		data_ctx_clear(ctx);
+	list->at[list->n++] = (uint16_t)TLB_INDEX(ea);
+	ctx->tlb[TLB_INDEX(ea)].listed |= flag;
 }
 
 static void jumps_clear(struct code_ctx *ctx)
 {
-	while (ctx->used) {
-		struct jump_entry *e = &ctx->jumps[next_bit(&ctx->used) * JUMP_PART];
-
-		for (unsigned i = 0; i < JUMP_PART; i++)
-			e[i].ea = EMPTY_EA;
-	}
+	for (unsigned i = 0; i < ctx->njumps; i++)
+		ctx->jumps[ctx->jump_at[i]].ea = JUMP_EMPTY;
+	ctx->njumps = 0;
 }
 
 static void code_ctx_clear(struct code_ctx *ctx)
@@ -56,16 +80,18 @@ static void code_ctx_clear(struct code_ctx *ctx)
 	while (ctx->fetched)
 		ctx->itlb[next_bit(&ctx->fetched)].page = TLB_NONE;
 	memset(ctx->pages, 0, sizeof ctx->pages);
-	ctx->low = false;
+	ctx->low = ctx->high = false;
 	jumps_clear(ctx);
 }
 
-/* What lies in quadrant 0 belongs to a process. */
-static void data_ctx_clear_low(struct data_ctx *ctx)
+static void code_ctx_init(struct code_ctx *ctx)
 {
-	data_ctx_clear_parts(ctx, ctx->low);
+	ctx->fetched = ~UINT64_C(0);
+	for (unsigned i = 0; i < JUMP_SIZE; i++)
+		ctx->jumps[i].ea = JUMP_EMPTY;
 }
 
+/* What lies in quadrant 0 belongs to a process. */
 static void code_ctx_clear_low(struct code_ctx *ctx)
 {
 	if (ctx->low)
@@ -103,13 +129,13 @@ static struct data_ctx *data_ctx_get(struct cpu *cpu, uint64_t key, uint64_t pid
 
 	if (!ctx->data[i]) {
 		ctx->data[i] = engine_take_table(cpu->engine, sizeof *ctx->data[i]);
-		ctx->data[i]->used = ~UINT64_C(0);
+		data_ctx_init(ctx->data[i]);
 	}
 	data = ctx->data[i];
 	if (unlikely(fresh))
 		data_ctx_clear(data);
 	if (data->pid != pid) {
-		data_ctx_clear_low(data);
+		data_list_clear(data, true);
 		data->pid = pid;
 	}
 	return data;
@@ -124,7 +150,7 @@ static struct code_ctx *code_ctx_get(struct cpu *cpu, uint64_t key, uint64_t pid
 
 	if (!ctx->code[i]) {
 		ctx->code[i] = engine_take_table(cpu->engine, sizeof *ctx->code[i]);
-		ctx->code[i]->used = ctx->code[i]->fetched = ~UINT64_C(0);
+		code_ctx_init(ctx->code[i]);
 	}
 	code = ctx->code[i];
 	if (unlikely(fresh))
@@ -214,28 +240,25 @@ void ctx_forget_blocks(struct cpu *cpu)
 			jumps_clear(cpu->ctx->code[i]);
 }
 
+static void protect_listed(struct data_ctx *ctx, const struct data_list *list, uint64_t host)
+{
+	for (unsigned i = 0; i < list->n; i++) {
+		struct tlb_entry *e = &ctx->tlb[list->at[i]];
+
+		if (e->write != TLB_NONE && e->write + e->add == host)
+			e->write = TLB_NONE;
+	}
+}
+
 void ctx_protect_page(struct cpu *cpu, const uint8_t *host)
 {
-	for (unsigned i = 0; i < CTX_SLOTS; i++) {
-		struct data_ctx *ctx = cpu->ctx->data[i];
-
-		for (uint64_t used = ctx ? ctx->used : 0; used;) {
-			struct tlb_entry *e = &ctx->tlb[next_bit(&used) * TLB_PART];
-
-			for (unsigned j = 0; j < TLB_PART; j++)
-				if (e[j].write != TLB_NONE && e[j].write + e[j].add == (uint64_t)host)
-					e[j].write = TLB_NONE;
-		}
+	for (unsigned i = 0; i < CTX_SLOTS && cpu->ctx->data[i]; i++) {
+		protect_listed(cpu->ctx->data[i], &cpu->ctx->data[i]->low, (uint64_t)host);
+		protect_listed(cpu->ctx->data[i], &cpu->ctx->data[i]->high, (uint64_t)host);
 	}
 }
 
 /* ---- Filling ---- */
-
-/* In quadrant 0, if it is translated: the others that a guest has are of PID 0. */
-static bool is_low(uint64_t ea)
-{
-	return !(ea >> 63);
-}
 
 static bool raise_data_fault(struct cpu *cpu, const struct op *op, uint64_t ea, const struct mmu_fault *fault)
 {
@@ -252,7 +275,7 @@ static uint8_t *fill(struct cpu *cpu, const struct op *op, uint64_t ea, enum acc
 	struct ram *ram = cpu->env->ram;
 	struct data_ctx *data = cpu->ctx->data_now;
 	struct tlb_entry *e = &data->tlb[TLB_INDEX(ea)];
-	uint64_t page, part = UINT64_C(1) << TLB_INDEX(ea) / TLB_PART;
+	uint64_t page;
 	struct translation tr;
 	struct mmu_fault fault;
 	uint8_t *host;
@@ -266,9 +289,7 @@ static uint8_t *fill(struct cpu *cpu, const struct op *op, uint64_t ea, enum acc
 		*hole = true;
 		return NULL;
 	}
-	data->used |= part;
-	if (is_low(ea) && cpu->msr & MSR_DR)
-		data->low |= part;
+	data_ctx_list(data, ea);
 	page = tr.gra & ~(RAM_PAGE_SIZE - 1);
 	host = ram->base + page;
 	e->read = tr.read ? TLB_PAGE(ea) : TLB_NONE;
@@ -413,7 +434,7 @@ bool fetch_translate(struct cpu *cpu, uint64_t ea, uint64_t *gra)
 	}
 	ctx->fetched |= UINT64_C(1) << (ea >> RAM_PAGE_SHIFT & (ITLB_SIZE - 1));
 	ctx->pages[page_bit(ea) / 64] |= UINT64_C(1) << page_bit(ea) % 64;
-	ctx->low |= is_low(ea) && cpu->msr & MSR_IR;
+	*(is_low(ea) ? &ctx->low : &ctx->high) = true;
 	e->page = TLB_PAGE(ea);
 	e->gra = tr.gra & ~(RAM_PAGE_SIZE - 1);
 	*gra = tr.gra;
@@ -423,9 +444,14 @@ bool fetch_translate(struct cpu *cpu, uint64_t ea, uint64_t *gra)
 void jump_insert(struct cpu *cpu, uint64_t ea, struct block *block)
 {
 	struct code_ctx *ctx = cpu->ctx->code_now;
+	struct jump_entry *entry = &ctx->jumps[JUMP_INDEX(ea)];
 
-	ctx->jumps[JUMP_INDEX(ea)] = (struct jump_entry){ ea, block };
-	ctx->used |= UINT64_C(1) << JUMP_INDEX(ea) / JUMP_PART;
+	if (entry->ea == JUMP_EMPTY) {
+		if (ctx->njumps == JUMP_SIZE)
+			jumps_clear(ctx);
+		ctx->jump_at[ctx->njumps++] = (uint16_t)JUMP_INDEX(ea);
+	}
+	*entry = (struct jump_entry){ ea, block };
 }
 
 /* ---- Forgetting ---- */
@@ -440,20 +466,21 @@ void tlb_flush_all(struct cpu *cpu)
 	}
 }
 
+/* Addresses without translation stay. PID 0's space is the kernel's quadrant, too, of every context. */
 void tlb_flush_pid(struct cpu *cpu, uint64_t pid)
 {
 	struct mmu_ctx *ctx = cpu->ctx;
 
-	/* PID 0's space is the kernel's quadrant, too, of every context. */
-	if (pid == 0) {
-		tlb_flush_all(cpu);
-		return;
-	}
 	for (unsigned i = 0; i < CTX_SLOTS; i++) {
-		if (ctx->data[i] && ctx->data[i]->pid == pid)
-			data_ctx_clear_low(ctx->data[i]);
-		if (ctx->code[i] && ctx->code[i]->pid == pid)
-			code_ctx_clear_low(ctx->code[i]);
+		struct data_ctx *data = ctx->data_key[i] & KEY_TRANSLATED ? ctx->data[i] : NULL;
+		struct code_ctx *code = ctx->code_key[i] & KEY_TRANSLATED ? ctx->code[i] : NULL;
+
+		if (data && data->pid == pid)
+			data_list_clear(data, true);
+		if (data && pid == 0)
+			data_list_clear(data, false);
+		if (code && ((code->pid == pid && code->low) || (pid == 0 && code->high)))
+			code_ctx_clear(code);
 	}
 }
 
@@ -481,12 +508,11 @@ static void code_ctx_flush_page(struct code_ctx *ctx, uint64_t ea, unsigned shif
 		if (e->page >> shift == page)
 			e->page = TLB_NONE;
 	}
-	for (uint64_t used = ctx->used; used;) {
-		struct jump_entry *e = &ctx->jumps[next_bit(&used) * JUMP_PART];
+	for (unsigned i = 0; i < ctx->njumps; i++) {
+		struct jump_entry *e = &ctx->jumps[ctx->jump_at[i]];
 
-		for (unsigned i = 0; i < JUMP_PART; i++)
-			if (e[i].ea >> shift == page)
-				e[i].ea = EMPTY_EA;
+		if (e->ea >> shift == page)
+			e->ea = JUMP_GONE;
 	}
 }
 
@@ -502,9 +528,9 @@ void tlb_flush_page(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift)
 		struct data_ctx *data = ctx->data[i];
 		struct code_ctx *code = ctx->code[i];
 
-		if (data && (is_low(ea) ? data->low && data->pid == pid : data->used != 0))
+		if (data && (is_low(ea) ? data->pid == pid && data->low.n : data->high.n))
 			data_ctx_flush_page(data, ea, shift);
-		if (code && (is_low(ea) ? code->low && code->pid == pid : code->fetched != 0))
+		if (code && (is_low(ea) ? code->pid == pid && code->low : code->high))
 			code_ctx_flush_page(code, ea, shift);
 	}
 }

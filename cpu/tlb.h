@@ -19,9 +19,10 @@
 struct tlb_entry {
 	uint64_t read, write;		/* page's effective address, or TLB_NONE */
 	uint64_t add;			/* host address - effective address */
-	uint64_t spare;			/* 32 bytes: the index is a shift */
+	uint64_t listed;		/* LISTED_*; 32 bytes in all: the index is a shift */
 };
 
+enum { LISTED_LOW = 1, LISTED_HIGH = 2 };	/* in the context's lists */
 enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
 #define TLB_INDEX(ea) (((ea) >> RAM_PAGE_SHIFT) & (TLB_SIZE - 1))

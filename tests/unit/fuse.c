@@ -541,10 +541,12 @@ static void draw_state(struct rig *rig, const struct sequence *s, const uint8_t 
 
 static void put_jump(struct cpu *cpu, uint64_t ea, struct block *to)
 {
+	struct jump_entry *entry = &cpu->jumps[JUMP_INDEX(ea)];
+
 	if (to)
 		jump_insert(cpu, ea, to);
-	else
-		cpu->jumps[JUMP_INDEX(ea)].ea = 1;
+	else if (entry->ea != JUMP_EMPTY)
+		entry->ea = JUMP_GONE;
 }
 
 /* Where the block says that it lies, one is decoded, so that stores there are noticed; and none
