@@ -320,7 +320,7 @@ static bool save_behind(struct machine *m, const char *path, const struct snapsh
 
 	if (!memory)
 		return false;
-	options->save[0] = (struct save_request){ .path = (char *)(uintptr_t)path, .at_cycle = true, .cycle = m->clock.now, .mapped = o->mapped,
+	options->save[0] = (struct save_request){ .path = (char *)(uintptr_t)path, .when = SAVE_AT_CYCLE, .cycle = m->clock.now, .mapped = o->mapped,
 						  .compress = o->compress, .parent = (char *)(uintptr_t)o->parent, .background = true };
 	options->saves = 1;
 	snapshots_free(m->snapshots);
