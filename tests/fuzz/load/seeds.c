@@ -203,12 +203,12 @@ static void add_saves(struct options *o, const char *folder, unsigned config)
 			continue;
 		*r = seeds[i].save;
 		r->path = path_in(folder, seeds[i].name, config);
-		r->at_cycle = true;
+		r->when = SAVE_AT_CYCLE;
 		if (r->parent)
 			r->parent = path_in(folder, "parent", config);
 		o->saves++;
 	}
-	o->save[o->saves++] = (struct save_request){ .path = path_in(folder, "end", config), .at_cycle = true, .cycle = THEN + 1, .quit = true };
+	o->save[o->saves++] = (struct save_request){ .path = path_in(folder, "end", config), .when = SAVE_AT_CYCLE, .cycle = THEN + 1, .quit = true };
 }
 
 /* A guest would have to say first what it can, and be somewhere where QEMU can interrupt it: here the sections count. */
