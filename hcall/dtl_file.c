@@ -22,6 +22,7 @@ struct dtl_file {
 	struct dtl_record *waiting;	/* of the present quantum */
 	size_t n, room;
 	bool begun;			/* the header is written */
+	uint64_t begins;		/* cycle */
 };
 
 struct number {
@@ -68,6 +69,7 @@ static void write_header(struct machine *m)
 		{ CPU_HZ, 8 }, { TIMEBASE_HZ, 8 }, { m->clock.tb.tb_offset, 8 }, { d->window, 8 },
 		{ guest->entitlement, 4 }, { load->entitlement, 4 },
 		{ guest->weight, 1 }, { guest->capped, 1 }, { load->weight, 1 }, { d->shared, 1 },
+		{ d->file->begins, 8 },
 	};
 
 	put(header + 8, numbers, ARRAY_SIZE(numbers));
@@ -98,6 +100,7 @@ void dtl_file_restart(struct machine *m)
 	struct dtl_file *f = m->dispatcher->file;
 
 	f->n = 0;
+	f->begins = m->clock.now;
 	if (!f->begun || !f->out)
 		return;
 	if (fflush(f->out) || fseeko(f->out, 0, SEEK_SET) || ftruncate(fileno(f->out), 0))

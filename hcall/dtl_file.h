@@ -1,7 +1,7 @@
 /* The file that -dtl writes: every change of state of every virtual processor, in order of time.
  *
  * All numbers are big-endian. A header of 128 bytes, then records of 32 bytes, sorted by cycle.
- * Before its first record a virtual processor is stopped (the guest's) or ceded (the load's).
+ * From the beginning to its first record a virtual processor is stopped (the guest's) or ceded (the load's).
  *
  *   header                                      record
  *    0  8  "CEDEDTL\n"                           0  8  cycle
@@ -20,9 +20,10 @@
  *   72  4  entitlement, hundredths
  *   76  4  the load's entitlement
  *   80  1  weight;  81  1  capped;  82  1  the load's weight;  83  1  shared pool
- *   84 44  zero
+ *   84  8  cycle at which the log begins
+ *   92 36  zero
  *
- * The log of a machine that comes from a snapshot begins with it: a record with reason VP_NONE for each
+ * The log of a machine that comes from a snapshot begins there: with a record with reason VP_NONE for each
  * virtual processor that is in another state by then. The end record has the last cycle of the run; a log without it was cut off.
  */
 #ifndef HCALL_DTL_FILE_H

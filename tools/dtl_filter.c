@@ -101,6 +101,12 @@ bool dtl_filter_resolve(struct dtl_filter *f, const struct dtl_header *h, struct
 			  f->to_text ? f->to_text : "the end");
 		return false;
 	}
+	if (f->to <= h->begins) {
+		error_set(err, "the log begins at %.9f s, not before --to %.60s", dtl_seconds(h, h->begins), f->to_text);
+		return false;
+	}
+	if (f->from < h->begins)
+		f->from = h->begins;
 	for (unsigned i = h->cpus; i < DTL_MAX_CPUS; i++)
 		if (f->cpus[i / 64] >> i % 64 & 1) {
 			error_set(err, "no virtual processor %u: the log has %u, from 0", i, h->cpus);

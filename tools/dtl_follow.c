@@ -26,7 +26,10 @@ void dtl_follow_begin(struct dtl_follow *f, const struct dtl_log *log, const str
 		f->vp[i].state = dtl_is_load(f->h, i) ? VP_CEDED : VP_STOPPED;
 		f->vp[i].stop_code = FIRST_STOP_CODE;
 		f->vp[i].on = f->vp[i].last = -1;
+		f->vp[i].since = f->h->begins;
 	}
+	for (unsigned i = 0; i < POOL_MAX_PROCS; i++)
+		f->proc[i].since = f->h->begins;
 	for (unsigned i = 0; i < DTL_MAX_PHYSICAL; i++)
 		f->who[i] = -1;
 }

@@ -42,6 +42,7 @@ static const struct field {
 	FIELD("capped", 81, 1, capped, 0, 1),
 	FIELD("the load's weight", 82, 1, load_weight, 0, 255),
 	FIELD("shared pool", 83, 1, shared, 0, 1),
+	FIELD("cycle at which it begins", 84, 8, begins, 0, UINT64_MAX),
 };
 
 #define N_FIELDS (sizeof fields / sizeof *fields)
@@ -91,7 +92,7 @@ static bool head_sane(const struct dtl_log *log, const uint8_t *bytes, struct er
 		return bad(log, err, "header says a processor with only some of its threads");
 	if (h->tb_hz > h->hz)
 		return bad(log, err, "header says a timebase faster than the cycles");
-	for (unsigned i = 84; i < DTL_FILE_HEADER; i++)
+	for (unsigned i = 92; i < DTL_FILE_HEADER; i++)
 		if (bytes[i])
 			return bad(log, err, "header has something where nothing should be");
 	return true;
@@ -142,8 +143,10 @@ bool dtl_log_open(struct dtl_log *log, const char *path, struct error *err)
 	}
 	setvbuf(log->in, NULL, _IOFBF, 1 << 17);
 	n = fread(bytes, 1, sizeof bytes, log->in);
-	return !io_failed(log, err) && magic_fits(log, bytes, n, err) && fill(log, &log->h, bytes, err) &&
-	       head_sane(log, bytes, err);
+	if (io_failed(log, err) || !magic_fits(log, bytes, n, err) || !fill(log, &log->h, bytes, err) || !head_sane(log, bytes, err))
+		return false;
+	log->cycle = log->h.begins;
+	return true;
 }
 
 static bool copy(FILE *to, FILE *from)
@@ -184,7 +187,8 @@ bool dtl_log_rewind(struct dtl_log *log, struct error *err)
 		error_set(err, "%.100s: %s", log->name, strerror(errno));
 		return false;
 	}
-	log->records = log->cycle = 0;
+	log->records = 0;
+	log->cycle = log->h.begins;
 	log->ended = log->cut = false;
 	return true;
 }

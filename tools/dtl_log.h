@@ -26,6 +26,7 @@ struct dtl_header {
 	uint64_t window;		/* cycles */
 	uint32_t entitlement, load_entitlement;	/* hundredths */
 	uint32_t weight, load_weight, capped, shared;
+	uint64_t begins;		/* cycle */
 };
 
 struct dtl_log {
@@ -33,7 +34,7 @@ struct dtl_log {
 	const char *name;
 	struct dtl_header h;
 	uint64_t records;		/* read so far, the end record among them */
-	uint64_t cycle;			/* of the last one */
+	uint64_t cycle;			/* of the last one, or where the log begins */
 	bool ended, cut;		/* end record seen; none, and no more to come */
 };
 

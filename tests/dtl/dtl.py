@@ -371,7 +371,7 @@ def corrupt(folder):
         ('no chips', log.header(chips=0), 'chips: 0'), ('chips', log.header(chips=3), 'more chips'), ('loads', log.header(loads=2 ** 31), 'the load: 2147483648'),
         ('no cycles', log.header(hz=0), 'cycles per second: 0'), ('no timebase', log.header(tb_hz=0), 'timebase ticks per second: 0'),
         ('fast timebase', log.header(tb_hz=HZ + 1), 'faster'), ('capped 2', log.header(capped=2), 'capped: 2'),
-        ('something where nothing is', log.header(zero=b'\1' + bytes(43)) + body, 'nothing should be'),
+        ('something where nothing is', log.header(zero=bytes(8) + b'\1' + bytes(35)) + body, 'nothing should be'),
         ('half a record', h + body + end[:17], 'ends after 17'), ('one byte of a record', h + body[:33], 'ends after 1 '),
         ('time', h + rec(100) + rec(99), 'runs back'), ('time at the end', h + rec(100) + rec(99, state=END), 'runs back'),
         ('processor', h + rec(vp=4), 'virtual processor 4 of 4'), ('load', h + rec(vp=1, load=1), 'load 1 of 1'),
@@ -418,6 +418,23 @@ def cut(folder):
     for view in ([], ['--summary'], ['--json'], ['--histogram']):
         run(head, *view, fact='header alone %s' % view)
     check('nothing to draw' in run(head, '--svg', status=1)[1], 'nothing to draw')
+
+
+def begins(folder):
+    """A log that begins later, as that of a snapshot does: the same but for its times, and nothing of what was before."""
+    log, shift = simulate(9, 0.05, cpus=4, procs=2, loads=1), 3 * HZ
+    late = Log(cpus=4, procs=2, loads=1)
+    late.records, late.end = [(r[0] + shift, *r[1:]) for r in log.records], log.end + shift
+    head = late.header(zero=struct.pack('>Q', shift) + bytes(36))
+    from_start = put(folder, 'late-0', late.bytes())
+    path, late_path = put(folder, 'early', log.bytes()), put(folder, 'late', head + late.body() + late.trailer())
+    summary = [run(p, '--summary')[0].split('\n', 1) for p in (path, late_path, from_start)]
+    check(summary[0][1] == summary[1][1] != summary[2][1], 'begins later: totals', summary[1][1])
+    waits = [[{k: v for k, v in r.items() if k not in ('cycle', 'seconds', 'timebase')} for r in rows(run(p, '--csv')[0])] for p in (path, late_path)]
+    check(waits[0] == waits[1], 'begins later: dispatches', waits[1][:2])
+    check('from 3.000000000 s' in summary[1][0], 'begins later: from there', summary[1][0])
+    check('time runs back' in run(put(folder, 'early-late', head + log.body()), status=1)[1], 'begins later: nothing before')
+    check('begins at 3.0' in run(late_path, '--to', '2s', status=1)[1], 'begins later: no window before')
 
 
 def flips(folder, n=300):
@@ -564,6 +581,7 @@ def reset(folder):
 def faults(folder):
     corrupt(folder)
     cut(folder)
+    begins(folder)
     flips(folder)
     usage(folder)
 
