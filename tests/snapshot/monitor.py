@@ -605,8 +605,13 @@ def equal():
                 h.until(r'\(cede\) ')
                 h.hmp('cont')
                 time.sleep(4 * step)
+                h.hmp('stop')
+                at_load = -1
+                while at_load < len(m.text):        # what it has said so far is read
+                    at_load = len(m.text)
+                    m.pump(0.5)
                 check(h.hmp('loadvm ' + name) == '', 'loadvm-' + name)
-                at_load = len(m.text)
+                h.hmp('cont')
                 check(m.wait(200) == 0 and m.errors == end, 'statehash-from-' + name, (m.errors, end))
                 check(console.endswith(m.text[at_load:]), 'console-from-' + name, m.text[at_load:][-300:])
             with Machine(*options, '-loadvm', name, '-snapdir', at.path, ram=RAM, cpus=cpus) as m:
