@@ -14,6 +14,7 @@
 #include "check.h"
 #include "machine/control.h"
 #include "machine/memory.h"
+#include "machine/outgoing.h"
 #include "machine/snapshot.h"
 #include "machine/statehash.h"
 #include "rig.h"
@@ -300,7 +301,27 @@ static void put_old(const char *path)
 
 typedef bool save_fn(struct machine *m, const char *path, const struct snapshot_options *o, struct error *err);
 
-/* The monitor's savevm: PATH is "FOLDER/NAME.SUFFIX". */
+/* What a copy of this process writes, it says itself why not. */
+static bool said_nothing(struct machine *m, void (*save)(struct machine *m), struct error *err)
+{
+	FILE *out = stderr, *memory = tmpfile();
+	char said[sizeof err->msg] = "";
+
+	if (!memory)
+		return false;
+	setvbuf(memory, NULL, _IONBF, 0);
+	stderr = memory;
+	save(m);
+	stderr = out;
+	rewind(memory);
+	if (!fgets(said, sizeof said, memory))
+		said[0] = 0;
+	fclose(memory);
+	error_set(err, "%s", said);
+	return !said[0];
+}
+
+/* The monitor's savevm: PATH is "FOLDER/NAME.SUFFIX". Nobody waits there for the answer. */
 static bool save_named(struct machine *m, const char *path, const struct snapshot_options *o, struct error *err)
 {
 	const char *slash = strrchr(path, '/') + 1;
@@ -308,35 +329,29 @@ static bool save_named(struct machine *m, const char *path, const struct snapsho
 
 	(void)o;
 	snprintf(name, sizeof name, "%.*s", (int)(strrchr(slash, '.') - slash), slash);
-	return control_savevm(m, name, err);
+	return control_savevm(m, name, err) && said_nothing(m, outgoing_end, err);
 }
 
-/* -save with background=on: a copy of this process writes, and says itself why not. */
+static void take(struct machine *m)
+{
+	snapshots_take(m);
+	snapshots_wait(m);
+}
+
+/* -save with background=on */
 static bool save_behind(struct machine *m, const char *path, const struct snapshot_options *o, struct error *err)
 {
 	struct options *options = (struct options *)(uintptr_t)m->options;
-	char said[sizeof err->msg] = "";
-	FILE *out = stderr, *memory = tmpfile();
+	bool ok;
 
-	if (!memory)
-		return false;
 	options->save[0] = (struct save_request){ .path = (char *)(uintptr_t)path, .when = SAVE_AT_CYCLE, .cycle = m->clock.now, .mapped = o->mapped,
 						  .compress = o->compress, .parent = (char *)(uintptr_t)o->parent, .background = true };
 	options->saves = 1;
 	snapshots_free(m->snapshots);
 	m->snapshots = snapshots_new(m);
-	setvbuf(memory, NULL, _IONBF, 0);
-	stderr = memory;
-	snapshots_take(m);
-	snapshots_wait(m);
-	stderr = out;
-	rewind(memory);
-	if (!fgets(said, sizeof said, memory))
-		said[0] = 0;
-	fclose(memory);
+	ok = said_nothing(m, take, err);
 	options->saves = 0;
-	error_set(err, "%s", said);
-	return !said[0];
+	return ok;
 }
 
 static void test_faults(struct machine *m, const char *path, save_fn *save, const struct snapshot_options *o, const char *layout)
@@ -411,9 +426,20 @@ static unsigned state_of(struct machine *spare, const char *path)
 	return value == spare->ram.base[0x500000] && value < 3 ? (unsigned)value : 0;
 }
 
-static void kill_all(pid_t pid, save_fn *save)
+/* The process and the copy that writes, which is in a group of its own for a monitor. */
+static void kill_all(pid_t pid)
 {
-	kill(save == save_behind ? -pid : pid, SIGKILL);
+	char path[64];
+	FILE *children;
+	int copy;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	children = fopen(path, "re");
+	while (children && fscanf(children, "%d", &copy) == 1)
+		kill(copy, SIGKILL);
+	if (children)
+		fclose(children);
+	kill(pid, SIGKILL);
 }
 
 /* Two states in turn: whenever the process ends, one of the two is there, whole, and loads. */
@@ -435,12 +461,10 @@ static void test_kill(struct machine *m, struct machine *spare, const char *path
 		int status;
 
 		if (!pid) {
-			setpgid(0, 0);
 			save_for_ever(m, path, save, o);
 		}
-		setpgid(pid, pid);
 		usleep((useconds_t)(check_random(&seed) % 50000));
-		kill_all(pid, save);
+		kill_all(pid);
 		waitpid(pid, &status, 0);
 		found = state_of(spare, path);
 		seen[found]++;
