@@ -460,9 +460,8 @@ static void test_kill(struct machine *m, struct machine *spare, const char *path
 		unsigned found;
 		int status;
 
-		if (!pid) {
+		if (!pid)
 			save_for_ever(m, path, save, o);
-		}
 		usleep((useconds_t)(check_random(&seed) % 50000));
 		kill_all(pid);
 		waitpid(pid, &status, 0);
