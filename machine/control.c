@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hcall/dispatcher.h"
 #include "machine/clock.h"
 #include "machine/monitor.h"
 #include "machine/options.h"
@@ -167,7 +168,9 @@ static void put_back(struct machine *m, int fd)
 
 bool control_loadvm(struct machine *m, const char *name, struct error *err)
 {
+	struct dtl_file *log = m->dispatcher->file;
 	char path[PATH_MAX];
+	struct stat st;
 	int fd;
 	bool ok;
 
@@ -177,17 +180,25 @@ bool control_loadvm(struct machine *m, const char *name, struct error *err)
 	}
 	if (!may_go_on(m, err) || !path_of(m, name, path, sizeof path, err))
 		return false;
-	if (access(path, R_OK)) {
+	if (access(path, R_OK) || stat(path, &st)) {
 		error_set(err, "there is no snapshot '%.60s': %s", name, strerror(errno));
+		return false;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		error_set(err, "'%.60s' is no snapshot: not a regular file", name);
 		return false;
 	}
 	if (!keep_state(m, &fd, err))
 		return false;
+	m->dispatcher->file = NULL;	/* if this is refused, nothing has happened for the log */
 	machine_clear(m);
 	ok = snapshot_load(m, path, err);
 	if (!ok)
 		put_back(m, fd);
 	close(fd);
+	m->dispatcher->file = log;
+	if (ok)
+		dispatcher_log_begin(m);
 	clock_init(m, m->options->warp);
 	return ok;
 }
@@ -216,7 +227,7 @@ static void list_one(const struct machine *m, const char *name, FILE *out)
 	struct tm tm;
 	uint64_t ms;
 
-	if (!path_of(m, name, path, sizeof path, &err) || stat(path, &st))
+	if (!path_of(m, name, path, sizeof path, &err) || stat(path, &st) || !S_ISREG(st.st_mode))
 		return;
 	ms = saved_cycle(path);
 	if (ms != UINT64_MAX) {

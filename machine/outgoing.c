@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -90,7 +91,7 @@ static bool to_command(struct machine *m, const char *command, const struct snap
 	close(ends[1]);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	if (ok && status)
+	if (status)		/* rather than that its pipe was closed */
 		error_set(err, "'%.120s' ended with status %d", command, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 	return ok && !status;
 }
@@ -166,14 +167,18 @@ static void tell(void *opaque, uint64_t done, uint64_t sent, uint64_t zeros)
 	r->zeros = zeros;
 }
 
-/* In a group of its own, with what it starts: signals of the terminal are not for it. */
+/* In a session of its own, with what it starts: signals of the terminal are not for it. A migration ends with
+ * who has begun it, a snapshot does not. */
 static void write_and_exit(struct machine *m, const struct job *job, struct report *r)
 {
 	const struct snapshot_options o = { .quiet = true, .tell = tell, .teller = r };
 	struct error err = { "" };
 	bool ok;
 
-	setpgid(0, 0);
+	/* Nor may what it starts wait for a terminal that nobody sees it ask at. */
+	setsid();
+	if (job->migrates)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	ok = job->way->send(m, job->where, &o, &err);
 	memcpy(r->why, err.msg, sizeof r->why < sizeof err.msg ? sizeof r->why : sizeof err.msg);
 	r->why[sizeof r->why - 1] = 0;
@@ -196,7 +201,6 @@ static bool start(struct machine *m, struct outgoing *o, struct error *err)
 	}
 	if (!o->child)
 		write_and_exit(m, &o->job, o->report);
-	setpgid(o->child, o->child);		/* whoever of us comes first */
 	close(ends[1]);
 	o->alive = ends[0];
 	o->cancelled = false;
@@ -320,7 +324,8 @@ void outgoing_cancel(struct machine *m)
 		return;
 	o->cancelled = true;
 	set_status(m, OUT_CANCELLING);
-	kill(-o->child, SIGKILL);
+	if (kill(-o->child, SIGKILL))		/* it is not so far as to have a group */
+		kill(o->child, SIGKILL);
 }
 
 void outgoing_end(struct machine *m)
@@ -330,9 +335,14 @@ void outgoing_end(struct machine *m)
 
 	o->resumes = false;
 	outgoing_cancel(m);
-	while (o->child)
-		if (waitpid(o->child, &status, 0) == o->child)
+	while (o->child) {
+		pid_t pid = waitpid(o->child, &status, 0);
+
+		if (pid == o->child)
 			finish(m, status);
+		else if (pid < 0 && errno != EINTR)
+			break;
+	}
 }
 
 /* ---- Beginning ---- */

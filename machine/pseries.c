@@ -633,7 +633,7 @@ static void run_until_request(struct machine *m)
 			idle(m);
 		if (m->suspending) {
 			snapshots_suspend(m);
-			check_signals(m);	/* it may have taken long, and come again at once */
+			check_host(m);	/* it may have taken long, and come again at once */
 		}
 	}
 }

@@ -76,14 +76,14 @@ static bool reap(struct machine *m, unsigned i, int options)
 }
 
 /* Ends with this process's copy. A signal for the guest's terminal is not for it. */
-static void write_and_exit(struct machine *m, const char *path, const struct snapshot_options *o)
+static void write_and_exit(struct machine *m, const char *path, const struct snapshot_options *o, bool quiet)
 {
 	struct error err;
 	bool ok;
 
 	signal(SIGINT, SIG_IGN);
 	ok = snapshot_save(m, path, o, &err);
-	if (!ok)
+	if (!ok && !quiet)
 		say(m, err.msg);
 	_exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
 }
@@ -92,10 +92,11 @@ static bool save_behind(struct machine *m, unsigned i, const struct snapshot_opt
 {
 	pid_t *child = &m->snapshots->of[i].child;
 
-	reap(m, i, 0);
+	if (!reap(m, i, 0) && m->options->save[i].when == SAVE_FOR_GUEST && m->clock.now >= m->snapshots->of[i].quiet_until)
+		m->snapshots->of[i].quiet_until = m->clock.now + CPU_HZ;
 	*child = fork();
 	if (!*child)
-		write_and_exit(m, m->options->save[i].path, o);
+		write_and_exit(m, m->options->save[i].path, o, m->clock.now < m->snapshots->of[i].quiet_until);
 	if (*child > 0)
 		return true;
 	*child = 0;

@@ -128,6 +128,8 @@ struct term *term_new(struct error *err)
 	/* What takes no more says so when it is written to. */
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
+	/* Who has started us may not have wanted to hear of its children: we want. */
+	signal(SIGCHLD, SIG_DFL);
 	term->caught = set;
 	term->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (term->signal_fd < 0) {

@@ -92,7 +92,8 @@ static bool ram_save_end(struct stream *s, void *object)
 		first = false;
 	}
 	stream_put_be(s, RAM_EOS, 8);
-	tell(ram, s, size);
+	if (!s->failed)
+		tell(ram, s, size);
 	return !s->failed;
 }
 

@@ -569,13 +569,15 @@ def equal():
     options = ['-rtc', 'base=2026-01-31T12:00:00', '-clock', 'warp', '-d', 'statehash']
     options += ['-pool', 'procs=2,entitlement=1.5,load=0.5'] if cpus == '4' else []
     start = time.monotonic()
-    with linux(*options, append=LOAD, ram=RAM, cpus=cpus) as m:
+    with Folder() as at, linux(*options, '-dtl', at('log'), append=LOAD, ram=RAM, cpus=cpus) as m:
         check(m.wait(200) == 0 and 'statehash=' in m.errors, 'uninterrupted', m.errors)
         console, end = m.text, m.errors
+        with open(at('log'), 'rb') as f:
+            log = f.read()
     step = (time.monotonic() - start) / 16      # the host may be busier now than later, and the guest runs on while it is saved
     with Folder() as at:
         socket = 'unix:%s,server=on,wait=off' % at('m')
-        with linux(*options, '-S', '-monitor', socket, '-snapdir', at.path, append=LOAD, ram=RAM, cpus=cpus) as m:
+        with linux(*options, '-S', '-monitor', socket, '-snapdir', at.path, '-dtl', at('log'), append=LOAD, ram=RAM, cpus=cpus) as m:
             h = Client(m, at('m'))
             h.until(r'\(cede\) ')
             check(h.hmp('savevm start') == '', 'savevm-at-start')
@@ -599,6 +601,8 @@ def equal():
             check(h.hmp('loadvm bad').startswith('Error: '), 'refused-while-it-runs')
             m.expect(r'statehash=|cede guest status 0', 200)
             check(m.wait(60) == 0 and m.errors == end and m.text == console, 'as-if-nobody-looked', (m.errors, end))
+            with open(at('log'), 'rb') as f:
+                check(f.read() == log, 'and-so-has-the-log')
         for name in 'start', 's1', 's3', 'stopped':
             with linux(*options, '-no-reboot', '-S', '-monitor', socket, '-snapdir', at.path, append=LOAD, ram=RAM, cpus=cpus) as m:
                 h = Client(m, at('m'))
