@@ -17,3 +17,9 @@ $(B)/bench/programs/%: $(BENCH_DIR)/%.c $(wildcard $(BENCH_DIR)/*.h) tests/bench
 bench-snapshot: all	## time saving and loading a guest of 1 GiB, beside QEMU, and restoring one of 4 GiB
 	@python3 tests/bench/snapshot.py $(BENCHFLAGS)
 	@python3 tests/bench/restore.py
+
+.PHONY: bench-dispatch
+bench-dispatch:	## what the way from handler to handler costs on this host, whatever they do (wants clang 19)
+	$(Q)mkdir -p $(B)/bench
+	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -o $(B)/bench/dispatch tests/bench/dispatch.c
+	$(Q)$(B)/bench/dispatch
