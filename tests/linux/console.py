@@ -6,9 +6,11 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 
@@ -131,6 +133,20 @@ class Machine:
 
     def kill(self, number=signal.SIGTERM):
         self.process.send_signal(number)
+
+
+class Folder:
+    """A temporary folder; called with a name, that file in it."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix='cede-test-')
+        return self
+
+    def __exit__(self, *exc):
+        shutil.rmtree(self.path)
+
+    def __call__(self, name):
+        return os.path.join(self.path, str(name))
 
 
 def linux(*options, append='', kernel=KERNEL, initrd=INITRD, **kw):

@@ -6,12 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
-from console import CEDE, INITRD, KERNEL, Machine, check, linux, main, need, skip     # noqa: E402
+from console import CEDE, Folder, INITRD, KERNEL, Machine, check, linux, main, need, skip     # noqa: E402
 from stream import Snapshot     # noqa: E402
 
 BUILD = os.environ.get('B', 'build')
@@ -22,18 +21,6 @@ POOL = ['-pool', 'procs=2,entitlement=1.5,load=0.5'] if CPUS == '4' else []
 ASK = 'echo %s > /sys/kernel/mobility/migration'
 LOAD = ('quiet cede.cmd="for i in 1 2 3; do (seq 1 3000 | gzip | md5sum) & done; ' + ASK % 1 + '; echo saved $?; '
         'cat /proc/interrupts | md5sum; wait; sleep 0.05; seq 1 3000 | md5sum; cat /proc/uptime; date"')
-
-
-class Folder:
-    def __enter__(self):
-        self.path = tempfile.mkdtemp(prefix='cede-asked-')
-        return self
-
-    def __exit__(self, *exc):
-        shutil.rmtree(self.path)
-
-    def __call__(self, name):
-        return os.path.join(self.path, str(name))
 
 
 def complaints(m):

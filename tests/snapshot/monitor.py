@@ -6,31 +6,17 @@ import random
 import re
 import select
 import socket
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
-from console import CEDE, Failure, Machine, check, linux, main, need     # noqa: E402
+from console import CEDE, Failure, Folder, Machine, check, linux, main, need     # noqa: E402
 
 RAM = '256M'
 PROGRAM = os.path.join(os.environ.get('B', 'build'), 'san', 'cede') if sys.argv[-1] == 'san' else CEDE
-
-
-class Folder:
-    def __enter__(self):
-        self.path = tempfile.mkdtemp(prefix='cede-monitor-')
-        return self
-
-    def __exit__(self, *exc):
-        shutil.rmtree(self.path)
-
-    def __call__(self, name):
-        return os.path.join(self.path, name)
 
 
 class Client:
@@ -213,6 +199,15 @@ def writer(m, number):
     raise Failure('nobody writes')
 
 
+def both(m, at):
+    """The monitor, and QMP beside it."""
+    h, q = Client(m, at('m')), Client(m, at('q'))
+    h.until(r'\(cede\) ')
+    q.until('\r\n')
+    q.run('qmp_capabilities')
+    return h, q
+
+
 def status_of(q):
     got = q.run('query-migrate')[0]['return']
     return got['status'], got.get('ram', {})
@@ -224,10 +219,7 @@ def migrating():
         with linux('-monitor', 'unix:%s,server=on,wait=off' % at('m'), '-qmp', 'unix:%s,server=on,wait=off' % at('q'), '-snapdir', at.path,
                    ram=RAM) as m:
             m.shell()
-            h, q = Client(m, at('m')), Client(m, at('q'))
-            h.until(r'\(cede\) ')
-            q.until('\r\n')
-            q.run('qmp_capabilities')
+            h, q = both(m, at)
             os.mkfifo(at('gate'))
             gated = 'exec:cat %s >/dev/null; cat >%s' % (at('gate'), at('sent'))
             on = [{'capability': 'events', 'state': True}]
@@ -335,10 +327,7 @@ def behind():
         with linux('-monitor', 'unix:%s,server=on,wait=off' % at('m'), '-qmp', 'unix:%s,server=on,wait=off' % at('q'), '-snapdir', at.path,
                    ram=RAM) as m:
             m.shell()
-            h, q = Client(m, at('m')), Client(m, at('q'))
-            h.until(r'\(cede\) ')
-            q.until('\r\n')
-            q.run('qmp_capabilities')
+            h, q = both(m, at)
             m.command('mark=before')
             h.s.sendall(b'savevm s\n')
             held = writer(m, signal.SIGSTOP)

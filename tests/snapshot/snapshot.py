@@ -8,13 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
-from console import CEDE, INITRD, KERNEL, Failure, Machine, check, linux, main, need, skip   # noqa: E402
+from console import CEDE, Failure, Folder, INITRD, KERNEL, Machine, check, linux, main, need, skip   # noqa: E402
 from bare import AREAS, COMBINATIONS, REGISTER, assemble, cross_tools     # noqa: E402
 from stream import Snapshot     # noqa: E402
 
@@ -25,18 +24,6 @@ POOL = ('-pool', 'procs=2,entitlement=1.5,load=0.5') if CPUS == '4' else ()
 LOAD = ('quiet cede.cmd="for i in 1 2 3; do (seq 1 3000 | gzip | md5sum; cat /proc/interrupts | md5sum) & done; '
         'cat /sys/kernel/debug/powerpc/dtl/cpu-0 2>/dev/null | head -c 4800 | md5sum; wait; sleep 0.05; '
         'dd if=/dev/urandom bs=64 count=1 2>/dev/null | md5sum; cat /proc/uptime; date"')
-
-
-class Folder:
-    def __enter__(self):
-        self.path = tempfile.mkdtemp(prefix='cede-snapshot-')
-        return self
-
-    def __exit__(self, *exc):
-        shutil.rmtree(self.path)
-
-    def __call__(self, name):
-        return os.path.join(self.path, str(name))
 
 
 def run(*options, kernel=True, append=LOAD, seconds=240, cpus=CPUS):
