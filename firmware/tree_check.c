@@ -172,7 +172,7 @@ static bool token(struct walk *w)
 	bool first = !w->at;
 
 	w->at += 4;
-	if (first ? tag != TREE_BEGIN : !w->depth && tag != TREE_NOP && tag != TREE_LAST)
+	if (first ? tag != TREE_BEGIN : !w->depth && tag != TREE_LAST)
 		return wrong(w, "it has not one root");
 	switch (tag) {
 	case TREE_BEGIN: return begin_node(w);

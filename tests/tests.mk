@@ -53,6 +53,9 @@ FUZZERS   :=
 LOAD_FUZZ := $(addprefix tests/fuzz/load/,input mutate seeds custom)
 $(eval $(call fuzzer,load,tests/fuzz/load/load $(LOAD_FUZZ),-Wl$(comma)--wrap=snapshot_load,build/san/tests/load_many))
 $(eval $(call fuzzer,inspect,tests/fuzz/load/inspect tests/fuzz/snap_main tools/snap_convert $(LOAD_FUZZ),,build/san/tests/load_many))
+FW_FUZZ   := tests/fuzz/firmware/rig
+$(eval $(call fuzzer,trees,tests/fuzz/firmware/trees $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
+$(eval $(call fuzzer,client,tests/fuzz/firmware/client $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 
 fuzz:	## libFuzzer's programs, build/fuzz/load and others, and what they start from
 	$(Q)$(if $(has_fuzzer),,echo "cede: $(CC) has no libFuzzer: make deps-test, CC=clang-19" >&2; exit 1)

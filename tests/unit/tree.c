@@ -66,7 +66,8 @@ static void cell(struct maker *k, uint32_t v)
 
 static void padded(struct maker *k, const void *value, uint32_t len)
 {
-	memcpy(k->block + k->size, value, len);
+	if (len)
+		memcpy(k->block + k->size, value, len);
 	k->size += (len + 3) & ~3u;
 }
 
@@ -256,7 +257,7 @@ static void test_blocks(void)
 	static const struct {
 		const char *pieces, *why;
 	} rows[] = {
-		{ "r.9", NULL }, { "rp0pn.n..9", NULL }, { "r0.09", NULL }, { "rlq..9", NULL },
+		{ "r.9", NULL }, { "rp0pn.n..9", NULL }, { "r0.9", NULL }, { "r.09", "root" }, { "rlq..9", NULL },
 		{ "", "no end" }, { "9", "root" }, { "0r.9", "root" }, { ".9", "root" }, { "p9", "root" }, { "n.9", "name" }, { "r", "no end" },
 		{ "r.", "no end" }, { "r9", "no end" }, { "rn.9", "no end" }, { "r..9", "root" }, { "r.r.9", "root" }, { "r.p9", "root" },
 		{ "r.90", "follows" }, { "r.99", "follows" }, { "rn.p.9", "outside" }, { "rr..9", "name" }, { "r/..9", "name" },
