@@ -61,6 +61,9 @@ FUZZERS   :=
 LOAD_FUZZ := $(addprefix tests/fuzz/load/,input mutate seeds custom)
 $(eval $(call fuzzer,load,tests/fuzz/load/load $(LOAD_FUZZ),-Wl$(comma)--wrap=snapshot_load,$(BUILD)/san/tests/load_many))
 $(eval $(call fuzzer,inspect,tests/fuzz/load/inspect tests/fuzz/snap_main tools/snap_convert $(LOAD_FUZZ),,$(BUILD)/san/tests/load_many))
+$(eval $(call fuzzer,dtl,tests/fuzz/dtl/dtl tests/fuzz/dtl_main $(basename $(filter-out tools/cede_dtl.c,$(DTL_SRC))),,tests/fuzz/corpus.py dtl))
+$(eval $(call fuzzer,options,tests/fuzz/options/options,,tests/fuzz/corpus.py options))
+$(eval $(call fuzzer,monitor,tests/fuzz/monitor/monitor $(filter-out %/custom,$(LOAD_FUZZ)),$(addprefix -Wl$(comma)--wrap=,console_read console_write console_client outgoing_migrate outgoing_save unlink),tests/fuzz/corpus.py monitor))
 
 fuzz:	## libFuzzer's programs, build/fuzz/load and others, and what they start from
 	$(Q)$(if $(has_fuzzer),,echo "cede: $(CC) has no libFuzzer: make deps, CC=clang-19" >&2; exit 1)
@@ -76,11 +79,11 @@ check-analyze: all test-guests	## QEMU's stream analyser, from Debian's source p
 test-fuzz: test-sanitizers
 	$(Q)$(if $(has_fuzzer),$(MAKE) --no-print-directory fuzz,echo "cede: $(CC) has no libFuzzer, tests that want it are skipped")
 
-# cede-snap's main() goes by another name.
-$(B)/obj/tests/fuzz/snap_main.o: tools/cede_snap.c Makefile $(B)/obj/flags
+# The tools' main() goes by another name.
+$(B)/obj/tests/fuzz/%_main.o: tools/cede_%.c Makefile $(B)/obj/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPP_FLAGS) -Dmain=snap_main $(C_FLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPP_FLAGS) -Dmain=$*_main $(C_FLAGS) -MMD -MP -c -o $@ $<
 
 FUZZ_CPU := $(CPU_OBJ:$(B)/%=$(BUILD)/san/%)
 ifdef FUZZ
