@@ -1,7 +1,7 @@
 # cede: a POWER pSeries machine in C. `make help` says what there is.
 #
-# Output goes to build/ (build/MODE for the sanitizer variants). A new source file in one of
-# the folders is no edit here.
+# Output goes to build/ (build/MODE for the sanitizer variants), or to where B= says: nothing is written
+# beside the sources. A new source file in one of the folders is no edit here.
 
 VERSION := 0.1
 
@@ -13,10 +13,30 @@ endif
 PKG_CONFIG ?= pkg-config
 have = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo yes)
 
+# What BUILD holds besides one mode: the guest's images, and the other modes.
+BUILD := $(if $(filter command,$(firstword $(origin B))),$(B),build)
+
+# A text as one word of the shell's.
+quote = '$(subst ','\'',$(1))'
+
+# Whether a compiler links a program with these options.
+links = $(shell echo 'int main(void) { return 0; }' | $(1) $(2) -x c -o /dev/null - 2>/dev/null && echo yes)
+
+# The compiler for SAN=1, nothing if there is none: another than CC only where we have chosen CC.
+SANITIZE := -fsanitize=address,undefined
+san_cc = $(or $(if $(call links,$(CC),$(SANITIZE)),$(CC)),$(if $(filter file,$(origin CC)),$(if $(call links,gcc,$(SANITIZE)),gcc)))
+
 ifdef SAN
 MODE   := san
-MODE_CFLAGS := -O1 -g -DCEDE_NO_TAIL -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
-MODE_LDFLAGS := -fsanitize=address,undefined
+SAN_CC := $(san_cc)
+ifeq ($(SAN_CC),)
+$(error cede: $(CC) has no run-time library for SAN=1: make deps brings it (libclang-rt-19-dev))
+else ifneq ($(SAN_CC),$(CC))
+$(info cede: $(CC) has no run-time library for SAN=1 (make deps brings it, libclang-rt-19-dev): $(SAN_CC) instead)
+CC := $(SAN_CC)
+endif
+MODE_CFLAGS := -O1 -g -DCEDE_NO_TAIL -fno-omit-frame-pointer $(SANITIZE) -fno-sanitize-recover=undefined
+MODE_LDFLAGS := $(SANITIZE)
 else ifdef FUZZ
 # libFuzzer's programs. What the guest executes is as in the sanitizer build, and is not what they are to explore.
 MODE   := fuzz
@@ -47,7 +67,7 @@ PGO_CFLAGS   := -fprofile-generate -mllvm -disable-vp=true
 MODE_CFLAGS  += -fno-pie
 MODE_LDFLAGS := -no-pie -fprofile-generate
 else
-PROFILE_DATA := build/pgo/gen/cede.profdata
+PROFILE_DATA := $(BUILD)/pgo/gen/cede.profdata
 PGO_CFLAGS   := -fprofile-use=$(PROFILE_DATA) -mllvm -disable-vp=true
 MODE_CFLAGS  += -flto=thin
 MODE_LDFLAGS := -fuse-ld=lld -Wl,-z,keep-text-section-prefix
@@ -55,26 +75,34 @@ endif
 endif
 
 B := build$(if $(filter release,$(MODE)),,/$(MODE))
+$(if $(word 2,$(B)),$(error cede: B='$(B)': make cannot build in a folder with a blank in its name))
 
-CPPFLAGS += -I. -DCEDE_VERSION='"$(VERSION)"' -D_GNU_SOURCE=
-CFLAGS   ?=
-CFLAGS   += -std=c17 -Wall -Wextra -Wshadow $(if $(WERROR),-Werror) $(MODE_CFLAGS)
-CFLAGS   += -fno-strict-aliasing -ffp-contract=off -fno-math-errno
-LDFLAGS  += $(MODE_LDFLAGS)
-LDLIBS   += -lm
+# ---- Flags. CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS are the user's, wherever they come from. Those below are ours, and a
+# command line leaves them alone: without EXACT the guest sees other results, which CFLAGS cannot ask for either. ----
+EXACT     := -fno-strict-aliasing -ffp-contract=off -fno-math-errno
+INEXACT   := $(filter -Ofast -ffast-math -funsafe-math-optimizations -fassociative-math -freciprocal-math -ffinite-math-only \
+	-fno-signed-zeros -fno-trapping-math,$(CFLAGS))
+$(if $(INEXACT),$(error cede: CFLAGS has $(INEXACT), with which the guest gets wrong results))
 
-CPPFLAGS += $(shell $(PKG_CONFIG) --cflags libfdt 2>/dev/null)
-LDLIBS   += $(shell $(PKG_CONFIG) --libs libfdt 2>/dev/null || echo -lfdt)
+C_FLAGS    = -std=c17 -Wall -Wextra -Wshadow $(if $(WERROR),-Werror) $(MODE_CFLAGS) $(CFLAGS) $(EXACT)
+CPP_FLAGS := -I. -DCEDE_VERSION='"$(VERSION)"' -D_GNU_SOURCE=
+LD_FLAGS   = $(LDFLAGS) $(MODE_LDFLAGS)
+LIBS      := -lm
+
+CPP_FLAGS += $(shell $(PKG_CONFIG) --cflags libfdt 2>/dev/null)
+LIBS      += $(shell $(PKG_CONFIG) --libs libfdt 2>/dev/null || echo -lfdt)
 ifeq ($(call have,capstone),yes)
-CPPFLAGS += -DHAVE_CAPSTONE $(shell $(PKG_CONFIG) --cflags capstone)
-LDLIBS   += $(shell $(PKG_CONFIG) --libs capstone)
+CPP_FLAGS += -DHAVE_CAPSTONE $(shell $(PKG_CONFIG) --cflags capstone)
+LIBS      += $(shell $(PKG_CONFIG) --libs capstone)
 endif
 
 ifeq ($(call have,libzstd),yes)
-CPPFLAGS += -DHAVE_ZSTD $(shell $(PKG_CONFIG) --cflags libzstd)
-ZSTD     := $(shell $(PKG_CONFIG) --libs libzstd)
-LDLIBS   += $(ZSTD)
+CPP_FLAGS += -DHAVE_ZSTD $(shell $(PKG_CONFIG) --cflags libzstd)
+ZSTD      := $(shell $(PKG_CONFIG) --libs libzstd)
+LIBS      += $(ZSTD)
 endif
+CPP_FLAGS += $(CPPFLAGS)
+LIBS      += $(LDLIBS)
 
 FOLDERS := cpu machine hcall firmware savevm
 SRC     := $(sort $(filter-out $(if $(PROFILE),,cpu/profile.c),$(wildcard $(addsuffix /*.c,$(FOLDERS)))))
@@ -82,81 +110,95 @@ OBJ     := $(SRC:%.c=$(B)/obj/%.o)
 CPU_OBJ := $(filter $(B)/obj/cpu/%,$(OBJ))
 SAVEVM_OBJ := $(filter $(B)/obj/savevm/%,$(OBJ))
 
-$(CPU_OBJ): CFLAGS += $(PGO_CFLAGS)
-
 # Floating point follows the guest's rounding mode.
-$(B)/obj/cpu/op_float.o $(B)/obj/cpu/op_vsx_scalar.o $(B)/obj/cpu/op_vsx_vector.o $(B)/obj/cpu/op_vmx_float.o \
-$(B)/obj/cpu/op_vsx_quad.o $(B)/obj/cpu/fpscr.o $(B)/obj/cpu/fp_exact.o: CFLAGS += -frounding-math
+ROUNDING := $(patsubst %,cpu/%.c,op_float op_vsx_scalar op_vsx_vector op_vmx_float op_vsx_quad fpscr fp_exact)
+
+# The flags of a source file.
+c_flags = $(C_FLAGS) $(if $(filter cpu/%,$(1)),$(PGO_CFLAGS)) $(if $(filter $(ROUNDING),$(1)),-frounding-math)
 
 V ?= 0
 Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 
 .DELETE_ON_ERROR:
-.PHONY: all run bench profile FORCE guest guest-installer deps deps-test install clean help
+.PHONY: all run bench profile FORCE guest guest-installer deps deps-test install-missing install clean help
 
 # cede-dtl knows a log's format and the dispatcher's names, not the machine.
 DTL_SRC := $(sort tools/cede_dtl.c $(wildcard tools/dtl_*.c))
 SNAP_OBJ := $(patsubst %.c,$(B)/obj/%.o,tools/cede_snap.c $(wildcard tools/snap_*.c))
 DTL_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(DTL_SRC) hcall/dtl_names.c)
 
-all: $(B)/cede $(B)/cede-dtl $(B)/cede-snap compile_commands.json	## build build/cede, build/cede-dtl and build/cede-snap (the default)
+all: $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(B)/compile_commands.json	## build build/cede, build/cede-dtl and build/cede-snap (the default)
 
 $(B)/cede: $(OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(LIBS)
 
 $(B)/cede-snap: $(SNAP_OBJ) $(SAVEVM_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(ZSTD)
+	$(Q)$(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(ZSTD) $(LDLIBS)
 
 $(B)/cede-dtl: $(DTL_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(LDLIBS)
 
-$(B)/obj/%.o: %.c Makefile
+# Other flags, or another compiler, are other objects. What warns, or remembers objects, is not.
+BUILT_WITH = $(strip $(notdir $(filter-out ccache,$(CC))) $(CPP_FLAGS) $(filter-out -Werror,$(C_FLAGS)) $(PGO_CFLAGS))
+$(B)/obj/flags:
+	@mkdir -p $(@D) && echo $(call quote,$(BUILT_WITH)) > $@
+ifneq ($(file <$(B)/obj/flags),$(BUILT_WITH))
+$(B)/obj/flags: FORCE
+endif
+
+$(B)/obj/%.o: %.c Makefile $(B)/obj/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPP_FLAGS) $(call c_flags,$<) -MMD -MP -c -o $@ $<
 
 -include $(OBJ:.o=.d) $(DTL_OBJ:.o=.d) $(SNAP_OBJ:.o=.d)
 
 # ---- What PGO=1 knows. Without the cross compilers the training has less to go by. ----
 PGO_GUESTS := smp radix mode32
 $(CPU_OBJ): $(PROFILE_DATA)
-build/pgo/gen/cede.profdata: build/pgo/gen/cede tools/pgo.sh
+$(BUILD)/pgo/gen/cede.profdata: $(BUILD)/pgo/gen/cede tools/pgo.sh
 	$(call say,TRAIN,$@)
-	$(Q)$(MAKE) --no-print-directory PGO= all $(if $(GUEST_LE_CC),bench-programs) \
-		$(foreach order,$(if $(GUEST_LE_CC),le) $(if $(GUEST_BE_CC),be),$(PGO_GUESTS:%=build/tests/guest/%-$(order).elf))
-	$(Q)PROFDATA='$(PROFDATA)' tools/pgo.sh $< $(@D) $(PGO_GUESTS)
+	$(Q)$(MAKE) --no-print-directory PGO= B=$(BUILD) all $(if $(GUEST_LE_CC),bench-programs) \
+		$(foreach order,$(if $(GUEST_LE_CC),le) $(if $(GUEST_BE_CC),be),$(PGO_GUESTS:%=$(BUILD)/tests/guest/%-$(order).elf))
+	$(Q)B=$(BUILD) GUEST_DIR=$(BUILD)/guest PROFDATA='$(PROFDATA)' tools/pgo.sh $< $(@D) $(PGO_GUESTS)
 ifneq ($(PGO),gen)
-build/pgo/gen/cede: FORCE
-	$(Q)$(MAKE) --no-print-directory PGO=gen $@
+$(BUILD)/pgo/gen/cede: FORCE
+	$(Q)$(MAKE) --no-print-directory PGO=gen BUILD=$(BUILD) B=$(BUILD)/pgo/gen $@
 endif
 
 # ---- Developer's view of the build ----
-compile_commands.json: Makefile $(SRC) $(DTL_SRC)
+$(B)/compile_commands.json: Makefile $(SRC) $(DTL_SRC)
+	$(Q)mkdir -p $(@D)
 	$(Q)printf '[\n' > $@.tmp
 	$(Q)$(foreach f,$(SRC) $(DTL_SRC),printf '{"directory":"%s","file":"%s","command":"%s"},\n' '$(CURDIR)' '$(f)' \
-		'$(CC) $(subst ",\\\",$(CPPFLAGS)) $(CFLAGS) -c $(f)' >> $@.tmp;)
+		'$(CC) $(subst ",\\\",$(CPP_FLAGS)) $(call c_flags,$(f)) -c $(f)' >> $@.tmp;)
 	$(Q)sed '$$s/,$$/\n]/' $@.tmp > $@ && rm $@.tmp
 
 # ---- What people run ----
-run: deps	## install what is missing, build, bring the guest, boot it to a shell
+# What is missing is installed first. What follows is another make, which finds it.
+run: install-missing	## install what is missing, build, bring the guest, boot it to a shell
 	@$(MAKE) --no-print-directory all
-	@tools/run.sh
+	@GUEST_DIR=$(BUILD)/guest CEDE=$(B)/cede tools/run.sh
+
+# As far as it can be: 1 is the status for what one can do without.
+install-missing:
+	@B=$(BUILD) tools/deps.sh build || [ $$? = 1 ]
 
 guest:	## build/guest/vmlinux and initrd.gz from Debian packages
-	@tools/guest.sh kernel
+	@GUEST_DIR=$(BUILD)/guest tools/guest.sh kernel
 
 guest-installer:	## build/guest/di-vmlinux and di-initrd.gz: Debian's installer
-	@tools/guest.sh installer
+	@GUEST_DIR=$(BUILD)/guest tools/guest.sh installer
 
 deps:	## install the packages that building needs
-	@tools/deps.sh build
+	@B=$(BUILD) tools/deps.sh build
 
 deps-test:	## install the packages that the tests need
-	@tools/deps.sh test
+	@B=$(BUILD) tools/deps.sh test
 
 bench: all $(if $(filter boot,$(ROWS)),,bench-programs)	## time boot and programs under QEMU and under cede
 	@CC='$(CC)' python3 tests/bench/bench.py $(BENCHFLAGS)
@@ -167,16 +209,16 @@ profile: all	## what the guest executes most (ops in a row, blocks), and the hos
 
 PREFIX ?= /usr/local
 install: all	## into $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 755 $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(DESTDIR)$(PREFIX)/bin
-	install -m 644 tools/cede.1 tools/cede-dtl.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(call quote,$(DESTDIR)$(PREFIX)/bin) $(call quote,$(DESTDIR)$(PREFIX)/share/man/man1)
+	install -m 755 $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(call quote,$(DESTDIR)$(PREFIX)/bin)
+	install -m 644 $(wildcard tools/*.1) $(call quote,$(DESTDIR)$(PREFIX)/share/man/man1)
 
 clean:	## remove what was built; the guest's images stay
-	rm -rf build/obj build/cede build/cede-dtl build/cede-snap build/san build/fuzz build/profile build/pgo build/tests build/bench compile_commands.json
+	rm -rf $(addprefix $(BUILD)/,obj cede cede-dtl cede-snap san fuzz profile pgo tests bench compile_commands.json)
 
 help:	## this list
 	@awk -F'\t?## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Variables: CC=, SAN=1 (ASan and UBSan, into build/san), PGO=1 (faster, into build/pgo), WERROR=1, V=1, PREFIX=, DESTDIR=;"
+	@echo "Variables: CC=, CFLAGS=, B= (where to build), SAN=1 (ASan and UBSan, into build/san), PGO=1 (faster, into build/pgo), WERROR=1, V=1, PREFIX=, DESTDIR=;"
 	@echo "for run: KERNEL=, INITRD=, SMP=, MEM=, APPEND=; for bench: BASE=REV (instead of QEMU), PAIRS=, ROWS="
 
 include $(wildcard tests/tests.mk)

@@ -21,20 +21,28 @@ LOAD_MANY    := $(addprefix $(B)/obj/tests/fuzz/load/,many.o load.o)
 CALLS_FUZZ   := $(B)/obj/tests/splpar/calls_fuzz.o
 TEST_PROGRAMS := $(UNIT) $(T)/calls_fuzz $(T)/load_many $(T)/insn_test $(T)/guest_fuzz $(ORACLES) $(GUESTS)
 
-.PHONY: test-programs test-sanitizers test-guests test-fuzz fuzz check-analyze
+.PHONY: test test-long test-all test-programs test-sanitizers test-guests test-fuzz fuzz check-analyze
 .SECONDARY: $(FUZZ_OBJ) $(LOAD_OBJ) $(LOAD_MANY) $(CALLS_FUZZ) $(UNIT:$(T)/%=$(B)/obj/tests/%.o) $(INSN_OBJ)
 
-test: test-programs test-sanitizers test-fuzz test-guests	## all tests but the long ones (20 minutes at most on 2 cores)
-	$(Q)B=$(B) tests/run $(TESTS)
+# What is missing is installed first, and what follows is another make, which finds it.
+test: install-missing	## install what is missing, and run all tests but the long ones (20 minutes at most on 2 cores)
+	$(Q)B=$(BUILD) tools/deps.sh test || echo "cede: what wants the rest is skipped"
+	$(Q)$(MAKE) --no-print-directory test-all
 
-test-long: test-programs test-sanitizers test-fuzz test-guests	## all tests: more operands, Debian's installer
-	$(Q)B=$(B) tests/run -g all $(TESTS)
+test-long: install-missing	## all tests: more operands, more mutants, Debian's installer
+	$(Q)B=$(BUILD) tools/deps.sh test || echo "cede: what wants the rest is skipped"
+	$(Q)$(MAKE) --no-print-directory test-all GROUPS=all
+
+test-all: test-programs test-sanitizers test-fuzz test-guests
+	$(Q)B=$(B) GUEST_DIR=$(BUILD)/guest tests/run $(GROUPS:%=-g %) $(TESTS)
 
 test-programs: $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(TEST_PROGRAMS)
 
-# A build of its own, under $(B)/san, with what is to run in it.
+# A build of its own, under $(B)/san, with what is to run in it. Without the compiler's run-time library: none.
+SAN_PROGRAMS := $(addprefix $(B)/san/,cede cede-dtl cede-snap $(UNIT:$(B)/%=%) $(addprefix tests/,insn_test guest_fuzz calls_fuzz load_many))
 test-sanitizers:
-	$(Q)$(MAKE) --no-print-directory SAN=1 B=$(B)/san $(B)/san/cede $(B)/san/cede-dtl $(B)/san/cede-snap $(UNIT:$(B)/%=$(B)/san/%) $(B)/san/tests/insn_test $(B)/san/tests/guest_fuzz $(B)/san/tests/calls_fuzz $(B)/san/tests/load_many
+	$(Q)$(if $(san_cc),$(MAKE) --no-print-directory SAN=1 BUILD=$(BUILD) B=$(B)/san $(SAN_PROGRAMS), \
+		echo "cede: $(CC) has no run-time library for sanitizers, tests that want it are skipped")
 
 # libFuzzer's programs, in a build of their own, and what they start from. Clang alone has it.
 has_fuzzer = $(shell echo 'int LLVMFuzzerTestOneInput(const char *p, long n) { return p != 0 && n > 0; }' | \
@@ -44,79 +52,87 @@ has_fuzzer = $(shell echo 'int LLVMFuzzerTestOneInput(const char *p, long n) { r
 # program that writes what it starts from into the folder that is named after -w, itself if none is given. libfuzzer.py runs it.
 define fuzzer
 FUZZERS += $(1)
-SEEDS_$(1) := $(or $(4),build/fuzz/$(1))
-build/fuzz/$(1): $(2:%=$(B)/obj/%.o)
-build/fuzz/$(1): LDFLAGS += $(3)
+SEEDS_$(1) := $(or $(4),$(BUILD)/fuzz/$(1))
+$(BUILD)/fuzz/$(1): $(2:%=$(B)/obj/%.o)
+$(BUILD)/fuzz/$(1): LD_FLAGS += $(3)
 endef
 
 FUZZERS   :=
 LOAD_FUZZ := $(addprefix tests/fuzz/load/,input mutate seeds custom)
-$(eval $(call fuzzer,load,tests/fuzz/load/load $(LOAD_FUZZ),-Wl$(comma)--wrap=snapshot_load,build/san/tests/load_many))
-$(eval $(call fuzzer,inspect,tests/fuzz/load/inspect tests/fuzz/snap_main tools/snap_convert $(LOAD_FUZZ),,build/san/tests/load_many))
 FW_FUZZ   := tests/fuzz/firmware/rig
 $(eval $(call fuzzer,trees,tests/fuzz/firmware/trees $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 $(eval $(call fuzzer,client,tests/fuzz/firmware/client $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
+$(eval $(call fuzzer,load,tests/fuzz/load/load $(LOAD_FUZZ),-Wl$(comma)--wrap=snapshot_load,$(BUILD)/san/tests/load_many))
+$(eval $(call fuzzer,inspect,tests/fuzz/load/inspect tests/fuzz/snap_main tools/snap_convert $(LOAD_FUZZ),,$(BUILD)/san/tests/load_many))
+$(eval $(call fuzzer,dtl,tests/fuzz/dtl/dtl tests/fuzz/dtl_main $(basename $(filter-out tools/cede_dtl.c,$(DTL_SRC))),,tests/fuzz/corpus.py dtl))
+$(eval $(call fuzzer,options,tests/fuzz/options/options,,tests/fuzz/corpus.py options))
+$(eval $(call fuzzer,monitor,tests/fuzz/monitor/monitor $(filter-out %/custom,$(LOAD_FUZZ)),$(addprefix -Wl$(comma)--wrap=,console_read console_write console_client outgoing_migrate outgoing_save unlink),tests/fuzz/corpus.py monitor))
 
 fuzz:	## libFuzzer's programs, build/fuzz/load and others, and what they start from
-	$(Q)$(if $(has_fuzzer),,echo "cede: $(CC) has no libFuzzer: make deps-test, CC=clang-19" >&2; exit 1)
-	$(Q)$(MAKE) -s --no-print-directory SAN=1 $(CPU_OBJ:build/%=build/san/%) build/san/tests/load_many
-	$(Q)$(MAKE) -s --no-print-directory FUZZ=1 $(FUZZERS:%=build/fuzz/%)
-	$(Q)rm -rf build/fuzz/corpus && mkdir -p $(FUZZERS:%=build/fuzz/corpus/%)
-	$(Q)$(foreach f,$(FUZZERS),$(SEEDS_$(f)) -w build/fuzz/corpus/$(f) &&) true
+	$(Q)$(if $(has_fuzzer),,echo "cede: $(CC) has no libFuzzer: make deps, CC=clang-19" >&2; exit 1)
+	$(Q)$(MAKE) -s --no-print-directory SAN=1 BUILD=$(BUILD) B=$(BUILD)/san $(CPU_OBJ:$(B)/%=$(BUILD)/san/%) $(BUILD)/san/tests/load_many
+	$(Q)$(MAKE) -s --no-print-directory FUZZ=1 BUILD=$(BUILD) B=$(BUILD)/fuzz $(FUZZERS:%=$(BUILD)/fuzz/%)
+	$(Q)rm -rf $(BUILD)/fuzz/corpus && mkdir -p $(FUZZERS:%=$(BUILD)/fuzz/corpus/%)
+	$(Q)$(foreach f,$(FUZZERS),$(SEEDS_$(f)) -w $(BUILD)/fuzz/corpus/$(f) &&) true
 
 check-analyze: all test-guests	## QEMU's stream analyser, from Debian's source package, on every kind of stream
 	$(Q)B=$(B) CEDE=$(B)/cede tests/snapshot/analyze.sh
 
 # For `make test`: without libFuzzer its tests are skipped.
-test-fuzz:
+test-fuzz: test-sanitizers
 	$(Q)$(if $(has_fuzzer),$(MAKE) --no-print-directory fuzz,echo "cede: $(CC) has no libFuzzer, tests that want it are skipped")
 
-# cede-snap's main() goes by another name.
-$(B)/obj/tests/fuzz/snap_main.o: tools/cede_snap.c Makefile
+# The tools' main() goes by another name.
+$(B)/obj/tests/fuzz/%_main.o: tools/cede_%.c Makefile $(B)/obj/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -Dmain=snap_main $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPP_FLAGS) -Dmain=$*_main $(C_FLAGS) -MMD -MP -c -o $@ $<
 
-FUZZ_COMMON := $(filter-out $(CPU_OBJ),$(LINK_OBJ)) $(CPU_OBJ:$(B)/%=build/san/%)
-$(FUZZERS:%=build/fuzz/%): $(FUZZ_COMMON)
+FUZZ_CPU := $(CPU_OBJ:$(B)/%=$(BUILD)/san/%)
+ifdef FUZZ
+$(FUZZ_CPU) &:
+	$(Q)$(MAKE) --no-print-directory FUZZ= SAN=1 BUILD=$(BUILD) B=$(BUILD)/san $(FUZZ_CPU)
+endif
+FUZZ_COMMON := $(filter-out $(CPU_OBJ),$(LINK_OBJ)) $(FUZZ_CPU)
+$(FUZZERS:%=$(BUILD)/fuzz/%): $(FUZZ_COMMON)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(LIBS)
 
 # Debian's kernel. Without a network the tests that want it are skipped.
 test-guests:
-	-$(Q)tools/guest.sh kernel
-	-$(Q)tools/guest.sh installer
+	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest.sh kernel
+	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest.sh installer
 
 # Where writing to the disk is made to fail.
-$(T)/unit/savevm: LDFLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=rename
+$(T)/unit/savevm: LD_FLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=rename
 
 $(T)/unit/%: $(B)/obj/tests/unit/%.o $(LINK_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(LIBS)
 
 $(T)/insn_test: $(INSN_OBJ) $(CPU_OBJ) $(SAVEVM_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(LIBS)
 
 # Between the run loop and its processors the fuzzer cuts time into slices; it maps RAM between guards.
 $(T)/guest_fuzz: $(FUZZ_OBJ) $(LINK_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=cpu_run -Wl,--wrap=memory_map -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(C_FLAGS) $(LD_FLAGS) -Wl,--wrap=cpu_run -Wl,--wrap=memory_map -o $@ $^ $(LIBS)
 
 # Here they call instead of executing.
 $(T)/calls_fuzz: $(CALLS_FUZZ) $(LINK_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=cpu_run -Wl,--wrap=memory_map -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(C_FLAGS) $(LD_FLAGS) -Wl,--wrap=cpu_run -Wl,--wrap=memory_map -o $@ $^ $(LIBS)
 
 # Here what a load has found is looked at between the load and the run.
 $(T)/load_many: $(LOAD_MANY) $(LOAD_OBJ) $(LINK_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=snapshot_load -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(C_FLAGS) $(LD_FLAGS) -Wl,--wrap=snapshot_load -o $@ $^ $(LIBS)
 
 $(T)/oracle-le: CROSS = $(GUEST_LE_CC)
 $(T)/oracle-be: CROSS = $(GUEST_BE_CC)

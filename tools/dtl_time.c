@@ -47,13 +47,14 @@ bool dtl_time_parse(const char *text, const struct dtl_header *h, bool point, ui
 	const char *suffix = parse_digits(text, &mantissa, &over);
 
 	for (unsigned i = 0; suffix && i < sizeof units / sizeof *units; i++) {
-		wide result;
+		/* Two factors of up to 2^40 and a mantissa of MAX_DIGITS fit. */
+		wide result = mantissa, zero = (wide)h->tb_offset * over;
 
 		if (strcmp(suffix, units[i].suffix))
 			continue;
 		if (point && !strcmp(suffix, "tb"))
-			mantissa = mantissa > h->tb_offset * over ? mantissa - h->tb_offset * over : 0;
-		result = (wide)mantissa * units[i].by / ((wide)over * units[i].over);
+			result = result > zero ? result - zero : 0;
+		result = result * units[i].by / ((wide)over * units[i].over);
 		*cycles = result > UINT64_MAX ? UINT64_MAX : (uint64_t)result;
 		return true;
 	}

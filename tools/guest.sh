@@ -1,5 +1,5 @@
 #!/bin/sh
-# guest.sh [kernel|installer|bench]: brings a ppc64el guest into build/guest.
+# guest.sh [kernel|installer|bench]: brings a ppc64el guest into build/guest, or where GUEST_DIR says.
 #
 #   kernel      vmlinux and initrd.gz: Debian's kernel, and busybox packed by guest_pack.py
 #   installer   di-vmlinux and di-initrd.gz: Debian's text installer for the network
@@ -14,7 +14,9 @@
 # with ppc64el, as on Ubuntu; by default where the host's debootstrap would.
 set -eu
 cd "$(dirname "$0")/.."
-guest=build/guest apt=$PWD/build/guest/apt debs=build/guest/debs
+guest=${GUEST_DIR:-build/guest}
+debs=$guest/debs
+case $guest in /*) apt=$guest/apt ;; *) apt=$PWD/$guest/apt ;; esac
 : "${DEBIAN_MIRROR:=$(sed -n 's/^DEF_MIRROR="\(.*\)"$/\1/p' /usr/sbin/debootstrap 2>/dev/null)}" \
   "${DEBIAN_SUITE:=bookworm}"
 

@@ -9,7 +9,7 @@
 set -eu
 program=$1 dir=$2
 shift 2
-guests=$*
+guests=$* build=${B:-build} guests_at=${GUEST_DIR:-build/guest}
 cd "$(dirname "$0")/.."
 work=2          # percent of what the scoreboard has each program do
 
@@ -39,19 +39,19 @@ awk '{ for (i = 1; i <= NF; i++) n[$i]++ } END { for (w in n) if (n[w] > 99) pri
 grep -c 'int.*(.*)' text
 find / -xdev -type f | wc -l
 END
-for path in build/bench/programs/*; do
+for path in $build/bench/programs/*; do
     [ -x "$path" ] || continue
     set -- "$@" "cede/${path##*/}=$path"
     echo "./${path##*/} $work" >>"$dir/train"
 done
-python3 tools/guest_pack.py add build/guest/initrd.gz "$dir/initrd" "$@" || exit 1
-guest linux -smp 2 -m 512M -kernel build/guest/vmlinux -initrd "$dir/initrd" \
+python3 tools/guest_pack.py add $guests_at/initrd.gz "$dir/initrd" "$@" || exit 1
+guest linux -smp 2 -m 512M -kernel $guests_at/vmlinux -initrd "$dir/initrd" \
     -append "console=hvc0 cede.script=train"
 tr -d '\r' <"$dir/linux.log" | grep -qx 'cede guest status 0' || die "the guest failed ($dir/linux.log)"
 
 for name in $guests; do
     for order in le be; do
-        path=build/tests/guest/$name-$order.elf
+        path=$build/tests/guest/$name-$order.elf
         [ ! -e "$path" ] || guest "$name-$order" -smp 4 -m 256M -kernel "$path"
     done
 done

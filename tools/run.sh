@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh [OPTION...]: boots the guest of tools/guest.sh to a shell on this terminal.
 # Further options are cede's; the environment may set KERNEL and INITRD (files), APPEND, CPU,
-# SMP, MEM and CEDE (the program).
+# SMP, MEM, CEDE (the program) and GUEST_DIR (where the guest is).
 set -eu
 cd "$(dirname "$0")/.."
 : "${CEDE:=build/cede}" "${CPU:=power9}" "${SMP:=1}" "${MEM:=1G}" "${APPEND:=console=hvc0}"
@@ -11,7 +11,7 @@ die() { echo "run: $*" >&2; exit 1; }
 if [ -z "${KERNEL:-}" ]; then
     [ -z "${INITRD:-}" ] || die "INITRD is given without KERNEL"
     tools/guest.sh kernel
-    KERNEL=build/guest/vmlinux INITRD=build/guest/initrd.gz
+    KERNEL=${GUEST_DIR:=build/guest}/vmlinux INITRD=$GUEST_DIR/initrd.gz
 fi
 for file in "$KERNEL" ${INITRD:+"$INITRD"}; do
     [ -r "$file" ] || die "$file: cannot be read"

@@ -464,7 +464,7 @@ def usage(folder):
                        (('--diff', '--summary', good, good), 'its own')):
         _, err = run(*args, status=2, fact='usage %s' % (args,))
         check(word in err and err.count('\n') == 1, 'usage: %s' % ' '.join(args[:1]), err)
-    for args, word in (((good, '--cpu=4'), 'no virtual processor 4'), ((good, '--from=2', '--to=1'), 'not before'), (('/nonexistent',), 'No such file'),
+    for args, word in (((good, '--cpu=4'), 'no virtual processor 4'), ((good, '--from=2', '--to=1'), 'not before'), ((good, '--to=9999.00000000000000tb'), 'not before'), (('/nonexistent',), 'No such file'),
                        ((folder,), 'directory'), (('--memory=/nonexistent',), 'No such file')):
         _, err = run(*args, status=1, fact='%s' % (args,))
         check(word in err and err.count('\n') == 1, 'refused: %s' % word, err)

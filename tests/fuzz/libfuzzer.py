@@ -11,7 +11,7 @@ BUILD = os.environ.get('B', 'build')
 name, many, seed = sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else '1'
 timed = many.endswith('s')
 runs, limit = (1000, '-max_total_time=' + many[:-1]) if timed else (int(many), '-runs=' + many)
-program, corpus = 'build/fuzz/' + name, 'build/fuzz/corpus/' + name
+program, corpus = BUILD + '/fuzz/' + name, BUILD + '/fuzz/corpus/' + name
 if not os.path.exists(program) or not os.path.isdir(corpus):
     print('skip: ' + program + ' was not built (make fuzz)')
     sys.exit(77)

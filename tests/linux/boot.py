@@ -8,7 +8,7 @@ import termios
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from console import CEDE, Failure, Machine, check, linux, main, need, skip   # noqa: E402
+from console import CEDE, GUEST, Failure, Machine, check, linux, main, need, skip   # noqa: E402
 
 CPUS = os.environ.get('CPUS', '1')
 BUILD = os.environ.get('B', 'build')
@@ -192,7 +192,7 @@ def memory():
 
 def terminal():
     """On a terminal: raw while the guest runs, as it was afterwards; Ctrl-A x, Ctrl-C, signals."""
-    need('build/guest/vmlinux', 'build/guest/initrd.gz')
+    need(GUEST + '/vmlinux', GUEST + '/initrd.gz')
     with linux(terminal=True) as m:
         m.shell()
         during = termios.tcgetattr(m.slave)
@@ -276,8 +276,8 @@ def sanitizers():
 
 def installer():
     """The first screen of Debian's installer."""
-    need('build/guest/di-vmlinux', 'build/guest/di-initrd.gz')
-    with linux(kernel='build/guest/di-vmlinux', initrd='build/guest/di-initrd.gz', ram='1G', cpus=CPUS,
+    need(GUEST + '/di-vmlinux', GUEST + '/di-initrd.gz')
+    with linux(kernel=GUEST + '/di-vmlinux', initrd=GUEST + '/di-initrd.gz', ram='1G', cpus=CPUS,
                terminal=True, append='priority=low') as m:
         m.expect(r'Debian installer main menu|Choose language|Select a language|C *- *No localization|\[!!\]', 200)
         check(True, 'first-screen')

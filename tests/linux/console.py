@@ -15,7 +15,7 @@ import termios
 import time
 
 CEDE = os.environ.get('CEDE', 'build/cede')
-GUEST = 'build/guest'
+GUEST = os.environ.get('GUEST_DIR', 'build/guest')
 KERNEL, INITRD = GUEST + '/vmlinux', GUEST + '/initrd.gz'
 
 

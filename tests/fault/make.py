@@ -1,0 +1,225 @@
+"""The Makefile and its scripts, given what users give them: flags of their own, folders with a blank, sources that
+cannot be written to, a compiler that lacks a library, a machine where nothing can be installed. Nearly nothing is
+built: `make -n` says what would be done.
+"""
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+
+TOP = os.getcwd()
+EXACT = {'-std=c17', '-fno-strict-aliasing', '-ffp-contract=off', '-fno-math-errno', '-I.', '-D_GNU_SOURCE='}
+ROUNDING = {'cpu/' + name + '.c' for name in ('op_float', 'op_vsx_scalar', 'op_vsx_vector', 'op_vmx_float', 'op_vsx_quad',
+                                              'fpscr', 'fp_exact')}
+# What make and the scripts take from PATH, besides what a test puts there.
+TOOLS = ('sh', 'make', 'awk', 'basename', 'cat', 'cmp', 'cut', 'dirname', 'echo', 'env', 'find', 'grep', 'install', 'mkdir', 'paste', 'printf',
+         'rm', 'sed', 'sort', 'tail', 'tr', 'python3')
+failed = 0
+
+
+def check(ok, name, detail=''):
+    global failed
+    failed += not ok
+    print(('ok %s' if ok else 'FAIL %s: %s') % ((name,) if ok else (name, str(detail)[-1500:])))
+
+
+def clean_env(**more):
+    """Without what the make that runs the tests has told us."""
+    env = {k: v for k, v in os.environ.items() if k not in ('MAKEFLAGS', 'MFLAGS', 'MAKEOVERRIDES', 'MAKELEVEL', 'B', 'CC', 'CFLAGS',
+                                                            'CPPFLAGS', 'LDFLAGS', 'LDLIBS', 'GUEST_DIR', 'CI')}
+    return dict(env, LC_ALL='C', **more)
+
+
+def run(words, cwd=TOP, **env):
+    p = subprocess.run(words, cwd=cwd, env=clean_env(**env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, timeout=100)
+    return p.returncode, p.stdout.decode(), p.stderr.decode()
+
+
+def make(*words, cwd=TOP, **env):
+    return run(['make', *words], cwd, **env)
+
+
+def commands(*words, **env):
+    """What would compile, by source, and what would link, by program: the flags as a set."""
+    status, out, err = make('-n', 'V=1', *words, **env)
+    if status:
+        raise AssertionError(err)
+    lines = [line.split() for line in out.splitlines() if ' -o ' in line and not re.search(r'-mlittle-endian|-mbig-endian|oracle', line)]
+    return ({w[-1]: w[:-4] for w in lines if '-c' in w}, {w[w.index('-o') + 1]: w for w in lines if '-c' not in w})
+
+
+# ---- Flags ----
+
+def flags(folder):
+    """What a user says is added, and takes nothing away: from no source, and from no program."""
+    plain, programs = commands('B=' + folder, 'all', 'test-programs')
+    sources = {'%s/%s' % (d, f) for d in ('cpu', 'machine', 'hcall', 'firmware', 'savevm') for f in os.listdir(d) if f.endswith('.c')}
+    check(sources - set(plain) <= {'cpu/profile.c'} and len(sources) > 50, 'every-source', sorted(sources - set(plain)))
+    bad = [s for s in plain if not EXACT <= set(plain[s]) or ('-frounding-math' in plain[s]) != (s in ROUNDING)]
+    check(not bad and ROUNDING <= set(plain), 'every-source-exact', bad)
+    for said in ('CFLAGS=-O3', 'CPPFLAGS=-DMINE', 'LDFLAGS=-Wl,-O1', 'LDLIBS=-lmine'):
+        name, flag = said.split('=', 1)
+        for how, words, env in (('command', [said], {}), ('environment', [], {name: flag})):
+            there, linked = commands('B=' + folder, 'all', 'test-programs', *words, **env)
+            both = [(plain, there)] * (name in ('CFLAGS', 'CPPFLAGS')) + [(programs, linked)] * (name != 'CPPFLAGS')
+            bad = [k for old, new in both for k in old if sorted(new[k]) != sorted(old[k] + [flag])]
+            check(not bad, '%s-%s' % (name, how), bad[:5] or linked)
+    there = commands('B=' + folder, 'all', 'CFLAGS=-O3')[0]
+    check(all(w.index('-O3') > w.index('-O2') and w.index('-O3') < w.index('-ffp-contract=off') for w in there.values()),
+          'CFLAGS-wins-but-over-results', there.get('cpu/op_float.c'))
+    for flag in ('-ffast-math', '-Ofast', '-funsafe-math-optimizations'):
+        status, _, err = make('-n', 'B=' + folder, 'CFLAGS=-O2 ' + flag)
+        check(status and flag in err and err.count('\n') == 1, 'refused' + flag, err)
+
+
+def other_flags(folder):
+    """What was built with other flags, or by another compiler, is built again; what only warns is not."""
+    one = folder + '/obj/tools/dtl_lane.o'
+
+    def built(*words):
+        status, out, err = make('B=' + folder, *words, one)
+        if status:
+            raise AssertionError(err)
+        return 'dtl_lane.c' in out
+
+    made = [built(), built(), built('CFLAGS=-O1'), built('CFLAGS=-O1'), built('CFLAGS=-O1', 'WERROR=1'), built()]
+    check(made == [True, False, True, False, False, True], 'other-flags-other-objects', made)
+
+
+# ---- Folders ----
+
+def blanks(folder):
+    status, out, err = make('-n', 'install', 'B=' + TOP + '/build', "DESTDIR=%s/a b'c" % folder)
+    lines = [line for line in out.splitlines() if line.startswith('install ')]
+    check(not status and len(lines) == 3, 'install-commands', out + err)
+    os.makedirs(folder + '/build')
+    for name in ('cede', 'cede-dtl', 'cede-snap'):
+        open(folder + '/build/' + name, 'w').close()
+    for line in lines:
+        run(['sh', '-c', line.replace(TOP + '/build/', folder + '/build/')])
+    there = sorted(f for _, _, files in os.walk(folder + "/a b'c") for f in files)
+    check(there == sorted(['cede', 'cede-dtl', 'cede-snap'] + [f for f in os.listdir('tools') if f.endswith('.1')]), 'DESTDIR-with-a-blank', there)
+    status, _, err = make('-n', 'B=%s/a b' % folder)
+    check(status and 'blank' in err and err.count('\n') == 1, 'B-with-a-blank', err)
+
+
+def tree(folder):
+    return sorted((os.path.join(d, f), os.stat(os.path.join(d, f)).st_mtime_ns) for d, _, files in os.walk(folder) for f in files)
+
+
+def elsewhere(folder):
+    """Sources that cannot be written to. As root they can: hence the look at what is there afterwards."""
+    copy, out = folder + '/source', folder + '/out'
+    for name in ('cpu', 'machine', 'hcall', 'firmware', 'savevm', 'tools', 'tests'):
+        shutil.copytree(name, copy + '/' + name, ignore=shutil.ignore_patterns('__pycache__'))
+    shutil.copy('Makefile', copy)
+    before = tree(copy)
+    for d, _, files in os.walk(copy):
+        for path in [d] + [os.path.join(d, f) for f in files]:
+            os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) & ~0o222)
+    status, _, err = make('B=' + out, out + '/cede-dtl', out + '/compile_commands.json', cwd=copy)
+    check(not status and os.path.exists(out + '/cede-dtl') and os.path.exists(out + '/compile_commands.json'), 'read-only-sources', err)
+    status, text, err = make('-n', 'V=1', 'B=' + out, 'all', 'test-programs', 'test-sanitizers', 'test-fuzz', cwd=copy)
+    places = re.findall(r'(?: -o |>>? ?|mkdir -p )(\S+)', text)
+    bad = [p for p in places if not p.startswith(out + '/') and not p.startswith(('/dev/', '&'))]
+    check(not status and len(places) > 200 and not bad, 'B-is-where-all-goes', bad[:10] or err)
+    check(tree(copy) == before, 'sources-untouched', set(tree(copy)) ^ set(before))
+    for d, _, _ in os.walk(copy):
+        os.chmod(d, 0o755)
+
+
+# ---- What is missing ----
+
+def bin_with(folder, name, **scripts):
+    """A folder for PATH: the tools above, and scripts."""
+    place = '%s/%s' % (folder, name)
+    os.makedirs(place)
+    for tool in TOOLS:
+        path = shutil.which(tool)
+        if path:
+            os.symlink(path, place + '/' + tool)
+    for script, text in scripts.items():
+        path = place + '/' + script.replace('_', '-')
+        if os.path.lexists(path):
+            os.remove(path)
+        with open(path, 'w') as f:
+            f.write('#!/bin/sh\n' + text)
+        os.chmod(path, 0o755)
+    return place
+
+
+NO_LIBRARY = 'case " $* " in *-fsanitize*" -o "*) echo "no such library" >&2; exit 1;; esac\n'
+
+
+def sanitizers(folder):
+    """Said before the first file is compiled; another compiler only where the user has not chosen."""
+    path = bin_with(folder, 'no-library', clang_19=NO_LIBRARY, gcc='')
+    status, out, err = make('-n', 'V=1', 'SAN=1', 'B=' + folder + '/o', folder + '/o/cede-dtl', PATH=path)
+    said = [line for line in out.splitlines() if line.startswith('cede: ')]
+    check(not status and len(said) == 1 and 'libclang-rt-19-dev' in said[0], 'sanitizers-by-gcc', out[:500] + err)
+    check(re.search(r'^gcc .*-fsanitize=address,undefined.* -c ', out, re.M) and 'clang-19 ' not in out.split('\n', 1)[1], 'gcc-compiles', out[:500])
+    status, out, err = make('-n', 'SAN=1', 'B=' + folder + '/o', 'CC=clang-19', PATH=path)
+    check(status == 2 and err.count('\n') == 1 and 'libclang-rt-19-dev' in err and not out, 'sanitizers-refused', out[:200] + err)
+    path = bin_with(folder, 'no-library-at-all', clang_19=NO_LIBRARY, gcc=NO_LIBRARY)
+    status, out, err = make('-n', 'test-sanitizers', 'test-fuzz', 'B=' + folder + '/o', PATH=path)
+    check(not status and 'no run-time library for sanitizers' in out and 'no libFuzzer' in out and ' -c ' not in out,
+          'tests-without-sanitizers', out[:500] + err)
+
+
+ROOT, NOBODY = 'echo 0\n', 'echo 1000\n'
+OFFERED = 'echo "  Candidate: 1"\n'
+FAILS = 'case "$*" in *install*) echo "E: no network" >&2; exit 100;; esac\n'
+
+
+def deps(folder):
+    """What cannot be installed is named in one line, and stops only what cannot do without."""
+    def run_deps(name, what, **scripts):
+        path = bin_with(folder, name + '-' + what, **scripts)
+        return run(['tools/deps.sh', what], PATH=path, B=folder + '/log-' + name)
+
+    status, out, err = run_deps('no-apt', 'build')
+    check(status == 2 and not out and err.count('\n') == 1 and 'a C compiler' in err and 'libfdt-dev' in err and 'no apt' in err, 'no-apt-no-compiler', err)
+    status, out, err = run_deps('no-apt-but-all', 'build', gcc='')
+    check(status == 0 and not out + err, 'no-apt-but-compiler', err)
+    status, out, err = run_deps('no-apt', 'test', gcc='')
+    check(status == 1 and not out and err.count('\n') == 1 and 'qemu-user' in err, 'no-apt-tests', err)
+    apt = {'dpkg_query': 'echo "gcc installed"\n', 'apt_cache': OFFERED, 'apt_get': FAILS, 'gcc': ''}
+    status, out, err = run_deps('no-sudo', 'build', id=NOBODY, **apt)
+    check(status == 1 and not out and err.count('\n') == 1 and 'going on without clang-19' in err and 'sudo' in err, 'no-sudo-goes-on', err)
+    status, out, err = run_deps('no-sudo-no-gcc', 'build', id=NOBODY, **dict(apt, gcc='exit 1\n'))
+    check(status == 2 and 'libfdt' in err and err.count('\n') == 1, 'no-sudo-cannot-build', err)
+    status, out, err = run_deps('no-network', 'test', id=ROOT, **apt)
+    check(status == 1 and 'no network' in err and 'qemu-user' in err and err.count('\n') == 1, 'no-network-tests', err)
+    all_there = 'for p in clang-19 lld-19 libc6-dev make pkg-config libfdt-dev libclang-rt-19-dev libcapstone-dev libzstd-dev libsdl2-dev ' \
+                'python3 debian-archive-keyring debootstrap; do echo $p installed; done\n'
+    status, out, err = run_deps('all-there', 'build', id=ROOT, **dict(apt, dpkg_query=all_there, apt_get='echo asked; exit 1\n'))
+    check(status == 0 and not out + err, 'all-there-asks-nobody', out + err)
+
+
+def order():
+    """`make test` installs, then another make builds and runs; .ci/run is that and no more."""
+    for target in ('test', 'test-long'):
+        status, out, err = make('-n', target, 'TESTS=unit/bits')
+        places = [out.find(s) for s in ('tools/deps.sh build', 'tools/deps.sh test', 'test-all', 'tests/run')]
+        check(not status and -1 not in places and places == sorted(places), target + '-installs-first', err or places)
+    check(' -g all unit/bits' in out, 'test-long-is-all', out[-300:])
+    with open('.ci/run') as f:
+        text = f.read()
+    check('deps.sh test' not in text and re.search(r'^exec timeout .* make .* test$', text, re.M), 'ci-is-make-test', text)
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix='cede-make-') as folder:
+        for test in (flags, other_flags, blanks, elsewhere, sanitizers, deps):
+            place = '%s/%s' % (folder, test.__name__)
+            os.mkdir(place)
+            test(place)
+        order()
+    return 1 if failed else 0
+
+
+sys.exit(main())
