@@ -238,6 +238,30 @@ void monitors_poll(struct machine *m)
 		console_poll(m->monitors->of[i]->console);
 }
 
+bool monitors_glance(struct machine *m)
+{
+	bool wanted = false;
+
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty))
+			console_glance(vty_console(vty));
+	monitors_poll(m);
+	for (unsigned i = 0; i < m->monitors->count; i++) {
+		const struct monitor *mon = m->monitors->of[i];
+
+		wanted |= mon->client != console_client(mon->console) || (!mon->waits && console_has(mon->console));
+	}
+	return wanted;
+}
+
+bool monitors_early(struct machine *m)
+{
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty) && console_early(vty_console(vty)))
+			return true;
+	return false;
+}
+
 unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds)
 {
 	unsigned n = 0;

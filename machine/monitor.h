@@ -44,6 +44,10 @@ bool monitors_new(struct machine *m, struct error *err);
 void monitors_free(struct machine *m);
 void monitors_poll(struct machine *m);		/* takes what has come */
 void monitors_run(struct machine *m);		/* obeys it */
+/* At any time: takes what is meant for a monitor, and nothing of which a guest could learn. True: a command or a client
+ * has come. */
+bool monitors_glance(struct machine *m);
+bool monitors_early(struct machine *m);		/* that has found something for the guest, too */
 unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds);
 /* Tells every program that listens; `data`: a JSON object, or NULL. */
 void monitor_event(struct machine *m, const char *name, const char *data);
