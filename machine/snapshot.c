@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cpu/spr.h"
@@ -22,6 +23,7 @@
 #include "machine/progress.h"
 #include "machine/pseries.h"
 #include "machine/state.h"
+#include "machine/term.h"
 #include "machine/vio_vty.h"
 #include "machine/xics.h"
 #include "machine/xive_idle.h"
@@ -606,13 +608,24 @@ bool snapshot_load_fd(struct machine *m, int fd, struct error *err)
 	return load_from(m, fd, NULL, err);
 }
 
+/* A FIFO has a writer some time, and what it says comes when it comes. */
+static int open_patiently(struct machine *m, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
+		term_waits_for(m->term, "snapshot '%.120s'", path);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 bool snapshot_load(struct machine *m, const char *path, struct error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open_patiently(m, path);
 	struct error why;
 	bool ok;
 
 	if (fd < 0) {
+		term_proceeds(m->term);
 		error_set(err, "cannot open snapshot '%.150s': %s", path, strerror(errno));
 		return false;
 	}
@@ -620,5 +633,6 @@ bool snapshot_load(struct machine *m, const char *path, struct error *err)
 	if (!ok)
 		error_set(err, "snapshot '%.60s': %.190s", path, why.msg);
 	close(fd);
+	term_proceeds(m->term);
 	return ok;
 }
