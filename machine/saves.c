@@ -146,14 +146,10 @@ static bool save_now(struct machine *m, unsigned i)
 	const struct snapshot_options o = {
 		.for_qemu = r->for_qemu, .mapped = r->mapped, .compress = r->compress, .parent = r->parent, .quiet = r->background,
 	};
-	char what[128];
 	struct error err;
 	bool ok;
 
-	snprintf(what, sizeof what, "the save to '%.100s'", r->path);
-	term_patient(m->term, what);
 	ok = r->background && !r->quit ? save_behind(m, i, &o, &err) : snapshot_save(m, r->path, &o, &err);
-	term_patient(m->term, NULL);
 	if (!ok && (r->when != SAVE_FOR_GUEST || m->clock.now >= m->snapshots->of[i].quiet_until))
 		say(m, err.msg);
 	if (!ok && r->when == SAVE_FOR_GUEST)

@@ -416,15 +416,23 @@ bool snapshot_save(struct machine *m, const char *path, const struct snapshot_op
 {
 	struct save_file file;
 	struct error why;
+	char what[128];
+	bool ok;
 
 	if (!save_file_open(&file, path, err))
 		return false;
-	if (!save_to(m, file.fd, o, path, &why)) {
+	/* What is half written is of use to nobody. */
+	snprintf(what, sizeof what, "the save to '%.100s'", path);
+	term_patient(m->term, what);
+	ok = save_to(m, file.fd, o, path, &why);
+	if (!ok) {
 		save_file_drop(&file);
 		error_set(err, "cannot save to '%.100s': %.140s", path, why.msg);
-		return false;
+	} else {
+		ok = save_file_commit(&file, err);
 	}
-	return save_file_commit(&file, err);
+	term_patient(m->term, NULL);
+	return ok;
 }
 
 /* ---- Loading ---- */

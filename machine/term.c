@@ -212,8 +212,10 @@ static void hurry(struct term *term)
 		term->unheeded = 0;
 		term->cut_wait = 1;
 	}
-	if (!term->unheeded++)
+	if (!term->unheeded++) {
+		term->cut_wait |= term->waiting;
 		handle_tick(0);
+	}
 	if (!term->leaves && term->unheeded >= END_TICKS) {
 		term_signal(term);
 		end_here(term);
