@@ -322,21 +322,29 @@ static const uint8_t *parent_page(void *parent, uint64_t at)
 	return inspect_page(parent, at);
 }
 
-/* As the child is to name it: from its own folder, if it is there. */
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("."), *real = folder ? realpath(folder, NULL) : NULL;
+
+	free(folder);
+	return real;
+}
+
+/* As the child is to name it: what is in its own folder, where a load looks; a link will do. */
 static bool name_parent(struct layout *l, const char *parent, const char *child, struct error *err)
 {
-	char *p = realpath(parent, NULL), *c = realpath(child, NULL), *slash = p ? strrchr(p, '/') : NULL;
-	const char *cut = strrchr(child, '/');
-	char *folder = cut ? strndup(child, (size_t)(cut - child) + 1) : strdup("."), *f = folder ? realpath(folder, NULL) : NULL;
-	bool same = p && c && !strcmp(p, c), near = f && slash && strlen(f) == (size_t)(slash - p) && !strncmp(f, p, strlen(f));
-	const char *name = near ? slash + 1 : p;
-	bool ok = name && !same && strlen(name) < sizeof l->parent && stream_is_name(name, strlen(name));
+	const char *cut = strrchr(parent, '/'), *name = cut ? cut + 1 : parent;
+	char *p = realpath(parent, NULL), *c = realpath(child, NULL), *theirs = folder_of(parent), *ours = folder_of(child);
+	bool same = p && c && !strcmp(p, c), near = theirs && ours && !strcmp(theirs, ours);
+	bool ok = near && !same && strlen(name) < sizeof l->parent && stream_is_name(name, strlen(name));
 
 	if (ok)
 		strcpy(l->parent, name);
 	else
-		error_set(err, "parent '%.100s': %s", parent, same ? "a snapshot cannot be its own" : "a name that cannot be kept");
-	free(p), free(c), free(f), free(folder);
+		error_set(err, "parent '%.100s': %s", parent, same ? "a snapshot cannot be its own" : !near ?
+			  "not in the same folder, where a load looks for it" : "a name that cannot be kept");
+	free(p), free(c), free(theirs), free(ours);
 	return ok;
 }
 

@@ -463,7 +463,7 @@ int term_signal(struct term *term)
 		} else if (info.ssi_signo != SIGCONT) {
 			if (!term->signal) {
 				term->signal = (int)info.ssi_signo;
-				term->cut_wait = term->waiting;
+				term->cut_wait |= term->waiting;
 			}
 			term->ends++;
 		} else if (term->raw) {
