@@ -364,6 +364,34 @@ static void check_host(struct machine *m)
 	check_signals(m);
 }
 
+/* The host's clock has ticked. True if somebody commands us who can be obeyed between any two instructions. */
+static bool look_at_host(struct machine *m)
+{
+	bool wanted = monitors_glance(m);
+
+	outgoing_poll(m);
+	check_signals(m);
+	return m->request == REQ_NONE && (wanted || snapshots_wanted(m));
+}
+
+bool machine_waits_to_write(struct machine *m, int out)
+{
+	struct pollfd fds[2] = { { .fd = out, .events = POLLOUT }, { .fd = term_fd(m->term), .events = POLLIN } };
+
+	for (;;) {
+		bool ends = term_ending(m->term) || m->request == REQ_QUIT;
+
+		if (term_poll(m->term, fds, 2, ends ? 0 : TERM_TICK_MS) > 0 && fds[0].revents)
+			return true;	/* if it is an error, write() says which */
+		if (ends)
+			return false;
+		if (m->request != REQ_NONE || !m->monitors)
+			term_signal(m->term);
+		else if (look_at_host(m))
+			monitors_run_within(m);
+	}
+}
+
 /* Waits until the host has something for us or `ns` have passed (UINT64_MAX: no limit), and
  * takes it. True if there was something. */
 static bool wait_for_host(struct machine *m, uint64_t ns)
@@ -464,16 +492,6 @@ static void run_shared(struct cpu *cpu, uint64_t end)
 		cpu->cycles = after_wait(cpu, end);
 }
 
-/* The host's clock has ticked. True if somebody commands us who can be obeyed between any two instructions. */
-static bool look_at_host(struct machine *m)
-{
-	bool wanted = monitors_glance(m);
-
-	outgoing_poll(m);
-	check_signals(m);
-	return m->request == REQ_NONE && (wanted || snapshots_wanted(m));
-}
-
 static bool stays(const struct machine *m, const struct cpu *cpu, uint64_t end)
 {
 	return cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE && !m->suspending;
@@ -497,8 +515,8 @@ static void run_beside(struct machine *m, struct cpu *cpu, uint64_t end)
 {
 	do {
 		cpu->halt = 0;
-		if (term_ticked(m->term))
-			look_at_host(m);
+		if (term_ticked(m->term) && look_at_host(m))
+			monitors_run_within(m);
 		if (m->request == REQ_NONE)
 			run_shared(cpu, end);
 	} while (stays(m, cpu, end));

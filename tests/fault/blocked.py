@@ -18,6 +18,7 @@ from console import CEDE, Folder, check, main, skip     # noqa: E402
 BUILD = os.environ.get('B', 'build')
 SNAP = os.path.join(os.path.dirname(CEDE), 'cede-snap')
 BAR = 1.0           # seconds from a signal to the end
+ANSWERS = 0.5       # seconds from a command to a monitor's answer
 ATTEMPTS = 3
 NEVER = 20          # seconds after which it counts as never
 
@@ -191,4 +192,45 @@ def parents():
         check(run.process.wait(NEVER) == 1 and 'not in the same folder' in run.errors(), 'not-saved-elsewhere', run.errors())
 
 
-main({f.__name__: f for f in (signals, refused, parents)})
+def asks(name, start):
+    """Both monitors answer although something else is blocked, and `quit` is obeyed."""
+    times = {}
+    for attempt in range(ATTEMPTS):
+        with Folder() as at:
+            run = start(at, '-monitor', 'unix:%s,server=on,wait=off' % at('h'), '-qmp', 'unix:%s,server=on,wait=off' % at('q'))
+            time.sleep(0.7)
+            try:
+                for path, end, lines in (('h', b'(cede) ', [b'', b'info status\n']),
+                                         ('q', b'}\r\n', [b'', b'{"execute": "qmp_capabilities"}', b'{"execute": "query-status"}'])):
+                    with socket.socket(socket.AF_UNIX) as s:
+                        s.settimeout(5)
+                        s.connect(at(path))
+                        for line in lines:
+                            began = time.monotonic()
+                            s.sendall(line)
+                            text = b''
+                            while end not in text:
+                                text += s.recv(65536) or end
+                        times.setdefault(path, []).append(time.monotonic() - began if b'running' in text else NEVER)
+                with socket.socket(socket.AF_UNIX) as s:
+                    s.connect(at('h'))
+                    began = time.monotonic()
+                    s.sendall(b'quit\n')
+                    run.process.wait(NEVER)
+                    times.setdefault('quit', []).append(time.monotonic() - began if not run.process.returncode else NEVER)
+            except (OSError, subprocess.TimeoutExpired):
+                times.setdefault('never', []).append(NEVER)
+            run.process.kill()
+            run.process.wait()
+        if all(min(times.get(k, [NEVER])) < ANSWERS for k in ('h', 'q', 'quit')):
+            break
+    for key in 'h', 'q', 'quit':
+        check(min(times.get(key, [NEVER])) < ANSWERS, '%s-%s' % (name, key), times)
+
+
+def answers():
+    asks('stderr-full', lambda at, *o: with_full(at, 'stderr', 'lat_calls', '-d', 'hcall', *o))
+    asks('trace-full', lambda at, *o: with_full(at, 'stderr', 'lat_calls', '-trace', 'hcall', *o))
+
+
+main({f.__name__: f for f in (signals, answers, refused, parents)})
