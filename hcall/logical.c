@@ -90,7 +90,6 @@ HCALL_FN(H_LOGICAL_MEMOP)
 	len = count << esize;
 	if (len > MEMOP_MAX)
 		return H_PARAMETER;
-	cpu_machine(cpu)->hypercalls += len >> 16;
 	if (((dst | src) & ((UINT64_C(1) << esize) - 1)) || !ram_ok(ram, dst, len) || !ram_ok(ram, src, len))
 		return H_PARAMETER;
 	to = ram->base + dst;

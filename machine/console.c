@@ -18,6 +18,7 @@
 #include "machine/term.h"
 #include "savevm/vmstate.h"
 
+#define EARLY_SIZE 4096			/* bytes */
 #define INPUT_SIZE 4096			/* a large paste; a power of 2 */
 #define ESCAPE 0x01			/* Ctrl-A */
 #define PTY_PATIENCE_MS 1000		/* how long a full pty may hold the guest up, once */
@@ -47,8 +48,11 @@ struct console {
 	uint32_t client;		/* connections so far */
 	struct console *aside, *host;	/* the monitor on this one; of such a monitor: the one it is on */
 	char *unlink_path;
+	uint32_t early;			/* bytes in `ahead`: read before its time, not the guest's before console_poll() */
+	uint32_t glances;		/* what is read now is that */
 	uint32_t head, count;		/* input ring */
 	uint8_t input[INPUT_SIZE];
+	uint8_t ahead[EARLY_SIZE];
 };
 
 /* ---- What a -serial option says ---- */
@@ -211,7 +215,7 @@ static bool wait_for_client(struct console *c, struct error *err)
 			{ .fd = c->listener, .events = POLLIN }, { .fd = term_fd(c->term), .events = POLLIN },
 		};
 
-		poll(fds, 2, -1);
+		term_poll(c->term, fds, 2, -1);
 		if (term_signal(c->term)) {
 			error_set(err, "stopped while waiting for a connection");
 			return false;
@@ -366,7 +370,7 @@ static bool wait_writable(struct console *c)
 	if (c->regular)
 		return true;
 	do {
-		int n = poll(fds, 2, patience(c));
+		int n = term_poll(c->term, fds, 2, patience(c));
 
 		if (n < 0)
 			return errno == EINTR;
@@ -438,7 +442,9 @@ static void keep(struct console *c, uint8_t byte)
 {
 	if (c->to_aside)
 		c = c->aside;
-	if (c->count < INPUT_SIZE)
+	if (c->glances)
+		c->ahead[c->early++] = byte;
+	else if (c->count < INPUT_SIZE)
 		c->input[(c->head + c->count++) % INPUT_SIZE] = byte;
 }
 
@@ -492,7 +498,7 @@ static void typed(struct console *c, const uint8_t *buf, size_t len)
 static size_t room(const struct console *c)
 {
 	/* Keys of a terminal must work even if the guest never reads; a pipe can wait. */
-	return c->tty && !c->commands ? INPUT_SIZE : INPUT_SIZE - c->count;
+	return c->tty && !c->commands ? INPUT_SIZE : INPUT_SIZE - c->count - c->early;
 }
 
 /* What can be read without a loss. Among the keys may be that which leads the rest to the other stream: if
@@ -505,10 +511,42 @@ static size_t wanted(const struct console *c)
 	return n > 1 && other && room(other) < n ? 1 : n;
 }
 
+static void take_early(struct console *c)
+{
+	for (uint32_t i = 0; i < c->early && c->count < INPUT_SIZE; i++)
+		c->input[(c->head + c->count++) % INPUT_SIZE] = c->ahead[i];
+	c->early = 0;
+}
+
+bool console_early(const struct console *c) { return c->early; }
+bool console_has(const struct console *c) { return c->count; }
+
+/* A key that leads to the monitor, or ends us, may lie behind what the guest has not taken yet. What comes from a
+ * file comes when the guest says. */
+void console_glance(struct console *c)
+{
+	struct pollfd fd = { .fd = c->in, .events = POLLIN };
+	size_t most = EARLY_SIZE - c->early < wanted(c) ? EARLY_SIZE - c->early : wanted(c);
+	struct stat st;
+	uint8_t buf[256];
+	ssize_t n;
+
+	if (!c->mux || c->in < 0 || !most || fstat(c->in, &st) || S_ISREG(st.st_mode) || poll(&fd, 1, 0) <= 0)
+		return;
+	n = read(c->in, buf, most < sizeof buf ? most : sizeof buf);
+	c->glances = true;
+	if (n > 0)
+		typed(c, buf, (size_t)n);
+	c->glances = false;
+	/* An end of file is found again. */
+}
+
 void console_poll(struct console *c)
 {
 	uint8_t buf[256];
 	struct pollfd fd;
+
+	take_early(c);
 
 	if (c->in < 0 && c->listener >= 0)
 		accept_client(c);
@@ -585,5 +623,7 @@ const struct vmstate console_state = {
 		VMS_SKIP(struct console, regular, HOST), VMS_SKIP(struct console, commands, HOST),
 		VMS_SKIP(struct console, hasty, HOST), VMS_SKIP(struct console, to_aside, HOST), VMS_SKIP(struct console, client, HOST),
 		VMS_SKIP(struct console, aside, HOST), VMS_SKIP(struct console, host, HOST),
-		VMS_SKIP(struct console, unlink_path, HOST)),
+		VMS_SKIP(struct console, unlink_path, HOST),
+		VMS_SKIP(struct console, early, "as if it were not read"), VMS_SKIP(struct console, glances, HOST),
+		VMS_SKIP(struct console, ahead, HOST)),
 };

@@ -37,6 +37,10 @@ void console_close(struct console *console);
 void console_write(struct console *console, const void *buf, size_t len);
 /* Looks at the host, without waiting, and keeps what has come. */
 void console_poll(struct console *console);
+/* At any time: keys of the escape key's and what is typed at a monitor; the rest is kept until console_poll(). */
+void console_glance(struct console *console);
+bool console_early(const struct console *console);	/* there is such a rest */
+bool console_has(const struct console *console);	/* console_read() would give something */
 /* Takes up to `len` bytes that have come; how many. */
 size_t console_read(struct console *console, void *buf, size_t len);
 extern const struct vmstate console_state;	/* of struct console: input that the guest has not taken */

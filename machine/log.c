@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio_ext.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "machine/machine.h"
 #include "machine/options.h"
+#include "machine/pseries.h"
 #include "machine/term.h"
 
 /* A guest in a loop must not fill a disk with its errors. Traces are as long as what they trace. */
@@ -55,11 +58,16 @@ void log_help(FILE *out)
 
 bool log_open(struct machine *m, const char *file, struct error *err)
 {
+	struct stat st;
+
 	m->log_file = file ? fopen(file, "we") : stderr;
 	if (!m->log_file) {
 		error_set(err, "cannot write log file '%.100s': %s", file, strerror(errno));
 		return false;
 	}
+	/* A reader may be slow: see may_be_written(). */
+	if (file && !fstat(fileno(m->log_file), &st) && !S_ISREG(st.st_mode))
+		setvbuf(m->log_file, NULL, _IOLBF, 0);
 	return true;
 }
 
@@ -97,12 +105,18 @@ static bool too_many(struct machine *m)
 	return ++m->log_lines > COMPLAINTS_PER_SECOND;
 }
 
+/* A pipe or a terminal gets line by line, and may be full. */
+static bool may_be_written(struct machine *m)
+{
+	return (m->log_file != stderr && !__flbf(m->log_file)) || machine_waits_to_write(m, fileno(m->log_file));
+}
+
 void log_plain(struct machine *m, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
 
-	if (!m->log_file)
+	if (!m->log_file || !may_be_written(m))
 		return;
 	if (m->log_file == stderr)
 		term_fresh_line(m->term);

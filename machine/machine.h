@@ -128,7 +128,6 @@ struct machine {
 	uint64_t quantum_end;		/* cycle up to which processors run now; 0 between quanta */
 	uint64_t next_poll;		/* cycle at which the host's inputs are looked at again */
 	uint64_t rtc_base_ns;		/* rtc_offset_ns as the host's clock gave it; 0: -rtc base=DATE */
-	uint64_t hypercalls;		/* so far; one that does much counts as many */
 	int stop_signal;		/* host signal behind REQ_QUIT; 0: the user's Ctrl-A x */
 	uint32_t pad4;
 	/* What is left of a quantum, or of an idle time, that a snapshot cut; its end is a cycle. */

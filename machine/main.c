@@ -17,6 +17,8 @@ static int run(const struct options *options, struct term *term, struct error *e
 	m = machine_new(options, term, err);
 
 	if (!m) {
+		if (*term_end(term))
+			error_set(err, "%s", term_end(term));
 		/* The terminal may be raw already. */
 		term_free(term);
 		fprintf(stderr, "cede: %s\n", err->msg);

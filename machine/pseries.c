@@ -51,7 +51,8 @@
 #include "machine/xive_idle.h"
 
 #define QUANTUM     UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
-#define CALLS_PER_CHECK 256		/* hypercalls between two looks at the host's signals */
+#define SLICE       UINT64_C(200000)	/* cycles: a thread that runs alone comes out of the engine after so many */
+#define KICKED      1u			/* cpu->halt: the machine wants it out; TERM_TICKED: the host does */
 
 /* POWER9 DD2.0 and the architecture level it runs at. */
 #define POWER9_PVR     UINT32_C(0x004e1200)
@@ -104,7 +105,7 @@ static void seed_random(struct machine *m, uint64_t seed)
 void machine_kick(struct machine *m)
 {
 	if (m->running)
-		m->running->halt = 1;
+		m->running->halt = KICKED;
 }
 
 void machine_request(struct machine *m, enum machine_request request, int status)
@@ -139,18 +140,6 @@ static void check_signals(struct machine *m)
 		snapshots_asked(m);
 	if (m->stop_signal || term_ending(m->term))
 		machine_request(m, REQ_QUIT, m->stop_signal || term_is_lost(m->term) ? EXIT_HOST_ERROR : EXIT_SUCCESS);
-}
-
-/* A call costs the guest few cycles and may take the host long: a guest that does nothing else
- * must not keep the user from ending it until the next poll point. */
-static void env_hypercall(struct cpu *cpu)
-{
-	struct machine *m = cpu_machine(cpu);
-	uint64_t before = m->hypercalls++;
-
-	hcall_dispatch(cpu);
-	if (before / CALLS_PER_CHECK != m->hypercalls / CALLS_PER_CHECK)
-		check_signals(m);
 }
 
 static void env_doorbell(struct cpu *from, unsigned tir, bool set)
@@ -249,7 +238,7 @@ struct machine *machine_new(const struct options *o, struct term *term, struct e
 	m->log_mask = o->log_mask;
 	m->env = (struct cpu_env){
 		.show_code = disasm_show,
-		.hypercall = env_hypercall, .next_event = env_next_event, .random = env_random,
+		.hypercall = hcall_dispatch, .next_event = env_next_event, .random = env_random,
 		.log = log_from_cpu, .machine = m, .ram = &m->ram, .clock = &m->clock.tb,
 		.log_mask = o->log_mask, .fwnmi_entry = fwnmi_entry, .doorbell = env_doorbell,
 	};
@@ -375,6 +364,34 @@ static void check_host(struct machine *m)
 	check_signals(m);
 }
 
+/* The host's clock has ticked. True if somebody commands us who can be obeyed between any two instructions. */
+static bool look_at_host(struct machine *m)
+{
+	bool wanted = monitors_glance(m);
+
+	outgoing_poll(m);
+	check_signals(m);
+	return m->request == REQ_NONE && (wanted || snapshots_wanted(m));
+}
+
+bool machine_waits_to_write(struct machine *m, int out)
+{
+	struct pollfd fds[2] = { { .fd = out, .events = POLLOUT }, { .fd = term_fd(m->term), .events = POLLIN } };
+
+	for (;;) {
+		bool ends = term_ending(m->term) || m->request == REQ_QUIT;
+
+		if (term_poll(m->term, fds, 2, ends ? 0 : TERM_TICK_MS) > 0 && fds[0].revents)
+			return true;	/* if it is an error, write() says which */
+		if (ends)
+			return false;
+		if (m->request != REQ_NONE || !m->monitors)
+			term_signal(m->term);
+		else if (look_at_host(m))
+			monitors_run_within(m);
+	}
+}
+
 /* Waits until the host has something for us or `ns` have passed (UINT64_MAX: no limit), and
  * takes it. True if there was something. */
 static bool wait_for_host(struct machine *m, uint64_t ns)
@@ -383,13 +400,17 @@ static bool wait_for_host(struct machine *m, uint64_t ns)
 	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
 	nfds_t n = 0;
 
+	if (term_ending(m->term) || monitors_early(m)) {
+		check_host(m);
+		return true;
+	}
 	fds[n++] = (struct pollfd){ .fd = term_fd(m->term), .events = POLLIN };
 	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
 		if (vty_console(vty))
 			n += console_pollfds(vty_console(vty), fds + n);
 	n += monitors_pollfds(m, fds + n);
 	n += outgoing_pollfds(m, fds + n);
-	if (ppoll(fds, n, ns == UINT64_MAX ? NULL : &ts, NULL) <= 0)
+	if (ppoll(fds, n, ns == UINT64_MAX ? NULL : &ts, term_still(m->term)) <= 0)
 		return false;
 	check_host(m);
 	return true;
@@ -471,6 +492,36 @@ static void run_shared(struct cpu *cpu, uint64_t end)
 		cpu->cycles = after_wait(cpu, end);
 }
 
+static bool stays(const struct machine *m, const struct cpu *cpu, uint64_t end)
+{
+	return cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE && !m->suspending;
+}
+
+/* Up to `end`, or the cycle at which the thread kicks the machine or stops, or one at which the host's users want
+ * us: that one is no part of the guest's course. A chain of blocks takes no notice of the tick, so it is not long. */
+static uint64_t run_alone(struct machine *m, struct cpu *cpu, uint64_t end)
+{
+	do {
+		cpu->halt = 0;
+		if (term_ticked(m->term) && look_at_host(m))
+			return cpu->cycles;
+		cpu_run(cpu, end - cpu->cycles > SLICE ? cpu->cycles + SLICE : end);
+	} while (!(cpu->halt & KICKED) && stays(m, cpu, end));
+	return end;
+}
+
+/* The same, but others run beside it: the machine is whole again at the quantum's end only. */
+static void run_beside(struct machine *m, struct cpu *cpu, uint64_t end)
+{
+	do {
+		cpu->halt = 0;
+		if (term_ticked(m->term) && look_at_host(m))
+			monitors_run_within(m);
+		if (m->request == REQ_NONE)
+			run_shared(cpu, end);
+	} while (stays(m, cpu, end));
+}
+
 /* One dispatched thread, up to the quantum's end or the cycle at which it stops. */
 static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
 {
@@ -480,17 +531,16 @@ static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
 	if (save > cpu->cycles && save < end)
 		end = save;
 	m->running = cpu;
+	term_halts(m->term, &cpu->halt);
 	/* In a pool a guest counts how long it spins, and then confers: that takes its time. */
 	cpu->shared = !alone && !m->dispatcher->shared;
-	do {
-		cpu->halt = 0;
-		if (alone)
-			cpu_run(cpu, end);
-		else
-			run_shared(cpu, end);
-	} while (!alone && cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE && !m->suspending);
+	if (alone)
+		end = run_alone(m, cpu, end);
+	else
+		run_beside(m, cpu, end);
+	term_halts(m->term, NULL);
 	m->running = NULL;
-	if (end < m->quantum_end && cpu->cycles == end && cpu->run_state == CPU_RUNNING && !cpu->halt && m->request == REQ_NONE) {
+	if (end < m->quantum_end && cpu->cycles == end && cpu->run_state == CPU_RUNNING && !(cpu->halt & KICKED) && m->request == REQ_NONE) {
 		m->cut_end = m->quantum_end;
 		return;
 	}
@@ -609,7 +659,8 @@ static void obey(struct machine *m)
 		if (m->request == REQ_NONE)
 			snapshots_take(m);	/* SIGUSR1 */
 	}
-	if (stopped && m->request == REQ_NONE)
+	/* Who runs is given it at the next look at the host's inputs. */
+	if (stopped && m->request == REQ_NONE && !threads_dispatched(m))
 		check_host(m);
 }
 
@@ -719,7 +770,7 @@ static int verdict(const struct machine *m)
 		return EXIT_GUEST_PANIC;
 	case REQ_QUIT:
 		if (m->stop_signal)
-			fprintf(stderr, "cede: ended by signal %d\n", m->stop_signal);
+			fprintf(stderr, "cede: %s\n", term_end(m->term));
 		return m->exit_status;
 	case REQ_RESET:
 		return EXIT_SUCCESS;	/* -no-reboot */
@@ -750,13 +801,14 @@ int machine_run(struct machine *m)
 	do {
 		if (!begin(m, first, &err)) {
 			term_fresh_line(m->term);
-			fprintf(stderr, "cede: %s\n", err.msg);
+			fprintf(stderr, "cede: %s\n", *term_end(m->term) ? term_end(m->term) : err.msg);
 			return EXIT_HOST_ERROR;
 		}
 		first = false;
 		run_until_request(m);
 		tell(m);
 	} while (goes_on(m));
+	term_leaves(m->term);
 	hcall_trace_summary(m);
 	snapshots_wait(m);
 	outgoing_end(m);

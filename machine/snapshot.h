@@ -38,6 +38,7 @@ uint64_t snapshots_next(const struct machine *m);
 void snapshots_take(struct machine *m);
 void snapshots_wait(struct machine *m);			/* until what is written in the background is */
 void snapshots_asked(struct machine *m);		/* SIGUSR1 */
+bool snapshots_wanted(const struct machine *m);		/* that has come, and nothing has been taken yet */
 bool snapshots_stream(const struct machine *m, uint64_t stream);	/* there is a -save FILE@guest of that number, from 1 on */
 /* For m->suspending, at the end of the quantum that it cut: saves, or makes its call fail. */
 void snapshots_suspend(struct machine *m);

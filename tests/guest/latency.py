@@ -1,0 +1,132 @@
+"""Guests that keep the host busy: a signal, Ctrl-A x and the monitors are there for the user all the same.
+
+The bars are a second from a signal, or Ctrl-A x, to the end, and half a second to a monitor's answer. The best of three
+attempts counts: on a host with other work to do cede itself may not run for longer than that. Without the cure most
+of these take from 10 seconds to minutes, each time.
+"""
+import os
+import signal
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../linux'))
+from console import Failure, Folder, Machine, check, main, skip     # noqa: E402
+
+BUILD = os.environ.get('B', 'build')
+ENDS, ANSWERS = 1.0, 0.5        # seconds
+ATTEMPTS = 3
+NEVER = 30
+CPUS = '8'
+
+
+def image(order):
+    path = '%s/tests/guest/lat_guest-%s.elf' % (BUILD, order)
+    if not os.path.exists(path):
+        skip(path + ' was not built: no cross compiler?')
+    return path
+
+
+def until(found, seconds, what):
+    end = time.monotonic() + seconds
+    while not found():
+        if time.monotonic() > end:
+            raise Failure('no %s within %d s' % (what, seconds))
+        time.sleep(0.002)
+
+
+class Monitor:
+    """A socket, and how long it takes to answer."""
+
+    def __init__(self, path, end):
+        self.s, self.end = socket.socket(socket.AF_UNIX), end
+        until(lambda: os.path.exists(path), 20, 'socket')
+        self.s.settimeout(NEVER)
+        self.s.connect(path)
+
+    def answer(self):
+        text = b''
+        while self.end not in text:
+            more = self.s.recv(65536)
+            if not more:
+                raise Failure('the monitor hangs up')
+            text += more
+        return text
+
+    def ask(self, line):
+        began = time.monotonic()
+        self.s.sendall(line)
+        text = self.answer()
+        return time.monotonic() - began, text
+
+
+def best(times, bar):
+    """Whether to stop, and try no more."""
+    return min(times) < bar or len(times) == ATTEMPTS
+
+
+def busy(letter, order, *options, **kw):
+    """A machine that does it already."""
+    m = Machine('-kernel', image(order), *options, cpus=('64' if letter == 'I' else CPUS) if letter.isupper() else '1', ram='256M', **kw)
+    m.expect('ready', 20)
+    m.send(letter)
+    m.expect('busy', 120)
+    time.sleep(0.3)
+    return m
+
+
+def monitors(at, letter, order):
+    """Both monitors answer, and the one on the console, and then a signal ends it."""
+    name = '%s-%s-' % (order, letter)
+    hmp, qmp, ends = [], [], []
+    while not hmp or not (best(hmp, ANSWERS) and best(qmp, ANSWERS) and best(ends, ENDS)):
+        for path in 'h', 'q':
+            if os.path.exists(at(path)):
+                os.unlink(at(path))
+        with busy(letter, order, '-monitor', 'unix:%s,server=on,wait=off' % at('h'), '-qmp', 'unix:%s,server=on,wait=off' % at('q')) as m:
+            h, q = Monitor(at('h'), b'(cede) '), Monitor(at('q'), b'}\r\n')
+            h.answer(), q.answer()
+            q.ask(b'{"execute": "qmp_capabilities"}')
+            took, text = h.ask(b'info status\n')
+            hmp.append(took if b'running' in text else NEVER)
+            took, text = q.ask(b'{"execute": "query-status"}')
+            qmp.append(took if b'"running": true' in text else NEVER)
+            began = time.monotonic()
+            m.kill((signal.SIGTERM, signal.SIGINT)[len(ends) % 2])
+            status = m.wait(NEVER)
+            ends.append(time.monotonic() - began if status == 1 and 'ended by signal' in m.errors else NEVER)
+    check(min(hmp) < ANSWERS, name + 'hmp', hmp)
+    check(min(qmp) < ANSWERS, name + 'qmp', qmp)
+    check(min(ends) < ENDS, name + 'signal', ends)
+
+
+def keys(letter, order):
+    """On a terminal: Ctrl-A c leads to the monitor, Ctrl-A x ends it."""
+    name = '%s-%s-' % (order, letter)
+    shows, ends = [], []
+    while not shows or not (best(shows, ANSWERS) and best(ends, ENDS)):
+        with busy(letter, order, terminal=True) as m:
+            began = time.monotonic()
+            m.send('\x01c')
+            m.expect('cede monitor', NEVER)
+            shows.append(time.monotonic() - began)
+            m.send('\x01c')
+            began = time.monotonic()
+            m.send('\x01x')
+            status = m.wait(NEVER)
+            ends.append(time.monotonic() - began if status == 0 else NEVER)
+    check(min(shows) < ANSWERS, name + 'ctrl-a-c', shows)
+    check(min(ends) < ENDS, name + 'ctrl-a-x', ends)
+
+
+def answers(letters):
+    with Folder() as at:
+        for i, letter in enumerate(letters):
+            try:
+                monitors(at, letter, ('le', 'be')[i % 2])
+                keys(letter, ('be', 'le')[i % 2])
+            except Failure as e:
+                check(False, letter, e)
+
+
+main({'answers': answers})
