@@ -31,7 +31,7 @@ struct monitor {
 
 struct monitors {
 	bool stopped, sent, gone;	/* stop; migrate; -no-shutdown and the guest is off */
-	bool panicked;			/* so is it, but it gave up */
+	bool panicked;			/* stopped or gone because the guest gave up */
 	bool resets;			/* it is a monitor that wants a reset */
 	bool migration_events;		/* migrate-set-capabilities */
 	struct outgoing *outgoing;	/* outgoing.c */

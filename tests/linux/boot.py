@@ -221,9 +221,21 @@ def terminal():
 
 
 def panic():
-    with linux(append='cede.cmd="echo c >/proc/sysrq-trigger; sleep 30" panic=1') as m:
+    """A guest that gives up reboots if it wants to, and ends where the user wants it."""
+    crash = 'cede.cmd="echo c >/proc/sysrq-trigger; sleep 30" panic=1'
+    with linux('-action', 'panic=shutdown', append=crash) as m:
         check(m.wait(90) == 3, 'status', m.process.returncode)
         check(len(m.errors.splitlines()) == 1, 'one-line', m.errors)
+    with linux(append=crash) as m:
+        m.expect('Rebooting in 1 seconds', 90)
+        m.expect('Linux version', 90)
+        m.kill()
+        m.wait(10)
+        check(m.errors.startswith('cede: the guest gave up: OS panic: sysrq triggered crash\n') and
+              len(m.errors.splitlines()) == 2, 'said-once', m.errors)
+    with linux('-no-reboot', append=crash) as m:
+        check(m.wait(90) == 0, 'no-reboot-status', m.process.returncode)
+        check('Rebooting in 1 seconds' in m.text, 'no-reboot')
 
 
 def cpu_time(pid):
