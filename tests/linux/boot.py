@@ -238,6 +238,21 @@ def panic():
         check('Rebooting in 1 seconds' in m.text, 'no-reboot')
 
 
+def refusals():
+    """What is not there says so, and what asked for it is as it was."""
+    with linux(cpus=2) as m:
+        m.shell()
+        m.command('mount -t debugfs d /sys/kernel/debug 2>/dev/null; true')
+        out = m.command('echo Y > /sys/kernel/debug/powerpc/dawr_enable_dangerous 2>&1 || echo "[no] $?"')
+        check('[no]' in out, 'no-DAWR', out)
+        out = m.command('echo cpu remove index 0x10000001 > /sys/kernel/dlpar 2>&1 || echo "[no] $?"')
+        check('[no]' in out, 'no-removal', out)
+        check(m.command('cat /sys/devices/system/cpu/online').strip() == '0-1', 'both-stay-online')
+        out = m.command('dmesg')
+        check('Failed to release drc' not in out, 'nothing-was-begun', re.findall('.*drc.*', out))
+        check('ibm,drc-names' not in m.command('ls /proc/device-tree/cpus'), 'no-names-for-drmgr')
+
+
 def cpu_time(pid):
     """Seconds of processor time that a process has used."""
     with open('/proc/%d/stat' % pid) as f:
@@ -297,5 +312,5 @@ def installer():
         check(m.wait(20) == 0, 'status')
 
 
-main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, terminal, panic, clock, sanitizers,
+main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, terminal, panic, refusals, clock, sanitizers,
                               installer)})

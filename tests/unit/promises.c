@@ -145,6 +145,50 @@ static void test_rtas(struct machine *m)
 	check(rtas(m, 0x201a, 3, 1, 0, 0) == RTAS_NOT_SUPPORTED, "what-is-no-property-is-no-call");
 }
 
+/* Dynamic reconfiguration is more than names: whoever sees it in the tree must be able to call it. */
+static void test_reconfiguration(struct machine *m)
+{
+	static const struct { const char *path, *property; } rows[] = {
+		{ "/cpus", "ibm,drc-names" }, { "/cpus", "ibm,drc-types" }, { "/cpus", "ibm,drc-power-domains" },
+		{ "/cpus", "ibm,drc-info" }, { "/cpus/PowerPC,POWER9@0", "ibm,my-drc-index" },
+		{ "/event-sources/hot-plug-events", "interrupts" },
+		{ "/ibm,dynamic-reconfiguration-memory", "ibm,lmb-size" },
+	};
+	bool able = has(m->fdt, "/rtas", "set-indicator") && has(m->fdt, "/rtas", "ibm,configure-connector");
+	int len;
+	const fdt32_t *most = fdt_getprop(m->fdt, fdt_path_offset(m->fdt, "/rtas"), "ibm,lrdr-capacity", &len);
+
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		check(able || !has(m->fdt, rows[i].path, rows[i].property), "%s-%s", rows[i].path, rows[i].property);
+	check(most && len == 20 && (able || (fdt32_to_cpu(most[4]) == 2 && fdt32_to_cpu(most[1]) == m->ram.size)),
+	      "no-more-than-there-is");
+	check(has(m->fdt, "/cpus", "ibm,drc-indexes") || !promised(m->fdt, "hcall-best-energy-1b"), "names-for-energy-hints");
+}
+
+/* What the processor is said to have: bits that stand for what only looks as if it were there. */
+static void test_features(struct machine *m)
+{
+	static const struct { unsigned byte; uint8_t bit; const char *name; } absent[] = {
+		{ 0, 0x04, "DABR" }, { 22, 0x80, "transactional-memory" }, { 28, 0x80, "performance-monitor" },
+		{ 42, 0x80, "performance-monitor-3.00" }, { 54, 0x80, "decimal-floating-point" },
+	};
+	const char *path = "/cpus/PowerPC,POWER9@0";
+	int len;
+	const uint8_t *pa = fdt_getprop(m->fdt, fdt_path_offset(m->fdt, path), "ibm,pa-features", &len);
+
+	check(pa && len == 68 && pa[0] == 66, "ibm,pa-features");
+	for (unsigned i = 0; pa && i < sizeof absent / sizeof absent[0]; i++)
+		check(!(pa[2 + absent[i].byte] & absent[i].bit), "no-%s", absent[i].name);
+	check(!has(m->fdt, path, "ibm,dfp"), "no-ibm,dfp");
+	/* The DAWR and CIABR by H_SET_MODE, 0 as well as something to match; the DABR. */
+	for (uint64_t value = 0; value < 0x2000; value += 0x1000) {
+		check_eq(hcall(m, 0x31c, 0, 1, value, 0), H_P2, "no-CIABR");
+		check_eq(hcall(m, 0x31c, 0, 2, value, 0), H_P2, "no-DAWR0");
+		check_eq(hcall(m, 0x028, value, 0, 0, 0), H_HARDWARE, "no-H_SET_DABR");
+		check_eq(hcall(m, 0x134, value, 0, 0, 0), H_HARDWARE, "no-H_SET_XDABR");
+	}
+}
+
 /* "ibm,os-term" under each -action. */
 static void test_os_term(struct machine *m, struct options *o)
 {
@@ -186,6 +230,8 @@ int main(void)
 	rig_new(&rig, "2");
 	test_sets(rig.m);
 	test_rtas(rig.m);
+	test_reconfiguration(rig.m);
+	test_features(rig.m);
 	test_os_term(rig.m, &rig.options);
 	rig_free(&rig);
 	return check_done();
