@@ -182,9 +182,11 @@ struct cpu {
 	uint64_t bescr, ebbhr, ebbrr, tfhar, texasr, tfiar, vtb_off;
 	uint64_t pidr, proc_tbl;	/* process table: base, size code as H_REGISTER_PROC_TBL gave it */
 	uint64_t dec_expires;		/* timebase tick at which DEC becomes negative */
-	uint64_t purr_base, spurr_base;	/* what to add to run cycles */
-	uint64_t off_cycles;		/* of `cycles`, those that it was not dispatched */
-	uint64_t resv_pad;
+	uint64_t purr_base, spurr_base;	/* what to add to the ticks that it has used */
+	/* What it has had of its core: up to cycle share_from `used` cycles and used_part / CORE_PARTS, of the
+	 * core_ran that the core was dispatched; from there on share / CORE_PARTS of each. hcall/share.c */
+	uint64_t share_from, used, core_ran;
+	uint32_t used_part, share;
 	uint64_t cfar, tidr;
 	struct slb_entry { uint64_t esid, vsid; } slb[SLB_ENTRIES];	/* as slbmte's RB (index 0) and RS */
 
@@ -255,9 +257,12 @@ void cpu_set_cr(struct cpu *cpu, uint32_t cr);
 #define TIMEBASE_HZ     UINT64_C(512000000)
 #define CPU_HZ          (TIMEBASE_HZ * CYCLES_PER_TICK)
 
-/* PURR at that cycle, without purr_base: ticks that it was dispatched. So count SPURR and VTB. */
-uint64_t cpu_run_ticks(const struct cpu *cpu, uint64_t cycles);
+#define CORE_PARTS 840			/* of a core's cycle: 1 to 8 threads share it without a rest */
+
+/* At that cycle of a processor that is dispatched. PURR counts what the thread has had of its core, so
+ * that those of a core's threads add up to the core's time; VTB is the core's. Never run back. */
 uint64_t cpu_purr(const struct cpu *cpu, uint64_t cycles);
+uint64_t cpu_vtb(const struct cpu *cpu, uint64_t cycles);
 uint64_t cpu_timebase(struct cpu *cpu, uint64_t cycles);	/* TB at that cycle of this processor */
 int64_t cpu_dec(const struct cpu *cpu, uint64_t cycles);	/* DEC, sign-extended */
 void cpu_set_dec(struct cpu *cpu, uint64_t cycles, uint64_t value);

@@ -60,14 +60,22 @@ uint64_t cpu_timebase(struct cpu *cpu, uint64_t cycles)
 	return ticks;
 }
 
-uint64_t cpu_run_ticks(const struct cpu *cpu, uint64_t cycles)
+/* Book III, 7.5: the sum over a core's threads is the core's. */
+static uint64_t used_ticks(const struct cpu *cpu, uint64_t cycles)
 {
-	return (cycles - cpu->off_cycles) / CYCLES_PER_TICK;
+	uint64_t parts = cpu->used_part + (cycles - cpu->share_from) * cpu->share;
+
+	return (cpu->used + parts / CORE_PARTS) / CYCLES_PER_TICK;
 }
 
 uint64_t cpu_purr(const struct cpu *cpu, uint64_t cycles)
 {
-	return cpu->purr_base + cpu_run_ticks(cpu, cycles);
+	return cpu->purr_base + used_ticks(cpu, cycles);
+}
+
+uint64_t cpu_vtb(const struct cpu *cpu, uint64_t cycles)
+{
+	return cpu->vtb_off + (cpu->core_ran + (cycles - cpu->share_from)) / CYCLES_PER_TICK;
 }
 
 /* 56 bits if LPCR[LD], else 32. Book III, 6.5.10 and 7.3. */
@@ -126,13 +134,13 @@ OP_TRY(mfspr_purr)
 
 OP_TRY(mfspr_spurr)
 {
-	RT = cpu->spurr_base + cpu_run_ticks(cpu, NOW);
+	RT = cpu->spurr_base + used_ticks(cpu, NOW);
 	return true;
 }
 
 OP_TRY(mfspr_vtb)
 {
-	RT = cpu->vtb_off + cpu_run_ticks(cpu, NOW);
+	RT = cpu_vtb(cpu, NOW);
 	return true;
 }
 

@@ -307,7 +307,7 @@ static const struct vms_field cpu_fields[] = {
 	VMS_SKIP(struct cpu, fp_limit, "follows from FPSCR"), VMS_SKIP(struct cpu, fp_limit_single, "follows from FPSCR"),
 	VMS_SKIP(struct cpu, fp_host, ENGINE), VMS_SKIP(struct cpu, fp_strict, "follows from FPSCR"),
 	VMS_SKIP(struct cpu, fp_active, ENGINE), VMS_SKIP(struct cpu, pad2, "nothing"),
-	VMS_SKIP(struct cpu, resv_pad, "nothing"), VMS_SKIP(struct cpu, pad3, "nothing"),
+	VMS_SKIP(struct cpu, pad3, "nothing"),
 	VMS_SKIP(struct cpu, link, ENGINE), VMS_SKIP(struct cpu, link_nip, ENGINE),
 	VMS_SKIP(struct cpu, link_from, ENGINE), VMS_SKIP(struct cpu, shared, ENGINE),
 	VMS_SKIP(struct cpu, waiting, ENGINE), VMS_SKIP(struct cpu, pad4, "nothing"),
@@ -331,7 +331,7 @@ const struct vmstate cpu_state = {
 #define RESV_MAX  16		/* bytes: lqarx */
 
 const struct vmstate cede_cpu_state = {
-	.name = "cede/cpu", .version = 1, .min_version = 1, VMS_OF(struct cpu),
+	.name = "cede/cpu", .version = 2, .min_version = 2, VMS_OF(struct cpu),
 	.fields = VMS_FIELDS(
 		VMS_U64_TO(struct cpu, cycles, UINT64_C(1) << 60),
 		VMS_U64(struct cpu, insns),
@@ -342,7 +342,11 @@ const struct vmstate cede_cpu_state = {
 		VMS_U64(struct cpu, resv_addr),
 		VMS_U64(struct cpu, dec_expires),
 		VMS_U64(struct cpu, purr_base),
-		VMS_U64(struct cpu, off_cycles),
+		VMS_U64_TO(struct cpu, share_from, UINT64_C(1) << 60),
+		VMS_U64(struct cpu, used),
+		VMS_U64(struct cpu, core_ran),
+		VMS_U32_TO(struct cpu, used_part, CORE_PARTS - 1),
+		VMS_U32_TO(struct cpu, share, CORE_PARTS),
 		VMS_U64(struct cpu, spurr_base),
 		VMS_U64(struct cpu, vtb_off),
 		VMS_U64(struct cpu, proc_tbl),

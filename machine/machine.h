@@ -152,6 +152,8 @@ uint64_t machine_now(struct machine *m);
 uint64_t machine_timebase(struct machine *m);	/* ticks, never running backwards */
 uint64_t machine_random(struct machine *m);	/* xoshiro256** */
 void machine_request(struct machine *m, enum machine_request request, int status);
+/* The guest says that it gave up; it goes on if -action panic= lets it. Takes `text` (NULL: no reason). */
+void machine_gave_up(struct machine *m, char *text);
 struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server);	/* by interrupt server number; NULL */
 void machine_kick(struct machine *m);		/* something changed: leave the engine at the next block edge */
 void machine_log(struct machine *m, unsigned channel, const char *fmt, ...)

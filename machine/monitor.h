@@ -32,7 +32,7 @@ struct monitor {
 
 struct monitors {
 	bool stopped, sent, gone;	/* stop; migrate; -no-shutdown and the guest is off */
-	bool panicked;			/* so is it, but it gave up */
+	bool panicked;			/* stopped or gone because the guest gave up */
 	bool resets;			/* it is a monitor that wants a reset */
 	bool within;			/* a quantum, or a call: commands for a whole machine are held */
 	bool migration_events;		/* migrate-set-capabilities */

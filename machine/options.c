@@ -763,6 +763,54 @@ static bool opt_no_shutdown(struct parse *p, const char *text)
 	return p->opts->no_shutdown = true;
 }
 
+/* What of QEMU's actions there is. A watchdog is not, so that nothing can follow from one. */
+static const struct action {
+	const char *event, *words;
+} actions[] = {
+	{ "panic",    "none|pause|shutdown|exit-failure" },	/* enum panic_action */
+	{ "reboot",   "reset|shutdown" },
+	{ "shutdown", "poweroff|pause" },
+	{ "watchdog", "reset|shutdown|poweroff|inject-nmi|pause|debug|none" },
+};
+enum { ACTION_PANIC, ACTION_REBOOT, ACTION_SHUTDOWN };
+
+static bool set_action(struct parse *p, const char *event, const char *word)
+{
+	struct options *o = p->opts;
+
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
+		int index;
+
+		if (strcmp(actions[i].event, event))
+			continue;
+		index = word_index(actions[i].words, word);
+		if (index < 0)
+			return fail(p, "-action %s=%.60s: not one of %s", event, word, actions[i].words);
+		if (i == ACTION_PANIC)
+			o->panic = (enum panic_action)index;
+		else if (i == ACTION_REBOOT)
+			o->no_reboot = index;
+		else if (i == ACTION_SHUTDOWN)
+			o->no_shutdown = index;
+		return true;
+	}
+	return fail(p, "-action does not know '%.60s'", event);
+}
+
+static bool opt_action(struct parse *p, const char *text)
+{
+	struct pairs pairs;
+	char *key, *value;
+	bool ok = true;
+
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	while (ok && pairs_next(&pairs, &key, &value))
+		ok = key ? set_action(p, key, value) : fail(p, "-action: '%.60s' is not EVENT=ACTION", value);
+	free(pairs.copy);
+	return ok;
+}
+
 static bool opt_help(struct parse *p, const char *text);
 
 static bool opt_version(struct parse *p, const char *text)

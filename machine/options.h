@@ -21,6 +21,8 @@
 
 enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
 enum cpu_model { CPU_POWER9 };
+/* What follows when the guest says that it gave up. PANIC_NONE: what the guest wants. */
+enum panic_action { PANIC_NONE, PANIC_PAUSE, PANIC_SHUTDOWN, PANIC_EXIT_FAILURE };
 enum mitigation { MITIGATION_BROKEN, MITIGATION_WORKAROUND, MITIGATION_FIXED, MITIGATION_FIXED_IBS,
 		  MITIGATION_FIXED_CCD, MITIGATION_FIXED_NA };
 
@@ -78,7 +80,8 @@ struct options {
 	int64_t rtc_date;		/* seconds since 1970, for RTC_DATE */
 	const char *timing;		/* name of the timing model */
 	bool warp;			/* -clock warp */
-	bool no_reboot, no_shutdown;
+	bool no_reboot, no_shutdown;	/* -action reboot=, shutdown= as well */
+	enum panic_action panic;	/* -action panic= */
 	bool has_seed;
 	uint64_t seed;
 

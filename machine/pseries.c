@@ -117,6 +117,39 @@ void machine_request(struct machine *m, enum machine_request request, int status
 	machine_kick(m);
 }
 
+/* Pausing is for those who can say "cont": the guest's call has come back then. */
+static bool panic_pauses(const struct options *o)
+{
+	return o->panic == PANIC_PAUSE || (o->panic == PANIC_SHUTDOWN && o->no_shutdown);
+}
+
+static void say_panic(const struct machine *m)
+{
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: the guest gave up: %s\n", m->panic_message ? m->panic_message : "no reason given");
+}
+
+void machine_gave_up(struct machine *m, char *text)
+{
+	bool again = m->panic_message != NULL, pauses = panic_pauses(m->options);
+
+	free(m->panic_message);
+	m->panic_message = text;
+	if (!pauses && m->options->panic != PANIC_NONE) {
+		machine_request(m, REQ_PANIC, EXIT_GUEST_PANIC);
+		return;
+	}
+	/* A guest that says so all the time is heard once in a boot. */
+	if (!again) {
+		say_panic(m);
+		monitor_event(m, "GUEST_PANICKED", pauses ? "{\"action\": \"pause\"}" : "{\"action\": \"run\"}");
+	}
+	if (pauses) {
+		control_halt(m);
+		m->monitors->panicked = true;
+	}
+}
+
 /* Server numbers are processor indices: -M vsmt= is the number of threads of a core. */
 struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server)
 {
@@ -326,6 +359,9 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 void machine_clear(struct machine *m)
 {
 	m->request = REQ_NONE;
+	free(m->panic_message);
+	m->panic_message = NULL;
+	m->monitors->panicked = false;
 	m->suspending = NULL;
 	vasi_reset(m);
 	hcall_trace_cut(m);
@@ -706,7 +742,7 @@ static void tell_why(struct machine *m, const char *event, bool guest, const cha
 
 static void tell(struct machine *m)
 {
-	bool stays = m->options->no_shutdown, host = m->monitors->resets;
+	bool stays = m->options->no_shutdown || panic_pauses(m->options), host = m->monitors->resets;
 
 	m->monitors->resets = false;
 	switch (m->request) {
@@ -721,18 +757,12 @@ static void tell(struct machine *m)
 		break;
 	case REQ_POWER_OFF:
 		tell_why(m, "SHUTDOWN", true, "guest-shutdown");
-		if (stays)
+		if (m->options->no_shutdown)
 			monitor_event(m, "STOP", NULL);
 		break;
 	default:
 		tell_why(m, "SHUTDOWN", false, quit_reason(m));
 	}
-}
-
-static void say_panic(const struct machine *m)
-{
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: the guest gave up: %s\n", m->panic_message ? m->panic_message : "no reason given");
 }
 
 /* -no-shutdown: the guest is gone, the machine stays until the user ends it, or boots it again. */
@@ -755,7 +785,9 @@ static void linger(struct machine *m)
 
 static bool goes_on(struct machine *m)
 {
-	if ((m->request == REQ_POWER_OFF || m->request == REQ_PANIC) && m->options->no_shutdown)
+	bool stays = m->options->no_shutdown || (m->request == REQ_PANIC && panic_pauses(m->options));
+
+	if ((m->request == REQ_POWER_OFF || m->request == REQ_PANIC) && stays)
 		linger(m);
 	return m->request == REQ_RESET && !m->options->no_reboot;
 }

@@ -144,7 +144,8 @@ static uint64_t hash_cpu(uint64_t h, struct spapr_cpu *sc)
 		sc->vpa_addr, sc->slb_shadow_addr, sc->slb_shadow_size, sc->dtl_addr, sc->dtl_size,
 		sc->cppr, sc->mfrr, sc->pending_priority, sc->xirr_owner, sc->xirr, sc->dispatch_count,
 		sc->dispersion_count, sc->dtl_index, word_at(sc->home_changes),
-		sc->donated[0], sc->donated[1], sc->donates, sc->donates_idle, cpu->off_cycles,
+		sc->donated[0], sc->donated[1], sc->donates, sc->donates_idle, cpu->share_from, cpu->used, cpu->core_ran, cpu->used_part,
+		cpu->share,
 	};
 
 	h = hash_thread(h, &sc->vp);

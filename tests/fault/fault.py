@@ -142,6 +142,8 @@ CASES = [
     *(('timing=' + v, 2, 'timing', ('-timing', v)) for v in ('frob', '', 'power9')),
     *(('clock=' + v, 2, 'clock', ('-clock', v)) for v in ('frob', '')),
     *(('seed=' + v, 2, 'seed', ('-seed', v)) for v in ('x', '', '-1', '1x', '18446744073709551616')),
+    *(('action=' + v, 2, 'action', ('-action', v)) for v in ('', 'panic', 'panic=frob', 'panic=', 'frob=none', 'watchdog=x',
+                                                             'reboot=reset,panic=x')),
     *(('d=' + v, 2, 'd', ('-d', v)) for v in ('frob', 'int,frob')),
     *(('trace=' + v, 2, 'trace', ('-trace', v)) for v in ('frob', '', 'hcall=', 'hcall=H_FOO', 'hcall=H_CEDE,H_FOO',
                                                           'hcall=!H_FOO', 'hcall,frob', 'dispatch=1')),

@@ -221,9 +221,36 @@ def terminal():
 
 
 def panic():
-    with linux(append='cede.cmd="echo c >/proc/sysrq-trigger; sleep 30" panic=1') as m:
+    """A guest that gives up reboots if it wants to, and ends where the user wants it."""
+    crash = 'cede.cmd="echo c >/proc/sysrq-trigger; sleep 30" panic=1'
+    with linux('-action', 'panic=shutdown', append=crash) as m:
         check(m.wait(90) == 3, 'status', m.process.returncode)
         check(len(m.errors.splitlines()) == 1, 'one-line', m.errors)
+    with linux(append=crash) as m:
+        m.expect('Rebooting in 1 seconds', 90)
+        m.expect('Linux version', 90)
+        m.kill()
+        m.wait(10)
+        check(m.errors.startswith('cede: the guest gave up: OS panic: sysrq triggered crash\n') and
+              len(m.errors.splitlines()) == 2, 'said-once', m.errors)
+    with linux('-no-reboot', append=crash) as m:
+        check(m.wait(90) == 0, 'no-reboot-status', m.process.returncode)
+        check('Rebooting in 1 seconds' in m.text, 'no-reboot')
+
+
+def refusals():
+    """What is not there says so, and what asked for it is as it was."""
+    with linux(cpus=2) as m:
+        m.shell()
+        m.command('mount -t debugfs d /sys/kernel/debug 2>/dev/null; true')
+        out = m.command('echo Y > /sys/kernel/debug/powerpc/dawr_enable_dangerous 2>&1 || echo "[no] $?"')
+        check('[no]' in out, 'no-DAWR', out)
+        out = m.command('echo cpu remove index 0x10000001 > /sys/kernel/dlpar 2>&1 || echo "[no] $?"')
+        check('[no]' in out, 'no-removal', out)
+        check(m.command('cat /sys/devices/system/cpu/online').strip() == '0-1', 'both-stay-online')
+        out = m.command('dmesg')
+        check('Failed to release drc' not in out, 'nothing-was-begun', re.findall('.*drc.*', out))
+        check('ibm,drc-names' not in m.command('ls /proc/device-tree/cpus'), 'no-names-for-drmgr')
 
 
 def cpu_time(pid):
@@ -285,5 +312,5 @@ def installer():
         check(m.wait(20) == 0, 'status')
 
 
-main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, terminal, panic, clock, sanitizers,
+main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, terminal, panic, refusals, clock, sanitizers,
                               installer)})

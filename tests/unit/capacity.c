@@ -144,14 +144,16 @@ static void test_purr(struct machine *m)
 	struct cpu *cpu = &m->cpu[0]->cpu;
 
 	cpu->purr_base = 1000;
+	cpu->used = 3000;
+	cpu->share_from = cpu->cycles - 600;
+	cpu->share = CORE_PARTS / 3;
 	check_eq(call_poisoned(m, H_PURR), H_SUCCESS, "purr");
-	check_eq(out[0], 1000 + (cpu->cycles - cpu->off_cycles) / 2, "purr-value");
+	check_eq(out[0], 1000 + 3200 / 2, "purr-value");
 	check_eq(out[1], POISON, "purr-r5-kept");
-	cpu->off_cycles += 600;
+	cpu->share = 0;
 	call(m, H_PURR, 0);
-	check_eq(out[0], 1000 + (cpu->cycles - cpu->off_cycles) / 2, "purr-only-dispatched");
-	cpu->off_cycles -= 600;
-	cpu->purr_base = 0;
+	check_eq(out[0], 1000 + 3000 / 2, "purr-only-dispatched");
+	cpu->used = cpu->purr_base = 0;
 }
 
 /* A million cycles, of which one of three processors runs somebody. */

@@ -102,6 +102,10 @@ static void test_rest(void)
 
 	check(!strcmp(o.initrd, "I") && !strcmp(o.append, "root=/dev/ram"), "double-dash");
 	check(o.no_reboot && o.no_shutdown && o.nographic && o.nodefaults && o.serials == 0, "flags");
+	o = good("-kernel K -action panic=pause,shutdown=pause -action reboot=shutdown,watchdog=pause");
+	check(o.panic == PANIC_PAUSE && o.no_shutdown && o.no_reboot, "actions");
+	o = good("-kernel K -no-reboot -no-shutdown -action reboot=reset,shutdown=poweroff");
+	check(o.panic == PANIC_NONE && !o.no_shutdown && !o.no_reboot, "last-action-counts");
 	o = good("-kernel K -serial null -serial file:x -seed 0x10 -clock warp -timing flat -name guest=g -D log");
 	check(o.serials == 2 && !strcmp(o.serial[1], "file:x") && o.has_seed && o.seed == 16 && o.warp &&
 	      !strcmp(o.name, "g") && !strcmp(o.log_file, "log"), "values");

@@ -28,7 +28,7 @@ static const struct field fields[] = {
 	BOARD(vpa_addr), BOARD(slb_shadow_addr), BOARD(slb_shadow_size), BOARD(dtl_addr), BOARD(dtl_size), BOARD(cppr),
 	BOARD(mfrr), BOARD(pending_priority), BOARD(xirr_owner), BOARD(xirr), BOARD(dispatch_count),
 	BOARD(dispersion_count), BOARD(dtl_index), BOARD(home_changes), BOARD(donated), BOARD(donates),
-	BOARD(donates_idle), CPU(off_cycles), BOARD(vp.state), BOARD(vp.stopped_by), BOARD(vp.woken_by), BOARD(vp.gift),
+	BOARD(donates_idle), CPU(share_from), CPU(used), CPU(core_ran), CPU(used_part), CPU(share), BOARD(vp.state), BOARD(vp.stopped_by), BOARD(vp.woken_by), BOARD(vp.gift),
 	BOARD(vp.conferring), BOARD(vp.confers_to_all), BOARD(vp.physical), BOARD(vp.since), BOARD(vp.wait),
 	BOARD(vp.waited), BOARD(vp.ran), BOARD(vp.awaits), BOARD(vp.dispatches),
 };
