@@ -158,6 +158,11 @@ static bool kernel_load(struct machine *m, struct firmware *fw, struct error *er
 		return false;
 	if (!(elf ? elf_load(fw, &m->ram, err) : flat_load(fw, err)))
 		return false;
+	if (fw->bios.fd >= 0 && fw->kernel_addr < fw->bios.size) {
+		error_set(err, "kernel '%s' does not fit: it begins at 0x%llx, where the firmware lies", fw->kernel.path,
+			  (unsigned long long)fw->kernel_addr);
+		return false;
+	}
 	if (fw->kernel_size > image_limit(m) || fw->kernel_addr > image_limit(m) - fw->kernel_size) {
 		error_set(err, "kernel '%s' does not fit: it ends at 0x%llx, images must end below 0x%llx", fw->kernel.path,
 			  (unsigned long long)(fw->kernel_addr + fw->kernel_size), (unsigned long long)image_limit(m));

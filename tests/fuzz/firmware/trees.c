@@ -227,10 +227,11 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 		return LLVMFuzzerMutate(data, size, max);
 	if (rng_one_in(&rng, 16))
 		data[0] ^= (uint8_t)(1 + rng_below(&rng, 3));
-	for (unsigned n = 1 + rng_below(&rng, 3); n; n--) {
-		switch (rng_below(&rng, 4)) {
+	for (unsigned n = rng_one_in(&rng, 2) ? 1 : 2 + rng_below(&rng, 2); n; n--) {
+		switch (rng_below(&rng, 5)) {
 		case 0: size = 1 + move_cells(data + 1, size - 1, max - 1, &rng); break;
 		case 1: size = 1 + LLVMFuzzerMutate(data + 1, size - 1, rng_one_in(&rng, 2) ? size - 1 : max - 1); break;
+		case 2: data[48 + rng_below(&rng, (uint32_t)size - 48)] ^= (uint8_t)(1u << rng_below(&rng, 8)); break;
 		default: change_cell(data + 1, size - 1, &rng); break;
 		}
 		if (size < 64)
@@ -285,10 +286,28 @@ static void seed_small(void)
 	seed("small", blob, fdt_totalsize(blob));
 }
 
+/* SLOF puts the strings before the structure. */
+static void seed_strings_first(const void *fdt)
+{
+	uint32_t rsv_end = (uint32_t)fdt_off_dt_struct(fdt), strings = (uint32_t)fdt_size_dt_strings(fdt), at = (rsv_end + strings + 3) & ~3u;
+	uint32_t size = at + (uint32_t)fdt_size_dt_struct(fdt);
+	uint8_t *blob = calloc(1, size);
+
+	memcpy(blob, fdt, rsv_end);
+	memcpy(blob + rsv_end, (const char *)fdt + fdt_off_dt_strings(fdt), strings);
+	memcpy(blob + at, (const char *)fdt + fdt_off_dt_struct(fdt), size - at);
+	fdt_set_totalsize(blob, size);
+	fdt_set_off_dt_struct(blob, at);
+	fdt_set_off_dt_strings(blob, rsv_end);
+	seed("strings-first", blob, size);
+	free(blob);
+}
+
 static void make_seeds(void)
 {
 	fdt_pack(rig->fdt);
 	seed("own", rig->fdt, fdt_totalsize(rig->fdt));
+	seed_strings_first(rig->fdt);
 	seed_small();
 }
 
