@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 
 TOP = os.getcwd()
 EXACT = {'-std=c17', '-fno-strict-aliasing', '-ffp-contract=off', '-fno-math-errno', '-I.', '-D_GNU_SOURCE='}
@@ -212,6 +213,23 @@ def order():
     check('deps.sh test' not in text and re.search(r'^exec timeout .* make .* test$', text, re.M), 'ci-is-make-test', text)
 
 
+def ended():
+    """tests/run, cut off as .ci/run would do it: the line with the counts, and nothing left behind."""
+    build = os.environ.get('B', 'build')
+    p = subprocess.Popen(['tests/run', '-j1', 'unit/savevm', 'unit/vmstate'], env=clean_env(B=build), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    for _ in range(200):
+        kids = open('/proc/%d/task/%d/children' % (p.pid, p.pid)).read().split()
+        kids += [k for t in os.listdir('/proc/%d/task' % p.pid) for k in open('/proc/%d/task/%s/children' % (p.pid, t)).read().split()]
+        if kids or p.poll() is not None:
+            break
+        time.sleep(0.05)
+    p.terminate()
+    out = p.communicate(timeout=30)[0].decode()
+    check(p.returncode == 1 and 'ended by a signal' in out and re.search(r'^0 passed, 1 failed, 0 skipped$', out, re.M), 'run-says-what-it-came-to', out)
+    left = [k for k in kids if os.path.exists('/proc/%s/stat' % k) and open('/proc/%s/stat' % k).read().split()[2] != 'Z']
+    check(kids and not left, 'run-leaves-nothing', left)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='cede-make-') as folder:
         for test in (flags, other_flags, blanks, elsewhere, sanitizers, deps):
@@ -219,6 +237,7 @@ def main():
             os.mkdir(place)
             test(place)
         order()
+        ended()
     return 1 if failed else 0
 
 
