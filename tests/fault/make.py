@@ -49,7 +49,8 @@ def commands(*words, **env):
     status, out, err = make('-n', 'V=1', *words, **env)
     if status:
         raise AssertionError(err)
-    lines = [line.split() for line in out.splitlines() if ' -o ' in line and not re.search(r'-mlittle-endian|-mbig-endian|oracle', line)]
+    # A guest's program has flags of its own.
+    lines = [line.split() for line in out.splitlines() if ' -o ' in line and not re.search(r' -o \S+/tests/(guest/|oracle)', line)]
     return ({w[-1]: w[:-4] for w in lines if '-c' in w}, {w[w.index('-o') + 1]: w for w in lines if '-c' not in w})
 
 
