@@ -149,6 +149,41 @@ static uint32_t make_small(struct maker *k)
 	return make(k);
 }
 
+/* ---- Comparing two, by the library ---- */
+
+static bool same_property(const void *a, int pa, const void *b, int pb)
+{
+	const char *na, *nb;
+	int la, lb;
+	const void *va = fdt_getprop_by_offset(a, pa, &na, &la), *vb = fdt_getprop_by_offset(b, pb, &nb, &lb);
+
+	return va && vb && !strcmp(na, nb) && la == lb && !memcmp(va, vb, (size_t)la);
+}
+
+static bool same_node(const void *a, int na, const void *b, int nb)
+{
+	int pa = fdt_first_property_offset(a, na), pb = fdt_first_property_offset(b, nb);
+
+	for (; pa >= 0 && pb >= 0; pa = fdt_next_property_offset(a, pa), pb = fdt_next_property_offset(b, pb))
+		if (!same_property(a, pa, b, pb))
+			return false;
+	return pa < 0 && pb < 0 && !strcmp(fdt_get_name(a, na, NULL), fdt_get_name(b, nb, NULL));
+}
+
+static bool same_tree(const void *a, const void *b)
+{
+	int na = 0, nb = 0, da = 0, db = 0;
+	uint64_t address, size, address_b, size_b;
+
+	for (int i = 0; i < fdt_num_mem_rsv(a); i++)
+		if (fdt_get_mem_rsv(a, i, &address, &size) || fdt_get_mem_rsv(b, i, &address_b, &size_b) || address != address_b || size != size_b)
+			return false;
+	for (; na >= 0 && nb >= 0 && da >= 0 && db >= 0; na = fdt_next_node(a, na, &da), nb = fdt_next_node(b, nb, &db))
+		if (!same_node(a, na, b, nb) || da != db)
+			return false;
+	return da < 0 && db < 0 && fdt_num_mem_rsv(a) == fdt_num_mem_rsv(b) && fdt_boot_cpuid_phys(a) == fdt_boot_cpuid_phys(b);
+}
+
 /* ---- The check ---- */
 
 /* Heap of exactly that size: a sanitizer sees what reads on. */
@@ -218,6 +253,33 @@ static void test_reservations(void)
 	cell(&k, TREE_LAST);
 	size = make(&k);
 	want(checked(k.blob, size), "too many", "rsv-too-many");
+	maker_free(&k);
+}
+
+/* Strings before the structure, as SLOF has them: a tree; and what overlaps, is none. The copy has the usual order. */
+static void test_order(void)
+{
+	struct maker k;
+	uint32_t size = make_small(&k), rsv_end = 40 + gap + 16 * (k.rsv + 1), block = (rsv_end + k.strings_size + 3) & ~3u, first;
+	void *copy;
+
+	put(k.blob + 8, block);
+	put(k.blob + 12, rsv_end);
+	memcpy(k.blob + rsv_end, k.strings, k.strings_size);
+	memcpy(k.blob + block, k.block, k.size);
+	want(checked(k.blob, size), NULL, "strings-first");
+	copy = tree_copy(k.blob, &first);
+	check(!tree_check(copy, first) && same_tree(k.blob, copy) && fdt_off_dt_strings(copy) > fdt_off_dt_struct(copy), "strings-first, copied");
+	free(copy);
+	put(k.blob + 12, rsv_end - 4);
+	want(checked(k.blob, size), "reservations", "strings-on-end-of-reservations");
+	put(k.blob + 12, block - k.strings_size + 4);
+	want(checked(k.blob, size), "strings", "strings-on-begin-of-structure");
+	put(k.blob + 12, block + k.size - 4);
+	want(checked(k.blob, size), "strings", "strings-on-end-of-structure");
+	put(k.blob + 12, block + 4);
+	put(k.blob + 32, 8);
+	want(checked(k.blob, size), "strings", "strings-in-structure");
 	maker_free(&k);
 }
 
@@ -316,39 +378,6 @@ static void test_every_byte(void)
 }
 
 /* ---- The copy ---- */
-
-static bool same_property(const void *a, int pa, const void *b, int pb)
-{
-	const char *na, *nb;
-	int la, lb;
-	const void *va = fdt_getprop_by_offset(a, pa, &na, &la), *vb = fdt_getprop_by_offset(b, pb, &nb, &lb);
-
-	return va && vb && !strcmp(na, nb) && la == lb && !memcmp(va, vb, (size_t)la);
-}
-
-static bool same_node(const void *a, int na, const void *b, int nb)
-{
-	int pa = fdt_first_property_offset(a, na), pb = fdt_first_property_offset(b, nb);
-
-	for (; pa >= 0 && pb >= 0; pa = fdt_next_property_offset(a, pa), pb = fdt_next_property_offset(b, pb))
-		if (!same_property(a, pa, b, pb))
-			return false;
-	return pa < 0 && pb < 0 && !strcmp(fdt_get_name(a, na, NULL), fdt_get_name(b, nb, NULL));
-}
-
-static bool same_tree(const void *a, const void *b)
-{
-	int na = 0, nb = 0, da = 0, db = 0;
-	uint64_t address, size, address_b, size_b;
-
-	for (int i = 0; i < fdt_num_mem_rsv(a); i++)
-		if (fdt_get_mem_rsv(a, i, &address, &size) || fdt_get_mem_rsv(b, i, &address_b, &size_b) || address != address_b || size != size_b)
-			return false;
-	for (; na >= 0 && nb >= 0 && da >= 0 && db >= 0; na = fdt_next_node(a, na, &da), nb = fdt_next_node(b, nb, &db))
-		if (!same_node(a, na, b, nb) || da != db)
-			return false;
-	return da < 0 && db < 0 && fdt_num_mem_rsv(a) == fdt_num_mem_rsv(b) && fdt_boot_cpuid_phys(a) == fdt_boot_cpuid_phys(b);
-}
 
 static void test_copy(void)
 {
@@ -598,6 +627,7 @@ int main(void)
 
 	test_heads();
 	test_reservations();
+	test_order();
 	test_blocks();
 	test_depth();
 	test_every_byte();

@@ -227,10 +227,11 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 		return LLVMFuzzerMutate(data, size, max);
 	if (rng_one_in(&rng, 16))
 		data[0] ^= (uint8_t)(1 + rng_below(&rng, 3));
-	for (unsigned n = 1 + rng_below(&rng, 3); n; n--) {
-		switch (rng_below(&rng, 4)) {
+	for (unsigned n = rng_one_in(&rng, 2) ? 1 : 2 + rng_below(&rng, 2); n; n--) {
+		switch (rng_below(&rng, 5)) {
 		case 0: size = 1 + move_cells(data + 1, size - 1, max - 1, &rng); break;
 		case 1: size = 1 + LLVMFuzzerMutate(data + 1, size - 1, rng_one_in(&rng, 2) ? size - 1 : max - 1); break;
+		case 2: data[48 + rng_below(&rng, (uint32_t)size - 48)] ^= (uint8_t)(1u << rng_below(&rng, 8)); break;
 		default: change_cell(data + 1, size - 1, &rng); break;
 		}
 		if (size < 64)
