@@ -69,7 +69,7 @@ SOURCES = {
     'sections': sections,
     'options': options,
     'monitor': lambda: re.findall(r'^\t\{ "(\w+)", "', read('machine/hmp.c'), re.M),
-    'QMP': lambda: re.findall(r'\{ "([\w-]+)", \w+ \}', read('machine/qmp.c')),
+    'QMP': lambda: re.findall(r'\{ "([\w-]+)", \w+(?:, \w+)* \}', read('machine/qmp.c')),
     'tools': tools,
     'environment': environment,
 }
