@@ -214,21 +214,36 @@ def order():
     check('deps.sh test' not in text and re.search(r'^exec timeout .* make .* test$', text, re.M), 'ci-is-make-test', text)
 
 
+def processes():
+    """(pid, parent) of all that live."""
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open('/proc/%s/stat' % pid) as f:
+                state, parent = f.read().rsplit(')', 1)[1].split()[:2]
+        except OSError:
+            continue
+        if state not in 'ZX':
+            yield int(pid), int(parent)
+
+
+def wait_for(what, seconds):
+    for _ in range(seconds * 20):
+        if what():
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def ended():
     """tests/run, cut off as .ci/run would do it: the line with the counts, and nothing left behind."""
     build = os.environ.get('B', 'build')
     p = subprocess.Popen(['tests/run', '-j1', 'unit/savevm', 'unit/vmstate'], env=clean_env(B=build), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    for _ in range(200):
-        kids = open('/proc/%d/task/%d/children' % (p.pid, p.pid)).read().split()
-        kids += [k for t in os.listdir('/proc/%d/task' % p.pid) for k in open('/proc/%d/task/%s/children' % (p.pid, t)).read().split()]
-        if kids or p.poll() is not None:
-            break
-        time.sleep(0.05)
+    kids = set()
+    wait_for(lambda: kids.update(k for k, parent in processes() if parent == p.pid) or kids or p.poll() is not None, 30)
     p.terminate()
     out = p.communicate(timeout=30)[0].decode()
-    check(p.returncode == 1 and 'ended by a signal' in out and re.search(r'^0 passed, 1 failed, 0 skipped$', out, re.M), 'run-says-what-it-came-to', out)
-    left = [k for k in kids if os.path.exists('/proc/%s/stat' % k) and open('/proc/%s/stat' % k).read().split()[2] != 'Z']
-    check(kids and not left, 'run-leaves-nothing', left)
+    check(p.returncode == 1 and 'ended by a signal' in out and re.search(r'^\d passed, 1 failed, 0 skipped$', out, re.M), 'run-says-what-it-came-to', out)
+    check(kids and wait_for(lambda: not kids & {k for k, _ in processes()}, 10), 'run-leaves-nothing', kids)
 
 
 def main():
