@@ -171,7 +171,7 @@ $(BUILD)/pgo/gen/cede: FORCE
 endif
 
 # ---- Developer's view of the build ----
-$(B)/compile_commands.json: Makefile $(SRC) $(DTL_SRC)
+$(B)/compile_commands.json: Makefile $(B)/obj/flags $(SRC) $(DTL_SRC)
 	$(Q)mkdir -p $(@D)
 	$(Q)printf '[\n' > $@.tmp
 	$(Q)$(foreach f,$(SRC) $(DTL_SRC),printf '{"directory":"%s","file":"%s","command":"%s"},\n' '$(CURDIR)' '$(f)' \
@@ -182,7 +182,7 @@ $(B)/compile_commands.json: Makefile $(SRC) $(DTL_SRC)
 # What is missing is installed first. What follows is another make, which finds it.
 run: install-missing	## install what is missing, build, bring the guest, boot it to a shell
 	@$(MAKE) --no-print-directory all
-	@GUEST_DIR=$(BUILD)/guest CEDE=$(B)/cede tools/run.sh
+	@GUEST_DIR=$(BUILD)/guest CEDE="$${CEDE:-$(B)/cede}" tools/run.sh
 
 # As far as it can be: 1 is the status for what one can do without.
 install-missing:

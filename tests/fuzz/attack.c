@@ -1,4 +1,5 @@
-/* Guest programs that mean harm, from a seed.
+/* Guest programs that mean harm, from a seed: the same whatever compiles this, so no expression draws twice where their
+ * order is the compiler's choice.
  *
  * All programs share a frame: every interrupt vector leads back into the code area, after a
  * fault to the next instruction, in whatever mode that had. So a program goes on after each
@@ -195,13 +196,18 @@ static uint32_t random_row_word(struct attack *a)
 			word = (word & ~(31u << 11)) | (20 + rng_below(a->rng, 2)) << 11;
 	}
 	/* One number in ten is a register. */
-	if (strstr(insn->operands, "SPR") && !rng_one_in(a->rng, 8))
-		word = (word & ~0x1ff800u) | (SPR_WORD(0, 0, spr_numbers[rng_below(a->rng, ARRAY_SIZE(spr_numbers))]) & 0x1ff800u);
+	if (strstr(insn->operands, "SPR") && !rng_one_in(a->rng, 8)) {
+		uint16_t spr = spr_numbers[rng_below(a->rng, ARRAY_SIZE(spr_numbers))];
+
+		word = (word & ~0x1ff800u) | (SPR_WORD(0, 0, spr) & 0x1ff800u);
+	}
 	/* Stay near: a jump far away ends the attack. */
 	if (strstr(insn->operands, "LI"))
 		word = insn->match | (word & 0x3fcu) | (rng_one_in(a->rng, 2) ? 0 : 0x03fffc00u);
-	if (strstr(insn->operands, "BD"))
-		word = (word & ~0xfffcu) | (rng_below(a->rng, 128) * 4 & 0x1fc) | (rng_one_in(a->rng, 2) ? 0 : 0xfe00u);
+	if (strstr(insn->operands, "BD")) {
+		word = (word & ~0xfffcu) | (rng_below(a->rng, 128) * 4 & 0x1fc);
+		word |= rng_one_in(a->rng, 2) ? 0 : 0xfe00u;
+	}
 	return word;
 }
 
@@ -228,11 +234,13 @@ static void put_context(struct attack *a)
 static void put_clock(struct attack *a)
 {
 	static const uint16_t clocks[] = { 268, 269, 22, 308, 309, 849 };
+	uint16_t clock;
 
 	put_li(a, 18, SCRATCH + rng_below(a->rng, 0x2000) * 8);
 	for (unsigned n = rng_below(a->rng, 4); n; n--)
 		put(a, random_row_word(a));
-	put(a, MFSPR(19, clocks[rng_below(a->rng, ARRAY_SIZE(clocks))]));
+	clock = clocks[rng_below(a->rng, ARRAY_SIZE(clocks))];
+	put(a, MFSPR(19, clock));
 	put(a, 0xfa720000u);				/* std r19,0(r18) */
 }
 
@@ -263,14 +271,16 @@ static uint64_t random_msr(struct attack *a)
 static void put_insns(struct attack *a)
 {
 	while (a->at < CODE_BASE + CODE_SIZE - 64) {
-		uint32_t word;
+		uint32_t word, reg;
 
 		switch (rng_below(a->rng, 16)) {
 		case 0:
-			put_li(a, 1 + rng_below(a->rng, ADDRESS_REGS), address(a));
+			reg = 1 + rng_below(a->rng, ADDRESS_REGS);
+			put_li(a, reg, address(a));
 			break;
 		case 1:
-			put_li(a, 20 + rng_below(a->rng, 2), number(a) & 0xffff);
+			reg = 20 + rng_below(a->rng, 2);
+			put_li(a, reg, number(a) & 0xffff);
 			break;
 		case 2:
 			if (rng_one_in(a->rng, 3))
@@ -311,7 +321,9 @@ static uint64_t broken(struct attack *a, uint64_t entry)
 	case 0: return rng_u64(rng);
 	case 1: return entry ^ UINT64_C(1) << rng_below(rng, 64);
 	case 2: return entry ^ PDE_L;
-	case 3: return PDE_V | (address(a) & ~UINT64_C(0xff)) | rng_below(rng, 32);
+	case 3:
+		entry = PDE_V | (address(a) & ~UINT64_C(0xff));
+		return entry | rng_below(rng, 32);
 	case 4: return PDE_V | LEVEL2 | 9;
 	case 5: return PDE_V | PDE_L | (a->m->ram.size - 0x1000) | 0x18f;
 	default: return 0;
@@ -517,8 +529,9 @@ static void put_block(struct attack *a, uint64_t at, bool rtas)
 /* "finddevice" or "open" of one of the last three words, which are aliases. */
 static void put_alias_block(struct attack *a, uint64_t at)
 {
+	uint32_t service = rng_one_in(a->rng, 2) ? 8 : 13;
 	const uint32_t cells[] = {
-		(uint32_t)(STRINGS + 64 * (rng_one_in(a->rng, 2) ? 8 : 13)), 1, 1,
+		(uint32_t)(STRINGS + 64 * service), 1, 1,
 		(uint32_t)(STRINGS + 64 * (ARRAY_SIZE(services) + ARRAY_SIZE(words) - 1 - rng_below(a->rng, 3))),
 	};
 
@@ -541,8 +554,11 @@ static void put_cas_vector(struct attack *a)
 		v[n] = 0;
 	v[n++] = 31;
 	v[n + 23] = 0x40;
-	for (unsigned i = 0; i < 4 && !rng_one_in(a->rng, 2); i++)
-		v[rng_below(a->rng, sizeof v)] ^= (uint8_t)(1u << rng_below(a->rng, 8));
+	for (unsigned i = 0; i < 4 && !rng_one_in(a->rng, 2); i++) {
+		uint8_t bit = (uint8_t)(1u << rng_below(a->rng, 8));
+
+		v[rng_below(a->rng, sizeof v)] ^= bit;
+	}
 	ram_write(&a->m->ram, CAS_VECTOR, v, sizeof v);
 }
 
@@ -710,8 +726,10 @@ static void prepare_cpu(struct attack *a, struct cpu *cpu)
 {
 	for (unsigned i = 0; i < 32; i++)
 		cpu->r[i] = i && i <= ADDRESS_REGS ? address(a) : number(a);
-	for (unsigned i = 0; i < 64; i++)
-		cpu->vsr[i].q = (u128)rng_u64(a->rng) << 64 | rng_u64(a->rng);
+	for (unsigned i = 0; i < 64; i++) {
+		cpu->vsr[i].q = (u128)rng_u64(a->rng) << 64;
+		cpu->vsr[i].q |= rng_u64(a->rng);
+	}
 	cpu->run_state = CPU_RUNNING;
 	cpu->nip = CODE_BASE + (rng_below(a->rng, (uint32_t)CODE_SIZE) & ~3u);
 	cpu->lr = CODE_BASE;
@@ -727,8 +745,11 @@ void attack_prepare(struct machine *m, enum attack_kind kind, struct rng *rng)
 {
 	struct attack a = { .m = m, .rng = rng, .kind = kind, .le = rng_one_in(rng, 2) };
 
-	for (uint64_t at = SCRATCH; at < SCRATCH + 0x10000; at += 8)
-		st_be64(&m->ram, at, rng_u64(rng) >> (rng_below(rng, 8) * 8));
+	for (uint64_t at = SCRATCH; at < SCRATCH + 0x10000; at += 8) {
+		uint64_t value = rng_u64(rng);
+
+		st_be64(&m->ram, at, value >> (rng_below(rng, 8) * 8));
+	}
 	put_vectors(&a);
 	a.at = CODE_BASE;
 	switch (kind) {

@@ -7,6 +7,7 @@ import re
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.dont_write_bytecode = True         # nothing is written beside the sources
 sys.path.insert(0, os.path.join(TOP, 'tests', 'dtl'))
 import dtl_log          # noqa: E402
 

@@ -1,0 +1,121 @@
+"""Holds the table "Where bytes come in" of tests/README.md to the sources: each hypercall, RTAS call, client service, method,
+section, option, command and tool has its place in it and nothing else has, each file:function() that checks is there, and each
+test that attacks is in tests.list.
+
+usage: entries.py [README]"""
+import fnmatch
+import os
+import re
+import sys
+
+HEADING = '## Where bytes come in'
+failed = 0
+
+
+def check(ok, name, detail=''):
+    global failed
+    failed += not ok
+    print(('ok %s' if ok else 'FAIL %s: %s') % ((name,) if ok else (name, detail)))
+
+
+def read(path):
+    with open(path) as f:
+        return f.read()
+
+
+def table(text):
+    """(kind, names, functions, tests) of each row."""
+    part = text.split(HEADING, 1)[1].split('\n## ', 1)[0]
+    for line in part.splitlines():
+        cells = [c.strip() for c in line.strip('|').split('|')]
+        if not line.startswith('| ') or cells[0] == 'from' or len(cells) != 4:
+            continue
+        quoted = [re.findall(r'`([^`]+)`', c) for c in cells]
+        yield cells[0].split('`')[0].strip(' :'), quoted[0], quoted[2], quoted[3]
+
+
+def options():
+    return re.findall(r'^OPT\("([^"]+)"', read('machine/options.def'), re.M)
+
+
+def sections():
+    """Those of snapshot.c's list; a device's are named after it, memory's is savevm's own."""
+    names = re.findall(r'^\t\{ "([^"]+)",\s+(?:ONCE|EACH_\w+),', read('machine/snapshot.c'), re.M)
+    for path in sorted(os.listdir('machine')):
+        if path.endswith('.c'):
+            names += re.findall(r'struct (?:device|vio)_class \w+ = \{\s*\.name = "([^"]+)"', read('machine/' + path))
+    return names + re.findall(r'\.name = "([^"]+)", \.version', read('savevm/ram.c'))
+
+
+def tools():
+    return sorted('cede-' + f[5:-2] for f in os.listdir('tools') if re.match(r'cede_\w+\.c$', f)) + \
+        ['cede-snap ' + name for name in re.findall(r'^\t\{ "([a-z]+)", "FILE', read('tools/cede_snap.c').replace('"A B"', '"FILE'), re.M)]
+
+
+def environment():
+    names = set()
+    for folder in ('cpu', 'machine', 'hcall', 'firmware', 'savevm', 'tools'):
+        for path in os.listdir(folder):
+            if path.endswith('.c'):
+                names |= set(re.findall(r'\bgetenv\("([^"]+)"', read(folder + '/' + path)))
+    return sorted(names)
+
+
+SOURCES = {
+    'hypercalls': lambda: re.findall(r'^HCALL(?:_PRIVATE)?\((\w+)', read('hcall/hcall.def'), re.M),
+    'RTAS': lambda: re.findall(r'^RTAS\(\w+,\s*"([^"]+)"', read('machine/rtas.def'), re.M),
+    'client services': lambda: re.findall(r'^\t\{ "([^"]+)", .*\bsvc_\w+,', read('firmware/client.c'), re.M),
+    'methods': lambda: re.findall(r'^\t\{ "[^"]+", "([^"]+)", .*\bmethod_\w+ \}', read('firmware/client.c'), re.M),
+    'sections': sections,
+    'options': options,
+    'monitor': lambda: re.findall(r'^\t\{ "(\w+)", "', read('machine/hmp.c'), re.M),
+    'QMP': lambda: re.findall(r'\{ "([\w-]+)", \w+(?:, \w+)* \}', read('machine/qmp.c')),
+    'tools': tools,
+    'environment': environment,
+}
+
+
+def same_names(rows):
+    for kind, names_of in SOURCES.items():
+        there, written = names_of(), [n for k, names, _, _ in rows if k == kind for n in names]
+        check(len(there) > 0, kind + '-found')
+        check(not set(there) - set(written), kind + '-all-in-the-table', 'not there: ' + ', '.join(sorted(set(there) - set(written))))
+        check(not set(written) - set(there), kind + '-no-others', 'only there: ' + ', '.join(sorted(set(written) - set(there))))
+
+
+def functions_exist(rows):
+    for kind, names, checks, _ in rows:
+        bad, path = [], None
+        for word in checks:
+            path = word if '/' in word else path
+            if '/' in word:
+                bad += [] if os.path.exists(word) else [word]
+            elif not path or not os.path.exists(path) or not re.search(r'\b%s\(' % re.escape(word.rstrip('()')), read(path)):
+                bad.append('%s: %s' % (path, word))
+        check(not bad, 'checked-by: %s' % ' '.join([kind] + names[:1]), bad)
+
+
+def tests_exist(rows, listed):
+    for kind, names, _, tests in rows:
+        bad = [t for t in tests if not fnmatch.filter(listed, t)]
+        check(tests and not bad, 'attacked-by: %s' % ' '.join([kind] + names[:1]), bad or 'no test')
+
+
+def fuzzer_knows_services():
+    """fuzz/guest calls by a list of its own."""
+    known = set(re.findall(r'\{ "([a-z-]+)", "[a-z]*", \d \}', read('tests/fuzz/attack.c')))
+    missing = set(SOURCES['client services']()) - known
+    check(not missing, 'attack.c-calls-each-service', ', '.join(sorted(missing)))
+
+
+def main():
+    rows = list(table(read(sys.argv[1] if len(sys.argv) > 1 else 'tests/README.md')))
+    listed = re.findall(r'^([\w-]+/[\w-]+)\s', read('tests/tests.list'), re.M)
+    same_names(rows)
+    functions_exist(rows)
+    tests_exist(rows, listed)
+    fuzzer_knows_services()
+    return 1 if failed else 0
+
+
+sys.exit(main())
