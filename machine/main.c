@@ -48,6 +48,8 @@ int main(int argc, char **argv)
 		}
 		break;
 	case OPTIONS_RUN:
+		if (options.note)
+			fprintf(stderr, "cede: %s\n", options.note);
 		term = term_new(&err);
 		if (term) {
 			status = run(&options, term, &err);

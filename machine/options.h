@@ -62,7 +62,8 @@ struct options {
 	uint64_t ram_size;		/* bytes, multiple of OPTIONS_RAM_STEP */
 
 	const char *kernel, *initrd, *append, *bios;	/* NULL: not given */
-	const char *name;		/* -name; NULL */
+	char *name;			/* -name; NULL */
+	const char *note;		/* what the user should know, though it is no error; NULL */
 	bool has_uuid;
 	uint8_t uuid[16];		/* in the order it is printed */
 	char *nvram_file;		/* -drive if=pflash,file=; NULL */

@@ -8,7 +8,7 @@ import termios
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from console import CEDE, GUEST, Failure, Machine, check, linux, main, need, skip   # noqa: E402
+from console import CEDE, GUEST, Failure, Folder, Machine, check, linux, main, need, skip   # noqa: E402
 
 CPUS = os.environ.get('CPUS', '1')
 BUILD = os.environ.get('B', 'build')
@@ -238,6 +238,27 @@ def panic():
         check('Rebooting in 1 seconds' in m.text, 'no-reboot')
 
 
+def warp():
+    """With -clock warp a prompt that has a time-out does not wait; saved there and loaded, it does."""
+    with Folder() as at:
+        with linux('-clock', 'warp', '-save', at('s')) as m:
+            m.shell()
+            m.send('read -t 60 x || echo "[g""one]"\n')
+            m.expect(r'\[gone\]', 20)
+            m.kill(signal.SIGUSR1)
+            until = time.monotonic() + 30
+            while not os.path.exists(at('s')) and time.monotonic() < until:
+                m.pump(0.1)
+            check(os.path.exists(at('s')), 'saved')
+        with Machine('-loadvm', at('s')) as m:
+            m.send('read -t 60 x; echo "[h""as $x]"\n')
+            m.expect('read -t 60', 20)
+            time.sleep(2)
+            m.send('it\n')
+            m.expect(r'\[has it\]', 20)
+            check(True, 'waits')
+
+
 def refusals():
     """What is not there says so, and what asked for it is as it was."""
     with linux(cpus=2) as m:
@@ -312,5 +333,5 @@ def installer():
         check(m.wait(20) == 0, 'status')
 
 
-main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, terminal, panic, refusals, clock, sanitizers,
+main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, terminal, panic, refusals, warp, clock, sanitizers,
                               installer)})

@@ -508,10 +508,6 @@ static void test_dedicated_tree(struct machine *m)
 {
 	test_common_tree(m);
 	CELLS_ARE(m, "/cpus", "ibm,drc-indexes", 4, 0x10000000, 0x10000001, 0x10000002, 0x10000003);
-	CELLS_ARE(m, "/cpus", "ibm,drc-power-domains", 4, ~0u, ~0u, ~0u, ~0u);
-	check_bytes(m, "/cpus", "ibm,drc-names", "\0\0\0\4CPU 0\0CPU 1\0CPU 2\0CPU 3", 28);
-	check_bytes(m, "/cpus", "ibm,drc-types", "\0\0\0\4CPU\0CPU\0CPU\0CPU", 20);
-	CELLS_ARE(m, "/cpus/PowerPC,POWER9@3", "ibm,my-drc-index", 0x10000003);
 	CELLS_ARE(m, "/cpus/PowerPC,POWER9@3", "ibm,associativity", 5, 0, 0, 0, 0, 3);
 	check(has(m, "/cpus/PowerPC,POWER9@3", "ibm,chip-id"), "dedicated-chip-id");
 	CELLS_ARE(m, "/rtas", "ibm,associativity-reference-points", 4, 4, 2);
@@ -523,8 +519,6 @@ static void test_shared_tree(struct machine *m)
 {
 	test_common_tree(m);
 	CELLS_ARE(m, "/cpus", "ibm,drc-indexes", 6, 0x10000000, 0x10000002, 0x10000004, 0x10000006, 0x10000008, 0x1000000a);
-	check_bytes(m, "/cpus", "ibm,drc-names", "\0\0\0\6CPU 0\0CPU 2\0CPU 4\0CPU 6\0CPU 8\0CPU 10", 41);
-	CELLS_ARE(m, "/cpus/PowerPC,POWER9@a", "ibm,my-drc-index", 0x1000000a);
 	for (unsigned i = 0; i < 12; i += 2) {
 		char path[64];
 

@@ -132,8 +132,24 @@ static void test_shares(void)
 	rig_free(&rig);
 }
 
+/* VTB begins with the time base at a reboot, too: the time base goes on. */
+static void test_reboot(void)
+{
+	struct rig rig;
+	struct cpu *cpu;
+
+	rig_new(&rig, "2");
+	cpu = &rig.m->cpu[0]->cpu;
+	rig.m->clock.now += 1000000;
+	check_eq(machine_run(rig.m), 0, "boots-again");
+	check(cpu_vtb(cpu, cpu->cycles) > 500000, "VTB-after-a-reboot");
+	check_eq(cpu_vtb(cpu, cpu->cycles), machine_timebase(rig.m), "is-the-time-base");
+	rig_free(&rig);
+}
+
 int main(void)
 {
+	test_reboot();
 	test_shares();
 	test_confer_to_released();
 	test_weight();
