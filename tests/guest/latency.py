@@ -6,6 +6,7 @@ of these take from 10 seconds to minutes, each time.
 """
 import gzip
 import os
+import re
 import signal
 import socket
 import sys
@@ -129,6 +130,20 @@ def answers(letters):
                 check(False, letter, e)
 
 
+def input_points():
+    """What cede reads at ticks of the host's clock reaches the guest at the cycles at which it looks for input, no others:
+    multiples of a million, and then some for the guest to look."""
+    with busy('k', 'le', serial='mon:stdio') as m:
+        for i in range(40):
+            m.send('x')
+            m.pump(0.07)
+        m.send('\x01x')
+        check(m.wait(NEVER) == 0, 'ends')
+        keys = [(int(n), int(t)) for n, t in re.findall(r'(\d+) keys at (\d+)\n', m.text)]
+        check(len(keys) >= 5 and sum(n for n, _ in keys) >= 30, 'keys', keys)
+        check(keys and max(t for _, t in keys) < 1000, 'points', keys)
+
+
 def archive(name, path):
     """What the kernel unpacks behind its initrd: a cpio archive of one program."""
     def entry(name, mode, data):
@@ -161,4 +176,4 @@ def process():
             check(False, 'process', e)
 
 
-main({'answers': answers, 'process': process})
+main({'answers': answers, 'input_points': input_points, 'process': process})
