@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "machine/term.h"
+#include "savevm/place.h"
 #include "savevm/vmstate.h"
 
 #define INPUT_SIZE 4096			/* a large paste; a power of 2 */
@@ -165,12 +166,15 @@ static bool open_stdio(struct console *c, struct error *err)
 
 static bool open_file(struct console *c, const char *path, struct error *err)
 {
-	c->out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	struct error why;
+	struct stat st;
+
+	c->out = output_open(path, &why);
 	if (c->out < 0) {
-		error_set(err, "cannot write '%.100s': %s", path, strerror(errno));
+		error_set(err, "cannot write '%.100s': %.120s", path, why.msg);
 		return false;
 	}
-	c->regular = true;
+	c->regular = !fstat(c->out, &st) && S_ISREG(st.st_mode);
 	return true;
 }
 

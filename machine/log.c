@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "machine/machine.h"
 #include "machine/options.h"
 #include "machine/term.h"
+#include "savevm/place.h"
 
 /* A guest in a loop must not fill a disk with its errors. Traces are as long as what they trace. */
 #define COMPLAINTS_PER_SECOND 200
@@ -55,12 +57,15 @@ void log_help(FILE *out)
 
 bool log_open(struct machine *m, const char *file, struct error *err)
 {
-	m->log_file = file ? fopen(file, "we") : stderr;
-	if (!m->log_file) {
-		error_set(err, "cannot write log file '%.100s': %s", file, strerror(errno));
-		return false;
-	}
-	return true;
+	struct error why = { "out of memory" };
+	int fd = file ? output_open(file, &why) : -1;
+
+	m->log_file = !file ? stderr : fd < 0 ? NULL : fdopen(fd, "w");
+	if (!m->log_file)
+		error_set(err, "cannot write log file '%.100s': %.120s", file, why.msg);
+	if (!m->log_file && fd >= 0)
+		close(fd);
+	return m->log_file;
 }
 
 /* A full disk is said once; the guest goes on unheard. Nobody can be told of standard error. */
