@@ -227,7 +227,7 @@ void monitors_run(struct machine *m)
 
 		if (mon->client != console_client(mon->console))
 			greet(mon);
-		while (m->request == REQ_NONE && !mon->waits && console_read(mon->console, &c, 1))
+		while (m->request == REQ_NONE && !mon->waits && !console_pending(mon->console) && console_read(mon->console, &c, 1))
 			byte(mon, c);
 	}
 }
@@ -236,6 +236,28 @@ void monitors_poll(struct machine *m)
 {
 	for (unsigned i = 0; i < m->monitors->count; i++)
 		console_poll(m->monitors->of[i]->console);
+}
+
+void monitors_poll_files(struct machine *m)
+{
+	for (unsigned i = 0; i < m->monitors->count; i++)
+		console_poll_file(m->monitors->of[i]->console);
+}
+
+bool monitors_file_waits(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->monitors->count; i++)
+		if (console_file_waits(m->monitors->of[i]->console))
+			return true;
+	return false;
+}
+
+bool monitors_pending(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->monitors->count; i++)
+		if (console_pending(m->monitors->of[i]->console))
+			return true;
+	return false;
 }
 
 unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds)

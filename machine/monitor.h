@@ -43,6 +43,9 @@ struct monitors {
 bool monitors_new(struct machine *m, struct error *err);
 void monitors_free(struct machine *m);
 void monitors_poll(struct machine *m);		/* takes what has come */
+void monitors_poll_files(struct machine *m);	/* where that is a file: console_poll_file() */
+bool monitors_file_waits(const struct machine *m);
+bool monitors_pending(const struct machine *m);	/* somebody has not been sent all yet */
 void monitors_run(struct machine *m);		/* obeys it */
 unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds);
 /* Tells every program that listens; `data`: a JSON object, or NULL. */

@@ -72,7 +72,7 @@ static void take(u64 delay)
 		while (delay && mftb() < until)
 			;
 	}
-	print("taken %d\n", taken);
+	print("taken %u\n", (unsigned)taken);
 }
 
 void test(void)
@@ -95,7 +95,7 @@ void test(void)
 			hcall(H_CEDE);
 	case 'p':
 		for (u64 i = 0; i < LINES; i++)
-			print("line %d of many\n", i);
+			print("line %u of many\n", (unsigned)i);
 		break;
 	}
 }
