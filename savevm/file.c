@@ -117,7 +117,7 @@ bool save_file_open(struct save_file *f, const char *path, struct error *err)
 		goto out_forget;
 	}
 	if (!place_find(&f->place, path, &why)) {
-		error_set(err, "cannot save to '%.100s': %.130s", path, why.msg);
+		error_set(err, "cannot write '%.100s': %.130s", path, why.msg);
 		goto out_forget;
 	}
 	if (!regular(f, err))
