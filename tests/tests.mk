@@ -73,7 +73,7 @@ test-guests:
 	-$(Q)tools/guest.sh installer
 
 # Where writing to the disk is made to fail.
-$(T)/unit/savevm: LDFLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=rename
+$(T)/unit/savevm: LDFLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=renameat
 
 $(T)/unit/%: $(B)/obj/tests/unit/%.o $(LINK_OBJ)
 	$(call say,LD,$@)
