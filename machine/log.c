@@ -6,11 +6,13 @@
 #include <stdio_ext.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "machine/machine.h"
 #include "machine/options.h"
 #include "machine/pseries.h"
 #include "machine/term.h"
+#include "savevm/place.h"
 
 /* A guest in a loop must not fill a disk with its errors. Traces are as long as what they trace. */
 #define COMPLAINTS_PER_SECOND 200
@@ -58,17 +60,19 @@ void log_help(FILE *out)
 
 bool log_open(struct machine *m, const char *file, struct error *err)
 {
+	struct error why = { "out of memory" };
+	int fd = file ? output_open(file, &why) : -1;
 	struct stat st;
 
-	m->log_file = file ? fopen(file, "we") : stderr;
-	if (!m->log_file) {
-		error_set(err, "cannot write log file '%.100s': %s", file, strerror(errno));
-		return false;
-	}
+	m->log_file = !file ? stderr : fd < 0 ? NULL : fdopen(fd, "w");
+	if (!m->log_file)
+		error_set(err, "cannot write log file '%.100s': %.120s", file, why.msg);
+	if (!m->log_file && fd >= 0)
+		close(fd);
 	/* A reader may be slow: see may_be_written(). */
-	if (file && !fstat(fileno(m->log_file), &st) && !S_ISREG(st.st_mode))
+	if (m->log_file && file && !fstat(fd, &st) && !S_ISREG(st.st_mode))
 		setvbuf(m->log_file, NULL, _IOLBF, 0);
-	return true;
+	return m->log_file;
 }
 
 /* A full disk is said once; the guest goes on unheard. Nobody can be told of standard error. */

@@ -1,6 +1,7 @@
 /* cede: from the command line to an exit status. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "machine/options.h"
 #include "machine/pseries.h"
@@ -11,6 +12,8 @@ static int run(const struct options *options, struct term *term, struct error *e
 	struct machine *m;
 	int status;
 
+	/* What cede writes holds what the guest keeps to itself: keys, passwords. */
+	umask(options->has_umask ? options->umask : umask(0) | 077);
 	/* Before anything is opened: a signal that comes early must not end us. */
 	if (options->saves)
 		term_catch_save(term);

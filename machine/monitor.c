@@ -233,7 +233,7 @@ void monitors_run(struct machine *m)
 			greet(mon);
 		if (mon->held && !m->monitors->within)
 			obey(mon);
-		while (m->request == REQ_NONE && !mon->waits && !mon->held && console_read(mon->console, &c, 1))
+		while (m->request == REQ_NONE && !mon->waits && !mon->held && !console_pending(mon->console) && console_read(mon->console, &c, 1))
 			byte(mon, c);
 	}
 }
@@ -265,7 +265,7 @@ bool monitors_glance(struct machine *m)
 	for (unsigned i = 0; i < m->monitors->count; i++) {
 		const struct monitor *mon = m->monitors->of[i];
 
-		wanted |= mon->client != console_client(mon->console) || mon->held || (!mon->waits && console_has(mon->console));
+		wanted |= mon->client != console_client(mon->console) || mon->held || (!mon->waits && console_has(mon->console) && !console_pending(mon->console));
 	}
 	return wanted;
 }
@@ -274,6 +274,28 @@ bool monitors_early(struct machine *m)
 {
 	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
 		if (vty_console(vty) && console_early(vty_console(vty)))
+			return true;
+	return false;
+}
+
+void monitors_poll_files(struct machine *m)
+{
+	for (unsigned i = 0; i < m->monitors->count; i++)
+		console_poll_file(m->monitors->of[i]->console);
+}
+
+bool monitors_file_waits(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->monitors->count; i++)
+		if (console_file_waits(m->monitors->of[i]->console))
+			return true;
+	return false;
+}
+
+bool monitors_pending(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->monitors->count; i++)
+		if (console_pending(m->monitors->of[i]->console))
 			return true;
 	return false;
 }

@@ -45,6 +45,9 @@ struct monitors {
 bool monitors_new(struct machine *m, struct error *err);
 void monitors_free(struct machine *m);
 void monitors_poll(struct machine *m);		/* takes what has come */
+void monitors_poll_files(struct machine *m);	/* where that is a file: console_poll_file() */
+bool monitors_file_waits(const struct machine *m);
+bool monitors_pending(const struct machine *m);	/* somebody has not been sent all yet */
 void monitors_run(struct machine *m);		/* obeys it */
 void monitors_run_within(struct machine *m);	/* within a quantum: obeys what does not need a whole machine */
 /* At any time: takes what is meant for a monitor, and nothing of which a guest could learn. True: a command or a client

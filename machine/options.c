@@ -862,6 +862,16 @@ static bool opt_trace(struct parse *p, const char *text)
 	return true;
 }
 
+static bool opt_umask(struct parse *p, const char *text)
+{
+	size_t digits = strspn(text, "01234567");
+
+	p->opts->has_umask = true;
+	p->opts->umask = (unsigned)strtoul(text, NULL, 8);
+	return (digits && digits <= 4 && !text[digits] && p->opts->umask <= 0777) ||
+	       fail(p, "-umask: '%.60s' is not 0 to 777 in octal", text);
+}
+
 static bool opt_dtl(struct parse *p, const char *text)
 {
 	p->opts->dtl_file = text;

@@ -89,6 +89,8 @@ struct options {
 	struct trace_options trace;	/* -trace */
 	unsigned log_mask;		/* -d: enum log_channel */
 	const char *log_file;		/* -D; NULL: stderr */
+	bool has_umask;
+	unsigned umask;			/* -umask: bits that no new file gets; not given: the process's and 077 */
 };
 
 /* OPTIONS_BAD: err->msg says why and *status what the process exits with (2 usage, 1 the rest).

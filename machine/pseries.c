@@ -53,6 +53,7 @@
 #define QUANTUM     UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
 #define SLICE       UINT64_C(200000)	/* cycles: a thread that runs alone comes out of the engine after so many */
 #define KICKED      1u			/* cpu->halt: the machine wants it out; TERM_TICKED: the host does */
+#define HELD_NS     UINT64_C(100000000)	/* between two looks at a terminal that drops what nobody reads */
 
 /* POWER9 DD2.0 and the architecture level it runs at. */
 #define POWER9_PVR     UINT32_C(0x004e1200)
@@ -386,13 +387,48 @@ static bool machine_reset(struct machine *m, struct error *err)
 
 /* ---- The host's side ---- */
 
+/* What comes from files: at a poll point, or while the clock stands. */
+static void read_files(struct machine *m)
+{
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty))
+			console_poll_file(vty_console(vty));
+	monitors_poll_files(m);
+}
+
+static bool files_wait(struct machine *m)
+{
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty) && console_file_waits(vty_console(vty)))
+			return true;
+	return monitors_file_waits(m);
+}
+
+/* A guest whose terminal's reader is slow stands between two quanta and does not notice. */
+static bool held(struct machine *m)
+{
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty) && console_pending(vty_console(vty)))
+			return true;
+	return false;
+}
+
+static bool clock_stands(const struct machine *m)
+{
+	return m->monitors->stopped || m->monitors->gone;
+}
+
 static void check_host(struct machine *m)
 {
+	bool is_held = held(m);
+
+	if (clock_stands(m))
+		read_files(m);
 	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty)) {
 		if (vty_console(vty))
-			console_poll(vty_console(vty));
+			(is_held ? console_poll_held : console_poll)(vty_console(vty));
 		/* What is typed at a stopped machine waits. */
-		if (!m->monitors->stopped)
+		if (!clock_stands(m) && !is_held)
 			vty_receive(vty);
 	}
 	monitors_poll(m);
@@ -434,19 +470,22 @@ static bool wait_for_host(struct machine *m, uint64_t ns)
 {
 	struct pollfd fds[2 + (OPTIONS_MAX_SERIAL + MONITORS_MAX) * CONSOLE_MAX_FDS];
 	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
+	bool is_held = held(m), at_once = clock_stands(m) && files_wait(m);
 	nfds_t n = 0;
 
-	if (term_ending(m->term) || monitors_early(m)) {
+	if (term_ending(m->term) || (!is_held && monitors_early(m))) {
 		check_host(m);
 		return true;
 	}
+	if (at_once)
+		ts = (struct timespec){ 0 };
 	fds[n++] = (struct pollfd){ .fd = term_fd(m->term), .events = POLLIN };
 	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
 		if (vty_console(vty))
-			n += console_pollfds(vty_console(vty), fds + n);
+			n += (is_held ? console_pollfds_held : console_pollfds)(vty_console(vty), fds + n);
 	n += monitors_pollfds(m, fds + n);
 	n += outgoing_pollfds(m, fds + n);
-	if (ppoll(fds, n, ns == UINT64_MAX ? NULL : &ts, term_still(m->term)) <= 0)
+	if (ppoll(fds, n, ns == UINT64_MAX && !at_once ? NULL : &ts, term_still(m->term)) <= 0 && !at_once && !is_held && !m->monitors->gone)
 		return false;
 	check_host(m);
 	return true;
@@ -486,11 +525,19 @@ static uint64_t first_wake(const struct machine *m)
 	return first;
 }
 
+/* As first_wake(); a file's next bytes are there at the next look at the host's inputs, a running guest or not. */
+static uint64_t idle_end(struct machine *m)
+{
+	uint64_t first = first_wake(m);
+
+	return m->next_poll < first && files_wait(m) ? m->next_poll : first;
+}
+
 /* Nobody runs: on to what wakes the first, as late on the host's clock as the guest thinks.
  * Host input cuts the wait short; without any, the same cycle follows whether we slept or not. */
 static void idle(struct machine *m)
 {
-	uint64_t end = m->cut_end ? m->cut_end : first_wake(m), save = snapshots_next(m), wake = end, wall, ns;
+	uint64_t end = m->cut_end ? m->cut_end : idle_end(m), save = snapshots_next(m), wake = end, wall, ns;
 
 	m->cut_end = 0;
 	if (save > m->clock.now && save < wake)
@@ -677,20 +724,21 @@ static void look_around(struct machine *m)
 	clock_fire_due(m);
 	if (m->clock.now >= m->next_poll) {
 		m->next_poll = poll_after(m->clock.now);
+		read_files(m);
 		check_host(m);
 	}
 	dispatcher_look(m);
 }
 
-/* Between quanta: what the monitors want. A stopped machine's clock stands. */
+/* Between quanta: what the monitors want. A stopped machine's clock stands, so does that of one that is held. */
 static void obey(struct machine *m)
 {
 	bool stopped = m->monitors->stopped;
 
 	monitors_run(m);
-	while (m->monitors->stopped && m->request == REQ_NONE) {
-		stopped = true;
-		wait_for_host(m, UINT64_MAX);
+	while ((m->monitors->stopped || held(m)) && m->request == REQ_NONE) {
+		stopped |= m->monitors->stopped;
+		wait_for_host(m, held(m) ? HELD_NS : UINT64_MAX);
 		monitors_run(m);
 		if (m->request == REQ_NONE)
 			snapshots_take(m);	/* SIGUSR1 */
@@ -783,6 +831,26 @@ static void linger(struct machine *m)
 		monitor_event(m, "RESUME", NULL);
 }
 
+/* What the guest and the monitors have said last may have a slow reader. Who wants an end does not wait for the guest's. */
+static void drain(struct machine *m)
+{
+	enum machine_request why = m->request;
+	int status = m->exit_status;
+	bool heard = why != REQ_QUIT;
+
+	m->monitors->gone = true;
+	m->request = REQ_NONE;
+	while (m->request == REQ_NONE && !term_ending(m->term) && ((heard && held(m)) || monitors_pending(m))) {
+		wait_for_host(m, HELD_NS);
+		if (heard)
+			monitors_run(m);
+	}
+	if (!term_ending(m->term) || why == REQ_QUIT) {
+		m->request = why;
+		m->exit_status = status;
+	}
+}
+
 static bool goes_on(struct machine *m)
 {
 	bool stays = m->options->no_shutdown || (m->request == REQ_PANIC && panic_pauses(m->options));
@@ -841,6 +909,7 @@ int machine_run(struct machine *m)
 		tell(m);
 	} while (goes_on(m));
 	term_leaves(m->term);
+	drain(m);
 	hcall_trace_summary(m);
 	snapshots_wait(m);
 	outgoing_end(m);

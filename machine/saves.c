@@ -145,6 +145,7 @@ static bool save_now(struct machine *m, unsigned i)
 	const struct save_request *r = &m->options->save[i];
 	const struct snapshot_options o = {
 		.for_qemu = r->for_qemu, .mapped = r->mapped, .compress = r->compress, .parent = r->parent, .quiet = r->background,
+		.guests = r->when == SAVE_FOR_GUEST,
 	};
 	struct error err;
 	bool ok;

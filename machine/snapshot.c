@@ -431,7 +431,7 @@ bool snapshot_save(struct machine *m, const char *path, const struct snapshot_op
 		return false;
 	/* What is half written is of use to nobody. */
 	snprintf(what, sizeof what, "the save to '%.100s'", path);
-	term_patient(m->term, what);
+	term_patient(m->term, o->guests ? NULL : what);
 	ok = save_to(m, file.fd, o, path, &why);
 	if (!ok) {
 		save_file_drop(&file);

@@ -10,6 +10,7 @@ struct snapshot_options {
 	bool mapped;			/* memory where a load maps it: savevm/layout.h; a stream otherwise */
 	bool compress;			/* the stream in a frame of zstd */
 	bool quiet;			/* no progress: the guest has the terminal meanwhile */
+	bool guests;			/* a guest asks for it, and might do so for ever: a signal does not wait for its end */
 	/* Who is told instead: bytes of memory looked at, bytes written, pages that were zero; NULL: nobody. */
 	void (*tell)(void *teller, uint64_t done, uint64_t sent, uint64_t zeros);
 	void *teller;
