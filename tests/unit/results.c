@@ -236,6 +236,129 @@ static void test_scalar_loads(struct rig *rig)
 	}
 }
 
+/* ---- String loads whose registers come to the base: there they end ---- */
+
+#define MARK(n) (UINT64_C(0x5555555500000000) + (n))
+
+static void test_string_bases(struct rig *rig, uint64_t msr)
+{
+	/* RB is NB in lswi; `count` is XER's in lswx. */
+	static const struct { const char *name; unsigned rt, ra, rb, count, loaded; } rows[] = {
+		{ "lswi", 5, 7, 16, 0, 2 }, { "lswi", 5, 5, 16, 0, 0 }, { "lswi", 5, 8, 16, 0, 3 }, { "lswi", 5, 9, 16, 0, 4 },
+		{ "lswi", 30, 1, 16, 0, 3 }, { "lswi", 30, 31, 0, 0, 1 }, { "lswi", 31, 0, 8, 0, 2 },
+		{ "lswx", 5, 4, 6, 12, 1 }, { "lswx", 5, 6, 4, 12, 1 }, { "lswx", 5, 5, 4, 12, 0 }, { "lswx", 5, 4, 5, 12, 0 },
+		{ "lswx", 29, 1, 0, 24, 3 }, { "lswx", 29, 0, 3, 24, 6 }, { "lswx", 5, 8, 9, 12, 3 },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct cpu *cpu = start_in(rig, msr);
+		bool ok = true, indexed = rows[i].count != 0;
+		uint64_t base = rows[i].ra ? DATA : 0, index = indexed ? 0x40 : 0;
+
+		for (unsigned k = 0; k < 128; k++)
+			st_u8(&rig->ram, base + index + k, (uint8_t)(k + 1));
+		for (unsigned r = 0; r < 32; r++)
+			cpu->r[r] = MARK(r);
+		if (rows[i].ra)
+			cpu->r[rows[i].ra] = base;
+		if (indexed)
+			cpu->r[rows[i].rb] = index;
+		cpu->xer_count = (uint8_t)rows[i].count;
+		run_word(rig, rows[i].name, word_of(rows[i].name) | rows[i].rt << 21 | rows[i].ra << 16 | rows[i].rb << 11);
+		for (unsigned k = 0; k < 32; k++) {
+			unsigned r = (rows[i].rt + k) & 31;
+			uint64_t kept = rows[i].ra && r == rows[i].ra ? base : indexed && r == rows[i].rb ? index : MARK(r);
+
+			ok &= cpu->r[r] == (k < rows[i].loaded ? 0x01020304 + k * 0x04040404 : kept);
+		}
+		check(ok, "%s r%u,r%u,%u in %u-bit mode loads %u registers", rows[i].name, rows[i].rt, rows[i].ra, rows[i].rb,
+		      msr & MSR_SF ? 64 : 32, rows[i].loaded);
+	}
+}
+
+/* ---- 32-bit mode: behind the last address comes the first, wherever in an access that is ---- */
+
+#define FOUR_GIB (UINT64_C(1) << 32)
+
+static uint8_t around(const struct rig *rig, uint64_t ea) { return ld_u8(&rig->ram, (uint32_t)ea); }
+
+static void fill_around(struct rig *rig)
+{
+	for (unsigned i = 0; i < 256; i++) {
+		st_u8(&rig->ram, FOUR_GIB - 128 + i, i < 128 ? (uint8_t)(i + 1) : 0xee);
+		st_u8(&rig->ram, i, (uint8_t)(i + 129));
+	}
+}
+
+static bool untouched_above(const struct rig *rig)
+{
+	bool ok = true;
+
+	for (unsigned i = 0; i < 128; i++)
+		ok &= ld_u8(&rig->ram, FOUR_GIB + i) == 0xee;
+	return ok;
+}
+
+/* n bytes from or to registers 4 and on; the address stands in r3. */
+static void test_words(struct rig *rig, const char *name, uint32_t bits, unsigned n, uint64_t ea)
+{
+	struct cpu *cpu = start_in(rig, 0);
+	bool load = name[0] == 'l', ok = true;
+
+	fill_around(rig);
+	for (unsigned r = 4; r < 36; r++)
+		cpu->r[r & 31] = UINT64_C(0x0101010101010101) * r;
+	cpu->r[3] = ea;
+	cpu->xer_count = 100;
+	run_word(rig, name, word_of(name) | 4u << 21 | bits);
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t in_register = (uint8_t)(cpu->r[(4 + i / 4) & 31] >> (24 - 8 * (i % 4)));
+		uint64_t at = (uint32_t)(ea + i);
+
+		ok &= around(rig, ea + i) == in_register;
+		ok &= in_register == (load ? (uint8_t)(at >= FOUR_GIB - 128 ? at - FOUR_GIB + 129 : at + 129) : 4 + i / 4);
+	}
+	check(ok && untouched_above(rig), "%s of %u bytes, %u before 4 GiB", name, n, (unsigned)(FOUR_GIB - ea));
+}
+
+static void test_pair(struct rig *rig, uint64_t ea)
+{
+	struct cpu *cpu = start_in(rig, 0);
+	bool ok = true;
+
+	fill_around(rig);
+	cpu->r[3] = ea;
+	run_word(rig, "lfdp", word_of("lfdp") | 4u << 21 | 3u << 16);
+	for (unsigned i = 0; i < 16; i++)
+		ok &= (uint8_t)(VD(cpu->vsr[4 + i / 8], 0) >> (56 - 8 * (i & 7))) == around(rig, ea + i);
+	check(ok, "lfdp %u before 4 GiB", (unsigned)(FOUR_GIB - ea));
+	cpu = start_in(rig, 0);
+	cpu->r[3] = ea;
+	VD(cpu->vsr[4], 0) = VD(cpu->vsr[5], 0) = UINT64_C(0x7777777777777777);
+	run_word(rig, "stfdp", word_of("stfdp") | 4u << 21 | 3u << 16);
+	for (unsigned i = 0; i < 16; i++)
+		ok &= around(rig, ea + i) == 0x77;
+	check(ok && untouched_above(rig), "stfdp %u before 4 GiB", (unsigned)(FOUR_GIB - ea));
+}
+
+static void test_wraps(struct rig *rig)
+{
+	static const unsigned before[] = { 4, 7, 8, 12, 16, 20, 31, 60, 99, 111 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(before); i++) {
+		uint64_t ea = FOUR_GIB - before[i];
+
+		test_words(rig, "lmw", 3u << 16, 112, ea);
+		test_words(rig, "stmw", 3u << 16, 112, ea);
+		test_words(rig, "lswx", 3u << 11, 100, ea);
+		test_words(rig, "stswx", 3u << 11, 100, ea);
+		test_words(rig, "lswi", 3u << 16, 32, ea);
+		test_words(rig, "stswi", 3u << 16, 32, ea);
+		if (before[i] <= 16)
+			test_pair(rig, ea);
+	}
+}
+
 int main(void)
 {
 	struct rig rig;
@@ -248,6 +371,11 @@ int main(void)
 	test_equal_zeros(&rig);
 	test_decimal(&rig);
 	test_scalar_loads(&rig);
+	test_string_bases(&rig, MSR_SF);
+	test_string_bases(&rig, 0);
+	rig_free(&rig);
+	rig_new(&rig, FOUR_GIB + 65536);
+	test_wraps(&rig);
 	rig_free(&rig);
 	return check_done();
 }
