@@ -81,7 +81,7 @@ void test(void)
 	c = probe(p_lbzx0, NARROW, JUNK | (at + 8));
 	check(c->vector == 0xc00 && c->r[5] == 1, "X-form-RA-0");
 	c = probe(p_lwz_low, NARROW, 4);
-	check(c->vector == 0x300 && c->dar == 0xfffffffc, "D-form-wraps-below-0");
+	check(c->vector == 0x200 && c->dar == 0xfffffffc, "D-form-wraps-below-0");
 	c = probe(p_lwzu, NARROW, JUNK | at);
 	check(c->vector == 0xc00 && c->r[4] == 0x01010101, "lwzu-loads");
 	check_eq(c->r[3], at + 8, "lwzu-high-half-0");
