@@ -129,7 +129,7 @@ enum irq_line {		/* cpu->irq bits, levels */
 };
 
 /* Slot numbers of what an op can name (offset / 8). */
-enum slot { SLOT_R0 = 0, SLOT_ZERO = 32, SLOT_LR, SLOT_CTR, SLOT_EA, SLOT_TAR, SLOT_VSR0 = 64 };
+enum slot { SLOT_R0 = 0, SLOT_ZERO = 32, SLOT_LR, SLOT_CTR, SLOT_EA, SLOT_TAR, SLOT_SUM = 49, SLOT_VSR0 = 64 };
 
 #define SLB_ENTRIES 32
 
@@ -157,7 +157,8 @@ struct cpu {
 	uint32_t halt;			/* non-zero: leave the engine at the next block edge */
 	uint64_t refund;		/* cycles charged for instructions that an interrupt cut off */
 	uint64_t limit;			/* cycle at which the budget reaches zero */
-	uint64_t pad1[64 - 32 - 5 - 2 - 2 - 5 - 1 - 2];
+	uint64_t sum;			/* scratch, too: RA + RB of an update form in 32-bit mode */
+	uint64_t pad1[64 - 32 - 5 - 2 - 2 - 5 - 1 - 2 - 1];
 
 	union vreg vsr[64];		/* FPR n is doubleword 0 of VSR n; VR n is VSR 32+n */
 
@@ -187,7 +188,7 @@ struct cpu {
 	 * core_ran that the core was dispatched; from there on share / CORE_PARTS of each. hcall/share.c */
 	uint64_t share_from, used, core_ran;
 	uint32_t used_part, share;
-	uint64_t cfar, tidr;
+	uint64_t cfar, tidr, wort;
 	struct slb_entry { uint64_t esid, vsid; } slb[SLB_ENTRIES];	/* as slbmte's RB (index 0) and RS */
 
 	uint32_t irq;			/* enum irq_line */
@@ -211,7 +212,6 @@ struct cpu {
 	struct engine *engine;		/* block cache, shared by all processors */
 	const struct cpu_env *env;
 	void *machine_data;		/* struct spapr_cpu of the board */
-	uint8_t pad7[8];
 };
 
 _Static_assert(__builtin_offsetof(struct cpu, zero) == 8 * SLOT_ZERO, "slot");
@@ -219,6 +219,7 @@ _Static_assert(__builtin_offsetof(struct cpu, lr) == 8 * SLOT_LR, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, ctr) == 8 * SLOT_CTR, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, ea) == 8 * SLOT_EA, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, tar) == 8 * SLOT_TAR, "slot");
+_Static_assert(__builtin_offsetof(struct cpu, sum) == 8 * SLOT_SUM, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, vsr) == 8 * SLOT_VSR0, "slot");
 
 /* ---- cpu/block.c: running ---- */
@@ -237,6 +238,13 @@ void cpu_reset(struct cpu *cpu);
 void cpu_interrupt(struct cpu *cpu, enum vector vector, uint64_t srr0, uint64_t srr1_bits);
 /* The same for an ordinary interrupt and a copy that never runs: registers and no more. */
 void cpu_copy_interrupt(struct cpu *copy, enum vector vector);
+/* The interrupt, or without MSR[ME] the checkstop: this processor stops. */
+void cpu_machine_check(struct cpu *cpu, uint64_t srr0, uint64_t srr1_bits);
+/* The trace interrupt after the instruction `word` at `nip`, which MSR[SE] or MSR[BE] asked for. `operand`
+ * is cpu_operand_address() of before it ran. */
+void cpu_trace(struct cpu *cpu, uint64_t nip, uint32_t word, uint64_t operand);
+/* Where the instruction's storage operand lies, as the registers are now; 0: it has none. */
+uint64_t cpu_operand_address(const struct cpu *cpu, uint32_t word);
 /* Delivers a pending asynchronous interrupt if MSR and the lines allow one; true if it did. */
 bool cpu_deliver_pending(struct cpu *cpu);
 /* True if an asynchronous interrupt would be taken right now (used by H_CEDE as well,

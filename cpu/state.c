@@ -302,6 +302,7 @@ static const struct vms_field cpu_fields[] = {
 	VMS_SKIP(struct cpu, ram_base, ENGINE), VMS_SKIP(struct cpu, ctx, ENGINE),
 	VMS_SKIP(struct cpu, mode, "follows from MSR"), VMS_SKIP(struct cpu, halt, ENGINE),
 	VMS_SKIP(struct cpu, refund, ENGINE), VMS_SKIP(struct cpu, limit, ENGINE),
+	VMS_SKIP(struct cpu, sum, "scratch within an instruction"),
 	VMS_SKIP(struct cpu, pad1, "nothing"),
 	VMS_SKIP(struct cpu, fp_lazy, "settled before FPSCR is saved"),
 	VMS_SKIP(struct cpu, fp_limit, "follows from FPSCR"), VMS_SKIP(struct cpu, fp_limit_single, "follows from FPSCR"),
@@ -314,7 +315,7 @@ static const struct vms_field cpu_fields[] = {
 	VMS_SKIP(struct cpu, interrupts, "counted for the engine"),
 	VMS_SKIP(struct cpu, index, "its place in the machine"), VMS_SKIP(struct cpu, pad5, "nothing"),
 	VMS_SKIP(struct cpu, engine, ENGINE), VMS_SKIP(struct cpu, env, ENGINE),
-	VMS_SKIP(struct cpu, pad6, "nothing"), VMS_SKIP(struct cpu, pad7, "nothing"),
+	VMS_SKIP(struct cpu, pad6, "nothing"),
 	VMS_SKIP(struct cpu, machine_data, ENGINE),
 	{ .kind = VMS_END },
 };

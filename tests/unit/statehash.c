@@ -23,7 +23,7 @@ static const struct field fields[] = {
 	CPU(sprg_user3), CPU(lpcr), CPU(fscr), CPU(dscr), CPU(ppr), CPU(amr), CPU(iamr), CPU(uamor), CPU(ctrl), CPU(pspb),
 	CPU(ciabr), CPU(dawr0), CPU(dawrx0), CPU(mmcr0), CPU(mmcr1), CPU(mmcr2), CPU(mmcra), CPU(siar), CPU(sdar),
 	CPU(sier), CPU(pmc), CPU(bescr), CPU(ebbhr), CPU(ebbrr), CPU(tfhar), CPU(texasr), CPU(tfiar), CPU(vtb_off),
-	CPU(pidr), CPU(proc_tbl), CPU(dec_expires), CPU(purr_base), CPU(spurr_base), CPU(tidr), CPU(slb), CPU(irq),
+	CPU(pidr), CPU(proc_tbl), CPU(dec_expires), CPU(purr_base), CPU(spurr_base), CPU(tidr), CPU(wort), CPU(slb), CPU(irq),
 	CPU(run_state), CPU(prodded), CPU(cycles), CPU(logical_pvr), CPU(pir), CPU(tir),
 	BOARD(vpa_addr), BOARD(slb_shadow_addr), BOARD(slb_shadow_size), BOARD(dtl_addr), BOARD(dtl_size), BOARD(cppr),
 	BOARD(mfrr), BOARD(pending_priority), BOARD(xirr_owner), BOARD(xirr), BOARD(dispatch_count),
