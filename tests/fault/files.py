@@ -183,6 +183,11 @@ def planted():
             refused(at, 'nvram-foreign', 'nvram', ('-drive', 'if=pflash,format=raw,file=' + os.path.join(shared, 'nvram')), 'user 65534')
         os.mkfifo(os.path.join(shared, 'nvram-fifo'))
         refused(at, 'nvram-fifo', 'nvram', ('-drive', 'if=pflash,format=raw,file=' + os.path.join(shared, 'nvram-fifo')), 'not a regular file')
+        if other:       # a monitor's savevm
+            as_nobody(lambda: os.symlink(victim, os.path.join(shared, 'named.cede')))
+            p = subprocess.run([CEDE, '-m', '256M', '-nodefaults', '-nographic', '-kernel', GUEST, '-S', '-monitor', 'stdio', '-snapdir', shared],
+                               input='savevm named\nquit\n', capture_output=True, text=True, timeout=TIMEOUT)
+            check('Error' in p.stdout and 'is a link of user' in p.stdout and content(victim) == PART, 'savevm-link', p.stdout)
         # With convert, too.
         run('-save', at('s') + '@1000')
         p = subprocess.run([SNAP, 'convert', at('s'), os.path.join(shared, 'second'), 'layout=mapped'], capture_output=True, text=True, timeout=TIMEOUT)
