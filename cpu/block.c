@@ -7,8 +7,11 @@
 #define _GNU_SOURCE
 #include "block.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #include "decode.h"
 #include "fuse.h"
@@ -59,12 +62,27 @@ static void on_code_written(void *opaque, uint64_t gra, uint64_t len)
 	engine_code_written(opaque, gra, len);
 }
 
-struct engine *engine_new(struct ram *ram, const char *timing)
+/* Odd, and unknown to the guest: it cannot choose addresses that fall into one bucket. The guest's state does
+ * not depend on it. */
+static uint64_t draw_hash_factor(void)
+{
+	uint64_t factor = 0;
+
+	if (getrandom(&factor, sizeof factor, 0) != sizeof factor)
+		factor = UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)getpid() << 20;
+	return factor | 1;
+}
+
+struct engine *engine_new(struct ram *ram, const char *timing, unsigned max_cpus)
 {
 	struct engine *e = calloc(1, sizeof *e);
 
 	if (!e)
 		return NULL;
+	assert(max_cpus <= ARRAY_SIZE(e->cpus));
+	e->max_cpus = max_cpus;
+	e->hash_factor = draw_hash_factor();
+	e->credit = CREDIT_MOST;
 	e->ram = ram;
 	ram->code_written = on_code_written;
 	ram->opaque = e;
@@ -72,16 +90,17 @@ struct engine *engine_new(struct ram *ram, const char *timing)
 	e->npages = ram->size >> RAM_PAGE_SHIFT;
 	e->arena_size = ARENA_SIZE;
 	e->arena = map_hot(e->arena_size);
-	e->tables_size = ARRAY_SIZE(e->cpus) * CTX_SLOTS * (sizeof(struct data_ctx) + sizeof(struct code_ctx));
+	e->tables_size = (size_t)max_cpus * CTX_SLOTS * (sizeof(struct data_ctx) + sizeof(struct code_ctx));
 	e->tables = map_hot(e->tables_size);
 	e->hash = map_hot(sizeof *e->hash << BLOCK_HASH_BITS);
 	e->pages = map_sparse(e->npages * sizeof *e->pages);
+	e->writer = map_sparse(e->npages * sizeof *e->writer);
 	e->scratch = spare_block();
 	e->build = spare_block();
 	e->scratch_info = calloc(BLOCK_MAX_OPS, sizeof *e->scratch_info);
 	e->build_info = calloc(BLOCK_MAX_OPS, sizeof *e->build_info);
-	if (!e->timing || !e->arena || !e->tables || !e->hash || !e->pages || !e->scratch || !e->scratch->words || !e->build ||
-	    !e->build->words || !e->scratch_info || !e->build_info) {
+	if (!e->timing || !e->arena || !e->tables || !e->hash || !e->pages || !e->writer || !e->scratch ||
+	    !e->scratch->words || !e->build || !e->build->words || !e->scratch_info || !e->build_info) {
 		engine_free(e);
 		return NULL;
 	}
@@ -110,6 +129,8 @@ void engine_free(struct engine *e)
 		munmap(e->hash, sizeof *e->hash << BLOCK_HASH_BITS);
 	if (e->pages)
 		munmap(e->pages, e->npages * sizeof *e->pages);
+	if (e->writer)
+		munmap(e->writer, e->npages * sizeof *e->writer);
 	free_spare(e->scratch);
 	free_spare(e->build);
 	free(e->scratch_info);
@@ -119,7 +140,7 @@ void engine_free(struct engine *e)
 
 bool engine_add_cpu(struct engine *e, struct cpu *cpu)
 {
-	if (e->ncpus == ARRAY_SIZE(e->cpus))
+	if (e->ncpus == e->max_cpus)
 		return false;
 	cpu->engine = e;
 	cpu->ram_base = e->ram->base;
@@ -143,6 +164,9 @@ void engine_flush(struct engine *e)
 		ctx_forget_blocks(e->cpus[i]);
 		e->cpus[i]->link = NULL;
 	}
+	e->flushes++;
+	if (!e->arena_used)
+		return;
 	for (const struct code_page *page = e->code_pages; page; page = page->next) {
 		e->ram->page[page->number] &= (uint8_t)~RAM_PAGE_CODE;
 		e->pages[page->number] = NULL;
@@ -150,7 +174,6 @@ void engine_flush(struct engine *e)
 	e->code_pages = NULL;
 	memset(e->hash, 0, sizeof *e->hash << BLOCK_HASH_BITS);
 	e->arena_used = 0;
-	e->flushes++;
 }
 
 void cpu_state_changed(struct cpu *cpu)
@@ -164,7 +187,7 @@ void cpu_state_changed(struct cpu *cpu)
 
 static struct block **hash_bucket(struct engine *e, uint64_t gra, uint32_t mode)
 {
-	uint64_t h = (gra >> 2 ^ (uint64_t)mode << 40) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t h = (gra >> 2 ^ (uint64_t)mode << 40) * e->hash_factor;
 
 	return &e->hash[h >> (64 - BLOCK_HASH_BITS)];
 }
@@ -189,8 +212,7 @@ static struct code_page *code_page(struct engine *e, uint64_t gra)
 	}
 	if (!(e->ram->page[gra >> RAM_PAGE_SHIFT] & RAM_PAGE_CODE)) {
 		e->ram->page[gra >> RAM_PAGE_SHIFT] |= RAM_PAGE_CODE;
-		for (unsigned i = 0; i < e->ncpus; i++)
-			ctx_protect_page(e->cpus[i], e->ram->base + (gra & ~(RAM_PAGE_SIZE - 1)));
+		e->credit -= (int64_t)ctx_protect_page(e, gra >> RAM_PAGE_SHIFT) * COST_OF_ENTRY;
 	}
 	return *slot;
 }
@@ -230,11 +252,12 @@ struct block *engine_find(struct engine *e, uint64_t gra, uint32_t mode)
 
 	while (b && (b->gra != gra || b->mode != mode))
 		b = b->hash_next;
-	if (b)
+	if (b || e->credit <= 0)
 		return b;
 	if (e->arena_used + BLOCK_MOST > e->arena_size)
 		engine_flush(e);
 	decode_block(e, gra, mode, BLOCK_MAX_INSNS, e->build, e->build_info);
+	e->credit -= COST_OF_BLOCK + e->build->ninsns * COST_OF_INSN;
 	return keep_block(e, e->build, e->build_info);
 }
 
@@ -255,11 +278,6 @@ static void kill_block(struct block *b)
 			b->ops[i].fn = op_dead;
 }
 
-static bool overlaps(const struct block *b, uint64_t gra, uint64_t len)
-{
-	return b->gra < gra + len && gra < b->gra + 4u * b->ninsns;
-}
-
 static void unhash(struct engine *e, struct block *b)
 {
 	struct block **at = hash_bucket(e, b->gra, b->mode);
@@ -270,54 +288,34 @@ static void unhash(struct engine *e, struct block *b)
 		*at = b->hash_next;
 }
 
-/* Edges stay within a page: those to blocks that died are to be found anew. */
-static void clear_dead_edges(struct block *b)
+static bool any_decoded(const struct code_page *page, unsigned first, unsigned last)
 {
-	for (unsigned i = 0; i < b->nedges; i++) {
-		struct edge *edge = (struct edge *)&b->ops[b->edge_at[i]];
-
-		if (edge->taken && edge->taken->dead)
-			edge->taken = NULL;
-		if (edge->fall && edge->fall->dead)
-			edge->fall = NULL;
-	}
+	for (unsigned i = first; i <= last; i++)
+		if (page->words[i / 64] >> (i % 64) & 1)
+			return true;
+	return false;
 }
 
-/* Within one page. */
+/* Within one page. All its blocks die with the first that is overwritten: each is paid for, by what it took to
+ * decode it, whatever is stored how often. Edges stay within a page: none leads to a dead block from elsewhere. */
 static void page_written(struct engine *e, uint64_t gra, uint64_t len)
 {
 	struct code_page *page = e->pages[gra >> RAM_PAGE_SHIFT];
-	struct block **at;
-	bool hit = false;
 	unsigned first = (unsigned)(gra & (RAM_PAGE_SIZE - 1)) / 4;
 	unsigned last = (unsigned)((gra + len - 1) & (RAM_PAGE_SIZE - 1)) / 4;
 
-	if (!page)
+	if (!page || !any_decoded(page, first, last))
 		return;
-	for (unsigned i = first; i <= last && !hit; i++)
-		hit = page->words[i / 64] >> (i % 64) & 1;
-	if (!hit)
-		return;
-	memset(page->words, 0, sizeof page->words);
-	for (at = &page->blocks; *at;) {
-		struct block *b = *at;
-
-		if (overlaps(b, gra, len)) {
-			kill_block(b);
-			unhash(e, b);
-			*at = b->page_next;
-		} else {
-			mark_words(page, b);
-			at = &b->page_next;
-		}
+	for (struct block *b = page->blocks; b; b = b->page_next) {
+		kill_block(b);
+		unhash(e, b);
 	}
-	for (struct block *b = page->blocks; b; b = b->page_next)
-		clear_dead_edges(b);
+	page->blocks = NULL;
+	memset(page->words, 0, sizeof page->words);
 	/* A part of a block marks no words of its own: its whole page counts. */
 	if (e->scratch->gra >> RAM_PAGE_SHIFT == gra >> RAM_PAGE_SHIFT)
 		kill_block(e->scratch);
-	if (!page->blocks)
-		e->ram->page[gra >> RAM_PAGE_SHIFT] &= (uint8_t)~RAM_PAGE_CODE;
+	e->ram->page[gra >> RAM_PAGE_SHIFT] &= (uint8_t)~RAM_PAGE_CODE;
 }
 
 void engine_code_written(struct engine *e, uint64_t gra, uint64_t len)
@@ -449,6 +447,7 @@ static const struct block *part_of(struct engine *e, const struct block *b, uint
 	unsigned n = cut_at(b, cycles);
 	uint32_t *words = s->words;
 
+	e->credit -= COST_OF_BLOCK + (int64_t)cycles * (n ? COST_OF_COPY : COST_OF_INSN);
 	if (n == 0) {
 		unsigned count = 0;
 
@@ -484,10 +483,32 @@ static const struct block *show_entry(struct cpu *cpu, const struct block *b)
 	return b;
 }
 
+/* Time goes by for all processors, asleep or not: what has been saved up is bounded. */
+static void earn_credit(struct cpu *cpu)
+{
+	struct engine *e = cpu->engine;
+	uint64_t from = cpu->ctx->credited, cycles = cpu->cycles > from ? cpu->cycles - from : 0;
+
+	cpu->ctx->credited = cpu->cycles;
+	if (cycles > CREDIT_MOST / CREDIT_PER_CYCLE)
+		cycles = CREDIT_MOST / CREDIT_PER_CYCLE;
+	e->credit += (int64_t)cycles * CREDIT_PER_CYCLE;
+	if (e->credit > CREDIT_MOST)
+		e->credit = CREDIT_MOST;
+}
+
+/* One instruction, decoded from what memory holds now and forgotten after it: for code that is not worth, or not
+ * granted, more. The page is not watched. */
+static const struct block *one_at(struct engine *e, uint64_t gra, uint32_t mode)
+{
+	decode_block(e, gra, mode | MODE_PLAIN, 1, e->scratch, e->scratch_info);
+	return e->scratch;
+}
+
 /* The block at NIP in the current context; NULL after a fetch interrupt. */
 static const struct block *block_at_nip(struct cpu *cpu)
 {
-	const struct jump_entry *entry = &cpu->jumps[JUMP_INDEX(cpu->nip)];
+	struct jump_entry *entry = &cpu->jumps[JUMP_INDEX(cpu->nip)];
 	uint64_t gra, flushes = cpu->engine->flushes;
 	struct block *b;
 
@@ -498,7 +519,14 @@ static const struct block *block_at_nip(struct cpu *cpu)
 
 		if (!fetch_translate(cpu, cpu->nip, &gra))
 			return NULL;
+		earn_credit(cpu);
 		b = engine_find(cpu->engine, gra, cpu->mode);
+		if (unlikely(!b)) {
+			cpu->engine->stepped++;
+			if (entry->ea == cpu->nip)
+				entry->ea = JUMP_GONE;
+			return one_at(cpu->engine, gra, cpu->mode);
+		}
 		if (cpu->env->log_mask & LOG_IN_ASM && decoded != cpu->engine->decoded && cpu->env->show_code)
 			cpu->env->show_code(cpu->env->machine, cpu->nip, b->words, b->ninsns);
 		if (cpu->env->log_mask & LOG_EXEC)
@@ -535,13 +563,6 @@ OP_RAW(seek)
 	GOTO_OP(b->ops + 1);
 }
 
-/* The first instruction of `b` alone. */
-static const struct block *one_of(struct engine *e, const struct block *b)
-{
-	decode_block(e, b->gra, b->mode | MODE_PLAIN, 1, e->scratch, e->scratch_info);
-	return e->scratch;
-}
-
 /* Runs from NIP; returns the budget that is left. */
 static int64_t run_some(struct cpu *cpu, int64_t budget)
 {
@@ -558,12 +579,13 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 	if (unlikely(!b))
 		return budget - 1;	/* a fetch that faults takes a cycle */
 	if (unlikely(single)) {
-		b = one_of(cpu->engine, b);
+		b = one_at(cpu->engine, b->gra, b->mode);
 		operand = cpu_operand_address(cpu, b->words[0]);
 		budget = block_cost(b);	/* nothing can be entered after it */
 		cpu->limit = cpu->cycles + block_cost(b);
 	} else if (unlikely(block_cost(b) > budget)) {
-		b = part_of(cpu->engine, b, (uint64_t)budget);
+		earn_credit(cpu);
+		b = cpu->engine->credit > 0 ? part_of(cpu->engine, b, (uint64_t)budget) : one_at(cpu->engine, b->gra, b->mode);
 	}
 	cpu->page_ea = TLB_PAGE(cpu->nip);
 	enter(cpu, b->ops + 1, budget - block_cost(b));
@@ -585,6 +607,7 @@ static uint64_t decrementer_limit(const struct cpu *cpu, uint64_t until)
 void cpu_run(struct cpu *cpu, uint64_t until)
 {
 	fp_enter(cpu);
+	ctx_catch_up(cpu);
 	while (cpu->cycles < until && cpu->run_state == CPU_RUNNING && !cpu->halt) {
 		uint64_t before = cpu->cycles;
 		int64_t left;

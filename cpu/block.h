@@ -87,7 +87,6 @@ struct data_list {
 /* Data-side context: TLB for one (PR, DR, AMR) combination; in problem state, of one PID. The
  * kernel's is one for all processes: what it has of the process below it goes at a switch. */
 struct data_ctx {
-	uint64_t pid;		/* whose the low entries are */
 	struct data_list low, high;	/* where there are, or were, entries of quadrant 0, and of the others */
 	struct tlb_entry tlb[TLB_SIZE];
 };
@@ -98,8 +97,6 @@ struct data_ctx {
 
 /* Instruction-side context: jump cache for one (IR, IAMR, block mode), and PID likewise. */
 struct code_ctx {
-	uint64_t pid;
-	bool low, high;		/* has entries of quadrant 0, and of the others */
 	uint64_t pages[CODE_PAGE_BITS / 64];	/* one bit per hashed 64 KiB page fetched from */
 	uint64_t fetched;	/* one bit per entry of itlb */
 	struct itlb_entry itlb[ITLB_SIZE];
@@ -112,13 +109,34 @@ struct code_ctx {
 #define CTX_HINTS 64
 struct mmu_ctx {
 	uint64_t data_key[CTX_SLOTS], code_key[CTX_SLOTS];	/* 0: slot is empty */
+	uint64_t data_pid[CTX_SLOTS], code_pid[CTX_SLOTS];	/* whose the entries of quadrant 0 are */
+	/* One bit per slot: has entries of quadrant 0, and of the others. What is empty costs a flush nothing. */
+	uint32_t data_low, data_high, code_low, code_high;
 	struct data_ctx *data[CTX_SLOTS];
 	struct code_ctx *code[CTX_SLOTS];
 	uint8_t data_hint[CTX_HINTS], code_hint[CTX_HINTS];	/* by hashed key: where it was */
 	struct data_ctx *data_now;
 	struct code_ctx *code_now;
+	unsigned data_slot, code_slot;	/* of those two */
 	unsigned data_victim, code_victim;
+	unsigned number;		/* of the processor in its engine */
+	uint64_t listed;		/* entries in all data lists */
+	uint64_t caught_up;		/* with so many of the engine's broadcasts */
+	uint64_t credited;		/* the cycle up to which the engine has had its credit */
 };
+
+/* A flush on all processors. One runs at a time: the others take theirs when they run next. Who is further
+ * behind than the list is long forgets all. */
+#define BROADCASTS 256
+struct broadcast {
+	enum { FLUSH_ALL, FLUSH_PID, FLUSH_PAGE } kind;
+	unsigned shift;
+	uint64_t pid, ea;
+};
+
+/* The TLB entry through which alone a page of memory can be stored to fast: 1 + its place; or one of: */
+#define WRITER_NONE 0
+#define WRITER_MANY UINT32_MAX
 
 struct code_page {
 	uint64_t number;	/* gra >> RAM_PAGE_SHIFT */
@@ -126,6 +144,15 @@ struct code_page {
 	struct block *blocks;
 	uint64_t words[RAM_PAGE_SIZE / 4 / 64];	/* which words are decoded */
 };
+
+/* What the engine's own work costs, in nanoseconds of a slow host, and what pays for it: a cycle of the guest
+ * for some hundred times what Linux takes. */
+#define CREDIT_PER_CYCLE 100
+#define CREDIT_MOST   (INT64_C(50) * 1000 * 1000)
+#define COST_OF_BLOCK 500
+#define COST_OF_INSN  200	/* decoded, fused, kept, and dropped again */
+#define COST_OF_COPY  50
+#define COST_OF_ENTRY 3		/* of a TLB or a jump cache, looked at */
 
 #define BLOCK_HASH_BITS 18
 struct engine {
@@ -138,6 +165,15 @@ struct engine {
 	struct code_page **pages;	/* by real page number */
 	struct code_page *code_pages;
 	uint64_t npages;
+	uint64_t hash_factor;
+	uint32_t *writer;		/* by real page number */
+	/* What decoding may cost, in nanoseconds of a slow host: cycles earn it. While there is none, what is
+	 * not decoded runs an instruction at a time and is not kept. */
+	int64_t credit;
+	uint64_t stepped;		/* instructions that ran so, so far */
+	struct broadcast broadcasts[BROADCASTS];	/* the last ones: number n at n % BROADCASTS */
+	uint64_t nbroadcasts;
+	unsigned max_cpus;
 	struct cpu *cpus[64];		/* all that share this engine */
 	unsigned ncpus;
 	struct block *scratch;		/* a block cut short to end at an exact cycle */
@@ -159,6 +195,7 @@ void decode_finish_cost(struct block *block, const struct op_info *info);
  * each kind per processor. */
 void *engine_take_table(struct engine *engine, size_t size);
 bool engine_add_cpu(struct engine *engine, struct cpu *cpu);	/* false: out of memory */
+/* NULL: not decoded, and no credit to do it. */
 struct block *engine_find(struct engine *engine, uint64_t gra, uint32_t mode);
 /* Guest memory [gra, gra + len) has been written: blocks decoded from it end. */
 void engine_code_written(struct engine *engine, uint64_t gra, uint64_t len);
@@ -170,7 +207,10 @@ void jump_insert(struct cpu *cpu, uint64_t ea, struct block *block);
 bool ctx_init(struct cpu *cpu);
 void ctx_free(struct cpu *cpu);
 void ctx_forget_blocks(struct cpu *cpu);		/* every jump entry */
-void ctx_protect_page(struct cpu *cpu, const uint8_t *host);	/* no fast stores to this host page */
+/* No fast stores to this guest real page, by any processor. Returns how many entries it looked at. */
+uint64_t ctx_protect_page(struct engine *engine, uint64_t number);
+/* What others have broadcast since this processor ran last. */
+void ctx_catch_up(struct cpu *cpu);
 
 /* Ops that the decoder adds by itself. */
 #define ENGINE_OPS(X) \

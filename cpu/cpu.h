@@ -223,7 +223,8 @@ _Static_assert(__builtin_offsetof(struct cpu, sum) == 8 * SLOT_SUM, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, vsr) == 8 * SLOT_VSR0, "slot");
 
 /* ---- cpu/block.c: running ---- */
-struct engine *engine_new(struct ram *ram, const char *timing);		/* NULL: out of memory */
+/* For up to max_cpus processors, 64 at most. NULL: out of memory. */
+struct engine *engine_new(struct ram *ram, const char *timing, unsigned max_cpus);
 void engine_free(struct engine *engine);
 void engine_flush(struct engine *engine);		/* forget every decoded block */
 /* Executes until cpu->cycles == until, or cpu->halt is set, or the processor leaves CPU_RUNNING.

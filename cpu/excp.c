@@ -357,6 +357,8 @@ void cpu_reset(struct cpu *cpu)
 
 	cpu->irq = 0;
 	cpu->prodded = false;
-	if (cpu->engine)
-		cpu_state_changed(cpu);
+	if (cpu->engine) {
+		tlb_flush_all(cpu);
+		cpu_context_changed(cpu);
+	}
 }

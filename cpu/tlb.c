@@ -13,6 +13,8 @@
 
 /* ---- Contexts ---- */
 
+#define SLOT_BIT(slot) (UINT32_C(1) << (slot))
+
 /* Takes the lowest bit out of *bits. */
 static unsigned next_bit(uint64_t *bits)
 {
@@ -35,67 +37,74 @@ static void data_ctx_init(struct data_ctx *ctx)
 }
 
 /* An entry of the list may have been filled since with one that is in the other list. */
-static void data_list_clear(struct data_ctx *ctx, bool low)
+static void data_list_clear(struct mmu_ctx *ctx, unsigned slot, bool low)
 {
-	struct data_list *list = low ? &ctx->low : &ctx->high;
+	struct data_ctx *data = ctx->data[slot];
+	struct data_list *list = low ? &data->low : &data->high;
 
 	for (unsigned i = 0; i < list->n; i++) {
-		struct tlb_entry *e = &ctx->tlb[list->at[i]];
+		struct tlb_entry *e = &data->tlb[list->at[i]];
 
 		e->listed &= ~(uint64_t)(low ? LISTED_LOW : LISTED_HIGH);
 		if (is_low(e->read != TLB_NONE ? e->read : e->write) == low)
 			e->read = e->write = TLB_NONE;
 	}
+	ctx->listed -= list->n;
 	list->n = 0;
+	*(low ? &ctx->data_low : &ctx->data_high) &= ~SLOT_BIT(slot);
 }
 
-static void data_ctx_clear(struct data_ctx *ctx)
+static void data_ctx_clear(struct mmu_ctx *ctx, unsigned slot)
 {
-	data_list_clear(ctx, true);
-	data_list_clear(ctx, false);
+	if (ctx->data_low & SLOT_BIT(slot))
+		data_list_clear(ctx, slot, true);
+	if (ctx->data_high & SLOT_BIT(slot))
+		data_list_clear(ctx, slot, false);
 }
 
-static void data_ctx_list(struct data_ctx *ctx, uint64_t ea)
+static void data_ctx_list(struct mmu_ctx *ctx, uint64_t ea)
 {
-	struct data_list *list = is_low(ea) ? &ctx->low : &ctx->high;
+	struct data_ctx *data = ctx->data_now;
+	struct data_list *list = is_low(ea) ? &data->low : &data->high;
 	uint64_t flag = is_low(ea) ? LISTED_LOW : LISTED_HIGH;
 
-	if (ctx->tlb[TLB_INDEX(ea)].listed & flag)
+	if (data->tlb[TLB_INDEX(ea)].listed & flag)
 		return;
 	if (list->n == TLB_SIZE)
-		data_ctx_clear(ctx);
+		data_ctx_clear(ctx, ctx->data_slot);
 	list->at[list->n++] = (uint16_t)TLB_INDEX(ea);
-	ctx->tlb[TLB_INDEX(ea)].listed |= flag;
+	data->tlb[TLB_INDEX(ea)].listed |= flag;
+	ctx->listed++;
+	*(is_low(ea) ? &ctx->data_low : &ctx->data_high) |= SLOT_BIT(ctx->data_slot);
 }
 
-static void jumps_clear(struct code_ctx *ctx)
+static void jumps_clear(struct code_ctx *code)
 {
-	for (unsigned i = 0; i < ctx->njumps; i++)
-		ctx->jumps[ctx->jump_at[i]].ea = JUMP_EMPTY;
-	ctx->njumps = 0;
+	for (unsigned i = 0; i < code->njumps; i++)
+		code->jumps[code->jump_at[i]].ea = JUMP_EMPTY;
+	code->njumps = 0;
 }
 
-static void code_ctx_clear(struct code_ctx *ctx)
+static void code_ctx_clear(struct mmu_ctx *ctx, unsigned slot)
 {
-	while (ctx->fetched)
-		ctx->itlb[next_bit(&ctx->fetched)].page = TLB_NONE;
-	memset(ctx->pages, 0, sizeof ctx->pages);
-	ctx->low = ctx->high = false;
-	jumps_clear(ctx);
+	struct code_ctx *code = ctx->code[slot];
+
+	if (!((ctx->code_low | ctx->code_high) & SLOT_BIT(slot)))
+		return;
+	while (code->fetched)
+		code->itlb[next_bit(&code->fetched)].page = TLB_NONE;
+	memset(code->pages, 0, sizeof code->pages);
+	ctx->code_low &= ~SLOT_BIT(slot);
+	ctx->code_high &= ~SLOT_BIT(slot);
+	jumps_clear(code);
 }
 
-static void code_ctx_init(struct code_ctx *ctx)
+static void code_ctx_init(struct code_ctx *code)
 {
-	ctx->fetched = ~UINT64_C(0);
+	for (unsigned i = 0; i < ITLB_SIZE; i++)
+		code->itlb[i].page = TLB_NONE;
 	for (unsigned i = 0; i < JUMP_SIZE; i++)
-		ctx->jumps[i].ea = JUMP_EMPTY;
-}
-
-/* What lies in quadrant 0 belongs to a process. */
-static void code_ctx_clear_low(struct code_ctx *ctx)
-{
-	if (ctx->low)
-		code_ctx_clear(ctx);
+		code->jumps[i].ea = JUMP_EMPTY;
 }
 
 /* Finds key among the slots, or empties one for it; slots are filled before any is reused. */
@@ -120,46 +129,47 @@ static unsigned ctx_slot(uint64_t keys[CTX_SLOTS], uint8_t hints[CTX_HINTS], uns
 	return i;
 }
 
-static struct data_ctx *data_ctx_get(struct cpu *cpu, uint64_t key, uint64_t pid)
+static void select_data(struct cpu *cpu, uint64_t key)
 {
 	struct mmu_ctx *ctx = cpu->ctx;
 	bool fresh;
 	unsigned i = ctx_slot(ctx->data_key, ctx->data_hint, &ctx->data_victim, key, &fresh);
-	struct data_ctx *data;
 
 	if (!ctx->data[i]) {
 		ctx->data[i] = engine_take_table(cpu->engine, sizeof *ctx->data[i]);
 		data_ctx_init(ctx->data[i]);
 	}
-	data = ctx->data[i];
 	if (unlikely(fresh))
-		data_ctx_clear(data);
-	if (data->pid != pid) {
-		data_list_clear(data, true);
-		data->pid = pid;
+		data_ctx_clear(ctx, i);
+	if (ctx->data_pid[i] != cpu->pidr) {
+		if (ctx->data_low & SLOT_BIT(i))
+			data_list_clear(ctx, i, true);
+		ctx->data_pid[i] = cpu->pidr;
 	}
-	return data;
+	ctx->data_now = ctx->data[i];
+	ctx->data_slot = i;
 }
 
-static struct code_ctx *code_ctx_get(struct cpu *cpu, uint64_t key, uint64_t pid)
+static void select_code(struct cpu *cpu, uint64_t key)
 {
 	struct mmu_ctx *ctx = cpu->ctx;
 	bool fresh;
 	unsigned i = ctx_slot(ctx->code_key, ctx->code_hint, &ctx->code_victim, key, &fresh);
-	struct code_ctx *code;
 
 	if (!ctx->code[i]) {
 		ctx->code[i] = engine_take_table(cpu->engine, sizeof *ctx->code[i]);
 		code_ctx_init(ctx->code[i]);
 	}
-	code = ctx->code[i];
 	if (unlikely(fresh))
-		code_ctx_clear(code);
-	if (code->pid != pid) {
-		code_ctx_clear_low(code);
-		code->pid = pid;
+		code_ctx_clear(ctx, i);
+	/* What lies in quadrant 0 belongs to a process. */
+	if (ctx->code_pid[i] != cpu->pidr) {
+		if (ctx->code_low & SLOT_BIT(i))
+			code_ctx_clear(ctx, i);
+		ctx->code_pid[i] = cpu->pidr;
 	}
-	return code;
+	ctx->code_now = ctx->code[i];
+	ctx->code_slot = i;
 }
 
 /* Keys: bit 0 set (never 0), then mode bits, then the PID in problem state. Large enough for
@@ -212,8 +222,8 @@ void cpu_context_changed(struct cpu *cpu)
 	struct mmu_ctx *ctx = cpu->ctx;
 
 	cpu->mode = mode_of(cpu->msr);
-	ctx->data_now = data_ctx_get(cpu, data_key(cpu), cpu->pidr);
-	ctx->code_now = code_ctx_get(cpu, code_key(cpu, cpu->mode), cpu->pidr);
+	select_data(cpu, data_key(cpu));
+	select_code(cpu, code_key(cpu, cpu->mode));
 	cpu->tlb = ctx->data_now->tlb;
 	cpu->jumps = ctx->code_now->jumps;
 }
@@ -223,6 +233,7 @@ bool ctx_init(struct cpu *cpu)
 	cpu->ctx = calloc(1, sizeof *cpu->ctx);
 	if (!cpu->ctx)
 		return false;
+	cpu->ctx->number = cpu->engine->ncpus;
 	cpu_context_changed(cpu);
 	return true;
 }
@@ -235,27 +246,76 @@ void ctx_free(struct cpu *cpu)
 
 void ctx_forget_blocks(struct cpu *cpu)
 {
-	for (unsigned i = 0; i < CTX_SLOTS; i++)
-		if (cpu->ctx->code[i])
-			jumps_clear(cpu->ctx->code[i]);
+	for (uint64_t slots = cpu->ctx->code_low | cpu->ctx->code_high; slots;)
+		jumps_clear(cpu->ctx->code[next_bit(&slots)]);
 }
 
-static void protect_listed(struct data_ctx *ctx, const struct data_list *list, uint64_t host)
-{
-	for (unsigned i = 0; i < list->n; i++) {
-		struct tlb_entry *e = &ctx->tlb[list->at[i]];
+/* ---- Who can store fast to a page ---- */
 
-		if (e->write != TLB_NONE && e->write + e->add == host)
-			e->write = TLB_NONE;
+#define INDEX_BITS TLB_BITS
+#define WRITER(cpu, slot, index) (1 + (((cpu) * CTX_SLOTS + (slot)) << INDEX_BITS | (index)))
+_Static_assert(WRITER(63u, CTX_SLOTS - 1u, TLB_SIZE - 1u) < WRITER_MANY, "room for all");
+
+static bool stores_to(const struct tlb_entry *e, uint64_t host)
+{
+	return e->write != TLB_NONE && e->write + e->add == host;
+}
+
+static struct tlb_entry *writer_entry(struct engine *e, uint32_t writer)
+{
+	uint32_t place = writer - 1, table = place >> INDEX_BITS;
+
+	return &e->cpus[table / CTX_SLOTS]->ctx->data[table % CTX_SLOTS]->tlb[place & (TLB_SIZE - 1)];
+}
+
+/* The entry has just been given its write tag. */
+static void note_writer(struct cpu *cpu, uint64_t number, uint64_t ea)
+{
+	struct engine *e = cpu->engine;
+	uint32_t *writer = &e->writer[number];
+	uint32_t now = (uint32_t)WRITER(cpu->ctx->number, cpu->ctx->data_slot, TLB_INDEX(ea));
+
+	if (*writer == now || *writer == WRITER_MANY)
+		return;
+	if (*writer == WRITER_NONE ||
+	    !stores_to(writer_entry(e, *writer), (uint64_t)(e->ram->base + (number << RAM_PAGE_SHIFT))))
+		*writer = now;
+	else
+		*writer = WRITER_MANY;
+}
+
+static void protect_listed(struct data_ctx *data, const struct data_list *list, uint64_t host)
+{
+	for (unsigned i = 0; i < list->n; i++)
+		if (stores_to(&data->tlb[list->at[i]], host))
+			data->tlb[list->at[i]].write = TLB_NONE;
+}
+
+static void protect_everywhere(struct mmu_ctx *ctx, uint64_t host)
+{
+	for (uint64_t slots = ctx->data_low | ctx->data_high; slots;) {
+		struct data_ctx *data = ctx->data[next_bit(&slots)];
+
+		protect_listed(data, &data->low, host);
+		protect_listed(data, &data->high, host);
 	}
 }
 
-void ctx_protect_page(struct cpu *cpu, const uint8_t *host)
+uint64_t ctx_protect_page(struct engine *e, uint64_t number)
 {
-	for (unsigned i = 0; i < CTX_SLOTS && cpu->ctx->data[i]; i++) {
-		protect_listed(cpu->ctx->data[i], &cpu->ctx->data[i]->low, (uint64_t)host);
-		protect_listed(cpu->ctx->data[i], &cpu->ctx->data[i]->high, (uint64_t)host);
+	uint64_t host = (uint64_t)(e->ram->base + (number << RAM_PAGE_SHIFT)), looked_at = 1;
+	uint32_t writer = e->writer[number];
+
+	e->writer[number] = WRITER_NONE;
+	if (writer == WRITER_MANY) {
+		for (unsigned i = 0; i < e->ncpus; i++) {
+			looked_at += e->cpus[i]->ctx->listed;
+			protect_everywhere(e->cpus[i]->ctx, host);
+		}
+	} else if (writer != WRITER_NONE && stores_to(writer_entry(e, writer), host)) {
+		writer_entry(e, writer)->write = TLB_NONE;
 	}
+	return looked_at;
 }
 
 /* ---- Filling ---- */
@@ -293,12 +353,14 @@ static uint8_t *fill(struct cpu *cpu, const struct op *op, uint64_t ea, enum acc
 		raise_no_storage(cpu, op, ea, access == ACCESS_WRITE);
 		return NULL;
 	}
-	data_ctx_list(data, ea);
+	data_ctx_list(cpu->ctx, ea);
 	page = tr.gra & ~(RAM_PAGE_SIZE - 1);
 	host = ram->base + page;
 	e->read = tr.read ? TLB_PAGE(ea) : TLB_NONE;
 	e->write = tr.write && !(ram->page[page >> RAM_PAGE_SHIFT] & RAM_PAGE_CODE) ? TLB_PAGE(ea) : TLB_NONE;
 	e->add = (uint64_t)host - TLB_PAGE(ea);
+	if (e->write != TLB_NONE)
+		note_writer(cpu, page >> RAM_PAGE_SHIFT, ea);
 	return host + (ea & (RAM_PAGE_SIZE - 1));
 }
 
@@ -410,7 +472,7 @@ bool fetch_translate(struct cpu *cpu, uint64_t ea, uint64_t *gra)
 	}
 	ctx->fetched |= UINT64_C(1) << (ea >> RAM_PAGE_SHIFT & (ITLB_SIZE - 1));
 	ctx->pages[page_bit(ea) / 64] |= UINT64_C(1) << page_bit(ea) % 64;
-	*(is_low(ea) ? &ctx->low : &ctx->high) = true;
+	*(is_low(ea) ? &cpu->ctx->code_low : &cpu->ctx->code_high) |= SLOT_BIT(cpu->ctx->code_slot);
 	e->page = TLB_PAGE(ea);
 	e->gra = tr.gra & ~(RAM_PAGE_SIZE - 1);
 	*gra = tr.gra;
@@ -434,12 +496,12 @@ void jump_insert(struct cpu *cpu, uint64_t ea, struct block *block)
 
 void tlb_flush_all(struct cpu *cpu)
 {
-	for (unsigned i = 0; i < CTX_SLOTS; i++) {
-		if (cpu->ctx->data[i])
-			data_ctx_clear(cpu->ctx->data[i]);
-		if (cpu->ctx->code[i])
-			code_ctx_clear(cpu->ctx->code[i]);
-	}
+	struct mmu_ctx *ctx = cpu->ctx;
+
+	for (uint64_t slots = ctx->data_low | ctx->data_high; slots;)
+		data_ctx_clear(ctx, next_bit(&slots));
+	for (uint64_t slots = ctx->code_low | ctx->code_high; slots;)
+		code_ctx_clear(ctx, next_bit(&slots));
 }
 
 /* Addresses without translation stay. PID 0's space is the kernel's quadrant, too, of every context. */
@@ -447,16 +509,23 @@ void tlb_flush_pid(struct cpu *cpu, uint64_t pid)
 {
 	struct mmu_ctx *ctx = cpu->ctx;
 
-	for (unsigned i = 0; i < CTX_SLOTS; i++) {
-		struct data_ctx *data = ctx->data_key[i] & KEY_TRANSLATED ? ctx->data[i] : NULL;
-		struct code_ctx *code = ctx->code_key[i] & KEY_TRANSLATED ? ctx->code[i] : NULL;
+	for (uint64_t slots = ctx->data_low | ctx->data_high; slots;) {
+		unsigned i = next_bit(&slots);
 
-		if (data && data->pid == pid)
-			data_list_clear(data, true);
-		if (data && pid == 0)
-			data_list_clear(data, false);
-		if (code && ((code->pid == pid && code->low) || (pid == 0 && code->high)))
-			code_ctx_clear(code);
+		if (!(ctx->data_key[i] & KEY_TRANSLATED))
+			continue;
+		if (ctx->data_low & SLOT_BIT(i) && ctx->data_pid[i] == pid)
+			data_list_clear(ctx, i, true);
+		if (ctx->data_high & SLOT_BIT(i) && pid == 0)
+			data_list_clear(ctx, i, false);
+	}
+	for (uint64_t slots = ctx->code_low | (pid == 0 ? ctx->code_high : 0); slots;) {
+		unsigned i = next_bit(&slots);
+
+		if (!(ctx->code_key[i] & KEY_TRANSLATED))
+			continue;
+		if (ctx->code_pid[i] == pid || (pid == 0 && ctx->code_high & SLOT_BIT(i)))
+			code_ctx_clear(ctx, i);
 	}
 }
 
@@ -472,24 +541,35 @@ static void data_ctx_flush_page(struct data_ctx *ctx, uint64_t ea, unsigned shif
 	}
 }
 
-static void code_ctx_flush_page(struct code_ctx *ctx, uint64_t ea, unsigned shift)
+/* The jump cache is looked through as long as that is paid for. It holds nothing that is not found again. */
+static void flush_jumps(struct engine *e, struct code_ctx *code, uint64_t page, unsigned shift)
+{
+	if (e->credit <= 0) {
+		jumps_clear(code);
+		return;
+	}
+	e->credit -= (int64_t)code->njumps * COST_OF_ENTRY;
+	for (unsigned i = 0; i < code->njumps; i++) {
+		struct jump_entry *entry = &code->jumps[code->jump_at[i]];
+
+		if (entry->ea >> shift == page)
+			entry->ea = JUMP_GONE;
+	}
+}
+
+static void code_ctx_flush_page(struct engine *e, struct code_ctx *code, uint64_t ea, unsigned shift)
 {
 	uint64_t page = ea >> shift;
 
-	if (!(ctx->pages[page_bit(ea) / 64] >> page_bit(ea) % 64 & 1))
+	if (!(code->pages[page_bit(ea) / 64] >> page_bit(ea) % 64 & 1))
 		return;
-	for (uint64_t fetched = ctx->fetched; fetched;) {
-		struct itlb_entry *e = &ctx->itlb[next_bit(&fetched)];
+	for (uint64_t fetched = code->fetched; fetched;) {
+		struct itlb_entry *entry = &code->itlb[next_bit(&fetched)];
 
-		if (e->page >> shift == page)
-			e->page = TLB_NONE;
+		if (entry->page >> shift == page)
+			entry->page = TLB_NONE;
 	}
-	for (unsigned i = 0; i < ctx->njumps; i++) {
-		struct jump_entry *e = &ctx->jumps[ctx->jump_at[i]];
-
-		if (e->ea >> shift == page)
-			e->ea = JUMP_GONE;
-	}
+	flush_jumps(e, code, page, shift);
 }
 
 void tlb_flush_page(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift)
@@ -500,31 +580,70 @@ void tlb_flush_page(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift)
 		tlb_flush_pid(cpu, pid);
 		return;
 	}
-	for (unsigned i = 0; i < CTX_SLOTS; i++) {
-		struct data_ctx *data = ctx->data[i];
-		struct code_ctx *code = ctx->code[i];
+	for (uint64_t slots = is_low(ea) ? ctx->data_low : ctx->data_high; slots;) {
+		unsigned i = next_bit(&slots);
 
-		if (data && (is_low(ea) ? data->pid == pid && data->low.n : data->high.n))
-			data_ctx_flush_page(data, ea, shift);
-		if (code && (is_low(ea) ? code->pid == pid && code->low : code->high))
-			code_ctx_flush_page(code, ea, shift);
+		if (!is_low(ea) || ctx->data_pid[i] == pid)
+			data_ctx_flush_page(ctx->data[i], ea, shift);
 	}
+	for (uint64_t slots = is_low(ea) ? ctx->code_low : ctx->code_high; slots;) {
+		unsigned i = next_bit(&slots);
+
+		if (!is_low(ea) || ctx->code_pid[i] == pid)
+			code_ctx_flush_page(cpu->engine, ctx->code[i], ea, shift);
+	}
+}
+
+/* ---- On every processor ---- */
+
+static void flush(struct cpu *cpu, const struct broadcast *b)
+{
+	switch (b->kind) {
+	case FLUSH_ALL:
+		tlb_flush_all(cpu);
+		break;
+	case FLUSH_PID:
+		tlb_flush_pid(cpu, b->pid);
+		break;
+	case FLUSH_PAGE:
+		tlb_flush_page(cpu, b->pid, b->ea, b->shift);
+	}
+}
+
+static void broadcast(struct cpu *cpu, const struct broadcast *b)
+{
+	struct engine *e = cpu->engine;
+
+	ctx_catch_up(cpu);
+	flush(cpu, b);
+	e->broadcasts[e->nbroadcasts++ % BROADCASTS] = *b;
+	cpu->ctx->caught_up = e->nbroadcasts;
+}
+
+void ctx_catch_up(struct cpu *cpu)
+{
+	const struct engine *e = cpu->engine;
+	uint64_t *at = &cpu->ctx->caught_up;
+
+	if (e->nbroadcasts - *at > BROADCASTS) {
+		tlb_flush_all(cpu);
+		*at = e->nbroadcasts;
+	}
+	for (; *at < e->nbroadcasts; ++*at)
+		flush(cpu, &e->broadcasts[*at % BROADCASTS]);
 }
 
 void tlb_flush_all_everywhere(struct cpu *cpu)
 {
-	for (unsigned i = 0; i < cpu->engine->ncpus; i++)
-		tlb_flush_all(cpu->engine->cpus[i]);
+	broadcast(cpu, &(struct broadcast){ .kind = FLUSH_ALL });
 }
 
 void tlb_flush_pid_everywhere(struct cpu *cpu, uint64_t pid)
 {
-	for (unsigned i = 0; i < cpu->engine->ncpus; i++)
-		tlb_flush_pid(cpu->engine->cpus[i], pid);
+	broadcast(cpu, &(struct broadcast){ .kind = FLUSH_PID, .pid = pid });
 }
 
 void tlb_flush_page_everywhere(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift)
 {
-	for (unsigned i = 0; i < cpu->engine->ncpus; i++)
-		tlb_flush_page(cpu->engine->cpus[i], pid, ea, shift);
+	broadcast(cpu, &(struct broadcast){ .kind = FLUSH_PAGE, .pid = pid, .ea = ea, .shift = shift });
 }

@@ -285,7 +285,7 @@ struct machine *machine_new(const struct options *o, struct term *term, struct e
 		error_set(err, "out of memory");
 		goto out_free;
 	}
-	m->engine = engine_new(&m->ram, o->timing);
+	m->engine = engine_new(&m->ram, o->timing, o->cpus);
 	m->xics = xics_new();
 	m->vio = vio_new();
 	m->phb = phb_idle_new();

@@ -22,6 +22,7 @@
 
 #include <elf.h>
 
+#include "cpu/block.h"
 #include "firmware/firmware.h"
 #include "machine/memory.h"
 #include "machine/options.h"
@@ -38,8 +39,8 @@
 #define LOG_EVERYTHING (LOG_UNIMP | LOG_GUEST_ERROR | LOG_INT | LOG_HCALL | LOG_EXEC | LOG_IN_ASM)
 
 /* How one run differs from the others. */
-enum variant { PLAIN, AGAIN, SLICED, FLUSHED, VARIANTS };
-static const char *const variant_name[VARIANTS] = { "plain", "again", "sliced", "flushed" };
+enum variant { PLAIN, AGAIN, SLICED, FLUSHED, POOR, VARIANTS };
+static const char *const variant_name[VARIANTS] = { "plain", "again", "sliced", "flushed", "poor" };
 
 struct run {
 	uint64_t seed, end;
@@ -69,7 +70,7 @@ static uint64_t slice(struct rng *rng)
 
 void __wrap_cpu_run(struct cpu *cpu, uint64_t until)
 {
-	if (running->variant != SLICED && running->variant != FLUSHED) {
+	if (running->variant != SLICED && running->variant != FLUSHED && running->variant != POOR) {
 		__real_cpu_run(cpu, until);
 		return;
 	}
@@ -78,6 +79,9 @@ void __wrap_cpu_run(struct cpu *cpu, uint64_t until)
 
 		if (running->variant == FLUSHED && rng_one_in(&running->slices, 8))
 			engine_flush(cpu->engine);
+		/* Without credit nothing more is decoded: all else runs an instruction at a time. */
+		if (running->variant == POOR)
+			cpu->engine->credit = rng_one_in(&running->slices, 3) ? CREDIT_MOST : INT64_MIN / 2;
 		__real_cpu_run(cpu, n < until - cpu->cycles ? cpu->cycles + n : until);
 	}
 }

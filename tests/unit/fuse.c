@@ -357,7 +357,7 @@ static void rig_init(struct rig *rig)
 	rig->memory = must_have(malloc(SIZE));
 	rig->env = (struct cpu_env){ .ram = &rig->ram, .clock = &rig->clock,
 				     .hypercall = no_hypercall, .random = four };
-	rig->engine = must_have(engine_new(&rig->ram, "flat"));
+	rig->engine = must_have(engine_new(&rig->ram, "flat", 1));
 	rig->cpu = cpu;
 	cpu->env = &rig->env;
 	engine_add_cpu(rig->engine, cpu);
@@ -558,6 +558,7 @@ static void put_code(struct rig *rig)
 
 	if (b && (b->page_next || b->gra != rig->block->gra))
 		engine_code_written(rig->engine, CODE, RAM_PAGE_SIZE);
+	rig->engine->credit = CREDIT_MOST;	/* no time passes here that would earn it */
 	engine_find(rig->engine, rig->block->gra, rig->cpu->mode);
 }
 
@@ -941,6 +942,7 @@ static bool draw_code(struct rig *rig, const struct sequence *s, unsigned before
 	for (unsigned i = 0; i < 2 && !is_branch(last_step(s)); i++)
 		words[at + i] = UNFUSABLE;
 	engine_flush(rig->engine);
+	rig->engine->credit = CREDIT_MOST;
 	memcpy(rig->ram.base, rig->memory, SIZE);
 	b = engine_find(rig->engine, CODE, rig->cpu->mode);
 	return b->ops[1 + before].fn == s->handler;

@@ -1,0 +1,251 @@
+/* What the block cache promises whatever the guest does: short chains, tables for the processors that there are,
+ * no fast store to code, and work that is paid for. */
+#include <stdarg.h>
+#include <sys/mman.h>
+
+#include "check.h"
+#include "cpu/block.h"
+#include "cpu/mmu.h"
+
+#define RAM_SIZE (UINT64_C(1) << 30)
+#define BLR 0x4e800020u
+
+struct rig {
+	struct ram ram;
+	struct cpu_clock clock;
+	struct cpu_env env;
+	struct engine *engine;
+	struct cpu cpu[2];
+};
+
+static void *map(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		exit(EXIT_FAILURE);
+	return p;
+}
+
+static void rig_new(struct rig *rig)
+{
+	memset(rig, 0, sizeof *rig);
+	rig->ram = (struct ram){ .base = map(RAM_SIZE), .size = RAM_SIZE, .page = map(RAM_SIZE >> RAM_PAGE_SHIFT) };
+	rig->env = (struct cpu_env){ .ram = &rig->ram, .clock = &rig->clock };
+	rig->engine = engine_new(&rig->ram, "flat", ARRAY_SIZE(rig->cpu));
+	for (unsigned i = 0; i < ARRAY_SIZE(rig->cpu); i++) {
+		rig->cpu[i].env = &rig->env;
+		if (!rig->engine || !engine_add_cpu(rig->engine, &rig->cpu[i]))
+			exit(EXIT_FAILURE);
+		cpu_reset(&rig->cpu[i]);
+	}
+}
+
+static void rig_free(struct rig *rig)
+{
+	engine_free(rig->engine);
+	munmap(rig->ram.base, RAM_SIZE);
+	munmap(rig->ram.page, RAM_SIZE >> RAM_PAGE_SHIFT);
+}
+
+static void put(struct rig *rig, uint64_t gra, uint32_t word)
+{
+	word = __builtin_bswap32(word);
+	memcpy(rig->ram.base + gra, &word, sizeof word);
+}
+
+static unsigned longest_chain(const struct engine *e)
+{
+	unsigned longest = 0;
+
+	for (unsigned i = 0; i < 1u << BLOCK_HASH_BITS; i++) {
+		unsigned n = 0;
+
+		for (const struct block *b = e->hash[i]; b; b = b->hash_next)
+			n++;
+		if (n > longest)
+			longest = n;
+	}
+	return longest;
+}
+
+/* Addresses that a multiplication by the golden section sends to one bucket. */
+static void test_chains(void)
+{
+	unsigned n = 0;
+	struct rig rig;
+
+	rig_new(&rig);
+	for (uint64_t word = 0; word < RAM_SIZE / 4; word++)
+		if ((word * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - BLOCK_HASH_BITS) == 12345) {
+			put(&rig, 4 * word, BLR);
+			rig.engine->credit = CREDIT_MOST;
+			engine_find(rig.engine, 4 * word, rig.cpu[0].mode);
+			n++;
+		}
+	check(n > 1000, "addresses-chosen");
+	check(longest_chain(rig.engine) < 50, "chains-are-short");
+	rig_free(&rig);
+}
+
+static void test_tables(void)
+{
+	struct ram ram = { .base = map(RAM_PAGE_SIZE), .size = RAM_PAGE_SIZE, .page = map(1) };
+	struct engine *one = engine_new(&ram, "flat", 1), *all = engine_new(&ram, "flat", 64);
+
+	if (check(one && all, "engines")) {
+		check_eq(all->tables_size, 64 * one->tables_size, "tables-by-processors");
+		check(one->tables_size < 16 << 20, "tables-of-one");
+	}
+	engine_free(one);
+	engine_free(all);
+}
+
+/* Runs one processor from nip for that many cycles. */
+static void run(struct cpu *cpu, uint64_t nip, unsigned cycles)
+{
+	cpu->nip = nip;
+	cpu->run_state = CPU_RUNNING;
+	cpu_run(cpu, cpu->cycles + cycles);
+}
+
+#define CODE   0x10000u
+#define TARGET 0x20000u
+
+/* stw r5,0(r4), and then what r4 points to. */
+static void put_store(struct rig *rig)
+{
+	put(rig, CODE, 0x90a40000);
+	put(rig, CODE + 4, 0x4e800020);
+}
+
+/* Both processors store to a page, one or the other executes it, both store again: what is stored is executed. */
+static void test_writers(void)
+{
+	struct rig rig;
+
+	rig_new(&rig);
+	put_store(&rig);
+	for (unsigned i = 0; i < 64; i++) {
+		struct cpu *writer = &rig.cpu[i & 1], *runner = &rig.cpu[i >> 1 & 1];
+
+		for (unsigned k = 0; k < 2; k++) {
+			struct cpu *by = k ? writer : &rig.cpu[i >> 2 & 1];
+
+			by->r[4] = TARGET + 4 * (i % 8);
+			by->r[5] = 0x38600000 | (i + 100 * k);	/* li r3 */
+			by->lr = TARGET + 4 * (i % 8);
+			run(by, CODE, 2);
+		}
+		put(&rig, TARGET + 32, BLR);
+		rig.engine->credit = i % 3 ? CREDIT_MOST : -CREDIT_MOST;
+		run(runner, TARGET + 4 * (i % 8), 1);
+		check_eq(runner->r[3], i + 100, "stored-and-executed-%u", i);
+	}
+	rig_free(&rig);
+}
+
+/* Whoever could store fast to a page, one processor or both, cannot once it is decoded. */
+static void test_protection(void)
+{
+	for (unsigned writers = 1; writers <= 3; writers++) {
+		struct rig rig;
+
+		rig_new(&rig);
+		put_store(&rig);
+		put(&rig, TARGET, BLR);
+		for (unsigned i = 0; i < 2; i++) {
+			rig.cpu[i].r[4] = TARGET + 64;
+			if (writers >> i & 1)
+				run(&rig.cpu[i], CODE, 1);
+			check_eq(rig.cpu[i].tlb[TLB_INDEX(TARGET)].write == TARGET, writers >> i & 1, "fast-store-%u-by-%u", writers, i);
+		}
+		engine_find(rig.engine, TARGET, rig.cpu[0].mode);
+		for (unsigned i = 0; i < 2; i++)
+			check_eq(rig.cpu[i].tlb[TLB_INDEX(TARGET)].write != TARGET, 1, "no-fast-store-%u-by-%u", writers, i);
+		rig_free(&rig);
+	}
+}
+
+/* Without credit nothing is decoded but what runs; cycles bring it back. */
+static void test_credit(void)
+{
+	struct rig rig;
+
+	rig_new(&rig);
+	for (unsigned i = 0; i < 100; i++)
+		put(&rig, CODE + 4 * i, 0x38630001);	/* addi r3,r3,1 */
+	rig.engine->credit = -50 * CREDIT_PER_CYCLE;
+	rig.cpu[0].r[3] = 0;
+	run(&rig.cpu[0], CODE, 40);
+	check_eq(rig.cpu[0].r[3], 40, "executed");
+	check_eq(rig.engine->stepped, 40, "stepped");
+	check_eq(rig.engine->decoded, 0, "not-decoded");
+	run(&rig.cpu[0], CODE + 160, 60);
+	check_eq(rig.cpu[0].r[3], 100, "executed-all");
+	check_eq(rig.engine->decoded, 1, "decoded-once-paid-for");
+	check(rig.engine->credit < CREDIT_MOST, "credit-spent");
+	rig_free(&rig);
+}
+
+/* A page full of blocks is dropped by the first store into one of them, and costs the next ones nothing. */
+static void test_drop(void)
+{
+	struct block *b[64];
+	struct rig rig;
+	unsigned dead = 0;
+
+	rig_new(&rig);
+	for (unsigned i = 0; i < 1024; i++)
+		put(&rig, TARGET + 4 * i, 0x60000000);
+	for (unsigned i = 0; i < 64; i++)
+		b[i] = engine_find(rig.engine, TARGET + 4 * i, rig.cpu[0].mode);
+	engine_code_written(rig.engine, TARGET + 4092, 4);
+	for (unsigned i = 0; i < 64; i++)
+		dead += b[i]->dead;
+	check_eq(dead, 0, "a-store-beside-code");
+	engine_code_written(rig.engine, TARGET + 8, 4);
+	for (unsigned i = 0; i < 64; i++)
+		dead += b[i]->dead;
+	check_eq(dead, 64, "all-dropped-at-once");
+	check(!(rig.ram.page[TARGET >> RAM_PAGE_SHIFT] & RAM_PAGE_CODE), "no-longer-watched");
+	check_eq(longest_chain(rig.engine), 0, "unhashed");
+	rig_free(&rig);
+}
+
+/* A broadcast reaches others when they run, however far they are behind. */
+static void test_broadcasts(void)
+{
+	struct rig rig;
+
+	for (unsigned behind = 1; behind <= 2 * BROADCASTS; behind += BROADCASTS - 1) {
+		struct tlb_entry *e;
+
+		rig_new(&rig);
+		put_store(&rig);
+		put(&rig, TARGET, 0x60000000);
+		rig.cpu[1].r[4] = TARGET;
+		rig.cpu[1].lr = TARGET;
+		run(&rig.cpu[1], CODE, 1);
+		e = &rig.cpu[1].tlb[TLB_INDEX(TARGET)];
+		check(e->read == TARGET, "remembered");
+		tlb_flush_page_everywhere(&rig.cpu[0], 0, TARGET, 12);
+		for (unsigned i = 1; i < behind; i++)
+			tlb_flush_page_everywhere(&rig.cpu[0], 0, 0x100000, 12);
+		run(&rig.cpu[1], TARGET, 1);
+		check(e->read != TARGET, "forgotten-after-%u", behind);
+		rig_free(&rig);
+	}
+}
+
+int main(void)
+{
+	test_chains();
+	test_tables();
+	test_writers();
+	test_protection();
+	test_credit();
+	test_drop();
+	test_broadcasts();
+	return check_failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}
