@@ -244,9 +244,13 @@ static void test_reservations(void)
 	uint32_t size = make_small(&k), rsv = get(k.blob + 16);
 
 	memset(k.blob + rsv, 0xff, get(k.blob + 8) - rsv);
-	want(checked(k.blob, size), "reservations have no end", "rsv-without-end");
+	want(checked(k.blob, size), "reservations have no good end", "rsv-without-end");
 	memset(k.blob + get(k.blob + 8) - 15, 0, 15);
-	want(checked(k.blob, size), "reservations have no end", "rsv-end-a-byte-short");
+	want(checked(k.blob, size), "reservations have no good end", "rsv-end-a-byte-short");
+	memset(k.blob + rsv + 16, 0, get(k.blob + 8) - rsv - 16);
+	want(checked(k.blob, size), NULL, "rsv-end");
+	k.blob[rsv + 16] = 1;
+	want(checked(k.blob, size), "reservations have no good end", "rsv-size-0");
 	maker_free(&k);
 	maker_new(&k);
 	k.rsv = TREE_MAX_RSV + 1;
@@ -447,7 +451,7 @@ static void test_snapshot(struct machine *m)
 	want(loaded(m, k.blob, size, &s), "version 17", "a snapshot's tree of version 15");
 	put(k.blob + 20, 17);
 	memset(k.blob + rsv, 0xff, get(k.blob + 8) - rsv);
-	want(loaded(m, k.blob, size, &s), "reservations have no end", "a snapshot's tree, reservations over the structure");
+	want(loaded(m, k.blob, size, &s), "reservations have no good end", "a snapshot's tree, reservations over the structure");
 	check(!m->fdt && !m->fdt_size, "what is refused is not kept");
 	maker_free(&k);
 }
