@@ -75,17 +75,18 @@ static const char *check_blocks(const void *blob)
 	return NULL;
 }
 
-/* Bytes of the list, with the entry of zeros that ends it; 0: it has no end before the next block, or is too long. */
+/* Bytes of the list, with the entry of zeros that ends it; 0: it has no end before the next block, or is too long. Where an
+ * address stands beside a size of 0, readers do not agree on whether that is the end. */
 static uint32_t rsv_size(const void *blob)
 {
 	uint32_t block = head(blob, H_STRUCT), strings = head(blob, H_STRINGS);
 	uint32_t room = (block < strings ? block : strings) - head(blob, H_RSV);
 	const uint8_t *list = (const uint8_t *)blob + head(blob, H_RSV);
-	static const uint8_t end[RSV];
+	static const uint8_t none[RSV];
 
 	for (uint32_t at = 0; room - at >= RSV && at <= TREE_MAX_RSV * RSV; at += RSV)
-		if (!memcmp(list + at, end, sizeof end))
-			return at + RSV;
+		if (!memcmp(list + at + RSV / 2, none, RSV / 2))
+			return memcmp(list + at, none, RSV) ? 0 : at + RSV;
 	return 0;
 }
 
@@ -218,7 +219,7 @@ const char *tree_check(const void *blob, uint64_t size)
 
 	why = why ? why : check_blocks(blob);
 	if (!why && !rsv_size(blob))
-		why = "its memory reservations have no end, or are too many";
+		why = "its memory reservations have no good end, or are too many";
 	return why ? why : check_struct(blob);
 }
 

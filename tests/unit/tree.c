@@ -244,9 +244,13 @@ static void test_reservations(void)
 	uint32_t size = make_small(&k), rsv = get(k.blob + 16);
 
 	memset(k.blob + rsv, 0xff, get(k.blob + 8) - rsv);
-	want(checked(k.blob, size), "reservations have no end", "rsv-without-end");
+	want(checked(k.blob, size), "reservations have no good end", "rsv-without-end");
 	memset(k.blob + get(k.blob + 8) - 15, 0, 15);
-	want(checked(k.blob, size), "reservations have no end", "rsv-end-a-byte-short");
+	want(checked(k.blob, size), "reservations have no good end", "rsv-end-a-byte-short");
+	memset(k.blob + rsv + 16, 0, get(k.blob + 8) - rsv - 16);
+	want(checked(k.blob, size), NULL, "rsv-end");
+	k.blob[rsv + 16] = 1;
+	want(checked(k.blob, size), "reservations have no good end", "rsv-size-0");
 	maker_free(&k);
 	maker_new(&k);
 	k.rsv = TREE_MAX_RSV + 1;
@@ -447,7 +451,7 @@ static void test_snapshot(struct machine *m)
 	want(loaded(m, k.blob, size, &s), "version 17", "a snapshot's tree of version 15");
 	put(k.blob + 20, 17);
 	memset(k.blob + rsv, 0xff, get(k.blob + 8) - rsv);
-	want(loaded(m, k.blob, size, &s), "reservations have no end", "a snapshot's tree, reservations over the structure");
+	want(loaded(m, k.blob, size, &s), "reservations have no good end", "a snapshot's tree, reservations over the structure");
 	check(!m->fdt && !m->fdt_size, "what is refused is not kept");
 	maker_free(&k);
 }
@@ -588,6 +592,26 @@ static uint32_t make_shape(struct maker *k, unsigned shape)
 	return make(k);
 }
 
+/* ibm,client-architecture-support, by hypercall; its tree may be too large for the buffer. And ibm,update-properties. */
+static void test_negotiation(struct machine *m, const char *name)
+{
+	/* One processor version, then five option vectors of which the last asks for radix. */
+	static const uint8_t vector[128] = { 0xff, 0xff, 0xff, 0xff, 0x0f, 0x00, 0x00, 0x05, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 4,
+					     [25] = 31, [49] = 0x40 };
+	char path[256] = "";
+	double start = now();
+	int64_t rc;
+	int node;
+
+	ram_write(&m->ram, NAME1 - 0x100, vector, sizeof vector);
+	rc = firmware_cas(&m->cpu[0]->cpu, (const uint64_t[4]){ NAME1 - 0x100, AT, TREE_MAX_SIZE });
+	check((rc == H_SUCCESS || rc == H_HARDWARE) && now() - start < CALL_LIMIT * SLOWER, "%s: negotiation takes less than %.0f ms", name, CALL_LIMIT * SLOWER * 1e3);
+	start = now();
+	node = fdt_node_offset_by_phandle(m->fdt, 3);
+	fdt_get_path(m->fdt, node < 0 ? 0 : node, path, sizeof path);
+	check(now() - start < CALL_LIMIT * SLOWER, "%s: a path by a handle that is not there", name);
+}
+
 static void test_large(struct machine *m)
 {
 	m->firmware->tree_limit = TREE_MAX_SIZE;
@@ -612,6 +636,7 @@ static void test_large(struct machine *m)
 		m->fdt_size = TREE_MAX_SIZE;
 		firmware_tree_changed(m);
 		test_calls(m, shapes[i].name);
+		test_negotiation(m, shapes[i].name);
 		want(tree_check(m->fdt, m->fdt_size), NULL, shapes[i].name);
 	}
 }

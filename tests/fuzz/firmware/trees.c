@@ -169,10 +169,10 @@ static void change(void)
 
 /* ---- Mutants ---- */
 
-/* A cell: a token, a small number, what it was and a little, a place in the blob. */
+/* A cell, often one of the header or the reservations: a token, a small number, what it was and a little, a place in the blob. */
 static void change_cell(uint8_t *blob, size_t size, struct rng *rng)
 {
-	uint32_t at = 4 * rng_below(rng, rng_one_in(rng, 3) ? 10 : (uint32_t)(size / 4)), v;
+	uint32_t at = 4 * rng_below(rng, rng_one_in(rng, 3) ? 16 : (uint32_t)(size / 4)), v;
 
 	if (at + sizeof v > size)
 		return;
