@@ -107,18 +107,22 @@ uint64_t cpu_dec_due(const struct cpu *cpu, uint64_t cycles)
 	return (tick + (uint64_t)dec + 1) * CYCLES_PER_TICK;
 }
 
+/* Ticks for each value that may be read ahead of the clock: what is read is then ahead of the time that a
+ * processor has reached by a quantum, which cannot be helped, and a sixteenth. */
+#define TICKS_AHEAD 16
+
 /* Cycles from `now` that mftb takes beyond its own.
  *
  * No two reads of the timebase see the same value, on whatever processors: programs take what they read
  * for unique, or divide by differences. A read in a tick that has been read already, or while another
  * processor's is ahead, gets the next value; and it waits until the clock gets there, or for a cycle that is
- * a multiple of a tick for each processor. So all of them together read no more than a value a tick that way,
- * and what is read does not run away from the clock. Each cycle decides anew whether the wait goes on: where
+ * a multiple of TICKS_AHEAD for each processor. So all of them together read no more than a value in so many
+ * ticks that way, and what is read does not run away from the clock. Each cycle decides anew whether the wait goes on: where
  * a run is cut does not matter. */
 static uint64_t timebase_wait(const struct cpu *cpu, uint64_t now)
 {
 	const struct cpu_clock *clock = cpu->env->clock;
-	uint64_t period = CYCLES_PER_TICK * (uint64_t)cpu->engine->ncpus, turn, passed;
+	uint64_t period = CYCLES_PER_TICK * TICKS_AHEAD * (uint64_t)cpu->engine->ncpus, turn, passed;
 
 	if (likely(clock_ticks(cpu, now) > clock->tb_floor))
 		return 0;

@@ -190,6 +190,18 @@ def memory():
         check(m.wait(60) == 0, 'status')
 
 
+def no_storage():
+    """A real address without storage: a machine check that Linux knows by name, and that ends the process alone."""
+    with linux() as m:
+        m.shell()
+        said = m.command('devmem 0x200000000; devmem 0x200000000 32 1; echo status $?; dmesg | grep MCE:')
+        check(said.count('Bus error') == 2 and 'status 135' in said, 'bus-errors', said)
+        check(said.count('Real address Load/Store (foreign/control memory) DAR:') >= 2, 'machine-checks', said)
+        check('Linux' in m.command('uname'), 'goes-on')
+        m.send('poweroff -f\n')
+        check(m.wait(60) == 0, 'status')
+
+
 def terminal():
     """On a terminal: raw while the guest runs, as it was afterwards; Ctrl-A x, Ctrl-C, signals."""
     need(GUEST + '/vmlinux', GUEST + '/initrd.gz')
@@ -333,5 +345,5 @@ def installer():
         check(m.wait(20) == 0, 'status')
 
 
-main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, terminal, panic, refusals, warp, clock, sanitizers,
+main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, no_storage, terminal, panic, refusals, warp, clock, sanitizers,
                               installer)})
