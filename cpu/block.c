@@ -542,31 +542,24 @@ static const struct block *one_of(struct engine *e, const struct block *b)
 	return e->scratch;
 }
 
-/* After an instruction that ran to its end with MSR[SE] or MSR[BE]. Book III, 6.5.15. */
-static void trace_step(struct cpu *cpu, uint32_t word)
-{
-	const struct insn *insn = insn_lookup(word);
-
-	if (cpu->msr & MSR_SE || (cpu->msr & MSR_BE && insn && insn->flags & BRANCH))
-		cpu_interrupt(cpu, VEC_TRACE, cpu->nip, 0);
-}
-
 /* Runs from NIP; returns the budget that is left. */
 static int64_t run_some(struct cpu *cpu, int64_t budget)
 {
 	const struct block *b;
-	uint64_t taken = cpu->interrupts;
+	uint64_t taken = cpu->interrupts, nip, operand = 0;
 	bool single = cpu->msr & (MSR_SE | MSR_BE);
 
 	cpu->nip &= ~UINT64_C(3);
 	if (!(cpu->msr & MSR_SF))
 		cpu->nip = (uint32_t)cpu->nip;
+	nip = cpu->nip;
 	b = block_at_nip(cpu);
 	cpu->link = NULL;
 	if (unlikely(!b))
 		return budget - 1;	/* a fetch that faults takes a cycle */
 	if (unlikely(single)) {
 		b = one_of(cpu->engine, b);
+		operand = cpu_operand_address(cpu, b->words[0]);
 		budget = block_cost(b);	/* nothing can be entered after it */
 		cpu->limit = cpu->cycles + block_cost(b);
 	} else if (unlikely(block_cost(b) > budget)) {
@@ -577,7 +570,7 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 	budget = cpu->budget + (int64_t)cpu->refund;
 	cpu->refund = 0;
 	if (unlikely(single) && taken == cpu->interrupts)
-		trace_step(cpu, b->words[0]);
+		cpu_trace(cpu, nip, b->words[0], operand);
 	return budget;
 }
 

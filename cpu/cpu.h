@@ -129,7 +129,7 @@ enum irq_line {		/* cpu->irq bits, levels */
 };
 
 /* Slot numbers of what an op can name (offset / 8). */
-enum slot { SLOT_R0 = 0, SLOT_ZERO = 32, SLOT_LR, SLOT_CTR, SLOT_EA, SLOT_TAR, SLOT_VSR0 = 64 };
+enum slot { SLOT_R0 = 0, SLOT_ZERO = 32, SLOT_LR, SLOT_CTR, SLOT_EA, SLOT_TAR, SLOT_SUM = 49, SLOT_VSR0 = 64 };
 
 #define SLB_ENTRIES 32
 
@@ -157,7 +157,8 @@ struct cpu {
 	uint32_t halt;			/* non-zero: leave the engine at the next block edge */
 	uint64_t refund;		/* cycles charged for instructions that an interrupt cut off */
 	uint64_t limit;			/* cycle at which the budget reaches zero */
-	uint64_t pad1[64 - 32 - 5 - 2 - 2 - 5 - 1 - 2];
+	uint64_t sum;			/* scratch, too: RA + RB of an update form in 32-bit mode */
+	uint64_t pad1[64 - 32 - 5 - 2 - 2 - 5 - 1 - 2 - 1];
 
 	union vreg vsr[64];		/* FPR n is doubleword 0 of VSR n; VR n is VSR 32+n */
 
@@ -182,10 +183,12 @@ struct cpu {
 	uint64_t bescr, ebbhr, ebbrr, tfhar, texasr, tfiar, vtb_off;
 	uint64_t pidr, proc_tbl;	/* process table: base, size code as H_REGISTER_PROC_TBL gave it */
 	uint64_t dec_expires;		/* timebase tick at which DEC becomes negative */
-	uint64_t purr_base, spurr_base;	/* what to add to run cycles */
-	uint64_t off_cycles;		/* of `cycles`, those that it was not dispatched */
-	uint64_t resv_pad;
-	uint64_t cfar, tidr;
+	uint64_t purr_base, spurr_base;	/* what to add to the ticks that it has used */
+	/* What it has had of its core: up to cycle share_from `used` cycles and used_part / CORE_PARTS, of the
+	 * core_ran that the core was dispatched; from there on share / CORE_PARTS of each. hcall/share.c */
+	uint64_t share_from, used, core_ran;
+	uint32_t used_part, share;
+	uint64_t cfar, tidr, wort;
 	struct slb_entry { uint64_t esid, vsid; } slb[SLB_ENTRIES];	/* as slbmte's RB (index 0) and RS */
 
 	uint32_t irq;			/* enum irq_line */
@@ -209,7 +212,6 @@ struct cpu {
 	struct engine *engine;		/* block cache, shared by all processors */
 	const struct cpu_env *env;
 	void *machine_data;		/* struct spapr_cpu of the board */
-	uint8_t pad7[8];
 };
 
 _Static_assert(__builtin_offsetof(struct cpu, zero) == 8 * SLOT_ZERO, "slot");
@@ -217,6 +219,7 @@ _Static_assert(__builtin_offsetof(struct cpu, lr) == 8 * SLOT_LR, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, ctr) == 8 * SLOT_CTR, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, ea) == 8 * SLOT_EA, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, tar) == 8 * SLOT_TAR, "slot");
+_Static_assert(__builtin_offsetof(struct cpu, sum) == 8 * SLOT_SUM, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, vsr) == 8 * SLOT_VSR0, "slot");
 
 /* ---- cpu/block.c: running ---- */
@@ -235,6 +238,13 @@ void cpu_reset(struct cpu *cpu);
 void cpu_interrupt(struct cpu *cpu, enum vector vector, uint64_t srr0, uint64_t srr1_bits);
 /* The same for an ordinary interrupt and a copy that never runs: registers and no more. */
 void cpu_copy_interrupt(struct cpu *copy, enum vector vector);
+/* The interrupt, or without MSR[ME] the checkstop: this processor stops. */
+void cpu_machine_check(struct cpu *cpu, uint64_t srr0, uint64_t srr1_bits);
+/* The trace interrupt after the instruction `word` at `nip`, which MSR[SE] or MSR[BE] asked for. `operand`
+ * is cpu_operand_address() of before it ran. */
+void cpu_trace(struct cpu *cpu, uint64_t nip, uint32_t word, uint64_t operand);
+/* Where the instruction's storage operand lies, as the registers are now; 0: it has none. */
+uint64_t cpu_operand_address(const struct cpu *cpu, uint32_t word);
 /* Delivers a pending asynchronous interrupt if MSR and the lines allow one; true if it did. */
 bool cpu_deliver_pending(struct cpu *cpu);
 /* True if an asynchronous interrupt would be taken right now (used by H_CEDE as well,
@@ -255,9 +265,12 @@ void cpu_set_cr(struct cpu *cpu, uint32_t cr);
 #define TIMEBASE_HZ     UINT64_C(512000000)
 #define CPU_HZ          (TIMEBASE_HZ * CYCLES_PER_TICK)
 
-/* PURR at that cycle, without purr_base: ticks that it was dispatched. So count SPURR and VTB. */
-uint64_t cpu_run_ticks(const struct cpu *cpu, uint64_t cycles);
+#define CORE_PARTS 840			/* of a core's cycle: 1 to 8 threads share it without a rest */
+
+/* At that cycle of a processor that is dispatched. PURR counts what the thread has had of its core, so
+ * that those of a core's threads add up to the core's time; VTB is the core's. Never run back. */
 uint64_t cpu_purr(const struct cpu *cpu, uint64_t cycles);
+uint64_t cpu_vtb(const struct cpu *cpu, uint64_t cycles);
 uint64_t cpu_timebase(struct cpu *cpu, uint64_t cycles);	/* TB at that cycle of this processor */
 int64_t cpu_dec(const struct cpu *cpu, uint64_t cycles);	/* DEC, sign-extended */
 void cpu_set_dec(struct cpu *cpu, uint64_t cycles, uint64_t value);

@@ -319,15 +319,20 @@ static enum vector missing_facility(const struct insn *insn, uint32_t word, uint
 	return 0;
 }
 
-/* 32-bit mode: the effective address is formed apart, its upper half cleared. */
+/* 32-bit mode: the effective address is formed apart, its upper half cleared. An update form gives RA all
+ * of the sum (Book I, 1.10.3), which is formed before the access: RT may be RB. */
 static void truncate_address(struct decoder *d, const struct insn *insn, struct op *op)
 {
 	bool indexed = strstr(insn->operands, "RB") != NULL;
 
 	decode_emit(d, (struct op){ .fn = indexed ? op_truncate_x : op_truncate_d, .b = op->b, .c = op->c,
 				    .imm = strchr(insn->operands, '(') ? op->imm : 0 });
-	if (insn->flags & UPD)
-		decode_append(d, (struct op){ .fn = op_mr, .a = op->b, .c = SLOT_EA });
+	if (insn->flags & UPD && indexed) {
+		decode_emit(d, (struct op){ .fn = op_add, .a = SLOT_SUM, .b = op->b, .c = op->c });
+		decode_append(d, (struct op){ .fn = op_mr, .a = op->b, .c = SLOT_SUM });
+	} else if (insn->flags & UPD) {
+		decode_append(d, (struct op){ .fn = op_addi, .a = op->b, .b = op->b, .imm = op->imm });
+	}
 	op->b = SLOT_EA;
 	if (indexed)
 		op->c = SLOT_ZERO;

@@ -149,6 +149,7 @@ bool raise_interrupt(struct cpu *cpu, const struct op *op, enum vector vector, u
 bool raise_program(struct cpu *cpu, const struct op *op, uint64_t reason);	/* PROG_* */
 bool raise_facility(struct cpu *cpu, const struct op *op, enum facility facility);
 bool raise_alignment(struct cpu *cpu, const struct op *op, uint64_t ea);
+bool raise_no_storage(struct cpu *cpu, const struct op *op, uint64_t ea, bool store);	/* its real address is not there */
 /* Ends the block after this op's instruction (state that blocks depend on has changed);
  * always false: `return end_block(cpu, op);`. */
 bool end_block(struct cpu *cpu, const struct op *op);

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "decode.h"
 #include "dispatch.h"
 #include "mmu.h"
 #include "spr.h"
@@ -44,7 +45,8 @@ static unsigned alternate_location(const struct cpu *cpu)
 	return ail == AIL_NEAR || ail == AIL_HIGH ? ail : 0;
 }
 
-/* MSR at the vector. Book III, 6.4.3, figure "MSR setting due to interrupt". */
+/* MSR at the vector. Book III, 6.4.3, figure "MSR setting due to interrupt"; but a machine check, which the
+ * hypervisor takes with ME off, it hands to the guest with ME on: nothing in a guest turns it on again. */
 static uint64_t interrupt_msr(const struct cpu *cpu, uint64_t keep, unsigned ail)
 {
 	return MSR_SF | (cpu->msr & keep) | (cpu->lpcr & LPCR_ILE ? MSR_LE : 0) | (ail ? MSR_IR | MSR_DR : 0);
@@ -107,7 +109,7 @@ void cpu_interrupt(struct cpu *cpu, enum vector vector, uint64_t srr0, uint64_t 
 	cpu->interrupts++;
 	cpu->srr0 = srr0;
 	cpu->srr1 = (cpu->msr & ~SRR1_CAUSE) | srr1_bits;
-	cpu_set_msr(cpu, interrupt_msr(cpu, vector == VEC_MACHINE_CHECK ? 0 : MSR_ME, ail));
+	cpu_set_msr(cpu, interrupt_msr(cpu, MSR_ME, ail));
 	if (ail == AIL_HIGH)
 		entry += UINT64_C(0xc000000000004000);
 	else if (ail == AIL_NEAR)
@@ -144,6 +146,19 @@ void cpu_system_call_vectored(struct cpu *cpu, uint64_t nip, unsigned lev)
 	cpu->nip = (ail == AIL_HIGH ? UINT64_C(0xc000000000003000) : 0x17000) + 0x20 * (uint64_t)lev;
 }
 
+/* Book III, 6.5.2. */
+void cpu_machine_check(struct cpu *cpu, uint64_t srr0, uint64_t srr1_bits)
+{
+	if (cpu->msr & MSR_ME) {
+		cpu_interrupt(cpu, VEC_MACHINE_CHECK, srr0, srr1_bits);
+		return;
+	}
+	cpu_log(cpu, LOG_GUEST_ERROR, "machine check with MSR[ME] = 0: processor stopped\n");
+	cpu->interrupts++;	/* the instruction is not completed: no trace */
+	cpu->nip = srr0;
+	cpu->run_state = CPU_STOPPED;
+}
+
 /* ---- Asynchronous interrupts. Order: Book III, 6.9 ---- */
 
 bool cpu_interrupt_pending(const struct cpu *cpu, uint64_t msr)
@@ -162,14 +177,9 @@ bool cpu_deliver_pending(struct cpu *cpu)
 		vector = VEC_SYSTEM_RESET;
 		edge = IRQ_RESET;
 	} else if (cpu->irq & IRQ_MACHINE_CHECK) {
-		vector = VEC_MACHINE_CHECK;
-		edge = IRQ_MACHINE_CHECK;
-		if (!(cpu->msr & MSR_ME)) {	/* Book III, 6.5.2: checkstop */
-			cpu_log(cpu, LOG_GUEST_ERROR, "machine check with MSR[ME] = 0: processor stopped\n");
-			cpu->irq &= ~(uint32_t)IRQ_MACHINE_CHECK;
-			cpu->run_state = CPU_STOPPED;
-			return false;
-		}
+		cpu->irq &= ~(uint32_t)IRQ_MACHINE_CHECK;
+		cpu_machine_check(cpu, cpu->nip, 0);
+		return cpu->run_state == CPU_RUNNING;
 	} else if (!(cpu->msr & MSR_EE)) {
 		return false;
 	} else if (cpu->irq & IRQ_EXTERNAL) {
@@ -220,6 +230,95 @@ bool raise_alignment(struct cpu *cpu, const struct op *op, uint64_t ea)
 	return raise_interrupt(cpu, op, VEC_ALIGNMENT, 0);
 }
 
+/* POWER9 tells an access to a real address that is not there from other machine checks by bits of DSISR
+ * and SRR1. Hardware says so for stores later and without an address; here they are precise. */
+#define DSISR_REAL_ADDRESS PPC_BIT32(25)
+#define SRR1_MC_LOAD       PPC_BIT(42)
+#define SRR1_MC_STORE      (PPC_BIT(36) | PPC_BIT(42) | PPC_BIT(43) | PPC_BIT(45))
+
+bool raise_no_storage(struct cpu *cpu, const struct op *op, uint64_t ea, bool store)
+{
+	cpu->dar = ea;
+	cpu->dsisr = DSISR_REAL_ADDRESS;
+	op_unwind(cpu, op);
+	cpu_machine_check(cpu, cpu->nip, store ? SRR1_MC_STORE : SRR1_MC_LOAD);
+	return false;
+}
+
+/* ---- Trace. Book III, 6.5.15 ---- */
+
+#define SRR1_TRACE       PPC_BIT(33)
+#define SRR1_TRACE_LOAD  PPC_BIT(35)
+#define SRR1_TRACE_STORE PPC_BIT(36)
+
+/* What alignment the instruction forces on its address. Book I, 6.7. */
+static uint64_t forced_alignment(const struct insn *insn)
+{
+	static const struct { const char *name; unsigned bytes; } rows[] = {
+		{ "lvehx", 2 }, { "stvehx", 2 }, { "lvewx", 4 }, { "stvewx", 4 }, { "lvebx", 1 }, { "stvebx", 1 },
+		{ "lvx", 16 }, { "lvxl", 16 }, { "stvx", 16 }, { "stvxl", 16 },
+	};
+
+	for (unsigned i = 0; insn->flags & VEC && i < ARRAY_SIZE(rows); i++)
+		if (!strcmp(insn->name, rows[i].name))
+			return rows[i].bytes;
+	return 1;
+}
+
+/* RB of these is a length, of the others of X-form a part of the address. */
+static bool has_length(const struct insn *insn)
+{
+	return strstr(insn->name, "xvl") != NULL;
+}
+
+uint64_t cpu_operand_address(const struct cpu *cpu, uint32_t word)
+{
+	const struct insn *insn = insn_lookup(word);
+	unsigned ra = word >> 16 & 31;
+	uint64_t ea = ra ? cpu->r[ra] : 0;
+
+	if (!insn || !(insn->flags & MEM))
+		return 0;
+	if (strstr(insn->operands, "DS("))
+		ea += (uint64_t)(int16_t)(word & 0xfffc);
+	else if (strstr(insn->operands, "DQ("))
+		ea += (uint64_t)(int16_t)(word & 0xfff0);
+	else if (strstr(insn->operands, "D("))
+		ea += (uint64_t)(int16_t)word;
+	else if (strstr(insn->operands, "RB") && !has_length(insn))
+		ea += cpu->r[word >> 11 & 31];
+	if (!(cpu->msr & MSR_SF))
+		ea = (uint32_t)ea;
+	return ea & -forced_alignment(insn);
+}
+
+static bool is_store(const struct insn *insn)
+{
+	return !strncmp(insn->name, "st", 2) || !strncmp(insn->name, "dcbz", 4) || !strcmp(insn->name, "paste");
+}
+
+/* Instructions that set MSR anew have no trace of their own. */
+static bool returns(const struct insn *insn)
+{
+	return !strcmp(insn->name, "rfid") || !strcmp(insn->name, "rfscv");
+}
+
+/* SDAR is left alone if there is no operand: undefined. */
+void cpu_trace(struct cpu *cpu, uint64_t nip, uint32_t word, uint64_t operand)
+{
+	const struct insn *insn = insn_lookup(word);
+	uint64_t cause = SRR1_TRACE;
+
+	if (!insn || returns(insn) || !(cpu->msr & MSR_SE || (cpu->msr & MSR_BE && insn->flags & BRANCH)))
+		return;
+	cpu->siar = nip;
+	if (insn->flags & MEM) {
+		cpu->sdar = operand;
+		cause |= is_store(insn) ? SRR1_TRACE_STORE : SRR1_TRACE_LOAD;
+	}
+	cpu_interrupt(cpu, VEC_TRACE, cpu->nip, cause);
+}
+
 /* ---- Reset ---- */
 
 /* As after power-on of the partition; who the processor is, its place in the machine and the
@@ -252,7 +351,7 @@ void cpu_reset(struct cpu *cpu)
 	cpu->bescr = cpu->ebbhr = cpu->ebbrr = cpu->tfhar = cpu->texasr = cpu->tfiar = 0;
 	cpu->vtb_off = cpu->pidr = cpu->proc_tbl = 0;
 	cpu->purr_base = cpu->spurr_base = 0;
-	cpu->cfar = cpu->tidr = 0;
+	cpu->cfar = cpu->tidr = cpu->wort = 0;
 	memset(cpu->slb, 0, sizeof cpu->slb);
 	cpu_set_dec(cpu, cpu->cycles, INT32_MAX);
 

@@ -94,8 +94,8 @@ enum fp_op {
 	FPO_FROM_S64, FPO_FROM_U64,
 	FPO_TO_S32, FPO_TO_U32, FPO_TO_S64, FPO_TO_U64,	/* by status->round; saturates, VXCVI */
 	FPO_TO_S32_ZERO, FPO_TO_U32_ZERO, FPO_TO_S64_ZERO, FPO_TO_U64_ZERO, /* toward zero */
-	FPO_SINGLE = 0x40,	/* or-ed in: the result is rounded to single precision, in double format */
-	FPO_SP = 0xc0,		/* the same as VSX has it: a NaN's payload too is cut to single's width */
+	FPO_SINGLE = 0x40,	/* or-ed in: the result is rounded to single precision, in double format; of a NaN's
+				 * payload remains what a single holds */
 };
 
 /* Results with OE and UE honoured: a trapped over- or underflow gives the scaled result. When
@@ -314,7 +314,7 @@ fp_done_single(struct cpu *cpu, const struct op *op, bool slowly, unsigned fpo, 
 	       double r, bool once)
 {
 	double s = host_to_double(host_to_single(r));
-	unsigned kind = fpo & ~(unsigned)FPO_SP;
+	unsigned kind = fpo & ~(unsigned)FPO_SINGLE;
 	bool negate = kind == FPO_NMADD || kind == FPO_NMSUB;
 
 	if (!fp_ordinary_single(cpu, s) || (!once && unlikely((fp_bits(r) & 0x1fffffff) == 0x10000000)))
@@ -330,13 +330,13 @@ static inline __attribute__((always_inline)) bool fp_narrow(uint64_t bits)
 	return likely(!(bits & 0x1fffffff));
 }
 
-/* Handler bodies. fpo is the operation, with FPO_SINGLE or FPO_SP for single precision. */
+/* Handler bodies. fpo is the operation, with FPO_SINGLE for single precision. */
 static inline __attribute__((always_inline)) int
 fp_binary(struct cpu *cpu, const struct op *op, bool slowly, unsigned fpo, double x, double y)
 {
 	double r;
 
-	switch (fpo & ~(unsigned)FPO_SP) {
+	switch (fpo & ~(unsigned)FPO_SINGLE) {
 	case FPO_ADD: r = host_add(x, y); break;
 	case FPO_SUB: r = host_sub(x, y); break;
 	case FPO_MUL: r = host_mul(x, y); break;
@@ -353,7 +353,7 @@ fp_unary(struct cpu *cpu, const struct op *op, bool slowly, unsigned fpo, double
 	double r, root;
 	bool once = fp_narrow(fp_bits(x));
 
-	switch (fpo & ~(unsigned)FPO_SP) {
+	switch (fpo & ~(unsigned)FPO_SINGLE) {
 	case FPO_SQRT: r = host_sqrt(x); break;
 	case FPO_RE: r = host_div(1, x); break;
 	case FPO_RSQRTE:
@@ -372,7 +372,7 @@ fp_unary(struct cpu *cpu, const struct op *op, bool slowly, unsigned fpo, double
 static inline __attribute__((always_inline)) int
 fp_fused(struct cpu *cpu, const struct op *op, bool slowly, unsigned fpo, double x, double y, double z)
 {
-	unsigned kind = fpo & ~(unsigned)FPO_SP;
+	unsigned kind = fpo & ~(unsigned)FPO_SINGLE;
 	double r;
 
 	r = kind == FPO_MADD || kind == FPO_NMADD ? host_madd(x, y, z) : host_msub(x, y, z);
@@ -388,7 +388,7 @@ fp_from_integer(struct cpu *cpu, const struct op *op, bool slowly, unsigned fpo,
 	double r;
 
 	/* Within 2^53 the double is exact, so the single is rounded once. */
-	if (unlikely(cpu->fp_strict || ((fpo & ~(unsigned)FPO_SP) == FPO_FROM_U64 && v >> 63) ||
+	if (unlikely(cpu->fp_strict || ((fpo & ~(unsigned)FPO_SINGLE) == FPO_FROM_U64 && v >> 63) ||
 		     (fpo & FPO_SINGLE && v + (UINT64_C(1) << 53) > UINT64_C(1) << 54)))
 		return SLOWLY(fp_scalar(cpu, op, fpo, v, 0, 0));
 	r = host_from_s64((int64_t)v);

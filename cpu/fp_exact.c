@@ -15,8 +15,7 @@
  *   mtfsb1                   does not set FX; ignores NI
  *   fcmpu, fcmpo             clear FI; fcmpo sets C for a NaN, VXVC for a signalling one even if VE
  *   fcfidu, fcfids, fcfidus  leave FPRF
- *   single precision         FPRF calls a single denormal normal; fadds and kin (not frsp, not
- *                            xs*sp) cut a NaN's payload to single's width
+ *   single precision         FPRF calls a single denormal normal
  *   xs*sp, xscv[su]xdsp      round twice, double first (not the multiply-adds)
  *   fnmadd, fnmsub, xsnm*    round after negation: differs in modes 2 and 3
  *   multiply-add             infinity * 0 + signalling NaN: no VXSNAN
@@ -575,7 +574,7 @@ static struct fp_num operate(struct fp_status *st, const struct fp_format *f, co
 uint64_t fp64_op(struct fp_status *st, unsigned op, uint64_t x, uint64_t y, uint64_t z)
 {
 	const struct fp_format *f = op & FPO_SINGLE ? &fp_format32 : &fp_format64;
-	unsigned kind = op & ~(unsigned)FPO_SP;
+	unsigned kind = op & ~(unsigned)FPO_SINGLE;
 	struct fp_num a, b, c, r;
 
 	if (kind == FPO_FROM_S64 || kind == FPO_FROM_U64) {
@@ -589,7 +588,7 @@ uint64_t fp64_op(struct fp_status *st, unsigned op, uint64_t x, uint64_t y, uint
 	b = unpack(&fp_format64, y);
 	c = unpack(&fp_format64, z);
 	r = operate(st, f, &fp_format64, kind, &a, &b, &c);
-	if (is_nan(&r) && ((op & FPO_SP) == FPO_SP || (kind == FPO_ROUND && op & FPO_SINGLE)))
+	if (is_nan(&r) && op & FPO_SINGLE)
 		r.sig &= ~(u128)0 << (128 - fp_format32.precision);
 	return pack(&fp_format64, &r);
 }

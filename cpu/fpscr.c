@@ -182,7 +182,7 @@ static bool exact_zero(unsigned kind, uint64_t x, uint64_t y, uint64_t z)
 __attribute__((noinline)) bool
 fp_unusual(struct cpu *cpu, const struct op *op, unsigned fpo, uint64_t x, uint64_t y, uint64_t z, double r)
 {
-	if (fp_bits(r) << 1 || cpu->fp_strict || !exact_zero(fpo & ~(unsigned)FPO_SP, x, y, z))
+	if (fp_bits(r) << 1 || cpu->fp_strict || !exact_zero(fpo & ~(unsigned)FPO_SINGLE, x, y, z))
 		return fp_scalar(cpu, op, fpo, x, y, z);
 	fp_set_status(cpu, fp_bits(r) >> 63 ? FPRF_NEG_ZERO : FPRF_ZERO, 0);
 	fp_target(fp_vsr(cpu, op->a), r);

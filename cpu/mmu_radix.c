@@ -176,16 +176,10 @@ bool mmu_radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
 	return true;
 }
 
-/* Real mode reaches RAM and nothing else; the four high bits of the address are ignored.
- * Book III, 5.7.3. */
-static bool real_translate(const struct cpu *cpu, uint64_t ea, enum access access,
-			   struct translation *out, struct mmu_fault *fault)
+/* The four high bits of a real mode address are ignored. Book III, 5.7.3. */
+static bool real_translate(uint64_t ea, struct translation *out)
 {
-	uint64_t gra = ea & PPC_MASK(4, 63);
-
-	if (!ram_ok(cpu->env->ram, gra, 1))
-		return storage_fault(fault, access, FAULT_NO_PTE);
-	*out = (struct translation){ .gra = gra, .page_shift = RAM_PAGE_SHIFT,
+	*out = (struct translation){ .gra = ea & PPC_MASK(4, 63), .page_shift = RAM_PAGE_SHIFT,
 				     .read = true, .write = true, .exec = true };
 	return true;
 }
@@ -194,7 +188,7 @@ bool mmu_translate(struct cpu *cpu, uint64_t ea, enum access access,
 		   struct translation *out, struct mmu_fault *fault)
 {
 	if (!(cpu->msr & (access == ACCESS_EXEC ? MSR_IR : MSR_DR)))
-		return real_translate(cpu, ea, access, out, fault);
+		return real_translate(ea, out);
 	if (cpu->lpcr & LPCR_HR)
 		return mmu_radix_translate(cpu, ea, access, out, fault);
 	return storage_fault(fault, access, FAULT_NO_PTE);

@@ -126,29 +126,28 @@ OP(maddhd) { RT = (uint64_t)(((s128)(int64_t)RA * (int64_t)RB + (int64_t)RC) >> 
 OP(maddhdu) { RT = (uint64_t)(((u128)RA * RB + RC) >> 64); }
 OP(maddld) { RT = RA * RB + RC; }
 
-/* Where the quotient is undefined the dividend comes back (a choice the ISA leaves open);
- * the extended forms give 0. */
+/* Where quotient or remainder are undefined they are 0, as POWER9 has them. */
 static inline uint64_t div_w(int32_t a, int32_t b) { return (uint32_t)(a / b); }
 static inline uint64_t div_d(int64_t a, int64_t b) { return (uint64_t)(a / b); }
 static inline bool bad_w(int32_t a, int32_t b) { return b == 0 || (b == -1 && a == INT32_MIN); }
 static inline bool bad_d(int64_t a, int64_t b) { return b == 0 || (b == -1 && a == INT64_MIN); }
-#define DIV_OP(name, type, bad, quotient, undefined) \
+#define DIV_OP(name, type, bad, quotient) \
 	OP(name) \
 	{ \
 		type a = (type)RA, b = (type)RB; \
-		RT = (bad) ? (undefined) : (quotient); \
+		RT = (bad) ? 0 : (quotient); \
 	} \
 	OP(name##_o) \
 	{ \
 		type a = (type)RA, b = (type)RB; \
 		bool ov = (bad); \
-		RT = ov ? (undefined) : (quotient); \
+		RT = ov ? 0 : (quotient); \
 		set_ov(cpu, ov, ov); \
 	}
-DIV_OP(divw, int32_t, bad_w(a, b), div_w(a, b), (uint32_t)a)
-DIV_OP(divwu, uint32_t, b == 0, a / b, a)
-DIV_OP(divd, int64_t, bad_d(a, b), div_d(a, b), (uint64_t)a)
-DIV_OP(divdu, uint64_t, b == 0, a / b, a)
+DIV_OP(divw, int32_t, bad_w(a, b), div_w(a, b))
+DIV_OP(divwu, uint32_t, b == 0, a / b)
+DIV_OP(divd, int64_t, bad_d(a, b), div_d(a, b))
+DIV_OP(divdu, uint64_t, b == 0, a / b)
 
 /* Extended divides: dividend is RA followed by as many zero bits. */
 static bool divwe(uint64_t ra, uint64_t rb, uint64_t *q)

@@ -98,7 +98,7 @@ FSTORE_BOTH(stfiwx, X_EA, u32, (uint32_t))
 	{ \
 		uint64_t ea = EA, v, w; \
 		LOAD(u64, ea, &v); \
-		LOAD(u64, ea + 8, &w); \
+		LOAD(u64, address_wrap(cpu, ea + 8), &w); \
 		*SECOND_FPR = (union vreg){ .d = { 0, v } }; \
 		XT = (union vreg){ .d = { 0, w } }; \
 		return true; \
@@ -107,7 +107,7 @@ FSTORE_BOTH(stfiwx, X_EA, u32, (uint32_t))
 	{ \
 		uint64_t ea = EA, v, w; \
 		LOAD_BE(u64, ea, &v); \
-		LOAD_BE(u64, ea + 8, &w); \
+		LOAD_BE(u64, address_wrap(cpu, ea + 8), &w); \
 		*SECOND_FPR = (union vreg){ .d = { 0, w } }; \
 		XT = (union vreg){ .d = { 0, v } }; \
 		return true; \
@@ -120,14 +120,14 @@ FLOAD_PAIR(lfdpx, X_EA)
 	{ \
 		uint64_t ea = EA; \
 		STORE(u64, ea, SECOND_FPR->d[1]); \
-		STORE(u64, ea + 8, FRS); \
+		STORE(u64, address_wrap(cpu, ea + 8), FRS); \
 		return true; \
 	} \
 	OP_TRY(name##_be) \
 	{ \
 		uint64_t ea = EA; \
 		STORE_BE(u64, ea, FRS); \
-		STORE_BE(u64, ea + 8, SECOND_FPR->d[1]); \
+		STORE_BE(u64, address_wrap(cpu, ea + 8), SECOND_FPR->d[1]); \
 		return true; \
 	}
 FSTORE_PAIR(stfdp, D_EA)

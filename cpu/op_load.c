@@ -113,16 +113,17 @@ DECODE_HOOK(lqarx) { return !(op->a & 1); }
 
 /* ---- Multiple and string ---- */
 
-/* Alignment interrupt in little-endian mode (3.3.6, 3.3.7). Both ends are translated
- * before a register changes; the rest lies between them. */
-static bool load_words(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned reg, unsigned nbytes)
+/* Alignment interrupt in little-endian mode (3.3.6, 3.3.7). All of it is read before a register
+ * changes. At ra and rb, if the range of registers comes to them (SLOT_ZERO: there is none), it ends. */
+static bool load_words(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned reg, unsigned nbytes,
+		       unsigned ra, unsigned rb)
 {
 	uint8_t buf[128];
 
 	for (unsigned i = 0; i < nbytes; i += 16)
-		if (!load_slow(cpu, op, ea + i, buf + i, nbytes - i < 16 ? nbytes - i : 16))
+		if (!load_slow(cpu, op, address_wrap(cpu, ea + i), buf + i, nbytes - i < 16 ? nbytes - i : 16))
 			return false;
-	for (unsigned i = 0; i < nbytes; i++, reg += !(i & 3), reg &= 31)
+	for (unsigned i = 0; i < nbytes && reg != ra && reg != rb; i++, reg += !(i & 3), reg &= 31)
 		if (i & 3)
 			cpu->r[reg] |= (uint64_t)buf[i] << (24 - 8 * (i & 3));
 		else
@@ -134,9 +135,23 @@ static bool load_words(struct cpu *cpu, const struct op *op, uint64_t ea, unsign
 NO_LITTLE_ENDIAN(lmw, D_EA)
 NO_LITTLE_ENDIAN(lswi, RA)
 NO_LITTLE_ENDIAN(lswx, X_EA)
-OP_TRY(lmw_be) { return load_words(cpu, op, D_EA, op->a, (32 - op->a) * 4u); }
-OP_TRY(lswi_be) { return load_words(cpu, op, RA, op->a, op->imm ? (unsigned)op->imm : 32); }
-OP_TRY(lswx_be) { return load_words(cpu, op, X_EA, op->a, cpu->xer_count & 127); }
+OP_TRY(lmw_be) { return load_words(cpu, op, D_EA, op->a, (32 - op->a) * 4u, SLOT_ZERO, SLOT_ZERO); }
+OP_TRY(lswi_be) { return load_words(cpu, op, RA, op->a, op->imm ? (unsigned)op->imm : 32, op->d, SLOT_ZERO); }
+OP_TRY(lswx_be) { return load_words(cpu, op, X_EA, op->a, cpu->xer_count & 127, op->d, (unsigned)op->imm); }
 
-DECODE_HOOK(lmw) { return true; }
-DECODE_HOOK(lswi) { return true; }
+/* RA and RB in the range of registers are invalid forms, and in 32-bit mode no longer in the op. RA = 0
+ * names no register that could be in it. */
+static bool keep_base(struct op *op, uint32_t word)
+{
+	unsigned ra = word >> 16 & 31;
+
+	op->d = (uint8_t)(ra ? ra : SLOT_ZERO);
+	return true;
+}
+
+DECODE_HOOK(lswi) { return keep_base(op, word); }
+DECODE_HOOK(lswx)
+{
+	op->imm = (int32_t)(word >> 11 & 31);
+	return keep_base(op, word);
+}

@@ -449,6 +449,16 @@ OP_TRY(msgsndp)
 
 OP(msgclrp) { doorbell(cpu, RB, false); }
 
+HYPERVISOR_ONLY(slbiag)
+HYPERVISOR_ONLY(lwzcix)
+HYPERVISOR_ONLY(lhzcix)
+HYPERVISOR_ONLY(lbzcix)
+HYPERVISOR_ONLY(ldcix)
+HYPERVISOR_ONLY(stwcix)
+HYPERVISOR_ONLY(sthcix)
+HYPERVISOR_ONLY(stbcix)
+HYPERVISOR_ONLY(stdcix)
+
 HYPERVISOR_ONLY(msgsnd)
 HYPERVISOR_ONLY(msgclr)
 HYPERVISOR_ONLY(msgsync)

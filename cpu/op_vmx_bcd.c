@@ -72,7 +72,8 @@ static inline u128 subtract_digits(u128 a, u128 b)
 	return difference - (borrow >> 2 | borrow >> 3);
 }
 
-/* CR6 of a signed result. */
+/* CR6 of a signed number: of the result, or where some digits may be lost of the source, so that a
+ * program sees what the number was whatever is left of it. */
 static inline unsigned order(u128 v)
 {
 	return !(v >> 4) ? CR_EQ : sign_of(v) < 0 ? CR_LT : CR_GT;
@@ -272,8 +273,8 @@ static void decimal_shift(struct cpu *cpu, union vreg *t, u128 b, int n, bool ps
 		if (round && digit(v, 0) >= 5)
 			v = add_digits(v >> 4, 1) << 4;
 	}
-	t->q = v = with_sign(v, sign_of(b), ps);
-	set_cr6(cpu, order(v), lost);
+	t->q = with_sign(v, sign_of(b), ps);
+	set_cr6(cpu, order(b), lost);
 }
 
 OP(bcds)  { decimal_shift(cpu, &VRT, VRB.q, VSB(VRA, 7), IMM, false); }
@@ -297,8 +298,8 @@ OP(bcdus)
 	} else {
 		v = n <= -32 ? 0 : v >> 4 * -n;
 	}
+	set_cr6(cpu, VRB.q ? CR_GT : CR_EQ, lost);
 	VRT.q = v;
-	set_cr6(cpu, v ? CR_GT : CR_EQ, lost);
 }
 
 /* ---- Truncation to the number of digits in halfword 3 of VRA. ---- */
@@ -314,7 +315,7 @@ OP(bcdtrunc)
 	if (n < 31)
 		v &= ((u128)1 << 4 * (n + 1)) - 1;
 	VRT.q = with_sign(v, sign_of(b), IMM);
-	set_cr6(cpu, order(v), v != b);
+	set_cr6(cpu, order(b), v != b);
 }
 
 OP(bcdutrunc)
@@ -329,5 +330,5 @@ OP(bcdutrunc)
 	if (n < 32)
 		v &= ((u128)1 << 4 * n) - 1;
 	VRT.q = v;
-	set_cr6(cpu, v ? CR_GT : CR_EQ, v != b);
+	set_cr6(cpu, b ? CR_GT : CR_EQ, v != b);
 }

@@ -1,7 +1,7 @@
 /* VSX scalar floating point: the arithmetic of fp.h on doubleword 0 of VSRs.
  *
- * Doubleword 1 of the target, undefined before Power ISA 3.1, becomes 0. The sp forms differ
- * from the FPR forms only in what is left of a NaN's payload. Where a word is the result, both
+ * Doubleword 1 of the target, undefined before Power ISA 3.1, becomes 0. The sp forms
+ * compute what the FPR forms do. Where a word is the result, both
  * words of doubleword 0 hold it, as all processors have it.
  *
  * Source: Power ISA 3.0B, Book I, 7.6.3.
@@ -24,7 +24,7 @@
 
 #define BINARY(name, fpo) \
 	OP_TRY(name##dp) { return fp_binary(cpu, op, slowly, fpo, FA, FB); } \
-	OP_TRY(name##sp) { return fp_binary(cpu, op, slowly, (fpo) | FPO_SP, FA, FB); }
+	OP_TRY(name##sp) { return fp_binary(cpu, op, slowly, (fpo) | FPO_SINGLE, FA, FB); }
 BINARY(xsadd, FPO_ADD)
 BINARY(xssub, FPO_SUB)
 BINARY(xsmul, FPO_MUL)
@@ -32,7 +32,7 @@ BINARY(xsdiv, FPO_DIV)
 
 #define UNARY(name, fpo) \
 	OP_TRY(name##dp) { return fp_unary(cpu, op, slowly, fpo, FB); } \
-	OP_TRY(name##sp) { return fp_unary(cpu, op, slowly, (fpo) | FPO_SP, FB); }
+	OP_TRY(name##sp) { return fp_unary(cpu, op, slowly, (fpo) | FPO_SINGLE, FB); }
 UNARY(xssqrt, FPO_SQRT)
 UNARY(xsre, FPO_RE)
 UNARY(xsrsqrte, FPO_RSQRTE)
@@ -44,8 +44,8 @@ UNARY(xsrsqrte, FPO_RSQRTE)
 #define FUSED(name, fpo) \
 	FUSED_FORM(name##adp, fpo, FB, FT) \
 	FUSED_FORM(name##mdp, fpo, FT, FB) \
-	FUSED_FORM(name##asp, (fpo) | FPO_SP, FB, FT) \
-	FUSED_FORM(name##msp, (fpo) | FPO_SP, FT, FB)
+	FUSED_FORM(name##asp, (fpo) | FPO_SINGLE, FB, FT) \
+	FUSED_FORM(name##msp, (fpo) | FPO_SINGLE, FT, FB)
 FUSED(xsmadd, FPO_MADD)
 FUSED(xsmsub, FPO_MSUB)
 FUSED(xsnmadd, FPO_NMADD)
@@ -161,7 +161,8 @@ static __attribute__((noinline)) bool select_nan_j(struct cpu *cpu, const struct
 	return fp_finish_vector(cpu, op, &st, &(union vreg){ .d = { 0, nan } });
 }
 
-/* Both zero, or equal: -0 is below +0, where the form cares. */
+/* Both zero, or equal: -0 is below +0, where the form cares. The forms of C do not: neither zero is
+ * above the other, so B is the result. */
 #define SELECT(name, operator, equal, nan) \
 	OP_TRY(name) \
 	{ \
@@ -174,7 +175,7 @@ static __attribute__((noinline)) bool select_nan_j(struct cpu *cpu, const struct
 	}
 SELECT(xsmaxdp, >, a & b, select_nan)
 SELECT(xsmindp, <, a | b, select_nan)
-SELECT(xsmaxcdp, >, a, select_nan_c)
+SELECT(xsmaxcdp, >, b, select_nan_c)
 SELECT(xsmincdp, <, b, select_nan_c)
 SELECT(xsmaxjdp, >, a & b, select_nan_j)
 SELECT(xsminjdp, <, a | b, select_nan_j)
@@ -193,7 +194,7 @@ OP_TRY(xsrdpim) { return fp_rint(cpu, op, slowly, FP_DOWN, B0); }
 OP_TRY(xsrdpip) { return fp_rint(cpu, op, slowly, FP_UP, B0); }
 OP_TRY(xsrdpiz) { return fp_rint(cpu, op, slowly, FP_TO_ZERO, B0); }
 OP_TRY(xsrdpic) { return fp_rint_current(cpu, op, slowly, FB); }
-OP_TRY(xsrsp) { return fp_unary(cpu, op, slowly, FPO_ROUND | FPO_SP, FB); }
+OP_TRY(xsrsp) { return fp_unary(cpu, op, slowly, FPO_ROUND | FPO_SINGLE, FB); }
 
 /* Doubleword 0 in, a smaller format out: not the fast path of anything. */
 OP_TRY(xscvdpsp)
@@ -239,8 +240,8 @@ OP(xscvspdpn) { SET_XT(fp_load_single(VW(XB, 0))); }
 
 OP_TRY(xscvsxddp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_S64, B0); }
 OP_TRY(xscvuxddp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_U64, B0); }
-OP_TRY(xscvsxdsp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_S64 | FPO_SP, B0); }
-OP_TRY(xscvuxdsp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_U64 | FPO_SP, B0); }
+OP_TRY(xscvsxdsp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_S64 | FPO_SINGLE, B0); }
+OP_TRY(xscvuxdsp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_U64 | FPO_SINGLE, B0); }
 
 #define DOUBLEWORD(v) (v)
 #define TWO_WORDS(v) ((uint64_t)(uint32_t)(v) << 32 | (uint32_t)(v))

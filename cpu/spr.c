@@ -48,7 +48,8 @@ void cpu_set_cr(struct cpu *cpu, uint32_t cr)
 /* ---- Clock ---- */
 
 /* No processor ever reads less than another has read before, although they run one after
- * the other and so reach the same cycle at different times. */
+ * the other and so reach the same cycle at different times. For what only looks at the clock: what
+ * a guest reads by mftb is larger each time, see below. */
 uint64_t cpu_timebase(struct cpu *cpu, uint64_t cycles)
 {
 	struct cpu_clock *clock = cpu->env->clock;
@@ -60,14 +61,22 @@ uint64_t cpu_timebase(struct cpu *cpu, uint64_t cycles)
 	return ticks;
 }
 
-uint64_t cpu_run_ticks(const struct cpu *cpu, uint64_t cycles)
+/* Book III, 7.5: the sum over a core's threads is the core's. */
+static uint64_t used_ticks(const struct cpu *cpu, uint64_t cycles)
 {
-	return (cycles - cpu->off_cycles) / CYCLES_PER_TICK;
+	uint64_t parts = cpu->used_part + (cycles - cpu->share_from) * cpu->share;
+
+	return (cpu->used + parts / CORE_PARTS) / CYCLES_PER_TICK;
 }
 
 uint64_t cpu_purr(const struct cpu *cpu, uint64_t cycles)
 {
-	return cpu->purr_base + cpu_run_ticks(cpu, cycles);
+	return cpu->purr_base + used_ticks(cpu, cycles);
+}
+
+uint64_t cpu_vtb(const struct cpu *cpu, uint64_t cycles)
+{
+	return cpu->vtb_off + (cpu->core_ran + (cycles - cpu->share_from)) / CYCLES_PER_TICK;
 }
 
 /* 56 bits if LPCR[LD], else 32. Book III, 6.5.10 and 7.3. */
@@ -98,10 +107,55 @@ uint64_t cpu_dec_due(const struct cpu *cpu, uint64_t cycles)
 	return (tick + (uint64_t)dec + 1) * CYCLES_PER_TICK;
 }
 
-OP_TRY(mfspr_tb)
+/* Cycles from `now` that mftb takes beyond its own.
+ *
+ * No two reads of the timebase see the same value, on whatever processors: programs take what they read
+ * for unique, or divide by differences. A read in a tick that has been read already, or while another
+ * processor's is ahead, gets the next value; and it waits until the clock gets there, or for a cycle that is
+ * a multiple of a tick for each processor. So all of them together read no more than a value a tick that way,
+ * and what is read does not run away from the clock. Each cycle decides anew whether the wait goes on: where
+ * a run is cut does not matter. */
+static uint64_t timebase_wait(const struct cpu *cpu, uint64_t now)
 {
-	RT = cpu_timebase(cpu, NOW);
-	return true;
+	const struct cpu_clock *clock = cpu->env->clock;
+	uint64_t period = CYCLES_PER_TICK * (uint64_t)cpu->engine->ncpus, turn, passed;
+
+	if (likely(clock_ticks(cpu, now) > clock->tb_floor))
+		return 0;
+	turn = (period - now % period) % period;
+	passed = (clock->tb_floor + 1 - clock->tb_offset) * CYCLES_PER_TICK - now;
+	return turn < passed ? turn : passed;
+}
+
+static uint64_t next_timebase(struct cpu *cpu, uint64_t now)
+{
+	struct cpu_clock *clock = cpu->env->clock;
+	uint64_t ticks = clock_ticks(cpu, now);
+
+	clock->tb_floor = ticks > clock->tb_floor ? ticks : clock->tb_floor + 1;
+	return clock->tb_floor;
+}
+
+/* `rest` cycles were charged for what is behind it in the block. If the wait leaves too few for that, the
+ * block ends here; if it is longer than what is left at all, the instruction begins again after that. */
+OP_RAW(mfspr_tb)
+{
+	int64_t rest = op->imm, wait = (int64_t)timebase_wait(cpu, NOW);
+
+	if (unlikely(wait > budget + rest)) {
+		op_unwind(cpu, op);
+		cpu->interrupts++;	/* it is not completed: no trace */
+		cpu->insns -= (uint64_t)(budget + rest) + 1;
+		budget = -rest;
+		LEAVE;
+	}
+	cpu->insns -= (uint64_t)wait;
+	budget -= wait;
+	RT = next_timebase(cpu, cpu->limit - (uint64_t)(budget + rest));
+	if (likely(budget >= 0))
+		NEXT;
+	end_block(cpu, op);
+	LEAVE;
 }
 
 OP_TRY(mfspr_tbu)
@@ -126,13 +180,13 @@ OP_TRY(mfspr_purr)
 
 OP_TRY(mfspr_spurr)
 {
-	RT = cpu->spurr_base + cpu_run_ticks(cpu, NOW);
+	RT = cpu->spurr_base + used_ticks(cpu, NOW);
 	return true;
 }
 
 OP_TRY(mfspr_vtb)
 {
-	RT = cpu->vtb_off + cpu_run_ticks(cpu, NOW);
+	RT = cpu_vtb(cpu, NOW);
 	return true;
 }
 

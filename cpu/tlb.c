@@ -268,9 +268,14 @@ static bool raise_data_fault(struct cpu *cpu, const struct op *op, uint64_t ea, 
 	return raise_interrupt(cpu, op, fault->vector, 0);
 }
 
-/* The host address of ea, or NULL: an interrupt has been raised, or the page is not RAM
- * (*hole). Enters what it learns in the TLB. */
-static uint8_t *fill(struct cpu *cpu, const struct op *op, uint64_t ea, enum access access, bool *hole)
+/* The host address of ea, or NULL: an interrupt has been raised. Enters what it learns in the TLB.
+ *
+ * A real address where the partition has no storage is a machine check, whether it was translated or not.
+ * To the guest its logical real addresses are the real ones, and storage that does not exist is a machine
+ * check (Power ISA, Book III, "Invalid Real Address"); PAPR has a type of machine check for it, the control
+ * memory access of the error log's section MC; POWER9 does so, and QEMU since 9.0. A storage interrupt would
+ * blame the guest's tables, which are right. It is what a guest gets for tables that lie nowhere. */
+static uint8_t *fill(struct cpu *cpu, const struct op *op, uint64_t ea, enum access access)
 {
 	struct ram *ram = cpu->env->ram;
 	struct data_ctx *data = cpu->ctx->data_now;
@@ -280,13 +285,12 @@ static uint8_t *fill(struct cpu *cpu, const struct op *op, uint64_t ea, enum acc
 	struct mmu_fault fault;
 	uint8_t *host;
 
-	*hole = false;
 	if (!mmu_translate(cpu, ea, access, &tr, &fault)) {
 		raise_data_fault(cpu, op, ea, &fault);
 		return NULL;
 	}
 	if (!ram_ok(ram, tr.gra, 1)) {
-		*hole = true;
+		raise_no_storage(cpu, op, ea, access == ACCESS_WRITE);
 		return NULL;
 	}
 	data_ctx_list(data, ea);
@@ -298,12 +302,11 @@ static uint8_t *fill(struct cpu *cpu, const struct op *op, uint64_t ea, enum acc
 	return host + (ea & (RAM_PAGE_SIZE - 1));
 }
 
-static uint8_t *find(struct cpu *cpu, const struct op *op, uint64_t ea, enum access access, bool *hole)
+static uint8_t *find(struct cpu *cpu, const struct op *op, uint64_t ea, enum access access)
 {
 	void *hit = tlb_hit(cpu->tlb, ea, 1, access == ACCESS_WRITE);
 
-	*hole = false;
-	return hit ? hit : fill(cpu, op, ea, access, hole);
+	return hit ? hit : fill(cpu, op, ea, access);
 }
 
 /* Bytes of [ea, ea + size) in the page of ea. */
@@ -314,38 +317,20 @@ static unsigned first_part(uint64_t ea, unsigned size)
 	return size < room ? size : (unsigned)room;
 }
 
-static uint64_t wrap(const struct cpu *cpu, uint64_t ea)
-{
-	return cpu->msr & MSR_SF ? ea : (uint32_t)ea;
-}
-
-static void log_hole(struct cpu *cpu, const struct op *op, uint64_t ea, const char *what)
-{
-	if (cpu->env->log)
-		cpu->env->log(cpu->env->machine, LOG_GUEST_ERROR, "%s at %016llx outside memory, from %016llx", what,
-			      (unsigned long long)ea, (unsigned long long)op_nip(cpu, op));
-}
-
 bool load_slow(struct cpu *cpu, const struct op *op, uint64_t ea, void *out, unsigned size)
 {
 	uint8_t *to = out;
 
 	while (size) {
 		unsigned n = first_part(ea, size);
-		bool hole;
-		const uint8_t *host = find(cpu, op, ea, ACCESS_READ, &hole);
+		const uint8_t *host = find(cpu, op, ea, ACCESS_READ);
 
-		if (!host && !hole)
+		if (!host)
 			return false;
-		if (hole) {
-			log_hole(cpu, op, ea, "load");
-			memset(to, 0xff, n);	/* an empty bus */
-		} else {
-			memcpy(to, host, n);
-		}
+		memcpy(to, host, n);
 		to += n;
 		size -= n;
-		ea = wrap(cpu, ea + n);
+		ea = address_wrap(cpu, ea + n);
 	}
 	return true;
 }
@@ -364,26 +349,21 @@ bool store_slow(struct cpu *cpu, const struct op *op, uint64_t ea, const void *i
 	const uint8_t *from = in;
 	uint8_t *host[2];
 	unsigned n[2] = { first_part(ea, size), 0 };
-	bool hole[2] = { false, false };
 
 	/* Both pages are known to be writable before either is written. */
 	n[1] = size - n[0];
-	host[0] = find(cpu, op, ea, ACCESS_WRITE, &hole[0]);
-	if (!host[0] && !hole[0])
+	host[0] = find(cpu, op, ea, ACCESS_WRITE);
+	if (!host[0])
 		return false;
 	host[1] = NULL;
 	if (n[1]) {
-		host[1] = find(cpu, op, wrap(cpu, ea + n[0]), ACCESS_WRITE, &hole[1]);
-		if (!host[1] && !hole[1])
+		host[1] = find(cpu, op, address_wrap(cpu, ea + n[0]), ACCESS_WRITE);
+		if (!host[1])
 			return false;
 	}
 	for (unsigned i = 0; i < 2; from += n[i++]) {
 		if (!n[i])
 			continue;
-		if (hole[i]) {
-			log_hole(cpu, op, ea, "store");
-			continue;
-		}
 		memcpy(host[i], from, n[i]);
 		code_check(cpu, host[i], n[i]);
 	}
@@ -392,20 +372,17 @@ bool store_slow(struct cpu *cpu, const struct op *op, uint64_t ea, const void *i
 
 void *host_address(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned size, enum access access)
 {
-	/* Reserving, zeroing or updating atomically what is not memory (Book III, 6.5.3). */
-	static const struct mmu_fault not_memory = { VEC_DATA_STORAGE, PPC_BIT32(5) };
-	static const struct mmu_fault not_memory_store = { VEC_DATA_STORAGE, PPC_BIT32(5) | PPC_BIT32(6) };
-	bool hole;
-	uint8_t *host = find(cpu, op, ea, access, &hole);
+	uint8_t *host = find(cpu, op, ea, access);
 
-	if (hole)
-		raise_data_fault(cpu, op, ea, access == ACCESS_WRITE ? &not_memory_store : &not_memory);
 	if (host && access == ACCESS_WRITE)
 		code_check(cpu, host, size);
 	return host;
 }
 
 /* ---- Fetch ---- */
+
+/* POWER9: a fetch from a real address that is not there. */
+#define SRR1_MC_FETCH (PPC_BIT(36) | PPC_BIT(44) | PPC_BIT(45))
 
 static unsigned page_bit(uint64_t ea)
 {
@@ -428,8 +405,7 @@ bool fetch_translate(struct cpu *cpu, uint64_t ea, uint64_t *gra)
 		return false;
 	}
 	if (!ram_ok(cpu->env->ram, tr.gra, 4)) {
-		/* Nothing to execute there: as for a page marked no-execute. */
-		cpu_interrupt(cpu, VEC_INST_STORAGE, ea, PPC_BIT(35));
+		cpu_machine_check(cpu, ea, SRR1_MC_FETCH);
 		return false;
 	}
 	ctx->fetched |= UINT64_C(1) << (ea >> RAM_PAGE_SHIFT & (ITLB_SIZE - 1));

@@ -46,6 +46,12 @@ tlb_hit(const struct tlb_entry *tlb, uint64_t ea, unsigned size, bool write)
 	return likely(TLB_PAGE(ea + size - 1) == (write ? e->write : e->read)) ? (void *)(e->add + ea) : NULL;
 }
 
+/* An address that was counted on from the one that the decoder has cut to the mode's width. */
+static inline uint64_t address_wrap(const struct cpu *cpu, uint64_t ea)
+{
+	return cpu->msr & MSR_SF ? ea : (uint32_t)ea;
+}
+
 static inline uint8_t swap_u8(uint8_t v) { return v; }
 static inline uint16_t swap_u16(uint16_t v) { return __builtin_bswap16(v); }
 static inline uint32_t swap_u32(uint32_t v) { return __builtin_bswap32(v); }

@@ -34,7 +34,13 @@ static bool dtb_post_load(void *s, uint32_t version, struct vms_walk *w)
 
 	(void)version;
 	firmware_tree_changed(m);
-	return !why || vms_wrong(w, "fdt_blob", m->fdt_size, "a device tree (%s)", why);
+	if (!why)
+		return true;
+	vms_wrong(w, "fdt_blob", m->fdt_size, "a device tree (%s)", why);
+	free(m->fdt);			/* nobody is to take it for one */
+	m->fdt = NULL;
+	m->fdt_size = 0;
+	return false;
 }
 
 const struct vmstate spapr_dtb_state = {

@@ -192,7 +192,6 @@ static void dispatch_thread(struct machine *m, struct spapr_cpu *sc, unsigned ph
 	reason = dispatch_reason(sc);
 	t->physical = (uint16_t)(phys * m->threads + sc->cpu.tir);
 	enter(m, sc, VP_RUNNING, reason, cycle, dispatch_code[reason]);
-	sc->cpu.off_cycles += t->wait[WAIT_NOT_READY] + t->wait[WAIT_CAPACITY] + t->wait[WAIT_PROCESSOR];
 	vpa_dispatched(m, sc, reason, before != PHYSICAL_NONE && before != t->physical);
 	memset(t->wait, 0, sizeof t->wait);
 	t->dispatches++;
@@ -212,6 +211,7 @@ static void dispatch(struct machine *m, enum partition_id who, struct vproc *vp,
 {
 	struct dispatcher *d = m->dispatcher;
 	struct physical *on = &d->on[phys];
+	uint64_t away = cycle - vp->paid;
 	bool gift = false;
 
 	vp->phys = (int16_t)phys;
@@ -224,12 +224,15 @@ static void dispatch(struct machine *m, enum partition_id who, struct vproc *vp,
 		unsigned first = first_thread(m, vp);
 
 		vp->state = VP_RUNNING;
+		vpa_donate(m, first, away);
 		for (unsigned i = first; i < first + m->threads; i++) {
 			if (!wants_to_run(m->cpu[i]))
 				continue;
 			gift |= m->cpu[i]->vp.gift;
 			dispatch_thread(m, m->cpu[i], phys, cycle);
 		}
+		share_settle(m, first, cycle);
+		share_deal(m, first);
 	}
 	/* Conferred cycles are the rest of the giver's slice. */
 	if (!gift || on->slice_end <= cycle)
@@ -293,6 +296,7 @@ static void preempt(struct machine *m, unsigned phys, enum vp_reason reason)
 		for (unsigned i = first; i < first + m->threads; i++)
 			if (vp_runs(m->cpu[i]))
 				stop_thread(m, m->cpu[i], state, reason, m->clock.now);
+		share_deal(m, first);
 	}
 	leave(d, phys, state);
 	/* Who could not finish its slice for the partition's capacity comes first when there is some. */
@@ -321,8 +325,21 @@ static void thread_ready(struct machine *m, struct spapr_cpu *sc, enum vp_reason
 		pool_queue(m->dispatcher, vp);
 	}
 	enter(m, sc, vp->state == VP_WAITING ? VP_WAITING : VP_READY, reason, now, 0);
-	if (vp->state == VP_RUNNING)		/* another thread of its core */
+	if (vp->state == VP_RUNNING) {		/* another thread of its core */
 		dispatch_thread(m, sc, (unsigned)vp->phys, now);
+		share_deal(m, first_thread(m, vp));
+	}
+}
+
+/* No other thread of its core has been started, or has not stopped itself since. */
+static bool first_to_start(const struct machine *m, const struct spapr_cpu *sc)
+{
+	unsigned first = first_thread(m, core_of(m, sc));
+
+	for (unsigned i = first; i < first + m->threads; i++)
+		if (m->cpu[i] != sc && m->cpu[i]->vp.state != VP_STOPPED)
+			return false;
+	return true;
 }
 
 /* Why a thread that waits may go on; VP_NONE: it may not. */
@@ -357,6 +374,8 @@ static void wake_threads(struct machine *m)
 		if (vp_runs(sc) || wants_to_run(sc))
 			continue;
 		reason = wake_reason(m, sc);
+		if (reason == VP_STARTED && first_to_start(m, sc))
+			share_start(m, first_thread(m, core_of(m, sc)));
 		if (reason != VP_NONE)
 			thread_ready(m, sc, reason);
 	}
@@ -564,6 +583,19 @@ static bool anyone_ready(struct machine *m)
 	return pool_next(m->dispatcher, &who) != NULL;
 }
 
+/* What the threads of each core have used since the last look. Those that have left were settled then. */
+static void settle(struct machine *m)
+{
+	for (unsigned i = 0; i < m->dispatcher->procs; i++) {
+		int first = dispatcher_core_on(m, i);
+
+		if (first < 0)
+			continue;
+		share_settle(m, (unsigned)first, m->clock.now);
+		share_deal(m, (unsigned)first);
+	}
+}
+
 void dispatcher_look(struct machine *m)
 {
 	struct dispatcher *d = m->dispatcher;
@@ -573,6 +605,7 @@ void dispatcher_look(struct machine *m)
 	if (d->shared)
 		for (unsigned i = 0; i < d->procs; i++)
 			pay(d, i, now);
+	settle(m);
 	end_work(m);
 	rolled = d->limits && pool_roll(d, now);
 	if (rolled)
@@ -602,8 +635,11 @@ void dispatcher_hand_over(struct machine *m, unsigned phys, uint64_t cycle)
 	struct dispatcher *d = m->dispatcher;
 	enum partition_id who;
 	struct vproc *next;
+	unsigned first = (unsigned)dispatcher_core_on(m, phys);
 
 	pay(d, phys, cycle);
+	share_settle(m, first, cycle);
+	share_deal(m, first);
 	leave(d, phys, VP_CEDED);
 	next = choose(m, &who);
 	if (next && d->shared)
@@ -719,7 +755,7 @@ void dispatcher_reset(struct machine *m)
 		if (sc->vp.state != VP_STOPPED)
 			enter(m, sc, VP_STOPPED, VP_STOP, now, 0);
 		sc->vp = (struct vp_thread){ .state = VP_STOPPED, .physical = PHYSICAL_NONE, .since = now };
-		sc->cpu.off_cycles = now;
+		share_reset(&sc->cpu, now);
 	}
 	for (unsigned i = 0; i < d->partition[PARTITION_LOAD].n; i++)
 		if (d->partition[PARTITION_LOAD].vp[i].state != VP_CEDED)

@@ -90,7 +90,7 @@ struct vproc {
 	uint8_t home;			/* chip */
 	int16_t phys;			/* physical processor that it runs on or ran on last, -1 none yet */
 	uint8_t pad1[4];		/* no gaps that the compiler makes: snapshots account for each byte */
-	uint64_t paid;			/* cycle up to which its partition has paid; RUNNING only */
+	uint64_t paid;			/* cycle up to which its partition has paid: the last of those that it ran */
 	uint64_t slice_end;		/* cycle; RUNNING only */
 	uint64_t slice_left;		/* of the slice that it was preempted in; it keeps its turn for that */
 	uint64_t turn;			/* place in the queue, lower is first; READY only */

@@ -15,6 +15,7 @@
 #include "machine/error.h"
 #include "machine/machine.h"
 #include "machine/term.h"
+#include "savevm/place.h"
 
 struct dtl_file {
 	FILE *out;			/* NULL: writing has failed */
@@ -80,6 +81,8 @@ static void write_header(struct machine *m)
 bool dtl_file_open(struct machine *m, const char *path, struct error *err)
 {
 	struct dtl_file *f = calloc(1, sizeof *f);
+	struct error why = { "out of memory" };
+	int fd;
 
 	if (!f) {
 		error_set(err, "out of memory");
@@ -87,12 +90,14 @@ bool dtl_file_open(struct machine *m, const char *path, struct error *err)
 	}
 	m->dispatcher->file = f;
 	f->path = path;
-	f->out = fopen(path, "we");
-	if (!f->out) {
-		error_set(err, "cannot write dispatch log '%.100s': %s", path, strerror(errno));
-		return false;
-	}
-	return true;
+	fd = output_open(path, &why);
+	f->out = fd < 0 ? NULL : fdopen(fd, "w");
+	if (f->out)
+		return true;
+	error_set(err, "cannot write dispatch log '%.100s': %.120s", path, why.msg);
+	if (fd >= 0)
+		close(fd);
+	return false;
 }
 
 void dtl_file_restart(struct machine *m)

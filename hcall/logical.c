@@ -76,8 +76,9 @@ HCALL_FN(H_PAGE_INIT)
 
 /* ---- Firmware's copy and invert: `count` elements of 1 << esize bytes. The areas may overlap:
  * the result is as if all had been read before the first is written. ---- */
-/* Nobody copies more at once; the host must get a chance to look up in between. */
-#define MEMOP_MAX (UINT64_C(256) << 20)
+/* Nobody copies more at once (it is for frame buffers); cede looks at its user between two calls, so each takes the host a
+ * part of a second. */
+#define MEMOP_MAX (UINT64_C(64) << 20)
 
 HCALL_FN(H_LOGICAL_MEMOP)
 {
@@ -90,7 +91,6 @@ HCALL_FN(H_LOGICAL_MEMOP)
 	len = count << esize;
 	if (len > MEMOP_MAX)
 		return H_PARAMETER;
-	cpu_machine(cpu)->hypercalls += len >> 16;
 	if (((dst | src) & ((UINT64_C(1) << esize) - 1)) || !ram_ok(ram, dst, len) || !ram_ok(ram, src, len))
 		return H_PARAMETER;
 	to = ram->base + dst;

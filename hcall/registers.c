@@ -11,7 +11,7 @@ HCALL_FN(H_SET_SPRG0)
 	return H_SUCCESS;
 }
 
-/* POWER8 and later have DAWR instead: H_SET_MODE. */
+/* No processor since POWER8 has a DABR. */
 HCALL_FN(H_SET_DABR) { return H_HARDWARE; }
 HCALL_FN(H_SET_XDABR) { return H_HARDWARE; }
 
@@ -47,11 +47,9 @@ static void set_lpcrs(struct machine *m, uint64_t value, uint64_t mask)
 }
 
 /* ---- H_SET_MODE ---- */
-enum set_mode_resource { MODE_CIABR = 1, MODE_DAWR0 = 2, MODE_ADDR_TRANS = 3, MODE_ENDIAN = 4 };
-
-#define CIABR_PRIV       PPC_MASK(62, 63)
-#define CIABR_PRIV_HV    UINT64_C(3)
-#define DAWRX_HV         PPC_BIT(61)
+/* CIABR (1) and DAWR0 (2) would never match: they are refused, 0 with them, by which Linux asks whether
+ * there is a DAWR. A debugger falls back to breakpoints and single steps. */
+enum set_mode_resource { MODE_ADDR_TRANS = 3, MODE_ENDIAN = 4 };
 
 static int64_t set_endian(struct machine *m, uint64_t flags, uint64_t value1, uint64_t value2)
 {
@@ -78,36 +76,9 @@ static int64_t set_addr_trans(struct machine *m, uint64_t flags, uint64_t value1
 	return H_SUCCESS;
 }
 
-static int64_t set_ciabr(struct cpu *cpu, uint64_t flags, uint64_t value1, uint64_t value2)
-{
-	if (value2)
-		return H_P4;
-	if (flags)
-		return H_UNSUPPORTED_FLAG;
-	if ((value1 & CIABR_PRIV) == CIABR_PRIV_HV)
-		return H_P3;
-	cpu->ciabr = value1;
-	return H_SUCCESS;
-}
-
-static int64_t set_dawr0(struct cpu *cpu, uint64_t flags, uint64_t value1, uint64_t value2)
-{
-	if (flags)
-		return H_UNSUPPORTED_FLAG;
-	if (value2 & DAWRX_HV)
-		return H_P4;
-	cpu->dawr0 = value1;
-	cpu->dawrx0 = value2;
-	return H_SUCCESS;
-}
-
 HCALL_FN(H_SET_MODE)
 {
 	switch (in[1]) {
-	case MODE_CIABR:
-		return set_ciabr(cpu, in[0], in[2], in[3]);
-	case MODE_DAWR0:
-		return set_dawr0(cpu, in[0], in[2], in[3]);
 	case MODE_ADDR_TRANS:
 		return set_addr_trans(cpu_machine(cpu), in[0], in[2], in[3]);
 	case MODE_ENDIAN:

@@ -9,6 +9,8 @@ void vpa_reset(struct spapr_cpu *sc);
 /* It has just been dispatched for `reason`; sc->vp.wait holds the times that it waited, which are
  * added to its totals. `moved`: on another physical thread than before. */
 void vpa_dispatched(struct machine *m, struct spapr_cpu *sc, enum vp_reason reason, bool moved);
+/* The core whose first thread's index is `first` is dispatched again after `cycles`. */
+void vpa_donate(struct machine *m, unsigned first, uint64_t cycles);
 /* It has just left its physical processor. */
 void vpa_stopped(struct machine *m, struct spapr_cpu *sc);
 /* Its home is another chip now. */
@@ -18,6 +20,17 @@ bool vpa_idle_hint(const struct machine *m, const struct spapr_cpu *sc);
 
 /* Nobody but `cpu` runs, or could by itself. splpar.c */
 bool others_joined(const struct machine *m, const struct cpu *cpu);
+
+/* ---- share.c: of the core whose first thread's index is `first` ---- */
+#define SHARE_MAX_THREADS 8		/* of a core */
+
+/* What each thread has had, up to cycle `now`, which all have reached that are dispatched. */
+void share_settle(struct machine *m, unsigned first, uint64_t now);
+/* What each is to have from the last settlement on, by who is dispatched. */
+void share_deal(struct machine *m, unsigned first);
+/* The first of its threads starts at clock.now, none was started before. */
+void share_start(struct machine *m, unsigned first);
+void share_reset(struct cpu *cpu, uint64_t now);
 
 /* ---- dtl.c ---- */
 struct dtl_entry {

@@ -109,12 +109,33 @@ static void take_waits(struct spapr_cpu *sc, uint64_t ticks[WAIT_INTERVALS])
 	}
 }
 
-/* A dedicated processor gives its idle cycles away if the guest lets it. */
-static void take_donation(struct spapr_cpu *sc)
+/* A dedicated processor gives its idle cycles away if the guest lets it. It is a core, given away whole
+ * or not at all: while none of its threads runs, and if all that have been started let it. */
+static unsigned donors(const struct machine *m, unsigned first)
 {
-	if (sc->donates)
-		sc->donated[sc->donates_idle] += sc->vp.wait[WAIT_NOT_READY];
-	sc->donates = false;
+	unsigned n = 0;
+
+	for (unsigned i = first; i < first + m->threads; i++) {
+		if (m->cpu[i]->donates)
+			n++;
+		else if (m->cpu[i]->vp.state != VP_STOPPED)
+			return 0;
+	}
+	return n;
+}
+
+void vpa_donate(struct machine *m, unsigned first, uint64_t cycles)
+{
+	unsigned n = donors(m, first), rest = n ? (unsigned)(cycles % n) : 0;
+
+	for (unsigned i = first; n && i < first + m->threads; i++) {
+		struct spapr_cpu *sc = m->cpu[i];
+
+		if (!sc->donates)
+			continue;
+		sc->donated[sc->donates_idle] += cycles / n + (rest > 0);
+		rest -= rest > 0;
+	}
 }
 
 void vpa_dispatched(struct machine *m, struct spapr_cpu *sc, enum vp_reason reason, bool moved)
@@ -127,7 +148,7 @@ void vpa_dispatched(struct machine *m, struct spapr_cpu *sc, enum vp_reason reas
 		.srr0 = sc->cpu.nip, .srr1 = sc->cpu.msr,
 	};
 
-	take_donation(sc);
+	sc->donates = false;
 	take_waits(sc, entry.waits);
 	sc->dispersion_count += moved;
 	sc->dispatch_count += sc->dispatch_count % 2;

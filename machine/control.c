@@ -36,7 +36,7 @@ const char *control_status(const struct machine *m)
 		return mon->panicked ? "guest-panicked" : "shutdown";
 	if (!mon->stopped)
 		return "running";
-	return outgoing_holds(m) ? "finish-migrate" : mon->sent ? "postmigrate" : "paused";
+	return outgoing_holds(m) ? "finish-migrate" : mon->sent ? "postmigrate" : mon->panicked ? "guest-panicked" : "paused";
 }
 
 void control_halt(struct machine *m)
@@ -51,7 +51,7 @@ void control_resume(struct machine *m)
 {
 	if (m->monitors->stopped)
 		monitor_event(m, "RESUME", NULL);
-	m->monitors->stopped = m->monitors->sent = false;
+	m->monitors->stopped = m->monitors->sent = m->monitors->panicked = false;
 	clock_init(m, m->options->warp);
 }
 

@@ -165,10 +165,11 @@ static bool stdout_path(const struct machine *m, char *buf, size_t size)
 /* ---- /cpus ---- */
 
 /* ibm,pa-features, by the byte and bit numbers of PAPR's table of processor architecture
- * attributes. Off though POWER9 has them: transactional memory (22), decimal floating point (54). */
+ * attributes. Off though POWER9 has them: transactional memory (22), decimal floating point (54), and
+ * what would count and match (DABR in 0, performance monitor in 28 and 42) but does not here. */
 static const uint8_t pa_features[2 + 66] = {
 	66, 0,			/* length, attribute specifier type */
-	[2 + 0] = 0xf6,		/* MMU, FPU, SLB, RUN, DABR, no-execute */
+	[2 + 0] = 0xf2,		/* MMU, FPU, SLB, RUN, no-execute */
 	[2 + 1] = 0x3f, [2 + 2] = 0xc7, [2 + 3] = 0xc0, [2 + 4] = 0x80,
 	[2 + 5] = 0xf0,		/* little-endian, CFAR, exception boundaries, lq and stq */
 	[2 + 6] = 0x80,
@@ -177,14 +178,12 @@ static const uint8_t pa_features[2 + 66] = {
 	[2 + 20] = 0x80,	/* vector XOR */
 	[2 + 24] = 0x80,	/* external decrementer */
 	[2 + 26] = 0x80,	/* 64-bit features */
-	[2 + 28] = 0x80,	/* performance monitor features */
 	[2 + 30] = 0x80,	/* MMR */
 	[2 + 32] = 0x80,	/* little-endian atomics */
 	[2 + 34] = 0xc0,	/* event-based branches */
 	[2 + 36] = 0x80,	/* SPR SO */
 	[2 + 38] = 0x80,	/* copy and paste */
 	[2 + 40] = 0x80,	/* radix MMU */
-	[2 + 42] = 0x80,	/* performance monitor */
 	[2 + 44] = 0x80,	/* PC-relative adds */
 	[2 + 46] = 0x80,	/* system call vectored */
 	[2 + 48] = 0x80,	/* SIMD */
@@ -220,7 +219,7 @@ static void add_mmu(struct tree *t, int at)
 	CELLS(t, at, "ibm,processor-radix-AP-encodings", 0u << 29 | 12, 5u << 29 | 16, 1u << 29 | 21, 2u << 29 | 30);
 }
 
-/* Where a core is, and its connector. Processors of a pool may be anywhere in it: nothing that says
+/* Where a core is. Processors of a pool may be anywhere in it: nothing that says
  * more. PAPR, "Device Tree Variances". */
 static void add_place(struct tree *t, const struct machine *m, int at, unsigned first)
 {
@@ -234,7 +233,6 @@ static void add_place(struct tree *t, const struct machine *m, int at, unsigned 
 		associativity(t, at, 0, &core, 1);
 		cell(t, at, "ibm,chip-id", first / per_socket);
 	}
-	cell(t, at, "ibm,my-drc-index", energy_drc_index(m->cpu[first]));
 }
 
 static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned first)
@@ -266,25 +264,16 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	add_threads(t, m, at, core);
 }
 
-/* Dynamic reconfiguration connectors: a list for each property, with its length in front. The power
- * domain is that of what is always on. PAPR, "Dynamic Reconfiguration (DR) Architecture". */
-static void add_connectors(struct tree *t, const struct machine *m, int at)
+/* The names that H_BEST_ENERGY has for cores. Nothing says that one could be taken away (ibm,drc-names,
+ * -types and -power-domains, and ibm,my-drc-index at the core): there is no set-indicator and no
+ * ibm,configure-connector that would do it. PAPR, "Dynamic Reconfiguration (DR) Architecture". */
+static void add_drc_indexes(struct tree *t, const struct machine *m, int at)
 {
 	uint32_t cores = m->ncpus / m->threads, value[1 + MACHINE_MAX_CPUS] = { cores };
-	char text[16];
 
 	for (unsigned i = 0; i < cores; i++)
 		value[1 + i] = energy_drc_index(m->cpu[i * m->threads]);
 	cells_n(t, at, "ibm,drc-indexes", value, 1 + cores);
-	cell(t, at, "ibm,drc-names", cores);
-	cell(t, at, "ibm,drc-types", cores);
-	for (unsigned i = 0; i < cores; i++) {
-		snprintf(text, sizeof text, "CPU %u", m->cpu[i * m->threads]->cpu.pir);
-		keep(t, fdt_appendprop_string(t->fdt, at, "ibm,drc-names", text));
-		keep(t, fdt_appendprop_string(t->fdt, at, "ibm,drc-types", "CPU"));
-		value[1 + i] = UINT32_MAX;
-	}
-	cells_n(t, at, "ibm,drc-power-domains", value, 1 + cores);
 }
 
 static void add_cpus(struct tree *t, const struct machine *m)
@@ -293,21 +282,19 @@ static void add_cpus(struct tree *t, const struct machine *m)
 
 	cell(t, at, "#address-cells", 1);
 	cell(t, at, "#size-cells", 0);
-	add_connectors(t, m, at);
+	add_drc_indexes(t, m, at);
 	for (unsigned first = m->ncpus - m->ncpus % m->threads; first; first -= m->threads)
 		add_core(t, m, at, first - m->threads);
 }
 
-/* ---- /event-sources. PAPR, "Event Sources" ---- */
+/* ---- /event-sources. PAPR, "Event Sources". Nothing is plugged in or out while the guest runs ---- */
 static void add_events(struct tree *t)
 {
 	int at = node(t, 0, "event-sources"), event;
 
 	flag(t, at, "interrupt-controller");
 	cell(t, at, "#interrupt-cells", 2);
-	CELLS(t, at, "interrupt-ranges", XICS_IRQ_EPOW, 1, XICS_IRQ_HOTPLUG, 1);
-	event = node(t, at, "hot-plug-events");
-	CELLS(t, event, "interrupts", XICS_IRQ_HOTPLUG, 0);
+	CELLS(t, at, "interrupt-ranges", XICS_IRQ_EPOW, 1);
 	event = node(t, at, "epow-events");
 	CELLS(t, event, "interrupts", XICS_IRQ_EPOW, 0);
 }

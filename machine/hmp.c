@@ -11,6 +11,7 @@
 struct command {
 	const char *name, *arguments, *help;
 	bool needs;			/* an argument */
+	bool waits;			/* until all processors are at the same cycle: it touches the machine */
 	void (*run)(struct machine *m, const char *argument, FILE *out);
 };
 
@@ -168,33 +169,33 @@ static void info_capabilities(struct machine *m, const char *argument, FILE *out
 }
 
 static const struct command infos[] = {
-	{ "snapshots", "", "snapshots in -snapdir", false, info_snapshots },
-	{ "status", "", "whether the machine runs", false, info_status },
-	{ "migrate", "", "how far a migration is, or how it ended", false, info_migrate },
-	{ "migrate_capabilities", "", "what of it can be chosen", false, info_capabilities },
-	{ "cpus", "", "the processors", false, info_cpus },
-	{ "registers", "", "their registers", false, info_registers },
-	{ "version", "", "of cede", false, info_version },
-	{ NULL, NULL, NULL, false, NULL },
+	{ "snapshots", "", "snapshots in -snapdir", false, false, info_snapshots },
+	{ "status", "", "whether the machine runs", false, false, info_status },
+	{ "migrate", "", "how far a migration is, or how it ended", false, false, info_migrate },
+	{ "migrate_capabilities", "", "what of it can be chosen", false, false, info_capabilities },
+	{ "cpus", "", "the processors", false, false, info_cpus },
+	{ "registers", "", "their registers", false, false, info_registers },
+	{ "version", "", "of cede", false, false, info_version },
+	{ NULL, NULL, NULL, false, false, NULL },
 };
 
 static void run_info(struct machine *m, const char *what, FILE *out);
 static void run_help(struct machine *m, const char *argument, FILE *out);
 
 static const struct command commands[] = {
-	{ "savevm", "[NAME]", "save the machine under that name in -snapdir", false, run_savevm },
-	{ "loadvm", "NAME", "go on from it", true, run_loadvm },
-	{ "delvm", "NAME", "delete it", true, run_delvm },
-	{ "migrate", "[-d] exec:CMD|file:PATH|tcp:HOST:PORT", "send the machine there, and stop it; -d: do not wait", true, run_migrate },
-	{ "migrate_cancel", "", "give that up, and go on", false, run_cancel },
-	{ "migrate_set_capability", "events on|off", "tell programs of each step of it", true, run_capability },
-	{ "stop", "", "stop the machine; its clock stands still", false, run_stop },
-	{ "cont", "", "go on", false, run_cont },
-	{ "system_reset", "", "reboot", false, run_reset },
-	{ "quit", "", "end cede", false, run_quit },
-	{ "info", "snapshots|status|migrate|cpus|registers|version", "show it", false, run_info },
-	{ "help", "", "this text", false, run_help },
-	{ NULL, NULL, NULL, false, NULL },
+	{ "savevm", "[NAME]", "save the machine under that name in -snapdir", false, true, run_savevm },
+	{ "loadvm", "NAME", "go on from it", true, true, run_loadvm },
+	{ "delvm", "NAME", "delete it", true, false, run_delvm },
+	{ "migrate", "[-d] exec:CMD|file:PATH|tcp:HOST:PORT", "send the machine there, and stop it; -d: do not wait", true, true, run_migrate },
+	{ "migrate_cancel", "", "give that up, and go on", false, false, run_cancel },
+	{ "migrate_set_capability", "events on|off", "tell programs of each step of it", true, false, run_capability },
+	{ "stop", "", "stop the machine; its clock stands still", false, true, run_stop },
+	{ "cont", "", "go on", false, true, run_cont },
+	{ "system_reset", "", "reboot", false, false, run_reset },
+	{ "quit", "", "end cede", false, false, run_quit },
+	{ "info", "snapshots|status|migrate|cpus|registers|version", "show it", false, false, run_info },
+	{ "help", "", "this text", false, false, run_help },
+	{ NULL, NULL, NULL, false, false, NULL },
 };
 
 static void list(const struct command *c, const char *before, FILE *out)
@@ -246,6 +247,18 @@ static void run_info(struct machine *m, const char *what, FILE *out)
 		run_row(infos, m, copy, out);
 	else
 		list(infos, "info ", out);
+}
+
+bool hmp_waits(const char *line)
+{
+	size_t len;
+
+	line += strspn(line, " \t");
+	len = strcspn(line, " \t");
+	for (const struct command *c = commands; c->name; c++)
+		if (strlen(c->name) == len && !strncmp(c->name, line, len))
+			return c->waits;
+	return false;
 }
 
 void hmp_run(struct machine *m, const char *line, FILE *out)

@@ -63,10 +63,14 @@ static bool from_command(struct machine *m, const char *command, struct error *e
 		error_set(err, "cannot run '%.120s': %s", command, strerror(errno));
 		return false;
 	}
+	term_waits_for(m->term, "a snapshot from '%.120s'", command);
 	ok = snapshot_load_fd(m, fd, &why);
 	close(fd);			/* one that has more to say gets SIGPIPE */
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	if (waitpid(pid, &status, 0) != pid) {	/* a signal wants an end */
+		kill(pid, SIGTERM);
+		ok = false;
+	}
+	term_proceeds(m->term);
 	if (!ok)
 		error_set(err, "incoming snapshot: %.200s", why.msg);
 	else if (WIFEXITED(status) && WEXITSTATUS(status))
@@ -106,7 +110,7 @@ static int wait_for_peer(struct machine *m, int listener)
 		struct pollfd fds[2] = { { .fd = listener, .events = POLLIN }, { .fd = term_fd(m->term), .events = POLLIN } };
 		int fd;
 
-		poll(fds, 2, -1);
+		term_poll(m->term, fds, 2, -1);
 		if (term_signal(m->term))
 			return -1;
 		fd = fds[0].revents ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
@@ -124,9 +128,11 @@ static bool from_port(struct machine *m, const char *address, struct error *err)
 	bool ok;
 
 	snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
+	term_waits_for(m->term, "the address of '%.120s'", address);
 	listener = listen_at(host, colon + 1, err);
 	if (listener < 0)
 		return false;
+	term_waits_for(m->term, "a snapshot at tcp:%.120s", address);
 	fd = wait_for_peer(m, listener);
 	close(listener);
 	if (fd < 0) {
@@ -135,6 +141,7 @@ static bool from_port(struct machine *m, const char *address, struct error *err)
 	}
 	ok = snapshot_load_fd(m, fd, &why);
 	close(fd);
+	term_proceeds(m->term);
 	if (!ok)
 		error_set(err, "incoming snapshot: %.200s", why.msg);
 	return ok;

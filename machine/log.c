@@ -3,11 +3,16 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio_ext.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "machine/machine.h"
 #include "machine/options.h"
+#include "machine/pseries.h"
 #include "machine/term.h"
+#include "savevm/place.h"
 
 /* A guest in a loop must not fill a disk with its errors. Traces are as long as what they trace. */
 #define COMPLAINTS_PER_SECOND 200
@@ -55,12 +60,19 @@ void log_help(FILE *out)
 
 bool log_open(struct machine *m, const char *file, struct error *err)
 {
-	m->log_file = file ? fopen(file, "we") : stderr;
-	if (!m->log_file) {
-		error_set(err, "cannot write log file '%.100s': %s", file, strerror(errno));
-		return false;
-	}
-	return true;
+	struct error why = { "out of memory" };
+	int fd = file ? output_open(file, &why) : -1;
+	struct stat st;
+
+	m->log_file = !file ? stderr : fd < 0 ? NULL : fdopen(fd, "w");
+	if (!m->log_file)
+		error_set(err, "cannot write log file '%.100s': %.120s", file, why.msg);
+	if (!m->log_file && fd >= 0)
+		close(fd);
+	/* A reader may be slow: see may_be_written(). */
+	if (m->log_file && file && !fstat(fd, &st) && !S_ISREG(st.st_mode))
+		setvbuf(m->log_file, NULL, _IOLBF, 0);
+	return m->log_file;
 }
 
 /* A full disk is said once; the guest goes on unheard. Nobody can be told of standard error. */
@@ -97,12 +109,18 @@ static bool too_many(struct machine *m)
 	return ++m->log_lines > COMPLAINTS_PER_SECOND;
 }
 
+/* A pipe or a terminal gets line by line, and may be full. */
+static bool may_be_written(struct machine *m)
+{
+	return (m->log_file != stderr && !__flbf(m->log_file)) || machine_waits_to_write(m, fileno(m->log_file));
+}
+
 void log_plain(struct machine *m, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
 
-	if (!m->log_file)
+	if (!m->log_file || !may_be_written(m))
 		return;
 	if (m->log_file == stderr)
 		term_fresh_line(m->term);

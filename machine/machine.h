@@ -128,7 +128,6 @@ struct machine {
 	uint64_t quantum_end;		/* cycle up to which processors run now; 0 between quanta */
 	uint64_t next_poll;		/* cycle at which the host's inputs are looked at again */
 	uint64_t rtc_base_ns;		/* rtc_offset_ns as the host's clock gave it; 0: -rtc base=DATE */
-	uint64_t hypercalls;		/* so far; one that does much counts as many */
 	int stop_signal;		/* host signal behind REQ_QUIT; 0: the user's Ctrl-A x */
 	uint32_t pad4;
 	/* What is left of a quantum, or of an idle time, that a snapshot cut; its end is a cycle. */
@@ -153,6 +152,8 @@ uint64_t machine_now(struct machine *m);
 uint64_t machine_timebase(struct machine *m);	/* ticks, never running backwards */
 uint64_t machine_random(struct machine *m);	/* xoshiro256** */
 void machine_request(struct machine *m, enum machine_request request, int status);
+/* The guest says that it gave up; it goes on if -action panic= lets it. Takes `text` (NULL: no reason). */
+void machine_gave_up(struct machine *m, char *text);
 struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server);	/* by interrupt server number; NULL */
 void machine_kick(struct machine *m);		/* something changed: leave the engine at the next block edge */
 void machine_log(struct machine *m, unsigned channel, const char *fmt, ...)

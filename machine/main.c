@@ -1,6 +1,7 @@
 /* cede: from the command line to an exit status. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "machine/options.h"
 #include "machine/pseries.h"
@@ -11,12 +12,16 @@ static int run(const struct options *options, struct term *term, struct error *e
 	struct machine *m;
 	int status;
 
+	/* What cede writes holds what the guest keeps to itself: keys, passwords. */
+	umask(options->has_umask ? options->umask : umask(0) | 077);
 	/* Before anything is opened: a signal that comes early must not end us. */
 	if (options->saves)
 		term_catch_save(term);
 	m = machine_new(options, term, err);
 
 	if (!m) {
+		if (*term_end(term))
+			error_set(err, "%s", term_end(term));
 		/* The terminal may be raw already. */
 		term_free(term);
 		fprintf(stderr, "cede: %s\n", err->msg);
@@ -46,6 +51,8 @@ int main(int argc, char **argv)
 		}
 		break;
 	case OPTIONS_RUN:
+		if (options.note)
+			fprintf(stderr, "cede: %s\n", options.note);
 		term = term_new(&err);
 		if (term) {
 			status = run(&options, term, &err);

@@ -112,6 +112,9 @@ static void obey(struct monitor *mon)
 	struct answer a;
 
 	mon->line[mon->len] = 0;
+	mon->held = mon->m->monitors->within && (mon->qmp ? qmp_waits(mon) : hmp_waits(mon->line));
+	if (mon->held)
+		return;
 	mon->m->monitors->obeyed = mon;
 	if (answer_open(&a)) {
 		if (mon->qmp)
@@ -209,6 +212,7 @@ static void greet(struct monitor *mon)
 	mon->len = 0;
 	mon->depth = 0;
 	mon->ready = mon->overlong = mon->in_string = mon->escaped = false;
+	mon->held = false;
 	no_longer_waits(mon);
 	if (!mon->client || !answer_open(&a))
 		return;
@@ -227,15 +231,73 @@ void monitors_run(struct machine *m)
 
 		if (mon->client != console_client(mon->console))
 			greet(mon);
-		while (m->request == REQ_NONE && !mon->waits && console_read(mon->console, &c, 1))
+		if (mon->held && !m->monitors->within)
+			obey(mon);
+		while (m->request == REQ_NONE && !mon->waits && !mon->held && !console_pending(mon->console) && console_read(mon->console, &c, 1))
 			byte(mon, c);
 	}
+}
+
+void monitors_run_within(struct machine *m)
+{
+	/* A command's own output may have led here. */
+	if (m->monitors->within || m->monitors->obeyed)
+		return;
+	m->monitors->within = true;
+	monitors_run(m);
+	m->monitors->within = false;
 }
 
 void monitors_poll(struct machine *m)
 {
 	for (unsigned i = 0; i < m->monitors->count; i++)
 		console_poll(m->monitors->of[i]->console);
+}
+
+bool monitors_glance(struct machine *m)
+{
+	bool wanted = false;
+
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty))
+			console_glance(vty_console(vty));
+	monitors_poll(m);
+	for (unsigned i = 0; i < m->monitors->count; i++) {
+		const struct monitor *mon = m->monitors->of[i];
+
+		wanted |= mon->client != console_client(mon->console) || mon->held || (!mon->waits && console_has(mon->console) && !console_pending(mon->console));
+	}
+	return wanted;
+}
+
+bool monitors_early(struct machine *m)
+{
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty) && console_early(vty_console(vty)))
+			return true;
+	return false;
+}
+
+void monitors_poll_files(struct machine *m)
+{
+	for (unsigned i = 0; i < m->monitors->count; i++)
+		console_poll_file(m->monitors->of[i]->console);
+}
+
+bool monitors_file_waits(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->monitors->count; i++)
+		if (console_file_waits(m->monitors->of[i]->console))
+			return true;
+	return false;
+}
+
+bool monitors_pending(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->monitors->count; i++)
+		if (console_pending(m->monitors->of[i]->console))
+			return true;
+	return false;
 }
 
 unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds)

@@ -4,13 +4,13 @@
 #include "machine/nvram.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "machine/statehash.h"
+#include "savevm/place.h"
 
 /* Partition header: signature, checksum, length in 16-byte units (big-endian), name.
  * PAPR, "NVRAM Partitions". */
@@ -118,14 +118,15 @@ static bool write_all(int fd, const uint8_t *data, uint64_t len, uint64_t offset
 
 static bool open_file(struct nvram *nvram, const char *file, struct error *err)
 {
+	struct error why;
 	struct stat st;
 
-	nvram->fd = open(file, O_RDWR | O_CLOEXEC);
-	if (nvram->fd < 0 || fstat(nvram->fd, &st)) {
-		error_set(err, "cannot open NVRAM file '%.100s': %s", file, strerror(errno));
+	nvram->fd = output_reopen(file, &why);
+	if (nvram->fd < 0) {
+		error_set(err, "cannot open NVRAM file '%.100s': %.120s", file, why.msg);
 		return false;
 	}
-	if (st.st_size < NVRAM_MIN_SIZE || st.st_size > NVRAM_MAX_SIZE || st.st_size % PARTITION_HEADER) {
+	if (fstat(nvram->fd, &st) || st.st_size < NVRAM_MIN_SIZE || st.st_size > NVRAM_MAX_SIZE || st.st_size % PARTITION_HEADER) {
 		error_set(err, "NVRAM file '%.100s' must have 8 KiB to 1 MiB", file);
 		return false;
 	}

@@ -23,6 +23,7 @@ struct parse {
 	int status;			/* if a parser fails */
 	bool done;			/* -h, -version, -d help */
 	bool vof_given;
+	bool tcg, no_accel;		/* that was asked for; so was an accelerator that is not there */
 };
 
 enum option_group { MACHINE, BOOT, DEVICES, TIME, DEBUG, SNAPSHOT, HELP, OPTION_GROUPS };
@@ -128,7 +129,8 @@ static bool pairs_next(struct pairs *pairs, char **key, char **value)
 
 /* ---- -M ---- */
 
-enum prop { PROP_IGNORED, PROP_VOF, PROP_LARGE_DECR, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT };
+/* PROP_IGNORED: the value that there is changes nothing. */
+enum prop { PROP_IGNORED, PROP_ACCEL, PROP_VOF, PROP_LARGE_DECR, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT };
 
 static const struct machine_prop {
 	const char *name;
@@ -136,6 +138,7 @@ static const struct machine_prop {
 	const char *have;		/* values that cede does, "" any number */
 	const char *later;		/* values that QEMU knows and cede does not */
 } machine_props[] = {
+	{ "accel", PROP_ACCEL, "", "" },
 	{ "usb", PROP_IGNORED, "off", "on" },
 	{ "graphics", PROP_IGNORED, "off", "on" },
 	{ "x-vof", PROP_VOF, "off|on", "" },
@@ -146,9 +149,12 @@ static const struct machine_prop {
 	{ "max-cpu-compat", PROP_COMPAT, "power9", "power8|power10" },
 	{ "cap-htm", PROP_IGNORED, "off", "on" },
 	{ "cap-vsx", PROP_IGNORED, "on", "off" },
-	{ "cap-dfp", PROP_IGNORED, "on|off", "" },
+	{ "cap-dfp", PROP_IGNORED, "off", "on" },
 	{ "cap-hpt-max-page-size", PROP_IGNORED, "64k|65536|64K", "4k|16m" },
 	{ "cap-nested-hv", PROP_IGNORED, "off", "on" },
+	{ "cap-nested-papr", PROP_IGNORED, "off", "on" },
+	{ "cap-ail-mode-3", PROP_IGNORED, "on", "off" },
+	{ "cap-dawr1", PROP_IGNORED, "off", "on" },
 	{ "cap-large-decr", PROP_LARGE_DECR, "off|on", "" },
 	{ "cap-ccf-assist", PROP_CCF, "off|on", "" },
 	{ "cap-fwnmi", PROP_IGNORED, "on", "off" },
@@ -158,6 +164,26 @@ static const struct machine_prop {
 	{ "cap-ibs", PROP_IBS, "broken|workaround|fixed|fixed-ibs|fixed-ccd|fixed-na", "" },
 };
 
+/* One of "kvm:tcg", in the order of preference: there is the interpreter, which stands in for tcg. */
+static bool take_accels(struct parse *p, const char *names)
+{
+	static const char others[] = "kvm|xen|hvf|hax|whpx|nvmm|qtest|mshv";
+	char name[24];
+	size_t len;
+
+	for (;; names += len + 1) {
+		len = strcspn(names, ":");
+		snprintf(name, sizeof name, "%.*s", (int)(len < sizeof name ? len : sizeof name - 1), names);
+		if (!strcmp(name, "tcg"))
+			return p->tcg = true;
+		if (word_index(others, name) < 0)
+			return fail(p, "no such accelerator: '%.60s' (there is one engine, an interpreter, for tcg)", names);
+		p->no_accel = true;
+		if (!names[len])
+			return true;
+	}
+}
+
 static bool set_prop(struct parse *p, enum prop prop, const char *value, int index)
 {
 	struct options *o = p->opts;
@@ -166,6 +192,8 @@ static bool set_prop(struct parse *p, enum prop prop, const char *value, int ind
 	switch (prop) {
 	case PROP_IGNORED:
 		break;
+	case PROP_ACCEL:
+		return take_accels(p, value);
 	case PROP_VOF:
 		o->vof = index;
 		break;
@@ -196,6 +224,16 @@ static bool set_prop(struct parse *p, enum prop prop, const char *value, int ind
 	return true;
 }
 
+/* QEMU's other words for on and off, where those are the words. */
+static const char *plain_word(const struct machine_prop *row, const char *value)
+{
+	bool off = word_index(row->have, "off") >= 0 || word_index(row->later, "off") >= 0;
+
+	if (!off)
+		return value;
+	return word_index("yes|true|y", value) >= 0 ? "on" : word_index("no|false|n", value) >= 0 ? "off" : value;
+}
+
 static bool machine_prop(struct parse *p, const char *key, const char *value)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(machine_props); i++) {
@@ -204,6 +242,7 @@ static bool machine_prop(struct parse *p, const char *key, const char *value)
 
 		if (strcmp(row->name, key))
 			continue;
+		value = plain_word(row, value);
 		index = *row->have ? word_index(row->have, value) : 0;
 		if (index >= 0)
 			return set_prop(p, row->prop, value, index);
@@ -218,7 +257,8 @@ static bool machine_help(struct parse *p)
 {
 	puts("pseries        POWER pSeries (PAPR), the default\npseries-7.2    the same\n\nProperties of both:");
 	for (size_t i = 0; i < ARRAY_SIZE(machine_props); i++)
-		printf("  %s=%s\n", machine_props[i].name, *machine_props[i].have ? machine_props[i].have : "NUMBER");
+		printf("  %s=%s\n", machine_props[i].name,
+		       *machine_props[i].have ? machine_props[i].have : machine_props[i].prop == PROP_ACCEL ? "tcg" : "NUMBER");
 	return p->done = true;
 }
 
@@ -375,9 +415,63 @@ static bool opt_memory(struct parse *p, const char *text)
 
 static bool opt_name(struct parse *p, const char *text)
 {
-	/* -name guest=NAME,process=.. as well */
-	p->opts->name = !strncmp(text, "guest=", 6) ? text + 6 : text;
+	/* -name guest=NAME,process=.. as well: what follows is for the host to show. */
+	const char *name = !strncmp(text, "guest=", 6) ? text + 6 : text;
+
+	free(p->opts->name);
+	p->opts->name = strndup(name, strcspn(name, ","));
+	return p->opts->name || fail(p, "out of memory");
+}
+
+/* What makes QEMU's translator faster: nothing that a guest sees, and nothing here. */
+static bool tcg_property(struct parse *p, const char *key, const char *value)
+{
+	static const char keys[] = "thread|tb-size|split-wx|one-insn-per-tb";
+
+	return (key && word_index(keys, key) >= 0) || fail(p, "-accel tcg: no property '%.60s'", key ? key : value);
+}
+
+static bool opt_accel(struct parse *p, const char *text)
+{
+	struct pairs pairs;
+	char *key, *value;
+	bool ok = true, first = true;
+
+	if (!strcmp(text, "help")) {
+		puts("tcg            one engine, an interpreter, whatever it is called");
+		return p->done = true;
+	}
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	for (; ok && pairs_next(&pairs, &key, &value); first = false) {
+		if (first)
+			ok = key && strcmp(key, "accel") ? fail(p, "-accel: '%.60s' is not a name", text) : take_accels(p, value);
+		else if (p->tcg)
+			ok = tcg_property(p, key, value);
+	}
+	free(pairs.copy);
+	return ok;
+}
+
+static bool opt_enable_kvm(struct parse *p, const char *text)
+{
+	(void)text;
+	return p->no_accel = true;
+}
+
+/* -accel kvm -accel tcg: one of them. */
+static bool finish_accel(struct parse *p)
+{
+	if (p->no_accel && !p->tcg)
+		return fail(p, "-accel, -enable-kvm: there is no KVM and no other accelerator, only the interpreter (-accel tcg)");
+	p->opts->note = p->tcg ? "-accel tcg: there is no translator; the interpreter is all there is, and is used" : NULL;
 	return true;
+}
+
+static bool opt_no_user_config(struct parse *p, const char *text)
+{
+	(void)p, (void)text;
+	return true;			/* there is no file of the kind */
 }
 
 static int hex_digit(char c)
@@ -432,6 +526,29 @@ static bool opt_append(struct parse *p, const char *text)
 {
 	p->opts->append = text;
 	return true;
+}
+
+/* The order of boot devices, of which there are none: -kernel or -bios runs. */
+static bool opt_boot(struct parse *p, const char *text)
+{
+	static const char letters[] = "abcdefghijklmnop";
+	struct pairs pairs;
+	char *key, *value;
+	bool ok = true, first = true;
+
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	for (; ok && pairs_next(&pairs, &key, &value); first = false) {
+		if ((first && !key) || (key && (!strcmp(key, "order") || !strcmp(key, "once"))))
+			ok = !value[strspn(value, letters)] || fail(p, "-boot: '%.60s' is not an order of devices a to p", value);
+		else if (key && (!strcmp(key, "strict") || !strcmp(key, "menu")))
+			ok = !strcmp(value, "off") || (!strcmp(value, "on") && *key == 's') ||
+			     fail(p, "-boot %s=%.60s is not there yet", key, value);
+		else
+			ok = fail(p, "-boot does not know '%.60s'", key ? key : value);
+	}
+	free(pairs.copy);
+	return ok;
 }
 
 static bool opt_bios(struct parse *p, const char *text)
@@ -745,6 +862,16 @@ static bool opt_trace(struct parse *p, const char *text)
 	return true;
 }
 
+static bool opt_umask(struct parse *p, const char *text)
+{
+	size_t digits = strspn(text, "01234567");
+
+	p->opts->has_umask = true;
+	p->opts->umask = (unsigned)strtoul(text, NULL, 8);
+	return (digits && digits <= 4 && !text[digits] && p->opts->umask <= 0777) ||
+	       fail(p, "-umask: '%.60s' is not 0 to 777 in octal", text);
+}
+
 static bool opt_dtl(struct parse *p, const char *text)
 {
 	p->opts->dtl_file = text;
@@ -761,6 +888,54 @@ static bool opt_no_shutdown(struct parse *p, const char *text)
 {
 	(void)text;
 	return p->opts->no_shutdown = true;
+}
+
+/* What of QEMU's actions there is. A watchdog is not, so that nothing can follow from one. */
+static const struct action {
+	const char *event, *words;
+} actions[] = {
+	{ "panic",    "none|pause|shutdown|exit-failure" },	/* enum panic_action */
+	{ "reboot",   "reset|shutdown" },
+	{ "shutdown", "poweroff|pause" },
+	{ "watchdog", "reset|shutdown|poweroff|inject-nmi|pause|debug|none" },
+};
+enum { ACTION_PANIC, ACTION_REBOOT, ACTION_SHUTDOWN };
+
+static bool set_action(struct parse *p, const char *event, const char *word)
+{
+	struct options *o = p->opts;
+
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
+		int index;
+
+		if (strcmp(actions[i].event, event))
+			continue;
+		index = word_index(actions[i].words, word);
+		if (index < 0)
+			return fail(p, "-action %s=%.60s: not one of %s", event, word, actions[i].words);
+		if (i == ACTION_PANIC)
+			o->panic = (enum panic_action)index;
+		else if (i == ACTION_REBOOT)
+			o->no_reboot = index;
+		else if (i == ACTION_SHUTDOWN)
+			o->no_shutdown = index;
+		return true;
+	}
+	return fail(p, "-action does not know '%.60s'", event);
+}
+
+static bool opt_action(struct parse *p, const char *text)
+{
+	struct pairs pairs;
+	char *key, *value;
+	bool ok = true;
+
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	while (ok && pairs_next(&pairs, &key, &value))
+		ok = key ? set_action(p, key, value) : fail(p, "-action: '%.60s' is not EVENT=ACTION", value);
+	free(pairs.copy);
+	return ok;
 }
 
 static bool opt_help(struct parse *p, const char *text);
@@ -859,7 +1034,7 @@ static bool finish(struct parse *p)
 	struct options *o = p->opts;
 
 	p->status = EXIT_USAGE;
-	if (!finish_smp(p) || !pool_finish(&o->pool, o->cpus / o->threads, p->err))
+	if (!finish_accel(p) || !finish_smp(p) || !pool_finish(&o->pool, o->cpus / o->threads, p->err))
 		return false;
 	if (o->initrd && !o->kernel)
 		return fail(p, "-initrd needs -kernel");
@@ -902,6 +1077,7 @@ out_bad:
 void options_free(struct options *opts)
 {
 	free(opts->nvram_file);
+	free(opts->name);
 	for (unsigned i = 0; i < opts->saves; i++)
 		free(opts->save[i].path), free(opts->save[i].parent);
 }

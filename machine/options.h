@@ -21,6 +21,8 @@
 
 enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
 enum cpu_model { CPU_POWER9 };
+/* What follows when the guest says that it gave up. PANIC_NONE: what the guest wants. */
+enum panic_action { PANIC_NONE, PANIC_PAUSE, PANIC_SHUTDOWN, PANIC_EXIT_FAILURE };
 enum mitigation { MITIGATION_BROKEN, MITIGATION_WORKAROUND, MITIGATION_FIXED, MITIGATION_FIXED_IBS,
 		  MITIGATION_FIXED_CCD, MITIGATION_FIXED_NA };
 
@@ -60,7 +62,8 @@ struct options {
 	uint64_t ram_size;		/* bytes, multiple of OPTIONS_RAM_STEP */
 
 	const char *kernel, *initrd, *append, *bios;	/* NULL: not given */
-	const char *name;		/* -name; NULL */
+	char *name;			/* -name; NULL */
+	const char *note;		/* what the user should know, though it is no error; NULL */
 	bool has_uuid;
 	uint8_t uuid[16];		/* in the order it is printed */
 	char *nvram_file;		/* -drive if=pflash,file=; NULL */
@@ -78,13 +81,16 @@ struct options {
 	int64_t rtc_date;		/* seconds since 1970, for RTC_DATE */
 	const char *timing;		/* name of the timing model */
 	bool warp;			/* -clock warp */
-	bool no_reboot, no_shutdown;
+	bool no_reboot, no_shutdown;	/* -action reboot=, shutdown= as well */
+	enum panic_action panic;	/* -action panic= */
 	bool has_seed;
 	uint64_t seed;
 
 	struct trace_options trace;	/* -trace */
 	unsigned log_mask;		/* -d: enum log_channel */
 	const char *log_file;		/* -D; NULL: stderr */
+	bool has_umask;
+	unsigned umask;			/* -umask: bits that no new file gets; not given: the process's and 077 */
 };
 
 /* OPTIONS_BAD: err->msg says why and *status what the process exits with (2 usage, 1 the rest).

@@ -331,18 +331,24 @@ void outgoing_cancel(struct machine *m)
 void outgoing_end(struct machine *m)
 {
 	struct outgoing *o = m->monitors->outgoing;
+	char what[128];
 	int status;
 
 	o->resumes = false;
 	outgoing_cancel(m);
+	if (!o->child)
+		return;
+	snprintf(what, sizeof what, "the save to '%.100s'", o->job.where);
+	term_patient(m->term, what);
 	while (o->child) {
 		pid_t pid = waitpid(o->child, &status, 0);
 
 		if (pid == o->child)
 			finish(m, status);
-		else if (pid < 0 && errno != EINTR)
-			break;
+		else if (pid < 0 && (errno != EINTR || term_insists(m->term)))
+			break;		/* it goes on without us */
 	}
+	term_patient(m->term, NULL);
 }
 
 /* ---- Beginning ---- */

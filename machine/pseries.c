@@ -51,7 +51,9 @@
 #include "machine/xive_idle.h"
 
 #define QUANTUM     UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
-#define CALLS_PER_CHECK 256		/* hypercalls between two looks at the host's signals */
+#define SLICE       UINT64_C(200000)	/* cycles: a thread that runs alone comes out of the engine after so many */
+#define KICKED      1u			/* cpu->halt: the machine wants it out; TERM_TICKED: the host does */
+#define HELD_NS     UINT64_C(100000000)	/* between two looks at a terminal that drops what nobody reads */
 
 /* POWER9 DD2.0 and the architecture level it runs at. */
 #define POWER9_PVR     UINT32_C(0x004e1200)
@@ -104,7 +106,7 @@ static void seed_random(struct machine *m, uint64_t seed)
 void machine_kick(struct machine *m)
 {
 	if (m->running)
-		m->running->halt = 1;
+		m->running->halt = KICKED;
 }
 
 void machine_request(struct machine *m, enum machine_request request, int status)
@@ -114,6 +116,39 @@ void machine_request(struct machine *m, enum machine_request request, int status
 		m->exit_status = status;
 	}
 	machine_kick(m);
+}
+
+/* Pausing is for those who can say "cont": the guest's call has come back then. */
+static bool panic_pauses(const struct options *o)
+{
+	return o->panic == PANIC_PAUSE || (o->panic == PANIC_SHUTDOWN && o->no_shutdown);
+}
+
+static void say_panic(const struct machine *m)
+{
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: the guest gave up: %s\n", m->panic_message ? m->panic_message : "no reason given");
+}
+
+void machine_gave_up(struct machine *m, char *text)
+{
+	bool again = m->panic_message != NULL, pauses = panic_pauses(m->options);
+
+	free(m->panic_message);
+	m->panic_message = text;
+	if (!pauses && m->options->panic != PANIC_NONE) {
+		machine_request(m, REQ_PANIC, EXIT_GUEST_PANIC);
+		return;
+	}
+	/* A guest that says so all the time is heard once in a boot. */
+	if (!again) {
+		say_panic(m);
+		monitor_event(m, "GUEST_PANICKED", pauses ? "{\"action\": \"pause\"}" : "{\"action\": \"run\"}");
+	}
+	if (pauses) {
+		control_halt(m);
+		m->monitors->panicked = true;
+	}
 }
 
 /* Server numbers are processor indices: -M vsmt= is the number of threads of a core. */
@@ -139,18 +174,6 @@ static void check_signals(struct machine *m)
 		snapshots_asked(m);
 	if (m->stop_signal || term_ending(m->term))
 		machine_request(m, REQ_QUIT, m->stop_signal || term_is_lost(m->term) ? EXIT_HOST_ERROR : EXIT_SUCCESS);
-}
-
-/* A call costs the guest few cycles and may take the host long: a guest that does nothing else
- * must not keep the user from ending it until the next poll point. */
-static void env_hypercall(struct cpu *cpu)
-{
-	struct machine *m = cpu_machine(cpu);
-	uint64_t before = m->hypercalls++;
-
-	hcall_dispatch(cpu);
-	if (before / CALLS_PER_CHECK != m->hypercalls / CALLS_PER_CHECK)
-		check_signals(m);
 }
 
 static void env_doorbell(struct cpu *from, unsigned tir, bool set)
@@ -249,7 +272,7 @@ struct machine *machine_new(const struct options *o, struct term *term, struct e
 	m->log_mask = o->log_mask;
 	m->env = (struct cpu_env){
 		.show_code = disasm_show,
-		.hypercall = env_hypercall, .next_event = env_next_event, .random = env_random,
+		.hypercall = hcall_dispatch, .next_event = env_next_event, .random = env_random,
 		.log = log_from_cpu, .machine = m, .ram = &m->ram, .clock = &m->clock.tb,
 		.log_mask = o->log_mask, .fwnmi_entry = fwnmi_entry, .doorbell = env_doorbell,
 	};
@@ -337,6 +360,9 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 void machine_clear(struct machine *m)
 {
 	m->request = REQ_NONE;
+	free(m->panic_message);
+	m->panic_message = NULL;
+	m->monitors->panicked = false;
 	m->suspending = NULL;
 	vasi_reset(m);
 	hcall_trace_cut(m);
@@ -361,18 +387,81 @@ static bool machine_reset(struct machine *m, struct error *err)
 
 /* ---- The host's side ---- */
 
+/* What comes from files: at a poll point, or while the clock stands. */
+static void read_files(struct machine *m)
+{
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty))
+			console_poll_file(vty_console(vty));
+	monitors_poll_files(m);
+}
+
+static bool files_wait(struct machine *m)
+{
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty) && console_file_waits(vty_console(vty)))
+			return true;
+	return monitors_file_waits(m);
+}
+
+/* A guest whose terminal's reader is slow stands between two quanta and does not notice. */
+static bool held(struct machine *m)
+{
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty) && console_pending(vty_console(vty)))
+			return true;
+	return false;
+}
+
+static bool clock_stands(const struct machine *m)
+{
+	return m->monitors->stopped || m->monitors->gone;
+}
+
 static void check_host(struct machine *m)
 {
+	bool is_held = held(m);
+
+	if (clock_stands(m))
+		read_files(m);
 	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty)) {
 		if (vty_console(vty))
-			console_poll(vty_console(vty));
+			(is_held ? console_poll_held : console_poll)(vty_console(vty));
 		/* What is typed at a stopped machine waits. */
-		if (!m->monitors->stopped)
+		if (!clock_stands(m) && !is_held)
 			vty_receive(vty);
 	}
 	monitors_poll(m);
 	outgoing_poll(m);
 	check_signals(m);
+}
+
+/* The host's clock has ticked. True if somebody commands us who can be obeyed between any two instructions. */
+static bool look_at_host(struct machine *m)
+{
+	bool wanted = monitors_glance(m);
+
+	outgoing_poll(m);
+	check_signals(m);
+	return m->request == REQ_NONE && (wanted || snapshots_wanted(m));
+}
+
+bool machine_waits_to_write(struct machine *m, int out)
+{
+	struct pollfd fds[2] = { { .fd = out, .events = POLLOUT }, { .fd = term_fd(m->term), .events = POLLIN } };
+
+	for (;;) {
+		bool ends = term_ending(m->term) || m->request == REQ_QUIT;
+
+		if (term_poll(m->term, fds, 2, ends ? 0 : TERM_TICK_MS) > 0 && fds[0].revents)
+			return true;	/* if it is an error, write() says which */
+		if (ends)
+			return false;
+		if (m->request != REQ_NONE || !m->monitors)
+			term_signal(m->term);
+		else if (look_at_host(m))
+			monitors_run_within(m);
+	}
 }
 
 /* Waits until the host has something for us or `ns` have passed (UINT64_MAX: no limit), and
@@ -381,15 +470,22 @@ static bool wait_for_host(struct machine *m, uint64_t ns)
 {
 	struct pollfd fds[2 + (OPTIONS_MAX_SERIAL + MONITORS_MAX) * CONSOLE_MAX_FDS];
 	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
+	bool is_held = held(m), at_once = clock_stands(m) && files_wait(m);
 	nfds_t n = 0;
 
+	if (term_ending(m->term) || (!is_held && monitors_early(m))) {
+		check_host(m);
+		return true;
+	}
+	if (at_once)
+		ts = (struct timespec){ 0 };
 	fds[n++] = (struct pollfd){ .fd = term_fd(m->term), .events = POLLIN };
 	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
 		if (vty_console(vty))
-			n += console_pollfds(vty_console(vty), fds + n);
+			n += (is_held ? console_pollfds_held : console_pollfds)(vty_console(vty), fds + n);
 	n += monitors_pollfds(m, fds + n);
 	n += outgoing_pollfds(m, fds + n);
-	if (ppoll(fds, n, ns == UINT64_MAX ? NULL : &ts, NULL) <= 0)
+	if (ppoll(fds, n, ns == UINT64_MAX && !at_once ? NULL : &ts, term_still(m->term)) <= 0 && !at_once && !is_held && !m->monitors->gone)
 		return false;
 	check_host(m);
 	return true;
@@ -429,11 +525,19 @@ static uint64_t first_wake(const struct machine *m)
 	return first;
 }
 
+/* As first_wake(); a file's next bytes are there at the next look at the host's inputs, a running guest or not. */
+static uint64_t idle_end(struct machine *m)
+{
+	uint64_t first = first_wake(m);
+
+	return m->next_poll < first && files_wait(m) ? m->next_poll : first;
+}
+
 /* Nobody runs: on to what wakes the first, as late on the host's clock as the guest thinks.
  * Host input cuts the wait short; without any, the same cycle follows whether we slept or not. */
 static void idle(struct machine *m)
 {
-	uint64_t end = m->cut_end ? m->cut_end : first_wake(m), save = snapshots_next(m), wake = end, wall, ns;
+	uint64_t end = m->cut_end ? m->cut_end : idle_end(m), save = snapshots_next(m), wake = end, wall, ns;
 
 	m->cut_end = 0;
 	if (save > m->clock.now && save < wake)
@@ -471,6 +575,36 @@ static void run_shared(struct cpu *cpu, uint64_t end)
 		cpu->cycles = after_wait(cpu, end);
 }
 
+static bool stays(const struct machine *m, const struct cpu *cpu, uint64_t end)
+{
+	return cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE && !m->suspending;
+}
+
+/* Up to `end`, or the cycle at which the thread kicks the machine or stops, or one at which the host's users want
+ * us: that one is no part of the guest's course. A chain of blocks takes no notice of the tick, so it is not long. */
+static uint64_t run_alone(struct machine *m, struct cpu *cpu, uint64_t end)
+{
+	do {
+		cpu->halt = 0;
+		if (term_ticked(m->term) && look_at_host(m))
+			return cpu->cycles;
+		cpu_run(cpu, end - cpu->cycles > SLICE ? cpu->cycles + SLICE : end);
+	} while (!(cpu->halt & KICKED) && stays(m, cpu, end));
+	return end;
+}
+
+/* The same, but others run beside it: the machine is whole again at the quantum's end only. */
+static void run_beside(struct machine *m, struct cpu *cpu, uint64_t end)
+{
+	do {
+		cpu->halt = 0;
+		if (term_ticked(m->term) && look_at_host(m))
+			monitors_run_within(m);
+		if (m->request == REQ_NONE)
+			run_shared(cpu, end);
+	} while (stays(m, cpu, end));
+}
+
 /* One dispatched thread, up to the quantum's end or the cycle at which it stops. */
 static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
 {
@@ -480,17 +614,16 @@ static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
 	if (save > cpu->cycles && save < end)
 		end = save;
 	m->running = cpu;
+	term_halts(m->term, &cpu->halt);
 	/* In a pool a guest counts how long it spins, and then confers: that takes its time. */
 	cpu->shared = !alone && !m->dispatcher->shared;
-	do {
-		cpu->halt = 0;
-		if (alone)
-			cpu_run(cpu, end);
-		else
-			run_shared(cpu, end);
-	} while (!alone && cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE && !m->suspending);
+	if (alone)
+		end = run_alone(m, cpu, end);
+	else
+		run_beside(m, cpu, end);
+	term_halts(m->term, NULL);
 	m->running = NULL;
-	if (end < m->quantum_end && cpu->cycles == end && cpu->run_state == CPU_RUNNING && !cpu->halt && m->request == REQ_NONE) {
+	if (end < m->quantum_end && cpu->cycles == end && cpu->run_state == CPU_RUNNING && !(cpu->halt & KICKED) && m->request == REQ_NONE) {
 		m->cut_end = m->quantum_end;
 		return;
 	}
@@ -591,25 +724,27 @@ static void look_around(struct machine *m)
 	clock_fire_due(m);
 	if (m->clock.now >= m->next_poll) {
 		m->next_poll = poll_after(m->clock.now);
+		read_files(m);
 		check_host(m);
 	}
 	dispatcher_look(m);
 }
 
-/* Between quanta: what the monitors want. A stopped machine's clock stands. */
+/* Between quanta: what the monitors want. A stopped machine's clock stands, so does that of one that is held. */
 static void obey(struct machine *m)
 {
 	bool stopped = m->monitors->stopped;
 
 	monitors_run(m);
-	while (m->monitors->stopped && m->request == REQ_NONE) {
-		stopped = true;
-		wait_for_host(m, UINT64_MAX);
+	while ((m->monitors->stopped || held(m)) && m->request == REQ_NONE) {
+		stopped |= m->monitors->stopped;
+		wait_for_host(m, held(m) ? HELD_NS : UINT64_MAX);
 		monitors_run(m);
 		if (m->request == REQ_NONE)
 			snapshots_take(m);	/* SIGUSR1 */
 	}
-	if (stopped && m->request == REQ_NONE)
+	/* Who runs is given it at the next look at the host's inputs. */
+	if (stopped && m->request == REQ_NONE && !threads_dispatched(m))
 		check_host(m);
 }
 
@@ -655,7 +790,7 @@ static void tell_why(struct machine *m, const char *event, bool guest, const cha
 
 static void tell(struct machine *m)
 {
-	bool stays = m->options->no_shutdown, host = m->monitors->resets;
+	bool stays = m->options->no_shutdown || panic_pauses(m->options), host = m->monitors->resets;
 
 	m->monitors->resets = false;
 	switch (m->request) {
@@ -670,18 +805,12 @@ static void tell(struct machine *m)
 		break;
 	case REQ_POWER_OFF:
 		tell_why(m, "SHUTDOWN", true, "guest-shutdown");
-		if (stays)
+		if (m->options->no_shutdown)
 			monitor_event(m, "STOP", NULL);
 		break;
 	default:
 		tell_why(m, "SHUTDOWN", false, quit_reason(m));
 	}
-}
-
-static void say_panic(const struct machine *m)
-{
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: the guest gave up: %s\n", m->panic_message ? m->panic_message : "no reason given");
 }
 
 /* -no-shutdown: the guest is gone, the machine stays until the user ends it, or boots it again. */
@@ -702,9 +831,31 @@ static void linger(struct machine *m)
 		monitor_event(m, "RESUME", NULL);
 }
 
+/* What the guest and the monitors have said last may have a slow reader. Who wants an end does not wait for the guest's. */
+static void drain(struct machine *m)
+{
+	enum machine_request why = m->request;
+	int status = m->exit_status;
+	bool heard = why != REQ_QUIT;
+
+	m->monitors->gone = true;
+	m->request = REQ_NONE;
+	while (m->request == REQ_NONE && !term_ending(m->term) && ((heard && held(m)) || monitors_pending(m))) {
+		wait_for_host(m, HELD_NS);
+		if (heard)
+			monitors_run(m);
+	}
+	if (!term_ending(m->term) || why == REQ_QUIT) {
+		m->request = why;
+		m->exit_status = status;
+	}
+}
+
 static bool goes_on(struct machine *m)
 {
-	if ((m->request == REQ_POWER_OFF || m->request == REQ_PANIC) && m->options->no_shutdown)
+	bool stays = m->options->no_shutdown || (m->request == REQ_PANIC && panic_pauses(m->options));
+
+	if ((m->request == REQ_POWER_OFF || m->request == REQ_PANIC) && stays)
 		linger(m);
 	return m->request == REQ_RESET && !m->options->no_reboot;
 }
@@ -719,7 +870,7 @@ static int verdict(const struct machine *m)
 		return EXIT_GUEST_PANIC;
 	case REQ_QUIT:
 		if (m->stop_signal)
-			fprintf(stderr, "cede: ended by signal %d\n", m->stop_signal);
+			fprintf(stderr, "cede: %s\n", term_end(m->term));
 		return m->exit_status;
 	case REQ_RESET:
 		return EXIT_SUCCESS;	/* -no-reboot */
@@ -750,13 +901,15 @@ int machine_run(struct machine *m)
 	do {
 		if (!begin(m, first, &err)) {
 			term_fresh_line(m->term);
-			fprintf(stderr, "cede: %s\n", err.msg);
+			fprintf(stderr, "cede: %s\n", *term_end(m->term) ? term_end(m->term) : err.msg);
 			return EXIT_HOST_ERROR;
 		}
 		first = false;
 		run_until_request(m);
 		tell(m);
 	} while (goes_on(m));
+	term_leaves(m->term);
+	drain(m);
 	hcall_trace_summary(m);
 	snapshots_wait(m);
 	outgoing_end(m);

@@ -326,13 +326,15 @@ static bool query_commands(struct call *c);
 static const struct command {
 	const char *name;
 	bool (*run)(struct call *c);	/* false: c->err says why */
+	bool waits;			/* as in hmp.c */
 } commands[] = {
-	{ "qmp_capabilities", nothing },
-	{ "query-status", query_status }, { "query-version", query_version }, { "query-commands", query_commands },
-	{ "query-name", query_name }, { "query-cpus-fast", query_cpus_fast }, { "query-migrate", query_migrate },
-	{ "stop", do_stop }, { "cont", do_cont }, { "quit", do_quit }, { "system_reset", do_reset },
-	{ "migrate", do_migrate }, { "migrate_cancel", do_cancel }, { "migrate-set-capabilities", set_capabilities },
-	{ "query-migrate-capabilities", query_capabilities }, { "human-monitor-command", human },
+	{ "qmp_capabilities", nothing, false }, { "query-status", query_status, false },
+	{ "query-version", query_version, false }, { "query-commands", query_commands, false },
+	{ "query-name", query_name, false }, { "query-cpus-fast", query_cpus_fast, false },
+	{ "query-migrate", query_migrate, false }, { "stop", do_stop, true }, { "cont", do_cont, true },
+	{ "quit", do_quit, false }, { "system_reset", do_reset, false }, { "migrate", do_migrate, true },
+	{ "migrate_cancel", do_cancel, false }, { "migrate-set-capabilities", set_capabilities, false },
+	{ "query-migrate-capabilities", query_capabilities, false }, { "human-monitor-command", human, false },
 };
 
 static bool query_commands(struct call *c)
@@ -423,6 +425,31 @@ static void answer(struct monitor *mon, const struct json *j, const char *id, si
 			qmp_error(out, "GenericError", id, id_len, c.err.msg);
 	}
 	free(value);
+}
+
+/* By a line for the other monitor, if it is one. */
+static bool waits(const struct json *j)
+{
+	char name[64] = "", line[MONITOR_LINE] = "";
+	const struct command *command = text_of(j, json_member(j, 0, "execute"), name, sizeof name) ? find(name) : NULL;
+	uint32_t arguments = json_member(j, 0, "arguments");
+
+	if (command && command->run == human && arguments != JSON_NONE && j->node[arguments].kind == JSON_OBJECT &&
+	    text_of(j, json_member(j, arguments, "command-line"), line, sizeof line))
+		return hmp_waits(line);
+	return command && command->waits;
+}
+
+bool qmp_waits(const struct monitor *mon)
+{
+	struct json j;
+	bool it_does;
+
+	if (!json_parse(&j, mon->line, mon->len))
+		return false;
+	it_does = strict(&j) && j.node[0].kind == JSON_OBJECT && waits(&j);
+	json_free(&j);
+	return it_does;
 }
 
 void qmp_run(struct monitor *mon, FILE *out)

@@ -153,7 +153,7 @@ int rtas_fdt(struct machine *m, void *fdt, int node)
 	rc = rc ? rc : fdt_setprop_cell(fdt, node, "rtas-size", rtas_area_size(m));
 	rc = rc ? rc : fdt_setprop_cell(fdt, node, "rtas-error-log-max", RTAS_ERROR_LOG_MAX);
 	rc = rc ? rc : fdt_setprop_cell(fdt, node, "rtas-event-scan-rate", 1);	/* a minute */
-	/* ibm,os-term comes back, whatever the machine then does. */
+	/* ibm,os-term comes back, unless the user wants it otherwise: -action panic=. */
 	rc = rc ? rc : fdt_setprop(fdt, node, "ibm,extended-os-term", NULL, 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(calls) && !rc; i++)
 		if (calls[i].fn)

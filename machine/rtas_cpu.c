@@ -93,12 +93,12 @@ static char *copy_message(const struct ram *ram, uint64_t gra)
 	return text;
 }
 
+/* Comes back, so that the guest can reboot or dump as it sees fit. PAPR, "ibm,os-term", with
+ * "ibm,extended-os-term" in /rtas. */
 RTAS_FN(os_term)
 {
 	struct machine *m = cpu_machine(cpu);
 
-	free(m->panic_message);
-	m->panic_message = copy_message(&m->ram, in[0]);
-	machine_request(m, REQ_PANIC, EXIT_GUEST_PANIC);
+	machine_gave_up(m, copy_message(&m->ram, in[0]));
 	return RTAS_SUCCESS;
 }

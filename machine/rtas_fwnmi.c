@@ -9,7 +9,8 @@
 #define FWNMI_ADDRESS_LIMIT (UINT64_C(32) << 20)	/* handlers must lie below */
 #define MC_SECTION_SIZE     40
 
-enum mc_type { MC_UE = 0, MC_SLB = 1, MC_ERAT = 2, MC_TLB = 4 };
+enum mc_type { MC_UE = 0, MC_SLB = 1, MC_ERAT = 2, MC_TLB = 4, MC_MEMORY = 8 /* control memory access */ };
+#define MC_MEMORY_OPERAND 0x10		/* its sub-type: not a page table but what was accessed */
 #define MC_UE_ADDRESS 0x40		/* sub-type bit: the effective address is given */
 #define MC_ADDRESS    0x80		/* the same for the other types */
 
@@ -26,10 +27,11 @@ struct mc_cause {
 
 static const struct mc_cause load_store_causes[] = {	/* bits of DSISR, first match */
 	{ 0x8000, MC_UE, 3, false }, { 0x4000, MC_UE, 4, true }, { 0x0800, MC_ERAT, 2, true },
-	{ 0x0400, MC_TLB, 2, true }, { 0x0080, MC_SLB, 1, true }, { 0x0100, MC_SLB, 0, true },
+	{ 0x0400, MC_TLB, 2, true }, { 0x0040, MC_MEMORY, MC_MEMORY_OPERAND, true }, { 0x0080, MC_SLB, 1, true }, { 0x0100, MC_SLB, 0, true },
 };
 static const struct mc_cause fetch_causes[] = {		/* values of SRR1_CAUSE */
 	{ 0x040000, MC_UE, 1, true }, { 0x080000, MC_SLB, 0, true }, { 0x0c0000, MC_SLB, 1, true },
+	{ 0x080c0000, MC_MEMORY, MC_MEMORY_OPERAND, true },
 	{ 0x100000, MC_ERAT, 2, true }, { 0x140000, MC_TLB, 2, true }, { 0x180000, MC_UE, 2, true },
 };
 

@@ -62,11 +62,24 @@ static void say(struct machine *m, const char *line)
 static bool reap(struct machine *m, unsigned i, int options)
 {
 	pid_t *child = &m->snapshots->of[i].child;
+	char what[128];
 	struct error err;
 	int status = 0;
+	pid_t ended = 0;
 
-	if (!*child || waitpid(*child, &status, options) != *child)
+	if (!*child)
 		return true;
+	if (!options) {
+		snprintf(what, sizeof what, "the save to '%.100s'", m->options->save[i].path);
+		term_patient(m->term, what);
+	}
+	do
+		ended = waitpid(*child, &status, options);
+	while (ended < 0 && errno == EINTR && !term_insists(m->term));
+	if (!options)
+		term_patient(m->term, NULL);
+	if (ended != *child)
+		return true;	/* it goes on without us */
 	*child = 0;
 	if (WIFSIGNALED(status)) {
 		error_set(&err, "cannot save to '%.150s': its process was ended by signal %d", m->options->save[i].path, WTERMSIG(status));
@@ -132,6 +145,7 @@ static bool save_now(struct machine *m, unsigned i)
 	const struct save_request *r = &m->options->save[i];
 	const struct snapshot_options o = {
 		.for_qemu = r->for_qemu, .mapped = r->mapped, .compress = r->compress, .parent = r->parent, .quiet = r->background,
+		.guests = r->when == SAVE_FOR_GUEST,
 	};
 	struct error err;
 	bool ok;
@@ -177,6 +191,11 @@ void snapshots_take(struct machine *m)
 void snapshots_asked(struct machine *m)
 {
 	m->snapshots->asked = true;
+}
+
+bool snapshots_wanted(const struct machine *m)
+{
+	return m->snapshots->asked;
 }
 
 /* ---- FILE@guest ---- */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cpu/spr.h"
@@ -22,6 +23,7 @@
 #include "machine/progress.h"
 #include "machine/pseries.h"
 #include "machine/state.h"
+#include "machine/term.h"
 #include "machine/vio_vty.h"
 #include "machine/xics.h"
 #include "machine/xive_idle.h"
@@ -320,21 +322,29 @@ static const uint8_t *parent_page(void *parent, uint64_t at)
 	return inspect_page(parent, at);
 }
 
-/* As the child is to name it: from its own folder, if it is there. */
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("."), *real = folder ? realpath(folder, NULL) : NULL;
+
+	free(folder);
+	return real;
+}
+
+/* As the child is to name it: what is in its own folder, where a load looks; a link will do. */
 static bool name_parent(struct layout *l, const char *parent, const char *child, struct error *err)
 {
-	char *p = realpath(parent, NULL), *c = realpath(child, NULL), *slash = p ? strrchr(p, '/') : NULL;
-	const char *cut = strrchr(child, '/');
-	char *folder = cut ? strndup(child, (size_t)(cut - child) + 1) : strdup("."), *f = folder ? realpath(folder, NULL) : NULL;
-	bool same = p && c && !strcmp(p, c), near = f && slash && strlen(f) == (size_t)(slash - p) && !strncmp(f, p, strlen(f));
-	const char *name = near ? slash + 1 : p;
-	bool ok = name && !same && strlen(name) < sizeof l->parent && stream_is_name(name, strlen(name));
+	const char *cut = strrchr(parent, '/'), *name = cut ? cut + 1 : parent;
+	char *p = realpath(parent, NULL), *c = realpath(child, NULL), *theirs = folder_of(parent), *ours = folder_of(child);
+	bool same = p && c && !strcmp(p, c), near = theirs && ours && !strcmp(theirs, ours);
+	bool ok = near && !same && strlen(name) < sizeof l->parent && stream_is_name(name, strlen(name));
 
 	if (ok)
 		strcpy(l->parent, name);
 	else
-		error_set(err, "parent '%.100s': %s", parent, same ? "a snapshot cannot be its own" : "a name that cannot be kept");
-	free(p), free(c), free(f), free(folder);
+		error_set(err, "parent '%.100s': %s", parent, same ? "a snapshot cannot be its own" : !near ?
+			  "not in the same folder, where a load looks for it" : "a name that cannot be kept");
+	free(p), free(c), free(theirs), free(ours);
 	return ok;
 }
 
@@ -414,15 +424,23 @@ bool snapshot_save(struct machine *m, const char *path, const struct snapshot_op
 {
 	struct save_file file;
 	struct error why;
+	char what[128];
+	bool ok;
 
 	if (!save_file_open(&file, path, err))
 		return false;
-	if (!save_to(m, file.fd, o, path, &why)) {
+	/* What is half written is of use to nobody. */
+	snprintf(what, sizeof what, "the save to '%.100s'", path);
+	term_patient(m->term, o->guests ? NULL : what);
+	ok = save_to(m, file.fd, o, path, &why);
+	if (!ok) {
 		save_file_drop(&file);
 		error_set(err, "cannot save to '%.100s': %.140s", path, why.msg);
-		return false;
+	} else {
+		ok = save_file_commit(&file, err);
 	}
-	return save_file_commit(&file, err);
+	term_patient(m->term, NULL);
+	return ok;
 }
 
 /* ---- Loading ---- */
@@ -606,13 +624,24 @@ bool snapshot_load_fd(struct machine *m, int fd, struct error *err)
 	return load_from(m, fd, NULL, err);
 }
 
+/* A FIFO has a writer some time, and what it says comes when it comes. */
+static int open_patiently(struct machine *m, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
+		term_waits_for(m->term, "snapshot '%.120s'", path);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 bool snapshot_load(struct machine *m, const char *path, struct error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open_patiently(m, path);
 	struct error why;
 	bool ok;
 
 	if (fd < 0) {
+		term_proceeds(m->term);
 		error_set(err, "cannot open snapshot '%.150s': %s", path, strerror(errno));
 		return false;
 	}
@@ -620,5 +649,6 @@ bool snapshot_load(struct machine *m, const char *path, struct error *err)
 	if (!ok)
 		error_set(err, "snapshot '%.60s': %.190s", path, why.msg);
 	close(fd);
+	term_proceeds(m->term);
 	return ok;
 }

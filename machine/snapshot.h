@@ -10,6 +10,7 @@ struct snapshot_options {
 	bool mapped;			/* memory where a load maps it: savevm/layout.h; a stream otherwise */
 	bool compress;			/* the stream in a frame of zstd */
 	bool quiet;			/* no progress: the guest has the terminal meanwhile */
+	bool guests;			/* a guest asks for it, and might do so for ever: a signal does not wait for its end */
 	/* Who is told instead: bytes of memory looked at, bytes written, pages that were zero; NULL: nobody. */
 	void (*tell)(void *teller, uint64_t done, uint64_t sent, uint64_t zeros);
 	void *teller;
@@ -38,6 +39,7 @@ uint64_t snapshots_next(const struct machine *m);
 void snapshots_take(struct machine *m);
 void snapshots_wait(struct machine *m);			/* until what is written in the background is */
 void snapshots_asked(struct machine *m);		/* SIGUSR1 */
+bool snapshots_wanted(const struct machine *m);		/* that has come, and nothing has been taken yet */
 bool snapshots_stream(const struct machine *m, uint64_t stream);	/* there is a -save FILE@guest of that number, from 1 on */
 /* For m->suspending, at the end of the quantum that it cut: saves, or makes its call fail. */
 void snapshots_suspend(struct machine *m);

@@ -85,7 +85,7 @@ static const struct vms_field machine_fields[] = {
 	VMS_SKIP(struct machine, log_mask, OPTION), VMS_SKIP(struct machine, log_file, OPTION),
 	VMS_SKIP(struct machine, log_second, HERE), VMS_SKIP(struct machine, log_lines, HERE),
 	VMS_SKIP(struct machine, term, HERE), VMS_SKIP(struct machine, quantum_end, "0, between quanta"),
-	VMS_SKIP(struct machine, hypercalls, "counted for the host's sake"), VMS_SKIP(struct machine, stop_signal, HERE),
+	VMS_SKIP(struct machine, stop_signal, HERE),
 	VMS_SKIP(struct machine, monitors, HERE), VMS_SKIP(struct machine, snapshots, HERE), VMS_SKIP(struct machine, trace, HERE),
 	VMS_SKIP(struct machine, unimp_hcalls, "said once in each run"), VMS_SKIP(struct machine, unimp_rtas, "said once in each run"),
 	VMS_SKIP(struct machine, pad1, "nothing"), VMS_SKIP(struct machine, pad2, "nothing"),

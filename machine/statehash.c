@@ -139,12 +139,13 @@ static uint64_t hash_cpu(uint64_t h, struct spapr_cpu *sc)
 		cpu->mmcr0, cpu->mmcr1, cpu->mmcr2, cpu->mmcra, cpu->siar, cpu->sdar, cpu->sier,
 		cpu->pmc[0], cpu->pmc[1], cpu->pmc[2], cpu->pmc[3], cpu->pmc[4], cpu->pmc[5],
 		cpu->bescr, cpu->ebbhr, cpu->ebbrr, cpu->tfhar, cpu->texasr, cpu->tfiar, cpu->vtb_off,
-		cpu->pidr, cpu->proc_tbl, cpu->cfar, cpu->tidr, cpu->dec_expires, cpu->purr_base, cpu->spurr_base,
+		cpu->pidr, cpu->proc_tbl, cpu->cfar, cpu->tidr, cpu->wort, cpu->dec_expires, cpu->purr_base, cpu->spurr_base,
 		cpu->irq, cpu->run_state, cpu->prodded, cpu->cycles,
 		sc->vpa_addr, sc->slb_shadow_addr, sc->slb_shadow_size, sc->dtl_addr, sc->dtl_size,
 		sc->cppr, sc->mfrr, sc->pending_priority, sc->xirr_owner, sc->xirr, sc->dispatch_count,
 		sc->dispersion_count, sc->dtl_index, word_at(sc->home_changes),
-		sc->donated[0], sc->donated[1], sc->donates, sc->donates_idle, cpu->off_cycles,
+		sc->donated[0], sc->donated[1], sc->donates, sc->donates_idle, cpu->share_from, cpu->used, cpu->core_ran, cpu->used_part,
+		cpu->share,
 	};
 
 	h = hash_thread(h, &sc->vp);

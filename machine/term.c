@@ -4,7 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cpu/bits.h"
@@ -23,6 +24,11 @@ struct crash_note {
 	struct termios saved;
 };
 
+#define TICK_SIGNAL  SIGVTALRM	/* SIGALRM is libFuzzer's; debuggers let both pass */
+#define WAIT_TICKS   (1000 / TERM_TICK_MS)	/* until a line says what we wait for */
+#define END_TICKS    (TERM_PATIENCE_MS / TERM_TICK_MS)
+#define PATIENT_TICKS 6		/* until a line says why a signal has not ended us */
+
 #define CRASH_STACK 65536
 #define CRASH_NOTE  4096	/* bytes before the stack that hold the note */
 
@@ -31,13 +37,24 @@ _Static_assert(sizeof(struct crash_note) <= CRASH_NOTE, "crash note");
 struct term {
 	int signal_fd;
 	sigset_t caught;	/* what it reads */
-	int signal;		/* first one that wants an end */
+	volatile sig_atomic_t signal;	/* first one that wants an end */
+	volatile sig_atomic_t ends;	/* how many of those there were */
 	bool quit, lost, raw, stdio_taken;
-	bool save_asked;	/* SIGUSR1 has come */
+	volatile sig_atomic_t save_asked;	/* SIGUSR1 has come */
 	bool one_place;		/* standard output and error are the same file */
 	bool mid_line;		/* the guest's last character was no newline */
 	struct termios saved, current;
 	struct crash_note *note;
+	/* What the tick has, and those whom it interrupts. */
+	timer_t timer;
+	sigset_t still;		/* what is blocked, and it */
+	bool timed;		/* there is one */
+	volatile uint32_t *volatile halt;
+	volatile sig_atomic_t ticked, patient, waiting, leaves;
+	volatile sig_atomic_t cut_wait;		/* it was a wait that the signal has ended */
+	volatile sig_atomic_t waited, unheeded;	/* ticks */
+	char what[160];		/* the wait that began last */
+	char end[224];		/* term_end() */
 };
 
 static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT };
@@ -106,6 +123,213 @@ static void take_standard_files(void)
 		close(fd);
 }
 
+/* ---- The tick ----
+ *
+ * What follows, up to term_new(), runs in the handler: it calls nothing but what POSIX allows there. */
+
+static size_t append(char *line, size_t at, size_t size, const char *text)
+{
+	while (*text && at < size - 1)
+		line[at++] = *text++;
+	line[at] = 0;
+	return at;
+}
+
+static size_t append_number(char *line, size_t at, size_t size, unsigned n)
+{
+	char digits[12];
+	size_t i = sizeof digits;
+
+	digits[--i] = 0;
+	do
+		digits[--i] = (char)('0' + n % 10);
+	while (n /= 10);
+	return append(line, at, size, digits + i);
+}
+
+/* Not to standard error if that takes nothing: it may be what we wait for. */
+static void put_out(struct term *term, const char *a, const char *b, const char *c)
+{
+	struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
+	char line[384];
+	size_t at = append(line, 0, sizeof line, term->mid_line && term->one_place ? "\n" : "");
+
+	term->mid_line = false;
+	at = append(line, append(line, append(line, at, sizeof line, a), sizeof line, b), sizeof line, c);
+	at = append(line, at, sizeof line, "\n");
+	if (poll(&fd, 1, 0) == 1 && fd.revents & POLLOUT && write(STDERR_FILENO, line, at) < 0)
+		return;
+}
+
+static void describe_end(struct term *term)
+{
+	size_t at = append(term->end, 0, sizeof term->end, "ended by signal ");
+
+	at = append_number(term->end, at, sizeof term->end, (unsigned)term->signal);
+	if (term->cut_wait)
+		append(term->end, append(term->end, at, sizeof term->end, " while waiting for "), sizeof term->end, term->what);
+}
+
+/* Nobody looks, whatever holds them up. A file that is being written is whole or the old one even so. */
+static void end_here(struct term *term)
+{
+	if (term->raw)
+		tcsetattr(STDIN_FILENO, TCSANOW, &term->saved);
+	describe_end(term);
+	put_out(term, "cede: ", term->end, "");
+	_exit(EXIT_FAILURE);
+}
+
+static bool end_pending(void)
+{
+	sigset_t set;
+
+	return !sigpending(&set) && (sigismember(&set, SIGTERM) == 1 || sigismember(&set, SIGINT) == 1 || sigismember(&set, SIGHUP) == 1);
+}
+
+static void on_tick(int number, siginfo_t *info, void *context);
+
+/* SA_RESTART: after it system calls go on. */
+static void handle_tick(int flags)
+{
+	struct sigaction action = { .sa_sigaction = on_tick, .sa_flags = SA_SIGINFO | flags };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(TICK_SIGNAL, &action, NULL);
+}
+
+/* A signal wants an end. */
+static void hurry(struct term *term)
+{
+	if (term->patient) {
+		term_signal(term);
+		if (term->ends < 2) {
+			if (++term->unheeded == PATIENT_TICKS)
+				put_out(term, "cede: ending after ", term->what, "; another signal ends at once");
+			return;
+		}
+		term->patient = 0;
+		term->unheeded = 0;
+		term->cut_wait = 1;
+	}
+	if (!term->unheeded++) {
+		term->cut_wait |= term->waiting;
+		handle_tick(0);
+	}
+	if (!term->leaves && term->unheeded >= END_TICKS) {
+		term_signal(term);
+		end_here(term);
+	}
+}
+
+/* Whoever sends it: the timer alone says whose it is. */
+static void on_tick(int number, siginfo_t *info, void *context)
+{
+	struct term *term = info->si_code == SI_TIMER ? info->si_value.sival_ptr : NULL;
+	int error = errno;
+
+	(void)number;
+	(void)context;
+	if (!term)
+		return;
+	term->ticked = 1;
+	if (term->halt)
+		*term->halt |= TERM_TICKED;
+	if (term->waiting && ++term->waited == WAIT_TICKS)
+		put_out(term, "cede: waiting for ", term->what, "");
+	if (term->unheeded || term->signal || end_pending())
+		hurry(term);
+	errno = error;
+}
+
+static bool start_ticking(struct term *term)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = TICK_SIGNAL, .sigev_value.sival_ptr = term };
+	const struct timespec period = { .tv_nsec = TERM_TICK_MS * 1000000L };
+	const struct itimerspec every = { .it_interval = period, .it_value = period };
+	sigset_t set;
+
+	handle_tick(SA_RESTART);
+	sigemptyset(&set);
+	sigaddset(&set, TICK_SIGNAL);
+	sigprocmask(SIG_UNBLOCK, &set, &term->still);
+	sigaddset(&term->still, TICK_SIGNAL);
+	term->timed = !timer_create(CLOCK_MONOTONIC, &event, &term->timer);
+	return term->timed && !timer_settime(term->timer, 0, &every, NULL);
+}
+
+void term_halts(struct term *term, volatile uint32_t *halt)
+{
+	term->halt = halt;
+}
+
+bool term_ticked(struct term *term)
+{
+	bool ticked = term->ticked;
+
+	if (ticked)
+		term->ticked = 0;
+	return ticked;
+}
+
+const sigset_t *term_still(const struct term *term)
+{
+	return &term->still;
+}
+
+int term_poll(const struct term *term, struct pollfd *fds, nfds_t n, int ms)
+{
+	const struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	return ppoll(fds, n, ms < 0 ? NULL : &ts, &term->still);
+}
+
+void term_waits_for(struct term *term, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (term->cut_wait)
+		return;
+	term->waiting = 0;
+	va_start(ap, fmt);
+	vsnprintf(term->what, sizeof term->what, fmt, ap);
+	va_end(ap);
+	term->waited = 0;
+	term->waiting = 1;
+}
+
+void term_proceeds(struct term *term)
+{
+	term->waiting = 0;
+}
+
+void term_patient(struct term *term, const char *what)
+{
+	term->patient = 0;
+	if (what && !term->cut_wait)
+		snprintf(term->what, sizeof term->what, "%s", what);
+	term->unheeded = 0;
+	term->patient = what != NULL;
+}
+
+bool term_insists(const struct term *term)
+{
+	return term->ends > 1;
+}
+
+void term_leaves(struct term *term)
+{
+	term->leaves = 1;
+}
+
+const char *term_end(struct term *term)
+{
+	if (!term_signal(term))
+		return "";
+	describe_end(term);
+	return term->end;
+}
+
 struct term *term_new(struct error *err)
 {
 	struct term *term = calloc(1, sizeof *term);
@@ -137,6 +361,11 @@ struct term *term_new(struct error *err)
 		free(term);
 		return NULL;
 	}
+	if (!start_ticking(term)) {
+		error_set(err, "cannot make a timer: %s", strerror(errno));
+		term_free(term);
+		return NULL;
+	}
 	return term;
 }
 
@@ -144,6 +373,8 @@ void term_free(struct term *term)
 {
 	if (!term)
 		return;
+	if (term->timed)
+		timer_delete(term->timer);
 	if (term->raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &term->saved);
 	if (term->note)
@@ -230,8 +461,11 @@ int term_signal(struct term *term)
 		if (info.ssi_signo == SIGUSR1) {
 			term->save_asked = true;
 		} else if (info.ssi_signo != SIGCONT) {
-			if (!term->signal)
+			if (!term->signal) {
 				term->signal = (int)info.ssi_signo;
+				term->cut_wait |= term->waiting;
+			}
+			term->ends++;
 		} else if (term->raw) {
 			/* The shell has set the terminal as it likes it while we were stopped. */
 			tcsetattr(STDIN_FILENO, TCSANOW, &term->current);
@@ -244,6 +478,7 @@ void term_catch_save(struct term *term)
 {
 	sigaddset(&term->caught, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &term->caught, NULL);
+	sigaddset(&term->still, SIGUSR1);
 	signalfd(term->signal_fd, &term->caught, 0);
 }
 

@@ -583,14 +583,14 @@ static bool read_all(struct inspect *in, const char *path, int fd, unsigned dept
 
 static bool open_at(struct inspect *in, const char *path, unsigned depth, struct error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct error why = { "" };
+	int fd = layout_open(path, &why);
 	struct stat st;
 	bool ok = false;
 
 	*in = (struct inspect){ .json_at = 0 };
 	if (fd < 0 || fstat(fd, &st)) {
-		error_set(err, "cannot open '%.150s': %s", path, strerror(errno));
+		error_set(err, "cannot open '%.150s': %.80s", path, fd < 0 ? why.msg : strerror(errno));
 	} else {
 		in->file_size = (uint64_t)st.st_size;
 		ok = read_all(in, path, fd, depth, &why);

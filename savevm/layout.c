@@ -315,10 +315,32 @@ bool layout_write_head(struct layout *l, int fd, struct error *err)
 
 char *layout_parent_path(const char *child, const char *name)
 {
-	const char *slash = strrchr(child, '/');
+	const char *slash = strrchr(child, '/'), *cut = strrchr(name, '/');
 	char *path = NULL;
 
-	if (name[0] == '/' || !slash)
+	name = cut ? cut + 1 : name;
+	if (!slash)
 		return strdup(name);
 	return asprintf(&path, "%.*s/%s", (int)(slash - child), child, name) < 0 ? NULL : path;
+}
+
+int layout_open(const char *path, struct error *err)
+{
+	struct stat st;
+	int fd = -1;
+
+	/* Not even opened: that alone may have an effect on a device. */
+	if (stat(path, &st)) {
+		error_set(err, "%s", strerror(errno));
+		return -1;
+	}
+	if (S_ISREG(st.st_mode) && (fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) < 0)
+		error_set(err, "%s", strerror(errno));
+	else if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		error_set(err, "not a regular file");
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
+	}
+	return fd;
 }

@@ -10,8 +10,8 @@
  *    12  4  CRC-32 of head and table,  56  8  bytes of the parent's file
  *           this word 0                64  4  the parent's identity (struct inspect)
  *    16  8  bytes of the file          68  4  0
- *    24  8  where the stream begins    72 256 the parent's name, NUL-terminated, "": none; from the
- *    32  8  where memory begins               folder of this file if it does not begin with '/'
+ *    24  8  where the stream begins    72 256 the parent's name, NUL-terminated, "": none; it lies
+ *    32  8  where memory begins               beside this file: what is before the last '/' says nothing
  *  4096  8  each group: CRC-32 of its pages that are not zero, each behind its number in the group (4
  *           bytes); how many those are. 0: the group is not looked at, and zero.
  */
@@ -55,7 +55,10 @@ bool layout_write_head(struct layout *l, int fd, struct error *err);
 bool layout_map_ram(const struct layout *l, int fd, struct vms_ram *ram, struct error *err);
 /* Sum of a group at `p`; *used: its pages that are not zero. */
 uint32_t layout_group_sum(uint32_t (*table)[256], const uint8_t *p, uint32_t *used);
-/* The file that `name` in the head of `child` means; free(). */
+/* The file that `name` in the head of `child` means: one beside it, whatever folder the name says, for whoever made the
+ * file chose it. free(). */
 char *layout_parent_path(const char *child, const char *name);
+/* To read a snapshot whose name a file gives: a regular file, and opening it waits for nobody. -1: err->msg says why not. */
+int layout_open(const char *path, struct error *err);
 
 #endif

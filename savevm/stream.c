@@ -107,7 +107,7 @@ static void write_out(struct stream *s, const uint8_t *p, size_t len)
 	while (!s->failed && len) {
 		ssize_t n = write(s->fd, p, len);
 
-		if (n < 0 && errno != EINTR)
+		if (n < 0)	/* EINTR: the process is to end (machine/term.h) */
 			stream_fail(s, "cannot write: %s", strerror(errno));
 		else if (n == 0)
 			stream_fail(s, "cannot write: nothing is taken");
@@ -210,10 +210,8 @@ static ssize_t read_in(struct stream *s)
 			stream_fail(s, "%s", why);
 		return n;
 	}
-	do
-		n = read(s->fd, s->buf + s->end, STREAM_BUFFER - s->end);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
+	n = read(s->fd, s->buf + s->end, STREAM_BUFFER - s->end);
+	if (n < 0)		/* EINTR: likewise */
 		stream_fail(s, "cannot read: %s", strerror(errno));
 	return n;
 }

@@ -77,11 +77,8 @@ void zip_feed(struct zip *z, const uint8_t *head, size_t len)
 
 static ssize_t refill(struct zip *z, int fd)
 {
-	ssize_t n;
+	ssize_t n = read(fd, z->buf, BUFFER);
 
-	do
-		n = read(fd, z->buf, BUFFER);
-	while (n < 0 && errno == EINTR);
 	z->in.size = n > 0 ? (size_t)n : 0;
 	z->in.pos = 0;
 	return n;

@@ -15,11 +15,12 @@ ORACLES      := $(if $(GUEST_LE_CC),$(T)/oracle-le) $(if $(GUEST_BE_CC),$(T)/ora
 GUEST_NAMES  := $(filter-out lib,$(basename $(notdir $(wildcard tests/guest/*.c))))
 GUESTS       := $(if $(GUEST_LE_CC),$(GUEST_NAMES:%=$(T)/guest/%-le.elf)) \
 		$(if $(GUEST_BE_CC),$(GUEST_NAMES:%=$(T)/guest/%-be.elf) $(T)/guest/elf32-be.elf)
+LINUX_PROGRAMS := $(if $(GUEST_LE_CC),$(patsubst tests/linux/%.c,$(T)/linux/%,$(wildcard tests/linux/*.c)))
 FUZZ_OBJ     := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/*.c))
 LOAD_OBJ     := $(addprefix $(B)/obj/tests/fuzz/load/,input.o mutate.o seeds.o)
 LOAD_MANY    := $(addprefix $(B)/obj/tests/fuzz/load/,many.o load.o)
 CALLS_FUZZ   := $(B)/obj/tests/splpar/calls_fuzz.o
-TEST_PROGRAMS := $(UNIT) $(T)/calls_fuzz $(T)/load_many $(T)/insn_test $(T)/guest_fuzz $(ORACLES) $(GUESTS)
+TEST_PROGRAMS := $(UNIT) $(T)/calls_fuzz $(T)/load_many $(T)/insn_test $(T)/guest_fuzz $(ORACLES) $(GUESTS) $(LINUX_PROGRAMS)
 
 .PHONY: test test-long test-all test-programs test-sanitizers test-guests test-fuzz fuzz check-analyze
 .SECONDARY: $(FUZZ_OBJ) $(LOAD_OBJ) $(LOAD_MANY) $(CALLS_FUZZ) $(UNIT:$(T)/%=$(B)/obj/tests/%.o) $(INSN_OBJ)
@@ -104,7 +105,7 @@ test-guests:
 	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest.sh installer
 
 # Where writing to the disk is made to fail.
-$(T)/unit/savevm: LD_FLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=rename
+$(T)/unit/savevm: LD_FLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=renameat
 
 $(T)/unit/%: $(B)/obj/tests/unit/%.o $(LINK_OBJ)
 	$(call say,LD,$@)
@@ -140,6 +141,12 @@ $(ORACLES): tests/insn/oracle.c tests/insn/state.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CROSS) -std=gnu17 -O1 -Wall -Wextra -static -I. -o $@ $<
+
+# For a process of a Linux guest.
+$(LINUX_PROGRAMS): $(T)/linux/%: tests/linux/%.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_LE_CC) -std=gnu17 -O1 -Wall -Wextra -ffreestanding -nostdlib -static -fno-stack-protector -o $@ $<
 
 # No compiler output of a guest may use what the guest has not switched on: hence soft float.
 GUEST_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -ffreestanding -Wno-int-conversion -nostdlib -static -no-pie -fno-pic -mcpu=power9 \

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "savevm/file.h"
@@ -603,6 +604,7 @@ int main(int argc, char **argv)
 	struct inspect in;
 	struct error err;
 
+	umask(umask(0) | 077);		/* what is written holds what a guest keeps to itself */
 	for (int i = 1; i < argc; i++)
 		if (!strcmp(argv[i], "--json"))
 			json = true;

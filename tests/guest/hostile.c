@@ -268,9 +268,11 @@ static void test_tables(void)
 	check_eq(probe(p_load, OUR_MSR | MSR_DR, SPACE)->vector, 0x300, "translation-by-nothing");
 	check_eq(probe(p_load, OUR_MSR | MSR_IR | MSR_DR, SPACE)->vector, 0x400, "fetch-by-nothing");
 	want(H_REGISTER_PROC_TBL, 0x10, 0, 0, 0, H_SUCCESS, "table-away");
-	want(H_SET_MODE, 3, 2, 0, 0, H_UNSUPPORTED_FLAG, "DAWR-flags");
-	want(H_SET_MODE, 0, 1, 3, 0, H_P3, "CIABR-hypervisor");
-	want(H_SET_MODE, 0, 2, 0, 4, H_P4, "DAWRX-hypervisor");
+	want(H_SET_MODE, 0, 1, 0, 0, H_P2, "no-CIABR");
+	want(H_SET_MODE, 0, 1, 1, 0, H_P2, "no-CIABR-to-match");
+	want(H_SET_MODE, 0, 2, 0, 0, H_P2, "no-DAWR0");
+	want(H_SET_MODE, 0, 2, 0x1000, 3, H_P2, "no-DAWR0-to-match");
+	want(H_SET_MODE, 0, 5, 0, 0, H_P2, "no-DAWR1");
 	want(0xf0, 77, 77, 0, 0, 4, "H_SET_PPP");
 	want(0xf0, 0, 256, 0, 0, H_PARAMETER, "H_SET_PPP-weight");
 	want(0x2ec, 3, 0, 0, 0, H_PARAMETER, "associativity-flags");

@@ -62,6 +62,52 @@ static void test_program(void)
 	check_trap(probe(p_hrfid, OUR_MSR), 0x700, p_hrfid_at, OUR_MSR, PRIV, "hrfid");
 }
 
+/* ---- What belongs to the hypervisor: privileged in privileged state, too. Book III, 4.4.4 ---- */
+
+static u32 code[2];
+
+static struct cpu *probe_word(u32 word)
+{
+	put_insn(&code[0], word);
+	put_insn(&code[1], 0x44000002);		/* sc */
+	return probe(code, OUR_MSR, 0x123456789abcdef0ull);
+}
+
+static void test_hypervisor(void)
+{
+	static const struct { u32 word; u64 bits; const char *name; } rows[] = {
+		{ 0x7c80062a, PRIV, "lwzcix" }, { 0x7c80066a, PRIV, "lhzcix" }, { 0x7c8006aa, PRIV, "lbzcix" },
+		{ 0x7c8006ea, PRIV, "ldcix" }, { 0x7c80072a, PRIV, "stwcix" }, { 0x7c80076a, PRIV, "sthcix" },
+		{ 0x7c8007aa, PRIV, "stbcix" }, { 0x7c8007ea, PRIV, "stdcix" }, { 0x7c8006a4, PRIV, "slbiag" },
+		{ 0x4c000224, PRIV, "hrfid" }, { 0x4c0002e4, PRIV, "stop" }, { 0x7c00199c, PRIV, "msgsnd" },
+		{ 0x7c0019dc, PRIV, "msgclr" }, { 0x7c0006ec, PRIV, "msgsync" },
+		/* POWER8's, which POWER9 does not have. */
+		{ 0x4c000324, ILLEGAL, "doze" }, { 0x4c000364, ILLEGAL, "nap" }, { 0x4c0003a4, ILLEGAL, "sleep" },
+		{ 0x4c0003e4, ILLEGAL, "rvwinkle" }, { 0x7c6001a4, ILLEGAL, "mtsr" }, { 0x7c6004a6, ILLEGAL, "mfsr" },
+	};
+	static const u16 numbers[] = {		/* DAWR0, CIABR, DAWRX0 among them: H_SET_MODE is the way to those */
+		180, 187, 188, 190, 276, 277, 304, 310, 314, 317, 318, 319, 336, 338, 349, 464, 850, 851, 853, 855, 884, 921,
+		922, 1008,
+	};
+	bool ok = true;
+	struct cpu *c;
+
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		check_trap(probe_word(rows[i].word), 0x700, code, OUR_MSR, rows[i].bits, rows[i].name);
+	for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		u32 field = (numbers[i] & 31u) << 16 | (numbers[i] >> 5 & 31u) << 11;
+
+		c = probe_word(0x7c6002a6 | field);	/* mfspr 3,n */
+		ok &= c->vector == 0x700 && c->srr1 == (OUR_MSR | PRIV) && c->r[3] == 0x123456789abcdef0ull;
+		c = probe_word(0x7c6003a6 | field);	/* mtspr n,3 */
+		ok &= c->vector == 0x700 && c->srr1 == (OUR_MSR | PRIV);
+	}
+	check(ok, "registers-of-the-hypervisor");
+	mtspr(895, 0x1122334455667788);		/* WORT */
+	check_eq(mfspr(895), 0x1122334455667788, "WORT");
+	mtspr(895, 0);
+}
+
 /* ---- Alignment ---- */
 
 PROBE(p_lwarx, "", "lwarx 4,0,3", "");
@@ -236,21 +282,35 @@ static void test_system_calls(void)
 
 PROBE(p_branch, "mtctr 3", "bctr", "");
 
+PROBE(p_dcbz, "", "dcbz 0,3", "");
+#define MC_LOAD  PPC_BIT(42)
+#define MC_STORE (PPC_BIT(36) | PPC_BIT(42) | PPC_BIT(43) | PPC_BIT(45))
+#define MC_FETCH (PPC_BIT(36) | PPC_BIT(44) | PPC_BIT(45))
+
 static void test_real_storage(void)
 {
+	static const struct { const char *code, *at; u64 bits, mask; const char *name; } rows[] = {
+		{ p_lwz, p_lwz_at, MC_LOAD, ~0ull, "real-load-outside" },
+		{ p_std, p_std_at, MC_STORE, ~0ull, "real-store-outside" },
+		{ p_lwarx, p_lwarx_at, MC_LOAD, ~0ull, "real-lwarx-outside" },
+		{ p_stwcx, p_stwcx_at, MC_STORE, ~0ull, "real-stwcx-outside" },
+		{ p_dcbz, p_dcbz_at, MC_STORE, ~127ull, "real-dcbz-outside" },
+	};
 	struct cpu *c;
 
-	mtspr(18, 0);
-	c = probe(p_lwz, OUR_MSR, OUTSIDE);
-	if (check_trap(c, 0x300, p_lwz_at, OUR_MSR, 0, "real-load-outside")) {
-		check_eq(c->dar, OUTSIDE, "real-load-outside-DAR");
-		check_eq(c->dsisr & ~DSISR_BIT(4), NO_PTE, "real-load-outside-DSISR");
+	/* No storage there: machine checks. */
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		mtspr(18, 0);
+		c = probe(rows[i].code, OUR_MSR, OUTSIDE, 0);
+		if (!check_trap(c, 0x200, rows[i].at, OUR_MSR, rows[i].bits, rows[i].name))
+			continue;
+		check_eq(c->dar, OUTSIDE & rows[i].mask, rows[i].name);
+		check_eq(c->dsisr, DSISR_BIT(25), rows[i].name);
+		check_eq(c->msr, OUR_MSR, "msr-at-a-machine-check");
+		check_eq(c->r[4], 0, "nothing-was-loaded");
 	}
-	c = probe(p_std, OUR_MSR, OUTSIDE);
-	if (check_trap(c, 0x300, p_std_at, OUR_MSR, 0, "real-store-outside"))
-		check_eq(c->dsisr, NO_PTE | STORE, "real-store-outside-DSISR");
 	c = probe(p_branch, OUR_MSR, OUTSIDE);
-	check(c->vector == 0x400 && c->srr0 == OUTSIDE, "real-fetch-outside");
+	check(c->vector == 0x200 && c->srr0 == OUTSIDE && c->srr1 == (OUR_MSR | MC_FETCH), "real-fetch-outside");
 	/* The four high bits do not count in real mode. */
 	area[0] = 0x1122334455667788;
 	c = probe(p_lwz, OUR_MSR, (u64)area | 0xc000000000000000ull);
@@ -262,6 +322,52 @@ static void test_real_storage(void)
 PROBE(p_steps, "nop", "addi 3,3,1", "nop\n\tb 1f\n\tnop\n1:\tnop");
 PROBE(p_store_steps, "", "std 3,0(4)", "nop");
 PROBE(p_load_fault, "", "lwz 4,0(3)", "nop");
+
+#define TRACED PPC_BIT(33)
+#define LOADED PPC_BIT(35)
+#define STORED PPC_BIT(36)
+
+PROBE(p_lwzu, "", "lwzu 4,-8(3)", "");
+PROBE(p_ldx_over, "", "ldx 3,3,4", "");
+PROBE(p_ld_ds, "", "ld 4,-16(3)", "");
+PROBE(p_stbx, "", "stbx 5,3,4", "");
+PROBE(p_lvx_low, "", "lvx 2,3,4", "");
+PROBE(p_stxvl, "", "stxvl 2,3,5", "");
+PROBE(p_lxv_dq, "", "lxv 2,32(3)", "");
+PROBE(p_rfid_se, "mtsrr0 3\n\tmtsrr1 4", "rfid", "");
+PROBE(p_b, "", "b 1f", "1:");
+PROBE(p_addi, "", "addi 3,3,1", "");
+PROBE(p_dcbf, "", "dcbf 0,3", "");
+
+/* SIAR is the instruction that was traced, SDAR its operand, as both were when it began. SRR1 says that it
+ * is a trace, and of what. Book III, 6.5.15. */
+static void test_trace_registers(void)
+{
+	static const struct { const char *at; u64 bits; s64 operand; const char *name; } rows[] = {
+		{ p_lwzu_at, LOADED, 128 - 8, "trace-lwzu" }, { p_ldx_over_at, LOADED, 128 + 24, "trace-ldx-over-RA" },
+		{ p_ld_ds_at, LOADED, 128 - 16, "trace-ld" }, { p_stbx_at, STORED, 128 + 24, "trace-stbx" },
+		{ p_lvx_low_at, LOADED, 128 + 16, "trace-lvx" }, { p_stxvl_at, STORED, 128, "trace-stxvl" },
+		{ p_lxv_dq_at, LOADED, 128 + 32, "trace-lxv" }, { p_dcbf_at, LOADED, 128, "trace-dcbf" },
+		{ p_addi_at, 0, -1, "trace-addi" }, { p_b_at, 0, -1, "trace-b" },
+	};
+	const u64 msr = OUR_MSR | MSR_SE | MSR_VEC | MSR_VSX;
+	struct cpu *c;
+
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		mtspr(796, 0x1111);	/* SIAR */
+		mtspr(797, 0x2222);	/* SDAR */
+		c = probe(rows[i].at, msr, (u64)area + 128, 24, 1ull << 56);
+		check(c->vector == 0xd00 && c->srr1 == (msr | TRACED | rows[i].bits), rows[i].name);
+		check_eq(mfspr(796), (u64)rows[i].at, "SIAR");
+		check_eq(mfspr(797), rows[i].operand < 0 ? 0x2222 : (u64)area + (u64)rows[i].operand, "SDAR");
+	}
+	/* In 32-bit mode the operand's address has 32 bits. */
+	c = probe(p_ld_ds_at, msr & ~MSR_SF, 0x100000000ull | ((u64)area + 128));
+	check(c->vector == 0xd00 && mfspr(797) == (u64)area + 128 - 16, "trace-ld-32-bits");
+	/* Where rfid leads to is traced, rfid is not. */
+	c = probe(p_rfid_se, OUR_MSR, p_addi_at, msr);
+	check(c->vector == 0xd00 && c->srr0 == (u64)p_addi_next && mfspr(796) == (u64)p_addi_at, "trace-behind-rfid");
+}
 
 static void test_trace(void)
 {
@@ -277,13 +383,14 @@ static void test_trace(void)
 	c = probe(p_store_steps, msr, 0x77, area);
 	check(c->vector == 0xd00 && c->srr0 == (u64)p_store_steps_next && area[0] == 0x77, "step-a-store");
 	/* What interrupts for itself does not trace. */
-	check_trap(probe(p_load_fault, msr, OUTSIDE), 0x300, p_load_fault_at, msr, 0, "step-a-fault");
+	check_trap(probe(p_load_fault, msr, OUTSIDE), 0x200, p_load_fault_at, msr, MC_LOAD, "step-a-fault");
 	check_trap(probe(p_illegal0, msr), 0x700, p_illegal0_at, msr, ILLEGAL, "step-an-illegal");
 	check_trap(probe(p_sc, msr), 0xc00, p_sc_next, msr, 0, "step-a-system-call");
 	c = probe(p_steps, OUR_MSR | MSR_BE, 5);
 	check(c->vector == 0xd00 && c->srr0 == (u64)p_steps_next + 12 && c->r[3] == 6, "branch-trace");
 	c = probe(p_store_steps, OUR_MSR | MSR_BE, 1, area);
 	check(c->vector == 0xd00 && c->srr0 == (u64)probe_end, "branch-trace-of-blr");
+	test_trace_registers();
 }
 
 /* ---- MSR ---- */
@@ -353,6 +460,7 @@ static void test_endian(void)
 void test(void)
 {
 	test_program();
+	test_hypervisor();
 	test_alignment();
 	test_facilities();
 	test_float();

@@ -104,6 +104,7 @@ void panic(const char *why)
 	if (filled)
 		put('\n');
 	rtas(RTAS_OS_TERM, 1, 1, in, NULL);
+	rtas(RTAS_POWER_OFF, 2, 1, (const u32[2]){ 0 }, NULL);	/* where the call comes back */
 	for (;;)
 		;
 }

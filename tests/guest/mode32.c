@@ -11,7 +11,23 @@ PROBE(p_ld, "", "ld 4,8(3)", "");
 PROBE(p_ldx, "", "ldx 5,3,4", "");
 PROBE(p_lwzu, "", "lwzu 4,8(3)", "");
 PROBE(p_lwzux, "", "lwzux 5,3,4", "");
-PROBE(p_stdu, "", "stdu 4,-8(3)", "");
+PROBE(p_lwzux_over, "", "lwzux 4,3,4", "");
+PROBE(p_lbzu, "", "lbzu 5,8(3)", "");
+PROBE(p_lhau, "", "lhau 5,8(3)", "");
+PROBE(p_ldu, "", "ldu 5,8(3)", "");
+PROBE(p_lfsu, "", "lfsu 5,8(3)", "");
+PROBE(p_lfdu, "", "lfdu 5,8(3)", "");
+PROBE(p_stbu, "", "stbu 4,8(3)", "");
+PROBE(p_stwu, "", "stwu 4,8(3)", "");
+PROBE(p_stdu, "", "stdu 4,8(3)", "");
+PROBE(p_stfsu, "", "stfsu 5,8(3)", "");
+PROBE(p_stfdu, "", "stfdu 5,8(3)", "");
+PROBE(p_lwaux, "", "lwaux 5,3,4", "");
+PROBE(p_ldux, "", "ldux 5,3,4", "");
+PROBE(p_lfdux, "", "lfdux 5,3,4", "");
+PROBE(p_stwux, "", "stwux 5,3,4", "");
+PROBE(p_stdux, "", "stdux 5,3,4", "");
+PROBE(p_stfdux, "", "stfdux 5,3,4", "");
 PROBE(p_lwz_low, "", "lwz 4,-8(3)", "");
 PROBE(p_lwarx, "lwarx 5,0,3", "stwcx. 4,0,3", "mfcr 6");
 PROBE(p_dcbz, "", "dcbz 0,3", "");
@@ -63,6 +79,43 @@ static void test_or_rec(void)
 	}
 }
 
+/* RA gets all 64 bits of the sum; its low half alone is the address. */
+static void test_update(u64 at)
+{
+	static const struct { const char *code; bool indexed; const char *name; } rows[] = {
+		{ p_lbzu, false, "lbzu" }, { p_lhau, false, "lhau" }, { p_ldu, false, "ldu" }, { p_lfsu, false, "lfsu" },
+		{ p_lfdu, false, "lfdu" }, { p_stbu, false, "stbu" }, { p_stwu, false, "stwu" }, { p_stdu, false, "stdu" },
+		{ p_stfsu, false, "stfsu" }, { p_stfdu, false, "stfdu" }, { p_lwzux, true, "lwzux" },
+		{ p_lwzux_over, true, "lwzux-over-RB" }, { p_lwaux, true, "lwaux" }, { p_ldux, true, "ldux" },
+		{ p_lfdux, true, "lfdux" }, { p_stwux, true, "stwux" }, { p_stdux, true, "stdux" }, { p_stfdux, true, "stfdux" },
+	};
+	static const u64 high[] = { JUNK, 0xffffffff00000000ull, 0x100000000ull };
+	const u64 msr = NARROW | MSR_FP;
+
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		bool ok = true;
+
+		for (unsigned k = 0; k < sizeof high / sizeof high[0]; k++) {
+			u64 ra = high[k] | (at + 192), rb = rows[i].indexed ? 0x7777777700000008ull : 0x3344556677ull;
+			struct cpu *c = probe(rows[i].code, msr, ra, rb);
+
+			ok &= c->vector == 0xc00 && c->r[3] == ra + (rows[i].indexed ? rb : 8);
+			/* The sum's carry goes up. */
+			ra = high[k] | 0xfffffff0;
+			c = probe(rows[i].code, msr, ra, 0x7777777700000010ull + at);
+			ok &= !rows[i].indexed || (c->vector == 0xc00 && c->r[3] == ra + 0x7777777700000010ull + at);
+		}
+		check(ok, rows[i].name);
+	}
+	area[31] = 0;
+	check_eq(probe(p_lwzux_over, msr, JUNK | at, JUNK | 16)->r[4], 0x02020202, "lwzux-over-RB-loads");
+	check(probe(p_stdu, msr, JUNK | (at + 240), 99)->vector == 0xc00 && area[31] == 99, "stdu-stores");
+	/* A fault leaves RA. */
+	check_eq(probe(p_lwzu, msr, JUNK | 0xfffffff0)->r[3], JUNK | 0xfffffff0, "lwzu-that-faults");
+	check_eq(probe(p_lwzux, msr, JUNK | 0xffffff00, 0xf0)->r[3], JUNK | 0xffffff00, "lwzux-that-faults");
+	area[31] = 0x0101010101010101ull * 31;
+}
+
 void test(void)
 {
 	const u64 at = (u64)area;
@@ -81,14 +134,11 @@ void test(void)
 	c = probe(p_lbzx0, NARROW, JUNK | (at + 8));
 	check(c->vector == 0xc00 && c->r[5] == 1, "X-form-RA-0");
 	c = probe(p_lwz_low, NARROW, 4);
-	check(c->vector == 0x300 && c->dar == 0xfffffffc, "D-form-wraps-below-0");
+	check(c->vector == 0x200 && c->dar == 0xfffffffc, "D-form-wraps-below-0");
 	c = probe(p_lwzu, NARROW, JUNK | at);
 	check(c->vector == 0xc00 && c->r[4] == 0x01010101, "lwzu-loads");
-	check_eq(c->r[3], at + 8, "lwzu-high-half-0");
-	c = probe(p_lwzux, NARROW, JUNK | at, JUNK | 16);
-	check(c->vector == 0xc00 && c->r[5] == 0x02020202 && c->r[3] == at + 16, "lwzux");
-	c = probe(p_stdu, NARROW, JUNK | (at + 256), 99);
-	check(c->vector == 0xc00 && area[31] == 99 && c->r[3] == at + 248, "stdu");
+	check_eq(c->r[3], (JUNK | at) + 8, "lwzu-all-of-the-sum");
+	test_update(at);
 	c = probe(p_lwarx, NARROW, JUNK | at, 0x5a5a);
 	check(c->vector == 0xc00 && *(u32 *)area == 0x5a5a && CR0(c) == 2, "lwarx-stwcx");
 	c = probe(p_dcbz, NARROW, JUNK | (at + 200));

@@ -163,6 +163,12 @@ PROBE(p_mtdec, "", "mtspr 22,3", "");
 PROBE(p_mftb, "", "mftb 3", "");
 PROBE(p_mfpvr, "", "mfspr 3,287", "");
 PROBE(p_none_user, "", "mfspr 3,480", "");
+PROBE(p_lbzcix, "", ".long 0x7c8006aa", "");
+PROBE(p_stdcix, "", ".long 0x7c8007ea", "");
+PROBE(p_slbiag, "", ".long 0x7c8006a4", "");
+PROBE(p_mtdawr, "", "mtspr 180,3", "");
+PROBE(p_mtciabr, "", "mtspr 187,3", "");
+PROBE(p_mfwort, "", "mfspr 3,895", "");
 PROBE(p_none_priv, "", "mfspr 3,1012", "");
 PROBE(p_illegal, "", ".long 0", "");
 PROBE(p_tar, "", "mfspr 3,815", "");
@@ -217,10 +223,11 @@ static void test_sizes(void)
 		}
 		check(ok, rows[i].name);
 	}
-	/* Beyond RAM: nobody answers, nothing breaks. */
-	check_eq(probe(p_ld, VIRTUAL, HUGE_EA + 0x3ff00000)->vector, 0xc00, "1G-beyond-RAM-load");
-	check_eq(probe(p_std, VIRTUAL, HUGE_EA + 0x3ff00000, 1)->vector, 0xc00, "1G-beyond-RAM-store");
-	check_eq(probe(p_jump, VIRTUAL, HUGE_EA + 0x3ff00000)->vector, 0x400, "1G-beyond-RAM-fetch");
+	/* Beyond RAM: the translation is right, the storage does not exist. */
+	check_eq(probe(p_ld, VIRTUAL, HUGE_EA + 0x3ff00000)->vector, 0x200, "1G-beyond-RAM-load");
+	check_eq(this_cpu()->dar, HUGE_EA + 0x3ff00000, "1G-beyond-RAM-DAR");
+	check_eq(probe(p_std, USER, HUGE_EA + 0x3ff00000, 1)->vector, 0x200, "1G-beyond-RAM-store");
+	check_eq(probe(p_jump, VIRTUAL, HUGE_EA + 0x3ff00000)->vector, 0x200, "1G-beyond-RAM-fetch");
 	/* Low bits of a large page's address in the entry do not count. */
 	map(roots[1], LARGE_EA, BIG | 0x1ff000, 21, RWX);
 	flush(LARGE_EA, 21);
@@ -725,6 +732,12 @@ static void test_problem(void)
 		{ p_scv, p_scv_at, 0xf60, 0, "user-scv" },
 		{ p_fadd, p_fadd_at, 0x800, 0, "user-fadd" },
 		{ p_sc, p_sc_next, 0xc00, 0, "user-sc" },
+		{ p_lbzcix, p_lbzcix_at, 0x700, PPC_BIT(45), "user-lbzcix" },
+		{ p_stdcix, p_stdcix_at, 0x700, PPC_BIT(45), "user-stdcix" },
+		{ p_slbiag, p_slbiag_at, 0x700, PPC_BIT(45), "user-slbiag" },
+		{ p_mtdawr, p_mtdawr_at, 0x700, PPC_BIT(45), "user-mtspr-DAWR0" },
+		{ p_mtciabr, p_mtciabr_at, 0x700, PPC_BIT(45), "user-mtspr-CIABR" },
+		{ p_mfwort, p_mfwort_at, 0x700, PPC_BIT(45), "user-mfspr-WORT" },
 	};
 	static const u8 cause[] = { [12] = 8, [13] = 2, [14] = 12 };
 	struct cpu *c;

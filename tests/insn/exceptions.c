@@ -112,10 +112,20 @@ static bool when_quotient(const struct view *v)
 	return magnitude(v->in->state.r[rb_of(v)]) <= 2 * magnitude(v->in->state.r[ra_of(v)]);
 }
 
+static bool when_undefined(const struct view *v)
+{
+	uint64_t a = v->in->state.r[ra_of(v)], b = v->in->state.r[rb_of(v)];
+	bool is_unsigned = v->insn->name[strlen(v->insn->name) - 1] == 'u';
+
+	if (v->insn->name[3] == 'w')
+		return !(uint32_t)b || (!is_unsigned && (uint32_t)b == UINT32_MAX && (uint32_t)a == 0x80000000);
+	return !b || (!is_unsigned && b == UINT64_MAX && a == PPC_BIT(0));
+}
+
 static const struct { const char *name; bool (*holds)(const struct view *v); } conditions[] = {
 #define WHEN(name) { #name, when_##name }
 	WHEN(trapped), WHEN(alignment), WHEN(reserved), WHEN(nan), WHEN(zero), WHEN(small), WHEN(wide),
-	WHEN(digits), WHEN(denormal), WHEN(null), WHEN(same), WHEN(ffff), WHEN(far), WHEN(quotient),
+	WHEN(digits), WHEN(denormal), WHEN(null), WHEN(same), WHEN(ffff), WHEN(far), WHEN(quotient), WHEN(undefined),
 #undef WHEN
 };
 

@@ -8,7 +8,7 @@ import termios
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from console import CEDE, GUEST, Failure, Machine, check, linux, main, need, skip   # noqa: E402
+from console import CEDE, GUEST, Failure, Folder, Machine, check, linux, main, need, skip   # noqa: E402
 
 CPUS = os.environ.get('CPUS', '1')
 BUILD = os.environ.get('B', 'build')
@@ -221,9 +221,57 @@ def terminal():
 
 
 def panic():
-    with linux(append='cede.cmd="echo c >/proc/sysrq-trigger; sleep 30" panic=1') as m:
+    """A guest that gives up reboots if it wants to, and ends where the user wants it."""
+    crash = 'cede.cmd="echo c >/proc/sysrq-trigger; sleep 30" panic=1'
+    with linux('-action', 'panic=shutdown', append=crash) as m:
         check(m.wait(90) == 3, 'status', m.process.returncode)
         check(len(m.errors.splitlines()) == 1, 'one-line', m.errors)
+    with linux(append=crash) as m:
+        m.expect('Rebooting in 1 seconds', 90)
+        m.expect('Linux version', 90)
+        m.kill()
+        m.wait(10)
+        check(m.errors.startswith('cede: the guest gave up: OS panic: sysrq triggered crash\n') and
+              len(m.errors.splitlines()) == 2, 'said-once', m.errors)
+    with linux('-no-reboot', append=crash) as m:
+        check(m.wait(90) == 0, 'no-reboot-status', m.process.returncode)
+        check('Rebooting in 1 seconds' in m.text, 'no-reboot')
+
+
+def warp():
+    """With -clock warp a prompt that has a time-out does not wait; saved there and loaded, it does."""
+    with Folder() as at:
+        with linux('-clock', 'warp', '-save', at('s')) as m:
+            m.shell()
+            m.send('read -t 60 x || echo "[g""one]"\n')
+            m.expect(r'\[gone\]', 20)
+            m.kill(signal.SIGUSR1)
+            until = time.monotonic() + 30
+            while not os.path.exists(at('s')) and time.monotonic() < until:
+                m.pump(0.1)
+            check(os.path.exists(at('s')), 'saved')
+        with Machine('-loadvm', at('s')) as m:
+            m.send('read -t 60 x; echo "[h""as $x]"\n')
+            m.expect('read -t 60', 20)
+            time.sleep(2)
+            m.send('it\n')
+            m.expect(r'\[has it\]', 20)
+            check(True, 'waits')
+
+
+def refusals():
+    """What is not there says so, and what asked for it is as it was."""
+    with linux(cpus=2) as m:
+        m.shell()
+        m.command('mount -t debugfs d /sys/kernel/debug 2>/dev/null; true')
+        out = m.command('echo Y > /sys/kernel/debug/powerpc/dawr_enable_dangerous 2>&1 || echo "[no] $?"')
+        check('[no]' in out, 'no-DAWR', out)
+        out = m.command('echo cpu remove index 0x10000001 > /sys/kernel/dlpar 2>&1 || echo "[no] $?"')
+        check('[no]' in out, 'no-removal', out)
+        check(m.command('cat /sys/devices/system/cpu/online').strip() == '0-1', 'both-stay-online')
+        out = m.command('dmesg')
+        check('Failed to release drc' not in out, 'nothing-was-begun', re.findall('.*drc.*', out))
+        check('ibm,drc-names' not in m.command('ls /proc/device-tree/cpus'), 'no-names-for-drmgr')
 
 
 def cpu_time(pid):
@@ -285,5 +333,5 @@ def installer():
         check(m.wait(20) == 0, 'status')
 
 
-main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, terminal, panic, clock, sanitizers,
+main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, terminal, panic, refusals, warp, clock, sanitizers,
                               installer)})

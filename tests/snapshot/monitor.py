@@ -413,7 +413,7 @@ def reasons():
         for name, options, do, want, status in (
                 ('power-off', [], lambda m, q: m.send('poweroff -f\n'), ['SHUTDOWN:True:guest-shutdown'], 0),
                 ('no-reboot', ['-no-reboot'], lambda m, q: m.send('reboot -f\n'), ['SHUTDOWN:True:guest-reset'], 0),
-                ('panic', [], lambda m, q: m.send(crash), ['GUEST_PANICKED:poweroff', 'STOP', 'SHUTDOWN:True:guest-panic'], 3),
+                ('panic', ['-action', 'panic=shutdown'], lambda m, q: m.send(crash), ['GUEST_PANICKED:poweroff', 'STOP', 'SHUTDOWN:True:guest-panic'], 3),
                 ('signal', [], lambda m, q: m.kill(), ['SHUTDOWN:False:host-signal'], 1),
                 ('quit', ['-no-shutdown'], lambda m, q: q.s.sendall(b'{"execute": "quit"}'), ['SHUTDOWN:False:host-qmp-quit'], 0)):
             m, q = start(*options)
@@ -427,7 +427,7 @@ def reasons():
                         got = q.log
                 check(got == want, name, got)
                 check(m.wait(30) == status, name + '-status', (m.process.returncode, m.errors))
-        m, q = start('-no-shutdown')
+        m, q = start('-action', 'panic=shutdown,shutdown=pause')
         with m:
             m.send('reboot -f\n')
             check(q.events('RESET:True:guest-reset') == ['RESET:True:guest-reset'], 'reboot')
@@ -443,6 +443,9 @@ def reasons():
             m.send(crash)
             check(q.events('STOP', 120) == ['GUEST_PANICKED:pause', 'STOP'], 'panic-stays')
             check(q.run('query-status')[0]['return']['status'] == 'guest-panicked', 'guest-panicked')
+            q.run('cont')
+            check(q.events('RESUME') == ['RESUME'], 'panicked-goes-on')
+            check(q.run('query-status')[0]['return']['status'] == 'running', 'panicked-runs')
             m.kill()
             check(q.events('SHUTDOWN:False:host-signal') == ['SHUTDOWN:False:host-signal'] and m.wait(30) == 1, 'later-events')
             check('the guest gave up' in m.errors and m.errors.count('\n') == 2, 'said-once', m.errors)

@@ -1,5 +1,5 @@
-/* Machine checks as a guest gets them that has called ibm,nmi-register. Nothing in the machine raises
- * one by itself, so the line is set from outside. PAPR, "Firmware Assisted Non-Maskable Interrupts". */
+/* Machine checks as a guest gets them that has called ibm,nmi-register. Of all causes only one comes from
+ * the machine itself, so the line is set from outside. PAPR, "Firmware Assisted Non-Maskable Interrupts". */
 #include <stdarg.h>
 
 #include "check.h"
@@ -57,6 +57,9 @@ static void test_causes(struct machine *m)
 		{ SRR1_LOAD_STORE, 0x4000, 0, 0x44, UINT64_C(0xc00000000000feed), "UE-of-a-table-walk" },
 		{ SRR1_LOAD_STORE, 0x0800, 2, 0x82, UINT64_C(0xc00000000000feed), "ERAT" },
 		{ SRR1_LOAD_STORE, 0x0400, 4, 0x82, UINT64_C(0xc00000000000feed), "TLB" },
+		{ SRR1_LOAD_STORE, 0x0040, 8, 0x90, UINT64_C(0xc00000000000feed), "real-address" },
+		{ SRR1_LOAD_STORE | UINT64_C(0x08140000), 0x0040, 8, 0x90, UINT64_C(0xc00000000000feed), "real-address-of-a-store" },
+		{ UINT64_C(0x080c0000), 0, 8, 0x90, WHERE, "real-address-of-a-fetch" },
 		{ SRR1_LOAD_STORE, 0x0080, 1, 0x81, UINT64_C(0xc00000000000feed), "SLB-multihit" },
 		{ SRR1_LOAD_STORE, 0x0100, 1, 0x80, UINT64_C(0xc00000000000feed), "SLB-parity" },
 		{ 0x040000, 0, 0, 0x41, WHERE, "fetch-UE" },
@@ -74,7 +77,7 @@ static void test_causes(struct machine *m)
 		memset(m->ram.base + save, 0xee, 128);
 		m->fwnmi_interlock = -1;
 		machine_check(cpu, rows[i].srr1, rows[i].dsisr);
-		check(cpu->nip == HANDLER && cpu->r[3] == save && cpu->srr0 == WHERE && !(cpu->msr & MSR_ME),
+		check(cpu->nip == HANDLER && cpu->r[3] == save && cpu->srr0 == WHERE && cpu->msr & MSR_ME,
 		      "%s-enters", rows[i].name);
 		check_eq(ld_be64(&m->ram, save), UINT64_C(0x123456789abcdef0), "r3-saved");
 		check_eq(ld_be32(&m->ram, log) >> 24, 6, "version-6");
@@ -99,6 +102,7 @@ static void test_delivery(struct machine *m)
 	check(cpu_interrupt_pending(cpu, cpu->msr), "pending-without-EE");
 	check(cpu_deliver_pending(cpu) && cpu->nip == HANDLER && cpu->srr0 == WHERE, "delivered");
 	check_eq(cpu->irq, 0, "once");
+	cpu_set_msr(cpu, MSR_SF);
 	cpu->irq = IRQ_MACHINE_CHECK;
 	check(!cpu_deliver_pending(cpu) && cpu->run_state == CPU_STOPPED, "without-ME-it-stops");
 	cpu->irq = 0;

@@ -102,14 +102,27 @@ static void test_rest(void)
 
 	check(!strcmp(o.initrd, "I") && !strcmp(o.append, "root=/dev/ram"), "double-dash");
 	check(o.no_reboot && o.no_shutdown && o.nographic && o.nodefaults && o.serials == 0, "flags");
+	o = good("-kernel K -action panic=pause,shutdown=pause -action reboot=shutdown,watchdog=pause");
+	check(o.panic == PANIC_PAUSE && o.no_shutdown && o.no_reboot, "actions");
+	o = good("-kernel K -no-reboot -no-shutdown -action reboot=reset,shutdown=poweroff");
+	check(o.panic == PANIC_NONE && !o.no_shutdown && !o.no_reboot, "last-action-counts");
 	o = good("-kernel K -serial null -serial file:x -seed 0x10 -clock warp -timing flat -name guest=g -D log");
 	check(o.serials == 2 && !strcmp(o.serial[1], "file:x") && o.has_seed && o.seed == 16 && o.warp &&
 	      !strcmp(o.name, "g") && !strcmp(o.log_file, "log"), "values");
+	options_free(&o);
 	o = good("-kernel K -M pseries-7.2,x-vof=on,cap-cfpc=fixed,cap-large-decr=off,cap-ibs=fixed-na");
 	check(o.vof && o.cfpc == MITIGATION_FIXED && !o.large_decr && o.ibs == MITIGATION_FIXED_NA &&
 	      !strcmp(o.machine, "pseries-7.2"), "machine-properties");
 	o = good("-kernel K -machine type=pseries,max-cpu-compat=power9 -cpu POWER9");
 	check_eq(o.compat_pvr, 0x0f000005, "compat");
+	options_free(&o);
+	o = good("-kernel K -name guest=g,debug-threads=on -accel kvm -accel tcg,thread=multi,tb-size=64 -no-user-config");
+	check(!strcmp(o.name, "g") && o.note && strstr(o.note, "tcg"), "tcg-and-a-name");
+	options_free(&o);
+	o = good("-kernel K -M pseries,accel=kvm:tcg,usb=no,cap-large-decr=false,cap-dfp=off -boot order=cd,strict=on -boot n -vga none");
+	check(o.note && !o.large_decr, "QEMU's-words");
+	o = good("-kernel K -nodefaults -net none -nic none -parallel none -display none -monitor none -machine pseries -cpu POWER9");
+	check(!o.note, "no-note");
 	o = good("-kernel K -rtc base=1970-01-02T00:00:01");
 	check(o.rtc_base == RTC_DATE && o.rtc_date == 86401, "rtc-date");
 	o = good("-kernel K -rtc base=localtime");
@@ -138,6 +151,24 @@ static void test_refused(void)
 	check(parse(&o, &err, &status, "-frob") == OPTIONS_BAD && status == 2 && strstr(err.msg, "frob"), "unknown");
 	check(parse(&o, &err, &status, "-kernel") == OPTIONS_BAD && status == 2 && strstr(err.msg, "kernel"), "no-value");
 	check(parse(&o, &err, &status, "-gdb tcp::1") == OPTIONS_BAD && status == 2 && strstr(err.msg, "not there"), "later");
+	static const char *const absent[] = {
+		"-M pseries,cap-dfp=on", "-M pseries,cap-dfp=yes", "-M pseries,cap-htm=on", "-M pseries,cap-vsx=off",
+		"-M pseries,cap-nested-hv=on", "-M pseries,cap-nested-papr=true", "-M pseries,cap-fwnmi=off",
+		"-M pseries,cap-rpt-invalidate=on", "-M pseries,cap-ail-mode-3=off", "-M pseries,cap-dawr1=on",
+		"-M pseries,cap-hpt-max-page-size=16m", "-M pseries,accel=kvm", "-accel kvm", "-accel kvm:xen", "-enable-kvm",
+	};
+
+	for (unsigned i = 0; i < sizeof absent / sizeof absent[0]; i++) {
+		char line[80], name[40];
+
+		snprintf(line, sizeof line, "-kernel K %s", absent[i]);
+		sscanf(absent[i], "%*[^,],%39[^=]", name);
+		if (!strchr(absent[i], ','))
+			strcpy(name, "KVM");
+		check(parse(&o, &err, &status, line) == OPTIONS_BAD && status == 2 &&
+		      (strstr(err.msg, name) || strstr(err.msg, "KVM")), "refused: %s", absent[i]);
+		options_free(&o);
+	}
 	check(parse(&o, &err, &status, "-drive if=pflash,file=a -smp 0") == OPTIONS_BAD && status == 2, "after-a-drive");
 	options_free(&o);
 }

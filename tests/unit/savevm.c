@@ -40,8 +40,8 @@ int __real_ftruncate(int fd, off_t length);
 int __wrap_ftruncate(int fd, off_t length);
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
-int __real_rename(const char *from, const char *to);
-int __wrap_rename(const char *from, const char *to);
+int __real_renameat(int old, const char *from, int new, const char *to);
+int __wrap_renameat(int old, const char *from, int new, const char *to);
 
 static bool strikes(void)
 {
@@ -81,10 +81,10 @@ int __wrap_fsync(int fd)
 	return strikes() ? -1 : __real_fsync(fd);
 }
 
-int __wrap_rename(const char *from, const char *to)
+int __wrap_renameat(int old, const char *from, int new, const char *to)
 {
 	note('r');
-	return strikes() ? -1 : __real_rename(from, to);
+	return strikes() ? -1 : __real_renameat(old, from, new, to);
 }
 
 /* ---- The walker ---- */

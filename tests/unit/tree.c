@@ -9,6 +9,8 @@
 #include "firmware/tree_check.h"
 #include "hcall/hcall.h"
 #include "machine/fdt.h"
+#include "savevm/stream.h"
+#include "savevm/vmstate.h"
 #include "tests/unit/check.h"
 #include "tests/unit/rig.h"
 
@@ -411,6 +413,45 @@ static void test_own(const struct machine *m)
 	free(packed);
 }
 
+/* ---- The tree in a snapshot ---- */
+
+/* What a load says; NULL: it takes it. */
+static const char *loaded(struct machine *m, const uint8_t *blob, uint32_t size, struct stream *s)
+{
+	uint8_t *section = malloc(8 + (size_t)size);
+	struct error err = { "" };
+	struct vms_walk w = { .stream = s, .section = "spapr_dtb", .state = &spapr_dtb_state };
+	bool good;
+
+	put(section, size);
+	put(section + 4, size);
+	memcpy(section + 8, blob, size);
+	good = stream_open_memory(s, section, 8 + (size_t)size, &err) && vms_load(&w, &spapr_dtb_state, m, 1);
+	stream_close(s);
+	free(section);
+	return good ? NULL : s->error.msg;
+}
+
+static void test_snapshot(struct machine *m)
+{
+	struct stream s;
+	struct maker k;
+	uint32_t size = make_small(&k), rsv = get(k.blob + 16);
+
+	want(loaded(m, k.blob, size, &s), NULL, "a snapshot's tree");
+	check(m->fdt_size == size && !memcmp(m->fdt, k.blob, size), "a snapshot's tree is as it was");
+	put(k.blob + 4, size + 4);
+	want(loaded(m, k.blob, size, &s), "its size is wrong", "a snapshot's tree, larger than its bytes");
+	put(k.blob + 4, size);
+	put(k.blob + 20, 15);
+	want(loaded(m, k.blob, size, &s), "version 17", "a snapshot's tree of version 15");
+	put(k.blob + 20, 17);
+	memset(k.blob + rsv, 0xff, get(k.blob + 8) - rsv);
+	want(loaded(m, k.blob, size, &s), "reservations have no end", "a snapshot's tree, reservations over the structure");
+	check(!m->fdt && !m->fdt_size, "what is refused is not kept");
+	maker_free(&k);
+}
+
 /* ---- What a guest may ask of the largest trees ---- */
 
 static double now(void)
@@ -634,6 +675,7 @@ int main(void)
 	test_copy();
 	rig_new(&rig, "1");
 	test_own(rig.m);
+	test_snapshot(rig.m);
 	test_large(rig.m);
 	test_setprop(rig.m);
 	test_relatives(rig.m);

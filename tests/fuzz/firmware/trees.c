@@ -286,10 +286,28 @@ static void seed_small(void)
 	seed("small", blob, fdt_totalsize(blob));
 }
 
+/* SLOF puts the strings before the structure. */
+static void seed_strings_first(const void *fdt)
+{
+	uint32_t rsv_end = (uint32_t)fdt_off_dt_struct(fdt), strings = (uint32_t)fdt_size_dt_strings(fdt), at = (rsv_end + strings + 3) & ~3u;
+	uint32_t size = at + (uint32_t)fdt_size_dt_struct(fdt);
+	uint8_t *blob = calloc(1, size);
+
+	memcpy(blob, fdt, rsv_end);
+	memcpy(blob + rsv_end, (const char *)fdt + fdt_off_dt_strings(fdt), strings);
+	memcpy(blob + at, (const char *)fdt + fdt_off_dt_struct(fdt), size - at);
+	fdt_set_totalsize(blob, size);
+	fdt_set_off_dt_struct(blob, at);
+	fdt_set_off_dt_strings(blob, rsv_end);
+	seed("strings-first", blob, size);
+	free(blob);
+}
+
 static void make_seeds(void)
 {
 	fdt_pack(rig->fdt);
 	seed("own", rig->fdt, fdt_totalsize(rig->fdt));
+	seed_strings_first(rig->fdt);
 	seed_small();
 }
 
