@@ -17,6 +17,8 @@ BUILD = os.environ.get('B', 'build')
 RUNS = (
     ('splpar_dtl-le', '4', None, ''),
     ('splpar_dtl-be', '4,threads=2', 'procs=1', 'pool procs=1'),
+    ('smt-be', '8,threads=4', None, ''),
+    ('smt-le', '8,threads=4', 'procs=1', 'pool procs=1'),
     ('splpar_vpa-le', '4', 'procs=2,load=bursty:0.5:11,chips=2', 'pool procs=2'),
     ('splpar_busy-be', '8,threads=2', 'procs=3,chips=3,mode=capped,entitlement=1.15,load=bursty:1.5:3,window=1ms', 'ms=60'),
     ('splpar_busy-le', '5', 'procs=2,chips=2,weight=64,load=bursty:0.7:99', 'ms=150'),
@@ -41,7 +43,25 @@ def run(image, cpus, pool, append, program, env):
                 hashlib.sha256(p.stdout).hexdigest()[:16]), os.path.getsize(log), os.path.getsize(trace)
 
 
+def split(image, cpus, pool, cycle):
+    """The state at the end of a run that is saved at that cycle, and goes on in another process."""
+    how = ['-M', 'pseries', '-m', '256M', '-smp', cpus, '-nodefaults', '-nographic', '-serial', 'null', '-clock', 'warp',
+           '-rtc', 'base=2026-01-31T12:00:00', '-d', 'statehash'] + (['-pool', pool] if pool else [])
+    with tempfile.TemporaryDirectory() as d:
+        ends = []
+        for more in (['-kernel', image, '-save', '%s/s@%d' % (d, cycle)], ['-loadvm', d + '/s']):
+            p = subprocess.run([CEDE] + how + more, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            ends += re.findall(r'statehash=\S+ cycles=\d+', p.stderr.decode()) or [p.stderr.decode()[-300:]]
+        return ends
+
+
 def main():
+    """And what the threads of a core have had of it is in a snapshot, wherever in a quantum that is."""
+    for cycle in (12345677, 60001234, 99999999):
+        image = '%s/tests/guest/smt-le.elf' % BUILD
+        if os.path.exists(image):
+            ends = split(image, '8,threads=4', 'procs=1', cycle)
+            check(ends[0] == ends[-1] and 'cycles' in ends[0], 'saved-at-%d' % cycle, ends)
     for name, cpus, pool, append in RUNS:
         image = '%s/tests/guest/%s.elf' % (BUILD, name)
         if not os.path.exists(image):
