@@ -6,6 +6,7 @@
 
 #include "firmware/firmware.h"
 #include "firmware/state.h"
+#include "firmware/tree_check.h"
 #include "machine/fdt.h"
 #include "machine/rtas.h"
 #include "savevm/vmstate.h"
@@ -29,11 +30,11 @@ static bool initial_put(void *s, unsigned i, uint64_t v)
 static bool dtb_post_load(void *s, uint32_t version, struct vms_walk *w)
 {
 	struct machine *m = s;
-	int rc = fdt_check_full(m->fdt, m->fdt_size);
+	const char *why = tree_check(m->fdt, m->fdt_size);
 
 	(void)version;
 	firmware_tree_changed(m);
-	return !rc || vms_wrong(w, "fdt_blob", m->fdt_size, "a device tree (%s)", fdt_strerror(rc));
+	return !why || vms_wrong(w, "fdt_blob", m->fdt_size, "a device tree (%s)", why);
 }
 
 const struct vmstate spapr_dtb_state = {
