@@ -128,7 +128,7 @@ static bool is_bound(const char *name)
 	static const char *const bound[] = {
 		"vpa_addr", "slb_shadow_addr", "slb_shadow_size", "dtl_addr", "dtl_size", "fdt_size", "patb_entry", "proc_tbl",
 		"budget", "phys", "claims", "head", "count", "in", "out", "mig_nb_table", "xirr_owner", "bitmap", "rtas_addr",
-		"rtas_size", "extended_length", "id", "sum", "vscr", "env.fpscr", "status", "fdt_blob", "demand", "start", "size",
+		"rtas_size", "extended_length", "id", "sum", "vscr", "env.fpscr", "status", "fdt_blob", "demand", "start", "size", "cut_end",
 	};
 
 	for (unsigned i = 0; i < sizeof bound / sizeof bound[0]; i++)
