@@ -1,6 +1,7 @@
 /* What of the firmware goes into a snapshot: the device tree, which QEMU keeps as well, and what the
  * client interface has open. */
 #include <stdlib.h>
+#include <string.h>
 
 #include <libfdt.h>
 
@@ -116,4 +117,5 @@ void firmware_adopt(struct machine *m)
 	if (!m->rtas_addr)
 		m->rtas_size = 0;
 	m->fdt_addr = 0;
+	memset(&m->firmware->client, 0, sizeof m->firmware->client);
 }

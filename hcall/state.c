@@ -21,9 +21,25 @@
 #define DTL_SIZE_MAX 4096
 #define SLB_SHADOW_MAX 4096
 
-static bool vpa_needed(const void *s) { return ((const struct spapr_cpu *)s)->vpa_addr != 0; }
-static bool slb_shadow_needed(const void *s) { return ((const struct spapr_cpu *)s)->slb_shadow_addr != 0; }
-static bool dtl_needed(const void *s) { return ((const struct spapr_cpu *)s)->dtl_addr != 0; }
+static bool slb_shadow_needed(const void *s)
+{
+	const struct spapr_cpu *sc = s;
+
+	return sc->slb_shadow_addr || sc->slb_shadow_size;
+}
+
+static bool dtl_needed(const void *s)
+{
+	const struct spapr_cpu *sc = s;
+
+	return sc->dtl_addr || sc->dtl_size;
+}
+
+/* The others are inside. */
+static bool vpa_needed(const void *s)
+{
+	return ((const struct spapr_cpu *)s)->vpa_addr || slb_shadow_needed(s) || dtl_needed(s);
+}
 
 /* As H_REGISTER_VPA would have checked it. One at 0 is none, and has no subsection. */
 static bool area_ok(const struct spapr_cpu *sc, uint64_t addr, uint64_t size)

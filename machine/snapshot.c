@@ -518,6 +518,8 @@ static bool any_own(const struct vms_set *set)
 static void adopt(struct machine *m)
 {
 	m->radix = m->proc_tbl & PPC_BIT(0);
+	m->cas_done = m->splpar_off = false;
+	memset(m->energy, 0, sizeof m->energy);
 	m->compat_pvr = m->cpu[0]->cpu.logical_pvr;
 	m->next_poll = m->cut_end = 0;
 	for (unsigned i = 0; i < OV5_WORDS; i++)

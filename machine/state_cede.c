@@ -62,7 +62,12 @@ static const struct vmstate energy_state = {
 	.fields = VMS_FIELDS(VMS_U64(struct energy_list, made), VMS_U8_ARRAY(struct energy_list, priority)),
 };
 
-static bool vasi_needed(const void *s) { return ((const struct machine *)s)->vasi_stream != 0; }
+static bool vasi_needed(const void *s)
+{
+	const struct machine *m = s;
+
+	return m->vasi_stream || m->vasi_state != VASI_INVALID;
+}
 
 static const struct vmstate vasi_session_state = {
 	.name = "cede/machine/vasi", .version = 1, .min_version = 1, VMS_OF(struct machine), .needed = vasi_needed,

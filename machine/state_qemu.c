@@ -119,6 +119,14 @@ static bool ov5_check(const void *s, struct vms_walk *w)
 	       vms_wrong(w, "ov5_cas", m->ov5_cas[OV5_XIVE / 64], "a guest that uses XICS (-M ic-mode=xics): there is no XIVE yet");
 }
 
+/* QEMU sends it when something has been agreed on. */
+static void ov5_absent(void *s)
+{
+	struct machine *m = s;
+
+	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
+}
+
 static const struct vmstate ov5_vector_state = {
 	.name = "spapr_option_vector", .version = 1, .min_version = 1, VMS_OF(struct machine),
 	.fields = VMS_FIELDS(
@@ -128,7 +136,7 @@ static const struct vmstate ov5_vector_state = {
 
 static const struct vmstate ov5_state = {
 	.name = "spapr_option_vector_ov5_cas", .version = 1, .min_version = 1, VMS_OF(struct machine),
-	.check = ov5_check,
+	.check = ov5_check, .absent = ov5_absent,
 	.fields = VMS_FIELDS(VMS_PART("ov5_cas", ov5_vector_state)),
 };
 
@@ -202,7 +210,13 @@ CAP(rpt_invalidate, "0x0B", 0, 0)
 
 /* ---- spapr_fwnmi ---- */
 
-static bool fwnmi_needed(const void *s) { return machine_of(s)->fwnmi_mcheck != 0; }
+/* Either may be registered alone, and whoever holds the lock does so until it gives it back. */
+static bool fwnmi_needed(const void *s)
+{
+	const struct machine *m = s;
+
+	return m->fwnmi_sreset || m->fwnmi_mcheck || m->fwnmi_interlock != -1;
+}
 
 static uint64_t interlock_get(const void *s, unsigned i)
 {
