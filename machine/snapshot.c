@@ -590,19 +590,21 @@ static bool inherit(struct vms_ram *ram, const char *path, struct error *err)
 	return ok;
 }
 
-static bool place_memory(struct vms_ram *ram, int fd, const char *path, struct error *err)
+static bool place_memory(struct machine *m, struct vms_ram *ram, int fd, const char *path, struct error *err)
 {
 	struct layout l;
 	bool ok;
 
 	if (!layout_read(&l, fd, err))
 		return false;
-	if (l.ram_size)
+	if (l.ram_size) {
 		ok = layout_map_ram(&l, fd, ram, err);
-	else if (l.parent[0] && !path)
+		term_mapped(m->term, ram->base, ram->size, path ? path : "");
+	} else if (l.parent[0] && !path) {
 		ok = (error_set(err, "a snapshot with a parent is loaded by -loadvm"), false);
-	else
+	} else {
 		ok = !l.parent[0] || inherit(ram, path, err);
+	}
 	ok = ok && (!l.file_size || lseek(fd, (off_t)l.stream_at, SEEK_SET) >= 0);
 	layout_free(&l);
 	return ok;
@@ -617,7 +619,7 @@ static bool load_from(struct machine *m, int fd, const char *path, struct error 
 	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
 		return false;
 	show_progress(&ram, "loading");
-	ok = place_memory(&ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, err);
+	ok = place_memory(m, &ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, err);
 	snapshot_sections_free(&set, &ram);
 	return ok;
 }
@@ -707,7 +709,9 @@ bool snapshot_try(struct machine *m, const char *path, struct error *err)
 		return true;
 	if (why.msg[0])
 		*err = why;
+	else if (WIFSIGNALED(status))
+		error_set(err, "snapshot '%.150s': what reads it was ended by signal %d", path, WTERMSIG(status));
 	else
-		error_set(err, "snapshot '%.150s': what reads it was ended by signal %d", path, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+		error_set(err, "snapshot '%.150s': it cannot be read any more", path);
 	return false;
 }

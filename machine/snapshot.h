@@ -40,6 +40,7 @@ uint64_t snapshots_next(const struct machine *m);
 /* Takes what is due at clock.now. What cannot be saved is said on stderr; the guest goes on. */
 void snapshots_take(struct machine *m);
 void snapshots_wait(struct machine *m);			/* until what is written in the background is */
+bool snapshots_failed(const struct machine *m);		/* a file is not there that was wanted */
 void snapshots_asked(struct machine *m);		/* SIGUSR1 */
 bool snapshots_stream(const struct machine *m, uint64_t stream);	/* there is a -save FILE@guest of that number, from 1 on */
 /* For m->suspending, at the end of the quantum that it cut: saves, or makes its call fail. */

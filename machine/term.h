@@ -27,6 +27,8 @@ bool term_is_lost(const struct term *term);
 bool term_ending(const struct term *term);	/* that, or a signal has been seen */
 /* The signal that wants the process to end, 0 none. Never waits. It stays until the end. */
 int term_signal(struct term *term);
+/* The memory from `base` on is that file's from now on; the line that says so if it goes away under us. */
+void term_mapped(struct term *term, const void *base, size_t size, const char *path);
 void term_catch_save(struct term *term);	/* SIGUSR1 is for us from now on */
 bool term_save_asked(struct term *term);	/* it has come since this was asked last */
 

@@ -1,8 +1,12 @@
 """States at the edge that a guest gets into by itself: what is saved loads, and a load that is refused harms nobody."""
 import os
+import pty
 import re
+import shutil
+import socket
 import subprocess
 import sys
+import termios
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -112,5 +116,44 @@ def unharmed():
         check(status == 0 and errors == '', 'nothing-said', (status, errors))
 
 
+def cut():
+    """A mapped snapshot is cut under the machine that runs on it: a line that names it, the terminal as before, status 1."""
+    with Folder() as at:
+        base = ['-m', '256M', '-nodefaults', '-nographic', '-clock', 'warp']
+        p = subprocess.run([CEDE, *base, '-serial', 'null', '-kernel', guest('warp'), '-save', at('m') + '@1000,layout=mapped,quit=on'], capture_output=True, timeout=60)
+        check(p.returncode == 0, 'saved', p.stderr)
+        for terminal in False, True:
+            shutil.copy(at('m'), at('f'))
+            master, slave = pty.openpty()
+            before = termios.tcgetattr(slave)
+            p = subprocess.Popen([CEDE, *base, '-serial', 'mon:stdio' if terminal else 'null', '-S', '-monitor', 'unix:%s,server=on,wait=off' % at('s'), '-loadvm', at('f')],
+                                 stdin=slave if terminal else subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            end = time.monotonic() + 60
+            while not os.path.exists(at('s')) and time.monotonic() < end:
+                time.sleep(0.02)
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(at('s'))
+                s.recv(4096)
+                os.truncate(at('f'), 8192)
+                s.sendall(b'cont\n')
+                errors = p.communicate(timeout=60)[1]
+            os.unlink(at('s')) if os.path.exists(at('s')) else None
+            check(p.returncode == 1 and at('f').encode() in errors and errors.count(b'\n') == 1, 'said-%d' % terminal, (p.returncode, errors))
+            check(termios.tcgetattr(slave) == before, 'terminal-%d' % terminal)
+            os.close(master)
+            os.close(slave)
+
+
+def failed():
+    """A save that was asked for and is not there shows in the status at the end, whatever the guest ends with."""
+    with Folder() as at:
+        base = [CEDE, '-m', '256M', '-nodefaults', '-nographic', '-serial', 'null', '-clock', 'warp', '-kernel']
+        cases = (('at-a-cycle', ['-save', '/nowhere/at/all@1000'], 1), ('in-the-background', ['-save', '/nowhere/at/all@1000,background=on'], 1),
+                 ('good', ['-save', at('x') + '@1000'], 0), ('the-guest-knows', ['-save', '/nowhere/at/all@guest'], 0))
+        for name, options, want in cases:
+            p = subprocess.run([*base, guest('asleep'), '-save', at('end') + '@2000000,quit=on', *options], capture_output=True, timeout=60)
+            check(p.returncode == want and p.stderr.count(b'\n') == want, name, (p.returncode, p.stderr))
+
+
 if __name__ == '__main__':
-    main({f.__name__: f for f in (warped, asleep, unharmed)})
+    main({f.__name__: f for f in (warped, asleep, unharmed, cut, failed)})
