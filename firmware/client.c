@@ -304,8 +304,10 @@ static uint32_t svc_setprop(struct call *c)
 	if (at < 0 || len > sizeof value || !get_string(c, c->in[1], prop, sizeof prop) || !tree_name_ok(prop, strlen(prop)) ||
 	    (len && !ram_read(&c->m->ram, c->in[2], value, len)))
 		return OF_ERROR;
+	if (fdt_setprop(c->m->fdt, at, prop, value, (int)len) < 0)
+		return OF_ERROR;		/* no room: the nodes lie where they lay */
 	c->fw->tree_changed = true;
-	return fdt_setprop(c->m->fdt, at, prop, value, (int)len) < 0 ? OF_ERROR : len;
+	return len;
 }
 
 static uint32_t put_path(struct call *c, uint32_t phandle)

@@ -63,6 +63,23 @@ bool image_read(const struct image *image, uint64_t offset, void *buf, uint64_t 
 	return true;
 }
 
+/* Where data begins from `from` on, up to `to`. A file system that knows no holes has data everywhere. */
+static uint64_t hole_end(const struct image *image, uint64_t from, uint64_t to)
+{
+	off_t at = lseek(image->fd, (off_t)from, SEEK_DATA);
+
+	if (at < 0)
+		return errno == ENXIO ? to : from;
+	return (uint64_t)at < to ? (uint64_t)at : to;
+}
+
+static uint64_t data_end(const struct image *image, uint64_t from, uint64_t to)
+{
+	off_t at = from < to ? lseek(image->fd, (off_t)from, SEEK_HOLE) : -1;
+
+	return at > (off_t)from && (uint64_t)at < to ? (uint64_t)at : to;
+}
+
 bool image_place(const struct image *image, uint64_t offset, struct ram *ram, uint64_t addr, uint64_t len,
 		 struct error *err)
 {
@@ -70,8 +87,20 @@ bool image_place(const struct image *image, uint64_t offset, struct ram *ram, ui
 		error_set(err, "%s '%s' does not fit into RAM", image->what, image->path);
 		return false;
 	}
+	if (len && lseek(image->fd, 0, SEEK_END) < (off_t)(offset + len)) {
+		error_set(err, "%s '%s' is truncated", image->what, image->path);
+		return false;
+	}
 	ram_written(ram, addr, len);
-	return image_read(image, offset, ram->base + addr, len, err);
+	/* What is a hole in the file stays one in RAM, which is zero. */
+	for (uint64_t end = offset + len; offset < end;) {
+		uint64_t data = hole_end(image, offset, end), hole = data_end(image, data, end);
+
+		if (data < hole && !image_read(image, data, ram->base + addr + len - (end - data), hole - data, err))
+			return false;
+		offset = hole;
+	}
+	return true;
 }
 
 /* Where the last image must end: what 32-bit real mode code can still handle, and below a flat
@@ -129,6 +158,11 @@ static bool kernel_load(struct machine *m, struct firmware *fw, struct error *er
 		return false;
 	if (!(elf ? elf_load(fw, &m->ram, err) : flat_load(fw, err)))
 		return false;
+	if (fw->bios.fd >= 0 && fw->kernel_addr < fw->bios.size) {
+		error_set(err, "kernel '%s' does not fit: it begins at 0x%llx, where the firmware lies", fw->kernel.path,
+			  (unsigned long long)fw->kernel_addr);
+		return false;
+	}
 	if (fw->kernel_size > image_limit(m) || fw->kernel_addr > image_limit(m) - fw->kernel_size) {
 		error_set(err, "kernel '%s' does not fit: it ends at 0x%llx, images must end below 0x%llx", fw->kernel.path,
 			  (unsigned long long)(fw->kernel_addr + fw->kernel_size), (unsigned long long)image_limit(m));
@@ -137,17 +171,21 @@ static bool kernel_load(struct machine *m, struct firmware *fw, struct error *er
 	return true;
 }
 
+/* Behind the kernel, at the next 64 KiB boundary with at least that much left free: it is page 0x..0000 of the guest
+ * with the largest pages, and where QEMU puts it. Linux takes RTAS and its copy of the tree from between there and
+ * FW_CLIENT_TOP: an initrd that leaves no room lies above that, where Linux does not mind it. */
 static bool initrd_load(struct machine *m, struct firmware *fw, struct error *err)
 {
-	uint64_t limit = image_limit(m);
+	uint64_t limit = image_limit(m), behind = (fw->kernel_addr + fw->kernel_size + 0x1ffff) & ~UINT64_C(0xffff);
+	uint64_t low_end = (limit < FW_CLIENT_TOP ? limit : FW_CLIENT_TOP) - FW_CLIENT_ROOM;
+	uint64_t high = behind > FW_CLIENT_TOP ? behind : FW_CLIENT_TOP;
+	uint64_t low_room = behind < low_end ? low_end - behind : 0, high_room = high < limit ? limit - high : 0;
 
-	/* The next 64 KiB boundary with at least that much left free: it is page 0x..0000 of
-	 * the guest with the largest pages, and where QEMU puts it. */
-	fw->initrd_addr = (fw->kernel_addr + fw->kernel_size + 0x1ffff) & ~UINT64_C(0xffff);
-	if (fw->initrd_addr > limit || fw->initrd.size > limit - fw->initrd_addr) {
-		error_set(err, "initrd '%s' does not fit: %llu bytes from 0x%llx on, images must end below 0x%llx",
-			  fw->initrd.path, (unsigned long long)fw->initrd.size, (unsigned long long)fw->initrd_addr,
-			  (unsigned long long)limit);
+	fw->initrd_addr = fw->initrd.size <= low_room ? behind : high;
+	if (fw->initrd.size > low_room && fw->initrd.size > high_room) {
+		error_set(err, "initrd '%s' does not fit: %llu bytes, and with this kernel and %llu MiB of RAM there is room for %llu",
+			  fw->initrd.path, (unsigned long long)fw->initrd.size, (unsigned long long)(m->ram.size >> 20),
+			  (unsigned long long)(low_room > high_room ? low_room : high_room));
 		return false;
 	}
 	return true;

@@ -1,9 +1,10 @@
-/* ELF64 kernels of both byte orders: where their segments go and where they begin.
+/* ELF kernels: where their segments go and where they begin.
  *
- * A kernel is linked at the address it will run at after its own relocation (Linux: real 0,
+ * A 64-bit kernel is linked at the address it will run at after its own relocation (Linux: real 0,
  * effective 0xc000000000000000), so of the physical addresses only the low 28 bits count, from
- * KERNEL_LOAD_ADDR on. Nothing in the file is trusted.
- * Source: System V ABI, "Object Files" and "Program Loading"; 64-bit PowerPC ELF ABI 1.9 and 2. */
+ * KERNEL_LOAD_ADDR on. A 32-bit one (Linux: zImage.pseries) runs where it is linked, unless it can run anywhere. Nothing in the file is trusted.
+ * Source: System V ABI, "Object Files" and "Program Loading"; 64-bit PowerPC ELF ABI 1.9 and 2; PowerPC Processor
+ * binding to IEEE 1275, "Client Program Requirements". */
 #include <elf.h>
 #include <stdint.h>
 #include <string.h>
@@ -28,10 +29,28 @@ static uint64_t get(const struct order *o, const void *field, unsigned bytes)
 
 #define GET(order, s, field) get(order, &(s)->field, sizeof (s)->field)
 
+/* What counts of the headers, in host order, whichever width the file has. */
+struct header {
+	uint64_t type, machine, phnum, phentsize, phoff, entry, flags;
+};
+
+struct program {
+	uint64_t type, offset, vaddr, paddr, filesz, memsz;
+};
+
+#define HEADER(o, eh) \
+	(struct header){ GET(o, eh, e_type), GET(o, eh, e_machine), GET(o, eh, e_phnum), GET(o, eh, e_phentsize), GET(o, eh, e_phoff), \
+			 GET(o, eh, e_entry), GET(o, eh, e_flags) }
+#define PROGRAM(o, ph) \
+	(struct program){ GET(o, ph, p_type), GET(o, ph, p_offset), GET(o, ph, p_vaddr), GET(o, ph, p_paddr), GET(o, ph, p_filesz), \
+			  GET(o, ph, p_memsz) }
+
 struct elf {
 	const struct image *file;
 	struct order order;
-	Elf64_Phdr ph[KERNEL_MAX_SEGMENTS];
+	bool wide;			/* 64 bits */
+	struct header head;
+	struct program ph[KERNEL_MAX_SEGMENTS];
 	unsigned phs;
 };
 
@@ -54,47 +73,86 @@ static bool bad(const struct elf *e, struct error *err, const char *why)
 	return false;
 }
 
-static bool header_check(const struct elf *e, const Elf64_Ehdr *eh, struct error *err)
+static bool ident_check(const struct elf *e, const unsigned char *ident, struct error *err)
 {
-	uint64_t type = GET(&e->order, eh, e_type);
-
-	if (eh->e_ident[EI_CLASS] == ELFCLASS32)
-		return bad(e, err, "is a 32-bit ELF file; a 64-bit one is needed");
-	if (eh->e_ident[EI_CLASS] != ELFCLASS64)
+	if (ident[EI_CLASS] != ELFCLASS32 && ident[EI_CLASS] != ELFCLASS64)
 		return bad(e, err, "has an unknown ELF class");
-	if (eh->e_ident[EI_DATA] != ELFDATA2LSB && eh->e_ident[EI_DATA] != ELFDATA2MSB)
+	if (ident[EI_DATA] != ELFDATA2LSB && ident[EI_DATA] != ELFDATA2MSB)
 		return bad(e, err, "has an unknown ELF byte order");
-	if (eh->e_ident[EI_VERSION] != EV_CURRENT)
+	if (ident[EI_VERSION] != EV_CURRENT)
 		return bad(e, err, "has an unknown ELF version");
-	if (GET(&e->order, eh, e_machine) != EM_PPC64)
-		return bad(e, err, "is an ELF file for another machine, not for 64-bit PowerPC");
-	if (type != ET_EXEC && type != ET_DYN)
+	return true;
+}
+
+static bool header_check(const struct elf *e, struct error *err)
+{
+	const struct header *h = &e->head;
+
+	if (h->machine != (e->wide ? EM_PPC64 : EM_PPC))
+		return bad(e, err, e->wide ? "is an ELF file for another machine, not for 64-bit PowerPC" :
+			   "is a 32-bit ELF file for another machine, not for PowerPC");
+	if (!e->wide && e->order.le)
+		return bad(e, err, "is a little-endian 32-bit ELF file, and those start in big-endian mode");
+	if (h->type != ET_EXEC && h->type != ET_DYN)
 		return bad(e, err, "is an ELF file that is not linked (neither executable nor shared object)");
-	if (GET(&e->order, eh, e_phnum) == 0)
+	if (h->phnum == 0)
 		return bad(e, err, "is an ELF file without program headers");
-	if (GET(&e->order, eh, e_phentsize) != sizeof(Elf64_Phdr))
+	if (h->phentsize != (e->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)))
 		return bad(e, err, "has ELF program headers of a wrong size");
-	if (GET(&e->order, eh, e_phnum) > KERNEL_MAX_SEGMENTS)
+	if (h->phnum > KERNEL_MAX_SEGMENTS)
 		return bad(e, err, "has too many ELF program headers");
 	return true;
 }
 
-static bool headers_read(struct elf *e, Elf64_Ehdr *eh, struct error *err)
+/* The file's header, of either width: the first 16 bytes tell. */
+static bool header_read(struct elf *e, struct error *err)
 {
-	uint64_t phoff;
+	union {
+		Elf32_Ehdr narrow;
+		Elf64_Ehdr wide;
+	} eh;
 
-	if (e->file->size < sizeof *eh)
+	if (e->file->size < sizeof eh.narrow)
 		return bad(e, err, "is truncated: its ELF header is incomplete");
-	if (!image_read(e->file, 0, eh, sizeof *eh, err))
+	if (!image_read(e->file, 0, &eh, sizeof eh.narrow, err) || !ident_check(e, eh.narrow.e_ident, err))
 		return false;
-	e->order.le = eh->e_ident[EI_DATA] == ELFDATA2LSB;
-	if (!header_check(e, eh, err))
+	e->wide = eh.narrow.e_ident[EI_CLASS] == ELFCLASS64;
+	e->order.le = eh.narrow.e_ident[EI_DATA] == ELFDATA2LSB;
+	if (e->wide && e->file->size < sizeof eh.wide)
+		return bad(e, err, "is truncated: its ELF header is incomplete");
+	if (e->wide && !image_read(e->file, 0, &eh, sizeof eh.wide, err))
 		return false;
-	e->phs = (unsigned)GET(&e->order, eh, e_phnum);
-	phoff = GET(&e->order, eh, e_phoff);
-	if (phoff > e->file->size || e->phs * sizeof e->ph[0] > e->file->size - phoff)
+	e->head = e->wide ? HEADER(&e->order, &eh.wide) : HEADER(&e->order, &eh.narrow);
+	return header_check(e, err);
+}
+
+static bool headers_read(struct elf *e, struct error *err)
+{
+	union {
+		Elf32_Phdr narrow[KERNEL_MAX_SEGMENTS];
+		Elf64_Phdr wide[KERNEL_MAX_SEGMENTS];
+	} ph;
+	uint64_t size;
+
+	if (!header_read(e, err))
+		return false;
+	e->phs = (unsigned)e->head.phnum;
+	size = e->phs * e->head.phentsize;
+	if (e->head.phoff > e->file->size || size > e->file->size - e->head.phoff)
 		return bad(e, err, "is truncated: its program headers lie beyond the end");
-	return image_read(e->file, phoff, e->ph, e->phs * sizeof e->ph[0], err);
+	if (!image_read(e->file, e->head.phoff, &ph, size, err))
+		return false;
+	for (unsigned i = 0; i < e->phs; i++)
+		e->ph[i] = e->wide ? PROGRAM(&e->order, &ph.wide[i]) : PROGRAM(&e->order, &ph.narrow[i]);
+	return true;
+}
+
+/* Guest real address of what a program header has at `paddr`. */
+static uint64_t placed(const struct elf *e, uint64_t paddr)
+{
+	bool fixed = !e->wide && e->head.type == ET_EXEC;
+
+	return fixed ? paddr : (paddr & KERNEL_ADDR_MASK) + KERNEL_LOAD_ADDR;
 }
 
 static bool overlaps(const struct segment *a, const struct segment *b)
@@ -102,16 +160,12 @@ static bool overlaps(const struct segment *a, const struct segment *b)
 	return a->addr < b->addr + b->memsz && b->addr < a->addr + a->memsz;
 }
 
-static bool segment_add(const struct elf *e, struct firmware *fw, const Elf64_Phdr *ph, const struct ram *ram,
+static bool segment_add(const struct elf *e, struct firmware *fw, const struct program *ph, const struct ram *ram,
 			struct error *err)
 {
 	struct segment *s = &fw->segment[fw->segments];
 
-	*s = (struct segment){
-		.offset = GET(&e->order, ph, p_offset), .filesz = GET(&e->order, ph, p_filesz),
-		.addr = (GET(&e->order, ph, p_paddr) & KERNEL_ADDR_MASK) + KERNEL_LOAD_ADDR,
-		.memsz = GET(&e->order, ph, p_memsz),
-	};
+	*s = (struct segment){ .offset = ph->offset, .filesz = ph->filesz, .addr = placed(e, ph->paddr), .memsz = ph->memsz };
 	if (s->filesz > s->memsz)
 		return bad(e, err, "has a segment with more bytes in the file than in memory");
 	if (s->offset > e->file->size || s->filesz > e->file->size - s->offset)
@@ -134,22 +188,22 @@ static bool segment_add(const struct elf *e, struct firmware *fw, const Elf64_Ph
 static bool locate(const struct elf *e, uint64_t ea, uint64_t *addr, uint64_t *offset, uint64_t *filesz)
 {
 	for (unsigned i = 0; i < e->phs; i++) {
-		const Elf64_Phdr *ph = &e->ph[i];
-		uint64_t into = ea - GET(&e->order, ph, p_vaddr);
+		const struct program *ph = &e->ph[i];
+		uint64_t into = ea - ph->vaddr;
 
-		if (GET(&e->order, ph, p_type) != PT_LOAD || into >= GET(&e->order, ph, p_memsz))
+		if (ph->type != PT_LOAD || into >= ph->memsz)
 			continue;
-		*addr = (GET(&e->order, ph, p_paddr) & KERNEL_ADDR_MASK) + KERNEL_LOAD_ADDR + into;
-		*offset = GET(&e->order, ph, p_offset) + into;
-		*filesz = GET(&e->order, ph, p_filesz) > into ? GET(&e->order, ph, p_filesz) - into : 0;
+		*addr = placed(e, ph->paddr) + into;
+		*offset = ph->offset + into;
+		*filesz = ph->filesz > into ? ph->filesz - into : 0;
 		return true;
 	}
 	return false;
 }
 
-static bool entry_find(struct elf *e, const Elf64_Ehdr *eh, struct firmware *fw, struct error *err)
+static bool entry_find(struct elf *e, struct firmware *fw, struct error *err)
 {
-	uint64_t ea = GET(&e->order, eh, e_entry), offset, filesz, addr, code, ignored;
+	uint64_t ea = e->head.entry, offset, filesz, addr, code, ignored;
 	uint8_t dw[8];
 
 	if (!locate(e, ea, &fw->entry, &offset, &filesz))
@@ -157,7 +211,7 @@ static bool entry_find(struct elf *e, const Elf64_Ehdr *eh, struct firmware *fw,
 	/* ABI version 1: the entry point may be a function descriptor, whose first doubleword is
 	 * the code's address. No instruction sequence looks like that: opcode 0 is illegal and so
 	 * is what a kernel address reads as. */
-	if (!e->order.le && (GET(&e->order, eh, e_flags) & 3) < 2 && !(ea & 7) && filesz >= sizeof dw) {
+	if (e->wide && !e->order.le && (e->head.flags & 3) < 2 && !(ea & 7) && filesz >= sizeof dw) {
 		if (!image_read(e->file, offset, dw, sizeof dw, err))
 			return false;
 		code = get(&e->order, dw, sizeof dw);
@@ -172,13 +226,12 @@ static bool entry_find(struct elf *e, const Elf64_Ehdr *eh, struct firmware *fw,
 bool elf_load(struct firmware *fw, const struct ram *ram, struct error *err)
 {
 	struct elf e = { .file = &fw->kernel };
-	Elf64_Ehdr eh;
 	uint64_t low = UINT64_MAX, high = 0;
 
-	if (!headers_read(&e, &eh, err))
+	if (!headers_read(&e, err))
 		return false;
 	for (unsigned i = 0; i < e.phs; i++)
-		if (GET(&e.order, &e.ph[i], p_type) == PT_LOAD && GET(&e.order, &e.ph[i], p_memsz) &&
+		if (e.ph[i].type == PT_LOAD && e.ph[i].memsz &&
 		    !segment_add(&e, fw, &e.ph[i], ram, err))
 			return false;
 	if (!fw->segments)
@@ -192,5 +245,5 @@ bool elf_load(struct firmware *fw, const struct ram *ram, struct error *err)
 	fw->kernel_addr = low;
 	fw->kernel_size = high - low;
 	fw->kernel_le = e.order.le;
-	return entry_find(&e, &eh, fw, err);
+	return entry_find(&e, fw, err);
 }

@@ -36,6 +36,17 @@ static bool dtb_check(const void *s, struct vms_walk *w)
 	return !why || vms_wrong(w, "fdt_blob", m->fdt_size, "a device tree (%s)", why);
 }
 
+/* Nobody is to take it for one. */
+static void dtb_drop(void *s)
+{
+	struct machine *m = s;
+
+	free(m->fdt);
+	m->fdt = NULL;
+	m->fdt_size = 0;
+	firmware_tree_changed(m);
+}
+
 static bool dtb_post_load(void *s, uint32_t version, struct vms_walk *w)
 {
 	(void)version;
@@ -45,7 +56,8 @@ static bool dtb_post_load(void *s, uint32_t version, struct vms_walk *w)
 }
 
 const struct vmstate spapr_dtb_state = {
-	.name = "spapr_dtb", .version = 1, .min_version = 1, VMS_OF(struct machine), .check = dtb_check, .post_load = dtb_post_load,
+	.name = "spapr_dtb", .version = 1, .min_version = 1, VMS_OF(struct machine),
+	.check = dtb_check, .drop = dtb_drop, .post_load = dtb_post_load,
 	.fields = VMS_FIELDS(
 		VMS_CALC("fdt_initial_size", vms_u32, initial_get, initial_put),
 		VMS_U32(struct machine, fdt_size),

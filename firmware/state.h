@@ -14,6 +14,8 @@
 #define FW_STACK         UINT64_C(0x8000)	/* guest real: first stack of the client */
 #define FW_STACK_SIZE    UINT64_C(0x8000)
 #define FW_TREE_TOP      UINT64_C(0x80000000)	/* a flat start's device tree lies below, as do images */
+#define FW_CLIENT_TOP    UINT64_C(0x30000000)	/* Linux as a client takes its first memory from below */
+#define FW_CLIENT_ROOM   UINT64_C(0x800000)	/* bytes that it may need there: RTAS, and its copies of the tree */
 #define FW_TREE_ROOM     UINT64_C(0x200000)	/* bytes that are the tree's there */
 
 /* ---- Image files: opened and measured once, read at each start ---- */

@@ -54,16 +54,23 @@ static const char *check_head(const void *blob, uint64_t size)
 	return NULL;
 }
 
-/* In order, apart, aligned, and inside: so that no sum below can overflow either. */
+static bool inside(uint32_t at, uint32_t size, uint32_t from, uint32_t to)
+{
+	return at >= from && at <= to && size <= to - at;
+}
+
+/* Apart, aligned, and inside, so that no sum below can overflow: reservations first, then structure and strings. SLOF has those
+ * two the other way round. */
 static const char *check_blocks(const void *blob)
 {
 	uint32_t total = head(blob, H_TOTAL), rsv = head(blob, H_RSV), block = head(blob, H_STRUCT), strings = head(blob, H_STRINGS);
+	uint32_t block_size = head(blob, H_STRUCT_SIZE), strings_size = head(blob, H_STRINGS_SIZE);
 
-	if (rsv < HEAD || rsv % 8 || rsv > total)
+	if (rsv % 8 || !inside(rsv, RSV, HEAD, total))
 		return "its memory reservations lie wrong";
-	if (block % 4 || block > total || block < rsv + RSV || head(blob, H_STRUCT_SIZE) % 4 || head(blob, H_STRUCT_SIZE) > total - block)
+	if (block % 4 || block_size % 4 || !inside(block, block_size, rsv + RSV, total))
 		return "its structure block lies wrong";
-	if (strings > total || strings < block + head(blob, H_STRUCT_SIZE) || head(blob, H_STRINGS_SIZE) > total - strings)
+	if (!inside(strings, strings_size, rsv + RSV, total) || (strings < block + block_size && block < strings + strings_size))
 		return "its strings lie wrong";
 	return NULL;
 }
@@ -71,7 +78,8 @@ static const char *check_blocks(const void *blob)
 /* Bytes of the list, with the entry of zeros that ends it; 0: it has no end before the next block, or is too long. */
 static uint32_t rsv_size(const void *blob)
 {
-	uint32_t room = head(blob, H_STRUCT) - head(blob, H_RSV);
+	uint32_t block = head(blob, H_STRUCT), strings = head(blob, H_STRINGS);
+	uint32_t room = (block < strings ? block : strings) - head(blob, H_RSV);
 	const uint8_t *list = (const uint8_t *)blob + head(blob, H_RSV);
 	static const uint8_t end[RSV];
 
@@ -172,7 +180,7 @@ static bool token(struct walk *w)
 	bool first = !w->at;
 
 	w->at += 4;
-	if (first ? tag != TREE_BEGIN : !w->depth && tag != TREE_NOP && tag != TREE_LAST)
+	if (first ? tag != TREE_BEGIN : !w->depth && tag != TREE_LAST)
 		return wrong(w, "it has not one root");
 	switch (tag) {
 	case TREE_BEGIN: return begin_node(w);

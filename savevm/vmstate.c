@@ -464,7 +464,11 @@ static bool load_state(struct vms_walk *w, const struct vmstate *state, void *s,
 	for (const struct vms_field *f = state->fields; ok && f->kind; f++)
 		ok = load_field(w, f, s, depth);
 	ok = ok && load_subs(w, state, s, depth);
-	ok = ok && (!state->check || state->check(s, w));
+	if (ok && state->check && !state->check(s, w)) {
+		ok = false;
+		if (state->drop)
+			state->drop(s);
+	}
 	if (ok && state->post_load)
 		ok = state->post_load(s, version, w);
 	w->state = outer;

@@ -100,6 +100,8 @@ struct vmstate {
 	/* What no machine can be in. Asked of what a load has found, before post_load(), and before a save: what would
 	 * be refused is not written. False: vms_wrong(). */
 	bool (*check)(const void *s, struct vms_walk *w);
+	/* check() has refused what a load has found, and it is not to be kept. */
+	void (*drop)(void *s);
 	/* After all fields, and what follows them: rebuilds. False: vms_wrong(). */
 	bool (*post_load)(void *s, uint32_t version, struct vms_walk *w);
 	/* A subsection has not come: as it was with whoever has not sent it, if that is not as after a reset. */

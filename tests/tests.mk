@@ -14,7 +14,7 @@ INSN_OBJ     := $(INSN_SRC:%.c=$(B)/obj/%.o)
 ORACLES      := $(if $(GUEST_LE_CC),$(T)/oracle-le) $(if $(GUEST_BE_CC),$(T)/oracle-be)
 GUEST_NAMES  := $(filter-out lib,$(basename $(notdir $(wildcard tests/guest/*.c))))
 GUESTS       := $(if $(GUEST_LE_CC),$(GUEST_NAMES:%=$(T)/guest/%-le.elf)) \
-		$(if $(GUEST_BE_CC),$(GUEST_NAMES:%=$(T)/guest/%-be.elf))
+		$(if $(GUEST_BE_CC),$(GUEST_NAMES:%=$(T)/guest/%-be.elf) $(T)/guest/elf32-be.elf)
 FUZZ_OBJ     := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/*.c))
 LOAD_OBJ     := $(addprefix $(B)/obj/tests/fuzz/load/,input.o mutate.o seeds.o)
 LOAD_MANY    := $(addprefix $(B)/obj/tests/fuzz/load/,many.o load.o fields.o)
@@ -53,6 +53,12 @@ FUZZERS   :=
 LOAD_FUZZ := $(addprefix tests/fuzz/load/,input mutate seeds custom)
 $(eval $(call fuzzer,load,tests/fuzz/load/load $(LOAD_FUZZ),-Wl$(comma)--wrap=snapshot_load,build/san/tests/load_many))
 $(eval $(call fuzzer,inspect,tests/fuzz/load/inspect tests/fuzz/snap_main tools/snap_convert $(LOAD_FUZZ),,build/san/tests/load_many))
+SEED_FUZZ := $(addprefix tests/fuzz/load/,input mutate seeds)
+$(eval $(call fuzzer,describe,tests/fuzz/load/describe $(SEED_FUZZ)))
+$(eval $(call fuzzer,heads,tests/fuzz/load/heads $(SEED_FUZZ)))
+FW_FUZZ   := tests/fuzz/firmware/rig
+$(eval $(call fuzzer,trees,tests/fuzz/firmware/trees $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
+$(eval $(call fuzzer,client,tests/fuzz/firmware/client $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 
 fuzz:	## libFuzzer's programs, build/fuzz/load and others, and what they start from
 	$(Q)$(if $(has_fuzzer),,echo "cede: $(CC) has no libFuzzer: make deps-test, CC=clang-19" >&2; exit 1)
@@ -139,5 +145,13 @@ $(T)/guest/%-be.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds $(GUEST_
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_BE_CC) $(GUEST_CFLAGS) -mbig-endian -o $@ $< $(GUEST_LIB)
+
+# As zImage.pseries is linked.
+$(T)/guest/elf32-be.elf: tests/guest/elf32/elf32.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_BE_CC) -m32 -std=gnu17 -O1 -g -Wall -Wextra -ffreestanding -nostdlib -static -no-pie -fno-pic -mcpu=powerpc -msoft-float \
+		-fno-stack-protector -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-strict-aliasing \
+		-Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-N -Wl,-Ttext=0x4000000 -o $@ $<
 
 -include $(UNIT:$(T)/%=$(B)/obj/tests/%.d) $(INSN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(wildcard $(B)/obj/tests/fuzz/*/*.d) $(CALLS_FUZZ:.o=.d)

@@ -36,7 +36,27 @@ def elf(segments=((0, 0, 0x1000, 0x1000),), entry=0, machine=EM_PPC64, cls=2, da
     return image if size is None else image[:size]
 
 
-BIG = 2 ** 64
+EM_PPC = 20
+BASE32 = 0x4000000
+
+
+def elf32(segments=((0, BASE32, 0x1000, 0x1000),), entry=BASE32, machine=EM_PPC, data=2, kind=ET_EXEC, phnum=None, phoff=52,
+          phentsize=32, size=None, code=(0x48000000,) * 0x800):
+    """The same in 32 bits, as zImage.pseries is: physical addresses count as they are."""
+    e = '>' if data == 2 else '<'
+    phnum = len(segments) if phnum is None else phnum
+    image = b'\x7fELF' + bytes([1, data, 1, 0]) + bytes(8)
+    image += struct.pack(e + 'HHIIIIIHHHHHH', kind, machine, 1, entry, phoff, 0, 0, 52, phentsize, phnum, 0, 0, 0)
+    base = 52 + 32 * len(segments)
+    for offset, addr, filesz, memsz in segments:
+        image += struct.pack(e + 'IIIIIIII', PT_LOAD, (base + offset) % 2 ** 32, addr, addr, filesz, memsz, 7, 0x10000)
+    image += struct.pack('>%dI' % len(code), *code)
+    return image if size is None else image[:size]
+
+
+# RTAS power-off, wherever it lies: bcl 20,31,.+4; mflr r4; addi r4,r4,24; lis r3,0; ori r3,r3,0xf000; sc 1; b .; its arguments.
+OFF = (0x429f0005, 0x7c8802a6, 0x38840018, 0x3c600000, 0x6063f000, 0x44000022, 0x48000000, 0x2003, 2, 1, 0, 0, 0)
+BIG, BIG32 = 2 ** 64, 2 ** 32
 FILES = {
     'empty': b'',
     'one-byte': b'\x7f',
@@ -48,6 +68,20 @@ FILES = {
     'x86': elf(machine=EM_X86_64, data=1),
     'class32': elf(cls=1),
     'class0': elf(cls=0),
+    'elf32-header-cut': elf32(size=51), 'elf32-table-cut': elf32(size=52 + 31), 'elf32-truncated': elf32(size=0x800),
+    'elf32-little': elf32(data=1), 'elf32-ppc64': elf32(machine=EM_PPC64), 'elf32-x86': elf32(machine=3), 'elf32-relocatable': elf32(kind=1),
+    'elf64-ppc': elf(machine=EM_PPC),
+    'elf32-table-outside': elf32(phoff=BIG32 - 16), 'elf32-table-entry': elf32(phentsize=56), 'elf32-many': elf32(phnum=0xffff),
+    'elf32-none': elf32(phnum=0), 'elf32-offset-outside': elf32(((0x80000000, BASE32, 0x1000, 0x1000),)),
+    'elf32-offset-wraps': elf32(((-0x800, BASE32, 0x1000, 0x1000),)), 'elf32-file-bigger': elf32(((0, BASE32, 0x1000, 0x800),)),
+    'elf32-huge': elf32(((0, BASE32, 0x1000, BIG32 - 1),)), 'elf32-outside': elf32(((0, BIG32 - 0x1000, 0x1000, 0x1000),), entry=BIG32 - 0x1000),
+    'elf32-wraps': elf32(((0, BIG32 - 0x800, 0x1000, 0x1000),), entry=BIG32 - 0x800),
+    'elf32-overlap': elf32(((0, BASE32, 0x1000, 0x1000), (0x800, BASE32 + 0x800, 0x1000, 0x1000))),
+    'elf32-entry-outside': elf32(entry=BASE32 + 0x1000), 'elf32-entry-before': elf32(entry=BASE32 - 4), 'elf32-entry-odd': elf32(entry=BASE32 + 2),
+    'elf32-on-vectors': elf32(((0, 0, 0x1000, 0x1000),), entry=0), 'elf32-on-stack': elf32(((0, 0x8000, 0x1000, 0x1000),), entry=0x8000),
+    'off-shared': elf32(((0, 0, 4 * len(OFF), 0x1000),), entry=0, kind=3, code=OFF),
+    'off-low': elf32(((0, 0x10000, 4 * len(OFF), 0x1000),), entry=0x10000, code=OFF),
+    'elf32-below-4M': elf32(((0, 0x10000, 0x1000, 0x1000),), entry=0x10000),
     'data0': elf(data=2)[:5] + b'\0' + elf(data=2)[6:],
     'version0': elf(version=0),
     'relocatable': elf(kind=1),
@@ -75,6 +109,7 @@ FILES = {
     'big-initrd': ('sparse', 300 << 20),
     'huge-initrd': ('sparse', 1 << 50),
     'big-bios': ('sparse', 64 << 20),
+    'big-code': ('sparse', 1 << 20),
     'text': b'#!/bin/sh\necho this is no kernel\n',
 }
 
@@ -92,7 +127,9 @@ CASES = [
         'version0', 'relocatable', 'core', 'no-segments', 'no-load', 'table-outside', 'table-wraps',
         'table-entry-small', 'table-entry-0', 'many-headers', 'file-bigger-than-mem', 'offset-outside', 'offset-wraps',
         'overlap', 'same-twice', 'entry-outside', 'entry-between', 'entry-odd', 'entry-max', 'huge-mem', 'mem-wraps',
-        'address-wraps')),
+        'address-wraps', 'elf64-ppc')),
+    *((name, 1, '@' + name, kernel(name)) for name in FILES if name.startswith('elf32-') and name != 'elf32-below-4M'),
+    ('elf32-on-bios', 1, '@elf32-below-4M', kernel('elf32-below-4M', '-bios', '@big-code')),
     ('no-such-kernel', 1, 'nonesuch', RUN + ('-kernel', '@nonesuch')),
     ('kernel-is-directory', 1, 'directory', RUN + ('-kernel', '@directory')),
     ('kernel-is-fifo', 1, 'fifo', RUN + ('-kernel', '@fifo')),
@@ -224,10 +261,18 @@ def good_input():
     check(not missing, 'help-lists-all', str(missing))
 
 
+def good_kernels(folder):
+    """32-bit programs: linked below where 64-bit ones lie, and able to run anywhere."""
+    for name in 'off-low', 'off-shared':
+        status, out, err = run(RUN + ('-kernel', os.path.join(folder, name)))
+        check(status == 0 and out + err == '', name, '%d %r %r' % (status, out[:200], err))
+
+
 def main():
     good_input()
     with tempfile.TemporaryDirectory(prefix='cede-fault-') as folder:
         make(folder)
+        good_kernels(folder)
         for row in [*CASES, *later()]:
             case(folder, *row)
         os.chmod(os.path.join(folder, 'unreadable'), 0o600)

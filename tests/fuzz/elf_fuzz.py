@@ -22,6 +22,7 @@ END_LIMIT = 20          # seconds that an ending may take
 INTERESTING = [0, 1, 2, 3, 7, 0x1000, 0xfff, 0x10000, 1 << 28, (1 << 28) - 1, 1 << 31, (1 << 31) - 1, 1 << 32,
                (1 << 32) - 1, 1 << 60, 1 << 63, (1 << 63) - 1, (1 << 64) - 1, (1 << 64) - 4096, (1 << 64) - 0x400000]
 BRANCH_SELF = 0x48000000
+BASE32 = 0x4000000
 
 
 def kernel(r):
@@ -36,6 +37,18 @@ def kernel(r):
         at = i * 0x10000
         segments += struct.pack(order + 'IIQQQQQQ', 1, 5, 64 + 56 * n, at, at, len(code), len(code) + r.choice([0, 0x1000]), 16)
     return bytearray(ident + header + segments + code + bytes(r.randint(0, 200))), order
+
+
+def kernel32(r):
+    """The same in 32 bits, where it is linked."""
+    n = r.randint(1, 3)
+    code = struct.pack('>I', BRANCH_SELF) * 4
+    data = bytes([0x7f]) + b'ELF' + bytes([1, 2, 1]) + bytes(9)
+    data += struct.pack('>HHIIIIIHHHHHH', r.choice([2, 3]), 20, 1, BASE32, 52, 0, 0, 52, 32, n, 0, 0, 0)
+    for i in range(n):
+        at = BASE32 + i * 0x10000
+        data += struct.pack('>IIIIIIII', 1, 52 + 32 * n, at, at, len(code), len(code) + r.choice([0, 0x1000]), 5, 16)
+    return bytearray(data + code + bytes(r.randint(0, 200))), '>'
 
 
 def mutate(r, data, order):
@@ -100,7 +113,7 @@ def attempt(r, cede, folder):
         return path
 
     argv = [cede, '-nodefaults', '-nographic', '-display', 'none']
-    data, order = kernel(r)
+    data, order = (kernel32 if r.random() < 0.3 else kernel)(r)
     argv += ['-kernel', store('kernel', mutate(r, data, order))]
     if r.random() < 0.4:
         path = store('initrd', b'')

@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../
 from console import Machine, check, main, skip     # noqa: E402
 
 BUILD = os.environ.get('B', 'build')
-LIMIT = 1       # seconds of which the machine may take none for itself: another second is the host's, if it is busy
+LIMIT = 4       # seconds: 1 is the machine's, the others are the host's, if it is busy
 
 
 def ends():
@@ -23,7 +23,7 @@ def ends():
             m.kill(signal.SIGTERM)
             status = m.wait(60)
             took = time.monotonic() - start
-            check(status == 1 and took < 2 * LIMIT, 'ends-' + order, 'status %s after %.2f s' % (status, took))
+            check(status == 1 and took < LIMIT, 'ends-' + order, 'status %s after %.2f s' % (status, took))
 
 
 main({'ends': ends})

@@ -9,6 +9,8 @@
 #include "firmware/tree_check.h"
 #include "hcall/hcall.h"
 #include "machine/fdt.h"
+#include "savevm/stream.h"
+#include "savevm/vmstate.h"
 #include "tests/unit/check.h"
 #include "tests/unit/rig.h"
 
@@ -66,7 +68,8 @@ static void cell(struct maker *k, uint32_t v)
 
 static void padded(struct maker *k, const void *value, uint32_t len)
 {
-	memcpy(k->block + k->size, value, len);
+	if (len)
+		memcpy(k->block + k->size, value, len);
 	k->size += (len + 3) & ~3u;
 }
 
@@ -148,6 +151,41 @@ static uint32_t make_small(struct maker *k)
 	return make(k);
 }
 
+/* ---- Comparing two, by the library ---- */
+
+static bool same_property(const void *a, int pa, const void *b, int pb)
+{
+	const char *na, *nb;
+	int la, lb;
+	const void *va = fdt_getprop_by_offset(a, pa, &na, &la), *vb = fdt_getprop_by_offset(b, pb, &nb, &lb);
+
+	return va && vb && !strcmp(na, nb) && la == lb && !memcmp(va, vb, (size_t)la);
+}
+
+static bool same_node(const void *a, int na, const void *b, int nb)
+{
+	int pa = fdt_first_property_offset(a, na), pb = fdt_first_property_offset(b, nb);
+
+	for (; pa >= 0 && pb >= 0; pa = fdt_next_property_offset(a, pa), pb = fdt_next_property_offset(b, pb))
+		if (!same_property(a, pa, b, pb))
+			return false;
+	return pa < 0 && pb < 0 && !strcmp(fdt_get_name(a, na, NULL), fdt_get_name(b, nb, NULL));
+}
+
+static bool same_tree(const void *a, const void *b)
+{
+	int na = 0, nb = 0, da = 0, db = 0;
+	uint64_t address, size, address_b, size_b;
+
+	for (int i = 0; i < fdt_num_mem_rsv(a); i++)
+		if (fdt_get_mem_rsv(a, i, &address, &size) || fdt_get_mem_rsv(b, i, &address_b, &size_b) || address != address_b || size != size_b)
+			return false;
+	for (; na >= 0 && nb >= 0 && da >= 0 && db >= 0; na = fdt_next_node(a, na, &da), nb = fdt_next_node(b, nb, &db))
+		if (!same_node(a, na, b, nb) || da != db)
+			return false;
+	return da < 0 && db < 0 && fdt_num_mem_rsv(a) == fdt_num_mem_rsv(b) && fdt_boot_cpuid_phys(a) == fdt_boot_cpuid_phys(b);
+}
+
 /* ---- The check ---- */
 
 /* Heap of exactly that size: a sanitizer sees what reads on. */
@@ -220,6 +258,33 @@ static void test_reservations(void)
 	maker_free(&k);
 }
 
+/* Strings before the structure, as SLOF has them: a tree; and what overlaps, is none. The copy has the usual order. */
+static void test_order(void)
+{
+	struct maker k;
+	uint32_t size = make_small(&k), rsv_end = 40 + gap + 16 * (k.rsv + 1), block = (rsv_end + k.strings_size + 3) & ~3u, first;
+	void *copy;
+
+	put(k.blob + 8, block);
+	put(k.blob + 12, rsv_end);
+	memcpy(k.blob + rsv_end, k.strings, k.strings_size);
+	memcpy(k.blob + block, k.block, k.size);
+	want(checked(k.blob, size), NULL, "strings-first");
+	copy = tree_copy(k.blob, &first);
+	check(!tree_check(copy, first) && same_tree(k.blob, copy) && fdt_off_dt_strings(copy) > fdt_off_dt_struct(copy), "strings-first, copied");
+	free(copy);
+	put(k.blob + 12, rsv_end - 4);
+	want(checked(k.blob, size), "reservations", "strings-on-end-of-reservations");
+	put(k.blob + 12, block - k.strings_size + 4);
+	want(checked(k.blob, size), "strings", "strings-on-begin-of-structure");
+	put(k.blob + 12, block + k.size - 4);
+	want(checked(k.blob, size), "strings", "strings-on-end-of-structure");
+	put(k.blob + 12, block + 4);
+	put(k.blob + 32, 8);
+	want(checked(k.blob, size), "strings", "strings-in-structure");
+	maker_free(&k);
+}
+
 /* A letter makes a piece of a structure block. */
 static void make_block(struct maker *k, const char *pieces)
 {
@@ -256,7 +321,7 @@ static void test_blocks(void)
 	static const struct {
 		const char *pieces, *why;
 	} rows[] = {
-		{ "r.9", NULL }, { "rp0pn.n..9", NULL }, { "r0.09", NULL }, { "rlq..9", NULL },
+		{ "r.9", NULL }, { "rp0pn.n..9", NULL }, { "r0.9", NULL }, { "r.09", "root" }, { "rlq..9", NULL },
 		{ "", "no end" }, { "9", "root" }, { "0r.9", "root" }, { ".9", "root" }, { "p9", "root" }, { "n.9", "name" }, { "r", "no end" },
 		{ "r.", "no end" }, { "r9", "no end" }, { "rn.9", "no end" }, { "r..9", "root" }, { "r.r.9", "root" }, { "r.p9", "root" },
 		{ "r.90", "follows" }, { "r.99", "follows" }, { "rn.p.9", "outside" }, { "rr..9", "name" }, { "r/..9", "name" },
@@ -316,39 +381,6 @@ static void test_every_byte(void)
 
 /* ---- The copy ---- */
 
-static bool same_property(const void *a, int pa, const void *b, int pb)
-{
-	const char *na, *nb;
-	int la, lb;
-	const void *va = fdt_getprop_by_offset(a, pa, &na, &la), *vb = fdt_getprop_by_offset(b, pb, &nb, &lb);
-
-	return va && vb && !strcmp(na, nb) && la == lb && !memcmp(va, vb, (size_t)la);
-}
-
-static bool same_node(const void *a, int na, const void *b, int nb)
-{
-	int pa = fdt_first_property_offset(a, na), pb = fdt_first_property_offset(b, nb);
-
-	for (; pa >= 0 && pb >= 0; pa = fdt_next_property_offset(a, pa), pb = fdt_next_property_offset(b, pb))
-		if (!same_property(a, pa, b, pb))
-			return false;
-	return pa < 0 && pb < 0 && !strcmp(fdt_get_name(a, na, NULL), fdt_get_name(b, nb, NULL));
-}
-
-static bool same_tree(const void *a, const void *b)
-{
-	int na = 0, nb = 0, da = 0, db = 0;
-	uint64_t address, size, address_b, size_b;
-
-	for (int i = 0; i < fdt_num_mem_rsv(a); i++)
-		if (fdt_get_mem_rsv(a, i, &address, &size) || fdt_get_mem_rsv(b, i, &address_b, &size_b) || address != address_b || size != size_b)
-			return false;
-	for (; na >= 0 && nb >= 0 && da >= 0 && db >= 0; na = fdt_next_node(a, na, &da), nb = fdt_next_node(b, nb, &db))
-		if (!same_node(a, na, b, nb) || da != db)
-			return false;
-	return da < 0 && db < 0 && fdt_num_mem_rsv(a) == fdt_num_mem_rsv(b) && fdt_boot_cpuid_phys(a) == fdt_boot_cpuid_phys(b);
-}
-
 static void test_copy(void)
 {
 	struct maker k;
@@ -379,6 +411,45 @@ static void test_own(const struct machine *m)
 	check(same_tree(packed, copy), "own tree, copied");
 	free(copy);
 	free(packed);
+}
+
+/* ---- The tree in a snapshot ---- */
+
+/* What a load says; NULL: it takes it. */
+static const char *loaded(struct machine *m, const uint8_t *blob, uint32_t size, struct stream *s)
+{
+	uint8_t *section = malloc(8 + (size_t)size);
+	struct error err = { "" };
+	struct vms_walk w = { .stream = s, .section = "spapr_dtb", .state = &spapr_dtb_state };
+	bool good;
+
+	put(section, size);
+	put(section + 4, size);
+	memcpy(section + 8, blob, size);
+	good = stream_open_memory(s, section, 8 + (size_t)size, &err) && vms_load(&w, &spapr_dtb_state, m, 1);
+	stream_close(s);
+	free(section);
+	return good ? NULL : s->error.msg;
+}
+
+static void test_snapshot(struct machine *m)
+{
+	struct stream s;
+	struct maker k;
+	uint32_t size = make_small(&k), rsv = get(k.blob + 16);
+
+	want(loaded(m, k.blob, size, &s), NULL, "a snapshot's tree");
+	check(m->fdt_size == size && !memcmp(m->fdt, k.blob, size), "a snapshot's tree is as it was");
+	put(k.blob + 4, size + 4);
+	want(loaded(m, k.blob, size, &s), "its size is wrong", "a snapshot's tree, larger than its bytes");
+	put(k.blob + 4, size);
+	put(k.blob + 20, 15);
+	want(loaded(m, k.blob, size, &s), "version 17", "a snapshot's tree of version 15");
+	put(k.blob + 20, 17);
+	memset(k.blob + rsv, 0xff, get(k.blob + 8) - rsv);
+	want(loaded(m, k.blob, size, &s), "reservations have no end", "a snapshot's tree, reservations over the structure");
+	check(!m->fdt && !m->fdt_size, "what is refused is not kept");
+	maker_free(&k);
 }
 
 /* ---- What a guest may ask of the largest trees ---- */
@@ -517,6 +588,26 @@ static uint32_t make_shape(struct maker *k, unsigned shape)
 	return make(k);
 }
 
+/* ibm,client-architecture-support, by hypercall; its tree may be too large for the buffer. And ibm,update-properties. */
+static void test_negotiation(struct machine *m, const char *name)
+{
+	/* One processor version, then five option vectors of which the last asks for radix. */
+	static const uint8_t vector[128] = { 0xff, 0xff, 0xff, 0xff, 0x0f, 0x00, 0x00, 0x05, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 4,
+					     [25] = 31, [49] = 0x40 };
+	char path[256] = "";
+	double start = now();
+	int64_t rc;
+	int node;
+
+	ram_write(&m->ram, NAME1 - 0x100, vector, sizeof vector);
+	rc = firmware_cas(&m->cpu[0]->cpu, (const uint64_t[4]){ NAME1 - 0x100, AT, TREE_MAX_SIZE });
+	check((rc == H_SUCCESS || rc == H_HARDWARE) && now() - start < CALL_LIMIT * SLOWER, "%s: negotiation takes less than %.0f ms", name, CALL_LIMIT * SLOWER * 1e3);
+	start = now();
+	node = fdt_node_offset_by_phandle(m->fdt, 3);
+	fdt_get_path(m->fdt, node < 0 ? 0 : node, path, sizeof path);
+	check(now() - start < CALL_LIMIT * SLOWER, "%s: a path by a handle that is not there", name);
+}
+
 static void test_large(struct machine *m)
 {
 	m->firmware->tree_limit = TREE_MAX_SIZE;
@@ -541,6 +632,7 @@ static void test_large(struct machine *m)
 		m->fdt_size = TREE_MAX_SIZE;
 		firmware_tree_changed(m);
 		test_calls(m, shapes[i].name);
+		test_negotiation(m, shapes[i].name);
 		want(tree_check(m->fdt, m->fdt_size), NULL, shapes[i].name);
 	}
 }
@@ -597,12 +689,14 @@ int main(void)
 
 	test_heads();
 	test_reservations();
+	test_order();
 	test_blocks();
 	test_depth();
 	test_every_byte();
 	test_copy();
 	rig_new(&rig, "1");
 	test_own(rig.m);
+	test_snapshot(rig.m);
 	test_large(rig.m);
 	test_setprop(rig.m);
 	test_relatives(rig.m);

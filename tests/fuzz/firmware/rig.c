@@ -1,0 +1,215 @@
+/* The machine that the firmware's targets call into; see rig.h. */
+#define _GNU_SOURCE
+#include "tests/fuzz/firmware/rig.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "firmware/firmware.h"
+#include "firmware/state.h"
+#include "firmware/tree_check.h"
+#include "hcall/hcall.h"
+#include "machine/fdt.h"
+#include "machine/memory.h"
+#include "machine/options.h"
+#include "machine/pseries.h"
+#include "machine/term.h"
+
+#define GUARD     (UINT64_C(64) << 20)	/* bytes before and behind RAM */
+#define TEXTS     8
+#define TEXT_SIZE 0x400u
+
+struct machine *rig;
+
+static struct options options;
+static struct {
+	void *fdt;			/* of TREE_MAX_SIZE bytes, as at power-on */
+	struct client client;
+	unsigned texts;
+	unsigned long inputs, good;
+	const char *folder;
+} now;
+
+void die(const char *what, const char *why)
+{
+	printf("FAIL %s: %s\n", what, why);
+	fflush(stdout);
+	abort();
+}
+
+/* ---- See tests.mk, --wrap ---- */
+
+bool __wrap_memory_map(struct ram *ram, uint64_t size, struct error *err);
+
+static void *map_guarded(uint64_t size)
+{
+	char *p = mmap(NULL, size + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED || mprotect(p + GUARD, size, PROT_READ | PROT_WRITE))
+		die("memory", "none");
+	return p + GUARD;
+}
+
+bool __wrap_memory_map(struct ram *ram, uint64_t size, struct error *err)
+{
+	(void)err;
+	*ram = (struct ram){ .size = size, .base = map_guarded(size), .page = map_guarded(size >> RAM_PAGE_SHIFT) };
+	return true;
+}
+
+/* ---- The machine ---- */
+
+/* Any kernel: RTAS power-off. */
+static const uint32_t kernel[] = {
+	0x429f0005,		/* bcl 20,31,.+4 */
+	0x7c8802a6,		/* mflr r4 */
+	0x38840018,		/* addi r4,r4,24 */
+	0x3c600000,		/* lis r3,0 */
+	0x6063f000,		/* ori r3,r3,0xf000 */
+	0x44000022,		/* sc 1 */
+	0x48000000,		/* b . */
+	0x2003, 2, 1, 0, 0, 0,
+};
+
+static void machine_make(void)
+{
+	char path[64];
+	char *argv[] = { "cede", "-nodefaults", "-serial", "null", "-seed", "1", "-clock", "warp", "-rtc", "base=2026-01-31", "-D", "/dev/null",
+			 "-kernel", path, NULL };
+	uint8_t image[sizeof kernel];
+	int fd = memfd_create("kernel", MFD_CLOEXEC), status;
+	struct error err = { "" };
+	struct term *term;
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof image; i++)
+		image[i] = (uint8_t)(kernel[i / 4] >> (24 - 8 * (i % 4)));
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	if (fd < 0 || write(fd, image, sizeof image) != sizeof image ||
+	    options_parse(&options, (int)ARRAY_SIZE(argv) - 1, argv, &err, &status) != OPTIONS_RUN)
+		die("options", err.msg);
+	options.ram_size = RIG_RAM;		/* less than people may ask for */
+	term = term_new(&err);
+	rig = term ? machine_new(&options, term, &err) : NULL;
+	if (!rig || machine_run(rig))
+		die("machine", err.msg);
+	close(fd);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);	/* Ctrl-C is the fuzzer's */
+}
+
+/* One processor version, then five option vectors of which the last asks for radix. */
+static void put_vector(void)
+{
+	uint8_t v[128] = { 0xff, 0xff, 0xff, 0xff, 0x0f, 0x00, 0x00, 0x05, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 4 };
+
+	v[25] = 31;
+	v[25 + 24] = 0x40;
+	ram_write(&rig->ram, RIG_VECTOR, v, sizeof v);
+}
+
+void rig_reset(void)
+{
+	struct cpu *cpu = &rig->cpu[0]->cpu;
+
+	free(rig->fdt);
+	rig->fdt = malloc(TREE_MAX_SIZE);
+	memcpy(rig->fdt, now.fdt, TREE_MAX_SIZE);
+	rig->fdt_size = TREE_MAX_SIZE;
+	rig->firmware->client = now.client;
+	rig->firmware->tree_limit = TREE_MAX_SIZE;
+	firmware_tree_changed(rig);
+	free(rig->panic_message);
+	rig->panic_message = NULL;
+	rig->request = REQ_NONE;
+	rig->cas_done = rig->radix = rig->splpar_off = false;
+	rig->compat_pvr = cpu->logical_pvr = 0;
+	rig->rtas_addr = rig->rtas_size = 0;
+	madvise(rig->ram.base, RIG_RAM, MADV_DONTNEED);	/* zero again */
+	put_vector();
+	now.texts = 0;
+}
+
+/* ---- libFuzzer and seeds ---- */
+
+static void tell(void)
+{
+	printf("%lu inputs: %lu good\n", now.inputs, now.good);
+}
+
+void rig_begin(int argc, char **argv, void (*seeds)(void))
+{
+	machine_make();
+	now.fdt = malloc(TREE_MAX_SIZE);
+	memcpy(now.fdt, rig->fdt, TREE_MAX_SIZE);
+	now.client = rig->firmware->client;
+	if (argc == 3 && !strcmp(argv[1], "-w")) {
+		now.folder = argv[2];
+		rig_reset();
+		seeds();
+		exit(0);
+	}
+	atexit(tell);
+}
+
+void rig_seed(const char *name, const void *data, size_t size)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", now.folder, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size || close(fd))
+		die(path, "cannot be written");
+}
+
+void rig_count(bool good)
+{
+	now.inputs++;
+	now.good += good;
+}
+
+/* ---- Calls ---- */
+
+uint32_t rig_text(const char *text)
+{
+	uint32_t at = RIG_TEXT + TEXT_SIZE * (now.texts++ % TEXTS);
+
+	ram_write(&rig->ram, at, text, strnlen(text, TEXT_SIZE - 1) + 1);
+	return at;
+}
+
+uint32_t rig_call(const char *service, unsigned n, const uint32_t *in)
+{
+	st_be32(&rig->ram, RIG_ARGS, rig_text(service));
+	st_be32(&rig->ram, RIG_ARGS + 4, n);
+	st_be32(&rig->ram, RIG_ARGS + 8, 2);
+	for (unsigned retry = 2; retry; retry--) {
+		for (unsigned i = 0; i < n; i++)
+			st_be32(&rig->ram, RIG_ARGS + 12 + 4 * i, in[i]);
+		if (firmware_client(&rig->cpu[0]->cpu, RIG_ARGS) == H_SUCCESS)
+			return ld_be32(&rig->ram, RIG_ARGS + 12 + 4 * n);
+		st_be32(&rig->ram, RIG_ARGS + 8, 1);
+	}
+	return UINT32_MAX;
+}
+
+void rig_check(void)
+{
+	const struct client *client = &rig->firmware->client;
+	const char *why = tree_check(rig->fdt, rig->fdt_size);
+	uint64_t end = 0;
+
+	if (why)
+		die("a tree that nobody would load", why);
+	for (uint32_t i = 0; i < client->claims; i++) {
+		if (client->claim[i].start < end || !client->claim[i].size || client->claim[i].size > RIG_RAM - client->claim[i].start)
+			die("claims", "are not apart, or not in memory");
+		end = client->claim[i].start + client->claim[i].size;
+	}
+}
