@@ -1,6 +1,7 @@
 /* What of the firmware goes into a snapshot: the device tree, which QEMU keeps as well, and what the
  * client interface has open. */
 #include <stdlib.h>
+#include <string.h>
 
 #include <libfdt.h>
 
@@ -27,24 +28,36 @@ static bool initial_put(void *s, unsigned i, uint64_t v)
 	return true;
 }
 
-static bool dtb_post_load(void *s, uint32_t version, struct vms_walk *w)
+static bool dtb_check(const void *s, struct vms_walk *w)
 {
-	struct machine *m = s;
+	const struct machine *m = s;
 	const char *why = tree_check(m->fdt, m->fdt_size);
 
-	(void)version;
-	firmware_tree_changed(m);
-	if (!why)
-		return true;
-	vms_wrong(w, "fdt_blob", m->fdt_size, "a device tree (%s)", why);
-	free(m->fdt);			/* nobody is to take it for one */
+	return !why || vms_wrong(w, "fdt_blob", m->fdt_size, "a device tree (%s)", why);
+}
+
+/* Nobody is to take it for one. */
+static void dtb_drop(void *s)
+{
+	struct machine *m = s;
+
+	free(m->fdt);
 	m->fdt = NULL;
 	m->fdt_size = 0;
-	return false;
+	firmware_tree_changed(m);
+}
+
+static bool dtb_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	(void)version;
+	(void)w;
+	firmware_tree_changed(s);
+	return true;
 }
 
 const struct vmstate spapr_dtb_state = {
-	.name = "spapr_dtb", .version = 1, .min_version = 1, VMS_OF(struct machine), .post_load = dtb_post_load,
+	.name = "spapr_dtb", .version = 1, .min_version = 1, VMS_OF(struct machine),
+	.check = dtb_check, .drop = dtb_drop, .post_load = dtb_post_load,
 	.fields = VMS_FIELDS(
 		VMS_CALC("fdt_initial_size", vms_u32, initial_get, initial_put),
 		VMS_U32(struct machine, fdt_size),
@@ -59,12 +72,11 @@ static const struct vmstate claim_state = {
 };
 
 /* Ascending and disjoint, as claim_add() leaves them. */
-static bool client_post_load(void *s, uint32_t version, struct vms_walk *w)
+static bool client_check(const void *s, struct vms_walk *w)
 {
 	const struct client *client = s;
 	uint64_t end = 0;
 
-	(void)version;
 	for (uint32_t i = 0; i < client->claims; i++) {
 		const struct claim *claim = &client->claim[i];
 
@@ -76,7 +88,7 @@ static bool client_post_load(void *s, uint32_t version, struct vms_walk *w)
 }
 
 static const struct vmstate client_state = {
-	.name = "cede/firmware/client", .version = 1, .min_version = 1, VMS_OF(struct client), .post_load = client_post_load,
+	.name = "cede/firmware/client", .version = 1, .min_version = 1, VMS_OF(struct client), .check = client_check,
 	.fields = VMS_FIELDS(
 		VMS_U32(struct client, claims),
 		VMS_COUNTED_STRUCTS("claim", struct client, claim, struct claim, claims, claim_state),
@@ -117,4 +129,5 @@ void firmware_adopt(struct machine *m)
 	if (!m->rtas_addr)
 		m->rtas_size = 0;
 	m->fdt_addr = 0;
+	memset(&m->firmware->client, 0, sizeof m->firmware->client);
 }

@@ -18,7 +18,7 @@ GUESTS       := $(if $(GUEST_LE_CC),$(GUEST_NAMES:%=$(T)/guest/%-le.elf)) \
 LINUX_PROGRAMS := $(if $(GUEST_LE_CC),$(patsubst tests/linux/%.c,$(T)/linux/%,$(wildcard tests/linux/*.c)))
 FUZZ_OBJ     := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/*.c))
 LOAD_OBJ     := $(addprefix $(B)/obj/tests/fuzz/load/,input.o mutate.o seeds.o)
-LOAD_MANY    := $(addprefix $(B)/obj/tests/fuzz/load/,many.o load.o)
+LOAD_MANY    := $(addprefix $(B)/obj/tests/fuzz/load/,many.o load.o fields.o)
 CALLS_FUZZ   := $(B)/obj/tests/splpar/calls_fuzz.o
 TEST_PROGRAMS := $(UNIT) $(T)/calls_fuzz $(T)/load_many $(T)/insn_test $(T)/guest_fuzz $(ORACLES) $(GUESTS) $(LINUX_PROGRAMS)
 
@@ -65,6 +65,9 @@ $(eval $(call fuzzer,inspect,tests/fuzz/load/inspect tests/fuzz/snap_main tools/
 $(eval $(call fuzzer,dtl,tests/fuzz/dtl/dtl tests/fuzz/dtl_main $(basename $(filter-out tools/cede_dtl.c,$(DTL_SRC))),,tests/fuzz/corpus.py dtl))
 $(eval $(call fuzzer,options,tests/fuzz/options/options,,tests/fuzz/corpus.py options))
 $(eval $(call fuzzer,monitor,tests/fuzz/monitor/monitor $(filter-out %/custom,$(LOAD_FUZZ)),$(addprefix -Wl$(comma)--wrap=,console_read console_write console_client outgoing_migrate outgoing_save unlink),tests/fuzz/corpus.py monitor))
+SEED_FUZZ := $(addprefix tests/fuzz/load/,input mutate seeds)
+$(eval $(call fuzzer,describe,tests/fuzz/load/describe $(SEED_FUZZ)))
+$(eval $(call fuzzer,heads,tests/fuzz/load/heads $(SEED_FUZZ)))
 FW_FUZZ   := tests/fuzz/firmware/rig
 $(eval $(call fuzzer,trees,tests/fuzz/firmware/trees $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 $(eval $(call fuzzer,client,tests/fuzz/firmware/client $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
