@@ -5,6 +5,7 @@
  */
 #include "decode.h"
 #include "fuse.h"
+#include "spin.h"
 #include "profile.h"
 
 #include <stdlib.h>
@@ -505,6 +506,8 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		decode_fall_through(&d, d.gra == page_end);
 	if (out->timed || out->nedges)
 		decode_finish_cost(out, info);
-	if (!(mode & MODE_PLAIN) && !PROFILING)
+	if (!(mode & MODE_PLAIN) && !PROFILING) {
+		spin_block(out);
 		fuse_block(out);
+	}
 }

@@ -146,6 +146,20 @@ static void parts(void)
 	end();
 }
 
+/* Stores of 32 registers beside code, each into a page that is watched. */
+#if !LITTLE
+extern char words_loop[];
+__asm__(".text\nwords_loop: stmw 0,1024(4)\n\tbdnz words_loop\n\tblr\n");
+
+static void words(void)
+{
+	put_words(page, words_loop, 3);
+	begin();
+	run(page, (u64)page, 0, 500000);
+	end();
+}
+#endif
+
 void test(void)
 {
 	print("ready\n");
@@ -162,6 +176,11 @@ void test(void)
 	case 'b':
 		broadcasts();
 		break;
+#if !LITTLE
+	case 'w':
+		words();
+		break;
+#endif
 	case 'p':
 		parts();
 		break;

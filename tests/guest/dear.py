@@ -10,7 +10,7 @@ from console import CEDE, Failure, Machine, check, main, skip     # noqa: E402
 
 BUILD = os.environ.get('B', 'build')
 # What and how many processors. CPU seconds for a million cycles of one, or a quantum of all.
-WAYS = {'stores': '1', 'decoding': '1', 'jumps': '1', 'broadcasts': '64', 'parts': '1'}
+WAYS = {'stores': '1', 'decoding': '1', 'jumps': '1', 'broadcasts': '64', 'parts': '1', 'words': '1'}
 LIMIT = 2.0
 
 

@@ -238,6 +238,76 @@ static void test_broadcasts(void)
 	}
 }
 
+/* Waiting takes no time of the host, however long it is, and ends at the cycle at which it would: cycles that no
+ * host could run one by one, and then, from each phase, what one by one gives. */
+static void test_spin(void)
+{
+	static const struct { const char *name; uint32_t words[4]; unsigned n; } loops[] = {
+		{ "purgatory", { 0xe99a0038, 0x2c2c0000, 0x4182fff8 }, 3 },	/* ld r12,56(r26); cmpdi r12,0; beq */
+		{ "itself", { 0x48000000 }, 1 },				/* b . */
+		{ "masked", { 0x819a0038, 0x718c0001, 0x60000000, 0x4182fff4 }, 4 },	/* lwz; andi.; nop; beq */
+	};
+	struct rig rig;
+
+	for (unsigned k = 0; k < ARRAY_SIZE(loops); k++) {
+		unsigned n = loops[k].n;
+
+		rig_new(&rig);
+		for (unsigned i = 0; i < n; i++)
+			put(&rig, CODE + 4 * i, loops[k].words[i]);
+		put(&rig, CODE + 4 * n, 0x38600001);	/* li r3,1 */
+		put(&rig, CODE + 4 * n + 4, 0x48000000);
+		rig.cpu[0].r[26] = TARGET;
+		run(&rig.cpu[0], CODE, 0);
+		for (unsigned i = 0; i < 8; i++) {
+			uint64_t from = rig.cpu[0].cycles;
+
+			run(&rig.cpu[0], CODE, 1u << 30);
+			cpu_run(&rig.cpu[0], rig.cpu[0].cycles + (UINT64_C(1) << 45) + i);
+			check_eq(rig.cpu[0].nip, CODE + 4 * ((rig.cpu[0].cycles - from) % n), "%s-stops-within-%u", loops[k].name, i);
+		}
+		if (k == 1) {
+			rig_free(&rig);
+			continue;
+		}
+		put(&rig, TARGET + 56, 1);
+		put(&rig, TARGET + 60, 1);
+		run(&rig.cpu[0], CODE, 64);
+		check_eq(rig.cpu[0].r[3], 1, "%s-ends", loops[k].name);
+		rig_free(&rig);
+	}
+}
+
+/* Not waiting: the next round is another. addi, a load through what was loaded, a compare of a register with what
+ * the round before left in it. */
+static void test_no_spin(void)
+{
+	static const struct { const char *name; uint32_t words[4]; unsigned n, rounds; } loops[] = {
+		{ "chain", { 0xe8630000, 0x28230000, 0x4082fff8 }, 3, 8 },	/* ld r3,0(r3); cmpldi r3,0; bne */
+		{ "late", { 0x28250000, 0xe8a40008, 0x4082fff8 }, 3, 2 },	/* cmpldi r5,0; ld r5,8(r4); bne */
+	};
+
+	for (unsigned k = 0; k < ARRAY_SIZE(loops); k++) {
+		struct rig rig;
+		struct cpu *cpu;
+
+		rig_new(&rig);
+		cpu = &rig.cpu[0];
+		for (unsigned i = 0; i < loops[k].n; i++)
+			put(&rig, CODE + 4 * i, loops[k].words[i]);
+		put(&rig, CODE + 4 * loops[k].n, 0x38e00001);	/* li r7,1 */
+		put(&rig, CODE + 4 * loops[k].n + 4, 0x48000000);
+		for (unsigned i = 0; i < 7; i++)	/* a list of eight */
+			put(&rig, TARGET + 16 * i + 4, TARGET + 16 * (i + 1));
+		cpu->r[3] = cpu->r[5] = TARGET;
+		cpu->r[4] = TARGET + 16 * 8;
+		run(cpu, CODE, 3 * loops[k].rounds + 1);
+		check_eq(cpu->r[7], 1, "%s-ends", loops[k].name);
+		check_eq(cpu->nip, CODE + 16, "%s-in-time", loops[k].name);
+		rig_free(&rig);
+	}
+}
+
 int main(void)
 {
 	test_chains();
@@ -247,5 +317,7 @@ int main(void)
 	test_credit();
 	test_drop();
 	test_broadcasts();
+	test_spin();
+	test_no_spin();
 	return check_failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

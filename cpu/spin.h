@@ -1,0 +1,10 @@
+/* Loops that wait: see spin.c. */
+#ifndef CPU_SPIN_H
+#define CPU_SPIN_H
+
+#include "block.h"
+
+/* If the block is one, its branch becomes a handler that charges for all rounds at once. Before it is fused. */
+void spin_block(struct block *block);
+
+#endif
