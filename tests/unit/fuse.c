@@ -16,6 +16,7 @@
 #include "cpu/decode.h"
 #include "cpu/fuse.h"
 #include "cpu/mmu.h"
+#include "cpu/spin.h"
 
 /* ---- The sequences ---- */
 
@@ -918,6 +919,14 @@ static uint32_t encode(const struct step *s, const struct op *op, unsigned offse
 	return word;
 }
 
+/* A branch to the block's own start may make it a loop that waits (spin.c), whose branch is not fused. */
+static bool waits(const struct block *b)
+{
+	op_fn *fn = b->ops[b->nops - 2].fn;
+
+	return fn == op_spin || fn == op_spin_t || fn == op_spin_f;
+}
+
 /* A page of code with the sequence in it, behind `before` other instructions. */
 static bool draw_code(struct rig *rig, const struct sequence *s, unsigned before, uint8_t slots[64])
 {
@@ -945,7 +954,7 @@ static bool draw_code(struct rig *rig, const struct sequence *s, unsigned before
 	rig->engine->credit = CREDIT_MOST;
 	memcpy(rig->ram.base, rig->memory, SIZE);
 	b = engine_find(rig->engine, CODE, rig->cpu->mode);
-	return b->ops[1 + before].fn == s->handler;
+	return b->ops[1 + before].fn == s->handler || waits(b);
 }
 
 /* What the guest can see: slots but for the engine's, and the interrupt registers. */
