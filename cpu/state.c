@@ -250,8 +250,14 @@ static const struct vmstate slb_state = {
 
 static bool compat_needed(const void *s) { return ((const struct cpu *)s)->logical_pvr != 0; }
 
+/* Whoever does not send it runs its guest raw. */
+static void compat_absent(void *s)
+{
+	((struct cpu *)s)->logical_pvr = 0;
+}
+
 static const struct vmstate compat_state = {
-	.name = "cpu/compat", .version = 1, .min_version = 1, VMS_OF(struct cpu), .needed = compat_needed,
+	.name = "cpu/compat", .version = 1, .min_version = 1, VMS_OF(struct cpu), .needed = compat_needed, .absent = compat_absent,
 	.fields = VMS_FIELDS(VMS_U32_AS("compat_pvr", struct cpu, logical_pvr)),
 };
 

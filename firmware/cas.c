@@ -7,6 +7,7 @@
 
 #include "firmware/firmware.h"
 #include "firmware/state.h"
+#include "firmware/tree_check.h"
 #include "hcall/hcall.h"
 #include "machine/fdt.h"
 #include "machine/options.h"
@@ -206,18 +207,24 @@ int64_t firmware_update_dt(struct cpu *cpu, const uint64_t *in)
 	struct machine *m = cpu_machine(cpu);
 	uint64_t addr = in[0] & REAL_ADDR;
 	uint32_t size = ld_be32(&m->ram, addr + 4);	/* totalsize */
-	void *fdt;
+	void *given, *fdt;
+	const char *why;
 
 	if (size < sizeof(struct fdt_header) || size > m->firmware->tree_limit || !ram_ok(&m->ram, addr, size))
 		return H_PARAMETER;
-	fdt = malloc(size);
-	if (!fdt)
+	given = malloc(size);
+	if (!given)
 		return H_NO_MEM;
-	ram_read(&m->ram, addr, fdt, size);
-	if (fdt_check_full(fdt, size) < 0) {
-		free(fdt);
+	ram_read(&m->ram, addr, given, size);
+	why = tree_check(given, size);
+	fdt = why ? NULL : tree_copy(given, &size);
+	free(given);
+	if (why) {
+		machine_log(m, LOG_GUEST_ERROR, "device tree refused: %s", why);
 		return H_PARAMETER;
 	}
+	if (!fdt)
+		return H_NO_MEM;
 	tree_replace(m, fdt, size);
 	return H_SUCCESS;
 }

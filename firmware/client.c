@@ -13,6 +13,7 @@
 
 #include "firmware/firmware.h"
 #include "firmware/state.h"
+#include "firmware/tree_check.h"
 #include "hcall/hcall.h"
 #include "hcall/trace.h"
 #include "machine/error.h"
@@ -29,7 +30,6 @@
 #define MAX_NAME    64			/* PAPR has property names longer than IEEE 1275's 31 */
 #define MAX_VALUE   2048		/* "setprop": bytes */
 #define MAX_IO      65536		/* "read" and "write": bytes in one call */
-#define MAX_DEPTH   32			/* of the tree */
 #define ADDR_LIMIT  (UINT64_C(1) << 32)	/* a cell names no more */
 #define CLAIM_FLOOR UINT64_C(0x10000)	/* "claim" with alignment keeps clear of vectors, entry and stack */
 
@@ -64,26 +64,54 @@ static bool node_add(struct firmware *fw, const struct tree_node *node)
 	return true;
 }
 
+/* "phandle" counts, "linux,phandle" where there is none. */
+static void node_note(struct tree_node *node, const struct tree_token *t)
+{
+	uint32_t value;
+
+	if (t->len != sizeof value)
+		return;
+	memcpy(&value, t->value, sizeof value);
+	if (!strcmp(t->name, "phandle") || (!node->phandle && !strcmp(t->name, "linux,phandle")))
+		node->phandle = __builtin_bswap32(value);
+}
+
+/* Behind its newest sibling, or as the first child. */
+static void node_link(struct firmware *fw, int self, int sibling)
+{
+	int parent = fw->node[self].parent;
+
+	if (sibling >= 0)
+		fw->node[sibling].peer = self;
+	else if (parent >= 0)
+		fw->node[parent].child = self;
+}
+
 /* The blob has no links, so that each question would walk it; a kernel that copies the tree asks
- * some thousand times. */
+ * some thousand times. One walk, however the tree looks: it has been checked. */
 static void tree_index(struct call *c)
 {
 	struct firmware *fw = c->fw;
-	int last[MAX_DEPTH], depth = 0;		/* newest node of each level */
+	int newest[TREE_MAX_DEPTH + 1], depth = 0;	/* node of each level; properties are of the one below `depth` */
+	struct tree_token t = { 0 };
 
 	fw->nodes = 0;
-	for (int at = 0; at >= 0 && depth >= 0; at = fdt_next_node(c->m->fdt, at, &depth)) {
-		int parent = depth ? last[depth - 1] : -1, self = fw->nodes;
-		struct tree_node node = { .offset = at, .phandle = fdt_get_phandle(c->m->fdt, at),
-					  .parent = parent, .child = -1, .peer = -1 };
+	newest[0] = -1;
+	for (uint32_t at = 0; t.tag != TREE_LAST; at = t.next) {
+		t = tree_token_at(c->m->fdt, at);
+		if (t.tag == TREE_PROP) {
+			node_note(&fw->node[newest[depth - 1]], &t);
+		} else if (t.tag == TREE_END) {
+			depth--;
+		} else if (t.tag == TREE_BEGIN) {
+			int self = fw->nodes, parent = depth ? newest[depth - 1] : -1;
 
-		if (depth >= MAX_DEPTH - 1 || !node_add(fw, &node))
-			break;
-		if (parent >= 0 && fw->node[parent].child < 0)
-			fw->node[parent].child = self;
-		else if (parent >= 0)
-			fw->node[last[depth]].peer = self;
-		last[depth] = self;
+			if (!node_add(fw, &(struct tree_node){ .offset = (int)at, .parent = parent, .child = -1, .peer = -1 }))
+				break;
+			node_link(fw, self, newest[depth]);
+			newest[depth++] = self;
+			newest[depth] = -1;
+		}
 	}
 	fw->tree_changed = false;
 }
@@ -273,7 +301,7 @@ static uint32_t svc_setprop(struct call *c)
 	uint32_t len = c->in[3];
 	int at = offset_find(c, c->in[0]);
 
-	if (at < 0 || len > sizeof value || !get_string(c, c->in[1], prop, sizeof prop) || !*prop ||
+	if (at < 0 || len > sizeof value || !get_string(c, c->in[1], prop, sizeof prop) || !tree_name_ok(prop, strlen(prop)) ||
 	    (len && !ram_read(&c->m->ram, c->in[2], value, len)))
 		return OF_ERROR;
 	c->fw->tree_changed = true;

@@ -1,11 +1,13 @@
 /* What of the firmware goes into a snapshot: the device tree, which QEMU keeps as well, and what the
  * client interface has open. */
 #include <stdlib.h>
+#include <string.h>
 
 #include <libfdt.h>
 
 #include "firmware/firmware.h"
 #include "firmware/state.h"
+#include "firmware/tree_check.h"
 #include "machine/fdt.h"
 #include "machine/rtas.h"
 #include "savevm/vmstate.h"
@@ -26,18 +28,24 @@ static bool initial_put(void *s, unsigned i, uint64_t v)
 	return true;
 }
 
+static bool dtb_check(const void *s, struct vms_walk *w)
+{
+	const struct machine *m = s;
+	const char *why = tree_check(m->fdt, m->fdt_size);
+
+	return !why || vms_wrong(w, "fdt_blob", m->fdt_size, "a device tree (%s)", why);
+}
+
 static bool dtb_post_load(void *s, uint32_t version, struct vms_walk *w)
 {
-	struct machine *m = s;
-	int rc = fdt_check_full(m->fdt, m->fdt_size);
-
 	(void)version;
-	firmware_tree_changed(m);
-	return !rc || vms_wrong(w, "fdt_blob", m->fdt_size, "a device tree (%s)", fdt_strerror(rc));
+	(void)w;
+	firmware_tree_changed(s);
+	return true;
 }
 
 const struct vmstate spapr_dtb_state = {
-	.name = "spapr_dtb", .version = 1, .min_version = 1, VMS_OF(struct machine), .post_load = dtb_post_load,
+	.name = "spapr_dtb", .version = 1, .min_version = 1, VMS_OF(struct machine), .check = dtb_check, .post_load = dtb_post_load,
 	.fields = VMS_FIELDS(
 		VMS_CALC("fdt_initial_size", vms_u32, initial_get, initial_put),
 		VMS_U32(struct machine, fdt_size),
@@ -52,12 +60,11 @@ static const struct vmstate claim_state = {
 };
 
 /* Ascending and disjoint, as claim_add() leaves them. */
-static bool client_post_load(void *s, uint32_t version, struct vms_walk *w)
+static bool client_check(const void *s, struct vms_walk *w)
 {
 	const struct client *client = s;
 	uint64_t end = 0;
 
-	(void)version;
 	for (uint32_t i = 0; i < client->claims; i++) {
 		const struct claim *claim = &client->claim[i];
 
@@ -69,7 +76,7 @@ static bool client_post_load(void *s, uint32_t version, struct vms_walk *w)
 }
 
 static const struct vmstate client_state = {
-	.name = "cede/firmware/client", .version = 1, .min_version = 1, VMS_OF(struct client), .post_load = client_post_load,
+	.name = "cede/firmware/client", .version = 1, .min_version = 1, VMS_OF(struct client), .check = client_check,
 	.fields = VMS_FIELDS(
 		VMS_U32(struct client, claims),
 		VMS_COUNTED_STRUCTS("claim", struct client, claim, struct claim, claims, claim_state),
@@ -110,4 +117,5 @@ void firmware_adopt(struct machine *m)
 	if (!m->rtas_addr)
 		m->rtas_size = 0;
 	m->fdt_addr = 0;
+	memset(&m->firmware->client, 0, sizeof m->firmware->client);
 }

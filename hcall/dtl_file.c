@@ -182,6 +182,7 @@ void dtl_file_sync(struct machine *m)
 void dtl_file_close(struct machine *m)
 {
 	struct dtl_file *f = m->dispatcher->file;
+	bool unread;
 	struct dtl_record end = { .cycle = m->clock.now, .state = DTL_FILE_END, .physical = PHYSICAL_NONE };
 
 	if (!f)
@@ -189,9 +190,10 @@ void dtl_file_close(struct machine *m)
 	dtl_file_sync(m);
 	write_record(m, &end);
 	/* The user wants an end, and its reader does not read. */
-	if (f->out && f->piped && !machine_waits_to_write(m, fileno(f->out)))
+	unread = f->out && f->piped && !machine_waits_to_write(m, fileno(f->out));
+	if (unread)
 		fcntl(fileno(f->out), F_SETFL, O_NONBLOCK);
-	if (f->out && fclose(f->out)) {
+	if (f->out && fclose(f->out) && !unread) {
 		f->out = NULL;
 		give_up(m);
 	}

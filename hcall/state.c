@@ -21,40 +21,53 @@
 #define DTL_SIZE_MAX 4096
 #define SLB_SHADOW_MAX 4096
 
-static bool vpa_needed(const void *s) { return ((const struct spapr_cpu *)s)->vpa_addr != 0; }
-static bool slb_shadow_needed(const void *s) { return ((const struct spapr_cpu *)s)->slb_shadow_addr != 0; }
-static bool dtl_needed(const void *s) { return ((const struct spapr_cpu *)s)->dtl_addr != 0; }
-
-/* As H_REGISTER_VPA would have checked it. One at 0 is none, and has no subsection. */
-static bool area_ok(struct spapr_cpu *sc, uint64_t addr, uint64_t size)
+static bool slb_shadow_needed(const void *s)
 {
-	return addr && addr % AREA_LINE == 0 && ram_ok(&cpu_machine(&sc->cpu)->ram, addr, size);
+	const struct spapr_cpu *sc = s;
+
+	return sc->slb_shadow_addr || sc->slb_shadow_size;
 }
 
-static bool vpa_post_load(void *s, uint32_t version, struct vms_walk *w)
+static bool dtl_needed(const void *s)
 {
-	struct spapr_cpu *sc = s;
+	const struct spapr_cpu *sc = s;
 
-	(void)version;
+	return sc->dtl_addr || sc->dtl_size;
+}
+
+/* The others are inside. */
+static bool vpa_needed(const void *s)
+{
+	return ((const struct spapr_cpu *)s)->vpa_addr || slb_shadow_needed(s) || dtl_needed(s);
+}
+
+/* As H_REGISTER_VPA would have checked it. One at 0 is none, and has no subsection. */
+static bool area_ok(const struct spapr_cpu *sc, uint64_t addr, uint64_t size)
+{
+	return addr && addr % AREA_LINE == 0 && ram_ok(&((const struct machine *)sc->cpu.env->machine)->ram, addr, size);
+}
+
+static bool vpa_check(const void *s, struct vms_walk *w)
+{
+	const struct spapr_cpu *sc = s;
+
 	return area_ok(sc, sc->vpa_addr, VPA_MIN_SIZE) || vms_wrong(w, "vpa_addr", sc->vpa_addr, "an aligned address in RAM");
 }
 
-static bool slb_shadow_post_load(void *s, uint32_t version, struct vms_walk *w)
+static bool slb_shadow_check(const void *s, struct vms_walk *w)
 {
-	struct spapr_cpu *sc = s;
+	const struct spapr_cpu *sc = s;
 
-	(void)version;
 	if (sc->slb_shadow_size > SLB_SHADOW_MAX)
 		return vms_wrong(w, "slb_shadow_size", sc->slb_shadow_size, "at most %d", SLB_SHADOW_MAX);
 	return area_ok(sc, sc->slb_shadow_addr, sc->slb_shadow_size) ||
 	       vms_wrong(w, "slb_shadow_addr", sc->slb_shadow_addr, "an aligned address in RAM");
 }
 
-static bool dtl_post_load(void *s, uint32_t version, struct vms_walk *w)
+static bool dtl_check(const void *s, struct vms_walk *w)
 {
-	struct spapr_cpu *sc = s;
+	const struct spapr_cpu *sc = s;
 
-	(void)version;
 	if (sc->dtl_size < DTL_SIZE_MIN || sc->dtl_size > DTL_SIZE_MAX)
 		return vms_wrong(w, "dtl_size", sc->dtl_size, "%d to %d", DTL_SIZE_MIN, DTL_SIZE_MAX);
 	return area_ok(sc, sc->dtl_addr, sc->dtl_size) || vms_wrong(w, "dtl_addr", sc->dtl_addr, "an aligned address in RAM");
@@ -62,19 +75,19 @@ static bool dtl_post_load(void *s, uint32_t version, struct vms_walk *w)
 
 static const struct vmstate slb_shadow_state = {
 	.name = "spapr_cpu/vpa/slb_shadow", .version = 1, .min_version = 1, VMS_OF(struct spapr_cpu),
-	.needed = slb_shadow_needed, .post_load = slb_shadow_post_load,
+	.needed = slb_shadow_needed, .check = slb_shadow_check,
 	.fields = VMS_FIELDS(VMS_U64(struct spapr_cpu, slb_shadow_addr), VMS_U64(struct spapr_cpu, slb_shadow_size)),
 };
 
 static const struct vmstate dtl_state = {
 	.name = "spapr_cpu/vpa/dtl", .version = 1, .min_version = 1, VMS_OF(struct spapr_cpu),
-	.needed = dtl_needed, .post_load = dtl_post_load,
+	.needed = dtl_needed, .check = dtl_check,
 	.fields = VMS_FIELDS(VMS_U64(struct spapr_cpu, dtl_addr), VMS_U64(struct spapr_cpu, dtl_size)),
 };
 
 static const struct vmstate vpa_state = {
 	.name = "spapr_cpu/vpa", .version = 1, .min_version = 1, VMS_OF(struct spapr_cpu),
-	.needed = vpa_needed, .post_load = vpa_post_load,
+	.needed = vpa_needed, .check = vpa_check,
 	.fields = VMS_FIELDS(VMS_U64(struct spapr_cpu, vpa_addr)),
 	.subs = VMS_SUBS(&slb_shadow_state, &dtl_state),
 };
@@ -105,18 +118,17 @@ static const struct vmstate vp_thread_state = {
 		VMS_U64(struct vp_thread, dispatches)),
 };
 
-static bool vcpu_post_load(void *s, uint32_t version, struct vms_walk *w)
+static bool vcpu_check(const void *s, struct vms_walk *w)
 {
-	struct spapr_cpu *sc = s;
+	const struct spapr_cpu *sc = s;
 
-	(void)version;
-	return !sc->xirr_owner || xics_valid(cpu_machine(&sc->cpu), sc->xirr_owner) ||
+	return !sc->xirr_owner || xics_valid(sc->cpu.env->machine, sc->xirr_owner) ||
 	       vms_wrong(w, "xirr_owner", sc->xirr_owner, "an interrupt source, or 0");
 }
 
 /* Version 1, here and of cede/dispatcher, has been several layouts: none is taken. */
 const struct vmstate cede_vcpu_state = {
-	.name = "cede/vcpu", .version = 2, .min_version = 2, VMS_OF(struct spapr_cpu), .post_load = vcpu_post_load,
+	.name = "cede/vcpu", .version = 2, .min_version = 2, VMS_OF(struct spapr_cpu), .check = vcpu_check,
 	.fields = VMS_FIELDS(
 		VMS_STRUCT("vp", struct spapr_cpu, vp, struct vp_thread, vp_thread_state),
 		VMS_U64(struct spapr_cpu, dtl_index),
@@ -159,18 +171,17 @@ static const struct vmstate vproc_state = {
 		VMS_SKIP(struct vproc, pad2, "nothing")),
 };
 
-static bool partition_post_load(void *s, uint32_t version, struct vms_walk *w)
+static bool partition_check(const void *s, struct vms_walk *w)
 {
 	const struct partition *p = s;
 
-	(void)version;
 	return (p->budget < (int64_t)MOST_BUDGET && p->budget > -(int64_t)MOST_BUDGET) ||
 	       vms_wrong(w, "budget", (uint64_t)p->budget, "a part of a window");
 }
 
 static const struct vmstate partition_state = {
 	.name = "cede/dispatcher/partition", .version = 1, .min_version = 1, VMS_OF(struct partition),
-	.post_load = partition_post_load,
+	.check = partition_check,
 	.fields = VMS_FIELDS(
 		VMS_U32_TO(struct partition, entitlement, POOL_UNIT * POOL_MAX_PROCS),
 		VMS_U32_TO(struct partition, weight, 255),
@@ -314,7 +325,6 @@ bool dispatcher_check(struct machine *m, struct error *err)
 			  (unsigned long long)m->clock.now, (unsigned long long)dispatcher_next(m));
 		return false;
 	}
-	dispatcher_log_begin(m);
 	return true;
 }
 

@@ -754,11 +754,10 @@ static bool console_needed(const void *s)
 	return c->count || c->escaped;
 }
 
-static bool console_post_load(void *s, uint32_t version, struct vms_walk *w)
+static bool console_check(const void *s, struct vms_walk *w)
 {
 	const struct console *c = s;
 
-	(void)version;
 	return c->head < INPUT_SIZE || vms_wrong(w, "head", c->head, "less than %d", INPUT_SIZE);
 }
 
@@ -766,7 +765,7 @@ static bool console_post_load(void *s, uint32_t version, struct vms_walk *w)
 
 const struct vmstate console_state = {
 	.name = "cede/console", .version = 1, .min_version = 1, VMS_OF(struct console), .needed = console_needed,
-	.post_load = console_post_load,
+	.check = console_check,
 	.fields = VMS_FIELDS(
 		VMS_BOOL(struct console, escaped),
 		VMS_U32(struct console, head),

@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,12 +18,12 @@
 #include "machine/outgoing.h"
 #include "machine/pseries.h"
 #include "machine/snapshot.h"
-#include "savevm/inspect.h"
+#include "machine/state.h"
+#include "machine/term.h"
+#include "savevm/tail.h"
 
 #define SUFFIX ".cede"
 #define NAME_BYTES 128
-
-static const struct snapshot_options plain = { .for_qemu = false };
 
 /* ---- Stopping ---- */
 
@@ -141,29 +140,12 @@ bool control_delvm(struct machine *m, const char *name, struct error *err)
 
 /* ---- Loading over a running machine ---- */
 
-/* What the machine holds is kept in memory until the file has proved to be good. */
-static bool keep_state(struct machine *m, int *fd, struct error *err)
+/* What has just loaded elsewhere does not here: somebody writes into the file. */
+static void lose_machine(struct machine *m, const struct error *err)
 {
-	*fd = memfd_create("cede", MFD_CLOEXEC);
-	if (*fd < 0) {
-		error_set(err, "cannot keep the running machine: %s", strerror(errno));
-		return false;
-	}
-	if (snapshot_save_fd(m, *fd, &plain, err) && !lseek(*fd, 0, SEEK_SET))
-		return true;
-	close(*fd);
-	return false;
-}
-
-static void put_back(struct machine *m, int fd)
-{
-	struct error err;
-
-	machine_clear(m);
-	if (!snapshot_load_fd(m, fd, &err)) {
-		fprintf(stderr, "cede: cannot go back to the running machine: %s\n", err.msg);
-		machine_request(m, REQ_QUIT, EXIT_HOST_ERROR);
-	}
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: the snapshot has changed while it was loaded, and the running machine is lost: %.160s\n", err->msg);
+	machine_request(m, REQ_QUIT, EXIT_HOST_ERROR);
 }
 
 bool control_loadvm(struct machine *m, const char *name, struct error *err)
@@ -171,7 +153,6 @@ bool control_loadvm(struct machine *m, const char *name, struct error *err)
 	struct dtl_file *log = m->dispatcher->file;
 	char path[PATH_MAX];
 	struct stat st;
-	int fd;
 	bool ok;
 
 	if (m->monitors->gone) {
@@ -188,35 +169,28 @@ bool control_loadvm(struct machine *m, const char *name, struct error *err)
 		error_set(err, "'%.60s' is no snapshot: not a regular file", name);
 		return false;
 	}
-	if (!keep_state(m, &fd, err))
+	if (!snapshot_try(m, path, err))
 		return false;
-	m->dispatcher->file = NULL;	/* if this is refused, nothing has happened for the log */
+	m->dispatcher->file = NULL;	/* it begins anew when all is there */
 	machine_clear(m);
 	ok = snapshot_load(m, path, err);
-	if (!ok)
-		put_back(m, fd);
-	close(fd);
 	m->dispatcher->file = log;
 	if (ok)
 		dispatcher_log_begin(m);
+	else
+		lose_machine(m, err);
 	clock_init(m, m->options->warp);
 	return ok;
 }
 
 /* ---- info snapshots ---- */
 
+/* The first of its fields; a whole file is not read for that, the guest stands meanwhile. */
 static uint64_t saved_cycle(const char *path)
 {
-	struct inspect in;
-	struct error err;
-	uint64_t now = 0, at;
+	uint64_t now;
 
-	if (!inspect_open(&in, path, &err))
-		return UINT64_MAX;
-	if (!inspect_number(&in, "cede/clock", 0, "clock.now", &now, &at))
-		now = UINT64_MAX;
-	inspect_close(&in);
-	return now;
+	return tail_number(path, cede_clock_state.name, cede_clock_state.version, &now) ? now : UINT64_MAX;
 }
 
 static void list_one(const struct machine *m, const char *name, FILE *out)

@@ -497,16 +497,33 @@ static uint64_t idle_end(struct machine *m)
 	return m->next_poll < first && files_wait(m) ? m->next_poll : first;
 }
 
+/* UINT64_MAX is no cycle: nothing will happen. */
+static uint64_t before_end(uint64_t cycle)
+{
+	return cycle > CLOCK_END && cycle != UINT64_MAX ? CLOCK_END : cycle;
+}
+
+/* A guest may ask for a wait of years, again and again: no more than that is skipped. */
+static void warp_ends(struct machine *m, uint64_t wake)
+{
+	if (!m->clock.warp || wake == UINT64_MAX || wake <= CLOCK_WARP_END)
+		return;
+	m->clock.warp = false;
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: -clock warp: the guest waits until more than two years have passed: from here on idle time is not skipped\n");
+}
+
 /* Nobody runs: on to what wakes the first, as late on the host's clock as the guest thinks.
  * Host input cuts the wait short; without any, the same cycle follows whether we slept or not. */
 static void idle(struct machine *m)
 {
-	uint64_t end = m->cut_end ? m->cut_end : idle_end(m), save = snapshots_next(m), wake = end, wall, ns;
+	uint64_t end = before_end(m->cut_end ? m->cut_end : idle_end(m)), save = snapshots_next(m), wake = end, wall, ns;
 
 	m->cut_end = 0;
 	if (save > m->clock.now && save < wake)
 		wake = save;
 	clock_anchor(m);
+	warp_ends(m, wake);
 	ns = wake == UINT64_MAX ? UINT64_MAX : clock_wait_ns(m, wake);
 	if (ns && wait_for_host(m, ns)) {
 		wall = m->clock.warp ? m->clock.now : clock_wall_cycle(m);
@@ -661,6 +678,8 @@ static uint64_t quantum_end(const struct machine *m, bool alone)
 
 	if (end > m->next_poll)
 		end = m->next_poll;
+	if (end > CLOCK_END)
+		end = CLOCK_END;
 	if (!alone && end > m->clock.now + QUANTUM)
 		end = m->clock.now + QUANTUM;
 	return end;
@@ -682,10 +701,21 @@ static void run_quantum(struct machine *m, unsigned running)
 	m->clock.now = q.alone || !q.runs || m->request != REQ_NONE || m->suspending ? q.reached : end;
 }
 
+/* What is later could not be saved, and soon not be counted. */
+static void clock_ends(struct machine *m)
+{
+	if (m->clock.now < CLOCK_END)
+		return;
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: the virtual clock is at its end, after 4 years\n");
+	machine_request(m, REQ_QUIT, EXIT_HOST_ERROR);
+}
+
 /* At a quantum's end: what is due, what the host has, who is to run. */
 static void look_around(struct machine *m)
 {
 	clock_fire_due(m);
+	clock_ends(m);
 	if (m->clock.now >= m->next_poll) {
 		m->next_poll = poll_after(m->clock.now);
 		read_files(m);
@@ -847,6 +877,12 @@ static int verdict(const struct machine *m)
 	}
 }
 
+/* The guest's end was a good one; that a file is missing which was asked for shows all the same. */
+static int with_saves(const struct machine *m, int status)
+{
+	return status == EXIT_SUCCESS && snapshots_failed(m) ? EXIT_HOST_ERROR : status;
+}
+
 /* From power-on or, the first time, from a snapshot. */
 static bool begin(struct machine *m, bool first, struct error *err)
 {
@@ -887,5 +923,5 @@ int machine_run(struct machine *m)
 			(unsigned long long)machine_statehash(m), (unsigned long long)m->clock.now,
 			(unsigned long long)machine_instructions(m));
 	}
-	return verdict(m);
+	return with_saves(m, verdict(m));
 }

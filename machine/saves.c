@@ -23,6 +23,7 @@
 struct snapshots {
 	struct {
 		bool done;
+		bool failed;			/* when it was tried last; a guest hears of it itself */
 		pid_t child;			/* writes it in the background; 0: none */
 		uint64_t due, next_try;		/* cycles */
 		uint64_t quiet_until;		/* cycle: a guest's failures are said once a second */
@@ -81,6 +82,7 @@ static bool reap(struct machine *m, unsigned i, int options)
 	if (ended != *child)
 		return true;	/* it goes on without us */
 	*child = 0;
+	m->snapshots->of[i].failed = status && m->options->save[i].when != SAVE_FOR_GUEST;
 	if (WIFSIGNALED(status)) {
 		error_set(&err, "cannot save to '%.150s': its process was ended by signal %d", m->options->save[i].path, WTERMSIG(status));
 		say(m, err.msg);
@@ -123,6 +125,14 @@ void snapshots_wait(struct machine *m)
 		reap(m, i, 0);
 }
 
+bool snapshots_failed(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->options->saves; i++)
+		if (m->snapshots->of[i].failed)
+			return true;
+	return false;
+}
+
 void snapshots_free(struct snapshots *s)
 {
 	free(s);
@@ -153,6 +163,7 @@ static bool save_now(struct machine *m, unsigned i)
 	ok = r->background && !r->quit ? save_behind(m, i, &o, &err) : snapshot_save(m, r->path, &o, &err);
 	if (!ok && (r->when != SAVE_FOR_GUEST || m->clock.now >= m->snapshots->of[i].quiet_until))
 		say(m, err.msg);
+	m->snapshots->of[i].failed = !ok && r->when != SAVE_FOR_GUEST;
 	if (!ok && r->when == SAVE_FOR_GUEST)
 		m->snapshots->of[i].quiet_until = m->clock.now + CPU_HZ;
 	if (r->quit)

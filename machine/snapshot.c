@@ -5,9 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cpu/spr.h"
@@ -303,6 +307,46 @@ static bool copy_cpus(const struct machine *m, struct spapr_cpu **copy, struct e
 	return true;
 }
 
+/* ---- What no run loop could go on from: neither loaded nor saved ---- */
+
+/* No processor is ahead of the clock; and one that runs is not so far behind it that it would run for ever to catch up. */
+static bool cycles_fit(const struct machine *m, struct error *err)
+{
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		const struct cpu *cpu = &m->cpu[i]->cpu;
+		bool ahead = cpu->cycles > m->clock.now, behind = vp_runs(m->cpu[i]) && m->clock.now - cpu->cycles > POLL_CYCLES;
+
+		if (!ahead && !behind)
+			continue;
+		error_set(err, "section cede/cpu %u, cede/cpu: field cycles: expected at %s %llu, found %llu", i, ahead ? "most" : "least",
+			  (unsigned long long)(ahead ? m->clock.now : m->clock.now - POLL_CYCLES), (unsigned long long)cpu->cycles);
+		return false;
+	}
+	return true;
+}
+
+/* A run loop that looks at the host too late could not be ended. */
+static bool times_fit(const struct machine *m, struct error *err)
+{
+	uint64_t latest = m->clock.now + POLL_CYCLES;
+	bool runs = false;
+
+	for (unsigned i = 0; i < m->ncpus; i++)
+		runs |= vp_runs(m->cpu[i]);
+	if (m->next_poll > latest || (runs && m->cut_end > latest)) {
+		error_set(err, "section cede/clock 0, cede/clock: field %s: expected at most %llu, found %llu",
+			  m->next_poll > latest ? "next_poll" : "cut_end", (unsigned long long)latest,
+			  (unsigned long long)(m->next_poll > latest ? m->next_poll : m->cut_end));
+		return false;
+	}
+	if (m->cut_end && m->cut_end < m->clock.now) {
+		error_set(err, "section cede/clock 0, cede/clock: field cut_end: expected at least %llu, found %llu",
+			  (unsigned long long)m->clock.now, (unsigned long long)m->cut_end);
+		return false;
+	}
+	return cycles_fit(m, err);
+}
+
 /* ---- Saving ---- */
 
 /* The layouts: where memory goes. */
@@ -384,7 +428,9 @@ static bool write_from(struct machine *m, struct spapr_cpu *const *cpu, int fd, 
 	else if (o->tell)
 		tell_others(&ram, o);
 	set.compress = o->compress;
-	if (o->mapped)
+	if (!o->for_qemu && (!times_fit(m, err) || !dispatcher_check(m, err)))
+		ok = false;		/* no load would take it */
+	else if (o->mapped)
 		ok = write_mapped(&set, &ram, fd, err);
 	else if (o->parent)
 		ok = write_child(&set, &ram, fd, o->parent, path, err);
@@ -485,48 +531,12 @@ static bool any_own(const struct vms_set *set)
 	return false;
 }
 
-/* No processor is ahead of the clock; and one that runs is not so far behind it that it would run for ever to catch up. */
-static bool cycles_fit(const struct machine *m, struct error *err)
-{
-	for (unsigned i = 0; i < m->ncpus; i++) {
-		const struct cpu *cpu = &m->cpu[i]->cpu;
-		bool ahead = cpu->cycles > m->clock.now, behind = vp_runs(m->cpu[i]) && m->clock.now - cpu->cycles > POLL_CYCLES;
-
-		if (!ahead && !behind)
-			continue;
-		error_set(err, "section cede/cpu %u, cede/cpu: field cycles: expected at %s %llu, found %llu", i, ahead ? "most" : "least",
-			  (unsigned long long)(ahead ? m->clock.now : m->clock.now - POLL_CYCLES), (unsigned long long)cpu->cycles);
-		return false;
-	}
-	return true;
-}
-
-/* A run loop that looks at the host too late could not be ended. */
-static bool times_fit(const struct machine *m, struct error *err)
-{
-	uint64_t latest = m->clock.now + POLL_CYCLES;
-	bool runs = false;
-
-	for (unsigned i = 0; i < m->ncpus; i++)
-		runs |= vp_runs(m->cpu[i]);
-	if (m->next_poll > latest || (runs && m->cut_end > latest)) {
-		error_set(err, "section cede/clock 0, cede/clock: field %s: expected at most %llu, found %llu",
-			  m->next_poll > latest ? "next_poll" : "cut_end", (unsigned long long)latest,
-			  (unsigned long long)(m->next_poll > latest ? m->next_poll : m->cut_end));
-		return false;
-	}
-	if (m->cut_end && m->cut_end < m->clock.now) {
-		error_set(err, "section cede/clock 0, cede/clock: field cut_end: expected at least %llu, found %llu",
-			  (unsigned long long)m->clock.now, (unsigned long long)m->cut_end);
-		return false;
-	}
-	return cycles_fit(m, err);
-}
-
 /* What cede/ sections would have said. */
 static void adopt(struct machine *m)
 {
 	m->radix = m->proc_tbl & PPC_BIT(0);
+	m->cas_done = m->splpar_off = false;
+	memset(m->energy, 0, sizeof m->energy);
 	m->compat_pvr = m->cpu[0]->cpu.logical_pvr;
 	m->next_poll = m->cut_end = 0;
 	for (unsigned i = 0; i < OV5_WORDS; i++)
@@ -543,11 +553,19 @@ static void adopt(struct machine *m)
 	xics_state_changed(m);
 }
 
+static bool clock_fits(const struct machine *m, struct error *err)
+{
+	if (m->clock.now > CLOCK_END)
+		error_set(err, "section timer 0, timer: field cpu_clock_offset: expected at most %llu, found %llu",
+			  (unsigned long long)cycles_to_ns(CLOCK_END), (unsigned long long)cycles_to_ns(m->clock.now));
+	return m->clock.now <= CLOCK_END;
+}
+
 static bool settle(struct machine *m, const struct vms_set *set, struct error *err)
 {
 	bool own = any_own(set);
 
-	if (!complete(m, set, own, err) || (own && !times_fit(m, err)))
+	if (!complete(m, set, own, err) || (own ? !times_fit(m, err) : !clock_fits(m, err)))
 		return false;
 	if (own)
 		xics_loaded(m);
@@ -555,11 +573,13 @@ static bool settle(struct machine *m, const struct vms_set *set, struct error *e
 		adopt(m);
 	if (own && !dispatcher_check(m, err))
 		return false;
+	if (own)
+		dispatcher_log_begin(m);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		cpu_state_changed(&m->cpu[i]->cpu);
 	firmware_tree_changed(m);
 	snapshots_skip(m);
-	return nvram_loaded(m->nvram, err);
+	return true;
 }
 
 /* What the child does not have. */
@@ -587,19 +607,21 @@ static bool inherit(struct vms_ram *ram, const char *path, struct error *err)
 	return ok;
 }
 
-static bool place_memory(struct vms_ram *ram, int fd, const char *path, struct error *err)
+static bool place_memory(struct machine *m, struct vms_ram *ram, int fd, const char *path, struct error *err)
 {
 	struct layout l;
 	bool ok;
 
 	if (!layout_read(&l, fd, err))
 		return false;
-	if (l.ram_size)
+	if (l.ram_size) {
 		ok = layout_map_ram(&l, fd, ram, err);
-	else if (l.parent[0] && !path)
+		term_mapped(m->term, ram->base, ram->size, path ? path : "");
+	} else if (l.parent[0] && !path) {
 		ok = (error_set(err, "a snapshot with a parent is loaded by -loadvm"), false);
-	else
+	} else {
 		ok = !l.parent[0] || inherit(ram, path, err);
+	}
 	ok = ok && (!l.file_size || lseek(fd, (off_t)l.stream_at, SEEK_SET) >= 0);
 	layout_free(&l);
 	return ok;
@@ -614,14 +636,14 @@ static bool load_from(struct machine *m, int fd, const char *path, struct error 
 	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
 		return false;
 	show_progress(&ram, "loading");
-	ok = place_memory(&ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, err);
+	ok = place_memory(m, &ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, err);
 	snapshot_sections_free(&set, &ram);
 	return ok;
 }
 
 bool snapshot_load_fd(struct machine *m, int fd, struct error *err)
 {
-	return load_from(m, fd, NULL, err);
+	return load_from(m, fd, NULL, err) && nvram_loaded(m->nvram, err);
 }
 
 /* A FIFO has a writer some time, and what it says comes when it comes. */
@@ -634,7 +656,7 @@ static int open_patiently(struct machine *m, const char *path)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-bool snapshot_load(struct machine *m, const char *path, struct error *err)
+static bool load_path(struct machine *m, const char *path, struct error *err)
 {
 	int fd = open_patiently(m, path);
 	struct error why;
@@ -651,4 +673,74 @@ bool snapshot_load(struct machine *m, const char *path, struct error *err)
 	close(fd);
 	term_proceeds(m->term);
 	return ok;
+}
+
+bool snapshot_load(struct machine *m, const char *path, struct error *err)
+{
+	return load_path(m, path, err) && nvram_loaded(m->nvram, err);
+}
+
+/* ---- Trying ---- */
+
+/* In the copy. What it says goes to `report`; nobody is to see it at work. */
+static void try_and_exit(struct machine *m, const char *path, int report)
+{
+	struct error err = { "" };
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	bool ok;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (null >= 0)
+		dup2(null, STDERR_FILENO);
+	m->log_file = NULL;	/* what it has buffered would come twice */
+	m->dispatcher->file = NULL;
+	machine_clear(m);
+	ok = load_path(m, path, &err);
+	_exit(ok || write(report, err.msg, strlen(err.msg)) < 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/* Until the copy has ended, or a signal wants us to; that is the run loop's to see. */
+static void await(struct machine *m, pid_t child, int report, struct error *why)
+{
+	struct pollfd fds[] = { { .fd = report, .events = POLLIN }, { .fd = term_fd(m->term), .events = POLLIN } };
+	ssize_t n = 1;
+	size_t have = 0;
+
+	while (n > 0) {
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+			return;
+		if (fds[1].revents && term_signal(m->term))
+			kill(child, SIGKILL);
+		n = fds[0].revents || term_ending(m->term) ? read(report, why->msg + have, sizeof why->msg - 1 - have) : 1;
+		have += fds[0].revents && n > 0 ? (size_t)n : 0;
+	}
+	why->msg[have] = 0;
+}
+
+bool snapshot_try(struct machine *m, const char *path, struct error *err)
+{
+	int ends[2], status = 0;
+	struct error why = { "" };
+	pid_t child;
+
+	if (pipe2(ends, O_CLOEXEC) || (child = fork()) < 0) {
+		error_set(err, "cannot try snapshot '%.150s': %s", path, strerror(errno));
+		return false;
+	}
+	if (!child)
+		try_and_exit(m, path, ends[1]);
+	close(ends[1]);
+	await(m, child, ends[0], &why);
+	close(ends[0]);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		return true;
+	if (why.msg[0])
+		*err = why;
+	else if (WIFSIGNALED(status))
+		error_set(err, "snapshot '%.150s': what reads it was ended by signal %d", path, WTERMSIG(status));
+	else
+		error_set(err, "snapshot '%.150s': it cannot be read any more", path);
+	return false;
 }

@@ -25,6 +25,9 @@ bool snapshot_save_fd(struct machine *m, int fd, const struct snapshot_options *
  * and found; the machine holds part of it then and must not run. */
 bool snapshot_load(struct machine *m, const char *path, struct error *err);
 bool snapshot_load_fd(struct machine *m, int fd, struct error *err);
+/* Would it load? Tries in a copy of this process, so that nothing happens to the machine or to a file of its; whatever
+ * goes wrong there, a signal included. */
+bool snapshot_try(struct machine *m, const char *path, struct error *err);
 
 /* target=qemu can be taken now. */
 bool snapshot_qemu_ready(const struct machine *m);
@@ -38,6 +41,7 @@ uint64_t snapshots_next(const struct machine *m);
 /* Takes what is due at clock.now. What cannot be saved is said on stderr; the guest goes on. */
 void snapshots_take(struct machine *m);
 void snapshots_wait(struct machine *m);			/* until what is written in the background is */
+bool snapshots_failed(const struct machine *m);		/* a file is not there that was wanted */
 void snapshots_asked(struct machine *m);		/* SIGUSR1 */
 bool snapshots_wanted(const struct machine *m);		/* that has come, and nothing has been taken yet */
 bool snapshots_stream(const struct machine *m, uint64_t stream);	/* there is a -save FILE@guest of that number, from 1 on */

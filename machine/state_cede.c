@@ -2,8 +2,10 @@
 #include "machine/state.h"
 
 #include "hcall/vasi.h"
+#include "machine/clock.h"
+#include "machine/pseries.h"
 
-#define MOST_CYCLES (UINT64_C(1) << 57)	/* 4 years: no sum of a few ends near 64 bits */
+#define MOST_CYCLES CLOCK_END
 #define HERE "the host's side"
 #define PARTS "a section of its own"
 #define OPTION "an option"
@@ -12,7 +14,7 @@
 
 static const struct vmstate tb_state = {
 	.name = "cede/clock/tb", .version = 1, .min_version = 1, VMS_OF(struct cpu_clock),
-	.fields = VMS_FIELDS(VMS_U64_TO(struct cpu_clock, tb_floor, MOST_CYCLES / 2),
+	.fields = VMS_FIELDS(VMS_U64_TO(struct cpu_clock, tb_floor, MOST_CYCLES),
 			     VMS_U64_TO(struct cpu_clock, tb_offset, MOST_CYCLES / 2)),
 };
 
@@ -26,23 +28,31 @@ static const struct vmstate clock_state = {
 		VMS_SKIP(struct clock, warp, OPTION), VMS_SKIP(struct clock, pad1, "nothing")),
 };
 
+/* An idle machine in which nothing will happen has been cut from a quantum without an end. */
+static bool clock_check(const void *s, struct vms_walk *w)
+{
+	const struct machine *m = s;
+
+	return m->cut_end <= MOST_CYCLES || m->cut_end == UINT64_MAX ||
+	       vms_wrong(w, "cut_end", m->cut_end, "at most 0x%llx", (unsigned long long)MOST_CYCLES);
+}
+
 const struct vmstate cede_clock_state = {
-	.name = "cede/clock", .version = 1, .min_version = 1, VMS_OF(struct machine),
+	.name = "cede/clock", .version = 1, .min_version = 1, VMS_OF(struct machine), .check = clock_check,
 	.fields = VMS_FIELDS(
 		VMS_STRUCT("clock", struct machine, clock, struct clock, clock_state),
-		VMS_U64_TO(struct machine, next_poll, MOST_CYCLES),
-		VMS_U64_TO(struct machine, cut_end, MOST_CYCLES),
+		VMS_U64_TO(struct machine, next_poll, MOST_CYCLES + POLL_CYCLES),
+		VMS_U64(struct machine, cut_end),
 		VMS_U64(struct machine, rtc_offset_ns),
 		VMS_U64(struct machine, rtc_base_ns)),
 };
 
 /* ---- cede/machine ---- */
 
-static bool machine_post_load(void *s, uint32_t version, struct vms_walk *w)
+static bool machine_check(const void *s, struct vms_walk *w)
 {
 	const struct machine *m = s;
 
-	(void)version;
 	return !m->rtas_addr || ram_ok(&m->ram, m->rtas_addr, m->rtas_size) ||
 	       vms_wrong(w, "rtas_addr", m->rtas_addr, "an address in RAM");
 }
@@ -52,7 +62,12 @@ static const struct vmstate energy_state = {
 	.fields = VMS_FIELDS(VMS_U64(struct energy_list, made), VMS_U8_ARRAY(struct energy_list, priority)),
 };
 
-static bool vasi_needed(const void *s) { return ((const struct machine *)s)->vasi_stream != 0; }
+static bool vasi_needed(const void *s)
+{
+	const struct machine *m = s;
+
+	return m->vasi_stream || m->vasi_state != VASI_INVALID;
+}
 
 static const struct vmstate vasi_session_state = {
 	.name = "cede/machine/vasi", .version = 1, .min_version = 1, VMS_OF(struct machine), .needed = vasi_needed,
@@ -98,6 +113,6 @@ static const struct vms_field machine_fields[] = {
 
 /* Version 1 has been several layouts: none is taken. */
 const struct vmstate cede_machine_state = {
-	.name = "cede/machine", .version = 2, .min_version = 2, VMS_OF(struct machine), .post_load = machine_post_load,
+	.name = "cede/machine", .version = 2, .min_version = 2, VMS_OF(struct machine), .check = machine_check,
 	.fields = machine_fields, .subs = VMS_SUBS(&vasi_session_state),
 };

@@ -14,7 +14,6 @@ static const struct machine *machine_of(const void *s) { return s; }
 
 /* ---- timer: the virtual clock in ns; timebase = ns * 64 / 125 ---- */
 
-#define MOST_NS (UINT64_C(1) << 59)	/* 18 years: cycles stay far from where 64 bits end */
 
 /* Of the processor that is furthest: the guest has seen none that is later. */
 static uint64_t timebase(const struct machine *m)
@@ -36,7 +35,8 @@ static bool clock_put(void *s, unsigned i, uint64_t ns)
 	uint64_t ticks = (uint64_t)((unsigned __int128)ns * 64 / 125);
 
 	(void)i;
-	if (ns > MOST_NS)
+	/* The clock's own end is settle()'s: what cede/clock has is more exact, and its timebase may be ahead. */
+	if (ticks > CLOCK_END)
 		return false;
 	m->clock.now = ticks * CYCLES_PER_TICK;
 	m->clock.tb = (struct cpu_clock){ .tb_floor = ticks };
@@ -111,13 +111,20 @@ static bool ov5_bit(const struct machine *m, unsigned bit)
 	return m->ov5_cas[bit / 64] >> bit % 64 & 1;
 }
 
-static bool ov5_post_load(void *s, uint32_t version, struct vms_walk *w)
+static bool ov5_check(const void *s, struct vms_walk *w)
 {
 	const struct machine *m = s;
 
-	(void)version;
 	return !ov5_bit(m, OV5_XIVE) ||
 	       vms_wrong(w, "ov5_cas", m->ov5_cas[OV5_XIVE / 64], "a guest that uses XICS (-M ic-mode=xics): there is no XIVE yet");
+}
+
+/* QEMU sends it when something has been agreed on. */
+static void ov5_absent(void *s)
+{
+	struct machine *m = s;
+
+	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
 }
 
 static const struct vmstate ov5_vector_state = {
@@ -129,7 +136,7 @@ static const struct vmstate ov5_vector_state = {
 
 static const struct vmstate ov5_state = {
 	.name = "spapr_option_vector_ov5_cas", .version = 1, .min_version = 1, VMS_OF(struct machine),
-	.post_load = ov5_post_load,
+	.check = ov5_check, .absent = ov5_absent,
 	.fields = VMS_FIELDS(VMS_PART("ov5_cas", ov5_vector_state)),
 };
 
@@ -140,18 +147,17 @@ static const struct vmstate ov5_state = {
 
 static bool patb_needed(const void *s) { return machine_of(s)->proc_tbl != 0; }
 
-static bool patb_post_load(void *s, uint32_t version, struct vms_walk *w)
+static bool patb_check(const void *s, struct vms_walk *w)
 {
 	uint64_t entry = machine_of(s)->proc_tbl;
 
-	(void)version;
 	return (entry & PATB_RADIX && (entry & PATB_SIZE) <= PATB_SIZE_MAX && !(entry & ~(PATB_RADIX | PATB_BASE | PATB_SIZE))) ||
 	       vms_wrong(w, "patb_entry", entry, "a radix guest's: there is no hash MMU yet");
 }
 
 static const struct vmstate patb_state = {
 	.name = "spapr_patb_entry", .version = 1, .min_version = 1, VMS_OF(struct machine), .needed = patb_needed,
-	.post_load = patb_post_load,
+	.check = patb_check,
 	.fields = VMS_FIELDS(VMS_U64_AS("patb_entry", struct machine, proc_tbl)),
 };
 
@@ -204,7 +210,13 @@ CAP(rpt_invalidate, "0x0B", 0, 0)
 
 /* ---- spapr_fwnmi ---- */
 
-static bool fwnmi_needed(const void *s) { return machine_of(s)->fwnmi_mcheck != 0; }
+/* Either may be registered alone, and whoever holds the lock does so until it gives it back. */
+static bool fwnmi_needed(const void *s)
+{
+	const struct machine *m = s;
+
+	return m->fwnmi_sreset || m->fwnmi_mcheck || m->fwnmi_interlock != -1;
+}
 
 static uint64_t interlock_get(const void *s, unsigned i)
 {
@@ -214,15 +226,22 @@ static uint64_t interlock_get(const void *s, unsigned i)
 
 static bool interlock_put(void *s, unsigned i, uint64_t v)
 {
-	struct machine *m = s;
-
 	(void)i;
-	m->fwnmi_interlock = (int32_t)(uint32_t)v;
-	return m->fwnmi_interlock >= -1 && m->fwnmi_interlock < (int64_t)m->ncpus;
+	((struct machine *)s)->fwnmi_interlock = (int32_t)(uint32_t)v;
+	return true;
+}
+
+static bool fwnmi_check(const void *s, struct vms_walk *w)
+{
+	const struct machine *m = s;
+
+	return (m->fwnmi_interlock >= -1 && m->fwnmi_interlock < (int64_t)m->ncpus) ||
+	       vms_wrong(w, "fwnmi_machine_check_interlock", (uint32_t)m->fwnmi_interlock, "a processor, or -1");
 }
 
 static const struct vmstate fwnmi_state = {
 	.name = "spapr_fwnmi", .version = 1, .min_version = 1, VMS_OF(struct machine), .needed = fwnmi_needed,
+	.check = fwnmi_check,
 	.fields = VMS_FIELDS(
 		VMS_U64_AS("fwnmi_system_reset_addr", struct machine, fwnmi_sreset),
 		VMS_U64_AS("fwnmi_machine_check_addr", struct machine, fwnmi_mcheck),

@@ -22,6 +22,9 @@
 struct crash_note {
 	volatile sig_atomic_t raw;
 	struct termios saved;
+	/* Memory that is a file's: if that is cut, or its disk fails, the host cannot give it any more. */
+	const char *from, *to;
+	char line[512];			/* what is said then */
 };
 
 #define TICK_SIGNAL  SIGVTALRM	/* SIGALRM is libFuzzer's; debuggers let both pass */
@@ -59,17 +62,37 @@ struct term {
 
 static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT };
 
-static void on_crash(int signal)
+static const struct crash_note *find_note(void)
 {
-	const struct crash_note *note;
 	stack_t stack;
 
-	if (!sigaltstack(NULL, &stack) && stack.ss_sp) {
-		note = (const void *)((char *)stack.ss_sp - CRASH_NOTE);
-		if (note->raw)
-			tcsetattr(STDIN_FILENO, TCSANOW, &note->saved);
-	}
+	return !sigaltstack(NULL, &stack) && stack.ss_sp ? (const void *)((char *)stack.ss_sp - CRASH_NOTE) : NULL;
+}
+
+static void on_crash(int signal)
+{
+	const struct crash_note *note = find_note();
+
+	if (note && note->raw)
+		tcsetattr(STDIN_FILENO, TCSANOW, &note->saved);
 	raise(signal);		/* SA_RESETHAND: this time for good */
+}
+
+static void on_bus(int signal, siginfo_t *info, void *context)
+{
+	const struct crash_note *note = find_note();
+	const char *at = info->si_addr;
+
+	(void)context;
+	if (!note || !note->from || at < note->from || at >= note->to) {
+		on_crash(signal);
+		return;
+	}
+	if (note->raw)
+		tcsetattr(STDIN_FILENO, TCSANOW, &note->saved);
+	if (write(STDERR_FILENO, note->line, strlen(note->line)) < 0)
+		raise(SIGKILL);
+	_exit(EXIT_FAILURE);
 }
 
 /* Leaves handlers alone that somebody (a sanitizer) has installed before. */
@@ -77,11 +100,11 @@ static void catch_crashes(struct term *term)
 {
 	struct sigaction action = { .sa_handler = on_crash, .sa_flags = SA_ONSTACK | SA_RESETHAND | SA_NODEFER }, old;
 	stack_t stack = { .ss_size = CRASH_STACK };
-	char *area = mmap(NULL, CRASH_NOTE + CRASH_STACK, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *area = term->note ? MAP_FAILED : mmap(NULL, CRASH_NOTE + CRASH_STACK, PROT_READ | PROT_WRITE,
+						    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (area == MAP_FAILED)
-		return;
+		return;		/* they are caught already, or cannot be */
 	stack.ss_sp = area + CRASH_NOTE;
 	if (sigaltstack(&stack, NULL)) {
 		munmap(area, CRASH_NOTE + CRASH_STACK);
@@ -403,6 +426,22 @@ void term_raw(struct term *term, bool keys_signal)
 		term->note->raw = 1;
 	}
 	term->raw = !tcsetattr(STDIN_FILENO, TCSANOW, t);
+}
+
+void term_mapped(struct term *term, const void *base, size_t size, const char *path)
+{
+	struct sigaction action = { .sa_sigaction = on_bus, .sa_flags = SA_ONSTACK | SA_RESETHAND | SA_NODEFER | SA_SIGINFO }, old;
+
+	catch_crashes(term);
+	if (!term->note)
+		return;
+	term->note->from = term->note->to = NULL;
+	snprintf(term->note->line, sizeof term->note->line, "cede: snapshot '%.200s', which the guest's memory is mapped from, has been cut or cannot be read\n", path);
+	term->note->from = base;
+	term->note->to = term->note->from + size;
+	sigemptyset(&action.sa_mask);
+	if (!sigaction(SIGBUS, NULL, &old) && !(old.sa_flags & SA_SIGINFO))
+		sigaction(SIGBUS, &action, NULL);
 }
 
 bool term_claim_stdio(struct term *term)

@@ -53,6 +53,8 @@ bool term_insists(const struct term *term);	/* there has been a second one */
 void term_leaves(struct term *term);		/* the process ends by itself: nobody need end it */
 /* "ended by signal N", and while waiting for what. Empty: no signal has been seen. */
 const char *term_end(struct term *term);
+/* The memory from `base` on is that file's from now on; the line that says so if it goes away under us. */
+void term_mapped(struct term *term, const void *base, size_t size, const char *path);
 void term_catch_save(struct term *term);	/* SIGUSR1 is for us from now on */
 bool term_save_asked(struct term *term);	/* it has come since this was asked last */
 

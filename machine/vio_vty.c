@@ -43,17 +43,16 @@ static uint64_t vty_hash(const struct vio_device *dev, uint64_t hash)
 	return hash_bytes(hash, vty->ring, sizeof vty->ring);
 }
 
-static bool vty_post_load(void *s, uint32_t version, struct vms_walk *w)
+static bool vty_check(const void *s, struct vms_walk *w)
 {
 	const struct vty *vty = s;
 
-	(void)version;
 	return vty->in - vty->out <= VTY_PACKET ||
 	       vms_wrong(w, "in", vty->in, "at most %d more than out (0x%x)", VTY_PACKET, (unsigned)vty->out);
 }
 
 static const struct vmstate vty_state = {
-	.name = "spapr_vty", .version = 1, .min_version = 1, VMS_OF(struct vty), .post_load = vty_post_load,
+	.name = "spapr_vty", .version = 1, .min_version = 1, VMS_OF(struct vty), .check = vty_check,
 	.fields = VMS_FIELDS(
 		VMS_STRUCT("sdev", struct vty, vio, struct vio_device, vio_state),
 		VMS_U32(struct vty, in), VMS_U32(struct vty, out),

@@ -13,13 +13,30 @@
 
 #include "savevm/zip.h"
 
-#define MAX_SECTIONS 65536
+#define MAX_SECTIONS 4096
+#define MAX_LIVE     16			/* of them, that come in parts */
 #define MAX_BLOCKS   64
 #define MAX_BLOCK    (UINT64_C(1) << 46)	/* bytes */
 #define MAX_PATH     512
 #define INSPECT_CHAIN 64		/* parents at most */
 
-static bool open_at(struct inspect *in, const char *path, unsigned depth, struct error *err);
+/* What following a description may take in all, so that what it repeats costs no more than what the file holds. */
+#define WORK_PER_BYTE UINT64_C(128)
+#define WORK_FREE     (UINT64_C(8) << 20)
+#define WORK_FIELD    64
+#define WORK_ELEMENT  32
+
+/* A file that is being opened, and for whom. */
+struct opening {
+	const struct opening *child;	/* whose parent it is to be; NULL: nobody's */
+	const char *path;
+	dev_t dev;
+	ino_t ino;
+	unsigned depth;
+	bool blamed;			/* the error names a file already */
+};
+
+static bool open_at(struct inspect *in, struct opening *o, struct error *err);
 
 /* ---- Reading in memory ---- */
 
@@ -64,6 +81,21 @@ static uint64_t number(struct cursor *c, unsigned n)
 	return p ? be(p, n) : 0;
 }
 
+/* The description has no checksum and may say anything: how often, how deep. */
+static bool spend(struct cursor *c, uint64_t steps)
+{
+	if (steps > c->in->work)
+		return stop(c, "the description says more than the file can hold");
+	c->in->work -= steps;
+	return true;
+}
+
+/* From there on: memory, which mostly lies before, needs no description. */
+static void allow_work(struct inspect *in, uint64_t from)
+{
+	in->work = (in->len - from) * WORK_PER_BYTE + WORK_FREE;
+}
+
 static void name(struct cursor *c, char out[256])
 {
 	size_t len = (size_t)number(c, 1);
@@ -96,16 +128,27 @@ static void find_description(struct inspect *in)
 	}
 }
 
-static uint32_t describe(const struct inspect *in, const char *section, uint32_t instance)
+static bool describes(const struct json *j, uint32_t device, const char *section, uint32_t instance)
 {
-	uint32_t devices = in->json.nodes ? json_member(&in->json, 0, "devices") : JSON_NONE;
+	return json_is(j, json_member(j, device, "name"), section) &&
+	       json_number(j, json_member(j, device, "instance_id"), UINT64_MAX) == instance;
+}
 
-	if (devices == JSON_NONE)
-		return JSON_NONE;
-	for (uint32_t d = in->json.node[devices].child; d != JSON_NONE; d = in->json.node[d].next)
-		if (json_is(&in->json, json_member(&in->json, d, "name"), section) &&
-		    json_number(&in->json, json_member(&in->json, d, "instance_id"), UINT64_MAX) == instance)
+/* From the one behind the last on, and then from the first. */
+static uint32_t describe(struct cursor *c, const char *section, uint32_t instance)
+{
+	const struct json *j = &c->in->json;
+	uint32_t devices = j->nodes ? json_member(j, 0, "devices") : JSON_NONE, from = c->in->next_device;
+
+	for (unsigned pass = 0; devices != JSON_NONE && pass < 2; pass++)
+		for (uint32_t d = pass || from == JSON_NONE ? j->node[devices].child : from; d != JSON_NONE && (!pass || d != from); d = j->node[d].next) {
+			if (!spend(c, WORK_FIELD))
+				return JSON_NONE;
+			if (!describes(j, d, section, instance))
+				continue;
+			c->in->next_device = j->node[d].next;
 			return d;
+		}
 	return JSON_NONE;
 }
 
@@ -144,6 +187,16 @@ static bool walk_value(struct walk *w, const char *sub, const char *path, const 
 	return true;
 }
 
+/* Each look for one of them may go through all. */
+static uint64_t members(const struct json *j, uint32_t object)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = j->node[object].child; i != JSON_NONE; i = j->node[i].next)
+		n++;
+	return n;
+}
+
 static bool walk_field(struct walk *w, uint32_t field, const char *sub, const char *prefix, unsigned depth)
 {
 	const struct json *j = &w->c.in->json;
@@ -156,8 +209,13 @@ static bool walk_field(struct walk *w, uint32_t field, const char *sub, const ch
 	json_string(j, json_member(j, field, "type"), type, sizeof type);
 	if (size > w->c.in->len || n > w->c.in->len)
 		return stop(&w->c, "a field is larger than the file");
+	if (!spend(&w->c, WORK_FIELD + members(j, field)))
+		return false;
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t from = w->c.at;
+
+		if (!spend(&w->c, WORK_ELEMENT))
+			return false;
 		int end = snprintf(path, sizeof path, "%s%s", prefix, label);
 
 		if (length != JSON_NONE || index != JSON_NONE)
@@ -184,6 +242,8 @@ static bool walk_sub(struct walk *w, uint32_t sub, const char *prefix, unsigned 
 	const struct json *j = &w->c.in->json;
 	char wanted[128], found[256] = "";
 
+	if (!spend(&w->c, WORK_FIELD + members(j, sub)))
+		return false;
 	json_string(j, json_member(j, sub, "vmsd_name"), wanted, sizeof wanted);
 	if (number(&w->c, 1) != VMS_TAG_SUBSECTION)
 		return stop(&w->c, "a subsection is described and not there");
@@ -201,6 +261,8 @@ static bool walk_state(struct walk *w, uint32_t state, const char *sub, const ch
 
 	if (depth > 16)
 		return stop(&w->c, "the description is too deep");
+	if (!spend(&w->c, members(j, state)))
+		return false;
 	if (fields != JSON_NONE)
 		for (uint32_t f = j->node[fields].child; f != JSON_NONE; f = j->node[f].next)
 			if (!walk_field(w, f, sub, prefix, depth))
@@ -236,6 +298,7 @@ bool inspect_walk(struct inspect *in, const struct inspect_section *section,
 		error_set(err, "section %.100s has no fields that are described", section->name);
 		return false;
 	}
+	allow_work(in, section->start);
 	return walk_section(in, section, &w, &end);
 }
 
@@ -249,6 +312,21 @@ static struct inspect_block *find_block(struct inspect *in, const char *block)
 	return NULL;
 }
 
+/* A record takes 9 bytes at least: more pages than that are not here. Others are in a parent or behind the head,
+ * and then there is one block. */
+static bool may_fill(const struct inspect *in, uint64_t size)
+{
+	uint64_t all = size;
+
+	if (in->layout.ram_size)
+		return !in->blocks && size == in->layout.ram_size;
+	if (in->parent)
+		return !in->blocks && in->parent->blocks && size == in->parent->block[0].size;
+	for (unsigned i = 0; i < in->blocks; i++)
+		all += in->block[i].size;
+	return all / INSPECT_PAGE <= in->len;
+}
+
 static bool add_block(struct cursor *c, const char *block, uint64_t size)
 {
 	struct inspect *in = c->in;
@@ -256,17 +334,16 @@ static bool add_block(struct cursor *c, const char *block, uint64_t size)
 
 	if (in->blocks == MAX_BLOCKS || size > MAX_BLOCK || size % INSPECT_PAGE)
 		return stop(c, "a block of memory that cannot be");
-	/* A record takes 9 bytes at least, so more pages than that are not here. */
-	if (in->parent ? !in->parent->blocks || size != in->parent->block[0].size : size / INSPECT_PAGE > in->len)
+	if (!may_fill(in, size))
 		return stop(c, "a block of memory larger than the file can fill");
 	p = realloc(in->block, (in->blocks + 1) * sizeof *p);
 	if (!p)
 		return stop(c, "out of memory");
 	in->block = p;
 	p += in->blocks;
-	*p = (struct inspect_block){ .size = size, .page = calloc(size / INSPECT_PAGE + 1, sizeof *p->page) };
+	*p = (struct inspect_block){ .size = size };
 	snprintf(p->name, sizeof p->name, "%s", block);
-	if (!p->page)
+	if (!in->layout.ram_size && !(p->page = calloc(size / INSPECT_PAGE + 1, sizeof *p->page)))
 		return stop(c, "out of memory");
 	in->blocks++;
 	return true;
@@ -301,7 +378,7 @@ static bool read_ram(struct cursor *c, struct inspect_block **current)
 			name(c, block);
 			*current = find_block(c->in, block);
 		}
-		if (c->failed || !*current || at >= (*current)->size)
+		if (c->failed || !*current || at >= (*current)->size || !(*current)->page)
 			return stop(c, "a page outside memory");
 		(*current)->page[at / INSPECT_PAGE] = flags & 8 ? c->at : 1;
 		c->in->pages++;
@@ -333,6 +410,8 @@ struct scan {
 	struct cursor c;
 	struct inspect_block *current;
 	uint32_t (*table)[256];
+	unsigned live[MAX_LIVE], lives;	/* indices of sections: only of them a part can come */
+	bool described;			/* a section that needs the description has come */
 };
 
 static struct inspect_section *add_section(struct scan *s, uint32_t id, bool live)
@@ -340,11 +419,14 @@ static struct inspect_section *add_section(struct scan *s, uint32_t id, bool liv
 	struct inspect *in = s->c.in;
 	struct inspect_section *p = in->sections < MAX_SECTIONS ? realloc(in->section, (in->sections + 1) * sizeof *p) : NULL;
 
-	if (!p) {
+	if (!p || (live && s->lives == MAX_LIVE)) {
+		in->section = p ? p : in->section;
 		stop(&s->c, "too many sections");
 		return NULL;
 	}
 	in->section = p;
+	if (live)
+		s->live[s->lives++] = in->sections;
 	p += in->sections;
 	*p = (struct inspect_section){ .id = id, .live = live, .json = JSON_NONE };
 	in->sections++;
@@ -359,6 +441,14 @@ static struct inspect_section *by_id(struct inspect *in, uint32_t id)
 	return NULL;
 }
 
+static struct inspect_section *live_by_id(struct scan *s, uint32_t id)
+{
+	for (unsigned i = 0; i < s->lives; i++)
+		if (s->c.in->section[s->live[i]].id == id)
+			return &s->c.in->section[s->live[i]];
+	return NULL;
+}
+
 static bool scan_payload(struct scan *s, struct inspect_section *section, bool start)
 {
 	struct walk w = { .c = { .err = s->c.err } };
@@ -366,7 +456,12 @@ static bool scan_payload(struct scan *s, struct inspect_section *section, bool s
 	if (section->live)
 		return !strcmp(section->name, "ram") ? read_ram(&s->c, &s->current) :
 		       !strcmp(section->name, "spapr/htab") ? read_htab(&s->c, start) : stop(&s->c, "a live section that is not known");
-	section->json = describe(s->c.in, section->name, section->instance);
+	if (!s->described)
+		allow_work(s->c.in, section->payload);
+	s->described = true;
+	section->json = describe(&s->c, section->name, section->instance);
+	if (s->c.failed)
+		return false;
 	if (section->json == JSON_NONE)
 		return stop(&s->c, s->c.in->json_len ? "a section that is not described" : "no description: sections cannot be told apart");
 	return walk_section(s->c.in, section, &w, &s->c.at);
@@ -377,7 +472,7 @@ static bool scan_section(struct scan *s, uint64_t tag)
 	uint64_t from = s->c.at - 1;
 	uint32_t id = (uint32_t)number(&s->c, 4);
 	bool begins = tag == VMS_TAG_START || tag == VMS_TAG_FULL;
-	struct inspect_section *section = s->c.failed ? NULL : by_id(s->c.in, id);
+	struct inspect_section *section = s->c.failed ? NULL : begins ? by_id(s->c.in, id) : live_by_id(s, id);
 
 	if (s->c.failed || !section != begins)
 		return stop(&s->c, begins ? "a section number comes twice" : "a part of nothing");
@@ -442,35 +537,40 @@ static bool fail(struct error *err, const char *why)
 	return false;
 }
 
-/* Memory of the mapped layout; what nobody wrote there are zeros. */
-static bool place_memory(struct inspect *in, struct error *err)
+/* Memory of the mapped layout: inspect_page() finds it. */
+static bool count_memory(struct inspect *in, struct error *err)
 {
 	const struct layout *l = &in->layout;
 
-	if (!in->blocks || in->block[0].size != l->ram_size || in->pages)
+	if (!in->blocks || in->pages)
 		return fail(err, "memory behind the head is not that of section ram");
 	in->pages = in->zero_pages = l->ram_size / INSPECT_PAGE;
-	for (uint32_t i = 0; i < l->groups; i++) {
-		const uint64_t from = i * (uint64_t)LAYOUT_GROUP;
-
-		for (uint64_t at = from; l->group[i].used && at < from + LAYOUT_GROUP; at += INSPECT_PAGE)
-			in->block[0].page[at / INSPECT_PAGE] = l->ram_at + at;
+	for (uint32_t i = 0; i < l->groups; i++)
 		in->zero_pages -= l->group[i].used;
-	}
 	return true;
 }
 
-static bool open_parent(struct inspect *in, const char *path, unsigned depth, struct error *err)
+static bool comes_back(const struct opening *o)
+{
+	for (const struct opening *c = o->child; c; c = c->child)
+		if (c->dev == o->dev && c->ino == o->ino)
+			return true;
+	return false;
+}
+
+static bool open_parent(struct inspect *in, struct opening *o, struct error *err)
 {
 	const struct layout *l = &in->layout;
-	char *parent = layout_parent_path(path, l->parent);
+	char *parent = layout_parent_path(o->path, l->parent);
+	struct opening p = { .child = o, .path = parent, .depth = o->depth + 1 };
 	bool ok;
 
 	in->parent = calloc(1, sizeof *in->parent);
 	ok = (in->parent && parent) || fail(err, "out of memory");
-	if (ok && depth == INSPECT_CHAIN)
+	if (ok && o->depth == INSPECT_CHAIN)
 		ok = fail(err, "too many parents");
-	ok = ok && open_at(in->parent, parent, depth + 1, err);
+	ok = ok && open_at(in->parent, &p, err);
+	o->blamed = p.blamed;
 	if (ok && (in->parent->file_size != l->parent_size || in->parent->ident != l->parent_ident)) {
 		error_set(err, "parent '%.100s': expected %llu bytes, identity 0x%08x, found %llu, 0x%08x: it has been changed", l->parent,
 			  (unsigned long long)l->parent_size, (unsigned)l->parent_ident, (unsigned long long)in->parent->file_size,
@@ -482,16 +582,19 @@ static bool open_parent(struct inspect *in, const char *path, unsigned depth, st
 }
 
 #define FIRST_ROOM (UINT64_C(16) << 20)
-#define MAX_BESIDE (UINT64_C(256) << 20)	/* bytes of a stream that are not memory */
+#define MAX_BESIDE (UINT64_C(64) << 20)		/* bytes of a stream that are not memory */
+#define MAX_RATIO  256				/* bytes of content for each of the file: memory takes a few */
 
-/* As much as a stream of the memory that it says it has can take; asked when its head is there. */
-static uint64_t most_content(const uint8_t *data, size_t len)
+/* As much as a stream of the memory that it says it has can take, asked when its head is there; and in proportion
+ * to the file, for all of it is kept. */
+static uint64_t most_content(const struct inspect *in, const uint8_t *data, size_t len)
 {
 	static const uint8_t ram[] = { 3, 'r', 'a', 'm' };
 	const uint8_t *p = memmem(data, len < 512 ? len : 512, ram, sizeof ram);
 	uint64_t size = p && p + 20 <= data + len ? be(p + 12, 8) & ~UINT64_C(0xfff) : 0;
+	uint64_t memory = size <= MAX_BLOCK ? size + size / 256 : 0, room = in->file_size * MAX_RATIO;
 
-	return size <= MAX_BLOCK ? size + size / 256 + MAX_BESIDE : MAX_BESIDE;
+	return (memory < room ? memory : room) + MAX_BESIDE;
 }
 
 static uint8_t *grow(uint8_t *old, size_t room, size_t to)
@@ -523,8 +626,8 @@ static bool unpack(struct inspect *in, int fd, struct error *err)
 		}
 		n = zip_read(zip, fd, data + len, FIRST_ROOM / 2, &why);
 		len += n > 0 ? (size_t)n : 0;
-		if (!why && len > most_content(data, len))
-			why = "compressed file: its content is larger than its memory: it is damaged";
+		if (!why && len > most_content(in, data, len))
+			why = "compressed file: its content is larger than its memory, or than such a file's: it is damaged";
 	}
 	if (zip && why)
 		fail(err, why);
@@ -562,27 +665,30 @@ static void identify(struct inspect *in, uint32_t (*table)[256])
 		in->ident = crc32_add(table, in->ident, &in->section[i].sum, sizeof in->section[i].sum);
 }
 
-static bool read_all(struct inspect *in, const char *path, int fd, unsigned depth, struct error *err)
+static bool read_all(struct inspect *in, int fd, struct opening *o, struct error *err)
 {
 	struct scan s = { .c = { .in = in, .err = err } };
 	bool ok;
 
-	if (!layout_read(&in->layout, fd, err) || (in->layout.parent[0] && !open_parent(in, path, depth, err)) || !map(in, fd, err))
+	if (!layout_read(&in->layout, fd, err) || (in->layout.parent[0] && !open_parent(in, o, err)) || !map(in, fd, err))
 		return false;
 	find_description(in);
 	if (in->json_len && !json_parse(&in->json, (const char *)in->data + in->json_at, in->json_len))
 		in->json_len = 0;
+	in->next_device = JSON_NONE;
 	s.c.at = in->compressed ? 0 : in->layout.stream_at;
 	s.table = crc32_new();
 	ok = (s.table || fail(err, "out of memory")) && scan_all(&s);
 	if (ok)
 		identify(in, s.table);
 	free(s.table);
-	return ok && (!in->layout.ram_size || place_memory(in, err));
+	return ok && (!in->layout.ram_size || count_memory(in, err));
 }
 
-static bool open_at(struct inspect *in, const char *path, unsigned depth, struct error *err)
+/* Why a chain of parents cannot be opened is said of the one file that it is due to. */
+static bool open_at(struct inspect *in, struct opening *o, struct error *err)
 {
+	const char *path = o->path;
 	struct error why = { "" };
 	int fd = layout_open(path, &why);
 	struct stat st;
@@ -593,10 +699,15 @@ static bool open_at(struct inspect *in, const char *path, unsigned depth, struct
 		error_set(err, "cannot open '%.150s': %.80s", path, fd < 0 ? why.msg : strerror(errno));
 	} else {
 		in->file_size = (uint64_t)st.st_size;
-		ok = read_all(in, path, fd, depth, &why);
-		if (!ok)
+		o->dev = st.st_dev;
+		o->ino = st.st_ino;
+		ok = comes_back(o) ? fail(&why, "it is among its own parents") : read_all(in, fd, o, &why);
+		if (!ok && o->blamed)
+			*err = why;
+		else if (!ok)
 			error_set(err, "'%.80s': %.170s", path, why.msg);
 	}
+	o->blamed = !ok;
 	if (fd >= 0)
 		close(fd);
 	if (!ok)
@@ -606,7 +717,7 @@ static bool open_at(struct inspect *in, const char *path, unsigned depth, struct
 
 bool inspect_open(struct inspect *in, const char *path, struct error *err)
 {
-	return open_at(in, path, 0, err);
+	return open_at(in, &(struct opening){ .path = path }, err);
 }
 
 bool inspect_memory_whole(const struct inspect *in, struct error *err)
@@ -687,11 +798,24 @@ bool inspect_number(struct inspect *in, const char *section, uint64_t instance, 
 
 const uint8_t *inspect_page(const struct inspect *in, uint64_t at)
 {
-	uint64_t where = in->block[0].page[at / INSPECT_PAGE];
+	const struct layout *l = &in->layout;
+	uint64_t where;
 
+	if (l->ram_size)	/* what nobody wrote there are zeros */
+		return l->group[at / LAYOUT_GROUP].used ? in->data + l->ram_at + at : NULL;
+	where = in->block[0].page[at / INSPECT_PAGE];
 	if (!where && in->parent)
 		return inspect_page(in->parent, at);
 	return where > 1 ? in->data + where : NULL;
+}
+
+uint64_t inspect_next_page(const struct inspect *in, uint64_t from)
+{
+	const struct layout *l = &in->layout;
+
+	while (from < in->block[0].size && !inspect_page(in, from))
+		from = l->ram_size && !l->group[from / LAYOUT_GROUP].used ? (from / LAYOUT_GROUP + 1) * LAYOUT_GROUP : from + INSPECT_PAGE;
+	return from;
 }
 
 bool inspect_memory(const struct inspect *in, uint64_t gra, void *buf, uint64_t len)

@@ -26,7 +26,8 @@ struct inspect_section {
 struct inspect_block {
 	char name[256];
 	uint64_t size;			/* bytes */
-	uint64_t *page;			/* for each: offset of its bytes in the file; 0: zeros, or never sent; 1: zeros that were */
+	uint64_t *page;			/* for each: offset of its bytes in the file; 0: zeros, or never sent; 1: zeros that were;
+					 * NULL: memory of the mapped layout */
 };
 
 struct inspect {
@@ -47,6 +48,8 @@ struct inspect {
 	struct json json;
 	uint64_t json_at, json_len;	/* in the file; 0: no description */
 	uint64_t eof;			/* offset of the tag that ends the state */
+	uint64_t work;			/* steps that following the description may still take */
+	uint32_t next_device;		/* of the description: sections come in its order */
 };
 
 /* False and err->msg: not a snapshot, damaged, or not all of it is described. */
@@ -71,6 +74,8 @@ bool inspect_number(struct inspect *in, const char *section, uint64_t instance, 
 		    uint64_t *at);
 /* The 4 KiB of the first block at `at`, a multiple of that and inside it; NULL: zeros. */
 const uint8_t *inspect_page(const struct inspect *in, uint64_t at);
+/* The first page from `from` on, a multiple of that, which may have bytes; the block's size: none. */
+uint64_t inspect_next_page(const struct inspect *in, uint64_t from);
 /* Memory of the mapped layout, and of a parent in it: as its sums say? inspect_open() does not look. */
 bool inspect_memory_whole(const struct inspect *in, struct error *err);
 /* Bytes of memory of the first block at `gra`; false: outside. */

@@ -34,8 +34,13 @@ static uint32_t new_node(struct parser *p, enum json_kind kind)
 	struct json *j = p->j;
 
 	if (j->nodes == j->room) {
-		uint32_t room = j->room ? 2 * j->room : 1024;
-		struct json_node *node = room < (UINT32_C(1) << 26) ? realloc(j->node, room * sizeof *node) : NULL;
+		uint32_t most = (uint32_t)(j->len / JSON_BYTES_PER_NODE) + JSON_FREE_NODES, room = j->room ? 2 * j->room : 1024;
+		struct json_node *node = NULL;
+
+		if (room > most)
+			room = most;
+		if (room > j->nodes)
+			node = realloc(j->node, room * sizeof *node);
 
 		if (!node)
 			return JSON_NONE;

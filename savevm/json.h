@@ -26,7 +26,11 @@ struct json {
 	uint32_t nodes, room;
 };
 
-/* False: not JSON, too deep, or out of memory. */
+/* Nodes take no more than a few times the text's bytes: a document of hardly anything but brackets is refused. */
+#define JSON_BYTES_PER_NODE 4
+#define JSON_FREE_NODES     4096
+
+/* False: not JSON, too deep, too dense, or out of memory. */
 bool json_parse(struct json *j, const char *text, size_t len);
 void json_free(struct json *j);
 /* The member of an object; JSON_NONE: there is none. */

@@ -15,7 +15,7 @@
 #define SUM_AT  12
 #define NAME_AT 72
 #define ENTRY   8			/* bytes of the table for each group */
-#define MAX_RAM (UINT64_C(1) << 46)
+#define MAX_RAM (UINT64_C(1) << 40)	/* bytes; the table takes 4 MiB then */
 
 static bool fail(struct error *err, const char *why)
 {

@@ -130,16 +130,34 @@ static void describe(struct vms_walk *w, const struct vms_field *f, uint32_t n)
 		vmdesc_field(w->json, f->name, f->codec->type, f->codec->size, n, f->equal);
 }
 
-static void save_values(struct vms_walk *w, const struct vms_field *f, void *s, uint32_t n)
+static uint64_t number(const uint8_t *wire, unsigned size)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < size; i++)
+		v = v << 8 | wire[i];
+	return v;
+}
+
+static bool within(struct vms_walk *w, const struct vms_field *f, const uint8_t *wire)
+{
+	return !f->limited || number(wire, f->codec->size) <= f->most ||
+	       vms_wrong(w, f->name, number(wire, f->codec->size), "at most 0x%llx", (unsigned long long)f->most);
+}
+
+static bool save_values(struct vms_walk *w, const struct vms_field *f, void *s, uint32_t n)
 {
 	uint8_t *p = elements(f, s), wire[VMS_MAX_ELEMENT];
 
 	for (uint32_t i = 0; i < n; i++, p += f->stride) {
 		f->codec->save(p, wire);
+		if (!within(w, f, wire))
+			return false;
 		stream_put(w->stream, wire, f->codec->size);
 	}
 	stream_put_zeros(w->stream, f->spare * (size_t)f->codec->size);
 	describe(w, f, n + f->spare);
+	return true;
 }
 
 static void save_bytes(struct vms_walk *w, const struct vms_field *f, void *s, uint32_t n)
@@ -206,8 +224,7 @@ static bool save_field(struct vms_walk *w, const struct vms_field *f, void *s, u
 		return vms_wrong(w, f->name, n, "at most %u elements", (unsigned)f->count);
 	switch (f->kind) {
 	case VMS_VALUE:
-		save_values(w, f, s, n);
-		return true;
+		return save_values(w, f, s, n);
 	case VMS_BYTES:
 		save_bytes(w, f, s, n);
 		return true;
@@ -258,6 +275,7 @@ static bool save_state(struct vms_walk *w, const struct vmstate *state, void *s,
 	w->state = state;
 	if (ok && state->pre_save)
 		state->pre_save(s);
+	ok = ok && (!state->check || state->check(s, w));
 	for (const struct vms_field *f = state->fields; ok && f->kind; f++)
 		ok = save_field(w, f, s, depth);
 	vmdesc_fields_end(w->json);
@@ -274,15 +292,6 @@ bool vms_save(struct vms_walk *w, const struct vmstate *state, void *s)
 /* ---- Loading ---- */
 
 static bool load_state(struct vms_walk *w, const struct vmstate *state, void *s, uint32_t version, unsigned depth);
-
-static uint64_t number(const uint8_t *wire, unsigned size)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < size; i++)
-		v = v << 8 | wire[i];
-	return v;
-}
 
 /* The bytes that the machine would have saved must be what is found. */
 static bool same(struct vms_walk *w, const struct vms_field *f, const void *p, const uint8_t *wire)
@@ -304,9 +313,8 @@ static bool load_values(struct vms_walk *w, const struct vms_field *f, void *s, 
 			return false;
 		if (f->equal && !same(w, f, p, wire))
 			return false;
-		if (f->limited && number(wire, f->codec->size) > f->most)
-			return vms_wrong(w, f->name, number(wire, f->codec->size), "at most 0x%llx",
-					 (unsigned long long)f->most);
+		if (!within(w, f, wire))
+			return false;
 		f->codec->load(p, wire);
 	}
 	return stream_skip(w->stream, f->spare * (uint64_t)f->codec->size);
@@ -437,6 +445,9 @@ static bool load_subs(struct vms_walk *w, const struct vmstate *state, void *s, 
 		if (!load_state(w, sub, s, version, depth + 1))
 			return false;
 	}
+	for (unsigned i = 0; state->subs && state->subs[i]; i++)
+		if (state->subs[i]->absent && !(seen >> i & 1))
+			state->subs[i]->absent(s);
 	return !w->stream->failed;
 }
 
@@ -453,6 +464,7 @@ static bool load_state(struct vms_walk *w, const struct vmstate *state, void *s,
 	for (const struct vms_field *f = state->fields; ok && f->kind; f++)
 		ok = load_field(w, f, s, depth);
 	ok = ok && load_subs(w, state, s, depth);
+	ok = ok && (!state->check || state->check(s, w));
 	if (ok && state->post_load)
 		ok = state->post_load(s, version, w);
 	w->state = outer;

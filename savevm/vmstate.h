@@ -47,7 +47,7 @@ struct vms_walk {
 	const struct vmstate *state;	/* the description being walked */
 };
 
-/* Refuses the load: "section S I, DESCRIPTION: field F: expected E, found N". Returns false. */
+/* Refuses the load, or the save: "section S I, DESCRIPTION: field F: expected E, found N". Returns false. */
 bool vms_wrong(struct vms_walk *w, const char *field, uint64_t found, const char *expected, ...)
 	__attribute__((format(printf, 4, 5)));
 
@@ -97,8 +97,13 @@ struct vmstate {
 	bool (*needed)(const void *s);
 	/* Settles what is computed lazily; the guest must not see a difference. */
 	void (*pre_save)(void *s);
-	/* After all fields, and what follows them: checks, and rebuilds. False: vms_wrong(). */
+	/* What no machine can be in. Asked of what a load has found, before post_load(), and before a save: what would
+	 * be refused is not written. False: vms_wrong(). */
+	bool (*check)(const void *s, struct vms_walk *w);
+	/* After all fields, and what follows them: rebuilds. False: vms_wrong(). */
 	bool (*post_load)(void *s, uint32_t version, struct vms_walk *w);
+	/* A subsection has not come: as it was with whoever has not sent it, if that is not as after a reset. */
+	void (*absent)(void *s);
 	const struct vmstate *const *subs;	/* subsections, ended by NULL: optional parts of the same struct */
 };
 

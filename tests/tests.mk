@@ -1,6 +1,7 @@
 # Test programs, and what `make test` runs. tests/tests.list says what runs how.
 
 T := $(B)/tests
+comma := ,
 
 # Guests are built with the cross compilers, where they are there: without them their tests are skipped.
 GUEST_LE_CC ?= $(shell command -v powerpc64le-linux-gnu-gcc)
@@ -17,7 +18,7 @@ GUESTS       := $(if $(GUEST_LE_CC),$(GUEST_NAMES:%=$(T)/guest/%-le.elf)) \
 LINUX_PROGRAMS := $(if $(GUEST_LE_CC),$(patsubst tests/linux/%.c,$(T)/linux/%,$(wildcard tests/linux/*.c)))
 FUZZ_OBJ     := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/*.c))
 LOAD_OBJ     := $(addprefix $(B)/obj/tests/fuzz/load/,input.o mutate.o seeds.o)
-LOAD_MANY    := $(addprefix $(B)/obj/tests/fuzz/load/,many.o load.o)
+LOAD_MANY    := $(addprefix $(B)/obj/tests/fuzz/load/,many.o load.o fields.o)
 CALLS_FUZZ   := $(B)/obj/tests/splpar/calls_fuzz.o
 TEST_PROGRAMS := $(UNIT) $(T)/calls_fuzz $(T)/load_many $(T)/insn_test $(T)/guest_fuzz $(ORACLES) $(GUESTS) $(LINUX_PROGRAMS)
 
@@ -40,11 +41,26 @@ test-sanitizers:
 has_fuzzer = $(shell echo 'int LLVMFuzzerTestOneInput(const char *p, long n) { return p != 0 && n > 0; }' | \
 	$(CC) -fsanitize=fuzzer -x c -o /dev/null - 2>/dev/null && echo yes)
 
-fuzz:	## build/fuzz/load and build/fuzz/inspect (libFuzzer), and their corpus
+# A target of libFuzzer, one line each: its name; its objects besides cede's own, without .o; options for the linker; the
+# program that writes what it starts from into the folder that is named after -w, itself if none is given. libfuzzer.py runs it.
+define fuzzer
+FUZZERS += $(1)
+SEEDS_$(1) := $(or $(4),build/fuzz/$(1))
+build/fuzz/$(1): $(2:%=$(B)/obj/%.o)
+build/fuzz/$(1): LDFLAGS += $(3)
+endef
+
+FUZZERS   :=
+LOAD_FUZZ := $(addprefix tests/fuzz/load/,input mutate seeds custom)
+$(eval $(call fuzzer,load,tests/fuzz/load/load $(LOAD_FUZZ),-Wl$(comma)--wrap=snapshot_load,build/san/tests/load_many))
+$(eval $(call fuzzer,inspect,tests/fuzz/load/inspect tests/fuzz/snap_main tools/snap_convert $(LOAD_FUZZ),,build/san/tests/load_many))
+
+fuzz:	## libFuzzer's programs, build/fuzz/load and others, and what they start from
 	$(Q)$(if $(has_fuzzer),,echo "cede: $(CC) has no libFuzzer: make deps-test, CC=clang-19" >&2; exit 1)
 	$(Q)$(MAKE) -s --no-print-directory SAN=1 $(CPU_OBJ:build/%=build/san/%) build/san/tests/load_many
-	$(Q)$(MAKE) -s --no-print-directory FUZZ=1 build/fuzz/load build/fuzz/inspect
-	$(Q)rm -rf build/fuzz/corpus && mkdir -p build/fuzz/corpus && build/san/tests/load_many -w build/fuzz/corpus
+	$(Q)$(MAKE) -s --no-print-directory FUZZ=1 $(FUZZERS:%=build/fuzz/%)
+	$(Q)rm -rf build/fuzz/corpus && mkdir -p $(FUZZERS:%=build/fuzz/corpus/%)
+	$(Q)$(foreach f,$(FUZZERS),$(SEEDS_$(f)) -w build/fuzz/corpus/$(f) &&) true
 
 check-analyze: all test-guests	## QEMU's stream analyser, from Debian's source package, on every kind of stream
 	$(Q)B=$(B) CEDE=$(B)/cede tests/snapshot/analyze.sh
@@ -59,11 +75,8 @@ $(B)/obj/tests/fuzz/snap_main.o: tools/cede_snap.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Dmain=snap_main $(CFLAGS) -MMD -MP -c -o $@ $<
 
-FUZZ_COMMON := $(LOAD_OBJ) $(B)/obj/tests/fuzz/load/custom.o $(filter-out $(CPU_OBJ),$(LINK_OBJ)) $(CPU_OBJ:$(B)/%=build/san/%)
-build/fuzz/load: $(B)/obj/tests/fuzz/load/load.o $(FUZZ_COMMON)
-	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=snapshot_load -o $@ $^ $(LDLIBS)
-build/fuzz/inspect: $(B)/obj/tests/fuzz/load/inspect.o $(B)/obj/tests/fuzz/snap_main.o $(B)/obj/tools/snap_convert.o $(FUZZ_COMMON)
+FUZZ_COMMON := $(filter-out $(CPU_OBJ),$(LINK_OBJ)) $(CPU_OBJ:$(B)/%=build/san/%)
+$(FUZZERS:%=build/fuzz/%): $(FUZZ_COMMON)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -134,4 +147,4 @@ $(T)/guest/%-be.elf: tests/guest/%.c $(GUEST_LIB) tests/guest/guest.lds $(GUEST_
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_BE_CC) $(GUEST_CFLAGS) -mbig-endian -o $@ $< $(GUEST_LIB)
 
--include $(UNIT:$(T)/%=$(B)/obj/tests/%.d) $(INSN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(wildcard $(B)/obj/tests/fuzz/load/*.d) $(CALLS_FUZZ:.o=.d)
+-include $(UNIT:$(T)/%=$(B)/obj/tests/%.d) $(INSN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(wildcard $(B)/obj/tests/fuzz/*/*.d) $(CALLS_FUZZ:.o=.d)

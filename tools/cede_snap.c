@@ -348,12 +348,23 @@ static void diff_section(struct differ *d, struct inspect_section *a, struct ins
 	free_values(&vb);
 }
 
+/* What neither has is not looked at, however large they say that they are. */
+static uint64_t next_of_either(const struct differ *d, uint64_t from)
+{
+	uint64_t a = inspect_next_page(d->a, from), b = inspect_next_page(d->b, from);
+
+	return a < b ? a : b;
+}
+
 static uint64_t diff_memory(struct differ *d, uint64_t *first)
 {
-	uint64_t pages = 0, size = ram_size(d->a) < ram_size(d->b) ? ram_size(d->a) : ram_size(d->b);
+	uint64_t pages = 0, size;
 	uint8_t a[INSPECT_PAGE], b[INSPECT_PAGE];
 
-	for (uint64_t at = 0; at < size; at += INSPECT_PAGE)
+	if (!d->a->blocks || !d->b->blocks)
+		return 0;
+	size = d->a->block[0].size < d->b->block[0].size ? d->a->block[0].size : d->b->block[0].size;
+	for (uint64_t at = next_of_either(d, 0); at < size; at = next_of_either(d, at + INSPECT_PAGE))
 		if (inspect_memory(d->a, at, a, sizeof a) && inspect_memory(d->b, at, b, sizeof b) && memcmp(a, b, sizeof a) && !pages++)
 			*first = at;
 	return pages;
@@ -457,14 +468,16 @@ static bool put(struct save_file *f, const void *data, size_t len)
 	return true;
 }
 
+/* Pages of zeros are holes: a file may say that it has more of them than a disk holds. */
 static bool put_memory(struct save_file *f, struct inspect *in)
 {
-	uint8_t page[INSPECT_PAGE];
+	uint64_t size = in->blocks ? in->block[0].size : 0;
 
-	for (uint64_t at = 0; at < ram_size(in) && inspect_memory(in, at, page, sizeof page); at += sizeof page)
-		if (!put(f, page, sizeof page))
+	for (uint64_t at = size ? inspect_next_page(in, 0) : 0; at < size; at = inspect_next_page(in, at + INSPECT_PAGE))
+		if (!vms_page_is_zero(inspect_page(in, at)) &&
+		    (lseek(f->fd, (off_t)at, SEEK_SET) < 0 || !put(f, inspect_page(in, at), INSPECT_PAGE)))
 			return false;
-	return true;
+	return !ftruncate(f->fd, (off_t)size);
 }
 
 static int extract(struct inspect *in, char **args, bool json)
@@ -519,6 +532,7 @@ static int mem(struct inspect *in, char **args, bool json)
 /* ---- dtl: entries of PAPR's dispatch trace logs, as they lie in guest memory ---- */
 
 #define DTL_ENTRY     48
+#define DTL_MAX       4096		/* bytes of a log that can be registered */
 #define VPA_DTL_INDEX 0x218
 
 static uint64_t be(const uint8_t *p, unsigned n)
@@ -553,7 +567,7 @@ static int dtl(struct inspect *in, char **args, bool json)
 
 		if (!inspect_number(in, "spapr_cpu", cpu, "vpa_addr", &vpa, NULL) ||
 		    !inspect_number(in, "spapr_cpu", cpu, "dtl_addr", &addr, NULL) ||
-		    !inspect_number(in, "spapr_cpu", cpu, "dtl_size", &size, NULL) || size < DTL_ENTRY ||
+		    !inspect_number(in, "spapr_cpu", cpu, "dtl_size", &size, NULL) || size < DTL_ENTRY || size > DTL_MAX ||
 		    !inspect_memory(in, vpa + VPA_DTL_INDEX, word, 8))
 			continue;
 		index = be(word, 8);

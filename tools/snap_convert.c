@@ -33,8 +33,10 @@ struct patch {
 	unsigned size;
 };
 
+#define MAX_PATCHES (8 * 64)
+
 struct patches {
-	struct patch patch[8 * 64];
+	struct patch patch[MAX_PATCHES];
 	unsigned n;
 };
 
@@ -49,7 +51,7 @@ static bool set(struct inspect *in, struct patches *p, const char *section, unsi
 	struct patch *patch = &p->patch[p->n];
 	uint64_t old;
 
-	if (p->n == sizeof p->patch / sizeof p->patch[0] || !inspect_number(in, section, cpu, path, &old, &patch->at) ||
+	if (p->n == MAX_PATCHES || !inspect_number(in, section, cpu, path, &old, &patch->at) ||
 	    patch->at < in->pages_end)
 		return false;
 	patch->size = size;
@@ -115,9 +117,7 @@ static uint64_t next_page(void *opaque, uint64_t from)
 {
 	const struct inspect *in = opaque;
 
-	for (from &= ~(uint64_t)(INSPECT_PAGE - 1); from < in->block[0].size && !inspect_page(in, from); from += INSPECT_PAGE)
-		;
-	return from;
+	return inspect_next_page(in, from & ~(uint64_t)(INSPECT_PAGE - 1));
 }
 
 /* In one piece; pages of zeros take nothing. */
@@ -129,7 +129,8 @@ static bool gather(struct inspect *in, struct vms_ram *ram)
 		return false;
 	*ram = (struct vms_ram){ .block = in->block[0].name, .base = p, .size = in->block[0].size, .next_used = next_page, .opaque = in };
 	for (uint64_t at = next_page(in, 0); at < ram->size; at = next_page(in, at + INSPECT_PAGE))
-		memcpy(ram->base + at, inspect_page(in, at), INSPECT_PAGE);
+		if (!vms_page_is_zero(inspect_page(in, at)))
+			memcpy(ram->base + at, inspect_page(in, at), INSPECT_PAGE);
 	return true;
 }
 
@@ -141,6 +142,7 @@ struct how {
 
 struct job {
 	struct inspect *in;
+	const struct inspect_section *memory;	/* section ram */
 	struct how how;
 	struct vms_ram ram;
 	struct patches patches;
@@ -148,25 +150,37 @@ struct job {
 };
 
 /* The sum of section ram, whose last part is written anew, in cede's section of sums. */
+struct claim {
+	const struct job *job;
+	uint64_t id, at;		/* the last one's; where the sum is, 0: not found */
+};
+
+static bool find_claim(void *opaque, const struct inspect_value *v)
+{
+	struct claim *c = opaque;
+	const char *field = strrchr(v->path, '.');
+
+	if (field && !strcmp(field, ".id"))
+		c->id = v->number;
+	if (field && !strcmp(field, ".sum") && v->size == 4 && c->id == c->job->memory->id && v->at >= c->job->in->pages_end)
+		c->at = v->at;
+	return !c->at;
+}
+
 static bool patch_sum(struct job *j, uint32_t sum)
 {
-	char path[32];
-	uint64_t id;
+	struct claim claim = { .job = j, .id = UINT64_MAX };
+	struct inspect_section *checks = inspect_find(j->in, VMS_CHECKS, 0);
 
-	for (unsigned i = 0;; i++) {
-		snprintf(path, sizeof path, "check[%u].id", i);
-		if (!get(j->in, VMS_CHECKS, 0, path, &id))
-			return false;
-		if (id != inspect_find(j->in, "ram", 0)->id)
-			continue;
-		snprintf(path, sizeof path, "check[%u].sum", i);
-		return set(j->in, &j->patches, VMS_CHECKS, 0, path, 4, sum);
-	}
+	if (!checks || !inspect_walk(j->in, checks, find_claim, &claim, NULL) || !claim.at || j->patches.n == MAX_PATCHES)
+		return false;
+	j->patches.patch[j->patches.n++] = (struct patch){ .at = claim.at, .value = sum, .size = 4 };
+	return true;
 }
 
 static void put_ram(struct stream *s, struct job *j)
 {
-	const struct inspect_section *ram = inspect_find(j->in, "ram", 0);
+	const struct inspect_section *ram = j->memory;
 	uint64_t begin = j->in->compressed ? 0 : j->in->layout.stream_at, head = j->in->pages_at - 5;
 	struct vms_live live;
 
@@ -272,7 +286,7 @@ static int write_to(struct job *j, const char *path)
 
 int convert(struct inspect *in, char **args, bool json)
 {
-	struct job j = { .in = in };
+	struct job j = { .in = in, .memory = inspect_find(in, "ram", 0) };
 	struct error err;
 	int status = 1;
 
@@ -281,6 +295,8 @@ int convert(struct inspect *in, char **args, bool json)
 		return give_up("convert: there is layout=stream, layout=mapped, compress=zstd and target=qemu");
 	if (!inspect_find(in, VMS_CHECKS, 0) || in->blocks != 1 || !in->pages_end)
 		return give_up("'%.150s' has no section of cede's: it is for QEMU already", args[0]);
+	if (!j.memory)
+		return give_up("'%.150s' has no section ram 0", args[0]);
 	if (!inspect_memory_whole(in, &err))
 		return give_up("%s", err.msg);
 	for (unsigned cpu = 0; j.how.qemu && cpu < processors(in); cpu++) {

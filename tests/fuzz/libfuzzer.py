@@ -1,6 +1,6 @@
-"""Runs one of libFuzzer's programs on what cede itself saves, with a seed: the same inputs each time.
+"""Runs one of libFuzzer's programs (tests.mk, FUZZERS) from its seeds on, with a seed of its own: the same inputs each time.
 
-usage: libfuzzer.py NAME RUNS [SEED]. What ended it is kept in $B/tests/log."""
+usage: libfuzzer.py NAME RUNS [SEED]; RUNS may be a time, 600s. What ended it is kept in $B/tests/log."""
 import os
 import re
 import subprocess
@@ -8,15 +8,17 @@ import sys
 import tempfile
 
 BUILD = os.environ.get('B', 'build')
-name, runs, seed = sys.argv[1], int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else '1'
-program, corpus = 'build/fuzz/' + name, 'build/fuzz/corpus'
+name, many, seed = sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else '1'
+timed = many.endswith('s')
+runs, limit = (1000, '-max_total_time=' + many[:-1]) if timed else (int(many), '-runs=' + many)
+program, corpus = 'build/fuzz/' + name, 'build/fuzz/corpus/' + name
 if not os.path.exists(program) or not os.path.isdir(corpus):
     print('skip: ' + program + ' was not built (make fuzz)')
     sys.exit(77)
 log = BUILD + '/tests/log'
 os.makedirs(log, exist_ok=True)
 with tempfile.TemporaryDirectory(prefix='cede-fuzz-') as found:
-    p = subprocess.run([program, '-seed=' + seed, '-runs=%d' % runs, '-timeout=60', '-mutate_depth=2', '-close_fd_mask=2',
+    p = subprocess.run([program, '-seed=' + seed, limit, '-timeout=60', '-mutate_depth=2', '-close_fd_mask=2',
                         '-artifact_prefix=%s/%s-' % (log, name), found, corpus], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 text = p.stdout.decode('utf-8', 'replace')
 counts = [int(n) for n in re.findall(r'^(\d+) inputs: (\d+) (?:loaded|good)', text, re.M)[-1:] for n in n]

@@ -3,9 +3,12 @@
  * The machine and its run loop are the real ones; a processor, instead of executing, lets a random
  * number of cycles pass and calls. After each call: the code that PAPR says, the dispatch counts'
  * parity, nobody twice on a processor. Now and then: guest memory differs only where an area that
- * was registered has a field of the hypervisor's. RAM lies between inaccessible pages.
+ * was registered has a field of the hypervisor's. RAM lies between inaccessible pages. At some cycles the
+ * machine is saved: whatever it has been called into, that loads, and is saved as the same file again.
  *
  * usage: calls_fuzz [-n CALLS] [-c CONFIGURATION] [SEED] */
+#define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +25,7 @@
 #include "machine/options.h"
 #include "machine/options_pool.h"
 #include "machine/pseries.h"
+#include "machine/snapshot.h"
 #include "machine/term.h"
 #include "tests/fuzz/rng.h"
 
@@ -58,6 +62,7 @@ static struct {
 	struct machine *m;
 	struct rng rng;
 	uint64_t left, calls;
+	unsigned loads;
 	unsigned long codes[3];		/* H_SUCCESS, more, less */
 	struct area area[4][CPUS];
 	bool clean[CPUS];		/* nobody but the hypervisor has written the VPA's count */
@@ -550,6 +555,73 @@ static bool make_kernel(char path[64])
 	return fd >= 0 && write(fd, &k, sizeof k) == sizeof k;
 }
 
+/* ---- What is saved loads ---- */
+
+#define SAVES 6
+
+static void plan_saves(struct options *o)
+{
+	for (unsigned i = 0; i < SAVES; i++) {
+		struct save_request *r = &o->save[o->saves++];
+		char path[64];
+
+		snprintf(path, sizeof path, "/tmp/cede-calls-%d-%u", getpid(), i);
+		*r = (struct save_request){ .path = strdup(path), .when = SAVE_AT_CYCLE, .cycle = START + (UINT64_C(100000) << 2 * i) + rng_below(&t.rng, 100000) };
+	}
+}
+
+static size_t read_whole(int fd, uint8_t **data)
+{
+	off_t len = lseek(fd, 0, SEEK_END);
+
+	*data = malloc(len > 0 ? (size_t)len : 1);
+	return *data && len > 0 && pread(fd, *data, (size_t)len, 0) == len ? (size_t)len : 0;
+}
+
+static void check_save(struct machine *m, const char *path)
+{
+	const struct snapshot_options plain = { .quiet = true };
+	int first = open(path, O_RDONLY | O_CLOEXEC), second = memfd_create("again", MFD_CLOEXEC);
+	struct error err = { "" };
+	uint8_t *a = NULL, *b = NULL;
+	size_t len;
+
+	if (first < 0)
+		return;		/* it ended before */
+	machine_clear(m);
+	if (!snapshot_load(m, path, &err) || !snapshot_save_fd(m, second, &plain, &err)) {
+		printf("FAIL %s\n", err.msg);
+		fail("what was saved does not load", 0, 0);
+	}
+	len = read_whole(first, &a);
+	if (!len || len != read_whole(second, &b) || memcmp(a, b, len))
+		fail("what was saved loads as something else", len, 0);
+	t.loads++;
+	free(a);
+	free(b);
+	close(first);
+	close(second);
+	unlink(path);
+}
+
+static void check_saves(const struct options *o, struct term *term)
+{
+	struct options plain = *o;
+	struct error err = { "" };
+	struct machine *m;
+
+	plain.saves = 0;
+	plain.dtl_file = NULL;
+	m = machine_new(&plain, term, &err);
+	for (unsigned i = 0; m && i < o->saves; i++) {
+		check_save(m, o->save[i].path);
+		free((char *)(uintptr_t)o->save[i].path);
+	}
+	if (!m || !t.loads || snapshots_failed(t.m))
+		fail("nothing was saved, or not all", t.loads, 0);
+	machine_free(m);
+}
+
 static void run(const struct configuration *c, uint64_t calls, uint64_t seed, const char *kernel)
 {
 	struct options o = {
@@ -566,6 +638,7 @@ static void run(const struct configuration *c, uint64_t calls, uint64_t seed, co
 	t.rng = (struct rng){ seed };
 	t.left = calls;
 	shake.opaque = &shake;
+	plan_saves(&o);
 	pool_defaults(&o.pool);
 	if ((c->pool && !pool_parse(&o.pool, c->pool, &err)) || !pool_finish(&o.pool, CPUS / c->threads, &err) || !term ||
 	    !(t.m = machine_new(&o, term, &err))) {
@@ -579,6 +652,7 @@ static void run(const struct configuration *c, uint64_t calls, uint64_t seed, co
 		fail("it ended before", t.calls, t.m->request);
 	check_memory();
 	look_at_rest(true);
+	check_saves(&o, term);
 	printf("ok %s%s, seed %llu: %llu calls, %lu done, %lu more or less so, %lu refused, cycle %llu\n", c->pool ? c->pool : "dedicated",
 	       c->threads > 1 ? ", two threads" : "", (unsigned long long)seed, (unsigned long long)t.calls, t.codes[0], t.codes[1],
 	       t.codes[2], (unsigned long long)t.m->clock.now);

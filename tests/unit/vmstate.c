@@ -128,7 +128,7 @@ static bool is_bound(const char *name)
 	static const char *const bound[] = {
 		"vpa_addr", "slb_shadow_addr", "slb_shadow_size", "dtl_addr", "dtl_size", "fdt_size", "patb_entry", "proc_tbl",
 		"budget", "phys", "claims", "head", "count", "in", "out", "mig_nb_table", "xirr_owner", "bitmap", "rtas_addr",
-		"rtas_size", "extended_length", "id", "sum", "vscr", "env.fpscr", "status", "fdt_blob", "demand", "start", "size",
+		"rtas_size", "extended_length", "id", "sum", "vscr", "env.fpscr", "status", "fdt_blob", "demand", "start", "size", "cut_end",
 	};
 
 	for (unsigned i = 0; i < sizeof bound / sizeof bound[0]; i++)
@@ -182,6 +182,12 @@ static void scramble(const struct vmstate *state, uint8_t *s, uint64_t *seed)
 		scramble_field(f, s, seed);
 	for (const struct vmstate *const *sub = state->subs; sub && *sub; sub++)
 		scramble(*sub, s, seed);
+}
+
+static void die_of(const char *what)
+{
+	printf("FAIL %s\n", what);
+	exit(EXIT_FAILURE);
 }
 
 static uint8_t *file_of(struct machine *m, size_t *len)
@@ -267,8 +273,8 @@ static struct spapr_cpu *cpu0(struct machine *m) { return m->cpu[0]; }
 static struct options *options_of(struct machine *m) { return (struct options *)(uintptr_t)m->options; }
 
 static void flip_vpa(struct machine *m, bool on) { cpu0(m)->vpa_addr = on ? 0x10000 : 0; }
-static void flip_shadow(struct machine *m, bool on) { cpu0(m)->slb_shadow_addr = on ? 0x11000 : 0; }
-static void flip_dtl(struct machine *m, bool on) { cpu0(m)->dtl_addr = on ? 0x12000 : 0; cpu0(m)->dtl_size = 480; }
+static void flip_shadow(struct machine *m, bool on) { cpu0(m)->slb_shadow_addr = on ? 0x11000 : 0; cpu0(m)->slb_shadow_size = on ? 640 : 0; }
+static void flip_dtl(struct machine *m, bool on) { cpu0(m)->dtl_addr = on ? 0x12000 : 0; cpu0(m)->dtl_size = on ? 480 : 0; }
 static void flip_compat(struct machine *m, bool on) { m->cpu[0]->cpu.logical_pvr = m->cpu[1]->cpu.logical_pvr = on ? 0x0f000005 : 0; }
 static void flip_patb(struct machine *m, bool on) { m->proc_tbl = on ? PPC_BIT(0) | 0x10000 | 4 : 0; }
 static void flip_fwnmi(struct machine *m, bool on) { m->fwnmi_mcheck = on ? 0x1000 : 0; }
@@ -360,6 +366,309 @@ static void test_needed(const struct all *all, struct machine *m)
 	}
 }
 
+/* ---- Each field alone ---- */
+
+/* What a field may be changed to, if any number will not do: other bits have no meaning. */
+static const struct bits {
+	const char *name;
+	uint64_t mask;
+} some_bits[] = {
+	{ "msr", MSR_EE | MSR_ME }, { "vscr", 0x10001 }, { "env.fpscr", 3 }, { "lpcr", LPCR_AIL | LPCR_ILE }, { "status", 15 },
+};
+
+/* What the state hash leaves out, and why that is right. */
+static const char *const unhashed[] = {
+	"insns",			/* counted */
+	"next_poll", "cut_end",		/* when the host is looked at */
+	"next_plid", "fdt_initial_size", "tree_limit", "start", "size", "instance", "fdt_blob", "ov5_cas", "bitmap",
+	"rtas_addr", "rtas_size", "fdt_addr", "rtc_base_ns", "escaped", "head", "count", "input",
+	"resv_addr",			/* counts if there is a reservation */
+	"slice_end",			/* of processors that are there */
+};
+
+/* Fields that cannot be changed alone: a tree's first byte; what has been taken of what is there. */
+static const char *const whole[] = { "fdt_blob", "out" };
+
+struct flipper {
+	struct rig *a, *b;
+	uint8_t *base;			/* what a machine is saved as to which nothing is done */
+	size_t base_len;
+	unsigned tried, refused;
+	bool full;			/* everything is there */
+};
+
+static bool is_unhashed(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(unhashed); i++)
+		if (!strcmp(name, unhashed[i]))
+			return true;
+	return false;
+}
+
+static bool is_whole(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(whole); i++)
+		if (!strcmp(name, whole[i]))
+			return true;
+	return false;
+}
+
+/* QEMU's, that are carried along where a stream has had them: no guest here can reach them. */
+static bool is_idle(const struct vmstate *state)
+{
+	static const char *const idle[] = { "struct tce_window", "struct phb_idle", "struct phb_lsi", "struct xive_idle", "struct xive_tctx",
+					    "struct xive_eas", "struct xive_end" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(idle); i++)
+		if (!strcmp(state->struct_name, idle[i]))
+			return true;
+	return false;
+}
+
+static bool saves(struct machine *m, uint8_t **data, size_t *len)
+{
+	struct error err = { "" };
+	int fd = memfd_create("snapshot", 0);
+	struct vms_set set;
+	struct vms_ram ram;
+	bool ok = fd >= 0 && snapshot_sections(m, m->cpu, &set, &ram, &err) && savevm_write(&set, fd, false, &err);
+
+	snapshot_sections_free(&set, &ram);
+	*len = ok ? (size_t)lseek(fd, 0, SEEK_END) : 0;
+	*data = malloc(*len + 1);
+	ok = ok && pread(fd, *data, *len, 0) == (ssize_t)*len;
+	close(fd);
+	return ok;
+}
+
+/* With the field as it is now: false: it is not saved. Else it loads, to the same file and the same state. */
+static bool comes_back(struct flipper *f, const struct vmstate *state, const char *name, unsigned i)
+{
+	uint8_t *data, *again;
+	struct error err = { "" };
+	size_t len, len2 = 0;
+	bool saved = saves(f->a->m, &data, &len), loads, same, changed;
+
+	if (saved) {
+		loads = read_file(f->b->m, data, len, &err);
+		saves(f->b->m, &again, &len2);
+		same = loads && len == len2 && !memcmp(data, again, len) && machine_statehash(f->a->m) == machine_statehash(f->b->m);
+		changed = len != f->base_len || memcmp(data, f->base, len);
+		if (!same || !changed)
+			check(false, "%s-%s-%s-%u-comes-back%s%s%s", f->full ? "full" : "plain", state->name, name, i, loads ? "" : ": ", loads ? "" : err.msg,
+			      same ? ": it is not saved" : loads ? ": as something else" : "");
+		free(again);
+	}
+	free(data);
+	return saved;
+}
+
+static uint64_t candidate(const struct vms_field *f, uint64_t old, unsigned n)
+{
+	const uint64_t values[] = { old ^ 1, 1, f->most, f->most / 2, 0, old + 0x1000, old ^ 0x100, UINT64_C(0x5a5a5a5a5a5a5a5a) };
+	uint64_t v = values[n];
+
+	for (size_t i = 0; i < ARRAY_SIZE(some_bits); i++)
+		if (!strcmp(f->name, some_bits[i].name))
+			v = old ^ (some_bits[i].mask & (v ^ old ? UINT64_C(1) << (n * 8) % 64 | some_bits[i].mask : 0));
+	if (f->codec == &vms_bool)
+		v = !old;
+	return f->limited && v > f->most ? f->most : v;
+}
+
+/* Of each element of `width` bytes at p. */
+static void flip_element(struct flipper *f, const struct vmstate *state, const struct vms_field *field, uint8_t *p, size_t width, unsigned i)
+{
+	uint64_t old = 0, before, now;
+	bool saved = false, hashed = is_unhashed(field->name);
+
+	memcpy(&old, p, width);
+	before = machine_statehash(f->a->m);
+	for (unsigned n = 0; n < 8; n++) {
+		uint64_t v = candidate(field, old, n);
+
+		if (!memcmp(&v, &old, width))
+			continue;
+		memcpy(p, &v, width);
+		now = machine_statehash(f->a->m);
+		hashed |= now != before;
+		saved |= comes_back(f, state, field->name, i);
+		memcpy(p, &old, width);
+		if (saved && hashed)
+			break;
+	}
+	f->tried++;
+	f->refused += !saved;
+	if (!saved && f->full && !is_whole(field->name))
+		check(false, "%s-%s-%s-%u-can-be-saved-as-something", f->full ? "full" : "plain", state->name, field->name, i);
+	if (saved && !hashed)
+		check(false, "%s-%s-%s-%u-is-in-the-hash", f->full ? "full" : "plain", state->name, field->name, i);
+}
+
+static void flip_state(struct flipper *f, const struct vmstate *state, uint8_t *s);
+
+/* The first, the last, and one between; sources are told apart by their kind. */
+static bool is_sample(const struct vms_field *field, const uint8_t *p, uint32_t i, uint32_t n)
+{
+	if (field->state && !strcmp(field->state->name, "ics/irq"))
+		return ((const struct xics_source *)p)->kind != XICS_FREE;
+	return i == 0 || i == n - 1 || i == n / 2;
+}
+
+/* Says how many of another there are: nothing to be changed alone. */
+static bool is_count(const struct vmstate *state, const struct vms_field *field)
+{
+	for (const struct vms_field *f = state->fields; f->kind; f++)
+		if (f->counted && f->count_at == field->offset && field->kind == VMS_VALUE)
+			return true;
+	return false;
+}
+
+static void flip_field(struct flipper *f, const struct vmstate *state, const struct vms_field *field, uint8_t *s)
+{
+	uint8_t *p = field->pointer ? *(uint8_t **)(s + field->offset) : s + field->offset;
+	uint32_t n = field->counted ? *(uint32_t *)(s + field->count_at) : field->count;
+	bool elsewhere = field->kind == VMS_NOT_HERE && field->covers <= 8 &&
+			 (!strcmp(field->reason, "env.spr") || !strcmp(field->reason, "env.msr") || !strcmp(field->reason, "fwnmi_machine_check_interlock"));
+
+	if ((field->kind != VMS_VALUE && field->kind != VMS_BYTES && field->kind != VMS_NESTED && !elsewhere) || field->equal || is_count(state, field))
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		if (!is_sample(field, p + i * field->stride, i, n))
+			continue;
+		else if (field->kind == VMS_NESTED)
+			flip_state(f, field->state, p + i * field->stride);
+		else if (field->kind == VMS_BYTES)
+			flip_element(f, state, field, p + i, 1, i);
+		else
+			for (size_t k = 0; k < field->covers; k += 8)
+				flip_element(f, state, field, p + i * field->stride + k, field->covers - k < 8 ? field->covers - k : 8, i);
+}
+
+static void flip_state(struct flipper *f, const struct vmstate *state, uint8_t *s)
+{
+	if (is_idle(state) || (!f->full && !strcmp(state->name, "cede/console")))
+		return;
+	for (const struct vms_field *field = state->fields; field->kind; field++)
+		flip_field(f, state, field, s);
+	for (const struct vmstate *const *sub = state->subs; sub && *sub; sub++)
+		flip_state(f, *sub, s);
+}
+
+/* Waits in the console to be read: what else its section has counts only then. */
+static void type_something(struct machine *m, bool on)
+{
+	struct vms_set set;
+	struct vms_ram ram;
+	struct error err;
+
+	if (!snapshot_sections(m, m->cpu, &set, &ram, &err))
+		die_of("sections");
+	for (unsigned i = 0; i < set.sections; i++)
+		for (const struct vms_field *f = set.section[i].state->fields; f->kind; f++)
+			if (!strcmp(set.section[i].name, "cede/console") && !strcmp(f->name, "count"))
+				*(uint32_t *)((uint8_t *)set.section[i].object + f->offset) = on ? 5 : 0;
+	snapshot_sections_free(&set, &ram);
+}
+
+static void flip_all(struct rig *a, struct rig *b, bool full)
+{
+	struct flipper f = { .a = a, .b = b, .full = full };
+	struct vms_set set;
+	struct vms_ram ram;
+	struct error err;
+	unsigned failures = check_failures;
+
+	type_something(a->m, full);
+	if (!saves(a->m, &f.base, &f.base_len) || !snapshot_sections(a->m, a->m->cpu, &set, &ram, &err))
+		die_of("base");
+	for (unsigned i = 0; i < set.sections; i++) {
+		flip_state(&f, set.section[i].state, set.section[i].object);
+	}
+	snapshot_sections_free(&set, &ram);
+	free(f.base);
+	check(f.tried > 300, "%s-fields-found: %u", full ? "full" : "plain", f.tried);
+	check(check_failures == failures, "%s-each-field-alone-comes-back: %u, %u of them not to be changed", full ? "full" : "plain", f.tried, f.refused);
+}
+
+/* A machine as it is after power-on, and one that has all that can be there. */
+static void test_fields(void)
+{
+	struct rig a, b;
+
+	rig_new_pool(&a, "2", "procs=1,load=0.5");
+	rig_new_pool(&b, "2", "procs=1,load=0.5");
+	flip_all(&a, &b, false);
+	rig_free(&b);
+	rig_new_pool(&b, "2", "procs=1,load=0.5");
+	flip_vpa(a.m, true);
+	flip_shadow(a.m, true);
+	flip_dtl(a.m, true);
+	flip_patb(a.m, true);
+	flip_fwnmi(a.m, true);
+	flip_vasi(a.m, true);
+	flip_event(a.m, true);
+	a.m->cpu[1]->vpa_addr = 0x20000;
+	a.m->cpu[1]->slb_shadow_addr = a.m->cpu[1]->dtl_addr = 0x21000;
+	a.m->cpu[1]->slb_shadow_size = a.m->cpu[1]->dtl_size = 640;
+	flip_all(&a, &b, true);
+	rig_free(&a);
+	rig_free(&b);
+}
+
+/* ---- From another hypervisor ---- */
+
+/* What its stream does not say is not left over from whoever was here before. */
+static void test_adopted(void)
+{
+	struct rig a, b;
+	struct vms_set set;
+	struct vms_ram ram;
+	struct error err = { "" };
+	int fd = memfd_create("snapshot", 0);
+	bool ok;
+
+	rig_new(&a, "2");
+	rig_new(&b, "2");
+	flip_compat(a.m, false);
+	ok = fd >= 0 && snapshot_sections(a.m, a.m->cpu, &set, &ram, &err) && savevm_write(&set, fd, true, &err);
+	snapshot_sections_free(&set, &ram);
+	b.m->cas_done = b.m->splpar_off = true;
+	b.m->energy[0].made = 7;
+	b.m->compat_pvr = b.m->cpu[0]->cpu.logical_pvr;
+	machine_clear(b.m);
+	ok = ok && !lseek(fd, 0, SEEK_SET) && snapshot_load_fd(b.m, fd, &err);
+	check(ok, "a-stream-without-our-sections-loads%s%s", ok ? "" : ": ", ok ? "" : err.msg);
+	check_eq(b.m->cpu[0]->cpu.logical_pvr, 0, "no-compat-is-raw");
+	check_eq(b.m->cpu[1]->cpu.logical_pvr, 0, "no-compat-is-raw-2");
+	check_eq(b.m->compat_pvr, 0, "the-machine-knows-it");
+	check(!b.m->cas_done && !b.m->splpar_off && !b.m->energy[0].made, "nothing-is-left-over");
+	close(fd);
+	rig_free(&a);
+	rig_free(&b);
+}
+
+/* ---- What no load takes is not saved ---- */
+
+static void test_refused(void)
+{
+	struct rig a;
+	uint8_t *data;
+	size_t len;
+
+	rig_new(&a, "2");
+	check(saves(a.m, &data, &len), "saves-as-it-is");
+	free(data);
+	a.m->clock.now = (UINT64_C(1) << 57) + 1;
+	check(!saves(a.m, &data, &len), "no-save-behind-the-clocks-end");
+	free(data);
+	a.m->clock.now = 5000000;
+	a.m->cpu[0]->dtl_addr = 0x1234;
+	check(!saves(a.m, &data, &len), "no-save-with-a-log-that-cannot-be");
+	free(data);
+	rig_free(&a);
+}
+
 int main(void)
 {
 	struct rig a, b;
@@ -377,5 +686,8 @@ int main(void)
 	test_random(&a, &b);
 	rig_free(&a);
 	rig_free(&b);
+	test_fields();
+	test_adopted();
+	test_refused();
 	return check_done();
 }

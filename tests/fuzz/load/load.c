@@ -45,8 +45,11 @@ bool __wrap_snapshot_load(struct machine *m, const char *path, struct error *err
 	now.loaded = now.pipe >= 0 ? snapshot_load_fd(m, now.pipe, err) : __real_snapshot_load(m, path, err);
 	now.why = *err;
 	now.end = (struct event){ .when = UINT64_MAX, .fire = on_end, .opaque = m };
-	if (now.loaded)
-		event_schedule(m, &now.end, m->clock.now + CYCLES);
+	if (!now.loaded)
+		return false;
+	event_schedule(m, &now.end, m->clock.now + CYCLES);
+	if (m->cut_end > now.end.when)
+		m->cut_end = now.end.when;	/* an idle machine may have been cut from a wait of years */
 	return now.loaded;
 }
 

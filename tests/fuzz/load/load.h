@@ -56,6 +56,16 @@ size_t mutate_cross(uint8_t *data, size_t size, size_t max, const uint8_t *other
 /* Cuts the description at the end: most inputs are more readable without. */
 size_t mutate_undescribed(uint8_t *data, size_t size);
 
+/* ---- fields.c: each field alone ---- */
+struct fields;
+struct options;
+/* Of a seed that is a stream with a description. */
+struct fields *fields_find(const uint8_t *data, size_t size, const struct options *o);
+void fields_free(struct fields *f);
+size_t fields_changes(const struct fields *f);		/* how many there are */
+/* One of them, in place; the field's name. The sums are the caller's: mutate_fix(). */
+const char *fields_change(struct fields *f, size_t which, uint8_t *data, size_t size);
+
 /* ---- seeds.c: what cede itself saves ---- */
 
 /* Saves the parents that children name into `folder`, and calls `each` for every seed, if it is not NULL. */

@@ -1,6 +1,7 @@
 /* The same target without libFuzzer: writes the seeds, tries inputs, or makes as many mutants as one wants, each of a seed.
  *
- * usage: load_many -w FOLDER | load_many [-n MUTANTS] [-k FILE] [SEED] | load_many -i INPUT...
+ * usage: load_many -w FOLDER | load_many [-n MUTANTS] [-k FILE] [SEED] | load_many -f MUTANTS [-k FILE] [SEED] | load_many -i INPUT...
+ *   -f changes one field in each, as evenly as the number allows: fields.c
  *   -k writes each mutant to FILE before it is tried: the one that ends it is there then. */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "machine/options.h"
 #include "tests/fuzz/load/load.h"
 #include "tests/fuzz/rng.h"
 
@@ -106,15 +108,73 @@ static void try_mutant(const struct seed *seed)
 	free(data);
 }
 
+/* ---- One field in each ---- */
+
+static bool has_fields(const struct seed *seed)
+{
+	const uint8_t *at = memmem(seed->data, seed->size, "\"page_size\"", 11);
+
+	return LOAD_FORM(seed->data[0]) == FORM_STREAM && at;
+}
+
+static void try_field(const struct seed *seed, struct fields *f, size_t which)
+{
+	uint8_t *room = malloc(LOAD_MAX), *data;
+	size_t size = seed->size;
+
+	memcpy(room, seed->data, size);
+	fields_change(f, which, room, size);
+	mutate_fix(room, &size, LOAD_MAX);
+	data = malloc(size);
+	memcpy(data, room, size);
+	free(room);
+	if (t.keep)
+		write_file(t.keep, data, size);
+	setitimer(ITIMER_PROF, &(struct itimerval){ .it_value.tv_sec = LIMIT }, NULL);
+	LLVMFuzzerTestOneInput(data, size);
+	free(data);
+}
+
+/* Every so many-th of all changes, from one on that the seed of the random numbers gives. */
+static void try_fields(unsigned long mutants)
+{
+	struct fields *f[MAX_SEEDS] = { NULL };
+	size_t all = 0, step, next;
+
+	for (unsigned i = 0; i < t.seeds; i++) {
+		struct options o;
+
+		if (!has_fields(&t.seed[i]))
+			continue;
+		machine_options(&o, LOAD_CONFIG(t.seed[i].data[0]), NULL);
+		f[i] = fields_find(t.seed[i].data, t.seed[i].size, &o);
+		options_free(&o);
+		all += fields_changes(f[i]);
+	}
+	step = mutants && mutants < all ? all / mutants : 1;
+	next = rng_below(&t.rng, (uint32_t)step);
+	for (unsigned i = 0; i < t.seeds; i++) {
+		size_t n = f[i] ? fields_changes(f[i]) : 0;
+
+		for (; next < n; next += step)
+			try_field(&t.seed[i], f[i], next);
+		next -= n;
+		fields_free(f[i]);
+	}
+	printf("ok %zu changes of fields, every %zu\n", all, step);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long mutants = 1000;
+	bool fields = false;
 	bool inputs = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:w:k:i")) != -1) {
+	while ((opt = getopt(argc, argv, "n:f:w:k:i")) != -1) {
 		switch (opt) {
 		case 'n': mutants = strtoul(optarg, NULL, 0); break;
+		case 'f': mutants = strtoul(optarg, NULL, 0), fields = true; break;
 		case 'w': t.to = optarg; break;
 		case 'k': t.keep = optarg; break;
 		case 'i': inputs = true; break;
@@ -139,7 +199,9 @@ int main(int argc, char **argv)
 		LLVMFuzzerTestOneInput(t.seed[i].data, t.seed[i].size);
 	if (!inputs && load_counts.saved != t.seeds)
 		die("seeds", "one is refused, or does not run");
-	for (unsigned long n = 0; !inputs && n < mutants; n++)
+	if (fields)
+		try_fields(mutants);
+	for (unsigned long n = 0; !inputs && !fields && n < mutants; n++)
 		try_mutant(&t.seed[rng_below(&t.rng, t.seeds)]);
 	if (!inputs && mutants > 100 && (load_counts.loaded < load_counts.inputs / 20 || load_counts.loaded > load_counts.inputs / 20 * 19))
 		die("mutants", "too few are refused, or too few loaded");

@@ -9,6 +9,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cpu/bits.h"
+#include "hcall/vasi.h"
+#include "machine/events.h"
 #include "machine/machine.h"
 #include "machine/options.h"
 #include "machine/pseries.h"
@@ -182,6 +185,7 @@ static const struct seed {
 	{ "mapped", FORM_MAPPED, false, { .cycle = THEN, .mapped = true } },
 	{ "child", FORM_CHILD, true, { .cycle = THEN, .parent = "" } },
 	{ "zstd-inside", FORM_ZSTD, false, { .cycle = THEN } },
+	{ "full", FORM_STREAM, true, { .cycle = THEN } },
 	{ "for-qemu", FORM_STREAM, false, { .cycle = THEN, .for_qemu = true } },
 };
 
@@ -228,6 +232,20 @@ static void save_for_qemu(struct machine *m, const char *folder, unsigned config
 	free(path);
 }
 
+/* What its guest does not do, just before: handlers, an event, a session, a table. */
+static void on_filled(void *opaque)
+{
+	struct machine *m = opaque;
+
+	m->fwnmi_sreset = 0x4000;
+	m->fwnmi_mcheck = 0x5000;
+	m->fwnmi_interlock = 0;
+	m->proc_tbl = PPC_BIT(0) | 0x20000 | 4;
+	m->vasi_stream = 1;
+	m->vasi_state = VASI_SUSPENDING;
+	events_powerdown(m);
+}
+
 typedef void each_fn(void *opaque, const char *name, const uint8_t *data, size_t size);
 
 static void give(const char *folder, const struct seed *seed, unsigned config, each_fn *each, void *opaque)
@@ -257,6 +275,7 @@ static void give(const char *folder, const struct seed *seed, unsigned config, e
 void seeds_make(const char *folder, each_fn *each, void *opaque)
 {
 	for (unsigned config = 0; config < 4; config++) {
+		struct event filled = { .when = UINT64_MAX, .fire = on_filled };
 		struct options o;
 		struct machine *m;
 		char bios[64], *end;
@@ -265,6 +284,8 @@ void seeds_make(const char *folder, each_fn *each, void *opaque)
 		machine_options(&o, config, bios);
 		add_saves(&o, folder, config);
 		m = machine_of(&o);
+		filled.opaque = m;
+		event_schedule(m, &filled, THEN - 5000);
 		if (machine_run(m))
 			die("seeds", "the guest has ended");
 		save_for_qemu(m, folder, config);
