@@ -6,9 +6,11 @@
 #include "hcall/dtl_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hcall/dispatcher.h"
@@ -23,6 +25,7 @@ struct dtl_file {
 	struct dtl_record *waiting;	/* of the present quantum */
 	size_t n, room;
 	bool begun;			/* the header is written */
+	bool piped;			/* a reader may be slow; the buffer of such a file is PIPE_BUF at most */
 	uint64_t begins;		/* cycle */
 };
 
@@ -55,6 +58,8 @@ static void write_bytes(struct machine *m, const uint8_t *bytes, size_t len)
 {
 	struct dtl_file *f = m->dispatcher->file;
 
+	if (f->out && f->piped && !machine_waits_to_write(m, fileno(f->out)))
+		return;
 	if (f->out && fwrite(bytes, 1, len, f->out) != len)
 		give_up(m);
 }
@@ -82,6 +87,7 @@ bool dtl_file_open(struct machine *m, const char *path, struct error *err)
 {
 	struct dtl_file *f = calloc(1, sizeof *f);
 	struct error why = { "out of memory" };
+	struct stat st;
 	int fd;
 
 	if (!f) {
@@ -92,6 +98,7 @@ bool dtl_file_open(struct machine *m, const char *path, struct error *err)
 	f->path = path;
 	fd = output_open(path, &why);
 	f->out = fd < 0 ? NULL : fdopen(fd, "w");
+	f->piped = fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode));
 	if (f->out)
 		return true;
 	error_set(err, "cannot write dispatch log '%.100s': %.120s", path, why.msg);
@@ -175,13 +182,18 @@ void dtl_file_sync(struct machine *m)
 void dtl_file_close(struct machine *m)
 {
 	struct dtl_file *f = m->dispatcher->file;
+	bool unread;
 	struct dtl_record end = { .cycle = m->clock.now, .state = DTL_FILE_END, .physical = PHYSICAL_NONE };
 
 	if (!f)
 		return;
 	dtl_file_sync(m);
 	write_record(m, &end);
-	if (f->out && fclose(f->out)) {
+	/* The user wants an end, and its reader does not read. */
+	unread = f->out && f->piped && !machine_waits_to_write(m, fileno(f->out));
+	if (unread)
+		fcntl(fileno(f->out), F_SETFL, O_NONBLOCK);
+	if (f->out && fclose(f->out) && !unread) {
 		f->out = NULL;
 		give_up(m);
 	}

@@ -10,7 +10,6 @@
 
 #include "machine/machine.h"
 #include "machine/options.h"
-#include "machine/pseries.h"
 #include "machine/term.h"
 #include "savevm/place.h"
 

@@ -156,6 +156,9 @@ void machine_request(struct machine *m, enum machine_request request, int status
 void machine_gave_up(struct machine *m, char *text);
 struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server);	/* by interrupt server number; NULL */
 void machine_kick(struct machine *m);		/* something changed: leave the engine at the next block edge */
+/* Something is to be written there, at any time: waits until that can be, and is there for the user meanwhile. Up to
+ * PIPE_BUF bytes can, then. False: no more, the process is to end. */
+bool machine_waits_to_write(struct machine *m, int fd);
 void machine_log(struct machine *m, unsigned channel, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -22,8 +22,5 @@ void machine_clear(struct machine *m);
 /* From power-on until somebody ends it; the process's exit status. Says why on stderr if that
  * is not 0. */
 int machine_run(struct machine *m);
-/* Something is to be written there, at any time: waits until that can be, and is there for the user meanwhile. Up to
- * PIPE_BUF bytes can, then. False: no more, the process is to end. */
-bool machine_waits_to_write(struct machine *m, int fd);
 
 #endif

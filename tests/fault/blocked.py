@@ -4,6 +4,7 @@ Each row is started, left until it waits, and sent a signal. The bar is a second
 counts: on a host with other work to do a process may not run for longer than that. Without the cure a row does not
 end at all.
 """
+import fcntl
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ SNAP = os.path.join(os.path.dirname(CEDE), 'cede-snap')
 BAR = 1.0           # seconds from a signal to the end
 ANSWERS = 0.5       # seconds from a command to a monitor's answer
 ATTEMPTS = 3
+F_SETPIPE_SZ = 1031
 NEVER = 20          # seconds after which it counts as never
 
 
@@ -129,6 +131,8 @@ def signals():
     soon('unix-nobody', lambda at: Run(at, '-serial', 'unix:%s,server=on' % at('socket'), kernel='lat_talk'), lines=2)
     soon('stdout-full', lambda at: with_full(at, 'stdout', 'lat_talk'))
     soon('stderr-full', lambda at: with_full(at, 'stderr', 'lat_calls', '-d', 'hcall'), says=None)
+    soon('D-fifo-unread', lambda at: with_reader(at, 'x', '-d', 'hcall', '-D', '%s'))
+    soon('dtl-fifo-unread', lambda at: with_reader(at, 'x', '-smp', '2', '-pool', 'procs=1,load=1.0', '-dtl', '%s'))
     soon('trace-full', lambda at: with_full(at, 'stderr', 'lat_calls', '-trace', 'hcall'), says=None)
 
 
@@ -228,7 +232,20 @@ def asks(name, start):
         check(min(times.get(key, [NEVER])) < ANSWERS, '%s-%s' % (name, key), times)
 
 
+def with_reader(at, name, *options):
+    """A FIFO whose reader is there, and does not read."""
+    path = fifo(at, name)
+    keeps = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(keeps, F_SETPIPE_SZ, 4096)      # so that it is full soon
+    run = Run(at, *[o % path if '%s' in o else o for o in options], kernel='lat_calls')
+    run.keeps = os.fdopen(keeps, 'rb', buffering=0)
+    return run
+
+
 def answers():
+    asks('D-fifo', lambda at, *o: with_reader(at, 'x', '-d', 'hcall', '-D', '%s', *o))
+    asks('dtl-fifo', lambda at, *o: with_reader(at, 'x', '-smp', '2', '-pool', 'procs=1,load=1.0', '-dtl', '%s', *o))
+    asks('serial-fifo', lambda at, *o: with_reader(at, 'x', '-serial', 'file:%s', *o))
     asks('stderr-full', lambda at, *o: with_full(at, 'stderr', 'lat_calls', '-d', 'hcall', *o))
     asks('trace-full', lambda at, *o: with_full(at, 'stderr', 'lat_calls', '-trace', 'hcall', *o))
 

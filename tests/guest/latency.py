@@ -144,6 +144,39 @@ def input_points():
         check(keys and max(t for _, t in keys) < 1000, 'points', keys)
 
 
+def children(pid):
+    with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
+        return f.read().split()
+
+
+def saves():
+    """A signal waits for what is being saved, says so, and a second one does not wait. Who saves is stopped meanwhile."""
+    with Folder() as at:
+        for twice in False, True:
+            with busy('m', 'le', '-save', at('s') + ',background=on') as m:
+                time.sleep(1)
+                m.kill(signal.SIGUSR1)
+                until(lambda: children(m.process.pid), 20, 'child')
+                child = int(children(m.process.pid)[0])
+                os.kill(child, signal.SIGSTOP)
+                m.kill()
+                m.pump(0)
+                end = time.monotonic() + 1.5
+                while time.monotonic() < end:
+                    m.pump(0.1)
+                name = 'twice-' if twice else 'once-'
+                check(m.process.poll() is None and "cede: ending after the save to '" in m.errors, name + 'waits', m.errors)
+                began = time.monotonic()
+                os.kill(child if not twice else m.process.pid, signal.SIGCONT if not twice else signal.SIGTERM)
+                status = m.process.wait(NEVER)      # its child may have its standard error yet
+                check(status == 1 and (not twice or time.monotonic() - began < 2 * ENDS), name + 'ends', (status, m.errors))
+                if twice:
+                    os.kill(child, signal.SIGCONT)
+            until(lambda: os.path.exists(at('s')), 20, 'file')
+            os.unlink(at('s'))
+            check(True, name + 'file')
+
+
 def archive(name, path):
     """What the kernel unpacks behind its initrd: a cpio archive of one program."""
     def entry(name, mode, data):
@@ -176,4 +209,4 @@ def process():
             check(False, 'process', e)
 
 
-main({'answers': answers, 'input_points': input_points, 'process': process})
+main({'answers': answers, 'input_points': input_points, 'saves': saves, 'process': process})
