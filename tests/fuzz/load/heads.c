@@ -114,9 +114,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct error err = { "" };
 	size_t n;
 
+	t.inputs++;
 	if (size < 2 || !t.file)
 		return 0;
-	t.inputs++;
 	file = malloc(t.size);
 	if (!file)
 		die("an input", "out of memory");
