@@ -495,6 +495,11 @@ static size_t room(const struct console *c)
 	return c->tty && !c->commands ? INPUT_SIZE : INPUT_SIZE - c->count;
 }
 
+bool console_holds(const struct console *c)
+{
+	return c->count != 0;
+}
+
 /* What can be read without a loss. Among the keys may be that which leads the rest to the other stream: if
  * that has less room, they are taken one by one. */
 static size_t wanted(const struct console *c)

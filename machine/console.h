@@ -38,6 +38,7 @@ void console_write(struct console *console, const void *buf, size_t len);
 /* Looks at the host, without waiting, and keeps what has come. */
 void console_poll(struct console *console);
 /* Takes up to `len` bytes that have come; how many. */
+bool console_holds(const struct console *c);	/* there is something to be read */
 size_t console_read(struct console *console, void *buf, size_t len);
 extern const struct vmstate console_state;	/* of struct console: input that the guest has not taken */
 /* Fills in what to wait for until console_poll() has something to do; how many (0: never). */

@@ -238,6 +238,14 @@ void monitors_poll(struct machine *m)
 		console_poll(m->monitors->of[i]->console);
 }
 
+bool monitors_ready(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->monitors->count; i++)
+		if (!m->monitors->of[i]->waits && console_holds(m->monitors->of[i]->console))
+			return true;
+	return false;
+}
+
 unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds)
 {
 	unsigned n = 0;

@@ -44,6 +44,7 @@ bool monitors_new(struct machine *m, struct error *err);
 void monitors_free(struct machine *m);
 void monitors_poll(struct machine *m);		/* takes what has come */
 void monitors_run(struct machine *m);		/* obeys it */
+bool monitors_ready(const struct machine *m);	/* there is something to obey */
 unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds);
 /* Tells every program that listens; `data`: a JSON object, or NULL. */
 void monitor_event(struct machine *m, const char *name, const char *data);
