@@ -254,20 +254,26 @@ void monitors_poll(struct machine *m)
 		console_poll(m->monitors->of[i]->console);
 }
 
+bool monitors_ready(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->monitors->count; i++) {
+		const struct monitor *mon = m->monitors->of[i];
+
+		if (mon->client != console_client(mon->console) || mon->held)
+			return true;
+		if (!mon->waits && console_has(mon->console) && !console_pending(mon->console))
+			return true;
+	}
+	return false;
+}
+
 bool monitors_glance(struct machine *m)
 {
-	bool wanted = false;
-
 	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
 		if (vty_console(vty))
 			console_glance(vty_console(vty));
 	monitors_poll(m);
-	for (unsigned i = 0; i < m->monitors->count; i++) {
-		const struct monitor *mon = m->monitors->of[i];
-
-		wanted |= mon->client != console_client(mon->console) || mon->held || (!mon->waits && console_has(mon->console) && !console_pending(mon->console));
-	}
-	return wanted;
+	return monitors_ready(m);
 }
 
 bool monitors_early(struct machine *m)

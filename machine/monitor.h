@@ -54,6 +54,7 @@ void monitors_run_within(struct machine *m);	/* within a quantum: obeys what doe
  * has come. */
 bool monitors_glance(struct machine *m);
 bool monitors_early(struct machine *m);		/* that has found something for the guest, too */
+bool monitors_ready(const struct machine *m);	/* there is something to obey */
 unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds);
 /* Tells every program that listens; `data`: a JSON object, or NULL. */
 void monitor_event(struct machine *m, const char *name, const char *data);

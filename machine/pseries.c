@@ -485,7 +485,9 @@ static bool wait_for_host(struct machine *m, uint64_t ns)
 			n += (is_held ? console_pollfds_held : console_pollfds)(vty_console(vty), fds + n);
 	n += monitors_pollfds(m, fds + n);
 	n += outgoing_pollfds(m, fds + n);
-	if (ppoll(fds, n, ns == UINT64_MAX && !at_once ? NULL : &ts, term_still(m->term)) <= 0 && !at_once && !is_held && !m->monitors->gone)
+	/* What the last look at the host has brought is obeyed before we wait, be it for years. */
+	if (!monitors_ready(m) &&
+	    ppoll(fds, n, ns == UINT64_MAX && !at_once ? NULL : &ts, term_still(m->term)) <= 0 && !at_once && !is_held && !m->monitors->gone)
 		return false;
 	check_host(m);
 	return true;
