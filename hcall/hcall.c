@@ -104,6 +104,37 @@ static void unimplemented(struct machine *m, uint64_t number)
 	m->unimp_hcalls[n / 64] |= bit;
 }
 
+/* ---- What calls may cost the host ----
+ *
+ * A quantum is over when all processors have been through it, and a call costs its caller a cycle. So that neither
+ * the number of processors nor of calls makes it long for the host, a quantum has room for so much work; what was
+ * done before it in the quantum decides whether a call is put off, and thus the guest alone. A processor that is alone
+ * can be stopped between any two calls and needs no limit. */
+
+void hcall_worked(struct machine *m, uint64_t bytes)
+{
+	m->hcall_work += bytes;
+}
+
+/* In each quantum another processor may call once more, so that those which run later in it are not put off for ever. */
+static bool has_turn(struct machine *m, const struct cpu *cpu)
+{
+	bool turn = !m->hcall_turn_taken && m->clock.now / MACHINE_QUANTUM % m->ncpus == cpu->index;
+
+	m->hcall_turn_taken |= turn;
+	return turn;
+}
+
+/* It makes the call again when the slice is over: nothing of it has happened, and nothing is traced. */
+static void put_off(struct cpu *cpu)
+{
+	cpu->nip -= 4;
+	cpu->insns--;
+	cpu->interrupts++;
+	cpu->waiting = true;
+	machine_kick(cpu_machine(cpu));
+}
+
 void hcall_dispatch(struct cpu *cpu)
 {
 	struct machine *m = cpu_machine(cpu);
@@ -111,6 +142,10 @@ void hcall_dispatch(struct cpu *cpu)
 	uint64_t in[HCALL_MAX_IN], out[HCALL_MAX_OUT] = { 0 };
 	int64_t rc;
 
+	if (unlikely(m->hcall_work >= HCALL_WORK_MOST) && m->side_by_side && !has_turn(m, cpu)) {
+		put_off(cpu);
+		return;
+	}
 	if (!h) {
 		unimplemented(m, cpu->r[3]);
 		hcall_trace_unknown(cpu);

@@ -76,8 +76,7 @@ HCALL_FN(H_PAGE_INIT)
 
 /* ---- Firmware's copy and invert: `count` elements of 1 << esize bytes. The areas may overlap:
  * the result is as if all had been read before the first is written. ---- */
-/* Nobody copies more at once (it is for frame buffers); cede looks at its user between two calls, so each takes the host a
- * part of a second. */
+/* Nobody copies more at once (it is for frame buffers), and no call is to take the host longer. */
 #define MEMOP_MAX (UINT64_C(64) << 20)
 
 HCALL_FN(H_LOGICAL_MEMOP)
@@ -99,5 +98,6 @@ HCALL_FN(H_LOGICAL_MEMOP)
 		for (uint64_t i = 0; i < len; i++)
 			to[i] = (uint8_t)~to[i];
 	ram_written(ram, dst, len);
+	hcall_worked(cpu_machine(cpu), len);
 	return H_SUCCESS;
 }

@@ -11,6 +11,7 @@
 #include "cpu/cpu.h"
 #include "hcall/dispatcher.h"
 
+#define MACHINE_QUANTUM  UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
 #define MACHINE_MAX_CPUS 64
 #define OV5_WORDS 32		/* 2048 bits: more than PAPR has of option vector 5 */
 
@@ -125,6 +126,10 @@ struct machine {
 	struct cpu *suspending;		/* in ibm,suspend-me: to be saved before anything else; NULL */
 	uint64_t suspend_status;	/* guest real address of that call's status */
 	uint64_t rtas_results;		/* of the present call's */
+	uint64_t hcall_work;		/* what calls have cost the host in this quantum: hcall_worked() */
+	bool side_by_side;		/* several threads run in it */
+	bool hcall_turn_taken;		/* who may make one more call than there is room for has done so */
+	uint8_t pad8[6];
 	uint64_t quantum_end;		/* cycle up to which processors run now; 0 between quanta */
 	uint64_t next_poll;		/* cycle at which the host's inputs are looked at again */
 	uint64_t rtc_base_ns;		/* rtc_offset_ns as the host's clock gave it; 0: -rtc base=DATE */

@@ -3,7 +3,7 @@
  * Virtual time is parallel. All physical processors advance together from clock.now by quanta: each
  * in turn, from number 0 on, runs what the dispatcher has put there to the quantum's end; then the
  * clock moves there, due events fire, and the dispatcher looks at who waits. A quantum ends at
- *   - QUANTUM cycles, if more than one thread runs;
+ *   - MACHINE_QUANTUM cycles, if more than one thread runs;
  *   - the next event, the next look at the host's inputs (a multiple of POLL_CYCLES), the decrementer
  *     of a waiting thread, or the end of a time slice or budget, whichever is first;
  *   - the cycle at which the only thread that runs woke another one, scheduled an event or stopped
@@ -50,7 +50,6 @@
 #include "machine/xics.h"
 #include "machine/xive_idle.h"
 
-#define QUANTUM     UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
 #define SLICE       UINT64_C(200000)	/* cycles: a thread that runs alone comes out of the engine after so many */
 #define KICKED      1u			/* cpu->halt: the machine wants it out; TERM_TICKED: the host does */
 #define HELD_NS     UINT64_C(100000000)	/* between two looks at a terminal that drops what nobody reads */
@@ -718,8 +717,8 @@ static uint64_t quantum_end(const struct machine *m, bool alone)
 		end = m->next_poll;
 	if (end > CLOCK_END)
 		end = CLOCK_END;
-	if (!alone && end > m->clock.now + QUANTUM)
-		end = m->clock.now + QUANTUM;
+	if (!alone && end > m->clock.now + MACHINE_QUANTUM)
+		end = m->clock.now + MACHINE_QUANTUM;
 	return end;
 }
 
@@ -730,6 +729,9 @@ static void run_quantum(struct machine *m, unsigned running)
 
 	m->cut_end = 0;
 	m->quantum_end = end;
+	m->hcall_work = 0;
+	m->side_by_side = !q.alone;
+	m->hcall_turn_taken = false;
 	for (unsigned i = 0; i < m->dispatcher->procs && m->request == REQ_NONE; i++)
 		run_physical(m, i, &q);
 	m->quantum_end = 0;

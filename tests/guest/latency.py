@@ -78,9 +78,9 @@ def busy(letter, order, *options, **kw):
 
 
 def monitors(at, name, start):
-    """Both monitors answer, and then a signal ends it."""
-    hmp, qmp, ends = [], [], []
-    while not hmp or not (best(hmp, ANSWERS) and best(qmp, ANSWERS) and best(ends, ENDS)):
+    """Both monitors answer, the machine stops between two of its quanta, and then a signal ends it."""
+    hmp, qmp, stops, ends = [], [], [], []
+    while not hmp or not (best(hmp, ANSWERS) and best(qmp, ANSWERS) and best(stops, ANSWERS) and best(ends, ENDS)):
         for path in 'h', 'q':
             if os.path.exists(at(path)):
                 os.unlink(at(path))
@@ -92,12 +92,16 @@ def monitors(at, name, start):
             hmp.append(took if b'running' in text else NEVER)
             took, text = q.ask(b'{"execute": "query-status"}')
             qmp.append(took if b'"running": true' in text else NEVER)
+            took = h.ask(b'stop\n')[0]
+            stops.append(took if b'paused' in h.ask(b'info status\n')[1] else NEVER)
+            h.ask(b'cont\n')
             began = time.monotonic()
             m.kill((signal.SIGTERM, signal.SIGINT)[len(ends) % 2])
             status = m.wait(NEVER)
             ends.append(time.monotonic() - began if status == 1 and 'ended by signal' in m.errors else NEVER)
     check(min(hmp) < ANSWERS, name + 'hmp', hmp)
     check(min(qmp) < ANSWERS, name + 'qmp', qmp)
+    check(min(stops) < ANSWERS, name + 'stop', stops)
     check(min(ends) < ENDS, name + 'signal', ends)
 
 
