@@ -585,7 +585,7 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 		cpu->limit = cpu->cycles + block_cost(b);
 	} else if (unlikely(block_cost(b) > budget)) {
 		earn_credit(cpu);
-		b = cpu->engine->credit > 0 ? part_of(cpu->engine, b, (uint64_t)budget) : one_at(cpu->engine, b->gra, b->mode);
+		b = cpu->engine->credit > 0 && b != cpu->engine->scratch ? part_of(cpu->engine, b, (uint64_t)budget) : one_at(cpu->engine, b->gra, b->mode);
 	}
 	cpu->page_ea = TLB_PAGE(cpu->nip);
 	enter(cpu, b->ops + 1, budget - block_cost(b));
@@ -608,6 +608,7 @@ void cpu_run(struct cpu *cpu, uint64_t until)
 {
 	fp_enter(cpu);
 	ctx_catch_up(cpu);
+	cpu->spin_op = NULL;
 	while (cpu->cycles < until && cpu->run_state == CPU_RUNNING && !cpu->halt) {
 		uint64_t before = cpu->cycles;
 		int64_t left;

@@ -202,6 +202,8 @@ struct cpu {
 	struct block **link;		/* edge that led out of the engine, and where it leads: */
 	uint64_t link_nip;
 	const struct op *link_from;	/* the op that the edge belongs to */
+	const struct op *spin_op;	/* the branch that ended a round of a loop that waits, at */
+	uint64_t spin_cycle;		/* this one; NULL: memory has changed since. spin.c */
 	bool shared;			/* others run in the same slice of time (set by the machine) */
 	bool waiting;			/* a hint has said that the rest of the slice is for them */
 	uint8_t pad4[6];

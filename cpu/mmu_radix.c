@@ -132,12 +132,15 @@ static bool permitted(const struct translation *t, enum access access)
 }
 
 /* Atomic: another processor or the guest's own ldarx loop may own the doubleword. */
-static void set_reference_change(struct ram *ram, const struct leaf *leaf, uint64_t bits)
+static void set_reference_change(struct cpu *cpu, const struct leaf *leaf, uint64_t bits)
 {
+	struct ram *ram = cpu->env->ram;
+
 	if (!(bits & ~leaf->pte) || !ram_ok(ram, leaf->addr, 8))
 		return;
 	__atomic_fetch_or((uint64_t *)(void *)(ram->base + leaf->addr), __builtin_bswap64(bits), __ATOMIC_SEQ_CST);
 	ram_written(ram, leaf->addr, 8);
+	cpu->spin_op = NULL;
 }
 
 bool mmu_radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
@@ -167,7 +170,7 @@ bool mmu_radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
 
 		return storage_fault(fault, access, noexec ? FAULT_NOEXEC : FAULT_PROTECTION);
 	}
-	set_reference_change(ram, &leaf, access == ACCESS_WRITE ? PTE_R | PTE_C : PTE_R);
+	set_reference_change(cpu, &leaf, access == ACCESS_WRITE ? PTE_R | PTE_C : PTE_R);
 	/* The first store must come back to set C. */
 	out->write &= access == ACCESS_WRITE || (leaf.pte & PTE_C);
 	page = (UINT64_C(1) << leaf.shift) - 1;

@@ -1,6 +1,10 @@
-/* Loops that wait: they look at memory, compare and go round, and change nothing by which the next round could
- * differ from this one. Nobody else runs in the same slice of time, so that once round is round until the slice
- * ends: all whole rounds that the budget has room for are charged at once. The guest cannot tell.
+/* Loops that wait: they look at memory, compare and go round, and change no register by which the next round could
+ * differ from this one. Nobody else runs in the same slice of time. So if a whole round has left memory alone, all
+ * are like it until the slice ends: those that the budget has room for are charged at once. The guest cannot tell.
+ *
+ * What a load may change is the R bit of its page table entry, which the loop may be looking at: the MMU says so in
+ * cpu->spin_op, and another round is gone. A round begins and ends in one call of cpu_run(): between two, others
+ * may have stored.
  *
  * Linux's secondary processors wait so in kexec's purgatory, without a hint, while the first checks its image.
  */
@@ -9,12 +13,16 @@
 #include "follow.h"
 #include "operands.h"
 
-/* Who goes round comes to the same branch with the same registers. */
+/* Who goes round comes to the same branch with the same registers. It was there a round ago, and has not been
+ * anywhere else, if just a round's cycles have gone by. With -d exec each round is shown. */
 #define ROUND_AND_ROUND \
 	do { \
 		uint32_t cost_ = block_cost(block_of(op)); \
-		if (budget >= cost_) \
+		bool alike_ = cpu->spin_op == op && cpu->limit - (uint64_t)budget == cpu->spin_cycle + cost_; \
+		if (alike_ && budget >= cost_ && !(cpu->env->log_mask & LOG_EXEC)) \
 			budget %= cost_; \
+		cpu->spin_op = op; \
+		cpu->spin_cycle = cpu->limit - (uint64_t)budget; \
 	} while (0)
 
 OP_RAW(spin) { ROUND_AND_ROUND; FOLLOW(&EDGES->taken, (uint64_t)IMM); }

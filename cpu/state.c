@@ -316,7 +316,7 @@ static const struct vms_field cpu_fields[] = {
 	VMS_SKIP(struct cpu, fp_active, ENGINE), VMS_SKIP(struct cpu, pad2, "nothing"),
 	VMS_SKIP(struct cpu, pad3, "nothing"),
 	VMS_SKIP(struct cpu, link, ENGINE), VMS_SKIP(struct cpu, link_nip, ENGINE),
-	VMS_SKIP(struct cpu, link_from, ENGINE), VMS_SKIP(struct cpu, shared, ENGINE),
+	VMS_SKIP(struct cpu, link_from, ENGINE), VMS_SKIP(struct cpu, spin_op, ENGINE), VMS_SKIP(struct cpu, spin_cycle, ENGINE), VMS_SKIP(struct cpu, shared, ENGINE),
 	VMS_SKIP(struct cpu, waiting, ENGINE), VMS_SKIP(struct cpu, pad4, "nothing"),
 	VMS_SKIP(struct cpu, interrupts, "counted for the engine"),
 	VMS_SKIP(struct cpu, index, "its place in the machine"), VMS_SKIP(struct cpu, pad5, "nothing"),

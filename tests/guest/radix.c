@@ -819,6 +819,27 @@ static void test_ail(void)
 	check(c->vector == 0x700 && c->msr == OUR_MSR, "AIL-0-program");
 }
 
+/* A loop that waits for the R bit of a page that it loads from itself: the second round differs from the first. */
+PROBE(p_own_r, "mftb 7\n\tb 1f\n\tnop\n1:\tlbz 5,0(3)\n\tlbz 6,0(4)\n\tandi. 5,5,1\n\tbeq 1b\n\tmftb 8\n\tsubf 4,7,8", "nop", "sc");
+
+static void test_own_reference(void)
+{
+	const u64 ea = SMALL_EA + 0x50000, view = SMALL_EA + 0x60000;
+	u64 *s = map(roots[1], ea, REAL1, 12, RWX), most = 0;
+
+	map(roots[1], view, (u64)s & ~0xfffull, 12, RWX | REF | CHG);
+	for (unsigned i = 0; i < 100; i++) {
+		struct cpu *c;
+
+		set(s, VALID | LEAF | REAL1 | RWX);
+		flush(ea, 12);
+		c = probe(p_own_r, VIRTUAL, view + ((u64)s & 0xfff) + 6, ea);
+		if (c->r[4] > most)
+			most = c->r[4];
+	}
+	check(most && most < 1000, "R-is-seen-at-once");
+}
+
 void test(void)
 {
 	check_eq((u64)hcall(H_REGISTER_PROC_TBL, 0x1d, 1, 0, 0), (u64)H_P2, "table-misaligned");
@@ -842,4 +863,5 @@ void test(void)
 	test_branch_while_mapped_anew();
 	test_problem();
 	test_ail();
+	test_own_reference();
 }
