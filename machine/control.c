@@ -140,11 +140,11 @@ bool control_delvm(struct machine *m, const char *name, struct error *err)
 
 /* ---- Loading over a running machine ---- */
 
-/* What has just loaded elsewhere does not here: somebody writes into the file. */
+/* What has just loaded in a copy does not here: somebody writes into the file, or the host has no more to give. */
 static void lose_machine(struct machine *m, const struct error *err)
 {
 	term_fresh_line(m->term);
-	fprintf(stderr, "cede: the snapshot has changed while it was loaded, and the running machine is lost: %.160s\n", err->msg);
+	fprintf(stderr, "cede: what has loaded in a trial does not load now, and the running machine is lost: %.200s\n", err->msg);
 	machine_request(m, REQ_QUIT, EXIT_HOST_ERROR);
 }
 
@@ -173,7 +173,7 @@ bool control_loadvm(struct machine *m, const char *name, struct error *err)
 		return false;
 	m->dispatcher->file = NULL;	/* it begins anew when all is there */
 	machine_clear(m);
-	ok = snapshot_load(m, path, err);
+	ok = snapshot_replace(m, path, err);
 	m->dispatcher->file = log;
 	if (ok)
 		dispatcher_log_begin(m);

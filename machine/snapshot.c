@@ -680,6 +680,19 @@ bool snapshot_load(struct machine *m, const char *path, struct error *err)
 	return load_path(m, path, err) && nvram_loaded(m->nvram, err);
 }
 
+bool snapshot_replace(struct machine *m, const char *path, struct error *err)
+{
+	struct error why;
+
+	if (!load_path(m, path, err))
+		return false;
+	if (!nvram_loaded(m->nvram, &why)) {
+		term_fresh_line(m->term);
+		fprintf(stderr, "cede: warning: the machine is loaded, its NVRAM is not kept: %s\n", why.msg);
+	}
+	return true;
+}
+
 /* ---- Trying ---- */
 
 /* In the copy. What it says goes to `report`; nobody is to see it at work. */
