@@ -20,6 +20,7 @@
 #include "machine/snapshot.h"
 #include "machine/state.h"
 #include "machine/term.h"
+#include "savevm/place.h"
 #include "savevm/tail.h"
 
 #define SUFFIX ".cede"
@@ -129,12 +130,16 @@ bool control_savevm(struct machine *m, const char *name, struct error *err)
 bool control_delvm(struct machine *m, const char *name, struct error *err)
 {
 	char path[PATH_MAX];
+	struct error why;
 
 	if (!path_of(m, name, path, sizeof path, err))
 		return false;
-	if (!unlink(path))
+	if (!place_has_file(path, &why))
+		error_set(err, "cannot delete '%.60s': %.120s", name, why.msg);
+	else if (unlink(path))
+		error_set(err, "cannot delete '%.60s': %s", name, strerror(errno));
+	else
 		return true;
-	error_set(err, "cannot delete '%.60s': %s", name, strerror(errno));
 	return false;
 }
 

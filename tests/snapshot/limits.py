@@ -136,6 +136,32 @@ def kept():
         check(status == 0 and errors.count('\n') == 1 and 'warning' in errors and "NVRAM's file" in errors, 'said', (status, errors))
 
 
+def deleted():
+    """delvm removes snapshots, by whatever name of ours, and nothing else that bears such a name."""
+    with Folder() as at:
+        m = Monitored(at('console'), '-S', '-snapdir', at.path, '-kernel', guest('warp'))
+        check(m.hmp('savevm a') == '', 'savevm')
+        os.mkfifo(at('fifo.cede'))
+        os.mkdir(at('folder.cede'))
+        os.symlink('fifo.cede', at('to-fifo.cede'))
+        os.symlink('/dev/null', at('to-device.cede'))
+        strange = ['fifo', 'folder', 'to-fifo', 'to-device']
+        for name in strange:
+            check(re.fullmatch("Error: cannot delete '%s': not a regular file\n" % name, m.hmp('delvm ' + name)), name, m.hmp('delvm ' + name))
+            check(os.path.lexists(at(name + '.cede')), name + '-is-there')
+        check('No such file' in m.hmp('delvm none'), 'none')
+        os.symlink('a.cede', at('link.cede'))
+        check(m.hmp('delvm link') == '' and not os.path.lexists(at('link.cede')) and os.path.exists(at('a.cede')), 'a-link-of-ours')
+        if os.geteuid() == 0:
+            os.symlink('a.cede', at('theirs.cede'))
+            os.lchown(at('theirs.cede'), 4711, 4711)
+            os.chmod(at.path, 0o1777)
+            check('user 4711' in m.hmp('delvm theirs') and os.path.lexists(at('theirs.cede')), 'a-link-of-theirs')
+        check(m.hmp('delvm a') == '' and not os.path.exists(at('a.cede')), 'a')
+        status, errors = m.end()
+        check(status == 0 and errors == '', 'nothing-said', (status, errors))
+
+
 def cut():
     """A mapped snapshot is cut under the machine that runs on it: a line that names it, the terminal as before, status 1."""
     with Folder() as at:
@@ -176,4 +202,4 @@ def failed():
 
 
 if __name__ == '__main__':
-    main({f.__name__: f for f in (warped, asleep, unharmed, kept, cut, failed)})
+    main({f.__name__: f for f in (warped, asleep, unharmed, kept, deleted, cut, failed)})
