@@ -20,6 +20,7 @@
 #include "machine/snapshot.h"
 #include "machine/state.h"
 #include "machine/term.h"
+#include "savevm/place.h"
 #include "savevm/tail.h"
 
 #define SUFFIX ".cede"
@@ -129,22 +130,26 @@ bool control_savevm(struct machine *m, const char *name, struct error *err)
 bool control_delvm(struct machine *m, const char *name, struct error *err)
 {
 	char path[PATH_MAX];
+	struct error why;
 
 	if (!path_of(m, name, path, sizeof path, err))
 		return false;
-	if (!unlink(path))
+	if (!place_has_file(path, &why))
+		error_set(err, "cannot delete '%.60s': %.120s", name, why.msg);
+	else if (unlink(path))
+		error_set(err, "cannot delete '%.60s': %s", name, strerror(errno));
+	else
 		return true;
-	error_set(err, "cannot delete '%.60s': %s", name, strerror(errno));
 	return false;
 }
 
 /* ---- Loading over a running machine ---- */
 
-/* What has just loaded elsewhere does not here: somebody writes into the file. */
+/* What has just loaded in a copy does not here: somebody writes into the file, or the host has no more to give. */
 static void lose_machine(struct machine *m, const struct error *err)
 {
 	term_fresh_line(m->term);
-	fprintf(stderr, "cede: the snapshot has changed while it was loaded, and the running machine is lost: %.160s\n", err->msg);
+	fprintf(stderr, "cede: what has loaded in a trial does not load now, and the running machine is lost: %.200s\n", err->msg);
 	machine_request(m, REQ_QUIT, EXIT_HOST_ERROR);
 }
 
@@ -173,7 +178,7 @@ bool control_loadvm(struct machine *m, const char *name, struct error *err)
 		return false;
 	m->dispatcher->file = NULL;	/* it begins anew when all is there */
 	machine_clear(m);
-	ok = snapshot_load(m, path, err);
+	ok = snapshot_replace(m, path, err);
 	m->dispatcher->file = log;
 	if (ok)
 		dispatcher_log_begin(m);

@@ -662,7 +662,9 @@ static bool rtc_item(struct parse *p, const char *key, const char *value)
 	return true;
 }
 
-static bool opt_rtc(struct parse *p, const char *text)
+/* Each KEY=VALUE of the argument of -`name`, which may have nothing else; `wanted`: as what it is described. */
+static bool each_pair(struct parse *p, const char *name, const char *text, const char *wanted,
+		      bool (*set)(struct parse *p, const char *key, const char *value))
 {
 	struct pairs pairs;
 	char *key, *value;
@@ -671,9 +673,14 @@ static bool opt_rtc(struct parse *p, const char *text)
 	if (!pairs_open(p, &pairs, text))
 		return false;
 	while (ok && pairs_next(&pairs, &key, &value))
-		ok = key ? rtc_item(p, key, value) : fail(p, "-rtc: '%.60s' is not base=utc, base=localtime or base=DATE", value);
+		ok = key ? set(p, key, value) : fail(p, "-%s: '%.60s' is not %s", name, value, wanted);
 	free(pairs.copy);
 	return ok;
+}
+
+static bool opt_rtc(struct parse *p, const char *text)
+{
+	return each_pair(p, "rtc", text, "base=utc, base=localtime or base=DATE", rtc_item);
 }
 
 static bool opt_pool(struct parse *p, const char *text)
@@ -926,16 +933,7 @@ static bool set_action(struct parse *p, const char *event, const char *word)
 
 static bool opt_action(struct parse *p, const char *text)
 {
-	struct pairs pairs;
-	char *key, *value;
-	bool ok = true;
-
-	if (!pairs_open(p, &pairs, text))
-		return false;
-	while (ok && pairs_next(&pairs, &key, &value))
-		ok = key ? set_action(p, key, value) : fail(p, "-action: '%.60s' is not EVENT=ACTION", value);
-	free(pairs.copy);
-	return ok;
+	return each_pair(p, "action", text, "EVENT=ACTION", set_action);
 }
 
 static bool opt_help(struct parse *p, const char *text);

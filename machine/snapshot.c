@@ -375,12 +375,31 @@ static char *folder_of(const char *path)
 	return real;
 }
 
+/* Is `child`, which is to be written anew, `in` at `path` or one of its parents? */
+static bool is_among(const struct inspect *in, const char *path, const char *child)
+{
+	char *at = strdup(path), *c = realpath(child, NULL), *p = NULL;
+	bool found = false;
+
+	for (; at && c && in && !found; in = in->parent) {
+		char *next = layout_parent_path(at, in->layout.parent);
+
+		free(p);
+		p = realpath(at, NULL);
+		found = p && !strcmp(p, c);
+		free(at);
+		at = next;
+	}
+	free(at), free(c), free(p);
+	return found;
+}
+
 /* As the child is to name it: what is in its own folder, where a load looks; a link will do. */
-static bool name_parent(struct layout *l, const char *parent, const char *child, struct error *err)
+static bool name_parent(struct layout *l, const struct inspect *in, const char *parent, const char *child, struct error *err)
 {
 	const char *cut = strrchr(parent, '/'), *name = cut ? cut + 1 : parent;
-	char *p = realpath(parent, NULL), *c = realpath(child, NULL), *theirs = folder_of(parent), *ours = folder_of(child);
-	bool same = p && c && !strcmp(p, c), near = theirs && ours && !strcmp(theirs, ours);
+	char *theirs = folder_of(parent), *ours = folder_of(child);
+	bool same = is_among(in, parent, child), near = theirs && ours && !strcmp(theirs, ours);
 	bool ok = near && !same && strlen(name) < sizeof l->parent && stream_is_name(name, strlen(name));
 
 	if (ok)
@@ -388,7 +407,7 @@ static bool name_parent(struct layout *l, const char *parent, const char *child,
 	else
 		error_set(err, "parent '%.100s': %s", parent, same ? "a snapshot cannot be its own" : !near ?
 			  "not in the same folder, where a load looks for it" : "a name that cannot be kept");
-	free(p), free(c), free(theirs), free(ours);
+	free(theirs), free(ours);
 	return ok;
 }
 
@@ -398,9 +417,9 @@ static bool write_child(struct vms_set *set, struct vms_ram *ram, int fd, const 
 	struct inspect in;
 	bool ok;
 
-	if (!inspect_open(&in, parent, err))
+	if (!inspect_open_parent(&in, parent, err))
 		return false;
-	ok = name_parent(&l, parent, path, err);
+	ok = name_parent(&l, &in, parent, path, err);
 	l.parent_size = in.file_size;
 	l.parent_ident = in.ident;
 	if (ok && (!in.blocks || in.block[0].size != ram->size || !inspect_find(&in, VMS_CHECKS, 0))) {
@@ -678,6 +697,19 @@ static bool load_path(struct machine *m, const char *path, struct error *err)
 bool snapshot_load(struct machine *m, const char *path, struct error *err)
 {
 	return load_path(m, path, err) && nvram_loaded(m->nvram, err);
+}
+
+bool snapshot_replace(struct machine *m, const char *path, struct error *err)
+{
+	struct error why;
+
+	if (!load_path(m, path, err))
+		return false;
+	if (!nvram_loaded(m->nvram, &why)) {
+		term_fresh_line(m->term);
+		fprintf(stderr, "cede: warning: the machine is loaded, its NVRAM is not kept: %s\n", why.msg);
+	}
+	return true;
 }
 
 /* ---- Trying ---- */

@@ -25,6 +25,9 @@ bool snapshot_save_fd(struct machine *m, int fd, const struct snapshot_options *
  * and found; the machine holds part of it then and must not run. */
 bool snapshot_load(struct machine *m, const char *path, struct error *err);
 bool snapshot_load_fd(struct machine *m, int fd, struct error *err);
+/* The same over a machine that ran, after snapshot_try(): it has its NVRAM then, and a file of that which cannot be
+ * written is a warning on stderr. */
+bool snapshot_replace(struct machine *m, const char *path, struct error *err);
 /* Would it load? Tries in a copy of this process, so that nothing happens to the machine or to a file of its; whatever
  * goes wrong there, a signal included. */
 bool snapshot_try(struct machine *m, const char *path, struct error *err);

@@ -720,22 +720,39 @@ bool inspect_open(struct inspect *in, const char *path, struct error *err)
 	return open_at(in, &(struct opening){ .path = path }, err);
 }
 
+bool inspect_open_parent(struct inspect *in, const char *path, struct error *err)
+{
+	return open_at(in, &(struct opening){ .path = path, .depth = 1 }, err);
+}
+
+/* Zeros have no pages, and a sum of zero: it is not the sum that tells then. */
+static void blame_group(uint32_t index, const struct layout_group *g, uint32_t sum, uint32_t used, struct error *err)
+{
+	unsigned long long gra = (unsigned long long)index * LAYOUT_GROUP;
+
+	if (used != g->used)
+		error_set(err, "memory from 0x%llx on: pages that are not zero: expected %u, found %u: the file is damaged", gra, (unsigned)g->used,
+			  (unsigned)used);
+	else
+		error_set(err, "memory from 0x%llx on: checksum: expected 0x%08x, found 0x%08x: the file is damaged", gra, (unsigned)g->sum,
+			  (unsigned)sum);
+}
+
 bool inspect_memory_whole(const struct inspect *in, struct error *err)
 {
 	const struct layout *l = &in->layout;
-	uint32_t (*table)[256];
+	uint32_t (*table)[256], used = 0;
 	bool ok = true;
 
 	if (in->parent)
 		return inspect_memory_whole(in->parent, err);
 	table = crc32_new();
 	for (uint32_t i = 0; ok && i < l->groups; i++) {
-		uint32_t used, sum = l->group[i].used ? layout_group_sum(table, in->data + l->ram_at + i * (uint64_t)LAYOUT_GROUP, &used) : 0;
+		uint32_t sum = l->group[i].used ? layout_group_sum(table, in->data + l->ram_at + i * (uint64_t)LAYOUT_GROUP, &used) : 0;
 
 		ok = !l->group[i].used || (sum == l->group[i].sum && used == l->group[i].used);
 		if (!ok)
-			error_set(err, "memory from 0x%llx on: checksum: expected 0x%08x, found 0x%08x: the file is damaged",
-				  (unsigned long long)i * LAYOUT_GROUP, (unsigned)l->group[i].sum, (unsigned)sum);
+			blame_group(i, &l->group[i], sum, used, err);
 	}
 	free(table);
 	return ok;

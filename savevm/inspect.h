@@ -54,6 +54,8 @@ struct inspect {
 
 /* False and err->msg: not a snapshot, damaged, or not all of it is described. */
 bool inspect_open(struct inspect *in, const char *path, struct error *err);
+/* As one that a load would open for its child: it has one parent less that it may have. */
+bool inspect_open_parent(struct inspect *in, const char *path, struct error *err);
 void inspect_close(struct inspect *in);
 struct inspect_section *inspect_find(struct inspect *in, const char *name, uint64_t instance);	/* NULL */
 

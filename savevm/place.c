@@ -181,6 +181,26 @@ void place_close(struct place *p)
 	p->folder = -1;
 }
 
+bool place_has_file(const char *path, struct error *why)
+{
+	struct stat st;
+	struct place p;
+	bool ok;
+
+	if (!place_find(&p, path, why))
+		return false;
+	if (fstatat(p.folder, p.name, &st, p.kernels ? 0 : AT_SYMLINK_NOFOLLOW)) {
+		ok = give_up(why, errno);
+	} else {
+		ok = S_ISREG(st.st_mode);
+		if (!ok)
+			error_set(why, "not a regular file");
+		ok = ok && place_check(&p, &st, why);
+	}
+	place_close(&p);
+	return ok;
+}
+
 /* ---- Files that are written in place ---- */
 
 static int take(const struct place *p, int flags, struct error *why)

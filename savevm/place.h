@@ -26,6 +26,8 @@ void place_close(struct place *p);
 bool place_trusts(const struct place *p, const struct stat *st);
 /* False: `why` says whose it is. */
 bool place_check(const struct place *p, const struct stat *st, struct error *why);
+/* Is there a regular file that we would write in place? Nothing is opened. False: `why` is the reason alone. */
+bool place_has_file(const char *path, struct error *why);
 
 /* Opens what is written in place, from its beginning: a new file (0666 less the umask), one of ours (which keeps its
  * mode), a device, a FIFO that somebody reads. Never waits. The descriptor blocks; -1: `why` is the reason alone. */

@@ -64,7 +64,7 @@ $(eval $(call fuzzer,load,tests/fuzz/load/load $(LOAD_FUZZ),-Wl$(comma)--wrap=sn
 $(eval $(call fuzzer,inspect,tests/fuzz/load/inspect tests/fuzz/snap_main tools/snap_convert $(LOAD_FUZZ),,$(BUILD)/san/tests/load_many))
 $(eval $(call fuzzer,dtl,tests/fuzz/dtl/dtl tests/fuzz/dtl_main $(basename $(filter-out tools/cede_dtl.c,$(DTL_SRC))),,tests/fuzz/corpus.py dtl))
 $(eval $(call fuzzer,options,tests/fuzz/options/options,,tests/fuzz/corpus.py options))
-$(eval $(call fuzzer,monitor,tests/fuzz/monitor/monitor $(filter-out %/custom,$(LOAD_FUZZ)),$(addprefix -Wl$(comma)--wrap=,console_read console_write console_client outgoing_migrate outgoing_save unlink),tests/fuzz/corpus.py monitor))
+$(eval $(call fuzzer,monitor,tests/fuzz/monitor/monitor $(filter-out %/custom,$(LOAD_FUZZ)),$(addprefix -Wl$(comma)--wrap=,console_read console_write console_client outgoing_migrate outgoing_save place_has_file unlink),tests/fuzz/corpus.py monitor))
 SEED_FUZZ := $(addprefix tests/fuzz/load/,input mutate seeds)
 $(eval $(call fuzzer,describe,tests/fuzz/load/describe $(SEED_FUZZ)))
 $(eval $(call fuzzer,heads,tests/fuzz/load/heads $(SEED_FUZZ)))

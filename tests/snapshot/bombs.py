@@ -17,6 +17,7 @@ from stream import trailer      # noqa: E402
 SNAP = os.path.join(os.environ.get('B', 'build'), 'cede-snap')
 SECONDS = 10            # of the processor; what a bomb took before had no end
 HARMLESS = 'parts',     # takes as long as the file is
+PARENTS = 64            # at most
 MEMORY = 700 << 20      # bytes of address space beside the file's own
 
 
@@ -148,6 +149,8 @@ def inspector():
         for command in ['info'], ['list'], ['mem', '0xff00000000', '16'], ['show', 'timer']:
             status, text, errors = bounded(SNAP, command[0], at('bomb'), *command[1:], memory=(1 << 40) + MEMORY // 4)      # the file is mapped
             check(status == 0, 'terabyte-' + command[0], errors)
+        status, text, errors = bounded(SNAP, 'verify', at('bomb'), memory=0)
+        check(status == 1 and 'pages that are not zero: expected 1, found 0' in errors, 'terabyte-verify', errors)
         sparse(at('mapped'), at('bomb'), 8192)
         refused('8-terabytes', at('bomb'))
         sparse(at('mapped'), at('bomb'), 1024, 0)
@@ -240,6 +243,22 @@ def chains():
             check(status == 1 and why in errors and errors.count('\n') == 1 and errors.count("':") == 1, name, errors)
             status, text, errors = run('-loadvm', at(name), kernel=False)
             check(status == 1 and why in errors and errors.count('\n') == 1, name + '-loadvm', errors)
+        # Ones that cede makes: what is saved loads, and what would not load is not saved.
+        saves = []
+        for i in range(1, PARENTS + 1):
+            saves += ['-save', '%s@%d,parent=%s' % (at('d%d' % i), 1000 + i, at('d%d' % (i - 1)))]
+        shutil.copy(at('one'), at('d0'))
+        status, text, errors = run(*saves, '-save', at('end') + '@2001,quit=on')
+        check(status == 0, 'chain-saved', errors)
+        last = at('d%d' % PARENTS)
+        check(run('-loadvm', last, '-save', at('end') + '@2002,quit=on', kernel=False)[0] == 0, 'the-longest-loads')
+        for name, of, why in (('one-more', last, "d1': too many parents"), ('d3', at('d20'), 'cannot be its own')):
+            before = os.path.exists(at(name)) and read(at(name))
+            status, text, errors = run('-loadvm', last, '-save', '%s@2002,parent=%s,quit=on' % (at(name), of), kernel=False)
+            check(status == 1 and why in errors and errors.count('\n') == 1, name + '-not-saved', (status, errors))
+            check(before == (os.path.exists(at(name)) and read(at(name))), name + '-as-before')
+        shutil.copy(last, at('free'))
+        check(run('-save', '%s@2002,parent=%s,quit=on' % (at('free'), at('d%d' % (PARENTS - 1))))[0] == 0, 'over-another')
 
 
 def lonely():

@@ -2,6 +2,7 @@
 import os
 import pty
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -116,6 +117,51 @@ def unharmed():
         check(status == 0 and errors == '', 'nothing-said', (status, errors))
 
 
+def kept():
+    """The NVRAM's file cannot be written when a snapshot is loaded over a machine: a warning, and the machine goes on with what was saved."""
+    with Folder() as at:
+        with open(at('nv'), 'wb') as f:
+            f.write(bytes(64 << 10))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        m = Monitored(at('console'), '-S', '-snapdir', at.path, '-kernel', guest('warp'), '-rtc', 'base=2026-01-01', '-drive', 'if=pflash,format=raw,file=' + at('nv'))
+        check(m.hmp('savevm a') == '', 'savevm')
+        old = resource.prlimit(m.p.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        check(m.hmp('loadvm a') == '', 'loadvm')
+        check('paused' in m.hmp('info status'), 'is-there')
+        resource.prlimit(m.p.pid, resource.RLIMIT_FSIZE, old)
+        check(m.hmp('savevm b') == '', 'savevm-after')
+        with open(at('a.cede'), 'rb') as f, open(at('b.cede'), 'rb') as g:
+            check(f.read() == g.read(), 'as-it-was-saved')
+        status, errors = m.end()
+        check(status == 0 and errors.count('\n') == 1 and 'warning' in errors and "NVRAM's file" in errors, 'said', (status, errors))
+
+
+def deleted():
+    """delvm removes snapshots, by whatever name of ours, and nothing else that bears such a name."""
+    with Folder() as at:
+        m = Monitored(at('console'), '-S', '-snapdir', at.path, '-kernel', guest('warp'))
+        check(m.hmp('savevm a') == '', 'savevm')
+        os.mkfifo(at('fifo.cede'))
+        os.mkdir(at('folder.cede'))
+        os.symlink('fifo.cede', at('to-fifo.cede'))
+        os.symlink('/dev/null', at('to-device.cede'))
+        strange = ['fifo', 'folder', 'to-fifo', 'to-device']
+        for name in strange:
+            check(re.fullmatch("Error: cannot delete '%s': not a regular file\n" % name, m.hmp('delvm ' + name)), name, m.hmp('delvm ' + name))
+            check(os.path.lexists(at(name + '.cede')), name + '-is-there')
+        check('No such file' in m.hmp('delvm none'), 'none')
+        os.symlink('a.cede', at('link.cede'))
+        check(m.hmp('delvm link') == '' and not os.path.lexists(at('link.cede')) and os.path.exists(at('a.cede')), 'a-link-of-ours')
+        if os.geteuid() == 0:
+            os.symlink('a.cede', at('theirs.cede'))
+            os.lchown(at('theirs.cede'), 4711, 4711)
+            os.chmod(at.path, 0o1777)
+            check('user 4711' in m.hmp('delvm theirs') and os.path.lexists(at('theirs.cede')), 'a-link-of-theirs')
+        check(m.hmp('delvm a') == '' and not os.path.exists(at('a.cede')), 'a')
+        status, errors = m.end()
+        check(status == 0 and errors == '', 'nothing-said', (status, errors))
+
+
 def cut():
     """A mapped snapshot is cut under the machine that runs on it: a line that names it, the terminal as before, status 1."""
     with Folder() as at:
@@ -156,4 +202,4 @@ def failed():
 
 
 if __name__ == '__main__':
-    main({f.__name__: f for f in (warped, asleep, unharmed, cut, failed)})
+    main({f.__name__: f for f in (warped, asleep, unharmed, kept, deleted, cut, failed)})

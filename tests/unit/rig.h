@@ -10,24 +10,13 @@
 #include "machine/options.h"
 #include "machine/pseries.h"
 #include "machine/term.h"
+#include "tests/power_off.h"
 
 struct rig {
 	struct options options;
 	struct term *term;
 	struct machine *m;
 	char kernel[32];
-};
-
-/* Big-endian code for RTAS power-off: finds its arguments behind itself. */
-static const uint32_t rig_kernel[] = {
-	0x429f0005,		/* bcl 20,31,.+4 */
-	0x7c8802a6,		/* mflr r4 */
-	0x38840018,		/* addi r4,r4,24 */
-	0x3c600000,		/* lis r3,0 */
-	0x6063f000,		/* ori r3,r3,0xf000 */
-	0x44000022,		/* sc 1 */
-	0x48000000,		/* b . */
-	0x2003, 2, 1, 0, 0, 0,
 };
 
 /* Exits if there is no machine to be had: then no test means anything. `pool`: -pool, or NULL. */
@@ -39,11 +28,11 @@ static void rig_new_pool(struct rig *rig, const char *smp, const char *pool)
 			 (char *)pool, NULL };
 	int argc = (int)(sizeof argv / sizeof argv[0]) - (pool ? 1 : 3);
 	struct error err = { "" };
-	uint8_t image[sizeof rig_kernel];
+	uint8_t image[sizeof power_off];
 	int status, fd;
 
 	for (unsigned i = 0; i < sizeof image; i++)
-		image[i] = (uint8_t)(rig_kernel[i / 4] >> (24 - 8 * (i % 4)));
+		image[i] = (uint8_t)(power_off[i / 4] >> (24 - 8 * (i % 4)));
 	strcpy(rig->kernel, "/tmp/cede-unit-XXXXXX");
 	fd = mkstemp(rig->kernel);
 	if (fd < 0 || write(fd, image, sizeof image) != sizeof image || close(fd) ||

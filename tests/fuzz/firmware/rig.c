@@ -19,6 +19,7 @@
 #include "machine/options.h"
 #include "machine/pseries.h"
 #include "machine/term.h"
+#include "tests/power_off.h"
 
 #define GUARD     (UINT64_C(64) << 20)	/* bytes before and behind RAM */
 #define TEXTS     8
@@ -64,31 +65,19 @@ bool __wrap_memory_map(struct ram *ram, uint64_t size, struct error *err)
 
 /* ---- The machine ---- */
 
-/* Any kernel: RTAS power-off. */
-static const uint32_t kernel[] = {
-	0x429f0005,		/* bcl 20,31,.+4 */
-	0x7c8802a6,		/* mflr r4 */
-	0x38840018,		/* addi r4,r4,24 */
-	0x3c600000,		/* lis r3,0 */
-	0x6063f000,		/* ori r3,r3,0xf000 */
-	0x44000022,		/* sc 1 */
-	0x48000000,		/* b . */
-	0x2003, 2, 1, 0, 0, 0,
-};
-
 static void machine_make(void)
 {
 	char path[64];
 	char *argv[] = { "cede", "-nodefaults", "-serial", "null", "-seed", "1", "-clock", "warp", "-rtc", "base=2026-01-31", "-D", "/dev/null",
 			 "-kernel", path, NULL };
-	uint8_t image[sizeof kernel];
+	uint8_t image[sizeof power_off];
 	int fd = memfd_create("kernel", MFD_CLOEXEC), status;
 	struct error err = { "" };
 	struct term *term;
 	sigset_t none;
 
 	for (size_t i = 0; i < sizeof image; i++)
-		image[i] = (uint8_t)(kernel[i / 4] >> (24 - 8 * (i % 4)));
+		image[i] = (uint8_t)(power_off[i / 4] >> (24 - 8 * (i % 4)));
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	if (fd < 0 || write(fd, image, sizeof image) != sizeof image ||
 	    options_parse(&options, (int)ARRAY_SIZE(argv) - 1, argv, &err, &status) != OPTIONS_RUN)

@@ -75,17 +75,8 @@ static void write_seed(const char *folder)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	char folder[] = "/tmp/cede-seeds-XXXXXX", path[64];
-
 	input_begin();
-	if (!mkdtemp(folder))
-		die("seeds", "no folder");
-	seeds_make(folder, keep, NULL);
-	for (unsigned i = 0; i < 4; i++) {
-		snprintf(path, sizeof path, "%s/parent-%u", folder, i);
-		unlink(path);
-	}
-	rmdir(folder);
+	seeds_give(keep, NULL);
 	if (*argc == 3 && !strcmp((*argv)[1], "-w")) {
 		write_seed((*argv)[2]);
 		exit(EXIT_SUCCESS);

@@ -70,18 +70,9 @@ static void keep(void *opaque, const char *name, const uint8_t *data, size_t siz
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	char folder[] = "/tmp/cede-seeds-XXXXXX", path[64];
-
 	t.folder = *argc == 3 && !strcmp((*argv)[1], "-w") ? (*argv)[2] : NULL;
 	input_begin();
-	if (!mkdtemp(folder))
-		die("seeds", "no folder");
-	seeds_make(folder, keep, NULL);
-	for (unsigned i = 0; i < 4; i++) {
-		snprintf(path, sizeof path, "%s/parent-%u", folder, i);
-		unlink(path);
-	}
-	rmdir(folder);
+	seeds_give(keep, NULL);
 	if (t.folder)
 		exit(EXIT_SUCCESS);
 	atexit(tell);

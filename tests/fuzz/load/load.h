@@ -70,6 +70,8 @@ const char *fields_change(struct fields *f, size_t which, uint8_t *data, size_t 
 
 /* Saves the parents that children name into `folder`, and calls `each` for every seed, if it is not NULL. */
 void seeds_make(const char *folder, void (*each)(void *opaque, const char *name, const uint8_t *data, size_t size), void *opaque);
+/* The same, in a folder that is gone at the end. */
+void seeds_give(void (*each)(void *opaque, const char *name, const uint8_t *data, size_t size), void *opaque);
 
 struct machine;
 struct options;

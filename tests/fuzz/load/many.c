@@ -63,20 +63,6 @@ static void keep(void *opaque, const char *name, const uint8_t *data, size_t siz
 	t.seeds++;
 }
 
-static void make_seeds(void)
-{
-	char folder[] = "/tmp/cede-seeds-XXXXXX", path[64];
-
-	if (!mkdtemp(folder))
-		die("seeds", "no folder");
-	seeds_make(folder, keep, NULL);
-	for (unsigned i = 0; i < 4; i++) {
-		snprintf(path, sizeof path, "%s/parent-%u", folder, i);
-		unlink(path);
-	}
-	rmdir(folder);
-}
-
 static void try_file(const char *path)
 {
 	uint8_t *data = malloc(LOAD_MAX + 1);
@@ -184,7 +170,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (!inputs)
-		make_seeds();
+		seeds_give(keep, NULL);
 	if (t.to)
 		return 0;
 	if (!getenv("LOUD"))

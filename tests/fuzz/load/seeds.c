@@ -306,3 +306,19 @@ void seeds_make(const char *folder, each_fn *each, void *opaque)
 		free(end);
 	}
 }
+
+void seeds_give(each_fn *each, void *opaque)
+{
+	char folder[] = "/tmp/cede-seeds-XXXXXX";
+
+	if (!mkdtemp(folder))
+		die("seeds", "no folder");
+	seeds_make(folder, each, opaque);
+	for (unsigned config = 0; config < 4; config++) {
+		char *parent = path_in(folder, "parent", config);
+
+		unlink(parent);
+		free(parent);
+	}
+	rmdir(folder);
+}
