@@ -22,7 +22,6 @@ static int run(const struct options *options, struct term *term, struct error *e
 	if (!m) {
 		if (*term_end(term))
 			error_set(err, "%s", term_end(term));
-		/* The terminal may be raw already. */
 		term_free(term);
 		fprintf(stderr, "cede: %s\n", err->msg);
 		return EXIT_HOST_ERROR;

@@ -945,6 +945,7 @@ int machine_run(struct machine *m)
 			return EXIT_HOST_ERROR;
 		}
 		first = false;
+		term_begin(m->term);
 		run_until_request(m);
 		tell(m);
 	} while (goes_on(m));

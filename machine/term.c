@@ -43,6 +43,7 @@ struct term {
 	volatile sig_atomic_t signal;	/* first one that wants an end */
 	volatile sig_atomic_t ends;	/* how many of those there were */
 	bool quit, lost, raw, stdio_taken;
+	bool wants_raw, keys_signal;	/* term_raw() */
 	volatile sig_atomic_t save_asked;	/* SIGUSR1 has come */
 	bool one_place;		/* standard output and error are the same file */
 	bool mid_line;		/* the guest's last character was no newline */
@@ -60,7 +61,9 @@ struct term {
 	char end[224];		/* term_end() */
 };
 
-static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT };
+/* And whatever else ends a process that does not expect it. */
+static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT, SIGTRAP, SIGSYS, SIGUSR1, SIGUSR2, SIGALRM, SIGPROF,
+				     SIGIO, SIGPWR, SIGXCPU };
 
 static const struct crash_note *find_note(void)
 {
@@ -408,14 +411,20 @@ void term_free(struct term *term)
 
 void term_raw(struct term *term, bool keys_signal)
 {
+	term->wants_raw = true;
+	term->keys_signal = keys_signal;
+}
+
+void term_begin(struct term *term)
+{
 	struct termios *t = &term->current;
 
-	if (term->raw || tcgetattr(STDIN_FILENO, &term->saved))
+	if (!term->wants_raw || term->raw || tcgetattr(STDIN_FILENO, &term->saved))
 		return;		/* not a terminal */
 	*t = term->saved;
 	/* Output processing stays: it costs nothing and our own lines need it. */
 	t->c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-	t->c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN | (keys_signal ? 0 : ISIG));
+	t->c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN | (term->keys_signal ? 0 : ISIG));
 	t->c_cflag &= ~(tcflag_t)(CSIZE | PARENB);
 	t->c_cflag |= CS8;
 	t->c_cc[VMIN] = 1;

@@ -25,8 +25,9 @@ struct term;
 
 struct term *term_new(struct error *err);	/* catches SIGINT, SIGTERM, SIGHUP; ignores SIGPIPE */
 void term_free(struct term *term);		/* and restores the terminal */
-/* Makes standard input raw if it is a terminal. `keys_signal`: Ctrl-C still raises SIGINT. */
+/* Standard input is to be raw, if it is a terminal, once a guest runs. `keys_signal`: Ctrl-C still raises SIGINT. */
 void term_raw(struct term *term, bool keys_signal);
+void term_begin(struct term *term);		/* it runs. Until then nobody reads keys, and Ctrl-C raises SIGINT */
 bool term_claim_stdio(struct term *term);	/* false: another console has it */
 int term_fd(const struct term *term);		/* readable when a signal waits */
 /* Standard output is about to get these bytes from a guest. */

@@ -6,6 +6,7 @@ end at all.
 """
 import fcntl
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -127,6 +128,7 @@ def signals():
     soon('incoming-tcp-zstd', lambda at: silent_peer(at, b'\x28\xb5\x2f\xfd\x04\x58'), number=signal.SIGHUP, says='waiting for')
     soon('loadvm-fifo', lambda at: Run(at, '-loadvm', fifo(at, 's')), says="while waiting for snapshot '")
     soon('loadvm-fifo-int', lambda at: Run(at, '-loadvm', fifo(at, 's')), number=signal.SIGINT, says="while waiting for snapshot '")
+    soon('says-so-tcp', lambda at: silent_peer(at), waits=2.5, lines=2, says='waiting for')
     soon('says-so', lambda at: Run(at, '-loadvm', fifo(at, 's')), waits=2.5, lines=2, says='waiting for')
     soon('unix-nobody', lambda at: Run(at, '-serial', 'unix:%s,server=on' % at('socket'), kernel='lat_talk'), lines=2)
     soon('stdout-full', lambda at: with_full(at, 'stdout', 'lat_talk'))
@@ -134,6 +136,42 @@ def signals():
     soon('D-fifo-unread', lambda at: with_reader(at, 'x', '-d', 'hcall', '-D', '%s'))
     soon('dtl-fifo-unread', lambda at: with_reader(at, 'x', '-smp', '2', '-pool', 'procs=1,load=1.0', '-dtl', '%s'))
     soon('trace-full', lambda at: with_full(at, 'stderr', 'lat_calls', '-trace', 'hcall'), says=None)
+
+
+def on_terminal(at, *options):
+    """Seconds from Ctrl-C to the end, and its status, of a cede that waits and whose terminal this is."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(CEDE, [CEDE, '-m', '256M', '-nographic', *options])
+    time.sleep(0.7)
+    began = time.monotonic()
+    os.write(terminal, b'\x03')
+    done = (0, 0)
+    while not done[0] and time.monotonic() < began + NEVER:
+        time.sleep(0.01)
+        done = os.waitpid(pid, os.WNOHANG)
+    took = time.monotonic() - began
+    if not done[0]:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    os.close(terminal)
+    return took, os.waitstatus_to_exitcode(done[1]) if done[0] else None
+
+
+def keys():
+    """A terminal is the guest's once there is one: before that Ctrl-C ends what waits."""
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        port = s.getsockname()[1]
+    for name, options in (('tcp', ('-incoming', 'tcp:127.0.0.1:%d' % port)), ('exec', ('-incoming', 'exec:sleep 30')),
+                          ('fifo', ('-loadvm', None)), ('client', ('-kernel', guest('lat_talk'), '-monitor', None))):
+        for attempt in range(ATTEMPTS):
+            with Folder() as at:
+                there = {'fifo': lambda: fifo(at, 's'), 'client': lambda: 'unix:%s,server=on' % at('m')}
+                took, status = on_terminal(at, *(there[name]() if o is None else o for o in options))
+            if took < BAR:
+                break
+        check(took < BAR and status == 1, name + '-ctrl-c', (took, status))
 
 
 def refused():
@@ -250,4 +288,4 @@ def answers():
     asks('trace-full', lambda at, *o: with_full(at, 'stderr', 'lat_calls', '-trace', 'hcall', *o))
 
 
-main({f.__name__: f for f in (signals, answers, refused, parents)})
+main({f.__name__: f for f in (signals, keys, answers, refused, parents)})

@@ -52,7 +52,7 @@ static void store_into_code(struct cpu *c)
 		run_page(page, 1019, ~0ull);
 }
 
-/* ---- A device tree with 20,000 properties, whose names are 250 KB long ---- */
+/* ---- A device tree with 20,000 properties ---- */
 
 #define STRUCT_AT 56
 #define STRINGS   0x3e000
@@ -91,8 +91,12 @@ static void change_tree(struct cpu *c)
 	cell(2), cell(9);
 	((u32 *)blob)[9] = be32((u32)((u8 *)w - blob - STRUCT_AT));
 	memset(blob + STRINGS, 'a', SIZE - STRINGS);
+	blob[STRINGS + 3] = 0;
 	memcpy(blob + SIZE - 9, "\0phandle\0", 9);
-	hcall(H_UPDATE_DT, (u64)blob);
+	if (hcall(H_UPDATE_DT, (u64)blob)) {
+		print("refused\n");
+		return;
+	}
 	client("peer", (const u32[]){ 0 }, 1);
 	print("busy\n");
 	for (;;)

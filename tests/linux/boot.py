@@ -225,6 +225,11 @@ def terminal():
             check(m.wait(10) == 1, name + '-status', m.process.returncode)
             check(termios.tcgetattr(m.slave) == m.before, name + '-restores')
             check(len(m.errors.splitlines()) == 1, name + '-one-line', m.errors)
+    for number in signal.SIGUSR1, signal.SIGALRM, signal.SIGQUIT:       # of which nobody asked anything
+        with linux(terminal=True) as m:
+            m.expect('Linux version', 30)
+            m.kill(number)
+            check(m.wait(10) == -number and termios.tcgetattr(m.slave) == m.before, signal.Signals(number).name + '-restores')
     with linux(terminal=True) as m:
         m.shell()
         m.send('poweroff -f\n')
