@@ -150,7 +150,7 @@ static const struct machine_prop {
 	{ "cap-htm", PROP_IGNORED, "off", "on" },
 	{ "cap-vsx", PROP_IGNORED, "on", "off" },
 	{ "cap-dfp", PROP_IGNORED, "off", "on" },
-	{ "cap-hpt-max-page-size", PROP_IGNORED, "64k|65536|64K", "4k|16m" },
+	{ "cap-hpt-max-page-size", PROP_IGNORED, "64k|65536|64K", "4k|16m|4K|16M" },
 	{ "cap-nested-hv", PROP_IGNORED, "off", "on" },
 	{ "cap-nested-papr", PROP_IGNORED, "off", "on" },
 	{ "cap-ail-mode-3", PROP_IGNORED, "on", "off" },
