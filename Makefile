@@ -52,7 +52,7 @@ MODE_CFLAGS := -O2 -g -fno-plt -fno-stack-protector
 MODE_LDFLAGS :=
 endif
 
-# PGO=1: link-time optimisation, and cpu/ arranged by what its training (tools/pgo.sh) used. The
+# PGO=1: link-time optimisation, and cpu/ arranged by what its training (tools/dev/pgo.sh) used. The
 # rest of cede runs too seldom to matter, and waits for the host: no two trainings of it agree.
 # PGO=gen: the program that is trained, at fixed addresses, because tables are hashed by them.
 ifdef PGO
@@ -104,14 +104,16 @@ endif
 CPP_FLAGS += $(CPPFLAGS)
 LIBS      += $(LDLIBS)
 
+# Every source file of these folders and of their rooms.
 FOLDERS := cpu machine hcall firmware savevm
-SRC     := $(sort $(filter-out $(if $(PROFILE),,cpu/profile.c),$(wildcard $(addsuffix /*.c,$(FOLDERS)))))
+sources  = $(sort $(wildcard $(addsuffix /*.c,$(1)) $(addsuffix /*/*.c,$(1))))
+SRC     := $(filter-out $(if $(PROFILE),,cpu/engine/profile.c),$(call sources,$(FOLDERS)))
 OBJ     := $(SRC:%.c=$(B)/obj/%.o)
 CPU_OBJ := $(filter $(B)/obj/cpu/%,$(OBJ))
 SAVEVM_OBJ := $(filter $(B)/obj/savevm/%,$(OBJ))
 
 # Floating point follows the guest's rounding mode.
-ROUNDING := $(patsubst %,cpu/%.c,op_float op_vsx_scalar op_vsx_vector op_vmx_float op_vsx_quad fpscr fp_exact)
+ROUNDING := cpu/fp/%
 
 # The flags of a source file.
 c_flags = $(C_FLAGS) $(if $(filter cpu/%,$(1)),$(PGO_CFLAGS)) $(if $(filter $(ROUNDING),$(1)),-frounding-math)
@@ -124,8 +126,9 @@ say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 .PHONY: all run bench profile FORCE guest guest-installer deps deps-test install-missing install clean help
 
 # cede-dtl knows a log's format and the dispatcher's names, not the machine.
-DTL_SRC := $(sort tools/cede_dtl.c $(wildcard tools/dtl_*.c))
-SNAP_OBJ := $(patsubst %.c,$(B)/obj/%.o,tools/cede_snap.c $(wildcard tools/snap_*.c))
+DTL_SRC  := $(call sources,tools/dtl)
+SNAP_SRC := $(call sources,tools/snap)
+SNAP_OBJ := $(SNAP_SRC:%.c=$(B)/obj/%.o)
 DTL_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(DTL_SRC) hcall/dtl_names.c)
 
 all: $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(B)/compile_commands.json	## build build/cede, build/cede-dtl and build/cede-snap (the default)
@@ -160,11 +163,11 @@ $(B)/obj/%.o: %.c Makefile $(B)/obj/flags
 # ---- What PGO=1 knows. Without the cross compilers the training has less to go by. ----
 PGO_GUESTS := smp radix mode32
 $(CPU_OBJ): $(PROFILE_DATA)
-$(BUILD)/pgo/gen/cede.profdata: $(BUILD)/pgo/gen/cede tools/pgo.sh
+$(BUILD)/pgo/gen/cede.profdata: $(BUILD)/pgo/gen/cede tools/dev/pgo.sh
 	$(call say,TRAIN,$@)
 	$(Q)$(MAKE) --no-print-directory PGO= B=$(BUILD) all $(if $(GUEST_LE_CC),bench-programs) \
 		$(foreach order,$(if $(GUEST_LE_CC),le) $(if $(GUEST_BE_CC),be),$(PGO_GUESTS:%=$(BUILD)/tests/guest/%-$(order).elf))
-	$(Q)B=$(BUILD) GUEST_DIR=$(BUILD)/guest PROFDATA='$(PROFDATA)' tools/pgo.sh $< $(@D) $(PGO_GUESTS)
+	$(Q)B=$(BUILD) GUEST_DIR=$(BUILD)/guest PROFDATA='$(PROFDATA)' tools/dev/pgo.sh $< $(@D) $(PGO_GUESTS)
 ifneq ($(PGO),gen)
 $(BUILD)/pgo/gen/cede: FORCE
 	$(Q)$(MAKE) --no-print-directory PGO=gen BUILD=$(BUILD) B=$(BUILD)/pgo/gen $@
@@ -182,36 +185,36 @@ $(B)/compile_commands.json: Makefile $(B)/obj/flags $(SRC) $(DTL_SRC)
 # What is missing is installed first. What follows is another make, which finds it.
 run: install-missing	## install what is missing, build, bring the guest, boot it to a shell
 	@$(MAKE) --no-print-directory all
-	@GUEST_DIR=$(BUILD)/guest CEDE="$${CEDE:-$(B)/cede}" tools/run.sh
+	@GUEST_DIR=$(BUILD)/guest CEDE="$${CEDE:-$(B)/cede}" tools/guest/run.sh
 
 # As far as it can be: 1 is the status for what one can do without.
 install-missing:
-	@B=$(BUILD) tools/deps.sh build || [ $$? = 1 ]
+	@B=$(BUILD) tools/dev/deps.sh build || [ $$? = 1 ]
 
 guest:	## build/guest/vmlinux and initrd.gz from Debian packages
-	@GUEST_DIR=$(BUILD)/guest tools/guest.sh kernel
+	@GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh kernel
 
 guest-installer:	## build/guest/di-vmlinux and di-initrd.gz: Debian's installer
-	@GUEST_DIR=$(BUILD)/guest tools/guest.sh installer
+	@GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh installer
 
 deps:	## install the packages that building needs
-	@B=$(BUILD) tools/deps.sh build
+	@B=$(BUILD) tools/dev/deps.sh build
 
 deps-test:	## install the packages that the tests need
-	@B=$(BUILD) tools/deps.sh test
+	@B=$(BUILD) tools/dev/deps.sh test
 
 bench: all $(if $(filter boot,$(ROWS)),,bench-programs)	## time boot and programs under QEMU and under cede
 	@CC='$(CC)' python3 tests/bench/bench.py $(BENCHFLAGS)
 
 profile: all	## what the guest executes most (ops in a row, blocks), and the host's hot spots
 	$(Q)$(MAKE) --no-print-directory PROFILE=1 build/profile/cede
-	@tools/profile.py
+	@tools/dev/profile.py
 
 PREFIX ?= /usr/local
 install: all	## into $(DESTDIR)$(PREFIX)
 	install -d $(call quote,$(DESTDIR)$(PREFIX)/bin) $(call quote,$(DESTDIR)$(PREFIX)/share/man/man1)
 	install -m 755 $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(call quote,$(DESTDIR)$(PREFIX)/bin)
-	install -m 644 $(wildcard tools/*.1) $(call quote,$(DESTDIR)$(PREFIX)/share/man/man1)
+	install -m 644 $(wildcard tools/man/*.1) $(call quote,$(DESTDIR)$(PREFIX)/share/man/man1)
 
 clean:	## remove what was built; the guest's images stay
 	rm -rf $(addprefix $(BUILD)/,obj cede cede-dtl cede-snap san fuzz profile pgo tests bench compile_commands.json)

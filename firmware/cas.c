@@ -5,12 +5,12 @@
 
 #include <libfdt.h>
 
+#include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "firmware/tree_check.h"
 #include "hcall/hcall.h"
-#include "machine/fdt.h"
-#include "machine/options.h"
+#include "machine/run/options.h"
 
 #define MAX_PVRS   512
 #define MAX_VECTOR 256			/* bytes: the length byte says bytes - 1 */

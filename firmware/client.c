@@ -11,17 +11,17 @@
 
 #include <libfdt.h>
 
+#include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "firmware/tree_check.h"
 #include "hcall/hcall.h"
 #include "hcall/trace.h"
-#include "machine/error.h"
-#include "machine/fdt.h"
-#include "machine/rtas.h"
-#include "machine/statehash.h"
-#include "machine/log.h"
-#include "machine/vio_vty.h"
+#include "machine/core/log.h"
+#include "machine/rtas/rtas.h"
+#include "machine/snapshot/statehash.h"
+#include "machine/vio/vio_vty.h"
+#include "savevm/error.h"
 
 #define OF_ERROR    UINT32_MAX
 #define OF_NO_DATA  ((uint32_t)-2)	/* "read": nothing has come */

@@ -8,10 +8,10 @@
 
 #include <libfdt.h>
 
+#include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
-#include "machine/error.h"
-#include "machine/fdt.h"
+#include "savevm/error.h"
 
 #define MIN_FRAME 0x20		/* bytes below the first stack frame, for a callee's LR and CR */
 

@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cpu/decode.h"
+#include "cpu/engine/decode.h"
+#include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
-#include "machine/error.h"
-#include "machine/fdt.h"
-#include "machine/options.h"
+#include "machine/run/options.h"
+#include "savevm/error.h"
 
 bool image_open(struct image *image, const char *what, const char *path, struct error *err)
 {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "firmware/state.h"
-#include "machine/error.h"
+#include "savevm/error.h"
 
 /* A field of the file in host order. */
 struct order {

@@ -5,11 +5,11 @@
 
 #include <libfdt.h>
 
+#include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "firmware/tree_check.h"
-#include "machine/fdt.h"
-#include "machine/rtas.h"
+#include "machine/rtas/rtas.h"
 #include "savevm/vmstate.h"
 
 /* ---- spapr_dtb, of struct machine ---- */

@@ -2,8 +2,8 @@
 #ifndef FIRMWARE_STATE_H
 #define FIRMWARE_STATE_H
 
-#include "machine/error.h"
-#include "machine/machine.h"
+#include "machine/core/machine.h"
+#include "savevm/error.h"
 
 #define KERNEL_LOAD_ADDR UINT64_C(0x400000)	/* guest real; below it is room for -bios */
 #define KERNEL_ADDR_MASK UINT64_C(0x0fffffff)	/* what counts of an ELF file's physical addresses */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine/fdt.h"
+#include "firmware/fdt.h"
 
 #define MAGIC   UINT32_C(0xd00dfeed)
 #define VERSION 17u

@@ -5,7 +5,7 @@
  */
 #include "hcall/dispatcher.h"
 #include "hcall/pool.h"
-#include "machine/machine.h"
+#include "machine/core/machine.h"
 
 static struct partition *guest_of(const struct machine *m) { return &m->dispatcher->partition[PARTITION_GUEST]; }
 

@@ -14,11 +14,11 @@
 #include "hcall/pool.h"
 #include "hcall/splpar.h"
 #include "hcall/trace.h"
-#include "machine/clock.h"
-#include "machine/error.h"
-#include "machine/log.h"
-#include "machine/machine.h"
-#include "machine/options.h"
+#include "machine/core/clock.h"
+#include "machine/core/log.h"
+#include "machine/core/machine.h"
+#include "machine/run/options.h"
+#include "savevm/error.h"
 
 /* ---- Names and codes ---- */
 

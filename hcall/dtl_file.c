@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "hcall/dispatcher.h"
-#include "machine/error.h"
-#include "machine/machine.h"
-#include "machine/term.h"
+#include "machine/core/machine.h"
+#include "machine/host/term.h"
+#include "savevm/error.h"
 #include "savevm/place.h"
 
 struct dtl_file {

@@ -1,6 +1,6 @@
 /* Energy management. PAPR, "Partition Energy Management Option": H_GET_EM_PARMS, H_BEST_ENERGY.
  *
- * Hints name processors by the DRC index that /cpus has (machine/fdt.c), and no others: Linux looks
+ * Hints name processors by the DRC index that /cpus has (firmware/fdt.c), and no others: Linux looks
  * for them in ibm,drc-indexes and does not stop at its end on little-endian.
  */
 #include "hcall/energy.h"

@@ -2,7 +2,7 @@
 #ifndef HCALL_ENERGY_H
 #define HCALL_ENERGY_H
 
-#include "machine/machine.h"
+#include "machine/core/machine.h"
 
 /* A processor's name between guest, hypervisor and RTAS: kind of connector and number. Numbers that a
  * guest keeps: QEMU's. PAPR, "ibm,drc-indexes". */

@@ -3,9 +3,9 @@
  */
 #include "firmware/firmware.h"
 
+#include "firmware/fdt.h"
 #include "hcall/hcall.h"
-#include "machine/fdt.h"
-#include "machine/rtas.h"
+#include "machine/rtas/rtas.h"
 
 HCALL_FN(H_RTAS) { return rtas_call(cpu, in[0]) ? H_SUCCESS : H_PARAMETER; }
 

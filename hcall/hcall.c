@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "hcall/trace.h"
-#include "machine/log.h"
+#include "machine/core/log.h"
 
 #define PRIVATE_BASE 0xf000
 

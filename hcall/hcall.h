@@ -2,7 +2,7 @@
 #ifndef HCALL_HCALL_H
 #define HCALL_HCALL_H
 
-#include "machine/machine.h"
+#include "machine/core/machine.h"
 
 /* Return codes. */
 enum hcall_code {

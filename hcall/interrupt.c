@@ -1,6 +1,6 @@
-/* The presentation layer of XICS. PAPR, "Interrupt Support" hcall()s; machine/xics.c does it. */
+/* The presentation layer of XICS. PAPR, "Interrupt Support" hcall()s; machine/irq/xics.c does it. */
 #include "hcall/hcall.h"
-#include "machine/xics.h"
+#include "machine/irq/xics.h"
 
 HCALL_FN(H_EOI)
 {

@@ -2,7 +2,7 @@
 #ifndef HCALL_SPLPAR_H
 #define HCALL_SPLPAR_H
 
-#include "machine/machine.h"
+#include "machine/core/machine.h"
 
 /* Forgets every area of one thread, as at a reboot. */
 void vpa_reset(struct spapr_cpu *sc);

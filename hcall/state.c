@@ -7,8 +7,8 @@
 #include "hcall/pool.h"
 #include "hcall/splpar.h"
 #include "hcall/vpa.h"
-#include "machine/error.h"
-#include "machine/xics.h"
+#include "machine/irq/xics.h"
+#include "savevm/error.h"
 
 /* Sums that are added to and compared: far from where 64 bits end. */
 #define MOST_CYCLES (UINT64_C(1) << 60)

@@ -2,7 +2,7 @@
 #ifndef HCALL_STATE_H
 #define HCALL_STATE_H
 
-#include "machine/machine.h"
+#include "machine/core/machine.h"
 #include "savevm/vmstate.h"
 
 extern const struct vmstate spapr_cpu_state, cede_vcpu_state;	/* each of a struct spapr_cpu */

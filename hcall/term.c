@@ -1,6 +1,6 @@
 /* Virtual terminals and the virtual I/O bus. PAPR, "Virtual Terminal Support" and "Virtual I/O". */
 #include "hcall/hcall.h"
-#include "machine/vio_vty.h"
+#include "machine/vio/vio_vty.h"
 
 static struct vty *find(struct cpu *cpu, uint64_t unit)
 {

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "machine/error.h"
+#include "savevm/error.h"
 
 struct cpu;
 struct hcall;
@@ -27,7 +27,7 @@ enum trace_id {
 #undef HCALL_PRIVATE
 	TRACE_HCALLS, TRACE_LAST_HCALL = TRACE_HCALLS - 1,
 #define RTAS(id, ...) TRACE_RTAS_##id,
-#include "machine/rtas.def"
+#include "machine/rtas/rtas.def"
 #undef RTAS
 	TRACE_CLIENT,			/* what came through H_VOF_CLIENT */
 	TRACE_UNKNOWN,			/* a number that is in no row */

@@ -6,7 +6,7 @@
 
 #include "hcall/hcall.h"
 #include "hcall/trace.h"
-#include "machine/log.h"
+#include "machine/core/log.h"
 
 /* ---- Names of values: under `mask`, `value` is called that ---- */
 struct name {

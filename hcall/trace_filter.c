@@ -4,7 +4,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "cpu/bits.h"
+#include "cpu/core/bits.h"
 
 #define MAX_PATTERN 64			/* characters, with the NUL */
 
@@ -15,7 +15,7 @@ static const struct { const char *name, *set; } calls[TRACE_IDS] = {
 #undef HCALL
 #undef HCALL_PRIVATE
 #define RTAS(id, name, token, min_args, max_args, nret) [TRACE_RTAS_##id] = { name, "H_RTAS" },
-#include "machine/rtas.def"
+#include "machine/rtas/rtas.def"
 #undef RTAS
 	[TRACE_CLIENT] = { "OF", "H_VOF_CLIENT" },
 	[TRACE_UNKNOWN] = { "unknown", "" },

@@ -8,7 +8,7 @@
 #include "hcall/vasi.h"
 
 #include "hcall/hcall.h"
-#include "machine/snapshot.h"
+#include "machine/snapshot/snapshot.h"
 
 #define SIGNAL_CANCEL 1			/* the only signal that a partition may send by hypercall */
 

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "cpu/bits.h"
+#include "cpu/core/bits.h"
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
 

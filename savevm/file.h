@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "machine/error.h"
+#include "savevm/error.h"
 #include "savevm/place.h"
 
 struct save_file {

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "machine/error.h"
+#include "savevm/error.h"
 #include "savevm/json.h"
 #include "savevm/layout.h"
 #include "savevm/savevm.h"

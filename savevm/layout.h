@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "machine/error.h"
+#include "savevm/error.h"
 #include "savevm/savevm.h"
 
 #define LAYOUT_HEAD  4096u

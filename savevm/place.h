@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-#include "machine/error.h"
+#include "savevm/error.h"
 
 struct place {
 	int folder;			/* held open, so that nobody moves it from under us */

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "machine/error.h"
+#include "savevm/error.h"
 #include "savevm/stream.h"
 #include "savevm/vmstate.h"
 

@@ -107,7 +107,7 @@ static void write_out(struct stream *s, const uint8_t *p, size_t len)
 	while (!s->failed && len) {
 		ssize_t n = write(s->fd, p, len);
 
-		if (n < 0)	/* EINTR: the process is to end (machine/term.h) */
+		if (n < 0)	/* EINTR: the process is to end (machine/host/term.h) */
 			stream_fail(s, "cannot write: %s", strerror(errno));
 		else if (n == 0)
 			stream_fail(s, "cannot write: nothing is taken");

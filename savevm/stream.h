@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "machine/error.h"
+#include "savevm/error.h"
 
 #define STREAM_BUFFER 0x40000		/* bytes; no peek is longer than half of it */
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "machine/error.h"
+#include "savevm/error.h"
 
 #define ZIP_MAGIC UINT32_C(0x28b52ffd)	/* a frame's first four bytes, big-endian */
 

@@ -7,7 +7,7 @@ comma := ,
 GUEST_LE_CC ?= $(shell command -v powerpc64le-linux-gnu-gcc)
 GUEST_BE_CC ?= $(shell command -v powerpc64-linux-gnu-gcc)
 
-LINK_OBJ     := $(filter-out $(B)/obj/machine/main.o,$(OBJ))
+LINK_OBJ     := $(filter-out $(B)/obj/machine/run/main.o,$(OBJ))
 UNIT         := $(patsubst tests/unit/%.c,$(T)/unit/%,$(filter-out tests/unit/check.c,$(wildcard tests/unit/*.c)))
 INSN_SRC     := $(filter-out tests/insn/oracle.c,$(wildcard tests/insn/*.c))
 INSN_OBJ     := $(INSN_SRC:%.c=$(B)/obj/%.o)
@@ -27,11 +27,11 @@ TEST_PROGRAMS := $(UNIT) $(T)/calls_fuzz $(T)/load_many $(T)/insn_test $(T)/gues
 
 # What is missing is installed first, and what follows is another make, which finds it.
 test: install-missing	## install what is missing, and run all tests but the long ones (20 minutes at most on 2 cores)
-	$(Q)B=$(BUILD) tools/deps.sh test || echo "cede: what wants the rest is skipped"
+	$(Q)B=$(BUILD) tools/dev/deps.sh test || echo "cede: what wants the rest is skipped"
 	$(Q)$(MAKE) --no-print-directory test-all
 
 test-long: install-missing	## all tests: more operands, more mutants, Debian's installer
-	$(Q)B=$(BUILD) tools/deps.sh test || echo "cede: what wants the rest is skipped"
+	$(Q)B=$(BUILD) tools/dev/deps.sh test || echo "cede: what wants the rest is skipped"
 	$(Q)$(MAKE) --no-print-directory test-all GROUPS=all
 
 test-all: test-programs test-sanitizers test-fuzz test-guests
@@ -61,8 +61,8 @@ endef
 FUZZERS   :=
 LOAD_FUZZ := $(addprefix tests/fuzz/load/,input mutate seeds custom)
 $(eval $(call fuzzer,load,tests/fuzz/load/load $(LOAD_FUZZ),-Wl$(comma)--wrap=snapshot_load,$(BUILD)/san/tests/load_many))
-$(eval $(call fuzzer,inspect,tests/fuzz/load/inspect tests/fuzz/snap_main tools/snap_convert $(LOAD_FUZZ),,$(BUILD)/san/tests/load_many))
-$(eval $(call fuzzer,dtl,tests/fuzz/dtl/dtl tests/fuzz/dtl_main $(basename $(filter-out tools/cede_dtl.c,$(DTL_SRC))),,tests/fuzz/corpus.py dtl))
+$(eval $(call fuzzer,inspect,tests/fuzz/load/inspect tests/fuzz/snap_main tools/snap/snap_convert $(LOAD_FUZZ),,$(BUILD)/san/tests/load_many))
+$(eval $(call fuzzer,dtl,tests/fuzz/dtl/dtl tests/fuzz/dtl_main $(basename $(filter-out tools/dtl/cede_dtl.c,$(DTL_SRC))),,tests/fuzz/corpus.py dtl))
 $(eval $(call fuzzer,options,tests/fuzz/options/options,,tests/fuzz/corpus.py options))
 $(eval $(call fuzzer,monitor,tests/fuzz/monitor/monitor $(filter-out %/custom,$(LOAD_FUZZ)),$(addprefix -Wl$(comma)--wrap=,console_read console_write console_client outgoing_migrate outgoing_save place_has_file unlink),tests/fuzz/corpus.py monitor))
 SEED_FUZZ := $(addprefix tests/fuzz/load/,input mutate seeds)
@@ -87,10 +87,13 @@ test-fuzz: test-sanitizers
 	$(Q)$(if $(has_fuzzer),$(MAKE) --no-print-directory fuzz,echo "cede: $(CC) has no libFuzzer, tests that want it are skipped")
 
 # The tools' main() goes by another name.
-$(B)/obj/tests/fuzz/%_main.o: tools/cede_%.c Makefile $(B)/obj/flags
-	$(call say,CC,$<)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPP_FLAGS) -Dmain=$*_main $(C_FLAGS) -MMD -MP -c -o $@ $<
+define renamed_main
+$(B)/obj/tests/fuzz/$(1)_main.o: tools/$(1)/cede_$(1).c Makefile $(B)/obj/flags
+	$$(call say,CC,$$<)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CPP_FLAGS) -Dmain=$(1)_main $$(C_FLAGS) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach tool,dtl snap,$(eval $(call renamed_main,$(tool))))
 
 FUZZ_CPU := $(CPU_OBJ:$(B)/%=$(BUILD)/san/%)
 ifdef FUZZ
@@ -104,8 +107,8 @@ $(FUZZERS:%=$(BUILD)/fuzz/%): $(FUZZ_COMMON)
 
 # Debian's kernel. Without a network the tests that want it are skipped.
 test-guests:
-	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest.sh kernel
-	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest.sh installer
+	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh kernel
+	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh installer
 
 # Where writing to the disk is made to fail.
 $(T)/unit/savevm: LD_FLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=renameat

@@ -51,7 +51,7 @@ import guest_pack                   # pylint: disable=wrong-import-position
 
 HERE = "tests/bench"
 OUT = "build/bench"
-DEBIAN = "build/guest/real"         # what tools/guest.sh bench unpacks
+DEBIAN = "build/guest/real"         # what tools/guest/guest.sh bench unpacks
 FEWEST_PAIRS = 5
 MOST_WORK = 400                     # percent
 SHORTEST = 0.01                     # seconds: a console may keep a line for some of that
@@ -275,15 +275,15 @@ def prepare(args, rows):
     inside = [row for row in rows if row.group != "boot"]
     for program in [args.cede] + ([] if args.base else [args.qemu]):
         if not shutil.which(program):
-            raise Trouble(f"{program} is missing (tools/deps.sh test, make)")
+            raise Trouble(f"{program} is missing (tools/dev/deps.sh test, make)")
     modes = ["kernel"] + (["bench"] if any("debian " in row.command for row in inside) else [])
     for mode in modes:
-        if subprocess.run(["tools/guest.sh", mode], check=False).returncode:
-            raise Trouble(f"no guest to measure (tools/guest.sh {mode})")
+        if subprocess.run(["tools/guest/guest.sh", mode], check=False).returncode:
+            raise Trouble(f"no guest to measure (tools/guest/guest.sh {mode})")
     for row in inside:
         if row.group != "real" and not os.path.exists(f"{OUT}/programs/{row.command.split()[0]}"):
             raise Trouble(f"{OUT}/programs/{row.command.split()[0]} is missing"
-                          " (make bench-programs; tools/deps.sh test)")
+                          " (make bench-programs; tools/dev/deps.sh test)")
     os.makedirs(OUT, exist_ok=True)
     # A copy: who works on cede builds it again meanwhile.
     cede = shutil.copy2(shutil.which(args.cede), f"{OUT}/cede")

@@ -1,5 +1,5 @@
 /* What the way from one handler to the next costs, by how many there are until they repeat: the least
- * that an interpreter like ours can pay for each op that it runs. Ops as cpu/dispatch.h has them, each of
+ * that an interpreter like ours can pay for each op that it runs. Ops as cpu/engine/dispatch.h has them, each of
  * 128 handlers an addition, drawn at random.
  *
  *   make bench-dispatch		(clang 19) */

@@ -11,7 +11,7 @@
 #
 # The source comes by the package's name, from a source list of apt's that is private to this
 # script. Everything is below build/bench/qemu-tci; what has been built is used again. The guest's
-# firmware, vof.bin, is the one that Debian's QEMU package has (tools/deps.sh test).
+# firmware, vof.bin, is the one that Debian's QEMU package has (tools/dev/deps.sh test).
 # JOBS=N compiles N files at a time (default 1, at the lowest priority).
 set -eu
 cd "$(dirname "$0")/../.."
@@ -26,7 +26,7 @@ unpack() {
     mkdir -p "$apt/etc/sources.list.d" "$apt/etc/apt.conf.d" "$apt/etc/preferences.d" \
              "$apt/state/lists/partial" "$apt/cache/archives/partial"
     : >"$apt/state/status"
-    python3 tools/guest_apt.py | sed 's/^Types: deb$/Types: deb-src/' \
+    python3 tools/guest/guest_apt.py | sed 's/^Types: deb$/Types: deb-src/' \
         >"$apt/etc/sources.list.d/source.sources"
     [ -s "$apt/etc/sources.list.d/source.sources" ] || die "no Debian archive in the host's sources"
     {
@@ -72,8 +72,8 @@ configure() {
 }
 
 if ! [ -x "$qemu" ]; then
-    tools/deps.sh test
-    tools/deps.sh dev
+    tools/dev/deps.sh test
+    tools/dev/deps.sh dev
     mkdir -p "$out"
     echo "interpreter: building Debian's QEMU as an interpreter"
     [ -d "$out/source" ] || unpack
@@ -81,7 +81,7 @@ if ! [ -x "$qemu" ]; then
     nice -n 19 ninja -C "$out/build" -j "${JOBS:-1}" qemu-system-ppc64 >"$out/build.log" 2>&1 ||
         die "$(grep -m 1 -i 'error:\|undefined' "$out/build.log") ($out/build.log)"
 fi
-[ -e /usr/share/qemu/vof.bin ] || die "QEMU's vof.bin is missing (tools/deps.sh test)"
+[ -e /usr/share/qemu/vof.bin ] || die "QEMU's vof.bin is missing (tools/dev/deps.sh test)"
 share=$out/build/qemu-bundle/usr/local/share/qemu       # where a QEMU that is not installed looks
 mkdir -p "$share"
 ln -sf /usr/share/qemu/vof.bin "$share/"

@@ -196,7 +196,7 @@ CASES = [
 
 def later():
     """The options that are known but not there yet, from the list of options itself."""
-    with open('machine/options.def') as f:
+    with open('machine/run/options.def') as f:
         rows = re.findall(r'^OPT_LATER\("([^"]+)", \w+, "([^"]*)"', f.read(), re.M)
     for name, argument in rows:
         yield 'later=' + name, 2, name, ('-' + name,) + (('x',) if argument else ())
@@ -258,7 +258,7 @@ def good_input():
         status, out, err = run(args)
         check(status == 0 and word in out and err == '', name, '%d %r %r' % (status, out[:200], err))
     out = run(('-help',))[1]
-    with open('machine/options.def') as f:
+    with open('machine/run/options.def') as f:
         names = re.findall(r'^OPT\("([^"]+)"', f.read(), re.M)
     # A heading stands on the left edge, what belongs to it is indented.
     check(not re.search(r'^\S.*\n(?=\n|$)', out.split('\n\n', 1)[1], re.M), 'help-no-empty-heading', out)

@@ -2,6 +2,7 @@
 cannot be written to, a compiler that lacks a library, a machine where nothing can be installed. Nearly nothing is
 built: `make -n` says what would be done.
 """
+import glob
 import os
 import re
 import shutil
@@ -13,8 +14,9 @@ import time
 
 TOP = os.getcwd()
 EXACT = {'-std=c17', '-fno-strict-aliasing', '-ffp-contract=off', '-fno-math-errno', '-I.', '-D_GNU_SOURCE='}
-ROUNDING = {'cpu/' + name + '.c' for name in ('op_float', 'op_vsx_scalar', 'op_vsx_vector', 'op_vmx_float', 'op_vsx_quad',
-                                              'fpscr', 'fp_exact')}
+# What computes with the guest's rounding mode stands in cpu/fp/, and all of that folder does.
+ROUNDING = {'cpu/fp/' + name + '.c' for name in ('op_float', 'op_vsx_scalar', 'op_vsx_vector', 'op_vmx_float', 'op_vsx_quad',
+                                                 'fpscr', 'fp_exact')}
 # What make and the scripts take from PATH, besides what a test puts there.
 TOOLS = ('sh', 'make', 'awk', 'basename', 'cat', 'cmp', 'cut', 'dirname', 'echo', 'env', 'find', 'grep', 'install', 'mkdir', 'paste', 'printf',
          'rm', 'sed', 'sort', 'tail', 'tr', 'python3')
@@ -59,9 +61,9 @@ def commands(*words, **env):
 def flags(folder):
     """What a user says is added, and takes nothing away: from no source, and from no program."""
     plain, programs = commands('B=' + folder, 'all', 'test-programs')
-    sources = {'%s/%s' % (d, f) for d in ('cpu', 'machine', 'hcall', 'firmware', 'savevm') for f in os.listdir(d) if f.endswith('.c')}
-    check(sources - set(plain) <= {'cpu/profile.c'} and len(sources) > 50, 'every-source', sorted(sources - set(plain)))
-    bad = [s for s in plain if not EXACT <= set(plain[s]) or ('-frounding-math' in plain[s]) != (s in ROUNDING)]
+    sources = {f for d in ('cpu', 'machine', 'hcall', 'firmware', 'savevm') for f in glob.glob(d + '/**/*.c', recursive=True)}
+    check(sources - set(plain) <= {'cpu/engine/profile.c'} and len(sources) > 50, 'every-source', sorted(sources - set(plain)))
+    bad = [s for s in plain if not EXACT <= set(plain[s]) or ('-frounding-math' in plain[s]) != s.startswith('cpu/fp/')]
     check(not bad and ROUNDING <= set(plain), 'every-source-exact', bad)
     for said in ('CFLAGS=-O3', 'CPPFLAGS=-DMINE', 'LDFLAGS=-Wl,-O1', 'LDLIBS=-lmine'):
         name, flag = said.split('=', 1)
@@ -72,7 +74,7 @@ def flags(folder):
             check(not bad, '%s-%s' % (name, how), bad[:5] or linked)
     there = commands('B=' + folder, 'all', 'CFLAGS=-O3')[0]
     check(all(w.index('-O3') > w.index('-O2') and w.index('-O3') < w.index('-ffp-contract=off') for w in there.values()),
-          'CFLAGS-wins-but-over-results', there.get('cpu/op_float.c'))
+          'CFLAGS-wins-but-over-results', there.get('cpu/fp/op_float.c'))
     for flag in ('-ffast-math', '-Ofast', '-funsafe-math-optimizations'):
         status, _, err = make('-n', 'B=' + folder, 'CFLAGS=-O2 ' + flag)
         check(status and flag in err and err.count('\n') == 1, 'refused' + flag, err)
@@ -80,7 +82,7 @@ def flags(folder):
 
 def other_flags(folder):
     """What was built with other flags, or by another compiler, is built again; what only warns is not."""
-    one = folder + '/obj/tools/dtl_lane.o'
+    one = folder + '/obj/tools/dtl/dtl_lane.o'
 
     def built(*words):
         status, out, err = make('B=' + folder, *words, one)
@@ -104,7 +106,7 @@ def blanks(folder):
     for line in lines:
         run(['sh', '-c', line.replace(TOP + '/build/', folder + '/build/')])
     there = sorted(f for _, _, files in os.walk(folder + "/a b'c") for f in files)
-    check(there == sorted(['cede', 'cede-dtl', 'cede-snap'] + [f for f in os.listdir('tools') if f.endswith('.1')]), 'DESTDIR-with-a-blank', there)
+    check(there == sorted(['cede', 'cede-dtl', 'cede-snap'] + [f for f in os.listdir('tools/man') if f.endswith('.1')]), 'DESTDIR-with-a-blank', there)
     status, _, err = make('-n', 'B=%s/a b' % folder)
     check(status and 'blank' in err and err.count('\n') == 1, 'B-with-a-blank', err)
 
@@ -181,7 +183,7 @@ def deps(folder):
     """What cannot be installed is named in one line, and stops only what cannot do without."""
     def run_deps(name, what, **scripts):
         path = bin_with(folder, name + '-' + what, **scripts)
-        return run(['tools/deps.sh', what], PATH=path, B=folder + '/log-' + name)
+        return run(['tools/dev/deps.sh', what], PATH=path, B=folder + '/log-' + name)
 
     status, out, err = run_deps('no-apt', 'build')
     check(status == 2 and not out and err.count('\n') == 1 and 'a C compiler' in err and 'libfdt-dev' in err and 'no apt' in err, 'no-apt-no-compiler', err)
@@ -206,7 +208,7 @@ def order():
     """`make test` installs, then another make builds and runs; .ci/run is that and no more."""
     for target in ('test', 'test-long'):
         status, out, err = make('-n', target, 'TESTS=unit/bits')
-        places = [out.find(s) for s in ('tools/deps.sh build', 'tools/deps.sh test', 'test-all', 'tests/run')]
+        places = [out.find(s) for s in ('tools/dev/deps.sh build', 'tools/dev/deps.sh test', 'test-all', 'tests/run')]
         check(not status and -1 not in places and places == sorted(places), target + '-installs-first', err or places)
     check(' -g all unit/bits' in out, 'test-long-is-all', out[-300:])
     with open('.ci/run') as f:

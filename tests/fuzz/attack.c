@@ -11,11 +11,11 @@
 
 #include <libfdt.h>
 
-#include "cpu/decode.h"
-#include "cpu/mmu.h"
+#include "cpu/engine/decode.h"
+#include "cpu/mmu/mmu.h"
+#include "firmware/fdt.h"
 #include "hcall/hcall.h"
-#include "machine/fdt.h"
-#include "machine/rtas.h"
+#include "machine/rtas/rtas.h"
 
 const char *const attack_name[ATTACK_KINDS] = { "words", "insns", "radix", "hcalls" };
 
@@ -173,7 +173,7 @@ static void put_vectors(struct attack *a)
 
 static const uint16_t spr_numbers[] = {
 #define SPR(number, name, problem, privileged, read, write, field, facility) number,
-#include "cpu/spr.def"
+#include "cpu/table/spr.def"
 #undef SPR
 };
 
@@ -384,7 +384,7 @@ static const uint16_t hcall_numbers[] = {
 
 static const uint8_t rtas_tokens[] = {
 #define RTAS(id, name, token, min, max, nret) token,
-#include "machine/rtas.def"
+#include "machine/rtas/rtas.def"
 #undef RTAS
 };
 
@@ -423,7 +423,7 @@ static const char *rtas_args(unsigned token)
 
 static const uint8_t rtas_shapes[][2] = {
 #define RTAS(id, name, token, min, max, nret) { max, nret },
-#include "machine/rtas.def"
+#include "machine/rtas/rtas.def"
 #undef RTAS
 };
 

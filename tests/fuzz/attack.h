@@ -2,7 +2,7 @@
 #ifndef TESTS_FUZZ_ATTACK_H
 #define TESTS_FUZZ_ATTACK_H
 
-#include "machine/machine.h"
+#include "machine/core/machine.h"
 #include "tests/fuzz/rng.h"
 
 #define CODE_BASE UINT64_C(0x100000)	/* guest real; the handlers come back into here */

@@ -29,7 +29,7 @@ def options():
     """The lines of unit/options, and each row of options.def with its own help for a value."""
     with open(os.path.join(TOP, 'tests', 'unit', 'options.c')) as f:
         lines = re.findall(r'"(-[^"]+)"', f.read())
-    with open(os.path.join(TOP, 'machine', 'options.def')) as f:
+    with open(os.path.join(TOP, 'machine', 'run', 'options.def')) as f:
         lines += ['-kernel K -%s %s' % row for row in re.findall(r'^OPT(?:_LATER)?\("([^"]+)",\s*\w+, "([^"]*)"', f.read(), re.M)]
     for i, line in enumerate(lines):
         yield 'line-%d' % i, ''.join(word + '\n' for word in line.split()).encode()
@@ -39,7 +39,7 @@ def monitor():
     """Each command of both tables, alone and with something behind it."""
     names = {}
     for source in ('hmp', 'qmp'):
-        with open(os.path.join(TOP, 'machine', source + '.c')) as f:
+        with open(os.path.join(TOP, 'machine', 'monitor', source + '.c')) as f:
             names[source] = re.findall(r'\{ "([a-z_-]+)", ', f.read())
     for i, name in enumerate(names['hmp']):
         yield 'hand-%d' % i, ('h%s\n%s NAME\ninfo %s\nhelp\b\b\n' % (name, name, name)).encode()

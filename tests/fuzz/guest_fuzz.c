@@ -22,13 +22,13 @@
 
 #include <elf.h>
 
-#include "cpu/block.h"
+#include "cpu/engine/block.h"
 #include "firmware/firmware.h"
-#include "machine/memory.h"
-#include "machine/options.h"
-#include "machine/pseries.h"
-#include "machine/statehash.h"
-#include "machine/term.h"
+#include "machine/board/pseries.h"
+#include "machine/core/memory.h"
+#include "machine/host/term.h"
+#include "machine/run/options.h"
+#include "machine/snapshot/statehash.h"
 #include "tests/fuzz/attack.h"
 
 #define RAM_SIZE   (UINT64_C(256) << 20)

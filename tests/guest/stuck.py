@@ -13,7 +13,7 @@ BUILD = os.environ.get('B', 'build')
 LETTERS = 'bvnmdxcsjpwtehl'
 GROWTH_KIB = 64 * 1024
 CPU_HZ = 1024000000
-LINES_PER_SECOND = 200      # machine/log.c, and one that says so
+LINES_PER_SECOND = 200      # machine/core/log.c, and one that says so
 
 
 def image(order):

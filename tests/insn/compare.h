@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "cpu/decode.h"
+#include "cpu/engine/decode.h"
 #include "state.h"
 
 /* A case, and what came of it on both sides. */

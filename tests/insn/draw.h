@@ -4,7 +4,7 @@
 #ifndef TESTS_INSN_DRAW_H
 #define TESTS_INSN_DRAW_H
 
-#include "cpu/decode.h"
+#include "cpu/engine/decode.h"
 #include "state.h"
 
 void draw_seed(uint64_t seed);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "compare.h"
-#include "cpu/fp.h"
+#include "cpu/fp/fp.h"
 #include "draw.h"
 
 struct exception {

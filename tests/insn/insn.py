@@ -1,7 +1,7 @@
 """Runs insn_test on its oracle, which needs qemu-user and a program built with a cross compiler.
 
 usage: insn.py [-s] [-p] le|be SETS SEED [NAME...]
-  -s: the sanitizer build of insn_test    -p: the plain handlers, as on a host with nothing of cpu/host.h
+  -s: the sanitizer build of insn_test    -p: the plain handlers, as on a host with nothing of cpu/core/host.h
 """
 import os
 import re

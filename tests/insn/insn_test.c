@@ -19,11 +19,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "cpu/block.h"
-#include "cpu/decode.h"
-#include "cpu/fp.h"
-#include "cpu/mmu.h"
 #include "compare.h"
+#include "cpu/engine/block.h"
+#include "cpu/engine/decode.h"
+#include "cpu/fp/fp.h"
+#include "cpu/mmu/mmu.h"
 #include "draw.h"
 #include "pipe.h"
 

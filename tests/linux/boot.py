@@ -122,7 +122,7 @@ def determinism():
     warp = run_once('-d', 'statehash', '-clock', 'warp', append=LOAD, cpus=CPUS)
     check(warp[1] == runs[0][1], 'warp-same-console')
     check(warp[2] == runs[0][2], 'warp-same-statehash', (warp[2], runs[0][2]))
-    # Nor does what the host's processor has (cpu/host.h).
+    # Nor does what the host's processor has (cpu/core/host.h).
     os.environ['CEDE_HOST'] = 'baseline'
     plain = run_once('-d', 'statehash', '-clock', 'warp', append=LOAD, cpus=CPUS)
     del os.environ['CEDE_HOST']

@@ -17,16 +17,16 @@
 
 #include <elf.h>
 
-#include "cpu/mmu.h"
+#include "cpu/mmu/mmu.h"
 #include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
-#include "machine/error.h"
-#include "machine/memory.h"
-#include "machine/options.h"
-#include "machine/options_pool.h"
-#include "machine/pseries.h"
-#include "machine/snapshot.h"
-#include "machine/term.h"
+#include "machine/board/pseries.h"
+#include "machine/core/memory.h"
+#include "machine/host/term.h"
+#include "machine/run/options.h"
+#include "machine/run/options_pool.h"
+#include "machine/snapshot/snapshot.h"
+#include "savevm/error.h"
 #include "tests/fuzz/rng.h"
 
 #define CPUS     8

@@ -2,8 +2,8 @@
 #include <stdarg.h>
 
 #include "check.h"
-#include "cpu/bits.h"
-#include "cpu/cpu.h"
+#include "cpu/core/bits.h"
+#include "cpu/core/cpu.h"
 
 /* MASK(mb, me) bit by bit. Power ISA 3.0B, Book I, 3.3.14. */
 static uint64_t mask_by_bits(unsigned mb, unsigned me)

@@ -4,8 +4,8 @@
 #include <sys/mman.h>
 
 #include "check.h"
-#include "cpu/block.h"
-#include "cpu/mmu.h"
+#include "cpu/engine/block.h"
+#include "cpu/mmu/mmu.h"
 
 #define RAM_SIZE (UINT64_C(1) << 30)
 #define BLR 0x4e800020u

@@ -8,9 +8,9 @@
 #include <stdarg.h>
 
 #include "check.h"
-#include "cpu/cpu.h"
+#include "cpu/core/cpu.h"
 #include "hcall/hcall.h"
-#include "machine/rtas.h"
+#include "machine/rtas/rtas.h"
 #include "rig.h"
 
 struct row {
@@ -29,7 +29,7 @@ static const struct row hcalls[] = {
 
 static const struct rtas_row { const char *name; unsigned token, min, max, nret; } rtas_rows[] = {
 #define RTAS(id, name, token, min, max, nret) { name, token, min, max, nret },
-#include "machine/rtas.def"
+#include "machine/rtas/rtas.def"
 #undef RTAS
 };
 #define NRTAS (sizeof rtas_rows / sizeof rtas_rows[0])

@@ -6,10 +6,10 @@
 #include <libfdt.h>
 
 #include "check.h"
+#include "firmware/fdt.h"
 #include "firmware/state.h"
 #include "hcall/hcall.h"
-#include "machine/fdt.h"
-#include "machine/rtas.h"
+#include "machine/rtas/rtas.h"
 #include "rig.h"
 
 #define H_GET_PPP 0x0ec

@@ -2,7 +2,7 @@
 #include <stdarg.h>
 
 #include "check.h"
-#include "machine/clock.h"
+#include "machine/core/clock.h"
 
 struct record {
 	struct machine *m;

@@ -4,6 +4,7 @@ test that attacks is in tests.list.
 
 usage: entries.py [README]"""
 import fnmatch
+import glob
 import os
 import re
 import sys
@@ -35,41 +36,39 @@ def table(text):
 
 
 def options():
-    return re.findall(r'^OPT\("([^"]+)"', read('machine/options.def'), re.M)
+    return re.findall(r'^OPT\("([^"]+)"', read('machine/run/options.def'), re.M)
 
 
 def sections():
     """Those of snapshot.c's list; a device's are named after it, memory's is savevm's own."""
-    names = re.findall(r'^\t\{ "([^"]+)",\s+(?:ONCE|EACH_\w+),', read('machine/snapshot.c'), re.M)
-    for path in sorted(os.listdir('machine')):
-        if path.endswith('.c'):
-            names += re.findall(r'struct (?:device|vio)_class \w+ = \{\s*\.name = "([^"]+)"', read('machine/' + path))
+    names = re.findall(r'^\t\{ "([^"]+)",\s+(?:ONCE|EACH_\w+),', read('machine/snapshot/snapshot.c'), re.M)
+    for path in sorted(glob.glob('machine/*/*.c')):
+        names += re.findall(r'struct (?:device|vio)_class \w+ = \{\s*\.name = "([^"]+)"', read(path))
     return names + re.findall(r'\.name = "([^"]+)", \.version', read('savevm/ram.c'))
 
 
 def tools():
-    return sorted('cede-' + f[5:-2] for f in os.listdir('tools') if re.match(r'cede_\w+\.c$', f)) + \
-        ['cede-snap ' + name for name in re.findall(r'^\t\{ "([a-z]+)", "FILE', read('tools/cede_snap.c').replace('"A B"', '"FILE'), re.M)]
+    return sorted('cede-' + re.search(r'cede_(\w+)\.c$', f).group(1) for f in glob.glob('tools/*/cede_*.c')) + \
+        ['cede-snap ' + name for name in re.findall(r'^\t\{ "([a-z]+)", "FILE', read('tools/snap/cede_snap.c').replace('"A B"', '"FILE'), re.M)]
 
 
 def environment():
     names = set()
     for folder in ('cpu', 'machine', 'hcall', 'firmware', 'savevm', 'tools'):
-        for path in os.listdir(folder):
-            if path.endswith('.c'):
-                names |= set(re.findall(r'\bgetenv\("([^"]+)"', read(folder + '/' + path)))
+        for path in glob.glob(folder + '/**/*.c', recursive=True):
+            names |= set(re.findall(r'\bgetenv\("([^"]+)"', read(path)))
     return sorted(names)
 
 
 SOURCES = {
     'hypercalls': lambda: re.findall(r'^HCALL(?:_PRIVATE)?\((\w+)', read('hcall/hcall.def'), re.M),
-    'RTAS': lambda: re.findall(r'^RTAS\(\w+,\s*"([^"]+)"', read('machine/rtas.def'), re.M),
+    'RTAS': lambda: re.findall(r'^RTAS\(\w+,\s*"([^"]+)"', read('machine/rtas/rtas.def'), re.M),
     'client services': lambda: re.findall(r'^\t\{ "([^"]+)", .*\bsvc_\w+,', read('firmware/client.c'), re.M),
     'methods': lambda: re.findall(r'^\t\{ "[^"]+", "([^"]+)", .*\bmethod_\w+ \}', read('firmware/client.c'), re.M),
     'sections': sections,
     'options': options,
-    'monitor': lambda: re.findall(r'^\t\{ "(\w+)", "', read('machine/hmp.c'), re.M),
-    'QMP': lambda: re.findall(r'\{ "([\w-]+)", \w+(?:, \w+)* \}', read('machine/qmp.c')),
+    'monitor': lambda: re.findall(r'^\t\{ "(\w+)", "', read('machine/monitor/hmp.c'), re.M),
+    'QMP': lambda: re.findall(r'\{ "([\w-]+)", \w+(?:, \w+)* \}', read('machine/monitor/qmp.c')),
     'tools': tools,
     'environment': environment,
 }

@@ -12,11 +12,11 @@
 #include <stdarg.h>
 
 #include "check.h"
-#include "cpu/block.h"
-#include "cpu/decode.h"
-#include "cpu/fuse.h"
-#include "cpu/mmu.h"
-#include "cpu/spin.h"
+#include "cpu/engine/block.h"
+#include "cpu/engine/decode.h"
+#include "cpu/engine/fuse.h"
+#include "cpu/engine/spin.h"
+#include "cpu/mmu/mmu.h"
 
 /* ---- The sequences ---- */
 
@@ -50,12 +50,12 @@ enum { NOTHING, TO_A = 1, TO_B = 2, TO_CA = 4, TO_CR = 8, TO_CR0 = 16, TO_CTR = 
 #define DECLARE_C(name) \
 	DECLARE_S(name##_near) DECLARE_S(name##_far) DECLARE_S(name##_exit_near) DECLARE_S(name##_exit_far)
 #define FUSABLE(name, kind, slots, writes) DECLARE_##kind(name)
-#include "cpu/fuse_ops.def"
+#include "cpu/table/fuse_ops.def"
 #undef FUSABLE
 
 static const struct fusable { const char *name, *slots; unsigned writes; } fusables[] = {
 #define FUSABLE(name, kind, slots, writes) { #name, slots, writes },
-#include "cpu/fuse_ops.def"
+#include "cpu/table/fuse_ops.def"
 #undef FUSABLE
 	{ "edges", "", NOTHING },	/* of a branch in the middle: a step of its own */
 };
@@ -70,12 +70,12 @@ static const struct fusable { const char *name, *slots; unsigned writes; } fusab
 #define STEP(kind, name, A, B, C, D, I) \
 	{ #kind, #name, NAME_##kind(name), { (A), (B), (C), (D) }, (I) }, AND_##kind
 #define SEQUENCE(name, ...) static const struct step steps_##name[] = { __VA_ARGS__ };
-#include "cpu/fuse.def"
+#include "cpu/table/fuse.def"
 #undef SEQUENCE
 
 static struct sequence sequences[] = {
 #define SEQUENCE(label, ...) { .name = #label, .steps = steps_##label, .n = ARRAY_SIZE(steps_##label) },
-#include "cpu/fuse.def"
+#include "cpu/table/fuse.def"
 #undef SEQUENCE
 };
 

@@ -3,8 +3,8 @@
 #include <stdarg.h>
 
 #include "check.h"
-#include "machine/events.h"
-#include "machine/rtas.h"
+#include "machine/rtas/events.h"
+#include "machine/rtas/rtas.h"
 #include "rig.h"
 
 #define RTAS_AT 0x20000

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 
 #include "check.h"
-#include "cpu/decode.h"
+#include "cpu/engine/decode.h"
 
 static bool common_word(const struct insn *a, const struct insn *b)
 {

@@ -2,7 +2,7 @@
 #include <stdarg.h>
 
 #include "check.h"
-#include "machine/options.h"
+#include "machine/run/options.h"
 
 #define MAX_WORDS 24
 

@@ -4,7 +4,7 @@
 
 #include "check.h"
 #define CEDE_PROFILE
-#include "cpu/profile.c"
+#include "cpu/engine/profile.c"
 
 static uint32_t words[2][3] = { { 0x38630001, 0x7c632214, 0x4e800020 }, { 0x38630002, 0x7c632214, 0x4e800020 } };
 static op_fn *const fns[] = { op_addi, op_add, op_addi, op_add, op_addi, op_leave };

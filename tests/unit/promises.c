@@ -5,10 +5,10 @@
 #include <libfdt.h>
 
 #include "check.h"
+#include "firmware/fdt.h"
 #include "hcall/hcall.h"
-#include "machine/fdt.h"
-#include "machine/monitor.h"
-#include "machine/rtas.h"
+#include "machine/monitor/monitor.h"
+#include "machine/rtas/rtas.h"
 #include "rig.h"
 
 #define CELLS   0x100000
@@ -49,7 +49,7 @@ static const struct { const char *set; uint64_t number; } hcalls[] = {
 
 static const char *const rtas_names[] = {
 #define RTAS(id, name, token, min, max, nret) name,
-#include "machine/rtas.def"
+#include "machine/rtas/rtas.def"
 #undef RTAS
 };
 

@@ -2,7 +2,7 @@
 #include <stdarg.h>
 
 #include "check.h"
-#include "machine/memory.h"
+#include "machine/core/memory.h"
 
 #define SIZE (UINT64_C(4) << 20)
 

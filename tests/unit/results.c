@@ -4,9 +4,9 @@
 #include <sys/mman.h>
 
 #include "check.h"
-#include "cpu/block.h"
-#include "cpu/decode.h"
-#include "cpu/fp.h"
+#include "cpu/engine/block.h"
+#include "cpu/engine/decode.h"
+#include "cpu/fp/fp.h"
 
 #define CODE 0x1000u
 #define DATA 0x2000u

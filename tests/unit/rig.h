@@ -6,10 +6,10 @@
 
 #include <unistd.h>
 
-#include "machine/machine.h"
-#include "machine/options.h"
-#include "machine/pseries.h"
-#include "machine/term.h"
+#include "machine/board/pseries.h"
+#include "machine/core/machine.h"
+#include "machine/host/term.h"
+#include "machine/run/options.h"
 #include "tests/power_off.h"
 
 struct rig {

@@ -12,11 +12,11 @@
 #include <sys/wait.h>
 
 #include "check.h"
-#include "machine/control.h"
-#include "machine/memory.h"
-#include "machine/outgoing.h"
-#include "machine/snapshot.h"
-#include "machine/statehash.h"
+#include "machine/core/memory.h"
+#include "machine/monitor/control.h"
+#include "machine/snapshot/outgoing.h"
+#include "machine/snapshot/snapshot.h"
+#include "machine/snapshot/statehash.h"
 #include "rig.h"
 #include "savevm/file.h"
 #include "savevm/json.h"

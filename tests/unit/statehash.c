@@ -3,9 +3,9 @@
 #include <stddef.h>
 
 #include "check.h"
-#include "cpu/block.h"
-#include "machine/statehash.h"
-#include "machine/xics.h"
+#include "cpu/engine/block.h"
+#include "machine/irq/xics.h"
+#include "machine/snapshot/statehash.h"
 #include "rig.h"
 
 struct field {

@@ -3,8 +3,8 @@
 #include <stdarg.h>
 
 #include "check.h"
-#include "cpu/block.h"
-#include "cpu/mmu.h"
+#include "cpu/engine/block.h"
+#include "cpu/mmu/mmu.h"
 
 #define CODE 0x1000u
 #define SIZE (UINT64_C(1) << 20)

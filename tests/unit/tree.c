@@ -4,11 +4,11 @@
 
 #include <libfdt.h>
 
+#include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "firmware/tree_check.h"
 #include "hcall/hcall.h"
-#include "machine/fdt.h"
 #include "savevm/stream.h"
 #include "savevm/vmstate.h"
 #include "tests/unit/check.h"

@@ -6,12 +6,12 @@
 
 #include "check.h"
 #include "hcall/state.h"
-#include "machine/events.h"
-#include "machine/phb_idle.h"
-#include "machine/snapshot.h"
-#include "machine/statehash.h"
-#include "machine/xics.h"
-#include "machine/xive_idle.h"
+#include "machine/irq/xics.h"
+#include "machine/irq/xive_idle.h"
+#include "machine/pci/phb_idle.h"
+#include "machine/rtas/events.h"
+#include "machine/snapshot/snapshot.h"
+#include "machine/snapshot/statehash.h"
 #include "rig.h"
 #include "savevm/savevm.h"
 

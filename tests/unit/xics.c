@@ -2,7 +2,7 @@
 #include <stdarg.h>
 
 #include "check.h"
-#include "machine/xics.h"
+#include "machine/irq/xics.h"
 
 #define LSI 0x1100
 #define MSI 0x1200

@@ -6,11 +6,11 @@
 
 #include <libfdt.h>
 
+#include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "hcall/hcall.h"
-#include "machine/fdt.h"
-#include "machine/log.h"
+#include "machine/core/log.h"
 #include "tests/fuzz/firmware/rig.h"
 #include "tests/fuzz/rng.h"
 

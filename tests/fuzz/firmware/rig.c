@@ -10,15 +10,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "firmware/tree_check.h"
 #include "hcall/hcall.h"
-#include "machine/fdt.h"
-#include "machine/memory.h"
-#include "machine/options.h"
-#include "machine/pseries.h"
-#include "machine/term.h"
+#include "machine/board/pseries.h"
+#include "machine/core/memory.h"
+#include "machine/host/term.h"
+#include "machine/run/options.h"
 #include "tests/power_off.h"
 
 #define GUARD     (UINT64_C(64) << 20)	/* bytes before and behind RAM */

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "machine/machine.h"
+#include "machine/core/machine.h"
 
 #define RIG_RAM     (UINT64_C(16) << 20)	/* bytes */
 #define RIG_TREE    0x800000u		/* guest real: the tree that H_UPDATE_DT is given */

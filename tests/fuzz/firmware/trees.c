@@ -6,12 +6,12 @@
 
 #include <libfdt.h>
 
+#include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "firmware/tree_check.h"
 #include "hcall/hcall.h"
-#include "machine/fdt.h"
-#include "machine/rtas.h"
+#include "machine/rtas/rtas.h"
 #include "savevm/stream.h"
 #include "savevm/vmstate.h"
 #include "tests/fuzz/firmware/rig.h"

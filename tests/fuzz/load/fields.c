@@ -6,11 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cpu/bits.h"
-#include "machine/machine.h"
-#include "machine/options.h"
-#include "machine/pseries.h"
-#include "machine/snapshot.h"
+#include "cpu/core/bits.h"
+#include "machine/board/pseries.h"
+#include "machine/core/machine.h"
+#include "machine/run/options.h"
+#include "machine/snapshot/snapshot.h"
 #include "savevm/inspect.h"
 #include "tests/fuzz/load/load.h"
 #include "tests/fuzz/rng.h"

@@ -8,11 +8,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "machine/machine.h"
-#include "machine/options.h"
-#include "machine/pseries.h"
-#include "machine/snapshot.h"
-#include "machine/statehash.h"
+#include "machine/board/pseries.h"
+#include "machine/core/machine.h"
+#include "machine/run/options.h"
+#include "machine/snapshot/snapshot.h"
+#include "machine/snapshot/statehash.h"
 #include "savevm/zip.h"
 #include "tests/fuzz/load/load.h"
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "machine/error.h"
+#include "savevm/error.h"
 
 #define LOAD_RAM     (UINT64_C(4) << 20)	/* bytes: two groups of the mapped layout */
 #define LOAD_MAX     (UINT32_C(1) << 20)	/* bytes of an input */

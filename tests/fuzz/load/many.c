@@ -11,7 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "machine/options.h"
+#include "machine/run/options.h"
 #include "tests/fuzz/load/load.h"
 #include "tests/fuzz/rng.h"
 

@@ -9,14 +9,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "cpu/bits.h"
+#include "cpu/core/bits.h"
 #include "hcall/vasi.h"
-#include "machine/events.h"
-#include "machine/machine.h"
-#include "machine/options.h"
-#include "machine/pseries.h"
-#include "machine/snapshot.h"
-#include "machine/term.h"
+#include "machine/board/pseries.h"
+#include "machine/core/machine.h"
+#include "machine/host/term.h"
+#include "machine/rtas/events.h"
+#include "machine/run/options.h"
+#include "machine/snapshot/snapshot.h"
 #include "savevm/savevm.h"
 #include "savevm/zip.h"
 #include "tests/fuzz/load/load.h"

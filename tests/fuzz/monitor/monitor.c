@@ -10,11 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "machine/console.h"
-#include "machine/machine.h"
-#include "machine/monitor.h"
-#include "machine/options.h"
-#include "machine/outgoing.h"
+#include "machine/core/machine.h"
+#include "machine/host/console.h"
+#include "machine/monitor/monitor.h"
+#include "machine/run/options.h"
+#include "machine/snapshot/outgoing.h"
 #include "savevm/json.h"
 #include "tests/fuzz/load/load.h"
 

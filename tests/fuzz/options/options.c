@@ -1,6 +1,6 @@
 /* Gives the parser of the command line its words: an input has one a line.
  *
- * What is refused has a line that says why and a status, what is accepted keeps what machine/options.h promises, and nobody
+ * What is refused has a line that says why and a status, what is accepted keeps what machine/run/options.h promises, and nobody
  * writes to the words. Names and examples for mutation are those of options.def. */
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "machine/machine.h"
-#include "machine/options.h"
+#include "machine/core/machine.h"
+#include "machine/run/options.h"
 #include "tests/fuzz/rng.h"
 
 #define MAX_WORDS 600u			/* more than OPTIONS_MAX_SAVES of -save */
@@ -122,7 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static const char *const rows[][2] = {
 #define OPT(name, group, argument, parser, help) { name, argument },
 #define OPT_LATER(name, group, argument, help) { name, argument },
-#include "machine/options.def"
+#include "machine/run/options.def"
 #undef OPT
 #undef OPT_LATER
 };

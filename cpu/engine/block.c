@@ -1,0 +1,625 @@
+/* The block cache and the loop that runs it.
+ *
+ * Owns decoded blocks from birth to flush, links between them, self-modifying code, and
+ * the exactness of cpu_run(): a block that would pass the limit is run in part, from a
+ * copy that ends at the very cycle.
+ */
+#define _GNU_SOURCE
+#include "cpu/engine/block.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "cpu/engine/decode.h"
+#include "cpu/engine/fuse.h"
+#include "cpu/engine/profile.h"
+#include "cpu/mmu/mmu.h"
+#include "cpu/op/spr.h"
+
+#define ARENA_SIZE (UINT64_C(48) << 20)	/* bytes of decoded blocks; full: all are forgotten */
+#define BLOCK_BYTES(nops, ninsns) \
+	(sizeof(struct block) + (nops) * (sizeof(struct op) + sizeof(struct op_info)) + (ninsns) * sizeof(uint32_t))
+#define ALIGNED(bytes) (((bytes) + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN)
+#define BLOCK_MOST (ALIGNED(BLOCK_BYTES(BLOCK_MAX_OPS, BLOCK_MAX_INSNS)) + ALIGNED(sizeof(struct code_page)))
+
+/* ---- Life of the engine ---- */
+
+static void *map_sparse(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* The same for what is used all over, all the time: on huge pages where the host has them, because
+ * its TLB is short of entries before ours is. */
+static void *map_hot(size_t size)
+{
+	void *p = map_sparse(size);
+
+	if (p)
+		madvise(p, size, MADV_HUGEPAGE);
+	return p;
+}
+
+/* A block with room for the largest decode. */
+static struct block *spare_block(void)
+{
+	struct block *b = aligned_alloc(BLOCK_ALIGN, ALIGNED(sizeof *b + BLOCK_MAX_OPS * sizeof(struct op)));
+
+	if (!b)
+		return NULL;
+	memset(b, 0, sizeof *b);
+	b->words = calloc(BLOCK_MAX_INSNS + 1, sizeof *b->words);
+	return b;
+}
+
+static void on_code_written(void *opaque, uint64_t gra, uint64_t len)
+{
+	engine_code_written(opaque, gra, len);
+}
+
+/* Odd, and unknown to the guest: it cannot choose addresses that fall into one bucket. The guest's state does
+ * not depend on it. */
+static uint64_t draw_hash_factor(void)
+{
+	uint64_t factor = 0;
+
+	if (getrandom(&factor, sizeof factor, 0) != sizeof factor)
+		factor = UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)getpid() << 20;
+	return factor | 1;
+}
+
+struct engine *engine_new(struct ram *ram, const char *timing, unsigned max_cpus)
+{
+	struct engine *e = calloc(1, sizeof *e);
+
+	if (!e)
+		return NULL;
+	assert(max_cpus <= ARRAY_SIZE(e->cpus));
+	e->max_cpus = max_cpus;
+	e->hash_factor = draw_hash_factor();
+	e->credit = CREDIT_MOST;
+	e->ram = ram;
+	ram->code_written = on_code_written;
+	ram->opaque = e;
+	e->timing = timing_find(timing);
+	e->npages = ram->size >> RAM_PAGE_SHIFT;
+	e->arena_size = ARENA_SIZE;
+	e->arena = map_hot(e->arena_size);
+	e->tables_size = (size_t)max_cpus * CTX_SLOTS * (sizeof(struct data_ctx) + sizeof(struct code_ctx));
+	e->tables = map_hot(e->tables_size);
+	e->hash = map_hot(sizeof *e->hash << BLOCK_HASH_BITS);
+	e->pages = map_sparse(e->npages * sizeof *e->pages);
+	e->writer = map_sparse(e->npages * sizeof *e->writer);
+	e->scratch = spare_block();
+	e->build = spare_block();
+	e->scratch_info = calloc(BLOCK_MAX_OPS, sizeof *e->scratch_info);
+	e->build_info = calloc(BLOCK_MAX_OPS, sizeof *e->build_info);
+	if (!e->timing || !e->arena || !e->tables || !e->hash || !e->pages || !e->writer || !e->scratch ||
+	    !e->scratch->words || !e->build || !e->build->words || !e->scratch_info || !e->build_info) {
+		engine_free(e);
+		return NULL;
+	}
+	return e;
+}
+
+static void free_spare(struct block *b)
+{
+	if (b)
+		free(b->words);
+	free(b);
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	e->ram->code_written = NULL;
+	for (unsigned i = 0; i < e->ncpus; i++)
+		ctx_free(e->cpus[i]);
+	if (e->arena)
+		munmap(e->arena, e->arena_size);
+	if (e->tables)
+		munmap(e->tables, e->tables_size);
+	if (e->hash)
+		munmap(e->hash, sizeof *e->hash << BLOCK_HASH_BITS);
+	if (e->pages)
+		munmap(e->pages, e->npages * sizeof *e->pages);
+	if (e->writer)
+		munmap(e->writer, e->npages * sizeof *e->writer);
+	free_spare(e->scratch);
+	free_spare(e->build);
+	free(e->scratch_info);
+	free(e->build_info);
+	free(e);
+}
+
+bool engine_add_cpu(struct engine *e, struct cpu *cpu)
+{
+	if (e->ncpus == e->max_cpus)
+		return false;
+	cpu->engine = e;
+	cpu->ram_base = e->ram->base;
+	if (!ctx_init(cpu))
+		return false;
+	e->cpus[e->ncpus++] = cpu;
+	return true;
+}
+
+void *engine_take_table(struct engine *e, size_t size)
+{
+	void *table = e->tables + e->tables_used;
+
+	e->tables_used += size;
+	return table;
+}
+
+void engine_flush(struct engine *e)
+{
+	for (unsigned i = 0; i < e->ncpus; i++) {
+		ctx_forget_blocks(e->cpus[i]);
+		e->cpus[i]->link = NULL;
+	}
+	e->flushes++;
+	if (!e->arena_used)
+		return;
+	for (const struct code_page *page = e->code_pages; page; page = page->next) {
+		e->ram->page[page->number] &= (uint8_t)~RAM_PAGE_CODE;
+		e->pages[page->number] = NULL;
+	}
+	e->code_pages = NULL;
+	memset(e->hash, 0, sizeof *e->hash << BLOCK_HASH_BITS);
+	e->arena_used = 0;
+}
+
+void cpu_state_changed(struct cpu *cpu)
+{
+	engine_flush(cpu->engine);
+	tlb_flush_all(cpu);
+	cpu_context_changed(cpu);
+}
+
+/* ---- Finding and keeping blocks ---- */
+
+static struct block **hash_bucket(struct engine *e, uint64_t gra, uint32_t mode)
+{
+	uint64_t h = (gra >> 2 ^ (uint64_t)mode << 40) * e->hash_factor;
+
+	return &e->hash[h >> (64 - BLOCK_HASH_BITS)];
+}
+
+static void *arena_take(struct engine *e, size_t size)
+{
+	void *p = e->arena + e->arena_used;
+
+	e->arena_used += ALIGNED(size);
+	return p;
+}
+
+/* The page's first decoded block: no processor may store there unnoticed from now on. */
+static struct code_page *code_page(struct engine *e, uint64_t gra)
+{
+	struct code_page **slot = &e->pages[gra >> RAM_PAGE_SHIFT];
+
+	if (!*slot) {
+		*slot = arena_take(e, sizeof **slot);
+		**slot = (struct code_page){ .number = gra >> RAM_PAGE_SHIFT, .next = e->code_pages };
+		e->code_pages = *slot;
+	}
+	if (!(e->ram->page[gra >> RAM_PAGE_SHIFT] & RAM_PAGE_CODE)) {
+		e->ram->page[gra >> RAM_PAGE_SHIFT] |= RAM_PAGE_CODE;
+		e->credit -= (int64_t)ctx_protect_page(e, gra >> RAM_PAGE_SHIFT) * COST_OF_ENTRY;
+	}
+	return *slot;
+}
+
+static void mark_words(struct code_page *page, const struct block *b)
+{
+	unsigned first = (unsigned)(b->gra & (RAM_PAGE_SIZE - 1)) / 4;
+
+	for (unsigned i = first; i < first + b->ninsns; i++)
+		page->words[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+static struct block *keep_block(struct engine *e, const struct block *from, const struct op_info *info)
+{
+	size_t size = BLOCK_BYTES(from->nops, from->ninsns);
+	struct block *b = arena_take(e, size), **bucket = hash_bucket(e, from->gra, from->mode);
+	struct code_page *page = code_page(e, from->gra);
+
+	*b = *from;
+	memcpy(b->ops, from->ops, from->nops * sizeof b->ops[0]);
+	b->info = (struct op_info *)(b->ops + b->nops);
+	memcpy(b->info, info, b->nops * sizeof b->info[0]);
+	b->words = (uint32_t *)(b->info + b->nops);
+	memcpy(b->words, from->words, b->ninsns * sizeof b->words[0]);
+	b->hash_next = *bucket;
+	*bucket = b;
+	b->page_next = page->blocks;
+	page->blocks = b;
+	mark_words(page, b);
+	e->decoded++;
+	return b;
+}
+
+struct block *engine_find(struct engine *e, uint64_t gra, uint32_t mode)
+{
+	struct block *b = *hash_bucket(e, gra, mode);
+
+	while (b && (b->gra != gra || b->mode != mode))
+		b = b->hash_next;
+	if (b || e->credit <= 0)
+		return b;
+	if (e->arena_used + BLOCK_MOST > e->arena_size)
+		engine_flush(e);
+	decode_block(e, gra, mode, BLOCK_MAX_INSNS, e->build, e->build_info);
+	e->credit -= COST_OF_BLOCK + e->build->ninsns * COST_OF_INSN;
+	return keep_block(e, e->build, e->build_info);
+}
+
+/* ---- Code that is overwritten ---- */
+
+static bool starts_insn(const struct block *b, unsigned i)
+{
+	return i == 1 || b->info[i].insn != b->info[i - 1].insn;
+}
+
+/* From each of its instructions the block leads back to the engine: a processor inside it goes
+ * on with what memory holds now, at exactly the next instruction. */
+static void kill_block(struct block *b)
+{
+	b->dead = true;
+	for (unsigned i = 1; i < b->nops; i++)
+		if (starts_insn(b, i))
+			b->ops[i].fn = op_dead;
+}
+
+static void unhash(struct engine *e, struct block *b)
+{
+	struct block **at = hash_bucket(e, b->gra, b->mode);
+
+	while (*at && *at != b)
+		at = &(*at)->hash_next;
+	if (*at)
+		*at = b->hash_next;
+}
+
+static bool any_decoded(const struct code_page *page, unsigned first, unsigned last)
+{
+	for (unsigned i = first; i <= last; i++)
+		if (page->words[i / 64] >> (i % 64) & 1)
+			return true;
+	return false;
+}
+
+/* Within one page. All its blocks die with the first that is overwritten: each is paid for, by what it took to
+ * decode it, whatever is stored how often. Edges stay within a page: none leads to a dead block from elsewhere. */
+static void page_written(struct engine *e, uint64_t gra, uint64_t len)
+{
+	struct code_page *page = e->pages[gra >> RAM_PAGE_SHIFT];
+	unsigned first = (unsigned)(gra & (RAM_PAGE_SIZE - 1)) / 4;
+	unsigned last = (unsigned)((gra + len - 1) & (RAM_PAGE_SIZE - 1)) / 4;
+
+	if (!page || !any_decoded(page, first, last))
+		return;
+	for (struct block *b = page->blocks; b; b = b->page_next) {
+		kill_block(b);
+		unhash(e, b);
+	}
+	page->blocks = NULL;
+	memset(page->words, 0, sizeof page->words);
+	/* A part of a block marks no words of its own: its whole page counts. */
+	if (e->scratch->gra >> RAM_PAGE_SHIFT == gra >> RAM_PAGE_SHIFT)
+		kill_block(e->scratch);
+	e->ram->page[gra >> RAM_PAGE_SHIFT] &= (uint8_t)~RAM_PAGE_CODE;
+}
+
+void engine_code_written(struct engine *e, uint64_t gra, uint64_t len)
+{
+	while (len) {
+		uint64_t room = RAM_PAGE_SIZE - (gra & (RAM_PAGE_SIZE - 1)), n = len < room ? len : room;
+
+		if (e->ram->page[gra >> RAM_PAGE_SHIFT] & RAM_PAGE_CODE)
+			page_written(e, gra, n);
+		gra += n;
+		len -= n;
+	}
+}
+
+/* ---- Where an op is ---- */
+
+OP_RAW(marker) { LEAVE; }
+
+static struct block *mutable_block_of(const struct op *op)
+{
+	while (op->fn != op_marker)
+		op--;
+	return (struct block *)((char *)(uintptr_t)op - __builtin_offsetof(struct block, ops));
+}
+
+const struct block *block_of(const struct op *op) { return mutable_block_of(op); }
+
+static uint64_t nip_of(const struct cpu *cpu, const struct block *b, unsigned insn)
+{
+	return cpu->page_ea + (b->gra & (RAM_PAGE_SIZE - 1)) + 4u * insn;
+}
+
+uint64_t op_nip(const struct cpu *cpu, const struct op *op)
+{
+	const struct block *b = block_of(op);
+
+	return nip_of(cpu, b, b->info[op - b->ops].insn);
+}
+
+uint32_t op_word(const struct cpu *cpu, const struct op *op)
+{
+	const struct block *b = block_of(op);
+
+	(void)cpu;
+	return b->words[b->info[op - b->ops].insn];
+}
+
+uint64_t op_cycle(const struct cpu *cpu, const struct op *op, int64_t budget)
+{
+	const struct block *b = block_of(op);
+
+	return cpu->limit - (uint64_t)budget - (block_cost(b) - b->info[op - b->ops].cycles);
+}
+
+void op_unwind(struct cpu *cpu, const struct op *op)
+{
+	const struct block *b = block_of(op);
+	const struct op_info *info = &b->info[op - b->ops];
+
+	cpu->nip = nip_of(cpu, b, info->insn);
+	cpu->refund = block_cost(b) - info->cycles;
+}
+
+bool end_block(struct cpu *cpu, const struct op *op)
+{
+	op_unwind(cpu, op);
+	cpu->nip += 4;
+	return false;
+}
+
+/* The first op of an instruction in a dead block: nothing of it has happened yet. */
+OP_RAW(dead)
+{
+	const struct block *b = block_of(op);
+	unsigned i = (unsigned)(op - b->ops);
+
+	cpu->nip = nip_of(cpu, b, b->info[i].insn);
+	cpu->refund = block_cost(b) - (i == 1 ? 0 : b->info[i - 1].cycles);
+	LEAVE;
+}
+
+/* ---- Running ---- */
+
+static void enter(struct cpu *cpu, const struct op *op, int64_t budget)
+{
+#ifdef CEDE_TAIL
+	op->fn(cpu, op, budget, cpu->tlb);
+#else
+	cpu->budget = budget;
+	while (op) {
+		profile_op(op);
+		op = op->fn(cpu, op, cpu->budget, cpu->tlb);
+	}
+#endif
+}
+
+/* The index of the op at which `cycles` have been charged, at an instruction's start; 0 if
+ * that falls within an op (one that stands for several instructions). */
+static unsigned cut_at(const struct block *b, uint64_t cycles)
+{
+	unsigned i = 1;
+
+	while (i < b->nops && b->info[i].cycles < cycles)
+		i++;
+	if (i == b->nops || b->info[i].cycles > cycles)
+		return 0;
+	while (i < b->nops && b->info[i].cycles == cycles)
+		i++;
+	return i < b->nops ? i : 0;
+}
+
+/* A sequence that the cut goes through runs op by op. */
+static void unfuse_last(struct block *s)
+{
+	unsigned last = s->nops - 1u, n;
+
+	for (unsigned i = 1; i < last; i += n) {
+		op_fn *first = fuse_first(s->ops[i].fn, &n);
+
+		if (i + n > last)
+			s->ops[i].fn = first;
+	}
+}
+
+/* The first instructions of `b`, until `cycles` have been charged, as a block of its own. */
+static const struct block *part_of(struct engine *e, const struct block *b, uint64_t cycles)
+{
+	struct block *s = e->scratch;
+	unsigned n = cut_at(b, cycles);
+	uint32_t *words = s->words;
+
+	e->credit -= COST_OF_BLOCK + (int64_t)cycles * (n ? COST_OF_COPY : COST_OF_INSN);
+	if (n == 0) {
+		unsigned count = 0;
+
+		for (unsigned i = 1; i < b->nops && b->info[i].cycles <= cycles; i++)
+			count = b->info[i].insn + 1u;
+		decode_block(e, b->gra, b->mode | MODE_PLAIN, count ? count : 1, s, e->scratch_info);
+		return s;
+	}
+	*s = *b;
+	s->words = words;
+	s->info = e->scratch_info;
+	memcpy(s->words, b->words, b->info[n].insn * sizeof s->words[0]);
+	memcpy(s->ops, b->ops, n * sizeof s->ops[0]);
+	memcpy(s->info, b->info, n * sizeof s->info[0]);
+	s->ninsns = b->info[n].insn;
+	s->ops[0].imm = b->info[n - 1].cycles;
+	s->info[n] = (struct op_info){ .insn = s->ninsns, .cycles = b->info[n - 1].cycles };
+	s->ops[n] = (struct op){ .fn = op_leave, .imm = (int32_t)((b->gra & (RAM_PAGE_SIZE - 1)) + 4u * s->ninsns) };
+	s->nops = (uint16_t)(n + 1);
+	while (s->nedges && s->edge_at[s->nedges - 1] >= n)
+		s->nedges--;
+	unfuse_last(s);
+	decode_finish_cost(s, s->info);
+	return s;
+}
+
+/* With -d exec nothing is linked and nothing enters the jump cache, so that every block
+ * comes by here. The guest cannot tell. */
+static const struct block *show_entry(struct cpu *cpu, const struct block *b)
+{
+	cpu_log(cpu, LOG_EXEC, "block 0x%016llx %u instruction%s\n", (unsigned long long)cpu->nip, b->ninsns,
+		b->ninsns == 1 ? "" : "s");
+	return b;
+}
+
+/* Time goes by for all processors, asleep or not: what has been saved up is bounded. */
+static void earn_credit(struct cpu *cpu)
+{
+	struct engine *e = cpu->engine;
+	uint64_t from = cpu->ctx->credited, cycles = cpu->cycles > from ? cpu->cycles - from : 0;
+
+	cpu->ctx->credited = cpu->cycles;
+	if (cycles > CREDIT_MOST / CREDIT_PER_CYCLE)
+		cycles = CREDIT_MOST / CREDIT_PER_CYCLE;
+	e->credit += (int64_t)cycles * CREDIT_PER_CYCLE;
+	if (e->credit > CREDIT_MOST)
+		e->credit = CREDIT_MOST;
+}
+
+/* One instruction, decoded from what memory holds now and forgotten after it: for code that is not worth, or not
+ * granted, more. The page is not watched. */
+static const struct block *one_at(struct engine *e, uint64_t gra, uint32_t mode)
+{
+	decode_block(e, gra, mode | MODE_PLAIN, 1, e->scratch, e->scratch_info);
+	return e->scratch;
+}
+
+/* The block at NIP in the current context; NULL after a fetch interrupt. */
+static const struct block *block_at_nip(struct cpu *cpu)
+{
+	struct jump_entry *entry = &cpu->jumps[JUMP_INDEX(cpu->nip)];
+	uint64_t gra, flushes = cpu->engine->flushes;
+	struct block *b;
+
+	if (entry->ea == cpu->nip && !entry->block->dead) {
+		b = entry->block;
+	} else {
+		uint64_t decoded = cpu->engine->decoded;
+
+		if (!fetch_translate(cpu, cpu->nip, &gra))
+			return NULL;
+		earn_credit(cpu);
+		b = engine_find(cpu->engine, gra, cpu->mode);
+		if (unlikely(!b)) {
+			cpu->engine->stepped++;
+			if (entry->ea == cpu->nip)
+				entry->ea = JUMP_GONE;
+			return one_at(cpu->engine, gra, cpu->mode);
+		}
+		if (cpu->env->log_mask & LOG_IN_ASM && decoded != cpu->engine->decoded && cpu->env->show_code)
+			cpu->env->show_code(cpu->env->machine, cpu->nip, b->words, b->ninsns);
+		if (cpu->env->log_mask & LOG_EXEC)
+			return show_entry(cpu, b);
+		jump_insert(cpu, cpu->nip, b);
+	}
+	/* An edge stays within its real page, whatever the page is mapped to by now. */
+	if (cpu->link && cpu->link_nip == cpu->nip && flushes == cpu->engine->flushes &&
+	    block_of(cpu->link_from)->gra >> RAM_PAGE_SHIFT == b->gra >> RAM_PAGE_SHIFT)
+		*cpu->link = b;
+	return b;
+}
+
+/* Goes on at NIP, which the jump cache lacks or which lies in a context just entered: what the
+ * loop of cpu_run() would do. Nothing asynchronous waits: who lets it in leaves instead. */
+OP_RAW(seek)
+{
+	const struct block *b;
+
+	if (unlikely(budget <= 0 || cpu->halt || cpu->msr & (MSR_SE | MSR_BE) || cpu->env->log_mask & LOG_EXEC))
+		LEAVE;
+	cpu->cycles = cpu->limit - (uint64_t)budget;	/* for a trace, should the fetch fault */
+	b = block_at_nip(cpu);
+	cpu->link = NULL;
+	if (unlikely(!b)) {
+		budget--;
+		LEAVE;
+	}
+	if (unlikely(block_cost(b) > budget))
+		LEAVE;
+	budget -= block_cost(b);
+	tlb = cpu->tlb;
+	cpu->page_ea = TLB_PAGE(cpu->nip);
+	GOTO_OP(b->ops + 1);
+}
+
+/* Runs from NIP; returns the budget that is left. */
+static int64_t run_some(struct cpu *cpu, int64_t budget)
+{
+	const struct block *b;
+	uint64_t taken = cpu->interrupts, nip, operand = 0;
+	bool single = cpu->msr & (MSR_SE | MSR_BE);
+
+	cpu->nip &= ~UINT64_C(3);
+	if (!(cpu->msr & MSR_SF))
+		cpu->nip = (uint32_t)cpu->nip;
+	nip = cpu->nip;
+	b = block_at_nip(cpu);
+	cpu->link = NULL;
+	if (unlikely(!b))
+		return budget - 1;	/* a fetch that faults takes a cycle */
+	if (unlikely(single)) {
+		b = one_at(cpu->engine, b->gra, b->mode);
+		operand = cpu_operand_address(cpu, b->words[0]);
+		budget = block_cost(b);	/* nothing can be entered after it */
+		cpu->limit = cpu->cycles + block_cost(b);
+	} else if (unlikely(block_cost(b) > budget)) {
+		earn_credit(cpu);
+		b = cpu->engine->credit > 0 && b != cpu->engine->scratch ? part_of(cpu->engine, b, (uint64_t)budget) : one_at(cpu->engine, b->gra, b->mode);
+	}
+	cpu->page_ea = TLB_PAGE(cpu->nip);
+	enter(cpu, b->ops + 1, budget - block_cost(b));
+	budget = cpu->budget + (int64_t)cpu->refund;
+	cpu->refund = 0;
+	if (unlikely(single) && taken == cpu->interrupts)
+		cpu_trace(cpu, nip, b->words[0], operand);
+	return budget;
+}
+
+/* The cycle at which DEC will become negative, if that is to come. */
+static uint64_t decrementer_limit(const struct cpu *cpu, uint64_t until)
+{
+	uint64_t due = cpu_dec_due(cpu, cpu->cycles);
+
+	return due > cpu->cycles && due < until ? due : until;
+}
+
+void cpu_run(struct cpu *cpu, uint64_t until)
+{
+	fp_enter(cpu);
+	ctx_catch_up(cpu);
+	cpu->spin_op = NULL;
+	while (cpu->cycles < until && cpu->run_state == CPU_RUNNING && !cpu->halt) {
+		uint64_t before = cpu->cycles;
+		int64_t left;
+
+		if (cpu_deliver_pending(cpu))
+			cpu->link = NULL;
+		cpu->limit = decrementer_limit(cpu, until);
+		left = run_some(cpu, (int64_t)(cpu->limit - cpu->cycles));
+		cpu->cycles = cpu->limit - (uint64_t)left;
+		cpu->insns += cpu->cycles - before;
+	}
+	cpu->link = NULL;
+	fp_leave(cpu);
+}

@@ -1,0 +1,223 @@
+/* Decoded blocks, the contexts they are found through, and what runs them.
+ *
+ * A block is a straight run of guest instructions within one 4 KiB page of guest real
+ * memory, keyed by real address and by the MSR bits that decoding depends on, so that it
+ * serves every process that maps the page, wherever. A conditional branch forward that is not
+ * taken does not end it. Its whole cost in cycles is charged on entry; who leaves early gives
+ * the rest back. All of it is derived state.
+ */
+#ifndef CPU_BLOCK_H
+#define CPU_BLOCK_H
+
+#include "cpu/engine/dispatch.h"
+#include "cpu/timing/timing.h"
+
+enum block_mode {
+	MODE_SF = 1, MODE_LE = 2, MODE_PR = 4, MODE_FP = 8, MODE_VEC = 16, MODE_VSX = 32,
+	MODE_PLAIN = 64,	/* not in the cache: no fused ops, for running part of a block */
+};
+
+#define BLOCK_MAX_INSNS 64
+#define BLOCK_MAX_OPS   (BLOCK_MAX_INSNS * 6 + 8)	/* 32-bit addco. takes five */
+#define BLOCK_ALIGN     64	/* the host's cache line */
+#define BLOCK_MAX_EXITS 3	/* branches that a block goes on behind */
+
+/* Where an op's instruction lies in the block and what had been charged by its end. */
+struct op_info {
+	uint16_t insn;		/* index of the (first) instruction this op belongs to */
+	uint16_t cycles;	/* cost of the block up to and including that instruction */
+};
+
+/* A cache line of what is known of the block, then the ops, which is all that running it touches. */
+struct block {
+	uint64_t gra;		/* of the first instruction */
+	uint32_t mode;		/* enum block_mode */
+	uint16_t ninsns, nops;
+	bool dead;		/* overwritten: each of its instructions leads back to the engine */
+	bool timed;		/* some of its ops read the time */
+	uint8_t nedges;		/* ops that are pairs of edges, and which */
+	uint16_t edge_at[BLOCK_MAX_EXITS + 1];
+	uint32_t *words;	/* the instructions as fetched, in the processor's order */
+	struct block *hash_next, *page_next;
+	struct op_info *info;	/* nops of them, parallel to ops */
+	/* ops[0] marks the start, and its imm is what all of the block costs, in cycles; execution begins
+	 * at ops[1]. */
+	_Alignas(BLOCK_ALIGN) struct op ops[];
+};
+
+_Static_assert(sizeof(struct block) == BLOCK_ALIGN, "a line");
+
+static inline uint32_t block_cost(const struct block *b)
+{
+	return (uint32_t)b->ops[0].imm;
+}
+
+/* The op after a direct branch: blocks that it leads to, NULL until first taken. */
+struct edge {
+	struct block *taken, *fall;
+};
+_Static_assert(sizeof(struct edge) == sizeof(struct op), "an edge pair takes one op's place");
+
+/* Effective address to block, per context. */
+#define JUMP_BITS 13
+#define JUMP_SIZE (1u << JUMP_BITS)
+#define JUMP_EMPTY UINT64_C(1)
+#define JUMP_GONE UINT64_C(3)	/* flushed: still in the list */
+struct jump_entry {
+	uint64_t ea;		/* JUMP_EMPTY, JUMP_GONE: none */
+	struct block *block;
+};
+/* The kernel's paths are spread over megabytes: higher bits count, too. */
+#define JUMP_INDEX(ea) (((ea) >> 2 ^ (ea) >> (2 + JUMP_BITS)) & (JUMP_SIZE - 1))
+
+/* Fetch translations, per context. */
+#define ITLB_SIZE 64		/* one bit each in a word */
+struct itlb_entry {
+	uint64_t page;		/* effective page, TLB_NONE: empty */
+	uint64_t gra;
+};
+
+/* Tables are large and processes short: what has been filled is listed, so that emptying a table costs
+ * what was put into it. Every entry is in a list once at most. */
+struct data_list {
+	unsigned n;
+	uint16_t at[TLB_SIZE];
+};
+
+/* Data-side context: TLB for one (PR, DR, AMR) combination; in problem state, of one PID. The
+ * kernel's is one for all processes: what it has of the process below it goes at a switch. */
+struct data_ctx {
+	struct data_list low, high;	/* where there are, or were, entries of quadrant 0, and of the others */
+	struct tlb_entry tlb[TLB_SIZE];
+};
+
+/* Enough for data that lies beside code to be told from it: a flush that finds a page's bit set looks
+ * through the whole jump cache. */
+#define CODE_PAGE_BITS 1024
+
+/* Instruction-side context: jump cache for one (IR, IAMR, block mode), and PID likewise. */
+struct code_ctx {
+	uint64_t pages[CODE_PAGE_BITS / 64];	/* one bit per hashed 64 KiB page fetched from */
+	uint64_t fetched;	/* one bit per entry of itlb */
+	struct itlb_entry itlb[ITLB_SIZE];
+	unsigned njumps;	/* that are, or were, in use, and where */
+	uint16_t jump_at[JUMP_SIZE];
+	struct jump_entry jumps[JUMP_SIZE];
+};
+
+#define CTX_SLOTS 32
+#define CTX_HINTS 64
+struct mmu_ctx {
+	uint64_t data_key[CTX_SLOTS], code_key[CTX_SLOTS];	/* 0: slot is empty */
+	uint64_t data_pid[CTX_SLOTS], code_pid[CTX_SLOTS];	/* whose the entries of quadrant 0 are */
+	/* One bit per slot: has entries of quadrant 0, and of the others. What is empty costs a flush nothing. */
+	uint32_t data_low, data_high, code_low, code_high;
+	struct data_ctx *data[CTX_SLOTS];
+	struct code_ctx *code[CTX_SLOTS];
+	uint8_t data_hint[CTX_HINTS], code_hint[CTX_HINTS];	/* by hashed key: where it was */
+	struct data_ctx *data_now;
+	struct code_ctx *code_now;
+	unsigned data_slot, code_slot;	/* of those two */
+	unsigned data_victim, code_victim;
+	unsigned number;		/* of the processor in its engine */
+	uint64_t listed;		/* entries in all data lists */
+	uint64_t caught_up;		/* with so many of the engine's broadcasts */
+	uint64_t credited;		/* the cycle up to which the engine has had its credit */
+};
+
+/* A flush on all processors. One runs at a time: the others take theirs when they run next. Who is further
+ * behind than the list is long forgets all. */
+#define BROADCASTS 256
+struct broadcast {
+	enum { FLUSH_ALL, FLUSH_PID, FLUSH_PAGE } kind;
+	unsigned shift;
+	uint64_t pid, ea;
+};
+
+/* The TLB entry through which alone a page of memory can be stored to fast: 1 + its place; or one of: */
+#define WRITER_NONE 0
+#define WRITER_MANY UINT32_MAX
+
+struct code_page {
+	uint64_t number;	/* gra >> RAM_PAGE_SHIFT */
+	struct code_page *next;	/* of all */
+	struct block *blocks;
+	uint64_t words[RAM_PAGE_SIZE / 4 / 64];	/* which words are decoded */
+};
+
+/* What the engine's own work costs, in nanoseconds of a slow host, and what pays for it: a cycle of the guest
+ * for some hundred times what Linux takes. */
+#define CREDIT_PER_CYCLE 100
+#define CREDIT_MOST   (INT64_C(50) * 1000 * 1000)
+#define COST_OF_BLOCK 500
+#define COST_OF_INSN  200	/* decoded, fused, kept, and dropped again */
+#define COST_OF_COPY  50
+#define COST_OF_ENTRY 3		/* of a TLB or a jump cache, looked at */
+
+#define BLOCK_HASH_BITS 18
+struct engine {
+	struct ram *ram;
+	uint8_t *arena;			/* blocks, bump-allocated; all forgotten at once when full */
+	size_t arena_used, arena_size;
+	uint8_t *tables;		/* of contexts: taken and kept, room for all */
+	size_t tables_used, tables_size;
+	struct block **hash;		/* 1 << BLOCK_HASH_BITS */
+	struct code_page **pages;	/* by real page number */
+	struct code_page *code_pages;
+	uint64_t npages;
+	uint64_t hash_factor;
+	uint32_t *writer;		/* by real page number */
+	/* What decoding may cost, in nanoseconds of a slow host: cycles earn it. While there is none, what is
+	 * not decoded runs an instruction at a time and is not kept. */
+	int64_t credit;
+	uint64_t stepped;		/* instructions that ran so, so far */
+	struct broadcast broadcasts[BROADCASTS];	/* the last ones: number n at n % BROADCASTS */
+	uint64_t nbroadcasts;
+	unsigned max_cpus;
+	struct cpu *cpus[64];		/* all that share this engine */
+	unsigned ncpus;
+	struct block *scratch;		/* a block cut short to end at an exact cycle */
+	struct op_info *scratch_info;
+	struct block *build;		/* where blocks are decoded before they are kept */
+	struct op_info *build_info;
+	const struct timing_model *timing;
+	uint64_t decoded, flushes;	/* so far: stale links are recognised by the latter */
+};
+
+/* decode.c: fills `out` (room for BLOCK_MAX_OPS) with at most max_insns instructions at gra. */
+void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned max_insns,
+		  struct block *out, struct op_info *info);
+
+/* After a block's cost has changed: tells the ops that give some of it back or read the time. */
+void decode_finish_cost(struct block *block, const struct op_info *info);
+
+/* Zeroed bytes for a context's table, a multiple of 8; never NULL: there is room for CTX_SLOTS of
+ * each kind per processor. */
+void *engine_take_table(struct engine *engine, size_t size);
+bool engine_add_cpu(struct engine *engine, struct cpu *cpu);	/* false: out of memory */
+/* NULL: not decoded, and no credit to do it. */
+struct block *engine_find(struct engine *engine, uint64_t gra, uint32_t mode);
+/* Guest memory [gra, gra + len) has been written: blocks decoded from it end. */
+void engine_code_written(struct engine *engine, uint64_t gra, uint64_t len);
+const struct block *block_of(const struct op *op);
+
+/* tlb.c: contexts, and fetch translation (raises the interrupt and returns false on a fault). */
+bool fetch_translate(struct cpu *cpu, uint64_t ea, uint64_t *gra);
+void jump_insert(struct cpu *cpu, uint64_t ea, struct block *block);
+bool ctx_init(struct cpu *cpu);
+void ctx_free(struct cpu *cpu);
+void ctx_forget_blocks(struct cpu *cpu);		/* every jump entry */
+/* No fast stores to this guest real page, by any processor. Returns how many entries it looked at. */
+uint64_t ctx_protect_page(struct engine *engine, uint64_t number);
+/* What others have broadcast since this processor ran last. */
+void ctx_catch_up(struct cpu *cpu);
+
+/* Ops that the decoder adds by itself. */
+#define ENGINE_OPS(X) \
+	X(set_cr0) X(set_cr0_32) X(set_cr1) X(ca_from_ca32) X(so_save) X(ov_from_ov32) X(mr) X(addi) X(add) X(truncate_d) X(truncate_x) \
+	X(illegal) X(privileged) X(unavailable) X(facility_check) X(leave) X(next_near) X(next_far) X(marker) X(dead) X(seek)
+#define DECLARE_OP(name) OP_RETURN OP_ABI op_##name(OP_PARAMS);
+ENGINE_OPS(DECLARE_OP)
+#undef DECLARE_OP
+
+#endif

@@ -1,0 +1,513 @@
+/* From instruction words to ops: the table's first reader.
+ *
+ * Owns the row lookup and operand extraction. What an instruction means is not known
+ * here; what MSR forbids (facilities, privilege) is decided here, once per block.
+ */
+#include "cpu/engine/decode.h"
+#include "cpu/engine/fuse.h"
+#include "cpu/engine/profile.h"
+#include "cpu/engine/spin.h"
+
+#include <stdlib.h>
+
+/* ---- The rows, with the handlers that exist for each ---- */
+
+#define INSN(name, ...) \
+	DECLARE_ROW(name)
+#define DECLARE_ROW(name) \
+	extern op_fn op_##name; \
+	extern op_fn op_##name##_rc __attribute__((weak)); \
+	extern op_fn op_##name##_o __attribute__((weak)); \
+	extern op_fn op_##name##_be __attribute__((weak)); \
+	extern op_fn op_##name##_upd __attribute__((weak)); \
+	extern bool decode_##name(struct decoder *, const struct insn *, struct op *, uint32_t) __attribute__((weak));
+#include "cpu/table/insn.def"
+#undef INSN
+
+#define INSN(name, form, operands, since, unit, flags, reference) \
+	{ #name, form, operands, since, unit, flags, reference, \
+	  op_##name, op_##name##_rc, op_##name##_o, op_##name##_be, op_##name##_upd, decode_##name },
+const struct insn insns[] = {
+#include "cpu/table/insn.def"
+};
+#undef INSN
+const unsigned ninsns = ARRAY_SIZE(insns);
+
+/* ---- Lookup: rows by primary opcode, the most specific mask first ---- */
+
+struct lookup {
+	uint16_t sorted[ARRAY_SIZE(insns)];
+	uint16_t first[64], end[64];	/* per primary opcode, into sorted */
+	uint16_t start[64][2048];	/* by low 11 bits: where to begin in sorted, plus 1; 0 = not known yet */
+};
+
+static int by_opcode_then_mask(const void *a, const void *b)
+{
+	const struct insn *x = &insns[*(const uint16_t *)a], *y = &insns[*(const uint16_t *)b];
+	int px = (int)(x->match >> 26), py = (int)(y->match >> 26);
+
+	if (px != py)
+		return px - py;
+	if (x->mask != y->mask)
+		return __builtin_popcount(y->mask) - __builtin_popcount(x->mask);
+	return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
+/* Built once; the same for every machine in the process. */
+static struct lookup *lookup_table(void)
+{
+	static struct lookup table;
+	static bool ready;
+
+	if (!ready) {
+		for (unsigned i = 0; i < ninsns; i++)
+			table.sorted[i] = (uint16_t)i;
+		qsort(table.sorted, ninsns, sizeof table.sorted[0], by_opcode_then_mask);
+		for (unsigned i = 0, po = 0; po < 64; po++) {
+			table.first[po] = (uint16_t)i;
+			while (i < ninsns && insns[table.sorted[i]].match >> 26 == po)
+				i++;
+			table.end[po] = (uint16_t)i;
+		}
+		ready = true;
+	}
+	return &table;
+}
+
+const struct insn *insn_lookup(uint32_t word)
+{
+	struct lookup *t = lookup_table();
+	unsigned po = word >> 26, low = word & 0x7ff, i = t->start[po][low];
+
+	if (!i) {
+		for (i = t->first[po]; i < t->end[po]; i++) {
+			const struct insn *row = &insns[t->sorted[i]];
+
+			if (((word ^ row->match) & row->mask & 0x7ff) == 0)
+				break;
+		}
+		t->start[po][low] = (uint16_t)(i + 1);
+	} else {
+		i--;
+	}
+	for (; i < t->end[po]; i++) {
+		const struct insn *row = &insns[t->sorted[i]];
+
+		if ((word & row->mask) == row->match)
+			return row;
+	}
+	return NULL;
+}
+
+/* ---- Operands ---- */
+
+enum operand_kind { G, G0, F, V, T, U, S, S4, S16, X1, X2, X3, X4, X5, SH6, MB6, SPR, DCMX, DX };
+enum operand_dest { DEST_a, DEST_b, DEST_c, DEST_d, DEST_i };
+
+struct operand {
+	const char *name;
+	uint8_t shift, width, kind, dest;
+};
+
+static const struct operand operands[] = {
+#define OPERAND(name, shift, width, kind, dest) { #name, shift, width, kind, DEST_##dest },
+	OPERANDS
+#undef OPERAND
+};
+
+#define MAX_OPERANDS 6
+
+/* A row's operands in the assembler's order. */
+struct operand_list {
+	uint8_t n;
+	uint8_t index[MAX_OPERANDS];
+	bool parsed;
+};
+
+static bool parse_operands(const char *s, struct operand_list *list)
+{
+	while (*s) {
+		size_t len = strcspn(s, ",()");
+		unsigned i = 0;
+
+		if (len) {
+			while (i < ARRAY_SIZE(operands) &&
+			       (strncmp(operands[i].name, s, len) || operands[i].name[len]))
+				i++;
+			if (i == ARRAY_SIZE(operands) || list->n == MAX_OPERANDS)
+				return false;
+			list->index[list->n++] = (uint8_t)i;
+		}
+		s += len + (s[len] != 0);
+	}
+	return list->parsed = true;
+}
+
+static const struct operand_list *operand_list(const struct insn *insn)
+{
+	static struct operand_list lists[ARRAY_SIZE(insns)];
+	struct operand_list *list = &lists[insn - insns];
+
+	if (!list->parsed)
+		parse_operands(insn->operands, list);
+	return list;
+}
+
+bool decode_operands_valid(const struct insn *insn)
+{
+	struct operand_list list = { 0 };
+
+	return parse_operands(insn->operands, &list);
+}
+
+/* Bits of the sixth register-number bit, and other strays, by kind. */
+static uint32_t stray_bits(const struct operand *o)
+{
+	switch ((enum operand_kind)o->kind) {
+	case X1: return 1;
+	case X2: case SH6: return 2;
+	case X3: return 4;
+	case X4: case X5: return 8;
+	case DCMX: return 31u << 16 | 1u << 6 | 1u << 2;
+	case DX: return 0x3ffu << 6 | 31u << 16 | 1;
+	default: return 0;
+	}
+}
+
+uint32_t decode_operand_bits(const struct insn *insn)
+{
+	const struct operand_list *list = operand_list(insn);
+	uint32_t bits = (insn->flags & (RC | RCFP) ? 1 : 0) | (insn->flags & (OE | VRC) ? 1u << 10 : 0);
+
+	for (unsigned i = 0; i < list->n; i++) {
+		const struct operand *o = &operands[list->index[i]];
+
+		bits |= o->kind == DCMX || o->kind == DX ? 0 : ((UINT32_C(1) << o->width) - 1) << o->shift;
+		bits |= stray_bits(o);
+	}
+	return bits;
+}
+
+static int64_t field(const struct operand *o, uint32_t word)
+{
+	uint32_t raw = word >> o->shift & ((UINT32_C(1) << o->width) - 1);
+	int64_t sign = (int64_t)(raw ^ UINT32_C(1) << (o->width - 1)) - (INT64_C(1) << (o->width - 1));
+
+	switch ((enum operand_kind)o->kind) {
+	case G: case T: case U: return raw;
+	case G0: return raw ? raw : SLOT_ZERO;
+	case F: return SLOT_VSR0 + 2 * raw;
+	case V: return SLOT_VSR0 + 64 + 2 * raw;
+	case X1: return SLOT_VSR0 + 2 * (raw | (word & 1) << 5);
+	case X2: return SLOT_VSR0 + 2 * (raw | (word >> 1 & 1) << 5);
+	case X3: return SLOT_VSR0 + 2 * (raw | (word >> 2 & 1) << 5);
+	case X4: case X5: return SLOT_VSR0 + 2 * (raw | (word >> 3 & 1) << 5);
+	case S: return sign;
+	case S4: return sign * 4;
+	case S16: return sign * 16;
+	case SH6: return raw | (word >> 1 & 1) << 5;
+	case MB6: return raw >> 1 | (raw & 1) << 5;
+	case SPR: return raw >> 5 | (raw & 31) << 5;
+	case DCMX: return (word >> 16 & 31) | (word >> 2 & 1) << 5 | (word >> 6 & 1) << 6;
+	case DX: return (int16_t)((word >> 6 & 0x3ff) << 6 | (word >> 16 & 31) << 1 | (word & 1));
+	}
+	return 0;
+}
+
+/* Immediates take imm, then d, c, b: the first that no register operand of the row uses. */
+static void place(struct op *op, unsigned *used, enum operand_dest dest, int64_t v)
+{
+	static const enum operand_dest spare[] = { DEST_i, DEST_d, DEST_c, DEST_b };
+
+	for (unsigned i = 0; dest == DEST_i && i < ARRAY_SIZE(spare); i++) {
+		if (!(*used & 1u << spare[i])) {
+			*used |= 1u << spare[i];
+			dest = spare[i];
+			break;
+		}
+	}
+	switch (dest) {
+	case DEST_a: op->a = (uint8_t)v; break;
+	case DEST_b: op->b = (uint8_t)v; break;
+	case DEST_c: op->c = (uint8_t)v; break;
+	case DEST_d: op->d = (uint8_t)v; break;
+	case DEST_i: op->imm = (int32_t)v; break;
+	}
+}
+
+static void extract(const struct insn *insn, uint32_t word, struct op *op)
+{
+	const struct operand_list *list = operand_list(insn);
+	unsigned used = 0;
+
+	for (unsigned i = 0; i < list->n; i++)
+		if (operands[list->index[i]].dest != DEST_i)
+			used |= 1u << operands[list->index[i]].dest;
+	for (unsigned i = 0; i < list->n; i++) {
+		const struct operand *o = &operands[list->index[i]];
+		enum operand_dest dest = o->dest;
+
+		if (dest == DEST_i && (used & 1u << DEST_i) == 0) {
+			op->imm = (int32_t)field(o, word);
+			used |= 1u << DEST_i;
+		} else {
+			place(op, &used, dest, field(o, word));
+		}
+	}
+}
+
+/* The register that Rc=1 compares with zero: the one that the row names first. */
+static uint8_t result_slot(const struct insn *insn, const struct op *op)
+{
+	const struct operand *o = &operands[operand_list(insn)->index[0]];
+
+	return o->dest == DEST_b ? op->b : op->a;
+}
+
+/* ---- Building a block ---- */
+
+struct decoder {
+	struct engine *engine;
+	struct block *block;
+	struct op_info *info;
+	uint64_t gra;			/* of the instruction being decoded */
+	unsigned insn;			/* its index in the block */
+	struct op after[6];		/* appended by hooks */
+	unsigned nafter;
+	bool ended;
+};
+
+uint32_t decode_mode(const struct decoder *d) { return d->block->mode; }
+uint64_t decode_gra(const struct decoder *d) { return d->gra; }
+
+void decode_emit(struct decoder *d, struct op op)
+{
+	d->info[d->block->nops].insn = (uint16_t)d->insn;
+	d->info[d->block->nops].cycles = (uint16_t)block_cost(d->block);
+	if (!op.fn)
+		d->block->edge_at[d->block->nedges++] = d->block->nops;
+	d->block->ops[d->block->nops++] = op;
+}
+
+void decode_append(struct decoder *d, struct op op)
+{
+	d->after[d->nafter++] = op;
+}
+
+/* Ends the block with an op that raises. */
+static void end_with(struct decoder *d, op_fn *fn, int32_t imm)
+{
+	decode_emit(d, (struct op){ .fn = fn, .imm = imm });
+	d->ended = true;
+}
+
+/* The facility that MSR withholds, as the vector of its interrupt; 0 = all there. */
+static enum vector missing_facility(const struct insn *insn, uint32_t word, uint32_t mode)
+{
+	bool upper;	/* the register is one of VSR 32..63 */
+
+	if (insn->flags & FPU && !(mode & MODE_FP))
+		return VEC_FP_UNAVAIL;
+	if (insn->flags & VEC && !(mode & MODE_VEC))
+		return VEC_VEC_UNAVAIL;
+	if (insn->flags & VSX && !(mode & MODE_VSX))
+		return VEC_VSX_UNAVAIL;
+	upper = word >> (strstr(insn->operands, "TQ") || strstr(insn->operands, "SQ") ? 3 : 0) & 1;
+	if (insn->flags & X6 && !(mode & (upper ? MODE_VEC : MODE_VSX)))
+		return upper ? VEC_VEC_UNAVAIL : VEC_VSX_UNAVAIL;
+	if (insn->flags & FX6 && !(mode & (upper ? MODE_VEC : MODE_FP)))
+		return upper ? VEC_VEC_UNAVAIL : VEC_FP_UNAVAIL;
+	return 0;
+}
+
+/* 32-bit mode: the effective address is formed apart, its upper half cleared. An update form gives RA all
+ * of the sum (Book I, 1.10.3), which is formed before the access: RT may be RB. */
+static void truncate_address(struct decoder *d, const struct insn *insn, struct op *op)
+{
+	bool indexed = strstr(insn->operands, "RB") != NULL;
+
+	decode_emit(d, (struct op){ .fn = indexed ? op_truncate_x : op_truncate_d, .b = op->b, .c = op->c,
+				    .imm = strchr(insn->operands, '(') ? op->imm : 0 });
+	if (insn->flags & UPD && indexed) {
+		decode_emit(d, (struct op){ .fn = op_add, .a = SLOT_SUM, .b = op->b, .c = op->c });
+		decode_append(d, (struct op){ .fn = op_mr, .a = op->b, .c = SLOT_SUM });
+	} else if (insn->flags & UPD) {
+		decode_append(d, (struct op){ .fn = op_addi, .a = op->b, .b = op->b, .imm = op->imm });
+	}
+	op->b = SLOT_EA;
+	if (indexed)
+		op->c = SLOT_ZERO;
+	else if (strchr(insn->operands, '('))
+		op->imm = 0;
+}
+
+/* 64-bit mode: RA gets the address after the access, from registers it did not change. */
+static void append_update(struct decoder *d, const struct insn *insn, struct op *op)
+{
+	if (!strstr(insn->operands, "RB")) {
+		decode_append(d, (struct op){ .fn = op_addi, .a = op->b, .b = op->b, .imm = op->imm });
+		return;
+	}
+	decode_emit(d, (struct op){ .fn = op_add, .a = SLOT_EA, .b = op->b, .c = op->c });
+	decode_append(d, (struct op){ .fn = op_mr, .a = op->b, .c = SLOT_EA });
+	op->b = SLOT_EA;
+	op->c = SLOT_ZERO;
+}
+
+/* Load with update is invalid for RA=0 and RA=RT; store with update for RA=0. */
+static bool valid_update(const struct insn *insn, const struct op *op)
+{
+	return op->b != SLOT_ZERO && (strncmp(insn->operands, "RT", 2) || op->a != op->b);
+}
+
+static bool decode_memory(struct decoder *d, const struct insn *insn, struct op *op)
+{
+	uint32_t mode = d->block->mode;
+
+	if (!(mode & MODE_LE) && insn->be)
+		op->fn = insn->be;
+	if (insn->flags & UPD && !valid_update(insn, op))
+		return false;
+	if (!(mode & MODE_SF))
+		truncate_address(d, insn, op);
+	else if (insn->flags & UPD && insn->upd && mode & MODE_LE)
+		op->fn = insn->upd;
+	else if (insn->flags & UPD)
+		append_update(d, insn, op);
+	return true;
+}
+
+static void append_record(struct decoder *d, const struct insn *insn, const struct op *op, uint32_t word)
+{
+	bool wide = d->block->mode & MODE_SF;
+
+	if (insn->flags & RCFP && word & 1)
+		decode_append(d, (struct op){ .fn = op_set_cr1 });
+	if (insn->flags & RC && word & 1 && op->fn != insn->rc)
+		decode_append(d, (struct op){ .fn = wide ? op_set_cr0 : op_set_cr0_32, .a = result_slot(insn, op) });
+}
+
+static bool decode_row(struct decoder *d, const struct insn *insn, uint32_t word)
+{
+	uint32_t mode = d->block->mode;
+	struct op op = { .fn = insn->fn };
+
+	extract(insn, word, &op);
+	if (insn->flags & OE && word >> 10 & 1)
+		op.fn = insn->o;
+	else if (insn->flags & VRC && word >> 10 & 1)
+		op.fn = insn->rc;
+	else if (insn->flags & RCF && word & 1 && insn->rc && mode & MODE_SF)
+		op.fn = insn->rc;
+	if (insn->flags & MEM && !decode_memory(d, insn, &op))
+		return false;
+	if (insn->hook && !insn->hook(d, insn, &op, word))
+		return false;
+	if (!(mode & MODE_SF) && insn->flags & OE && word >> 10 & 1) {
+		decode_emit(d, (struct op){ .fn = op_so_save });
+		decode_append(d, (struct op){ .fn = op_ov_from_ov32 });
+	}
+	if (insn->flags & (RC | RCFP))
+		append_record(d, insn, &op, word);
+	if (!(mode & MODE_SF) && insn->flags & CARRY)
+		decode_append(d, (struct op){ .fn = op_ca_from_ca32 });
+	decode_emit(d, op);
+	for (unsigned i = 0; i < d->nafter; i++)
+		decode_emit(d, d->after[i]);
+	return true;
+}
+
+/* One instruction, and its row; sets d->ended if nothing may follow in the block. */
+static const struct insn *decode_insn(struct decoder *d, uint32_t word)
+{
+	const struct insn *insn = insn_lookup(word);
+	struct block *block = d->block;
+	unsigned start = block->nops;
+	enum vector missing;
+
+	d->nafter = 0;
+	block->ops[0].imm += (int32_t)(insn ? d->engine->timing->cycles(insn, word, d->insn) : 1);
+	if (!insn) {
+		end_with(d, op_illegal, (int32_t)word);
+	} else if (insn->flags & PRIV && block->mode & MODE_PR) {
+		end_with(d, op_privileged, 0);
+	} else if ((missing = missing_facility(insn, word, block->mode)) != 0) {
+		end_with(d, op_unavailable, (int32_t)missing);
+	} else if (insn->flags & BRANCH) {
+		d->ended = decode_branch(d, word);
+	} else if (!decode_row(d, insn, word)) {
+		block->nops = (uint16_t)start;
+		end_with(d, op_illegal, (int32_t)word);
+	} else if (insn->flags & ENDBB) {
+		d->insn++;
+		end_with(d, op_leave, (int32_t)((d->gra & (RAM_PAGE_SIZE - 1)) + 4));
+		d->insn--;
+	}
+	block->ninsns++;
+	return insn;
+}
+
+bool decode_may_go_on(const struct decoder *d) { return d->block->nedges < BLOCK_MAX_EXITS; }
+
+/* Exits and TIME ops learn what was charged beyond them, once that is known. */
+void decode_finish_cost(struct block *block, const struct op_info *info)
+{
+	for (unsigned i = 0; i < block->nedges; i++) {
+		unsigned exit = block->edge_at[i] - 1u, rest = block_cost(block) - info[exit].cycles;
+
+		if (exit + 2u == block->nops)
+			break;
+		block->ops[exit].c = (uint8_t)rest;
+		block->ops[exit].d = (uint8_t)(rest >> 8);
+	}
+	for (unsigned i = 1; block->timed && i < block->nops; i++) {
+		uint32_t word;
+		const struct insn *insn;
+
+		if (info[i].insn >= block->ninsns)
+			continue;
+		word = block->words[info[i].insn];
+		insn = insn_lookup(word);
+		if (insn && insn->flags & TIME && block->ops[i].fn != op_leave)
+			block->ops[i].imm = (int32_t)(block_cost(block) - info[i].cycles);
+	}
+}
+
+void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned max_insns,
+		  struct block *out, struct op_info *info)
+{
+	struct decoder d = { .engine = engine, .block = out, .info = info, .gra = gra };
+	uint64_t page_end = (gra | (RAM_PAGE_SIZE - 1)) + 1;
+
+	out->gra = gra;
+	out->mode = mode & ~(uint32_t)MODE_PLAIN;
+	out->ops[0].imm = 0;
+	out->ninsns = out->nops = 0;
+	out->nedges = 0;
+	out->dead = out->timed = false;
+	out->info = info;
+	decode_emit(&d, (struct op){ .fn = op_marker });
+	while (!d.ended && d.insn < max_insns && d.gra < page_end) {
+		const struct insn *insn;
+		uint32_t word;
+
+		memcpy(&word, engine->ram->base + d.gra, sizeof word);
+		if (!(mode & MODE_LE))
+			word = __builtin_bswap32(word);
+		out->words[d.insn] = word;
+		insn = decode_insn(&d, word);
+		out->timed |= insn && insn->flags & TIME;
+		d.insn++;
+		d.gra += 4;
+	}
+	if (!d.ended && max_insns < BLOCK_MAX_INSNS && d.gra < page_end)
+		decode_emit(&d, (struct op){ .fn = op_leave, .imm = (int32_t)(d.gra & (RAM_PAGE_SIZE - 1)) });
+	else if (!d.ended)
+		decode_fall_through(&d, d.gra == page_end);
+	if (out->timed || out->nedges)
+		decode_finish_cost(out, info);
+	if (!(mode & MODE_PLAIN) && !PROFILING) {
+		spin_block(out);
+		fuse_block(out);
+	}
+}

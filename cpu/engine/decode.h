@@ -1,0 +1,62 @@
+/* The decoder as instruction files see it: rows, and hooks that refine an op.
+ *
+ * A hook decode_<name> is called after the operands of a row have been extracted and its
+ * handler chosen. It may pick another handler, rearrange operands, or append ops with
+ * decode_emit(). It returns false if the form is invalid: the instruction is illegal.
+ */
+#ifndef CPU_DECODE_H
+#define CPU_DECODE_H
+
+#include "cpu/engine/block.h"
+#include "cpu/table/forms.h"
+
+struct decoder;
+
+struct insn {
+	const char *name;
+	uint32_t match, mask;
+	const char *operands;
+	uint8_t since, unit;
+	uint32_t flags;
+	const char *reference;
+	op_fn *fn, *rc, *o, *be, *upd;
+	bool (*hook)(struct decoder *d, const struct insn *insn, struct op *op, uint32_t word);
+};
+
+extern const struct insn insns[];
+extern const unsigned ninsns;
+
+/* The row that a word belongs to, NULL: none. */
+const struct insn *insn_lookup(uint32_t word);
+
+/* The bits of a word that this row's operands, Rc and OE occupy. */
+uint32_t decode_operand_bits(const struct insn *insn);
+/* Every token of the row's operand string is known. */
+bool decode_operands_valid(const struct insn *insn);
+
+#ifdef OP_BODIES_ONLY
+#define HOOK_LINKAGE(name) static __attribute__((unused)) bool unused_hook_##name
+#else
+#define HOOK_LINKAGE(name) \
+	bool decode_##name(struct decoder *d, const struct insn *insn, struct op *op, uint32_t word); \
+	bool decode_##name
+#endif
+#define DECODE_HOOK(name) \
+	HOOK_LINKAGE(name)(struct decoder *d __attribute__((unused)), const struct insn *insn __attribute__((unused)), \
+			   struct op *op __attribute__((unused)), uint32_t word __attribute__((unused)))
+
+uint32_t decode_mode(const struct decoder *d);		/* enum block_mode */
+uint64_t decode_gra(const struct decoder *d);		/* real address of this instruction */
+void decode_emit(struct decoder *d, struct op op);	/* an op before the row's own; same instruction */
+void decode_append(struct decoder *d, struct op op);	/* an op after the row's own; same instruction */
+
+bool decode_may_go_on(const struct decoder *d);		/* the block may have one more exit in its middle */
+
+/* op_branch.c: a branch, true if it ends the block; the end of a block without one. */
+bool decode_branch(struct decoder *d, uint32_t word);
+void decode_fall_through(struct decoder *d, bool page_end);
+
+/* op_system.c: makes it "or n,n,n"; false if that sets no priority. */
+bool decode_priority(const struct decoder *d, struct op *op, unsigned n);
+
+#endif

@@ -1,0 +1,157 @@
+/* How handlers call each other: this file alone knows.
+ *
+ * A block is an array of 16-byte ops. An op is a handler and its operands, already
+ * extracted: bytes a..d are slot numbers in struct cpu (or small immediates), imm is
+ * sign-extended and scaled. With `musttail` and `preserve_none` (clang 19) a handler
+ * jumps to the next with processor, op, budget and TLB in host registers; elsewhere
+ * each handler returns the next op to a loop, which is slower and equally exact.
+ */
+#ifndef CPU_DISPATCH_H
+#define CPU_DISPATCH_H
+
+#include "cpu/core/cpu.h"
+#include "cpu/mmu/tlb.h"
+
+#if defined(__has_attribute) && !defined(CEDE_NO_TAIL)
+#if __has_attribute(musttail) && __has_attribute(preserve_none)
+#define CEDE_TAIL 1
+#endif
+#endif
+
+#ifdef CEDE_TAIL
+#define OP_PARAMS struct cpu *cpu, const struct op *op, int64_t budget, struct tlb_entry *tlb
+#define OP_ARGS   cpu, op, budget, tlb
+#define OP_ABI    __attribute__((preserve_none))
+typedef void op_fn(OP_PARAMS) OP_ABI;
+#define OP_RETURN void
+#define GOTO_OP(next) \
+	do { \
+		const struct op *next_ = (next); \
+		__attribute__((musttail)) return next_->fn(cpu, next_, budget, tlb); \
+	} while (0)
+#define LEAVE \
+	do { \
+		cpu->budget = budget; \
+		return; \
+	} while (0)
+#define BUDGET budget
+#else
+#define OP_PARAMS struct cpu *cpu, const struct op *op, int64_t budget, struct tlb_entry *tlb
+#define OP_ARGS   cpu, op, budget, tlb
+#define OP_ABI
+/* The budget travels in cpu->budget; the parameters keep bodies the same. */
+typedef const struct op *op_fn(struct cpu *cpu, const struct op *op, int64_t budget, struct tlb_entry *tlb);
+#define OP_RETURN const struct op *
+#define GOTO_OP(next) \
+	do { \
+		cpu->budget = budget; \
+		return (next); \
+	} while (0)
+#define LEAVE \
+	do { \
+		cpu->budget = budget; \
+		return NULL; \
+	} while (0)
+#define BUDGET budget
+#endif
+
+struct op {
+	op_fn *fn;
+	uint8_t a, b, c, d;
+	int32_t imm;
+};
+
+_Static_assert(sizeof(struct op) == 16, "op size");
+
+#define NEXT GOTO_OP(op + 1)
+
+/* In an OP_RAW body: become another handler, same op. */
+#ifdef CEDE_TAIL
+#define GOTO_SAME(handler) __attribute__((musttail)) return handler(OP_ARGS)
+#else
+#define GOTO_SAME(handler) return handler(OP_ARGS)
+#endif
+
+/* fuse.c takes the bodies of other files without their handlers. */
+#ifdef OP_BODIES_ONLY
+#define HANDLER(...)
+#define RAW_LINKAGE(name) static __attribute__((unused)) OP_RETURN OP_ABI unused_##name
+#else
+#define HANDLER(...) __VA_ARGS__
+#define RAW_LINKAGE(name) OP_RETURN OP_ABI op_##name
+#endif
+
+/* A handler whose body cannot fault: `OP(addi) { RT = RA + IMM; }`. */
+#define OP(name) \
+	static inline __attribute__((always_inline)) void body_##name(struct cpu *cpu, const struct op *op); \
+	OP_RETURN OP_ABI op_##name(OP_PARAMS); \
+	HANDLER(OP_RETURN OP_ABI op_##name(struct cpu *cpu, const struct op *op, int64_t budget, \
+					   struct tlb_entry *tlb __attribute__((unused))) \
+	{ \
+		body_##name(cpu, op); \
+		NEXT; \
+	}) \
+	static inline __attribute__((always_inline)) void \
+	body_##name(struct cpu *cpu __attribute__((unused)), const struct op *op __attribute__((unused)))
+
+/* A handler that may raise an interrupt or touch memory: the body returns false after
+ * raising (its last act), true to go on. LOAD and STORE of tlb.h work only here.
+ * Stamped twice: where an access misses the TLB, the fast one starts over as the slow one,
+ * which calls out, so that the fast one keeps no frame. A body must therefore change no
+ * register before its last access. */
+enum { TRY_SLOWLY = 2 };
+#define OP_TRY(name) \
+	static inline __attribute__((always_inline)) int body_##name(OP_PARAMS, bool slowly); \
+	OP_RETURN OP_ABI op_##name(OP_PARAMS); \
+	HANDLER(static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_##name(OP_PARAMS) \
+	{ \
+		if (unlikely(!body_##name(OP_ARGS, true))) \
+			LEAVE; \
+		NEXT; \
+	} \
+	OP_RETURN OP_ABI op_##name(OP_PARAMS) \
+	{ \
+		int outcome = body_##name(OP_ARGS, false); \
+		if (likely(outcome == true)) \
+			NEXT; \
+		if (outcome == TRY_SLOWLY) \
+			GOTO_SAME(slow_##name); \
+		LEAVE; \
+	}) \
+	static inline __attribute__((always_inline)) int \
+	body_##name(struct cpu *cpu __attribute__((unused)), const struct op *op __attribute__((unused)), \
+		    int64_t budget __attribute__((unused)), struct tlb_entry *tlb __attribute__((unused)), \
+		    bool slowly __attribute__((unused)))
+
+/* A handler that decides itself where to go (branches, system). Ends in GOTO_OP, NEXT or LEAVE. */
+#define OP_RAW(name) \
+	OP_RETURN OP_ABI op_##name(OP_PARAMS); \
+	RAW_LINKAGE(name)(struct cpu *cpu __attribute__((unused)), \
+			  const struct op *op __attribute__((unused)), \
+			  int64_t budget __attribute__((unused)), \
+			  struct tlb_entry *tlb __attribute__((unused)))
+
+/* ---- For handlers that need to know where they are. Slow: they search the block. ---- */
+
+/* Effective address of the instruction that this op belongs to. */
+uint64_t op_nip(const struct cpu *cpu, const struct op *op);
+/* The instruction word, fetched again from the block's record. */
+uint32_t op_word(const struct cpu *cpu, const struct op *op);
+/* The cycle after this op's instruction, given the budget register. */
+uint64_t op_cycle(const struct cpu *cpu, const struct op *op, int64_t budget);
+
+/* Sets cpu->nip to this op's instruction and cpu->refund to what was charged for those after it. */
+void op_unwind(struct cpu *cpu, const struct op *op);
+
+/* Synchronous interrupts at this op: SRR0 = its address. Always return false, so that a
+ * body can `return raise_program(...)`. Registers must not have been written before. */
+bool raise_interrupt(struct cpu *cpu, const struct op *op, enum vector vector, uint64_t srr1_bits);
+bool raise_program(struct cpu *cpu, const struct op *op, uint64_t reason);	/* PROG_* */
+bool raise_facility(struct cpu *cpu, const struct op *op, enum facility facility);
+bool raise_alignment(struct cpu *cpu, const struct op *op, uint64_t ea);
+bool raise_no_storage(struct cpu *cpu, const struct op *op, uint64_t ea, bool store);	/* its real address is not there */
+/* Ends the block after this op's instruction (state that blocks depend on has changed);
+ * always false: `return end_block(cpu, op);`. */
+bool end_block(struct cpu *cpu, const struct op *op);
+
+#endif

@@ -1,0 +1,119 @@
+/* Loops that wait: they look at memory, compare and go round, and change no register by which the next round could
+ * differ from this one. Nobody else runs in the same slice of time. So if a whole round has left memory alone, all
+ * are like it until the slice ends: those that the budget has room for are charged at once. The guest cannot tell.
+ *
+ * What a load may change is the R bit of its page table entry, which the loop may be looking at: the MMU says so in
+ * cpu->spin_op, and another round is gone. A round begins and ends in one call of cpu_run(): between two, others
+ * may have stored.
+ *
+ * Linux's secondary processors wait so in kexec's purgatory, without a hint, while the first checks its image.
+ */
+#include "cpu/engine/spin.h"
+
+#include "cpu/engine/follow.h"
+#include "cpu/engine/operands.h"
+
+/* Who goes round comes to the same branch with the same registers. It was there a round ago, and has not been
+ * anywhere else, if just a round's cycles have gone by. With -d exec each round is shown. */
+#define ROUND_AND_ROUND \
+	do { \
+		uint32_t cost_ = block_cost(block_of(op)); \
+		bool alike_ = cpu->spin_op == op && cpu->limit - (uint64_t)budget == cpu->spin_cycle + cost_; \
+		if (alike_ && budget >= cost_ && !(cpu->env->log_mask & LOG_EXEC)) \
+			budget %= cost_; \
+		cpu->spin_op = op; \
+		cpu->spin_cycle = cpu->limit - (uint64_t)budget; \
+	} while (0)
+
+OP_RAW(spin) { ROUND_AND_ROUND; FOLLOW(&EDGES->taken, (uint64_t)IMM); }
+
+#define SPIN_IF(name, condition) \
+	OP_RAW(spin_##name) \
+	{ \
+		if (condition) { \
+			ROUND_AND_ROUND; \
+			FOLLOW(&EDGES->taken, (uint64_t)IMM); \
+		} \
+		FOLLOW(&EDGES->fall, NEXT_OFFSET); \
+	}
+SPIN_IF(t, CONDITION)
+SPIN_IF(f, !CONDITION)
+
+OP_RETURN OP_ABI op_b_near(OP_PARAMS);
+OP_RETURN OP_ABI op_bc_t_near(OP_PARAMS);
+OP_RETURN OP_ABI op_bc_f_near(OP_PARAMS);
+
+/* ---- Recognising them ---- */
+
+/* GPRs as masks: read before the loop has written them, and written. */
+struct use {
+	uint32_t inputs, written;
+};
+
+static void reads(struct use *use, unsigned gpr)
+{
+	use->inputs |= UINT32_C(1) << gpr & ~use->written;
+}
+
+#define PO(word) ((word) >> 26)
+#define XO(word) ((word) >> 1 & 0x3ff)
+#define FIRST(word) ((word) >> 21 & 31)
+#define SECOND(word) ((word) >> 16 & 31)
+#define THIRD(word) ((word) >> 11 & 31)
+
+/* False: not an instruction of the few that such loops are made of. What it does to CR follows from its
+ * operands. */
+static bool look_at(uint32_t word, struct use *use)
+{
+	switch (PO(word)) {
+	case 10:	/* cmpli */
+	case 11:	/* cmpi */
+		reads(use, SECOND(word));
+		return true;
+	case 24:	/* nop; as ori of another register it would be a result */
+		return word == 0x60000000;
+	case 28:	/* andi. */
+		reads(use, FIRST(word));
+		use->written |= UINT32_C(1) << SECOND(word);
+		return true;
+	case 31:	/* cmp, cmpl, sync */
+		if (XO(word) == 598)
+			return true;
+		reads(use, SECOND(word));
+		reads(use, THIRD(word));
+		return XO(word) == 0 || XO(word) == 32;
+	case 58:	/* ld, lwa */
+		if ((word & 3) == 1 || (word & 3) == 3)
+			return false;
+		/* fallthrough */
+	case 32:	/* lwz */
+	case 34:	/* lbz */
+	case 40:	/* lhz */
+	case 42:	/* lha */
+		reads(use, SECOND(word));
+		use->written |= UINT32_C(1) << FIRST(word);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The handler that charges for many rounds, if the op is a branch that can be one's end. */
+static op_fn *spinning(op_fn *fn)
+{
+	return fn == op_b_near ? op_spin : fn == op_bc_t_near ? op_spin_t : fn == op_bc_f_near ? op_spin_f : NULL;
+}
+
+void spin_block(struct block *block)
+{
+	struct op *last = block->nops > 2 ? &block->ops[block->nops - 2] : NULL;
+	struct use use = { 0, 0 };
+
+	if (!last || block->nedges != 1 || !spinning(last->fn) || (uint64_t)last->imm != (block->gra & (RAM_PAGE_SIZE - 1)))
+		return;
+	for (unsigned i = 0; i + 1 < block->ninsns; i++)
+		if (!look_at(block->words[i], &use))
+			return;
+	if (!(use.inputs & use.written))
+		last->fn = spinning(last->fn);
+}

@@ -1,0 +1,198 @@
+/* Address translation of a guest: real mode and process-scoped radix trees.
+ *
+ * Reads the guest's process table and page tables, decides what an access may do, and sets
+ * R and C. Partition-scoped translation is the identity: guest real is an offset in RAM. An
+ * entry that lies outside RAM reads as zero, that is, as invalid.
+ * Source: Power ISA 3.0B, Book III, 5.7; POWER9 User's Manual, 4.10.4 (supported trees).
+ */
+#include "cpu/mmu/mmu.h"
+#include "cpu/op/spr.h"
+
+/* DSISR bits; the instruction side has those that apply at the same place in SRR1.
+ * Book III, 6.5.3 and 6.5.5. */
+#define FAULT_NO_PTE     PPC_BIT32(1)
+#define FAULT_NOEXEC     PPC_BIT32(3)	/* SRR1[35] only: no-execute or guarded */
+#define FAULT_PROTECTION PPC_BIT32(4)
+#define FAULT_STORE      PPC_BIT32(6)	/* DSISR only */
+#define FAULT_CONFIG     PPC_BIT32(12)	/* unsupported radix tree configuration */
+
+/* Process table origin as H_REGISTER_PROC_TBL takes it, and doubleword 0 of an entry. 5.7.6.2 */
+#define PRTB_BASE PPC_MASK(4, 51)
+#define PRTB_SIZE PPC_MASK(59, 63)
+#define PRTE_RPDB PPC_MASK(4, 55)
+#define PRTE_RPDS PPC_MASK(59, 63)
+
+/* Page directory and page table entries. 5.7.10.2 */
+#define PDE_V   PPC_BIT(0)
+#define PDE_L   PPC_BIT(1)
+#define PDE_NLB PPC_MASK(4, 55)
+#define PDE_NLS PPC_MASK(59, 63)
+#define PTE_RPN PPC_MASK(7, 51)
+#define PTE_R   PPC_BIT(55)
+#define PTE_C   PPC_BIT(56)
+#define PTE_ATT(pte) ((unsigned)((pte) >> 4) & 3)
+#define ATT_NI  2	/* non-idempotent I/O: guarded */
+#define ATT_TOL 3	/* tolerant I/O */
+#define EAA_PRIV  PPC_BIT(60)
+#define EAA_READ  PPC_BIT(61)
+#define EAA_WRITE PPC_BIT(62)	/* implies read */
+#define EAA_EXEC  PPC_BIT(63)
+
+/* Key 0 in AMR and IAMR: what privileged state may not do to pages of problem state. 5.7.12.1 */
+#define AMR_NO_WRITE PPC_BIT(0)
+#define AMR_NO_READ  PPC_BIT(1)
+#define IAMR_NO_EXEC PPC_BIT(1)
+
+#define EA_BITS 52	/* the one tree size that POWER9 has */
+
+static bool storage_fault(struct mmu_fault *fault, enum access access, uint64_t bits)
+{
+	fault->vector = access == ACCESS_EXEC ? VEC_INST_STORAGE : VEC_DATA_STORAGE;
+	fault->bits = access == ACCESS_WRITE ? bits | FAULT_STORE : bits;
+	return false;
+}
+
+static bool segment_fault(struct mmu_fault *fault, enum access access)
+{
+	fault->vector = access == ACCESS_EXEC ? VEC_INST_SEGMENT : VEC_DATA_SEGMENT;
+	fault->bits = 0;
+	return false;
+}
+
+/* Root: bits 12:24 of the address, then twice 9 bits, then 9 (4 KiB) or 5 (64 KiB). */
+static bool level_supported(unsigned level, unsigned shift, unsigned bits)
+{
+	switch (level) {
+	case 0:
+		return shift == EA_BITS && bits == 13;
+	case 1:
+	case 2:
+		return bits == 9;
+	case 3:
+		return bits == 9 || bits == 5;
+	default:
+		return false;
+	}
+}
+
+struct leaf {
+	uint64_t pte, addr;	/* the entry and where it lies */
+	unsigned shift;
+};
+
+/* From the process table entry down to a leaf; 0, or what is wrong as DSISR bits. */
+static uint64_t walk(const struct ram *ram, uint64_t prte, uint64_t ea, struct leaf *leaf)
+{
+	/* RTS lies in two pieces: bits 1:2 and 56:58. */
+	unsigned shift = (unsigned)((prte >> 58 & 0x18) | (prte >> 5 & 7)) + 31;
+	unsigned bits = (unsigned)(prte & PRTE_RPDS);
+	uint64_t table = prte & PRTE_RPDB, entry, addr;
+
+	for (unsigned level = 0;; level++) {
+		if (!level_supported(level, shift, bits))
+			return FAULT_CONFIG;
+		shift -= bits;
+		addr = (table & ~((UINT64_C(8) << bits) - 1)) + 8 * (ea >> shift & ((UINT64_C(1) << bits) - 1));
+		entry = ld_be64(ram, addr);
+		if (!(entry & PDE_V))
+			return FAULT_NO_PTE;
+		if (entry & PDE_L)
+			break;
+		table = entry & PDE_NLB;
+		bits = (unsigned)(entry & PDE_NLS);
+	}
+	if (shift > 30)		/* a leaf in the root would map 512 GiB */
+		return FAULT_CONFIG;
+	*leaf = (struct leaf){ .pte = entry, .addr = addr, .shift = shift };
+	return 0;
+}
+
+/* What this context may do to the page, R and C aside. 5.7.12 */
+static void permissions(const struct cpu *cpu, uint64_t pte, struct translation *out)
+{
+	out->read = pte & (EAA_READ | EAA_WRITE);
+	out->write = pte & EAA_WRITE;
+	out->exec = pte & EAA_EXEC;
+	if (pte & EAA_PRIV) {
+		if (cpu->msr & MSR_PR)
+			out->read = out->write = out->exec = false;
+	} else if (!(cpu->msr & MSR_PR)) {
+		out->read &= !(cpu->amr & AMR_NO_READ);
+		out->write &= !(cpu->amr & AMR_NO_WRITE);
+		out->exec &= !(cpu->iamr & IAMR_NO_EXEC);
+	}
+	out->guarded = PTE_ATT(pte) == ATT_NI || PTE_ATT(pte) == ATT_TOL;
+	if (PTE_ATT(pte) == ATT_NI)
+		out->exec = false;
+}
+
+static bool permitted(const struct translation *t, enum access access)
+{
+	return access == ACCESS_READ ? t->read : access == ACCESS_WRITE ? t->write : t->exec;
+}
+
+/* Atomic: another processor or the guest's own ldarx loop may own the doubleword. */
+static void set_reference_change(struct cpu *cpu, const struct leaf *leaf, uint64_t bits)
+{
+	struct ram *ram = cpu->env->ram;
+
+	if (!(bits & ~leaf->pte) || !ram_ok(ram, leaf->addr, 8))
+		return;
+	__atomic_fetch_or((uint64_t *)(void *)(ram->base + leaf->addr), __builtin_bswap64(bits), __ATOMIC_SEQ_CST);
+	ram_written(ram, leaf->addr, 8);
+	cpu->spin_op = NULL;
+}
+
+bool mmu_radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
+			 struct translation *out, struct mmu_fault *fault)
+{
+	struct ram *ram = cpu->env->ram;
+	uint64_t size = UINT64_C(1) << (12 + (cpu->proc_tbl & PRTB_SIZE)), base = cpu->proc_tbl & PRTB_BASE;
+	uint64_t pid, offset, bits, page;
+	struct leaf leaf;
+
+	/* Quadrant 0 is the process, quadrant 3 the kernel; 1 and 2 are the hypervisor's. 5.7.5.1 */
+	if (ea & PPC_MASK(2, 11) || ea >> 62 == 1 || ea >> 62 == 2)
+		return segment_fault(fault, access);
+	pid = ea >> 62 ? 0 : cpu->pidr;
+	if (base & (size - 1))
+		return storage_fault(fault, access, FAULT_CONFIG);
+	offset = pid * 16;
+	if (offset >= size)
+		return storage_fault(fault, access, FAULT_NO_PTE);
+	bits = walk(ram, ld_be64(ram, base + offset), ea & PPC_MASK(12, 63), &leaf);
+	if (bits)
+		return storage_fault(fault, access, bits);
+
+	permissions(cpu, leaf.pte, out);
+	if (!permitted(out, access)) {
+		bool noexec = access == ACCESS_EXEC && !((leaf.pte & EAA_PRIV) && (cpu->msr & MSR_PR));
+
+		return storage_fault(fault, access, noexec ? FAULT_NOEXEC : FAULT_PROTECTION);
+	}
+	set_reference_change(cpu, &leaf, access == ACCESS_WRITE ? PTE_R | PTE_C : PTE_R);
+	/* The first store must come back to set C. */
+	out->write &= access == ACCESS_WRITE || (leaf.pte & PTE_C);
+	page = (UINT64_C(1) << leaf.shift) - 1;
+	out->gra = (leaf.pte & PTE_RPN & ~page) | (ea & page);
+	out->page_shift = leaf.shift;
+	return true;
+}
+
+/* The four high bits of a real mode address are ignored. Book III, 5.7.3. */
+static bool real_translate(uint64_t ea, struct translation *out)
+{
+	*out = (struct translation){ .gra = ea & PPC_MASK(4, 63), .page_shift = RAM_PAGE_SHIFT,
+				     .read = true, .write = true, .exec = true };
+	return true;
+}
+
+bool mmu_translate(struct cpu *cpu, uint64_t ea, enum access access,
+		   struct translation *out, struct mmu_fault *fault)
+{
+	if (!(cpu->msr & (access == ACCESS_EXEC ? MSR_IR : MSR_DR)))
+		return real_translate(ea, out);
+	if (cpu->lpcr & LPCR_HR)
+		return mmu_radix_translate(cpu, ea, access, out, fault);
+	return storage_fault(fault, access, FAULT_NO_PTE);
+}

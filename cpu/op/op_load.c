@@ -1,0 +1,157 @@
+/* Fixed-point loads, reservations included. Power ISA 3.0B, Book I, 3.3.2; Book II, 4.6. */
+#include "cpu/engine/decode.h"
+#include "cpu/engine/dispatch.h"
+#include "cpu/engine/operands.h"
+
+/* One family: D-form, X-form and their update forms, in both byte orders. The _upd handlers
+ * do access and update in one op; in 32-bit mode the decoder builds update forms from the
+ * plain one. RA is written last: a fault leaves it alone. */
+#define LOAD_BODY(name, EA, ld, t, type, conv) \
+	OP_TRY(name) \
+	{ \
+		type v; \
+		ld(t, EA, &v); \
+		RT = (uint64_t)(conv)v; \
+		return true; \
+	}
+#define LOAD_UPDATE_BODY(name, EA, ld, t, type, conv) \
+	OP_TRY(name) \
+	{ \
+		uint64_t ea = EA; \
+		type v; \
+		ld(t, ea, &v); \
+		RT = (uint64_t)(conv)v; \
+		RA = ea; \
+		return true; \
+	}
+#define D_EA (RA + IMM)
+#define X_EA (RA + RB)
+#define LOAD_BOTH(name, EA, t, type, conv) \
+	LOAD_BODY(name, EA, LOAD, t, type, conv) \
+	LOAD_BODY(name##_be, EA, LOAD_BE, t, type, conv)
+#define LOAD_UPD(name, EA, t, type, conv) \
+	LOAD_BOTH(name, EA, t, type, conv) \
+	LOAD_UPDATE_BODY(name##_upd, EA, LOAD, t, type, conv)
+
+#define LOAD_FAMILY(name, t, type, conv) \
+	LOAD_BOTH(name, D_EA, t, type, conv) \
+	LOAD_UPD(name##u, D_EA, t, type, conv) \
+	LOAD_BOTH(name##x, X_EA, t, type, conv) \
+	LOAD_UPD(name##ux, X_EA, t, type, conv)
+
+LOAD_FAMILY(lbz, u8, uint8_t, uint8_t)
+LOAD_FAMILY(lhz, u16, uint16_t, uint16_t)
+LOAD_FAMILY(lha, u16, uint16_t, int16_t)
+LOAD_FAMILY(lwz, u32, uint32_t, uint32_t)
+LOAD_FAMILY(ld, u64, uint64_t, uint64_t)
+LOAD_BOTH(lwa, D_EA, u32, uint32_t, int32_t)
+LOAD_BOTH(lwax, X_EA, u32, uint32_t, int32_t)
+LOAD_UPD(lwaux, X_EA, u32, uint32_t, int32_t)
+
+/* Byte-reversed: the other order of each mode. */
+#define LOAD_REVERSED(name, t, type) \
+	LOAD_BODY(name, X_EA, LOAD_BE, t, type, type) \
+	LOAD_BODY(name##_be, X_EA, LOAD, t, type, type)
+LOAD_REVERSED(lhbrx, u16, uint16_t)
+LOAD_REVERSED(lwbrx, u32, uint32_t)
+LOAD_REVERSED(ldbrx, u64, uint64_t)
+
+/* ---- Quadword: an even register and the next; must be aligned ---- */
+
+static inline bool set_pair(struct cpu *cpu, const struct op *op, u128 v)
+{
+	SLOT(op->a) = (uint64_t)(v >> 64);
+	SLOT(op->a + 1) = (uint64_t)v;
+	return true;
+}
+
+#define LOAD_QUAD(name, ld) \
+	OP_TRY(name) \
+	{ \
+		uint64_t ea = D_EA; \
+		u128 v; \
+		if (ea & 15) \
+			return raise_alignment(cpu, op, ea); \
+		ld(u128, ea, &v); \
+		return set_pair(cpu, op, v); \
+	}
+LOAD_QUAD(lq, LOAD)
+LOAD_QUAD(lq_be, LOAD_BE)
+
+DECODE_HOOK(lq) { return !(op->a & 1) && op->a != op->b; }
+
+/* ---- Load and reserve ---- */
+
+/* The reservation names the real address; stores by this processor do not lose it, those
+ * of others do, because it is dropped whenever another processor gets the host thread. */
+#define RESERVE(ea, v) \
+	do { \
+		uint64_t ea_ = (ea); \
+		const uint8_t *host_ = tlb_hit(tlb, ea_, 1, false); \
+		if (!slowly && (unlikely(ea_ & (sizeof *(v) - 1)) || unlikely(!host_))) \
+			return TRY_SLOWLY; \
+		if (slowly && ea_ & (sizeof *(v) - 1)) \
+			return raise_alignment(cpu, op, ea_); \
+		if (slowly && !(host_ = host_address(cpu, op, ea_, sizeof *(v), ACCESS_READ))) \
+			return false; \
+		memcpy((v), host_, sizeof *(v)); \
+		cpu->resv_addr = (uint64_t)(host_ - cpu->ram_base); \
+		cpu->resv_size = sizeof *(v); \
+	} while (0)
+
+#define LOAD_RESERVE(name, t, type) \
+	OP_TRY(name) { type v; RESERVE(X_EA, &v); RT = v; return true; } \
+	OP_TRY(name##_be) { type v; RESERVE(X_EA, &v); RT = swap_##t(v); return true; }
+LOAD_RESERVE(lbarx, u8, uint8_t)
+LOAD_RESERVE(lharx, u16, uint16_t)
+LOAD_RESERVE(lwarx, u32, uint32_t)
+LOAD_RESERVE(ldarx, u64, uint64_t)
+OP_TRY(lqarx) { u128 v; RESERVE(X_EA, &v); return set_pair(cpu, op, v); }
+OP_TRY(lqarx_be) { u128 v; RESERVE(X_EA, &v); return set_pair(cpu, op, swap_u128(v)); }
+
+DECODE_HOOK(lqarx) { return !(op->a & 1); }
+
+/* ---- Multiple and string ---- */
+
+/* Alignment interrupt in little-endian mode (3.3.6, 3.3.7). All of it is read before a register
+ * changes. At ra and rb, if the range of registers comes to them (SLOT_ZERO: there is none), it ends. */
+static bool load_words(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned reg, unsigned nbytes,
+		       unsigned ra, unsigned rb)
+{
+	uint8_t buf[128];
+
+	for (unsigned i = 0; i < nbytes; i += 16)
+		if (!load_slow(cpu, op, address_wrap(cpu, ea + i), buf + i, nbytes - i < 16 ? nbytes - i : 16))
+			return false;
+	for (unsigned i = 0; i < nbytes && reg != ra && reg != rb; i++, reg += !(i & 3), reg &= 31)
+		if (i & 3)
+			cpu->r[reg] |= (uint64_t)buf[i] << (24 - 8 * (i & 3));
+		else
+			cpu->r[reg] = (uint64_t)buf[i] << 24;
+	return true;
+}
+
+#define NO_LITTLE_ENDIAN(name, EA) OP_TRY(name) { return raise_alignment(cpu, op, EA); }
+NO_LITTLE_ENDIAN(lmw, D_EA)
+NO_LITTLE_ENDIAN(lswi, RA)
+NO_LITTLE_ENDIAN(lswx, X_EA)
+OP_TRY(lmw_be) { return load_words(cpu, op, D_EA, op->a, (32 - op->a) * 4u, SLOT_ZERO, SLOT_ZERO); }
+OP_TRY(lswi_be) { return load_words(cpu, op, RA, op->a, op->imm ? (unsigned)op->imm : 32, op->d, SLOT_ZERO); }
+OP_TRY(lswx_be) { return load_words(cpu, op, X_EA, op->a, cpu->xer_count & 127, op->d, (unsigned)op->imm); }
+
+/* RA and RB in the range of registers are invalid forms, and in 32-bit mode no longer in the op. RA = 0
+ * names no register that could be in it. */
+static bool keep_base(struct op *op, uint32_t word)
+{
+	unsigned ra = word >> 16 & 31;
+
+	op->d = (uint8_t)(ra ? ra : SLOT_ZERO);
+	return true;
+}
+
+DECODE_HOOK(lswi) { return keep_base(op, word); }
+DECODE_HOOK(lswx)
+{
+	op->imm = (int32_t)(word >> 11 & 31);
+	return keep_base(op, word);
+}

@@ -1,0 +1,499 @@
+/* System instructions. Power ISA 3.0B, Book II and III; sections stand in insn_system.def.
+ *
+ * Rows with PRIV never get here in problem state. Whoever changes what the rest of a block
+ * depends on leaves through end_block(); whoever goes elsewhere sets cpu->nip and leaves.
+ */
+#include "cpu/engine/block.h"
+#include "cpu/engine/decode.h"
+#include "cpu/mmu/mmu.h"
+#include "cpu/op/spr.h"
+#include "cpu/engine/operands.h"
+
+#define NO_OPERATION(name) OP(name) { }
+#define HYPERVISOR_ONLY(name) OP_TRY(name) { return raise_program(cpu, op, PROG_PRIV); }
+
+/* ---- MSR ---- */
+
+#define MSR_LIGHT (MSR_EE | MSR_RI)	/* all that L=1 changes */
+
+OP(mfmsr) { RT = cpu->msr; }
+
+/* Nothing that blocks or translation depend on: goes on unless an interrupt has waited. */
+OP_RAW(mtmsrd_light)
+{
+	cpu->msr = (cpu->msr & ~MSR_LIGHT) | (RS & MSR_LIGHT);
+	if (RS & MSR_EE && unlikely(cpu_async_waits(cpu, NOW))) {
+		end_block(cpu, op);
+		LEAVE;
+	}
+	NEXT;
+}
+
+/* HV, ME and LE stay, and mtmsr leaves the upper half alone too. */
+OP_TRY(mtmsrd)
+{
+	uint64_t keep = MSR_ME | MSR_LE;
+
+	end_block(cpu, op);
+	cpu_set_msr(cpu, (RS & ~keep) | (cpu->msr & keep));
+	return false;
+}
+
+OP_TRY(mtmsr)
+{
+	uint64_t keep = MSR_ME | MSR_LE | PPC_MASK(0, 31);
+
+	end_block(cpu, op);
+	cpu_set_msr(cpu, (RS & ~keep) | (cpu->msr & keep));
+	return false;
+}
+
+DECODE_HOOK(mtmsrd)
+{
+	if (op->imm)
+		op->fn = op_mtmsrd_light;
+	return true;
+}
+
+DECODE_HOOK(mtmsr)
+{
+	if (op->imm)
+		op->fn = op_mtmsrd_light;
+	return true;
+}
+
+/* ---- System call ---- */
+
+#define H_PRIVILEGE (-3)	/* PAPR, "Hypervisor Call Return Codes" */
+
+/* LEV 1 is the hypercall; from problem state it is answered without looking at it. */
+static bool hypercall(struct cpu *cpu, const struct op *op, int64_t budget)
+{
+	uint64_t now = op_cycle(cpu, op, budget);
+
+	end_block(cpu, op);
+	if (cpu->msr & MSR_PR) {
+		cpu->r[3] = (uint64_t)H_PRIVILEGE;
+		return false;
+	}
+	cpu->cycles = now;
+	cpu->env->hypercall(cpu);
+	return false;
+}
+
+OP_RAW(sc)
+{
+	if (op->imm == 1) {
+		hypercall(cpu, op, budget);
+		LEAVE;
+	}
+	end_block(cpu, op);
+	cpu->cycles = cpu->limit - (uint64_t)budget;
+	cpu_interrupt(cpu, VEC_SYSTEM_CALL, cpu->nip, 0);
+	GOTO_SAME(op_seek);
+}
+
+OP_RAW(scv)
+{
+	if (!(cpu->fscr & FSCR_BIT(FAC_SCV))) {
+		raise_facility(cpu, op, FAC_SCV);
+		LEAVE;
+	}
+	end_block(cpu, op);
+	cpu->cycles = cpu->limit - (uint64_t)budget;
+	cpu_system_call_vectored(cpu, cpu->nip, (unsigned)op->imm);
+	GOTO_SAME(op_seek);
+}
+
+/* ---- Return from interrupt. ENDBB: nothing in the block was charged past them ---- */
+
+/* What the saved MSR cannot change in a guest: ME, and the bits that tell causes. */
+static void return_to(struct cpu *cpu, uint64_t nip, uint64_t msr)
+{
+	cpu_set_msr(cpu, (msr & ~MSR_ME) | (cpu->msr & MSR_ME));
+	cpu->nip = cpu->msr & MSR_SF ? nip & ~UINT64_C(3) : (uint32_t)nip & ~UINT32_C(3);
+}
+
+/* What has waited for MSR[EE] comes first. */
+#define GO_ON_UNLESS_INTERRUPTED \
+	do { \
+		if (unlikely(cpu_async_waits(cpu, cpu->limit - (uint64_t)budget))) \
+			LEAVE; \
+		GOTO_SAME(op_seek); \
+	} while (0)
+
+OP_RAW(rfid)
+{
+	return_to(cpu, cpu->srr0, cpu->srr1);
+	GO_ON_UNLESS_INTERRUPTED;
+}
+
+OP_RAW(rfscv)
+{
+	return_to(cpu, cpu->lr, cpu->ctr);
+	GO_ON_UNLESS_INTERRUPTED;
+}
+
+HYPERVISOR_ONLY(hrfid)
+HYPERVISOR_ONLY(stop)
+
+OP_TRY(rfebb)
+{
+	if (cpu->msr & MSR_PR && !(cpu->fscr & FSCR_BIT(FAC_EBB)))
+		return raise_facility(cpu, op, FAC_EBB);
+	if (cpu->bescr & BESCR_TS)
+		return raise_program(cpu, op, PROG_ILLEGAL);
+	cpu->bescr = op->imm ? cpu->bescr | BESCR_GE : cpu->bescr & ~BESCR_GE;
+	return_to(cpu, cpu->ebbrr, cpu->msr);
+	return false;
+}
+
+/* ---- Program priority: or n,n,n. Book II, 3.1 ---- */
+
+/* imm: the new one, d: what problem state needs PSPB for. Who lowers it waits for somebody. */
+OP_RAW(or_priority)
+{
+	if (op->d && !cpu->pspb)
+		NEXT;
+	cpu->ppr = (cpu->ppr & ~PPR_PRIORITY) | (uint64_t)op->imm << PPR_SHIFT;
+	/* Between lwarx and stwcx. it would be in vain: who leaves loses the reservation. */
+	if (cpu->shared && !cpu->resv_size && cpu_low_priority(cpu)) {
+		cpu->waiting = true;
+		cpu->halt = 1;
+		end_block(cpu, op);
+		LEAVE;
+	}
+	NEXT;
+}
+
+bool decode_priority(const struct decoder *d, struct op *op, unsigned n)
+{
+	static const uint8_t priorities[32] = { [31] = 1, [1] = 2, [6] = 3, [2] = 4, [5] = 5, [3] = 6 };
+	bool problem = decode_mode(d) & MODE_PR;
+
+	if (!priorities[n] || (problem && priorities[n] > 5))
+		return false;
+	*op = (struct op){ .fn = op_or_priority, .d = problem && priorities[n] == 5, .imm = priorities[n] };
+	return true;
+}
+
+/* ---- Order: one processor runs at a time, so all storage is always in order ---- */
+
+/* isync: whatever changes the context leaves the block by itself, and code that is stored to
+ * is forgotten at once. */
+NO_OPERATION(isync)
+NO_OPERATION(sync)
+NO_OPERATION(eieio)
+NO_OPERATION(wait)
+NO_OPERATION(tlbsync)
+NO_OPERATION(slbsync)
+
+/* ---- Caches: none to manage, but the instructions that translate may fault ---- */
+
+NO_OPERATION(icbt)
+NO_OPERATION(dcbt)
+NO_OPERATION(dcbtst)
+NO_OPERATION(dst)
+NO_OPERATION(dstst)
+NO_OPERATION(dss)
+
+/* Like a load of one byte. */
+static inline bool probe(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb, uint64_t ea)
+{
+	return tlb_hit(tlb, ea, 1, false) || host_address(cpu, op, ea, 1, ACCESS_READ);
+}
+
+OP_TRY(dcbst) { return probe(cpu, op, tlb, RA + RB); }
+OP_TRY(dcbf) { return probe(cpu, op, tlb, RA + RB); }
+OP_TRY(icbi) { return probe(cpu, op, tlb, RA + RB); }
+
+/* ---- Copy and paste: there is no accelerator to paste to ---- */
+
+#define COPY_BLOCK 128
+#define DSISR_STORE      PPC_BIT32(6)
+#define DSISR_BAD_PASTE  PPC_BIT32(28)
+
+OP_TRY(copy)
+{
+	uint64_t ea = RA + RB;
+
+	if (ea & (COPY_BLOCK - 1))
+		return raise_alignment(cpu, op, ea);
+	return host_address(cpu, op, ea, COPY_BLOCK, ACCESS_READ) != NULL;
+}
+
+OP_TRY(paste)
+{
+	uint64_t ea = RA + RB;
+
+	if (ea & (COPY_BLOCK - 1))
+		return raise_alignment(cpu, op, ea);
+	if (!host_address(cpu, op, ea, COPY_BLOCK, ACCESS_WRITE))
+		return false;
+	cpu->dar = ea;
+	cpu->dsisr = DSISR_STORE | DSISR_BAD_PASTE;
+	return raise_interrupt(cpu, op, VEC_DATA_STORAGE, 0);
+}
+
+NO_OPERATION(cpabort)
+
+/* L 0: 32 bits, 1: 64 conditioned, 2: 64 raw, 3: reserved, says "no number". */
+OP(darn)
+{
+	uint64_t v = IMM == 3 ? ~UINT64_C(0) : cpu->env->random(cpu->env->machine);
+
+	RT = IMM == 0 ? (uint32_t)v : v;
+}
+
+/* ---- TLB invalidation ---- */
+
+/* The four bits RIC, PRS, R of the word, as the hook packs them in imm. */
+#define TLBIE_RIC(imm) ((unsigned)(imm) >> 2 & 3)
+#define TLBIE_PRS(imm) ((unsigned)(imm) >> 1 & 1)
+enum { RIC_TLB, RIC_PWC, RIC_ALL, RIC_CLUSTER };
+
+/* RB: effective page, set (tlbiel), IS, AP. */
+#define RB_SET(rb) ((rb) >> 12 & 0xfff)		/* bits 40:51, of which POWER9 uses 44:51 */
+#define RB_IS(rb)  ((unsigned)((rb) >> 10) & 3)
+#define RB_AP(rb)  ((unsigned)((rb) >> 5) & 7)
+enum { IS_PAGE, IS_PID, IS_LPID, IS_ALL };
+
+/* Page size of an AP encoding, as a shift; 0: none. III 5.7.6.1 */
+static unsigned ap_shift(unsigned ap)
+{
+	static const uint8_t shifts[8] = { [0] = 12, [1] = 21, [2] = 30, [5] = 16 };
+
+	return shifts[ap];
+}
+
+static void flush_pid(struct cpu *cpu, bool local, uint64_t pid)
+{
+	(local ? tlb_flush_pid : tlb_flush_pid_everywhere)(cpu, pid);
+}
+
+static void flush_all(struct cpu *cpu, bool local)
+{
+	(local ? tlb_flush_all : tlb_flush_all_everywhere)(cpu);
+}
+
+static void flush_page(struct cpu *cpu, bool local, uint64_t pid, uint64_t ea, unsigned shift)
+{
+	(local ? tlb_flush_page : tlb_flush_page_everywhere)(cpu, pid, ea, shift);
+}
+
+/* PID 0 is reached through quadrant 3 by everybody, and through quadrant 0 by itself. */
+static void flush_page_of(struct cpu *cpu, bool local, uint64_t pid, uint64_t ea, unsigned shift)
+{
+	ea &= PPC_MASK(2, 51);
+	flush_page(cpu, local, pid, ea, shift);
+	if (pid == 0)
+		flush_page(cpu, local, pid, ea | PPC_MASK(0, 1), shift);
+}
+
+/* A radix guest may invalidate what its own process table defines (PRS=1), and beyond this
+ * processor only if LPCR[GTSE]. There is no page walk cache to forget. */
+static bool radix_invalidate(struct cpu *cpu, const struct op *op, bool local)
+{
+	uint64_t rb = RB, pid = RS >> 32;
+	unsigned is = RB_IS(rb), ric = TLBIE_RIC(op->imm), shift;
+
+	if (!TLBIE_PRS(op->imm))
+		return raise_program(cpu, op, PROG_PRIV);
+	if (ric == RIC_CLUSTER || (ric != RIC_TLB && is == IS_PAGE))
+		return raise_program(cpu, op, PROG_ILLEGAL);
+	if (ric == RIC_PWC)
+		return true;
+	if (is == IS_PAGE) {
+		shift = ap_shift(RB_AP(rb));
+		if (!shift)
+			return raise_program(cpu, op, PROG_ILLEGAL);
+		flush_page_of(cpu, local, pid, rb, shift);
+		return end_block(cpu, op);
+	}
+	/* Software walks all sets; the first of them forgets everything. */
+	if (local && RB_SET(rb))
+		return true;
+	if (is == IS_PID)
+		flush_pid(cpu, local, pid);
+	else
+		flush_all(cpu, local);
+	return end_block(cpu, op);
+}
+
+static bool invalidate(struct cpu *cpu, const struct op *op, bool local)
+{
+	if (!local && !(cpu->lpcr & LPCR_GTSE))
+		return raise_program(cpu, op, PROG_PRIV);
+	if (cpu->lpcr & LPCR_HR)
+		return radix_invalidate(cpu, op, local);
+	flush_all(cpu, local);
+	return end_block(cpu, op);
+}
+
+OP_TRY(tlbie) { return invalidate(cpu, op, false); }
+OP_TRY(tlbiel) { return invalidate(cpu, op, true); }
+
+static void set_tlbie_fields(struct op *op, uint32_t word)
+{
+	op->imm = (int32_t)(word >> 16 & 15);
+}
+
+DECODE_HOOK(tlbie) { set_tlbie_fields(op, word); return true; }
+DECODE_HOOK(tlbiel) { set_tlbie_fields(op, word); return true; }
+
+/* ---- SLB: kept for a hash guest; a radix guest's has no effect ---- */
+
+#define SLB_ESID_1T  PPC_MASK(0, 23)
+#define SLB_ESID     PPC_MASK(0, 35)
+#define SLB_V        PPC_BIT(36)
+#define SLB_INDEX(rb) ((unsigned)(rb) & 0xfff)
+#define SLB_B(rs)    ((unsigned)((rs) >> 62))		/* 0: 256 MiB, 1: 1 TiB */
+
+static bool slb_matches(const struct slb_entry *e, uint64_t ea)
+{
+	uint64_t mask = SLB_B(e->vsid) ? SLB_ESID_1T : SLB_ESID;
+
+	return (e->esid & SLB_V) && !((e->esid ^ ea) & mask);
+}
+
+/* True if the block can go on. */
+static bool slb_changed(struct cpu *cpu, const struct op *op)
+{
+	if (cpu->lpcr & LPCR_HR)
+		return true;
+	tlb_flush_all(cpu);
+	return end_block(cpu, op);
+}
+
+OP_TRY(slbmte)
+{
+	uint64_t rb = RB;
+
+	if (SLB_INDEX(rb) >= SLB_ENTRIES)
+		return true;
+	cpu->slb[SLB_INDEX(rb)] = (struct slb_entry){ .esid = rb & (SLB_ESID | SLB_V), .vsid = RS };
+	return slb_changed(cpu, op);
+}
+
+OP(slbmfev) { RT = SLB_INDEX(RB) < SLB_ENTRIES ? cpu->slb[SLB_INDEX(RB)].vsid : 0; }
+OP(slbmfee) { RT = SLB_INDEX(RB) < SLB_ENTRIES ? cpu->slb[SLB_INDEX(RB)].esid : 0; }
+
+OP(slbfee)
+{
+	uint64_t ea = RB;
+
+	RT = 0;
+	cpu->cr[0] = cpu->so;
+	for (unsigned i = 0; i < SLB_ENTRIES; i++) {
+		if (slb_matches(&cpu->slb[i], ea)) {
+			RT = cpu->slb[i].vsid;
+			cpu->cr[0] |= CR_EQ;
+			return;
+		}
+	}
+}
+
+OP_TRY(slbie)
+{
+	for (unsigned i = 0; i < SLB_ENTRIES; i++)
+		if (slb_matches(&cpu->slb[i], RB))
+			cpu->slb[i].esid &= ~SLB_V;
+	return slb_changed(cpu, op);
+}
+
+OP_TRY(slbieg)
+{
+	for (unsigned i = 0; i < SLB_ENTRIES; i++)
+		if (slb_matches(&cpu->slb[i], RB))
+			cpu->slb[i].esid &= ~SLB_V;
+	return slb_changed(cpu, op);
+}
+
+/* imm: IH. 0..2 and 4 spare entry 0, 3 takes the entries of class 1 ("user"), 7 none: it
+ * means lookaside information only. */
+OP_TRY(slbia)
+{
+	const uint64_t class_bit = PPC_BIT(56);
+
+	for (unsigned i = 0; op->imm != 7 && i < SLB_ENTRIES; i++) {
+		if (op->imm == 3 ? !(cpu->slb[i].vsid & class_bit) : i == 0)
+			continue;
+		cpu->slb[i].esid &= ~SLB_V;
+	}
+	return slb_changed(cpu, op);
+}
+
+DECODE_HOOK(slbia) { op->imm = (int32_t)(word >> 21 & 7); return true; }
+
+/* ---- Doorbells among the threads of a core ---- */
+
+#define MSG_TYPE(rb)  ((unsigned)((rb) >> 27) & 31)	/* bits 32:36 */
+#define MSG_TYPE_DOORBELL 5
+#define MSG_TIR(rb)   ((unsigned)(rb) & 0x7f)
+
+static void doorbell(struct cpu *cpu, uint64_t rb, bool set)
+{
+	if (MSG_TYPE(rb) != MSG_TYPE_DOORBELL)
+		return;
+	if (MSG_TIR(rb) == cpu->tir)
+		cpu->irq = set ? cpu->irq | IRQ_DOORBELL : cpu->irq & ~(uint32_t)IRQ_DOORBELL;
+	else if (cpu->env->doorbell)
+		cpu->env->doorbell(cpu, MSG_TIR(rb), set);
+}
+
+OP_TRY(msgsndp)
+{
+	doorbell(cpu, RB, true);
+	return end_block(cpu, op);
+}
+
+OP(msgclrp) { doorbell(cpu, RB, false); }
+
+HYPERVISOR_ONLY(slbiag)
+HYPERVISOR_ONLY(lwzcix)
+HYPERVISOR_ONLY(lhzcix)
+HYPERVISOR_ONLY(lbzcix)
+HYPERVISOR_ONLY(ldcix)
+HYPERVISOR_ONLY(stwcix)
+HYPERVISOR_ONLY(sthcix)
+HYPERVISOR_ONLY(stbcix)
+HYPERVISOR_ONLY(stdcix)
+
+HYPERVISOR_ONLY(msgsnd)
+HYPERVISOR_ONLY(msgclr)
+HYPERVISOR_ONLY(msgsync)
+
+/* ---- Branch history rolling buffer ---- */
+
+/* Problem state needs MMCR0[BHRBA]. */
+static bool bhrb_available(struct cpu *cpu, const struct op *op)
+{
+	if (cpu->msr & MSR_PR && !(cpu->mmcr0 & MMCR0_BHRBA))
+		return raise_facility(cpu, op, FAC_BHRB);
+	return true;
+}
+
+OP_TRY(clrbhrb) { return bhrb_available(cpu, op); }
+
+OP_TRY(mfbhrbe)
+{
+	if (!bhrb_available(cpu, op))
+		return false;
+	RT = 0;
+	return true;
+}
+
+/* ---- Transactional memory: MSR[TM] is 0 for good ---- */
+
+#define TM_UNAVAILABLE(name) OP_TRY(name) { return raise_facility(cpu, op, FAC_TM); }
+TM_UNAVAILABLE(tbegin)
+TM_UNAVAILABLE(tend)
+TM_UNAVAILABLE(tcheck)
+TM_UNAVAILABLE(tsr)
+TM_UNAVAILABLE(tabortwc)
+TM_UNAVAILABLE(tabortdc)
+TM_UNAVAILABLE(tabortwci)
+TM_UNAVAILABLE(tabortdci)
+TM_UNAVAILABLE(tabort)
+TM_UNAVAILABLE(treclaim)
+TM_UNAVAILABLE(trechkpt)

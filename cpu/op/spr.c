@@ -1,0 +1,469 @@
+/* mfspr, mtspr, mftb: from an SPR number to a handler, and the handlers.
+ *
+ * The decoder's hooks look a number up once; a plain register then costs one slot move, as
+ * mr does. Numbers that the table lacks get what the architecture says for them. Owns the
+ * clock that TB, DEC, PURR, SPURR and VTB are read from, and the views of XER and CR.
+ * Source: Power ISA 3.0B, Book III, 4.4.4.
+ */
+#include <stddef.h>
+
+#include "cpu/engine/decode.h"
+#include "cpu/mmu/mmu.h"
+#include "cpu/op/spr.h"
+#include "cpu/engine/operands.h"
+
+/* ---- XER and CR as one word. Book I, 3.2.2, 2.3.1 ---- */
+
+uint64_t cpu_get_xer(const struct cpu *cpu)
+{
+	return (uint64_t)cpu->so << 31 | (uint64_t)cpu->ov << 30 | (uint64_t)cpu->ca << 29 |
+	       (uint64_t)cpu->ov32 << 19 | (uint64_t)cpu->ca32 << 18 | cpu->xer_count;
+}
+
+void cpu_set_xer(struct cpu *cpu, uint64_t xer)
+{
+	cpu->so = xer >> 31 & 1;
+	cpu->ov = xer >> 30 & 1;
+	cpu->ca = xer >> 29 & 1;
+	cpu->ov32 = xer >> 19 & 1;
+	cpu->ca32 = xer >> 18 & 1;
+	cpu->xer_count = xer & 0x7f;
+}
+
+uint32_t cpu_get_cr(const struct cpu *cpu)
+{
+	uint32_t cr = 0;
+
+	for (int i = 0; i < 8; i++)
+		cr = cr << 4 | cpu->cr[i];
+	return cr;
+}
+
+void cpu_set_cr(struct cpu *cpu, uint32_t cr)
+{
+	for (int i = 0; i < 8; i++)
+		cpu->cr[i] = cr >> (28 - 4 * i) & 15;
+}
+
+/* ---- Clock ---- */
+
+/* No processor ever reads less than another has read before, although they run one after
+ * the other and so reach the same cycle at different times. For what only looks at the clock: what
+ * a guest reads by mftb is larger each time, see below. */
+uint64_t cpu_timebase(struct cpu *cpu, uint64_t cycles)
+{
+	struct cpu_clock *clock = cpu->env->clock;
+	uint64_t ticks = clock_ticks(cpu, cycles);
+
+	if (ticks < clock->tb_floor)
+		ticks = clock->tb_floor;
+	clock->tb_floor = ticks;
+	return ticks;
+}
+
+/* Book III, 7.5: the sum over a core's threads is the core's. */
+static uint64_t used_ticks(const struct cpu *cpu, uint64_t cycles)
+{
+	uint64_t parts = cpu->used_part + (cycles - cpu->share_from) * cpu->share;
+
+	return (cpu->used + parts / CORE_PARTS) / CYCLES_PER_TICK;
+}
+
+uint64_t cpu_purr(const struct cpu *cpu, uint64_t cycles)
+{
+	return cpu->purr_base + used_ticks(cpu, cycles);
+}
+
+uint64_t cpu_vtb(const struct cpu *cpu, uint64_t cycles)
+{
+	return cpu->vtb_off + (cpu->core_ran + (cycles - cpu->share_from)) / CYCLES_PER_TICK;
+}
+
+/* 56 bits if LPCR[LD], else 32. Book III, 6.5.10 and 7.3. */
+static int64_t dec_extend(const struct cpu *cpu, uint64_t dec)
+{
+	return cpu->lpcr & LPCR_LD ? (int64_t)(dec << 8) >> 8 : (int32_t)(uint32_t)dec;
+}
+
+int64_t cpu_dec(const struct cpu *cpu, uint64_t cycles)
+{
+	return dec_extend(cpu, cpu->dec_expires - 1 - clock_ticks(cpu, cycles));
+}
+
+void cpu_set_dec(struct cpu *cpu, uint64_t cycles, uint64_t value)
+{
+	cpu->dec_expires = clock_ticks(cpu, cycles) + (uint64_t)dec_extend(cpu, value) + 1;
+}
+
+uint64_t cpu_dec_due(const struct cpu *cpu, uint64_t cycles)
+{
+	int64_t dec = cpu_dec(cpu, cycles);
+	uint64_t tick = cycles / CYCLES_PER_TICK;
+
+	if (dec < 0)
+		return cycles;
+	if ((uint64_t)dec >= UINT64_MAX / CYCLES_PER_TICK - tick)
+		return UINT64_MAX;
+	return (tick + (uint64_t)dec + 1) * CYCLES_PER_TICK;
+}
+
+/* Ticks for each value that may be read ahead of the clock: what is read is then ahead of the time that a
+ * processor has reached by a quantum, which cannot be helped, and a sixteenth. */
+#define TICKS_AHEAD 16
+
+/* Cycles from `now` that mftb takes beyond its own.
+ *
+ * No two reads of the timebase see the same value, on whatever processors: programs take what they read
+ * for unique, or divide by differences. A read in a tick that has been read already, or while another
+ * processor's is ahead, gets the next value; and it waits until the clock gets there, or for a cycle that is
+ * a multiple of TICKS_AHEAD for each processor. So all of them together read no more than a value in so many
+ * ticks that way, and what is read does not run away from the clock. Each cycle decides anew whether the wait goes on: where
+ * a run is cut does not matter. */
+static uint64_t timebase_wait(const struct cpu *cpu, uint64_t now)
+{
+	const struct cpu_clock *clock = cpu->env->clock;
+	uint64_t period = CYCLES_PER_TICK * TICKS_AHEAD * (uint64_t)cpu->engine->ncpus, turn, passed;
+
+	if (likely(clock_ticks(cpu, now) > clock->tb_floor))
+		return 0;
+	turn = (period - now % period) % period;
+	passed = (clock->tb_floor + 1 - clock->tb_offset) * CYCLES_PER_TICK - now;
+	return turn < passed ? turn : passed;
+}
+
+static uint64_t next_timebase(struct cpu *cpu, uint64_t now)
+{
+	struct cpu_clock *clock = cpu->env->clock;
+	uint64_t ticks = clock_ticks(cpu, now);
+
+	clock->tb_floor = ticks > clock->tb_floor ? ticks : clock->tb_floor + 1;
+	return clock->tb_floor;
+}
+
+/* `rest` cycles were charged for what is behind it in the block. If the wait leaves too few for that, the
+ * block ends here; if it is longer than what is left at all, the instruction begins again after that. */
+OP_RAW(mfspr_tb)
+{
+	int64_t rest = op->imm, wait = (int64_t)timebase_wait(cpu, NOW);
+
+	if (unlikely(wait > budget + rest)) {
+		op_unwind(cpu, op);
+		cpu->interrupts++;	/* it is not completed: no trace */
+		cpu->insns -= (uint64_t)(budget + rest) + 1;
+		budget = -rest;
+		LEAVE;
+	}
+	cpu->insns -= (uint64_t)wait;
+	budget -= wait;
+	RT = next_timebase(cpu, cpu->limit - (uint64_t)(budget + rest));
+	if (likely(budget >= 0))
+		NEXT;
+	end_block(cpu, op);
+	LEAVE;
+}
+
+OP_TRY(mfspr_tbu)
+{
+	RT = cpu_timebase(cpu, NOW) >> 32;
+	return true;
+}
+
+OP_TRY(mfspr_dec)
+{
+	int64_t dec = cpu_dec(cpu, NOW);
+
+	RT = cpu->lpcr & LPCR_LD ? (uint64_t)dec : (uint32_t)dec;
+	return true;
+}
+
+OP_TRY(mfspr_purr)
+{
+	RT = cpu_purr(cpu, NOW);
+	return true;
+}
+
+OP_TRY(mfspr_spurr)
+{
+	RT = cpu->spurr_base + used_ticks(cpu, NOW);
+	return true;
+}
+
+OP_TRY(mfspr_vtb)
+{
+	RT = cpu_vtb(cpu, NOW);
+	return true;
+}
+
+/* The engine must look at the new expiry. */
+OP_TRY(mtspr_dec)
+{
+	cpu_set_dec(cpu, op_cycle(cpu, op, budget), RS);
+	return end_block(cpu, op);
+}
+
+/* ---- Fields of struct cpu: c and d hold the offset, in units of the width ---- */
+
+#define FIELD(type) (((type *)(void *)cpu)[op->c | op->d << 8])
+
+OP(mfspr_u64) { RT = FIELD(uint64_t); }
+OP(mtspr_u64) { FIELD(uint64_t) = RS; }
+OP(mfspr_u32) { RT = FIELD(uint32_t); }
+OP(mtspr_u32) { FIELD(uint32_t) = (uint32_t)RS; }
+OP(mtspr_low32) { FIELD(uint64_t) = (uint32_t)RS; }
+OP(mfspr_high32) { RT = FIELD(uint64_t) >> 32; }
+
+OP(mfspr_xer) { RT = cpu_get_xer(cpu); }
+OP(mtspr_xer) { cpu_set_xer(cpu, RS); }
+
+/* Problem state sees RUN only, privileged state its thread's bit in TS too. Book III, 3.3. */
+OP(mfspr_ctrl)
+{
+	uint64_t run = cpu->ctrl & 1;
+
+	RT = run | (cpu->msr & MSR_PR ? 0 : run << (15 - (cpu->tir & 7)));
+}
+OP(mtspr_ctrl) { cpu->ctrl = RS & 1; }
+
+OP(mfspr_ppr32) { RT = cpu->ppr >> 32; }
+OP(mtspr_ppr32) { cpu->ppr = RS << 32 | (uint32_t)cpu->ppr; }
+
+OP(mfspr_dpdes) { RT = cpu->irq & IRQ_DOORBELL ? UINT64_C(1) << (cpu->tir & 63) : 0; }
+
+/* ---- What translation depends on ---- */
+
+/* Linux opens and closes key 0 around each copy to or from problem state: that is no more
+ * than another context, so the block goes on. */
+static void set_amr(struct cpu *cpu, uint64_t amr)
+{
+	uint64_t changed = cpu->amr ^ amr;
+
+	cpu->amr = amr;
+	if (changed)
+		cpu_context_changed(cpu);
+}
+
+OP_RAW(mtspr_amr)
+{
+	set_amr(cpu, RS);
+	tlb = cpu->tlb;
+	NEXT;
+}
+
+OP_RAW(mtspr_uamr)
+{
+	uint64_t mask = cpu->msr & MSR_PR ? cpu->uamor : ~UINT64_C(0);
+
+	set_amr(cpu, (RS & mask) | (cpu->amr & ~mask));
+	tlb = cpu->tlb;
+	NEXT;
+}
+
+OP_TRY(mtspr_iamr)
+{
+	if (cpu->iamr == RS)
+		return true;
+	cpu->iamr = RS;
+	end_block(cpu, op);
+	cpu_context_changed(cpu);
+	return false;
+}
+
+OP_TRY(mtspr_pidr)
+{
+	if (cpu->pidr == (uint32_t)RS)
+		return true;
+	cpu->pidr = (uint32_t)RS;
+	end_block(cpu, op);
+	cpu_context_changed(cpu);
+	return false;
+}
+
+/* ---- Transactional memory ---- */
+
+OP_TRY(mfspr_tm) { return raise_facility(cpu, op, FAC_TM); }
+OP_TRY(mtspr_tm) { return raise_facility(cpu, op, FAC_TM); }
+
+/* ---- Event-based branches: set and reset views of BESCR. Book II, 7.2.1 ---- */
+
+OP(mtspr_bescrs) { cpu->bescr |= RS; }
+OP(mtspr_bescrsu) { cpu->bescr |= RS << 32; }
+OP(mtspr_bescrr) { cpu->bescr &= ~RS; }
+OP(mtspr_bescrru) { cpu->bescr &= ~(RS << 32); }
+
+/* ---- Performance monitor ---- */
+
+#define UMMCR0_BITS (MMCR0_FC | MMCR0_PMAE | MMCR0_PMAO)
+/* FCnP0 of the six counters. Book III, 9.4.6. */
+#define UMMCR2_BITS (PPC_BIT(1) | PPC_BIT(10) | PPC_BIT(19) | PPC_BIT(28) | PPC_BIT(37) | PPC_BIT(46))
+
+/* PMAO is the exception itself: software may set it, and the interrupt stays until it is
+ * cleared. Book III, 9.2 and 9.4.4. True if the block can go on. */
+static bool set_mmcr0(struct cpu *cpu, const struct op *op, uint64_t v)
+{
+	cpu->mmcr0 = v;
+	cpu->irq &= ~(uint32_t)IRQ_PERFMON;
+	if (!(v & MMCR0_PMAO) || (v & MMCR0_EBE))
+		return true;
+	cpu->irq |= IRQ_PERFMON;
+	return cpu->msr & MSR_EE ? end_block(cpu, op) : true;
+}
+
+static uint64_t visible(const struct cpu *cpu, uint64_t problem_bits)
+{
+	return cpu->msr & MSR_PR ? problem_bits : ~UINT64_C(0);
+}
+
+OP_TRY(mtspr_mmcr0) { return set_mmcr0(cpu, op, RS); }
+OP(mfspr_ummcr0) { RT = cpu->mmcr0 & visible(cpu, UMMCR0_BITS); }
+OP_TRY(mtspr_ummcr0)
+{
+	uint64_t bits = visible(cpu, UMMCR0_BITS);
+
+	return set_mmcr0(cpu, op, (RS & bits) | (cpu->mmcr0 & ~bits));
+}
+OP(mfspr_ummcr2) { RT = cpu->mmcr2 & visible(cpu, UMMCR2_BITS); }
+OP(mtspr_ummcr2)
+{
+	uint64_t bits = visible(cpu, UMMCR2_BITS);
+
+	cpu->mmcr2 = (RS & bits) | (cpu->mmcr2 & ~bits);
+}
+
+/* ---- Checks that come before the move, as ops of their own ---- */
+
+/* b: facility that problem state needs in FSCR. */
+OP_TRY(facility_check)
+{
+	return cpu->fscr & FSCR_BIT(op->b) ? true : raise_facility(cpu, op, (enum facility)op->b);
+}
+
+/* b: 1 if it is a write, + 2 if the counter is PMC5 or PMC6. MMCR0[PMCC]: 0 read only, 1 no
+ * access, 2 all, 3 all but PMC5 and PMC6. Book III, 9.4.4. */
+OP_TRY(pmu_check)
+{
+	switch (MMCR0_PMCC(cpu->mmcr0)) {
+	case 0:
+		return op->b & 1 ? raise_program(cpu, op, PROG_ILLEGAL) : true;
+	case 1:
+		return raise_facility(cpu, op, FAC_PM);
+	case 3:
+		return op->b & 2 ? raise_facility(cpu, op, FAC_PM) : true;
+	default:
+		return true;
+	}
+}
+
+/* An SPR number nobody has defined, in privileged state: a no-op. c, d: the number. */
+OP_TRY(spr_undefined)
+{
+	cpu_log(cpu, LOG_UNIMP, "move %s SPR %u ignored at 0x%016llx\n", op->b ? "to" : "from",
+		op->c | op->d << 8, (unsigned long long)op_nip(cpu, op));
+	return true;
+}
+
+/* ---- The table and the decoder's hooks ---- */
+
+enum { NO = 0, RO = 1, WO = 2, RW = 3 };
+
+struct spr {
+	uint16_t number, offset;
+	uint8_t problem, privileged, facility;
+	op_fn *read, *write;
+};
+
+#define op_mfspr_none NULL
+#define op_mtspr_none NULL
+static const struct spr sprs[] = {
+#define SPR(number, name, problem, privileged, read, write, field, facility) \
+	{ number, offsetof(struct cpu, field), problem, privileged, facility, op_mfspr_##read, op_mtspr_##write },
+#include "cpu/table/spr.def"
+#undef SPR
+};
+_Static_assert(sizeof(struct cpu) < 65536, "offsets in struct spr");
+
+static const struct spr *spr_lookup(unsigned number)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(sprs); i++)
+		if (sprs[i].number == number)
+			return &sprs[i];
+	return NULL;
+}
+
+/* mfspr from 4, 5 and 6 once were instructions of their own. */
+static bool always_illegal(unsigned number, bool write)
+{
+	return number == 0 || (!write && number >= 4 && number <= 6);
+}
+
+static bool undefined_spr(struct op *op, unsigned number, bool problem, bool write)
+{
+	if (problem && number & 0x10) {
+		op->fn = op_privileged;
+		return true;
+	}
+	if (number >= 808 && number <= 811) {		/* reserved no-ops. Book II, 1.6 */
+		problem = false;
+	} else if (problem || always_illegal(number, write)) {
+		return false;
+	}
+	*op = (struct op){ .fn = op_spr_undefined, .b = write, .c = number & 0xff, .d = (uint8_t)(number >> 8) };
+	return true;
+}
+
+static void check_first(struct decoder *d, const struct spr *spr, bool write)
+{
+	if (spr->facility == FAC_PM)
+		decode_emit(d, (struct op){ .fn = op_pmu_check,
+					    .b = (uint8_t)(write | (spr->number == 775 || spr->number == 776) << 1) });
+	else if (spr->facility)
+		decode_emit(d, (struct op){ .fn = op_facility_check, .b = spr->facility });
+}
+
+/* A 64-bit field that has a slot number is moved by mr's handler, with no more cost. */
+static bool decode_spr(struct decoder *d, struct op *op, uint32_t word, bool write)
+{
+	unsigned number = (word >> 16 & 31) | (word >> 6 & 0x3e0);
+	bool problem = decode_mode(d) & MODE_PR;
+	const struct spr *spr = spr_lookup(number);
+	unsigned allowed, index;
+
+	if (!spr)
+		return undefined_spr(op, number, problem, write);
+	allowed = problem ? spr->problem : spr->privileged;
+	if (!(allowed & (write ? WO : RO))) {
+		/* Defined for the other direction only: undefined for this one. For a higher state:
+		 * a privileged instruction. */
+		if (allowed)
+			return undefined_spr(op, number, problem, write);
+		op->fn = op_privileged;
+		return true;
+	}
+	if (problem)
+		check_first(d, spr, write);
+	op->fn = write ? spr->write : spr->read;
+	op->b = 0;
+	index = spr->offset / 8u;
+	if (op->fn == op_mfspr_u64 && index < 256) {
+		op->fn = op_mr;
+		op->c = (uint8_t)index;
+	} else if (op->fn == op_mtspr_u64 && index < 256) {
+		op->fn = op_mr;
+		op->c = op->a;
+		op->a = (uint8_t)index;
+	} else {
+		if (op->fn == op_mfspr_u32 || op->fn == op_mtspr_u32)
+			index = spr->offset / 4u;
+		op->c = index & 0xff;
+		op->d = (uint8_t)(index >> 8);
+	}
+	return true;
+}
+
+DECODE_HOOK(mfspr) { return decode_spr(d, op, word, false); }
+DECODE_HOOK(mtspr) { return decode_spr(d, op, word, true); }
+DECODE_HOOK(mftb) { return decode_spr(d, op, word, false); }
+
+/* Replaced by the hooks in every case. */
+OP_TRY(mfspr) { return raise_program(cpu, op, PROG_ILLEGAL); }
+OP_TRY(mtspr) { return raise_program(cpu, op, PROG_ILLEGAL); }
+OP_TRY(mftb) { return raise_program(cpu, op, PROG_ILLEGAL); }

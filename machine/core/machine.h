@@ -1,0 +1,170 @@
+/* The pSeries machine: what hangs together on one board.
+ *
+ * Everything mutable hangs off struct machine; there is no file-scope state.
+ */
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/core/cpu.h"
+#include "hcall/dispatcher.h"
+
+#define MACHINE_QUANTUM  UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
+#define MACHINE_MAX_CPUS 64
+#define OV5_WORDS 32		/* 2048 bits: more than PAPR has of option vector 5 */
+
+struct machine;
+
+/* ---- clock.c: the virtual clock and its events (unit: cycles since power-on) ---- */
+struct event {
+	uint64_t when;			/* cycle; UINT64_MAX = not scheduled */
+	void (*fire)(void *opaque);
+	void *opaque;
+	struct event *next;		/* ordered list, ties in order of scheduling */
+};
+
+struct clock {
+	uint64_t now;			/* cycle up to which all processors have run */
+	struct cpu_clock tb;		/* what processors see of it */
+	struct event *events;
+	uint64_t wall_base_ns;		/* host monotonic time that cycle `wall_cycle` is tied to */
+	uint64_t wall_cycle;
+	bool warp;			/* -clock warp: never sleep */
+	uint8_t pad1[7];
+};
+
+void event_schedule(struct machine *m, struct event *event, uint64_t when);
+void event_cancel(struct machine *m, struct event *event);
+uint64_t clock_next_event(const struct machine *m);	/* UINT64_MAX: none */
+void clock_fire_due(struct machine *m);			/* every event with when <= now */
+
+/* ---- Virtual processors as the board sees them ---- */
+struct spapr_cpu {
+	struct cpu cpu;
+	struct vp_thread vp;		/* hcall/dispatcher.c */
+	/* Its areas in guest memory (hcall/vpa.c, dtl.c); 0: none. Sizes in bytes. */
+	uint64_t vpa_addr, slb_shadow_addr, slb_shadow_size, dtl_addr, dtl_size;
+	uint64_t dtl_index;		/* entries written since the log began: the next one's number */
+	uint8_t home_changes[8];	/* as in the VPA */
+	uint32_t dispatch_count;	/* the hypervisor's own copy of the VPA's: even = dispatched */
+	uint32_t dispersion_count;
+	uint64_t donated[2];		/* cycles ceded with the donate bit: busy, idle */
+	bool donates, donates_idle;	/* the present wait does; it began with the idle hint */
+	uint8_t cppr, mfrr;		/* ICP; 0 = highest priority, 0xff = none */
+	uint8_t pending_priority;
+	uint8_t pad1[3];		/* no gaps that the compiler makes: snapshots account for each byte */
+	uint32_t xirr_owner;		/* source presented, 0 none */
+	uint32_t xirr;			/* CPPR << 24 | XISR as QEMU's icp/server keeps it */
+	uint64_t pad2;
+};
+
+/* Processors by what releasing (or activating) them would save; hcall/energy.c. */
+struct energy_list {
+	uint64_t made;			/* cycle after the one it was made at; 0: never, or to no avail */
+	uint8_t priority[MACHINE_MAX_CPUS];	/* of each core: 1 best, 255 worst */
+};
+
+/* What happens when the guest stops or the user wants out. */
+enum machine_request { REQ_NONE, REQ_POWER_OFF, REQ_RESET, REQ_QUIT, REQ_PANIC };
+
+struct options;			/* machine/run/options.h: the parsed command line */
+struct xics;			/* machine/irq/xics.h */
+struct vio;			/* machine/vio/vio.h */
+struct nvram;
+struct firmware;		/* firmware/firmware.h */
+struct monitors;		/* machine/monitor/monitor.h */
+struct snapshots;		/* machine/snapshot/snapshot.h */
+struct phb_idle;		/* machine/pci/phb_idle.h */
+struct xive_idle;		/* machine/irq/xive_idle.h */
+struct console;			/* machine/host/console.h: a host-side character stream */
+
+struct machine {
+	struct ram ram;
+	struct clock clock;
+	struct engine *engine;
+	struct cpu_env env;
+	unsigned ncpus, threads;	/* hardware threads in all, per core */
+	struct spapr_cpu *cpu[MACHINE_MAX_CPUS];
+	struct cpu *running;		/* while a processor executes */
+	const struct options *options;
+	struct dispatcher *dispatcher;
+	struct hcall_trace *trace;	/* -trace hcall; NULL */
+	struct xics *xics;
+	struct vio *vio;
+	struct nvram *nvram;
+	struct firmware *firmware;
+	enum machine_request request;
+	int exit_status;
+	char *panic_message;
+
+	uint64_t rtc_offset_ns;		/* guest's UTC at cycle 0, ns since 1970 */
+	uint64_t vasi_stream;		/* hcall/vasi.c: whose session there is, 0 none; */
+	uint32_t vasi_state, pad7;	/* and its state, enum vasi_state */
+	uint64_t rng_state[4];		/* seeded, so that runs repeat */
+	uint64_t rtas_addr, rtas_size, fdt_addr;
+	uint32_t fdt_size, pad1;
+	void *fdt;			/* host copy of the device tree as last given to the guest */
+	uint64_t proc_tbl;		/* H_REGISTER_PROC_TBL */
+	bool cas_done, radix;
+	bool splpar_off;		/* the guest knows no shared processors: option vector 5, byte 2 */
+	uint8_t pad2[5];
+	struct energy_list energy[2];	/* to release, to activate */
+	uint32_t compat_pvr, pad6;
+	uint64_t ov5_cas[OV5_WORDS];	/* option vector 5 as agreed on: bit n of word n / 64 is bit n % 64 from the
+					 * top of its byte n / 8 + 1 */
+	uint64_t fwnmi_sreset, fwnmi_mcheck;	/* ibm,nmi-register; 0 = off */
+	int64_t fwnmi_interlock;		/* processor that holds it, -1 none */
+	unsigned log_mask;		/* enum log_channel */
+	uint32_t pad3;
+	void *log_file;			/* FILE * */
+	uint64_t log_second, log_lines;	/* guest_errors and unimp in that second of the clock */
+
+	/* Run loop. Not saved. */
+	struct term *term;
+	struct cpu *suspending;		/* in ibm,suspend-me: to be saved before anything else; NULL */
+	uint64_t suspend_status;	/* guest real address of that call's status */
+	uint64_t rtas_results;		/* of the present call's */
+	uint64_t hcall_work;		/* what calls have cost the host in this quantum: hcall_worked() */
+	bool side_by_side;		/* several threads run in it */
+	bool hcall_turn_taken;		/* who may make one more call than there is room for has done so */
+	uint8_t pad8[6];
+	uint64_t quantum_end;		/* cycle up to which processors run now; 0 between quanta */
+	uint64_t next_poll;		/* cycle at which the host's inputs are looked at again */
+	uint64_t rtc_base_ns;		/* rtc_offset_ns as the host's clock gave it; 0: -rtc base=DATE */
+	int stop_signal;		/* host signal behind REQ_QUIT; 0: the user's Ctrl-A x */
+	uint32_t pad4;
+	/* What is left of a quantum, or of an idle time, that a snapshot cut; its end is a cycle. */
+	uint64_t cut_end;		/* 0: nothing is */
+	struct monitors *monitors;	/* monitor.c: who commands us */
+	struct snapshots *snapshots;	/* snapshot.c: what is to be saved when */
+	struct phb_idle *phb;		/* phb_idle.c: another hypervisor's PCI, as it was found */
+	struct xive_idle *xive;		/* xive_idle.c: and its XIVE */
+
+	struct event_log *event_logs;	/* events.c: not yet fetched by the guest, oldest first */
+	uint32_t next_plid;		/* platform log id of the next one */
+	uint32_t pad5;
+	uint64_t unimp_hcalls[8], unimp_rtas;	/* said once under -d unimp, by number */
+};
+
+static inline struct machine *cpu_machine(struct cpu *cpu) { return cpu->env->machine; }
+static inline struct spapr_cpu *cpu_spapr(struct cpu *cpu) { return cpu->machine_data; }
+
+/* Cycle right now: inside a hypercall or device access that processor's exact cycle,
+ * elsewhere the clock's. */
+uint64_t machine_now(struct machine *m);
+uint64_t machine_timebase(struct machine *m);	/* ticks, never running backwards */
+uint64_t machine_random(struct machine *m);	/* xoshiro256** */
+void machine_request(struct machine *m, enum machine_request request, int status);
+/* The guest says that it gave up; it goes on if -action panic= lets it. Takes `text` (NULL: no reason). */
+void machine_gave_up(struct machine *m, char *text);
+struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server);	/* by interrupt server number; NULL */
+void machine_kick(struct machine *m);		/* something changed: leave the engine at the next block edge */
+/* Something is to be written there, at any time: waits until that can be, and is there for the user meanwhile. Up to
+ * PIPE_BUF bytes can, then. False: no more, the process is to end. */
+bool machine_waits_to_write(struct machine *m, int fd);
+void machine_log(struct machine *m, unsigned channel, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

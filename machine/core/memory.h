@@ -1,0 +1,33 @@
+/* Guest RAM on the host. */
+#ifndef MACHINE_MEMORY_H
+#define MACHINE_MEMORY_H
+
+#include "cpu/core/ram.h"
+#include "savevm/error.h"
+
+/* Maps `size` bytes (a multiple of 2 MiB), all zero; host memory is taken page by page as the
+ * guest touches it. False and err->msg set if the host refuses. */
+bool memory_map(struct ram *ram, uint64_t size, struct error *err);
+void memory_unmap(struct ram *ram);
+/* All zero again, as after power-on, and given back to the host. */
+void memory_clear(struct ram *ram);
+
+/* Bytes of a file over `len` bytes of it, copied on write: all multiples of 2 MiB. Until memory_clear(). */
+bool memory_map_file(struct ram *ram, uint64_t gra, int fd, uint64_t at, uint64_t len);
+
+/* Which of it has ever been touched: the rest is zero, and stays untouched if nobody looks. */
+struct memory_used {
+	const struct ram *ram;
+	uint64_t page;			/* bytes of a host page */
+	int fd;
+	uint64_t *entry;		/* of host pages first .. first + count - 1 */
+	uint64_t first, count;
+};
+
+void memory_used_open(struct memory_used *u, const struct ram *ram);
+/* First byte from `from` on in a page that may have been touched; the size of RAM: none. `u` is a
+ * struct memory_used. */
+uint64_t memory_used_next(void *u, uint64_t from);
+void memory_used_close(struct memory_used *u);
+
+#endif

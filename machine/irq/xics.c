@@ -1,0 +1,399 @@
+/* XICS: sources, presentation, and what happens between them.
+ *
+ * A source presents to its server. The server takes it if it is more favoured than CPPR and
+ * than what is already presented; otherwise the source is told to try again ("rejected") and
+ * does so at the next resend, when CPPR rises or an interrupt ends.
+ * Source: PAPR, "Interrupt Presentation Controller" and "Interrupt Source Controller".
+ */
+#include "machine/irq/xics.h"
+
+#include <stdlib.h>
+
+#include <libfdt.h>
+
+#define XISR_MASK UINT32_C(0x00ffffff)
+
+static uint32_t xisr(const struct spapr_cpu *sc) { return sc->xirr & XISR_MASK; }
+static uint8_t cppr_of(const struct spapr_cpu *sc) { return (uint8_t)(sc->xirr >> 24); }
+
+static void set_xisr(struct spapr_cpu *sc, uint32_t irq)
+{
+	sc->xirr = (sc->xirr & ~XISR_MASK) | irq;
+}
+
+static void line_raise(struct machine *m, struct spapr_cpu *sc)
+{
+	sc->cpu.irq |= IRQ_EXTERNAL;
+	machine_kick(m);
+}
+
+static void line_lower(struct spapr_cpu *sc)
+{
+	sc->cpu.irq &= ~(uint32_t)IRQ_EXTERNAL;
+}
+
+/* ---- Sources ---- */
+
+static bool in_range(uint64_t irq)
+{
+	return irq >= XICS_IRQ_BASE && irq < XICS_IRQ_BASE + XICS_IRQS;
+}
+
+/* True if a resend would do something for this source. */
+static bool waits(const struct xics_source *s)
+{
+	if (s->kind == XICS_LSI)
+		return s->priority != XICS_PRIORITY_OFF && (s->status & (XICS_ASSERTED | XICS_SENT)) == XICS_ASSERTED;
+	return s->status & XICS_REJECTED;
+}
+
+static void note(struct xics *xics, unsigned n)
+{
+	uint64_t bit = UINT64_C(1) << n % 64;
+
+	if (waits(&xics->source[n]))
+		xics->resend[n / 64] |= bit;
+	else
+		xics->resend[n / 64] &= ~bit;
+}
+
+/* The presentation layer sends `irq` back. */
+static void source_reject(struct machine *m, uint32_t irq)
+{
+	struct xics_source *s;
+
+	if (!in_range(irq))
+		return;
+	s = &m->xics->source[irq - XICS_IRQ_BASE];
+	if (s->kind == XICS_LSI)
+		s->status &= (uint8_t)~XICS_SENT;
+	else if (s->kind == XICS_MSI)
+		s->status |= XICS_REJECTED;
+	note(m->xics, irq - XICS_IRQ_BASE);
+}
+
+static void icp_present(struct machine *m, uint32_t server, uint32_t irq, uint8_t priority)
+{
+	struct spapr_cpu *sc = machine_cpu(m, server);
+	uint32_t loser;
+
+	if (!sc || priority >= cppr_of(sc) || (xisr(sc) && sc->pending_priority <= priority)) {
+		source_reject(m, irq);
+		return;
+	}
+	/* A less favoured IPI needs no source: MFRR brings it back. */
+	loser = sc->xirr_owner;
+	set_xisr(sc, irq);
+	sc->xirr_owner = irq;
+	sc->pending_priority = priority;
+	if (loser)
+		source_reject(m, loser);
+	line_raise(m, sc);
+}
+
+static void present_lsi(struct machine *m, unsigned n)
+{
+	struct xics_source *s = &m->xics->source[n];
+
+	if (waits(s)) {
+		s->status |= XICS_SENT;
+		note(m->xics, n);
+		icp_present(m, s->server, XICS_IRQ_BASE + n, s->priority);
+	}
+}
+
+static void resend(struct machine *m, unsigned n)
+{
+	struct xics_source *s = &m->xics->source[n];
+
+	if (s->kind == XICS_LSI) {
+		present_lsi(m, n);
+	} else if (s->status & XICS_REJECTED) {
+		s->status &= (uint8_t)~XICS_REJECTED;
+		note(m->xics, n);
+		if (s->priority != XICS_PRIORITY_OFF)
+			icp_present(m, s->server, XICS_IRQ_BASE + n, s->priority);
+	}
+}
+
+void xics_set_irq(struct machine *m, unsigned irq, bool level)
+{
+	struct xics_source *s;
+	unsigned n = irq - XICS_IRQ_BASE;
+
+	if (!xics_valid(m, irq))
+		return;
+	s = &m->xics->source[n];
+	if (s->kind == XICS_LSI) {
+		s->status = (uint8_t)(level ? s->status | XICS_ASSERTED : s->status & ~XICS_ASSERTED);
+		note(m->xics, n);
+		present_lsi(m, n);
+	} else if (level && s->priority == XICS_PRIORITY_OFF) {
+		s->status |= XICS_MASKED_PENDING;
+	} else if (level) {
+		icp_present(m, s->server, irq, s->priority);
+	}
+}
+
+void xics_route(struct machine *m, unsigned irq, uint32_t server, uint8_t priority, uint8_t saved)
+{
+	unsigned n = irq - XICS_IRQ_BASE;
+	struct xics_source *s = &m->xics->source[n];
+
+	s->server = server;
+	s->priority = priority;
+	s->saved_priority = saved;
+	note(m->xics, n);
+	if (s->kind == XICS_LSI) {
+		present_lsi(m, n);
+	} else if ((s->status & XICS_MASKED_PENDING) && priority != XICS_PRIORITY_OFF) {
+		s->status &= (uint8_t)~XICS_MASKED_PENDING;
+		icp_present(m, server, irq, priority);
+	}
+}
+
+bool xics_valid(const struct machine *m, uint64_t irq)
+{
+	return in_range(irq) && m->xics->source[irq - XICS_IRQ_BASE].kind != XICS_FREE;
+}
+
+const struct xics_source *xics_source(const struct machine *m, unsigned irq)
+{
+	return &m->xics->source[irq - XICS_IRQ_BASE];
+}
+
+static bool claim(struct xics *xics, unsigned irq, enum xics_kind kind)
+{
+	struct xics_source *s;
+
+	if (!in_range(irq))
+		return false;
+	s = &xics->source[irq - XICS_IRQ_BASE];
+	if (s->kind != XICS_FREE)
+		return false;
+	s->kind = (uint8_t)kind;
+	return true;
+}
+
+bool xics_claim(struct machine *m, unsigned irq, bool lsi)
+{
+	return claim(m->xics, irq, lsi ? XICS_LSI : XICS_MSI);
+}
+
+/* ---- Presentation ---- */
+
+/* MFRR is more favoured than CPPR: shows the IPI unless something better is shown already. */
+static void present_ipi(struct machine *m, struct spapr_cpu *sc)
+{
+	uint32_t loser = sc->xirr_owner;
+
+	if (xisr(sc) && sc->pending_priority <= sc->mfrr)
+		return;
+	set_xisr(sc, XICS_IPI);
+	sc->pending_priority = sc->mfrr;
+	sc->xirr_owner = 0;
+	if (loser)
+		source_reject(m, loser);
+	line_raise(m, sc);
+}
+
+static void icp_resend(struct machine *m, struct spapr_cpu *sc)
+{
+	struct xics *xics = m->xics;
+
+	if (sc->mfrr < cppr_of(sc))
+		present_ipi(m, sc);
+	for (unsigned w = 0; w < ARRAY_SIZE(xics->resend); w++)
+		/* A copy: what is rejected again waits for the next time. */
+		for (uint64_t bits = xics->resend[w]; bits; bits &= bits - 1)
+			resend(m, w * 64 + (unsigned)__builtin_ctzll(bits));
+}
+
+void xics_set_cppr(struct machine *m, struct spapr_cpu *sc, uint8_t cppr)
+{
+	uint8_t old = cppr_of(sc);
+	uint32_t owner = sc->xirr_owner;
+
+	sc->xirr = (sc->xirr & XISR_MASK) | (uint32_t)cppr << 24;
+	if (cppr < old) {
+		if (!xisr(sc) || cppr > sc->pending_priority)
+			return;
+		/* No longer favoured enough: takes it back. */
+		set_xisr(sc, 0);
+		sc->pending_priority = XICS_PRIORITY_OFF;
+		sc->xirr_owner = 0;
+		line_lower(sc);
+		if (owner)
+			source_reject(m, owner);
+	} else if (!xisr(sc)) {
+		icp_resend(m, sc);
+	}
+}
+
+void xics_set_mfrr(struct machine *m, struct spapr_cpu *sc, uint8_t mfrr)
+{
+	sc->mfrr = mfrr;
+	if (mfrr < cppr_of(sc))
+		present_ipi(m, sc);
+}
+
+uint32_t xics_accept(struct spapr_cpu *sc)
+{
+	uint32_t xirr = sc->xirr;
+
+	line_lower(sc);
+	/* With nothing presented, CPPR must stay: pending_priority then is 0xff and would open it. */
+	if (xisr(sc))
+		sc->xirr = (uint32_t)sc->pending_priority << 24;
+	sc->pending_priority = XICS_PRIORITY_OFF;
+	sc->xirr_owner = 0;
+	return xirr;
+}
+
+void xics_eoi(struct machine *m, struct spapr_cpu *sc, uint32_t xirr)
+{
+	uint32_t irq = xirr & XISR_MASK;
+
+	sc->xirr = (sc->xirr & XISR_MASK) | (xirr & ~XISR_MASK);
+	if (xics_valid(m, irq)) {
+		struct xics_source *s = &m->xics->source[irq - XICS_IRQ_BASE];
+
+		if (s->kind == XICS_LSI)
+			s->status &= (uint8_t)~XICS_SENT;
+		note(m->xics, irq - XICS_IRQ_BASE);
+	}
+	if (!xisr(sc))
+		icp_resend(m, sc);
+}
+
+/* ---- Life ---- */
+
+struct xics *xics_new(void)
+{
+	struct xics *xics = calloc(1, sizeof *xics);
+
+	if (!xics)
+		return NULL;
+	for (unsigned n = 0; n < XICS_IRQS; n++)
+		xics->source[n].priority = xics->source[n].saved_priority = XICS_PRIORITY_OFF;
+	claim(xics, XICS_IRQ_EPOW, XICS_MSI);
+	claim(xics, XICS_IRQ_HOTPLUG, XICS_MSI);
+	return xics;
+}
+
+void xics_free(struct xics *xics)
+{
+	free(xics);
+}
+
+void xics_reset(struct machine *m)
+{
+	struct xics *xics = m->xics;
+
+	for (unsigned n = 0; n < XICS_IRQS; n++)
+		xics->source[n] = (struct xics_source){
+			.priority = XICS_PRIORITY_OFF, .saved_priority = XICS_PRIORITY_OFF,
+			.kind = xics->source[n].kind,
+		};
+	memset(xics->resend, 0, sizeof xics->resend);
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		struct spapr_cpu *sc = m->cpu[i];
+
+		sc->xirr = 0;
+		sc->xirr_owner = 0;
+		sc->mfrr = sc->pending_priority = XICS_PRIORITY_OFF;
+		line_lower(sc);
+	}
+}
+
+void xics_loaded(struct machine *m)
+{
+	for (unsigned n = 0; n < XICS_IRQS; n++)
+		note(m->xics, n);
+}
+
+void xics_state_changed(struct machine *m)
+{
+	xics_loaded(m);
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		struct spapr_cpu *sc = m->cpu[i];
+
+		sc->xirr_owner = xics_valid(m, xisr(sc)) ? xisr(sc) : 0;
+		if (xisr(sc))
+			line_raise(m, sc);
+		else
+			line_lower(sc);
+	}
+	for (unsigned i = 0; i < m->ncpus; i++)
+		icp_resend(m, m->cpu[i]);
+}
+
+int xics_fdt(struct machine *m, void *fdt, uint32_t phandle)
+{
+	fdt32_t ranges[] = { cpu_to_fdt32(0), cpu_to_fdt32(m->ncpus) };
+	int node = fdt_add_subnode(fdt, 0, "interrupt-controller"), rc = 0;
+
+	if (node < 0)
+		return node;
+	rc = rc ? rc : fdt_setprop_string(fdt, node, "device_type", "PowerPC-External-Interrupt-Presentation");
+	rc = rc ? rc : fdt_setprop_string(fdt, node, "compatible", "IBM,ppc-xicp");
+	rc = rc ? rc : fdt_setprop(fdt, node, "interrupt-controller", NULL, 0);
+	rc = rc ? rc : fdt_setprop(fdt, node, "ibm,interrupt-server-ranges", ranges, sizeof ranges);
+	rc = rc ? rc : fdt_setprop_cell(fdt, node, "#interrupt-cells", 2);
+	rc = rc ? rc : fdt_setprop_cell(fdt, node, "linux,phandle", phandle);
+	rc = rc ? rc : fdt_setprop_cell(fdt, node, "phandle", phandle);
+	return rc;
+}
+
+/* ---- Snapshots: `ics` and `icp/server`. Kind and status have QEMU's numbers ---- */
+
+#define STATUS_KNOWN (XICS_ASSERTED | XICS_SENT | XICS_REJECTED | XICS_MASKED_PENDING)
+
+static bool source_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	struct xics_source *source = s;
+
+	(void)version;
+	(void)w;
+	source->status &= STATUS_KNOWN;		/* QEMU has two more for itself */
+	return true;
+}
+
+static const struct vmstate source_state = {
+	.name = "ics/irq", .version = 2, .min_version = 1, VMS_OF(struct xics_source), .post_load = source_post_load,
+	.fields = VMS_FIELDS(
+		VMS_U32(struct xics_source, server),
+		VMS_U8(struct xics_source, priority),
+		VMS_U8(struct xics_source, saved_priority),
+		VMS_U8(struct xics_source, status),
+		VMS_ONE("flags", struct xics_source, kind, uint8_t, vms_u8, .limited = true, .most = XICS_MSI)),
+};
+
+static uint64_t irqs_get(const void *s, unsigned i)
+{
+	(void)s;
+	(void)i;
+	return XICS_IRQS;
+}
+
+static bool irqs_put(void *s, unsigned i, uint64_t v)
+{
+	return v == irqs_get(s, i);
+}
+
+const struct vmstate ics_state = {
+	.name = "ics", .version = 1, .min_version = 1, VMS_OF(struct xics),
+	.fields = VMS_FIELDS(
+		{ .name = "nr_irqs", .kind = VMS_CALCULATED, .codec = &vms_u32, .count = 1, .equal = true,
+		  .get = irqs_get, .put = irqs_put },
+		VMS_STRUCT_ARRAY("irqs", struct xics, source, struct xics_source, source_state),
+		VMS_SKIP(struct xics, resend, "follows from the sources")),
+};
+
+const struct vmstate icp_state = {
+	.name = "icp/server", .version = 1, .min_version = 1, VMS_OF(struct spapr_cpu),
+	.fields = VMS_FIELDS(
+		VMS_U32(struct spapr_cpu, xirr),
+		VMS_U8(struct spapr_cpu, pending_priority),
+		VMS_U8(struct spapr_cpu, mfrr)),
+};

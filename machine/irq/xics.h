@@ -1,0 +1,79 @@
+/* XICS: the interrupt controller that a pSeries guest sees through H_* and RTAS calls.
+ *
+ * Two layers. The source layer holds one record for each interrupt source (server, priority,
+ * what became of the last edge or level); the presentation layer is per processor and lives in
+ * struct spapr_cpu: `xirr` (CPPR in the top byte, XISR below), `mfrr`, `pending_priority`
+ * and `xirr_owner`, the source behind XISR (0: none, or an IPI). Priority 0 is the most
+ * favoured, 0xff means off.
+ * Source: PAPR, "Interrupt Controller" and the function set hcall-interrupt.
+ */
+#ifndef MACHINE_XICS_H
+#define MACHINE_XICS_H
+
+#include "machine/core/machine.h"
+#include "savevm/vmstate.h"
+
+/* Source numbers that a guest keeps. */
+#define XICS_IPI        2
+#define XICS_IRQ_BASE   0x1000
+#define XICS_IRQS       4096
+#define XICS_IRQ_EPOW   0x1000
+#define XICS_IRQ_HOTPLUG 0x1001
+
+#define XICS_PRIORITY_OFF 0xff
+
+enum xics_status {
+	XICS_ASSERTED = 1,		/* LSI: the line is high */
+	XICS_SENT = 2,			/* LSI: presented and not yet ended */
+	XICS_REJECTED = 4,		/* MSI: the presentation layer sent it back */
+	XICS_MASKED_PENDING = 8,	/* MSI: came while the source was off */
+};
+
+enum xics_kind { XICS_FREE = 0, XICS_LSI = 1, XICS_MSI = 2 };
+
+struct xics_source {
+	uint32_t server;
+	uint8_t priority, saved_priority;
+	uint8_t status;			/* enum xics_status */
+	uint8_t kind;			/* enum xics_kind */
+};
+
+struct xics {
+	struct xics_source source[XICS_IRQS];	/* [0] is source XICS_IRQ_BASE */
+	/* Derived: sources that the next resend has to look at. */
+	uint64_t resend[XICS_IRQS / 64];
+};
+
+/* NULL: out of memory. The event sources (EPOW, hotplug) are claimed already. */
+struct xics *xics_new(void);
+void xics_free(struct xics *xics);
+void xics_reset(struct machine *m);		/* sources off, presentation idle; kinds stay */
+/* After a load. Recomputes what is derived from the sources alone: all else was saved, too. */
+void xics_loaded(struct machine *m);
+/* The same if another hypervisor saved it: who is behind XISR and the processors' lines as well, and
+ * presents again what waits. */
+void xics_state_changed(struct machine *m);
+
+/* Gives source `irq` a kind; false if there is no such source or it is taken. */
+bool xics_claim(struct machine *m, unsigned irq, bool lsi);
+bool xics_valid(const struct machine *m, uint64_t irq);	/* claimed */
+/* The source's line. An MSI fires on level = true and has no low level. */
+void xics_set_irq(struct machine *m, unsigned irq, bool level);
+
+/* Routing; `irq` must be valid and `server` a processor. */
+void xics_route(struct machine *m, unsigned irq, uint32_t server, uint8_t priority, uint8_t saved);
+const struct xics_source *xics_source(const struct machine *m, unsigned irq);
+
+/* Presentation layer of one processor. */
+void xics_set_cppr(struct machine *m, struct spapr_cpu *sc, uint8_t cppr);
+void xics_set_mfrr(struct machine *m, struct spapr_cpu *sc, uint8_t mfrr);
+uint32_t xics_accept(struct spapr_cpu *sc);	/* returns XIRR */
+void xics_eoi(struct machine *m, struct spapr_cpu *sc, uint32_t xirr);
+
+extern const struct vmstate ics_state;		/* of struct xics */
+extern const struct vmstate icp_state;		/* of struct spapr_cpu */
+
+/* Adds /interrupt-controller to the tree; a libfdt error code if negative. */
+int xics_fdt(struct machine *m, void *fdt, uint32_t phandle);
+
+#endif

@@ -1,0 +1,249 @@
+/* What a monitor can do to a machine. Called between quanta only. */
+#define _GNU_SOURCE
+#include "machine/monitor/control.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hcall/dispatcher.h"
+#include "machine/board/pseries.h"
+#include "machine/core/clock.h"
+#include "machine/host/term.h"
+#include "machine/monitor/monitor.h"
+#include "machine/run/options.h"
+#include "machine/snapshot/outgoing.h"
+#include "machine/snapshot/snapshot.h"
+#include "machine/snapshot/state.h"
+#include "savevm/place.h"
+#include "savevm/tail.h"
+
+#define SUFFIX ".cede"
+#define NAME_BYTES 128
+
+/* ---- Stopping ---- */
+
+const char *control_status(const struct machine *m)
+{
+	const struct monitors *mon = m->monitors;
+
+	if (mon->gone)
+		return mon->panicked ? "guest-panicked" : "shutdown";
+	if (!mon->stopped)
+		return "running";
+	return outgoing_holds(m) ? "finish-migrate" : mon->sent ? "postmigrate" : mon->panicked ? "guest-panicked" : "paused";
+}
+
+void control_halt(struct machine *m)
+{
+	if (!m->monitors->stopped)
+		monitor_event(m, "STOP", NULL);
+	m->monitors->stopped = true;
+}
+
+/* The guest must not hurry to make up for the time that it did not see. */
+void control_resume(struct machine *m)
+{
+	if (m->monitors->stopped)
+		monitor_event(m, "RESUME", NULL);
+	m->monitors->stopped = m->monitors->sent = m->monitors->panicked = false;
+	clock_init(m, m->options->warp);
+}
+
+void control_stop(struct machine *m)
+{
+	outgoing_stay(m);
+	control_halt(m);
+}
+
+/* A guest that runs on here would not be the one that arrives. */
+static bool may_go_on(const struct machine *m, struct error *err)
+{
+	if (outgoing_holds(m))
+		error_set(err, "There's a migration process in progress");
+	return !outgoing_holds(m);
+}
+
+bool control_cont(struct machine *m, struct error *err)
+{
+	if (!may_go_on(m, err))
+		return false;
+	control_resume(m);
+	return true;
+}
+
+bool control_reset(struct machine *m, struct error *err)
+{
+	if (!may_go_on(m, err))
+		return false;
+	m->monitors->resets = true;
+	machine_request(m, REQ_RESET, 0);
+	return true;
+}
+
+/* ---- Names ---- */
+
+static bool name_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)name[i] <= ' ' || name[i] == '/' || name[i] == 0x7f)
+			return false;
+	return len && len < NAME_BYTES && *name != '.';
+}
+
+static bool path_of(const struct machine *m, const char *name, char *buf, size_t size, struct error *err)
+{
+	if (!m->options->snapdir)
+		error_set(err, "no place for snapshots: start with -snapdir DIR");
+	else if (!name_ok(name))
+		error_set(err, "'%.60s' is no name for a snapshot", name);
+	else if ((size_t)snprintf(buf, size, "%s/%s" SUFFIX, m->options->snapdir, name) < size)
+		return true;
+	else
+		error_set(err, "the name of the snapshot is too long");
+	return false;
+}
+
+const char *control_find(const struct machine *m, const char *name, char *buf, size_t size)
+{
+	struct error err;
+
+	if (strchr(name, '/') || !path_of(m, name, buf, size, &err) || access(buf, F_OK))
+		return name;
+	return buf;
+}
+
+bool control_savevm(struct machine *m, const char *name, struct error *err)
+{
+	char path[PATH_MAX];
+
+	return path_of(m, name, path, sizeof path, err) && outgoing_save(m, path, err);
+}
+
+bool control_delvm(struct machine *m, const char *name, struct error *err)
+{
+	char path[PATH_MAX];
+	struct error why;
+
+	if (!path_of(m, name, path, sizeof path, err))
+		return false;
+	if (!place_has_file(path, &why))
+		error_set(err, "cannot delete '%.60s': %.120s", name, why.msg);
+	else if (unlink(path))
+		error_set(err, "cannot delete '%.60s': %s", name, strerror(errno));
+	else
+		return true;
+	return false;
+}
+
+/* ---- Loading over a running machine ---- */
+
+/* What has just loaded in a copy does not here: somebody writes into the file, or the host has no more to give. */
+static void lose_machine(struct machine *m, const struct error *err)
+{
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: what has loaded in a trial does not load now, and the running machine is lost: %.200s\n", err->msg);
+	machine_request(m, REQ_QUIT, EXIT_HOST_ERROR);
+}
+
+bool control_loadvm(struct machine *m, const char *name, struct error *err)
+{
+	struct dtl_file *log = m->dispatcher->file;
+	char path[PATH_MAX];
+	struct stat st;
+	bool ok;
+
+	if (m->monitors->gone) {
+		error_set(err, "the guest has switched itself off");
+		return false;
+	}
+	if (!may_go_on(m, err) || !path_of(m, name, path, sizeof path, err))
+		return false;
+	if (access(path, R_OK) || stat(path, &st)) {
+		error_set(err, "there is no snapshot '%.60s': %s", name, strerror(errno));
+		return false;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		error_set(err, "'%.60s' is no snapshot: not a regular file", name);
+		return false;
+	}
+	if (!snapshot_try(m, path, err))
+		return false;
+	m->dispatcher->file = NULL;	/* it begins anew when all is there */
+	machine_clear(m);
+	ok = snapshot_replace(m, path, err);
+	m->dispatcher->file = log;
+	if (ok)
+		dispatcher_log_begin(m);
+	else
+		lose_machine(m, err);
+	clock_init(m, m->options->warp);
+	return ok;
+}
+
+/* ---- info snapshots ---- */
+
+/* The first of its fields; a whole file is not read for that, the guest stands meanwhile. */
+static uint64_t saved_cycle(const char *path)
+{
+	uint64_t now;
+
+	return tail_number(path, cede_clock_state.name, cede_clock_state.version, &now) ? now : UINT64_MAX;
+}
+
+static void list_one(const struct machine *m, const char *name, FILE *out)
+{
+	char path[PATH_MAX], date[32], clock[32] = "?";
+	struct error err;
+	struct stat st;
+	struct tm tm;
+	uint64_t ms;
+
+	if (!path_of(m, name, path, sizeof path, &err) || stat(path, &st) || !S_ISREG(st.st_mode))
+		return;
+	ms = saved_cycle(path);
+	if (ms != UINT64_MAX) {
+		ms = cycles_to_ns(ms) / 1000000;
+		snprintf(clock, sizeof clock, "%02llu:%02llu:%02llu.%03llu", (unsigned long long)ms / 3600000,
+			 (unsigned long long)ms / 60000 % 60, (unsigned long long)ms / 1000 % 60, (unsigned long long)ms % 1000);
+	}
+	strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", localtime_r(&st.st_mtime, &tm));
+	fprintf(out, "%-9s %-16s %6.1f MiB %19s %14s\n", "--", name, (double)st.st_size / (1 << 20), date, clock);
+}
+
+static int is_snapshot(const struct dirent *e)
+{
+	size_t len = strlen(e->d_name);
+
+	return len > strlen(SUFFIX) && e->d_name[0] != '.' && !strcmp(e->d_name + len - strlen(SUFFIX), SUFFIX);
+}
+
+bool control_list(struct machine *m, FILE *out, struct error *err)
+{
+	struct dirent **entry = NULL;
+	int n;
+
+	if (!m->options->snapdir) {
+		error_set(err, "no place for snapshots: start with -snapdir DIR");
+		return false;
+	}
+	n = scandir(m->options->snapdir, &entry, is_snapshot, alphasort);
+	if (n <= 0)
+		fputs("There is no snapshot available.\n", out);
+	else
+		fprintf(out, "%-9s %-16s %10s %19s %14s\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK");
+	for (int i = 0; i < n; i++) {
+		entry[i]->d_name[strlen(entry[i]->d_name) - strlen(SUFFIX)] = 0;
+		list_one(m, entry[i]->d_name, out);
+		free(entry[i]);
+	}
+	free(entry);
+	return true;
+}

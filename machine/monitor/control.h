@@ -1,0 +1,25 @@
+/* What a monitor can do to a running machine, between quanta: stop, save, load, send away. */
+#ifndef MACHINE_CONTROL_H
+#define MACHINE_CONTROL_H
+
+#include <stdio.h>
+
+#include "machine/core/machine.h"
+#include "savevm/error.h"
+
+const char *control_status(const struct machine *m);	/* QEMU's RunState by name */
+void control_stop(struct machine *m);
+bool control_cont(struct machine *m, struct error *err);
+bool control_reset(struct machine *m, struct error *err);
+void control_halt(struct machine *m);		/* stop and cont as a migration does them */
+void control_resume(struct machine *m);
+/* Named snapshots in -snapdir. A load that fails leaves the machine as it was; a save goes on when this has
+ * returned, and the monitor hears of its end. */
+bool control_savevm(struct machine *m, const char *name, struct error *err);
+bool control_loadvm(struct machine *m, const char *name, struct error *err);
+bool control_delvm(struct machine *m, const char *name, struct error *err);
+bool control_list(struct machine *m, FILE *out, struct error *err);
+/* Where -loadvm NAME is: in -snapdir if it is no path. buf holds PATH_MAX bytes. */
+const char *control_find(const struct machine *m, const char *name, char *buf, size_t size);
+
+#endif

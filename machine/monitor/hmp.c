@@ -1,0 +1,270 @@
+/* Commands typed by hand: one row each. Names, arguments and answers are QEMU's where it has them. */
+#include "machine/monitor/monitor.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "machine/monitor/control.h"
+#include "machine/run/options.h"
+#include "machine/snapshot/outgoing.h"
+
+struct command {
+	const char *name, *arguments, *help;
+	bool needs;			/* an argument */
+	bool waits;			/* until all processors are at the same cycle: it touches the machine */
+	void (*run)(struct machine *m, const char *argument, FILE *out);
+};
+
+static void said(bool ok, const struct error *err, FILE *out)
+{
+	if (!ok)
+		fprintf(out, "Error: %s\n", err->msg);
+}
+
+static void run_savevm(struct machine *m, const char *name, FILE *out)
+{
+	char made[32];
+	struct error err;
+	time_t now = time(NULL);
+	struct tm tm;
+
+	strftime(made, sizeof made, "vm-%Y%m%d%H%M%S", localtime_r(&now, &tm));
+	if (control_savevm(m, *name ? name : made, &err))
+		monitor_wait(m);
+	else
+		said(false, &err, out);
+}
+
+static void run_loadvm(struct machine *m, const char *name, FILE *out)
+{
+	struct error err;
+
+	said(control_loadvm(m, name, &err), &err, out);
+}
+
+static void run_delvm(struct machine *m, const char *name, FILE *out)
+{
+	struct error err;
+
+	said(control_delvm(m, name, &err), &err, out);
+}
+
+static void run_migrate(struct machine *m, const char *uri, FILE *out)
+{
+	char bare[MONITOR_LINE];
+	bool detached = !strncmp(uri, "-d ", 3);
+	size_t len;
+	struct error err;
+
+	uri += detached ? 3 : 0;
+	uri += strspn(uri, " \t");
+	len = strlen(uri);
+	if (len > 1 && *uri == '"' && uri[len - 1] == '"') {
+		uri++;
+		len -= 2;
+	}
+	snprintf(bare, sizeof bare, "%.*s", (int)len, uri);
+	if (!outgoing_migrate(m, bare, &err))
+		said(false, &err, out);
+	else if (!detached && m->monitors->obeyed->qmp)
+		fputs("terminal does not allow synchronous migration, continuing detached\n", out);
+	else if (!detached)
+		monitor_wait(m);
+}
+
+static void run_cancel(struct machine *m, const char *argument, FILE *out) { (void)argument; (void)out; outgoing_cancel(m); }
+static void run_stop(struct machine *m, const char *argument, FILE *out) { (void)argument; (void)out; control_stop(m); }
+
+static void run_cont(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	(void)argument;
+	said(control_cont(m, &err), &err, out);
+}
+
+/* As the only one that QEMU has and we do: "events". */
+static void run_capability(struct machine *m, const char *argument, FILE *out)
+{
+	if (!strcmp(argument, "events on") || !strcmp(argument, "events off"))
+		m->monitors->migration_events = !strcmp(argument, "events on");
+	else
+		fputs("Error: only 'events' can be on or off\n", out);
+}
+
+static void run_quit(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument;
+	(void)out;
+	machine_request(m, REQ_QUIT, 0);
+}
+
+static void run_reset(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	(void)argument;
+	said(control_reset(m, &err), &err, out);
+}
+
+/* ---- info ---- */
+
+static void info_snapshots(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	(void)argument;
+	said(control_list(m, out, &err), &err, out);
+}
+
+static void info_status(struct machine *m, const char *argument, FILE *out)
+{
+	const char *status = control_status(m);
+
+	(void)argument;
+	if (!strcmp(status, "running") || !strcmp(status, "paused"))
+		fprintf(out, "VM status: %s\n", status);
+	else
+		fprintf(out, "VM status: paused (%s)\n", status);
+}
+
+static void info_version(struct machine *m, const char *argument, FILE *out)
+{
+	(void)m;
+	(void)argument;
+	fprintf(out, "cede " CEDE_VERSION "\n");
+}
+
+static void info_cpus(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument;
+	for (unsigned i = 0; i < m->ncpus; i++)
+		fprintf(out, "%c CPU #%u: nip=0x%016llx%s\n", i ? ' ' : '*', i, (unsigned long long)m->cpu[i]->cpu.nip,
+			m->cpu[i]->cpu.run_state == CPU_RUNNING ? "" : " (halted)");
+}
+
+static void info_registers(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument;
+	for (unsigned n = 0; n < m->ncpus; n++) {
+		const struct cpu *cpu = &m->cpu[n]->cpu;
+
+		fprintf(out, "\nCPU#%u\nNIP %016llx   LR %016llx CTR %016llx\nMSR %016llx   CR %08x\n", n,
+			(unsigned long long)cpu->nip, (unsigned long long)cpu->lr, (unsigned long long)cpu->ctr,
+			(unsigned long long)cpu->msr, cpu_get_cr(cpu));
+		for (unsigned i = 0; i < 32; i++) {
+			if (i % 4 == 0)
+				fprintf(out, "GPR%02u", i);
+			fprintf(out, i % 4 == 3 ? " %016llx\n" : " %016llx", (unsigned long long)cpu->r[i]);
+		}
+	}
+}
+
+static void info_migrate(struct machine *m, const char *argument, FILE *out) { (void)argument; outgoing_text(m, out); }
+
+static void info_capabilities(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument;
+	fprintf(out, "events: %s\n", m->monitors->migration_events ? "on" : "off");
+}
+
+static const struct command infos[] = {
+	{ "snapshots", "", "snapshots in -snapdir", false, false, info_snapshots },
+	{ "status", "", "whether the machine runs", false, false, info_status },
+	{ "migrate", "", "how far a migration is, or how it ended", false, false, info_migrate },
+	{ "migrate_capabilities", "", "what of it can be chosen", false, false, info_capabilities },
+	{ "cpus", "", "the processors", false, false, info_cpus },
+	{ "registers", "", "their registers", false, false, info_registers },
+	{ "version", "", "of cede", false, false, info_version },
+	{ NULL, NULL, NULL, false, false, NULL },
+};
+
+static void run_info(struct machine *m, const char *what, FILE *out);
+static void run_help(struct machine *m, const char *argument, FILE *out);
+
+static const struct command commands[] = {
+	{ "savevm", "[NAME]", "save the machine under that name in -snapdir", false, true, run_savevm },
+	{ "loadvm", "NAME", "go on from it", true, true, run_loadvm },
+	{ "delvm", "NAME", "delete it", true, false, run_delvm },
+	{ "migrate", "[-d] exec:CMD|file:PATH|tcp:HOST:PORT", "send the machine there, and stop it; -d: do not wait", true, true, run_migrate },
+	{ "migrate_cancel", "", "give that up, and go on", false, false, run_cancel },
+	{ "migrate_set_capability", "events on|off", "tell programs of each step of it", true, false, run_capability },
+	{ "stop", "", "stop the machine; its clock stands still", false, true, run_stop },
+	{ "cont", "", "go on", false, true, run_cont },
+	{ "system_reset", "", "reboot", false, false, run_reset },
+	{ "quit", "", "end cede", false, false, run_quit },
+	{ "info", "snapshots|status|migrate|cpus|registers|version", "show it", false, false, run_info },
+	{ "help", "", "this text", false, false, run_help },
+	{ NULL, NULL, NULL, false, false, NULL },
+};
+
+static void list(const struct command *c, const char *before, FILE *out)
+{
+	for (; c->name; c++)
+		fprintf(out, "%s%s%s%s -- %s\n", before, c->name, *c->arguments ? " " : "", c->arguments, c->help);
+}
+
+static void run_help(struct machine *m, const char *argument, FILE *out)
+{
+	(void)m;
+	(void)argument;
+	list(commands, "", out);
+}
+
+/* `line` is cut in place: the command, and the rest without blanks around it. */
+static void run_row(const struct command *c, struct machine *m, char *line, FILE *out)
+{
+	char *rest;
+	size_t len = strlen(line);
+
+	while (len && (line[len - 1] == ' ' || line[len - 1] == '\t'))
+		line[--len] = 0;
+	line += strspn(line, " \t");
+	rest = line + strcspn(line, " \t");
+	if (*rest)
+		*rest++ = 0;
+	rest += strspn(rest, " \t");
+	if (!*line)
+		return;
+	while (c->name && strcmp(c->name, line))
+		c++;
+	if (!c->name)
+		fprintf(out, "unknown command: '%.60s'\n", line);
+	else if (c->needs && !*rest)
+		fprintf(out, "%s: parameter expected: %s\n", c->name, c->arguments);
+	else if (*rest && !*c->arguments)
+		fprintf(out, "%s: extraneous parameters at the end of line\n", c->name);
+	else
+		c->run(m, rest, out);
+}
+
+static void run_info(struct machine *m, const char *what, FILE *out)
+{
+	char copy[MONITOR_LINE];
+
+	snprintf(copy, sizeof copy, "%s", what);
+	if (*what)
+		run_row(infos, m, copy, out);
+	else
+		list(infos, "info ", out);
+}
+
+bool hmp_waits(const char *line)
+{
+	size_t len;
+
+	line += strspn(line, " \t");
+	len = strcspn(line, " \t");
+	for (const struct command *c = commands; c->name; c++)
+		if (strlen(c->name) == len && !strncmp(c->name, line, len))
+			return c->waits;
+	return false;
+}
+
+void hmp_run(struct machine *m, const char *line, FILE *out)
+{
+	char copy[MONITOR_LINE];
+
+	snprintf(copy, sizeof copy, "%s", line);
+	run_row(commands, m, copy, out);
+}

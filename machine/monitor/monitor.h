@@ -1,0 +1,77 @@
+/* Monitors: streams on which somebody commands the machine, by hand (hmp.c) or by program (qmp.c).
+ * They are read at the poll points of the run loop, and obeyed between quanta. */
+#ifndef MACHINE_MONITOR_H
+#define MACHINE_MONITOR_H
+
+#include <poll.h>
+#include <stdio.h>
+
+#include "machine/core/machine.h"
+#include "savevm/error.h"
+
+#define MONITOR_LINE 16384	/* bytes of one command */
+#define MONITORS_MAX 20		/* -monitor, -qmp, and one for each terminal with an escape key */
+
+struct console;
+
+struct monitor {
+	struct machine *m;
+	struct console *console;
+	bool qmp;
+	bool ready;			/* qmp_capabilities has been said */
+	bool overlong;			/* what comes up to the next newline belongs to a command that was too long */
+	bool in_string, escaped;	/* inside JSON */
+	bool waits;			/* its last command goes on: nothing is read until it has ended */
+	bool held;			/* likewise: `line` is to be obeyed when the quantum has ended */
+	char *id;			/* QMP: of that command; NULL: none */
+	unsigned depth;
+	uint32_t client;		/* which one the console had when we last looked */
+	size_t len;
+	char line[MONITOR_LINE];
+};
+
+struct monitors {
+	bool stopped, sent, gone;	/* stop; migrate; -no-shutdown and the guest is off */
+	bool panicked;			/* stopped or gone because the guest gave up */
+	bool resets;			/* it is a monitor that wants a reset */
+	bool within;			/* a quantum, or a call: commands for a whole machine are held */
+	bool migration_events;		/* migrate-set-capabilities */
+	struct outgoing *outgoing;	/* outgoing.c */
+	struct monitor *obeyed;		/* while it is */
+	unsigned count;
+	struct monitor *of[MONITORS_MAX];
+};
+
+bool monitors_new(struct machine *m, struct error *err);
+void monitors_free(struct machine *m);
+void monitors_poll(struct machine *m);		/* takes what has come */
+void monitors_poll_files(struct machine *m);	/* where that is a file: console_poll_file() */
+bool monitors_file_waits(const struct machine *m);
+bool monitors_pending(const struct machine *m);	/* somebody has not been sent all yet */
+void monitors_run(struct machine *m);		/* obeys it */
+void monitors_run_within(struct machine *m);	/* within a quantum: obeys what does not need a whole machine */
+/* At any time: takes what is meant for a monitor, and nothing of which a guest could learn. True: a command or a client
+ * has come. */
+bool monitors_glance(struct machine *m);
+bool monitors_early(struct machine *m);		/* that has found something for the guest, too */
+bool monitors_ready(const struct machine *m);	/* there is something to obey */
+unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds);
+/* Tells every program that listens; `data`: a JSON object, or NULL. */
+void monitor_event(struct machine *m, const char *name, const char *data);
+/* The present command ends later: with monitors_answer(), which is false if nobody waits (any more). Not to be
+ * said of a command that has failed. */
+void monitor_wait(struct machine *m);
+bool monitors_answer(struct machine *m, const struct error *err);	/* NULL: it went well */
+
+/* hmp.c: what one line answers. */
+void hmp_run(struct machine *m, const char *line, FILE *out);
+bool hmp_waits(const char *line);		/* for a whole machine: it cannot be run within a quantum */
+/* qmp.c */
+void qmp_greet(FILE *out);
+void qmp_run(struct monitor *mon, FILE *out);	/* mon->line is one JSON value, or is to be one */
+bool qmp_waits(const struct monitor *mon);	/* as hmp_waits() */
+void qmp_string(FILE *out, const char *text);	/* in quotes */
+void qmp_return_text(FILE *out, const char *id, const char *text);
+void qmp_error(FILE *out, const char *class, const char *id, size_t id_len, const char *text);
+
+#endif

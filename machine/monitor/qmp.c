@@ -1,0 +1,478 @@
+/* The machine protocol: JSON commands, QEMU's names. What comes in is hostile. */
+#define _GNU_SOURCE
+#include "machine/monitor/monitor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/core/bits.h"
+#include "machine/monitor/control.h"
+#include "machine/run/options.h"
+#include "machine/snapshot/outgoing.h"
+#include "savevm/json.h"
+
+#define VERSION_JSON "{\"qemu\": {\"micro\": 0, \"minor\": 2, \"major\": 7}, \"package\": \"cede " CEDE_VERSION "\"}"
+
+struct call {
+	struct machine *m;
+	const struct json *j;
+	uint32_t arguments;		/* node; JSON_NONE */
+	FILE *out;			/* for the value that is returned */
+	struct error err;
+};
+
+/* ---- Strings ---- */
+
+static int hex4(const char *s, size_t left)
+{
+	char digits[5] = { 0 };
+
+	if (left < 4)
+		return -1;
+	memcpy(digits, s, 4);
+	return strspn(digits, "0123456789abcdefABCDEF") == 4 ? (int)strtol(digits, NULL, 16) : -1;
+}
+
+/* The character at *at, which moves behind it; -1: what stands there is no UTF-8. */
+static int utf8_get(const char **at, const char *end)
+{
+	static const int least[] = { 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *s = (const unsigned char *)*at;
+	unsigned more = *s < 0x80 ? 0 : *s < 0xc0 ? 4 : *s < 0xe0 ? 1 : *s < 0xf0 ? 2 : *s < 0xf8 ? 3 : 4;
+	int c;
+
+	if (more > 3 || (size_t)(end - *at) <= more)
+		return -1;
+	c = more ? *s & (0x3f >> more) : *s;
+	for (unsigned i = 1; i <= more; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return -1;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	*at += more + 1;
+	return c < least[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? -1 : c;
+}
+
+static size_t utf8_put(char *to, int c)
+{
+	static const unsigned char first[] = { 0, 0xc0, 0xe0, 0xf0 };
+	unsigned more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+
+	to[0] = (char)(first[more] | c >> 6 * more);
+	for (unsigned i = 1; i <= more; i++)
+		to[i] = (char)(0x80 | (c >> 6 * (more - i) & 0x3f));
+	return more + 1;
+}
+
+/* The same inside a JSON string, with its escapes. */
+static int json_char(const char **at, const char *end)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	const char *e;
+	int c, low;
+
+	if (**at != '\\')
+		return (unsigned char)**at < ' ' ? -1 : utf8_get(at, end);
+	if (end - *at < 2)
+		return -1;
+	e = memchr(from, (*at)[1], sizeof from - 1);
+	c = e ? to[e - from] : (*at)[1] == 'u' ? hex4(*at + 2, (size_t)(end - *at) - 2) : -1;
+	*at += e || c < 0 ? 2 : 6;
+	if (c < 0xd800 || c >= 0xe000)
+		return c;
+	/* Half a pair. */
+	low = c < 0xdc00 && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u' ? hex4(*at + 2, 4) : -1;
+	*at += 6;
+	return low < 0xdc00 || low >= 0xe000 ? -1 : 0x10000 + ((c & 0x3ff) << 10 | (low & 0x3ff));
+}
+
+static void put_string(FILE *out, const char *s, size_t len)
+{
+	const char *end = s + len;
+
+	fputc('"', out);
+	while (s < end) {
+		const char *from = s;
+		int c = utf8_get(&s, end);
+
+		if (c < 0) {
+			s = from + 1;
+			c = 0xfffd;
+		}
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (c == '\n')
+			fputs("\\r\\n", out);	/* as QEMU's human-monitor-command has it */
+		else if (c >= 0x10000)
+			fprintf(out, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 | (c & 0x3ff));
+		else if (c < ' ' || c >= 0x7f)
+			fprintf(out, "\\u%04x", c);
+		else
+			fputc(c, out);
+	}
+	fputc('"', out);
+}
+
+/* In UTF-8 without escapes; false: it is no string, or not one that a command can take. */
+static bool text_of(const struct json *j, uint32_t node, char *buf, size_t size)
+{
+	const char *s, *end;
+	size_t n = 0;
+	int c;
+
+	if (node == JSON_NONE || j->node[node].kind != JSON_STRING)
+		return false;
+	s = j->text + j->node[node].at;
+	end = s + j->node[node].len;
+	while (s < end) {
+		c = json_char(&s, end);
+		if (c <= 0 || n + 4 >= size)
+			return false;
+		n += utf8_put(buf + n, c);
+	}
+	buf[n] = 0;
+	return true;
+}
+
+static bool string_ok(const struct json *j, uint32_t at, uint32_t len)
+{
+	const char *s = j->text + at, *end = s + len;
+
+	while (s < end)
+		if (json_char(&s, end) < 0)
+			return false;
+	return true;
+}
+
+static const char *digits(const char *s)
+{
+	return *s >= '0' && *s <= '9' ? s + strspn(s, "0123456789") : "x";
+}
+
+static bool number_ok(const char *text, uint32_t len)
+{
+	char copy[64];
+	const char *s = copy;
+
+	if (len >= sizeof copy)
+		return false;
+	memcpy(copy, text, len);
+	copy[len] = 0;
+	s += *s == '-';
+	s = *s == '0' ? s + 1 : digits(s);
+	if (*s == '.')
+		s = digits(s + 1);
+	if (*s == 'e' || *s == 'E')
+		s = digits(s + 1 + (s[1] == '+' || s[1] == '-'));
+	return s == copy + len;
+}
+
+static bool word_ok(const char *text, uint32_t len)
+{
+	static const char *const words[] = { "true", "false", "null" };
+
+	for (size_t w = 0; w < ARRAY_SIZE(words); w++)
+		if (len == strlen(words[w]) && !memcmp(text, words[w], len))
+			return true;
+	return false;
+}
+
+/* The reader takes any word, any digits and any bytes in quotes; the protocol does not. */
+static bool strict(const struct json *j)
+{
+	for (uint32_t i = 0; i < j->nodes; i++) {
+		const struct json_node *n = &j->node[i];
+
+		if (!string_ok(j, n->key_at, n->key_len) || (n->kind == JSON_STRING && !string_ok(j, n->at, n->len)) ||
+		    (n->kind == JSON_WORD && !word_ok(j->text + n->at, n->len)) ||
+		    (n->kind == JSON_NUMBER && !number_ok(j->text + n->at, n->len)))
+			return false;
+	}
+	return true;
+}
+
+static bool argument(struct call *c, const char *name, char *buf, size_t size)
+{
+	uint32_t node = json_member(c->j, c->arguments, name);
+
+	if (node == JSON_NONE)
+		error_set(&c->err, "Parameter '%s' is missing", name);
+	else if (text_of(c->j, node, buf, size))
+		return true;
+	else
+		error_set(&c->err, "Invalid parameter type for '%s', expected: string", name);
+	return false;
+}
+
+/* ---- Commands ---- */
+
+static bool nothing(struct call *c)
+{
+	fputs("{}", c->out);
+	return true;
+}
+
+static bool query_status(struct call *c)
+{
+	const char *status = control_status(c->m);
+
+	fprintf(c->out, "{\"status\": \"%s\", \"singlestep\": false, \"running\": %s}", status,
+		strcmp(status, "running") ? "false" : "true");
+	return true;
+}
+
+static bool query_version(struct call *c)
+{
+	fputs(VERSION_JSON, c->out);
+	return true;
+}
+
+static bool query_name(struct call *c)
+{
+	fputc('{', c->out);
+	if (c->m->options->name) {
+		fputs("\"name\": ", c->out);
+		put_string(c->out, c->m->options->name, strlen(c->m->options->name));
+	}
+	fputc('}', c->out);
+	return true;
+}
+
+static bool query_cpus_fast(struct call *c)
+{
+	for (unsigned i = 0; i < c->m->ncpus; i++)
+		fprintf(c->out, "%s{\"cpu-index\": %u, \"target\": \"ppc64\", \"props\": {\"core-id\": %u}}", i ? ", " : "[", i,
+			i / c->m->threads * c->m->threads);
+	fputc(']', c->out);
+	return true;
+}
+
+static bool query_migrate(struct call *c)
+{
+	outgoing_json(c->m, c->out);
+	return true;
+}
+
+/* Only of one is it true that it can be chosen. */
+static bool query_capabilities(struct call *c)
+{
+	fprintf(c->out, "[{\"state\": %s, \"capability\": \"events\"}]", c->m->monitors->migration_events ? "true" : "false");
+	return true;
+}
+
+static bool set_capabilities(struct call *c)
+{
+	uint32_t list = json_member(c->j, c->arguments, "capabilities");
+	bool events = c->m->monitors->migration_events;
+
+	if (list == JSON_NONE || c->j->node[list].kind != JSON_ARRAY) {
+		error_set(&c->err, "Parameter 'capabilities' is missing");
+		return false;
+	}
+	for (uint32_t i = c->j->node[list].child; i != JSON_NONE; i = c->j->node[i].next) {
+		uint32_t name = json_member(c->j, i, "capability"), state = json_member(c->j, i, "state");
+		bool on = state != JSON_NONE && c->j->text[c->j->node[state].at] == 't';
+
+		if (name == JSON_NONE || state == JSON_NONE || c->j->node[state].kind != JSON_WORD) {
+			error_set(&c->err, "Parameter 'capability' or 'state' is missing");
+			return false;
+		}
+		if (json_is(c->j, name, "events")) {
+			events = on;
+		} else if (on) {
+			error_set(&c->err, "Of migration capabilities only 'events' is supported");
+			return false;
+		}
+	}
+	c->m->monitors->migration_events = events;
+	return nothing(c);
+}
+
+static bool do_stop(struct call *c) { control_stop(c->m); return nothing(c); }
+static bool do_cont(struct call *c) { return control_cont(c->m, &c->err) && nothing(c); }
+static bool do_cancel(struct call *c) { outgoing_cancel(c->m); return nothing(c); }
+static bool do_quit(struct call *c) { machine_request(c->m, REQ_QUIT, 0); return nothing(c); }
+static bool do_reset(struct call *c) { return control_reset(c->m, &c->err) && nothing(c); }
+
+static bool do_migrate(struct call *c)
+{
+	char uri[MONITOR_LINE];
+
+	return argument(c, "uri", uri, sizeof uri) && outgoing_migrate(c->m, uri, &c->err) && nothing(c);
+}
+
+static bool human(struct call *c)
+{
+	char line[MONITOR_LINE], *text = NULL;
+	size_t len = 0;
+	FILE *out;
+
+	if (!argument(c, "command-line", line, sizeof line))
+		return false;
+	out = open_memstream(&text, &len);
+	if (!out) {
+		error_set(&c->err, "out of memory");
+		return false;
+	}
+	hmp_run(c->m, line, out);
+	fclose(out);
+	put_string(c->out, text ? text : "", text ? len : 0);
+	free(text);
+	return true;
+}
+
+static bool query_commands(struct call *c);
+
+static const struct command {
+	const char *name;
+	bool (*run)(struct call *c);	/* false: c->err says why */
+	bool waits;			/* as in hmp.c */
+} commands[] = {
+	{ "qmp_capabilities", nothing, false }, { "query-status", query_status, false },
+	{ "query-version", query_version, false }, { "query-commands", query_commands, false },
+	{ "query-name", query_name, false }, { "query-cpus-fast", query_cpus_fast, false },
+	{ "query-migrate", query_migrate, false }, { "stop", do_stop, true }, { "cont", do_cont, true },
+	{ "quit", do_quit, false }, { "system_reset", do_reset, false }, { "migrate", do_migrate, true },
+	{ "migrate_cancel", do_cancel, false }, { "migrate-set-capabilities", set_capabilities, false },
+	{ "query-migrate-capabilities", query_capabilities, false }, { "human-monitor-command", human, false },
+};
+
+static bool query_commands(struct call *c)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(c->out, "%s{\"name\": \"%s\"}", i ? ", " : "[", commands[i].name);
+	fputc(']', c->out);
+	return true;
+}
+
+/* ---- The protocol ---- */
+
+void qmp_greet(FILE *out)
+{
+	fputs("{\"QMP\": {\"version\": " VERSION_JSON ", \"capabilities\": []}}\n", out);
+}
+
+void qmp_error(FILE *out, const char *class, const char *id, size_t id_len, const char *text)
+{
+	fprintf(out, "{");
+	if (id)
+		fprintf(out, "\"id\": %.*s, ", (int)id_len, id);
+	fprintf(out, "\"error\": {\"class\": \"%s\", \"desc\": ", class);
+	put_string(out, text, strlen(text));
+	fputs("}}\n", out);
+}
+
+void qmp_string(FILE *out, const char *text)
+{
+	put_string(out, text, strlen(text));
+}
+
+void qmp_return_text(FILE *out, const char *id, const char *text)
+{
+	fputs("{\"return\": ", out);
+	qmp_string(out, text);
+	fprintf(out, id ? ", \"id\": %s}\n" : "}\n", id);
+}
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+/* Its id as it was written, quotes and all. */
+static const char *id_of(const struct json *j, size_t *len)
+{
+	uint32_t id = json_member(j, 0, "id"), quote;
+
+	if (id == JSON_NONE)
+		return NULL;
+	quote = j->node[id].kind == JSON_STRING;
+	*len = j->node[id].len + 2 * quote;
+	return j->text + j->node[id].at - quote;
+}
+
+static void answer(struct monitor *mon, const struct json *j, const char *id, size_t id_len, FILE *out)
+{
+	struct call c = { .m = mon->m, .j = j, .arguments = json_member(j, 0, "arguments") };
+	char name[64] = "", *value = NULL;
+	size_t len = 0;
+	const struct command *command = text_of(j, json_member(j, 0, "execute"), name, sizeof name) ? find(name) : NULL;
+	bool asks = !strcmp(name, "qmp_capabilities");
+
+	if (!*name)
+		qmp_error(out, "GenericError", id, id_len, "QMP input lacks member 'execute'");
+	else if (!mon->ready && !asks)
+		qmp_error(out, "CommandNotFound", id, id_len, "Expecting capabilities negotiation with 'qmp_capabilities'");
+	else if (mon->ready && asks)
+		qmp_error(out, "CommandNotFound", id, id_len, "Capabilities negotiation is already complete, command ignored");
+	else if (!command)
+		qmp_error(out, "CommandNotFound", id, id_len, "The command has not been found");
+	else if (c.arguments != JSON_NONE && j->node[c.arguments].kind != JSON_OBJECT)
+		qmp_error(out, "GenericError", id, id_len, "QMP input member 'arguments' must be an object");
+	else if ((c.out = open_memstream(&value, &len))) {
+		bool ok = command->run(&c);
+
+		fclose(c.out);
+		mon->ready |= asks;
+		if (mon->waits)
+			mon->id = id ? strndup(id, id_len) : NULL;
+		else if (ok)
+			fprintf(out, "{\"return\": %s%s%.*s}\n", value, id ? ", \"id\": " : "", (int)id_len, id ? id : "");
+		else
+			qmp_error(out, "GenericError", id, id_len, c.err.msg);
+	}
+	free(value);
+}
+
+/* By a line for the other monitor, if it is one. */
+static bool waits(const struct json *j)
+{
+	char name[64] = "", line[MONITOR_LINE] = "";
+	const struct command *command = text_of(j, json_member(j, 0, "execute"), name, sizeof name) ? find(name) : NULL;
+	uint32_t arguments = json_member(j, 0, "arguments");
+
+	if (command && command->run == human && arguments != JSON_NONE && j->node[arguments].kind == JSON_OBJECT &&
+	    text_of(j, json_member(j, arguments, "command-line"), line, sizeof line))
+		return hmp_waits(line);
+	return command && command->waits;
+}
+
+bool qmp_waits(const struct monitor *mon)
+{
+	struct json j;
+	bool it_does;
+
+	if (!json_parse(&j, mon->line, mon->len))
+		return false;
+	it_does = strict(&j) && j.node[0].kind == JSON_OBJECT && waits(&j);
+	json_free(&j);
+	return it_does;
+}
+
+void qmp_run(struct monitor *mon, FILE *out)
+{
+	struct json j;
+	const char *id;
+	size_t id_len = 0;
+
+	/* What is echoed stands in one line. */
+	for (size_t i = 0; i < mon->len; i++)
+		if (mon->line[i] == '\n' || mon->line[i] == '\r')
+			mon->line[i] = mon->in_string ? '\n' : ' ';
+	if (!json_parse(&j, mon->line, mon->len)) {
+		qmp_error(out, "GenericError", NULL, 0, "Invalid JSON syntax");
+		return;
+	}
+	if (!strict(&j)) {
+		qmp_error(out, "GenericError", NULL, 0, "Invalid JSON syntax");
+	} else if (j.node[0].kind != JSON_OBJECT) {
+		qmp_error(out, "GenericError", NULL, 0, "QMP input must be a JSON object");
+	} else {
+		id = id_of(&j, &id_len);
+		answer(mon, &j, id, id_len, out);
+	}
+	json_free(&j);
+}

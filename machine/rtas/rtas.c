@@ -1,0 +1,162 @@
+/* RTAS: from the token to the function, the code that a guest calls, and the /rtas node. */
+#include "machine/rtas/rtas.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include <libfdt.h>
+
+#include "hcall/hcall.h"
+#include "hcall/trace.h"
+#include "machine/core/log.h"
+
+struct rtas {
+	const char *name;
+	uint8_t min_args, max_args, nret;
+	rtas_fn *fn;
+	unsigned id;			/* enum trace_id */
+};
+
+#define RTAS(id, name, token, min_args, max_args, nret) rtas_fn rtas_##id;
+#include "machine/rtas/rtas.def"
+#undef RTAS
+
+static const struct rtas calls[] = {
+#define RTAS(id, name, token, min_args, max_args, nret) [token] = { name, min_args, max_args, nret, rtas_##id, TRACE_RTAS_##id },
+#include "machine/rtas/rtas.def"
+#undef RTAS
+};
+
+/* Cells of the argument block before the arguments. */
+#define CELL_TOKEN 0
+#define CELL_NARGS 1
+#define CELL_NRET  2
+#define CELL_ARGS  3
+
+static void unimplemented(struct machine *m, uint32_t token)
+{
+	uint64_t bit = UINT64_C(1) << token % 64;
+
+	if (!(m->unimp_rtas & bit))
+		machine_log(m, LOG_UNIMP, "RTAS call 0x%" PRIx32 " is not there", token);
+	m->unimp_rtas |= bit;
+}
+
+/* "RTAS name(0x1, 0x2) = 0 0x3": as many arguments and results as the call has. */
+static void trace(struct cpu *cpu, const struct rtas *call, uint32_t nargs, const uint32_t *in, int32_t status,
+		  uint32_t nret, const uint32_t *out)
+{
+	char line[512] = "";
+
+	log_append(line, sizeof line, "RTAS %s(", call->name);
+	for (uint32_t i = 0; i < nargs; i++)
+		log_append(line, sizeof line, "%s0x%" PRIx32, i ? ", " : "", in[i]);
+	log_append(line, sizeof line, ")");
+	if (status != RTAS_NO_RETURN) {
+		log_append(line, sizeof line, " = %" PRId32, status);
+		for (uint32_t i = 1; i < nret; i++)
+			log_append(line, sizeof line, " 0x%" PRIx32, out[i - 1]);
+	}
+	machine_log(cpu_machine(cpu), LOG_HCALL, "%s", line);
+	if (status == RTAS_NO_RETURN)
+		log_append(line, sizeof line, " = ?");
+	hcall_trace_text(cpu, call->id, line, status == RTAS_NO_RETURN ? 0 : status);
+}
+
+bool rtas_call(struct cpu *cpu, uint64_t args)
+{
+	struct machine *m = cpu_machine(cpu);
+	uint32_t in[RTAS_MAX_CELLS] = { 0 }, out[RTAS_MAX_CELLS] = { 0 };
+	uint32_t token, nargs, nret;
+	const struct rtas *call;
+	uint64_t rets;
+	int32_t status;
+
+	if (!ram_ok(&m->ram, args, CELL_ARGS * 4))
+		return false;
+	token = ld_be32(&m->ram, args + CELL_TOKEN * 4);
+	nargs = ld_be32(&m->ram, args + CELL_NARGS * 4);
+	nret = ld_be32(&m->ram, args + CELL_NRET * 4);
+	if (nargs > RTAS_MAX_CELLS || nret > RTAS_MAX_CELLS ||
+	    !ram_ok(&m->ram, args, (CELL_ARGS + nargs + nret) * UINT64_C(4)))
+		return false;
+	rets = m->rtas_results = args + (CELL_ARGS + nargs) * UINT64_C(4);
+
+	call = token - RTAS_TOKEN_BASE < ARRAY_SIZE(calls) ? &calls[token - RTAS_TOKEN_BASE] : NULL;
+	if (!call || !call->fn) {
+		unimplemented(m, token);
+		if (nret)
+			st_be32(&m->ram, rets, (uint32_t)RTAS_NOT_SUPPORTED);
+		return false;
+	}
+	for (uint32_t i = 0; i < nargs; i++)
+		in[i] = ld_be32(&m->ram, args + (CELL_ARGS + i) * UINT64_C(4));
+	if (nargs >= call->min_args && nargs <= call->max_args && nret == call->nret)
+		status = call->fn(cpu, in, out);
+	else
+		status = RTAS_PARAM_ERROR;
+	if (unlikely(m->log_mask & (LOG_HCALL | LOG_TRACE_HCALL)))
+		trace(cpu, call, nargs, in, status, nret, out);
+	if (status == RTAS_NO_RETURN)
+		return true;
+	if (nret)
+		st_be32(&m->ram, rets, (uint32_t)status);
+	for (uint32_t i = 1; i < nret; i++)
+		st_be32(&m->ram, rets + i * UINT64_C(4), out[i - 1]);
+	return true;
+}
+
+uint32_t rtas_area_size(const struct machine *m)
+{
+	/* 8 more, because Linux' check of a log's place is off by one entry. */
+	return RTAS_CODE_SIZE + RTAS_SRESET_OFFSET + m->ncpus * 16 + 8;
+}
+
+bool rtas_install(struct machine *m, uint64_t gra)
+{
+	/* mr r4,r3; lis r3,0; ori r3,r3,0xf000; sc 1; blr */
+	static const uint32_t code[RTAS_CODE_SIZE / 4] = {
+		0x7c641b78, 0x3c600000, 0x6063f000, 0x44000022, 0x4e800020,
+	};
+
+	if (!ram_ok(&m->ram, gra, rtas_area_size(m)))
+		return false;
+	for (unsigned i = 0; i < ARRAY_SIZE(code); i++)
+		st_be32(&m->ram, gra + 4 * i, code[i]);
+	m->rtas_addr = gra;
+	m->rtas_size = rtas_area_size(m);
+	return true;
+}
+
+void rtas_reset(struct machine *m)
+{
+	m->rtas_addr = m->rtas_size = 0;
+	m->fwnmi_sreset = m->fwnmi_mcheck = 0;
+	m->fwnmi_interlock = -1;
+}
+
+static int add_function_sets(void *fdt, int node)
+{
+	const char *sets[32];
+	unsigned n = hcall_sets(sets, ARRAY_SIZE(sets));
+	int rc = 0;
+
+	for (unsigned i = 0; i < n && !rc; i++)
+		rc = fdt_appendprop_string(fdt, node, "ibm,hypertas-functions", sets[i]);
+	return rc ? rc : fdt_setprop_string(fdt, node, "qemu,hypertas-functions", "hcall-memop1");
+}
+
+int rtas_fdt(struct machine *m, void *fdt, int node)
+{
+	int rc = add_function_sets(fdt, node);
+
+	rc = rc ? rc : fdt_setprop_cell(fdt, node, "rtas-size", rtas_area_size(m));
+	rc = rc ? rc : fdt_setprop_cell(fdt, node, "rtas-error-log-max", RTAS_ERROR_LOG_MAX);
+	rc = rc ? rc : fdt_setprop_cell(fdt, node, "rtas-event-scan-rate", 1);	/* a minute */
+	/* ibm,os-term comes back, unless the user wants it otherwise: -action panic=. */
+	rc = rc ? rc : fdt_setprop(fdt, node, "ibm,extended-os-term", NULL, 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(calls) && !rc; i++)
+		if (calls[i].fn)
+			rc = fdt_setprop_cell(fdt, node, calls[i].name, RTAS_TOKEN_BASE + i);
+	return rc;
+}

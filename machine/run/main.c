@@ -1,0 +1,66 @@
+/* cede: from the command line to an exit status. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "machine/board/pseries.h"
+#include "machine/host/term.h"
+#include "machine/run/options.h"
+
+static int run(const struct options *options, struct term *term, struct error *err)
+{
+	struct machine *m;
+	int status;
+
+	/* What cede writes holds what the guest keeps to itself: keys, passwords. */
+	umask(options->has_umask ? options->umask : umask(0) | 077);
+	/* Before anything is opened: a signal that comes early must not end us. */
+	if (options->saves)
+		term_catch_save(term);
+	m = machine_new(options, term, err);
+
+	if (!m) {
+		if (*term_end(term))
+			error_set(err, "%s", term_end(term));
+		term_free(term);
+		fprintf(stderr, "cede: %s\n", err->msg);
+		return EXIT_HOST_ERROR;
+	}
+	status = machine_run(m);
+	machine_free(m);
+	term_free(term);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct error err = { "" };
+	struct term *term;
+	int status = EXIT_SUCCESS;
+
+	switch (options_parse(&options, argc, argv, &err, &status)) {
+	case OPTIONS_BAD:
+		fprintf(stderr, "cede: %s\n", err.msg);
+		break;
+	case OPTIONS_DONE:
+		if (fflush(stdout) || ferror(stdout)) {
+			fprintf(stderr, "cede: cannot write to standard output\n");
+			status = EXIT_HOST_ERROR;
+		}
+		break;
+	case OPTIONS_RUN:
+		if (options.note)
+			fprintf(stderr, "cede: %s\n", options.note);
+		term = term_new(&err);
+		if (term) {
+			status = run(&options, term, &err);
+		} else {
+			fprintf(stderr, "cede: %s\n", err.msg);
+			status = EXIT_HOST_ERROR;
+		}
+		break;
+	}
+	options_free(&options);
+	return status;
+}

@@ -1,0 +1,14 @@
+/* -pool. */
+#ifndef MACHINE_OPTIONS_POOL_H
+#define MACHINE_OPTIONS_POOL_H
+
+#include "hcall/dispatcher.h"
+#include "savevm/error.h"
+
+void pool_defaults(struct pool_options *o);
+/* "procs=2,mode=capped,.."; false: err->msg says why. */
+bool pool_parse(struct pool_options *o, const char *text, struct error *err);
+/* Fills in what was left open, for a guest of so many virtual processors; false: it does not fit. */
+bool pool_finish(struct pool_options *o, unsigned vprocs, struct error *err);
+
+#endif

@@ -1,0 +1,462 @@
+/* A snapshot on its way to a file, a command or a port, while the monitors go on: see outgoing.h. */
+#define _GNU_SOURCE
+#include "machine/snapshot/outgoing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cpu/core/bits.h"
+#include "machine/host/term.h"
+#include "machine/monitor/control.h"
+#include "machine/monitor/monitor.h"
+#include "machine/snapshot/snapshot.h"
+#include "savevm/file.h"
+
+#define PAGE 4096
+
+/* What the writer says, in memory that both have. */
+struct report {
+	_Atomic uint64_t done, sent, zeros;	/* bytes of memory looked at, bytes written; pages */
+	char why[256];			/* it failed */
+};
+
+struct job {
+	bool migrates;
+	const struct way *way;
+	char where[4096];		/* behind the scheme */
+};
+
+struct outgoing {
+	struct job job;			/* while there is a child: what it does */
+	pid_t child;			/* 0: nothing is under way */
+	int alive;			/* reads an end when the child has ended */
+	struct report *report;
+	bool cancelled, resumes;	/* we have ended it; the guest goes on if it does not arrive */
+	/* Of the last migration. */
+	enum outgoing_status status;
+	uint64_t began, took;		/* host ns */
+	uint64_t total, done, sent, zeros;
+	struct error err;
+};
+
+static const char *const status_names[] = { "none", "setup", "active", "cancelling", "completed", "failed", "cancelled" };
+
+static uint64_t host_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+/* ---- Where to ---- */
+
+static bool to_file(struct machine *m, const char *path, const struct snapshot_options *o, struct error *err)
+{
+	return snapshot_save(m, path, o, err);
+}
+
+static bool to_command(struct machine *m, const char *command, const struct snapshot_options *o, struct error *err)
+{
+	int ends[2], status = 0;
+	sigset_t none;
+	pid_t pid;
+	bool ok;
+
+	if (pipe2(ends, O_CLOEXEC) || (pid = fork()) < 0) {
+		error_set(err, "cannot run '%.120s': %s", command, strerror(errno));
+		return false;
+	}
+	if (pid == 0) {
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		signal(SIGPIPE, SIG_DFL);
+		dup2(ends[0], STDIN_FILENO);
+		dup2(STDERR_FILENO, STDOUT_FILENO);	/* ours may be a protocol's */
+		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(127);
+	}
+	close(ends[0]);
+	ok = snapshot_save_fd(m, ends[1], o, err);
+	close(ends[1]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status)		/* rather than that its pipe was closed */
+		error_set(err, "'%.120s' ended with status %d", command, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	return ok && !status;
+}
+
+/* The first of a name's addresses that takes us. -1: errno is the last one's. */
+static int connect_to(const struct addrinfo *info)
+{
+	int fd = -1;
+
+	for (; info; info = info->ai_next) {
+		int error;
+
+		fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			continue;
+		if (!connect(fd, info->ai_addr, info->ai_addrlen))
+			return fd;
+		error = errno;
+		close(fd);
+		errno = error;
+	}
+	return -1;
+}
+
+static bool to_port(struct machine *m, const char *address, const struct snapshot_options *o, struct error *err)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	const char *colon = strrchr(address, ':');
+	struct addrinfo *info;
+	char host[256];
+	int fd, rc;
+	bool ok;
+
+	snprintf(host, sizeof host, "%.*s", colon ? (int)(colon - address) : 0, address);
+	rc = colon ? getaddrinfo(*host ? host : NULL, colon + 1, &hints, &info) : EAI_NONAME;	/* tcp::PORT: here */
+	if (rc) {
+		error_set(err, "tcp:%.100s: %s", address, gai_strerror(rc));
+		return false;
+	}
+	fd = connect_to(info);
+	freeaddrinfo(info);
+	if (fd < 0) {
+		error_set(err, "cannot connect to tcp:%.100s: %s", address, strerror(errno));
+		return false;
+	}
+	ok = snapshot_save_fd(m, fd, o, err);
+	close(fd);
+	return ok;
+}
+
+static const struct way {
+	const char *scheme;
+	bool (*send)(struct machine *m, const char *rest, const struct snapshot_options *o, struct error *err);
+	bool file;			/* `rest` is one that is written beside */
+} ways[] = { { "file:", to_file, true }, { "exec:", to_command, false }, { "tcp:", to_port, false } };
+
+static const struct way *way_of(const char *uri)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
+		if (!strncmp(uri, ways[i].scheme, strlen(ways[i].scheme)) && uri[strlen(ways[i].scheme)])
+			return &ways[i];
+	return NULL;
+}
+
+/* ---- The writer ---- */
+
+static void tell(void *opaque, uint64_t done, uint64_t sent, uint64_t zeros)
+{
+	struct report *r = opaque;
+
+	r->done = done;
+	r->sent = sent;
+	r->zeros = zeros;
+}
+
+/* In a session of its own, with what it starts: signals of the terminal are not for it. A migration ends with
+ * who has begun it, a snapshot does not. */
+static void write_and_exit(struct machine *m, const struct job *job, struct report *r)
+{
+	const struct snapshot_options o = { .quiet = true, .tell = tell, .teller = r };
+	struct error err = { "" };
+	bool ok;
+
+	/* Nor may what it starts wait for a terminal that nobody sees it ask at. */
+	setsid();
+	if (job->migrates)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	ok = job->way->send(m, job->where, &o, &err);
+	memcpy(r->why, err.msg, sizeof r->why < sizeof err.msg ? sizeof r->why : sizeof err.msg);
+	r->why[sizeof r->why - 1] = 0;
+	_exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static bool start(struct machine *m, struct outgoing *o, struct error *err)
+{
+	int ends[2] = { -1, -1 };
+
+	o->report = mmap(NULL, sizeof *o->report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (o->report == MAP_FAILED || pipe2(ends, O_CLOEXEC) || (o->child = fork()) < 0) {
+		error_set(err, "cannot write in the background: %s", strerror(errno));
+		if (o->report != MAP_FAILED)
+			munmap(o->report, sizeof *o->report);
+		if (ends[0] >= 0)
+			close(ends[0]), close(ends[1]);
+		o->child = 0;
+		return false;
+	}
+	if (!o->child)
+		write_and_exit(m, &o->job, o->report);
+	close(ends[1]);
+	o->alive = ends[0];
+	o->cancelled = false;
+	return true;
+}
+
+static bool begin(struct machine *m, bool migrates, const struct way *way, const char *where, struct error *err)
+{
+	struct outgoing *o = m->monitors->outgoing;
+
+	if (o->child) {
+		error_set(err, "There's a migration process in progress");
+		return false;
+	}
+	o->job.migrates = migrates;
+	o->job.way = way;
+	if ((size_t)snprintf(o->job.where, sizeof o->job.where, "%s", where) >= sizeof o->job.where) {
+		error_set(err, "'%.100s..' is too long", where);
+		return false;
+	}
+	return start(m, o, err);
+}
+
+/* ---- Its end ---- */
+
+static void set_status(struct machine *m, enum outgoing_status status)
+{
+	char data[64];
+
+	m->monitors->outgoing->status = status;
+	snprintf(data, sizeof data, "{\"status\": \"%s\"}", status_names[status]);
+	if (m->monitors->migration_events)
+		monitor_event(m, "MIGRATION", data);
+}
+
+static void measure(struct outgoing *o)
+{
+	o->took = host_ns() - o->began;
+	o->done = o->report->done;
+	o->sent = o->report->sent;
+	o->zeros = o->report->zeros;
+	if (o->zeros > o->done / PAGE)
+		o->zeros = o->done / PAGE;	/* they are not written at once */
+}
+
+/* What one that was ended by force has left beside the file. */
+static void tidy(const struct job *job)
+{
+	struct save_file file;
+	struct error err;
+
+	if (job->way->file && save_file_open(&file, job->where, &err))
+		save_file_drop(&file);
+}
+
+static void migrated(struct machine *m, bool ok)
+{
+	struct outgoing *o = m->monitors->outgoing;
+
+	if (ok) {
+		m->monitors->sent = true;
+		set_status(m, OUT_COMPLETED);
+	} else if (o->cancelled) {
+		if (o->resumes)
+			control_resume(m);
+		set_status(m, OUT_CANCELLED);
+	} else {
+		set_status(m, OUT_FAILED);
+		if (o->resumes)
+			control_resume(m);
+	}
+}
+
+static void say(struct machine *m, const char *what, const char *why)
+{
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: %s: %s\n", what, why);
+}
+
+static void finish(struct machine *m, int status)
+{
+	struct outgoing *o = m->monitors->outgoing;
+	bool ok = WIFEXITED(status) && !WEXITSTATUS(status), migrates = o->job.migrates;
+	struct error err = { "" };
+
+	measure(o);
+	if (WIFSIGNALED(status)) {
+		tidy(&o->job);
+		if (o->cancelled)
+			error_set(&err, "cancelled");
+		else
+			error_set(&err, "its process was ended by signal %d", WTERMSIG(status));
+	} else if (!ok) {
+		error_set(&err, "%.250s", o->report->why);
+	}
+	munmap(o->report, sizeof *o->report);
+	close(o->alive);
+	o->child = 0;
+	if (migrates) {
+		o->err = err;
+		migrated(m, ok);
+	}
+	if (!monitors_answer(m, ok || o->cancelled ? NULL : &err) && !ok && !o->cancelled)
+		say(m, migrates ? "migrate" : "savevm", err.msg);
+}
+
+void outgoing_poll(struct machine *m)
+{
+	struct outgoing *o = m->monitors->outgoing;
+	int status;
+
+	if (o->child && waitpid(o->child, &status, WNOHANG) == o->child)
+		finish(m, status);
+}
+
+void outgoing_cancel(struct machine *m)
+{
+	struct outgoing *o = m->monitors->outgoing;
+
+	if (!outgoing_holds(m) || o->cancelled)
+		return;
+	o->cancelled = true;
+	set_status(m, OUT_CANCELLING);
+	if (kill(-o->child, SIGKILL))		/* it is not so far as to have a group */
+		kill(o->child, SIGKILL);
+}
+
+void outgoing_end(struct machine *m)
+{
+	struct outgoing *o = m->monitors->outgoing;
+	char what[128];
+	int status;
+
+	o->resumes = false;
+	outgoing_cancel(m);
+	if (!o->child)
+		return;
+	snprintf(what, sizeof what, "the save to '%.100s'", o->job.where);
+	term_patient(m->term, what);
+	while (o->child) {
+		pid_t pid = waitpid(o->child, &status, 0);
+
+		if (pid == o->child)
+			finish(m, status);
+		else if (pid < 0 && (errno != EINTR || term_insists(m->term)))
+			break;		/* it goes on without us */
+	}
+	term_patient(m->term, NULL);
+}
+
+/* ---- Beginning ---- */
+
+bool outgoing_migrate(struct machine *m, const char *uri, struct error *err)
+{
+	struct outgoing *o = m->monitors->outgoing;
+	const struct way *way = way_of(uri);
+
+	if (!way) {
+		error_set(err, "'%.100s' is not exec:COMMAND, file:PATH or tcp:HOST:PORT", uri);
+		return false;
+	}
+	if (!begin(m, true, way, uri + strlen(way->scheme), err))
+		return false;
+	o->began = host_ns();
+	o->total = m->ram.size;
+	o->err.msg[0] = 0;
+	o->resumes = !m->monitors->stopped;
+	set_status(m, OUT_SETUP);
+	set_status(m, OUT_ACTIVE);
+	if (o->resumes)
+		control_halt(m);
+	return true;
+}
+
+bool outgoing_save(struct machine *m, const char *path, struct error *err)
+{
+	return begin(m, false, &ways[0], path, err);
+}
+
+bool outgoing_busy(const struct machine *m) { return m->monitors->outgoing->child != 0; }
+bool outgoing_holds(const struct machine *m) { return outgoing_busy(m) && m->monitors->outgoing->job.migrates; }
+void outgoing_stay(struct machine *m) { m->monitors->outgoing->resumes = false; }
+
+unsigned outgoing_pollfds(const struct machine *m, struct pollfd *fds)
+{
+	if (outgoing_busy(m))
+		*fds = (struct pollfd){ .fd = m->monitors->outgoing->alive, .events = POLLIN };
+	return outgoing_busy(m);
+}
+
+struct outgoing *outgoing_new(void)
+{
+	return calloc(1, sizeof(struct outgoing));
+}
+
+void outgoing_free(struct machine *m)
+{
+	if (m->monitors->outgoing)
+		outgoing_end(m);
+	free(m->monitors->outgoing);
+}
+
+/* ---- How far it is ---- */
+
+/* Of the last migration, now. */
+static struct outgoing now(const struct machine *m)
+{
+	struct outgoing o = *m->monitors->outgoing;
+
+	if (outgoing_holds(m))
+		measure(&o);
+	return o;
+}
+
+static double mbps(const struct outgoing *o)
+{
+	return o->took ? (double)o->sent * 8e3 / (double)o->took : 0;
+}
+
+void outgoing_json(const struct machine *m, FILE *out)
+{
+	struct outgoing o = now(m);
+	unsigned long long ms = o.took / 1000000, zeros = o.zeros, normal = o.done / PAGE - zeros;
+
+	if (o.status == OUT_NONE) {
+		fputs("{}", out);
+		return;
+	}
+	fprintf(out, "{\"status\": \"%s\"", status_names[o.status]);
+	if (o.status == OUT_FAILED) {
+		fputs(", \"error-desc\": ", out);
+		qmp_string(out, o.err.msg);
+	}
+	fprintf(out, ", \"total-time\": %llu, \"setup-time\": 0", ms);
+	if (o.status == OUT_COMPLETED || o.status == OUT_ACTIVE)
+		fprintf(out, ", \"%s\": %llu", o.status == OUT_ACTIVE ? "expected-downtime" : "downtime", ms);
+	fprintf(out, ", \"ram\": {\"transferred\": %llu, \"remaining\": %llu, \"total\": %llu, ", (unsigned long long)o.sent,
+		(unsigned long long)(o.total - o.done), (unsigned long long)o.total);
+	fprintf(out, "\"duplicate\": %llu, \"skipped\": 0, \"normal\": %llu, \"normal-bytes\": %llu, \"mbps\": %.2f, ", zeros, normal,
+		normal * PAGE, mbps(&o));
+	fprintf(out, "\"dirty-pages-rate\": 0, \"dirty-sync-count\": 1, \"postcopy-requests\": 0, \"page-size\": %d, "
+		"\"multifd-bytes\": 0, \"pages-per-second\": 0}}", PAGE);
+}
+
+void outgoing_text(const struct machine *m, FILE *out)
+{
+	struct outgoing o = now(m);
+	unsigned long long ms = o.took / 1000000, sent = o.sent, left = o.total - o.done, zeros = o.zeros, pages = o.done / PAGE;
+	bool failed = o.status == OUT_FAILED;
+
+	if (o.child && !o.job.migrates)
+		fprintf(out, "Snapshot: %llu of %llu MiB\n", (unsigned long long)o.report->done >> 20, (unsigned long long)m->ram.size >> 20);
+	if (o.status == OUT_NONE)
+		return;
+	fprintf(out, "Migration status: %s%s%s%s\n", status_names[o.status], failed ? " (" : "", failed ? o.err.msg : "", failed ? ")" : "");
+	fprintf(out, "total time: %llu ms\ntransferred ram: %llu kbytes\nthroughput: %.2f mbps\n", ms, sent >> 10, mbps(&o));
+	fprintf(out, "remaining ram: %llu kbytes\ntotal ram: %llu kbytes\n", left >> 10, (unsigned long long)o.total >> 10);
+	fprintf(out, "duplicate: %llu pages\nnormal: %llu pages\n", zeros, pages - zeros);
+}

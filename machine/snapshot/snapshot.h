@@ -1,0 +1,61 @@
+/* Saving and loading the whole machine: which sections there are, and when one is written. */
+#ifndef MACHINE_SNAPSHOT_H
+#define MACHINE_SNAPSHOT_H
+
+#include "machine/core/machine.h"
+#include "savevm/error.h"
+
+struct snapshot_options {
+	bool for_qemu;			/* target=qemu: what QEMU 7.2 reads and can go on from */
+	bool mapped;			/* memory where a load maps it: savevm/layout.h; a stream otherwise */
+	bool compress;			/* the stream in a frame of zstd */
+	bool quiet;			/* no progress: the guest has the terminal meanwhile */
+	bool guests;			/* a guest asks for it, and might do so for ever: a signal does not wait for its end */
+	/* Who is told instead: bytes of memory looked at, bytes written, pages that were zero; NULL: nobody. */
+	void (*tell)(void *teller, uint64_t done, uint64_t sent, uint64_t zeros);
+	void *teller;
+	const char *parent;		/* only the pages that differ from that snapshot's; NULL: all */
+};
+
+/* Between quanta (or in a cut one). The machine goes on as if nothing had happened; the file is the
+ * whole new one or the old one. */
+bool snapshot_save(struct machine *m, const char *path, const struct snapshot_options *o, struct error *err);
+bool snapshot_save_fd(struct machine *m, int fd, const struct snapshot_options *o, struct error *err);
+/* Into a machine that machine_clear() has just cleared. False: err->msg names section, field, expected
+ * and found; the machine holds part of it then and must not run. */
+bool snapshot_load(struct machine *m, const char *path, struct error *err);
+bool snapshot_load_fd(struct machine *m, int fd, struct error *err);
+/* The same over a machine that ran, after snapshot_try(): it has its NVRAM then, and a file of that which cannot be
+ * written is a warning on stderr. */
+bool snapshot_replace(struct machine *m, const char *path, struct error *err);
+/* Would it load? Tries in a copy of this process, so that nothing happens to the machine or to a file of its; whatever
+ * goes wrong there, a signal included. */
+bool snapshot_try(struct machine *m, const char *path, struct error *err);
+
+/* target=qemu can be taken now. */
+bool snapshot_qemu_ready(const struct machine *m);
+
+/* ---- -save: saves.c ---- */
+struct snapshots *snapshots_new(const struct machine *m);	/* NULL: out of memory */
+void snapshots_free(struct snapshots *snapshots);
+void snapshots_skip(struct machine *m);			/* what is past: the machine comes from a snapshot */
+/* Cycle of the next one; UINT64_MAX none. */
+uint64_t snapshots_next(const struct machine *m);
+/* Takes what is due at clock.now. What cannot be saved is said on stderr; the guest goes on. */
+void snapshots_take(struct machine *m);
+void snapshots_wait(struct machine *m);			/* until what is written in the background is */
+bool snapshots_failed(const struct machine *m);		/* a file is not there that was wanted */
+void snapshots_asked(struct machine *m);		/* SIGUSR1 */
+bool snapshots_wanted(const struct machine *m);		/* that has come, and nothing has been taken yet */
+bool snapshots_stream(const struct machine *m, uint64_t stream);	/* there is a -save FILE@guest of that number, from 1 on */
+/* For m->suspending, at the end of the quantum that it cut: saves, or makes its call fail. */
+void snapshots_suspend(struct machine *m);
+
+/* Every section that `m` could write, as savevm_write() wants them; for the tests too. */
+struct vms_set;
+struct vms_ram;
+bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct vms_set *set, struct vms_ram *ram,
+		       struct error *err);
+void snapshot_sections_free(struct vms_set *set, struct vms_ram *ram);
+
+#endif

@@ -1,0 +1,13 @@
+/* State descriptions of the board as a whole, for snapshot.c. All are of a struct machine. */
+#ifndef MACHINE_STATE_H
+#define MACHINE_STATE_H
+
+#include "machine/core/machine.h"
+#include "savevm/vmstate.h"
+
+/* QEMU's: virtual clock, wall clock, machine, run state. */
+extern const struct vmstate timer_state, rtc_state, spapr_state, globalstate_state;
+/* cede's: the clocks exactly; all else that the guest can see and QEMU has no place for. */
+extern const struct vmstate cede_clock_state, cede_machine_state;
+
+#endif

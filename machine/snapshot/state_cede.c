@@ -1,0 +1,121 @@
+/* The board in sections of cede's own: the clocks to the cycle, and what QEMU has no place for. */
+#include "machine/snapshot/state.h"
+
+#include "hcall/vasi.h"
+#include "machine/board/pseries.h"
+#include "machine/core/clock.h"
+
+#define MOST_CYCLES CLOCK_END
+#define HERE "the host's side"
+#define PARTS "a section of its own"
+#define OPTION "an option"
+
+/* ---- cede/clock ---- */
+
+static const struct vmstate tb_state = {
+	.name = "cede/clock/tb", .version = 1, .min_version = 1, VMS_OF(struct cpu_clock),
+	.fields = VMS_FIELDS(VMS_U64_TO(struct cpu_clock, tb_floor, MOST_CYCLES),
+			     VMS_U64_TO(struct cpu_clock, tb_offset, MOST_CYCLES / 2)),
+};
+
+static const struct vmstate clock_state = {
+	.name = "cede/clock/clock", .version = 1, .min_version = 1, VMS_OF(struct clock),
+	.fields = VMS_FIELDS(
+		VMS_U64_TO(struct clock, now, MOST_CYCLES),
+		VMS_STRUCT("tb", struct clock, tb, struct cpu_clock, tb_state),
+		VMS_SKIP(struct clock, events, "no device has one; whoever will schedules it after a load"),
+		VMS_SKIP(struct clock, wall_base_ns, HERE), VMS_SKIP(struct clock, wall_cycle, HERE),
+		VMS_SKIP(struct clock, warp, OPTION), VMS_SKIP(struct clock, pad1, "nothing")),
+};
+
+/* An idle machine in which nothing will happen has been cut from a quantum without an end. */
+static bool clock_check(const void *s, struct vms_walk *w)
+{
+	const struct machine *m = s;
+
+	return m->cut_end <= MOST_CYCLES || m->cut_end == UINT64_MAX ||
+	       vms_wrong(w, "cut_end", m->cut_end, "at most 0x%llx", (unsigned long long)MOST_CYCLES);
+}
+
+const struct vmstate cede_clock_state = {
+	.name = "cede/clock", .version = 1, .min_version = 1, VMS_OF(struct machine), .check = clock_check,
+	.fields = VMS_FIELDS(
+		VMS_STRUCT("clock", struct machine, clock, struct clock, clock_state),
+		VMS_U64_TO(struct machine, next_poll, MOST_CYCLES + POLL_CYCLES),
+		VMS_U64(struct machine, cut_end),
+		VMS_U64(struct machine, rtc_offset_ns),
+		VMS_U64(struct machine, rtc_base_ns)),
+};
+
+/* ---- cede/machine ---- */
+
+static bool machine_check(const void *s, struct vms_walk *w)
+{
+	const struct machine *m = s;
+
+	return !m->rtas_addr || ram_ok(&m->ram, m->rtas_addr, m->rtas_size) ||
+	       vms_wrong(w, "rtas_addr", m->rtas_addr, "an address in RAM");
+}
+
+static const struct vmstate energy_state = {
+	.name = "cede/machine/energy", .version = 1, .min_version = 1, VMS_OF(struct energy_list),
+	.fields = VMS_FIELDS(VMS_U64(struct energy_list, made), VMS_U8_ARRAY(struct energy_list, priority)),
+};
+
+static bool vasi_needed(const void *s)
+{
+	const struct machine *m = s;
+
+	return m->vasi_stream || m->vasi_state != VASI_INVALID;
+}
+
+static const struct vmstate vasi_session_state = {
+	.name = "cede/machine/vasi", .version = 1, .min_version = 1, VMS_OF(struct machine), .needed = vasi_needed,
+	.fields = VMS_FIELDS(VMS_U64(struct machine, vasi_stream), VMS_U32_TO(struct machine, vasi_state, VASI_COMPLETED)),
+};
+
+static const struct vms_field machine_fields[] = {
+	VMS_U64_ARRAY(struct machine, rng_state),
+	VMS_U64(struct machine, rtas_addr),
+	VMS_U64_TO(struct machine, rtas_size, UINT64_C(1) << 20),
+	VMS_U64(struct machine, fdt_addr),
+	VMS_BOOL(struct machine, cas_done),
+	VMS_BOOL(struct machine, radix),
+	VMS_BOOL(struct machine, splpar_off),
+	VMS_STRUCT_ARRAY("energy", struct machine, energy, struct energy_list, energy_state),
+	VMS_U32(struct machine, compat_pvr),
+	VMS_U32(struct machine, next_plid),
+	VMS_ONE("ncpus", struct machine, ncpus, uint32_t, vms_u32, .equal = true),
+	VMS_ONE("threads", struct machine, threads, uint32_t, vms_u32, .equal = true),
+
+	VMS_ELSEWHERE(struct machine, ram, "ram"),
+	VMS_SKIP(struct machine, engine, HERE), VMS_SKIP(struct machine, env, HERE),
+	VMS_ELSEWHERE(struct machine, cpu, PARTS), VMS_SKIP(struct machine, running, "nobody, between quanta"),
+	VMS_SKIP(struct machine, options, OPTION), VMS_ELSEWHERE(struct machine, dispatcher, PARTS),
+	VMS_ELSEWHERE(struct machine, xics, PARTS), VMS_ELSEWHERE(struct machine, vio, PARTS),
+	VMS_ELSEWHERE(struct machine, nvram, PARTS), VMS_ELSEWHERE(struct machine, firmware, PARTS),
+	VMS_ELSEWHERE(struct machine, phb, PARTS), VMS_ELSEWHERE(struct machine, xive, PARTS),
+	VMS_SKIP(struct machine, request, "none, while it runs"), VMS_SKIP(struct machine, exit_status, "none, while it runs"),
+	VMS_SKIP(struct machine, panic_message, "none, while it runs"),
+	VMS_SKIP(struct machine, log_mask, OPTION), VMS_SKIP(struct machine, log_file, OPTION),
+	VMS_SKIP(struct machine, log_second, HERE), VMS_SKIP(struct machine, log_lines, HERE),
+	VMS_SKIP(struct machine, term, HERE), VMS_SKIP(struct machine, quantum_end, "0, between quanta"),
+		VMS_SKIP(struct machine, hcall_work, "anew in each quantum"), VMS_SKIP(struct machine, hcall_turn_taken, "anew in each quantum"),
+		VMS_SKIP(struct machine, side_by_side, "anew in each quantum"),
+		VMS_SKIP(struct machine, pad8, "nothing"),
+	VMS_SKIP(struct machine, stop_signal, HERE),
+	VMS_SKIP(struct machine, monitors, HERE), VMS_SKIP(struct machine, snapshots, HERE), VMS_SKIP(struct machine, trace, HERE),
+	VMS_SKIP(struct machine, unimp_hcalls, "said once in each run"), VMS_SKIP(struct machine, unimp_rtas, "said once in each run"),
+	VMS_SKIP(struct machine, pad1, "nothing"), VMS_SKIP(struct machine, pad2, "nothing"),
+	VMS_SKIP(struct machine, pad3, "nothing"), VMS_SKIP(struct machine, pad4, "nothing"),
+	VMS_SKIP(struct machine, pad5, "nothing"), VMS_SKIP(struct machine, pad6, "nothing"),
+	VMS_SKIP(struct machine, pad7, "nothing"), VMS_SKIP(struct machine, suspending, "nobody, between quanta"),
+	VMS_SKIP(struct machine, suspend_status, "for a moment"), VMS_SKIP(struct machine, rtas_results, "for a moment"),
+	{ .kind = VMS_END },
+};
+
+/* Version 1 has been several layouts: none is taken. */
+const struct vmstate cede_machine_state = {
+	.name = "cede/machine", .version = 2, .min_version = 2, VMS_OF(struct machine), .check = machine_check,
+	.fields = machine_fields, .subs = VMS_SUBS(&vasi_session_state),
+};

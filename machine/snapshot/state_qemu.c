@@ -1,0 +1,285 @@
+/* The board in QEMU's sections: `timer`, `spapr/rtc`, `spapr`, `globalstate`.
+ * Names, versions, order and conditions are QEMU's pseries-7.2, as its streams show them. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "firmware/firmware.h"
+#include "machine/core/clock.h"
+#include "machine/rtas/events.h"
+#include "machine/run/options.h"
+#include "machine/snapshot/state.h"
+
+static const struct machine *machine_of(const void *s) { return s; }
+
+/* ---- timer: the virtual clock in ns; timebase = ns * 64 / 125 ---- */
+
+
+/* Of the processor that is furthest: the guest has seen none that is later. */
+static uint64_t timebase(const struct machine *m)
+{
+	uint64_t ticks = m->clock.now / CYCLES_PER_TICK + m->clock.tb.tb_offset;
+
+	return ticks > m->clock.tb.tb_floor ? ticks : m->clock.tb.tb_floor;
+}
+
+static uint64_t clock_get(const void *s, unsigned i)
+{
+	(void)i;
+	return (uint64_t)(((unsigned __int128)timebase(s) * 125 + 63) / 64);
+}
+
+static bool clock_put(void *s, unsigned i, uint64_t ns)
+{
+	struct machine *m = s;
+	uint64_t ticks = (uint64_t)((unsigned __int128)ns * 64 / 125);
+
+	(void)i;
+	/* The clock's own end is settle()'s: what cede/clock has is more exact, and its timebase may be ahead. */
+	if (ticks > CLOCK_END)
+		return false;
+	m->clock.now = ticks * CYCLES_PER_TICK;
+	m->clock.tb = (struct cpu_clock){ .tb_floor = ticks };
+	for (unsigned n = 0; n < m->ncpus; n++)
+		m->cpu[n]->cpu.cycles = m->clock.now;
+	return true;
+}
+
+const struct vmstate timer_state = {
+	.name = "timer", .version = 2, .min_version = 1, VMS_OF(struct machine),
+	.fields = VMS_FIELDS(
+		VMS_CONSTANT("cpu_ticks_offset", vms_i64, 0),
+		VMS_UNUSED("unused", 8),
+		VMS_CALC("cpu_clock_offset", vms_i64, clock_get, clock_put)),
+};
+
+/* ---- spapr/rtc: what to add to the host's clock ---- */
+
+static uint64_t realtime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+/* Host time is the virtual one since power-on here, so that equal machines give equal files. */
+static uint64_t rtc_get(const void *s, unsigned i)
+{
+	const struct options *o = machine_of(s)->options;
+	uint64_t base = o->rtc_base == RTC_DATE ? (uint64_t)o->rtc_date * NSEC_PER_SEC : machine_of(s)->rtc_base_ns;
+
+	(void)i;
+	return machine_of(s)->rtc_offset_ns - base;
+}
+
+static bool rtc_put(void *s, unsigned i, uint64_t v)
+{
+	struct machine *m = s;
+
+	(void)i;
+	m->rtc_offset_ns = realtime_ns() + v - cycles_to_ns(m->clock.now);
+	return true;
+}
+
+const struct vmstate rtc_state = {
+	.name = "spapr/rtc", .version = 1, .min_version = 1, VMS_OF(struct machine),
+	.fields = VMS_FIELDS(VMS_CALC("ns_offset", vms_i64, rtc_get, rtc_put)),
+};
+
+/* ---- spapr ---- */
+
+static uint64_t tb_get(const void *s, unsigned i)
+{
+	(void)i;
+	return timebase(s);
+}
+
+static const struct vmstate timebase_state = {
+	.name = "timebase", .version = 1, .min_version = 1, VMS_OF(struct machine),
+	.fields = VMS_FIELDS(
+		VMS_CALC("guest_timebase", vms_u64, tb_get, NULL),
+		VMS_CONSTANT("time_of_the_day_ns", vms_i64, 0)),
+};
+
+/* Bits of option vector 5, by their number in the map. */
+#define OV5_XIVE  177
+#define OV5_RADIX 185
+
+static bool ov5_bit(const struct machine *m, unsigned bit)
+{
+	return m->ov5_cas[bit / 64] >> bit % 64 & 1;
+}
+
+static bool ov5_check(const void *s, struct vms_walk *w)
+{
+	const struct machine *m = s;
+
+	return !ov5_bit(m, OV5_XIVE) ||
+	       vms_wrong(w, "ov5_cas", m->ov5_cas[OV5_XIVE / 64], "a guest that uses XICS (-M ic-mode=xics): there is no XIVE yet");
+}
+
+/* QEMU sends it when something has been agreed on. */
+static void ov5_absent(void *s)
+{
+	struct machine *m = s;
+
+	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
+}
+
+static const struct vmstate ov5_vector_state = {
+	.name = "spapr_option_vector", .version = 1, .min_version = 1, VMS_OF(struct machine),
+	.fields = VMS_FIELDS(
+		{ .name = "bitmap", .kind = VMS_VALUE, .codec = &vms_u64, .offset = offsetof(struct machine, ov5_cas),
+		  .stride = 8, .covers = 8, .count = OV5_WORDS, .type = "bitmap" }),
+};
+
+static const struct vmstate ov5_state = {
+	.name = "spapr_option_vector_ov5_cas", .version = 1, .min_version = 1, VMS_OF(struct machine),
+	.check = ov5_check, .absent = ov5_absent,
+	.fields = VMS_FIELDS(VMS_PART("ov5_cas", ov5_vector_state)),
+};
+
+#define PATB_RADIX    PPC_BIT(0)
+#define PATB_SIZE     UINT64_C(31)
+#define PATB_SIZE_MAX 24
+#define PATB_BASE     PPC_MASK(4, 51)
+
+static bool patb_needed(const void *s) { return machine_of(s)->proc_tbl != 0; }
+
+static bool patb_check(const void *s, struct vms_walk *w)
+{
+	uint64_t entry = machine_of(s)->proc_tbl;
+
+	return (entry & PATB_RADIX && (entry & PATB_SIZE) <= PATB_SIZE_MAX && !(entry & ~(PATB_RADIX | PATB_BASE | PATB_SIZE))) ||
+	       vms_wrong(w, "patb_entry", entry, "a radix guest's: there is no hash MMU yet");
+}
+
+static const struct vmstate patb_state = {
+	.name = "spapr_patb_entry", .version = 1, .min_version = 1, VMS_OF(struct machine), .needed = patb_needed,
+	.check = patb_check,
+	.fields = VMS_FIELDS(VMS_U64_AS("patb_entry", struct machine, proc_tbl)),
+};
+
+#define MAX_EVENTS 1024
+
+static const struct vmstate event_state = {
+	.name = "spapr_event_log_entry", .version = 1, .min_version = 1, VMS_OF(struct event_log),
+	.fields = VMS_FIELDS(
+		VMS_U32(struct event_log, summary),
+		VMS_U32_AS("extended_length", struct event_log, len),
+		VMS_COUNTED_BUFFER("extended_log", struct event_log, data, len),
+		VMS_SKIP(struct event_log, next, "its place in the list")),
+};
+
+static bool events_needed(const void *s) { return machine_of(s)->event_logs != NULL; }
+
+static const struct vmstate events_state = {
+	.name = "spapr_pending_events", .version = 1, .min_version = 1, VMS_OF(struct machine), .needed = events_needed,
+	.fields = VMS_FIELDS(VMS_LIST("pending_events", struct machine, event_logs, struct event_log, next, MAX_EVENTS, event_state)),
+};
+
+/* Capabilities: sent if not the default; a load takes what is no more than this machine's. */
+#define CAP(id, index, value, normal) \
+	static uint64_t cap_##id##_get(const void *s, unsigned i) { (void)i; (void)s; return (uint64_t)(value); } \
+	static bool cap_##id##_put(void *s, unsigned i, uint64_t v) { return v <= cap_##id##_get(s, i); } \
+	static bool cap_##id##_needed(const void *s) { return cap_##id##_get(s, 0) != normal; } \
+	static const struct vmstate cap_##id##_state = { \
+		.name = "spapr/cap/" #id, .version = 1, .min_version = 1, VMS_OF(struct machine), \
+		.needed = cap_##id##_needed, \
+		.fields = VMS_FIELDS(VMS_CALC("mig.caps[" index "]", vms_u8, cap_##id##_get, cap_##id##_put)), \
+	};
+
+#define ALWAYS 256		/* no byte is: sent in any case */
+#define HPT_PAGE_SHIFT 16
+
+CAP(htm, "0x00", 0, 0)
+CAP(vsx, "0x01", 1, 1)
+CAP(dfp, "0x02", 1, 1)		/* QEMU's default; programs that use it find out */
+CAP(cfpc, "0x03", machine_of(s)->options->cfpc, MITIGATION_WORKAROUND)
+CAP(sbbc, "0x04", machine_of(s)->options->sbbc, MITIGATION_WORKAROUND)
+CAP(ibs, "0x05", machine_of(s)->options->ibs == MITIGATION_FIXED_NA ? 0x10 :
+		 machine_of(s)->options->ibs > MITIGATION_FIXED ? machine_of(s)->options->ibs - 1 : machine_of(s)->options->ibs,
+    MITIGATION_WORKAROUND)
+CAP(hpt_maxpagesize, "0x06", HPT_PAGE_SHIFT, ALWAYS)
+CAP(nested_kvm_hv, "0x07", 0, 0)
+CAP(large_decr, "0x08", machine_of(s)->options->large_decr, 1)
+CAP(ccf_assist, "0x09", machine_of(s)->options->ccf_assist, 1)
+CAP(fwnmi, "0x0A", 1, 1)
+CAP(rpt_invalidate, "0x0B", 0, 0)
+
+/* ---- spapr_fwnmi ---- */
+
+/* Either may be registered alone, and whoever holds the lock does so until it gives it back. */
+static bool fwnmi_needed(const void *s)
+{
+	const struct machine *m = s;
+
+	return m->fwnmi_sreset || m->fwnmi_mcheck || m->fwnmi_interlock != -1;
+}
+
+static uint64_t interlock_get(const void *s, unsigned i)
+{
+	(void)i;
+	return (uint32_t)machine_of(s)->fwnmi_interlock;
+}
+
+static bool interlock_put(void *s, unsigned i, uint64_t v)
+{
+	(void)i;
+	((struct machine *)s)->fwnmi_interlock = (int32_t)(uint32_t)v;
+	return true;
+}
+
+static bool fwnmi_check(const void *s, struct vms_walk *w)
+{
+	const struct machine *m = s;
+
+	return (m->fwnmi_interlock >= -1 && m->fwnmi_interlock < (int64_t)m->ncpus) ||
+	       vms_wrong(w, "fwnmi_machine_check_interlock", (uint32_t)m->fwnmi_interlock, "a processor, or -1");
+}
+
+static const struct vmstate fwnmi_state = {
+	.name = "spapr_fwnmi", .version = 1, .min_version = 1, VMS_OF(struct machine), .needed = fwnmi_needed,
+	.check = fwnmi_check,
+	.fields = VMS_FIELDS(
+		VMS_U64_AS("fwnmi_system_reset_addr", struct machine, fwnmi_sreset),
+		VMS_U64_AS("fwnmi_machine_check_addr", struct machine, fwnmi_mcheck),
+		VMS_CALC("fwnmi_machine_check_interlock", vms_i32, interlock_get, interlock_put),
+		VMS_ELSEWHERE(struct machine, fwnmi_interlock, "fwnmi_machine_check_interlock")),
+};
+
+const struct vmstate spapr_state = {
+	.name = "spapr", .version = 3, .min_version = 1, VMS_OF(struct machine),
+	.fields = VMS_FIELDS(VMS_PART("tb", timebase_state)),
+	.subs = VMS_SUBS(&ov5_state, &patb_state, &events_state, &cap_htm_state, &cap_vsx_state, &cap_dfp_state,
+			 &cap_cfpc_state, &cap_sbbc_state, &cap_ibs_state, &cap_hpt_maxpagesize_state,
+			 &cap_nested_kvm_hv_state, &spapr_dtb_state, &cap_large_decr_state, &cap_ccf_assist_state,
+			 &cap_fwnmi_state, &fwnmi_state, &cap_rpt_invalidate_state),
+};
+
+/* ---- globalstate: what the machine was doing. It runs. ---- */
+
+#define RUNSTATE_SIZE 100
+static const char runstate[] = "running";
+
+static uint64_t runstate_get(const void *s, unsigned i)
+{
+	(void)s;
+	return i < sizeof runstate ? (uint8_t)runstate[i] : 0;
+}
+
+static uint64_t runstate_len(const void *s, unsigned i)
+{
+	(void)s;
+	(void)i;
+	return sizeof runstate;
+}
+
+const struct vmstate globalstate_state = {
+	.name = "globalstate", .version = 1, .min_version = 1, VMS_OF(struct machine),
+	.fields = VMS_FIELDS(
+		VMS_CALC("size", vms_u32, runstate_len, NULL),
+		{ .name = "runstate", .kind = VMS_CALCULATED, .codec = &vms_u8, .count = RUNSTATE_SIZE, .get = runstate_get,
+		  .type = "buffer" }),
+};

@@ -1,0 +1,197 @@
+/* Non-volatile memory: bytes, optionally kept in a file, and the partition headers that a
+ * fresh one needs before a guest finds its way in it. PAPR, "NVRAM". */
+#define _GNU_SOURCE
+#include "machine/vio/nvram.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "machine/snapshot/statehash.h"
+#include "savevm/place.h"
+
+/* Partition header: signature, checksum, length in 16-byte units (big-endian), name.
+ * PAPR, "NVRAM Partitions". */
+#define PARTITION_HEADER 16
+#define SIGNATURE_COMMON 0x70
+#define SIGNATURE_FREE   0x7f
+#define COMMON_SIZE      0x800
+
+static void nvram_reset(struct vio_device *dev)
+{
+	(void)dev;		/* its contents are what survives */
+}
+
+static void nvram_free(struct vio_device *dev)
+{
+	struct nvram *nvram = (struct nvram *)dev;
+
+	if (nvram->fd >= 0)
+		close(nvram->fd);
+	free(nvram->data);
+	free(nvram);
+}
+
+static uint64_t nvram_hash(const struct vio_device *dev, uint64_t hash)
+{
+	const struct nvram *nvram = (const struct nvram *)dev;
+
+	return hash_bytes(hash_u64(hash, nvram->size), nvram->data, nvram->size);
+}
+
+static const struct vmstate nvram_state = {
+	.name = "spapr_nvram", .version = 1, .min_version = 1, VMS_OF(struct nvram),
+	.fields = VMS_FIELDS(
+		/* QEMU takes any size, and does not call it "equal". */
+		VMS_ONE("size", struct nvram, size, uint32_t, vms_u32, .equal = true, .type = "uint32"),
+		VMS_POINTED_BUFFER("buf", struct nvram, data, size, NVRAM_MAX_SIZE),
+		VMS_SKIP(struct nvram, fd, "the host's"), VMS_SKIP(struct nvram, pad1, "nothing"),
+		VMS_SKIP(struct nvram, pad2, "nothing")),
+};
+
+static const struct vmstate nvram_own_state = {
+	.name = "cede/nvram", .version = 1, .min_version = 1, VMS_OF(struct nvram),
+	.fields = VMS_FIELDS(VMS_STRUCT("vio", struct nvram, vio, struct vio_device, vio_state)),
+};
+
+static const struct vio_class nvram_class = {
+	.name = "nvram", .device_type = "nvram", .compatible = "qemu,spapr-nvram",
+	.reset = nvram_reset, .free = nvram_free, .hash = nvram_hash, .state = &nvram_state, .own_state = &nvram_own_state,
+};
+
+static void format_partition(uint8_t *p, uint8_t signature, const char *name, uint32_t size)
+{
+	unsigned sum = 0;
+
+	p[0] = signature;
+	p[2] = (uint8_t)(size >> 12);
+	p[3] = (uint8_t)(size >> 4);
+	memcpy(p + 4, name, strlen(name));
+	/* One's complement sum of all header bytes but the checksum itself. */
+	for (unsigned i = 0; i < PARTITION_HEADER; i++) {
+		sum += i == 1 ? 0 : p[i];
+		sum = (sum & 0xff) + (sum >> 8);
+	}
+	p[1] = (uint8_t)sum;
+}
+
+static bool blank(const struct nvram *nvram)
+{
+	for (uint32_t i = 0; i < nvram->size; i++)
+		if (nvram->data[i])
+			return false;
+	return true;
+}
+
+static bool read_all(int fd, uint8_t *data, uint32_t size)
+{
+	for (uint32_t done = 0; done < size;) {
+		ssize_t n = pread(fd, data + done, size - done, done);
+
+		if (n == 0)
+			errno = ENODATA;	/* it has become shorter */
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return false;
+		if (n > 0)
+			done += (uint32_t)n;
+	}
+	return true;
+}
+
+static bool write_all(int fd, const uint8_t *data, uint64_t len, uint64_t offset)
+{
+	while (len) {
+		ssize_t n = pwrite(fd, data, len, (off_t)offset);
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n > 0) {
+			data += n;
+			offset += (uint64_t)n;
+			len -= (uint64_t)n;
+		}
+	}
+	return true;
+}
+
+static bool open_file(struct nvram *nvram, const char *file, struct error *err)
+{
+	struct error why;
+	struct stat st;
+
+	nvram->fd = output_reopen(file, &why);
+	if (nvram->fd < 0) {
+		error_set(err, "cannot open NVRAM file '%.100s': %.120s", file, why.msg);
+		return false;
+	}
+	if (fstat(nvram->fd, &st) || st.st_size < NVRAM_MIN_SIZE || st.st_size > NVRAM_MAX_SIZE || st.st_size % PARTITION_HEADER) {
+		error_set(err, "NVRAM file '%.100s' must have 8 KiB to 1 MiB", file);
+		return false;
+	}
+	nvram->size = (uint32_t)st.st_size;
+	return true;
+}
+
+struct nvram *nvram_new(struct machine *m, const char *file, struct error *err)
+{
+	struct nvram *nvram = calloc(1, sizeof *nvram);
+
+	if (!nvram)
+		goto out_memory;
+	nvram->fd = -1;
+	nvram->size = NVRAM_DEFAULT_SIZE;
+	if (file && !open_file(nvram, file, err))
+		goto out_free;
+	nvram->data = calloc(1, nvram->size);
+	if (!nvram->data)
+		goto out_memory;
+	if (file && !read_all(nvram->fd, nvram->data, nvram->size)) {
+		error_set(err, "cannot read NVRAM file '%.100s': %s", file, strerror(errno));
+		goto out_free;
+	}
+	if (blank(nvram)) {
+		format_partition(nvram->data, SIGNATURE_COMMON, "common", COMMON_SIZE);
+		format_partition(nvram->data + COMMON_SIZE, SIGNATURE_FREE, "wwwwwwwwwwww",
+				 nvram->size - COMMON_SIZE);
+		if (file && !write_all(nvram->fd, nvram->data, nvram->size, 0)) {
+			error_set(err, "cannot write NVRAM file '%.100s': %s", file, strerror(errno));
+			goto out_free;
+		}
+	}
+	vio_add(m, &nvram->vio, &nvram_class);
+	return nvram;
+out_memory:
+	error_set(err, "out of memory");
+out_free:
+	if (nvram)
+		nvram_free(&nvram->vio);
+	return NULL;
+}
+
+bool nvram_loaded(struct nvram *nvram, struct error *err)
+{
+	if (nvram->fd < 0 || write_all(nvram->fd, nvram->data, nvram->size, 0))
+		return true;
+	error_set(err, "cannot write the NVRAM's file: %s", strerror(errno));
+	return false;
+}
+
+bool nvram_fetch(const struct nvram *nvram, uint64_t offset, void *buf, uint64_t len)
+{
+	if (offset > nvram->size || len > nvram->size - offset)
+		return false;
+	if (len)
+		memcpy(buf, nvram->data + offset, len);
+	return true;
+}
+
+bool nvram_store(struct nvram *nvram, uint64_t offset, const void *buf, uint64_t len)
+{
+	if (offset > nvram->size || len > nvram->size - offset)
+		return false;
+	if (len)
+		memcpy(nvram->data + offset, buf, len);
+	return nvram->fd < 0 || write_all(nvram->fd, buf, len, offset);
+}

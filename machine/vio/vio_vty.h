@@ -1,0 +1,25 @@
+/* A virtual terminal: the console behind H_GET_TERM_CHAR and H_PUT_TERM_CHAR. */
+#ifndef MACHINE_VIO_VTY_H
+#define MACHINE_VIO_VTY_H
+
+#include "machine/vio/vio.h"
+
+#define VTY_PACKET 16			/* bytes in one call, and in the input ring */
+
+struct vty;
+
+/* Takes `console` over (NULL: nothing is connected). NULL: out of memory. */
+struct vty *vty_new(struct machine *m, struct console *console);
+/* The terminal with that unit address; 0 is the first one. NULL: none. */
+struct vty *vty_find(struct machine *m, uint32_t reg);
+/* Sends bytes to the host. Never makes the guest wait. */
+void vty_put(struct vty *vty, const uint8_t *buf, unsigned len);
+/* Takes what has been typed, at most 16 bytes; how many. */
+unsigned vty_get(struct vty *vty, uint8_t buf[VTY_PACKET]);
+/* Moves what the host has typed into the ring and raises the interrupt if it was empty. */
+void vty_receive(struct vty *vty);
+/* The terminals in order of unit address begin with vty_find(m, 0). */
+struct vty *vty_next(struct vty *vty);
+struct console *vty_console(const struct vty *vty);	/* NULL: nothing is connected */
+
+#endif

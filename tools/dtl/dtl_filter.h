@@ -1,0 +1,34 @@
+/* Which processors, reasons and times are asked for. */
+#ifndef TOOLS_DTL_FILTER_H
+#define TOOLS_DTL_FILTER_H
+
+#include "tools/dtl/dtl_log.h"
+
+enum dtl_load { LOAD_NO, LOAD_TOO, LOAD_ONLY };
+
+struct dtl_dispatch;
+
+struct dtl_filter {
+	const char *from_text, *to_text, *longer_text;	/* as given; NULL: not */
+	uint64_t cpus[DTL_MAX_CPUS / 64];
+	bool some_cpus;			/* only those in cpus */
+	enum dtl_load load;
+	uint32_t reasons;		/* bits by enum vp_reason; 0: all */
+	/* Cycles, once the log's header is known. */
+	uint64_t from, to, longer;
+};
+
+/* Of an option's argument; false: err->msg says why. */
+bool dtl_filter_cpus(struct dtl_filter *f, const char *list, struct error *err);
+bool dtl_filter_reasons(struct dtl_filter *f, const char *list, struct error *err);
+bool dtl_filter_load(struct dtl_filter *f, const char *how, struct error *err);
+bool dtl_filter_time(const char **to, const char *text, struct error *err);
+
+/* The times as this log counts them; false if the filter asks for what the log cannot have. */
+bool dtl_filter_resolve(struct dtl_filter *f, const struct dtl_header *h, struct error *err);
+
+bool dtl_wants_vp(const struct dtl_filter *f, const struct dtl_header *h, unsigned vp);
+bool dtl_wants_dispatch(const struct dtl_filter *f, const struct dtl_header *h, const struct dtl_dispatch *d);
+bool dtl_wants_record(const struct dtl_filter *f, const struct dtl_header *h, const struct dtl_record *r);
+
+#endif

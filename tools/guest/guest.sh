@@ -1,0 +1,212 @@
+#!/bin/sh
+# guest.sh [kernel|installer|bench]: brings a ppc64el guest into build/guest, or where GUEST_DIR says.
+#
+#   kernel      vmlinux and initrd.gz: Debian's kernel, and busybox packed by guest_pack.py
+#   installer   di-vmlinux and di-initrd.gz: Debian's text installer for the network
+#   bench       real/: a tree of Debian's programs and their libraries, for `make bench`
+#
+# The packages come by name through apt, with a configuration and state of their own under
+# build/guest/apt: the host's package database and architectures are neither used nor changed.
+# What was downloaded stays in build/guest/debs, so a second run needs no network, and packs again
+# only if a packing script changed. No root is needed.
+#
+# DEBIAN_MIRROR, DEBIAN_SUITE: where to look if the host's own sources have no Debian archive
+# with ppc64el, as on Ubuntu; by default where the host's debootstrap would.
+set -eu
+cd "$(dirname "$0")/../.."
+guest=${GUEST_DIR:-build/guest}
+debs=$guest/debs
+case $guest in /*) apt=$guest/apt ;; *) apt=$PWD/$guest/apt ;; esac
+: "${DEBIAN_MIRROR:=$(sed -n 's/^DEF_MIRROR="\(.*\)"$/\1/p' /usr/sbin/debootstrap 2>/dev/null)}" \
+  "${DEBIAN_SUITE:=bookworm}"
+
+die() { echo "guest: $*" >&2; exit 1; }
+bring_own="bring your own: make run KERNEL=path/vmlinux INITRD=path/initrd.gz"
+
+# Runs a command with the apt configuration that the user has.
+hosts() { if [ -n "$host_config" ]; then APT_CONFIG=$host_config "$@"; else env -u APT_CONFIG "$@"; fi; }
+
+# A private apt. The host's own settings for fetching (proxies, certificates, passwords) hold.
+configure() {
+    mkdir -p "$apt/etc/sources.list.d" "$apt/etc/apt.conf.d" "$apt/etc/preferences.d" \
+             "$apt/state/lists/partial" "$apt/cache/archives/partial"
+    : >"$apt/state/status"
+    {
+        hosts apt-config dump Acquire | grep -v '^Acquire::Languages'
+        cat <<EOF
+APT::Architecture "ppc64el";
+APT::Architectures { "ppc64el"; };
+APT::Sandbox::User "$(id -un)";
+Acquire::Languages "none";
+Acquire::Retries "2";
+Dir::State "$apt/state/";
+Dir::State::status "$apt/state/status";
+Dir::Cache "$apt/cache/";
+Dir::Etc "$apt/etc/";
+Dir::Etc::trusted "/etc/apt/trusted.gpg";
+Dir::Etc::trustedparts "/etc/apt/trusted.gpg.d/";
+Dir::Etc::netrc "/etc/apt/auth.conf";
+Dir::Etc::netrcparts "/etc/apt/auth.conf.d/";
+EOF
+    } >"$apt/apt.conf"
+}
+
+# sources host|default: writes the private list of sources; fails if there are none.
+sources() {
+    list=$apt/etc/sources.list.d/guest.sources
+    case $1 in
+    host)
+        hosts python3 tools/guest/guest_apt.py >"$list" ;;
+    default)
+        for keys in /usr/share/keyrings/debian-archive-keyring.*; do :; done
+        [ -e "$keys" ] || die "no key for Debian's archive: install debian-archive-keyring" \
+                              "(make deps), or $bring_own"
+        [ -n "$DEBIAN_MIRROR" ] || die "no Debian archive is known here: set DEBIAN_MIRROR" \
+                                       "(or make deps), or $bring_own"
+        cat >"$list" <<EOF
+Types: deb
+URIs: $DEBIAN_MIRROR
+Suites: $DEBIAN_SUITE
+Components: main
+Signed-By: $keys
+EOF
+    esac
+    [ -s "$list" ]
+}
+
+candidate() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+
+# The package with the highest number whose name matches a basic regular expression.
+newest() { apt-cache search --names-only "$1" | cut -d ' ' -f 1 | sort -V | tail -n 1; }
+
+# update FUNCTION: fetches lists, from the host's sources and else from the default one, until
+# FUNCTION succeeds. A suite that fails is left out: another may have what is needed.
+update() {
+    echo "guest: reading Debian's lists for ppc64el"
+    for from in host default; do
+        sources $from || continue
+        apt-get -q update >"$apt/log" 2>&1 || true
+        if "$@"; then
+            failed=$(grep -c '^Err:' "$apt/log") &&
+                echo "guest: note: $failed fetch(es) failed, going on without"
+            return 0
+        fi
+    done
+    die "Debian's ppc64el packages cannot be had ($(sed -n 's/^[EW]: //p' "$apt/log" |
+        head -n 1)); without a network, $bring_own"
+}
+
+# download PACKAGE...: into $debs, unless this very version is there.
+download() {
+    mkdir -p "$debs"
+    (cd "$debs" && apt-get -q download "$@") >>"$apt/log" 2>&1 ||
+        die "cannot download $* ($(grep '^E: ' "$apt/log" | tail -n 1)); $bring_own"
+}
+
+size() { du -sm "$1" | cut -f 1; }
+
+# ---- kernel ----
+
+kernel_known() { candidate linux-image-powerpc64le && candidate busybox-static; }
+scripts() { cat tools/guest/guest_pack.py tools/guest/guest_init | cksum; }
+
+kernel() {
+    stamp=$guest/kernel.stamp
+    if [ -e $guest/vmlinux ] && [ -e $guest/initrd.gz ] &&
+       [ "$(cat $stamp 2>/dev/null)" = "$(scripts)" ]; then
+        echo "guest: $guest/vmlinux and $guest/initrd.gz are there"
+        return
+    fi
+    start=$(date +%s)
+    if ! [ -s $debs/kernel.list ] || ! ls $(cat $debs/kernel.list) >/dev/null 2>&1; then
+        configure
+        update kernel_known
+        # The package of that name is empty; it depends on the current one.
+        image=$(apt-cache depends linux-image-powerpc64le |
+                awk '$1 == "Depends:" && $2 ~ /^linux-image-/ { print $2; exit }')
+        echo "guest: downloading $image and busybox-static"
+        download "$image" busybox-static
+        ls -t $debs/"$image"_*.deb | head -n 1 >$debs/kernel.list
+        ls -t $debs/busybox-static_*.deb | head -n 1 >>$debs/kernel.list
+    fi
+    python3 tools/guest/guest_pack.py build $(cat $debs/kernel.list) tools/guest/guest_init $guest || exit 1
+    scripts >$stamp
+    echo "guest: ready in $(($(date +%s) - start)) s"
+}
+
+# ---- installer ----
+
+installer_name='^debian-installer-[0-9]+-netboot-ppc64el$'
+installer_known() { [ -n "$(newest "$installer_name")" ]; }
+
+installer() {
+    if [ -e $guest/di-vmlinux ] && [ -e $guest/di-initrd.gz ]; then
+        echo "guest: $guest/di-vmlinux and $guest/di-initrd.gz are there"
+        return
+    fi
+    start=$(date +%s)
+    configure
+    update installer_known
+    package=$(newest "$installer_name")
+    echo "guest: downloading $package"
+    download "$package"
+    deb=$(ls -t $debs/"$package"_*.deb | head -n 1)
+    for file in initrd.gz vmlinux; do
+        path=$(dpkg-deb -c "$deb" | sed -n "s|^-.* \(\./.*/text/.*/$file\)\$|\1|p" | head -n 1)
+        [ -n "$path" ] || die "$deb: no $file of a text installer inside"
+        dpkg-deb --fsys-tarfile "$deb" | tar -xOf - "$path" >$guest/di-$file.new
+        mv $guest/di-$file.new $guest/di-$file
+    done
+    rm "$deb"       # its two files are all that is used, and it is large
+    echo "guest: di-vmlinux $(size $guest/di-vmlinux) MB, di-initrd.gz" \
+         "$(size $guest/di-initrd.gz) MB in $(($(date +%s) - start)) s"
+}
+
+# ---- bench ----
+
+programs="gzip xz-utils openssl sqlite3 python3-minimal lua5.4"
+bench_known() { for program in $programs; do candidate "$program" || return 1; done; }
+
+bench() {
+    stamp=$debs/bench.stamp
+    if [ "$(cat $stamp 2>/dev/null)" != "$programs" ] || ! ls $(cat $debs/bench.list) >/dev/null 2>&1
+    then
+        rm -rf $guest/real
+        configure
+        update bench_known
+        # What they need and no more: nothing counts as installed in apt's private state.
+        needed=$(apt-get -s --no-install-recommends install $programs 2>>"$apt/log" |
+                 awk '$1 == "Inst" { print $2 }')
+        [ -n "$needed" ] || die "apt cannot install $programs ($(tail -n 1 "$apt/log"))"
+        echo "guest: downloading" $needed
+        download $needed
+        for package in $needed; do
+            ls -t $debs/"$package"_*.deb | head -n 1
+        done >$debs/bench.list
+        echo "$programs" >$stamp
+    fi
+    if [ -e $guest/real ]; then
+        echo "guest: $guest/real is there"
+        return
+    fi
+    rm -rf $guest/real.new
+    for deb in $(cat $debs/bench.list); do
+        dpkg-deb -x "$deb" $guest/real.new || die "$deb: dpkg-deb cannot unpack it"
+    done
+    mv $guest/real.new $guest/real
+    echo "guest: $guest/real $(size $guest/real) MB"
+}
+
+case ${1:-kernel} in
+kernel|installer|bench) ;;
+*) die "usage: guest.sh [kernel|installer|bench]" ;;
+esac
+for tool in apt-get dpkg-deb python3; do
+    command -v $tool >/dev/null || die "$tool is missing (make deps); or $bring_own"
+done
+mkdir -p $guest
+exec 9>$guest/lock      # two at a time would spoil each other's files
+flock 9
+host_config=${APT_CONFIG:-}
+export APT_CONFIG="$apt/apt.conf"
+"${1:-kernel}"
