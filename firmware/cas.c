@@ -10,7 +10,7 @@
 #include "firmware/state.h"
 #include "firmware/tree_check.h"
 #include "hcall/hcall.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 
 #define MAX_PVRS   512
 #define MAX_VECTOR 256			/* bytes: the length byte says bytes - 1 */
@@ -149,7 +149,7 @@ static bool hide_splpar(struct machine *m)
 int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 {
 	struct machine *m = cpu_machine(cpu);
-	uint32_t max = m->options->compat_pvr, best;
+	uint32_t max = m->config->compat_pvr, best;
 	struct option_vector v1, v5;
 	bool raw;
 

@@ -15,7 +15,7 @@
 #include "machine/core/machine.h"
 #include "machine/irq/xics.h"
 #include "machine/rtas/rtas.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/vio/nvram.h"
 #include "machine/vio/vio.h"
 #include "savevm/error.h"
@@ -94,7 +94,7 @@ uint64_t tree_rma_size(const struct machine *m)
 
 const char *tree_partition_name(const struct machine *m)
 {
-	return m->options->name ? m->options->name : "cede";
+	return m->config->name ? m->config->name : "cede";
 }
 
 /* Of something on that chip; `own` are n numbers below the levels. */
@@ -223,7 +223,7 @@ static void add_mmu(struct tree *t, int at)
  * more. PAPR, "Device Tree Variances". */
 static void add_place(struct tree *t, const struct machine *m, int at, unsigned first)
 {
-	const struct options *o = m->options;
+	const struct config *o = m->config;
 	uint32_t core = m->cpu[first]->cpu.pir;
 	unsigned per_socket = m->threads * (o->cores ? o->cores : 1);
 
@@ -259,7 +259,7 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	add_mmu(t, at);
 	bytes(t, at, "ibm,pa-features", pa_features, sizeof pa_features);
 	add_place(t, m, at, first);
-	if (m->options->large_decr)
+	if (m->config->large_decr)
 		cell(t, at, "ibm,dec-bits", 56);
 	add_threads(t, m, at, core);
 }
@@ -356,8 +356,8 @@ static void add_chosen(struct tree *t, struct machine *m, const struct tree_boot
 	char path[32];
 	uint64_t seed[4];
 
-	if (m->options->append && *m->options->append)
-		string(t, at, "bootargs", m->options->append);
+	if (m->config->append && *m->config->append)
+		string(t, at, "bootargs", m->config->append);
 	if (stdout_path(m, path, sizeof path)) {
 		string(t, at, "linux,stdout-path", path);
 		string(t, at, "stdout-path", path);
@@ -382,7 +382,7 @@ static void add_aliases(struct tree *t, const struct machine *m)
 
 static void set_root(struct tree *t, const struct machine *m)
 {
-	const struct options *o = m->options;
+	const struct config *o = m->config;
 	const uint8_t *u = o->uuid;
 	char uuid[37];
 

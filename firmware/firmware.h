@@ -12,11 +12,11 @@
 struct cpu;
 struct error;
 struct machine;
-struct options;
+struct config;
 struct vmstate;
 
 /* Reads and checks -kernel, -initrd and -bios. Once, before firmware_start(). */
-bool firmware_load(struct machine *m, const struct options *o, struct error *err);
+bool firmware_load(struct machine *m, const struct config *o, struct error *err);
 
 /* At power-on and each reboot, after RAM was cleared and the processors reset: places the images,
  * builds the device tree, sets the boot processor's registers; the others stay stopped. */

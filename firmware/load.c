@@ -12,7 +12,7 @@
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "savevm/error.h"
 
 bool image_open(struct image *image, const char *what, const char *path, struct error *err)
@@ -191,7 +191,7 @@ static bool initrd_load(struct machine *m, struct firmware *fw, struct error *er
 	return true;
 }
 
-static bool files_load(struct machine *m, struct firmware *fw, const struct options *o, struct error *err)
+static bool files_load(struct machine *m, struct firmware *fw, const struct config *o, struct error *err)
 {
 	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming) {
 		error_set(err, "nothing to boot: give -kernel FILE or -bios FILE");
@@ -217,7 +217,7 @@ static bool files_load(struct machine *m, struct firmware *fw, const struct opti
 	return true;
 }
 
-bool firmware_load(struct machine *m, const struct options *o, struct error *err)
+bool firmware_load(struct machine *m, const struct config *o, struct error *err)
 {
 	struct firmware *fw = calloc(1, sizeof *fw);
 

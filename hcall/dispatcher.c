@@ -17,7 +17,7 @@
 #include "machine/core/clock.h"
 #include "machine/core/log.h"
 #include "machine/core/machine.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "savevm/error.h"
 
 /* ---- Names and codes ---- */
@@ -676,7 +676,7 @@ static bool new_vprocs(struct partition *p, unsigned n)
 	return p->vp || !n;
 }
 
-static bool new_load(struct dispatcher *d, const struct pool_options *o)
+static bool new_load(struct dispatcher *d, const struct pool_config *o)
 {
 	struct partition *load = &d->partition[PARTITION_LOAD];
 	uint32_t left = o->load;
@@ -692,18 +692,18 @@ static bool new_load(struct dispatcher *d, const struct pool_options *o)
 }
 
 /* No pool: a physical processor for each virtual one. */
-static const struct pool_options *dedicated(const struct machine *m, struct pool_options *o)
+static const struct pool_config *dedicated(const struct machine *m, struct pool_config *o)
 {
 	unsigned n = m->ncpus / m->threads;
 
-	*o = (struct pool_options){ .procs = n, .chips = 1, .entitlement = POOL_UNIT * n, .window_ns = 10000000 };
+	*o = (struct pool_config){ .procs = n, .chips = 1, .entitlement = POOL_UNIT * n, .window_ns = 10000000 };
 	return o;
 }
 
-bool dispatcher_new(struct machine *m, const struct pool_options *o, struct error *err)
+bool dispatcher_new(struct machine *m, const struct pool_config *o, struct error *err)
 {
 	struct dispatcher *d = calloc(1, sizeof *d);
-	struct pool_options none;
+	struct pool_config none;
 	struct partition *guest;
 
 	if (!d) {
@@ -762,5 +762,5 @@ void dispatcher_reset(struct machine *m)
 			enter_load(m, &d->partition[PARTITION_LOAD].vp[i], VP_CEDED, VP_DONE, now);
 	pool_reset(d, now);
 	d->homes_due = now + POOL_HOME_WINDOWS * d->window;
-	d->rng = m->options->pool.load_seed;
+	d->rng = m->config->pool.load_seed;
 }

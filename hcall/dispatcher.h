@@ -17,6 +17,7 @@
 struct cpu;
 struct error;
 struct machine;
+struct pool_config;		/* machine/core/config.h */
 struct spapr_cpu;
 
 #define POOL_MAX_PROCS   64		/* physical processors (cores) */
@@ -140,25 +141,9 @@ struct dispatcher {
 	struct dtl_file *file;		/* -dtl; NULL */
 };
 
-struct pool_options {
-	bool given;
-	unsigned procs, chips;
-	uint32_t entitlement;		/* hundredths; not given: what the virtual processors can use and the load leaves */
-	bool capped;
-	unsigned weight;
-	uint64_t window_ns;
-	uint32_t load, load_entitlement;	/* hundredths; not given: what it wants and the guest leaves,
-						 * at most half of the pool if that is open, too */
-	unsigned load_weight;
-	bool load_entitled;		/* load-entitlement= was given */
-	bool bursty;
-	uint64_t load_seed;
-	bool no_confer;
-};
-
 /* ---- Life ---- */
 /* The machine's processors are there already, and the options fit them. False: err->msg says why. */
-bool dispatcher_new(struct machine *m, const struct pool_options *options, struct error *err);
+bool dispatcher_new(struct machine *m, const struct pool_config *options, struct error *err);
 void dispatcher_free(struct machine *m);
 void dispatcher_reset(struct machine *m);	/* nobody runs, nobody has waited */
 void dispatcher_log_begin(struct machine *m);	/* after a load: -dtl starts afresh, with what each is in */

@@ -9,7 +9,7 @@
 
 #include "hcall/hcall.h"
 #include "machine/core/log.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 
 #define MAX_LINE   1024			/* nine arguments, decoded */
 #define MAX_CODES  128			/* different pairs of call and code that are counted apart */
@@ -27,14 +27,14 @@ struct count {
 };
 
 struct hcall_trace {
-	const struct trace_options *options;
+	const struct trace_config *options;
 	struct pending pending[MACHINE_MAX_CPUS];
 	struct count count[TRACE_IDS], all;
 	struct { unsigned id; int64_t code; uint64_t n; } codes[MAX_CODES];
 	unsigned ncodes;
 };
 
-bool trace_new(struct machine *m, const struct trace_options *o)
+bool trace_new(struct machine *m, const struct trace_config *o)
 {
 	if (!o->hcall && !o->summary)
 		return true;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "machine/core/config.h"
 #include "savevm/error.h"
 
 struct cpu;
@@ -34,15 +35,11 @@ enum trace_id {
 	TRACE_IDS
 };
 
-struct trace_options {
-	bool hcall, summary;		/* lines; the table (always, if there are lines) */
-	bool dispatch;
-	bool skip[TRACE_IDS];
-};
+_Static_assert(TRACE_IDS <= CONFIG_TRACED, "room for all in struct trace_config");
 
 /* ---- trace_filter.c ---- */
 /* "hcall=NAME,!NAME..", "hcall-summary", "dispatch,hcall"; false: err->msg says why. */
-bool trace_parse(struct trace_options *o, const char *text, struct error *err);
+bool trace_parse(struct trace_config *o, const char *text, struct error *err);
 void trace_help(FILE *out);
 const char *trace_name(unsigned id);
 
@@ -53,7 +50,7 @@ void trace_code(char *line, size_t size, int64_t rc);	/* appends "H_PARAMETER" *
 bool trace_type_known(const char *type, size_t len);	/* of an argument in hcall.def */
 
 /* ---- trace.c: each does nothing unless tracing is on ---- */
-bool trace_new(struct machine *m, const struct trace_options *o);	/* false: out of memory */
+bool trace_new(struct machine *m, const struct trace_config *o);	/* false: out of memory */
 void trace_free(struct machine *m);
 void hcall_trace(struct cpu *cpu, const struct hcall *h, const uint64_t *in, int64_t rc, const uint64_t *out);
 void hcall_trace_unknown(struct cpu *cpu);	/* the number in r3 */

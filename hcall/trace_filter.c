@@ -30,7 +30,7 @@ static bool matches(const char *pattern, unsigned id)
 	return !fnmatch(pattern, calls[id].name, 0) || (*calls[id].set && !fnmatch(pattern, calls[id].set, 0));
 }
 
-static bool apply(struct trace_options *o, const char *pattern, bool skip)
+static bool apply(struct trace_config *o, const char *pattern, bool skip)
 {
 	bool any = false;
 
@@ -43,7 +43,7 @@ static bool apply(struct trace_options *o, const char *pattern, bool skip)
 }
 
 /* The first name decides what stands for those that are not named: all but, or only. */
-static bool parse_names(struct trace_options *o, const char *text, struct error *err)
+static bool parse_names(struct trace_config *o, const char *text, struct error *err)
 {
 	memset(o->skip, *text != '!', sizeof o->skip);
 	for (;; text++) {
@@ -66,13 +66,13 @@ static bool parse_names(struct trace_options *o, const char *text, struct error 
 
 static const struct item {
 	const char *name;
-	size_t flag;			/* offset of a bool in struct trace_options */
+	size_t flag;			/* offset of a bool in struct trace_config */
 	bool names;			/* takes "=NAME.." */
 	const char *help;
 } items[] = {
-	{ "hcall", offsetof(struct trace_options, hcall), true, "each hypercall, RTAS and client interface call, and a table at the end" },
-	{ "hcall-summary", offsetof(struct trace_options, summary), true, "the table alone" },
-	{ "dispatch", offsetof(struct trace_options, dispatch), false, "each change of a virtual processor's state (as -d dispatch)" },
+	{ "hcall", offsetof(struct trace_config, hcall), true, "each hypercall, RTAS and client interface call, and a table at the end" },
+	{ "hcall-summary", offsetof(struct trace_config, summary), true, "the table alone" },
+	{ "dispatch", offsetof(struct trace_config, dispatch), false, "each change of a virtual processor's state (as -d dispatch)" },
 };
 
 static const struct item *item_find(const char *text, size_t len)
@@ -84,7 +84,7 @@ static const struct item *item_find(const char *text, size_t len)
 }
 
 /* Names take the rest of the text. */
-bool trace_parse(struct trace_options *o, const char *text, struct error *err)
+bool trace_parse(struct trace_config *o, const char *text, struct error *err)
 {
 	for (;; text++) {
 		size_t len = strcspn(text, ",=");

@@ -42,7 +42,7 @@
 #include "machine/rtas/events.h"
 #include "machine/rtas/rtas.h"
 #include "machine/run/disasm.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/snapshot/incoming.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/snapshot/snapshot.h"
@@ -118,7 +118,7 @@ void machine_request(struct machine *m, enum machine_request request, int status
 }
 
 /* Pausing is for those who can say "cont": the guest's call has come back then. */
-static bool panic_pauses(const struct options *o)
+static bool panic_pauses(const struct config *o)
 {
 	return o->panic == PANIC_PAUSE || (o->panic == PANIC_SHUTDOWN && o->no_shutdown);
 }
@@ -131,11 +131,11 @@ static void say_panic(const struct machine *m)
 
 void machine_gave_up(struct machine *m, char *text)
 {
-	bool again = m->panic_message != NULL, pauses = panic_pauses(m->options);
+	bool again = m->panic_message != NULL, pauses = panic_pauses(m->config);
 
 	free(m->panic_message);
 	m->panic_message = text;
-	if (!pauses && m->options->panic != PANIC_NONE) {
+	if (!pauses && m->config->panic != PANIC_NONE) {
 		machine_request(m, REQ_PANIC, EXIT_GUEST_PANIC);
 		return;
 	}
@@ -216,7 +216,7 @@ static bool new_cpu(struct machine *m, struct error *err)
 
 static bool new_serials(struct machine *m, struct error *err)
 {
-	const struct options *o = m->options;
+	const struct config *o = m->config;
 
 	for (unsigned i = 0; i < o->serials; i++) {
 		struct console *console;
@@ -237,7 +237,7 @@ static bool new_serials(struct machine *m, struct error *err)
 
 static void init_rtc(struct machine *m)
 {
-	const struct options *o = m->options;
+	const struct config *o = m->config;
 	struct timespec now;
 	struct tm local;
 
@@ -257,7 +257,7 @@ static void init_rtc(struct machine *m)
 	m->rtc_base_ns = m->rtc_offset_ns;
 }
 
-struct machine *machine_new(const struct options *o, struct term *term, struct error *err)
+struct machine *machine_new(const struct config *o, struct term *term, struct error *err)
 {
 	struct machine *m = calloc(1, sizeof *m);
 
@@ -265,7 +265,7 @@ struct machine *machine_new(const struct options *o, struct term *term, struct e
 		error_set(err, "out of memory");
 		return NULL;
 	}
-	m->options = o;
+	m->config = o;
 	m->term = term;
 	m->threads = o->threads;
 	m->log_mask = o->log_mask;
@@ -348,7 +348,7 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 	cpu->logical_pvr = POWER9_LOGICAL;
 	cpu->pir = cpu->index;
 	cpu->tir = cpu->index % m->threads;
-	cpu->lpcr = m->options->large_decr ? LPCR_LD : 0;
+	cpu->lpcr = m->config->large_decr ? LPCR_LD : 0;
 	cpu->run_state = CPU_STOPPED;
 	cpu->prodded = false;
 	cpu->irq = 0;
@@ -467,7 +467,7 @@ bool machine_waits_to_write(struct machine *m, int out)
  * takes it. True if there was something. */
 static bool wait_for_host(struct machine *m, uint64_t ns)
 {
-	struct pollfd fds[2 + (OPTIONS_MAX_SERIAL + MONITORS_MAX) * CONSOLE_MAX_FDS];
+	struct pollfd fds[2 + (CONFIG_MAX_SERIAL + MONITORS_MAX) * CONSOLE_MAX_FDS];
 	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
 	bool is_held = held(m), at_once = clock_stands(m) && files_wait(m);
 	nfds_t n = 0;
@@ -824,12 +824,12 @@ static void tell_why(struct machine *m, const char *event, bool guest, const cha
 
 static void tell(struct machine *m)
 {
-	bool stays = m->options->no_shutdown || panic_pauses(m->options), host = m->monitors->resets;
+	bool stays = m->config->no_shutdown || panic_pauses(m->config), host = m->monitors->resets;
 
 	m->monitors->resets = false;
 	switch (m->request) {
 	case REQ_RESET:
-		tell_why(m, m->options->no_reboot ? "SHUTDOWN" : "RESET", !host, host ? "host-qmp-system-reset" : "guest-reset");
+		tell_why(m, m->config->no_reboot ? "SHUTDOWN" : "RESET", !host, host ? "host-qmp-system-reset" : "guest-reset");
 		break;
 	case REQ_PANIC:
 		monitor_event(m, "GUEST_PANICKED", stays ? "{\"action\": \"pause\"}" : "{\"action\": \"poweroff\"}");
@@ -839,7 +839,7 @@ static void tell(struct machine *m)
 		break;
 	case REQ_POWER_OFF:
 		tell_why(m, "SHUTDOWN", true, "guest-shutdown");
-		if (m->options->no_shutdown)
+		if (m->config->no_shutdown)
 			monitor_event(m, "STOP", NULL);
 		break;
 	default:
@@ -861,7 +861,7 @@ static void linger(struct machine *m)
 	}
 	m->monitors->gone = m->monitors->panicked = false;
 	tell(m);
-	if (m->request == REQ_RESET && !m->options->no_reboot)
+	if (m->request == REQ_RESET && !m->config->no_reboot)
 		monitor_event(m, "RESUME", NULL);
 }
 
@@ -887,11 +887,11 @@ static void drain(struct machine *m)
 
 static bool goes_on(struct machine *m)
 {
-	bool stays = m->options->no_shutdown || (m->request == REQ_PANIC && panic_pauses(m->options));
+	bool stays = m->config->no_shutdown || (m->request == REQ_PANIC && panic_pauses(m->config));
 
 	if ((m->request == REQ_POWER_OFF || m->request == REQ_PANIC) && stays)
 		linger(m);
-	return m->request == REQ_RESET && !m->options->no_reboot;
+	return m->request == REQ_RESET && !m->config->no_reboot;
 }
 
 /* Why it ended, if that needs saying; the exit status. */
@@ -924,12 +924,12 @@ static bool begin(struct machine *m, bool first, struct error *err)
 {
 	char path[4096];
 
-	if (!first || (!m->options->loadvm && !m->options->incoming))
+	if (!first || (!m->config->loadvm && !m->config->incoming))
 		return machine_reset(m, err);
 	machine_clear(m);
-	if (!(m->options->loadvm ? snapshot_load(m, control_find(m, m->options->loadvm, path, sizeof path), err) : incoming(m, m->options->incoming, err)))
+	if (!(m->config->loadvm ? snapshot_load(m, control_find(m, m->config->loadvm, path, sizeof path), err) : incoming(m, m->config->incoming, err)))
 		return false;
-	clock_init(m, m->options->warp);
+	clock_init(m, m->config->warp);
 	return true;
 }
 

@@ -15,7 +15,7 @@ enum exit_status {
 #define POLL_CYCLES UINT64_C(1000000)	/* cycles: about 1 ms, below what a typist notices */
 
 /* NULL and err->msg set: bad image, no memory, no console... `options` and `term` stay the caller's. */
-struct machine *machine_new(const struct options *options, struct term *term, struct error *err);
+struct machine *machine_new(const struct config *options, struct term *term, struct error *err);
 void machine_free(struct machine *m);
 /* As after power-on, but with no firmware and nothing in RAM: for a snapshot to be loaded into. */
 void machine_clear(struct machine *m);

@@ -10,7 +10,7 @@
 
 #include "machine/core/machine.h"
 #include "machine/host/term.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "savevm/place.h"
 
 /* A guest in a loop must not fill a disk with its errors. Traces are as long as what they trace. */
@@ -79,7 +79,7 @@ static void give_up(struct machine *m, int error)
 {
 	if (m->log_file != stderr) {
 		term_fresh_line(m->term);
-		fprintf(stderr, "cede: log file '%.100s' takes no more: %s\n", m->options->log_file, strerror(error));
+		fprintf(stderr, "cede: log file '%.100s' takes no more: %s\n", m->config->log_file, strerror(error));
 		fclose(m->log_file);
 	}
 	m->log_file = NULL;

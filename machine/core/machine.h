@@ -69,7 +69,7 @@ struct energy_list {
 /* What happens when the guest stops or the user wants out. */
 enum machine_request { REQ_NONE, REQ_POWER_OFF, REQ_RESET, REQ_QUIT, REQ_PANIC };
 
-struct options;			/* machine/run/options.h: the parsed command line */
+struct config;			/* machine/core/config.h: the parsed command line */
 struct xics;			/* machine/irq/xics.h */
 struct vio;			/* machine/vio/vio.h */
 struct nvram;
@@ -88,7 +88,7 @@ struct machine {
 	unsigned ncpus, threads;	/* hardware threads in all, per core */
 	struct spapr_cpu *cpu[MACHINE_MAX_CPUS];
 	struct cpu *running;		/* while a processor executes */
-	const struct options *options;
+	const struct config *config;
 	struct dispatcher *dispatcher;
 	struct hcall_trace *trace;	/* -trace hcall; NULL */
 	struct xics *xics;

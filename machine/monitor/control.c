@@ -16,7 +16,7 @@
 #include "machine/core/clock.h"
 #include "machine/host/term.h"
 #include "machine/monitor/monitor.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/snapshot/snapshot.h"
 #include "machine/snapshot/state.h"
@@ -52,7 +52,7 @@ void control_resume(struct machine *m)
 	if (m->monitors->stopped)
 		monitor_event(m, "RESUME", NULL);
 	m->monitors->stopped = m->monitors->sent = m->monitors->panicked = false;
-	clock_init(m, m->options->warp);
+	clock_init(m, m->config->warp);
 }
 
 void control_stop(struct machine *m)
@@ -100,11 +100,11 @@ static bool name_ok(const char *name)
 
 static bool path_of(const struct machine *m, const char *name, char *buf, size_t size, struct error *err)
 {
-	if (!m->options->snapdir)
+	if (!m->config->snapdir)
 		error_set(err, "no place for snapshots: start with -snapdir DIR");
 	else if (!name_ok(name))
 		error_set(err, "'%.60s' is no name for a snapshot", name);
-	else if ((size_t)snprintf(buf, size, "%s/%s" SUFFIX, m->options->snapdir, name) < size)
+	else if ((size_t)snprintf(buf, size, "%s/%s" SUFFIX, m->config->snapdir, name) < size)
 		return true;
 	else
 		error_set(err, "the name of the snapshot is too long");
@@ -184,7 +184,7 @@ bool control_loadvm(struct machine *m, const char *name, struct error *err)
 		dispatcher_log_begin(m);
 	else
 		lose_machine(m, err);
-	clock_init(m, m->options->warp);
+	clock_init(m, m->config->warp);
 	return ok;
 }
 
@@ -230,11 +230,11 @@ bool control_list(struct machine *m, FILE *out, struct error *err)
 	struct dirent **entry = NULL;
 	int n;
 
-	if (!m->options->snapdir) {
+	if (!m->config->snapdir) {
 		error_set(err, "no place for snapshots: start with -snapdir DIR");
 		return false;
 	}
-	n = scandir(m->options->snapdir, &entry, is_snapshot, alphasort);
+	n = scandir(m->config->snapdir, &entry, is_snapshot, alphasort);
 	if (n <= 0)
 		fputs("There is no snapshot available.\n", out);
 	else

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "machine/monitor/control.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/snapshot/outgoing.h"
 
 struct command {

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "machine/host/console.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/vio/vio_vty.h"
 
@@ -358,14 +358,14 @@ bool monitors_new(struct machine *m, struct error *err)
 		error_set(err, "out of memory");
 		return false;
 	}
-	m->monitors->stopped = m->options->stopped;
+	m->monitors->stopped = m->config->stopped;
 	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty)) {
 		struct console *c = vty_console(vty);
 
 		if (c && console_has_escape(c) && !add(m, console_aside(c), false, err))
 			return false;
 	}
-	return add_named(m, m->options->monitor, false, err) && add_named(m, m->options->qmp, true, err);
+	return add_named(m, m->config->monitor, false, err) && add_named(m, m->config->qmp, true, err);
 }
 
 void monitors_free(struct machine *m)

@@ -7,7 +7,7 @@
 
 #include "cpu/core/bits.h"
 #include "machine/monitor/control.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/snapshot/outgoing.h"
 #include "savevm/json.h"
 
@@ -230,9 +230,9 @@ static bool query_version(struct call *c)
 static bool query_name(struct call *c)
 {
 	fputc('{', c->out);
-	if (c->m->options->name) {
+	if (c->m->config->name) {
 		fputs("\"name\": ", c->out);
-		put_string(c->out, c->m->options->name, strlen(c->m->options->name));
+		put_string(c->out, c->m->config->name, strlen(c->m->config->name));
 	}
 	fputc('}', c->out);
 	return true;

@@ -6,7 +6,7 @@
 #include "firmware/fdt.h"
 #include "machine/rtas/rtas.h"
 #include "machine/rtas/rtc.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/vio/nvram.h"
 #include "machine/vio/vio_vty.h"
 
@@ -104,7 +104,7 @@ static struct splpar dedicated_characteristics(const struct dispatcher *d)
 static struct splpar shared_characteristics(const struct machine *m)
 {
 	const struct dispatcher *d = m->dispatcher;
-	const struct pool_options *o = &m->options->pool;
+	const struct pool_config *o = &m->config->pool;
 
 	return (struct splpar){
 		.increment = 1, .wheel = (unsigned)(d->window / CYCLES_PER_TICK),
@@ -183,8 +183,8 @@ static int read_parameter(const struct machine *m, uint32_t parameter, uint8_t b
 	case PARAM_CEDE_LATENCY:
 		return (int)cede_latencies(buf);
 	case PARAM_UUID:
-		memcpy(buf, m->options->uuid, sizeof m->options->uuid);
-		return m->options->has_uuid ? (int)sizeof m->options->uuid : 0;
+		memcpy(buf, m->config->uuid, sizeof m->config->uuid);
+		return m->config->has_uuid ? (int)sizeof m->config->uuid : 0;
 	case PARAM_LPAR_NAME:
 		return (int)lpar_name(m, (char *)buf, PARAM_MAX_SIZE);
 	}

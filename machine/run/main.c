@@ -7,7 +7,7 @@
 #include "machine/host/term.h"
 #include "machine/run/options.h"
 
-static int run(const struct options *options, struct term *term, struct error *err)
+static int run(const struct config *options, struct term *term, struct error *err)
 {
 	struct machine *m;
 	int status;
@@ -34,7 +34,7 @@ static int run(const struct options *options, struct term *term, struct error *e
 
 int main(int argc, char **argv)
 {
-	struct options options;
+	struct config options;
 	struct error err = { "" };
 	struct term *term;
 	int status = EXIT_SUCCESS;

@@ -10,6 +10,7 @@
 
 #include "cpu/core/bits.h"
 #include "machine/board/pseries.h"
+#include "hcall/trace.h"
 #include "machine/core/log.h"
 #include "machine/core/machine.h"
 #include "machine/host/console.h"
@@ -18,7 +19,7 @@
 #include "savevm/zip.h"
 
 struct parse {
-	struct options *opts;
+	struct config *opts;
 	struct error *err;
 	int status;			/* if a parser fails */
 	bool done;			/* -h, -version, -d help */
@@ -186,7 +187,7 @@ static bool take_accels(struct parse *p, const char *names)
 
 static bool set_prop(struct parse *p, enum prop prop, const char *value, int index)
 {
-	struct options *o = p->opts;
+	struct config *o = p->opts;
 	uint64_t number;
 
 	switch (prop) {
@@ -320,7 +321,7 @@ static bool smp_count(struct parse *p, const char *key, const char *value, unsig
 
 static bool opt_smp(struct parse *p, const char *text)
 {
-	struct options *o = p->opts;
+	struct config *o = p->opts;
 	struct pairs pairs;
 	char *key, *value;
 	bool ok = true, first = true;
@@ -349,7 +350,7 @@ static bool opt_smp(struct parse *p, const char *text)
 /* What was left open follows from the rest, sockets first, as QEMU does it. */
 static bool finish_smp(struct parse *p)
 {
-	struct options *o = p->opts;
+	struct config *o = p->opts;
 	unsigned all = o->max_cpus ? o->max_cpus : o->cpus;
 
 	if (!o->threads)
@@ -403,9 +404,9 @@ static bool opt_memory(struct parse *p, const char *text)
 	free(pairs.copy);
 	if (!ok)
 		return false;
-	if (size < OPTIONS_MIN_RAM || size > OPTIONS_MAX_RAM)
+	if (size < CONFIG_MIN_RAM || size > CONFIG_MAX_RAM)
 		return fail(p, "-m %.40s: RAM is 256M to 64G", text);
-	if (size % OPTIONS_RAM_STEP)
+	if (size % CONFIG_RAM_STEP)
 		return fail(p, "-m %.40s is not a multiple of 256M", text);
 	p->opts->ram_size = size;
 	return true;
@@ -561,10 +562,10 @@ static bool opt_bios(struct parse *p, const char *text)
 
 static bool opt_serial(struct parse *p, const char *text)
 {
-	struct options *o = p->opts;
+	struct config *o = p->opts;
 
-	if (o->serials == OPTIONS_MAX_SERIAL)
-		return fail(p, "-serial: %d are the most", OPTIONS_MAX_SERIAL);
+	if (o->serials == CONFIG_MAX_SERIAL)
+		return fail(p, "-serial: %d are the most", CONFIG_MAX_SERIAL);
 	if (!strcmp(text, "help")) {
 		console_help(stdout);
 		return p->done = true;
@@ -645,7 +646,7 @@ static bool parse_date(const char *text, int64_t *seconds)
 
 static bool rtc_item(struct parse *p, const char *key, const char *value)
 {
-	struct options *o = p->opts;
+	struct config *o = p->opts;
 
 	if (!strcmp(key, "clock"))
 		return !strcmp(value, "vm") || fail(p, "-rtc clock=%.40s is not there: the guest's clock is the virtual one", value);
@@ -780,14 +781,14 @@ static bool save_fits(struct parse *p, const struct save_request *r)
 
 static bool opt_save(struct parse *p, const char *text)
 {
-	struct options *o = p->opts;
+	struct config *o = p->opts;
 	struct save_request *r = &o->save[o->saves];
 	struct pairs pairs;
 	char *key, *value;
 	bool ok = true;
 
-	if (o->saves == OPTIONS_MAX_SAVES)
-		return fail(p, "-save: %d are the most", OPTIONS_MAX_SAVES);
+	if (o->saves == CONFIG_MAX_SAVES)
+		return fail(p, "-save: %d are the most", CONFIG_MAX_SAVES);
 	if (!pairs_open(p, &pairs, text))
 		return false;
 	if (!pairs_next(&pairs, &key, &value) || key || !*value)
@@ -910,7 +911,7 @@ enum { ACTION_PANIC, ACTION_REBOOT, ACTION_SHUTDOWN };
 
 static bool set_action(struct parse *p, const char *event, const char *word)
 {
-	struct options *o = p->opts;
+	struct config *o = p->opts;
 
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
 		int index;
@@ -1029,7 +1030,7 @@ static bool on_stdio(const char *spec)
 
 static bool finish(struct parse *p)
 {
-	struct options *o = p->opts;
+	struct config *o = p->opts;
 
 	p->status = EXIT_USAGE;
 	if (!finish_accel(p) || !finish_smp(p) || !pool_finish(&o->pool, o->cpus / o->threads, p->err))
@@ -1048,12 +1049,12 @@ static bool finish(struct parse *p)
 	return true;
 }
 
-enum options_result options_parse(struct options *opts, int argc, char **argv, struct error *err, int *status)
+enum options_result options_parse(struct config *opts, int argc, char **argv, struct error *err, int *status)
 {
 	struct parse p = { .opts = opts, .err = err };
 	int i = 1;
 
-	*opts = (struct options){
+	*opts = (struct config){
 		.machine = "pseries", .timing = "flat", .cpu = CPU_POWER9, .cpus = 1, .ram_size = UINT64_C(512) << 20,
 		.large_decr = true, .ccf_assist = true, .cfpc = MITIGATION_WORKAROUND,
 		.sbbc = MITIGATION_WORKAROUND, .ibs = MITIGATION_WORKAROUND,
@@ -1072,7 +1073,7 @@ out_bad:
 	return OPTIONS_BAD;
 }
 
-void options_free(struct options *opts)
+void options_free(struct config *opts)
 {
 	free(opts->nvram_file);
 	free(opts->name);

@@ -15,9 +15,9 @@
 #define MIN_WINDOW     (1 * NS_PER_MS)
 #define MAX_WINDOW     (1000 * NS_PER_MS)
 
-void pool_defaults(struct pool_options *o)
+void pool_defaults(struct pool_config *o)
 {
-	*o = (struct pool_options){ .chips = 1, .weight = DEFAULT_WEIGHT, .load_weight = DEFAULT_WEIGHT, .window_ns = 10 * NS_PER_MS };
+	*o = (struct pool_config){ .chips = 1, .weight = DEFAULT_WEIGHT, .load_weight = DEFAULT_WEIGHT, .window_ns = 10 * NS_PER_MS };
 }
 
 /* ---- Values: false if it is not one ---- */
@@ -71,21 +71,21 @@ static bool duration(const char *text, uint64_t *ns)
 
 /* ---- Keys ---- */
 
-static bool set_entitlement(struct pool_options *o, const char *v)
+static bool set_entitlement(struct pool_config *o, const char *v)
 {
 	return hundredths(v, &o->entitlement) && o->entitlement;
 }
 
-static bool set_mode(struct pool_options *o, const char *v)
+static bool set_mode(struct pool_config *o, const char *v)
 {
 	o->capped = !strcmp(v, "capped");
 	return o->capped || !strcmp(v, "uncapped");
 }
 
-static bool set_window(struct pool_options *o, const char *v) { return duration(v, &o->window_ns); }
+static bool set_window(struct pool_config *o, const char *v) { return duration(v, &o->window_ns); }
 
 /* L, or bursty:L:SEED. */
-static bool set_load(struct pool_options *o, const char *v)
+static bool set_load(struct pool_config *o, const char *v)
 {
 	char load[16] = "";
 	const char *seed;
@@ -101,13 +101,13 @@ static bool set_load(struct pool_options *o, const char *v)
 	return hundredths(load, &o->load) && o->load && whole(seed + 1, UINT64_MAX, &o->load_seed);
 }
 
-static bool set_load_entitlement(struct pool_options *o, const char *v)
+static bool set_load_entitlement(struct pool_config *o, const char *v)
 {
 	o->load_entitled = true;
 	return hundredths(v, &o->load_entitlement);
 }
 
-static bool set_confer(struct pool_options *o, const char *v)
+static bool set_confer(struct pool_config *o, const char *v)
 {
 	o->no_confer = !strcmp(v, "off");
 	return o->no_confer || !strcmp(v, "on");
@@ -116,11 +116,11 @@ static bool set_confer(struct pool_options *o, const char *v)
 /* A key has a setter, or is a whole number for an unsigned field. */
 static const struct pool_key {
 	const char *name, *wants;
-	bool (*set)(struct pool_options *o, const char *value);
+	bool (*set)(struct pool_config *o, const char *value);
 	uint64_t min, max;
 	size_t field;
 } keys[] = {
-#define NUMBER(key, wants, min, max, field) { key, wants, NULL, min, max, offsetof(struct pool_options, field) }
+#define NUMBER(key, wants, min, max, field) { key, wants, NULL, min, max, offsetof(struct pool_config, field) }
 	NUMBER("procs", "1 to 64", 1, POOL_MAX_PROCS, procs),
 	{ "entitlement", "processors in steps of 0.01", set_entitlement, 0, 0, 0 },
 	{ "mode", "capped or uncapped", set_mode, 0, 0, 0 },
@@ -134,7 +134,7 @@ static const struct pool_key {
 #undef NUMBER
 };
 
-static bool set_number(struct pool_options *o, const struct pool_key *key, const char *value)
+static bool set_number(struct pool_config *o, const struct pool_key *key, const char *value)
 {
 	uint64_t n;
 
@@ -144,7 +144,7 @@ static bool set_number(struct pool_options *o, const struct pool_key *key, const
 	return true;
 }
 
-static bool set_key(struct pool_options *o, const char *key, const char *value, struct error *err)
+static bool set_key(struct pool_config *o, const char *key, const char *value, struct error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (strcmp(key, keys[i].name))
@@ -158,7 +158,7 @@ static bool set_key(struct pool_options *o, const char *key, const char *value, 
 	return false;
 }
 
-bool pool_parse(struct pool_options *o, const char *text, struct error *err)
+bool pool_parse(struct pool_config *o, const char *text, struct error *err)
 {
 	char *copy = strdup(text), *next = copy, *item;
 	bool ok = copy != NULL;
@@ -192,7 +192,7 @@ static uint32_t guests_part(uint32_t all, unsigned vprocs)
 	return least(POOL_UNIT * vprocs, all / 2 > vprocs ? all / 2 : vprocs);
 }
 
-bool pool_finish(struct pool_options *o, unsigned vprocs, struct error *err)
+bool pool_finish(struct pool_config *o, unsigned vprocs, struct error *err)
 {
 	uint32_t all, usable = POOL_UNIT * vprocs, guest;
 

@@ -14,7 +14,7 @@
 #include "machine/core/clock.h"
 #include "machine/host/term.h"
 #include "machine/rtas/rtas.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/snapshot/snapshot.h"
 
 #define QEMU_RETRY    UINT64_C(1000)	/* cycles until the next try to find all processors interruptible */
@@ -27,7 +27,7 @@ struct snapshots {
 		pid_t child;			/* writes it in the background; 0: none */
 		uint64_t due, next_try;		/* cycles */
 		uint64_t quiet_until;		/* cycle: a guest's failures are said once a second */
-	} of[OPTIONS_MAX_SAVES];		/* options->save[] */
+	} of[CONFIG_MAX_SAVES];		/* options->save[] */
 	bool asked;
 };
 
@@ -35,9 +35,9 @@ struct snapshots *snapshots_new(const struct machine *m)
 {
 	struct snapshots *s = calloc(1, sizeof *s);
 
-	for (unsigned i = 0; s && i < m->options->saves; i++) {
-		s->of[i].done = m->options->save[i].when != SAVE_AT_CYCLE;
-		s->of[i].due = s->of[i].next_try = m->options->save[i].cycle;
+	for (unsigned i = 0; s && i < m->config->saves; i++) {
+		s->of[i].done = m->config->save[i].when != SAVE_AT_CYCLE;
+		s->of[i].due = s->of[i].next_try = m->config->save[i].cycle;
 	}
 	return s;
 }
@@ -47,7 +47,7 @@ void snapshots_skip(struct machine *m)
 {
 	struct snapshots *s = m->snapshots;
 
-	for (unsigned i = 0; s && i < m->options->saves; i++)
+	for (unsigned i = 0; s && i < m->config->saves; i++)
 		s->of[i].done |= s->of[i].due < m->clock.now;
 }
 
@@ -71,7 +71,7 @@ static bool reap(struct machine *m, unsigned i, int options)
 	if (!*child)
 		return true;
 	if (!options) {
-		snprintf(what, sizeof what, "the save to '%.100s'", m->options->save[i].path);
+		snprintf(what, sizeof what, "the save to '%.100s'", m->config->save[i].path);
 		term_patient(m->term, what);
 	}
 	do
@@ -82,9 +82,9 @@ static bool reap(struct machine *m, unsigned i, int options)
 	if (ended != *child)
 		return true;	/* it goes on without us */
 	*child = 0;
-	m->snapshots->of[i].failed = status && m->options->save[i].when != SAVE_FOR_GUEST;
+	m->snapshots->of[i].failed = status && m->config->save[i].when != SAVE_FOR_GUEST;
 	if (WIFSIGNALED(status)) {
-		error_set(&err, "cannot save to '%.150s': its process was ended by signal %d", m->options->save[i].path, WTERMSIG(status));
+		error_set(&err, "cannot save to '%.150s': its process was ended by signal %d", m->config->save[i].path, WTERMSIG(status));
 		say(m, err.msg);
 	}
 	return WIFEXITED(status) && !WEXITSTATUS(status);
@@ -107,27 +107,27 @@ static bool save_behind(struct machine *m, unsigned i, const struct snapshot_opt
 {
 	pid_t *child = &m->snapshots->of[i].child;
 
-	if (!reap(m, i, 0) && m->options->save[i].when == SAVE_FOR_GUEST && m->clock.now >= m->snapshots->of[i].quiet_until)
+	if (!reap(m, i, 0) && m->config->save[i].when == SAVE_FOR_GUEST && m->clock.now >= m->snapshots->of[i].quiet_until)
 		m->snapshots->of[i].quiet_until = m->clock.now + CPU_HZ;
 	*child = fork();
 	if (!*child)
-		write_and_exit(m, m->options->save[i].path, o, m->clock.now < m->snapshots->of[i].quiet_until);
+		write_and_exit(m, m->config->save[i].path, o, m->clock.now < m->snapshots->of[i].quiet_until);
 	if (*child > 0)
 		return true;
 	*child = 0;
-	error_set(err, "cannot save to '%.150s' in the background: %s", m->options->save[i].path, strerror(errno));
+	error_set(err, "cannot save to '%.150s' in the background: %s", m->config->save[i].path, strerror(errno));
 	return false;
 }
 
 void snapshots_wait(struct machine *m)
 {
-	for (unsigned i = 0; m->snapshots && i < m->options->saves; i++)
+	for (unsigned i = 0; m->snapshots && i < m->config->saves; i++)
 		reap(m, i, 0);
 }
 
 bool snapshots_failed(const struct machine *m)
 {
-	for (unsigned i = 0; i < m->options->saves; i++)
+	for (unsigned i = 0; i < m->config->saves; i++)
 		if (m->snapshots->of[i].failed)
 			return true;
 	return false;
@@ -143,7 +143,7 @@ uint64_t snapshots_next(const struct machine *m)
 	const struct snapshots *s = m->snapshots;
 	uint64_t next = UINT64_MAX;
 
-	for (unsigned i = 0; i < m->options->saves; i++)
+	for (unsigned i = 0; i < m->config->saves; i++)
 		if (!s->of[i].done && s->of[i].next_try < next)
 			next = s->of[i].next_try;
 	return next;
@@ -152,7 +152,7 @@ uint64_t snapshots_next(const struct machine *m)
 /* A failure is said; one that a guest asks for again and again, once in a while. */
 static bool save_now(struct machine *m, unsigned i)
 {
-	const struct save_request *r = &m->options->save[i];
+	const struct save_request *r = &m->config->save[i];
 	const struct snapshot_options o = {
 		.for_qemu = r->for_qemu, .mapped = r->mapped, .compress = r->compress, .parent = r->parent, .quiet = r->background,
 		.guests = r->when == SAVE_FOR_GUEST,
@@ -175,7 +175,7 @@ static void take(struct machine *m, unsigned i)
 {
 	struct snapshots *s = m->snapshots;
 
-	if (m->options->save[i].for_qemu && !snapshot_qemu_ready(m) && m->clock.now - s->of[i].due < QEMU_PATIENCE) {
+	if (m->config->save[i].for_qemu && !snapshot_qemu_ready(m) && m->clock.now - s->of[i].due < QEMU_PATIENCE) {
 		s->of[i].next_try = m->clock.now + QEMU_RETRY;
 		return;
 	}
@@ -187,9 +187,9 @@ void snapshots_take(struct machine *m)
 {
 	struct snapshots *s = m->snapshots;
 
-	for (unsigned i = 0; i < m->options->saves; i++) {
+	for (unsigned i = 0; i < m->config->saves; i++) {
 		reap(m, i, WNOHANG);
-		if (s->asked && m->options->save[i].when == SAVE_ON_SIGNAL) {
+		if (s->asked && m->config->save[i].when == SAVE_ON_SIGNAL) {
 			s->of[i].done = false;
 			s->of[i].due = s->of[i].next_try = m->clock.now;
 		}
@@ -214,8 +214,8 @@ bool snapshots_wanted(const struct machine *m)
 /* Its index; -1: there are not so many. */
 static int for_guest(const struct machine *m, uint64_t stream)
 {
-	for (unsigned i = 0; i < m->options->saves; i++)
-		if (m->options->save[i].when == SAVE_FOR_GUEST && !--stream)
+	for (unsigned i = 0; i < m->config->saves; i++)
+		if (m->config->save[i].when == SAVE_FOR_GUEST && !--stream)
 			return (int)i;
 	return -1;
 }

@@ -26,7 +26,7 @@
 #include "machine/irq/xics.h"
 #include "machine/irq/xive_idle.h"
 #include "machine/pci/phb_idle.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/snapshot/progress.h"
 #include "machine/snapshot/state.h"
 #include "machine/vio/nvram.h"
@@ -107,7 +107,7 @@ static const struct row rows[] = {
 	{ "cede/console",    EACH_CONSOLE, true, &console_state,       the_device },
 };
 
-#define MAX_SECTIONS (ARRAY_SIZE(rows) * (MACHINE_MAX_CPUS + OPTIONS_MAX_SERIAL + 2))
+#define MAX_SECTIONS (ARRAY_SIZE(rows) * (MACHINE_MAX_CPUS + CONFIG_MAX_SERIAL + 2))
 
 static unsigned how_many(const struct listing *l, enum each each)
 {

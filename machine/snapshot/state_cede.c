@@ -91,7 +91,7 @@ static const struct vms_field machine_fields[] = {
 	VMS_ELSEWHERE(struct machine, ram, "ram"),
 	VMS_SKIP(struct machine, engine, HERE), VMS_SKIP(struct machine, env, HERE),
 	VMS_ELSEWHERE(struct machine, cpu, PARTS), VMS_SKIP(struct machine, running, "nobody, between quanta"),
-	VMS_SKIP(struct machine, options, OPTION), VMS_ELSEWHERE(struct machine, dispatcher, PARTS),
+	VMS_SKIP(struct machine, config, OPTION), VMS_ELSEWHERE(struct machine, dispatcher, PARTS),
 	VMS_ELSEWHERE(struct machine, xics, PARTS), VMS_ELSEWHERE(struct machine, vio, PARTS),
 	VMS_ELSEWHERE(struct machine, nvram, PARTS), VMS_ELSEWHERE(struct machine, firmware, PARTS),
 	VMS_ELSEWHERE(struct machine, phb, PARTS), VMS_ELSEWHERE(struct machine, xive, PARTS),

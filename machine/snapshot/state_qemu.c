@@ -7,7 +7,7 @@
 #include "firmware/firmware.h"
 #include "machine/core/clock.h"
 #include "machine/rtas/events.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/snapshot/state.h"
 
 static const struct machine *machine_of(const void *s) { return s; }
@@ -66,7 +66,7 @@ static uint64_t realtime_ns(void)
 /* Host time is the virtual one since power-on here, so that equal machines give equal files. */
 static uint64_t rtc_get(const void *s, unsigned i)
 {
-	const struct options *o = machine_of(s)->options;
+	const struct config *o = machine_of(s)->config;
 	uint64_t base = o->rtc_base == RTC_DATE ? (uint64_t)o->rtc_date * NSEC_PER_SEC : machine_of(s)->rtc_base_ns;
 
 	(void)i;
@@ -196,15 +196,15 @@ static const struct vmstate events_state = {
 CAP(htm, "0x00", 0, 0)
 CAP(vsx, "0x01", 1, 1)
 CAP(dfp, "0x02", 1, 1)		/* QEMU's default; programs that use it find out */
-CAP(cfpc, "0x03", machine_of(s)->options->cfpc, MITIGATION_WORKAROUND)
-CAP(sbbc, "0x04", machine_of(s)->options->sbbc, MITIGATION_WORKAROUND)
-CAP(ibs, "0x05", machine_of(s)->options->ibs == MITIGATION_FIXED_NA ? 0x10 :
-		 machine_of(s)->options->ibs > MITIGATION_FIXED ? machine_of(s)->options->ibs - 1 : machine_of(s)->options->ibs,
+CAP(cfpc, "0x03", machine_of(s)->config->cfpc, MITIGATION_WORKAROUND)
+CAP(sbbc, "0x04", machine_of(s)->config->sbbc, MITIGATION_WORKAROUND)
+CAP(ibs, "0x05", machine_of(s)->config->ibs == MITIGATION_FIXED_NA ? 0x10 :
+		 machine_of(s)->config->ibs > MITIGATION_FIXED ? machine_of(s)->config->ibs - 1 : machine_of(s)->config->ibs,
     MITIGATION_WORKAROUND)
 CAP(hpt_maxpagesize, "0x06", HPT_PAGE_SHIFT, ALWAYS)
 CAP(nested_kvm_hv, "0x07", 0, 0)
-CAP(large_decr, "0x08", machine_of(s)->options->large_decr, 1)
-CAP(ccf_assist, "0x09", machine_of(s)->options->ccf_assist, 1)
+CAP(large_decr, "0x08", machine_of(s)->config->large_decr, 1)
+CAP(ccf_assist, "0x09", machine_of(s)->config->ccf_assist, 1)
 CAP(fwnmi, "0x0A", 1, 1)
 CAP(rpt_invalidate, "0x0B", 0, 0)
 

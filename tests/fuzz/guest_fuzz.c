@@ -27,7 +27,7 @@
 #include "machine/board/pseries.h"
 #include "machine/core/memory.h"
 #include "machine/host/term.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/snapshot/statehash.h"
 #include "tests/fuzz/attack.h"
 
@@ -149,11 +149,11 @@ static void check_time(const struct run *run)
 	}
 }
 
-static uint64_t run_once(struct run *run, const struct options *options)
+static uint64_t run_once(struct run *run, const struct config *options)
 {
 	struct event start = { .when = UINT64_MAX, .fire = on_start, .opaque = run };
 	struct event end = { .when = UINT64_MAX, .fire = on_end, .opaque = run };
-	struct options logging = *options;
+	struct config logging = *options;
 	char log[256];
 	struct error err = { "" };
 	struct term *term = term_new(&err);
@@ -189,7 +189,7 @@ static uint64_t run_once(struct run *run, const struct options *options)
 
 /* ---- Where two runs part ---- */
 
-static uint64_t run_until(struct run *run, const struct options *options, enum variant variant, uint64_t end)
+static uint64_t run_until(struct run *run, const struct config *options, enum variant variant, uint64_t end)
 {
 	run->variant = variant;
 	run->end = end;
@@ -210,7 +210,7 @@ static void show_cpus(const struct cpu *a, const struct cpu *b)
 }
 
 /* Prints the first cycle at which `variant` and the plain run differ, and in what. */
-static void show_parting(struct run *run, const struct options *options, enum variant variant)
+static void show_parting(struct run *run, const struct config *options, enum variant variant)
 {
 	struct run plain = *run;
 	uint64_t lo = START, hi = run->end, mid;
@@ -240,7 +240,7 @@ static uint64_t run_seed(uint64_t seed, uint64_t cycles, int kind, const char *k
 	struct run run = { .seed = seed, .end = START + cycles / 2 + rng_below(&rng, (uint32_t)cycles / 2 + 1),
 			   .kind = kind >= 0 ? (enum attack_kind)kind : (enum attack_kind)(seed % ATTACK_KINDS) };
 	unsigned cpus = rng_one_in(&rng, 2) ? 1 : 1u << rng_below(&rng, 3), threads = cpus > 1 && rng_one_in(&rng, 2) ? 2 : 1;
-	struct options options = {
+	struct config options = {
 		.machine = "pseries", .vof = true, .vsmt = threads, .large_decr = true, .cpus = cpus, .threads = threads,
 		.cores = cpus / threads, .sockets = 1, .max_cpus = cpus, .ram_size = RAM_SIZE, .kernel = kernel,
 		.serial = { "null" }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .timing = "flat", .warp = true,

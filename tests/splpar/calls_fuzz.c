@@ -23,7 +23,7 @@
 #include "machine/board/pseries.h"
 #include "machine/core/memory.h"
 #include "machine/host/term.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/run/options_pool.h"
 #include "machine/snapshot/snapshot.h"
 #include "savevm/error.h"
@@ -559,7 +559,7 @@ static bool make_kernel(char path[64])
 
 #define SAVES 6
 
-static void plan_saves(struct options *o)
+static void plan_saves(struct config *o)
 {
 	for (unsigned i = 0; i < SAVES; i++) {
 		struct save_request *r = &o->save[o->saves++];
@@ -604,9 +604,9 @@ static void check_save(struct machine *m, const char *path)
 	unlink(path);
 }
 
-static void check_saves(const struct options *o, struct term *term)
+static void check_saves(const struct config *o, struct term *term)
 {
-	struct options plain = *o;
+	struct config plain = *o;
 	struct error err = { "" };
 	struct machine *m;
 
@@ -624,7 +624,7 @@ static void check_saves(const struct options *o, struct term *term)
 
 static void run(const struct configuration *c, uint64_t calls, uint64_t seed, const char *kernel)
 {
-	struct options o = {
+	struct config o = {
 		.machine = "pseries", .vof = true, .vsmt = c->threads, .large_decr = true, .cpus = CPUS, .threads = c->threads,
 		.cores = CPUS / c->threads, .sockets = 1, .max_cpus = CPUS, .ram_size = RAM_SIZE, .kernel = kernel,
 		.serial = { "null" }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .timing = "flat", .warp = true,

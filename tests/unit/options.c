@@ -6,7 +6,7 @@
 
 #define MAX_WORDS 24
 
-static enum options_result parse(struct options *o, struct error *err, int *status, const char *line)
+static enum options_result parse(struct config *o, struct error *err, int *status, const char *line)
 {
 	static char copy[1024];
 	char *argv[MAX_WORDS] = { "cede" }, *save = NULL;
@@ -21,9 +21,9 @@ static enum options_result parse(struct options *o, struct error *err, int *stat
 }
 
 /* The options of a good line. */
-static struct options good(const char *line)
+static struct config good(const char *line)
 {
-	struct options o;
+	struct config o;
 	struct error err;
 	int status;
 
@@ -35,7 +35,7 @@ static struct options good(const char *line)
 
 static void test_defaults(void)
 {
-	struct options o = good("-kernel K");
+	struct config o = good("-kernel K");
 
 	check(!strcmp(o.kernel, "K") && !o.initrd && !o.append && !o.bios && !o.name, "files");
 	check(o.cpus == 1 && o.threads == 1 && o.cores == 1 && o.sockets == 1 && o.max_cpus == 1, "one-processor");
@@ -67,7 +67,7 @@ static void test_smp(void)
 	};
 
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct options o = good(rows[i].line);
+		struct config o = good(rows[i].line);
 
 		check(o.cpus == rows[i].cpus && o.threads == rows[i].threads && o.cores == rows[i].cores &&
 		      o.sockets == rows[i].sockets, "is %u cpus, %u threads, %u cores, %u sockets", o.cpus, o.threads,
@@ -89,7 +89,7 @@ static void test_pool(void)
 	};
 
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct options o = good(rows[i].line);
+		struct config o = good(rows[i].line);
 
 		check_eq(o.pool.entitlement, rows[i].guest, "guest");
 		check_eq(o.pool.load_entitlement, rows[i].load, "load");
@@ -98,7 +98,7 @@ static void test_pool(void)
 
 static void test_rest(void)
 {
-	struct options o = good("--kernel K --initrd I -append root=/dev/ram -no-reboot -no-shutdown -nographic -nodefaults");
+	struct config o = good("--kernel K --initrd I -append root=/dev/ram -no-reboot -no-shutdown -nographic -nodefaults");
 
 	check(!strcmp(o.initrd, "I") && !strcmp(o.append, "root=/dev/ram"), "double-dash");
 	check(o.no_reboot && o.no_shutdown && o.nographic && o.nodefaults && o.serials == 0, "flags");
@@ -144,7 +144,7 @@ static void test_rest(void)
 
 static void test_refused(void)
 {
-	struct options o;
+	struct config o;
 	struct error err;
 	int status;
 

@@ -190,7 +190,7 @@ static void test_features(struct machine *m)
 }
 
 /* "ibm,os-term" under each -action. */
-static void test_os_term(struct machine *m, struct options *o)
+static void test_os_term(struct machine *m, struct config *o)
 {
 	static const struct {
 		enum panic_action action;

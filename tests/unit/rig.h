@@ -13,7 +13,7 @@
 #include "tests/power_off.h"
 
 struct rig {
-	struct options options;
+	struct config options;
 	struct term *term;
 	struct machine *m;
 	char kernel[32];

@@ -341,7 +341,7 @@ static void take(struct machine *m)
 /* -save with background=on */
 static bool save_behind(struct machine *m, const char *path, const struct snapshot_options *o, struct error *err)
 {
-	struct options *options = (struct options *)(uintptr_t)m->options;
+	struct config *options = (struct config *)(uintptr_t)m->config;
 	bool ok;
 
 	options->save[0] = (struct save_request){ .path = (char *)(uintptr_t)path, .when = SAVE_AT_CYCLE, .cycle = m->clock.now, .mapped = o->mapped,
@@ -513,7 +513,7 @@ int main(int argc, char **argv)
 	char folder[] = "/tmp/cede-savevm-XXXXXX", path[64], parent[80], named[80];
 	unsigned kills = argc > 1 ? (unsigned)atoi(argv[1]) : 10;
 	struct error err = { "" };
-	struct options to_load;
+	struct config to_load;
 	struct machine *spare;
 	struct rig rig;
 

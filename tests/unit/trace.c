@@ -153,18 +153,18 @@ static void test_codes(void)
 
 /* ---- Filters ---- */
 
-static const struct trace_options *parsed(const char *text)
+static const struct trace_config *parsed(const char *text)
 {
-	static struct trace_options o;
+	static struct trace_config o;
 	struct error err = { "" };
 
-	o = (struct trace_options){ .hcall = false };
+	o = (struct trace_config){ .hcall = false };
 	return trace_parse(&o, text, &err) && !*err.msg ? &o : NULL;
 }
 
 static unsigned kept(const char *text)
 {
-	const struct trace_options *o = parsed(text);
+	const struct trace_config *o = parsed(text);
 	unsigned n = 0;
 
 	for (unsigned id = 0; o && id < TRACE_IDS; id++)
@@ -177,7 +177,7 @@ static void test_filter(void)
 	static const char *const bad[] = { "", "hcall=", "hcall=!", "hcall=H_FOO", "hcall=H_CEDE,", "hcall=,H_CEDE", "hcalls",
 					   "dispatch=H_CEDE", "hcall,", "hcall=H_CEDE,!H_FOO", "hcall=h_cede",
 					   "hcall=H_CEDE_AND_WHAT_ELSE_THERE_IS_THAT_IS_LONGER_THAN_ANY_NAME_CAN_BE" };
-	const struct trace_options *o = parsed("hcall");
+	const struct trace_config *o = parsed("hcall");
 
 	check(o && o->hcall && !o->summary && !o->dispatch && kept("hcall") == TRACE_IDS, "all");
 	o = parsed("dispatch,hcall-summary=H_CEDE,H_PROD");
@@ -238,7 +238,7 @@ static void come_back(struct machine *m, unsigned c, uint64_t cycle)
 
 static void test_lines(void)
 {
-	struct trace_options o = { .hcall = true };
+	struct trace_config o = { .hcall = true };
 	struct rig rig;
 	struct machine *m;
 	char *text;

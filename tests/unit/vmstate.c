@@ -270,7 +270,7 @@ struct flip {
 };
 
 static struct spapr_cpu *cpu0(struct machine *m) { return m->cpu[0]; }
-static struct options *options_of(struct machine *m) { return (struct options *)(uintptr_t)m->options; }
+static struct config *options_of(struct machine *m) { return (struct config *)(uintptr_t)m->config; }
 
 static void flip_vpa(struct machine *m, bool on) { cpu0(m)->vpa_addr = on ? 0x10000 : 0; }
 static void flip_shadow(struct machine *m, bool on) { cpu0(m)->slb_shadow_addr = on ? 0x11000 : 0; cpu0(m)->slb_shadow_size = on ? 640 : 0; }

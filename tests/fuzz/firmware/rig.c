@@ -27,7 +27,7 @@
 
 struct machine *rig;
 
-static struct options options;
+static struct config options;
 static struct {
 	void *fdt;			/* of TREE_MAX_SIZE bytes, as at power-on */
 	struct client client;

@@ -9,7 +9,7 @@
 #include "cpu/core/bits.h"
 #include "machine/board/pseries.h"
 #include "machine/core/machine.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/snapshot/snapshot.h"
 #include "savevm/inspect.h"
 #include "tests/fuzz/load/load.h"
@@ -72,7 +72,7 @@ static void add_limits(struct fields *f, const struct vmstate *state)
 		add_limits(f, *sub);
 }
 
-static void find_limits(struct fields *f, const struct options *o)
+static void find_limits(struct fields *f, const struct config *o)
 {
 	struct machine *m = machine_of(o);
 	struct vms_set set;
@@ -145,7 +145,7 @@ static bool add_place(void *opaque, const struct inspect_value *v)
 	return true;
 }
 
-struct fields *fields_find(const uint8_t *data, size_t size, const struct options *o)
+struct fields *fields_find(const uint8_t *data, size_t size, const struct config *o)
 {
 	struct fields *f = calloc(1, sizeof *f);
 	char path[INPUT_PATH];

@@ -10,7 +10,7 @@
 
 #include "machine/board/pseries.h"
 #include "machine/core/machine.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/snapshot/snapshot.h"
 #include "machine/snapshot/statehash.h"
 #include "savevm/zip.h"
@@ -20,7 +20,7 @@
 
 struct load_counts load_counts;
 
-static struct options options[4];
+static struct config options[4];
 
 /* One input's: what the wrapped function does, and has found. */
 static struct {
@@ -106,7 +106,7 @@ static void save_and_compare(struct machine *m, unsigned config, unsigned how)
 
 static void load(const char *path, unsigned config, unsigned save)
 {
-	struct options o = options[config];
+	struct config o = options[config];
 	struct machine *m;
 
 	o.loadvm = path;

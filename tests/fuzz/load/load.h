@@ -58,9 +58,9 @@ size_t mutate_undescribed(uint8_t *data, size_t size);
 
 /* ---- fields.c: each field alone ---- */
 struct fields;
-struct options;
+struct config;
 /* Of a seed that is a stream with a description. */
-struct fields *fields_find(const uint8_t *data, size_t size, const struct options *o);
+struct fields *fields_find(const uint8_t *data, size_t size, const struct config *o);
 void fields_free(struct fields *f);
 size_t fields_changes(const struct fields *f);		/* how many there are */
 /* One of them, in place; the field's name. The sums are the caller's: mutate_fix(). */
@@ -74,10 +74,10 @@ void seeds_make(const char *folder, void (*each)(void *opaque, const char *name,
 void seeds_give(void (*each)(void *opaque, const char *name, const uint8_t *data, size_t size), void *opaque);
 
 struct machine;
-struct options;
+struct config;
 /* A machine that can load snapshots of that configuration; exits if there is none to be had. */
-void machine_options(struct options *o, unsigned config, const char *bios);
-struct machine *machine_of(const struct options *o);
+void machine_options(struct config *o, unsigned config, const char *bios);
+struct machine *machine_of(const struct config *o);
 void die(const char *what, const char *why);
 
 /* ---- load.c, inspect.c: the targets; 0 ---- */

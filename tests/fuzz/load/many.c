@@ -128,7 +128,7 @@ static void try_fields(unsigned long mutants)
 	size_t all = 0, step, next;
 
 	for (unsigned i = 0; i < t.seeds; i++) {
-		struct options o;
+		struct config o;
 
 		if (!has_fields(&t.seed[i]))
 			continue;

@@ -109,7 +109,7 @@ void die(const char *what, const char *why)
 
 /* ---- Machines ---- */
 
-void machine_options(struct options *o, unsigned config, const char *bios)
+void machine_options(struct config *o, unsigned config, const char *bios)
 {
 	const struct load_config *c = &load_config[config];
 	char *argv[] = { "cede", "-smp", (char *)c->smp, "-nodefaults", "-serial", "null", "-seed", "1", "-clock", "warp",
@@ -140,7 +140,7 @@ static struct term *the_term(void)
 	return term;
 }
 
-struct machine *machine_of(const struct options *o)
+struct machine *machine_of(const struct config *o)
 {
 	struct error err = { "" };
 	struct machine *m = machine_new(o, the_term(), &err);
@@ -198,7 +198,7 @@ static char *path_in(const char *folder, const char *name, unsigned config)
 	return path;
 }
 
-static void add_saves(struct options *o, const char *folder, unsigned config)
+static void add_saves(struct config *o, const char *folder, unsigned config)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(seeds); i++) {
 		struct save_request *r = &o->save[o->saves];
@@ -276,7 +276,7 @@ void seeds_make(const char *folder, each_fn *each, void *opaque)
 {
 	for (unsigned config = 0; config < 4; config++) {
 		struct event filled = { .when = UINT64_MAX, .fire = on_filled };
-		struct options o;
+		struct config o;
 		struct machine *m;
 		char bios[64], *end;
 		int fd = make_bios(bios);

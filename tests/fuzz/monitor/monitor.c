@@ -13,7 +13,7 @@
 #include "machine/core/machine.h"
 #include "machine/host/console.h"
 #include "machine/monitor/monitor.h"
-#include "machine/run/options.h"
+#include "machine/core/config.h"
 #include "machine/snapshot/outgoing.h"
 #include "savevm/json.h"
 #include "tests/fuzz/load/load.h"
@@ -136,7 +136,7 @@ static void tell(void)
 /* A machine that never runs, with a monitor more than it has. */
 static struct machine *machine_with(bool qmp)
 {
-	static struct options o;
+	static struct config o;
 	struct error err = { "" };
 	struct machine *m;
 	struct monitor *mon = calloc(1, sizeof *mon);

@@ -13,7 +13,7 @@
 #include "machine/run/options.h"
 #include "tests/fuzz/rng.h"
 
-#define MAX_WORDS 600u			/* more than OPTIONS_MAX_SAVES of -save */
+#define MAX_WORDS 600u			/* more than CONFIG_MAX_SAVES of -save */
 #define MAX_INPUT 16384u
 #define COUNT(a)  (sizeof (a) / sizeof *(a))
 
@@ -57,9 +57,9 @@ static void check_refusal(const struct error *err, int status)
 	check(status == 1 || status == 2, "refused without a status", err->msg);
 }
 
-static void check_pool(const struct options *o)
+static void check_pool(const struct config *o)
 {
-	const struct pool_options *p = &o->pool;
+	const struct pool_config *p = &o->pool;
 
 	check(p->procs <= POOL_MAX_PROCS && p->chips <= POOL_MAX_PROCS && p->weight < 256 && p->load_weight < 256, "pool", "numbers");
 	check(p->entitlement <= POOL_MAX_PROCS * POOL_UNIT && p->load <= POOL_MAX_PROCS * POOL_UNIT, "pool", "hundredths");
@@ -67,13 +67,13 @@ static void check_pool(const struct options *o)
 	check(!p->procs || (p->chips <= p->procs && p->entitlement + p->load_entitlement <= p->procs * POOL_UNIT), "pool", "more than there is");
 }
 
-static void check_options(const struct options *o)
+static void check_options(const struct config *o)
 {
 	check(o->machine && o->timing && (o->kernel || o->bios || o->loadvm || o->incoming), "options", "nothing to run");
 	check(o->cpus && o->cpus <= o->max_cpus && o->max_cpus <= MACHINE_MAX_CPUS && o->cpus % o->threads == 0, "options", "-smp");
 	check(o->threads <= 8 && !(o->threads & (o->threads - 1)) && o->vsmt == o->threads, "options", "threads");
-	check(o->ram_size >= OPTIONS_MIN_RAM && o->ram_size <= OPTIONS_MAX_RAM && o->ram_size % OPTIONS_RAM_STEP == 0, "options", "-m");
-	check(o->serials <= OPTIONS_MAX_SERIAL && o->saves <= OPTIONS_MAX_SAVES, "options", "too many");
+	check(o->ram_size >= CONFIG_MIN_RAM && o->ram_size <= CONFIG_MAX_RAM && o->ram_size % CONFIG_RAM_STEP == 0, "options", "-m");
+	check(o->serials <= CONFIG_MAX_SERIAL && o->saves <= CONFIG_MAX_SAVES, "options", "too many");
 	check(o->rtc_base != RTC_DATE || (o->rtc_date >= 0 && o->rtc_date < INT64_C(9000000000)), "options", "-rtc");
 	for (unsigned i = 0; i < o->saves; i++)
 		check(o->save[i].path && *o->save[i].path, "options", "-save");
@@ -82,7 +82,7 @@ static void check_options(const struct options *o)
 
 static void run(int argc, char **argv)
 {
-	static struct options o;	/* 30 KiB */
+	static struct config o;	/* 30 KiB */
 	struct error err = { "" };
 	int status = -1;
 

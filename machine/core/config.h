@@ -1,0 +1,115 @@
+/* What the user wants of a machine: plain values, which run/options.c fills from the command line and which every
+ * part may read. A new option is its row in run/options.def and its member here. */
+#ifndef MACHINE_CONFIG_H
+#define MACHINE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifndef CEDE_VERSION
+#define CEDE_VERSION "0.1"
+#endif
+
+#define CONFIG_MAX_SERIAL 16
+#define CONFIG_MAX_SAVES 256
+#define CONFIG_MIN_RAM (UINT64_C(256) << 20)
+#define CONFIG_MAX_RAM (UINT64_C(64) << 30)
+#define CONFIG_RAM_STEP (UINT64_C(256) << 20)	/* one logical memory block, as the device tree reports them */
+
+enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
+enum cpu_model { CPU_POWER9 };
+/* What follows when the guest says that it gave up. PANIC_NONE: what the guest wants. */
+enum panic_action { PANIC_NONE, PANIC_PAUSE, PANIC_SHUTDOWN, PANIC_EXIT_FAILURE };
+enum mitigation { MITIGATION_BROKEN, MITIGATION_WORKAROUND, MITIGATION_FIXED, MITIGATION_FIXED_IBS,
+		  MITIGATION_FIXED_CCD, MITIGATION_FIXED_NA };
+#define CONFIG_TRACED 256	/* hypercalls and calls of RTAS that -trace can leave out */
+
+/* -pool */
+struct pool_config {
+	bool given;
+	unsigned procs, chips;
+	uint32_t entitlement;		/* hundredths; not given: what the virtual processors can use and the load leaves */
+	bool capped;
+	unsigned weight;
+	uint64_t window_ns;
+	uint32_t load, load_entitlement;	/* hundredths; not given: what it wants and the guest leaves,
+						 * at most half of the pool if that is open, too */
+	unsigned load_weight;
+	bool load_entitled;		/* load-entitlement= was given */
+	bool bursty;
+	uint64_t load_seed;
+	bool no_confer;
+};
+
+/* -trace */
+struct trace_config {
+	bool hcall, summary;		/* lines; the table (always, if there are lines) */
+	bool dispatch;
+	bool skip[CONFIG_TRACED];	/* by enum trace_id */
+};
+
+/* -save */
+struct save_request {
+	char *path;			/* options_free() */
+	enum save_when { SAVE_ON_SIGNAL, SAVE_AT_CYCLE, SAVE_FOR_GUEST } when;	/* SIGUSR1; @CYCLE; @guest */
+	uint64_t cycle;
+	bool for_qemu;			/* target=qemu */
+	bool mapped;			/* layout=mapped */
+	bool compress;			/* compress=zstd */
+	bool background;		/* background=on */
+	char *parent;			/* parent=FILE; NULL: none. options_free() */
+	bool quit;			/* quit=on: end then */
+};
+
+struct config {
+	/* -M */
+	const char *machine;		/* "pseries" or "pseries-7.2" */
+	bool vof;			/* x-vof= (both values boot with the built-in firmware) */
+	unsigned vsmt;			/* distance of core ids: the threads of a core */
+	bool large_decr;		/* cap-large-decr=on (default) */
+	/* cap-cfpc, -sbbc, -ibs: what the guest is told of branch prediction and caches. PAPR,
+	 * H_GET_CPU_CHARACTERISTICS. */
+	enum mitigation cfpc, sbbc, ibs;
+	bool ccf_assist;		/* cap-ccf-assist */
+
+	struct pool_config pool;	/* -pool */
+	const char *dtl_file;		/* -dtl; NULL */
+
+	enum cpu_model cpu;
+	uint32_t compat_pvr;		/* max-cpu-compat=: logical PVR; 0: none */
+	unsigned cpus, threads, cores, sockets, max_cpus;
+	uint64_t ram_size;		/* bytes, multiple of CONFIG_RAM_STEP */
+
+	const char *kernel, *initrd, *append, *bios;	/* NULL: not given */
+	char *name;			/* -name; NULL */
+	const char *note;		/* what the user should know, though it is no error; NULL */
+	bool has_uuid;
+	uint8_t uuid[16];		/* in the order it is printed */
+	char *nvram_file;		/* -drive if=pflash,file=; NULL */
+
+	const char *loadvm, *incoming, *snapdir, *monitor, *qmp;	/* NULL: not given */
+	bool stopped;			/* -S */
+	struct save_request save[CONFIG_MAX_SAVES];
+	unsigned saves;
+
+	const char *serial[CONFIG_MAX_SERIAL];
+	unsigned serials;
+	bool nographic, nodefaults;
+
+	enum rtc_base rtc_base;
+	int64_t rtc_date;		/* seconds since 1970, for RTC_DATE */
+	const char *timing;		/* name of the timing model */
+	bool warp;			/* -clock warp */
+	bool no_reboot, no_shutdown;	/* -action reboot=, shutdown= as well */
+	enum panic_action panic;	/* -action panic= */
+	bool has_seed;
+	uint64_t seed;
+
+	struct trace_config trace;	/* -trace */
+	unsigned log_mask;		/* -d: enum log_channel */
+	const char *log_file;		/* -D; NULL: stderr */
+	bool has_umask;
+	unsigned umask;			/* -umask: bits that no new file gets; not given: the process's and 077 */
+};
+
+#endif
