@@ -46,7 +46,7 @@ import time
 from xml.sax.saxutils import escape
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(TOP, "tools"))
+sys.path.insert(0, os.path.join(TOP, "tools", "guest"))
 import guest_pack                   # pylint: disable=wrong-import-position
 
 HERE = "tests/bench"
