@@ -5,7 +5,6 @@
 
 #include "cpu/mmu/mmu.h"
 #include "cpu/op/spr.h"
-#include "machine/board/pseries.h"
 #include "machine/rtas/rtas.h"
 
 #define STOPPED_STATE_STOPPED 0
