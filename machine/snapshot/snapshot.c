@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "cpu/model/state.h"
-#include "cpu/op/spr.h"
+#include "cpu/core/spr.h"
 #include "firmware/firmware.h"
 #include "hcall/state.h"
 #include "machine/board/pseries.h"
