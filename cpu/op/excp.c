@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "cpu/engine/decode.h"
-#include "cpu/engine/dispatch.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/op/spr.h"
 
@@ -361,4 +360,11 @@ void cpu_reset(struct cpu *cpu)
 		tlb_flush_all(cpu);
 		cpu_context_changed(cpu);
 	}
+}
+
+void cpu_state_changed(struct cpu *cpu)
+{
+	engine_flush(cpu->engine);
+	tlb_flush_all(cpu);
+	cpu_context_changed(cpu);
 }
