@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hcall/dispatcher.h"
 #include "machine/core/config.h"
 #include "machine/rtas/rtas.h"
 #include "machine/rtas/rtc.h"

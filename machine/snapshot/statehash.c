@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hcall/dispatcher.h"
 #include "machine/core/machine.h"
 #include "machine/core/memory.h"
 #include "machine/irq/xics.h"
