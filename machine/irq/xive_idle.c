@@ -1,13 +1,17 @@
 /* XIVE at rest. Names, numbers and layout are QEMU's. */
 #include "machine/irq/xive_idle.h"
 
+#include <string.h>
+
 #include "machine/core/config.h"
 
-static bool xive_init(struct device *dev, struct error *err)
+/* Nothing has been loaded. */
+static void xive_reset(struct device *dev)
 {
-	(void)err;
-	((struct xive_idle *)dev)->ends = XIVE_PRIORITIES * dev->machine->config->max_cpus;
-	return true;
+	struct xive_idle *xive = (struct xive_idle *)dev;
+
+	memset((uint8_t *)xive + sizeof xive->dev, 0, sizeof *xive - sizeof xive->dev);
+	xive->ends = XIVE_PRIORITIES * dev->machine->config->max_cpus;
 }
 
 static bool source_there(const void *s) { return ((const struct xive_idle *)s)->source_there; }
@@ -106,5 +110,5 @@ static const struct device_section xive_sections[] = {
 
 const struct device_class xive_idle_class = {
 	.name = "spapr-xive", .help = "XIVE of a loaded snapshot, at rest", .size = sizeof(struct xive_idle), .early = true,
-	.on_board = device_once, .init = xive_init, .sections = xive_sections,
+	.on_board = device_once, .reset = xive_reset, .sections = xive_sections,
 };

@@ -2,23 +2,25 @@
 #include "machine/pci/phb_idle.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define PHB_BUID      UINT64_C(0x800000020000000)
 #define PHB_FIRST_LSI 0x1200
 #define PAGE_SHIFT_4K 12
 
-static bool phb_init(struct device *dev, struct error *err)
+/* Nothing has been loaded. */
+static void phb_reset(struct device *dev)
 {
 	struct phb_idle *phb = (struct phb_idle *)dev;
 
-	(void)err;
 	for (unsigned i = 0; i < PHB_WINDOWS; i++) {
-		phb->window[i].liobn = PHB_FIRST_LIOBN + i;
-		phb->window[i].page_shift = PAGE_SHIFT_4K;
+		free(phb->window[i].tce);
+		phb->window[i] = (struct tce_window){ .liobn = PHB_FIRST_LIOBN + i, .page_shift = PAGE_SHIFT_4K };
 	}
 	for (unsigned i = 0; i < PHB_LSIS; i++)
 		phb->lsi[i].irq = PHB_FIRST_LSI + i;
-	return true;
+	memset(phb->irq_count, 0, sizeof phb->irq_count);
+	phb->phb_there = phb->bus_there = false;
 }
 
 static void phb_free(struct device *dev)
@@ -165,5 +167,5 @@ static const struct device_section phb_sections[] = {
 
 const struct device_class phb_idle_class = {
 	.name = "spapr-pci-host-bridge", .help = "PCI host bridge of a loaded snapshot, at rest", .size = sizeof(struct phb_idle),
-	.on_board = device_once, .init = phb_init, .free = phb_free, .sections = phb_sections,
+	.on_board = device_once, .free = phb_free, .reset = phb_reset, .sections = phb_sections,
 };

@@ -9,7 +9,9 @@
 #include "machine/board/devices.h"
 #include "machine/core/device.h"
 #include "machine/core/node.h"
+#include "machine/irq/xive_idle.h"
 #include "machine/monitor/monitor.h"
+#include "machine/pci/phb_idle.h"
 #include "machine/snapshot/snapshot.h"
 #include "rig.h"
 #include "savevm/savevm.h"
@@ -295,6 +297,44 @@ static void test_qtree(struct machine *m)
 	free(text);
 }
 
+/* ---- What another hypervisor's snapshot has brought goes with it: with a reboot, and before the next load ---- */
+
+static unsigned idle_sections(struct machine *m)
+{
+	struct error err;
+	struct vms_set set;
+	struct vms_ram ram;
+	unsigned n = 0;
+
+	if (!snapshot_sections(m, m->cpu, &set, &ram, &err))
+		return 0;
+	for (unsigned i = 0; i < set.sections; i++)
+		if (strstr(set.section[i].name, "xive") || strstr(set.section[i].name, "spapr_iommu") ||
+		    !strcmp(set.section[i].name, "spapr_pci") || !strcmp(set.section[i].name, "PCIBUS"))
+			n += set.section[i].state->needed(set.section[i].object);
+	snapshot_sections_free(&set, &ram);
+	return n;
+}
+
+static void test_idle(struct machine *m)
+{
+	struct phb_idle *phb = (struct phb_idle *)device_next(m, NULL, &phb_idle_class);
+	struct xive_idle *xive = (struct xive_idle *)device_next(m, NULL, &xive_idle_class);
+
+	check_eq(idle_sections(m), 0, "nothing-was-loaded");
+	for (unsigned i = 0; i < PHB_WINDOWS; i++) {
+		phb->window[i].there = true;
+		phb->window[i].entries = 4;
+		phb->window[i].tce = calloc(4, sizeof *phb->window[i].tce);
+	}
+	phb->phb_there = phb->bus_there = xive->source_there = xive->router_there = xive->tctx[1].there = true;
+	check_eq(idle_sections(m), 7, "idle-sections");
+	devices_reset(m);
+	check_eq(idle_sections(m), 0, "a-reset-forgets-them");
+	check(phb->window[1].liobn == PHB_FIRST_LIOBN + 1 && phb->window[1].page_shift == 12 && !phb->window[1].tce, "windows-are-as-new");
+	check(xive->ends == 2 * XIVE_PRIORITIES && xive->dev.class == &xive_idle_class, "xive-is-as-new");
+}
+
 /* ---- The random number generator ---- */
 
 static void test_rng(struct machine *m)
@@ -330,6 +370,7 @@ int main(void)
 	test_asking(rig.m);
 	test_sections(rig.m);
 	test_qtree(rig.m);
+	test_idle(rig.m);
 	test_rng(rig.m);
 	notes[0] = 0;
 	rig_free(&rig);
