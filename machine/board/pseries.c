@@ -20,6 +20,7 @@
 #include "machine/core/disasm.h"
 #include "machine/core/log.h"
 #include "machine/core/memory.h"
+#include "machine/core/timers.h"
 #include "machine/host/term.h"
 #include "machine/monitor/monitor.h"
 #include "machine/rtas/events.h"
@@ -138,6 +139,7 @@ void machine_free(struct machine *m)
 	events_clear(m);
 	dispatcher_free(m);
 	trace_free(m);
+	timers_clear(m);
 	devices_free(m);
 	snapshots_free(m->snapshots);
 	engine_free(m->engine);		/* before the processors, whose contexts it frees */
@@ -188,5 +190,6 @@ void machine_clear(struct machine *m)
 	for (unsigned i = 0; i < m->ncpus; i++)
 		reset_cpu(m, m->cpu[i]);
 	dispatcher_reset(m);
+	timers_clear(m);
 	devices_reset(m);
 }
