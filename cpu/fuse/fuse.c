@@ -10,22 +10,7 @@
  * An access that misses the TLB writes back what has been done and leaves the rest to the ops
  * themselves.
  */
-#define OP_BODIES_ONLY
-#include "cpu/op/op_fixed.c"
-#include "cpu/op/op_load.c"
-#undef D_EA
-#undef X_EA
-#undef NO_LITTLE_ENDIAN
-#include "cpu/op/op_store.c"
-#undef D_EA
-#undef X_EA
-#include "cpu/vector/op_vmx_mem.c"
-#include "cpu/vector/op_vmx_int.c"
-#include "cpu/vector/op_vmx_perm.c"
-#include "cpu/vector/op_vsx.c"
-#include "cpu/fp/op_vsx_mem.c"
-
-#include <stdlib.h>
+#include "cpu/fuse/bodies.h"
 
 #include "cpu/engine/follow.h"
 #include "cpu/engine/fuse.h"
@@ -192,6 +177,8 @@ struct step {
 #undef SEQUENCE
 
 /* By hand, in op_store.c. */
+OP_RETURN OP_ABI op_dcbz(OP_PARAMS);
+OP_RETURN OP_ABI op_dcbz_8(OP_PARAMS);
 #define ONE_DCBZ { op_dcbz, { ANY, ANY, ANY, ANY }, ANY_IMM }
 static const struct step steps_dcbz_8[] = {
 	ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ,
@@ -206,7 +193,7 @@ static const struct sequence {
 #include "cpu/table/fuse.def"
 #undef SEQUENCE
 #undef STEP
-	{ run_dcbz_8, steps_dcbz_8, ARRAY_SIZE(steps_dcbz_8) },
+	{ op_dcbz_8, steps_dcbz_8, ARRAY_SIZE(steps_dcbz_8) },
 };
 
 /* By the first two handlers of a sequence, and by its own handler; built once. */
