@@ -45,7 +45,8 @@
 #define LPCR_UPRT PPC_BIT(41)
 #define LPCR_HR   PPC_BIT(43)
 #define LPCR_GTSE PPC_BIT(53)
-#define LPCR_LD   PPC_BIT(46)
+#define LPCR_LD   PPC_BIT(46)	/* DEC has LARGE_DEC_BITS, else 32 */
+#define LARGE_DEC_BITS 56
 
 /* ---- Interrupt vectors (real offset). Book III, 6.5 ---- */
 enum vector {
@@ -75,6 +76,7 @@ struct tlb_entry;
 struct mmu_ctx;
 struct engine;
 struct cpu;
+struct cpu_model;
 
 /* What all processors of the machine share of the time. */
 struct cpu_clock {
@@ -232,8 +234,8 @@ _Static_assert(__builtin_offsetof(struct cpu, sum) == 8 * SLOT_SUM, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, vsr) == 8 * SLOT_VSR0, "slot");
 
 /* ---- cpu/engine/block.c: running ---- */
-/* For up to max_cpus processors, 64 at most. NULL: out of memory. */
-struct engine *engine_new(struct ram *ram, const char *timing, unsigned max_cpus);
+/* For up to max_cpus processors of that model, 64 at most. NULL: out of memory. */
+struct engine *engine_new(struct ram *ram, const struct cpu_model *model, const char *timing, unsigned max_cpus);
 void engine_free(struct engine *engine);
 void engine_flush(struct engine *engine);		/* forget every decoded block */
 /* Executes until cpu->cycles == until, or cpu->halt is set, or the processor leaves CPU_RUNNING.

@@ -73,7 +73,7 @@ static uint64_t draw_hash_factor(void)
 	return factor | 1;
 }
 
-struct engine *engine_new(struct ram *ram, const char *timing, unsigned max_cpus)
+struct engine *engine_new(struct ram *ram, const struct cpu_model *model, const char *timing, unsigned max_cpus)
 {
 	struct engine *e = calloc(1, sizeof *e);
 
@@ -86,6 +86,7 @@ struct engine *engine_new(struct ram *ram, const char *timing, unsigned max_cpus
 	e->ram = ram;
 	ram->code_written = on_code_written;
 	ram->opaque = e;
+	e->model = model;
 	e->timing = timing_find(timing);
 	e->npages = ram->size >> RAM_PAGE_SHIFT;
 	e->arena_size = ARENA_SIZE;

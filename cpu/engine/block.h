@@ -180,6 +180,7 @@ struct engine {
 	struct op_info *scratch_info;
 	struct block *build;		/* where blocks are decoded before they are kept */
 	struct op_info *build_info;
+	const struct cpu_model *model;
 	const struct timing_model *timing;
 	uint64_t decoded, flushes;	/* so far: stale links are recognised by the latter */
 };

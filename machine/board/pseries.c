@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "cpu/engine/block.h"
+#include "cpu/core/model.h"
 #include "cpu/core/timebase.h"
 #include "firmware/firmware.h"
 #include "hcall/dtl_file.h"
@@ -53,10 +54,6 @@
 #define SLICE       UINT64_C(200000)	/* cycles: a thread that runs alone comes out of the engine after so many */
 #define KICKED      1u			/* cpu->halt: the machine wants it out; TERM_TICKED: the host does */
 #define HELD_NS     UINT64_C(100000000)	/* between two looks at a terminal that drops what nobody reads */
-
-/* POWER9 DD2.0 and the architecture level it runs at. */
-#define POWER9_PVR     UINT32_C(0x004e1200)
-#define POWER9_LOGICAL UINT32_C(0x0f000005)
 
 /* ---- Services to the parts ---- */
 
@@ -284,7 +281,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 		error_set(err, "out of memory");
 		goto out_free;
 	}
-	m->engine = engine_new(&m->ram, o->timing, o->cpus);
+	m->engine = engine_new(&m->ram, o->cpu_model, o->timing, o->cpus);
 	m->xics = xics_new();
 	m->vio = vio_new();
 	m->phb = phb_idle_new();
@@ -344,8 +341,8 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 
 	cpu->cycles = m->clock.now;	/* DEC starts from here */
 	cpu_reset(cpu);
-	cpu->pvr = POWER9_PVR;
-	cpu->logical_pvr = POWER9_LOGICAL;
+	cpu->pvr = m->config->cpu_model->pvr;
+	cpu->logical_pvr = cpu_model_level(m->config->cpu_model)->logical_pvr;
 	cpu->pir = cpu->index;
 	cpu->tir = cpu->index % m->threads;
 	cpu->lpcr = m->config->large_decr ? LPCR_LD : 0;

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "cpu/engine/block.h"
 #include "cpu/engine/tlb.h"
+#include "cpu/model/models.h"
 
 #define RAM_SIZE (UINT64_C(1) << 30)
 #define BLR 0x4e800020u
@@ -32,7 +33,7 @@ static void rig_new(struct rig *rig)
 	memset(rig, 0, sizeof *rig);
 	rig->ram = (struct ram){ .base = map(RAM_SIZE), .size = RAM_SIZE, .page = map(RAM_SIZE >> RAM_PAGE_SHIFT) };
 	rig->env = (struct cpu_env){ .ram = &rig->ram, .clock = &rig->clock };
-	rig->engine = engine_new(&rig->ram, "flat", ARRAY_SIZE(rig->cpu));
+	rig->engine = engine_new(&rig->ram, cpu_models[0], "flat", ARRAY_SIZE(rig->cpu));
 	for (unsigned i = 0; i < ARRAY_SIZE(rig->cpu); i++) {
 		rig->cpu[i].env = &rig->env;
 		if (!rig->engine || !engine_add_cpu(rig->engine, &rig->cpu[i]))
@@ -91,7 +92,7 @@ static void test_chains(void)
 static void test_tables(void)
 {
 	struct ram ram = { .base = map(RAM_PAGE_SIZE), .size = RAM_PAGE_SIZE, .page = map(1) };
-	struct engine *one = engine_new(&ram, "flat", 1), *all = engine_new(&ram, "flat", 64);
+	struct engine *one = engine_new(&ram, cpu_models[0], "flat", 1), *all = engine_new(&ram, cpu_models[0], "flat", 64);
 
 	if (check(one && all, "engines")) {
 		check_eq(all->tables_size, 64 * one->tables_size, "tables-by-processors");

@@ -17,6 +17,7 @@
 #include "cpu/engine/fuse.h"
 #include "cpu/engine/spin.h"
 #include "cpu/engine/tlb.h"
+#include "cpu/model/models.h"
 
 /* ---- The sequences ---- */
 
@@ -358,7 +359,7 @@ static void rig_init(struct rig *rig)
 	rig->memory = must_have(malloc(SIZE));
 	rig->env = (struct cpu_env){ .ram = &rig->ram, .clock = &rig->clock,
 				     .hypercall = no_hypercall, .random = four };
-	rig->engine = must_have(engine_new(&rig->ram, "flat", 1));
+	rig->engine = must_have(engine_new(&rig->ram, cpu_models[0], "flat", 1));
 	rig->cpu = cpu;
 	cpu->env = &rig->env;
 	engine_add_cpu(rig->engine, cpu);
