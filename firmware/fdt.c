@@ -11,6 +11,7 @@
 #include "cpu/core/model.h"
 #include "firmware/fdt.h"
 #include "hcall/affinity.h"
+#include "hcall/dispatcher.h"
 #include "hcall/energy.h"
 #include "hcall/hcall.h"
 #include "machine/core/machine.h"

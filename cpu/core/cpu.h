@@ -241,11 +241,11 @@ void engine_flush(struct engine *engine);		/* forget every decoded block */
 /* Executes until cpu->cycles == until, or cpu->halt is set, or the processor leaves CPU_RUNNING.
  * Exact: stops at that very cycle. */
 void cpu_run(struct cpu *cpu, uint64_t until);
+
+/* ---- cpu/op/excp.c ---- */
+void cpu_reset(struct cpu *cpu);
 /* Drops everything derived from state after a reset, a load or a change from outside. */
 void cpu_state_changed(struct cpu *cpu);
-
-/* ---- cpu/engine/excp.c ---- */
-void cpu_reset(struct cpu *cpu);
 /* Delivers an interrupt: SRR0 = srr0, SRR1 = MSR bits plus srr1_bits, NIP = vector. */
 void cpu_interrupt(struct cpu *cpu, enum vector vector, uint64_t srr0, uint64_t srr1_bits);
 /* The same for an ordinary interrupt and a copy that never runs: registers and no more. */

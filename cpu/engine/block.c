@@ -177,13 +177,6 @@ void engine_flush(struct engine *e)
 	e->arena_used = 0;
 }
 
-void cpu_state_changed(struct cpu *cpu)
-{
-	engine_flush(cpu->engine);
-	tlb_flush_all(cpu);
-	cpu_context_changed(cpu);
-}
-
 /* ---- Finding and keeping blocks ---- */
 
 static struct block **hash_bucket(struct engine *e, uint64_t gra, uint32_t mode)

@@ -25,6 +25,7 @@
 #include "cpu/core/model.h"
 #include "cpu/core/timebase.h"
 #include "firmware/firmware.h"
+#include "hcall/dispatcher.h"
 #include "hcall/dtl_file.h"
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"

@@ -17,6 +17,7 @@
 #include "cpu/model/state.h"
 #include "cpu/core/spr.h"
 #include "firmware/firmware.h"
+#include "hcall/dispatcher.h"
 #include "hcall/state.h"
 #include "machine/board/pseries.h"
 #include "machine/core/clock.h"

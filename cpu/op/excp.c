@@ -363,3 +363,10 @@ void cpu_reset(struct cpu *cpu)
 		cpu_context_changed(cpu);
 	}
 }
+
+void cpu_state_changed(struct cpu *cpu)
+{
+	engine_flush(cpu->engine);
+	tlb_flush_all(cpu);
+	cpu_context_changed(cpu);
+}
