@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpu/table/since.h"
+
 /* A level of the architecture that a guest can ask for, by the logical PVR that names it (PAPR, "Root Node Methods"). */
 struct cpu_level {
 	uint32_t logical_pvr;
@@ -26,7 +28,7 @@ struct cpu_model {
 	const char *alias;		/* a revision's name, for -cpu alone */
 	const char *title;		/* as -cpu help says it */
 	uint32_t pvr;
-	unsigned since;			/* enum insn_since: what is newer is an illegal instruction */
+	enum insn_since since;		/* its generation: what came later is an illegal instruction */
 	const struct cpu_level *levels;	/* that it can appear as: oldest first, the last is its own */
 	unsigned nlevels;
 

@@ -73,7 +73,7 @@ static uint64_t draw_hash_factor(void)
 	return factor | 1;
 }
 
-struct engine *engine_new(struct ram *ram, const struct cpu_model *model, const char *timing, unsigned max_cpus)
+struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since level, unsigned max_cpus)
 {
 	struct engine *e = calloc(1, sizeof *e);
 
@@ -81,12 +81,12 @@ struct engine *engine_new(struct ram *ram, const struct cpu_model *model, const 
 		return NULL;
 	assert(max_cpus <= ARRAY_SIZE(e->cpus));
 	e->max_cpus = max_cpus;
+	e->level = level;
 	e->hash_factor = draw_hash_factor();
 	e->credit = CREDIT_MOST;
 	e->ram = ram;
 	ram->code_written = on_code_written;
 	ram->opaque = e;
-	e->model = model;
 	e->timing = timing_find(timing);
 	e->npages = ram->size >> RAM_PAGE_SHIFT;
 	e->arena_size = ARENA_SIZE;
@@ -464,7 +464,7 @@ static const struct block *part_of(struct engine *e, const struct block *b, uint
 	while (s->nedges && s->edge_at[s->nedges - 1] >= n)
 		s->nedges--;
 	unfuse_last(s);
-	decode_finish_cost(s, s->info);
+	decode_finish_cost(e, s, s->info);
 	return s;
 }
 

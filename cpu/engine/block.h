@@ -180,8 +180,8 @@ struct engine {
 	struct op_info *scratch_info;
 	struct block *build;		/* where blocks are decoded before they are kept */
 	struct op_info *build_info;
-	const struct cpu_model *model;
 	const struct timing_model *timing;
+	enum insn_since level;		/* the latest instructions that there are */
 	uint64_t decoded, flushes;	/* so far: stale links are recognised by the latter */
 };
 
@@ -190,7 +190,7 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		  struct block *out, struct op_info *info);
 
 /* After a block's cost has changed: tells the ops that give some of it back or read the time. */
-void decode_finish_cost(struct block *block, const struct op_info *info);
+void decode_finish_cost(const struct engine *engine, struct block *block, const struct op_info *info);
 
 /* Zeroed bytes for a context's table, a multiple of 8; never NULL: there is room for CTX_SLOTS of
  * each kind per processor. */

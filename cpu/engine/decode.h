@@ -27,7 +27,9 @@ struct insn {
 extern const struct insn insns[];
 extern const unsigned ninsns;
 
-/* The row that a word belongs to, NULL: none. */
+/* The row that a word belongs to on a processor of that generation, NULL: none. */
+const struct insn *insn_lookup_at(uint32_t word, enum insn_since level);
+/* The same on one that has every instruction of the table. */
 const struct insn *insn_lookup(uint32_t word);
 
 /* The bits of a word that this row's operands, Rc and OE occupy. */

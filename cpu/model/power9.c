@@ -3,7 +3,6 @@
 #include "cpu/core/bits.h"
 #include "cpu/core/cpu.h"
 #include "cpu/core/model.h"
-#include "cpu/table/forms.h"
 
 static const struct cpu_level levels[] = {
 	{ 0x0f000003, false },	/* 2.06 */

@@ -282,7 +282,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 		error_set(err, "out of memory");
 		goto out_free;
 	}
-	m->engine = engine_new(&m->ram, o->cpu_model, o->timing, o->cpus);
+	m->engine = engine_new(&m->ram, o->timing, o->cpu_model->since, o->cpus);
 	m->xics = xics_new();
 	m->vio = vio_new();
 	m->phb = phb_idle_new();

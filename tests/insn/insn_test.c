@@ -24,7 +24,6 @@
 #include "cpu/engine/decode.h"
 #include "cpu/fp/fp.h"
 #include "cpu/engine/tlb.h"
-#include "cpu/model/models.h"
 #include "draw.h"
 #include "pipe.h"
 
@@ -63,7 +62,7 @@ static bool rig_init(struct rig *rig)
 	rig->cpu = cpu;
 	cpu->env = &rig->env;
 	cpu->pvr = 0x004e1200;
-	return rig->ram.base != MAP_FAILED && rig->ram.page && engine_add_cpu(engine_new(&rig->ram, cpu_models[0], "flat", 1), cpu);
+	return rig->ram.base != MAP_FAILED && rig->ram.page && engine_add_cpu(engine_new(&rig->ram, "flat", P9, 1), cpu);
 }
 
 static void write_code(struct rig *rig, const struct testcase *c)

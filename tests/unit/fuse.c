@@ -17,7 +17,6 @@
 #include "cpu/engine/fuse.h"
 #include "cpu/engine/spin.h"
 #include "cpu/engine/tlb.h"
-#include "cpu/model/models.h"
 
 /* ---- The sequences ---- */
 
@@ -359,7 +358,7 @@ static void rig_init(struct rig *rig)
 	rig->memory = must_have(malloc(SIZE));
 	rig->env = (struct cpu_env){ .ram = &rig->ram, .clock = &rig->clock,
 				     .hypercall = no_hypercall, .random = four };
-	rig->engine = must_have(engine_new(&rig->ram, cpu_models[0], "flat", 1));
+	rig->engine = must_have(engine_new(&rig->ram, "flat", P9, 1));
 	rig->cpu = cpu;
 	cpu->env = &rig->env;
 	engine_add_cpu(rig->engine, cpu);
@@ -475,7 +474,7 @@ static void draw_block(struct rig *rig, const struct sequence *s, uint8_t slots[
 		add_op(b, (struct op){ .fn = NULL }, insn);
 	else
 		add_op(b, (struct op){ .fn = op_leave, .imm = (int32_t)(offset + 4 * (insn + 1)) }, insn + 1);
-	decode_finish_cost(b, b->info);
+	decode_finish_cost(rig->engine, b, b->info);
 }
 
 /* ---- One run from a given state, twice ---- */
