@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "cpu/engine/block.h"
+#include "cpu/core/model.h"
 #include "cpu/core/timebase.h"
 #include "firmware/firmware.h"
 #include "hcall/dispatcher.h"
@@ -31,10 +32,6 @@
 #include "machine/snapshot/snapshot.h"
 #include "machine/vio/nvram.h"
 #include "machine/vio/vio_vty.h"
-
-/* POWER9 DD2.0 and the architecture level it runs at. */
-#define POWER9_PVR     UINT32_C(0x004e1200)
-#define POWER9_LOGICAL UINT32_C(0x0f000005)
 
 /* ---- What the processors ask of the board ---- */
 
@@ -157,7 +154,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 		error_set(err, "out of memory");
 		goto out_free;
 	}
-	m->engine = engine_new(&m->ram, o->timing, P9, o->cpus);
+	m->engine = engine_new(&m->ram, o->timing, o->cpu_model->since, o->cpus);
 	m->xics = xics_new();
 	m->vio = vio_new();
 	m->phb = phb_idle_new();
@@ -217,8 +214,8 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 
 	cpu->cycles = m->clock.now;	/* DEC starts from here */
 	cpu_reset(cpu);
-	cpu->pvr = POWER9_PVR;
-	cpu->logical_pvr = POWER9_LOGICAL;
+	cpu->pvr = m->config->cpu_model->pvr;
+	cpu->logical_pvr = cpu_model_level(m->config->cpu_model)->logical_pvr;
 	cpu->pir = cpu->index;
 	cpu->tir = cpu->index % m->threads;
 	cpu->lpcr = m->config->large_decr ? LPCR_LD : 0;
