@@ -40,7 +40,8 @@ struct dtl_entry {
 	uint64_t timebase, srr0, srr1;
 };
 
-int64_t dtl_register(struct machine *m, struct spapr_cpu *sc, uint64_t addr);	/* an H_* code */
+/* A ring that area_check() has found good. H_RESOURCE: it has no VPA. */
+int64_t dtl_register(struct machine *m, struct spapr_cpu *sc, uint64_t addr, uint64_t size);
 void dtl_deregister(struct spapr_cpu *sc);
 void dtl_mirror_index(struct machine *m, const struct spapr_cpu *sc);	/* into a new VPA; nothing if there is no log */
 /* Writes an entry, if there is a log and its mask wants entries of that kind. */
