@@ -15,6 +15,8 @@ void vpa_donate(struct machine *m, unsigned first, uint64_t cycles);
 void vpa_stopped(struct machine *m, struct spapr_cpu *sc);
 /* Its home is another chip now. */
 void vpa_moved_home(struct machine *m, struct spapr_cpu *sc, unsigned from, unsigned to);
+/* Another hypervisor kept its areas until now, and it is stopped: goes on counting where they say. */
+void vpa_adopt(struct machine *m, struct spapr_cpu *sc);
 /* The guest says that it is idle there. */
 bool vpa_idle_hint(const struct machine *m, const struct spapr_cpu *sc);
 

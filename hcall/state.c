@@ -288,7 +288,7 @@ static bool vproc_fits(const struct dispatcher *d, unsigned who, const struct vp
 static bool thread_fits(const struct machine *m, const struct spapr_cpu *sc)
 {
 	const struct dispatcher *d = m->dispatcher;
-	const struct vproc *core = &d->partition[PARTITION_GUEST].vp[sc->cpu.index / m->threads];
+	const struct vproc *core = dispatcher_core(m, sc);
 	const struct vp_thread *t = &sc->vp;
 	bool wants = t->state >= VP_WAITING;
 
@@ -310,7 +310,7 @@ static bool core_has_thread(const struct machine *m, unsigned core, uint8_t stat
 bool dispatcher_check(struct machine *m, struct error *err)
 {
 	const struct dispatcher *d = m->dispatcher;
-	const struct partition *guest = &d->partition[PARTITION_GUEST];
+	const struct partition *guest = dispatcher_guest(m);
 	bool fits = true;
 
 	for (unsigned who = 0; who < PARTITIONS; who++)
@@ -335,24 +335,6 @@ bool dispatcher_check(struct machine *m, struct error *err)
 
 /* ---- From another hypervisor ---- */
 
-/* The counts in its areas: what the guest has seen last. It is stopped now, so the dispatch count is odd. */
-static void adopt_areas(struct machine *m, struct spapr_cpu *sc)
-{
-	static const uint16_t at[WAIT_INTERVALS] = {
-		[WAIT_NOT_READY] = VPA_WAIT_NOT_READY, [WAIT_CAPACITY] = VPA_WAIT_CAPACITY,
-		[WAIT_PROCESSOR] = VPA_WAIT_PROCESSOR,
-	};
-
-	if (!sc->vpa_addr)
-		return;
-	sc->dispatch_count = ld_be32(&m->ram, sc->vpa_addr + VPA_DISPATCH_COUNT) | 1;
-	sc->dispersion_count = ld_be32(&m->ram, sc->vpa_addr + VPA_DISPERSION);
-	for (unsigned i = 0; i < WAIT_INTERVALS; i++)
-		sc->vp.waited[i] = ld_be64(&m->ram, sc->vpa_addr + at[i]) * CYCLES_PER_TICK;
-	if (sc->dtl_addr)
-		sc->dtl_index = ld_be64(&m->ram, sc->vpa_addr + VPA_DTL_INDEX);
-}
-
 void dispatcher_adopt(struct machine *m)
 {
 	static const enum vp_state waits[] = {
@@ -365,7 +347,7 @@ void dispatcher_adopt(struct machine *m)
 		struct spapr_cpu *sc = m->cpu[i];
 
 		sc->vp.state = (uint8_t)waits[sc->cpu.run_state];
-		adopt_areas(m, sc);
+		vpa_adopt(m, sc);
 	}
 	dispatcher_log_begin(m);
 }

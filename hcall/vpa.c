@@ -54,15 +54,14 @@ static void store_count(struct machine *m, const struct spapr_cpu *sc)
 		st_be32(&m->ram, sc->vpa_addr + VPA_DISPATCH_COUNT, sc->dispatch_count);
 }
 
+static const uint16_t wait_field[WAIT_INTERVALS] = {
+	[WAIT_NOT_READY] = VPA_WAIT_NOT_READY, [WAIT_CAPACITY] = VPA_WAIT_CAPACITY, [WAIT_PROCESSOR] = VPA_WAIT_PROCESSOR,
+};
+
 static void store_times(struct machine *m, const struct spapr_cpu *sc)
 {
-	static const uint16_t at[WAIT_INTERVALS] = {
-		[WAIT_NOT_READY] = VPA_WAIT_NOT_READY, [WAIT_CAPACITY] = VPA_WAIT_CAPACITY,
-		[WAIT_PROCESSOR] = VPA_WAIT_PROCESSOR,
-	};
-
 	for (unsigned i = 0; i < WAIT_INTERVALS; i++)
-		st_be64(&m->ram, sc->vpa_addr + at[i], sc->vp.waited[i] / CYCLES_PER_TICK);
+		st_be64(&m->ram, sc->vpa_addr + wait_field[i], sc->vp.waited[i] / CYCLES_PER_TICK);
 }
 
 /* Where it runs: the chip is what a service person would replace. */
@@ -101,6 +100,19 @@ static void store_all(struct machine *m, const struct spapr_cpu *sc)
 	if (sc->donated[0] | sc->donated[1])
 		store_donated(m, sc);
 	store_count(m, sc);
+}
+
+/* The guest has seen them last. The dispatch count of one that is stopped is odd. */
+void vpa_adopt(struct machine *m, struct spapr_cpu *sc)
+{
+	if (!sc->vpa_addr)
+		return;
+	sc->dispatch_count = ld_be32(&m->ram, sc->vpa_addr + VPA_DISPATCH_COUNT) | 1;
+	sc->dispersion_count = ld_be32(&m->ram, sc->vpa_addr + VPA_DISPERSION);
+	for (unsigned i = 0; i < WAIT_INTERVALS; i++)
+		sc->vp.waited[i] = ld_be64(&m->ram, sc->vpa_addr + wait_field[i]) * CYCLES_PER_TICK;
+	if (sc->dtl_addr)
+		sc->dtl_index = ld_be64(&m->ram, sc->vpa_addr + VPA_DTL_INDEX);
 }
 
 /* ---- Dispatch and stop. PAPR, "Virtual Processor Preempt/Dispatch" ---- */
