@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/core/timebase.h"
 #include "hcall/dtl_file.h"
 #include "hcall/pool.h"
 #include "hcall/splpar.h"

@@ -4,6 +4,7 @@
  * Capacities are in hundredths of a processor, times in timebase ticks. The tree says
  * ibm,partition-performance-parameters-level 1, so the registers of that level are filled, too.
  */
+#include "cpu/core/timebase.h"
 #include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 
