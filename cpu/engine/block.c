@@ -16,8 +16,8 @@
 #include "cpu/engine/decode.h"
 #include "cpu/engine/fuse.h"
 #include "cpu/engine/profile.h"
-#include "cpu/mmu/mmu.h"
-#include "cpu/op/spr.h"
+#include "cpu/engine/tlb.h"
+#include "cpu/core/timebase.h"
 
 #define ARENA_SIZE (UINT64_C(48) << 20)	/* bytes of decoded blocks; full: all are forgotten */
 #define BLOCK_BYTES(nops, ninsns) \
@@ -174,13 +174,6 @@ void engine_flush(struct engine *e)
 	e->code_pages = NULL;
 	memset(e->hash, 0, sizeof *e->hash << BLOCK_HASH_BITS);
 	e->arena_used = 0;
-}
-
-void cpu_state_changed(struct cpu *cpu)
-{
-	engine_flush(cpu->engine);
-	tlb_flush_all(cpu);
-	cpu_context_changed(cpu);
 }
 
 /* ---- Finding and keeping blocks ---- */

@@ -7,6 +7,7 @@
 #ifndef CPU_DECODE_H
 #define CPU_DECODE_H
 
+#include "cpu/core/host.h"
 #include "cpu/engine/block.h"
 #include "cpu/table/forms.h"
 
@@ -44,6 +45,16 @@ bool decode_operands_valid(const struct insn *insn);
 #define DECODE_HOOK(name) \
 	HOOK_LINKAGE(name)(struct decoder *d __attribute__((unused)), const struct insn *insn __attribute__((unused)), \
 			   struct op *op __attribute__((unused)), uint32_t word __attribute__((unused)))
+
+/* `HOST_NEEDS(vperm, HOST_SHUFFLE)`: vperm's handler is op_vperm only on hosts that have it, else
+ * op_vperm_plain. */
+#define HOST_NEEDS(name, feature) \
+	DECODE_HOOK(name) \
+	{ \
+		if (!(host_features() & (feature))) \
+			op->fn = op_##name##_plain; \
+		return true; \
+	}
 
 uint32_t decode_mode(const struct decoder *d);		/* enum block_mode */
 uint64_t decode_gra(const struct decoder *d);		/* real address of this instruction */

@@ -1,5 +1,4 @@
 /* Fixed-point stores, conditional stores, dcbz. Power ISA 3.0B, Book I, 3.3.3; Book II, 4.3, 4.6. */
-#include "cpu/core/host.h"
 #include "cpu/engine/decode.h"
 #include "cpu/engine/dispatch.h"
 #include "cpu/engine/operands.h"

@@ -6,7 +6,7 @@
 #ifndef CPU_VMX_HOST_H
 #define CPU_VMX_HOST_H
 
-#include "cpu/core/host.h"
+#include "cpu/engine/decode.h"
 #include "cpu/core/vreg.h"
 
 #if defined(__x86_64__)

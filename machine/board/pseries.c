@@ -7,8 +7,9 @@
 #include <time.h>
 
 #include "cpu/engine/block.h"
-#include "cpu/op/spr.h"
+#include "cpu/core/timebase.h"
 #include "firmware/firmware.h"
+#include "hcall/dispatcher.h"
 #include "hcall/dtl_file.h"
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"

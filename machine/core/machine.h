@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "cpu/core/cpu.h"
-#include "hcall/dispatcher.h"
 #include "machine/core/runstate.h"
+#include "machine/vp/vp.h"
 
 #define MACHINE_QUANTUM  UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
 #define MACHINE_MAX_CPUS 64

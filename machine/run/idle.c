@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "cpu/core/timebase.h"
 #include "hcall/dispatcher.h"
 #include "machine/core/clock.h"
 #include "machine/host/term.h"

@@ -1,6 +1,7 @@
 /* One quantum: each physical processor in turn runs what the dispatcher has put there. See run.c. */
 #include "machine/run/loop.h"
 
+#include "cpu/core/timebase.h"
 #include "hcall/dispatcher.h"
 #include "machine/core/clock.h"
 #include "machine/host/term.h"

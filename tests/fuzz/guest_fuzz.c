@@ -30,6 +30,7 @@
 #include "machine/run/run.h"
 #include "machine/core/config.h"
 #include "machine/snapshot/statehash.h"
+#include "savevm/hash.h"
 #include "tests/fuzz/attack.h"
 
 #define RAM_SIZE   (UINT64_C(256) << 20)

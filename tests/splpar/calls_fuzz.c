@@ -17,7 +17,8 @@
 
 #include <elf.h>
 
-#include "cpu/mmu/mmu.h"
+#include "cpu/core/timebase.h"
+#include "cpu/engine/tlb.h"
 #include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 #include "machine/board/pseries.h"

@@ -8,8 +8,9 @@
 
 #include "cpu/engine/decode.h"
 #include "cpu/engine/dispatch.h"
-#include "cpu/mmu/mmu.h"
-#include "cpu/op/spr.h"
+#include "cpu/engine/tlb.h"
+#include "cpu/core/spr.h"
+#include "cpu/core/timebase.h"
 
 /* SRR1 (and CTR for scv) hold MSR but for the bits that tell the cause. Book III, 6.2.2. */
 #define SRR1_CAUSE (PPC_MASK(33, 36) | PPC_MASK(42, 47))
@@ -361,4 +362,11 @@ void cpu_reset(struct cpu *cpu)
 		tlb_flush_all(cpu);
 		cpu_context_changed(cpu);
 	}
+}
+
+void cpu_state_changed(struct cpu *cpu)
+{
+	engine_flush(cpu->engine);
+	tlb_flush_all(cpu);
+	cpu_context_changed(cpu);
 }
