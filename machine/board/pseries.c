@@ -24,12 +24,10 @@
 #include "machine/host/term.h"
 #include "machine/irq/xics.h"
 #include "machine/irq/xive_idle.h"
-#include "machine/monitor/monitor.h"
 #include "machine/pci/phb_idle.h"
 #include "machine/rtas/events.h"
 #include "machine/rtas/rtas.h"
 #include "machine/core/config.h"
-#include "machine/snapshot/snapshot.h"
 #include "machine/vio/nvram.h"
 #include "machine/vio/vio_vty.h"
 
@@ -159,8 +157,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 	m->vio = vio_new();
 	m->phb = phb_idle_new();
 	m->xive = xive_idle_new(o->max_cpus);
-	m->snapshots = snapshots_new(m);
-	if (!m->engine || !m->xics || !m->vio || !m->phb || !m->xive || !m->snapshots) {
+	if (!m->engine || !m->xics || !m->vio || !m->phb || !m->xive) {
 		error_set(err, "out of memory");
 		goto out_free;
 	}
@@ -173,7 +170,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 	if (!new_serials(m, err))
 		goto out_free;
 	m->nvram = nvram_new(m, o->nvram_file, err);
-	if (!m->nvram || !firmware_load(m, o, err) || !monitors_new(m, err))
+	if (!m->nvram || !firmware_load(m, o, err))
 		goto out_free;
 	clock_init(m, o->warp);
 	return m;
@@ -186,7 +183,7 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
-	monitors_free(m);
+	machine_free_listeners(m);
 	firmware_free(m);
 	events_clear(m);
 	dispatcher_free(m);
@@ -195,7 +192,6 @@ void machine_free(struct machine *m)
 	xics_free(m->xics);
 	phb_idle_free(m->phb);
 	free(m->xive);
-	snapshots_free(m->snapshots);
 	engine_free(m->engine);		/* before the processors, whose contexts it frees */
 	for (unsigned i = 0; i < m->ncpus; i++)
 		free(m->cpu[i]);
@@ -231,7 +227,7 @@ void machine_clear(struct machine *m)
 	m->request = REQ_NONE;
 	free(m->panic_message);
 	m->panic_message = NULL;
-	m->monitors->panicked = false;
+	m->run.panicked = false;
 	m->suspending = NULL;
 	vasi_reset(m);
 	hcall_trace_cut(m);

@@ -170,7 +170,7 @@ static uint64_t run_once(struct run *run, const struct config *options)
 		logging.log_file = "/dev/null";
 		logging.log_mask = LOG_EVERYTHING;
 	}
-	m = term ? machine_new(&logging, term, &err) : NULL;
+	m = term ? machine_make(&logging, term, &err) : NULL;
 	run->m = m;
 	run->prepared = false;
 	run->slices = (struct rng){ run->seed ^ UINT64_C(0x5eed) };
