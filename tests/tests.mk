@@ -22,7 +22,7 @@ LOAD_MANY    := $(addprefix $(B)/obj/tests/fuzz/load/,many.o load.o fields.o)
 CALLS_FUZZ   := $(B)/obj/tests/splpar/calls_fuzz.o
 TEST_PROGRAMS := $(UNIT) $(TESTS_AT)/calls_fuzz $(TESTS_AT)/load_many $(TESTS_AT)/insn_test $(TESTS_AT)/guest_fuzz $(ORACLES) $(GUESTS) $(LINUX_PROGRAMS)
 
-.PHONY: test test-long test-all test-programs test-sanitizers test-guests check-analyze
+.PHONY: test test-long test-all test-programs test-sanitizers test-guests check check-built check-analyze programs guests oracles linux-programs
 .SECONDARY: $(FUZZ_OBJ) $(LOAD_OBJ) $(LOAD_MANY) $(CALLS_FUZZ) $(UNIT:$(TESTS_AT)/%=$(B)/obj/tests/%.o) $(INSN_OBJ)
 
 # What is missing is installed first, and what follows is another make, which finds it.
@@ -38,6 +38,23 @@ test-all: test-programs test-sanitizers test-fuzz test-guests
 	$(Q)B=$(B) GUEST_DIR=$(BUILD)/guest tests/run $(GROUPS:%=-g %) $(TESTS)
 
 test-programs: $(PROGRAMS) $(TEST_PROGRAMS)
+
+# T='unit/xics guest/*': these tests of tests.list alone, and what each of them finds built (tests/run -n), no more. A
+# sanitizer's programs are another make's.
+CHECKED = $(foreach t,$(T),$(call quote,$(t)))
+check:	## build and run the tests that T= names, as in T='unit/xics guest/*'
+	$(Q)$(if $(T),,echo "cede: make check T='unit/xics guest/*' says which" >&2; exit 2)
+	$(Q)needs=$$(B=$(B) tests/run -n $(CHECKED)) && $(MAKE) --no-print-directory check-built NEEDS="$$needs"
+	$(Q)B=$(B) GUEST_DIR=$(BUILD)/guest tests/run $(CHECKED)
+
+NO_COMPILER = $(filter-out $(GUESTS),$(filter $(TESTS_AT)/guest/%,$(NEEDS)))
+check-built: $(filter-out $(B)/san/% $(NO_COMPILER),$(NEEDS))
+	$(Q)$(if $(filter $(B)/san/%,$(NEEDS)),$(MAKE) --no-print-directory MODE=san BUILD=$(BUILD) B=$(B)/san $(filter $(B)/san/%,$(NEEDS)))
+
+programs: $(PROGRAMS)
+guests: $(GUESTS)
+oracles: $(ORACLES)
+linux-programs: $(LINUX_PROGRAMS)
 
 # A build of its own, under $(B)/san, with what is to run in it. Without the compiler's run-time library: none.
 SAN_PROGRAMS := $(addprefix $(B)/san/,cede cede-dtl cede-snap $(UNIT:$(B)/%=%) $(addprefix tests/,insn_test guest_fuzz calls_fuzz load_many))

@@ -2,6 +2,7 @@
 cannot be written to, a compiler that lacks a library, a machine where nothing can be installed. Nearly nothing is
 built: `make -n` says what would be done.
 """
+# needs: $B/tests/unit/savevm
 import glob
 import json
 import os
@@ -199,6 +200,30 @@ def compile_commands(folder):
         check(not bad, 'compilers-' + name, bad)
 
 
+def checked(folder):
+    """`make check` builds what the tests that it runs find built, and no more."""
+    def sources(tests, *words):
+        status, out, err = make('-n', 'V=1', 'B=' + folder, 'check', 'T=' + tests, *words)
+        if status:
+            raise AssertionError(err)
+        return set(re.findall(r'(?<= )tests/\S+\.c\b', out)) - {'tests/guest/lib.c'}, '-fsanitize' in out, out
+
+    there, sanitized, out = sources('unit/xics')
+    check(there == {'tests/unit/xics.c'} and not sanitized and out.rstrip().endswith("tests/run 'unit/xics'"), 'check-one', (there, out[-300:]))
+    there, sanitized, _ = sources('unit/clock san/xics')
+    check(there == {'tests/unit/clock.c', 'tests/unit/xics.c'} and sanitized, 'check-two', there)
+    there, sanitized, _ = sources('unit/entries')
+    check(not there and not sanitized, 'check-what-needs-nothing', there)
+    there, _, out = sources('guest/radix-*e')
+    check((there == {'tests/guest/radix.c'} or 'powerpc' not in out) and 'machine/run/main.c' in out, 'check-pattern', there)
+    status, _, err = make('-n', 'B=' + folder, 'check', 'T=nothing/such')
+    check(status == 2 and 'no test matches' in err, 'check-no-such-test', err)
+    check(make('B=' + folder, 'check')[0] == 2, 'check-nothing')
+    goals = run(['tests/run', '-n', '-g', 'all'], B=folder)[1].split()
+    status, _, err = make('-n', 'B=' + folder, *[g for g in goals if not g.startswith((folder + '/san/', folder + '/tests/guest/'))])
+    check(not status and len(goals) > 50, 'needs-are-goals', err)
+
+
 # ---- What is missing ----
 
 def bin_with(folder, name, **scripts):
@@ -315,7 +340,7 @@ def ended():
 
 def main():
     with tempfile.TemporaryDirectory(prefix='cede-make-') as folder:
-        for test in (flags, other_flags, modes, blanks, elsewhere, compile_commands, sanitizers, deps):
+        for test in (flags, other_flags, modes, blanks, elsewhere, compile_commands, checked, sanitizers, deps):
             place = '%s/%s' % (folder, test.__name__)
             os.mkdir(place)
             test(place)
