@@ -108,9 +108,10 @@ $(CPU_OBJ): $(PROFILE_DATA)
 -include $(OBJ:.o=.d) $(DTL_OBJ:.o=.d) $(SNAP_OBJ:.o=.d)
 
 # ---- What people run ----
-# What is missing is installed first. What follows is another make, which finds it.
+# What is missing is installed first. What follows is another make, which finds it; it uses all cores if nobody said how many.
+ALL_CORES = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(or $(shell nproc 2>/dev/null),2))
 run: install-missing	## install what is missing, build, bring the guest, boot it to a shell
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(ALL_CORES) all $(if $(KERNEL),,guest)
 	@GUEST_DIR=$(BUILD)/guest CEDE="$${CEDE:-$(B)/cede}" tools/guest/run.sh
 
 # As far as it can be: 1 is the status for what one can do without.
