@@ -144,7 +144,7 @@ install: all	## into $(DESTDIR)$(PREFIX)
 	install -m 644 $(wildcard tools/man/*.1) $(call quote,$(DESTDIR)$(PREFIX)/share/man/man1)
 
 clean:	## remove what was built; the guest's images stay
-	rm -rf $(addprefix $(BUILD)/,obj cede cede-dtl cede-snap $(filter-out release,$(MODES)) tests bench)
+	rm -rf $(addprefix $(BUILD)/,obj cede cede-dtl cede-snap $(filter-out release,$(MODES)) tests bench) $(COMPILE_COMMANDS)
 
 help:	## this list
 	@awk -F'\t?## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -22,7 +22,7 @@ LOAD_MANY    := $(addprefix $(B)/obj/tests/fuzz/load/,many.o load.o fields.o)
 CALLS_FUZZ   := $(B)/obj/tests/splpar/calls_fuzz.o
 TEST_PROGRAMS := $(UNIT) $(TESTS_AT)/calls_fuzz $(TESTS_AT)/load_many $(TESTS_AT)/insn_test $(TESTS_AT)/guest_fuzz $(ORACLES) $(GUESTS) $(LINUX_PROGRAMS)
 
-.PHONY: test test-long test-all test-programs test-sanitizers test-guests check check-built check-analyze programs guests oracles linux-programs
+.PHONY: test test-long test-all test-programs test-sanitizers test-guests check check-built check-analyze programs commands guests oracles linux-programs
 .SECONDARY: $(FUZZ_OBJ) $(LOAD_OBJ) $(LOAD_MANY) $(CALLS_FUZZ) $(UNIT:$(TESTS_AT)/%=$(B)/obj/tests/%.o) $(INSN_OBJ)
 
 # What is missing is installed first, and what follows is another make, which finds it.
@@ -34,7 +34,7 @@ test-long: install-missing	## all tests: more operands, more mutants, Debian's i
 	$(Q)B=$(BUILD) tools/dev/deps.sh test || echo "cede: what wants the rest is skipped"
 	$(Q)$(MAKE) --no-print-directory test-all GROUPS=all
 
-test-all: test-programs test-sanitizers test-fuzz test-guests
+test-all: test-programs commands test-sanitizers test-fuzz test-guests
 	$(Q)B=$(B) GUEST_DIR=$(BUILD)/guest tests/run $(GROUPS:%=-g %) $(TESTS)
 
 test-programs: $(PROGRAMS) $(TEST_PROGRAMS)
@@ -52,6 +52,7 @@ check-built: $(filter-out $(B)/san/% $(NO_COMPILER),$(NEEDS))
 	$(Q)$(if $(filter $(B)/san/%,$(NEEDS)),$(MAKE) --no-print-directory MODE=san BUILD=$(BUILD) B=$(B)/san $(filter $(B)/san/%,$(NEEDS)))
 
 programs: $(PROGRAMS)
+commands: $(COMPILE_COMMANDS)
 guests: $(GUESTS)
 oracles: $(ORACLES)
 linux-programs: $(LINUX_PROGRAMS)

@@ -8,6 +8,8 @@
 #ifndef CPU_OPERANDS_H
 #define CPU_OPERANDS_H
 
+#include "cpu/core/cpu.h"
+
 #define SLOT(n) (((uint64_t *)cpu)[n])
 #define RT  SLOT(op->a)
 #define RS  SLOT(op->a)
