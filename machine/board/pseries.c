@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cpu/engine/block.h"
+#include "cpu/core/model.h"
 #include "cpu/core/timebase.h"
 #include "firmware/firmware.h"
 #include "hcall/dispatcher.h"
@@ -22,14 +23,8 @@
 #include "machine/core/memory.h"
 #include "machine/core/timers.h"
 #include "machine/host/term.h"
-#include "machine/monitor/monitor.h"
 #include "machine/rtas/events.h"
 #include "machine/rtas/rtas.h"
-#include "machine/snapshot/snapshot.h"
-
-/* POWER9 DD2.0 and the architecture level it runs at. */
-#define POWER9_PVR     UINT32_C(0x004e1200)
-#define POWER9_LOGICAL UINT32_C(0x0f000005)
 
 /* ---- What the processors ask of the board ---- */
 
@@ -108,9 +103,8 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 		error_set(err, "out of memory");
 		goto out_free;
 	}
-	m->engine = engine_new(&m->ram, o->timing, o->cpus);
-	m->snapshots = snapshots_new(m);
-	if (!m->engine || !m->snapshots) {
+	m->engine = engine_new(&m->ram, o->timing, o->cpu_model->since, o->cpus);
+	if (!m->engine) {
 		error_set(err, "out of memory");
 		goto out_free;
 	}
@@ -121,7 +115,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 			goto out_free;
 	if (!dispatcher_new(m, &o->pool, err) || (o->dtl_file && !dtl_file_open(m, o->dtl_file, err)))
 		goto out_free;
-	if (!board_devices_new(m, false, err) || !firmware_load(m, o, err) || !monitors_new(m, err))
+	if (!board_devices_new(m, false, err) || !firmware_load(m, o, err))
 		goto out_free;
 	clock_init(m, o->warp);
 	return m;
@@ -134,14 +128,13 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
-	monitors_free(m);
+	machine_free_listeners(m);
 	firmware_free(m);
 	events_clear(m);
 	dispatcher_free(m);
 	trace_free(m);
 	timers_clear(m);
 	devices_free(m);
-	snapshots_free(m->snapshots);
 	engine_free(m->engine);		/* before the processors, whose contexts it frees */
 	for (unsigned i = 0; i < m->ncpus; i++)
 		free(m->cpu[i]);
@@ -160,8 +153,8 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 
 	cpu->cycles = m->clock.now;	/* DEC starts from here */
 	cpu_reset(cpu);
-	cpu->pvr = POWER9_PVR;
-	cpu->logical_pvr = POWER9_LOGICAL;
+	cpu->pvr = m->config->cpu_model->pvr;
+	cpu->logical_pvr = cpu_model_level(m->config->cpu_model)->logical_pvr;
 	cpu->pir = cpu->index;
 	cpu->tir = cpu->index % m->threads;
 	cpu->lpcr = m->config->large_decr ? LPCR_LD : 0;
@@ -177,7 +170,7 @@ void machine_clear(struct machine *m)
 	m->request = REQ_NONE;
 	free(m->panic_message);
 	m->panic_message = NULL;
-	m->monitors->panicked = false;
+	m->run.panicked = false;
 	m->suspending = NULL;
 	vasi_reset(m);
 	hcall_trace_cut(m);

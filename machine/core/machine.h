@@ -80,6 +80,7 @@ struct device;			/* machine/core/device.h */
 struct xics;			/* machine/irq/xics.h */
 struct firmware;		/* firmware/firmware.h */
 struct monitors;		/* machine/monitor/monitor.h */
+struct outgoing;		/* machine/snapshot/outgoing.h */
 struct snapshots;		/* machine/snapshot/snapshot.h */
 struct console;			/* machine/host/console.h: a host-side character stream */
 
@@ -139,7 +140,10 @@ struct machine {
 	uint32_t pad4;
 	/* What is left of a quantum, or of an idle time, that a snapshot cut; its end is a cycle. */
 	uint64_t cut_end;		/* 0: nothing is */
-	struct monitors *monitors;	/* monitor.c: who commands us */
+	struct runstate run;
+	/* Of rooms above; NULL in a machine that nobody commands. */
+	struct monitors *monitors;	/* monitor.c: who commands it */
+	struct outgoing *outgoing;	/* outgoing.c: what they have written while they go on */
 	struct snapshots *snapshots;	/* snapshot.c: what is to be saved when */
 	struct event_log *event_logs;	/* events.c: not yet fetched by the guest, oldest first */
 	uint32_t next_plid;		/* platform log id of the next one */
