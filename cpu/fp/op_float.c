@@ -5,7 +5,7 @@
  *
  * Source: Power ISA 3.0B, Book I, chapter 4.
  */
-#include "cpu/core/host.h"
+#include "cpu/engine/decode.h"
 #include "cpu/fp/fp.h"
 #include "cpu/engine/operands.h"
 
