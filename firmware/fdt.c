@@ -8,6 +8,7 @@
 
 #include <libfdt.h>
 
+#include "cpu/core/model.h"
 #include "firmware/fdt.h"
 #include "hcall/affinity.h"
 #include "hcall/dispatcher.h"
@@ -21,10 +22,7 @@
 #include "machine/vio/vio.h"
 #include "savevm/error.h"
 
-#define CACHE_LINE 128		/* bytes, both L1 caches; so is cbz */
-#define L1_SIZE    0x8000	/* bytes, each */
-#define SLB_SIZE   32
-#define LMB_SIZE   UINT64_C(0x10000000)
+#define LMB_SIZE UINT64_C(0x10000000)
 #define PARTITION_NUMBER 1
 
 /* A tree under construction; the first error stays. */
@@ -165,37 +163,6 @@ static bool stdout_path(const struct machine *m, char *buf, size_t size)
 
 /* ---- /cpus ---- */
 
-/* ibm,pa-features, by the byte and bit numbers of PAPR's table of processor architecture
- * attributes. Off though POWER9 has them: transactional memory (22), decimal floating point (54), and
- * what would count and match (DABR in 0, performance monitor in 28 and 42) but does not here. */
-static const uint8_t pa_features[2 + 66] = {
-	66, 0,			/* length, attribute specifier type */
-	[2 + 0] = 0xf2,		/* MMU, FPU, SLB, RUN, no-execute */
-	[2 + 1] = 0x3f, [2 + 2] = 0xc7, [2 + 3] = 0xc0, [2 + 4] = 0x80,
-	[2 + 5] = 0xf0,		/* little-endian, CFAR, exception boundaries, lq and stq */
-	[2 + 6] = 0x80,
-	[2 + 16] = 0x80,	/* vector */
-	[2 + 18] = 0x80,	/* VSX */
-	[2 + 20] = 0x80,	/* vector XOR */
-	[2 + 24] = 0x80,	/* external decrementer */
-	[2 + 26] = 0x80,	/* 64-bit features */
-	[2 + 30] = 0x80,	/* MMR */
-	[2 + 32] = 0x80,	/* little-endian atomics */
-	[2 + 34] = 0xc0,	/* event-based branches */
-	[2 + 36] = 0x80,	/* SPR SO */
-	[2 + 38] = 0x80,	/* copy and paste */
-	[2 + 40] = 0x80,	/* radix MMU */
-	[2 + 44] = 0x80,	/* PC-relative adds */
-	[2 + 46] = 0x80,	/* system call vectored */
-	[2 + 48] = 0x80,	/* SIMD */
-	[2 + 50] = 0x80,	/* quad-precision binary floating point */
-	[2 + 52] = 0x80,	/* string */
-	[2 + 56] = 0x80,	/* decimal integer */
-	[2 + 58] = 0x80,	/* SHA */
-	[2 + 60] = 0x80,	/* near-memory atomics */
-	[2 + 62] = 0x80,	/* darn */
-};
-
 static void add_threads(struct tree *t, const struct machine *m, int at, uint32_t core)
 {
 	uint32_t server[MACHINE_MAX_CPUS], gserver[2 * MACHINE_MAX_CPUS];
@@ -209,15 +176,23 @@ static void add_threads(struct tree *t, const struct machine *m, int at, uint32_
 	cells_n(t, at, "ibm,ppc-interrupt-gserver#s", gserver, 2 * m->threads);
 }
 
-static void add_mmu(struct tree *t, int at)
+static void add_mmu(struct tree *t, int at, const struct cpu_model *model)
 {
-	cell(t, at, "slb-size", SLB_SIZE);
-	cell(t, at, "ibm,slb-size", SLB_SIZE);
-	CELLS(t, at, "ibm,processor-segment-sizes", 28, 40, ~0u, ~0u);
-	/* 4 KiB and 64 KiB bases: shift, SLB encoding, page sizes (shift, PTE encoding). */
-	CELLS(t, at, "ibm,segment-page-sizes", 12, 0, 1, 12, 0, 16, 0x110, 1, 16, 1);
-	/* AP << 29 | shift: 4 KiB, 64 KiB, 2 MiB, 1 GiB. */
-	CELLS(t, at, "ibm,processor-radix-AP-encodings", 0u << 29 | 12, 5u << 29 | 16, 1u << 29 | 21, 2u << 29 | 30);
+	cell(t, at, "slb-size", model->slb_entries);
+	cell(t, at, "ibm,slb-size", model->slb_entries);
+	cells_n(t, at, "ibm,processor-segment-sizes", model->segment_sizes.cell, model->segment_sizes.n);
+	cells_n(t, at, "ibm,segment-page-sizes", model->segment_pages.cell, model->segment_pages.n);
+	cells_n(t, at, "ibm,processor-radix-AP-encodings", model->radix_pages.cell, model->radix_pages.n);
+}
+
+static void add_caches(struct tree *t, int at, const struct cpu_model *model)
+{
+	cell(t, at, "d-cache-block-size", model->cache_line);
+	cell(t, at, "d-cache-line-size", model->cache_line);
+	cell(t, at, "i-cache-block-size", model->cache_line);
+	cell(t, at, "i-cache-line-size", model->cache_line);
+	cell(t, at, "d-cache-size", model->l1d_size);
+	cell(t, at, "i-cache-size", model->l1i_size);
 }
 
 /* Where a core is. Processors of a pool may be anywhere in it: nothing that says
@@ -238,8 +213,9 @@ static void add_place(struct tree *t, const struct machine *m, int at, unsigned 
 
 static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned first)
 {
+	const struct cpu_model *model = m->config->cpu_model;
 	uint32_t core = m->cpu[first]->cpu.pir;
-	int at = node_at(t, cpus, "PowerPC,POWER9", core);
+	int at = node_at(t, cpus, model->node, core);
 
 	cell(t, at, "reg", core);
 	string(t, at, "device_type", "cpu");
@@ -247,21 +223,16 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	cell(t, at, "cpu-version", m->cpu[first]->cpu.pvr);
 	cell(t, at, "timebase-frequency", (uint32_t)TIMEBASE_HZ);
 	cell(t, at, "clock-frequency", (uint32_t)CPU_HZ);
-	cell(t, at, "d-cache-block-size", CACHE_LINE);
-	cell(t, at, "d-cache-line-size", CACHE_LINE);
-	cell(t, at, "i-cache-block-size", CACHE_LINE);
-	cell(t, at, "i-cache-line-size", CACHE_LINE);
-	cell(t, at, "d-cache-size", L1_SIZE);
-	cell(t, at, "i-cache-size", L1_SIZE);
+	add_caches(t, at, model);
 	flag(t, at, "64-bit");
 	cell(t, at, "ibm,purr", 1);
 	cell(t, at, "ibm,spurr", 1);
 	cell(t, at, "ibm,vmx", 2);	/* with VSX */
-	add_mmu(t, at);
-	bytes(t, at, "ibm,pa-features", pa_features, sizeof pa_features);
+	add_mmu(t, at, model);
+	bytes(t, at, "ibm,pa-features", model->pa_features, model->pa_features_size);
 	add_place(t, m, at, first);
 	if (m->config->large_decr)
-		cell(t, at, "ibm,dec-bits", 56);
+		cell(t, at, "ibm,dec-bits", model->large_dec_bits);
 	add_threads(t, m, at, core);
 }
 

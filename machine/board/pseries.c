@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "cpu/engine/block.h"
+#include "cpu/core/model.h"
 #include "cpu/core/timebase.h"
 #include "firmware/firmware.h"
 #include "hcall/dispatcher.h"
@@ -23,18 +24,12 @@
 #include "machine/host/term.h"
 #include "machine/irq/xics.h"
 #include "machine/irq/xive_idle.h"
-#include "machine/monitor/monitor.h"
 #include "machine/pci/phb_idle.h"
 #include "machine/rtas/events.h"
 #include "machine/rtas/rtas.h"
 #include "machine/core/config.h"
-#include "machine/snapshot/snapshot.h"
 #include "machine/vio/nvram.h"
 #include "machine/vio/vio_vty.h"
-
-/* POWER9 DD2.0 and the architecture level it runs at. */
-#define POWER9_PVR     UINT32_C(0x004e1200)
-#define POWER9_LOGICAL UINT32_C(0x0f000005)
 
 /* ---- What the processors ask of the board ---- */
 
@@ -157,13 +152,12 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 		error_set(err, "out of memory");
 		goto out_free;
 	}
-	m->engine = engine_new(&m->ram, o->timing, P9, o->cpus);
+	m->engine = engine_new(&m->ram, o->timing, o->cpu_model->since, o->cpus);
 	m->xics = xics_new();
 	m->vio = vio_new();
 	m->phb = phb_idle_new();
 	m->xive = xive_idle_new(o->max_cpus);
-	m->snapshots = snapshots_new(m);
-	if (!m->engine || !m->xics || !m->vio || !m->phb || !m->xive || !m->snapshots) {
+	if (!m->engine || !m->xics || !m->vio || !m->phb || !m->xive) {
 		error_set(err, "out of memory");
 		goto out_free;
 	}
@@ -176,7 +170,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 	if (!new_serials(m, err))
 		goto out_free;
 	m->nvram = nvram_new(m, o->nvram_file, err);
-	if (!m->nvram || !firmware_load(m, o, err) || !monitors_new(m, err))
+	if (!m->nvram || !firmware_load(m, o, err))
 		goto out_free;
 	clock_init(m, o->warp);
 	return m;
@@ -189,7 +183,7 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
-	monitors_free(m);
+	machine_free_listeners(m);
 	firmware_free(m);
 	events_clear(m);
 	dispatcher_free(m);
@@ -198,7 +192,6 @@ void machine_free(struct machine *m)
 	xics_free(m->xics);
 	phb_idle_free(m->phb);
 	free(m->xive);
-	snapshots_free(m->snapshots);
 	engine_free(m->engine);		/* before the processors, whose contexts it frees */
 	for (unsigned i = 0; i < m->ncpus; i++)
 		free(m->cpu[i]);
@@ -217,8 +210,8 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 
 	cpu->cycles = m->clock.now;	/* DEC starts from here */
 	cpu_reset(cpu);
-	cpu->pvr = POWER9_PVR;
-	cpu->logical_pvr = POWER9_LOGICAL;
+	cpu->pvr = m->config->cpu_model->pvr;
+	cpu->logical_pvr = cpu_model_level(m->config->cpu_model)->logical_pvr;
 	cpu->pir = cpu->index;
 	cpu->tir = cpu->index % m->threads;
 	cpu->lpcr = m->config->large_decr ? LPCR_LD : 0;
@@ -234,7 +227,7 @@ void machine_clear(struct machine *m)
 	m->request = REQ_NONE;
 	free(m->panic_message);
 	m->panic_message = NULL;
-	m->monitors->panicked = false;
+	m->run.panicked = false;
 	m->suspending = NULL;
 	vasi_reset(m);
 	hcall_trace_cut(m);

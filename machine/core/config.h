@@ -17,7 +17,8 @@
 #define CONFIG_RAM_STEP (UINT64_C(256) << 20)	/* one logical memory block, as the device tree reports them */
 
 enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
-enum cpu_model { CPU_POWER9 };
+struct cpu_model;
+
 /* What follows when the guest says that it gave up. PANIC_NONE: what the guest wants. */
 enum panic_action { PANIC_NONE, PANIC_PAUSE, PANIC_SHUTDOWN, PANIC_EXIT_FAILURE };
 enum mitigation { MITIGATION_BROKEN, MITIGATION_WORKAROUND, MITIGATION_FIXED, MITIGATION_FIXED_IBS,
@@ -75,7 +76,7 @@ struct config {
 	struct pool_config pool;	/* -pool */
 	const char *dtl_file;		/* -dtl; NULL */
 
-	enum cpu_model cpu;
+	const struct cpu_model *cpu_model;	/* -cpu */
 	uint32_t compat_pvr;		/* max-cpu-compat=: logical PVR; 0: none */
 	unsigned cpus, threads, cores, sockets, max_cpus;
 	uint64_t ram_size;		/* bytes, multiple of CONFIG_RAM_STEP */

@@ -73,6 +73,7 @@ struct vio;			/* machine/vio/vio.h */
 struct nvram;
 struct firmware;		/* firmware/firmware.h */
 struct monitors;		/* machine/monitor/monitor.h */
+struct outgoing;		/* machine/snapshot/outgoing.h */
 struct snapshots;		/* machine/snapshot/snapshot.h */
 struct phb_idle;		/* machine/pci/phb_idle.h */
 struct xive_idle;		/* machine/irq/xive_idle.h */
@@ -135,7 +136,10 @@ struct machine {
 	uint32_t pad4;
 	/* What is left of a quantum, or of an idle time, that a snapshot cut; its end is a cycle. */
 	uint64_t cut_end;		/* 0: nothing is */
-	struct monitors *monitors;	/* monitor.c: who commands us */
+	struct runstate run;
+	/* Of rooms above; NULL in a machine that nobody commands. */
+	struct monitors *monitors;	/* monitor.c: who commands it */
+	struct outgoing *outgoing;	/* outgoing.c: what they have written while they go on */
 	struct snapshots *snapshots;	/* snapshot.c: what is to be saved when */
 	struct phb_idle *phb;		/* phb_idle.c: another hypervisor's PCI, as it was found */
 	struct xive_idle *xive;		/* xive_idle.c: and its XIVE */

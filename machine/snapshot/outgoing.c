@@ -17,12 +17,8 @@
 
 #include "cpu/core/bits.h"
 #include "machine/host/term.h"
-#include "machine/monitor/control.h"
-#include "machine/monitor/monitor.h"
 #include "machine/snapshot/snapshot.h"
 #include "savevm/file.h"
-
-#define PAGE 4096
 
 /* What the writer says, in memory that both have. */
 struct report {
@@ -37,6 +33,7 @@ struct job {
 };
 
 struct outgoing {
+	outgoing_ended *ended;
 	struct job job;			/* while there is a child: what it does */
 	pid_t child;			/* 0: nothing is under way */
 	int alive;			/* reads an end when the child has ended */
@@ -209,7 +206,7 @@ static bool start(struct machine *m, struct outgoing *o, struct error *err)
 
 static bool begin(struct machine *m, bool migrates, const struct way *way, const char *where, struct error *err)
 {
-	struct outgoing *o = m->monitors->outgoing;
+	struct outgoing *o = m->outgoing;
 
 	if (o->child) {
 		error_set(err, "There's a migration process in progress");
@@ -228,12 +225,8 @@ static bool begin(struct machine *m, bool migrates, const struct way *way, const
 
 static void set_status(struct machine *m, enum outgoing_status status)
 {
-	char data[64];
-
-	m->monitors->outgoing->status = status;
-	snprintf(data, sizeof data, "{\"status\": \"%s\"}", status_names[status]);
-	if (m->monitors->migration_events)
-		monitor_event(m, "MIGRATION", data);
+	m->outgoing->status = status;
+	machine_announce(m, (struct run_event){ .kind = RUN_MIGRATION, .word = status_names[status] });
 }
 
 static void measure(struct outgoing *o)
@@ -242,8 +235,8 @@ static void measure(struct outgoing *o)
 	o->done = o->report->done;
 	o->sent = o->report->sent;
 	o->zeros = o->report->zeros;
-	if (o->zeros > o->done / PAGE)
-		o->zeros = o->done / PAGE;	/* they are not written at once */
+	if (o->zeros > o->done / OUTGOING_PAGE)
+		o->zeros = o->done / OUTGOING_PAGE;	/* they are not written at once */
 }
 
 /* What one that was ended by force has left beside the file. */
@@ -258,19 +251,19 @@ static void tidy(const struct job *job)
 
 static void migrated(struct machine *m, bool ok)
 {
-	struct outgoing *o = m->monitors->outgoing;
+	struct outgoing *o = m->outgoing;
 
 	if (ok) {
-		m->monitors->sent = true;
+		m->run.sent = true;
 		set_status(m, OUT_COMPLETED);
 	} else if (o->cancelled) {
 		if (o->resumes)
-			control_resume(m);
+			machine_resume(m);
 		set_status(m, OUT_CANCELLED);
 	} else {
 		set_status(m, OUT_FAILED);
 		if (o->resumes)
-			control_resume(m);
+			machine_resume(m);
 	}
 }
 
@@ -282,7 +275,7 @@ static void say(struct machine *m, const char *what, const char *why)
 
 static void finish(struct machine *m, int status)
 {
-	struct outgoing *o = m->monitors->outgoing;
+	struct outgoing *o = m->outgoing;
 	bool ok = WIFEXITED(status) && !WEXITSTATUS(status), migrates = o->job.migrates;
 	struct error err = { "" };
 
@@ -303,13 +296,13 @@ static void finish(struct machine *m, int status)
 		o->err = err;
 		migrated(m, ok);
 	}
-	if (!monitors_answer(m, ok || o->cancelled ? NULL : &err) && !ok && !o->cancelled)
+	if (!o->ended(m, ok || o->cancelled ? NULL : &err) && !ok && !o->cancelled)
 		say(m, migrates ? "migrate" : "savevm", err.msg);
 }
 
 void outgoing_poll(struct machine *m)
 {
-	struct outgoing *o = m->monitors->outgoing;
+	struct outgoing *o = m->outgoing;
 	int status;
 
 	if (o->child && waitpid(o->child, &status, WNOHANG) == o->child)
@@ -318,7 +311,7 @@ void outgoing_poll(struct machine *m)
 
 void outgoing_cancel(struct machine *m)
 {
-	struct outgoing *o = m->monitors->outgoing;
+	struct outgoing *o = m->outgoing;
 
 	if (!outgoing_holds(m) || o->cancelled)
 		return;
@@ -330,7 +323,7 @@ void outgoing_cancel(struct machine *m)
 
 void outgoing_end(struct machine *m)
 {
-	struct outgoing *o = m->monitors->outgoing;
+	struct outgoing *o = m->outgoing;
 	char what[128];
 	int status;
 
@@ -355,7 +348,7 @@ void outgoing_end(struct machine *m)
 
 bool outgoing_migrate(struct machine *m, const char *uri, struct error *err)
 {
-	struct outgoing *o = m->monitors->outgoing;
+	struct outgoing *o = m->outgoing;
 	const struct way *way = way_of(uri);
 
 	if (!way) {
@@ -367,11 +360,11 @@ bool outgoing_migrate(struct machine *m, const char *uri, struct error *err)
 	o->began = host_ns();
 	o->total = m->ram.size;
 	o->err.msg[0] = 0;
-	o->resumes = !m->monitors->stopped;
+	o->resumes = !m->run.stopped;
 	set_status(m, OUT_SETUP);
 	set_status(m, OUT_ACTIVE);
 	if (o->resumes)
-		control_halt(m);
+		machine_stop(m);
 	return true;
 }
 
@@ -380,83 +373,45 @@ bool outgoing_save(struct machine *m, const char *path, struct error *err)
 	return begin(m, false, &ways[0], path, err);
 }
 
-bool outgoing_busy(const struct machine *m) { return m->monitors->outgoing->child != 0; }
-bool outgoing_holds(const struct machine *m) { return outgoing_busy(m) && m->monitors->outgoing->job.migrates; }
-void outgoing_stay(struct machine *m) { m->monitors->outgoing->resumes = false; }
+bool outgoing_busy(const struct machine *m) { return m->outgoing->child != 0; }
+bool outgoing_holds(const struct machine *m) { return outgoing_busy(m) && m->outgoing->job.migrates; }
+void outgoing_stay(struct machine *m) { m->outgoing->resumes = false; }
 
 unsigned outgoing_pollfds(const struct machine *m, struct pollfd *fds)
 {
 	if (outgoing_busy(m))
-		*fds = (struct pollfd){ .fd = m->monitors->outgoing->alive, .events = POLLIN };
+		*fds = (struct pollfd){ .fd = m->outgoing->alive, .events = POLLIN };
 	return outgoing_busy(m);
 }
 
-struct outgoing *outgoing_new(void)
+struct outgoing *outgoing_new(outgoing_ended *ended)
 {
-	return calloc(1, sizeof(struct outgoing));
+	struct outgoing *o = calloc(1, sizeof *o);
+
+	if (o)
+		o->ended = ended;
+	return o;
 }
 
 void outgoing_free(struct machine *m)
 {
-	if (m->monitors->outgoing)
+	if (m->outgoing)
 		outgoing_end(m);
-	free(m->monitors->outgoing);
+	free(m->outgoing);
 }
 
 /* ---- How far it is ---- */
 
-/* Of the last migration, now. */
-static struct outgoing now(const struct machine *m)
+struct outgoing_progress outgoing_progress(const struct machine *m)
 {
-	struct outgoing o = *m->monitors->outgoing;
+	struct outgoing o = *m->outgoing;
 
 	if (outgoing_holds(m))
 		measure(&o);
-	return o;
-}
-
-static double mbps(const struct outgoing *o)
-{
-	return o->took ? (double)o->sent * 8e3 / (double)o->took : 0;
-}
-
-void outgoing_json(const struct machine *m, FILE *out)
-{
-	struct outgoing o = now(m);
-	unsigned long long ms = o.took / 1000000, zeros = o.zeros, normal = o.done / PAGE - zeros;
-
-	if (o.status == OUT_NONE) {
-		fputs("{}", out);
-		return;
-	}
-	fprintf(out, "{\"status\": \"%s\"", status_names[o.status]);
-	if (o.status == OUT_FAILED) {
-		fputs(", \"error-desc\": ", out);
-		qmp_string(out, o.err.msg);
-	}
-	fprintf(out, ", \"total-time\": %llu, \"setup-time\": 0", ms);
-	if (o.status == OUT_COMPLETED || o.status == OUT_ACTIVE)
-		fprintf(out, ", \"%s\": %llu", o.status == OUT_ACTIVE ? "expected-downtime" : "downtime", ms);
-	fprintf(out, ", \"ram\": {\"transferred\": %llu, \"remaining\": %llu, \"total\": %llu, ", (unsigned long long)o.sent,
-		(unsigned long long)(o.total - o.done), (unsigned long long)o.total);
-	fprintf(out, "\"duplicate\": %llu, \"skipped\": 0, \"normal\": %llu, \"normal-bytes\": %llu, \"mbps\": %.2f, ", zeros, normal,
-		normal * PAGE, mbps(&o));
-	fprintf(out, "\"dirty-pages-rate\": 0, \"dirty-sync-count\": 1, \"postcopy-requests\": 0, \"page-size\": %d, "
-		"\"multifd-bytes\": 0, \"pages-per-second\": 0}}", PAGE);
-}
-
-void outgoing_text(const struct machine *m, FILE *out)
-{
-	struct outgoing o = now(m);
-	unsigned long long ms = o.took / 1000000, sent = o.sent, left = o.total - o.done, zeros = o.zeros, pages = o.done / PAGE;
-	bool failed = o.status == OUT_FAILED;
-
-	if (o.child && !o.job.migrates)
-		fprintf(out, "Snapshot: %llu of %llu MiB\n", (unsigned long long)o.report->done >> 20, (unsigned long long)m->ram.size >> 20);
-	if (o.status == OUT_NONE)
-		return;
-	fprintf(out, "Migration status: %s%s%s%s\n", status_names[o.status], failed ? " (" : "", failed ? o.err.msg : "", failed ? ")" : "");
-	fprintf(out, "total time: %llu ms\ntransferred ram: %llu kbytes\nthroughput: %.2f mbps\n", ms, sent >> 10, mbps(&o));
-	fprintf(out, "remaining ram: %llu kbytes\ntotal ram: %llu kbytes\n", left >> 10, (unsigned long long)o.total >> 10);
-	fprintf(out, "duplicate: %llu pages\nnormal: %llu pages\n", zeros, pages - zeros);
+	return (struct outgoing_progress){
+		.status = o.status, .status_name = status_names[o.status], .why = m->outgoing->err.msg,
+		.took_ns = o.took, .total = o.total, .done = o.done, .sent = o.sent, .zero_pages = o.zeros,
+		.saving = o.child && !o.job.migrates, .saved = o.child ? o.report->done : 0,
+		.mbps = o.took ? (double)o.sent * 8e3 / (double)o.took : 0,
+	};
 }

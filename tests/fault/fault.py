@@ -3,6 +3,7 @@
 One row per case: name, expected status, a word that the line must contain, and the arguments. Words
 that start with @ are files made below.
 """
+# needs: programs
 import os
 import re
 import struct

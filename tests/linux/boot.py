@@ -1,4 +1,7 @@
 """Linux, an unmodified Debian kernel, driven through its console."""
+# needs: programs guest
+# needs [installer]: guest-installer
+# needs [sanitizers builds]: $B/san/cede
 import hashlib
 import os
 import re

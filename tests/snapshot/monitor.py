@@ -1,4 +1,5 @@
 """The monitor and QMP: every command, snapshots by name, a clock that stands still, hostile input."""
+# needs: programs guest
 import hashlib
 import json
 import os

@@ -3,6 +3,7 @@ section, option, command and tool has its place in it and nothing else has, each
 test that attacks is in tests.list.
 
 usage: entries.py [README]"""
+# needs: nothing
 import fnmatch
 import glob
 import os
