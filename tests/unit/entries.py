@@ -73,7 +73,7 @@ SOURCES = {
     'sections': sections,
     'options': options,
     'monitor': lambda: re.findall(r'^\t\{ "(\w+)", "', read('machine/monitor/hmp.c'), re.M),
-    'QMP': lambda: re.findall(r'\{ "([\w-]+)", \w+(?:, \w+)* \}', read('machine/monitor/qmp.c')),
+    'QMP': lambda: re.findall(r'\{ "([a-z][\w-]+)", \w+(?:, \w+)* \}', read('machine/monitor/qmp.c')),
     'tools': tools,
     'environment': environment,
 }
