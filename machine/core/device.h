@@ -70,9 +70,6 @@ struct device_class {
 	void (*loaded)(struct device *dev, bool foreign);
 	/* And it is to be kept: the host's side of the device follows. False and err->msg set: it cannot. */
 	bool (*keep)(struct device *dev, struct error *err);
-
-	/* Mixes all the guest can see of the device into the state hash. */
-	uint64_t (*hash)(const struct device *dev, uint64_t hash);
 };
 
 /* A kind of bus. */

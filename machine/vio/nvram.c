@@ -11,7 +11,6 @@
 
 #include "machine/core/config.h"
 #include "machine/core/node.h"
-#include "savevm/hash.h"
 #include "savevm/place.h"
 
 /* Partition header: signature, checksum, length in 16-byte units (big-endian), name.
@@ -28,13 +27,6 @@ static void nvram_free(struct device *dev)
 	if (nvram->fd >= 0)
 		close(nvram->fd);
 	free(nvram->data);
-}
-
-static uint64_t nvram_hash(const struct device *dev, uint64_t hash)
-{
-	const struct nvram *nvram = (const struct nvram *)dev;
-
-	return hash_bytes(hash_u64(hash, nvram->size), nvram->data, nvram->size);
 }
 
 static const struct vmstate nvram_state = {
@@ -183,7 +175,7 @@ static const struct device_property nvram_properties[] = {
 const struct device_class nvram_class = {
 	.name = "spapr-nvram", .help = "non-volatile memory", .size = sizeof(struct nvram), .on = &vio_bus,
 	.on_board = device_once, .properties = nvram_properties,
-	.init = nvram_init, .free = nvram_free, .fdt = nvram_fdt, .keep = nvram_keep, .hash = nvram_hash,
+	.init = nvram_init, .free = nvram_free, .fdt = nvram_fdt, .keep = nvram_keep,
 	.node = "nvram", .device_type = "nvram", .compatible = "qemu,spapr-nvram",
 	.state = &nvram_state, .own_state = &nvram_own_state,
 };

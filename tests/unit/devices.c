@@ -16,6 +16,7 @@
 #include "machine/monitor/monitor.h"
 #include "machine/pci/phb_idle.h"
 #include "machine/snapshot/snapshot.h"
+#include "machine/snapshot/statehash.h"
 #include "rig.h"
 #include "savevm/savevm.h"
 
@@ -395,6 +396,7 @@ static void test_timers(void)
 	struct error err = { "" };
 	uint64_t now;
 	off_t without;
+	uint64_t hash;
 	int none, some;
 
 	rig_new(&a, "1");
@@ -405,9 +407,11 @@ static void test_timers(void)
 	first = toy(device_next(a.m, NULL, &clockwork_class));
 	second = toy(device_next(a.m, &first->dev, &clockwork_class));
 	now = a.m->clock.now;
+	hash = machine_statehash(a.m);
 	without = lseek(none = saved(a.m), 0, SEEK_END);
 	event_schedule(a.m, &second->tick, now + 100);
 	event_schedule(a.m, &first->tick, now + 100);
+	check(machine_statehash(a.m) != hash, "timers-are-in-the-state-hash");
 	some = saved(a.m);
 	check(lseek(some, 0, SEEK_END) > without, "timers-are-in-the-snapshot");
 	event_schedule(b.m, &toy(device_next(b.m, NULL, &clockwork_class))->tick, now + 7);
