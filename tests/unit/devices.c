@@ -238,6 +238,26 @@ static void test_values(void)
 	check(board_device_ok("spapr-rng,id=a,use-kvm=off", &err) && !board_device_ok("spapr-nvram", &err), "pluggable");
 }
 
+static void test_help(void)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	bool all = true;
+
+	check(board_device_help("help", f), "help");
+	fflush(f);
+	for (unsigned i = 0; device_classes[i]; i++)
+		all &= strstr(text, device_classes[i]->name) && strstr(text, device_classes[i]->help);
+	check(all && !strstr(text, "spapr-rng\", made by") && strstr(text, "made by the board"), "lists-all");
+	check(board_device_help("spapr-rng,help", f), "help-of-one");
+	fflush(f);
+	check(strstr(text, "\n  use-kvm=<bool>") && strstr(text, "(default: off)"), "lists-properties");
+	check(!board_device_help("spapr-rng", f) && !board_device_help("frob,help", f) && !board_device_help("spapr-rng,help=1", f), "no-help");
+	fclose(f);
+	free(text);
+}
+
 /* ---- What is asked of all ---- */
 
 static void test_asking(struct machine *m)
@@ -471,6 +491,7 @@ int main(void)
 	test_board(rig.m);
 	test_making(rig.m);
 	test_values();
+	test_help();
 	test_asking(rig.m);
 	test_sections(rig.m);
 	test_qtree(rig.m);
