@@ -114,7 +114,7 @@ static bool tree_grow(struct machine *m)
 	return true;
 }
 
-static int64_t refuse(struct machine *m, int64_t code, const char *why)
+static int64_t refuse_cas(struct machine *m, int64_t code, const char *why)
 {
 	machine_log(m, LOG_GUEST_ERROR, "client-architecture-support refused: %s", why);
 	return code;
@@ -155,24 +155,24 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 	bool raw;
 
 	if (others_run(m, cpu))
-		return refuse(m, H_MULTI_THREADS_ACTIVE, "other processors run");
+		return refuse_cas(m, H_MULTI_THREADS_ACTIVE, "other processors run");
 	vec &= REAL_ADDR;
 	if (!pvr_list(cpu, &m->ram, max, &vec, &raw, &best))
-		return refuse(m, H_PARAMETER, "the list of processor versions has no end");
+		return refuse_cas(m, H_PARAMETER, "the list of processor versions has no end");
 	if (!best && (!raw || max))
-		return refuse(m, H_HARDWARE, "no processor version in common");
+		return refuse_cas(m, H_HARDWARE, "no processor version in common");
 	if (!vector_get(&m->ram, vec, 1, &v1) || !vector_get(&m->ram, vec, 5, &v5))
-		return refuse(m, H_PARAMETER, "option vector 1 or 5 is missing");
+		return refuse_cas(m, H_PARAMETER, "option vector 1 or 5 is missing");
 	if ((best && best != LOGICAL_3_00) || (v5.byte[24] & 0xc0) != 0x40)
-		return refuse(m, H_PARAMETER, "the guest does not ask for the radix MMU, and there is no other");
+		return refuse_cas(m, H_PARAMETER, "the guest does not ask for the radix MMU, and there is no other");
 	if (v5.byte[23] & 0xc0)
-		return refuse(m, H_PARAMETER, "the guest asks for XIVE, and there is only XICS");
+		return refuse_cas(m, H_PARAMETER, "the guest asks for XIVE, and there is only XICS");
 	for (unsigned i = 0; i < ARRAY_SIZE(v5.byte); i++)
 		v5.byte[i] &= i < ARRAY_SIZE(offered_vec5) ? offered_vec5[i] : 0;
 	if (!tree_grow(m) || tree_set_vec5(m->fdt, v5.byte + 1, MAX_VECTOR) < 0)
-		return refuse(m, H_HARDWARE, "no room in the device tree");
+		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	if (!(v5.byte[2] & VEC5_SHARED) && !hide_splpar(m))
-		return refuse(m, H_HARDWARE, "no room in the device tree");
+		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	for (unsigned i = 0; best && i < m->ncpus; i++)
 		m->cpu[i]->cpu.logical_pvr = best;
 	m->compat_pvr = best;

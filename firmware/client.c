@@ -655,7 +655,7 @@ static uint32_t svc_test(struct call *c)
 
 /* H_VOF_CLIENT "getprop"(0x1, "compatible", ...) = 0x8. The name is from before the call, which may
  * have overwritten it. */
-static void trace(const struct call *c, const struct service *service, const char *text)
+static void trace_service(const struct call *c, const struct service *service, const char *text)
 {
 	char line[MAX_CELLS * 12 + MAX_PATH + 8] = "", shown[sizeof line + MAX_NAME];
 
@@ -672,7 +672,7 @@ static void trace(const struct call *c, const struct service *service, const cha
 	hcall_trace_text(c->cpu, TRACE_CLIENT, shown, c->nrets && c->out[0] == OF_ERROR ? -1 : 0);
 }
 
-static const char *trace_text(const struct call *c, const struct service *service, char *buf, size_t size)
+static const char *service_text(const struct call *c, const struct service *service, char *buf, size_t size)
 {
 	uint32_t i = service->text - 1;
 
@@ -705,10 +705,10 @@ int64_t firmware_client(struct cpu *cpu, uint64_t args)
 	for (uint32_t i = 0; i < c.nargs; i++)
 		c.in[i] = ld_be32(&m->ram, args + 12 + 4 * i);
 	if (unlikely(m->log_mask & (LOG_HCALL | LOG_TRACE_HCALL)))
-		text = trace_text(&c, service, buf, sizeof buf);
+		text = service_text(&c, service, buf, sizeof buf);
 	c.out[0] = service->fn(&c);
 	if (unlikely(m->log_mask & (LOG_HCALL | LOG_TRACE_HCALL)))
-		trace(&c, service, text);
+		trace_service(&c, service, text);
 	for (uint32_t i = 0; i < c.nrets; i++)
 		st_be32(&m->ram, args + 12 + 4 * (c.nargs + i), c.out[i]);
 	return H_SUCCESS;

@@ -8,12 +8,12 @@
 /* A walk through a tree, or a check of one, takes as long as copying so many times its size. */
 #define TREE_WORK 64
 
-static int64_t charged(struct cpu *cpu, uint64_t tree, int64_t rc)
+static int64_t charge_tree_work(struct cpu *cpu, uint64_t tree, int64_t rc)
 {
 	hcall_worked(cpu_machine(cpu), tree * TREE_WORK);
 	return rc;
 }
 
-HCALL_FN(H_CAS) { return charged(cpu, cpu_machine(cpu)->fdt_size, firmware_cas(cpu, in)); }
-HCALL_FN(H_UPDATE_DT) { return charged(cpu, TREE_MAX_SIZE, firmware_update_dt(cpu, in)); }
-HCALL_FN(H_VOF_CLIENT) { return charged(cpu, cpu_machine(cpu)->fdt_size, firmware_client(cpu, in[0])); }
+HCALL_FN(H_CAS) { return charge_tree_work(cpu, cpu_machine(cpu)->fdt_size, firmware_cas(cpu, in)); }
+HCALL_FN(H_UPDATE_DT) { return charge_tree_work(cpu, TREE_MAX_SIZE, firmware_update_dt(cpu, in)); }
+HCALL_FN(H_VOF_CLIENT) { return charge_tree_work(cpu, cpu_machine(cpu)->fdt_size, firmware_client(cpu, in[0])); }

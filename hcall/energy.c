@@ -45,7 +45,7 @@ HCALL_FN(H_GET_EM_PARMS)
 #define BUFFER_SIZE     4096
 #define BUFFER_ITEMS    (BUFFER_SIZE / 8)
 
-static unsigned cores(const struct machine *m)
+static unsigned core_count(const struct machine *m)
 {
 	return m->ncpus / m->threads;
 }
@@ -67,7 +67,7 @@ static unsigned active_on(const struct machine *m, unsigned chip)
 {
 	unsigned n = 0;
 
-	for (unsigned core = 0; core < cores(m); core++)
+	for (unsigned core = 0; core < core_count(m); core++)
 		n += core_chip(m, core) == chip && core_active(m, core);
 	return n;
 }
@@ -85,7 +85,7 @@ static unsigned core_use(struct machine *m, unsigned core)
 	return all ? (unsigned)((unsigned __int128)ran * USE_STEPS / all) : 0;
 }
 
-static uint8_t priority(struct machine *m, unsigned core, bool activate)
+static uint8_t core_priority(struct machine *m, unsigned core, bool activate)
 {
 	bool active = core_active(m, core);
 	unsigned others = active_on(m, core_chip(m, core)) - active;
@@ -98,12 +98,12 @@ static uint8_t priority(struct machine *m, unsigned core, bool activate)
 }
 
 /* False: all are alike. */
-static bool refresh(struct machine *m, struct energy_list *list, bool activate)
+static bool refresh_list(struct machine *m, struct energy_list *list, bool activate)
 {
 	bool differ = false;
 
-	for (unsigned core = 0; core < cores(m); core++) {
-		list->priority[core] = priority(m, core, activate);
+	for (unsigned core = 0; core < core_count(m); core++) {
+		list->priority[core] = core_priority(m, core, activate);
 		differ |= list->priority[core] != list->priority[0];
 	}
 	list->made = differ ? machine_now(m) + 1 : 0;
@@ -111,7 +111,7 @@ static bool refresh(struct machine *m, struct energy_list *list, bool activate)
 }
 
 /* Of this life of the guest's. */
-static bool established(const struct machine *m, const struct energy_list *list)
+static bool list_established(const struct machine *m, const struct energy_list *list)
 {
 	return list->made > m->dispatcher->since;
 }
@@ -119,14 +119,14 @@ static bool established(const struct machine *m, const struct energy_list *list)
 /* The core with that DRC index, -1 none. */
 static int find_core(const struct machine *m, uint64_t index)
 {
-	for (unsigned core = 0; core < cores(m); core++)
+	for (unsigned core = 0; core < core_count(m); core++)
 		if (index == energy_drc_index(m->cpu[core * m->threads]))
 			return (int)core;
 	return -1;
 }
 
 /* Cores from the best on. */
-static void sort(const struct energy_list *list, unsigned n, unsigned *order)
+static void sort_cores(const struct energy_list *list, unsigned n, unsigned *order)
 {
 	for (unsigned i = 0; i < n; i++) {
 		unsigned at = i;
@@ -137,14 +137,14 @@ static void sort(const struct energy_list *list, unsigned n, unsigned *order)
 	}
 }
 
-static uint64_t item(const struct machine *m, const struct energy_list *list, unsigned core)
+static uint64_t list_item(const struct machine *m, const struct energy_list *list, unsigned core)
 {
 	return (uint64_t)list->priority[core] << 32 | energy_drc_index(m->cpu[core * m->threads]);
 }
 
-static int64_t ordered(struct machine *m, const struct energy_list *list, const uint64_t *in, uint64_t *out)
+static int64_t answer_ordered(struct machine *m, const struct energy_list *list, const uint64_t *in, uint64_t *out)
 {
-	unsigned order[MACHINE_MAX_CPUS], n = cores(m), first = 0;
+	unsigned order[MACHINE_MAX_CPUS], n = core_count(m), first = 0;
 	bool buffer = in[0] & EFLAGS_BUFFER;
 	unsigned room = buffer ? BUFFER_ITEMS : REGISTER_ITEMS;
 	int from = in[1] ? find_core(m, in[1]) : 0;
@@ -153,21 +153,21 @@ static int64_t ordered(struct machine *m, const struct energy_list *list, const 
 		return H_P2;
 	if (buffer && (in[2] % BUFFER_SIZE || !ram_ok(&m->ram, in[2], BUFFER_SIZE)))
 		return H_P3;
-	sort(list, n, order);
+	sort_cores(list, n, order);
 	while (in[1] && order[first] != (unsigned)from)
 		first++;
 	out[0] = n - first;
 	for (unsigned i = 0; i < n - first && i < room; i++) {
 		if (buffer)
-			st_be64(&m->ram, in[2] + 8 * i, item(m, list, order[first + i]));
+			st_be64(&m->ram, in[2] + 8 * i, list_item(m, list, order[first + i]));
 		else
-			out[1 + i] = item(m, list, order[first + i]);
+			out[1 + i] = list_item(m, list, order[first + i]);
 	}
 	return H_SUCCESS;
 }
 
 /* As many as are named before the first 0; the answers keep the names that they were asked by. */
-static int64_t inquiry(const struct machine *m, const struct energy_list *list, const uint64_t *in, uint64_t *out)
+static int64_t answer_inquiry(const struct machine *m, const struct energy_list *list, const uint64_t *in, uint64_t *out)
 {
 	uint64_t answer[REGISTER_ITEMS] = { 0 };
 	unsigned n = 0;
@@ -201,7 +201,7 @@ HCALL_FN(H_BEST_ENERGY)
 		return H_UNSUPPORTED;
 	if (bad)
 		return H_UNSUPPORTED_FLAG - __builtin_clzll(bad);
-	if (in[0] & EFLAGS_REFRESH ? !refresh(m, list, activate) : !established(m, list))
+	if (in[0] & EFLAGS_REFRESH ? !refresh_list(m, list, activate) : !list_established(m, list))
 		return H_NOT_AVAILABLE;
-	return in[0] & EFLAGS_ORDERED ? ordered(m, list, in, out) : inquiry(m, list, in, out);
+	return in[0] & EFLAGS_ORDERED ? answer_ordered(m, list, in, out) : answer_inquiry(m, list, in, out);
 }

@@ -35,7 +35,7 @@ static const struct hcall private[] = {
 #undef HCALL_PRIVATE
 };
 
-static const struct hcall *lookup(uint64_t number)
+static const struct hcall *hcall_find(uint64_t number)
 {
 	const struct hcall *h = NULL;
 
@@ -86,7 +86,7 @@ static void log_call(struct machine *m, const struct hcall *h, const uint64_t *i
 }
 
 __attribute__((noinline, cold))
-static void trace(struct cpu *cpu, const struct hcall *h, const uint64_t *in, int64_t rc, const uint64_t *out)
+static void trace_call(struct cpu *cpu, const struct hcall *h, const uint64_t *in, int64_t rc, const uint64_t *out)
 {
 	if (rc == H_SUCCESS && traces_itself(h))
 		return;
@@ -94,7 +94,7 @@ static void trace(struct cpu *cpu, const struct hcall *h, const uint64_t *in, in
 	hcall_trace(cpu, h, in, rc, out);
 }
 
-static void unimplemented(struct machine *m, uint64_t number)
+static void log_unimplemented(struct machine *m, uint64_t number)
 {
 	unsigned n = (unsigned)(number / 4 % (64 * ARRAY_SIZE(m->unimp_hcalls)));
 	uint64_t bit = UINT64_C(1) << n % 64;
@@ -126,7 +126,7 @@ static bool has_turn(struct machine *m, const struct cpu *cpu)
 }
 
 /* It makes the call again when the slice is over: nothing of it has happened, and nothing is traced. */
-static void put_off(struct cpu *cpu)
+static void put_off_call(struct cpu *cpu)
 {
 	cpu->nip -= 4;
 	cpu->insns--;
@@ -138,16 +138,16 @@ static void put_off(struct cpu *cpu)
 void hcall_dispatch(struct cpu *cpu)
 {
 	struct machine *m = cpu_machine(cpu);
-	const struct hcall *h = lookup(cpu->r[3]);
+	const struct hcall *h = hcall_find(cpu->r[3]);
 	uint64_t in[HCALL_MAX_IN], out[HCALL_MAX_OUT] = { 0 };
 	int64_t rc;
 
 	if (unlikely(m->hcall_work >= HCALL_WORK_MOST) && m->side_by_side && !has_turn(m, cpu)) {
-		put_off(cpu);
+		put_off_call(cpu);
 		return;
 	}
 	if (!h) {
-		unimplemented(m, cpu->r[3]);
+		log_unimplemented(m, cpu->r[3]);
 		hcall_trace_unknown(cpu);
 		cpu->r[3] = (uint64_t)H_FUNCTION;
 		return;
@@ -155,7 +155,7 @@ void hcall_dispatch(struct cpu *cpu)
 	memcpy(in, &cpu->r[4], sizeof in);
 	rc = h->fn(cpu, in, out);
 	if (unlikely(m->log_mask & (LOG_HCALL | LOG_TRACE_HCALL)))
-		trace(cpu, h, in, rc, out);
+		trace_call(cpu, h, in, rc, out);
 	if (rc == HCALL_NO_RETURN)
 		return;
 	cpu->r[3] = (uint64_t)rc;

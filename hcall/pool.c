@@ -16,7 +16,7 @@
 /* Mean length of a burst, in windows. */
 #define BURST_WINDOWS 10
 
-static uint64_t share(const struct dispatcher *d, const struct partition *p)
+static uint64_t window_share(const struct dispatcher *d, const struct partition *p)
 {
 	return d->window * p->entitlement / POOL_UNIT;
 }
@@ -60,7 +60,7 @@ void pool_pay(struct dispatcher *d, struct partition *p, struct vproc *vp, uint6
 /* ---- The load ---- */
 
 /* splitmix64. */
-static uint64_t draw(struct dispatcher *d)
+static uint64_t draw_random(struct dispatcher *d)
 {
 	uint64_t z = d->rng += UINT64_C(0x9e3779b97f4a7c15);
 
@@ -75,10 +75,10 @@ static uint32_t phase_length(struct dispatcher *d, const struct vproc *vp)
 {
 	uint64_t pause = (d->window - vp->demand) * BURST_WINDOWS / vp->demand;
 
-	return vp->bursting ? 1 + (uint32_t)(draw(d) % (2 * BURST_WINDOWS - 1)) : (uint32_t)(draw(d) % (2 * pause + 1));
+	return vp->bursting ? 1 + (uint32_t)(draw_random(d) % (2 * BURST_WINDOWS - 1)) : (uint32_t)(draw_random(d) % (2 * pause + 1));
 }
 
-static void burst(struct dispatcher *d, struct vproc *vp)
+static void continue_burst(struct dispatcher *d, struct vproc *vp)
 {
 	while (!vp->phase) {
 		vp->bursting = !vp->bursting;
@@ -89,7 +89,7 @@ static void burst(struct dispatcher *d, struct vproc *vp)
 }
 
 /* What it did not get in the last window it wants no more. */
-static void new_work(struct dispatcher *d)
+static void new_load_work(struct dispatcher *d)
 {
 	struct partition *load = &d->partition[PARTITION_LOAD];
 
@@ -97,7 +97,7 @@ static void new_work(struct dispatcher *d)
 		struct vproc *vp = &load->vp[i];
 
 		if (d->bursty)
-			burst(d, vp);
+			continue_burst(d, vp);
 		else
 			vp->owed = vp->demand;
 	}
@@ -114,9 +114,9 @@ bool pool_anyone(const struct partition *p, enum vp_state state)
 }
 
 /* `last`: the window that ends is the one before the present one. */
-static void refill(const struct dispatcher *d, struct partition *p, bool last)
+static void refill_budget(const struct dispatcher *d, struct partition *p, bool last)
 {
-	int64_t fresh = (int64_t)share(d, p), rest = 0;
+	int64_t fresh = (int64_t)window_share(d, p), rest = 0;
 
 	if (last && (p->budget < 0 || pool_anyone(p, VP_READY)))
 		rest = p->budget < fresh ? p->budget : fresh;
@@ -129,7 +129,7 @@ static bool had_less(const struct partition *a, const struct partition *b)
 	return (unsigned __int128)a->excess * b->weight < (unsigned __int128)b->excess * a->weight;
 }
 
-static uint64_t scaled(uint64_t cycles, uint32_t to, uint32_t from)
+static uint64_t scaled_excess(uint64_t cycles, uint32_t to, uint32_t from)
 {
 	return from ? (uint64_t)((unsigned __int128)cycles * to / from) : 0;
 }
@@ -138,7 +138,7 @@ static uint64_t scaled(uint64_t cycles, uint32_t to, uint32_t from)
 void pool_set_weight(struct partition *p, uint32_t weight)
 {
 	if (weight) {
-		p->excess = scaled(p->excess, weight, p->excess_weight);
+		p->excess = scaled_excess(p->excess, weight, p->excess_weight);
 		p->excess_weight = weight;
 	}
 	p->weight = weight;
@@ -146,7 +146,7 @@ void pool_set_weight(struct partition *p, uint32_t weight)
 
 /* Who did not ask for more in the last window has saved nothing up by it, and who asked for little
  * no more than one window of the pool. */
-static void even_out(struct dispatcher *d)
+static void even_out_excess(struct dispatcher *d)
 {
 	const struct partition *most = NULL;
 
@@ -155,7 +155,7 @@ static void even_out(struct dispatcher *d)
 			most = &d->partition[i];
 	for (unsigned i = 0; i < PARTITIONS; i++) {
 		struct partition *p = &d->partition[i];
-		uint64_t par = most ? scaled(most->excess, p->weight, most->weight) : 0;
+		uint64_t par = most ? scaled_excess(most->excess, p->weight, most->weight) : 0;
 		uint64_t saved = p->contends ? d->procs * d->window : 0;
 
 		if (p->excess + saved < par)
@@ -173,10 +173,10 @@ bool pool_roll(struct dispatcher *d, uint64_t cycle)
 		return false;
 	over = (cycle - d->window_end) / d->window + 1;
 	d->window_end += over * d->window;
-	even_out(d);
+	even_out_excess(d);
 	for (unsigned i = 0; i < PARTITIONS; i++)
-		refill(d, &d->partition[i], over == 1);
-	new_work(d);
+		refill_budget(d, &d->partition[i], over == 1);
+	new_load_work(d);
 	return true;
 }
 
@@ -195,7 +195,7 @@ void pool_reset(struct dispatcher *d, uint64_t cycle)
 	for (unsigned i = 0; i < PARTITIONS; i++) {
 		struct partition *p = &d->partition[i];
 
-		p->budget = (int64_t)share(d, p);
+		p->budget = (int64_t)window_share(d, p);
 		p->excess = p->used = 0;
 		p->excess_weight = p->weight;
 		p->contends = false;
@@ -206,7 +206,7 @@ void pool_reset(struct dispatcher *d, uint64_t cycle)
 			};
 	}
 	memset(d->on, 0, sizeof d->on);
-	new_work(d);
+	new_load_work(d);
 	pool_changed(d);
 }
 
@@ -220,7 +220,7 @@ bool pool_displaces(const struct partition *a, const struct partition *b)
 /* How long it still has to be on processors in this window to get all of its budget, if as many of
  * it run side by side as want to, and for the one of the load that has most to do: who needs longest
  * has least time to lose. */
-static uint64_t need(const struct dispatcher *d, const struct partition *p)
+static uint64_t time_needed(const struct dispatcher *d, const struct partition *p)
 {
 	uint64_t budget = (uint64_t)p->budget, longest = 0, even;
 	unsigned n = 0;
@@ -239,7 +239,7 @@ static uint64_t need(const struct dispatcher *d, const struct partition *p)
 bool pool_before(const struct dispatcher *d, const struct partition *a, const struct partition *b)
 {
 	if (a->budget > 0 && b->budget > 0)
-		return need(d, a) > need(d, b);
+		return time_needed(d, a) > time_needed(d, b);
 	if (a->budget > 0 || b->budget > 0)
 		return a->budget > 0;
 	return had_less(a, b);
@@ -298,7 +298,7 @@ int pool_place(const struct dispatcher *d, const struct vproc *vp)
 
 /* ---- When it changes ---- */
 
-static uint64_t first_of(uint64_t a, uint64_t b)
+static uint64_t earlier_of(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
@@ -326,15 +326,15 @@ uint64_t pool_next_change(const struct dispatcher *d, uint64_t now)
 			continue;
 		running[d->on[i].partition]++;
 		if (waits)
-			next = first_of(next, vp->slice_end);
+			next = earlier_of(next, vp->slice_end);
 		if (d->on[i].partition == PARTITION_LOAD)
-			next = first_of(next, now + vp->owed);
+			next = earlier_of(next, now + vp->owed);
 	}
 	if (!d->limits)
 		return next;
 	for (unsigned i = 0; i < PARTITIONS; i++)
-		next = first_of(next, budget_end(&d->partition[i], now, running[i]));
+		next = earlier_of(next, budget_end(&d->partition[i], now, running[i]));
 	if (capped || running[PARTITION_GUEST] || d->partition[PARTITION_LOAD].n)
-		next = first_of(next, d->window_end);
+		next = earlier_of(next, d->window_end);
 	return next;
 }

@@ -10,13 +10,13 @@
 #include "hcall/splpar.h"
 
 /* Where it has stopped since the last time; its stop is the last transition that it has made. */
-static uint64_t end_of(const struct spapr_cpu *sc, uint64_t now)
+static uint64_t run_end(const struct spapr_cpu *sc, uint64_t now)
 {
 	return !sc->cpu.share ? sc->cpu.share_from : vp_runs(sc) ? now : sc->vp.since;
 }
 
 /* How many run on behind cycle `at`; *next: where the first of them ends. */
-static unsigned runners(const uint64_t *end, unsigned n, uint64_t at, uint64_t *next)
+static unsigned count_runners(const uint64_t *end, unsigned n, uint64_t at, uint64_t *next)
 {
 	unsigned count = 0;
 
@@ -31,7 +31,7 @@ static unsigned runners(const uint64_t *end, unsigned n, uint64_t at, uint64_t *
 	return count;
 }
 
-static void use(struct cpu *cpu, uint64_t parts)
+static void count_use(struct cpu *cpu, uint64_t parts)
 {
 	parts += cpu->used_part;
 	cpu->used += parts / CORE_PARTS;
@@ -45,11 +45,11 @@ void share_settle(struct machine *m, unsigned first, uint64_t now)
 	unsigned n;
 
 	for (unsigned i = 0; i < m->threads; i++)
-		end[i] = end_of(core[i], now);
-	for (; (n = runners(end, m->threads, at, &next)); at = next)
+		end[i] = run_end(core[i], now);
+	for (; (n = count_runners(end, m->threads, at, &next)); at = next)
 		for (unsigned i = 0; i < m->threads; i++)
 			if (end[i] > at)
-				use(&core[i]->cpu, (next - at) * (CORE_PARTS / n));
+				count_use(&core[i]->cpu, (next - at) * (CORE_PARTS / n));
 	for (unsigned i = 0; i < m->threads; i++) {
 		core[i]->cpu.core_ran += at - from;
 		core[i]->cpu.share_from = now;

@@ -118,7 +118,7 @@ void vpa_adopt(struct machine *m, struct spapr_cpu *sc)
 /* ---- Dispatch and stop. PAPR, "Virtual Processor Preempt/Dispatch" ---- */
 
 /* Ticks are differences of the totals, so that a log's entries add up to them. */
-static void take_waits(struct spapr_cpu *sc, uint64_t ticks[WAIT_INTERVALS])
+static void add_waits(struct spapr_cpu *sc, uint64_t ticks[WAIT_INTERVALS])
 {
 	for (unsigned i = 0; i < WAIT_INTERVALS; i++) {
 		uint64_t before = sc->vp.waited[i];
@@ -130,7 +130,7 @@ static void take_waits(struct spapr_cpu *sc, uint64_t ticks[WAIT_INTERVALS])
 
 /* A dedicated processor gives its idle cycles away if the guest lets it. It is a core, given away whole
  * or not at all: while none of its threads runs, and if all that have been started let it. */
-static unsigned donors(const struct machine *m, unsigned first)
+static unsigned count_donors(const struct machine *m, unsigned first)
 {
 	unsigned n = 0;
 
@@ -145,7 +145,7 @@ static unsigned donors(const struct machine *m, unsigned first)
 
 void vpa_donate(struct machine *m, unsigned first, uint64_t cycles)
 {
-	unsigned n = donors(m, first), rest = n ? (unsigned)(cycles % n) : 0;
+	unsigned n = count_donors(m, first), rest = n ? (unsigned)(cycles % n) : 0;
 
 	for (unsigned i = first; n && i < first + m->threads; i++) {
 		struct spapr_cpu *sc = m->cpu[i];
@@ -168,7 +168,7 @@ void vpa_dispatched(struct machine *m, struct spapr_cpu *sc, enum vp_reason reas
 	};
 
 	sc->donates = false;
-	take_waits(sc, entry.waits);
+	add_waits(sc, entry.waits);
 	sc->dispersion_count += moved;
 	sc->dispatch_count += sc->dispatch_count % 2;
 	if (!sc->vpa_addr)
