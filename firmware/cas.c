@@ -50,8 +50,9 @@ static int logical_rank(uint32_t pvr)
 	return -1;
 }
 
-/* Walks the list of (mask, PVR) up to its end, *vec is then behind it. *raw: the real PVR is
- * among them; *best: highest known logical version, 0 none. False: no end in sight. */
+/* Reads the guest's list of (mask, PVR) pairs; *vec is then behind it. *raw: the processor's own PVR fits one of
+ * them; *best: the highest logical version among them that it can appear as, 0 none. False: the list has no end within
+ * RAM and MAX_PVRS. */
 static bool pvr_list(const struct cpu *cpu, const struct ram *ram, uint32_t max, uint64_t *vec, bool *raw,
 		     uint32_t *best)
 {
@@ -101,7 +102,7 @@ static void tree_replace(struct machine *m, void *fdt, uint64_t size)
 	firmware_tree_changed(m);
 }
 
-/* Room for changes: a packed tree, or one that the guest has given, has none. */
+/* Gives the tree room for changes: a packed one, or one that the guest has given, has none. */
 static bool tree_grow(struct machine *m)
 {
 	void *fdt = calloc(1, TREE_MAX_SIZE);
@@ -128,7 +129,7 @@ static bool others_run(const struct machine *m, const struct cpu *self)
 	return false;
 }
 
-/* QEMU's snapshots keep it in this form. */
+/* Option vector 5 as agreed on, in the form in which QEMU's snapshots have it. */
 static void keep_vector(struct machine *m, const struct option_vector *v5)
 {
 	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
@@ -137,8 +138,8 @@ static void keep_vector(struct machine *m, const struct option_vector *v5)
 			m->ov5_cas[bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
-/* A guest that does not know shared processors is not to see the SPLPAR option; if its processors
- * are shared all the same, it sees no more of that than cycles that it did not get. */
+/* A guest that does not know shared processors must not see the SPLPAR option. If its processors are shared all the
+ * same, all that it notices is that it gets fewer cycles. */
 static bool hide_splpar(struct machine *m)
 {
 	if (m->dispatcher->shared)

@@ -64,7 +64,7 @@ static bool node_add(struct firmware *fw, const struct tree_node *node)
 	return true;
 }
 
-/* "phandle" counts, "linux,phandle" where there is none. */
+/* Takes a node's phandle from "phandle", or from "linux,phandle" in a node that has no other. */
 static void node_note(struct tree_node *node, const struct tree_token *t)
 {
 	uint32_t value;
@@ -76,7 +76,7 @@ static void node_note(struct tree_node *node, const struct tree_token *t)
 		node->phandle = __builtin_bswap32(value);
 }
 
-/* Behind its newest sibling, or as the first child. */
+/* Links the node behind its newest sibling, or as its parent's first child. */
 static void node_link(struct firmware *fw, int self, int sibling)
 {
 	int parent = fw->node[self].parent;
@@ -87,8 +87,8 @@ static void node_link(struct firmware *fw, int self, int sibling)
 		fw->node[parent].child = self;
 }
 
-/* The blob has no links, so that each question would walk it; a kernel that copies the tree asks
- * some thousand times. One walk, however the tree looks: it has been checked. */
+/* The blob has no links between nodes, so that each question of the client would walk all of it, and a kernel that
+ * copies the tree asks some thousand times. One walk here makes the links. The tree has been checked: it is well-formed. */
 static void tree_index(struct call *c)
 {
 	struct firmware *fw = c->fw;
@@ -154,7 +154,7 @@ static bool get_string(const struct call *c, uint32_t addr, char *buf, size_t si
 	return true;
 }
 
-/* As much of `len` bytes as `room` takes. */
+/* Writes `len` bytes, or the first `room` of them. */
 static bool put_bytes(const struct call *c, uint32_t addr, const void *value, size_t len, uint32_t room)
 {
 	return ram_write(&c->m->ram, addr, value, len < room ? len : room);
@@ -563,7 +563,7 @@ static uint32_t svc_test_method(struct call *c)
 	return get_string(c, c->in[1], name, sizeof name) && method_find(c, c->in[0], name) ? 0 : OF_ERROR;
 }
 
-/* There is no Forth here. */
+/* There is no Forth interpreter. */
 static uint32_t svc_interpret(struct call *c)
 {
 	(void)c;
@@ -576,7 +576,7 @@ static uint32_t svc_milliseconds(struct call *c)
 	return (uint32_t)(machine_timebase(c->m) / (TIMEBASE_HZ / 1000));
 }
 
-/* The tree keeps from here on what the guest has made of it. */
+/* The client is done with the tree: it is packed as the client has left it. */
 static uint32_t svc_quiesce(struct call *c)
 {
 	if (!fdt_pack(c->m->fdt))
@@ -585,7 +585,7 @@ static uint32_t svc_quiesce(struct call *c)
 	return 0;
 }
 
-/* Nobody calls this who could go on: a kernel's early panic ends here. */
+/* A kernel calls this when it cannot go on: an early panic ends here. */
 static uint32_t svc_exit(struct call *c)
 {
 	if (!c->m->panic_message)
@@ -653,8 +653,8 @@ static uint32_t svc_test(struct call *c)
 	return get_string(c, c->in[0], name, sizeof name) && service_find(name) ? 0 : OF_ERROR;
 }
 
-/* H_VOF_CLIENT "getprop"(0x1, "compatible", ...) = 0x8. The name is from before the call, which may
- * have overwritten it. */
+/* H_VOF_CLIENT "getprop"(0x1, "compatible", ...) = 0x8. `text` was read before the call, which may have overwritten
+ * it in guest memory. */
 static void trace_service(const struct call *c, const struct service *service, const char *text)
 {
 	char line[MAX_CELLS * 12 + MAX_PATH + 8] = "", shown[sizeof line + MAX_NAME];
@@ -724,7 +724,7 @@ uint64_t firmware_hash(const struct machine *m, uint64_t hash)
 	return m->fdt ? hash_bytes(hash, m->fdt, m->fdt_size) : hash;
 }
 
-/* The root stands in as console where there is no terminal: a kernel without stdout gives up. */
+/* Without a terminal the root node stands in as the console, because a kernel that finds no stdout gives up. */
 static uint32_t stdout_phandle(const void *fdt)
 {
 	const char *path = fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), "stdout-path", NULL);

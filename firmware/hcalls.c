@@ -5,7 +5,7 @@
 #include "firmware/firmware.h"
 #include "hcall/hcall.h"
 
-/* A walk through a tree, or a check of one, takes as long as copying so many times its size. */
+/* Walking or checking a tree takes the host as long as copying so many times the tree's bytes. */
 #define TREE_WORK 64
 
 static int64_t charge_tree_work(struct cpu *cpu, uint64_t tree, int64_t rc)

@@ -2,7 +2,8 @@
  *
  * A 64-bit kernel is linked at the address it will run at after its own relocation (Linux: real 0,
  * effective 0xc000000000000000), so of the physical addresses only the low 28 bits count, from
- * KERNEL_LOAD_ADDR on. A 32-bit one (Linux: zImage.pseries) runs where it is linked, unless it can run anywhere. Nothing in the file is trusted.
+ * KERNEL_LOAD_ADDR on. A 32-bit one (Linux: zImage.pseries) runs where it is linked, unless it can run anywhere.
+ * Nothing in the file is trusted.
  * Source: System V ABI, "Object Files" and "Program Loading"; 64-bit PowerPC ELF ABI 1.9 and 2; PowerPC Processor
  * binding to IEEE 1275, "Client Program Requirements". */
 #include <elf.h>

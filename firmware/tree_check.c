@@ -1,4 +1,4 @@
-/* Checks and copies device tree blobs; see tree_check.h. Nothing here calls a library that knows trees. */
+/* Checks and copies device tree blobs; see tree_check.h. libfdt is not used here: it trusts what this checks. */
 #include "firmware/tree_check.h"
 
 #include <stdlib.h>
@@ -59,12 +59,13 @@ static bool lies_inside(uint32_t at, uint32_t size, uint32_t from, uint32_t to)
 	return at >= from && at <= to && size <= to - at;
 }
 
-/* Apart, aligned, and inside, so that no sum below can overflow: reservations first, then structure and strings. SLOF has those
- * two the other way round. */
+/* The blocks are aligned, apart from each other and inside the blob, so that no sum below can overflow: reservations
+ * first, then structure and strings, in either order (SLOF writes the strings first). */
 static const char *check_blocks(const void *blob)
 {
-	uint32_t total = head_cell(blob, H_TOTAL), rsv = head_cell(blob, H_RSV), block = head_cell(blob, H_STRUCT), strings = head_cell(blob, H_STRINGS);
-	uint32_t block_size = head_cell(blob, H_STRUCT_SIZE), strings_size = head_cell(blob, H_STRINGS_SIZE);
+	uint32_t total = head_cell(blob, H_TOTAL), rsv = head_cell(blob, H_RSV);
+	uint32_t block = head_cell(blob, H_STRUCT), block_size = head_cell(blob, H_STRUCT_SIZE);
+	uint32_t strings = head_cell(blob, H_STRINGS), strings_size = head_cell(blob, H_STRINGS_SIZE);
 
 	if (rsv % 8 || !lies_inside(rsv, RSV, HEAD, total))
 		return "its memory reservations lie wrong";
@@ -92,7 +93,7 @@ static uint32_t rsv_size(const void *blob)
 
 /* ---- Names ---- */
 
-/* A path or a line in a log is to show it as it is. */
+/* Printable and without '/', so that paths and lines of a log can show a name as it is. */
 bool tree_name_ok(const char *name, size_t len)
 {
 	if (!len || len > TREE_MAX_NAME)
@@ -244,7 +245,7 @@ struct tree_token tree_token_at(const void *blob, uint32_t at)
 
 /* ---- Copying ---- */
 
-/* Bytes that are there to make up a multiple of 4 are zero, whatever they were. */
+/* Pads with zeros to a multiple of 4, whatever the source has there. */
 static uint32_t put_padded(uint8_t *out, uint32_t at, const void *from, uint32_t len)
 {
 	memcpy(out + at, from, len);
@@ -252,7 +253,7 @@ static uint32_t put_padded(uint8_t *out, uint32_t at, const void *from, uint32_t
 	return at + align_cell(len);
 }
 
-/* Token by token, without those that say nothing. Bytes written. */
+/* Copies token by token, without NOPs. How many bytes were written. */
 static uint32_t copy_struct(uint8_t *out, const void *blob)
 {
 	const uint8_t *block = (const uint8_t *)blob + head_cell(blob, H_STRUCT);
@@ -275,7 +276,7 @@ static uint32_t copy_struct(uint8_t *out, const void *blob)
 	return n;
 }
 
-/* The names lie where they lay: it is the block's own bytes that are no one's. */
+/* The strings keep their order, so that the properties' offsets of names hold. */
 void *tree_copy(const void *blob, uint32_t *size)
 {
 	uint32_t rsv = rsv_size(blob), block = HEAD + rsv, strings_size = head_cell(blob, H_STRINGS_SIZE);

@@ -1,9 +1,9 @@
-/* The virtual processor dispatcher: states and transitions of threads, and who is put where.
+/* The virtual processor dispatcher: states and transitions of threads, and which physical processor each gets.
  *
- * dispatcher_look() runs between quanta: it sees who has been woken, who must leave and who may
- * come. Within a quantum processors only ever stop (dispatcher_stopped) and hand over to one that
- * was ready before (dispatcher_hand_over), so that nobody begins before the cycle it stopped at.
- * What a transition means to the guest (counts, times, log) is vpa.c's and dtl.c's.
+ * dispatcher_look() runs between quanta: it wakes threads, takes processors away and gives them out.
+ * Within a quantum a thread can only stop (dispatcher_stopped), and its physical processor can only go to
+ * a virtual processor that was ready before (dispatcher_hand_over): so no thread begins at a cycle before
+ * the one at which it stopped. What the guest sees of a transition (counts, times, log) vpa.c and dtl.c write.
  */
 #include "hcall/dispatcher.h"
 
@@ -21,7 +21,7 @@
 #include "machine/core/config.h"
 #include "savevm/error.h"
 
-/* ---- Small things ---- */
+/* ---- Cores and their threads ---- */
 
 static unsigned first_thread(const struct machine *m, const struct vproc *vp)
 {
@@ -61,7 +61,7 @@ static void report_transition(struct machine *m, const struct dtl_record *r)
 		log_transition(m, r);
 }
 
-/* The log of a machine that comes from a snapshot: what nobody could know of it. */
+/* The log of a machine that comes from a snapshot begins with the states that a reader could not know. */
 void dispatcher_log_begin(struct machine *m)
 {
 	const struct dispatcher *d = m->dispatcher;
@@ -87,7 +87,7 @@ void dispatcher_log_begin(struct machine *m)
 	}
 }
 
-/* Into `state` at `cycle`; `code` as in a DTL entry. */
+/* The thread comes into `state` at `cycle`; `code` as in a DTL entry. */
 static void enter_state(struct machine *m, struct spapr_cpu *sc, enum vp_state state, enum vp_reason reason,
 			uint64_t cycle, uint8_t code)
 {
@@ -123,7 +123,7 @@ static void enter_load_state(struct machine *m, struct vproc *vp, enum vp_state 
 
 /* ---- Dispatch ---- */
 
-/* What it goes on with: the interrupt that is taken before its next instruction, or what woke it. */
+/* Why the thread is dispatched: the interrupt that it takes before its next instruction, or what woke it. */
 static enum vp_reason dispatch_reason(const struct spapr_cpu *sc)
 {
 	const struct cpu *cpu = &sc->cpu;
@@ -144,7 +144,7 @@ static enum vp_reason dispatch_reason(const struct spapr_cpu *sc)
 	return sc->vp.gift ? VP_GIFT : VP_SLICE;
 }
 
-/* It has its turn: who waited for that is free to go on. */
+/* The thread has its turn: threads that conferred to it no longer wait for it. */
 static void count_turn(struct machine *m, const struct spapr_cpu *sc)
 {
 	uint64_t bit = UINT64_C(1) << sc->cpu.index;
@@ -167,7 +167,7 @@ static void dispatch_thread(struct machine *m, struct spapr_cpu *sc, unsigned ph
 	memset(t->wait, 0, sizeof t->wait);
 	t->dispatches++;
 	t->gift = t->conferring = false;
-	t->woken_by = VP_SLICE;		/* what a preempted one goes on for */
+	t->woken_by = VP_SLICE;		/* the reason if it is preempted and dispatched again */
 	t->awaits = 0;
 	hcall_trace_back(&sc->cpu);
 	count_turn(m, sc);
@@ -205,7 +205,7 @@ static void dispatch_vproc(struct machine *m, enum partition_id who, struct vpro
 		share_settle(m, first, cycle);
 		share_deal(m, first);
 	}
-	/* Conferred cycles are the rest of the giver's slice. */
+	/* A thread that was given cycles runs for the rest of the giver's slice. */
 	if (!gift || on->slice_end <= cycle)
 		on->slice_end = cycle + (vp->slice_left ? vp->slice_left : pool_slice(d));
 	vp->slice_end = on->slice_end;
@@ -251,7 +251,7 @@ static void leave_processor(struct dispatcher *d, unsigned phys, enum vp_state s
 	d->on[phys].vp = NULL;
 }
 
-/* Whoever runs on `phys` must go. */
+/* Takes the physical processor `phys` away from the virtual processor on it. */
 static void preempt_processor(struct machine *m, unsigned phys, enum vp_reason reason)
 {
 	struct dispatcher *d = m->dispatcher;
@@ -270,7 +270,7 @@ static void preempt_processor(struct machine *m, unsigned phys, enum vp_reason r
 		share_deal(m, first);
 	}
 	leave_processor(d, phys, state);
-	/* Who could not finish its slice for the partition's capacity comes first when there is some. */
+	/* A virtual processor that lost its slice to a lack of capacity keeps its turn and the rest of the slice. */
 	if (reason != VP_SLICE_END && vp->slice_end > m->clock.now)
 		vp->slice_left = vp->slice_end - m->clock.now;
 	else
@@ -302,7 +302,7 @@ static void thread_ready(struct machine *m, struct spapr_cpu *sc, enum vp_reason
 	}
 }
 
-/* No other thread of its core has been started, or has not stopped itself since. */
+/* Every other thread of its core is stopped. */
 static bool first_to_start(const struct machine *m, const struct spapr_cpu *sc)
 {
 	unsigned first = first_thread(m, dispatcher_core(m, sc));
@@ -313,7 +313,7 @@ static bool first_to_start(const struct machine *m, const struct spapr_cpu *sc)
 	return true;
 }
 
-/* Why a thread that waits may go on; VP_NONE: it may not. */
+/* Why a thread that waits becomes ready; VP_NONE: it goes on waiting. */
 static enum vp_reason wake_reason(struct machine *m, struct spapr_cpu *sc)
 {
 	struct cpu *cpu = &sc->cpu;
@@ -387,7 +387,7 @@ static void begin_load_work(struct machine *m)
 
 /* ---- Capacity comes and goes ---- */
 
-/* Everybody of the partition who is in state `from` goes to state `to`. */
+/* Every virtual processor of the partition that is in state `from` goes to state `to`. */
 static void move_partition(struct machine *m, enum partition_id who, enum vp_state from, enum vp_state to, enum vp_reason reason)
 {
 	struct partition *p = &m->dispatcher->partition[who];
@@ -423,7 +423,7 @@ static void check_capacity(struct machine *m)
 
 /* ---- Homes. PAPR, "Virtual Processor Home Node" ---- */
 
-/* Who ran elsewhere for more than half of its time is at home where it ran last. */
+/* If a virtual processor spent over half its run time off its home chip, its home becomes the chip it last ran on. */
 static void review_homes(struct machine *m)
 {
 	struct dispatcher *d = m->dispatcher;
@@ -446,7 +446,7 @@ static void review_homes(struct machine *m)
 	}
 }
 
-/* ---- Who runs ---- */
+/* ---- Which virtual processor runs ---- */
 
 static struct vproc *vproc_with_gift(const struct machine *m)
 {
@@ -456,7 +456,7 @@ static struct vproc *vproc_with_gift(const struct machine *m)
 	return NULL;
 }
 
-/* Conferred cycles go first. */
+/* A virtual processor that was given cycles (H_CONFER) comes before all that queue. */
 static struct vproc *choose_vproc(struct machine *m, enum partition_id *who)
 {
 	struct vproc *vp = vproc_with_gift(m);
@@ -475,7 +475,7 @@ static void fill_processors(struct machine *m)
 		dispatch_vproc(m, who, vp, (unsigned)phys, m->clock.now);
 }
 
-/* All threads that run on it say that they have nothing to do (VPA, idle hint). */
+/* All threads that run on `phys` say in their VPAs that they have nothing to do (idle hint). */
 static bool processor_idles(const struct machine *m, unsigned phys)
 {
 	int first = dispatcher_core_on(m, phys);
@@ -486,8 +486,8 @@ static bool processor_idles(const struct machine *m, unsigned phys)
 	return first >= 0;
 }
 
-/* Does the one that runs on `phys` come before `next`? In one partition they take turns, but a
- * virtual processor of the load that has more to do has less time to lose. */
+/* Does the virtual processor that runs on `phys` come before `next`? Those of one partition take turns, but of
+ * two of the load the one that still wants more of this window goes first. */
 static bool running_goes_on(const struct dispatcher *d, unsigned phys, enum partition_id who, const struct vproc *next)
 {
 	const struct physical *on = &d->on[phys];
@@ -497,7 +497,8 @@ static bool running_goes_on(const struct dispatcher *d, unsigned phys, enum part
 	return pool_before(d, &d->partition[on->partition], &d->partition[who]);
 }
 
-/* The one that runs goes to the queue's end, if the next in the queue does not come after it. */
+/* At the end of its slice, or while it idles, the running virtual processor goes to the end of the queue, unless it
+ * still comes before the first in the queue. */
 static void end_slice(struct machine *m, unsigned phys)
 {
 	struct dispatcher *d = m->dispatcher;
@@ -517,7 +518,8 @@ static void end_slice(struct machine *m, unsigned phys)
 	dispatch_vproc(m, who, next, phys, m->clock.now);
 }
 
-/* The physical processor of one that runs on what others left, the last to be entitled; -1 none. */
+/* A physical processor on which a partition without budget runs on what others left, and from which `by` may take
+ * it: of several the one whose slice ends first. -1: none. */
 static int displaceable_processor(const struct dispatcher *d, const struct partition *by)
 {
 	int worst = -1;
@@ -554,7 +556,7 @@ static bool anyone_ready(struct machine *m)
 	return pool_next(m->dispatcher, &who) != NULL;
 }
 
-/* What the threads of each core have used since the last look. Those that have left were settled then. */
+/* Counts what the threads of each core that runs have used since the last look; a core that left was settled as it left. */
 static void settle_shares(struct machine *m)
 {
 	for (unsigned i = 0; i < m->dispatcher->procs; i++) {
@@ -657,7 +659,7 @@ static bool new_load(struct dispatcher *d, const struct pool_config *o)
 	return true;
 }
 
-/* No pool: a physical processor for each virtual one. */
+/* Without -pool each virtual processor has a physical one of its own. */
 static const struct pool_config *dedicated_pool(const struct machine *m, struct pool_config *o)
 {
 	unsigned n = m->ncpus / m->threads;

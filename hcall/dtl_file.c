@@ -41,7 +41,7 @@ static void put_numbers(uint8_t *at, const struct number *numbers, unsigned n)
 			at[k] = (uint8_t)(numbers[i].value >> 8 * (numbers[i].bytes - 1 - k));
 }
 
-/* Said once; the guest goes on without its log. */
+/* Says so once; the guest goes on without its log. */
 static void give_up_log(struct machine *m)
 {
 	struct dtl_file *f = m->dispatcher->file;
@@ -140,7 +140,7 @@ void dtl_file_add(struct machine *m, const struct dtl_record *record)
 	f->waiting[f->n++] = *record;
 }
 
-/* Records of one cycle stay in the order in which they came. Few are out of place. */
+/* By cycle; records of the same cycle keep their order. An insertion sort, because few are out of place. */
 static void sort_records(struct dtl_record *r, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
@@ -189,7 +189,7 @@ void dtl_file_close(struct machine *m)
 		return;
 	dtl_file_sync(m);
 	write_record(m, &end);
-	/* The user wants an end, and its reader does not read. */
+	/* The user wants cede to end while the log's reader does not read: what is left is not waited for. */
 	unread = f->out && f->piped && !machine_waits_to_write(m, fileno(f->out));
 	if (unread)
 		fcntl(fileno(f->out), F_SETFL, O_NONBLOCK);

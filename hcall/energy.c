@@ -23,10 +23,10 @@ HCALL_FN(H_GET_EM_PARMS)
 
 /* ---- H_BEST_ENERGY ----
  *
- * To release: a processor whose chip has nothing else to do for this partition; then, of the others,
- * the one that was used least, whose work the rest will not notice. To activate: one on a chip that
- * is awake. What cannot be released, or activated, because it is already, comes last. Wake-up latency
- * and number of resources, hints of the caller's, make no difference. */
+ * Best to release: a processor whose chip does nothing else for this partition; then the one that was used
+ * least, whose work the others can best take over. Best to activate: a processor on a chip that is awake.
+ * Processors that are released (or active) already come last. The caller's hints on wake-up latency and number
+ * of resources make no difference. */
 #define EFLAGS_RESERVED    (PPC_MASK(32, 39) | PPC_MASK(48, 51))
 #define EFLAGS_BUFFER      PPC_BIT(52)
 #define EFLAGS_REFRESH     PPC_BIT(53)
@@ -37,9 +37,9 @@ HCALL_FN(H_GET_EM_PARMS)
 
 #define BEST            1		/* priorities; 255 is the worst */
 #define NOTHING_GAINED  255
-#define CHIP_STEP       32		/* between one more chip's neighbour and the next */
+#define CHIP_STEP       32		/* added for each other active processor of the chip */
 #define CHIP_STEPS      6
-#define USE_STEPS       16		/* finer differences of use are none */
+#define USE_STEPS       16		/* use is compared in sixteenths of the time since power-on */
 
 #define REGISTER_ITEMS  8		/* r5..r12 */
 #define BUFFER_SIZE     4096
@@ -72,7 +72,7 @@ static unsigned active_on(const struct machine *m, unsigned chip)
 	return n;
 }
 
-/* 0 to USE_STEPS: that part of the time since power-on it was dispatched. */
+/* Part of the time since power-on for which the core was dispatched: 0 to USE_STEPS. */
 static unsigned core_use(struct machine *m, unsigned core)
 {
 	uint64_t now = machine_now(m), all = m->threads * (now - m->dispatcher->since), ran = 0;
@@ -97,7 +97,7 @@ static uint8_t core_priority(struct machine *m, unsigned core, bool activate)
 	return (uint8_t)(BEST + CHIP_STEP * (others < CHIP_STEPS ? others : CHIP_STEPS) + core_use(m, core));
 }
 
-/* False: all are alike. */
+/* Makes the list anew. False: all cores have the same priority, and there is no list. */
 static bool refresh_list(struct machine *m, struct energy_list *list, bool activate)
 {
 	bool differ = false;
@@ -110,13 +110,13 @@ static bool refresh_list(struct machine *m, struct energy_list *list, bool activ
 	return differ;
 }
 
-/* Of this life of the guest's. */
+/* The list was made since the guest's last reset. */
 static bool list_established(const struct machine *m, const struct energy_list *list)
 {
 	return list->made > m->dispatcher->since;
 }
 
-/* The core with that DRC index, -1 none. */
+/* The core with that DRC index; -1: there is none. */
 static int find_core(const struct machine *m, uint64_t index)
 {
 	for (unsigned core = 0; core < core_count(m); core++)
@@ -166,7 +166,7 @@ static int64_t answer_ordered(struct machine *m, const struct energy_list *list,
 	return H_SUCCESS;
 }
 
-/* As many as are named before the first 0; the answers keep the names that they were asked by. */
+/* The caller names processors, up to the first 0, and gets the priority of each beside the name that it gave. */
 static int64_t answer_inquiry(const struct machine *m, const struct energy_list *list, const uint64_t *in, uint64_t *out)
 {
 	uint64_t answer[REGISTER_ITEMS] = { 0 };
@@ -184,7 +184,7 @@ static int64_t answer_inquiry(const struct machine *m, const struct energy_list 
 	return H_SUCCESS;
 }
 
-/* A buffer goes with a list only. */
+/* The buffer flag is defined only together with the one for an ordered list. */
 static uint64_t unsupported_flags(uint64_t eflags)
 {
 	return eflags & (EFLAGS_RESERVED | (eflags & EFLAGS_ORDERED ? 0 : EFLAGS_BUFFER));

@@ -65,7 +65,7 @@ static void append_values(char *line, size_t size, const char *names, const uint
 	}
 }
 
-/* Their arguments lie in guest memory: a call that came through has shown them. */
+/* The arguments of RTAS and client calls lie in guest memory: a call that succeeded has traced them itself. */
 static bool traces_itself(const struct hcall *h)
 {
 	return h->fn == hcall_H_RTAS || h->fn == hcall_H_VOF_CLIENT;
@@ -106,17 +106,19 @@ static void log_unimplemented(struct machine *m, uint64_t number)
 
 /* ---- What calls may cost the host ----
  *
- * A quantum is over when all processors have been through it, and a call costs its caller a cycle. So that neither
- * the number of processors nor of calls makes it long for the host, a quantum has room for so much work; what was
- * done before it in the quantum decides whether a call is put off, and thus the guest alone. A processor that is alone
- * can be stopped between any two calls and needs no limit. */
+ * A quantum ends when all processors have run through it, and a call costs its caller one cycle however long the host
+ * works on it. So that neither many processors nor many calls make a quantum long for the host, calls may do a limited
+ * amount of work in one (HCALL_WORK_MOST); a call beyond that is put off to the next quantum. Only work that the guest
+ * itself caused in the quantum counts, so runs repeat. A processor that runs alone can be stopped between any two calls
+ * and needs no limit. */
 
 void hcall_worked(struct machine *m, uint64_t bytes)
 {
 	m->hcall_work += bytes;
 }
 
-/* In each quantum another processor may call once more, so that those which run later in it are not put off for ever. */
+/* In each quantum one processor, another each time, may make one more call, so that those which run late in every
+ * quantum are not put off for ever. */
 static bool has_turn(struct machine *m, const struct cpu *cpu)
 {
 	bool turn = !m->hcall_turn_taken && m->clock.now / MACHINE_QUANTUM % m->ncpus == cpu->index;
@@ -125,7 +127,7 @@ static bool has_turn(struct machine *m, const struct cpu *cpu)
 	return turn;
 }
 
-/* It makes the call again when the slice is over: nothing of it has happened, and nothing is traced. */
+/* The processor makes the call again in its next quantum: nothing of the call has happened, and nothing is traced. */
 static void put_off_call(struct cpu *cpu)
 {
 	cpu->nip -= 4;

@@ -1,12 +1,12 @@
 /* Capacity: windows, entitlements, weights, and the load that other partitions are.
  *
- * In each window a partition has a budget of its entitlement in cycles. Who has budget left comes
- * before who has not, the one that needs longest to use it first. What is left of the pool goes
- * to uncapped partitions by weight: first to the one that has had least of it for its weight. Within
- * a partition virtual processors take turns, a time slice each.
+ * In each window a partition has a budget: its entitlement in cycles. Partitions with budget left come
+ * before those without; of two with budget, the one that needs longer to use it up comes first. What they
+ * leave of the pool goes to uncapped partitions by weight: first to the one that has had least of it for
+ * its weight. Within a partition virtual processors take turns, a time slice each.
  *
- * What a capped partition overdraws by (a quantum at most) it pays back in the next window; what the
- * pool still owes to one that waits goes into its next window. So both even out.
+ * A capped partition can overdraw its budget by a quantum, and pays that back in the next window; a
+ * partition that still waits at the end of a window keeps the budget that it could not use for the next.
  * Source: PAPR, "Shared Processor LPAR Option"; what it leaves open is decided here.
  */
 #include "hcall/pool.h"
@@ -69,8 +69,8 @@ static uint64_t draw_random(struct dispatcher *d)
 	return z ^ z >> 31;
 }
 
-/* Windows that the next phase lasts, evenly from 0 or 1 to twice the mean less that: bursts and
- * the pauses between them stand to each other as what it wants to what it does not. */
+/* Windows that the next burst or pause lasts: drawn evenly, so that the mean lengths of bursts and pauses are to
+ * each other as the part of a window that it wants is to the part that it does not. */
 static uint32_t phase_length(struct dispatcher *d, const struct vproc *vp)
 {
 	uint64_t pause = (d->window - vp->demand) * BURST_WINDOWS / vp->demand;
@@ -88,7 +88,7 @@ static void continue_burst(struct dispatcher *d, struct vproc *vp)
 	vp->owed = vp->bursting ? d->window : 0;
 }
 
-/* What it did not get in the last window it wants no more. */
+/* Work that the load did not get done in the last window is dropped. */
 static void new_load_work(struct dispatcher *d)
 {
 	struct partition *load = &d->partition[PARTITION_LOAD];
@@ -113,7 +113,7 @@ bool pool_anyone(const struct partition *p, enum vp_state state)
 	return false;
 }
 
-/* `last`: the window that ends is the one before the present one. */
+/* `last`: no whole window went by since the last refill, so that what is left of the budget still counts. */
 static void refill_budget(const struct dispatcher *d, struct partition *p, bool last)
 {
 	int64_t fresh = (int64_t)window_share(d, p), rest = 0;
@@ -123,7 +123,7 @@ static void refill_budget(const struct dispatcher *d, struct partition *p, bool 
 	p->budget = fresh + rest;
 }
 
-/* Has `a` had less for its weight than `b`? */
+/* Has `a` had fewer cycles beyond its entitlement than `b`, each measured by its weight? */
 static bool had_less(const struct partition *a, const struct partition *b)
 {
 	return (unsigned __int128)a->excess * b->weight < (unsigned __int128)b->excess * a->weight;
@@ -134,7 +134,7 @@ static uint64_t scaled_excess(uint64_t cycles, uint32_t to, uint32_t from)
 	return from ? (uint64_t)((unsigned __int128)cycles * to / from) : 0;
 }
 
-/* What it had is not forgotten while its weight is 0. */
+/* The excess is rescaled to the new weight; while the weight is 0 it stays as it is. */
 void pool_set_weight(struct partition *p, uint32_t weight)
 {
 	if (weight) {
@@ -144,8 +144,8 @@ void pool_set_weight(struct partition *p, uint32_t weight)
 	p->weight = weight;
 }
 
-/* Who did not ask for more in the last window has saved nothing up by it, and who asked for little
- * no more than one window of the pool. */
+/* A partition that asked for no more than its entitlement in the last window gains no advantage in later ones by
+ * that; one that did ask can be behind the others by one window of the pool at most. */
 static void even_out_excess(struct dispatcher *d)
 {
 	const struct partition *most = NULL;
@@ -210,16 +210,15 @@ void pool_reset(struct dispatcher *d, uint64_t cycle)
 	pool_changed(d);
 }
 
-/* ---- Who comes next ---- */
+/* ---- Which virtual processor comes next ---- */
 
 bool pool_displaces(const struct partition *a, const struct partition *b)
 {
 	return a->budget > 0 && b->budget <= 0;
 }
 
-/* How long it still has to be on processors in this window to get all of its budget, if as many of
- * it run side by side as want to, and for the one of the load that has most to do: who needs longest
- * has least time to lose. */
+/* Cycles for which the partition still has to be on processors in this window to use up its budget, if as many of
+ * its virtual processors run side by side as want to; of the load, at least what the one with most work needs. */
 static uint64_t time_needed(const struct dispatcher *d, const struct partition *p)
 {
 	uint64_t budget = (uint64_t)p->budget, longest = 0, even;
@@ -303,7 +302,7 @@ static uint64_t earlier_of(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* The budget of one with several on processors goes that much faster. */
+/* A partition with several virtual processors running uses up its budget that many times as fast. */
 static uint64_t budget_end(const struct partition *p, uint64_t now, unsigned running)
 {
 	return running && p->budget > 0 ? now + ((uint64_t)p->budget + running - 1) / running : UINT64_MAX;

@@ -1,5 +1,5 @@
-/* -trace hcall: lines and counts. How values look is trace_decode.c's, what is wanted
- * trace_filter.c's. All that it keeps is the observer's: nothing here is machine state.
+/* -trace hcall: lines and counts. trace_decode.c says how values look, trace_filter.c which calls are wanted.
+ * Nothing that is kept here is machine state: a snapshot has none of it.
  */
 #include "hcall/trace.h"
 
@@ -100,7 +100,7 @@ static void append_duration(char *line, size_t size, uint64_t cycles)
 		log_append(line, size, " <0 cycles>");
 }
 
-/* Results count only where there are some. */
+/* " = H_SUCCESS out=value ..": a call that failed has no results. */
 static void append_result(char *line, size_t size, const struct hcall *h, int64_t rc, const uint64_t *out)
 {
 	if (rc == HCALL_NO_RETURN) {
@@ -163,7 +163,7 @@ void hcall_trace_text(struct cpu *cpu, unsigned id, const char *text, int64_t st
 	count_call(t, id, status, 0);
 }
 
-/* How many of its registers are arguments only its row could say. */
+/* Without a row nothing says how many registers are arguments: the first is shown. */
 void hcall_trace_unknown(struct cpu *cpu)
 {
 	char text[64] = "";
@@ -190,7 +190,7 @@ void hcall_trace_back(struct cpu *cpu)
 	p->h = NULL;
 }
 
-/* As strace shows what never came back. */
+/* A call that never came back, as strace shows one. */
 static void cut_call(struct machine *m, const struct cpu *cpu, struct pending *p)
 {
 	char line[MAX_LINE] = "";
@@ -225,7 +225,7 @@ static void show_row(struct machine *m, const struct count *c, const char *name)
 		  c->errors, us, c->calls ? us / (double)c->calls : 0, percent_of(c->cycles, all->cycles), name);
 }
 
-/* RTAS and the client interface have statuses of their own. */
+/* RTAS calls and client services return statuses of their own, not H_* codes. */
 static bool has_codes(unsigned id)
 {
 	return id < TRACE_HCALLS || id == TRACE_UNKNOWN;

@@ -35,7 +35,7 @@ static const struct name resource_names[] = {
 	VALUE(1, "CIABR"), VALUE(2, "DAWR0"), VALUE(3, "ADDR_TRANS_MODE"), VALUE(4, "LE"), { 0 },
 };
 static const struct name vphn_names[] = { VALUE(1, "VIRTUAL"), VALUE(2, "PHYSICAL"), { 0 } };
-/* The rest of it are hints of the caller's, and the kind of resource. */
+/* The other bits of eflags are hints, and the kind of resource. */
 static const struct name eflags_names[] = {
 	BIT(PPC_BIT(52), "BUFFER"), BIT(PPC_BIT(53), "REFRESH"), BIT(PPC_BIT(54), "ORDERED"), BIT(PPC_BIT(55), "ACTIVATE"), { 0 },
 };
@@ -93,7 +93,7 @@ static void show_signed(char *line, size_t size, const struct name *names, uint6
 	log_append(line, size, "%" PRId64, (int64_t)value);
 }
 
-/* Bits that the callee ignores are shown, too. */
+/* The name of the part under the mask, and the other bits as a number. */
 static void show_one(char *line, size_t size, const struct name *names, uint64_t value)
 {
 	const char *name = name_of_value(names, value);
@@ -238,7 +238,7 @@ static void show_char(char *line, size_t size, unsigned c)
 		log_append(line, size, "\\x%02x", c);
 }
 
-/* As many of the characters as there are: `words` registers of 8, first in the high byte. */
+/* `len` characters from `words` registers of 8 characters each, the first in the high byte. */
 static void show_text(char *line, size_t size, const uint64_t *values, unsigned words, uint64_t len)
 {
 	log_append(line, size, "\"");

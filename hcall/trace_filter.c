@@ -52,7 +52,7 @@ static bool apply_pattern(struct trace_config *o, const char *pattern, bool skip
 	return any;
 }
 
-/* The first name decides what stands for those that are not named: all but, or only. */
+/* If the first name begins with '!', all calls are traced but those that are named; else only those. */
 static bool parse_names(struct trace_config *o, const char *text, struct error *err)
 {
 	memset(o->skip, *text != '!', sizeof o->skip);
@@ -93,7 +93,7 @@ static const struct item *item_find(const char *text, size_t len)
 	return NULL;
 }
 
-/* Names take the rest of the text. */
+/* "=NAME.." takes the rest of the text: names are separated by commas as items are. */
 bool trace_parse(struct trace_config *o, const char *text, struct error *err)
 {
 	for (;; text++) {
