@@ -56,7 +56,7 @@ static bool area_fits(const struct spapr_cpu *sc, struct vms_walk *w, enum vpa_a
 	}
 }
 
-/* How large it is, its guest has said when it registered it: what is used is there in any case. */
+/* The guest named the VPA's size when it registered it; the hypervisor uses the first VPA_MIN_SIZE bytes. */
 static bool vpa_check(const void *s, struct vms_walk *w)
 {
 	const struct spapr_cpu *sc = s;
