@@ -90,7 +90,6 @@ struct vproc {
 	uint8_t state;			/* VP_CEDED (nothing of it wants to run), VP_WAITING, VP_READY, VP_RUNNING */
 	uint8_t home;			/* chip */
 	int16_t phys;			/* physical processor that it runs on or ran on last, -1 none yet */
-	uint8_t pad1[4];		/* no gaps that the compiler makes: snapshots account for each byte */
 	uint64_t paid;			/* cycle up to which its partition has paid: the last of those that it ran */
 	uint64_t slice_end;		/* cycle; RUNNING only */
 	uint64_t slice_left;		/* of the slice that it was preempted in; it keeps its turn for that */
@@ -100,7 +99,6 @@ struct vproc {
 	uint64_t demand;		/* cycles of a window that it wants */
 	uint64_t owed;			/* of them still to come in this window */
 	bool bursting;
-	uint8_t pad2[3];
 	uint32_t phase;			/* bursty: windows until it changes its mind */
 };
 
@@ -111,7 +109,6 @@ struct partition {
 	uint32_t weight;		/* 0..255; 0: in effect capped */
 	bool capped;
 	bool contends;			/* in this window it has asked for more than its entitlement */
-	uint8_t pad1[6];
 	int64_t budget;			/* cycles of its entitlement left in this window; below 0: overdrawn */
 	uint64_t excess;		/* cycles that it had beyond its entitlement */
 	uint64_t used;			/* cycles in all */
@@ -123,11 +120,9 @@ struct partition {
 struct dispatcher {
 	bool shared;			/* a pool; else each virtual processor has a physical one */
 	bool confers;			/* false: H_CONFER does nothing (-pool confer=off) */
-	uint8_t pad1[2];
 	unsigned procs, chips;		/* physical processors; chips that they are on */
 	unsigned threads;		/* of a processor */
 	bool limits;			/* entitlements matter: somebody is capped, or there is a load */
-	uint8_t pad2[7];
 	uint64_t window, window_end;	/* cycles; cycle, a multiple of window */
 	uint64_t since;			/* cycle of the last reset */
 	uint64_t homes_due;		/* cycle after which homes are thought over */
@@ -136,7 +131,6 @@ struct dispatcher {
 	struct physical { struct vproc *vp; uint8_t partition; uint64_t slice_end; } on[POOL_MAX_PROCS];
 					/* who runs, vp NULL: nobody; end of the slice that it or the last one had */
 	bool bursty;
-	uint8_t pad3[7];
 	uint64_t rng;			/* of the bursty load */
 	struct dtl_file *file;		/* -dtl; NULL */
 };

@@ -81,8 +81,7 @@ const struct vmstate spapr_xive_state = {
 		VMS_SKIP(struct xive_idle, ends, "the machine's: -smp"),
 		VMS_ELSEWHERE(struct xive_idle, tctx, "xive-tctx"),
 		VMS_SKIP(struct xive_idle, source_there, "it is, where it is saved"),
-		VMS_SKIP(struct xive_idle, router_there, "it is, where it is saved"),
-		VMS_SKIP(struct xive_idle, pad1, "nothing")),
+		VMS_SKIP(struct xive_idle, router_there, "it is, where it is saved")),
 };
 
 const struct vmstate xive_tctx_state = {

@@ -12,10 +12,8 @@
 struct nvram {
 	struct vio_device vio;
 	uint32_t size;			/* bytes: #bytes of the node */
-	uint32_t pad1;			/* no gaps that the compiler makes: snapshots account for each byte */
 	uint8_t *data;
 	int fd;				/* backing file, -1 none */
-	uint32_t pad2;
 };
 
 /* `file` NULL: 64 KiB that last as long as the machine does. A file gives size and contents,
