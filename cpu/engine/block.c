@@ -328,6 +328,9 @@ void engine_code_written(struct engine *e, uint64_t gra, uint64_t len)
 
 OP_RAW(marker) { LEAVE; }
 
+/* Stands for a pair of edges where ops are listed; a block has the edges themselves there, and no handler runs them. */
+OP_RAW(edges) { abort(); }
+
 static struct block *mutable_block_of(const struct op *op)
 {
 	while (op->fn != op_marker)

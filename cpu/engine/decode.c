@@ -286,9 +286,13 @@ void decode_emit(struct decoder *d, struct op op)
 {
 	d->info[d->block->nops].insn = (uint16_t)d->insn;
 	d->info[d->block->nops].cycles = (uint16_t)block_cost(d->block);
-	if (!op.fn)
-		d->block->edge_at[d->block->nedges++] = d->block->nops;
 	d->block->ops[d->block->nops++] = op;
+}
+
+void decode_edges(struct decoder *d)
+{
+	d->block->edge_at[d->block->nedges++] = d->block->nops;
+	decode_emit(d, (struct op){ .fn = NULL });	/* neither of the two leads anywhere yet */
 }
 
 void decode_append(struct decoder *d, struct op op)

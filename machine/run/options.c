@@ -10,7 +10,6 @@
 
 #include "cpu/core/bits.h"
 #include "cpu/model/models.h"
-#include "machine/board/pseries.h"
 #include "hcall/trace.h"
 #include "machine/core/log.h"
 #include "machine/core/machine.h"

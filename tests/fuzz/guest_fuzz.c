@@ -28,6 +28,7 @@
 #include "machine/board/pseries.h"
 #include "machine/core/memory.h"
 #include "machine/host/term.h"
+#include "machine/run/run.h"
 #include "machine/core/config.h"
 #include "machine/snapshot/statehash.h"
 #include "savevm/hash.h"

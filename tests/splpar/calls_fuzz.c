@@ -25,6 +25,7 @@
 #include "machine/board/pseries.h"
 #include "machine/core/memory.h"
 #include "machine/host/term.h"
+#include "machine/run/run.h"
 #include "machine/core/config.h"
 #include "machine/run/options_pool.h"
 #include "machine/snapshot/snapshot.h"
