@@ -615,7 +615,7 @@ static void check_saves(const struct config *o, struct term *term)
 
 	plain.saves = 0;
 	plain.dtl_file = NULL;
-	m = machine_new(&plain, term, &err);
+	m = machine_make(&plain, term, &err);
 	for (unsigned i = 0; m && i < o->saves; i++) {
 		check_save(m, o->save[i].path);
 		free((char *)(uintptr_t)o->save[i].path);
@@ -644,7 +644,7 @@ static void run(const struct configuration *c, uint64_t calls, uint64_t seed, co
 	plan_saves(&o);
 	pool_defaults(&o.pool);
 	if ((c->pool && !pool_parse(&o.pool, c->pool, &err)) || !pool_finish(&o.pool, CPUS / c->threads, &err) || !term ||
-	    !(t.m = machine_new(&o, term, &err))) {
+	    !(t.m = machine_make(&o, term, &err))) {
 		printf("FAIL %s: %s\n", c->pool, err.msg);
 		exit(1);
 	}
