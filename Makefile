@@ -125,11 +125,11 @@ say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 .DELETE_ON_ERROR:
 .PHONY: all run bench profile FORCE guest guest-installer deps deps-test install-missing install clean help
 
-# cede-dtl knows a log's format and the dispatcher's names, not the machine.
+# cede-dtl knows a log's format and what its numbers mean (machine/vp/), not the machine.
 DTL_SRC  := $(call sources,tools/dtl)
 SNAP_SRC := $(call sources,tools/snap)
 SNAP_OBJ := $(SNAP_SRC:%.c=$(B)/obj/%.o)
-DTL_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(DTL_SRC) hcall/dtl_names.c)
+DTL_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(DTL_SRC) $(call sources,machine/vp))
 
 all: $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(B)/compile_commands.json	## build build/cede, build/cede-dtl and build/cede-snap (the default)
 

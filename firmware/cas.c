@@ -9,6 +9,7 @@
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "firmware/tree_check.h"
+#include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 #include "machine/core/config.h"
 

@@ -19,9 +19,9 @@
 #include "hcall/trace.h"
 #include "machine/core/log.h"
 #include "machine/rtas/rtas.h"
-#include "machine/snapshot/statehash.h"
 #include "machine/vio/vio_vty.h"
 #include "savevm/error.h"
+#include "savevm/hash.h"
 
 #define OF_ERROR    UINT32_MAX
 #define OF_NO_DATA  ((uint32_t)-2)	/* "read": nothing has come */

@@ -10,6 +10,7 @@
 
 #include "firmware/fdt.h"
 #include "hcall/affinity.h"
+#include "hcall/dispatcher.h"
 #include "hcall/energy.h"
 #include "hcall/hcall.h"
 #include "machine/core/machine.h"

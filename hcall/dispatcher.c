@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/core/timebase.h"
 #include "hcall/dtl_file.h"
 #include "hcall/pool.h"
 #include "hcall/splpar.h"
@@ -19,29 +20,6 @@
 #include "machine/core/machine.h"
 #include "machine/core/config.h"
 #include "savevm/error.h"
-
-/* ---- Names and codes ---- */
-
-/* Which of the three waits a state is part of. */
-static const enum wait_interval interval_of[VP_STATES] = {
-	[VP_STOPPED] = WAIT_NOT_READY, [VP_CEDED] = WAIT_NOT_READY, [VP_CONFERRED] = WAIT_NOT_READY,
-	[VP_JOINED] = WAIT_NOT_READY, [VP_WAITING] = WAIT_CAPACITY, [VP_READY] = WAIT_PROCESSOR,
-};
-
-/* Codes of a DTL entry. PAPR, "Dispatch Trace Log Buffer Entry". Firmware-internal: preempt reason
- * 1, dispatch reason 1; so is what PAPR has no code for. */
-static const uint8_t dispatch_code[VP_REASONS] = {
-	[VP_NONE] = 1, [VP_EXTERNAL] = 0, [VP_PROD] = 2, [VP_DECREMENTER] = 3, [VP_RESET] = 4, [VP_STARTED] = 4,
-	[VP_SLICE] = 7, [VP_GIFT] = 6, [VP_DOORBELL] = 10,
-};
-
-static const uint8_t preempt_code[VP_REASONS] = {
-	[VP_NONE] = 1, [VP_CEDE] = 2, [VP_CONFER] = 3, [VP_JOIN] = 3, [VP_STOP] = 1,
-	[VP_SLICE_END] = 4, [VP_DISPLACED] = 4, [VP_CAPPED] = 4,
-};
-
-uint8_t dispatcher_preempt_code(enum vp_reason reason) { return preempt_code[reason]; }
-uint8_t dispatcher_dispatch_code(enum vp_reason reason) { return dispatch_code[reason]; }
 
 /* ---- Small things ---- */
 
@@ -126,7 +104,7 @@ static void enter(struct machine *m, struct spapr_cpu *sc, enum vp_state state, 
 	if (ran)
 		t->ran += cycle - t->since;
 	else
-		t->wait[interval_of[t->state]] += cycle - t->since;
+		t->wait[vp_interval((enum vp_state)t->state)] += cycle - t->since;
 	t->state = (uint8_t)state;
 	t->since = cycle;
 	report(m, &(struct dtl_record){
@@ -191,7 +169,7 @@ static void dispatch_thread(struct machine *m, struct spapr_cpu *sc, unsigned ph
 	sc->cpu.cycles = cycle;
 	reason = dispatch_reason(sc);
 	t->physical = (uint16_t)(phys * m->threads + sc->cpu.tir);
-	enter(m, sc, VP_RUNNING, reason, cycle, dispatch_code[reason]);
+	enter(m, sc, VP_RUNNING, reason, cycle, vp_dispatch_code(reason));
 	vpa_dispatched(m, sc, reason, before != PHYSICAL_NONE && before != t->physical);
 	memset(t->wait, 0, sizeof t->wait);
 	t->dispatches++;
@@ -253,7 +231,7 @@ static const struct stop {
 
 static void stop_thread(struct machine *m, struct spapr_cpu *sc, enum vp_state state, enum vp_reason reason, uint64_t cycle)
 {
-	enter(m, sc, state, reason, cycle, preempt_code[reason]);
+	enter(m, sc, state, reason, cycle, vp_preempt_code(reason));
 	sc->vp.stopped_by = (uint8_t)reason;
 	vpa_stopped(m, sc);
 }

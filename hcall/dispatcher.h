@@ -14,76 +14,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "machine/vp/vp.h"
+
 struct cpu;
 struct error;
 struct machine;
 struct pool_config;		/* machine/core/config.h */
 struct spapr_cpu;
 
-#define POOL_MAX_PROCS   64		/* physical processors (cores) */
-#define POOL_MAX_LOAD    64		/* virtual processors of the competing load */
-#define POOL_UNIT        100		/* entitlement and load are in hundredths of a processor, as in PAPR */
 #define POOL_SLICES      10		/* time slices of a window */
 #define POOL_HOME_WINDOWS 100		/* after so many a virtual processor's home is thought over */
-#define PHYSICAL_NONE    0xffff		/* no physical thread: not dispatched yet */
-
-/* Where a virtual thread or a virtual processor of the load is. The numbers stand in -dtl files. */
-enum vp_state {
-	VP_STOPPED,	/* RTAS stop-self, or never started */
-	VP_CEDED,	/* H_CEDE; of the load: nothing to do */
-	VP_CONFERRED,	/* H_CONFER */
-	VP_JOINED,	/* H_JOIN */
-	VP_WAITING,	/* ready, but its partition has used up its capacity for this window */
-	VP_READY,	/* has capacity, waits for a physical processor */
-	VP_RUNNING,	/* dispatched */
-	VP_STATES
-};
-
-/* Why it got there. The numbers stand in -dtl files. */
-enum vp_reason {
-	VP_NONE,
-	/* to RUNNING, or ready for it */
-	VP_EXTERNAL, VP_PROD, VP_DECREMENTER, VP_RESET, VP_DOORBELL,
-	VP_STARTED,	/* RTAS start-cpu, or boot */
-	VP_SLICE,	/* its turn, for its own time slice */
-	VP_GIFT,	/* on cycles that another one conferred */
-	VP_TURN_OVER,	/* whom it conferred to has had a turn */
-	VP_WINDOW,	/* a new window brought new capacity */
-	VP_DEMAND,	/* load: work has come */
-	/* away from RUNNING */
-	VP_CEDE, VP_CONFER, VP_JOIN, VP_STOP,
-	VP_SLICE_END,	/* its time slice is over and another one waits */
-	VP_DISPLACED,	/* another one waits that is entitled to the capacity */
-	VP_CAPPED,	/* the capacity of a capped partition is used up for this window */
-	VP_DONE,	/* load: its work is done */
-	VP_REASONS
-};
-
-/* The three times between two dispatches. PAPR, "Shared Processor LPAR Option". */
-enum wait_interval {
-	WAIT_NOT_READY,		/* 1: stopped until ready (ceded, conferred..) */
-	WAIT_CAPACITY,		/* 2: ready until its partition has capacity */
-	WAIT_PROCESSOR,		/* 3: has capacity until dispatched */
-	WAIT_INTERVALS
-};
-
-/* What the dispatcher keeps of one virtual thread; part of struct spapr_cpu. */
-struct vp_thread {
-	uint8_t state;			/* enum vp_state */
-	uint8_t stopped_by;		/* enum vp_reason: why it left its processor last; VP_NONE: never ran */
-	uint8_t woken_by;		/* enum vp_reason: what made it ready */
-	bool gift;			/* to be dispatched on conferred cycles */
-	bool conferring;		/* H_CONFER to others: goes on when `awaits` is empty */
-	bool confers_to_all;
-	uint16_t physical;		/* thread of a physical processor that it runs on or ran on last:
-					 * processor * threads + thread, or PHYSICAL_NONE */
-	uint64_t since;			/* cycle at which it came into this state */
-	uint64_t wait[WAIT_INTERVALS];	/* cycles since it left its processor, without those since `since` */
-	uint64_t waited[WAIT_INTERVALS];	/* cycles in all, up to the last dispatch; never run back */
-	uint64_t ran;			/* cycles dispatched in all, without those since `since` */
-	uint64_t awaits;		/* H_CONFER: threads (bits by index) that are to have a turn first */
-	uint64_t dispatches;
-};
 
 /* A virtual processor: a core of the guest's, or one of the competing load's. */
 struct vproc {
@@ -103,8 +43,6 @@ struct vproc {
 	uint8_t pad2[3];
 	uint32_t phase;			/* bursty: windows until it changes its mind */
 };
-
-enum partition_id { PARTITION_GUEST, PARTITION_LOAD, PARTITIONS };
 
 struct partition {
 	uint32_t entitlement;		/* hundredths of a processor */
@@ -177,10 +115,5 @@ unsigned dispatcher_chip(const struct dispatcher *d, unsigned phys);
 /* Home chip of a virtual thread; chip of a physical thread (as in a DTL entry), -1 no such thread. */
 unsigned dispatcher_home_chip(const struct machine *m, const struct spapr_cpu *sc);
 int dispatcher_physical_chip(const struct machine *m, uint64_t physical);
-
-uint8_t dispatcher_dispatch_code(enum vp_reason reason);	/* in a DTL entry */
-uint8_t dispatcher_preempt_code(enum vp_reason reason);
-const char *vp_state_name(enum vp_state state);
-const char *vp_reason_name(enum vp_reason reason);
 
 #endif

@@ -1,4 +1,4 @@
-/* -dtl FILE: writes the dispatcher's transitions; the format is in dtl_file.h.
+/* -dtl FILE: writes the dispatcher's transitions; the format is in machine/vp/dtl_format.h.
  *
  * Physical processors run one after another through a quantum, so their records come unsorted:
  * they are kept until the quantum's end, and written in order of time.

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 
 /* ---- H_GET_EM_PARMS ---- */

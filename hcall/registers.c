@@ -2,7 +2,7 @@
  * PAPR, "Processor Register Hypervisor Resource Access", H_SET_MODE, H_REGISTER_PROCESS_TABLE,
  * H_SIGNAL_SYS_RESET, H_GET_CPU_CHARACTERISTICS, H_RANDOM.
  */
-#include "cpu/mmu/mmu.h"
+#include "cpu/engine/tlb.h"
 #include "hcall/hcall.h"
 
 HCALL_FN(H_SET_SPRG0)

@@ -6,6 +6,7 @@
  * many began it, which is never too much. Then it is settled by where each has stopped. Whoever changes
  * who is dispatched settles before, and deals anew after. Power ISA 3.0B, Book III, PURR, VTB.
  */
+#include "hcall/dispatcher.h"
 #include "hcall/splpar.h"
 
 /* Where it has stopped since the last time; its stop is the last transition that it has made. */

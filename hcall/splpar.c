@@ -1,6 +1,7 @@
 /* Giving processors up and waking them.
  * PAPR, "Shared Processor LPAR Option": H_CEDE, H_CONFER, H_PROD, H_JOIN, H_POLL_PENDING.
  */
+#include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
 

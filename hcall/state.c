@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "hcall/dispatcher.h"
 #include "hcall/pool.h"
 #include "hcall/splpar.h"
 #include "hcall/vpa.h"

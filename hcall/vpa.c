@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cpu/core/bits.h"
+#include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
 
@@ -141,8 +142,8 @@ void vpa_donate(struct machine *m, unsigned first, uint64_t cycles)
 void vpa_dispatched(struct machine *m, struct spapr_cpu *sc, enum vp_reason reason, bool moved)
 {
 	struct dtl_entry entry = {
-		.dispatch_reason = dispatcher_dispatch_code(reason),
-		.preempt_reason = dispatcher_preempt_code((enum vp_reason)sc->vp.stopped_by),
+		.dispatch_reason = vp_dispatch_code(reason),
+		.preempt_reason = vp_preempt_code((enum vp_reason)sc->vp.stopped_by),
 		.processor = sc->vp.physical,
 		.timebase = sc->cpu.cycles / CYCLES_PER_TICK + m->clock.tb.tb_offset,
 		.srr0 = sc->cpu.nip, .srr1 = sc->cpu.msr,

@@ -4,6 +4,7 @@
  * neighbours. Each number takes two of the 24 16-bit fields of r4 to r9.
  */
 #include "hcall/affinity.h"
+#include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 
 enum vphn_id { VPHN_VIRTUAL = 1, VPHN_PHYSICAL = 2 };

@@ -113,6 +113,13 @@ struct cpu_env {
 enum log_channel { LOG_UNIMP = 1, LOG_GUEST_ERROR = 2, LOG_INT = 4, LOG_HCALL = 8, LOG_STATEHASH = 16, LOG_EXEC = 32, LOG_IN_ASM = 64,
 		   LOG_TRACE_HCALL = 128, LOG_DISPATCH = 256 };
 
+/* One line for -d, formatted only if somebody listens. */
+#define cpu_log(cpu, channel, ...) \
+	do { \
+		if (unlikely((cpu)->env->log_mask & (channel)) && (cpu)->env->log) \
+			(cpu)->env->log((cpu)->env->machine, (channel), __VA_ARGS__); \
+	} while (0)
+
 enum run_state {
 	CPU_RUNNING,	/* may execute */
 	CPU_STOPPED,	/* RTAS stop-self or never started */
@@ -265,23 +272,12 @@ void cpu_set_xer(struct cpu *cpu, uint64_t xer);
 uint32_t cpu_get_cr(const struct cpu *cpu);
 void cpu_set_cr(struct cpu *cpu, uint32_t cr);
 
-/* ---- clock seen by one processor ---- */
+/* ---- The clock; what a processor reads of it is in timebase.h ---- */
 #define CYCLES_PER_TICK 2		/* 1.024 GHz core, 512 MHz timebase */
 #define TIMEBASE_HZ     UINT64_C(512000000)
 #define CPU_HZ          (TIMEBASE_HZ * CYCLES_PER_TICK)
 
 #define CORE_PARTS 840			/* of a core's cycle: 1 to 8 threads share it without a rest */
-
-/* At that cycle of a processor that is dispatched. PURR counts what the thread has had of its core, so
- * that those of a core's threads add up to the core's time; VTB is the core's. Never run back. */
-uint64_t cpu_purr(const struct cpu *cpu, uint64_t cycles);
-uint64_t cpu_vtb(const struct cpu *cpu, uint64_t cycles);
-uint64_t cpu_timebase(struct cpu *cpu, uint64_t cycles);	/* TB at that cycle of this processor */
-int64_t cpu_dec(const struct cpu *cpu, uint64_t cycles);	/* DEC, sign-extended */
-void cpu_set_dec(struct cpu *cpu, uint64_t cycles, uint64_t value);
-/* First cycle from `cycles` on at which DEC is negative: that one if it is already. The engine's
- * limit must not lie beyond it, whatever MSR[EE] is: mtmsrd relies on that. */
-uint64_t cpu_dec_due(const struct cpu *cpu, uint64_t cycles);
 
 /* ---- cpu/fp/fpscr.c ---- */
 uint64_t fpscr_get(struct cpu *cpu);			/* with every lazy bit computed */

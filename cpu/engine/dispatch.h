@@ -10,7 +10,7 @@
 #define CPU_DISPATCH_H
 
 #include "cpu/core/cpu.h"
-#include "cpu/mmu/tlb.h"
+#include "cpu/engine/tlb.h"
 
 #if defined(__has_attribute) && !defined(CEDE_NO_TAIL)
 #if __has_attribute(musttail) && __has_attribute(preserve_none)

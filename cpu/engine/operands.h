@@ -61,4 +61,7 @@ static inline __attribute__((always_inline)) uint8_t cr_compare(struct cpu *cpu,
 	return (uint8_t)((lt ? CR_LT : gt ? CR_GT : CR_EQ) | cpu->so);
 }
 
+/* In a handler of a TIME row: the cycle after its instruction. */
+#define NOW (cpu->limit - (uint64_t)budget - (uint64_t)op->imm)
+
 #endif

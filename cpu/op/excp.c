@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "cpu/engine/decode.h"
-#include "cpu/mmu/mmu.h"
-#include "cpu/op/spr.h"
+#include "cpu/engine/dispatch.h"
+#include "cpu/engine/tlb.h"
+#include "cpu/core/spr.h"
+#include "cpu/core/timebase.h"
 
 /* SRR1 (and CTR for scv) hold MSR but for the bits that tell the cause. Book III, 6.2.2. */
 #define SRR1_CAUSE (PPC_MASK(33, 36) | PPC_MASK(42, 47))

@@ -10,6 +10,22 @@
  * caught up with instead of adding up. */
 #define CLOCK_SLACK_NS UINT64_C(20000000)
 
+uint64_t machine_now(struct machine *m)
+{
+	return m->running ? m->running->cycles : m->clock.now;
+}
+
+uint64_t machine_timebase(struct machine *m)
+{
+	struct cpu_clock *tb = &m->clock.tb;
+	uint64_t ticks = machine_now(m) / CYCLES_PER_TICK + tb->tb_offset;
+
+	/* Processors take turns, so one may be behind what another has already read. */
+	if (ticks > tb->tb_floor)
+		tb->tb_floor = ticks;
+	return tb->tb_floor;
+}
+
 static void unlink_event(struct machine *m, struct event *event)
 {
 	struct event **p = &m->clock.events;

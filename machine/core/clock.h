@@ -4,6 +4,8 @@
 
 #include "machine/core/machine.h"
 
+#define POLL_CYCLES UINT64_C(1000000)	/* cycles between two looks at the host's inputs: about 1 ms, below what a typist notices */
+
 #define NSEC_PER_SEC UINT64_C(1000000000)
 
 /* The clock's end: further no snapshot goes, and no machine. 4.4 years; sums of a few cycles stay far from 64 bits. */

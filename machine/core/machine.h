@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 #include "cpu/core/cpu.h"
-#include "hcall/dispatcher.h"
+#include "machine/core/runstate.h"
+#include "machine/vp/vp.h"
 
 #define MACHINE_QUANTUM  UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
 #define MACHINE_MAX_CPUS 64
@@ -65,9 +66,6 @@ struct energy_list {
 	uint64_t made;			/* cycle after the one it was made at; 0: never, or to no avail */
 	uint8_t priority[MACHINE_MAX_CPUS];	/* of each core: 1 best, 255 worst */
 };
-
-/* What happens when the guest stops or the user wants out. */
-enum machine_request { REQ_NONE, REQ_POWER_OFF, REQ_RESET, REQ_QUIT, REQ_PANIC };
 
 struct config;			/* machine/core/config.h: the parsed command line */
 struct xics;			/* machine/irq/xics.h */
@@ -151,16 +149,19 @@ struct machine {
 static inline struct machine *cpu_machine(struct cpu *cpu) { return cpu->env->machine; }
 static inline struct spapr_cpu *cpu_spapr(struct cpu *cpu) { return cpu->machine_data; }
 
+/* By interrupt server number; NULL: there is none. These are processor indices: -M vsmt= is the number of threads of
+ * a core. */
+static inline struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server)
+{
+	return server < m->ncpus ? m->cpu[server] : NULL;
+}
+
 /* Cycle right now: inside a hypercall or device access that processor's exact cycle,
  * elsewhere the clock's. */
 uint64_t machine_now(struct machine *m);
 uint64_t machine_timebase(struct machine *m);	/* ticks, never running backwards */
 uint64_t machine_random(struct machine *m);	/* xoshiro256** */
-void machine_request(struct machine *m, enum machine_request request, int status);
-/* The guest says that it gave up; it goes on if -action panic= lets it. Takes `text` (NULL: no reason). */
-void machine_gave_up(struct machine *m, char *text);
-struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server);	/* by interrupt server number; NULL */
-void machine_kick(struct machine *m);		/* something changed: leave the engine at the next block edge */
+void random_seed(struct machine *m, uint64_t seed);
 /* Something is to be written there, at any time: waits until that can be, and is there for the user meanwhile. Up to
  * PIPE_BUF bytes can, then. False: no more, the process is to end. */
 bool machine_waits_to_write(struct machine *m, int fd);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "firmware/fdt.h"
+#include "hcall/dispatcher.h"
 #include "machine/rtas/rtas.h"
 #include "machine/rtas/rtc.h"
 #include "machine/core/config.h"

@@ -6,6 +6,7 @@
 #include "machine/board/pseries.h"
 #include "machine/host/term.h"
 #include "machine/run/options.h"
+#include "machine/run/run.h"
 
 static int run(const struct config *options, struct term *term, struct error *err)
 {

@@ -9,7 +9,6 @@
 #include <time.h>
 
 #include "cpu/core/bits.h"
-#include "machine/board/pseries.h"
 #include "hcall/trace.h"
 #include "machine/core/log.h"
 #include "machine/core/machine.h"

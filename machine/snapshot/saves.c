@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "hcall/vasi.h"
-#include "machine/board/pseries.h"
 #include "machine/core/clock.h"
 #include "machine/host/term.h"
 #include "machine/rtas/rtas.h"

@@ -15,8 +15,9 @@
 #include <unistd.h>
 
 #include "cpu/model/state.h"
-#include "cpu/op/spr.h"
+#include "cpu/core/spr.h"
 #include "firmware/firmware.h"
+#include "hcall/dispatcher.h"
 #include "hcall/state.h"
 #include "machine/board/pseries.h"
 #include "machine/core/clock.h"

@@ -2,7 +2,6 @@
 #include "machine/snapshot/state.h"
 
 #include "hcall/vasi.h"
-#include "machine/board/pseries.h"
 #include "machine/core/clock.h"
 
 #define MOST_CYCLES CLOCK_END

@@ -8,25 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hcall/dispatcher.h"
 #include "machine/core/machine.h"
 #include "machine/core/memory.h"
 #include "machine/irq/xics.h"
 #include "machine/rtas/events.h"
 #include "machine/vio/vio.h"
+#include "savevm/hash.h"
 
-/* Odd constants with about half their bits set. */
-#define K0 UINT64_C(0x8f3a95c7d16b2e4d)
-#define K1 UINT64_C(0xc6d3a1f80b9e5437)
-#define K2 UINT64_C(0xa9570fbe63d41c8b)
-#define K3 UINT64_C(0xd1b85e26f74a930d)
-
-/* 64 x 64 -> 128 bits, halves folded: every input bit reaches every output bit. */
-static inline uint64_t fold(uint64_t a, uint64_t b)
-{
-	unsigned __int128 p = (unsigned __int128)a * b;
-
-	return (uint64_t)p ^ (uint64_t)(p >> 64);
-}
+#define SEED UINT64_C(0xd1b85e26f74a930d)
 
 static inline uint64_t word_at(const uint8_t *p)
 {
@@ -34,27 +24,6 @@ static inline uint64_t word_at(const uint8_t *p)
 
 	memcpy(&v, p, sizeof v);
 	return v;
-}
-
-uint64_t hash_u64(uint64_t hash, uint64_t value)
-{
-	return fold(hash ^ K0, value ^ K1) + rotl64(value, 17) + K2;
-}
-
-uint64_t hash_bytes(uint64_t hash, const void *buf, size_t len)
-{
-	const uint8_t *p = buf;
-	uint64_t tail[4] = { 0 }, lane[4] = { hash ^ K0, hash ^ K1, hash ^ K2, hash ^ K3 };
-	size_t left = len;
-
-	/* Four independent chains, so that the multiplier is kept busy. */
-	for (; left >= 32; left -= 32, p += 32)
-		for (unsigned i = 0; i < 4; i++)
-			lane[i] = fold(lane[i] ^ word_at(p + 8 * i), K0) + rotl64(lane[i], 29);
-	memcpy(tail, p, left);
-	for (unsigned i = 0; i < 4; i++)
-		hash = hash_u64(hash_u64(hash, lane[i]), tail[i]);
-	return hash_u64(hash, len);
 }
 
 static bool is_zero(const uint8_t *p, size_t len)
@@ -188,7 +157,7 @@ static uint64_t hash_board(uint64_t h, struct machine *m)
 
 uint64_t machine_statehash(struct machine *m)
 {
-	uint64_t h = hash_board(K3, m);
+	uint64_t h = hash_board(SEED, m);
 
 	for (unsigned i = 0; i < m->ncpus; i++)
 		h = hash_cpu(h, m->cpu[i]);

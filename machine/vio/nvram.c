@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "machine/snapshot/statehash.h"
+#include "savevm/hash.h"
 #include "savevm/place.h"
 
 /* Partition header: signature, checksum, length in 16-byte units (big-endian), name.

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "machine/host/console.h"
-#include "machine/snapshot/statehash.h"
+#include "savevm/hash.h"
 
 struct vty {
 	struct vio_device vio;

@@ -27,8 +27,10 @@
 #include "machine/board/pseries.h"
 #include "machine/core/memory.h"
 #include "machine/host/term.h"
+#include "machine/run/run.h"
 #include "machine/core/config.h"
 #include "machine/snapshot/statehash.h"
+#include "savevm/hash.h"
 #include "tests/fuzz/attack.h"
 
 #define RAM_SIZE   (UINT64_C(256) << 20)

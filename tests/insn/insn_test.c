@@ -23,7 +23,7 @@
 #include "cpu/engine/block.h"
 #include "cpu/engine/decode.h"
 #include "cpu/fp/fp.h"
-#include "cpu/mmu/mmu.h"
+#include "cpu/engine/tlb.h"
 #include "draw.h"
 #include "pipe.h"
 

@@ -17,12 +17,14 @@
 
 #include <elf.h>
 
-#include "cpu/mmu/mmu.h"
+#include "cpu/core/timebase.h"
+#include "cpu/engine/tlb.h"
 #include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 #include "machine/board/pseries.h"
 #include "machine/core/memory.h"
 #include "machine/host/term.h"
+#include "machine/run/run.h"
 #include "machine/core/config.h"
 #include "machine/run/options_pool.h"
 #include "machine/snapshot/snapshot.h"

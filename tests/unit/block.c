@@ -5,7 +5,7 @@
 
 #include "check.h"
 #include "cpu/engine/decode.h"
-#include "cpu/mmu/mmu.h"
+#include "cpu/engine/tlb.h"
 
 #define RAM_SIZE (UINT64_C(1) << 30)
 #define BLR 0x4e800020u

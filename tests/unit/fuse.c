@@ -16,7 +16,7 @@
 #include "cpu/engine/decode.h"
 #include "cpu/engine/fuse.h"
 #include "cpu/engine/spin.h"
-#include "cpu/mmu/mmu.h"
+#include "cpu/engine/tlb.h"
 
 /* ---- The sequences ---- */
 

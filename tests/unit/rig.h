@@ -10,6 +10,7 @@
 #include "machine/core/machine.h"
 #include "machine/host/term.h"
 #include "machine/run/options.h"
+#include "machine/run/run.h"
 #include "tests/power_off.h"
 
 struct rig {

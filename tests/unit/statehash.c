@@ -7,6 +7,7 @@
 #include "machine/irq/xics.h"
 #include "machine/snapshot/statehash.h"
 #include "rig.h"
+#include "savevm/hash.h"
 
 struct field {
 	const char *name;

@@ -4,7 +4,7 @@
 
 #include "check.h"
 #include "cpu/engine/block.h"
-#include "cpu/mmu/mmu.h"
+#include "cpu/engine/tlb.h"
 
 #define CODE 0x1000u
 #define SIZE (UINT64_C(1) << 20)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "check.h"
+#include "cpu/core/timebase.h"
 #include "hcall/hcall.h"
 #include "hcall/trace.h"
 #include "rig.h"

@@ -8,13 +8,6 @@
 #define FIRST_STOP_CODE 1		/* preempt reason of what has not run before: firmware-internal */
 #define CHECK_OUTPUT    65536		/* records between looks at whether anybody takes the output */
 
-/* Which of the three waits a state is part of; running is none. */
-static const uint8_t interval_of[VP_STATES] = {
-	[VP_STOPPED] = WAIT_NOT_READY, [VP_CEDED] = WAIT_NOT_READY, [VP_CONFERRED] = WAIT_NOT_READY,
-	[VP_JOINED] = WAIT_NOT_READY, [VP_WAITING] = WAIT_CAPACITY, [VP_READY] = WAIT_PROCESSOR,
-	[VP_RUNNING] = WAIT_INTERVALS,
-};
-
 void dtl_follow_begin(struct dtl_follow *f, const struct dtl_log *log, const struct dtl_filter *filter, const struct dtl_view *view)
 {
 	memset(f, 0, sizeof *f);
@@ -74,7 +67,7 @@ static void end_state(struct dtl_follow *f, unsigned vp, uint64_t cycle, uint8_t
 
 	if (v->state != VP_RUNNING) {
 		tell_span(f, vp, cycle);
-		v->wait[interval_of[v->state]] += cycle - v->since;
+		v->wait[vp_interval((enum vp_state)v->state)] += cycle - v->since;
 		return;
 	}
 	v->run.ran = cycle - v->run.cycle;

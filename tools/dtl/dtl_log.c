@@ -1,4 +1,4 @@
-/* Reading a -dtl file. See dtl_log.h; the format is in hcall/dtl_file.h. */
+/* Reading a -dtl file. See dtl_log.h; the format is in machine/vp/dtl_format.h. */
 #include "tools/dtl/dtl_log.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Reading a -dtl file (hcall/dtl_file.h), record by record: every number that a reader could
+/* Reading a -dtl file (machine/vp/dtl_format.h), record by record: every number that a reader could
  * stumble over is checked here. Sequence, not contents, is left to dtl_follow. */
 #ifndef TOOLS_DTL_LOG_H
 #define TOOLS_DTL_LOG_H
@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "hcall/dispatcher.h"
-#include "hcall/dtl_file.h"
+#include "machine/vp/dtl_format.h"
+#include "machine/vp/vp.h"
 #include "savevm/error.h"
 
 #define DTL_MAX_CPUS    512		/* virtual threads of a guest */

@@ -19,6 +19,7 @@
 #include "machine/core/memory.h"
 #include "machine/host/term.h"
 #include "machine/run/options.h"
+#include "machine/run/run.h"
 #include "tests/power_off.h"
 
 #define GUARD     (UINT64_C(64) << 20)	/* bytes before and behind RAM */

@@ -16,6 +16,7 @@
 #include "machine/host/term.h"
 #include "machine/rtas/events.h"
 #include "machine/run/options.h"
+#include "machine/run/run.h"
 #include "machine/snapshot/snapshot.h"
 #include "savevm/savevm.h"
 #include "savevm/zip.h"
