@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "check.h"
+#include "cpu/engine/block.h"
 #include "cpu/engine/decode.h"
 #include "cpu/engine/tlb.h"
 
