@@ -12,6 +12,7 @@
 
 #define CONFIG_MAX_SERIAL 16
 #define CONFIG_MAX_SAVES 256
+#define CONFIG_MAX_DEVICES 256
 #define CONFIG_MIN_RAM (UINT64_C(256) << 20)
 #define CONFIG_MAX_RAM (UINT64_C(64) << 30)
 #define CONFIG_RAM_STEP (UINT64_C(256) << 20)	/* one logical memory block, as the device tree reports them */
@@ -96,6 +97,8 @@ struct config {
 	const char *serial[CONFIG_MAX_SERIAL];
 	unsigned serials;
 	bool nographic, nodefaults;
+	const char *device[CONFIG_MAX_DEVICES];	/* -device: "DRIVER[,NAME=VALUE..]" */
+	unsigned devices;
 
 	enum rtc_base rtc_base;
 	int64_t rtc_date;		/* seconds since 1970, for RTC_DATE */
@@ -112,5 +115,8 @@ struct config {
 	bool has_umask;
 	unsigned umask;			/* -umask: bits that no new file gets; not given: the process's and 077 */
 };
+
+/* The partition's name. */
+static inline const char *config_name(const struct config *o) { return o->name ? o->name : "cede"; }
 
 #endif

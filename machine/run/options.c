@@ -11,6 +11,7 @@
 #include "cpu/core/bits.h"
 #include "cpu/model/models.h"
 #include "hcall/trace.h"
+#include "machine/board/devices.h"
 #include "machine/core/log.h"
 #include "machine/core/machine.h"
 #include "machine/host/console.h"
@@ -629,6 +630,18 @@ static bool opt_serial(struct parse *p, const char *text)
 		return false;
 	o->serial[o->serials++] = text;
 	return true;
+}
+
+static bool opt_device(struct parse *p, const char *text)
+{
+	struct config *o = p->opts;
+
+	if (board_device_help(text, stdout))
+		return p->done = true;
+	if (o->devices == CONFIG_MAX_DEVICES)
+		return fail(p, "-device: more than %d of them", CONFIG_MAX_DEVICES);
+	o->device[o->devices++] = text;
+	return board_device_ok(text, p->err);
 }
 
 static bool opt_nographic(struct parse *p, const char *text)
