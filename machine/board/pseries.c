@@ -21,6 +21,7 @@
 #include "machine/core/disasm.h"
 #include "machine/core/log.h"
 #include "machine/core/memory.h"
+#include "machine/core/timers.h"
 #include "machine/host/term.h"
 #include "machine/rtas/events.h"
 #include "machine/rtas/rtas.h"
@@ -132,6 +133,7 @@ void machine_free(struct machine *m)
 	events_clear(m);
 	dispatcher_free(m);
 	trace_free(m);
+	timers_clear(m);
 	devices_free(m);
 	engine_free(m->engine);		/* before the processors, whose contexts it frees */
 	for (unsigned i = 0; i < m->ncpus; i++)
@@ -181,5 +183,6 @@ void machine_clear(struct machine *m)
 	for (unsigned i = 0; i < m->ncpus; i++)
 		reset_cpu(m, m->cpu[i]);
 	dispatcher_reset(m);
+	timers_clear(m);
 	devices_reset(m);
 }

@@ -9,9 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cpu/model/state.h"
@@ -23,6 +21,8 @@
 #include "machine/core/clock.h"
 #include "machine/core/device.h"
 #include "machine/core/memory.h"
+#include "machine/core/timers.h"
+#include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/core/config.h"
 #include "machine/snapshot/progress.h"
@@ -54,6 +54,7 @@ struct row {
 	void *(*object)(const struct listing *l, unsigned i);
 };
 
+static void *the_clock(const struct listing *l, unsigned i) { (void)i; return &l->m->clock; }
 static void *the_machine(const struct listing *l, unsigned i) { (void)i; return l->m; }
 static void *the_firmware(const struct listing *l, unsigned i) { (void)i; return l->m->firmware; }
 static void *the_dispatcher(const struct listing *l, unsigned i) { (void)i; return l->m->dispatcher; }
@@ -77,6 +78,7 @@ static const struct row rows[] = {
 	{ &cede_vcpu_state,     EACH_CPU, true,  the_vcpu },
 	{ &dispatcher_state,    ONCE,     true,  the_dispatcher },
 	{ &cede_firmware_state, ONCE,     true,  the_firmware },
+	{ &timers_state,        ONCE,     true,  the_clock },
 	{ NULL, OWN_OF_DEVICES,           true,  NULL },
 	{ NULL, MORE_OWN_OF_DEVICES,      true,  NULL },
 };
@@ -590,7 +592,7 @@ static bool settle(struct machine *m, const struct vms_set *set, struct error *e
 		devices_loaded(m, false);
 	else
 		adopt(m);
-	if (own && !dispatcher_check(m, err))
+	if (own && (!dispatcher_check(m, err) || !timers_restore(m, err)))
 		return false;
 	if (own)
 		dispatcher_log_begin(m);
@@ -714,25 +716,29 @@ bool snapshot_replace(struct machine *m, const char *path, struct error *err)
 
 /* ---- Trying ---- */
 
+struct trial {
+	struct machine *m;
+	const char *path;
+};
+
 /* In the copy. What it says goes to `report`; nobody is to see it at work. */
-static void try_and_exit(struct machine *m, const char *path, int report)
+static bool try_load(void *opaque, int report)
 {
+	const struct trial *trial = opaque;
+	struct machine *m = trial->m;
 	struct error err = { "" };
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	bool ok;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (null >= 0)
 		dup2(null, STDERR_FILENO);
 	m->log_file = NULL;	/* what it has buffered would come twice */
 	m->dispatcher->file = NULL;
 	machine_clear(m);
-	ok = load_path(m, path, &err);
-	_exit(ok || write(report, err.msg, strlen(err.msg)) < 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	return load_path(m, trial->path, &err) || write(report, err.msg, strlen(err.msg)) < 0;
 }
 
 /* Until the copy has ended, or a signal wants us to; that is the run loop's to see. */
-static void await(struct machine *m, pid_t child, int report, struct error *why)
+static void read_report(struct machine *m, const struct child *child, int report, struct error *why)
 {
 	struct pollfd fds[] = { { .fd = report, .events = POLLIN }, { .fd = term_fd(m->term), .events = POLLIN } };
 	ssize_t n = 1;
@@ -742,7 +748,7 @@ static void await(struct machine *m, pid_t child, int report, struct error *why)
 		if (term_poll(m->term, fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
 			return;
 		if (fds[1].revents && term_signal(m->term))
-			kill(child, SIGKILL);
+			kill(child->pid, SIGKILL);
 		n = fds[0].revents || term_ending(m->term) ? read(report, why->msg + have, sizeof why->msg - 1 - have) : 1;
 		have += fds[0].revents && n > 0 ? (size_t)n : 0;
 	}
@@ -751,27 +757,25 @@ static void await(struct machine *m, pid_t child, int report, struct error *why)
 
 bool snapshot_try(struct machine *m, const char *path, struct error *err)
 {
-	int ends[2], status = 0;
+	struct trial trial = { .m = m, .path = path };
+	const struct child_work work = { .run = try_load, .opaque = &trial, .dies_with_us = true };
 	struct error why = { "" };
-	pid_t child;
+	struct child child;
+	int report;
 
-	if (pipe2(ends, O_CLOEXEC) || (child = fork()) < 0) {
+	if (!child_copy(&child, &work, &report)) {
 		error_set(err, "cannot try snapshot '%.150s': %s", path, strerror(errno));
 		return false;
 	}
-	if (!child)
-		try_and_exit(m, path, ends[1]);
-	close(ends[1]);
-	await(m, child, ends[0], &why);
-	close(ends[0]);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
+	read_report(m, &child, report, &why);
+	close(report);
+	child_wait(&child);
+	if (!child_code(&child))
 		return true;
 	if (why.msg[0])
 		*err = why;
-	else if (WIFSIGNALED(status))
-		error_set(err, "snapshot '%.150s': what reads it was ended by signal %d", path, WTERMSIG(status));
+	else if (child_signal(&child))
+		error_set(err, "snapshot '%.150s': what reads it was ended by signal %d", path, child_signal(&child));
 	else
 		error_set(err, "snapshot '%.150s': it cannot be read any more", path);
 	return false;
