@@ -21,7 +21,6 @@
 #include "machine/rtas/rtas.h"
 #include "machine/vio/vio_vty.h"
 #include "savevm/error.h"
-#include "savevm/hash.h"
 
 #define OF_ERROR    UINT32_MAX
 #define OF_NO_DATA  ((uint32_t)-2)	/* "read": nothing has come */
@@ -712,16 +711,6 @@ int64_t firmware_client(struct cpu *cpu, uint64_t args)
 	for (uint32_t i = 0; i < c.nrets; i++)
 		st_be32(&m->ram, args + 12 + 4 * (c.nargs + i), c.out[i]);
 	return H_SUCCESS;
-}
-
-uint64_t firmware_hash(const struct machine *m, uint64_t hash)
-{
-	const struct client *client = &m->firmware->client;
-
-	for (uint32_t i = 0; i < client->claims; i++)
-		hash = hash_u64(hash_u64(hash, client->claim[i].start), client->claim[i].size);
-	hash = hash_bytes(hash, client->instance, sizeof client->instance);
-	return m->fdt ? hash_bytes(hash, m->fdt, m->fdt_size) : hash;
 }
 
 /* Without a terminal the root node stands in as the console, because a kernel that finds no stdout gives up. */

@@ -46,7 +46,8 @@
 #define LPCR_UPRT PPC_BIT(41)
 #define LPCR_HR   PPC_BIT(43)
 #define LPCR_GTSE PPC_BIT(53)
-#define LPCR_LD   PPC_BIT(46)
+#define LPCR_LD   PPC_BIT(46)	/* DEC has LARGE_DEC_BITS, else 32 */
+#define LARGE_DEC_BITS 56
 
 /* ---- Interrupt vectors (real offset). Book III, 6.5 ---- */
 enum vector {

@@ -1,9 +1,6 @@
 /* The virtual clock: ordered events in cycles, and the tie to host time that makes an idle
  * machine sleep. Nothing here moves clock.now; the run loop does. */
-#define _GNU_SOURCE
 #include "machine/core/clock.h"
-
-#include <time.h>
 
 /* How far host and virtual time may be apart when idling begins. Small enough that `sleep 1`
  * takes a second after a long computation, large enough that late wake-ups by the host are
@@ -77,14 +74,6 @@ void clock_fire_due(struct machine *m)
 		event->when = UINT64_MAX;
 		event->fire(event->opaque);
 	}
-}
-
-uint64_t host_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
 uint64_t cycles_to_ns(uint64_t cycles)

@@ -15,55 +15,52 @@ static const char *quit_reason(const struct machine *m)
 	return m->stop_signal ? "host-signal" : term_is_lost(m->term) ? "host-error" : term_ending(m->term) ? "host-ui" : "host-qmp-quit";
 }
 
-static void announce(struct machine *m, const char *event, bool guest, const char *reason)
+static void announce(struct machine *m, enum run_event_kind kind, bool by_guest, const char *reason)
 {
-	char data[80];
-
-	snprintf(data, sizeof data, "{\"guest\": %s, \"reason\": \"%s\"}", guest ? "true" : "false", reason);
-	monitor_event(m, event, data);
+	machine_announce(m, (struct run_event){ .kind = kind, .by_guest = by_guest, .word = reason });
 }
 
 void announce_end(struct machine *m)
 {
-	bool stays = m->config->no_shutdown || machine_pauses_on_panic(m->config), host = m->monitors->resets;
+	bool stays = m->config->no_shutdown || machine_pauses_on_panic(m->config), host = m->run.user_resets;
 
-	m->monitors->resets = false;
+	m->run.user_resets = false;
 	switch (m->request) {
 	case REQ_RESET:
-		announce(m, m->config->no_reboot ? "SHUTDOWN" : "RESET", !host, host ? "host-qmp-system-reset" : "guest-reset");
+		announce(m, m->config->no_reboot ? RUN_SHUTDOWN : RUN_RESET, !host, host ? "host-qmp-system-reset" : "guest-reset");
 		break;
 	case REQ_PANIC:
-		monitor_event(m, "GUEST_PANICKED", stays ? "{\"action\": \"pause\"}" : "{\"action\": \"poweroff\"}");
-		monitor_event(m, "STOP", NULL);
+		announce(m, RUN_PANICKED, true, stays ? "pause" : "poweroff");
+		announce(m, RUN_STOP, false, NULL);
 		if (!stays)
-			announce(m, "SHUTDOWN", true, "guest-panic");
+			announce(m, RUN_SHUTDOWN, true, "guest-panic");
 		break;
 	case REQ_POWER_OFF:
-		announce(m, "SHUTDOWN", true, "guest-shutdown");
+		announce(m, RUN_SHUTDOWN, true, "guest-shutdown");
 		if (m->config->no_shutdown)
-			monitor_event(m, "STOP", NULL);
+			announce(m, RUN_STOP, false, NULL);
 		break;
 	default:
-		announce(m, "SHUTDOWN", false, quit_reason(m));
+		announce(m, RUN_SHUTDOWN, false, quit_reason(m));
 	}
 }
 
 /* -no-shutdown: the guest is gone, the machine stays until the user ends it, or boots it again. */
 static void linger(struct machine *m)
 {
-	m->monitors->panicked = m->request == REQ_PANIC;
-	if (m->monitors->panicked)
+	m->run.panicked = m->request == REQ_PANIC;
+	if (m->run.panicked)
 		machine_say_panic(m);
 	m->request = REQ_NONE;
-	m->monitors->gone = true;
+	m->run.gone = true;
 	while (m->request == REQ_NONE) {
 		host_wait(m, UINT64_MAX);
 		monitors_run(m);
 	}
-	m->monitors->gone = m->monitors->panicked = false;
+	m->run.gone = m->run.panicked = false;
 	announce_end(m);
 	if (m->request == REQ_RESET && !m->config->no_reboot)
-		monitor_event(m, "RESUME", NULL);
+		announce(m, RUN_RESUME, false, NULL);
 }
 
 /* What the guest and the monitors have said last may have a slow reader. Who wants an end does not wait for the guest's. */
@@ -73,7 +70,7 @@ void drain_output(struct machine *m)
 	int status = m->exit_status;
 	bool heard = why != REQ_QUIT;
 
-	m->monitors->gone = true;
+	m->run.gone = true;
 	m->request = REQ_NONE;
 	while (m->request == REQ_NONE && !term_ending(m->term) && ((heard && host_output_held(m)) || monitors_pending(m))) {
 		host_wait(m, HELD_NS);

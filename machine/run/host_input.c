@@ -51,11 +51,6 @@ bool host_output_held(struct machine *m)
 	return false;
 }
 
-static bool machine_clock_stands(const struct machine *m)
-{
-	return m->monitors->stopped || m->monitors->gone;
-}
-
 void host_look(struct machine *m)
 {
 	bool is_held = host_output_held(m);
@@ -107,26 +102,14 @@ bool host_wait(struct machine *m, uint64_t ns)
 	n += outgoing_pollfds(m, fds + n);
 	/* What the last look at the host has brought is obeyed before we wait, be it for years. */
 	if (!monitors_ready(m) &&
-	    ppoll(fds, n, ns == UINT64_MAX && !at_once ? NULL : &ts, term_still(m->term)) <= 0 && !at_once && !is_held && !m->monitors->gone)
+	    ppoll(fds, n, ns == UINT64_MAX && !at_once ? NULL : &ts, term_still(m->term)) <= 0 && !at_once && !is_held && !m->run.gone)
 		return false;
 	host_look(m);
 	return true;
 }
 
-bool machine_waits_to_write(struct machine *m, int out)
+void host_serve(struct machine *m)
 {
-	struct pollfd fds[2] = { { .fd = out, .events = POLLOUT }, { .fd = term_fd(m->term), .events = POLLIN } };
-
-	for (;;) {
-		bool ends = term_ending(m->term) || m->request == REQ_QUIT;
-
-		if (term_poll(m->term, fds, 2, ends ? 0 : TERM_TICK_MS) > 0 && fds[0].revents)
-			return true;	/* if it is an error, write() says which */
-		if (ends)
-			return false;
-		if (m->request != REQ_NONE || !m->monitors)
-			term_signal(m->term);
-		else if (host_glance(m))
-			monitors_run_within(m);
-	}
+	if (host_glance(m))
+		monitors_run_within(m);
 }

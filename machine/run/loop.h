@@ -15,6 +15,7 @@ void host_look(struct machine *m);		/* between quanta: takes all that the host h
 /* Within a quantum, after the host's clock has ticked: takes nothing that a guest could notice. True if a user's
  * command waits that can be obeyed between any two instructions. */
 bool host_glance(struct machine *m);
+void host_serve(struct machine *m);		/* host_glance(), and obeys what it finds */
 /* Waits until the host has something for us or `ns` have passed (UINT64_MAX: no limit), and takes it. True if there
  * was something. */
 bool host_wait(struct machine *m, uint64_t ns);

@@ -52,8 +52,8 @@ static void run_beside(struct machine *m, struct cpu *cpu, uint64_t end)
 {
 	do {
 		cpu->halt = 0;
-		if (term_ticked(m->term) && host_glance(m))
-			monitors_run_within(m);
+		if (term_ticked(m->term))
+			host_serve(m);
 		if (m->request == REQ_NONE)
 			run_shared(cpu, end);
 	} while (stays(m, cpu, end));

@@ -63,11 +63,11 @@ static void look_around(struct machine *m)
 /* Between quanta: what the monitors want. A stopped machine's clock stands, so does that of one that is held. */
 static void obey(struct machine *m)
 {
-	bool stopped = m->monitors->stopped;
+	bool stopped = m->run.stopped;
 
 	monitors_run(m);
-	while ((m->monitors->stopped || host_output_held(m)) && m->request == REQ_NONE) {
-		stopped |= m->monitors->stopped;
+	while ((m->run.stopped || host_output_held(m)) && m->request == REQ_NONE) {
+		stopped |= m->run.stopped;
 		host_wait(m, host_output_held(m) ? HELD_NS : UINT64_MAX);
 		monitors_run(m);
 		if (m->request == REQ_NONE)
@@ -115,6 +115,30 @@ static bool begin(struct machine *m, bool first, struct error *err)
 		return false;
 	clock_init(m, m->config->warp);
 	return true;
+}
+
+static void free_saves(struct machine *m)
+{
+	snapshots_free(m->snapshots);
+}
+
+static const struct machine_listener host = { .serve = host_serve, .free = free_saves };
+
+struct machine *machine_make(const struct config *o, struct term *term, struct error *err)
+{
+	struct machine *m = machine_new(o, term, err);
+
+	if (!m)
+		return NULL;
+	machine_listen(m, &host);
+	m->run.stopped = o->stopped;
+	m->snapshots = snapshots_new(m);
+	if (!m->snapshots)
+		error_set(err, "out of memory");
+	if (m->snapshots && monitors_new(m, err))
+		return m;
+	machine_free(m);
+	return NULL;
 }
 
 int machine_run(struct machine *m)

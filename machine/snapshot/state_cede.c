@@ -8,6 +8,7 @@
 #define HERE "the host's side"
 #define PARTS "a section of its own"
 #define OPTION "an option"
+#define LOOKS "when the host is looked at: the guest cannot see it"
 
 /* ---- cede/clock ---- */
 
@@ -36,14 +37,22 @@ static bool clock_check(const void *s, struct vms_walk *w)
 	       vms_wrong(w, "cut_end", m->cut_end, "at most 0x%llx", (unsigned long long)MOST_CYCLES);
 }
 
+/* By how much the guest has set its clock: the host's time, from which it began, is not the guest's doing. */
+static uint64_t rtc_set(const void *s)
+{
+	const struct machine *m = s;
+
+	return m->rtc_offset_ns - m->rtc_base_ns;
+}
+
 const struct vmstate cede_clock_state = {
 	.name = "cede/clock", .version = 1, .min_version = 1, VMS_OF(struct machine), .check = clock_check,
 	.fields = VMS_FIELDS(
 		VMS_STRUCT("clock", struct machine, clock, struct clock, clock_state),
-		VMS_U64_TO(struct machine, next_poll, MOST_CYCLES + POLL_CYCLES),
-		VMS_U64(struct machine, cut_end),
-		VMS_U64(struct machine, rtc_offset_ns),
-		VMS_U64(struct machine, rtc_base_ns)),
+		VMS_U64(struct machine, next_poll, VMS_MOST(MOST_CYCLES + POLL_CYCLES), VMS_UNHASHED(LOOKS)),
+		VMS_U64(struct machine, cut_end, VMS_UNHASHED(LOOKS)),
+		VMS_U64(struct machine, rtc_offset_ns, VMS_HASHED_AS(rtc_set)),
+		VMS_U64(struct machine, rtc_base_ns, VMS_HASHED_AS(rtc_set))),
 };
 
 /* ---- cede/machine ---- */
@@ -91,9 +100,8 @@ static const struct vms_field machine_fields[] = {
 	VMS_SKIP(struct machine, engine, HERE), VMS_SKIP(struct machine, env, HERE),
 	VMS_ELSEWHERE(struct machine, cpu, PARTS), VMS_SKIP(struct machine, running, "nobody, between quanta"),
 	VMS_SKIP(struct machine, config, OPTION), VMS_ELSEWHERE(struct machine, dispatcher, PARTS),
-	VMS_ELSEWHERE(struct machine, xics, PARTS), VMS_ELSEWHERE(struct machine, vio, PARTS),
-	VMS_ELSEWHERE(struct machine, nvram, PARTS), VMS_ELSEWHERE(struct machine, firmware, PARTS),
-	VMS_ELSEWHERE(struct machine, phb, PARTS), VMS_ELSEWHERE(struct machine, xive, PARTS),
+	VMS_ELSEWHERE(struct machine, devices, PARTS), VMS_SKIP(struct machine, xics, "one of them"),
+	VMS_ELSEWHERE(struct machine, firmware, PARTS),
 	VMS_SKIP(struct machine, request, "none, while it runs"), VMS_SKIP(struct machine, exit_status, "none, while it runs"),
 	VMS_SKIP(struct machine, panic_message, "none, while it runs"),
 	VMS_SKIP(struct machine, log_mask, OPTION), VMS_SKIP(struct machine, log_file, OPTION),
@@ -103,7 +111,8 @@ static const struct vms_field machine_fields[] = {
 		VMS_SKIP(struct machine, side_by_side, "anew in each quantum"),
 		VMS_SKIP(struct machine, pad8, "nothing"),
 	VMS_SKIP(struct machine, stop_signal, HERE),
-	VMS_SKIP(struct machine, monitors, HERE), VMS_SKIP(struct machine, snapshots, HERE), VMS_SKIP(struct machine, trace, HERE),
+	VMS_SKIP(struct machine, run, HERE), VMS_SKIP(struct machine, monitors, HERE), VMS_SKIP(struct machine, outgoing, HERE),
+	VMS_SKIP(struct machine, snapshots, HERE), VMS_SKIP(struct machine, trace, HERE),
 	VMS_SKIP(struct machine, unimp_hcalls, "said once in each run"), VMS_SKIP(struct machine, unimp_rtas, "said once in each run"),
 	VMS_SKIP(struct machine, pad1, "nothing"), VMS_SKIP(struct machine, pad2, "nothing"),
 	VMS_SKIP(struct machine, pad3, "nothing"), VMS_SKIP(struct machine, pad4, "nothing"),

@@ -85,7 +85,7 @@ static void machine_make(void)
 		die("options", err.msg);
 	options.ram_size = RIG_RAM;		/* less than people may ask for */
 	term = term_new(&err);
-	rig = term ? machine_new(&options, term, &err) : NULL;
+	rig = term ? machine_make(&options, term, &err) : NULL;
 	if (!rig || machine_run(rig))
 		die("machine", err.msg);
 	close(fd);

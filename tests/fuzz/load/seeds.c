@@ -144,7 +144,7 @@ static struct term *the_term(void)
 struct machine *machine_of(const struct config *o)
 {
 	struct error err = { "" };
-	struct machine *m = machine_new(o, the_term(), &err);
+	struct machine *m = machine_make(o, the_term(), &err);
 
 	if (!m)
 		die("machine", err.msg);
