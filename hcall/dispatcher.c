@@ -23,16 +23,9 @@
 
 /* ---- Small things ---- */
 
-static struct partition *guest_of(const struct machine *m) { return &m->dispatcher->partition[PARTITION_GUEST]; }
-
-static struct vproc *core_of(const struct machine *m, const struct spapr_cpu *sc)
-{
-	return &guest_of(m)->vp[sc->cpu.index / m->threads];
-}
-
 static unsigned first_thread(const struct machine *m, const struct vproc *vp)
 {
-	return (unsigned)(vp - guest_of(m)->vp) * m->threads;
+	return (unsigned)(vp - dispatcher_guest(m)->vp) * m->threads;
 }
 
 bool vp_runs(const struct spapr_cpu *sc)
@@ -293,13 +286,13 @@ static enum vp_state ready_state(const struct dispatcher *d, const struct partit
 
 static void thread_ready(struct machine *m, struct spapr_cpu *sc, enum vp_reason reason)
 {
-	struct vproc *vp = core_of(m, sc);
+	struct vproc *vp = dispatcher_core(m, sc);
 	uint64_t now = m->clock.now;
 
 	sc->cpu.run_state = CPU_RUNNING;
 	sc->vp.woken_by = (uint8_t)reason;
 	if (vp->state == VP_CEDED) {
-		vp->state = (uint8_t)ready_state(m->dispatcher, guest_of(m));
+		vp->state = (uint8_t)ready_state(m->dispatcher, dispatcher_guest(m));
 		pool_queue(m->dispatcher, vp);
 	}
 	enter(m, sc, vp->state == VP_WAITING ? VP_WAITING : VP_READY, reason, now, 0);
@@ -312,7 +305,7 @@ static void thread_ready(struct machine *m, struct spapr_cpu *sc, enum vp_reason
 /* No other thread of its core has been started, or has not stopped itself since. */
 static bool first_to_start(const struct machine *m, const struct spapr_cpu *sc)
 {
-	unsigned first = first_thread(m, core_of(m, sc));
+	unsigned first = first_thread(m, dispatcher_core(m, sc));
 
 	for (unsigned i = first; i < first + m->threads; i++)
 		if (m->cpu[i] != sc && m->cpu[i]->vp.state != VP_STOPPED)
@@ -353,7 +346,7 @@ static void wake_threads(struct machine *m)
 			continue;
 		reason = wake_reason(m, sc);
 		if (reason == VP_STARTED && first_to_start(m, sc))
-			share_start(m, first_thread(m, core_of(m, sc)));
+			share_start(m, first_thread(m, dispatcher_core(m, sc)));
 		if (reason != VP_NONE)
 			thread_ready(m, sc, reason);
 	}
@@ -434,7 +427,7 @@ static void check_capacity(struct machine *m)
 static void think_over_homes(struct machine *m)
 {
 	struct dispatcher *d = m->dispatcher;
-	struct partition *p = guest_of(m);
+	struct partition *p = dispatcher_guest(m);
 
 	if (d->chips == 1 || m->clock.now < d->homes_due)
 		return;
@@ -458,8 +451,8 @@ static void think_over_homes(struct machine *m)
 static struct vproc *with_gift(const struct machine *m)
 {
 	for (unsigned i = 0; i < m->ncpus; i++)
-		if (m->cpu[i]->vp.gift && core_of(m, m->cpu[i])->state == VP_READY)
-			return core_of(m, m->cpu[i]);
+		if (m->cpu[i]->vp.gift && dispatcher_core(m, m->cpu[i])->state == VP_READY)
+			return dispatcher_core(m, m->cpu[i]);
 	return NULL;
 }
 
@@ -626,18 +619,13 @@ void dispatcher_hand_over(struct machine *m, unsigned phys, uint64_t cycle)
 
 /* ---- H_CONFER ---- */
 
-static bool ready_but_waiting(const struct spapr_cpu *sc)
-{
-	return sc->vp.state == VP_READY || sc->vp.state == VP_WAITING;
-}
-
 void dispatcher_confer(struct machine *m, struct spapr_cpu *caller, struct spapr_cpu *target)
 {
 	caller->vp.awaits = 0;
 	for (unsigned i = 0; i < m->ncpus; i++)
-		if ((!target || m->cpu[i] == target) && ready_but_waiting(m->cpu[i]))
+		if ((!target || m->cpu[i] == target) && wants_to_run(m->cpu[i]))
 			caller->vp.awaits |= UINT64_C(1) << i;
-	if (target && ready_but_waiting(target))
+	if (target && wants_to_run(target))
 		target->vp.gift = true;
 	caller->vp.conferring = true;
 	caller->vp.confers_to_all = !target;

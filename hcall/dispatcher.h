@@ -96,6 +96,8 @@ void dispatcher_stopped(struct machine *m, struct spapr_cpu *sc);
 /* No thread of the virtual processor on `phys` runs any more, from `cycle` on: it leaves, and the
  * next one is dispatched there, if one is ready. */
 void dispatcher_hand_over(struct machine *m, unsigned phys, uint64_t cycle);
+struct partition *dispatcher_guest(const struct machine *m);
+struct vproc *dispatcher_core(const struct machine *m, const struct spapr_cpu *sc);	/* that the thread is part of */
 /* First thread's index of the guest's virtual processor on `phys`; -1: none, or the load. */
 int dispatcher_core_on(const struct machine *m, unsigned phys);
 bool vp_runs(const struct spapr_cpu *sc);	/* dispatched */

@@ -8,9 +8,6 @@
 #include "hcall/splpar.h"
 #include "hcall/vpa.h"
 
-#define DTL_ENTRY_SIZE 48
-#define DTL_MAX_SIZE   4096	/* "a 4 KB page": PAPR names the limit and no code; H_PARAMETER */
-
 /* Bits of the enable mask, by what the entry says of why the processor was left. PAPR has none for
  * firmware-internal stops and conferring; they go with what they are most like. */
 #define DTL_LOG_CEDE    0x01
@@ -27,12 +24,8 @@ static uint8_t mask_bit(uint8_t preempt_reason)
 	return preempt_reason < ARRAY_SIZE(bit) ? bit[preempt_reason] : 0;
 }
 
-int64_t dtl_register(struct machine *m, struct spapr_cpu *sc, uint64_t addr)
+int64_t dtl_register(struct machine *m, struct spapr_cpu *sc, uint64_t addr, uint64_t size)
 {
-	uint32_t size = ld_be32(&m->ram, addr + AREA_SIZE32);
-
-	if (size < DTL_ENTRY_SIZE || size > DTL_MAX_SIZE || !ram_ok(&m->ram, addr, size))
-		return H_PARAMETER;
 	if (!sc->vpa_addr)
 		return H_RESOURCE;
 	sc->dtl_addr = addr;

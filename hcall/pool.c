@@ -105,7 +105,7 @@ static void new_work(struct dispatcher *d)
 
 /* ---- Windows ---- */
 
-static bool anyone(const struct partition *p, enum vp_state state)
+bool pool_anyone(const struct partition *p, enum vp_state state)
 {
 	for (unsigned i = 0; i < p->n; i++)
 		if (p->vp[i].state == state)
@@ -118,7 +118,7 @@ static void refill(const struct dispatcher *d, struct partition *p, bool last)
 {
 	int64_t fresh = (int64_t)share(d, p), rest = 0;
 
-	if (last && (p->budget < 0 || anyone(p, VP_READY)))
+	if (last && (p->budget < 0 || pool_anyone(p, VP_READY)))
 		rest = p->budget < fresh ? p->budget : fresh;
 	p->budget = fresh + rest;
 }
@@ -316,8 +316,8 @@ uint64_t pool_next_change(const struct dispatcher *d, uint64_t now)
 	uint64_t next = UINT64_MAX;
 
 	for (unsigned i = 0; i < PARTITIONS; i++) {
-		waits |= anyone(&d->partition[i], VP_READY);
-		capped |= anyone(&d->partition[i], VP_WAITING);
+		waits |= pool_anyone(&d->partition[i], VP_READY);
+		capped |= pool_anyone(&d->partition[i], VP_WAITING);
 	}
 	for (unsigned i = 0; i < d->procs; i++) {
 		const struct vproc *vp = d->on[i].vp;

@@ -12,6 +12,7 @@ void pool_changed(struct dispatcher *d);
 void pool_set_weight(struct partition *p, uint32_t weight);
 /* May it run in this window? */
 bool pool_has_capacity(const struct partition *p);
+bool pool_anyone(const struct partition *p, enum vp_state state);	/* of its virtual processors is in that state */
 /* The partition pays for what `vp` ran up to `cycle`; of the load, work is done. */
 void pool_pay(struct dispatcher *d, struct partition *p, struct vproc *vp, uint64_t cycle);
 /* The windows up to `cycle` are over: new budgets, new work for the load. True if any was. */

@@ -15,6 +15,8 @@ void vpa_donate(struct machine *m, unsigned first, uint64_t cycles);
 void vpa_stopped(struct machine *m, struct spapr_cpu *sc);
 /* Its home is another chip now. */
 void vpa_moved_home(struct machine *m, struct spapr_cpu *sc, unsigned from, unsigned to);
+/* Another hypervisor kept its areas until now, and it is stopped: goes on counting where they say. */
+void vpa_adopt(struct machine *m, struct spapr_cpu *sc);
 /* The guest says that it is idle there. */
 bool vpa_idle_hint(const struct machine *m, const struct spapr_cpu *sc);
 
@@ -40,7 +42,8 @@ struct dtl_entry {
 	uint64_t timebase, srr0, srr1;
 };
 
-int64_t dtl_register(struct machine *m, struct spapr_cpu *sc, uint64_t addr);	/* an H_* code */
+/* A ring that area_check() has found good. H_RESOURCE: it has no VPA. */
+int64_t dtl_register(struct machine *m, struct spapr_cpu *sc, uint64_t addr, uint64_t size);
 void dtl_deregister(struct spapr_cpu *sc);
 void dtl_mirror_index(struct machine *m, const struct spapr_cpu *sc);	/* into a new VPA; nothing if there is no log */
 /* Writes an entry, if there is a log and its mask wants entries of that kind. */

@@ -272,7 +272,7 @@ void hcall_trace_summary(struct machine *m)
 	qsort_r(ids, TRACE_IDS, sizeof ids[0], by_calls, t->count);
 	log_plain(m, "# %9s %6s %9s %14s %12s %6s  %s\n", "calls", "%", "errors", "us", "us/call", "% us", "call");
 	for (unsigned i = 0; i < TRACE_IDS && t->count[ids[i]].calls; i++) {
-		bool rtas = ids[i] >= TRACE_HCALLS && ids[i] < TRACE_CLIENT;
+		bool rtas = ids[i] >= TRACE_RTAS && ids[i] < TRACE_CLIENT;
 		char name[64];
 
 		snprintf(name, sizeof name, "%s%s", rtas ? "RTAS " : "", trace_name(ids[i]));

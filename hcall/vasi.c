@@ -8,9 +8,17 @@
 #include "hcall/vasi.h"
 
 #include "hcall/hcall.h"
-#include "machine/snapshot/snapshot.h"
+#include "machine/core/config.h"
 
 #define SIGNAL_CANCEL 1			/* the only signal that a partition may send by hypercall */
+
+int vasi_save(const struct machine *m, uint64_t stream)
+{
+	for (unsigned i = 0; stream && i < m->config->saves; i++)
+		if (m->config->save[i].when == SAVE_FOR_GUEST && !--stream)
+			return (int)i;
+	return -1;
+}
 
 HCALL_FN(H_VASI_STATE)
 {
@@ -22,7 +30,7 @@ HCALL_FN(H_VASI_STATE)
 		vasi_reset(m);
 		return H_SUCCESS;
 	}
-	if (!snapshots_stream(m, in[0]))
+	if (vasi_save(m, in[0]) < 0)
 		return H_PARAMETER;
 	m->vasi_stream = in[0];
 	m->vasi_state = VASI_SUSPENDING;
@@ -35,7 +43,7 @@ HCALL_FN(H_VASI_SIGNAL)
 	struct machine *m = cpu_machine(cpu);
 	bool ours = m->vasi_stream && in[0] == m->vasi_stream;
 
-	if (!ours && !snapshots_stream(m, in[0]))
+	if (!ours && vasi_save(m, in[0]) < 0)
 		return H_PARAMETER;
 	if (in[1] != SIGNAL_CANCEL)
 		return H_P2;

@@ -13,20 +13,26 @@
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
 
-enum vpa_subfunction {
-	REGISTER_VPA = 1, REGISTER_DTL = 2, REGISTER_SLB_SHADOW = 3,
-	DEREGISTER_VPA = 5, DEREGISTER_DTL = 6, DEREGISTER_SLB_SHADOW = 7,
+#define AREA_DEREGISTER 4		/* added to an area's subfunction, takes it away */
+#define AREA_LINE 128			/* bytes of an L1 data cache line: alignment of every area */
+#define AREA_PAGE 4096
+
+const struct area_rule area_rules[AREAS] = {
+	[AREA_VPA]        = { VPA_MIN_SIZE, AREA_PAGE, true },
+	[AREA_DTL]        = { DTL_ENTRY_SIZE, AREA_PAGE, false },
+	[AREA_SLB_SHADOW] = { 8, AREA_PAGE, true },
 };
 
-#define AREA_LINE 128			/* bytes of an L1 data cache line: alignment of every area */
-#define AREA_PAGE UINT64_C(4096)
-
-#define SLB_SHADOW_MIN_SIZE 8
-
-/* Inside RAM and inside one page. */
-static bool area_ok(const struct ram *ram, uint64_t addr, uint64_t size)
+/* Address 0 is how "none" is kept. */
+enum area_fault area_check(const struct ram *ram, enum vpa_area area, uint64_t addr, uint64_t size)
 {
-	return ram_ok(ram, addr, size) && addr % AREA_PAGE + size <= AREA_PAGE;
+	const struct area_rule *rule = &area_rules[area];
+
+	if (size < rule->min || size > rule->max)
+		return AREA_WRONG_SIZE;
+	if (!addr || addr % AREA_LINE || !ram_ok(ram, addr, size))
+		return AREA_WRONG_PLACE;
+	return rule->one_page && addr % AREA_PAGE + size > AREA_PAGE ? AREA_WRONG_PLACE : AREA_FITS;
 }
 
 void vpa_reset(struct spapr_cpu *sc)
@@ -48,15 +54,14 @@ static void store_count(struct machine *m, const struct spapr_cpu *sc)
 		st_be32(&m->ram, sc->vpa_addr + VPA_DISPATCH_COUNT, sc->dispatch_count);
 }
 
+static const uint16_t wait_field[WAIT_INTERVALS] = {
+	[WAIT_NOT_READY] = VPA_WAIT_NOT_READY, [WAIT_CAPACITY] = VPA_WAIT_CAPACITY, [WAIT_PROCESSOR] = VPA_WAIT_PROCESSOR,
+};
+
 static void store_times(struct machine *m, const struct spapr_cpu *sc)
 {
-	static const uint16_t at[WAIT_INTERVALS] = {
-		[WAIT_NOT_READY] = VPA_WAIT_NOT_READY, [WAIT_CAPACITY] = VPA_WAIT_CAPACITY,
-		[WAIT_PROCESSOR] = VPA_WAIT_PROCESSOR,
-	};
-
 	for (unsigned i = 0; i < WAIT_INTERVALS; i++)
-		st_be64(&m->ram, sc->vpa_addr + at[i], sc->vp.waited[i] / CYCLES_PER_TICK);
+		st_be64(&m->ram, sc->vpa_addr + wait_field[i], sc->vp.waited[i] / CYCLES_PER_TICK);
 }
 
 /* Where it runs: the chip is what a service person would replace. */
@@ -95,6 +100,19 @@ static void store_all(struct machine *m, const struct spapr_cpu *sc)
 	if (sc->donated[0] | sc->donated[1])
 		store_donated(m, sc);
 	store_count(m, sc);
+}
+
+/* The guest has seen them last. The dispatch count of one that is stopped is odd. */
+void vpa_adopt(struct machine *m, struct spapr_cpu *sc)
+{
+	if (!sc->vpa_addr)
+		return;
+	sc->dispatch_count = ld_be32(&m->ram, sc->vpa_addr + VPA_DISPATCH_COUNT) | 1;
+	sc->dispersion_count = ld_be32(&m->ram, sc->vpa_addr + VPA_DISPERSION);
+	for (unsigned i = 0; i < WAIT_INTERVALS; i++)
+		sc->vp.waited[i] = ld_be64(&m->ram, sc->vpa_addr + wait_field[i]) * CYCLES_PER_TICK;
+	if (sc->dtl_addr)
+		sc->dtl_index = ld_be64(&m->ram, sc->vpa_addr + VPA_DTL_INDEX);
 }
 
 /* ---- Dispatch and stop. PAPR, "Virtual Processor Preempt/Dispatch" ---- */
@@ -188,13 +206,19 @@ bool vpa_idle_hint(const struct machine *m, const struct spapr_cpu *sc)
 
 /* ---- H_REGISTER_VPA ---- */
 
+/* As long as the area says, in its first line. */
+static bool area_fits(const struct ram *ram, enum vpa_area area, uint64_t addr, uint64_t *size)
+{
+	if (!ram_ok(ram, addr, AREA_LINE))
+		return false;
+	*size = area == AREA_VPA ? ld_be16(ram, addr + VPA_SIZE) : ld_be32(ram, addr + AREA_SIZE32);
+	return area_check(ram, area, addr, *size) == AREA_FITS;
+}
+
 static int64_t register_vpa(struct machine *m, struct spapr_cpu *sc, uint64_t addr)
 {
-	uint16_t size = ld_be16(&m->ram, addr + VPA_SIZE);
 	uint8_t status = ld_u8(&m->ram, addr + VPA_STATUS) & (uint8_t)~VPA_STATUS_SHARED;
 
-	if (size < VPA_MIN_SIZE || !area_ok(&m->ram, addr, size))
-		return H_PARAMETER;
 	sc->vpa_addr = addr;
 	st_u8(&m->ram, addr + VPA_STATUS, m->dispatcher->shared ? status | VPA_STATUS_SHARED : status);
 	/* Not zero, so that the guest can tell it from a fresh structure. */
@@ -204,12 +228,8 @@ static int64_t register_vpa(struct machine *m, struct spapr_cpu *sc, uint64_t ad
 	return H_SUCCESS;
 }
 
-static int64_t register_slb_shadow(struct machine *m, struct spapr_cpu *sc, uint64_t addr)
+static int64_t register_slb_shadow(struct spapr_cpu *sc, uint64_t addr, uint64_t size)
 {
-	uint32_t size = ld_be32(&m->ram, addr + AREA_SIZE32);
-
-	if (size < SLB_SHADOW_MIN_SIZE || !area_ok(&m->ram, addr, size))
-		return H_PARAMETER;
 	if (!sc->vpa_addr)
 		return H_RESOURCE;
 	sc->slb_shadow_addr = addr;
@@ -233,27 +253,26 @@ HCALL_FN(H_REGISTER_VPA)
 {
 	struct machine *m = cpu_machine(cpu);
 	unsigned what = in[0] >> 45 & 7;	/* bits 16-18; PAPR lets the others be ignored */
+	enum vpa_area area = what % AREA_DEREGISTER;
 	struct spapr_cpu *sc = machine_cpu(m, in[1]);
-	uint64_t addr = in[2];
-	bool registers = what < DEREGISTER_VPA, dtl = what == REGISTER_DTL || what == DEREGISTER_DTL;
+	uint64_t addr = in[2], size = 0;
 
-	if (what % 4 == 0 || !sc)
+	if (!area || !sc)
 		return H_PARAMETER;
-	if (!dtl && &sc->cpu != cpu && sc->cpu.run_state != CPU_STOPPED)
+	if (area != AREA_DTL && &sc->cpu != cpu && sc->cpu.run_state != CPU_STOPPED)
 		return H_STATE;
-	/* Address 0 is how "none" is kept. */
-	if (registers && (!addr || addr % AREA_LINE || !ram_ok(&m->ram, addr, AREA_LINE)))
+	if (what < AREA_DEREGISTER && !area_fits(&m->ram, area, addr, &size))
 		return H_PARAMETER;
 	switch (what) {
-	case REGISTER_VPA:
+	case AREA_VPA:
 		return register_vpa(m, sc, addr);
-	case REGISTER_DTL:
-		return dtl_register(m, sc, addr);
-	case REGISTER_SLB_SHADOW:
-		return register_slb_shadow(m, sc, addr);
-	case DEREGISTER_VPA:
+	case AREA_DTL:
+		return dtl_register(m, sc, addr, size);
+	case AREA_SLB_SHADOW:
+		return register_slb_shadow(sc, addr, size);
+	case AREA_VPA + AREA_DEREGISTER:
 		return deregister_vpa(m, sc);
-	case DEREGISTER_DTL:
+	case AREA_DTL + AREA_DEREGISTER:
 		dtl_deregister(sc);
 		return H_SUCCESS;
 	default:

@@ -13,6 +13,7 @@
 #include "cpu/core/bits.h"
 #include "cpu/core/ram.h"
 #include "cpu/core/vreg.h"
+#include "cpu/table/since.h"
 
 /* ---- MSR. Power ISA 3.0B, Book III, 4.2.1 ---- */
 #define MSR_SF  PPC_BIT(0)
@@ -45,7 +46,8 @@
 #define LPCR_UPRT PPC_BIT(41)
 #define LPCR_HR   PPC_BIT(43)
 #define LPCR_GTSE PPC_BIT(53)
-#define LPCR_LD   PPC_BIT(46)
+#define LPCR_LD   PPC_BIT(46)	/* DEC has LARGE_DEC_BITS, else 32 */
+#define LARGE_DEC_BITS 56
 
 /* ---- Interrupt vectors (real offset). Book III, 6.5 ---- */
 enum vector {
@@ -232,8 +234,9 @@ _Static_assert(__builtin_offsetof(struct cpu, sum) == 8 * SLOT_SUM, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, vsr) == 8 * SLOT_VSR0, "slot");
 
 /* ---- cpu/engine/block.c: running ---- */
-/* For up to max_cpus processors, 64 at most. NULL: out of memory. */
-struct engine *engine_new(struct ram *ram, const char *timing, unsigned max_cpus);
+/* For up to max_cpus processors, 64 at most, of that generation: instructions that came later are
+ * illegal. NULL: out of memory, or no such timing model. */
+struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since level, unsigned max_cpus);
 void engine_free(struct engine *engine);
 void engine_flush(struct engine *engine);		/* forget every decoded block */
 /* Executes until cpu->cycles == until, or cpu->halt is set, or the processor leaves CPU_RUNNING.

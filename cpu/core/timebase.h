@@ -57,10 +57,10 @@ static inline uint64_t cpu_vtb(const struct cpu *cpu, uint64_t cycles)
 
 /* ---- The decrementer ---- */
 
-/* 56 bits if LPCR[LD], else 32. Book III, 6.5.10 and 7.3. */
+/* To 64 bits, by the width that LPCR[LD] gives it. Book III, 6.5.10 and 7.3. */
 static inline int64_t cpu_dec_extend(const struct cpu *cpu, uint64_t dec)
 {
-	return cpu->lpcr & LPCR_LD ? (int64_t)(dec << 8) >> 8 : (int32_t)(uint32_t)dec;
+	return cpu->lpcr & LPCR_LD ? (int64_t)(dec << (64 - LARGE_DEC_BITS)) >> (64 - LARGE_DEC_BITS) : (int32_t)(uint32_t)dec;
 }
 
 /* DEC, sign-extended. */

@@ -8,6 +8,11 @@
 #ifndef CPU_OPERANDS_H
 #define CPU_OPERANDS_H
 
+#include "cpu/core/cpu.h"
+/* Has flags of the names RC and VRC: read before they become operands, so that the order of a file's includes
+ * does not matter. */
+#include "cpu/table/forms.h"
+
 #define SLOT(n) (((uint64_t *)cpu)[n])
 #define RT  SLOT(op->a)
 #define RS  SLOT(op->a)

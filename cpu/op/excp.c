@@ -274,7 +274,7 @@ static bool has_length(const struct insn *insn)
 
 uint64_t cpu_operand_address(const struct cpu *cpu, uint32_t word)
 {
-	const struct insn *insn = insn_lookup(word);
+	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
 	unsigned ra = word >> 16 & 31;
 	uint64_t ea = ra ? cpu->r[ra] : 0;
 
@@ -307,7 +307,7 @@ static bool returns(const struct insn *insn)
 /* SDAR is left alone if there is no operand: undefined. */
 void cpu_trace(struct cpu *cpu, uint64_t nip, uint32_t word, uint64_t operand)
 {
-	const struct insn *insn = insn_lookup(word);
+	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
 	uint64_t cause = SRR1_TRACE;
 
 	if (!insn || returns(insn) || !(cpu->msr & MSR_SE || (cpu->msr & MSR_BE && insn->flags & BRANCH)))

@@ -1,12 +1,11 @@
 /* The board: what is made in which order, and how it is switched on and off. */
-#define _GNU_SOURCE
 #include "machine/board/pseries.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cpu/engine/block.h"
+#include "cpu/core/model.h"
 #include "cpu/core/timebase.h"
 #include "firmware/firmware.h"
 #include "hcall/dispatcher.h"
@@ -15,24 +14,16 @@
 #include "hcall/splpar.h"
 #include "hcall/trace.h"
 #include "hcall/vasi.h"
+#include "machine/board/devices.h"
 #include "machine/core/clock.h"
+#include "machine/core/config.h"
+#include "machine/core/device.h"
 #include "machine/core/disasm.h"
 #include "machine/core/log.h"
 #include "machine/core/memory.h"
-#include "machine/host/console.h"
 #include "machine/host/term.h"
-#include "machine/irq/xics.h"
-#include "machine/irq/xive_idle.h"
-#include "machine/pci/phb_idle.h"
 #include "machine/rtas/events.h"
 #include "machine/rtas/rtas.h"
-#include "machine/core/config.h"
-#include "machine/vio/nvram.h"
-#include "machine/vio/vio_vty.h"
-
-/* POWER9 DD2.0 and the architecture level it runs at. */
-#define POWER9_PVR     UINT32_C(0x004e1200)
-#define POWER9_LOGICAL UINT32_C(0x0f000005)
 
 /* ---- What the processors ask of the board ---- */
 
@@ -85,49 +76,6 @@ static bool new_cpu(struct machine *m, struct error *err)
 	return true;
 }
 
-static bool new_serials(struct machine *m, struct error *err)
-{
-	const struct config *o = m->config;
-
-	for (unsigned i = 0; i < o->serials; i++) {
-		struct console *console;
-
-		if (!strcmp(o->serial[i], "none"))
-			continue;
-		console = console_open(m->term, o->serial[i], err);
-		if (!console)
-			return false;
-		if (!vty_new(m, console)) {
-			console_close(console);
-			error_set(err, "out of memory");
-			return false;
-		}
-	}
-	return true;
-}
-
-static void init_rtc(struct machine *m)
-{
-	const struct config *o = m->config;
-	struct timespec now;
-	struct tm local;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	switch (o->rtc_base) {
-	case RTC_DATE:
-		m->rtc_offset_ns = (uint64_t)o->rtc_date * NSEC_PER_SEC;
-		return;		/* given, so part of what must be equal: rtc_base_ns stays 0 */
-	case RTC_LOCALTIME:
-		if (localtime_r(&now.tv_sec, &local))
-			now.tv_sec += local.tm_gmtoff;
-		break;
-	case RTC_UTC:
-		break;
-	}
-	m->rtc_offset_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
-	m->rtc_base_ns = m->rtc_offset_ns;
-}
-
 struct machine *machine_new(const struct config *o, struct term *term, struct error *err)
 {
 	struct machine *m = calloc(1, sizeof *m);
@@ -147,7 +95,6 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 		.log_mask = o->log_mask, .fwnmi_entry = fwnmi_entry, .doorbell = env_doorbell,
 	};
 	random_seed(m, o->seed);
-	init_rtc(m);
 	if (!log_open(m, o->log_file, err) || !memory_map(&m->ram, o->ram_size, err))
 		goto out_free;
 	disasm_announce(m);
@@ -155,25 +102,19 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 		error_set(err, "out of memory");
 		goto out_free;
 	}
-	m->engine = engine_new(&m->ram, o->timing, o->cpus);
-	m->xics = xics_new();
-	m->vio = vio_new();
-	m->phb = phb_idle_new();
-	m->xive = xive_idle_new(o->max_cpus);
-	if (!m->engine || !m->xics || !m->vio || !m->phb || !m->xive) {
+	m->engine = engine_new(&m->ram, o->timing, o->cpu_model->since, o->cpus);
+	if (!m->engine) {
 		error_set(err, "out of memory");
 		goto out_free;
 	}
+	if (!board_devices_new(m, true, err))
+		goto out_free;
 	for (unsigned i = 0; i < o->cpus; i++)
 		if (!new_cpu(m, err))
 			goto out_free;
 	if (!dispatcher_new(m, &o->pool, err) || (o->dtl_file && !dtl_file_open(m, o->dtl_file, err)))
 		goto out_free;
-	/* In this order: unit addresses follow from it. */
-	if (!new_serials(m, err))
-		goto out_free;
-	m->nvram = nvram_new(m, o->nvram_file, err);
-	if (!m->nvram || !firmware_load(m, o, err))
+	if (!board_devices_new(m, false, err) || !firmware_load(m, o, err))
 		goto out_free;
 	clock_init(m, o->warp);
 	return m;
@@ -191,10 +132,7 @@ void machine_free(struct machine *m)
 	events_clear(m);
 	dispatcher_free(m);
 	trace_free(m);
-	vio_free(m->vio);
-	xics_free(m->xics);
-	phb_idle_free(m->phb);
-	free(m->xive);
+	devices_free(m);
 	engine_free(m->engine);		/* before the processors, whose contexts it frees */
 	for (unsigned i = 0; i < m->ncpus; i++)
 		free(m->cpu[i]);
@@ -213,8 +151,8 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 
 	cpu->cycles = m->clock.now;	/* DEC starts from here */
 	cpu_reset(cpu);
-	cpu->pvr = POWER9_PVR;
-	cpu->logical_pvr = POWER9_LOGICAL;
+	cpu->pvr = m->config->cpu_model->pvr;
+	cpu->logical_pvr = cpu_model_level(m->config->cpu_model)->logical_pvr;
 	cpu->pir = cpu->index;
 	cpu->tir = cpu->index % m->threads;
 	cpu->lpcr = m->config->large_decr ? LPCR_LD : 0;
@@ -243,6 +181,5 @@ void machine_clear(struct machine *m)
 	for (unsigned i = 0; i < m->ncpus; i++)
 		reset_cpu(m, m->cpu[i]);
 	dispatcher_reset(m);
-	xics_reset(m);
-	vio_reset(m->vio);
+	devices_reset(m);
 }

@@ -68,15 +68,12 @@ struct energy_list {
 };
 
 struct config;			/* machine/core/config.h: the parsed command line */
+struct device;			/* machine/core/device.h */
 struct xics;			/* machine/irq/xics.h */
-struct vio;			/* machine/vio/vio.h */
-struct nvram;
 struct firmware;		/* firmware/firmware.h */
 struct monitors;		/* machine/monitor/monitor.h */
 struct outgoing;		/* machine/snapshot/outgoing.h */
 struct snapshots;		/* machine/snapshot/snapshot.h */
-struct phb_idle;		/* machine/pci/phb_idle.h */
-struct xive_idle;		/* machine/irq/xive_idle.h */
 struct console;			/* machine/host/console.h: a host-side character stream */
 
 struct machine {
@@ -90,9 +87,8 @@ struct machine {
 	const struct config *config;
 	struct dispatcher *dispatcher;
 	struct hcall_trace *trace;	/* -trace hcall; NULL */
-	struct xics *xics;
-	struct vio *vio;
-	struct nvram *nvram;
+	struct device *devices;		/* in order of making */
+	struct xics *xics;		/* the one of them that all others interrupt through */
 	struct firmware *firmware;
 	enum machine_request request;
 	int exit_status;
@@ -141,9 +137,6 @@ struct machine {
 	struct monitors *monitors;	/* monitor.c: who commands it */
 	struct outgoing *outgoing;	/* outgoing.c: what they have written while they go on */
 	struct snapshots *snapshots;	/* snapshot.c: what is to be saved when */
-	struct phb_idle *phb;		/* phb_idle.c: another hypervisor's PCI, as it was found */
-	struct xive_idle *xive;		/* xive_idle.c: and its XIVE */
-
 	struct event_log *event_logs;	/* events.c: not yet fetched by the guest, oldest first */
 	uint32_t next_plid;		/* platform log id of the next one */
 	uint32_t pad5;

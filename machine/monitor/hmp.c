@@ -178,6 +178,7 @@ static void info_migrate(struct machine *m, const char *argument, FILE *out)
 	fprintf(out, "duplicate: %llu pages\nnormal: %llu pages\n", (unsigned long long)p.zero_pages,
 		(unsigned long long)(p.done / OUTGOING_PAGE - p.zero_pages));
 }
+static void info_qtree(struct machine *m, const char *argument, FILE *out) { (void)argument; qtree_print(m, out); }
 
 static void info_capabilities(struct machine *m, const char *argument, FILE *out)
 {
@@ -192,6 +193,7 @@ static const struct command infos[] = {
 	{ "migrate_capabilities", "", "what of it can be chosen", false, false, info_capabilities },
 	{ "cpus", "", "the processors", false, false, info_cpus },
 	{ "registers", "", "their registers", false, false, info_registers },
+	{ "qtree", "", "buses and the devices on them", false, false, info_qtree },
 	{ "version", "", "of cede", false, false, info_version },
 	{ NULL, NULL, NULL, false, false, NULL },
 };
@@ -210,7 +212,7 @@ static const struct command commands[] = {
 	{ "cont", "", "go on", false, true, run_cont },
 	{ "system_reset", "", "reboot", false, false, run_reset },
 	{ "quit", "", "end cede", false, false, run_quit },
-	{ "info", "snapshots|status|migrate|cpus|registers|version", "show it", false, false, run_info },
+	{ "info", "snapshots|status|migrate|cpus|registers|qtree|version", "show it", false, false, run_info },
 	{ "help", "", "this text", false, false, run_help },
 	{ NULL, NULL, NULL, false, false, NULL },
 };

@@ -60,6 +60,8 @@ bool monitors_answer(struct machine *m, const struct error *err);	/* NULL: it we
 /* hmp.c: what one line answers. */
 void hmp_run(struct machine *m, const char *line, FILE *out);
 bool hmp_waits(const char *line);		/* for a whole machine: it cannot be run within a quantum */
+/* qtree.c: "info qtree" */
+void qtree_print(const struct machine *m, FILE *out);
 /* qmp.c */
 void qmp_greet(FILE *out);
 void qmp_run(struct monitor *mon, FILE *out);	/* mon->line is one JSON value, or is to be one */

@@ -211,24 +211,10 @@ bool snapshots_wanted(const struct machine *m)
 
 /* ---- FILE@guest ---- */
 
-/* Its index; -1: there are not so many. */
-static int for_guest(const struct machine *m, uint64_t stream)
-{
-	for (unsigned i = 0; i < m->config->saves; i++)
-		if (m->config->save[i].when == SAVE_FOR_GUEST && !--stream)
-			return (int)i;
-	return -1;
-}
-
-bool snapshots_stream(const struct machine *m, uint64_t stream)
-{
-	return stream && for_guest(m, stream) >= 0;
-}
-
 /* The stream may be another file's: this machine may come from a snapshot, but its options do not. */
 void snapshots_suspend(struct machine *m)
 {
-	int i = for_guest(m, m->vasi_stream);
+	int i = vasi_save(m, m->vasi_stream);
 
 	m->suspending = NULL;
 	if (i >= 0 && save_now(m, (unsigned)i))

@@ -148,8 +148,12 @@ static uint64_t hash_board(uint64_t h, struct machine *m)
 	}
 	for (const struct event_log *log = m->event_logs; log; log = log->next)
 		h = hash_bytes(hash_u64(h, log->summary), log->data, log->len < sizeof log->data ? log->len : sizeof log->data);
-	for (struct vio_device *dev = m->vio->devices; dev; dev = dev->next) {
-		h = hash_u64(hash_u64(h, (uint64_t)dev->reg << 32 | dev->irq), dev->signal_state);
+	for (struct device *dev = m->devices; dev; dev = dev->next) {
+		const struct vio_device *vio = (const struct vio_device *)dev;
+
+		if (dev->class->on != &vio_bus)
+			continue;
+		h = hash_u64(hash_u64(h, (uint64_t)vio->reg << 32 | vio->irq), vio->signal_state);
 		h = dev->class->hash(dev, h);
 	}
 	return h;

@@ -73,6 +73,7 @@ def check(good, fact, seen=""):
 def scoreboard(bodies, *options, rows=ROWS):
     """Runs it on machines that do what the bodies say: (status, stdout, stderr, result, chart,
     order of the runs, [(options, rows) that it prepared])."""
+# needs: nothing
     with tempfile.TemporaryDirectory() as folder:
         with open(folder + "/rows.list", "w", encoding="utf-8") as file:
             file.write(rows)

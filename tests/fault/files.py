@@ -2,6 +2,7 @@
 
 The other user is nobody, where the test runs as root; else what needs a second user is left out, and said.
 """
+# needs: programs guests
 import os
 import pty
 import signal

@@ -19,6 +19,7 @@
 
 #include "cpu/core/timebase.h"
 #include "cpu/engine/tlb.h"
+#include "cpu/model/models.h"
 #include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 #include "machine/board/pseries.h"
@@ -629,7 +630,7 @@ static void run(const struct configuration *c, uint64_t calls, uint64_t seed, co
 	struct config o = {
 		.machine = "pseries", .vof = true, .vsmt = c->threads, .large_decr = true, .cpus = CPUS, .threads = c->threads,
 		.cores = CPUS / c->threads, .sockets = 1, .max_cpus = CPUS, .ram_size = RAM_SIZE, .kernel = kernel,
-		.serial = { "null" }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .timing = "flat", .warp = true,
+		.serial = { "null" }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .cpu_model = cpu_models[0], .timing = "flat", .warp = true,
 		.no_reboot = true, .seed = seed, .cfpc = MITIGATION_FIXED, .dtl_file = seed & 1 ? "/dev/null" : NULL,
 	};
 	struct event start = { .when = UINT64_MAX, .fire = on_start }, shake = { .when = UINT64_MAX, .fire = on_shake };

@@ -1,13 +1,9 @@
-/* What firmware code in guest memory asks of the hypervisor: RTAS, client interface, CAS.
- * Private numbers; a guest reaches them only through the code it was given.
+/* What the code that the firmware has put into guest memory asks of the hypervisor: client interface, CAS and the
+ * device tree. Private numbers; a guest reaches them only through the code it was given.
  */
-#include "firmware/firmware.h"
-
 #include "firmware/fdt.h"
+#include "firmware/firmware.h"
 #include "hcall/hcall.h"
-#include "machine/rtas/rtas.h"
-
-HCALL_FN(H_RTAS) { return rtas_call(cpu, in[0]) ? H_SUCCESS : H_PARAMETER; }
 
 /* A walk through a tree, or a check of one, takes as long as copying so many times its size. */
 #define TREE_WORK 64
