@@ -710,7 +710,7 @@ void dispatcher_free(struct machine *m)
 	m->dispatcher = NULL;
 }
 
-void dispatcher_reset(struct machine *m)
+void dispatcher_reset(struct machine *m, bool logged)
 {
 	struct dispatcher *d = m->dispatcher;
 	uint64_t now = m->clock.now;
@@ -718,7 +718,7 @@ void dispatcher_reset(struct machine *m)
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		struct spapr_cpu *sc = m->cpu[i];
 
-		if (sc->vp.state != VP_STOPPED)
+		if (logged && sc->vp.state != VP_STOPPED)
 			enter(m, sc, VP_STOPPED, VP_STOP, now, 0);
 		sc->vp = (struct vp_thread){ .state = VP_STOPPED, .physical = PHYSICAL_NONE, .since = now };
 		share_reset(&sc->cpu, now);

@@ -83,7 +83,7 @@ struct dispatcher {
 /* The machine's processors are there already, and the options fit them. False: err->msg says why. */
 bool dispatcher_new(struct machine *m, const struct pool_config *options, struct error *err);
 void dispatcher_free(struct machine *m);
-void dispatcher_reset(struct machine *m);	/* nobody runs, nobody has waited */
+void dispatcher_reset(struct machine *m, bool logged);	/* nobody runs, nobody has waited */
 void dispatcher_log_begin(struct machine *m);	/* after a load: -dtl starts afresh, with what each is in */
 
 /* ---- For the run loop ---- */
