@@ -32,9 +32,6 @@ extern const struct vmstate spapr_dtb_state, cede_firmware_state;
 /* Another hypervisor has saved the guest: finds RTAS by the tree. */
 void firmware_adopt(struct machine *m);
 
-/* Mixes the client's claims and instances and the device tree into a state hash. */
-uint64_t firmware_hash(const struct machine *m, uint64_t hash);
-
 /* Open Firmware client call: `args` is the real address of the argument array, big-endian cells
  * of 4 bytes. IEEE 1275-1994, 6.3. */
 int64_t firmware_client(struct cpu *cpu, uint64_t args);

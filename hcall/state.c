@@ -56,7 +56,7 @@ static bool area_fits(const struct spapr_cpu *sc, struct vms_walk *w, enum vpa_a
 	}
 }
 
-/* How large it is, its guest has said when it registered it: what is used is there in any case. */
+/* The guest named the VPA's size when it registered it; the hypervisor uses the first VPA_MIN_SIZE bytes. */
 static bool vpa_check(const void *s, struct vms_walk *w)
 {
 	const struct spapr_cpu *sc = s;
@@ -197,9 +197,7 @@ static const struct vmstate partition_state = {
 		VMS_U64_TO(struct partition, used, MOST_CYCLES),
 		VMS_U32_TO(struct partition, excess_weight, 255),
 		VMS_U32_EQUAL(struct partition, n),
-		{ .name = "vp", .kind = VMS_NESTED, .offset = offsetof(struct partition, vp), .stride = sizeof(struct vproc),
-		  .covers = sizeof(struct vproc *), .count = POOL_MAX_LOAD, .counted = true, .pointer = true,
-		  .count_at = offsetof(struct partition, n), .state = &vproc_state },
+		VMS_POINTED_STRUCTS("vp", struct partition, vp, struct vproc, n, POOL_MAX_LOAD, vproc_state),
 		VMS_SKIP(struct partition, pad1, "nothing")),
 };
 
@@ -256,7 +254,7 @@ const struct vmstate dispatcher_state = {
 		{ .name = "slice_end", .kind = VMS_VALUE, .codec = &vms_u64, .count = POOL_MAX_PROCS,
 		  .offset = offsetof(struct dispatcher, on) + offsetof(struct physical, slice_end),
 		  .stride = sizeof(struct physical), .covers = 8, .limited = true, .most = MOST_CYCLES },
-		{ .name = "on", .kind = VMS_NOT_HERE, .reason = "on[]", .count = POOL_MAX_PROCS,
+		{ .name = "on", .kind = VMS_NOT_HERE, .reason = "each vproc's `phys`", .count = POOL_MAX_PROCS,
 		  .offset = offsetof(struct dispatcher, on), .stride = sizeof(struct physical),
 		  .covers = offsetof(struct physical, slice_end) },
 		VMS_U64(struct dispatcher, rng),

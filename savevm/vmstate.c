@@ -49,26 +49,6 @@ static void load_u8_as_u32(void *native, const uint8_t *wire)
 	*(uint8_t *)native = wire[0] | wire[1] | wire[2] ? 0xff : wire[3];
 }
 
-static void save_u64_as_u32(const void *native, uint8_t *wire)
-{
-	uint64_t v;
-	uint32_t low;
-
-	memcpy(&v, native, sizeof v);
-	low = (uint32_t)v;
-	save_u32(&low, wire);
-}
-
-static void load_u64_as_u32(void *native, const uint8_t *wire)
-{
-	uint32_t low;
-	uint64_t v;
-
-	load_u32(&low, wire);
-	v = low;
-	memcpy(native, &v, sizeof v);
-}
-
 const struct vms_codec vms_u8 = { "uint8", 1, save_u8, load_u8 };
 const struct vms_codec vms_u16 = { "uint16", 2, save_u16, load_u16 };
 const struct vms_codec vms_u32 = { "uint32", 4, save_u32, load_u32 };
@@ -77,7 +57,6 @@ const struct vms_codec vms_i32 = { "int32", 4, save_u32, load_u32 };
 const struct vms_codec vms_i64 = { "int64", 8, save_u64, load_u64 };
 const struct vms_codec vms_bool = { "bool", 1, save_bool, load_bool };
 const struct vms_codec vms_u8_as_u32 = { "uint32", 4, save_u8_as_u32, load_u8_as_u32 };
-const struct vms_codec vms_u64_as_u32 = { "uint32", 4, save_u64_as_u32, load_u64_as_u32 };
 
 /* ---- Pieces ---- */
 
@@ -240,6 +219,7 @@ static bool save_field(struct vms_walk *w, const struct vms_field *f, void *s, u
 	case VMS_QUEUE:
 		return save_queue(w, f, s, depth);
 	case VMS_NOT_HERE:
+	case VMS_CARRIED_HERE:
 	case VMS_END:
 		break;
 	}
@@ -392,6 +372,7 @@ static bool load_field(struct vms_walk *w, const struct vms_field *f, void *s, u
 	case VMS_QUEUE:
 		return load_queue(w, f, s, depth);
 	case VMS_NOT_HERE:
+	case VMS_CARRIED_HERE:
 	case VMS_END:
 		break;
 	}

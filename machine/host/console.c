@@ -762,15 +762,16 @@ static bool console_check(const void *s, struct vms_walk *w)
 }
 
 #define HOST "the host's side"
+#define AHEAD "the guest has not got it yet"
 
 const struct vmstate console_state = {
 	.name = "cede/console", .version = 1, .min_version = 1, VMS_OF(struct console), .needed = console_needed,
 	.check = console_check,
 	.fields = VMS_FIELDS(
-		VMS_BOOL(struct console, escaped),
-		VMS_U32(struct console, head),
-		VMS_U32_TO(struct console, count, INPUT_SIZE),
-		VMS_BUFFER(struct console, input),
+		VMS_BOOL(struct console, escaped, VMS_UNHASHED(AHEAD)),
+		VMS_U32(struct console, head, VMS_UNHASHED(AHEAD)),
+		VMS_U32(struct console, count, VMS_MOST(INPUT_SIZE), VMS_UNHASHED(AHEAD)),
+		VMS_BUFFER(struct console, input, VMS_UNHASHED(AHEAD)),
 		VMS_SKIP(struct console, term, HOST), VMS_SKIP(struct console, kind, HOST), VMS_SKIP(struct console, in, HOST),
 		VMS_SKIP(struct console, out, HOST), VMS_SKIP(struct console, listener, HOST), VMS_SKIP(struct console, slave, HOST),
 		VMS_SKIP(struct console, mux, HOST), VMS_SKIP(struct console, tty, HOST), VMS_SKIP(struct console, stuck, HOST),

@@ -8,6 +8,7 @@
 #define HERE "the host's side"
 #define PARTS "a section of its own"
 #define OPTION "an option"
+#define LOOKS "when the host is looked at: the guest cannot see it"
 
 /* ---- cede/clock ---- */
 
@@ -36,14 +37,22 @@ static bool clock_check(const void *s, struct vms_walk *w)
 	       vms_wrong(w, "cut_end", m->cut_end, "at most 0x%llx", (unsigned long long)MOST_CYCLES);
 }
 
+/* By how much the guest has set its clock: the host's time, from which it began, is not the guest's doing. */
+static uint64_t rtc_set(const void *s)
+{
+	const struct machine *m = s;
+
+	return m->rtc_offset_ns - m->rtc_base_ns;
+}
+
 const struct vmstate cede_clock_state = {
 	.name = "cede/clock", .version = 1, .min_version = 1, VMS_OF(struct machine), .check = clock_check,
 	.fields = VMS_FIELDS(
 		VMS_STRUCT("clock", struct machine, clock, struct clock, clock_state),
-		VMS_U64_TO(struct machine, next_poll, MOST_CYCLES + POLL_CYCLES),
-		VMS_U64(struct machine, cut_end),
-		VMS_U64(struct machine, rtc_offset_ns),
-		VMS_U64(struct machine, rtc_base_ns)),
+		VMS_U64(struct machine, next_poll, VMS_MOST(MOST_CYCLES + POLL_CYCLES), VMS_UNHASHED(LOOKS)),
+		VMS_U64(struct machine, cut_end, VMS_UNHASHED(LOOKS)),
+		VMS_U64(struct machine, rtc_offset_ns, VMS_HASHED_AS(rtc_set)),
+		VMS_U64(struct machine, rtc_base_ns, VMS_HASHED_AS(rtc_set))),
 };
 
 /* ---- cede/machine ---- */

@@ -211,7 +211,7 @@ static const struct vmstate fwnmi_state = {
 		VMS_U64_AS("fwnmi_system_reset_addr", struct machine, fwnmi_sreset),
 		VMS_U64_AS("fwnmi_machine_check_addr", struct machine, fwnmi_mcheck),
 		VMS_CALC("fwnmi_machine_check_interlock", vms_i32, interlock_get, interlock_put),
-		VMS_ELSEWHERE(struct machine, fwnmi_interlock, "fwnmi_machine_check_interlock")),
+		VMS_CARRIED(struct machine, fwnmi_interlock, "fwnmi_machine_check_interlock")),
 };
 
 const struct vmstate spapr_state = {

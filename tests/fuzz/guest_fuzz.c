@@ -181,7 +181,7 @@ static uint64_t run_once(struct run *run, const struct config *options)
 	event_schedule(m, &end, run->end);
 	machine_run(m);
 	check_time(run);
-	hash = firmware_hash(m, machine_statehash(m));
+	hash = machine_statehash(m);
 	hash = hash_u64(hash, m->request);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		run->after[i] = m->cpu[i]->cpu;

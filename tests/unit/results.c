@@ -1,5 +1,5 @@
 /* Results in which cede differs from qemu-user on purpose, so that insn/ cannot see them: what POWER9
- * hardware gives, as literals. Where they come from is in tests/README.md. */
+ * hardware gives, as literals. Where they come from is in tests/insn/README.md. */
 #include <stdarg.h>
 #include <sys/mman.h>
 
