@@ -74,6 +74,7 @@ def flags(folder):
             both = [(plain, there)] * (name in ('CFLAGS', 'CPPFLAGS')) + [(programs, linked)] * (name != 'CPPFLAGS')
             bad = [k for old, new in both for k in old if sorted(new[k]) != sorted(old[k] + [flag])]
             check(not bad, '%s-%s' % (name, how), bad[:5] or linked)
+    check(make('-n', 'B=' + folder, 'all', 'test-programs')[2] == '', 'rules-without-warnings')
     there = commands('B=' + folder, 'all', 'CFLAGS=-O3')[0]
     check(all(w.index('-O3') > w.index('-O2') and w.index('-O3') < w.index('-ffp-contract=off') for w in there.values()),
           'CFLAGS-wins-but-over-results', there.get('cpu/fp/op_float.c'))
