@@ -65,7 +65,7 @@ struct dispatcher {
 	uint8_t pad1[2];
 	unsigned procs, chips;		/* physical processors; chips that they are on */
 	unsigned threads;		/* of a processor */
-	bool limits;			/* entitlements matter: somebody is capped, or there is a load */
+	bool limits;			/* entitlements matter: the guest is capped or has weight 0, or there is a load */
 	uint8_t pad2[7];
 	uint64_t window, window_end;	/* cycles; cycle, a multiple of window */
 	uint64_t since;			/* cycle of the last reset */
