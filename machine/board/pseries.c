@@ -28,11 +28,6 @@
 
 /* ---- What the processors ask of the board ---- */
 
-static uint64_t env_next_event(struct cpu *cpu)
-{
-	return cpu_machine(cpu)->quantum_end;
-}
-
 static uint64_t env_random(void *machine)
 {
 	return machine_random(machine);
@@ -91,7 +86,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 	m->log_mask = o->log_mask;
 	m->env = (struct cpu_env){
 		.show_code = disasm_show,
-		.hypercall = hcall_dispatch, .next_event = env_next_event, .random = env_random,
+		.hypercall = hcall_dispatch, .random = env_random,
 		.log = log_from_cpu, .machine = m, .ram = &m->ram, .clock = &m->clock.tb,
 		.log_mask = o->log_mask, .fwnmi_entry = fwnmi_entry, .doorbell = env_doorbell,
 	};

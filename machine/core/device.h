@@ -93,7 +93,6 @@ struct device {
 	char *values;			/* what -device said, cut into words: strings of properties are in it; NULL */
 	uint32_t number;		/* among those of its class, from 0 on */
 	bool asked;			/* by -device */
-	uint8_t pad1[3];		/* no gaps that the compiler makes: snapshots account for each byte */
 };
 
 unsigned device_once(const struct config *config);	/* 1: device_class.on_board of most */

@@ -60,9 +60,8 @@ static const struct vmstate spapr_iommu_state = {
 		VMS_U32_AS("mig_nb_table", struct tce_window, entries),
 		VMS_BOOL(struct tce_window, bypass),
 		VMS_ALLOCATED_ARRAY("mig_table", struct tce_window, tce, entries, PHB_MAX_TCES, uint64_t, vms_u64),
-		VMS_ONE("def_win", struct tce_window, is_default, bool, vms_bool,),
-		VMS_SKIP(struct tce_window, there, "it is, where it is saved"),
-		VMS_SKIP(struct tce_window, pad1, "nothing")),
+		VMS_ONE("def_win", struct tce_window, is_default, bool, vms_bool),
+		VMS_SKIP(struct tce_window, there, "it is, where it is saved")),
 	.subs = VMS_SUBS(&iommu_ex_state),
 };
 
@@ -132,7 +131,7 @@ static const struct vmstate spapr_pci_state = {
 		VMS_ELSEWHERE(struct phb_idle, window, "spapr_iommu"),
 		VMS_SKIP(struct phb_idle, phb_there, "it is, where it is saved"),
 		VMS_SKIP(struct phb_idle, bus_there, "it is, where it is saved"),
-		VMS_SKIP(struct phb_idle, dev, "what and where it is"), VMS_SKIP(struct phb_idle, pad1, "nothing")),
+		VMS_SKIP(struct phb_idle, dev, "what and where it is")),
 };
 
 static const struct vmstate pci_bus_state = {

@@ -35,9 +35,7 @@ static const struct vmstate nvram_state = {
 		/* QEMU takes any size, and does not call it "equal". */
 		VMS_ONE("size", struct nvram, size, uint32_t, vms_u32, .equal = true, .type = "uint32"),
 		VMS_POINTED_BUFFER("buf", struct nvram, data, size, NVRAM_MAX_SIZE),
-		VMS_SKIP(struct nvram, fd, "the host's"), VMS_SKIP(struct nvram, file, "an option"),
-		 VMS_SKIP(struct nvram, pad1, "nothing"),
-		VMS_SKIP(struct nvram, pad2, "nothing")),
+		VMS_SKIP(struct nvram, fd, "the host's"), VMS_SKIP(struct nvram, file, "an option")),
 };
 
 static const struct vmstate nvram_own_state = {
