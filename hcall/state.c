@@ -333,12 +333,11 @@ void dispatcher_adopt(struct machine *m)
 		[CPU_STOPPED] = VP_STOPPED, [CPU_CEDED] = VP_CEDED, [CPU_JOINED] = VP_JOINED, [CPU_CONFERRED] = VP_CEDED,
 	};
 
-	dispatcher_reset(m);
+	dispatcher_reset(m, false);	/* machine_clear() has said what there was to say */
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		struct spapr_cpu *sc = m->cpu[i];
 
 		sc->vp.state = (uint8_t)waits[sc->cpu.run_state];
 		vpa_adopt(m, sc);
 	}
-	dispatcher_log_begin(m);
 }
