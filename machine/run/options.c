@@ -3,6 +3,7 @@
 #include "machine/run/options.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,12 +20,15 @@
 #include "machine/snapshot/incoming.h"
 #include "savevm/zip.h"
 
+struct option_row;
+
 struct parse {
 	struct config *opts;
 	struct error *err;
 	int status;			/* if a parser fails */
 	bool done;			/* -h, -version, -d help */
-	bool vof_given;
+	const struct option_row *row;	/* of the option that is being parsed */
+	bool no_defaults;		/* -nodefaults */
 	bool tcg, no_accel;		/* that was asked for; so was an accelerator that is not there */
 };
 
@@ -39,8 +43,9 @@ struct option_row {
 	const char *name;
 	enum option_group group;
 	const char *argument;		/* "": none */
-	bool (*parse)(struct parse *p, const char *value);	/* NULL: not there yet */
 	const char *help;
+	bool (*parse)(struct parse *p, const char *value);	/* NULL: not there yet */
+	size_t member;			/* of struct config, for those that only fill one in */
 };
 
 /* ---- Pieces of text ---- */
@@ -132,7 +137,7 @@ static bool pairs_next(struct pairs *pairs, char **key, char **value)
 /* ---- -M ---- */
 
 /* PROP_IGNORED: the value that there is changes nothing. */
-enum prop { PROP_IGNORED, PROP_ACCEL, PROP_VOF, PROP_LARGE_DECR, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT };
+enum prop { PROP_IGNORED, PROP_ACCEL, PROP_LARGE_DECR, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT };
 
 static const struct machine_prop {
 	const char *name;
@@ -143,7 +148,7 @@ static const struct machine_prop {
 	{ "accel", PROP_ACCEL, "", "" },
 	{ "usb", PROP_IGNORED, "off", "on" },
 	{ "graphics", PROP_IGNORED, "off", "on" },
-	{ "x-vof", PROP_VOF, "off|on", "" },
+	{ "x-vof", PROP_IGNORED, "off|on", "" },
 	{ "vsmt", PROP_VSMT, "", "" },
 	/* A dual controller starts as XICS, and stays it with a guest that asks for no more. */
 	{ "ic-mode", PROP_IGNORED, "xics|dual", "xive" },
@@ -255,9 +260,6 @@ static bool set_prop(struct parse *p, enum prop prop, const char *value, int ind
 		break;
 	case PROP_ACCEL:
 		return take_accels(p, value);
-	case PROP_VOF:
-		o->vof = index;
-		break;
 	case PROP_LARGE_DECR:
 		o->large_decr = index;
 		break;
@@ -510,12 +512,6 @@ static bool opt_accel(struct parse *p, const char *text)
 	return ok;
 }
 
-static bool opt_enable_kvm(struct parse *p, const char *text)
-{
-	(void)text;
-	return p->no_accel = true;
-}
-
 /* -accel kvm -accel tcg: one of them. */
 static bool finish_accel(struct parse *p)
 {
@@ -523,12 +519,6 @@ static bool finish_accel(struct parse *p)
 		return fail(p, "-accel, -enable-kvm: there is no KVM and no other accelerator, only the interpreter (-accel tcg)");
 	p->opts->note = p->tcg ? "-accel tcg: there is no translator; the interpreter is all there is, and is used" : NULL;
 	return true;
-}
-
-static bool opt_no_user_config(struct parse *p, const char *text)
-{
-	(void)p, (void)text;
-	return true;			/* there is no file of the kind */
 }
 
 static int hex_digit(char c)
@@ -561,30 +551,6 @@ static bool opt_uuid(struct parse *p, const char *text)
 	return true;
 }
 
-static bool opt_nodefaults(struct parse *p, const char *text)
-{
-	(void)text;
-	return p->opts->nodefaults = true;
-}
-
-static bool opt_kernel(struct parse *p, const char *text)
-{
-	p->opts->kernel = text;
-	return true;
-}
-
-static bool opt_initrd(struct parse *p, const char *text)
-{
-	p->opts->initrd = text;
-	return true;
-}
-
-static bool opt_append(struct parse *p, const char *text)
-{
-	p->opts->append = text;
-	return true;
-}
-
 /* The order of boot devices, of which there are none: -kernel or -bios runs. */
 static bool opt_boot(struct parse *p, const char *text)
 {
@@ -606,12 +572,6 @@ static bool opt_boot(struct parse *p, const char *text)
 	}
 	free(pairs.copy);
 	return ok;
-}
-
-static bool opt_bios(struct parse *p, const char *text)
-{
-	p->opts->bios = text;
-	return true;
 }
 
 /* ---- Devices ---- */
@@ -642,12 +602,6 @@ static bool opt_device(struct parse *p, const char *text)
 		return fail(p, "-device: more than %d of them", CONFIG_MAX_DEVICES);
 	o->device[o->devices++] = text;
 	return board_device_ok(text, p->err);
-}
-
-static bool opt_nographic(struct parse *p, const char *text)
-{
-	(void)text;
-	return p->opts->nographic = true;
 }
 
 static bool opt_none(struct parse *p, const char *text)
@@ -775,7 +729,6 @@ static bool opt_clock(struct parse *p, const char *text)
 
 static bool opt_seed(struct parse *p, const char *text)
 {
-	p->opts->has_seed = true;
 	return parse_u64(text, &p->opts->seed) || fail(p, "-seed: '%.60s' is not a number", text);
 }
 
@@ -872,36 +825,6 @@ static bool opt_save(struct parse *p, const char *text)
 	return ok && save_fits(p, r);
 }
 
-static bool opt_loadvm(struct parse *p, const char *text)
-{
-	p->opts->loadvm = text;
-	return true;
-}
-
-static bool opt_snapdir(struct parse *p, const char *text)
-{
-	p->opts->snapdir = text;
-	return true;
-}
-
-static bool opt_monitor(struct parse *p, const char *text)
-{
-	p->opts->monitor = text;
-	return console_spec_ok(text, p->err);
-}
-
-static bool opt_qmp(struct parse *p, const char *text)
-{
-	p->opts->qmp = text;
-	return console_spec_ok(text, p->err);
-}
-
-static bool opt_S(struct parse *p, const char *text)
-{
-	(void)text;
-	return p->opts->stopped = true;
-}
-
 static bool opt_incoming(struct parse *p, const char *text)
 {
 	p->opts->incoming = text;
@@ -917,12 +840,6 @@ static bool opt_d(struct parse *p, const char *text)
 		return p->done = true;
 	}
 	return log_parse(text, &p->opts->log_mask, p->err);
-}
-
-static bool opt_D(struct parse *p, const char *text)
-{
-	p->opts->log_file = text;
-	return true;
 }
 
 static bool opt_trace(struct parse *p, const char *text)
@@ -946,24 +863,6 @@ static bool opt_umask(struct parse *p, const char *text)
 	p->opts->umask = (unsigned)strtoul(text, NULL, 8);
 	return (digits && digits <= 4 && !text[digits] && p->opts->umask <= 0777) ||
 	       fail(p, "-umask: '%.60s' is not 0 to 777 in octal", text);
-}
-
-static bool opt_dtl(struct parse *p, const char *text)
-{
-	p->opts->dtl_file = text;
-	return true;
-}
-
-static bool opt_no_reboot(struct parse *p, const char *text)
-{
-	(void)text;
-	return p->opts->no_reboot = true;
-}
-
-static bool opt_no_shutdown(struct parse *p, const char *text)
-{
-	(void)text;
-	return p->opts->no_shutdown = true;
 }
 
 /* What of QEMU's actions there is. A watchdog is not, so that nothing can follow from one. */
@@ -1014,11 +913,60 @@ static bool opt_version(struct parse *p, const char *text)
 	return p->done = true;
 }
 
+/* ---- Options that only fill in one member: their rows name it ---- */
+
+static void *member_of(struct parse *p)
+{
+	return (char *)p->opts + p->row->member;
+}
+
+static bool store_text(struct parse *p, const char *text)
+{
+	*(const char **)member_of(p) = text;
+	return true;
+}
+
+static bool store_console(struct parse *p, const char *text)
+{
+	return store_text(p, text) && console_spec_ok(text, p->err);
+}
+
+static bool store_flag(struct parse *p, const char *text)
+{
+	(void)text;
+	return *(bool *)member_of(p) = true;
+}
+
+static bool opt_nodefaults(struct parse *p, const char *text)
+{
+	(void)text;
+	return p->no_defaults = true;
+}
+
+static bool opt_enable_kvm(struct parse *p, const char *text)
+{
+	(void)text;
+	return p->no_accel = true;
+}
+
+/* What is so anyway: there is no display that a terminal could hide behind, and no file of the user's. */
+static bool opt_nothing(struct parse *p, const char *text)
+{
+	(void)p, (void)text;
+	return true;
+}
+
+/* The member, if it is of that type; else the build fails. */
+#define MEMBER(name, type) (offsetof(struct config, name) + 0 * sizeof(_Generic(((struct config *)0)->name, type: 0)))
+#define opt_TEXT(name)    store_text, MEMBER(name, const char *)
+#define opt_CONSOLE(name) store_console, MEMBER(name, const char *)
+#define opt_FLAG(name)    store_flag, MEMBER(name, bool)
+
 /* ---- The table ---- */
 
 static const struct option_row option_rows[] = {
-#define OPT(name, group, argument, parser, help) { name, group, argument, opt_##parser, help },
-#define OPT_LATER(name, group, argument, help) { name, group, argument, NULL, help },
+#define OPT(name, group, argument, parser, help) { name, group, argument, help, .parse = opt_##parser },
+#define OPT_LATER(name, group, argument, help) { name, group, argument, help, NULL, 0 },
 #include "machine/run/options.def"
 #undef OPT
 #undef OPT_LATER
@@ -1074,6 +1022,7 @@ static bool parse_option(struct parse *p, int argc, char **argv, int *i)
 	row = find_option(name);
 	if (!row)
 		return fail(p, "no such option: %.100s (cede -h lists them)", arg);
+	p->row = row;
 	if (!row->parse)
 		return fail(p, "-%s (%s) is not there yet", row->name, row->help);
 	if (*row->argument) {
@@ -1112,7 +1061,7 @@ static bool finish(struct parse *p)
 	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming)
 		return fail(p, "nothing to run: give -kernel or -bios (cede -h lists all options)");
 	/* There is no display that a terminal could hide behind. */
-	if (!o->serials && !o->nodefaults)
+	if (!o->serials && !p->no_defaults)
 		o->serial[o->serials++] = on_stdio(o->monitor) || on_stdio(o->qmp) ? "null" : "mon:stdio";
 	return true;
 }
