@@ -159,7 +159,7 @@ uint64_t machine_now(struct machine *m);
 uint64_t machine_timebase(struct machine *m);	/* ticks, never running backwards */
 uint64_t machine_random(struct machine *m);	/* xoshiro256** */
 void random_seed(struct machine *m, uint64_t seed);
-/* Something is to be written there, at any time: waits until that can be, and is there for the user meanwhile. Up to
+/* Waits until `fd` can be written to, and serves signals and monitors meanwhile. Up to
  * PIPE_BUF bytes can, then. False: no more, the process is to end. */
 bool machine_waits_to_write(struct machine *m, int fd);
 void machine_log(struct machine *m, unsigned channel, const char *fmt, ...)

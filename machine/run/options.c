@@ -172,7 +172,7 @@ static bool on_stdio(const char *spec)
 	return spec && (!strcmp(spec, "stdio") || !strcmp(spec, "mon:stdio"));
 }
 
-static bool finish(struct parse *p)
+static bool finish_options(struct parse *p)
 {
 	struct config *o = p->opts;
 
@@ -209,7 +209,7 @@ enum options_result options_parse(struct config *opts, int argc, char **argv, st
 			goto out_bad;
 	if (p.done)
 		return OPTIONS_DONE;
-	if (!finish(&p))
+	if (!finish_options(&p))
 		goto out_bad;
 	return OPTIONS_RUN;
 out_bad:

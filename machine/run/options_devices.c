@@ -72,7 +72,7 @@ bool opt_drive(struct parse *p, const char *text)
 	return ok;
 }
 
-/* The order of boot devices, of which there are none: -kernel or -bios runs. */
+/* Checks the order of boot devices, and ignores it: there are none, -kernel or -bios runs. */
 bool opt_boot(struct parse *p, const char *text)
 {
 	static const char letters[] = "abcdefghijklmnop";

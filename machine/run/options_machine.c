@@ -79,7 +79,7 @@ static const char *model_names(char *buf, size_t size, const char *separator)
 	return buf;
 }
 
-/* Of a generation that QEMU has as well. */
+/* A processor that QEMU has and cede has not. */
 static bool later_model(const char *name)
 {
 	return !strncasecmp(name, "power8", 6) || !strncasecmp(name, "power10", 7);
@@ -191,7 +191,7 @@ static bool machine_prop(struct parse *p, const char *key, const char *value)
 	return option_fail(p, "-M pseries has no property '%.60s'", key);
 }
 
-/* What a property can be, for people. */
+/* The values of a property, as the help prints them. */
 static const char *prop_values(const struct machine_prop *row, char *buf, size_t size)
 {
 	switch (row->prop) {
@@ -281,7 +281,7 @@ bool opt_smp(struct parse *p, const char *text)
 	return ok;
 }
 
-/* What was left open follows from the rest, sockets first, as QEMU does it. */
+/* Counts that were not given follow from those that were, sockets first, as QEMU does it. */
 bool finish_smp(struct parse *p)
 {
 	struct config *o = p->opts;

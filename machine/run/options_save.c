@@ -24,7 +24,7 @@ static void split_moment(struct save_request *r)
 	*at = 0;
 }
 
-/* What is one of two words: the second sets it. */
+/* Keys whose value is one of two words: the second one sets the member. */
 static const struct save_switch {
 	const char *key, *words;
 	size_t offset;

@@ -17,7 +17,7 @@
 #include "machine/snapshot/snapshot.h"
 #include "savevm/file.h"
 
-/* What the writer says, in memory that both have. */
+/* What the writer reports, in memory that it shares with this process. */
 struct report {
 	_Atomic uint64_t done, sent, zeros;	/* bytes of memory looked at, bytes written; pages */
 	char why[256];			/* it failed */
@@ -65,12 +65,12 @@ static bool to_command(struct machine *m, const char *command, const struct snap
 	ok = snapshot_save_fd(m, fd, o, err);
 	close(fd);
 	child_wait(&child);
-	if (child_code(&child))		/* rather than that its pipe was closed */
+	if (child_code(&child))		/* says more than "its pipe was closed" */
 		error_set(err, "'%.120s' ended with status %d", command, child_code(&child));
 	return ok && !child_code(&child);
 }
 
-/* The first of a name's addresses that takes us. -1: errno is the last one's. */
+/* Connects to the first of a name's addresses that accepts. -1: errno is of the last one. */
 static int connect_to(const struct addrinfo *info)
 {
 	int fd = -1;
@@ -119,7 +119,7 @@ static bool to_port(struct machine *m, const char *address, const struct snapsho
 static const struct way {
 	const char *scheme;
 	bool (*send)(struct machine *m, const char *rest, const struct snapshot_options *o, struct error *err);
-	bool file;			/* `rest` is one that is written beside */
+	bool file;			/* `rest` is a file, written under another name first */
 } ways[] = { { "file:", to_file, true }, { "exec:", to_command, false }, { "tcp:", to_port, false } };
 
 static const struct way *way_of(const char *uri)
@@ -156,7 +156,7 @@ static bool write_job(void *opaque, int alive)
 	return ok;
 }
 
-/* A migration ends with who has begun it, a snapshot does not. */
+/* If cede ends, the writer of a migration is killed with it; that of a snapshot finishes its file. */
 static bool start_writer(struct machine *m, struct outgoing *o, struct error *err)
 {
 	const struct child_work work = { .run = write_job, .opaque = m, .dies_with_us = o->job.migrates, .own_session = true };
@@ -171,7 +171,7 @@ static bool start_writer(struct machine *m, struct outgoing *o, struct error *er
 	return false;
 }
 
-static bool begin(struct machine *m, bool migrates, const struct way *way, const char *where, struct error *err)
+static bool begin_job(struct machine *m, bool migrates, const struct way *way, const char *where, struct error *err)
 {
 	struct outgoing *o = m->outgoing;
 
@@ -196,7 +196,7 @@ static void set_status(struct machine *m, enum outgoing_status status)
 	machine_announce(m, (struct run_event){ .kind = RUN_MIGRATION, .word = status_names[status] });
 }
 
-static void measure(struct outgoing *o)
+static void measure_job(struct outgoing *o)
 {
 	o->took = host_ns() - o->began;
 	o->done = o->report->done;
@@ -206,8 +206,8 @@ static void measure(struct outgoing *o)
 		o->zeros = o->done / OUTGOING_PAGE;	/* they are not written at once */
 }
 
-/* What one that was ended by force has left beside the file. */
-static void tidy(const struct job *job)
+/* Removes the unfinished file of a writer that was killed. */
+static void remove_partial_file(const struct job *job)
 {
 	struct save_file file;
 	struct error err;
@@ -216,7 +216,7 @@ static void tidy(const struct job *job)
 		save_file_drop(&file);
 }
 
-static void migrated(struct machine *m, bool ok)
+static void end_migration(struct machine *m, bool ok)
 {
 	struct outgoing *o = m->outgoing;
 
@@ -234,7 +234,7 @@ static void migrated(struct machine *m, bool ok)
 	}
 }
 
-static void say(struct machine *m, const char *what, const char *why)
+static void print_failure(struct machine *m, const char *what, const char *why)
 {
 	term_fresh_line(m->term);
 	fprintf(stderr, "cede: %s: %s\n", what, why);
@@ -247,9 +247,9 @@ static void finish_job(struct machine *m)
 	bool ok = !child_code(&o->child), migrates = o->job.migrates;
 	struct error err = { "" };
 
-	measure(o);
+	measure_job(o);
 	if (child_signal(&o->child)) {
-		tidy(&o->job);
+		remove_partial_file(&o->job);
 		if (o->cancelled)
 			error_set(&err, "cancelled");
 		else
@@ -261,10 +261,10 @@ static void finish_job(struct machine *m)
 	close(o->alive);
 	if (migrates) {
 		o->err = err;
-		migrated(m, ok);
+		end_migration(m, ok);
 	}
 	if (!o->ended(m, ok || o->cancelled ? NULL : &err) && !ok && !o->cancelled)
-		say(m, migrates ? "migrate" : "savevm", err.msg);
+		print_failure(m, migrates ? "migrate" : "savevm", err.msg);
 }
 
 void outgoing_poll(struct machine *m)
@@ -311,7 +311,7 @@ bool outgoing_migrate(struct machine *m, const char *uri, struct error *err)
 		error_set(err, "'%.100s' is not exec:COMMAND, file:PATH or tcp:HOST:PORT", uri);
 		return false;
 	}
-	if (!begin(m, true, way, uri + strlen(way->scheme), err))
+	if (!begin_job(m, true, way, uri + strlen(way->scheme), err))
 		return false;
 	o->began = host_ns();
 	o->total = m->ram.size;
@@ -326,7 +326,7 @@ bool outgoing_migrate(struct machine *m, const char *uri, struct error *err)
 
 bool outgoing_save(struct machine *m, const char *path, struct error *err)
 {
-	return begin(m, false, &ways[0], path, err);
+	return begin_job(m, false, &ways[0], path, err);
 }
 
 bool outgoing_busy(const struct machine *m) { return m->outgoing->child.pid != 0; }
@@ -363,7 +363,7 @@ struct outgoing_progress outgoing_progress(const struct machine *m)
 	struct outgoing o = *m->outgoing;
 
 	if (outgoing_holds(m))
-		measure(&o);
+		measure_job(&o);
 	return (struct outgoing_progress){
 		.status = o.status, .status_name = status_names[o.status], .why = m->outgoing->err.msg,
 		.took_ns = o.took, .total = o.total, .done = o.done, .sent = o.sent, .zero_pages = o.zeros,

@@ -39,7 +39,7 @@ struct snapshots *snapshots_new(const struct machine *m)
 	return s;
 }
 
-/* A machine that comes from a snapshot is past some of them. */
+/* Saves whose cycle lies before that of a loaded snapshot are not made. */
 void snapshots_skip(struct machine *m)
 {
 	struct snapshots *s = m->snapshots;
@@ -88,7 +88,7 @@ struct save_work {
 	bool silent;			/* about what goes wrong */
 };
 
-/* A signal for the guest's terminal is not for the copy. */
+/* Ctrl-C at the guest's terminal does not end the copy. */
 static bool write_save(void *opaque, int report)
 {
 	const struct save_work *w = opaque;
@@ -148,7 +148,7 @@ uint64_t snapshots_next(const struct machine *m)
 	return next;
 }
 
-/* A failure is said; one that a guest asks for again and again, once in a while. */
+/* A failure is reported on stderr; if a guest asks for saves again and again, once in a second. */
 static bool save_now(struct machine *m, unsigned i)
 {
 	const struct save_request *r = &m->config->save[i];
@@ -170,7 +170,7 @@ static bool save_now(struct machine *m, unsigned i)
 	return ok;
 }
 
-static void take(struct machine *m, unsigned i)
+static void take_save(struct machine *m, unsigned i)
 {
 	struct snapshots *s = m->snapshots;
 
@@ -194,7 +194,7 @@ void snapshots_take(struct machine *m)
 			s->of[i].due = s->of[i].next_try = m->clock.now;
 		}
 		if (!s->of[i].done && m->clock.now >= s->of[i].next_try)
-			take(m, i);
+			take_save(m, i);
 	}
 	s->asked = false;
 }

@@ -188,12 +188,12 @@ static bool map_file(void *opaque, uint64_t gra, int fd, uint64_t at, uint64_t l
 	return memory_map_file(((struct source *)opaque)->ram, gra, fd, at, len);
 }
 
-static void tell(void *opaque, uint64_t done)
+static void show_loaded(void *opaque, uint64_t done)
 {
 	progress_at(&((struct source *)opaque)->progress, done);
 }
 
-static void pass_on(void *opaque, uint64_t done)
+static void report_saved(void *opaque, uint64_t done)
 {
 	const struct source *source = opaque;
 
@@ -206,14 +206,14 @@ static void tell_others(struct vms_ram *ram, const struct snapshot_options *o)
 
 	source->vms = ram;
 	source->told = o;
-	ram->progress = pass_on;
+	ram->progress = report_saved;
 }
 
 /* Until snapshot_sections_free(). */
 static void show_progress(struct vms_ram *ram, const char *verb)
 {
 	progress_begin(&((struct source *)ram->opaque)->progress, verb, ram->size);
-	ram->progress = tell;
+	ram->progress = show_loaded;
 }
 
 bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct vms_set *set, struct vms_ram *ram,
@@ -311,7 +311,7 @@ static bool copy_cpus(const struct machine *m, struct spapr_cpu **copy, struct e
 
 /* ---- What no run loop could go on from: neither loaded nor saved ---- */
 
-/* No processor is ahead of the clock; and one that runs is not so far behind it that it would run for ever to catch up. */
+/* No processor is ahead of the clock, and none that runs is more than POLL_CYCLES behind: catching up would take for ever. */
 static bool cycles_fit(const struct machine *m, struct error *err)
 {
 	for (unsigned i = 0; i < m->ncpus; i++) {
@@ -552,7 +552,7 @@ static bool any_own(const struct vms_set *set)
 	return false;
 }
 
-/* What cede/ sections would have said. */
+/* Sets, after a load of QEMU's stream, what cede/ sections would have held. */
 static void adopt(struct machine *m)
 {
 	m->radix = m->proc_tbl & PPC_BIT(0);
@@ -604,7 +604,7 @@ static bool settle(struct machine *m, const struct vms_set *set, bool logged, st
 	return true;
 }
 
-/* What the child does not have. */
+/* Fills in from the parents the pages that the snapshot itself does not have. */
 static bool inherit(struct vms_ram *ram, const char *path, struct error *err)
 {
 	struct inspect in;
@@ -668,7 +668,7 @@ bool snapshot_load_fd(struct machine *m, int fd, struct error *err)
 	return load_from(m, fd, NULL, true, err) && devices_keep(m, err);
 }
 
-/* A FIFO has a writer some time, and what it says comes when it comes. */
+/* A FIFO may have no writer yet: opening and reading it may take for ever, and a line says so after a second. */
 static int open_patiently(struct machine *m, const char *path)
 {
 	struct stat st;
@@ -722,7 +722,7 @@ struct trial {
 	const char *path;
 };
 
-/* In the copy. What it says goes to `report`; nobody is to see it at work. */
+/* In the copy: loads, and writes to `report` why that fails. Nothing of it is shown on stderr or logged. */
 static bool try_load(void *opaque, int report)
 {
 	const struct trial *trial = opaque;

@@ -104,8 +104,9 @@ static bool wait_for_ever(void *opaque, int report)
 {
 	(void)opaque;
 	(void)report;
-	for (;;)
-		pause();
+	while (pause())
+		;
+	return false;
 }
 
 /* A process that starts a copy and is killed: whether that lives on shows at its pipe. */
