@@ -61,7 +61,7 @@ struct dispatcher {
 	bool confers;			/* false: H_CONFER does nothing (-pool confer=off) */
 	unsigned procs, chips;		/* physical processors; chips that they are on */
 	unsigned threads;		/* of a processor */
-	bool limits;			/* entitlements matter: somebody is capped, or there is a load */
+	bool limits;			/* entitlements matter: the guest is capped or has weight 0, or there is a load */
 	uint64_t window, window_end;	/* cycles; cycle, a multiple of window */
 	uint64_t since;			/* cycle of the last reset */
 	uint64_t homes_due;		/* cycle of the next review of homes */

@@ -315,7 +315,7 @@ bool dispatcher_check(struct machine *m, struct error *err)
 		error_set(err, "section cede/dispatcher 0: on: expected what sections cede/vcpu say, found a contradiction");
 		return false;
 	}
-	/* Whoever waits for it would go back in time. */
+	/* The run loop, which waits for that cycle, would go back in time. */
 	if (dispatcher_next(m) < m->clock.now) {
 		error_set(err, "section cede/dispatcher 0: the next change: expected at least at cycle %llu, found %llu",
 			  (unsigned long long)m->clock.now, (unsigned long long)dispatcher_next(m));
