@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 B = os.path.abspath(os.environ.get('B', 'build'))
+GUEST_DIR = os.path.abspath(os.environ.get('GUEST_DIR', 'build/guest'))
 FOLDERS = ('cpu', 'machine', 'hcall', 'firmware', 'savevm', 'tests', 'tests/bench', 'tools')
 TREES = ('cpu', 'machine', 'hcall', 'firmware', 'savevm', 'tests', 'tools')
 TOP_SIZE, PAGE_SIZE = 16384, 8192
@@ -238,7 +239,7 @@ def run_samples(path, folder):
 
 def check_samples():
     kernel = re.search(r'#1 SMP (Debian \S+ \(.*?\))', read('README.md')).group(1)
-    image = B + '/guest/vmlinux'
+    image = GUEST_DIR + '/vmlinux'
     if not os.path.exists(image):
         print('skip: no guest: make guest')
         return 77
@@ -246,8 +247,15 @@ def check_samples():
         if kernel.encode() not in f.read():
             print('skip: the guest is not the kernel of the samples, %s' % kernel)
             return 77
+    packed = shell('cat tools/guest/guest_pack.py tools/guest/guest_init | cksum')[1]
+    if packed != read(GUEST_DIR + '/kernel.stamp'):
+        print('skip: the guest was packed by other scripts than these: make guest')
+        return 77
     with tempfile.TemporaryDirectory() as folder:
-        os.symlink(B, folder + '/build')
+        os.mkdir(folder + '/build')
+        os.symlink(GUEST_DIR, folder + '/build/guest')
+        for program in ('cede', 'cede-dtl', 'cede-snap'):
+            os.symlink(B + '/' + program, folder + '/build/' + program)
         for path in pages():
             run_samples(path, folder)
         check(read(folder + '/late.svg') == read('tools/dtl/late.svg'), 'tools/dtl/late.svg', 'is not what the sample writes')
