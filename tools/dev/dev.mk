@@ -25,3 +25,6 @@ coverage:	## with MODE=cov: the share of each file's lines that the tests T= (un
 	$(Q)find $(B) -name '*.gcda' -delete 2>/dev/null || true
 	$(Q)$(MAKE) --no-print-directory MODE=cov check T=$(call quote,$(or $(T),unit/*)) || echo "cede: what follows is without all that failed"
 	$(Q)tools/dev/coverage.py $(B)/obj $(call quote,$(CC)) $(if $(LINES),-l)
+
+format:	## indent the sources as .clang-format says, and leave what is aligned by hand
+	$(Q)tools/dev/format.py
