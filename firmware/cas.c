@@ -5,26 +5,18 @@
 
 #include <libfdt.h>
 
+#include "cpu/core/model.h"
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "firmware/tree_check.h"
+#include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 #include "machine/core/config.h"
 
 #define MAX_PVRS   512
 #define MAX_VECTOR 256			/* bytes: the length byte says bytes - 1 */
 #define REAL_ADDR  (~UINT64_C(0) >> 4)	/* real mode ignores the top 4 address bits */
-
-/* Logical processor versions this processor can appear as, ascending. */
-static const uint32_t logical_pvr[] = {
-	0x0f000003,	/* 2.06 */
-	0x0f100003,	/* 2.06, POWER7+ */
-	0x0f000004,	/* 2.07 */
-	0x0f000005,	/* 3.00 */
-};
-
-#define LOGICAL_3_00 UINT32_C(0x0f000005)
 
 struct option_vector {
 	uint8_t byte[MAX_VECTOR + 1];	/* numbered from 1 as in the tables; absent ones are 0 */
@@ -41,34 +33,36 @@ static const uint8_t offered_vec5[27] = {
 	[26] = 0x40,	/* radix: guest translation shootdown */
 };
 
-static int logical_rank(uint32_t pvr)
+/* The level of the model with that logical PVR, NULL: it has none such. Levels stand in order. */
+static const struct cpu_level *find_level(const struct cpu_model *model, uint32_t logical_pvr)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(logical_pvr); i++)
-		if (logical_pvr[i] == pvr)
-			return (int)i;
-	return -1;
+	for (unsigned i = 0; i < model->nlevels; i++)
+		if (model->levels[i].logical_pvr == logical_pvr)
+			return &model->levels[i];
+	return NULL;
 }
 
-/* Walks the list of (mask, PVR) up to its end, *vec is then behind it. *raw: the real PVR is
- * among them; *best: highest known logical version, 0 none. False: no end in sight. */
-static bool pvr_list(const struct cpu *cpu, const struct ram *ram, uint32_t max, uint64_t *vec, bool *raw,
-		     uint32_t *best)
+/* Reads the guest's list of (mask, PVR) pairs; *vec is then behind it. *raw: the processor's own PVR fits one of
+ * them; *best: the model's highest level up to `top` among them, NULL none. False: the list has no end within
+ * RAM and MAX_PVRS. */
+static bool pvr_list(const struct cpu_model *model, const struct ram *ram, const struct cpu_level *top, uint64_t *vec, bool *raw,
+		     const struct cpu_level **best)
 {
-	int rank, top = max ? logical_rank(max) : (int)ARRAY_SIZE(logical_pvr) - 1;
+	const struct cpu_level *level;
 
 	*raw = false;
-	*best = 0;
+	*best = NULL;
 	for (unsigned i = 0; i < MAX_PVRS && ram_ok(ram, *vec, 8); i++) {
 		uint32_t mask = ld_be32(ram, *vec), pvr = ld_be32(ram, *vec + 4);
 
 		*vec += 8;
 		if (pvr & ~mask)
 			return true;
-		rank = logical_rank(pvr);
-		if ((cpu->pvr & mask) == (pvr & mask))
+		level = find_level(model, pvr);
+		if ((model->pvr & mask) == (pvr & mask))
 			*raw = true;
-		else if (rank >= 0 && rank <= top && rank > logical_rank(*best))
-			*best = pvr;
+		else if (level && level <= top && (!*best || level > *best))
+			*best = level;
 	}
 	return false;
 }
@@ -100,7 +94,7 @@ static void tree_replace(struct machine *m, void *fdt, uint64_t size)
 	firmware_tree_changed(m);
 }
 
-/* Room for changes: a packed tree, or one that the guest has given, has none. */
+/* Gives the tree room for changes: a packed one, or one that the guest has given, has none. */
 static bool tree_grow(struct machine *m)
 {
 	void *fdt = calloc(1, TREE_MAX_SIZE);
@@ -113,7 +107,7 @@ static bool tree_grow(struct machine *m)
 	return true;
 }
 
-static int64_t refuse(struct machine *m, int64_t code, const char *why)
+static int64_t refuse_cas(struct machine *m, int64_t code, const char *why)
 {
 	machine_log(m, LOG_GUEST_ERROR, "client-architecture-support refused: %s", why);
 	return code;
@@ -127,7 +121,7 @@ static bool others_run(const struct machine *m, const struct cpu *self)
 	return false;
 }
 
-/* QEMU's snapshots keep it in this form. */
+/* Option vector 5 as agreed on, in the form in which QEMU's snapshots have it. */
 static void keep_vector(struct machine *m, const struct option_vector *v5)
 {
 	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
@@ -136,8 +130,8 @@ static void keep_vector(struct machine *m, const struct option_vector *v5)
 			m->ov5_cas[bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
-/* A guest that does not know shared processors is not to see the SPLPAR option; if its processors
- * are shared all the same, it sees no more of that than cycles that it did not get. */
+/* A guest that does not know shared processors must not see the SPLPAR option. If its processors are shared all the
+ * same, all that it notices is that it gets fewer cycles. */
 static bool hide_splpar(struct machine *m)
 {
 	if (m->dispatcher->shared)
@@ -149,32 +143,36 @@ static bool hide_splpar(struct machine *m)
 int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 {
 	struct machine *m = cpu_machine(cpu);
-	uint32_t max = m->config->compat_pvr, best;
+	const struct cpu_model *model = m->config->cpu_model;
+	uint32_t max = m->config->compat_pvr;
+	const struct cpu_level *top = find_level(model, max), *best;
 	struct option_vector v1, v5;
 	bool raw;
 
 	if (others_run(m, cpu))
-		return refuse(m, H_MULTI_THREADS_ACTIVE, "other processors run");
+		return refuse_cas(m, H_MULTI_THREADS_ACTIVE, "other processors run");
 	vec &= REAL_ADDR;
-	if (!pvr_list(cpu, &m->ram, max, &vec, &raw, &best))
-		return refuse(m, H_PARAMETER, "the list of processor versions has no end");
+	if (!top)
+		top = cpu_model_level(model);
+	if (!pvr_list(model, &m->ram, top, &vec, &raw, &best))
+		return refuse_cas(m, H_PARAMETER, "the list of processor versions has no end");
 	if (!best && (!raw || max))
-		return refuse(m, H_HARDWARE, "no processor version in common");
+		return refuse_cas(m, H_HARDWARE, "no processor version in common");
 	if (!vector_get(&m->ram, vec, 1, &v1) || !vector_get(&m->ram, vec, 5, &v5))
-		return refuse(m, H_PARAMETER, "option vector 1 or 5 is missing");
-	if ((best && best != LOGICAL_3_00) || (v5.byte[24] & 0xc0) != 0x40)
-		return refuse(m, H_PARAMETER, "the guest does not ask for the radix MMU, and there is no other");
+		return refuse_cas(m, H_PARAMETER, "option vector 1 or 5 is missing");
+	if ((best && !best->radix) || (v5.byte[24] & 0xc0) != 0x40)
+		return refuse_cas(m, H_PARAMETER, "the guest does not ask for the radix MMU, and there is no other");
 	if (v5.byte[23] & 0xc0)
-		return refuse(m, H_PARAMETER, "the guest asks for XIVE, and there is only XICS");
+		return refuse_cas(m, H_PARAMETER, "the guest asks for XIVE, and there is only XICS");
 	for (unsigned i = 0; i < ARRAY_SIZE(v5.byte); i++)
 		v5.byte[i] &= i < ARRAY_SIZE(offered_vec5) ? offered_vec5[i] : 0;
 	if (!tree_grow(m) || tree_set_vec5(m->fdt, v5.byte + 1, MAX_VECTOR) < 0)
-		return refuse(m, H_HARDWARE, "no room in the device tree");
+		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	if (!(v5.byte[2] & VEC5_SHARED) && !hide_splpar(m))
-		return refuse(m, H_HARDWARE, "no room in the device tree");
+		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	for (unsigned i = 0; best && i < m->ncpus; i++)
-		m->cpu[i]->cpu.logical_pvr = best;
-	m->compat_pvr = best;
+		m->cpu[i]->cpu.logical_pvr = best->logical_pvr;
+	m->compat_pvr = best ? best->logical_pvr : 0;
 	m->radix = true;
 	keep_vector(m, &v5);
 	m->cas_done = true;

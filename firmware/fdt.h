@@ -14,13 +14,9 @@ struct error;
 struct machine;
 
 #define TREE_MAX_SIZE     UINT32_C(0x80000)	/* bytes of the blob, with room for what the guest adds */
-#define TREE_PHANDLE_XICS UINT32_C(0x1111)	/* of /interrupt-controller; the others count on from here */
 
 /* Real memory that the guest can address with translation off, from 0 on. */
 uint64_t tree_rma_size(const struct machine *m);
-
-/* The partition's name, -name or "cede". */
-const char *tree_partition_name(const struct machine *m);
 
 /* What the firmware has put into RAM; sizes in bytes, 0: nothing there. */
 struct tree_boot {

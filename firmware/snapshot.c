@@ -36,7 +36,7 @@ static bool dtb_check(const void *s, struct vms_walk *w)
 	return !why || vms_wrong(w, "fdt_blob", m->fdt_size, "a device tree (%s)", why);
 }
 
-/* Nobody is to take it for one. */
+/* A blob that was refused must not be used as a tree. */
 static void dtb_drop(void *s)
 {
 	struct machine *m = s;

@@ -7,7 +7,12 @@
 #include "hcall/pool.h"
 #include "machine/core/machine.h"
 
-static struct partition *guest_of(const struct machine *m) { return &m->dispatcher->partition[PARTITION_GUEST]; }
+struct partition *dispatcher_guest(const struct machine *m) { return &m->dispatcher->partition[PARTITION_GUEST]; }
+
+struct vproc *dispatcher_core(const struct machine *m, const struct spapr_cpu *sc)
+{
+	return &dispatcher_guest(m)->vp[sc->cpu.index / m->threads];
+}
 
 /* ---- Capacity ---- */
 
@@ -15,15 +20,15 @@ uint32_t dispatcher_max_entitlement(const struct machine *m)
 {
 	const struct dispatcher *d = m->dispatcher;
 	uint32_t left = POOL_UNIT * d->procs - d->partition[PARTITION_LOAD].entitlement;
-	uint32_t usable = POOL_UNIT * d->partition[PARTITION_GUEST].n;
+	uint32_t usable = POOL_UNIT * dispatcher_guest(m)->n;
 
 	return left < usable ? left : usable;
 }
 
-/* A hundredth for each virtual processor. */
+/* PAPR's least: a hundredth of a processor for each virtual one. */
 uint32_t dispatcher_min_entitlement(const struct machine *m)
 {
-	uint32_t most = dispatcher_max_entitlement(m), least = guest_of(m)->n;
+	uint32_t most = dispatcher_max_entitlement(m), least = dispatcher_guest(m)->n;
 
 	return least < most ? least : most;
 }
@@ -31,7 +36,7 @@ uint32_t dispatcher_min_entitlement(const struct machine *m)
 bool dispatcher_set_capacity(struct machine *m, uint64_t entitlement, uint64_t weight)
 {
 	struct dispatcher *d = m->dispatcher;
-	struct partition *p = guest_of(m);
+	struct partition *p = dispatcher_guest(m);
 	uint64_t least = dispatcher_min_entitlement(m), most = dispatcher_max_entitlement(m);
 	uint64_t fits = entitlement < least ? least : entitlement > most ? most : entitlement;
 
@@ -65,16 +70,15 @@ uint64_t dispatcher_idle_cycles(struct machine *m)
 	return all > run ? all - run : 0;
 }
 
-/* ---- Who waits ---- */
+/* ---- Does one wait? ---- */
 
 bool dispatcher_work_waits(const struct machine *m)
 {
 	const struct dispatcher *d = m->dispatcher;
 
 	for (unsigned i = 0; i < PARTITIONS; i++)
-		for (unsigned k = 0; k < d->partition[i].n; k++)
-			if (d->partition[i].vp[k].state == VP_READY)
-				return true;
+		if (pool_anyone(&d->partition[i], VP_READY))
+			return true;
 	return false;
 }
 
@@ -87,7 +91,7 @@ unsigned dispatcher_chip(const struct dispatcher *d, unsigned phys)
 
 unsigned dispatcher_home_chip(const struct machine *m, const struct spapr_cpu *sc)
 {
-	return guest_of(m)->vp[sc->cpu.index / m->threads].home;
+	return dispatcher_core(m, sc)->home;
 }
 
 int dispatcher_physical_chip(const struct machine *m, uint64_t physical)

@@ -4,6 +4,8 @@
  * Capacities are in hundredths of a processor, times in timebase ticks. The tree says
  * ibm,partition-performance-parameters-level 1, so the registers of that level are filled, too.
  */
+#include "cpu/core/timebase.h"
+#include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 
 #define GROUP          UINT64_C(0)	/* neither groups nor pools are numbered: there is one of each */

@@ -2,7 +2,7 @@
  * PAPR, "Processor Register Hypervisor Resource Access", H_SET_MODE, H_REGISTER_PROCESS_TABLE,
  * H_SIGNAL_SYS_RESET, H_GET_CPU_CHARACTERISTICS, H_RANDOM.
  */
-#include "cpu/mmu/mmu.h"
+#include "cpu/engine/tlb.h"
 #include "hcall/hcall.h"
 
 HCALL_FN(H_SET_SPRG0)
@@ -51,24 +51,16 @@ static void set_lpcrs(struct machine *m, uint64_t value, uint64_t mask)
  * there is a DAWR. A debugger falls back to breakpoints and single steps. */
 enum set_mode_resource { MODE_ADDR_TRANS = 3, MODE_ENDIAN = 4 };
 
-static int64_t set_endian(struct machine *m, uint64_t flags, uint64_t value1, uint64_t value2)
+static int64_t set_endian(struct machine *m, uint64_t flags)
 {
-	if (value1)
-		return H_P3;
-	if (value2)
-		return H_P4;
 	if (flags > 1)
 		return H_UNSUPPORTED_FLAG;
 	set_lpcrs(m, flags ? LPCR_ILE : 0, LPCR_ILE);
 	return H_SUCCESS;
 }
 
-static int64_t set_addr_trans(struct machine *m, uint64_t flags, uint64_t value1, uint64_t value2)
+static int64_t set_addr_trans(struct machine *m, uint64_t flags)
 {
-	if (value1)
-		return H_P3;
-	if (value2)
-		return H_P4;
 	/* AIL 1 is reserved. Power ISA 3.0B, Book III, 2.2 */
 	if (flags == 1 || flags > 3)
 		return H_UNSUPPORTED_FLAG;
@@ -76,15 +68,16 @@ static int64_t set_addr_trans(struct machine *m, uint64_t flags, uint64_t value1
 	return H_SUCCESS;
 }
 
+/* Neither resource has values: they must be 0. */
 HCALL_FN(H_SET_MODE)
 {
-	switch (in[1]) {
-	case MODE_ADDR_TRANS:
-		return set_addr_trans(cpu_machine(cpu), in[0], in[2], in[3]);
-	case MODE_ENDIAN:
-		return set_endian(cpu_machine(cpu), in[0], in[2], in[3]);
-	}
-	return H_P2;
+	if (in[1] != MODE_ADDR_TRANS && in[1] != MODE_ENDIAN)
+		return H_P2;
+	if (in[2])
+		return H_P3;
+	if (in[3])
+		return H_P4;
+	return (in[1] == MODE_ENDIAN ? set_endian : set_addr_trans)(cpu_machine(cpu), in[0]);
 }
 
 /* ---- H_REGISTER_PROC_TBL ---- */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "hcall/dispatcher.h"
 #include "hcall/pool.h"
 #include "hcall/splpar.h"
 #include "hcall/vpa.h"
@@ -15,11 +16,6 @@
 #define MOST_BUDGET (UINT64_C(1) << 48)
 
 /* ---- spapr_cpu: where the areas are ---- */
-
-#define AREA_LINE    128
-#define DTL_SIZE_MIN 48
-#define DTL_SIZE_MAX 4096
-#define SLB_SHADOW_MAX 4096
 
 static bool slb_shadow_needed(const void *s)
 {
@@ -41,36 +37,45 @@ static bool vpa_needed(const void *s)
 	return ((const struct spapr_cpu *)s)->vpa_addr || slb_shadow_needed(s) || dtl_needed(s);
 }
 
-/* As H_REGISTER_VPA would have checked it. One at 0 is none, and has no subsection. */
-static bool area_ok(const struct spapr_cpu *sc, uint64_t addr, uint64_t size)
+static bool area_fits(const struct spapr_cpu *sc, struct vms_walk *w, enum vpa_area area, uint64_t addr, uint64_t size)
 {
-	return addr && addr % AREA_LINE == 0 && ram_ok(&((const struct machine *)sc->cpu.env->machine)->ram, addr, size);
+	static const struct { const char *addr, *size; } names[AREAS] = {
+		[AREA_VPA] = { "vpa_addr", NULL }, [AREA_DTL] = { "dtl_addr", "dtl_size" },
+		[AREA_SLB_SHADOW] = { "slb_shadow_addr", "slb_shadow_size" },
+	};
+	const struct machine *m = sc->cpu.env->machine;
+	const struct area_rule *rule = &area_rules[area];
+
+	switch (area_check(&m->ram, area, addr, size)) {
+	case AREA_WRONG_SIZE:
+		return vms_wrong(w, names[area].size, size, "%u to %u", rule->min, rule->max);
+	case AREA_WRONG_PLACE:
+		return vms_wrong(w, names[area].addr, addr, "an aligned address in RAM%s", rule->one_page ? ", all of it in one page" : "");
+	default:
+		return true;
+	}
 }
 
+/* The guest named the VPA's size when it registered it; the hypervisor uses the first VPA_MIN_SIZE bytes. */
 static bool vpa_check(const void *s, struct vms_walk *w)
 {
 	const struct spapr_cpu *sc = s;
 
-	return area_ok(sc, sc->vpa_addr, VPA_MIN_SIZE) || vms_wrong(w, "vpa_addr", sc->vpa_addr, "an aligned address in RAM");
+	return area_fits(sc, w, AREA_VPA, sc->vpa_addr, VPA_MIN_SIZE);
 }
 
 static bool slb_shadow_check(const void *s, struct vms_walk *w)
 {
 	const struct spapr_cpu *sc = s;
 
-	if (sc->slb_shadow_size > SLB_SHADOW_MAX)
-		return vms_wrong(w, "slb_shadow_size", sc->slb_shadow_size, "at most %d", SLB_SHADOW_MAX);
-	return area_ok(sc, sc->slb_shadow_addr, sc->slb_shadow_size) ||
-	       vms_wrong(w, "slb_shadow_addr", sc->slb_shadow_addr, "an aligned address in RAM");
+	return area_fits(sc, w, AREA_SLB_SHADOW, sc->slb_shadow_addr, sc->slb_shadow_size);
 }
 
 static bool dtl_check(const void *s, struct vms_walk *w)
 {
 	const struct spapr_cpu *sc = s;
 
-	if (sc->dtl_size < DTL_SIZE_MIN || sc->dtl_size > DTL_SIZE_MAX)
-		return vms_wrong(w, "dtl_size", sc->dtl_size, "%d to %d", DTL_SIZE_MIN, DTL_SIZE_MAX);
-	return area_ok(sc, sc->dtl_addr, sc->dtl_size) || vms_wrong(w, "dtl_addr", sc->dtl_addr, "an aligned address in RAM");
+	return area_fits(sc, w, AREA_DTL, sc->dtl_addr, sc->dtl_size);
 }
 
 static const struct vmstate slb_shadow_state = {
@@ -274,7 +279,7 @@ static bool vproc_fits(const struct dispatcher *d, unsigned who, const struct vp
 static bool thread_fits(const struct machine *m, const struct spapr_cpu *sc)
 {
 	const struct dispatcher *d = m->dispatcher;
-	const struct vproc *core = &d->partition[PARTITION_GUEST].vp[sc->cpu.index / m->threads];
+	const struct vproc *core = dispatcher_core(m, sc);
 	const struct vp_thread *t = &sc->vp;
 	bool wants = t->state >= VP_WAITING;
 
@@ -296,7 +301,7 @@ static bool core_has_thread(const struct machine *m, unsigned core, uint8_t stat
 bool dispatcher_check(struct machine *m, struct error *err)
 {
 	const struct dispatcher *d = m->dispatcher;
-	const struct partition *guest = &d->partition[PARTITION_GUEST];
+	const struct partition *guest = dispatcher_guest(m);
 	bool fits = true;
 
 	for (unsigned who = 0; who < PARTITIONS; who++)
@@ -321,24 +326,6 @@ bool dispatcher_check(struct machine *m, struct error *err)
 
 /* ---- From another hypervisor ---- */
 
-/* The counts in its areas: what the guest has seen last. It is stopped now, so the dispatch count is odd. */
-static void adopt_areas(struct machine *m, struct spapr_cpu *sc)
-{
-	static const uint16_t at[WAIT_INTERVALS] = {
-		[WAIT_NOT_READY] = VPA_WAIT_NOT_READY, [WAIT_CAPACITY] = VPA_WAIT_CAPACITY,
-		[WAIT_PROCESSOR] = VPA_WAIT_PROCESSOR,
-	};
-
-	if (!sc->vpa_addr)
-		return;
-	sc->dispatch_count = ld_be32(&m->ram, sc->vpa_addr + VPA_DISPATCH_COUNT) | 1;
-	sc->dispersion_count = ld_be32(&m->ram, sc->vpa_addr + VPA_DISPERSION);
-	for (unsigned i = 0; i < WAIT_INTERVALS; i++)
-		sc->vp.waited[i] = ld_be64(&m->ram, sc->vpa_addr + at[i]) * CYCLES_PER_TICK;
-	if (sc->dtl_addr)
-		sc->dtl_index = ld_be64(&m->ram, sc->vpa_addr + VPA_DTL_INDEX);
-}
-
 void dispatcher_adopt(struct machine *m)
 {
 	static const enum vp_state waits[] = {
@@ -351,7 +338,7 @@ void dispatcher_adopt(struct machine *m)
 		struct spapr_cpu *sc = m->cpu[i];
 
 		sc->vp.state = (uint8_t)waits[sc->cpu.run_state];
-		adopt_areas(m, sc);
+		vpa_adopt(m, sc);
 	}
 	dispatcher_log_begin(m);
 }

@@ -5,6 +5,8 @@
 #include "machine/core/machine.h"
 #include "savevm/vmstate.h"
 
+struct error;
+
 extern const struct vmstate spapr_cpu_state, cede_vcpu_state;	/* each of a struct spapr_cpu */
 extern const struct vmstate dispatcher_state;			/* of a struct dispatcher */
 

@@ -19,6 +19,8 @@ struct cpu;
 struct hcall;
 struct machine;
 
+#define TRACE_MAX_RTAS 64		/* numbers for calls of RTAS */
+
 /* What is counted on its own: each hypercall, each RTAS call, the client interface. */
 enum trace_id {
 #define HCALL(name, ...) TRACE_##name,
@@ -26,11 +28,9 @@ enum trace_id {
 #include "hcall/hcall.def"
 #undef HCALL
 #undef HCALL_PRIVATE
-	TRACE_HCALLS, TRACE_LAST_HCALL = TRACE_HCALLS - 1,
-#define RTAS(id, ...) TRACE_RTAS_##id,
-#include "machine/rtas/rtas.def"
-#undef RTAS
-	TRACE_CLIENT,			/* what came through H_VOF_CLIENT */
+	TRACE_HCALLS,
+	TRACE_RTAS = TRACE_HCALLS,	/* and the number of an RTAS call: trace_rtas_name() */
+	TRACE_CLIENT = TRACE_RTAS + TRACE_MAX_RTAS,	/* what came through H_VOF_CLIENT */
 	TRACE_UNKNOWN,			/* a number that is in no row */
 	TRACE_IDS
 };
@@ -41,7 +41,10 @@ _Static_assert(TRACE_IDS <= CONFIG_TRACED, "room for all in struct trace_config"
 /* "hcall=NAME,!NAME..", "hcall-summary", "dispatch,hcall"; false: err->msg says why. */
 bool trace_parse(struct trace_config *o, const char *text, struct error *err);
 void trace_help(FILE *out);
-const char *trace_name(unsigned id);
+const char *trace_name(unsigned id);		/* NULL: no call has that number */
+/* Of the RTAS call with the nth token, NULL if there is none. RTAS itself says so, which is above the hypercalls
+ * (machine/rtas/rtas.c): linking finds it, as it finds the functions of hcall.def. */
+const char *trace_rtas_name(unsigned n);
 
 /* ---- trace_decode.c ---- */
 /* Appends "name=value, name=value" for the names and types of a row; `separator` stands between. */

@@ -8,41 +8,51 @@
 
 #define MAX_PATTERN 64			/* characters, with the NUL */
 
-static const struct { const char *name, *set; } calls[TRACE_IDS] = {
+struct call {
+	const char *name, *set;		/* NULL: there is none */
+};
+
+static const struct call calls[TRACE_IDS] = {
 #define HCALL(name, number, in, out, set, section) [TRACE_##name] = { #name, set },
 #define HCALL_PRIVATE(name, number, in, out) [TRACE_##name] = { #name, "" },
 #include "hcall/hcall.def"
 #undef HCALL
 #undef HCALL_PRIVATE
-#define RTAS(id, name, token, min_args, max_args, nret) [TRACE_RTAS_##id] = { name, "H_RTAS" },
-#include "machine/rtas/rtas.def"
-#undef RTAS
 	[TRACE_CLIENT] = { "OF", "H_VOF_CLIENT" },
 	[TRACE_UNKNOWN] = { "unknown", "" },
 };
 
-const char *trace_name(unsigned id) { return calls[id].name; }
+static struct call call_of(unsigned id)
+{
+	if (id >= TRACE_RTAS && id < TRACE_CLIENT)
+		return (struct call){ trace_rtas_name(id - TRACE_RTAS), "H_RTAS" };
+	return calls[id];
+}
+
+const char *trace_name(unsigned id) { return call_of(id).name; }
 
 /* A call is meant by its name, or by that of its function set; RTAS calls are the set
  * H_RTAS, the client interface is H_VOF_CLIENT. */
-static bool matches(const char *pattern, unsigned id)
+static bool call_matches(const char *pattern, unsigned id)
 {
-	return !fnmatch(pattern, calls[id].name, 0) || (*calls[id].set && !fnmatch(pattern, calls[id].set, 0));
+	struct call call = call_of(id);
+
+	return call.name && (!fnmatch(pattern, call.name, 0) || (*call.set && !fnmatch(pattern, call.set, 0)));
 }
 
-static bool apply(struct trace_config *o, const char *pattern, bool skip)
+static bool apply_pattern(struct trace_config *o, const char *pattern, bool skip)
 {
 	bool any = false;
 
 	for (unsigned id = 0; id < TRACE_IDS; id++)
-		if (matches(pattern, id)) {
+		if (call_matches(pattern, id)) {
 			o->skip[id] = skip;
 			any = true;
 		}
 	return any;
 }
 
-/* The first name decides what stands for those that are not named: all but, or only. */
+/* If the first name begins with '!', all calls are traced but those that are named; else only those. */
 static bool parse_names(struct trace_config *o, const char *text, struct error *err)
 {
 	memset(o->skip, *text != '!', sizeof o->skip);
@@ -53,7 +63,7 @@ static bool parse_names(struct trace_config *o, const char *text, struct error *
 
 		if (len && len < sizeof pattern)
 			memcpy(pattern, text + skip, len - skip);
-		if (!*pattern || !apply(o, pattern, skip)) {
+		if (!*pattern || !apply_pattern(o, pattern, skip)) {
 			error_set(err, "-trace: no such hypercall '%.*s' (-trace help lists them)",
 				  len > 100 ? 100 : (int)len, text);
 			return false;
@@ -83,7 +93,7 @@ static const struct item *item_find(const char *text, size_t len)
 	return NULL;
 }
 
-/* Names take the rest of the text. */
+/* "=NAME.." takes the rest of the text: names are separated by commas as items are. */
 bool trace_parse(struct trace_config *o, const char *text, struct error *err)
 {
 	for (;; text++) {
@@ -111,5 +121,6 @@ void trace_help(FILE *out)
 	fprintf(out, "\nhcall=NAME,.. and hcall-summary=NAME,.. are about these only, =!NAME,.. about all but these.\n"
 		"A NAME may have * and ?, or be a set of calls:\n");
 	for (unsigned id = 0; id < TRACE_IDS; id++)
-		fprintf(out, "  %-32s %s\n", calls[id].name, calls[id].set);
+		if (trace_name(id))
+			fprintf(out, "  %-32s %s\n", trace_name(id), call_of(id).set);
 }

@@ -1,16 +1,24 @@
 /* Partition suspension: the streams that a guest asks for. PAPR, "VASI Support hcall()s" and
  * "VASI Stream Services for Partition Migration".
  *
- * A stream is a -save FILE@guest, and its ID says the how manieth. There is one session at a time:
- * that of the stream that was asked about last. A stream is always ready to be suspended; how its
- * session ended is told once, and the next question begins a new one.
+ * A stream is a -save FILE@guest; stream n is the nth of them. There is one session at a time: that of the
+ * stream that H_VASI_STATE asked about last. A stream is always ready for the guest's suspension. H_VASI_STATE
+ * reports once how a session ended, and begins a new session when it is asked again.
  */
 #include "hcall/vasi.h"
 
 #include "hcall/hcall.h"
-#include "machine/snapshot/snapshot.h"
+#include "machine/core/config.h"
 
 #define SIGNAL_CANCEL 1			/* the only signal that a partition may send by hypercall */
+
+int vasi_save(const struct machine *m, uint64_t stream)
+{
+	for (unsigned i = 0; stream && i < m->config->saves; i++)
+		if (m->config->save[i].when == SAVE_FOR_GUEST && !--stream)
+			return (int)i;
+	return -1;
+}
 
 HCALL_FN(H_VASI_STATE)
 {
@@ -22,7 +30,7 @@ HCALL_FN(H_VASI_STATE)
 		vasi_reset(m);
 		return H_SUCCESS;
 	}
-	if (!snapshots_stream(m, in[0]))
+	if (vasi_save(m, in[0]) < 0)
 		return H_PARAMETER;
 	m->vasi_stream = in[0];
 	m->vasi_state = VASI_SUSPENDING;
@@ -35,7 +43,7 @@ HCALL_FN(H_VASI_SIGNAL)
 	struct machine *m = cpu_machine(cpu);
 	bool ours = m->vasi_stream && in[0] == m->vasi_stream;
 
-	if (!ours && !snapshots_stream(m, in[0]))
+	if (!ours && vasi_save(m, in[0]) < 0)
 		return H_PARAMETER;
 	if (in[1] != SIGNAL_CANCEL)
 		return H_P2;

@@ -1,31 +1,38 @@
 /* Virtual processor area and SLB shadow buffer: registration, and what the hypervisor writes there.
  *
- * The areas lie in guest memory; struct spapr_cpu holds where, and the hypervisor's own copy of all
- * that it counts: it never reads a count back. The guest's fields are its own and survive
- * registration. Source: PAPR, "Virtual Processor Areas" and H_REGISTER_VPA.
+ * The areas lie in guest memory; struct spapr_cpu holds their addresses and the hypervisor's own copy of all
+ * counts, which it never reads back from there. Registration leaves the guest's fields alone.
+ * Source: PAPR, "Virtual Processor Areas" and H_REGISTER_VPA.
  */
 #include "hcall/vpa.h"
 
 #include <string.h>
 
 #include "cpu/core/bits.h"
+#include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
 
-enum vpa_subfunction {
-	REGISTER_VPA = 1, REGISTER_DTL = 2, REGISTER_SLB_SHADOW = 3,
-	DEREGISTER_VPA = 5, DEREGISTER_DTL = 6, DEREGISTER_SLB_SHADOW = 7,
+#define AREA_DEREGISTER 4		/* added to an area's subfunction, takes it away */
+#define AREA_LINE 128			/* bytes of an L1 data cache line: alignment of every area */
+#define AREA_PAGE 4096
+
+const struct area_rule area_rules[AREAS] = {
+	[AREA_VPA]        = { VPA_MIN_SIZE, AREA_PAGE, true },
+	[AREA_DTL]        = { DTL_ENTRY_SIZE, AREA_PAGE, false },
+	[AREA_SLB_SHADOW] = { 8, AREA_PAGE, true },
 };
 
-#define AREA_LINE 128			/* bytes of an L1 data cache line: alignment of every area */
-#define AREA_PAGE UINT64_C(4096)
-
-#define SLB_SHADOW_MIN_SIZE 8
-
-/* Inside RAM and inside one page. */
-static bool area_ok(const struct ram *ram, uint64_t addr, uint64_t size)
+/* Address 0 is how "none" is kept. */
+enum area_fault area_check(const struct ram *ram, enum vpa_area area, uint64_t addr, uint64_t size)
 {
-	return ram_ok(ram, addr, size) && addr % AREA_PAGE + size <= AREA_PAGE;
+	const struct area_rule *rule = &area_rules[area];
+
+	if (size < rule->min || size > rule->max)
+		return AREA_WRONG_SIZE;
+	if (!addr || addr % AREA_LINE || !ram_ok(ram, addr, size))
+		return AREA_WRONG_PLACE;
+	return rule->one_page && addr % AREA_PAGE + size > AREA_PAGE ? AREA_WRONG_PLACE : AREA_FITS;
 }
 
 void vpa_reset(struct spapr_cpu *sc)
@@ -47,18 +54,18 @@ static void store_count(struct machine *m, const struct spapr_cpu *sc)
 		st_be32(&m->ram, sc->vpa_addr + VPA_DISPATCH_COUNT, sc->dispatch_count);
 }
 
+static const uint16_t wait_field[WAIT_INTERVALS] = {
+	[WAIT_NOT_READY] = VPA_WAIT_NOT_READY, [WAIT_CAPACITY] = VPA_WAIT_CAPACITY, [WAIT_PROCESSOR] = VPA_WAIT_PROCESSOR,
+};
+
 static void store_times(struct machine *m, const struct spapr_cpu *sc)
 {
-	static const uint16_t at[WAIT_INTERVALS] = {
-		[WAIT_NOT_READY] = VPA_WAIT_NOT_READY, [WAIT_CAPACITY] = VPA_WAIT_CAPACITY,
-		[WAIT_PROCESSOR] = VPA_WAIT_PROCESSOR,
-	};
-
 	for (unsigned i = 0; i < WAIT_INTERVALS; i++)
-		st_be64(&m->ram, sc->vpa_addr + at[i], sc->vp.waited[i] / CYCLES_PER_TICK);
+		st_be64(&m->ram, sc->vpa_addr + wait_field[i], sc->vp.waited[i] / CYCLES_PER_TICK);
 }
 
-/* Where it runs: the chip is what a service person would replace. */
+/* The physical processor that the thread runs on, as the VPA names it: a part that can be replaced (here a chip),
+ * and the number of the processor on that part. */
 static void store_place(struct machine *m, const struct spapr_cpu *sc)
 {
 	const struct dispatcher *d = m->dispatcher;
@@ -74,7 +81,7 @@ static void store_place(struct machine *m, const struct spapr_cpu *sc)
 	st_be32(&m->ram, sc->vpa_addr + VPA_PROC_ID, phys - first);
 }
 
-/* PURR and SPURR run alike. */
+/* Donated PURR and SPURR ticks are equal: the clock is constant. */
 static void store_donated(struct machine *m, const struct spapr_cpu *sc)
 {
 	for (unsigned idle = 0; idle < 2; idle++) {
@@ -96,10 +103,24 @@ static void store_all(struct machine *m, const struct spapr_cpu *sc)
 	store_count(m, sc);
 }
 
+/* The dispatch count of a stopped thread is odd. */
+void vpa_adopt(struct machine *m, struct spapr_cpu *sc)
+{
+	if (!sc->vpa_addr)
+		return;
+	sc->dispatch_count = ld_be32(&m->ram, sc->vpa_addr + VPA_DISPATCH_COUNT) | 1;
+	sc->dispersion_count = ld_be32(&m->ram, sc->vpa_addr + VPA_DISPERSION);
+	for (unsigned i = 0; i < WAIT_INTERVALS; i++)
+		sc->vp.waited[i] = ld_be64(&m->ram, sc->vpa_addr + wait_field[i]) * CYCLES_PER_TICK;
+	if (sc->dtl_addr)
+		sc->dtl_index = ld_be64(&m->ram, sc->vpa_addr + VPA_DTL_INDEX);
+}
+
 /* ---- Dispatch and stop. PAPR, "Virtual Processor Preempt/Dispatch" ---- */
 
-/* Ticks are differences of the totals, so that a log's entries add up to them. */
-static void take_waits(struct spapr_cpu *sc, uint64_t ticks[WAIT_INTERVALS])
+/* Adds the waits to the totals. Ticks are differences of the totals in ticks, so that a log's entries add up to
+ * what the VPA says. */
+static void add_waits(struct spapr_cpu *sc, uint64_t ticks[WAIT_INTERVALS])
 {
 	for (unsigned i = 0; i < WAIT_INTERVALS; i++) {
 		uint64_t before = sc->vp.waited[i];
@@ -109,9 +130,9 @@ static void take_waits(struct spapr_cpu *sc, uint64_t ticks[WAIT_INTERVALS])
 	}
 }
 
-/* A dedicated processor gives its idle cycles away if the guest lets it. It is a core, given away whole
- * or not at all: while none of its threads runs, and if all that have been started let it. */
-static unsigned donors(const struct machine *m, unsigned first)
+/* Threads of a core that share in its donation. In a dedicated partition the guest may donate the cycles of an idle
+ * processor. That is a whole core or nothing: none of its threads runs, and all that are not stopped allow it. */
+static unsigned count_donors(const struct machine *m, unsigned first)
 {
 	unsigned n = 0;
 
@@ -126,7 +147,7 @@ static unsigned donors(const struct machine *m, unsigned first)
 
 void vpa_donate(struct machine *m, unsigned first, uint64_t cycles)
 {
-	unsigned n = donors(m, first), rest = n ? (unsigned)(cycles % n) : 0;
+	unsigned n = count_donors(m, first), rest = n ? (unsigned)(cycles % n) : 0;
 
 	for (unsigned i = first; n && i < first + m->threads; i++) {
 		struct spapr_cpu *sc = m->cpu[i];
@@ -141,15 +162,15 @@ void vpa_donate(struct machine *m, unsigned first, uint64_t cycles)
 void vpa_dispatched(struct machine *m, struct spapr_cpu *sc, enum vp_reason reason, bool moved)
 {
 	struct dtl_entry entry = {
-		.dispatch_reason = dispatcher_dispatch_code(reason),
-		.preempt_reason = dispatcher_preempt_code((enum vp_reason)sc->vp.stopped_by),
+		.dispatch_reason = vp_dispatch_code(reason),
+		.preempt_reason = vp_preempt_code((enum vp_reason)sc->vp.stopped_by),
 		.processor = sc->vp.physical,
 		.timebase = sc->cpu.cycles / CYCLES_PER_TICK + m->clock.tb.tb_offset,
 		.srr0 = sc->cpu.nip, .srr1 = sc->cpu.msr,
 	};
 
 	sc->donates = false;
-	take_waits(sc, entry.waits);
+	add_waits(sc, entry.waits);
 	sc->dispersion_count += moved;
 	sc->dispatch_count += sc->dispatch_count % 2;
 	if (!sc->vpa_addr)
@@ -187,28 +208,30 @@ bool vpa_idle_hint(const struct machine *m, const struct spapr_cpu *sc)
 
 /* ---- H_REGISTER_VPA ---- */
 
+/* The area's first line says how long it is: *size. */
+static bool area_fits(const struct ram *ram, enum vpa_area area, uint64_t addr, uint64_t *size)
+{
+	if (!ram_ok(ram, addr, AREA_LINE))
+		return false;
+	*size = area == AREA_VPA ? ld_be16(ram, addr + VPA_SIZE) : ld_be32(ram, addr + AREA_SIZE32);
+	return area_check(ram, area, addr, *size) == AREA_FITS;
+}
+
 static int64_t register_vpa(struct machine *m, struct spapr_cpu *sc, uint64_t addr)
 {
-	uint16_t size = ld_be16(&m->ram, addr + VPA_SIZE);
 	uint8_t status = ld_u8(&m->ram, addr + VPA_STATUS) & (uint8_t)~VPA_STATUS_SHARED;
 
-	if (size < VPA_MIN_SIZE || !area_ok(&m->ram, addr, size))
-		return H_PARAMETER;
 	sc->vpa_addr = addr;
 	st_u8(&m->ram, addr + VPA_STATUS, m->dispatcher->shared ? status | VPA_STATUS_SHARED : status);
-	/* Not zero, so that the guest can tell it from a fresh structure. */
+	/* Not 0, so that the guest can tell that the hypervisor has taken the area. */
 	sc->dispatch_count = vp_runs(sc) ? 2 : 1;
 	store_all(m, sc);
 	dtl_mirror_index(m, sc);
 	return H_SUCCESS;
 }
 
-static int64_t register_slb_shadow(struct machine *m, struct spapr_cpu *sc, uint64_t addr)
+static int64_t register_slb_shadow(struct spapr_cpu *sc, uint64_t addr, uint64_t size)
 {
-	uint32_t size = ld_be32(&m->ram, addr + AREA_SIZE32);
-
-	if (size < SLB_SHADOW_MIN_SIZE || !area_ok(&m->ram, addr, size))
-		return H_PARAMETER;
 	if (!sc->vpa_addr)
 		return H_RESOURCE;
 	sc->slb_shadow_addr = addr;
@@ -227,32 +250,32 @@ static int64_t deregister_vpa(struct machine *m, struct spapr_cpu *sc)
 	return H_SUCCESS;
 }
 
-/* Checks in PAPR's order. All but the log are another thread's business only while it is stopped. */
+/* Checks in PAPR's order. A thread may change another one's VPA or SLB shadow buffer only while that is stopped; its
+ * log at any time. */
 HCALL_FN(H_REGISTER_VPA)
 {
 	struct machine *m = cpu_machine(cpu);
 	unsigned what = in[0] >> 45 & 7;	/* bits 16-18; PAPR lets the others be ignored */
+	enum vpa_area area = what % AREA_DEREGISTER;
 	struct spapr_cpu *sc = machine_cpu(m, in[1]);
-	uint64_t addr = in[2];
-	bool registers = what < DEREGISTER_VPA, dtl = what == REGISTER_DTL || what == DEREGISTER_DTL;
+	uint64_t addr = in[2], size = 0;
 
-	if (what % 4 == 0 || !sc)
+	if (!area || !sc)
 		return H_PARAMETER;
-	if (!dtl && &sc->cpu != cpu && sc->cpu.run_state != CPU_STOPPED)
+	if (area != AREA_DTL && &sc->cpu != cpu && sc->cpu.run_state != CPU_STOPPED)
 		return H_STATE;
-	/* Address 0 is how "none" is kept. */
-	if (registers && (!addr || addr % AREA_LINE || !ram_ok(&m->ram, addr, AREA_LINE)))
+	if (what < AREA_DEREGISTER && !area_fits(&m->ram, area, addr, &size))
 		return H_PARAMETER;
 	switch (what) {
-	case REGISTER_VPA:
+	case AREA_VPA:
 		return register_vpa(m, sc, addr);
-	case REGISTER_DTL:
-		return dtl_register(m, sc, addr);
-	case REGISTER_SLB_SHADOW:
-		return register_slb_shadow(m, sc, addr);
-	case DEREGISTER_VPA:
+	case AREA_DTL:
+		return dtl_register(m, sc, addr, size);
+	case AREA_SLB_SHADOW:
+		return register_slb_shadow(sc, addr, size);
+	case AREA_VPA + AREA_DEREGISTER:
 		return deregister_vpa(m, sc);
-	case DEREGISTER_DTL:
+	case AREA_DTL + AREA_DEREGISTER:
 		dtl_deregister(sc);
 		return H_SUCCESS;
 	default:

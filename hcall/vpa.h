@@ -3,6 +3,11 @@
 #ifndef HCALL_VPA_H
 #define HCALL_VPA_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ram;
+
 #define VPA_SIZE           0x004	/* 16 bits */
 #define VPA_STATUS         0x009
 #define VPA_NODE_ID        0x018	/* 32 bits: chip */
@@ -26,5 +31,21 @@
 
 /* DTL and SLB shadow buffer: their length. */
 #define AREA_SIZE32        0x004
+
+#define DTL_ENTRY_SIZE     48
+
+/* ---- The areas of a virtual processor, by their subfunctions of H_REGISTER_VPA ---- */
+enum vpa_area { AREA_VPA = 1, AREA_DTL = 2, AREA_SLB_SHADOW = 3, AREAS };
+
+struct area_rule {
+	uint32_t min, max;		/* bytes */
+	bool one_page;			/* of 4096 bytes; else it may cross into the next */
+};
+extern const struct area_rule area_rules[AREAS];
+
+/* The one answer to whether an area may be there, for H_REGISTER_VPA and for a load. Source: PAPR, H_REGISTER_VPA;
+ * "a 4 KB page" is all that it says of a DTL's most. */
+enum area_fault { AREA_FITS, AREA_WRONG_SIZE, AREA_WRONG_PLACE };
+enum area_fault area_check(const struct ram *ram, enum vpa_area area, uint64_t addr, uint64_t size);
 
 #endif

@@ -13,6 +13,7 @@
 #include "cpu/core/bits.h"
 #include "cpu/core/ram.h"
 #include "cpu/core/vreg.h"
+#include "cpu/table/since.h"
 
 /* ---- MSR. Power ISA 3.0B, Book III, 4.2.1 ---- */
 #define MSR_SF  PPC_BIT(0)
@@ -45,7 +46,8 @@
 #define LPCR_UPRT PPC_BIT(41)
 #define LPCR_HR   PPC_BIT(43)
 #define LPCR_GTSE PPC_BIT(53)
-#define LPCR_LD   PPC_BIT(46)
+#define LPCR_LD   PPC_BIT(46)	/* DEC has LARGE_DEC_BITS, else 32 */
+#define LARGE_DEC_BITS 56
 
 /* ---- Interrupt vectors (real offset). Book III, 6.5 ---- */
 enum vector {
@@ -111,6 +113,13 @@ struct cpu_env {
 
 enum log_channel { LOG_UNIMP = 1, LOG_GUEST_ERROR = 2, LOG_INT = 4, LOG_HCALL = 8, LOG_STATEHASH = 16, LOG_EXEC = 32, LOG_IN_ASM = 64,
 		   LOG_TRACE_HCALL = 128, LOG_DISPATCH = 256 };
+
+/* One line for -d, formatted only if somebody listens. */
+#define cpu_log(cpu, channel, ...) \
+	do { \
+		if (unlikely((cpu)->env->log_mask & (channel)) && (cpu)->env->log) \
+			(cpu)->env->log((cpu)->env->machine, (channel), __VA_ARGS__); \
+	} while (0)
 
 enum run_state {
 	CPU_RUNNING,	/* may execute */
@@ -221,18 +230,19 @@ _Static_assert(__builtin_offsetof(struct cpu, sum) == 8 * SLOT_SUM, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, vsr) == 8 * SLOT_VSR0, "slot");
 
 /* ---- cpu/engine/block.c: running ---- */
-/* For up to max_cpus processors, 64 at most. NULL: out of memory. */
-struct engine *engine_new(struct ram *ram, const char *timing, unsigned max_cpus);
+/* For up to max_cpus processors, 64 at most, of that generation: instructions that came later are
+ * illegal. NULL: out of memory, or no such timing model. */
+struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since level, unsigned max_cpus);
 void engine_free(struct engine *engine);
 void engine_flush(struct engine *engine);		/* forget every decoded block */
 /* Executes until cpu->cycles == until, or cpu->halt is set, or the processor leaves CPU_RUNNING.
  * Exact: stops at that very cycle. */
 void cpu_run(struct cpu *cpu, uint64_t until);
+
+/* ---- cpu/op/excp.c ---- */
+void cpu_reset(struct cpu *cpu);
 /* Drops everything derived from state after a reset, a load or a change from outside. */
 void cpu_state_changed(struct cpu *cpu);
-
-/* ---- cpu/engine/excp.c ---- */
-void cpu_reset(struct cpu *cpu);
 /* Delivers an interrupt: SRR0 = srr0, SRR1 = MSR bits plus srr1_bits, NIP = vector. */
 void cpu_interrupt(struct cpu *cpu, enum vector vector, uint64_t srr0, uint64_t srr1_bits);
 /* The same for an ordinary interrupt and a copy that never runs: registers and no more. */
@@ -259,23 +269,12 @@ void cpu_set_xer(struct cpu *cpu, uint64_t xer);
 uint32_t cpu_get_cr(const struct cpu *cpu);
 void cpu_set_cr(struct cpu *cpu, uint32_t cr);
 
-/* ---- clock seen by one processor ---- */
+/* ---- The clock; what a processor reads of it is in timebase.h ---- */
 #define CYCLES_PER_TICK 2		/* 1.024 GHz core, 512 MHz timebase */
 #define TIMEBASE_HZ     UINT64_C(512000000)
 #define CPU_HZ          (TIMEBASE_HZ * CYCLES_PER_TICK)
 
 #define CORE_PARTS 840			/* of a core's cycle: 1 to 8 threads share it without a rest */
-
-/* At that cycle of a processor that is dispatched. PURR counts what the thread has had of its core, so
- * that those of a core's threads add up to the core's time; VTB is the core's. Never run back. */
-uint64_t cpu_purr(const struct cpu *cpu, uint64_t cycles);
-uint64_t cpu_vtb(const struct cpu *cpu, uint64_t cycles);
-uint64_t cpu_timebase(struct cpu *cpu, uint64_t cycles);	/* TB at that cycle of this processor */
-int64_t cpu_dec(const struct cpu *cpu, uint64_t cycles);	/* DEC, sign-extended */
-void cpu_set_dec(struct cpu *cpu, uint64_t cycles, uint64_t value);
-/* First cycle from `cycles` on at which DEC is negative: that one if it is already. The engine's
- * limit must not lie beyond it, whatever MSR[EE] is: mtmsrd relies on that. */
-uint64_t cpu_dec_due(const struct cpu *cpu, uint64_t cycles);
 
 /* ---- cpu/fp/fpscr.c ---- */
 uint64_t fpscr_get(struct cpu *cpu);			/* with every lazy bit computed */

@@ -1,6 +1,7 @@
 /* The host's processor, asked once. */
 #include "cpu/core/host.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

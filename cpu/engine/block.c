@@ -16,8 +16,8 @@
 #include "cpu/engine/decode.h"
 #include "cpu/engine/fuse.h"
 #include "cpu/engine/profile.h"
-#include "cpu/mmu/mmu.h"
-#include "cpu/op/spr.h"
+#include "cpu/engine/tlb.h"
+#include "cpu/core/timebase.h"
 
 #define ARENA_SIZE (UINT64_C(48) << 20)	/* bytes of decoded blocks; full: all are forgotten */
 #define BLOCK_BYTES(nops, ninsns) \
@@ -73,7 +73,7 @@ static uint64_t draw_hash_factor(void)
 	return factor | 1;
 }
 
-struct engine *engine_new(struct ram *ram, const char *timing, unsigned max_cpus)
+struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since level, unsigned max_cpus)
 {
 	struct engine *e = calloc(1, sizeof *e);
 
@@ -81,6 +81,7 @@ struct engine *engine_new(struct ram *ram, const char *timing, unsigned max_cpus
 		return NULL;
 	assert(max_cpus <= ARRAY_SIZE(e->cpus));
 	e->max_cpus = max_cpus;
+	e->level = level;
 	e->hash_factor = draw_hash_factor();
 	e->credit = CREDIT_MOST;
 	e->ram = ram;
@@ -174,13 +175,6 @@ void engine_flush(struct engine *e)
 	e->code_pages = NULL;
 	memset(e->hash, 0, sizeof *e->hash << BLOCK_HASH_BITS);
 	e->arena_used = 0;
-}
-
-void cpu_state_changed(struct cpu *cpu)
-{
-	engine_flush(cpu->engine);
-	tlb_flush_all(cpu);
-	cpu_context_changed(cpu);
 }
 
 /* ---- Finding and keeping blocks ---- */
@@ -334,6 +328,9 @@ void engine_code_written(struct engine *e, uint64_t gra, uint64_t len)
 
 OP_RAW(marker) { LEAVE; }
 
+/* Stands for a pair of edges where ops are listed; a block has the edges themselves there, and no handler runs them. */
+OP_RAW(edges) { abort(); }
+
 static struct block *mutable_block_of(const struct op *op)
 {
 	while (op->fn != op_marker)
@@ -470,7 +467,7 @@ static const struct block *part_of(struct engine *e, const struct block *b, uint
 	while (s->nedges && s->edge_at[s->nedges - 1] >= n)
 		s->nedges--;
 	unfuse_last(s);
-	decode_finish_cost(s, s->info);
+	decode_finish_cost(e, s, s->info);
 	return s;
 }
 

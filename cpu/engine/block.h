@@ -35,7 +35,7 @@ struct block {
 	uint16_t ninsns, nops;
 	bool dead;		/* overwritten: each of its instructions leads back to the engine */
 	bool timed;		/* some of its ops read the time */
-	uint8_t nedges;		/* ops that are pairs of edges, and which */
+	uint8_t nedges;		/* pairs of edges in the places of ops, and which these are */
 	uint16_t edge_at[BLOCK_MAX_EXITS + 1];
 	uint32_t *words;	/* the instructions as fetched, in the processor's order */
 	struct block *hash_next, *page_next;
@@ -52,7 +52,7 @@ static inline uint32_t block_cost(const struct block *b)
 	return (uint32_t)b->ops[0].imm;
 }
 
-/* The op after a direct branch: blocks that it leads to, NULL until first taken. */
+/* In the place of the op after a direct branch: the blocks that it leads to, NULL until first taken. */
 struct edge {
 	struct block *taken, *fall;
 };
@@ -181,6 +181,7 @@ struct engine {
 	struct block *build;		/* where blocks are decoded before they are kept */
 	struct op_info *build_info;
 	const struct timing_model *timing;
+	enum insn_since level;		/* the latest instructions that there are */
 	uint64_t decoded, flushes;	/* so far: stale links are recognised by the latter */
 };
 
@@ -189,7 +190,7 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		  struct block *out, struct op_info *info);
 
 /* After a block's cost has changed: tells the ops that give some of it back or read the time. */
-void decode_finish_cost(struct block *block, const struct op_info *info);
+void decode_finish_cost(const struct engine *engine, struct block *block, const struct op_info *info);
 
 /* Zeroed bytes for a context's table, a multiple of 8; never NULL: there is room for CTX_SLOTS of
  * each kind per processor. */
@@ -215,7 +216,7 @@ void ctx_catch_up(struct cpu *cpu);
 /* Ops that the decoder adds by itself. */
 #define ENGINE_OPS(X) \
 	X(set_cr0) X(set_cr0_32) X(set_cr1) X(ca_from_ca32) X(so_save) X(ov_from_ov32) X(mr) X(addi) X(add) X(truncate_d) X(truncate_x) \
-	X(illegal) X(privileged) X(unavailable) X(facility_check) X(leave) X(next_near) X(next_far) X(marker) X(dead) X(seek)
+	X(illegal) X(privileged) X(unavailable) X(facility_check) X(leave) X(next_near) X(next_far) X(marker) X(edges) X(dead) X(seek)
 #define DECLARE_OP(name) OP_RETURN OP_ABI op_##name(OP_PARAMS);
 ENGINE_OPS(DECLARE_OP)
 #undef DECLARE_OP

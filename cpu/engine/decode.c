@@ -74,7 +74,7 @@ static struct lookup *lookup_table(void)
 	return &table;
 }
 
-const struct insn *insn_lookup(uint32_t word)
+const struct insn *insn_lookup_at(uint32_t word, enum insn_since level)
 {
 	struct lookup *t = lookup_table();
 	unsigned po = word >> 26, low = word & 0x7ff, i = t->start[po][low];
@@ -93,11 +93,13 @@ const struct insn *insn_lookup(uint32_t word)
 	for (; i < t->end[po]; i++) {
 		const struct insn *row = &insns[t->sorted[i]];
 
-		if ((word & row->mask) == row->match)
+		if ((word & row->mask) == row->match && row->since <= level)
 			return row;
 	}
 	return NULL;
 }
+
+const struct insn *insn_lookup(uint32_t word) { return insn_lookup_at(word, P10); }
 
 /* ---- Operands ---- */
 
@@ -284,9 +286,13 @@ void decode_emit(struct decoder *d, struct op op)
 {
 	d->info[d->block->nops].insn = (uint16_t)d->insn;
 	d->info[d->block->nops].cycles = (uint16_t)block_cost(d->block);
-	if (!op.fn)
-		d->block->edge_at[d->block->nedges++] = d->block->nops;
 	d->block->ops[d->block->nops++] = op;
+}
+
+void decode_edges(struct decoder *d)
+{
+	d->block->edge_at[d->block->nedges++] = d->block->nops;
+	decode_emit(d, (struct op){ .fn = NULL });	/* neither of the two leads anywhere yet */
 }
 
 void decode_append(struct decoder *d, struct op op)
@@ -420,7 +426,7 @@ static bool decode_row(struct decoder *d, const struct insn *insn, uint32_t word
 /* One instruction, and its row; sets d->ended if nothing may follow in the block. */
 static const struct insn *decode_insn(struct decoder *d, uint32_t word)
 {
-	const struct insn *insn = insn_lookup(word);
+	const struct insn *insn = insn_lookup_at(word, d->engine->level);
 	struct block *block = d->block;
 	unsigned start = block->nops;
 	enum vector missing;
@@ -450,7 +456,7 @@ static const struct insn *decode_insn(struct decoder *d, uint32_t word)
 bool decode_may_go_on(const struct decoder *d) { return d->block->nedges < BLOCK_MAX_EXITS; }
 
 /* Exits and TIME ops learn what was charged beyond them, once that is known. */
-void decode_finish_cost(struct block *block, const struct op_info *info)
+void decode_finish_cost(const struct engine *engine, struct block *block, const struct op_info *info)
 {
 	for (unsigned i = 0; i < block->nedges; i++) {
 		unsigned exit = block->edge_at[i] - 1u, rest = block_cost(block) - info[exit].cycles;
@@ -467,7 +473,7 @@ void decode_finish_cost(struct block *block, const struct op_info *info)
 		if (info[i].insn >= block->ninsns)
 			continue;
 		word = block->words[info[i].insn];
-		insn = insn_lookup(word);
+		insn = insn_lookup_at(word, engine->level);
 		if (insn && insn->flags & TIME && block->ops[i].fn != op_leave)
 			block->ops[i].imm = (int32_t)(block_cost(block) - info[i].cycles);
 	}
@@ -505,7 +511,7 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 	else if (!d.ended)
 		decode_fall_through(&d, d.gra == page_end);
 	if (out->timed || out->nedges)
-		decode_finish_cost(out, info);
+		decode_finish_cost(engine, out, info);
 	if (!(mode & MODE_PLAIN) && !PROFILING) {
 		spin_block(out);
 		fuse_block(out);

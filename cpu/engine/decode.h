@@ -7,6 +7,7 @@
 #ifndef CPU_DECODE_H
 #define CPU_DECODE_H
 
+#include "cpu/core/host.h"
 #include "cpu/engine/block.h"
 #include "cpu/table/forms.h"
 
@@ -26,7 +27,9 @@ struct insn {
 extern const struct insn insns[];
 extern const unsigned ninsns;
 
-/* The row that a word belongs to, NULL: none. */
+/* The row that a word belongs to on a processor of that generation, NULL: none. */
+const struct insn *insn_lookup_at(uint32_t word, enum insn_since level);
+/* The same on one that has every instruction of the table. */
 const struct insn *insn_lookup(uint32_t word);
 
 /* The bits of a word that this row's operands, Rc and OE occupy. */
@@ -34,20 +37,25 @@ uint32_t decode_operand_bits(const struct insn *insn);
 /* Every token of the row's operand string is known. */
 bool decode_operands_valid(const struct insn *insn);
 
-#ifdef OP_BODIES_ONLY
-#define HOOK_LINKAGE(name) static __attribute__((unused)) bool unused_hook_##name
-#else
-#define HOOK_LINKAGE(name) \
-	bool decode_##name(struct decoder *d, const struct insn *insn, struct op *op, uint32_t word); \
-	bool decode_##name
-#endif
 #define DECODE_HOOK(name) \
-	HOOK_LINKAGE(name)(struct decoder *d __attribute__((unused)), const struct insn *insn __attribute__((unused)), \
+	bool decode_##name(struct decoder *d, const struct insn *insn, struct op *op, uint32_t word); \
+	bool decode_##name(struct decoder *d __attribute__((unused)), const struct insn *insn __attribute__((unused)), \
 			   struct op *op __attribute__((unused)), uint32_t word __attribute__((unused)))
+
+/* `HOST_NEEDS(vperm, HOST_SHUFFLE)`: vperm's handler is op_vperm only on hosts that have it, else
+ * op_vperm_plain. */
+#define HOST_NEEDS(name, feature) \
+	DECODE_HOOK(name) \
+	{ \
+		if (!(host_features() & (feature))) \
+			op->fn = op_##name##_plain; \
+		return true; \
+	}
 
 uint32_t decode_mode(const struct decoder *d);		/* enum block_mode */
 uint64_t decode_gra(const struct decoder *d);		/* real address of this instruction */
 void decode_emit(struct decoder *d, struct op op);	/* an op before the row's own; same instruction */
+void decode_edges(struct decoder *d);			/* where the branch emitted just now leads: two edges in an op's place */
 void decode_append(struct decoder *d, struct op op);	/* an op after the row's own; same instruction */
 
 bool decode_may_go_on(const struct decoder *d);		/* the block may have one more exit in its middle */

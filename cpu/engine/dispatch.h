@@ -10,7 +10,7 @@
 #define CPU_DISPATCH_H
 
 #include "cpu/core/cpu.h"
-#include "cpu/mmu/tlb.h"
+#include "cpu/engine/tlb.h"
 
 #if defined(__has_attribute) && !defined(CEDE_NO_TAIL)
 #if __has_attribute(musttail) && __has_attribute(preserve_none)
@@ -72,38 +72,33 @@ _Static_assert(sizeof(struct op) == 16, "op size");
 #define GOTO_SAME(handler) return handler(OP_ARGS)
 #endif
 
-/* fuse.c takes the bodies of other files without their handlers. */
-#ifdef OP_BODIES_ONLY
-#define HANDLER(...)
-#define RAW_LINKAGE(name) static __attribute__((unused)) OP_RETURN OP_ABI unused_##name
-#else
-#define HANDLER(...) __VA_ARGS__
-#define RAW_LINKAGE(name) OP_RETURN OP_ABI op_##name
-#endif
-
-/* A handler whose body cannot fault: `OP(addi) { RT = RA + IMM; }`. */
-#define OP(name) \
-	static inline __attribute__((always_inline)) void body_##name(struct cpu *cpu, const struct op *op); \
+/* What an op does, apart from its handler. A body by itself stands in a header, for sequences to take it as
+ * well: then its row of fuse_ops.def stamps the handler (cpu/fuse/handlers.c). */
+#define BODY_HEAD(name) \
+	static inline __attribute__((always_inline)) void \
+	body_##name(struct cpu *cpu __attribute__((unused)), const struct op *op __attribute__((unused)))
+#define BODY_TRY_HEAD(name) \
+	static inline __attribute__((always_inline)) int \
+	body_##name(struct cpu *cpu __attribute__((unused)), const struct op *op __attribute__((unused)), \
+		    int64_t budget __attribute__((unused)), struct tlb_entry *tlb __attribute__((unused)), \
+		    bool slowly __attribute__((unused)))
+#define BODY(name) \
 	OP_RETURN OP_ABI op_##name(OP_PARAMS); \
-	HANDLER(OP_RETURN OP_ABI op_##name(struct cpu *cpu, const struct op *op, int64_t budget, \
-					   struct tlb_entry *tlb __attribute__((unused))) \
+	BODY_HEAD(name)
+#define BODY_TRY(name) \
+	OP_RETURN OP_ABI op_##name(OP_PARAMS); \
+	BODY_TRY_HEAD(name)
+
+#define HANDLER(name) \
+	OP_RETURN OP_ABI op_##name(struct cpu *cpu, const struct op *op, int64_t budget, \
+				   struct tlb_entry *tlb __attribute__((unused))) \
 	{ \
 		body_##name(cpu, op); \
 		NEXT; \
-	}) \
-	static inline __attribute__((always_inline)) void \
-	body_##name(struct cpu *cpu __attribute__((unused)), const struct op *op __attribute__((unused)))
-
-/* A handler that may raise an interrupt or touch memory: the body returns false after
- * raising (its last act), true to go on. LOAD and STORE of tlb.h work only here.
- * Stamped twice: where an access misses the TLB, the fast one starts over as the slow one,
- * which calls out, so that the fast one keeps no frame. A body must therefore change no
- * register before its last access. */
+	}
 enum { TRY_SLOWLY = 2 };
-#define OP_TRY(name) \
-	static inline __attribute__((always_inline)) int body_##name(OP_PARAMS, bool slowly); \
-	OP_RETURN OP_ABI op_##name(OP_PARAMS); \
-	HANDLER(static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_##name(OP_PARAMS) \
+#define HANDLER_TRY(name) \
+	static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_##name(OP_PARAMS) \
 	{ \
 		if (unlikely(!body_##name(OP_ARGS, true))) \
 			LEAVE; \
@@ -117,19 +112,25 @@ enum { TRY_SLOWLY = 2 };
 		if (outcome == TRY_SLOWLY) \
 			GOTO_SAME(slow_##name); \
 		LEAVE; \
-	}) \
-	static inline __attribute__((always_inline)) int \
-	body_##name(struct cpu *cpu __attribute__((unused)), const struct op *op __attribute__((unused)), \
-		    int64_t budget __attribute__((unused)), struct tlb_entry *tlb __attribute__((unused)), \
-		    bool slowly __attribute__((unused)))
+	}
+
+/* A handler whose body cannot fault: `OP(addis) { RT = RA + IMM; }`. */
+#define OP(name) BODY(name); HANDLER(name) BODY_HEAD(name)
+
+/* A handler that may raise an interrupt or touch memory: the body returns false after
+ * raising (its last act), true to go on. LOAD and STORE of tlb.h work only here.
+ * Stamped twice: where an access misses the TLB, the fast one starts over as the slow one,
+ * which calls out, so that the fast one keeps no frame. A body must therefore change no
+ * register before its last access. */
+#define OP_TRY(name) BODY_TRY(name); HANDLER_TRY(name) BODY_TRY_HEAD(name)
 
 /* A handler that decides itself where to go (branches, system). Ends in GOTO_OP, NEXT or LEAVE. */
 #define OP_RAW(name) \
 	OP_RETURN OP_ABI op_##name(OP_PARAMS); \
-	RAW_LINKAGE(name)(struct cpu *cpu __attribute__((unused)), \
-			  const struct op *op __attribute__((unused)), \
-			  int64_t budget __attribute__((unused)), \
-			  struct tlb_entry *tlb __attribute__((unused)))
+	OP_RETURN OP_ABI op_##name(struct cpu *cpu __attribute__((unused)), \
+			   const struct op *op __attribute__((unused)), \
+			   int64_t budget __attribute__((unused)), \
+			   struct tlb_entry *tlb __attribute__((unused)))
 
 /* ---- For handlers that need to know where they are. Slow: they search the block. ---- */
 

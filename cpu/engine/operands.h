@@ -8,6 +8,11 @@
 #ifndef CPU_OPERANDS_H
 #define CPU_OPERANDS_H
 
+#include "cpu/core/cpu.h"
+/* Has flags of the names RC and VRC: read before they become operands, so that the order of a file's includes
+ * does not matter. */
+#include "cpu/table/forms.h"
+
 #define SLOT(n) (((uint64_t *)cpu)[n])
 #define RT  SLOT(op->a)
 #define RS  SLOT(op->a)
@@ -55,5 +60,8 @@ static inline __attribute__((always_inline)) uint8_t cr_compare(struct cpu *cpu,
 {
 	return (uint8_t)((lt ? CR_LT : gt ? CR_GT : CR_EQ) | cpu->so);
 }
+
+/* In a handler of a TIME row: the cycle after its instruction. */
+#define NOW (cpu->limit - (uint64_t)budget - (uint64_t)op->imm)
 
 #endif

@@ -10,7 +10,7 @@
  *   total OPS LOST
  *   ops COUNT NAME...			one to four names
  *   block ENTERED GRA WORD:NAME...	the instructions, as the table calls them
- *   op COUNT NAME A B C D IMM		after its block, each of its ops; NAME is "edges" where it is none
+ *   op COUNT NAME A B C D IMM		after its block, each of its ops; NAME is "edges" for a pair of edges
  *
  * and for tools/dev/fuse_pick.py, which chooses sequences of the latter.
  */
@@ -39,7 +39,7 @@ struct seen_block {
 	uint64_t gra, n;
 	uint32_t mode, ninsns, words[BLOCK_MAX_INSNS];
 	unsigned nops;
-	struct op *ops;			/* as decoded; NULL handlers are edges */
+	struct op *ops;			/* as decoded, with op_edges for edges */
 	uint64_t *hits;			/* of each */
 };
 
@@ -89,7 +89,7 @@ static void remember_block(struct seen_block *seen, const struct block *b)
 	}
 	memcpy(seen->ops, b->ops, b->nops * sizeof seen->ops[0]);
 	for (unsigned i = 0; i < b->nedges; i++)
-		seen->ops[b->edge_at[i]] = (struct op){ .fn = NULL };
+		seen->ops[b->edge_at[i]] = (struct op){ .fn = op_edges };
 }
 
 /* NULL: there is no room for one more. */
@@ -147,10 +147,7 @@ static void write_block(FILE *f, const struct seen_block *b)
 		const struct op *op = &b->ops[i];
 
 		fprintf(f, "op %" PRIu64, b->hits[i]);
-		if (op->fn)
-			write_name(f, op->fn);
-		else
-			fprintf(f, " edges");
+		write_name(f, op->fn);
 		fprintf(f, " %u %u %u %u %" PRId32 "\n", op->a, op->b, op->c, op->d, op->imm);
 	}
 }

@@ -4,7 +4,7 @@
  * With VSCR[NJ] denormal operands count as zeros and denormal results become zeros.
  * Source: Power ISA 3.0B, Book I, 6.6.2 and 6.10.
  */
-#include "cpu/core/host.h"
+#include "cpu/engine/decode.h"
 #include "cpu/fp/fp.h"
 #include "cpu/vector/vmx.h"
 

@@ -8,7 +8,7 @@
  *
  * Source: Power ISA 3.0B, Book I, 7.6.3.
  */
-#include "cpu/core/host.h"
+#include "cpu/engine/decode.h"
 #include "cpu/fp/fp.h"
 #include "cpu/engine/operands.h"
 

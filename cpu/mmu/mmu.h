@@ -1,14 +1,15 @@
-/* Address translation: the seam between the TLB and the translation modes.
+/* Address translation: from a guest effective address to a guest real one.
  *
  * mmu_translate() walks guest tables (mmu_radix.c; a hash MMU takes the same place) and
- * says where a page lies or which interrupt the access deserves; it raises nothing
- * itself. tlb.c keeps what it returns and drops it when tlb_flush_*() says so.
+ * says where a page lies or which interrupt the access deserves; it raises nothing and
+ * remembers nothing. The engine's TLB (cpu/engine/tlb.h) keeps what it returns.
  */
 #ifndef CPU_MMU_H
 #define CPU_MMU_H
 
 #include "cpu/core/cpu.h"
-#include "cpu/mmu/tlb.h"
+
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
 struct translation {
 	uint64_t gra;		/* guest real address of ea */
@@ -27,23 +28,5 @@ struct mmu_fault {
  * Every address read from guest tables is checked against RAM. */
 bool mmu_translate(struct cpu *cpu, uint64_t ea, enum access access,
 		   struct translation *out, struct mmu_fault *fault);
-bool mmu_radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
-			 struct translation *out, struct mmu_fault *fault);
-
-/* ---- Forgetting translations, by what guest instructions and hypercalls name. Each acts on
- * one processor; a broadcast is a loop over all by the caller (cpu->engine->cpus). ---- */
-void tlb_flush_all(struct cpu *cpu);
-void tlb_flush_pid(struct cpu *cpu, uint64_t pid);
-/* One page of 1 << shift bytes at ea in that PID's space (PID 0: the kernel's quadrant,
- * which every context can reach). */
-void tlb_flush_page(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift);
-/* The same on every processor of the machine. */
-void tlb_flush_all_everywhere(struct cpu *cpu);
-void tlb_flush_pid_everywhere(struct cpu *cpu, uint64_t pid);
-void tlb_flush_page_everywhere(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift);
-
-/* Selects TLB, jump cache and block mode for the current MSR, PIDR, LPCR. Cheap when it has
- * been in that context before. Must be called after any change to those. */
-void cpu_context_changed(struct cpu *cpu);
 
 #endif

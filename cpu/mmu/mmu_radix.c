@@ -6,7 +6,6 @@
  * Source: Power ISA 3.0B, Book III, 5.7; POWER9 User's Manual, 4.10.4 (supported trees).
  */
 #include "cpu/mmu/mmu.h"
-#include "cpu/op/spr.h"
 
 /* DSISR bits; the instruction side has those that apply at the same place in SRR1.
  * Book III, 6.5.3 and 6.5.5. */
@@ -143,8 +142,8 @@ static void set_reference_change(struct cpu *cpu, const struct leaf *leaf, uint6
 	cpu->spin_op = NULL;
 }
 
-bool mmu_radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
-			 struct translation *out, struct mmu_fault *fault)
+static bool radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
+			    struct translation *out, struct mmu_fault *fault)
 {
 	struct ram *ram = cpu->env->ram;
 	uint64_t size = UINT64_C(1) << (12 + (cpu->proc_tbl & PRTB_SIZE)), base = cpu->proc_tbl & PRTB_BASE;
@@ -193,6 +192,6 @@ bool mmu_translate(struct cpu *cpu, uint64_t ea, enum access access,
 	if (!(cpu->msr & (access == ACCESS_EXEC ? MSR_IR : MSR_DR)))
 		return real_translate(ea, out);
 	if (cpu->lpcr & LPCR_HR)
-		return mmu_radix_translate(cpu, ea, access, out, fault);
+		return radix_translate(cpu, ea, access, out, fault);
 	return storage_fault(fault, access, FAULT_NO_PTE);
 }

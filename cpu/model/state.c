@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cpu/fp/fp.h"
-#include "cpu/op/spr.h"
+#include "cpu/core/timebase.h"
 
 /* ---- cpu_common ---- */
 

@@ -166,7 +166,7 @@ bool decode_branch(struct decoder *d, uint32_t word)
 		exit = exit_handler(fn);
 	decode_emit(d, (struct op){ .fn = exit ? exit : fn, .a = (uint8_t)(bi >> 2), .b = (uint8_t)(8 >> (bi & 3)),
 				    .c = (uint8_t)next, .d = (uint8_t)(next >> 8), .imm = (int32_t)target });
-	decode_emit(d, (struct op){ .fn = NULL });	/* the edges */
+	decode_edges(d);
 	return !exit;
 }
 
@@ -202,7 +202,7 @@ void decode_fall_through(struct decoder *d, bool page_end)
 		return;
 	}
 	decode_emit(d, (struct op){ .fn = page_end ? op_next_far : op_next_near, .imm = (int32_t)offset });
-	decode_emit(d, (struct op){ .fn = NULL });
+	decode_edges(d);
 }
 
 /* Back to the engine, which finds the next instruction at imm in this page. */

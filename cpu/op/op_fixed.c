@@ -1,14 +1,8 @@
-/* Fixed-point arithmetic, logical, rotate, compare, trap. Power ISA 3.0B, Book I, 3.3. */
+/* Fixed-point arithmetic, logical, rotate, compare, trap: what is not in fixed.h. Power ISA 3.0B, Book I, 3.3. */
 #include "cpu/engine/decode.h"
-#include "cpu/engine/dispatch.h"
-#include "cpu/engine/operands.h"
+#include "cpu/op/fixed.h"
 
 /* ---- Results into CR0 and XER ---- */
-
-static inline __attribute__((always_inline)) void set_cr0(struct cpu *cpu, uint64_t v)
-{
-	cpu->cr[0] = cr_compare(cpu, (int64_t)v < 0, (int64_t)v > 0);
-}
 
 OP(set_cr0) { set_cr0(cpu, SLOT(op->a)); }
 OP(set_cr0_32) { set_cr0(cpu, (uint64_t)(int64_t)(int32_t)SLOT(op->a)); }
@@ -16,7 +10,6 @@ OP(ca_from_ca32) { cpu->ca = cpu->ca32; }
 /* 32-bit mode: OV is the overflow of the low word. These stand around an OE form. */
 OP(so_save) { cpu->so_before = cpu->so; }
 OP(ov_from_ov32) { cpu->ov = cpu->ov32; cpu->so = cpu->so_before | cpu->ov; }
-OP(mr) { RT = RB; }
 
 static inline void set_ov(struct cpu *cpu, bool ov, bool ov32)
 {
@@ -33,36 +26,15 @@ static inline void set_ov_add(struct cpu *cpu, uint64_t a, uint64_t b, uint64_t 
 	set_ov(cpu, o >> 63, o >> 31 & 1);
 }
 
-/* r = a + b + carry-in: CA and CA32 are the carries out of bits 0 and 32. */
-static inline __attribute__((always_inline)) uint64_t
-add_carrying(struct cpu *cpu, uint64_t a, uint64_t b, unsigned carry)
-{
-	uint64_t t = a + b, r = t + carry;
-
-	cpu->ca = (t < a) | (r < t);
-	cpu->ca32 = (a ^ b ^ r) >> 32 & 1;
-	return r;
-}
-
 /* ---- Add and subtract ---- */
 
-OP(addi) { RT = RA + IMM; }
 OP(addis) { RT = RA + IMM; }		/* its hook has shifted the immediate */
 OP(addpcis) { RT = cpu->page_ea + IMM; }
-OP(li) { RT = IMM; }
-OP(addic) { RT = add_carrying(cpu, RA, IMM, 0); }
 OP(addic_) { RT = add_carrying(cpu, RA, IMM, 0); set_cr0(cpu, RT); }
 OP(addic__32) { RT = add_carrying(cpu, RA, IMM, 0); set_cr0(cpu, (uint64_t)(int64_t)(int32_t)RT); }
-OP(subfic) { RT = add_carrying(cpu, ~RA, IMM, 1); }
-OP(mulli) { RT = RA * IMM; }
 
-OP(add) { RT = RA + RB; }
-OP(add_rc) { RT = RA + RB; set_cr0(cpu, RT); }
 OP(add_o) { uint64_t a = RA, b = RB; RT = a + b; set_ov_add(cpu, a, b, a + b); }
-OP(subf) { RT = RB - RA; }
-OP(subf_rc) { RT = RB - RA; set_cr0(cpu, RT); }
 OP(subf_o) { uint64_t a = ~RA, b = RB, r = a + b + 1; RT = r; set_ov_add(cpu, a, b, r); }
-OP(neg) { RT = -RA; }
 OP(neg_o)
 {
 	uint64_t a = RA;
@@ -71,22 +43,14 @@ OP(neg_o)
 	set_ov(cpu, a == UINT64_C(1) << 63, (uint32_t)a == UINT32_C(1) << 31);
 }
 
-#define CARRY_OP(name, A, B, CARRY) \
-	OP(name) { RT = add_carrying(cpu, A, B, CARRY); } \
+#define CARRYING_O(name, A, B, CARRY) \
 	OP(name##_o) \
 	{ \
 		uint64_t a = A, b = B, r = add_carrying(cpu, a, b, CARRY); \
 		RT = r; \
 		set_ov_add(cpu, a, b, r); \
 	}
-CARRY_OP(addc, RA, RB, 0)
-CARRY_OP(subfc, ~RA, RB, 1)
-CARRY_OP(adde, RA, RB, cpu->ca)
-CARRY_OP(subfe, ~RA, RB, cpu->ca)
-CARRY_OP(addme, RA, UINT64_MAX, cpu->ca)
-CARRY_OP(subfme, ~RA, UINT64_MAX, cpu->ca)
-CARRY_OP(addze, RA, 0, cpu->ca)
-CARRY_OP(subfze, ~RA, 0, cpu->ca)
+CARRYING_OPS(CARRYING_O)
 
 /* addex with CY=0: as adde, but through OV and OV32. */
 OP(addex)
@@ -100,7 +64,6 @@ OP(addex)
 
 /* ---- Multiply and divide ---- */
 
-OP(mullw) { RT = (int64_t)(int32_t)RA * (int32_t)RB; }
 OP(mullw_o)
 {
 	int64_t r = (int64_t)(int32_t)RA * (int32_t)RB;
@@ -111,7 +74,6 @@ OP(mullw_o)
 }
 OP(mulhw) { RT = (uint32_t)((int64_t)(int32_t)RA * (int32_t)RB >> 32); }
 OP(mulhwu) { RT = (uint64_t)(uint32_t)RA * (uint32_t)RB >> 32; }
-OP(mulld) { RT = RA * RB; }
 OP(mulld_o)
 {
 	s128 r = (s128)(int64_t)RA * (int64_t)RB;
@@ -121,10 +83,8 @@ OP(mulld_o)
 	set_ov(cpu, ov, ov);
 }
 OP(mulhd) { RT = (uint64_t)((s128)(int64_t)RA * (int64_t)RB >> 64); }
-OP(mulhdu) { RT = (uint64_t)((u128)RA * RB >> 64); }
 OP(maddhd) { RT = (uint64_t)(((s128)(int64_t)RA * (int64_t)RB + (int64_t)RC) >> 64); }
 OP(maddhdu) { RT = (uint64_t)(((u128)RA * RB + RC) >> 64); }
-OP(maddld) { RT = RA * RB + RC; }
 
 /* Where quotient or remainder are undefined they are 0, as POWER9 has them. */
 static inline uint64_t div_w(int32_t a, int32_t b) { return (uint32_t)(a / b); }
@@ -209,21 +169,6 @@ OP(modud) { uint64_t b = RB; RT = b ? RA % b : 0; }
 
 /* ---- Compare ---- */
 
-#define COMPARE(name, type, B) \
-	OP(name) \
-	{ \
-		type a = (type)RA, b = (type)(B); \
-		CRF(op->a) = cr_compare(cpu, a < b, a > b); \
-	}
-COMPARE(cmpwi, int32_t, IMM)
-COMPARE(cmpdi, int64_t, IMM)
-COMPARE(cmplwi, uint32_t, IMM)
-COMPARE(cmpldi, uint64_t, IMM)
-COMPARE(cmpw, int32_t, RB)
-COMPARE(cmpd, int64_t, RB)
-COMPARE(cmplw, uint32_t, RB)
-COMPARE(cmpld, uint64_t, RB)
-
 OP(cmprb)
 {
 	uint8_t x = (uint8_t)RA;
@@ -269,30 +214,11 @@ TRAP(td, (int64_t)RA, (int64_t)RB)
 
 /* ---- Logical ---- */
 
-OP(ori) { RA = RS | (uint32_t)op->imm; }
-OP(oris) { RA = RS | (uint64_t)(uint32_t)op->imm << 16; }
-OP(xori) { RA = RS ^ (uint32_t)op->imm; }
-OP(xoris) { RA = RS ^ (uint64_t)(uint32_t)op->imm << 16; }
-OP(andi_) { RA = RS & (uint32_t)op->imm; set_cr0(cpu, RA); }
 OP(andis_) { RA = RS & (uint64_t)(uint32_t)op->imm << 16; set_cr0(cpu, RA); }
 OP(andis__32) { RA = RS & (uint64_t)(uint32_t)op->imm << 16; set_cr0(cpu, (uint64_t)(int64_t)(int32_t)RA); }
-OP(nop) { }
 
 #define LOGICAL(name, expr) OP(name) { RA = (expr); }
-#define LOGICAL_RC(name, expr) LOGICAL(name, expr) OP(name##_rc) { RA = (expr); set_cr0(cpu, RA); }
-LOGICAL_RC(and, RS & RB)
-LOGICAL_RC(or, RS | RB)
-LOGICAL_RC(xor, RS ^ RB)
-LOGICAL_RC(andc, RS & ~RB)
 LOGICAL(nand, ~(RS & RB))
-LOGICAL(nor, ~(RS | RB))
-LOGICAL(eqv, ~(RS ^ RB))
-LOGICAL(orc, RS | ~RB)
-LOGICAL(extsb, (uint64_t)(int64_t)(int8_t)RS)
-LOGICAL(extsh, (uint64_t)(int64_t)(int16_t)RS)
-LOGICAL(extsw, (uint64_t)(int64_t)(int32_t)RS)
-LOGICAL(cntlzw, (uint32_t)RS ? (unsigned)__builtin_clz((uint32_t)RS) : 32)
-LOGICAL(cntlzd, RS ? (unsigned)__builtin_clzll(RS) : 64)
 LOGICAL(cnttzw, (uint32_t)RS ? (unsigned)__builtin_ctz((uint32_t)RS) : 32)
 LOGICAL(cnttzd, RS ? (unsigned)__builtin_ctzll(RS) : 64)
 LOGICAL(popcntd, (unsigned)__builtin_popcountll(RS))
@@ -349,23 +275,11 @@ OP(bpermd)
 
 /* ---- Rotate and shift ---- */
 
-static inline __attribute__((always_inline)) uint64_t rotl32_twice(uint64_t v, unsigned n)
-{
-	uint64_t r = rotl32((uint32_t)v, n);
-
-	return r << 32 | r;
-}
-
-/* M-form: imm has the 32-bit mask. MB > ME makes a mask that also covers the upper word. */
-#define MASK_LOW  ((uint64_t)(uint32_t)op->imm)
+/* M-form: MB > ME makes a mask that also covers the upper word. */
 #define MASK_WRAP (MASK_LOW | UINT64_C(0xffffffff00000000))
-OP(rlwinm) { RA = rotl32((uint32_t)RS, op->c) & (uint32_t)op->imm; }
-OP(rlwinm_rc) { RA = rotl32((uint32_t)RS, op->c) & (uint32_t)op->imm; set_cr0(cpu, RA); }
-OP(rlwinm_and) { RA = RS & MASK_LOW; }
 OP(rlwinm_wrap) { RA = rotl32_twice(RS, op->c) & MASK_WRAP; }
 OP(rlwnm) { RA = rotl32((uint32_t)RS, RB & 31) & (uint32_t)op->imm; }
 OP(rlwnm_wrap) { RA = rotl32_twice(RS, RB & 31) & MASK_WRAP; }
-OP(rlwimi) { RA = (rotl32_twice(RS, op->c) & MASK_LOW) | (RA & ~MASK_LOW); }
 OP(rlwimi_wrap) { RA = (rotl32_twice(RS, op->c) & MASK_WRAP) | (RA & ~MASK_WRAP); }
 
 static void m_form(struct op *op, uint32_t word, op_fn *wrap)
@@ -399,17 +313,8 @@ DECODE_HOOK(rlwnm)
 	return true;
 }
 
-#define SH6 ((unsigned)op->imm)
-OP(rldicl) { RA = rotl64(RS, SH6) & UINT64_MAX >> IMM2; }
-OP(rldicl_rc) { RA = rotl64(RS, SH6) & UINT64_MAX >> IMM2; set_cr0(cpu, RA); }
-OP(rldicr) { RA = rotl64(RS, SH6) & UINT64_MAX << (63 - IMM2); }
-OP(rldic) { RA = rotl64(RS, SH6) & mask64(IMM2, 63 - SH6); }
-OP(rldimi) { uint64_t m = mask64(IMM2, 63 - SH6); RA = (rotl64(RS, SH6) & m) | (RA & ~m); }
 OP(rldcl) { RA = rotl64(RS, RB & 63) & UINT64_MAX >> IMM; }
 OP(rldcr) { RA = rotl64(RS, RB & 63) & UINT64_MAX << (63 - IMM); }
-OP(sldi) { RA = RS << SH6; }
-OP(srdi) { RA = RS >> IMM2; }
-OP(clrldi) { RA = RS & UINT64_MAX >> IMM2; }
 
 DECODE_HOOK(rldicl)
 {
@@ -429,21 +334,6 @@ DECODE_HOOK(rldicr)
 	return true;
 }
 
-OP(slw) { RA = RB & 32 ? 0 : (uint32_t)RS << (RB & 31); }
-OP(srw) { RA = RB & 32 ? 0 : (uint32_t)RS >> (RB & 31); }
-OP(sld) { RA = RB & 64 ? 0 : RS << (RB & 63); }
-OP(srd) { RA = RB & 64 ? 0 : RS >> (RB & 63); }
-
-static inline void shift_carry(struct cpu *cpu, bool ca) { cpu->ca = cpu->ca32 = ca; }
-
-OP(srawi)
-{
-	int32_t v = (int32_t)RS;
-	unsigned n = (unsigned)op->imm;
-
-	RA = (uint64_t)(int64_t)(v >> n);
-	shift_carry(cpu, v < 0 && (uint32_t)v & ((UINT32_C(1) << n) - 1));
-}
 
 OP(sraw)
 {
@@ -453,15 +343,6 @@ OP(sraw)
 
 	RA = (uint64_t)(int64_t)(v >> by);
 	shift_carry(cpu, v < 0 && lost);
-}
-
-OP(sradi)
-{
-	int64_t v = (int64_t)RS;
-	unsigned n = SH6;
-
-	RA = (uint64_t)(v >> n);
-	shift_carry(cpu, v < 0 && (uint64_t)v & ((UINT64_C(1) << n) - 1));
 }
 
 OP(srad)
@@ -474,7 +355,7 @@ OP(srad)
 	shift_carry(cpu, v < 0 && lost);
 }
 
-OP(extswsli) { RA = (uint64_t)(int64_t)(int32_t)RS << SH6; }
+OP(extswsli) { RA = (uint64_t)(int64_t)(int32_t)RS << SHIFT; }
 
 /* ---- Decimal assists ---- */
 

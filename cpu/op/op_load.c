@@ -1,57 +1,27 @@
 /* Fixed-point loads, reservations included. Power ISA 3.0B, Book I, 3.3.2; Book II, 4.6. */
 #include "cpu/engine/decode.h"
-#include "cpu/engine/dispatch.h"
-#include "cpu/engine/operands.h"
+#include "cpu/op/memory.h"
 
-/* One family: D-form, X-form and their update forms, in both byte orders. The _upd handlers
- * do access and update in one op; in 32-bit mode the decoder builds update forms from the
- * plain one. RA is written last: a fault leaves it alone. */
-#define LOAD_BODY(name, EA, ld, t, type, conv) \
-	OP_TRY(name) \
-	{ \
-		type v; \
-		ld(t, EA, &v); \
-		RT = (uint64_t)(conv)v; \
-		return true; \
-	}
-#define LOAD_UPDATE_BODY(name, EA, ld, t, type, conv) \
-	OP_TRY(name) \
-	{ \
-		uint64_t ea = EA; \
-		type v; \
-		ld(t, ea, &v); \
-		RT = (uint64_t)(conv)v; \
-		RA = ea; \
-		return true; \
-	}
-#define D_EA (RA + IMM)
-#define X_EA (RA + RB)
-#define LOAD_BOTH(name, EA, t, type, conv) \
-	LOAD_BODY(name, EA, LOAD, t, type, conv) \
-	LOAD_BODY(name##_be, EA, LOAD_BE, t, type, conv)
-#define LOAD_UPD(name, EA, t, type, conv) \
-	LOAD_BOTH(name, EA, t, type, conv) \
-	LOAD_UPDATE_BODY(name##_upd, EA, LOAD, t, type, conv)
-
+/* One family: D-form, X-form and their update forms, in both byte orders; memory.h has the rest. */
 #define LOAD_FAMILY(name, t, type, conv) \
-	LOAD_BOTH(name, D_EA, t, type, conv) \
-	LOAD_UPD(name##u, D_EA, t, type, conv) \
-	LOAD_BOTH(name##x, X_EA, t, type, conv) \
-	LOAD_UPD(name##ux, X_EA, t, type, conv)
-
-LOAD_FAMILY(lbz, u8, uint8_t, uint8_t)
-LOAD_FAMILY(lhz, u16, uint16_t, uint16_t)
-LOAD_FAMILY(lha, u16, uint16_t, int16_t)
-LOAD_FAMILY(lwz, u32, uint32_t, uint32_t)
-LOAD_FAMILY(ld, u64, uint64_t, uint64_t)
-LOAD_BOTH(lwa, D_EA, u32, uint32_t, int32_t)
-LOAD_BOTH(lwax, X_EA, u32, uint32_t, int32_t)
-LOAD_UPD(lwaux, X_EA, u32, uint32_t, int32_t)
+	LOAD_BY(OP_TRY, name##_be, D_EA, LOAD_BE, t, type, conv) \
+	LOAD_BY(OP_TRY, name##u, D_EA, LOAD, t, type, conv) \
+	LOAD_BY(OP_TRY, name##u_be, D_EA, LOAD_BE, t, type, conv) \
+	LOAD_BY(OP_TRY, name##x_be, X_EA, LOAD_BE, t, type, conv) \
+	LOAD_INDEXED_UPDATE(name##ux, t, type, conv)
+#define LOAD_INDEXED_UPDATE(name, t, type, conv) \
+	LOAD_BY(OP_TRY, name, X_EA, LOAD, t, type, conv) \
+	LOAD_BY(OP_TRY, name##_be, X_EA, LOAD_BE, t, type, conv) \
+	LOAD_UPDATE_BY(OP_TRY, name##_upd, X_EA, LOAD, t, type, conv)
+LOADS(LOAD_FAMILY)
+LOAD_BY(OP_TRY, lwa_be, D_EA, LOAD_BE, u32, uint32_t, int32_t)
+LOAD_BY(OP_TRY, lwax_be, X_EA, LOAD_BE, u32, uint32_t, int32_t)
+LOAD_INDEXED_UPDATE(lwaux, u32, uint32_t, int32_t)
 
 /* Byte-reversed: the other order of each mode. */
 #define LOAD_REVERSED(name, t, type) \
-	LOAD_BODY(name, X_EA, LOAD_BE, t, type, type) \
-	LOAD_BODY(name##_be, X_EA, LOAD, t, type, type)
+	LOAD_BY(OP_TRY, name, X_EA, LOAD_BE, t, type, type) \
+	LOAD_BY(OP_TRY, name##_be, X_EA, LOAD, t, type, type)
 LOAD_REVERSED(lhbrx, u16, uint16_t)
 LOAD_REVERSED(lwbrx, u32, uint32_t)
 LOAD_REVERSED(ldbrx, u64, uint64_t)

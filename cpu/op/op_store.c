@@ -1,43 +1,21 @@
 /* Fixed-point stores, conditional stores, dcbz. Power ISA 3.0B, Book I, 3.3.3; Book II, 4.3, 4.6. */
-#include "cpu/core/host.h"
 #include "cpu/engine/decode.h"
-#include "cpu/engine/dispatch.h"
-#include "cpu/engine/operands.h"
-
-#define D_EA (RA + IMM)
-#define X_EA (RA + RB)
+#include "cpu/op/memory.h"
 
 /* One family, as in op_load.c. */
-#define STORE_BODY(name, EA, st, t, type) \
-	OP_TRY(name) { st(t, EA, (type)RS); return true; }
-#define STORE_UPDATE_BODY(name, EA, st, t, type) \
-	OP_TRY(name) \
-	{ \
-		uint64_t ea = EA; \
-		st(t, ea, (type)RS); \
-		RA = ea; \
-		return true; \
-	}
-#define STORE_BOTH(name, EA, t, type) \
-	STORE_BODY(name, EA, STORE, t, type) \
-	STORE_BODY(name##_be, EA, STORE_BE, t, type)
-#define STORE_UPD(name, EA, t, type) \
-	STORE_BOTH(name, EA, t, type) \
-	STORE_UPDATE_BODY(name##_upd, EA, STORE, t, type)
 #define STORE_FAMILY(name, t, type) \
-	STORE_BOTH(name, D_EA, t, type) \
-	STORE_UPD(name##u, D_EA, t, type) \
-	STORE_BOTH(name##x, X_EA, t, type) \
-	STORE_UPD(name##ux, X_EA, t, type)
-
-STORE_FAMILY(stb, u8, uint8_t)
-STORE_FAMILY(sth, u16, uint16_t)
-STORE_FAMILY(stw, u32, uint32_t)
-STORE_FAMILY(std, u64, uint64_t)
+	STORE_BY(OP_TRY, name##_be, D_EA, STORE_BE, t, type) \
+	STORE_BY(OP_TRY, name##u, D_EA, STORE, t, type) \
+	STORE_BY(OP_TRY, name##u_be, D_EA, STORE_BE, t, type) \
+	STORE_BY(OP_TRY, name##x_be, X_EA, STORE_BE, t, type) \
+	STORE_BY(OP_TRY, name##ux, X_EA, STORE, t, type) \
+	STORE_BY(OP_TRY, name##ux_be, X_EA, STORE_BE, t, type) \
+	STORE_UPDATE_BY(OP_TRY, name##ux_upd, X_EA, STORE, t, type)
+STORES(STORE_FAMILY)
 
 #define STORE_REVERSED(name, t, type) \
-	STORE_BODY(name, X_EA, STORE_BE, t, type) \
-	STORE_BODY(name##_be, X_EA, STORE, t, type)
+	STORE_BY(OP_TRY, name, X_EA, STORE_BE, t, type) \
+	STORE_BY(OP_TRY, name##_be, X_EA, STORE, t, type)
 STORE_REVERSED(sthbrx, u16, uint16_t)
 STORE_REVERSED(stwbrx, u32, uint32_t)
 STORE_REVERSED(stdbrx, u64, uint64_t)
@@ -179,11 +157,10 @@ DCBZ(dcbz_plain, zero_plain)
 OP_RAW(dcbz_be) { GOTO_SAME(op_dcbz); }
 HOST_NEEDS(dcbz, HOST_WIDE)
 
-/* What loops that clear memory are made of. The blocks after each other, as they are there, and in one
- * page: all at once; else one by one. */
-#ifdef OP_BODIES_ONLY
+/* What loops that clear memory are made of, eight in a row (fuse.c). The blocks after each other, as they are
+ * there, and in one page: all at once; else one by one. */
 static inline __attribute__((always_inline)) bool
-dcbz_8(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb)
+zero_8(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb)
 {
 	uint64_t ea = X_EA, elsewhere = 0;
 	void *host;
@@ -198,17 +175,16 @@ dcbz_8(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb)
 }
 
 /* The first one has the page entered in the TLB, if it is in memory. */
-static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_run_dcbz_8(OP_PARAMS)
+static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_dcbz_8(OP_PARAMS)
 {
 	if (!body_dcbz(OP_ARGS, true))
 		LEAVE;
-	GOTO_OP(op + (dcbz_8(cpu, op, tlb) ? 8 : 1));
+	GOTO_OP(op + (zero_8(cpu, op, tlb) ? 8 : 1));
 }
 
-static OP_RETURN OP_ABI run_dcbz_8(OP_PARAMS)
+OP_RAW(dcbz_8)
 {
-	if (unlikely(!dcbz_8(cpu, op, tlb)))
-		GOTO_SAME(slow_run_dcbz_8);
+	if (unlikely(!zero_8(cpu, op, tlb)))
+		GOTO_SAME(slow_dcbz_8);
 	GOTO_OP(op + 8);
 }
-#endif

@@ -5,8 +5,9 @@
  */
 #include "cpu/engine/block.h"
 #include "cpu/engine/decode.h"
-#include "cpu/mmu/mmu.h"
-#include "cpu/op/spr.h"
+#include "cpu/engine/tlb.h"
+#include "cpu/core/spr.h"
+#include "cpu/core/timebase.h"
 #include "cpu/engine/operands.h"
 
 #define NO_OPERATION(name) OP(name) { }

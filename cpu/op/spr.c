@@ -2,15 +2,16 @@
  *
  * The decoder's hooks look a number up once; a plain register then costs one slot move, as
  * mr does. Numbers that the table lacks get what the architecture says for them. Owns the
- * clock that TB, DEC, PURR, SPURR and VTB are read from, and the views of XER and CR.
+ * views of XER and CR; the time registers are read through timebase.h.
  * Source: Power ISA 3.0B, Book III, 4.4.4.
  */
 #include <stddef.h>
 
+#include "cpu/core/spr.h"
+#include "cpu/core/timebase.h"
 #include "cpu/engine/decode.h"
-#include "cpu/mmu/mmu.h"
-#include "cpu/op/spr.h"
 #include "cpu/engine/operands.h"
+#include "cpu/engine/tlb.h"
 
 /* ---- XER and CR as one word. Book I, 3.2.2, 2.3.1 ---- */
 
@@ -46,66 +47,6 @@ void cpu_set_cr(struct cpu *cpu, uint32_t cr)
 }
 
 /* ---- Clock ---- */
-
-/* No processor ever reads less than another has read before, although they run one after
- * the other and so reach the same cycle at different times. For what only looks at the clock: what
- * a guest reads by mftb is larger each time, see below. */
-uint64_t cpu_timebase(struct cpu *cpu, uint64_t cycles)
-{
-	struct cpu_clock *clock = cpu->env->clock;
-	uint64_t ticks = clock_ticks(cpu, cycles);
-
-	if (ticks < clock->tb_floor)
-		ticks = clock->tb_floor;
-	clock->tb_floor = ticks;
-	return ticks;
-}
-
-/* Book III, 7.5: the sum over a core's threads is the core's. */
-static uint64_t used_ticks(const struct cpu *cpu, uint64_t cycles)
-{
-	uint64_t parts = cpu->used_part + (cycles - cpu->share_from) * cpu->share;
-
-	return (cpu->used + parts / CORE_PARTS) / CYCLES_PER_TICK;
-}
-
-uint64_t cpu_purr(const struct cpu *cpu, uint64_t cycles)
-{
-	return cpu->purr_base + used_ticks(cpu, cycles);
-}
-
-uint64_t cpu_vtb(const struct cpu *cpu, uint64_t cycles)
-{
-	return cpu->vtb_off + (cpu->core_ran + (cycles - cpu->share_from)) / CYCLES_PER_TICK;
-}
-
-/* 56 bits if LPCR[LD], else 32. Book III, 6.5.10 and 7.3. */
-static int64_t dec_extend(const struct cpu *cpu, uint64_t dec)
-{
-	return cpu->lpcr & LPCR_LD ? (int64_t)(dec << 8) >> 8 : (int32_t)(uint32_t)dec;
-}
-
-int64_t cpu_dec(const struct cpu *cpu, uint64_t cycles)
-{
-	return dec_extend(cpu, cpu->dec_expires - 1 - clock_ticks(cpu, cycles));
-}
-
-void cpu_set_dec(struct cpu *cpu, uint64_t cycles, uint64_t value)
-{
-	cpu->dec_expires = clock_ticks(cpu, cycles) + (uint64_t)dec_extend(cpu, value) + 1;
-}
-
-uint64_t cpu_dec_due(const struct cpu *cpu, uint64_t cycles)
-{
-	int64_t dec = cpu_dec(cpu, cycles);
-	uint64_t tick = cycles / CYCLES_PER_TICK;
-
-	if (dec < 0)
-		return cycles;
-	if ((uint64_t)dec >= UINT64_MAX / CYCLES_PER_TICK - tick)
-		return UINT64_MAX;
-	return (tick + (uint64_t)dec + 1) * CYCLES_PER_TICK;
-}
 
 /* Ticks for each value that may be read ahead of the clock: what is read is then ahead of the time that a
  * processor has reached by a quantum, which cannot be helped, and a sixteenth. */
@@ -184,7 +125,7 @@ OP_TRY(mfspr_purr)
 
 OP_TRY(mfspr_spurr)
 {
-	RT = cpu->spurr_base + used_ticks(cpu, NOW);
+	RT = cpu_spurr(cpu, NOW);
 	return true;
 }
 

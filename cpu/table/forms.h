@@ -7,6 +7,8 @@
 #ifndef CPU_FORMS_H
 #define CPU_FORMS_H
 
+#include "cpu/table/since.h"
+
 #define PO_(po) ((uint32_t)(po) << 26)
 #define M_(bits) (0xfc000000u | (bits))
 
@@ -105,14 +107,11 @@ enum insn_flag {
 	X6     = 1 << 12,	/* VSX store/load of DS/DQ form with VR/VSR numbering: facility is VEC for 32..63 */
 	TIME   = 1 << 13,	/* imm gets the cycles that the block was charged past this instruction */
 	BRANCH = 1 << 14,	/* decode.c builds it by hand */
-	SPLIT  = 1 << 15,	/* decode.c has a hook for it */
-	NOTEST = 1 << 16,	/* not for the user-mode differential tests (privileged, system, time, memory hints) */
-	FX6    = 1 << 18,	/* GPR <-> VSR moves: MSR[FP] for VSR 0..31, MSR[VEC] for 32..63 */
-	CARRY  = 1 << 19,	/* sets CA, which in 32-bit mode is CA32 */
-	ALIAS  = 1 << 17,	/* overlaps a less specific row on purpose */
+	NOTEST = 1 << 15,	/* not for the user-mode differential tests (privileged, system, time, memory hints) */
+	FX6    = 1 << 16,	/* GPR <-> VSR moves: MSR[FP] for VSR 0..31, MSR[VEC] for 32..63 */
+	CARRY  = 1 << 17,	/* sets CA, which in 32-bit mode is CA32 */
 };
 
-enum insn_since { P4, P6, P7, P8, P9, P10 };
 enum insn_unit { FX, MUL, DIV, LS, BR, CRU, FP, FDIV, VX, VP, CRYPTO, SYS };
 
 #endif

@@ -7,7 +7,6 @@
 /* ---- Add and subtract. 6.9.1.1, 6.9.1.2 ---- */
 OP(vaddubm) { VRT.v16u8 = VRA.v16u8 + VRB.v16u8; }
 OP(vadduhm) { VRT.v8u16 = VRA.v8u16 + VRB.v8u16; }
-OP(vadduwm) { VRT.v4u32 = VRA.v4u32 + VRB.v4u32; }
 OP(vaddudm) { VRT.v2u64 = VRA.v2u64 + VRB.v2u64; }
 OP(vadduqm) { VRT.q = VRA.q + VRB.q; }
 OP(vsububm) { VRT.v16u8 = VRA.v16u8 - VRB.v16u8; }
@@ -282,15 +281,11 @@ OP_COMPARE(vcmpgtsw) { t->v4s32 = a->v4s32 > b->v4s32; }
 OP_COMPARE(vcmpgtsd) { t->v2s64 = a->v2s64 > b->v2s64; }
 
 /* ---- Logical. 6.8.5, 6.9.4, 6.9.5 ---- */
-OP(vand)  { VRT.v2u64 = VRA.v2u64 & VRB.v2u64; }
 OP(vandc) { VRT.v2u64 = VRA.v2u64 & ~VRB.v2u64; }
-OP(vor)   { VRT.v2u64 = VRA.v2u64 | VRB.v2u64; }
 OP(vorc)  { VRT.v2u64 = VRA.v2u64 | ~VRB.v2u64; }
-OP(vxor)  { VRT.v2u64 = VRA.v2u64 ^ VRB.v2u64; }
 OP(vnor)  { VRT.v2u64 = ~(VRA.v2u64 | VRB.v2u64); }
 OP(vnand) { VRT.v2u64 = ~(VRA.v2u64 & VRB.v2u64); }
 OP(veqv)  { VRT.v2u64 = ~(VRA.v2u64 ^ VRB.v2u64); }
-OP(vsel)  { VRT.v2u64 = (VRA.v2u64 & ~VRC.v2u64) | (VRB.v2u64 & VRC.v2u64); }
 
 /* Parity of the low bits of the bytes. */
 #define LOW_BITS UINT64_C(0x0101010101010101)

@@ -5,30 +5,13 @@
  * big-endian mode the same holds for the manual's numbering.
  * Source: Power ISA 3.0B, Book I, 6.7 and 6.18.
  */
-#include "cpu/vector/vmx.h"
-
-/* EA of X-form, aligned down to the element. */
-#define EA(size) ((RA + RB) & ~((uint64_t)(size) - 1))
-
-OP_TRY(lvx)
-{
-	u128 v;
-	LOAD(u128, EA(16), &v);
-	VRT.q = v;
-	return true;
-}
+#include "cpu/vector/vmx_bodies.h"
 
 OP_TRY(lvx_be)
 {
 	u128 v;
 	LOAD_BE(u128, EA(16), &v);
 	VRT.q = v;
-	return true;
-}
-
-OP_TRY(stvx)
-{
-	STORE(u128, EA(16), VRS.q);
 	return true;
 }
 

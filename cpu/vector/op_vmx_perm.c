@@ -4,8 +4,7 @@
  * numbering is the first of VRB's in the host's.
  * Source: Power ISA 3.0B, Book I, 6.8, 6.12 and 6.16.
  */
-#include "cpu/vector/vmx_host.h"
-#include "cpu/vector/vmx.h"
+#include "cpu/vector/vmx_bodies.h"
 
 /* ---- Packs. 6.8.1 ---- */
 
@@ -110,8 +109,8 @@ OP(vspltisb) { VRT.v16s8 = (v16s8){ 0 } + (int8_t)IMM; }
 OP(vspltish) { VRT.v8s16 = (v8s16){ 0 } + (int16_t)IMM; }
 OP(vspltisw) { VRT.v4s32 = (v4s32){ 0 } + (int32_t)IMM; }
 
-/* ---- Permute. 6.8.4. Byte number n of VRA || VRB is the host's byte 31 - n. ---- */
-OP_PERMUTE(vperm, VRT, VRA, VRB, ~VRC)
+/* ---- Permute. 6.8.4 ---- */
+PERMUTE_PLAIN(vperm, VRT, VRA, VRB, ~VRC)
 OP_PERMUTE(vpermr, VRT, VRA, VRB, VRC)
 
 /* ---- Shifts of the whole register. 6.8.6 ---- */

@@ -6,7 +6,7 @@
 #ifndef CPU_VMX_HOST_H
 #define CPU_VMX_HOST_H
 
-#include "cpu/core/host.h"
+#include "cpu/engine/decode.h"
 #include "cpu/core/vreg.h"
 
 #if defined(__x86_64__)
@@ -109,9 +109,11 @@ static inline v2u64 plain_permute(v2u64 a, v2u64 b, v2u64 n)
 	return t.v2u64;
 }
 
-/* A permute and its plain twin. */
-#define OP_PERMUTE(name, t, a, b, n) \
-	OP(name) { t.v2u64 = host_permute(a.v2u64, b.v2u64, n.v2u64); } \
+/* A permute and its plain twin. `head` begins its body: OP, or BODY in a header. */
+#define OP_PERMUTE(name, t, a, b, n) PERMUTE_BY(OP, name, t, a, b, n) PERMUTE_PLAIN(name, t, a, b, n)
+#define PERMUTE_BY(head, name, t, a, b, n) \
+	head(name) { t.v2u64 = host_permute(a.v2u64, b.v2u64, n.v2u64); }
+#define PERMUTE_PLAIN(name, t, a, b, n) \
 	OP(name##_plain) { t.v2u64 = plain_permute(a.v2u64, b.v2u64, n.v2u64); } \
 	HOST_NEEDS(name, HOST_SHUFFLE)
 

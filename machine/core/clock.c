@@ -1,14 +1,27 @@
 /* The virtual clock: ordered events in cycles, and the tie to host time that makes an idle
  * machine sleep. Nothing here moves clock.now; the run loop does. */
-#define _GNU_SOURCE
 #include "machine/core/clock.h"
-
-#include <time.h>
 
 /* How far host and virtual time may be apart when idling begins. Small enough that `sleep 1`
  * takes a second after a long computation, large enough that late wake-ups by the host are
  * caught up with instead of adding up. */
 #define CLOCK_SLACK_NS UINT64_C(20000000)
+
+uint64_t machine_now(struct machine *m)
+{
+	return m->running ? m->running->cycles : m->clock.now;
+}
+
+uint64_t machine_timebase(struct machine *m)
+{
+	struct cpu_clock *tb = &m->clock.tb;
+	uint64_t ticks = machine_now(m) / CYCLES_PER_TICK + tb->tb_offset;
+
+	/* Processors take turns, so one may be behind what another has already read. */
+	if (ticks > tb->tb_floor)
+		tb->tb_floor = ticks;
+	return tb->tb_floor;
+}
 
 static void unlink_event(struct machine *m, struct event *event)
 {
@@ -61,14 +74,6 @@ void clock_fire_due(struct machine *m)
 		event->when = UINT64_MAX;
 		event->fire(event->opaque);
 	}
-}
-
-uint64_t host_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
 uint64_t cycles_to_ns(uint64_t cycles)

@@ -12,12 +12,14 @@
 
 #define CONFIG_MAX_SERIAL 16
 #define CONFIG_MAX_SAVES 256
+#define CONFIG_MAX_DEVICES 256
 #define CONFIG_MIN_RAM (UINT64_C(256) << 20)
 #define CONFIG_MAX_RAM (UINT64_C(64) << 30)
 #define CONFIG_RAM_STEP (UINT64_C(256) << 20)	/* one logical memory block, as the device tree reports them */
 
 enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
-enum cpu_model { CPU_POWER9 };
+struct cpu_model;
+
 /* What follows when the guest says that it gave up. PANIC_NONE: what the guest wants. */
 enum panic_action { PANIC_NONE, PANIC_PAUSE, PANIC_SHUTDOWN, PANIC_EXIT_FAILURE };
 enum mitigation { MITIGATION_BROKEN, MITIGATION_WORKAROUND, MITIGATION_FIXED, MITIGATION_FIXED_IBS,
@@ -75,7 +77,7 @@ struct config {
 	struct pool_config pool;	/* -pool */
 	const char *dtl_file;		/* -dtl; NULL */
 
-	enum cpu_model cpu;
+	const struct cpu_model *cpu_model;	/* -cpu */
 	uint32_t compat_pvr;		/* max-cpu-compat=: logical PVR; 0: none */
 	unsigned cpus, threads, cores, sockets, max_cpus;
 	uint64_t ram_size;		/* bytes, multiple of CONFIG_RAM_STEP */
@@ -95,6 +97,8 @@ struct config {
 	const char *serial[CONFIG_MAX_SERIAL];
 	unsigned serials;
 	bool nographic, nodefaults;
+	const char *device[CONFIG_MAX_DEVICES];	/* -device: "DRIVER[,NAME=VALUE..]" */
+	unsigned devices;
 
 	enum rtc_base rtc_base;
 	int64_t rtc_date;		/* seconds since 1970, for RTC_DATE */
@@ -111,5 +115,8 @@ struct config {
 	bool has_umask;
 	unsigned umask;			/* -umask: bits that no new file gets; not given: the process's and 077 */
 };
+
+/* The partition's name. */
+static inline const char *config_name(const struct config *o) { return o->name ? o->name : "cede"; }
 
 #endif

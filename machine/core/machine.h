@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 #include "cpu/core/cpu.h"
-#include "hcall/dispatcher.h"
+#include "machine/core/runstate.h"
+#include "machine/vp/vp.h"
 
 #define MACHINE_QUANTUM  UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
 #define MACHINE_MAX_CPUS 64
@@ -63,18 +64,13 @@ struct energy_list {
 	uint8_t priority[MACHINE_MAX_CPUS];	/* of each core: 1 best, 255 worst */
 };
 
-/* What happens when the guest stops or the user wants out. */
-enum machine_request { REQ_NONE, REQ_POWER_OFF, REQ_RESET, REQ_QUIT, REQ_PANIC };
-
 struct config;			/* machine/core/config.h: the parsed command line */
+struct device;			/* machine/core/device.h */
 struct xics;			/* machine/irq/xics.h */
-struct vio;			/* machine/vio/vio.h */
-struct nvram;
 struct firmware;		/* firmware/firmware.h */
 struct monitors;		/* machine/monitor/monitor.h */
+struct outgoing;		/* machine/snapshot/outgoing.h */
 struct snapshots;		/* machine/snapshot/snapshot.h */
-struct phb_idle;		/* machine/pci/phb_idle.h */
-struct xive_idle;		/* machine/irq/xive_idle.h */
 struct console;			/* machine/host/console.h: a host-side character stream */
 
 struct machine {
@@ -88,9 +84,8 @@ struct machine {
 	const struct config *config;
 	struct dispatcher *dispatcher;
 	struct hcall_trace *trace;	/* -trace hcall; NULL */
-	struct xics *xics;
-	struct vio *vio;
-	struct nvram *nvram;
+	struct device *devices;		/* in order of making */
+	struct xics *xics;		/* the one of them that all others interrupt through */
 	struct firmware *firmware;
 	enum machine_request request;
 	int exit_status;
@@ -130,11 +125,11 @@ struct machine {
 	int stop_signal;		/* host signal behind REQ_QUIT; 0: the user's Ctrl-A x */
 	/* What is left of a quantum, or of an idle time, that a snapshot cut; its end is a cycle. */
 	uint64_t cut_end;		/* 0: nothing is */
-	struct monitors *monitors;	/* monitor.c: who commands us */
+	struct runstate run;
+	/* Of rooms above; NULL in a machine that nobody commands. */
+	struct monitors *monitors;	/* monitor.c: who commands it */
+	struct outgoing *outgoing;	/* outgoing.c: what they have written while they go on */
 	struct snapshots *snapshots;	/* snapshot.c: what is to be saved when */
-	struct phb_idle *phb;		/* phb_idle.c: another hypervisor's PCI, as it was found */
-	struct xive_idle *xive;		/* xive_idle.c: and its XIVE */
-
 	struct event_log *event_logs;	/* events.c: not yet fetched by the guest, oldest first */
 	uint32_t next_plid;		/* platform log id of the next one */
 	uint64_t unimp_hcalls[8], unimp_rtas;	/* said once under -d unimp, by number */
@@ -143,16 +138,19 @@ struct machine {
 static inline struct machine *cpu_machine(struct cpu *cpu) { return cpu->env->machine; }
 static inline struct spapr_cpu *cpu_spapr(struct cpu *cpu) { return cpu->machine_data; }
 
+/* By interrupt server number; NULL: there is none. These are processor indices: -M vsmt= is the number of threads of
+ * a core. */
+static inline struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server)
+{
+	return server < m->ncpus ? m->cpu[server] : NULL;
+}
+
 /* Cycle right now: inside a hypercall or device access that processor's exact cycle,
  * elsewhere the clock's. */
 uint64_t machine_now(struct machine *m);
 uint64_t machine_timebase(struct machine *m);	/* ticks, never running backwards */
 uint64_t machine_random(struct machine *m);	/* xoshiro256** */
-void machine_request(struct machine *m, enum machine_request request, int status);
-/* The guest says that it gave up; it goes on if -action panic= lets it. Takes `text` (NULL: no reason). */
-void machine_gave_up(struct machine *m, char *text);
-struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server);	/* by interrupt server number; NULL */
-void machine_kick(struct machine *m);		/* something changed: leave the engine at the next block edge */
+void random_seed(struct machine *m, uint64_t seed);
 /* Something is to be written there, at any time: waits until that can be, and is there for the user meanwhile. Up to
  * PIPE_BUF bytes can, then. False: no more, the process is to end. */
 bool machine_waits_to_write(struct machine *m, int fd);

@@ -16,10 +16,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "machine/core/clock.h"
 #include "machine/host/queue.h"
 #include "machine/host/socket.h"
 #include "machine/host/term.h"
+#include "machine/host/time.h"
 #include "savevm/place.h"
 #include "savevm/vmstate.h"
 

@@ -7,9 +7,7 @@
  */
 #include "machine/irq/xics.h"
 
-#include <stdlib.h>
-
-#include <libfdt.h>
+#include "machine/core/node.h"
 
 #define XISR_MASK UINT32_C(0x00ffffff)
 
@@ -268,26 +266,22 @@ void xics_eoi(struct machine *m, struct spapr_cpu *sc, uint32_t xirr)
 
 /* ---- Life ---- */
 
-struct xics *xics_new(void)
+static bool xics_init(struct device *dev, struct error *err)
 {
-	struct xics *xics = calloc(1, sizeof *xics);
+	struct xics *xics = (struct xics *)dev;
 
-	if (!xics)
-		return NULL;
+	(void)err;
 	for (unsigned n = 0; n < XICS_IRQS; n++)
 		xics->source[n].priority = xics->source[n].saved_priority = XICS_PRIORITY_OFF;
 	claim(xics, XICS_IRQ_EPOW, XICS_MSI);
 	claim(xics, XICS_IRQ_HOTPLUG, XICS_MSI);
-	return xics;
+	dev->machine->xics = xics;
+	return true;
 }
 
-void xics_free(struct xics *xics)
+static void xics_reset(struct device *dev)
 {
-	free(xics);
-}
-
-void xics_reset(struct machine *m)
-{
+	struct machine *m = dev->machine;
 	struct xics *xics = m->xics;
 
 	for (unsigned n = 0; n < XICS_IRQS; n++)
@@ -306,15 +300,10 @@ void xics_reset(struct machine *m)
 	}
 }
 
-void xics_loaded(struct machine *m)
+/* Another hypervisor does not say who is behind XISR, and has not raised the processors' lines: what waits is presented
+ * again. */
+static void adopt(struct machine *m)
 {
-	for (unsigned n = 0; n < XICS_IRQS; n++)
-		note(m->xics, n);
-}
-
-void xics_state_changed(struct machine *m)
-{
-	xics_loaded(m);
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		struct spapr_cpu *sc = m->cpu[i];
 
@@ -328,21 +317,25 @@ void xics_state_changed(struct machine *m)
 		icp_resend(m, m->cpu[i]);
 }
 
-int xics_fdt(struct machine *m, void *fdt, uint32_t phandle)
+static void xics_loaded(struct device *dev, bool foreign)
 {
-	fdt32_t ranges[] = { cpu_to_fdt32(0), cpu_to_fdt32(m->ncpus) };
-	int node = fdt_add_subnode(fdt, 0, "interrupt-controller"), rc = 0;
+	for (unsigned n = 0; n < XICS_IRQS; n++)
+		note((struct xics *)dev, n);
+	if (foreign)
+		adopt(dev->machine);
+}
 
-	if (node < 0)
-		return node;
-	rc = rc ? rc : fdt_setprop_string(fdt, node, "device_type", "PowerPC-External-Interrupt-Presentation");
-	rc = rc ? rc : fdt_setprop_string(fdt, node, "compatible", "IBM,ppc-xicp");
-	rc = rc ? rc : fdt_setprop(fdt, node, "interrupt-controller", NULL, 0);
-	rc = rc ? rc : fdt_setprop(fdt, node, "ibm,interrupt-server-ranges", ranges, sizeof ranges);
-	rc = rc ? rc : fdt_setprop_cell(fdt, node, "#interrupt-cells", 2);
-	rc = rc ? rc : fdt_setprop_cell(fdt, node, "linux,phandle", phandle);
-	rc = rc ? rc : fdt_setprop_cell(fdt, node, "phandle", phandle);
-	return rc;
+static void xics_fdt(struct device *dev, struct tree *t, int parent)
+{
+	int at = node_add(t, parent, "interrupt-controller");
+
+	node_string(t, at, "device_type", "PowerPC-External-Interrupt-Presentation");
+	node_string(t, at, "compatible", "IBM,ppc-xicp");
+	node_flag(t, at, "interrupt-controller");
+	NODE_CELLS(t, at, "ibm,interrupt-server-ranges", 0, dev->machine->ncpus);
+	node_cell(t, at, "#interrupt-cells", 2);
+	node_cell(t, at, "linux,phandle", NODE_PHANDLE_XICS);
+	node_cell(t, at, "phandle", NODE_PHANDLE_XICS);
 }
 
 /* ---- Snapshots: `ics` and `icp/server`. Kind and status have QEMU's numbers ---- */
@@ -381,19 +374,39 @@ static bool irqs_put(void *s, unsigned i, uint64_t v)
 	return v == irqs_get(s, i);
 }
 
-const struct vmstate ics_state = {
+static const struct vmstate ics_state = {
 	.name = "ics", .version = 1, .min_version = 1, VMS_OF(struct xics),
 	.fields = VMS_FIELDS(
 		{ .name = "nr_irqs", .kind = VMS_CALCULATED, .codec = &vms_u32, .count = 1, .equal = true,
 		  .get = irqs_get, .put = irqs_put },
 		VMS_STRUCT_ARRAY("irqs", struct xics, source, struct xics_source, source_state),
-		VMS_SKIP(struct xics, resend, "follows from the sources")),
+		VMS_SKIP(struct xics, dev, "what and where it is"), VMS_SKIP(struct xics, resend, "follows from the sources")),
 };
 
-const struct vmstate icp_state = {
+static const struct vmstate icp_state = {
 	.name = "icp/server", .version = 1, .min_version = 1, VMS_OF(struct spapr_cpu),
 	.fields = VMS_FIELDS(
 		VMS_U32(struct spapr_cpu, xirr),
 		VMS_U8(struct spapr_cpu, pending_priority),
 		VMS_U8(struct spapr_cpu, mfrr)),
+};
+
+/* ---- The device ---- */
+
+static void *the_presenter(struct device *dev, struct spapr_cpu *const *cpu, unsigned i)
+{
+	(void)dev;
+	return cpu[i];
+}
+
+static const struct device_section xics_sections[] = {
+	{ .state = &ics_state },
+	{ .state = &icp_state, .each_cpu = true, .object = the_presenter },
+	{ .state = NULL },
+};
+
+const struct device_class xics_class = {
+	.name = "ics-spapr", .help = "XICS interrupt controller", .size = sizeof(struct xics), .early = true,
+	.on_board = device_once, .init = xics_init, .reset = xics_reset, .fdt = xics_fdt, .loaded = xics_loaded,
+	.sections = xics_sections,
 };

@@ -10,8 +10,7 @@
 #ifndef MACHINE_XICS_H
 #define MACHINE_XICS_H
 
-#include "machine/core/machine.h"
-#include "savevm/vmstate.h"
+#include "machine/core/device.h"
 
 /* Source numbers that a guest keeps. */
 #define XICS_IPI        2
@@ -39,20 +38,14 @@ struct xics_source {
 };
 
 struct xics {
+	struct device dev;
 	struct xics_source source[XICS_IRQS];	/* [0] is source XICS_IRQ_BASE */
 	/* Derived: sources that the next resend has to look at. */
 	uint64_t resend[XICS_IRQS / 64];
 };
 
-/* NULL: out of memory. The event sources (EPOW, hotplug) are claimed already. */
-struct xics *xics_new(void);
-void xics_free(struct xics *xics);
-void xics_reset(struct machine *m);		/* sources off, presentation idle; kinds stay */
-/* After a load. Recomputes what is derived from the sources alone: all else was saved, too. */
-void xics_loaded(struct machine *m);
-/* The same if another hypervisor saved it: who is behind XISR and the processors' lines as well, and
- * presents again what waits. */
-void xics_state_changed(struct machine *m);
+/* The event sources (EPOW, hotplug) are claimed from the begin. A reset keeps the kinds of sources. */
+extern const struct device_class xics_class;
 
 /* Gives source `irq` a kind; false if there is no such source or it is taken. */
 bool xics_claim(struct machine *m, unsigned irq, bool lsi);
@@ -69,11 +62,5 @@ void xics_set_cppr(struct machine *m, struct spapr_cpu *sc, uint8_t cppr);
 void xics_set_mfrr(struct machine *m, struct spapr_cpu *sc, uint8_t mfrr);
 uint32_t xics_accept(struct spapr_cpu *sc);	/* returns XIRR */
 void xics_eoi(struct machine *m, struct spapr_cpu *sc, uint32_t xirr);
-
-extern const struct vmstate ics_state;		/* of struct xics */
-extern const struct vmstate icp_state;		/* of struct spapr_cpu */
-
-/* Adds /interrupt-controller to the tree; a libfdt error code if negative. */
-int xics_fdt(struct machine *m, void *fdt, uint32_t phandle);
 
 #endif

@@ -1,15 +1,17 @@
 /* XIVE at rest. Names, numbers and layout are QEMU's. */
 #include "machine/irq/xive_idle.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-struct xive_idle *xive_idle_new(unsigned max_cpus)
+#include "machine/core/config.h"
+
+/* Nothing has been loaded. */
+static void xive_reset(struct device *dev)
 {
-	struct xive_idle *xive = calloc(1, sizeof *xive);
+	struct xive_idle *xive = (struct xive_idle *)dev;
 
-	if (xive)
-		xive->ends = XIVE_PRIORITIES * max_cpus;
-	return xive;
+	memset((uint8_t *)xive + sizeof xive->dev, 0, sizeof *xive - sizeof xive->dev);
+	xive->ends = XIVE_PRIORITIES * dev->machine->config->max_cpus;
 }
 
 static bool source_there(const void *s) { return ((const struct xive_idle *)s)->source_there; }
@@ -52,7 +54,7 @@ static bool irqs_put(void *s, unsigned i, uint64_t v)
 #define NR_IRQS { .name = "nr_irqs", .kind = VMS_CALCULATED, .codec = &vms_u32, .count = 1, .equal = true, \
 		  .get = irqs_get, .put = irqs_put }
 
-const struct vmstate xive_source_state = {
+static const struct vmstate xive_source_state = {
 	.name = "xive-source", .version = 1, .min_version = 1, VMS_OF(struct xive_idle), .needed = source_there,
 	.post_load = source_post_load,
 	.fields = VMS_FIELDS(NR_IRQS, VMS_BUFFER(struct xive_idle, status)),
@@ -71,7 +73,7 @@ static const struct vmstate end_state = {
 		VMS_U32(struct xive_end, w6), VMS_U32(struct xive_end, w7)),
 };
 
-const struct vmstate spapr_xive_state = {
+static const struct vmstate spapr_xive_state = {
 	.name = "spapr-xive", .version = 1, .min_version = 1, VMS_OF(struct xive_idle), .needed = router_there,
 	.post_load = router_post_load,
 	.fields = VMS_FIELDS(
@@ -81,11 +83,32 @@ const struct vmstate spapr_xive_state = {
 		VMS_SKIP(struct xive_idle, ends, "the machine's: -smp"),
 		VMS_ELSEWHERE(struct xive_idle, tctx, "xive-tctx"),
 		VMS_SKIP(struct xive_idle, source_there, "it is, where it is saved"),
-		VMS_SKIP(struct xive_idle, router_there, "it is, where it is saved")),
+		VMS_SKIP(struct xive_idle, router_there, "it is, where it is saved"),
+		VMS_SKIP(struct xive_idle, dev, "what and where it is")),
 };
 
-const struct vmstate xive_tctx_state = {
+static const struct vmstate xive_tctx_state = {
 	.name = "xive-tctx", .version = 1, .min_version = 1, VMS_OF(struct xive_tctx), .needed = tctx_there,
 	.post_load = tctx_post_load,
 	.fields = VMS_FIELDS(VMS_BUFFER(struct xive_tctx, regs), VMS_SKIP(struct xive_tctx, there, "it is, where it is saved")),
+};
+
+/* ---- The device ---- */
+
+static void *the_tctx(struct device *dev, struct spapr_cpu *const *cpu, unsigned i)
+{
+	(void)cpu;
+	return &((struct xive_idle *)dev)->tctx[i];
+}
+
+static const struct device_section xive_sections[] = {
+	{ .state = &xive_source_state },
+	{ .state = &spapr_xive_state },
+	{ .state = &xive_tctx_state, .each_cpu = true, .object = the_tctx },
+	{ .state = NULL },
+};
+
+const struct device_class xive_idle_class = {
+	.name = "spapr-xive", .help = "XIVE of a loaded snapshot, at rest", .size = sizeof(struct xive_idle), .early = true,
+	.on_board = device_once, .reset = xive_reset, .sections = xive_sections,
 };

@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "machine/core/machine.h"
-#include "savevm/vmstate.h"
+#include "machine/core/device.h"
 
 #define XIVE_SOURCES    8192
 #define XIVE_PRIORITIES 8
@@ -22,6 +21,7 @@ struct xive_tctx {
 };
 
 struct xive_idle {
+	struct device dev;
 	uint8_t status[XIVE_SOURCES];
 	struct xive_eas eat[XIVE_SOURCES];
 	struct xive_end end[XIVE_PRIORITIES * MACHINE_MAX_CPUS];
@@ -30,9 +30,7 @@ struct xive_idle {
 	struct xive_tctx tctx[MACHINE_MAX_CPUS];
 };
 
-struct xive_idle *xive_idle_new(unsigned max_cpus);	/* NULL: out of memory; free() */
-
-/* The last of struct xive_tctx, the others of struct xive_idle. None is written unless it was loaded. */
-extern const struct vmstate xive_source_state, spapr_xive_state, xive_tctx_state;
+/* None of its sections is written unless it was loaded. */
+extern const struct device_class xive_idle_class;
 
 #endif

@@ -15,7 +15,6 @@
 #include "machine/board/pseries.h"
 #include "machine/core/clock.h"
 #include "machine/host/term.h"
-#include "machine/monitor/monitor.h"
 #include "machine/core/config.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/snapshot/snapshot.h"
@@ -30,35 +29,19 @@
 
 const char *control_status(const struct machine *m)
 {
-	const struct monitors *mon = m->monitors;
+	const struct runstate *run = &m->run;
 
-	if (mon->gone)
-		return mon->panicked ? "guest-panicked" : "shutdown";
-	if (!mon->stopped)
+	if (run->gone)
+		return run->panicked ? "guest-panicked" : "shutdown";
+	if (!run->stopped)
 		return "running";
-	return outgoing_holds(m) ? "finish-migrate" : mon->sent ? "postmigrate" : mon->panicked ? "guest-panicked" : "paused";
-}
-
-void control_halt(struct machine *m)
-{
-	if (!m->monitors->stopped)
-		monitor_event(m, "STOP", NULL);
-	m->monitors->stopped = true;
-}
-
-/* The guest must not hurry to make up for the time that it did not see. */
-void control_resume(struct machine *m)
-{
-	if (m->monitors->stopped)
-		monitor_event(m, "RESUME", NULL);
-	m->monitors->stopped = m->monitors->sent = m->monitors->panicked = false;
-	clock_init(m, m->config->warp);
+	return outgoing_holds(m) ? "finish-migrate" : run->sent ? "postmigrate" : run->panicked ? "guest-panicked" : "paused";
 }
 
 void control_stop(struct machine *m)
 {
 	outgoing_stay(m);
-	control_halt(m);
+	machine_stop(m);
 }
 
 /* A guest that runs on here would not be the one that arrives. */
@@ -73,7 +56,7 @@ bool control_cont(struct machine *m, struct error *err)
 {
 	if (!may_go_on(m, err))
 		return false;
-	control_resume(m);
+	machine_resume(m);
 	return true;
 }
 
@@ -81,7 +64,7 @@ bool control_reset(struct machine *m, struct error *err)
 {
 	if (!may_go_on(m, err))
 		return false;
-	m->monitors->resets = true;
+	m->run.user_resets = true;
 	machine_request(m, REQ_RESET, 0);
 	return true;
 }
@@ -160,7 +143,7 @@ bool control_loadvm(struct machine *m, const char *name, struct error *err)
 	struct stat st;
 	bool ok;
 
-	if (m->monitors->gone) {
+	if (m->run.gone) {
 		error_set(err, "the guest has switched itself off");
 		return false;
 	}

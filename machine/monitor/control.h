@@ -11,8 +11,6 @@ const char *control_status(const struct machine *m);	/* QEMU's RunState by name 
 void control_stop(struct machine *m);
 bool control_cont(struct machine *m, struct error *err);
 bool control_reset(struct machine *m, struct error *err);
-void control_halt(struct machine *m);		/* stop and cont as a migration does them */
-void control_resume(struct machine *m);
 /* Named snapshots in -snapdir. A load that fails leaves the machine as it was; a save goes on when this has
  * returned, and the monitor hears of its end. */
 bool control_savevm(struct machine *m, const char *name, struct error *err);

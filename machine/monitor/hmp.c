@@ -160,7 +160,25 @@ static void info_registers(struct machine *m, const char *argument, FILE *out)
 	}
 }
 
-static void info_migrate(struct machine *m, const char *argument, FILE *out) { (void)argument; outgoing_text(m, out); }
+static void info_migrate(struct machine *m, const char *argument, FILE *out)
+{
+	struct outgoing_progress p = outgoing_progress(m);
+	bool failed = p.status == OUT_FAILED;
+
+	(void)argument;
+	if (p.saving)
+		fprintf(out, "Snapshot: %llu of %llu MiB\n", (unsigned long long)p.saved >> 20, (unsigned long long)m->ram.size >> 20);
+	if (p.status == OUT_NONE)
+		return;
+	fprintf(out, "Migration status: %s%s%s%s\n", p.status_name, failed ? " (" : "", failed ? p.why : "", failed ? ")" : "");
+	fprintf(out, "total time: %llu ms\ntransferred ram: %llu kbytes\nthroughput: %.2f mbps\n",
+		(unsigned long long)p.took_ns / 1000000, (unsigned long long)p.sent >> 10, p.mbps);
+	fprintf(out, "remaining ram: %llu kbytes\ntotal ram: %llu kbytes\n", (unsigned long long)(p.total - p.done) >> 10,
+		(unsigned long long)p.total >> 10);
+	fprintf(out, "duplicate: %llu pages\nnormal: %llu pages\n", (unsigned long long)p.zero_pages,
+		(unsigned long long)(p.done / OUTGOING_PAGE - p.zero_pages));
+}
+static void info_qtree(struct machine *m, const char *argument, FILE *out) { (void)argument; qtree_print(m, out); }
 
 static void info_capabilities(struct machine *m, const char *argument, FILE *out)
 {
@@ -175,6 +193,7 @@ static const struct command infos[] = {
 	{ "migrate_capabilities", "", "what of it can be chosen", false, false, info_capabilities },
 	{ "cpus", "", "the processors", false, false, info_cpus },
 	{ "registers", "", "their registers", false, false, info_registers },
+	{ "qtree", "", "buses and the devices on them", false, false, info_qtree },
 	{ "version", "", "of cede", false, false, info_version },
 	{ NULL, NULL, NULL, false, false, NULL },
 };
@@ -193,7 +212,7 @@ static const struct command commands[] = {
 	{ "cont", "", "go on", false, true, run_cont },
 	{ "system_reset", "", "reboot", false, false, run_reset },
 	{ "quit", "", "end cede", false, false, run_quit },
-	{ "info", "snapshots|status|migrate|cpus|registers|version", "show it", false, false, run_info },
+	{ "info", "snapshots|status|migrate|cpus|registers|qtree|version", "show it", false, false, run_info },
 	{ "help", "", "this text", false, false, run_help },
 	{ NULL, NULL, NULL, false, false, NULL },
 };

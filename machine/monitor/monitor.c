@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "machine/host/console.h"
 #include "machine/core/config.h"
@@ -44,20 +43,18 @@ static void answer_send(struct answer *a, struct console *c)
 	free(a->text);
 }
 
-void monitor_event(struct machine *m, const char *name, const char *data)
+static void announce_event(struct machine *m, const struct run_event *event)
 {
-	struct timespec now;
 	struct answer a;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	if (event->kind == RUN_MIGRATION && !m->monitors->migration_events)
+		return;
 	for (unsigned i = 0; i < m->monitors->count; i++) {
 		struct monitor *mon = m->monitors->of[i];
 
 		if (!mon->ready || !answer_open(&a))
 			continue;
-		fprintf(a.out, "{\"timestamp\": {\"seconds\": %lld, \"microseconds\": %ld}, \"event\": \"%s\"", (long long)now.tv_sec,
-			now.tv_nsec / 1000, name);
-		fprintf(a.out, data ? ", \"data\": %s}\n" : "}\n", data);
+		qmp_event(a.out, event);
 		answer_send(&a, mon->console);
 	}
 }
@@ -346,32 +343,8 @@ static bool add_named(struct machine *m, const char *spec, bool qmp, struct erro
 	return add(m, c, qmp, err);
 }
 
-bool monitors_new(struct machine *m, struct error *err)
+static void free_monitors(struct machine *m)
 {
-	m->monitors = calloc(1, sizeof *m->monitors);
-	if (!m->monitors) {
-		error_set(err, "out of memory");
-		return false;
-	}
-	m->monitors->outgoing = outgoing_new();
-	if (!m->monitors->outgoing) {
-		error_set(err, "out of memory");
-		return false;
-	}
-	m->monitors->stopped = m->config->stopped;
-	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty)) {
-		struct console *c = vty_console(vty);
-
-		if (c && console_has_escape(c) && !add(m, console_aside(c), false, err))
-			return false;
-	}
-	return add_named(m, m->config->monitor, false, err) && add_named(m, m->config->qmp, true, err);
-}
-
-void monitors_free(struct machine *m)
-{
-	if (!m->monitors)
-		return;
 	outgoing_free(m);
 	for (unsigned i = 0; i < m->monitors->count; i++) {
 		console_close(m->monitors->of[i]->console);
@@ -379,4 +352,28 @@ void monitors_free(struct machine *m)
 		free(m->monitors->of[i]);
 	}
 	free(m->monitors);
+}
+
+static const struct machine_listener listener = { .event = announce_event, .free = free_monitors };
+
+bool monitors_new(struct machine *m, struct error *err)
+{
+	m->monitors = calloc(1, sizeof *m->monitors);
+	if (!m->monitors) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	machine_listen(m, &listener);
+	m->outgoing = outgoing_new(monitors_answer);
+	if (!m->outgoing) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty)) {
+		struct console *c = vty_console(vty);
+
+		if (c && console_has_escape(c) && !add(m, console_aside(c), false, err))
+			return false;
+	}
+	return add_named(m, m->config->monitor, false, err) && add_named(m, m->config->qmp, true, err);
 }

@@ -31,19 +31,15 @@ struct monitor {
 };
 
 struct monitors {
-	bool stopped, sent, gone;	/* stop; migrate; -no-shutdown and the guest is off */
-	bool panicked;			/* stopped or gone because the guest gave up */
-	bool resets;			/* it is a monitor that wants a reset */
 	bool within;			/* a quantum, or a call: commands for a whole machine are held */
 	bool migration_events;		/* migrate-set-capabilities */
-	struct outgoing *outgoing;	/* outgoing.c */
 	struct monitor *obeyed;		/* while it is */
 	unsigned count;
 	struct monitor *of[MONITORS_MAX];
 };
 
+/* They listen to the machine, and go with it; so does what outgoing.h writes for them. */
 bool monitors_new(struct machine *m, struct error *err);
-void monitors_free(struct machine *m);
 void monitors_poll(struct machine *m);		/* takes what has come */
 void monitors_poll_files(struct machine *m);	/* where that is a file: console_poll_file() */
 bool monitors_file_waits(const struct machine *m);
@@ -56,8 +52,6 @@ bool monitors_glance(struct machine *m);
 bool monitors_early(struct machine *m);		/* that has found something for the guest, too */
 bool monitors_ready(const struct machine *m);	/* there is something to obey */
 unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds);
-/* Tells every program that listens; `data`: a JSON object, or NULL. */
-void monitor_event(struct machine *m, const char *name, const char *data);
 /* The present command ends later: with monitors_answer(), which is false if nobody waits (any more). Not to be
  * said of a command that has failed. */
 void monitor_wait(struct machine *m);
@@ -66,10 +60,13 @@ bool monitors_answer(struct machine *m, const struct error *err);	/* NULL: it we
 /* hmp.c: what one line answers. */
 void hmp_run(struct machine *m, const char *line, FILE *out);
 bool hmp_waits(const char *line);		/* for a whole machine: it cannot be run within a quantum */
+/* qtree.c: "info qtree" */
+void qtree_print(const struct machine *m, FILE *out);
 /* qmp.c */
 void qmp_greet(FILE *out);
 void qmp_run(struct monitor *mon, FILE *out);	/* mon->line is one JSON value, or is to be one */
 bool qmp_waits(const struct monitor *mon);	/* as hmp_waits() */
+void qmp_event(FILE *out, const struct run_event *event);	/* one line, with the host's time */
 void qmp_string(FILE *out, const char *text);	/* in quotes */
 void qmp_return_text(FILE *out, const char *id, const char *text);
 void qmp_error(FILE *out, const char *class, const char *id, size_t id_len, const char *text);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cpu/core/bits.h"
 #include "machine/monitor/control.h"
@@ -247,9 +248,34 @@ static bool query_cpus_fast(struct call *c)
 	return true;
 }
 
+/* QEMU's MigrationInfo. */
+static void put_migration(FILE *out, struct outgoing_progress p)
+{
+	unsigned long long ms = p.took_ns / 1000000, normal = p.done / OUTGOING_PAGE - p.zero_pages;
+
+	if (p.status == OUT_NONE) {
+		fputs("{}", out);
+		return;
+	}
+	fprintf(out, "{\"status\": \"%s\"", p.status_name);
+	if (p.status == OUT_FAILED) {
+		fputs(", \"error-desc\": ", out);
+		qmp_string(out, p.why);
+	}
+	fprintf(out, ", \"total-time\": %llu, \"setup-time\": 0", ms);
+	if (p.status == OUT_COMPLETED || p.status == OUT_ACTIVE)
+		fprintf(out, ", \"%s\": %llu", p.status == OUT_ACTIVE ? "expected-downtime" : "downtime", ms);
+	fprintf(out, ", \"ram\": {\"transferred\": %llu, \"remaining\": %llu, \"total\": %llu, ", (unsigned long long)p.sent,
+		(unsigned long long)(p.total - p.done), (unsigned long long)p.total);
+	fprintf(out, "\"duplicate\": %llu, \"skipped\": 0, \"normal\": %llu, \"normal-bytes\": %llu, \"mbps\": %.2f, ",
+		(unsigned long long)p.zero_pages, normal, normal * OUTGOING_PAGE, p.mbps);
+	fprintf(out, "\"dirty-pages-rate\": 0, \"dirty-sync-count\": 1, \"postcopy-requests\": 0, \"page-size\": %d, "
+		"\"multifd-bytes\": 0, \"pages-per-second\": 0}}", OUTGOING_PAGE);
+}
+
 static bool query_migrate(struct call *c)
 {
-	outgoing_json(c->m, c->out);
+	put_migration(c->out, outgoing_progress(c->m));
 	return true;
 }
 
@@ -350,6 +376,36 @@ static bool query_commands(struct call *c)
 void qmp_greet(FILE *out)
 {
 	fputs("{\"QMP\": {\"version\": " VERSION_JSON ", \"capabilities\": []}}\n", out);
+}
+
+static const struct event_row {
+	const char *name;
+	const char *word;		/* what the event's word is; NULL: it has no data */
+	bool says_who;			/* whether it was the guest */
+} event_rows[] = {
+	[RUN_STOP]      = { "STOP", NULL, false },
+	[RUN_RESUME]    = { "RESUME", NULL, false },
+	[RUN_RESET]     = { "RESET", "reason", true },
+	[RUN_SHUTDOWN]  = { "SHUTDOWN", "reason", true },
+	[RUN_PANICKED]  = { "GUEST_PANICKED", "action", false },
+	[RUN_MIGRATION] = { "MIGRATION", "status", false },
+};
+
+void qmp_event(FILE *out, const struct run_event *event)
+{
+	const struct event_row *row = &event_rows[event->kind];
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	fprintf(out, "{\"timestamp\": {\"seconds\": %lld, \"microseconds\": %ld}, \"event\": \"%s\"", (long long)now.tv_sec,
+		now.tv_nsec / 1000, row->name);
+	if (row->word) {
+		fputs(", \"data\": {", out);
+		if (row->says_who)
+			fprintf(out, "\"guest\": %s, ", event->by_guest ? "true" : "false");
+		fprintf(out, "\"%s\": \"%s\"}", row->word, event->word);
+	}
+	fputs("}\n", out);
 }
 
 void qmp_error(FILE *out, const char *class, const char *id, size_t id_len, const char *text)

@@ -2,29 +2,31 @@
 #include "machine/pci/phb_idle.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define PHB_BUID      UINT64_C(0x800000020000000)
 #define PHB_FIRST_LSI 0x1200
 #define PAGE_SHIFT_4K 12
 
-struct phb_idle *phb_idle_new(void)
+/* Nothing has been loaded. */
+static void phb_reset(struct device *dev)
 {
-	struct phb_idle *phb = calloc(1, sizeof *phb);
+	struct phb_idle *phb = (struct phb_idle *)dev;
 
-	for (unsigned i = 0; phb && i < PHB_WINDOWS; i++) {
-		phb->window[i].liobn = PHB_FIRST_LIOBN + i;
-		phb->window[i].page_shift = PAGE_SHIFT_4K;
+	for (unsigned i = 0; i < PHB_WINDOWS; i++) {
+		free(phb->window[i].tce);
+		phb->window[i] = (struct tce_window){ .liobn = PHB_FIRST_LIOBN + i, .page_shift = PAGE_SHIFT_4K };
 	}
-	for (unsigned i = 0; phb && i < PHB_LSIS; i++)
+	for (unsigned i = 0; i < PHB_LSIS; i++)
 		phb->lsi[i].irq = PHB_FIRST_LSI + i;
-	return phb;
+	memset(phb->irq_count, 0, sizeof phb->irq_count);
+	phb->phb_there = phb->bus_there = false;
 }
 
-void phb_idle_free(struct phb_idle *phb)
+static void phb_free(struct device *dev)
 {
-	for (unsigned i = 0; phb && i < PHB_WINDOWS; i++)
-		free(phb->window[i].tce);
-	free(phb);
+	for (unsigned i = 0; i < PHB_WINDOWS; i++)
+		free(((struct phb_idle *)dev)->window[i].tce);
 }
 
 /* ---- spapr_iommu ---- */
@@ -50,7 +52,7 @@ static const struct vmstate iommu_ex_state = {
 	.fields = VMS_FIELDS(VMS_U64(struct tce_window, bus_offset), VMS_U32(struct tce_window, page_shift)),
 };
 
-const struct vmstate spapr_iommu_state = {
+static const struct vmstate spapr_iommu_state = {
 	.name = "spapr_iommu", .version = 3, .min_version = 2, VMS_OF(struct tce_window), .needed = window_there,
 	.post_load = window_post_load,
 	.fields = VMS_FIELDS(
@@ -118,7 +120,7 @@ static const struct vmstate lsi_state = {
 	.fields = VMS_FIELDS(VMS_U32_EQUAL(struct phb_lsi, irq)),
 };
 
-const struct vmstate spapr_pci_state = {
+static const struct vmstate spapr_pci_state = {
 	.name = "spapr_pci", .version = 2, .min_version = 2, VMS_OF(struct phb_idle), .needed = phb_there,
 	.post_load = phb_post_load,
 	.fields = VMS_FIELDS(
@@ -128,14 +130,41 @@ const struct vmstate spapr_pci_state = {
 		VMS_CALC("msi_devs_num", vms_i32, NULL, none),
 		VMS_ELSEWHERE(struct phb_idle, window, "spapr_iommu"),
 		VMS_SKIP(struct phb_idle, phb_there, "it is, where it is saved"),
-		VMS_SKIP(struct phb_idle, bus_there, "it is, where it is saved")),
+		VMS_SKIP(struct phb_idle, bus_there, "it is, where it is saved"),
+		VMS_SKIP(struct phb_idle, dev, "what and where it is")),
 };
 
-const struct vmstate pci_bus_state = {
+static const struct vmstate pci_bus_state = {
 	.name = "PCIBUS", .version = 1, .min_version = 1, VMS_OF(struct phb_idle), .needed = bus_there,
 	.post_load = bus_post_load,
 	.fields = VMS_FIELDS(
 		{ .name = "nirq", .kind = VMS_CALCULATED, .codec = &vms_i32, .count = 1, .equal = true,
 		  .get = nirq_get, .put = nirq_put },
 		VMS_U32_ARRAY(struct phb_idle, irq_count)),
+};
+
+/* ---- The device ---- */
+
+static void *the_window(struct device *dev, struct spapr_cpu *const *cpu, unsigned i)
+{
+	(void)cpu;
+	return &((struct phb_idle *)dev)->window[i];
+}
+
+static uint32_t window_instance(const struct device *dev, unsigned i)
+{
+	(void)dev;
+	return PHB_FIRST_LIOBN + i;
+}
+
+static const struct device_section phb_sections[] = {
+	{ .state = &spapr_iommu_state, .count = PHB_WINDOWS, .object = the_window, .instance = window_instance },
+	{ .state = &spapr_pci_state },
+	{ .state = &pci_bus_state },
+	{ .state = NULL },
+};
+
+const struct device_class phb_idle_class = {
+	.name = "spapr-pci-host-bridge", .help = "PCI host bridge of a loaded snapshot, at rest", .size = sizeof(struct phb_idle),
+	.on_board = device_once, .free = phb_free, .reset = phb_reset, .sections = phb_sections,
 };

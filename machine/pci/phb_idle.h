@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "savevm/vmstate.h"
+#include "machine/core/device.h"
 
 #define PHB_WINDOWS     2
 #define PHB_FIRST_LIOBN UINT32_C(0x80000000)
@@ -27,16 +27,14 @@ struct phb_lsi {
 };
 
 struct phb_idle {
+	struct device dev;
 	struct tce_window window[PHB_WINDOWS];
 	struct phb_lsi lsi[PHB_LSIS];
 	uint32_t irq_count[PHB_LSIS];
 	bool phb_there, bus_there;
 };
 
-struct phb_idle *phb_idle_new(void);		/* NULL: out of memory */
-void phb_idle_free(struct phb_idle *phb);
-
-/* Of struct tce_window; the others of struct phb_idle. None is written unless it was loaded. */
-extern const struct vmstate spapr_iommu_state, spapr_pci_state, pci_bus_state;
+/* None of its sections is written unless it was loaded. */
+extern const struct device_class phb_idle_class;
 
 #endif

@@ -14,7 +14,6 @@ struct rtas {
 	const char *name;
 	uint8_t min_args, max_args, nret;
 	rtas_fn *fn;
-	unsigned id;			/* enum trace_id */
 };
 
 #define RTAS(id, name, token, min_args, max_args, nret) rtas_fn rtas_##id;
@@ -22,10 +21,14 @@ struct rtas {
 #undef RTAS
 
 static const struct rtas calls[] = {
-#define RTAS(id, name, token, min_args, max_args, nret) [token] = { name, min_args, max_args, nret, rtas_##id, TRACE_RTAS_##id },
+#define RTAS(id, name, token, min_args, max_args, nret) [token] = { name, min_args, max_args, nret, rtas_##id },
 #include "machine/rtas/rtas.def"
 #undef RTAS
 };
+
+_Static_assert(ARRAY_SIZE(calls) <= TRACE_MAX_RTAS, "-trace counts each call on its own");
+
+const char *trace_rtas_name(unsigned n) { return n < ARRAY_SIZE(calls) ? calls[n].name : NULL; }
 
 /* Cells of the argument block before the arguments. */
 #define CELL_TOKEN 0
@@ -60,7 +63,7 @@ static void trace(struct cpu *cpu, const struct rtas *call, uint32_t nargs, cons
 	machine_log(cpu_machine(cpu), LOG_HCALL, "%s", line);
 	if (status == RTAS_NO_RETURN)
 		log_append(line, sizeof line, " = ?");
-	hcall_trace_text(cpu, call->id, line, status == RTAS_NO_RETURN ? 0 : status);
+	hcall_trace_text(cpu, TRACE_RTAS + (unsigned)(call - calls), line, status == RTAS_NO_RETURN ? 0 : status);
 }
 
 bool rtas_call(struct cpu *cpu, uint64_t args)
@@ -105,6 +108,8 @@ bool rtas_call(struct cpu *cpu, uint64_t args)
 		st_be32(&m->ram, rets + i * UINT64_C(4), out[i - 1]);
 	return true;
 }
+
+HCALL_FN(H_RTAS) { return rtas_call(cpu, in[0]) ? H_SUCCESS : H_PARAMETER; }
 
 uint32_t rtas_area_size(const struct machine *m)
 {

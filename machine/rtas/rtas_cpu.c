@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/mmu/mmu.h"
-#include "cpu/op/spr.h"
-#include "machine/board/pseries.h"
+#include "cpu/core/spr.h"
+#include "cpu/engine/tlb.h"
 #include "machine/rtas/rtas.h"
 
 #define STOPPED_STATE_STOPPED 0

@@ -2,7 +2,6 @@
  * the guest registered, with r3 pointing at its saved r3 and an error log in the RTAS area.
  * PAPR, "Firmware Assisted Non-Maskable Interrupts", "ibm,nmi-register", "ibm,nmi-interlock".
  */
-#include "machine/board/pseries.h"
 #include "machine/rtas/events.h"
 #include "machine/rtas/rtas.h"
 

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "firmware/fdt.h"
+#include "hcall/dispatcher.h"
+#include "machine/core/config.h"
 #include "machine/rtas/rtas.h"
 #include "machine/rtas/rtc.h"
-#include "machine/core/config.h"
 #include "machine/vio/nvram.h"
 #include "machine/vio/vio_vty.h"
 
@@ -45,11 +45,12 @@ RTAS_FN(set_time_of_day)
 RTAS_FN(nvram_fetch)
 {
 	struct machine *m = cpu_machine(cpu);
+	struct nvram *nvram = nvram_find(m);
 	uint32_t offset = in[0], buffer = in[1], len = in[2];
 
-	if (!m->nvram)
+	if (!nvram)
 		return RTAS_HW_ERROR;
-	if (!ram_ok(&m->ram, buffer, len) || !nvram_fetch(m->nvram, offset, m->ram.base + buffer, len))
+	if (!ram_ok(&m->ram, buffer, len) || !nvram_fetch(nvram, offset, m->ram.base + buffer, len))
 		return RTAS_PARAM_ERROR;
 	ram_written(&m->ram, buffer, len);
 	out[0] = len;
@@ -59,11 +60,12 @@ RTAS_FN(nvram_fetch)
 RTAS_FN(nvram_store)
 {
 	struct machine *m = cpu_machine(cpu);
+	struct nvram *nvram = nvram_find(m);
 	uint32_t offset = in[0], buffer = in[1], len = in[2];
 
-	if (!m->nvram)
+	if (!nvram)
 		return RTAS_HW_ERROR;
-	if (!ram_ok(&m->ram, buffer, len) || !nvram_store(m->nvram, offset, m->ram.base + buffer, len))
+	if (!ram_ok(&m->ram, buffer, len) || !nvram_store(nvram, offset, m->ram.base + buffer, len))
 		return RTAS_PARAM_ERROR;
 	out[0] = len;
 	return RTAS_SUCCESS;
@@ -164,7 +166,7 @@ static unsigned processor_module_info(const struct machine *m, uint8_t *buf)
 
 static unsigned lpar_name(const struct machine *m, char *buf, size_t size)
 {
-	size_t len = 1 + (size_t)snprintf(buf, size, "%s", tree_partition_name(m));
+	size_t len = 1 + (size_t)snprintf(buf, size, "%s", config_name(m->config));
 
 	return (unsigned)(len < size ? len : size);
 }

@@ -1,7 +1,11 @@
 /* The wall clock behind get-time-of-day. UTC, Gregorian; no leap seconds, as in POSIX. */
+#define _GNU_SOURCE
 #include "machine/rtas/rtc.h"
 
+#include <time.h>
+
 #include "machine/core/clock.h"
+#include "machine/core/config.h"
 
 #define SECONDS_PER_DAY 86400
 #define RTC_FIRST_YEAR  1970
@@ -62,3 +66,81 @@ bool rtc_set(struct machine *m, const struct rtc_time *t)
 	m->rtc_offset_ns = seconds * NSEC_PER_SEC + t->ns - cycles_to_ns(machine_now(m));
 	return true;
 }
+
+/* ---- Power-on ---- */
+
+static uint64_t host_utc_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t host_local_ns(void)
+{
+	uint64_t ns = host_utc_ns();
+	time_t seconds = (time_t)(ns / NSEC_PER_SEC);
+	struct tm local;
+
+	return localtime_r(&seconds, &local) ? ns + (uint64_t)local.tm_gmtoff * NSEC_PER_SEC : ns;
+}
+
+static bool rtc_init(struct device *dev, struct error *err)
+{
+	struct machine *m = dev->machine;
+	const struct config *o = m->config;
+
+	(void)err;
+	if (o->rtc_base == RTC_DATE) {
+		/* Given, so part of what must be equal: rtc_base_ns stays 0. */
+		m->rtc_offset_ns = (uint64_t)o->rtc_date * NSEC_PER_SEC;
+		return true;
+	}
+	m->rtc_base_ns = m->rtc_offset_ns = o->rtc_base == RTC_LOCALTIME ? host_local_ns() : host_utc_ns();
+	return true;
+}
+
+/* ---- Snapshots: `spapr/rtc`, what to add to the host's clock ---- */
+
+/* Host time is the virtual one since power-on here, so that equal machines give equal files. */
+static uint64_t offset_get(const void *s, unsigned i)
+{
+	const struct machine *m = s;
+	const struct config *o = m->config;
+	uint64_t base = o->rtc_base == RTC_DATE ? (uint64_t)o->rtc_date * NSEC_PER_SEC : m->rtc_base_ns;
+
+	(void)i;
+	return m->rtc_offset_ns - base;
+}
+
+static bool offset_put(void *s, unsigned i, uint64_t v)
+{
+	struct machine *m = s;
+
+	(void)i;
+	m->rtc_offset_ns = host_utc_ns() + v - cycles_to_ns(m->clock.now);
+	return true;
+}
+
+static const struct vmstate rtc_state = {
+	.name = "spapr/rtc", .version = 1, .min_version = 1, VMS_OF(struct machine),
+	.fields = VMS_FIELDS(VMS_CALC("ns_offset", vms_i64, offset_get, offset_put)),
+};
+
+static void *the_machine(struct device *dev, struct spapr_cpu *const *cpu, unsigned i)
+{
+	(void)cpu;
+	(void)i;
+	return dev->machine;
+}
+
+static const struct device_section rtc_sections[] = {
+	{ .state = &rtc_state, .object = the_machine },
+	{ .state = NULL },
+};
+
+const struct device_class rtc_class = {
+	.name = "spapr-rtc", .help = "real-time clock (-rtc)", .size = sizeof(struct device),
+	.on_board = device_once, .init = rtc_init, .sections = rtc_sections,
+};

@@ -2,11 +2,13 @@
 #ifndef MACHINE_RTC_H
 #define MACHINE_RTC_H
 
-#include "machine/core/machine.h"
+#include "machine/core/device.h"
 
 struct rtc_time {
 	uint32_t year, month, day, hour, minute, second, ns;	/* UTC; month and day from 1 */
 };
+
+extern const struct device_class rtc_class;
 
 struct rtc_time rtc_read(struct machine *m);
 bool rtc_set(struct machine *m, const struct rtc_time *t);	/* false: no such time, or out of range */

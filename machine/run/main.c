@@ -6,6 +6,7 @@
 #include "machine/board/pseries.h"
 #include "machine/host/term.h"
 #include "machine/run/options.h"
+#include "machine/run/run.h"
 
 static int run(const struct config *options, struct term *term, struct error *err)
 {
@@ -17,7 +18,7 @@ static int run(const struct config *options, struct term *term, struct error *er
 	/* Before anything is opened: a signal that comes early must not end us. */
 	if (options->saves)
 		term_catch_save(term);
-	m = machine_new(options, term, err);
+	m = machine_make(options, term, err);
 
 	if (!m) {
 		if (*term_end(term))

@@ -9,8 +9,9 @@
 #include <time.h>
 
 #include "cpu/core/bits.h"
-#include "machine/board/pseries.h"
+#include "cpu/model/models.h"
 #include "hcall/trace.h"
+#include "machine/board/devices.h"
 #include "machine/core/log.h"
 #include "machine/core/machine.h"
 #include "machine/host/console.h"
@@ -136,7 +137,7 @@ enum prop { PROP_IGNORED, PROP_ACCEL, PROP_VOF, PROP_LARGE_DECR, PROP_CFPC, PROP
 static const struct machine_prop {
 	const char *name;
 	enum prop prop;
-	const char *have;		/* values that cede does, "" any number */
+	const char *have;		/* values that cede does, "" for what set_prop() looks at itself */
 	const char *later;		/* values that QEMU knows and cede does not */
 } machine_props[] = {
 	{ "accel", PROP_ACCEL, "", "" },
@@ -147,7 +148,7 @@ static const struct machine_prop {
 	/* A dual controller starts as XICS, and stays it with a guest that asks for no more. */
 	{ "ic-mode", PROP_IGNORED, "xics|dual", "xive" },
 	{ "resize-hpt", PROP_IGNORED, "default|disabled", "enabled|required" },
-	{ "max-cpu-compat", PROP_COMPAT, "power9", "power8|power10" },
+	{ "max-cpu-compat", PROP_COMPAT, "", "" },
 	{ "cap-htm", PROP_IGNORED, "off", "on" },
 	{ "cap-vsx", PROP_IGNORED, "on", "off" },
 	{ "cap-dfp", PROP_IGNORED, "off", "on" },
@@ -185,6 +186,65 @@ static bool take_accels(struct parse *p, const char *names)
 	}
 }
 
+/* ---- Processors: -cpu, and max-cpu-compat= of -M ---- */
+
+/* All models, with a separator between them. */
+static const char *model_names(char *buf, size_t size, const char *separator)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; cpu_models[i] && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", i ? separator : "", cpu_models[i]->name);
+	return buf;
+}
+
+/* Of a generation that QEMU has as well. */
+static bool later_model(const char *name)
+{
+	return !strncasecmp(name, "power8", 6) || !strncasecmp(name, "power10", 7);
+}
+
+static bool take_compat(struct parse *p, const char *value)
+{
+	const struct cpu_model *model = cpu_model_find(value);
+	char names[80];
+
+	if (model && !strcmp(value, model->name))
+		p->opts->compat_pvr = cpu_model_level(model)->logical_pvr;
+	else if (later_model(value))
+		return fail(p, "-M max-cpu-compat=%.60s is not there yet", value);
+	else
+		return fail(p, "-M max-cpu-compat=%.60s: not one of %s", value, model_names(names, sizeof names, ", "));
+	return true;
+}
+
+static bool cpu_help(struct parse *p)
+{
+	for (unsigned i = 0; cpu_models[i]; i++)
+		printf("%-14s %s%s\n%-14s the same\n", cpu_models[i]->name, cpu_models[i]->title, i ? "" : ", the default",
+		       cpu_models[i]->alias);
+	return p->done = true;
+}
+
+static bool opt_cpu(struct parse *p, const char *text)
+{
+	size_t len = strcspn(text, ",");
+	const struct cpu_model *model;
+	char names[80];
+
+	if (!strcmp(text, "help"))
+		return cpu_help(p);
+	if (text[len])
+		return fail(p, "-cpu: no property '%.60s'", text + len + 1);
+	model = cpu_model_find(text);
+	if (!model && later_model(text))
+		return fail(p, "-cpu %.60s is not there yet (there is %s)", text, model_names(names, sizeof names, ", "));
+	if (!model)
+		return fail(p, "-cpu: no such processor '%.60s' (there is %s)", text, model_names(names, sizeof names, ", "));
+	p->opts->cpu_model = model;
+	return true;
+}
+
 static bool set_prop(struct parse *p, enum prop prop, const char *value, int index)
 {
 	struct config *o = p->opts;
@@ -214,8 +274,7 @@ static bool set_prop(struct parse *p, enum prop prop, const char *value, int ind
 		o->ccf_assist = index;
 		break;
 	case PROP_COMPAT:
-		o->compat_pvr = UINT32_C(0x0f000005);
-		break;
+		return take_compat(p, value);
 	case PROP_VSMT:
 		if (!parse_u64(value, &number) || !number || number > 8 || (number & (number - 1)))
 			return fail(p, "-M vsmt=%.40s is not 1, 2, 4 or 8", value);
@@ -254,12 +313,26 @@ static bool machine_prop(struct parse *p, const char *key, const char *value)
 	return fail(p, "-M pseries has no property '%.60s'", key);
 }
 
+/* What a property can be, for people. */
+static const char *prop_values(const struct machine_prop *row, char *buf, size_t size)
+{
+	switch (row->prop) {
+	case PROP_ACCEL:
+		return "tcg";
+	case PROP_COMPAT:
+		return model_names(buf, size, "|");
+	default:
+		return *row->have ? row->have : "NUMBER";
+	}
+}
+
 static bool machine_help(struct parse *p)
 {
+	char names[80];
+
 	puts("pseries        POWER pSeries (PAPR), the default\npseries-7.2    the same\n\nProperties of both:");
 	for (size_t i = 0; i < ARRAY_SIZE(machine_props); i++)
-		printf("  %s=%s\n", machine_props[i].name,
-		       *machine_props[i].have ? machine_props[i].have : machine_props[i].prop == PROP_ACCEL ? "tcg" : "NUMBER");
+		printf("  %s=%s\n", machine_props[i].name, prop_values(&machine_props[i], names, sizeof names));
 	return p->done = true;
 }
 
@@ -288,24 +361,7 @@ static bool opt_machine(struct parse *p, const char *text)
 	return ok;
 }
 
-/* ---- -cpu, -smp, -m ---- */
-
-static bool opt_cpu(struct parse *p, const char *text)
-{
-	size_t len = strcspn(text, ",");
-
-	if (!strcmp(text, "help")) {
-		puts("power9         POWER9 DD2.0, the default\npower9_v2.0    the same");
-		return p->done = true;
-	}
-	if (text[len])
-		return fail(p, "-cpu: no property '%.60s'", text + len + 1);
-	if (!strcasecmp(text, "power9") || !strcasecmp(text, "power9_v2.0"))
-		return true;
-	if (!strncasecmp(text, "power8", 6) || !strncasecmp(text, "power10", 7))
-		return fail(p, "-cpu %.60s is not there yet (there is power9)", text);
-	return fail(p, "-cpu: no such processor '%.60s' (there is power9)", text);
-}
+/* ---- -smp, -m ---- */
 
 static bool smp_count(struct parse *p, const char *key, const char *value, unsigned *out)
 {
@@ -574,6 +630,18 @@ static bool opt_serial(struct parse *p, const char *text)
 		return false;
 	o->serial[o->serials++] = text;
 	return true;
+}
+
+static bool opt_device(struct parse *p, const char *text)
+{
+	struct config *o = p->opts;
+
+	if (board_device_help(text, stdout))
+		return p->done = true;
+	if (o->devices == CONFIG_MAX_DEVICES)
+		return fail(p, "-device: more than %d of them", CONFIG_MAX_DEVICES);
+	o->device[o->devices++] = text;
+	return board_device_ok(text, p->err);
 }
 
 static bool opt_nographic(struct parse *p, const char *text)
@@ -1055,7 +1123,7 @@ enum options_result options_parse(struct config *opts, int argc, char **argv, st
 	int i = 1;
 
 	*opts = (struct config){
-		.machine = "pseries", .timing = "flat", .cpu = CPU_POWER9, .cpus = 1, .ram_size = UINT64_C(512) << 20,
+		.machine = "pseries", .timing = "flat", .cpu_model = cpu_models[0], .cpus = 1, .ram_size = UINT64_C(512) << 20,
 		.large_decr = true, .ccf_assist = true, .cfpc = MITIGATION_WORKAROUND,
 		.sbbc = MITIGATION_WORKAROUND, .ibs = MITIGATION_WORKAROUND,
 	};

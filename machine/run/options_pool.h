@@ -2,8 +2,8 @@
 #ifndef MACHINE_OPTIONS_POOL_H
 #define MACHINE_OPTIONS_POOL_H
 
-#include "hcall/dispatcher.h"
 #include "machine/core/config.h"
+#include "machine/vp/vp.h"
 #include "savevm/error.h"
 
 void pool_defaults(struct pool_config *o);

@@ -5,7 +5,6 @@
 #define MACHINE_OUTGOING_H
 
 #include <poll.h>
-#include <stdio.h>
 
 #include "machine/core/machine.h"
 #include "savevm/error.h"
@@ -13,7 +12,25 @@
 /* QEMU's MigrationStatus, as far as there is need of it. */
 enum outgoing_status { OUT_NONE, OUT_SETUP, OUT_ACTIVE, OUT_CANCELLING, OUT_COMPLETED, OUT_FAILED, OUT_CANCELLED };
 
-struct outgoing *outgoing_new(void);		/* NULL: out of memory */
+/* Of the last migration, and of a snapshot that is under way. */
+struct outgoing_progress {
+	enum outgoing_status status;
+	const char *status_name;	/* QEMU's */
+	const char *why;		/* OUT_FAILED; lives as long as the machine */
+	uint64_t took_ns;		/* by the host's clock, up to now */
+	uint64_t total, done, sent;	/* bytes of memory, of it looked at, written */
+	uint64_t zero_pages;		/* OUTGOING_PAGE bytes each */
+	double mbps;			/* 10^6 bits written in a second */
+	bool saving;			/* a snapshot is under way; */
+	uint64_t saved;			/* bytes of memory looked at for it */
+};
+
+#define OUTGOING_PAGE 4096
+
+/* Tells who waits for the end; `err` NULL: it went well, or was cancelled. False: nobody does. */
+typedef bool outgoing_ended(struct machine *m, const struct error *err);
+
+struct outgoing *outgoing_new(outgoing_ended *ended);	/* NULL: out of memory */
 void outgoing_free(struct machine *m);		/* ends it first */
 
 /* False: nothing was begun. "exec:COMMAND", "file:PATH", "tcp:HOST:PORT". */
@@ -31,7 +48,6 @@ unsigned outgoing_pollfds(const struct machine *m, struct pollfd *fds);	/* at mo
 /* Before the process ends: a snapshot is written to its end, a migration is cancelled. */
 void outgoing_end(struct machine *m);
 
-void outgoing_json(const struct machine *m, FILE *out);		/* QMP's MigrationInfo */
-void outgoing_text(const struct machine *m, FILE *out);		/* info migrate */
+struct outgoing_progress outgoing_progress(const struct machine *m);
 
 #endif

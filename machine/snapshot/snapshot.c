@@ -1,5 +1,5 @@
-/* The sections of a snapshot in QEMU's order, one row each; what is checked when all are loaded; and
- * what QEMU needs that cannot be had from a running guest, done to copies of its processors. */
+/* The sections of a snapshot in QEMU's order: one row each, and the devices' as their classes say; what is checked when
+ * all are loaded; and what QEMU needs that cannot be had from a running guest, done to copies of its processors. */
 #define _GNU_SOURCE
 #include "machine/snapshot/snapshot.h"
 
@@ -9,28 +9,23 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cpu/model/state.h"
-#include "cpu/op/spr.h"
+#include "cpu/core/spr.h"
 #include "firmware/firmware.h"
+#include "hcall/dispatcher.h"
 #include "hcall/state.h"
 #include "machine/board/pseries.h"
 #include "machine/core/clock.h"
+#include "machine/core/device.h"
 #include "machine/core/memory.h"
-#include "machine/host/console.h"
+#include "machine/host/child.h"
 #include "machine/host/term.h"
-#include "machine/irq/xics.h"
-#include "machine/irq/xive_idle.h"
-#include "machine/pci/phb_idle.h"
 #include "machine/core/config.h"
 #include "machine/snapshot/progress.h"
 #include "machine/snapshot/state.h"
-#include "machine/vio/nvram.h"
-#include "machine/vio/vio_vty.h"
 #include "savevm/file.h"
 #include "savevm/inspect.h"
 #include "savevm/savevm.h"
@@ -47,119 +42,128 @@ struct listing {
 	struct spapr_cpu *const *cpu;
 };
 
-/* How many of a row there are. Rows next to each other that go by processor are written for each
- * processor in turn. */
-enum each { ONCE, EACH_CPU, EACH_VIO, EACH_CONSOLE, EACH_WINDOW };
+/* How many of a row there are, or what of the devices stands there. Rows next to each other that go by processor are
+ * written for each processor in turn. */
+enum each { ONCE, EACH_CPU, EARLY_DEVICES, DEVICES_EACH_CPU, LATE_DEVICES, OWN_OF_DEVICES, MORE_OWN_OF_DEVICES };
 
 struct row {
-	const char *name;
+	const struct vmstate *state;	/* the section is called after it; NULL: the devices' */
 	enum each each;
 	bool own;
-	const struct vmstate *state;	/* NULL: the device's */
 	void *(*object)(const struct listing *l, unsigned i);
 };
 
 static void *the_machine(const struct listing *l, unsigned i) { (void)i; return l->m; }
-static void *the_xics(const struct listing *l, unsigned i) { (void)i; return l->m->xics; }
 static void *the_firmware(const struct listing *l, unsigned i) { (void)i; return l->m->firmware; }
 static void *the_dispatcher(const struct listing *l, unsigned i) { (void)i; return l->m->dispatcher; }
-static void *the_phb(const struct listing *l, unsigned i) { (void)i; return l->m->phb; }
-static void *the_window(const struct listing *l, unsigned i) { return &l->m->phb->window[i]; }
-static void *the_xive(const struct listing *l, unsigned i) { (void)i; return l->m->xive; }
-static void *the_tctx(const struct listing *l, unsigned i) { return &l->m->xive->tctx[i]; }
 static void *the_cpu(const struct listing *l, unsigned i) { return &l->cpu[i]->cpu; }
 static void *the_vcpu(const struct listing *l, unsigned i) { return l->cpu[i]; }
 
-static void *the_device(const struct listing *l, unsigned i)
-{
-	struct vio_device *dev = l->m->vio->devices;
-
-	while (dev && i--)
-		dev = dev->next;
-	return dev;
-}
-
 static const struct row rows[] = {
-	{ "timer",           ONCE,        false, &timer_state,         the_machine },
-	{ "ics",             ONCE,        false, &ics_state,           the_xics },
-	{ "xive-source",     ONCE,        false, &xive_source_state,   the_xive },
-	{ "spapr-xive",      ONCE,        false, &spapr_xive_state,    the_xive },
-	{ "cpu_common",      EACH_CPU,    false, &cpu_common_state,    the_cpu },
-	{ "cpu",             EACH_CPU,    false, &cpu_state,           the_cpu },
-	{ "icp/server",      EACH_CPU,    false, &icp_state,           the_vcpu },
-	{ "xive-tctx",       EACH_CPU,    false, &xive_tctx_state,     the_tctx },
-	{ "spapr_cpu",       EACH_CPU,    false, &spapr_cpu_state,     the_vcpu },
-	{ "spapr/rtc",       ONCE,        false, &rtc_state,           the_machine },
-	{ "",                EACH_VIO,    false, NULL,                 the_device },
-	{ "spapr_iommu",     EACH_WINDOW, false, &spapr_iommu_state,   the_window },
-	{ "spapr_pci",       ONCE,        false, &spapr_pci_state,     the_phb },
-	{ "PCIBUS",          ONCE,        false, &pci_bus_state,       the_phb },
-	{ "spapr",           ONCE,        false, &spapr_state,         the_machine },
-	{ "globalstate",     ONCE,        false, &globalstate_state,   the_machine },
+	{ &timer_state,         ONCE,     false, the_machine },
+	{ NULL, EARLY_DEVICES,            false, NULL },
+	{ &cpu_common_state,    EACH_CPU, false, the_cpu },
+	{ &cpu_state,           EACH_CPU, false, the_cpu },
+	{ NULL, DEVICES_EACH_CPU,         false, NULL },
+	{ &spapr_cpu_state,     EACH_CPU, false, the_vcpu },
+	{ NULL, LATE_DEVICES,             false, NULL },
+	{ &spapr_state,         ONCE,     false, the_machine },
+	{ &globalstate_state,   ONCE,     false, the_machine },
 	/* What follows is exact, and takes the place of what the above could say of it. */
-	{ "cede/clock",      ONCE,        true,  &cede_clock_state,    the_machine },
-	{ "cede/machine",    ONCE,        true,  &cede_machine_state,  the_machine },
-	{ "cede/cpu",        EACH_CPU,    true,  &cede_cpu_state,      the_cpu },
-	{ "cede/vcpu",       EACH_CPU,    true,  &cede_vcpu_state,     the_vcpu },
-	{ "cede/dispatcher", ONCE,        true,  &dispatcher_state,    the_dispatcher },
-	{ "cede/firmware",   ONCE,        true,  &cede_firmware_state, the_firmware },
-	{ "",                EACH_VIO,    true,  NULL,                 the_device },
-	{ "cede/console",    EACH_CONSOLE, true, &console_state,       the_device },
+	{ &cede_clock_state,    ONCE,     true,  the_machine },
+	{ &cede_machine_state,  ONCE,     true,  the_machine },
+	{ &cede_cpu_state,      EACH_CPU, true,  the_cpu },
+	{ &cede_vcpu_state,     EACH_CPU, true,  the_vcpu },
+	{ &dispatcher_state,    ONCE,     true,  the_dispatcher },
+	{ &cede_firmware_state, ONCE,     true,  the_firmware },
+	{ NULL, OWN_OF_DEVICES,           true,  NULL },
+	{ NULL, MORE_OWN_OF_DEVICES,      true,  NULL },
 };
 
-#define MAX_SECTIONS (ARRAY_SIZE(rows) * (MACHINE_MAX_CPUS + CONFIG_MAX_SERIAL + 2))
-
-static unsigned how_many(const struct listing *l, enum each each)
+static bool by_cpu(const struct row *row)
 {
-	unsigned n = 0;
-
-	switch (each) {
-	case ONCE:
-		return 1;
-	case EACH_CPU:
-		return l->m->ncpus;
-	case EACH_WINDOW:
-		return PHB_WINDOWS;
-	case EACH_VIO:
-	case EACH_CONSOLE:
-		while (the_device(l, n))
-			n++;
-		return n;
-	}
-	return 0;
+	return row->each == EACH_CPU || row->each == DEVICES_EACH_CPU;
 }
 
-static void list_device(const struct row *row, struct vio_device *dev, struct vms_section *s)
+/* Counts only, while there is no array. */
+static void list_section(struct vms_set *set, const struct vmstate *state, void *object, const char *path, uint32_t instance, bool own)
 {
-	struct console *console = NULL;
+	struct vms_section *s = set->section ? &set->section[set->sections] : NULL;
 
-	if (row->each == EACH_CONSOLE) {
-		struct vty *vty = vty_find(dev->machine, dev->reg);
-
-		console = vty ? vty_console(vty) : NULL;
-		s->object = console;
-		s->instance = dev->reg;
-		s->state = console ? row->state : NULL;
+	if (!object)
 		return;
-	}
-	s->state = row->own ? dev->class->own_state : dev->class->state;
-	if (s->state)
-		snprintf(s->name, sizeof s->name, "%s@%x/%s", dev->class->name, (unsigned)dev->reg, s->state->name);
+	set->sections++;
+	if (!s)
+		return;
+	*s = (struct vms_section){ .state = state, .object = object, .own = own, .instance = instance };
+	snprintf(s->name, sizeof s->name, "%s%s%s", path, *path ? "/" : "", state->name);
 }
 
-static void list(const struct listing *l, const struct row *row, unsigned i, struct vms_set *set)
+static void list_state(struct vms_set *set, struct device *dev, const struct vmstate *state, bool own)
 {
-	struct vms_section *s = &set->section[set->sections];
+	const struct bus_class *bus = dev->class->on;
+	char path[48] = "";
 
-	*s = (struct vms_section){
-		.state = row->state, .object = row->object(l, i), .own = row->own,
-		.instance = row->each == EACH_WINDOW ? PHB_FIRST_LIOBN + i : row->each == EACH_CPU ? i : 0,
-	};
-	snprintf(s->name, sizeof s->name, "%s", row->name);
-	if (row->each == EACH_VIO || row->each == EACH_CONSOLE)
-		list_device(row, s->object, s);
-	if (s->state)
-		set->sections++;
+	if (bus && bus->path)
+		bus->path(dev, path, sizeof path);
+	if (state)
+		list_section(set, state, dev, path, 0, own);
+}
+
+static void list_one(const struct listing *l, struct vms_set *set, struct device *dev, const struct device_section *d, unsigned i)
+{
+	list_section(set, d->state, d->object ? d->object(dev, l->cpu, i) : dev, "",
+		     d->instance ? d->instance(dev, i) : i, d->own);
+}
+
+static void list_more(const struct listing *l, struct vms_set *set, struct device *dev, bool own)
+{
+	for (const struct device_section *d = dev->class->sections; d && d->state; d++)
+		for (unsigned i = 0; i < (d->count ? d->count : 1) && !d->each_cpu && d->own == own; i++)
+			list_one(l, set, dev, d, i);
+}
+
+static void list_of_cpu(const struct listing *l, struct vms_set *set, struct device *dev, unsigned i)
+{
+	for (const struct device_section *d = dev->class->sections; d && d->state; d++)
+		if (d->each_cpu)
+			list_one(l, set, dev, d, i);
+}
+
+static void list_device(const struct listing *l, enum each each, unsigned i, struct device *dev, struct vms_set *set)
+{
+	if (each == DEVICES_EACH_CPU) {
+		list_of_cpu(l, set, dev, i);
+	} else if (each == OWN_OF_DEVICES) {
+		list_state(set, dev, dev->class->own_state, true);
+	} else if (each == MORE_OWN_OF_DEVICES) {
+		list_more(l, set, dev, true);
+	} else if (dev->class->early == (each == EARLY_DEVICES)) {
+		list_state(set, dev, dev->class->state, false);
+		list_more(l, set, dev, false);
+	}
+}
+
+static void list_row(const struct listing *l, const struct row *row, unsigned i, struct vms_set *set)
+{
+	if (row->state)
+		list_section(set, row->state, row->object(l, i), "", i, row->own);
+	else
+		for (struct device *dev = l->m->devices; dev; dev = dev->next)
+			list_device(l, row->each, i, dev, set);
+}
+
+static void list_all(const struct listing *l, struct vms_set *set)
+{
+	unsigned end;
+
+	for (unsigned r = 0; r < ARRAY_SIZE(rows); r = end) {
+		for (end = r + 1; end < ARRAY_SIZE(rows) && by_cpu(&rows[end]) && by_cpu(&rows[r]); end++)
+			;
+		for (unsigned i = 0; i < (by_cpu(&rows[r]) ? l->m->ncpus : 1); i++)
+			for (unsigned k = r; k < end; k++)
+				list_row(l, &rows[k], i, set);
+	}
 }
 
 /* Guest memory, as savevm/ asks for it. */
@@ -214,13 +218,14 @@ bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct v
 {
 	const struct listing l = { .m = m, .cpu = cpu };
 	struct source *source = calloc(1, sizeof *source);
-	unsigned end;
 
 	*set = (struct vms_set){ .machine = MACHINE_CLASS, .lives = 2 };
 	*ram = (struct vms_ram){ .block = RAM_BLOCK, .base = m->ram.base, .size = m->ram.size, .next_used = next_used,
 				.map = map_file };
 	set->live = calloc(set->lives, sizeof *set->live);
-	set->section = calloc(MAX_SECTIONS, sizeof *set->section);
+	list_all(&l, set);
+	set->section = calloc(set->sections, sizeof *set->section);
+	set->sections = 0;
 	if (!set->live || !set->section || !source) {
 		free(source);
 		free(set->live);
@@ -234,13 +239,7 @@ bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct v
 	set->most = m->ram.size + m->ram.size / 256 + MAX_BESIDE;
 	vms_ram_live(&set->live[0], ram);
 	vms_htab_live(&set->live[1]);
-	for (unsigned r = 0; r < ARRAY_SIZE(rows); r = end) {
-		for (end = r + 1; end < ARRAY_SIZE(rows) && rows[end].each == EACH_CPU && rows[r].each == EACH_CPU; end++)
-			;
-		for (unsigned i = 0; i < how_many(&l, rows[r].each); i++)
-			for (unsigned k = r; k < end; k++)
-				list(&l, &rows[k], i, set);
-	}
+	list_all(&l, set);
 	return true;
 }
 
@@ -569,7 +568,7 @@ static void adopt(struct machine *m)
 	}
 	firmware_adopt(m);
 	dispatcher_adopt(m);
-	xics_state_changed(m);
+	devices_loaded(m, true);
 }
 
 static bool clock_fits(const struct machine *m, struct error *err)
@@ -587,7 +586,7 @@ static bool settle(struct machine *m, const struct vms_set *set, struct error *e
 	if (!complete(m, set, own, err) || (own ? !times_fit(m, err) : !clock_fits(m, err)))
 		return false;
 	if (own)
-		xics_loaded(m);
+		devices_loaded(m, false);
 	else
 		adopt(m);
 	if (own && !dispatcher_check(m, err))
@@ -662,7 +661,7 @@ static bool load_from(struct machine *m, int fd, const char *path, struct error 
 
 bool snapshot_load_fd(struct machine *m, int fd, struct error *err)
 {
-	return load_from(m, fd, NULL, err) && nvram_loaded(m->nvram, err);
+	return load_from(m, fd, NULL, err) && devices_keep(m, err);
 }
 
 /* A FIFO has a writer some time, and what it says comes when it comes. */
@@ -696,7 +695,7 @@ static bool load_path(struct machine *m, const char *path, struct error *err)
 
 bool snapshot_load(struct machine *m, const char *path, struct error *err)
 {
-	return load_path(m, path, err) && nvram_loaded(m->nvram, err);
+	return load_path(m, path, err) && devices_keep(m, err);
 }
 
 bool snapshot_replace(struct machine *m, const char *path, struct error *err)
@@ -705,7 +704,7 @@ bool snapshot_replace(struct machine *m, const char *path, struct error *err)
 
 	if (!load_path(m, path, err))
 		return false;
-	if (!nvram_loaded(m->nvram, &why)) {
+	if (!devices_keep(m, &why)) {
 		term_fresh_line(m->term);
 		fprintf(stderr, "cede: warning: the machine is loaded, its NVRAM is not kept: %s\n", why.msg);
 	}
@@ -714,25 +713,29 @@ bool snapshot_replace(struct machine *m, const char *path, struct error *err)
 
 /* ---- Trying ---- */
 
+struct trial {
+	struct machine *m;
+	const char *path;
+};
+
 /* In the copy. What it says goes to `report`; nobody is to see it at work. */
-static void try_and_exit(struct machine *m, const char *path, int report)
+static bool try_load(void *opaque, int report)
 {
+	const struct trial *trial = opaque;
+	struct machine *m = trial->m;
 	struct error err = { "" };
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	bool ok;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (null >= 0)
 		dup2(null, STDERR_FILENO);
 	m->log_file = NULL;	/* what it has buffered would come twice */
 	m->dispatcher->file = NULL;
 	machine_clear(m);
-	ok = load_path(m, path, &err);
-	_exit(ok || write(report, err.msg, strlen(err.msg)) < 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	return load_path(m, trial->path, &err) || write(report, err.msg, strlen(err.msg)) < 0;
 }
 
 /* Until the copy has ended, or a signal wants us to; that is the run loop's to see. */
-static void await(struct machine *m, pid_t child, int report, struct error *why)
+static void read_report(struct machine *m, const struct child *child, int report, struct error *why)
 {
 	struct pollfd fds[] = { { .fd = report, .events = POLLIN }, { .fd = term_fd(m->term), .events = POLLIN } };
 	ssize_t n = 1;
@@ -742,7 +745,7 @@ static void await(struct machine *m, pid_t child, int report, struct error *why)
 		if (term_poll(m->term, fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
 			return;
 		if (fds[1].revents && term_signal(m->term))
-			kill(child, SIGKILL);
+			kill(child->pid, SIGKILL);
 		n = fds[0].revents || term_ending(m->term) ? read(report, why->msg + have, sizeof why->msg - 1 - have) : 1;
 		have += fds[0].revents && n > 0 ? (size_t)n : 0;
 	}
@@ -751,27 +754,25 @@ static void await(struct machine *m, pid_t child, int report, struct error *why)
 
 bool snapshot_try(struct machine *m, const char *path, struct error *err)
 {
-	int ends[2], status = 0;
+	struct trial trial = { .m = m, .path = path };
+	const struct child_work work = { .run = try_load, .opaque = &trial, .dies_with_us = true };
 	struct error why = { "" };
-	pid_t child;
+	struct child child;
+	int report;
 
-	if (pipe2(ends, O_CLOEXEC) || (child = fork()) < 0) {
+	if (!child_copy(&child, &work, &report)) {
 		error_set(err, "cannot try snapshot '%.150s': %s", path, strerror(errno));
 		return false;
 	}
-	if (!child)
-		try_and_exit(m, path, ends[1]);
-	close(ends[1]);
-	await(m, child, ends[0], &why);
-	close(ends[0]);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
+	read_report(m, &child, report, &why);
+	close(report);
+	child_wait(&child);
+	if (!child_code(&child))
 		return true;
 	if (why.msg[0])
 		*err = why;
-	else if (WIFSIGNALED(status))
-		error_set(err, "snapshot '%.150s': what reads it was ended by signal %d", path, WTERMSIG(status));
+	else if (child_signal(&child))
+		error_set(err, "snapshot '%.150s': what reads it was ended by signal %d", path, child_signal(&child));
 	else
 		error_set(err, "snapshot '%.150s': it cannot be read any more", path);
 	return false;

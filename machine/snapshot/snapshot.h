@@ -47,7 +47,6 @@ void snapshots_wait(struct machine *m);			/* until what is written in the backgr
 bool snapshots_failed(const struct machine *m);		/* a file is not there that was wanted */
 void snapshots_asked(struct machine *m);		/* SIGUSR1 */
 bool snapshots_wanted(const struct machine *m);		/* that has come, and nothing has been taken yet */
-bool snapshots_stream(const struct machine *m, uint64_t stream);	/* there is a -save FILE@guest of that number, from 1 on */
 /* For m->suspending, at the end of the quantum that it cut: saves, or makes its call fail. */
 void snapshots_suspend(struct machine *m);
 

@@ -5,8 +5,8 @@
 #include "machine/core/machine.h"
 #include "savevm/vmstate.h"
 
-/* QEMU's: virtual clock, wall clock, machine, run state. */
-extern const struct vmstate timer_state, rtc_state, spapr_state, globalstate_state;
+/* QEMU's: virtual clock, machine, run state. */
+extern const struct vmstate timer_state, spapr_state, globalstate_state;
 /* cede's: the clocks exactly; all else that the guest can see and QEMU has no place for. */
 extern const struct vmstate cede_clock_state, cede_machine_state;
 

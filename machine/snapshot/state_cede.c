@@ -2,7 +2,6 @@
 #include "machine/snapshot/state.h"
 
 #include "hcall/vasi.h"
-#include "machine/board/pseries.h"
 #include "machine/core/clock.h"
 
 #define MOST_CYCLES CLOCK_END
@@ -101,9 +100,8 @@ static const struct vms_field machine_fields[] = {
 	VMS_SKIP(struct machine, engine, HERE), VMS_SKIP(struct machine, env, HERE),
 	VMS_ELSEWHERE(struct machine, cpu, PARTS), VMS_SKIP(struct machine, running, "nobody, between quanta"),
 	VMS_SKIP(struct machine, config, OPTION), VMS_ELSEWHERE(struct machine, dispatcher, PARTS),
-	VMS_ELSEWHERE(struct machine, xics, PARTS), VMS_ELSEWHERE(struct machine, vio, PARTS),
-	VMS_ELSEWHERE(struct machine, nvram, PARTS), VMS_ELSEWHERE(struct machine, firmware, PARTS),
-	VMS_ELSEWHERE(struct machine, phb, PARTS), VMS_ELSEWHERE(struct machine, xive, PARTS),
+	VMS_ELSEWHERE(struct machine, devices, PARTS), VMS_SKIP(struct machine, xics, "one of them"),
+	VMS_ELSEWHERE(struct machine, firmware, PARTS),
 	VMS_SKIP(struct machine, request, "none, while it runs"), VMS_SKIP(struct machine, exit_status, "none, while it runs"),
 	VMS_SKIP(struct machine, panic_message, "none, while it runs"),
 	VMS_SKIP(struct machine, log_mask, OPTION), VMS_SKIP(struct machine, log_file, OPTION),
@@ -112,7 +110,8 @@ static const struct vms_field machine_fields[] = {
 	VMS_SKIP(struct machine, hcall_work, "anew in each quantum"), VMS_SKIP(struct machine, hcall_turn_taken, "anew in each quantum"),
 	VMS_SKIP(struct machine, side_by_side, "anew in each quantum"),
 	VMS_SKIP(struct machine, stop_signal, HERE),
-	VMS_SKIP(struct machine, monitors, HERE), VMS_SKIP(struct machine, snapshots, HERE), VMS_SKIP(struct machine, trace, HERE),
+	VMS_SKIP(struct machine, run, HERE), VMS_SKIP(struct machine, monitors, HERE), VMS_SKIP(struct machine, outgoing, HERE),
+	VMS_SKIP(struct machine, snapshots, HERE), VMS_SKIP(struct machine, trace, HERE),
 	VMS_SKIP(struct machine, unimp_hcalls, "said once in each run"), VMS_SKIP(struct machine, unimp_rtas, "said once in each run"),
 	VMS_SKIP(struct machine, suspending, "nobody, between quanta"),
 	VMS_SKIP(struct machine, suspend_status, "for a moment"), VMS_SKIP(struct machine, rtas_results, "for a moment"),

@@ -1,8 +1,7 @@
-/* The board in QEMU's sections: `timer`, `spapr/rtc`, `spapr`, `globalstate`.
+/* The board in QEMU's sections: `timer`, `spapr`, `globalstate`.
  * Names, versions, order and conditions are QEMU's pseries-7.2, as its streams show them. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "firmware/firmware.h"
 #include "machine/core/clock.h"
@@ -51,40 +50,6 @@ const struct vmstate timer_state = {
 		VMS_CONSTANT("cpu_ticks_offset", vms_i64, 0),
 		VMS_UNUSED("unused", 8),
 		VMS_CALC("cpu_clock_offset", vms_i64, clock_get, clock_put)),
-};
-
-/* ---- spapr/rtc: what to add to the host's clock ---- */
-
-static uint64_t realtime_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
-}
-
-/* Host time is the virtual one since power-on here, so that equal machines give equal files. */
-static uint64_t rtc_get(const void *s, unsigned i)
-{
-	const struct config *o = machine_of(s)->config;
-	uint64_t base = o->rtc_base == RTC_DATE ? (uint64_t)o->rtc_date * NSEC_PER_SEC : machine_of(s)->rtc_base_ns;
-
-	(void)i;
-	return machine_of(s)->rtc_offset_ns - base;
-}
-
-static bool rtc_put(void *s, unsigned i, uint64_t v)
-{
-	struct machine *m = s;
-
-	(void)i;
-	m->rtc_offset_ns = realtime_ns() + v - cycles_to_ns(m->clock.now);
-	return true;
-}
-
-const struct vmstate rtc_state = {
-	.name = "spapr/rtc", .version = 1, .min_version = 1, VMS_OF(struct machine),
-	.fields = VMS_FIELDS(VMS_CALC("ns_offset", vms_i64, rtc_get, rtc_put)),
 };
 
 /* ---- spapr ---- */

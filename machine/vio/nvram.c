@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "machine/core/config.h"
+#include "machine/core/node.h"
 #include "savevm/hash.h"
 #include "savevm/place.h"
 
@@ -19,22 +21,16 @@
 #define SIGNATURE_FREE   0x7f
 #define COMMON_SIZE      0x800
 
-static void nvram_reset(struct vio_device *dev)
-{
-	(void)dev;		/* its contents are what survives */
-}
-
-static void nvram_free(struct vio_device *dev)
+static void nvram_free(struct device *dev)
 {
 	struct nvram *nvram = (struct nvram *)dev;
 
 	if (nvram->fd >= 0)
 		close(nvram->fd);
 	free(nvram->data);
-	free(nvram);
 }
 
-static uint64_t nvram_hash(const struct vio_device *dev, uint64_t hash)
+static uint64_t nvram_hash(const struct device *dev, uint64_t hash)
 {
 	const struct nvram *nvram = (const struct nvram *)dev;
 
@@ -47,17 +43,12 @@ static const struct vmstate nvram_state = {
 		/* QEMU takes any size, and does not call it "equal". */
 		VMS_ONE("size", struct nvram, size, uint32_t, vms_u32, .equal = true, .type = "uint32"),
 		VMS_POINTED_BUFFER("buf", struct nvram, data, size, NVRAM_MAX_SIZE),
-		VMS_SKIP(struct nvram, fd, "the host's")),
+		VMS_SKIP(struct nvram, fd, "the host's"), VMS_SKIP(struct nvram, file, "an option")),
 };
 
 static const struct vmstate nvram_own_state = {
 	.name = "cede/nvram", .version = 1, .min_version = 1, VMS_OF(struct nvram),
 	.fields = VMS_FIELDS(VMS_STRUCT("vio", struct nvram, vio, struct vio_device, vio_state)),
-};
-
-static const struct vio_class nvram_class = {
-	.name = "nvram", .device_type = "nvram", .compatible = "qemu,spapr-nvram",
-	.reset = nvram_reset, .free = nvram_free, .hash = nvram_hash, .state = &nvram_state, .own_state = &nvram_own_state,
 };
 
 static void format_partition(uint8_t *p, uint8_t signature, const char *name, uint32_t size)
@@ -133,48 +124,71 @@ static bool open_file(struct nvram *nvram, const char *file, struct error *err)
 	return true;
 }
 
-struct nvram *nvram_new(struct machine *m, const char *file, struct error *err)
+/* A fresh one gets the partitions that a guest needs. */
+static bool format(struct nvram *nvram, struct error *err)
 {
-	struct nvram *nvram = calloc(1, sizeof *nvram);
-
-	if (!nvram)
-		goto out_memory;
-	nvram->fd = -1;
-	nvram->size = NVRAM_DEFAULT_SIZE;
-	if (file && !open_file(nvram, file, err))
-		goto out_free;
-	nvram->data = calloc(1, nvram->size);
-	if (!nvram->data)
-		goto out_memory;
-	if (file && !read_all(nvram->fd, nvram->data, nvram->size)) {
-		error_set(err, "cannot read NVRAM file '%.100s': %s", file, strerror(errno));
-		goto out_free;
-	}
-	if (blank(nvram)) {
-		format_partition(nvram->data, SIGNATURE_COMMON, "common", COMMON_SIZE);
-		format_partition(nvram->data + COMMON_SIZE, SIGNATURE_FREE, "wwwwwwwwwwww",
-				 nvram->size - COMMON_SIZE);
-		if (file && !write_all(nvram->fd, nvram->data, nvram->size, 0)) {
-			error_set(err, "cannot write NVRAM file '%.100s': %s", file, strerror(errno));
-			goto out_free;
-		}
-	}
-	vio_add(m, &nvram->vio, &nvram_class);
-	return nvram;
-out_memory:
-	error_set(err, "out of memory");
-out_free:
-	if (nvram)
-		nvram_free(&nvram->vio);
-	return NULL;
+	format_partition(nvram->data, SIGNATURE_COMMON, "common", COMMON_SIZE);
+	format_partition(nvram->data + COMMON_SIZE, SIGNATURE_FREE, "wwwwwwwwwwww", nvram->size - COMMON_SIZE);
+	if (nvram->fd < 0 || write_all(nvram->fd, nvram->data, nvram->size, 0))
+		return true;
+	error_set(err, "cannot write NVRAM file '%.100s': %s", nvram->file, strerror(errno));
+	return false;
 }
 
-bool nvram_loaded(struct nvram *nvram, struct error *err)
+static bool nvram_init(struct device *dev, struct error *err)
 {
+	struct nvram *nvram = (struct nvram *)dev;
+
+	nvram->fd = -1;
+	nvram->size = NVRAM_DEFAULT_SIZE;
+	nvram->file = dev->machine->config->nvram_file;
+	if (nvram->file && !open_file(nvram, nvram->file, err))
+		return false;
+	nvram->data = calloc(1, nvram->size);
+	if (!nvram->data) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	if (nvram->file && !read_all(nvram->fd, nvram->data, nvram->size)) {
+		error_set(err, "cannot read NVRAM file '%.100s': %s", nvram->file, strerror(errno));
+		return false;
+	}
+	return !blank(nvram) || format(nvram, err);
+}
+
+/* A snapshot has been loaded: its file gets the contents. */
+static bool nvram_keep(struct device *dev, struct error *err)
+{
+	const struct nvram *nvram = (const struct nvram *)dev;
+
 	if (nvram->fd < 0 || write_all(nvram->fd, nvram->data, nvram->size, 0))
 		return true;
 	error_set(err, "cannot write the NVRAM's file: %s", strerror(errno));
 	return false;
+}
+
+static void nvram_fdt(struct device *dev, struct tree *t, int at)
+{
+	node_cell(t, at, "#bytes", ((const struct nvram *)dev)->size);
+}
+
+static const struct device_property nvram_properties[] = {
+	{ .name = "drive", .help = "the file that keeps it (-drive if=pflash)", .type = PROPERTY_STRING, .offset = offsetof(struct nvram, file) },
+	{ .name = NULL },
+};
+
+/* No reset: its contents are what survives. */
+const struct device_class nvram_class = {
+	.name = "spapr-nvram", .help = "non-volatile memory", .size = sizeof(struct nvram), .on = &vio_bus,
+	.on_board = device_once, .properties = nvram_properties,
+	.init = nvram_init, .free = nvram_free, .fdt = nvram_fdt, .keep = nvram_keep, .hash = nvram_hash,
+	.node = "nvram", .device_type = "nvram", .compatible = "qemu,spapr-nvram",
+	.state = &nvram_state, .own_state = &nvram_own_state,
+};
+
+struct nvram *nvram_find(const struct machine *m)
+{
+	return (struct nvram *)device_next(m, NULL, &nvram_class);
 }
 
 bool nvram_fetch(const struct nvram *nvram, uint64_t offset, void *buf, uint64_t len)

@@ -1,69 +1,106 @@
-/* The virtual I/O bus: unit addresses, interrupt sources, lookup. What a device does is its
+/* The virtual I/O bus: unit addresses, interrupt sources, lookup, the nodes of what is on it. What a device does is its
  * own file's; what a hypercall with a unit address does is hcall/'s. */
 #include "machine/vio/vio.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
+#include "machine/core/node.h"
 #include "machine/irq/xics.h"
 
-struct vio *vio_new(void)
-{
-	struct vio *vio = calloc(1, sizeof *vio);
+struct vio_bridge {
+	struct device dev;
+	uint32_t devices;		/* that have been given an address */
+};
 
-	if (vio)
-		vio->next_reg = VIO_FIRST_REG;
-	return vio;
+static bool vio_attach(struct device *bridge, struct device *dev, struct error *err)
+{
+	struct vio_device *vio = (struct vio_device *)dev;
+
+	vio->reg = VIO_FIRST_REG + ((struct vio_bridge *)bridge)->devices++;
+	vio->irq = VIO_FIRST_IRQ | (vio->reg & 0xff);
+	if (xics_claim(dev->machine, vio->irq, false))
+		return true;
+	error_set(err, "%s: interrupt 0x%x is taken", dev->class->name, (unsigned)vio->irq);
+	return false;
 }
 
-void vio_free(struct vio *vio)
+static void vio_reset(struct device *dev)
 {
-	struct vio_device *dev, *next;
-
-	if (!vio)
-		return;
-	for (dev = vio->devices; dev; dev = next) {
-		next = dev->next;
-		dev->class->free(dev);
-	}
-	free(vio);
+	((struct vio_device *)dev)->signal_state = 0;
 }
 
-void vio_reset(struct vio *vio)
+static void vio_path(const struct device *dev, char *buf, size_t size)
 {
-	for (struct vio_device *dev = vio->devices; dev; dev = dev->next) {
-		dev->signal_state = 0;
-		dev->class->reset(dev);
-	}
+	snprintf(buf, size, "%s@%x", dev->class->node, (unsigned)((const struct vio_device *)dev)->reg);
 }
 
-void vio_add(struct machine *m, struct vio_device *dev, const struct vio_class *class)
-{
-	struct vio_device **p = &m->vio->devices;
+static const struct device_property vio_properties[] = {
+	{ .name = "reg", .help = "unit address", .type = PROPERTY_U32, .offset = offsetof(struct vio_device, reg) },
+	{ .name = NULL },
+};
 
-	dev->class = class;
-	dev->machine = m;
-	dev->reg = m->vio->next_reg++;
-	dev->irq = VIO_FIRST_IRQ | (dev->reg & 0xff);
-	xics_claim(m, dev->irq, false);
-	dev->next = NULL;
-	while (*p)
-		p = &(*p)->next;
-	*p = dev;
-}
+const struct bus_class vio_bus = {
+	.type = "spapr-vio-bus", .name = "spapr-vio", .properties = vio_properties,
+	.attach = vio_attach, .reset = vio_reset, .path = vio_path,
+};
 
 struct vio_device *vio_find(const struct machine *m, uint64_t reg)
 {
-	struct vio_device *dev = m->vio->devices;
+	struct device *dev = m->devices;
 
-	while (dev && dev->reg != reg)
+	while (dev && (dev->class->on != &vio_bus || ((struct vio_device *)dev)->reg != reg))
 		dev = dev->next;
-	return dev;
+	return (struct vio_device *)dev;
 }
 
-void vio_irq_pulse(struct vio_device *dev)
+void vio_irq_pulse(struct vio_device *vio)
 {
-	xics_set_irq(dev->machine, dev->irq, true);
+	xics_set_irq(vio->dev.machine, vio->irq, true);
 }
+
+/* ---- /vdevice ---- */
+
+static void vio_device_fdt(struct vio_device *vio, struct tree *t, int vdevice)
+{
+	const struct device_class *class = vio->dev.class;
+	int at = node_add_at(t, vdevice, class->node, vio->reg);
+
+	node_cell(t, at, "reg", vio->reg);
+	if (class->device_type)
+		node_string(t, at, "device_type", class->device_type);
+	if (class->compatible)
+		node_string(t, at, "compatible", class->compatible);
+	NODE_CELLS(t, at, "interrupts", vio->irq, 0);
+	if (class->fdt)
+		class->fdt(&vio->dev, t, at);
+}
+
+/* From the last one on: the last node written is the first one in the tree. */
+static void vio_children_fdt(const struct device *bridge, struct device *dev, struct tree *t, int vdevice)
+{
+	if (!dev)
+		return;
+	vio_children_fdt(bridge, bus_next(bridge->machine, dev, bridge), t, vdevice);
+	vio_device_fdt((struct vio_device *)dev, t, vdevice);
+}
+
+static void vio_bridge_fdt(struct device *bridge, struct tree *t, int parent)
+{
+	int at = node_add(t, parent, "vdevice");
+
+	node_string(t, at, "device_type", "vdevice");
+	node_string(t, at, "compatible", "IBM,vdevice");
+	node_cell(t, at, "#address-cells", 1);
+	node_cell(t, at, "#size-cells", 0);
+	node_cell(t, at, "#interrupt-cells", 2);
+	node_flag(t, at, "interrupt-controller");
+	vio_children_fdt(bridge, bus_next(bridge->machine, NULL, bridge), t, at);
+}
+
+const struct device_class vio_bridge_class = {
+	.name = "spapr-vio-bridge", .help = "virtual I/O bus", .size = sizeof(struct vio_bridge), .bus = &vio_bus,
+	.on_board = device_once, .fdt = vio_bridge_fdt,
+};
 
 /* ---- Snapshots. No device here has a command/response queue (CRQ) ---- */
 
@@ -83,7 +120,5 @@ const struct vmstate vio_state = {
 		VMS_CALC("crq.qladdr", vms_u64, NULL, no_queue),
 		VMS_CALC("crq.qsize", vms_u32, NULL, no_queue),
 		VMS_CALC("crq.qnext", vms_u32, NULL, no_queue),
-		VMS_SKIP(struct vio_device, class, "what it is"),
-		VMS_SKIP(struct vio_device, machine, "where it is"),
-		VMS_SKIP(struct vio_device, next, "its place on the bus")),
+		VMS_SKIP(struct vio_device, dev, "what and where it is")),
 };

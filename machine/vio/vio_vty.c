@@ -4,22 +4,51 @@
 
 #include <stdlib.h>
 
+#include "machine/core/config.h"
 #include "machine/host/console.h"
 #include "savevm/hash.h"
 
 struct vty {
 	struct vio_device vio;
 	struct console *console;	/* NULL: nothing connected */
+	const char *chardev;		/* the -serial it is connected to */
 	uint32_t in, out;		/* bytes ever put in and taken out, modulo 2^32; in - out <= 16 */
 	uint8_t ring[VTY_PACKET];
 };
 
-static struct vty *to_vty(struct vio_device *dev)
+static struct vty *to_vty(struct device *dev)
 {
 	return (struct vty *)dev;	/* first member */
 }
 
-static void vty_reset(struct vio_device *dev)
+/* The nth -serial that is one: "none" is the place of a terminal that is not there. */
+static const char *serial_spec(const struct config *o, uint32_t n)
+{
+	for (unsigned i = 0; i < o->serials; i++)
+		if (strcmp(o->serial[i], "none") && !n--)
+			return o->serial[i];
+	return NULL;
+}
+
+static unsigned vty_on_board(const struct config *o)
+{
+	unsigned n = 0;
+
+	while (serial_spec(o, n))
+		n++;
+	return n;
+}
+
+static bool vty_init(struct device *dev, struct error *err)
+{
+	struct vty *vty = to_vty(dev);
+
+	vty->chardev = serial_spec(dev->machine->config, dev->number);
+	vty->console = console_open(dev->machine->term, vty->chardev, err);
+	return vty->console != NULL;
+}
+
+static void vty_reset(struct device *dev)
 {
 	struct vty *vty = to_vty(dev);
 
@@ -27,15 +56,12 @@ static void vty_reset(struct vio_device *dev)
 	memset(vty->ring, 0, sizeof vty->ring);
 }
 
-static void vty_free(struct vio_device *dev)
+static void vty_free(struct device *dev)
 {
-	struct vty *vty = to_vty(dev);
-
-	console_close(vty->console);
-	free(vty);
+	console_close(to_vty(dev)->console);
 }
 
-static uint64_t vty_hash(const struct vio_device *dev, uint64_t hash)
+static uint64_t vty_hash(const struct device *dev, uint64_t hash)
 {
 	const struct vty *vty = (const struct vty *)dev;
 
@@ -57,42 +83,55 @@ static const struct vmstate vty_state = {
 		VMS_STRUCT("sdev", struct vty, vio, struct vio_device, vio_state),
 		VMS_U32(struct vty, in), VMS_U32(struct vty, out),
 		VMS_BUFFER_AS("buf", struct vty, ring),
-		VMS_SKIP(struct vty, console, "the host's; what it has read ahead is section cede/console")),
+		VMS_SKIP(struct vty, console, "the host's; what it has read ahead is section cede/console"),
+		VMS_SKIP(struct vty, chardev, "an option")),
 };
 
-static const struct vio_class vty_class = {
-	.name = "vty", .device_type = "serial", .compatible = "hvterm1",
-	.reset = vty_reset, .free = vty_free, .hash = vty_hash, .state = &vty_state,
-};
-
-struct vty *vty_new(struct machine *m, struct console *console)
+/* What the host has typed ahead. */
+static void *typed_ahead(struct device *dev, struct spapr_cpu *const *cpu, unsigned i)
 {
-	struct vty *vty = calloc(1, sizeof *vty);
-
-	if (!vty)
-		return NULL;
-	vty->console = console;
-	vio_add(m, &vty->vio, &vty_class);
-	return vty;
+	(void)cpu;
+	(void)i;
+	return to_vty(dev)->console;
 }
+
+static uint32_t vty_instance(const struct device *dev, unsigned i)
+{
+	(void)i;
+	return ((const struct vio_device *)dev)->reg;
+}
+
+static const struct device_section vty_sections[] = {
+	{ .state = &console_state, .own = true, .object = typed_ahead, .instance = vty_instance },
+	{ .state = NULL },
+};
+
+static const struct device_property vty_properties[] = {
+	{ .name = "chardev", .help = "the -serial it is connected to", .type = PROPERTY_STRING, .offset = offsetof(struct vty, chardev) },
+	{ .name = NULL },
+};
+
+const struct device_class vty_class = {
+	.name = "spapr-vty", .help = "virtual terminal (-serial)", .size = sizeof(struct vty), .on = &vio_bus,
+	.on_board = vty_on_board, .properties = vty_properties,
+	.init = vty_init, .free = vty_free, .reset = vty_reset, .hash = vty_hash,
+	.node = "vty", .device_type = "serial", .compatible = "hvterm1",
+	.state = &vty_state, .sections = vty_sections,
+};
 
 struct vty *vty_find(struct machine *m, uint32_t reg)
 {
-	struct vio_device *dev = m->vio->devices;
+	struct device *dev = device_next(m, NULL, &vty_class);
 
 	/* Unit 0 is what a kernel uses before it has read the device tree. */
-	while (dev && (dev->class != &vty_class || (reg && dev->reg != reg)))
-		dev = dev->next;
-	return dev ? to_vty(dev) : NULL;
+	while (dev && reg && ((struct vio_device *)dev)->reg != reg)
+		dev = device_next(m, dev, &vty_class);
+	return (struct vty *)dev;
 }
 
 struct vty *vty_next(struct vty *vty)
 {
-	struct vio_device *dev = vty->vio.next;
-
-	while (dev && dev->class != &vty_class)
-		dev = dev->next;
-	return dev ? to_vty(dev) : NULL;
+	return (struct vty *)device_next(vty->vio.dev.machine, &vty->vio.dev, &vty_class);
 }
 
 struct console *vty_console(const struct vty *vty)

@@ -8,8 +8,8 @@
 
 struct vty;
 
-/* Takes `console` over (NULL: nothing is connected). NULL: out of memory. */
-struct vty *vty_new(struct machine *m, struct console *console);
+extern const struct device_class vty_class;	/* one for each -serial */
+
 /* The terminal with that unit address; 0 is the first one. NULL: none. */
 struct vty *vty_find(struct machine *m, uint32_t reg);
 /* Sends bytes to the host. Never makes the guest wait. */

@@ -2,7 +2,7 @@
 
 BENCH_DIR      := tests/bench/programs
 BENCH_CC       ?= powerpc64le-linux-gnu-gcc
-BENCH_CFLAGS   := -std=gnu17 -O2 -static -s -mcpu=power8 -Wall -Wextra -Wshadow
+BENCH_CFLAGS   := -std=gnu17 -D_GNU_SOURCE= -O2 -static -s -mcpu=power8 -Wall -Wextra -Wshadow
 BENCH_PROGRAMS := $(patsubst $(BENCH_DIR)/%.c,$(B)/bench/programs/%,$(wildcard $(BENCH_DIR)/*.c))
 
 .PHONY: bench-programs

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Puts the scoreboard's last result into README.md, between the two marks that are there for it.
+"""Puts the scoreboard's last result into tests/bench/README.md, between the two marks that are there for it.
 
-usage: readme_table.py [bench.json [README.md]]
+usage: readme_table.py [bench.json [FILE]]
 """
 
 import json
@@ -54,7 +54,7 @@ def markdown(result):
 
 def main(argv):
     source = argv[1] if len(argv) > 1 else f"{bench.OUT}/bench.json"
-    target = argv[2] if len(argv) > 2 else "README.md"
+    target = argv[2] if len(argv) > 2 else "tests/bench/README.md"
     try:
         with open(source, encoding="utf-8") as file:
             table = markdown(json.load(file))

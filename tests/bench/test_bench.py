@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The scoreboard's arithmetic and what it refuses, on machines that are small shell scripts; and how
-its result gets into README.md.
+its result gets into its README.md.
 
 usage: test_bench.py
 """
@@ -73,6 +73,7 @@ def check(good, fact, seen=""):
 def scoreboard(bodies, *options, rows=ROWS):
     """Runs it on machines that do what the bodies say: (status, stdout, stderr, result, chart,
     order of the runs, [(options, rows) that it prepared])."""
+# needs: nothing
     with tempfile.TemporaryDirectory() as folder:
         with open(folder + "/rows.list", "w", encoding="utf-8") as file:
             file.write(rows)
@@ -215,11 +216,11 @@ def part_of_work():
 
 
 def readme():
-    """README.md has the place for the table, and nothing else is touched."""
-    with open(bench.TOP + "/README.md", encoding="utf-8") as file:
+    """The page has the place for the table, and nothing else is touched."""
+    with open(bench.TOP + "/tests/bench/README.md", encoding="utf-8") as file:
         text = file.read()
     check(text.count(readme_table.BEGIN) == 1 and text.count(readme_table.END) == 1,
-          "README.md has a place for the table")
+          "tests/bench/README.md has a place for the table")
     side = lambda median: {"median": median, "min": median, "max": median}
     rows = [{"name": name, "group": group, "ratio": ratio, "overlap": name == "b", "refused": refused,
              "qemu": side(3), "cede": side(2)} for name, group, ratio, refused in

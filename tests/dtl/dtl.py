@@ -2,6 +2,7 @@
 
 usage: dtl.py views|corrupt|long [san]
 """
+# needs: programs
 import csv
 import io
 import json

@@ -1,4 +1,4 @@
-"""Dispatch logs with known content: a writer of the format in hcall/dtl_file.h, and a pool that is
+"""Dispatch logs with known content: a writer of the format in machine/vp/dtl_format.h, and a pool that is
 simulated far enough to fill one with plausible transitions. Nothing here is cede's own."""
 import heapq
 import random

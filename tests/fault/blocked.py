@@ -4,6 +4,7 @@ Each row is started, left until it waits, and sent a signal. The bar is a second
 counts: on a host with other work to do a process may not run for longer than that. Without the cure a row does not
 end at all.
 """
+# needs: programs guests
 import fcntl
 import os
 import pty

@@ -3,6 +3,7 @@
 One row per case: name, expected status, a word that the line must contain, and the arguments. Words
 that start with @ are files made below.
 """
+# needs: programs
 import os
 import re
 import struct
@@ -176,6 +177,10 @@ CASES = [
     ('17-serials', (1, 2), 'serial', RUN + ('-serial', 'null') * 17),
     *(('rtc=' + v, 2, 'rtc', ('-rtc', v)) for v in ('base=', 'base=x', 'base=2026-13-01T00:00:00', 'base=2026-02-30',
                                                     'frob=1', '', 'base=9999999999-01-01', 'foo', 'utc', 'help')),
+    *(('device=' + v, 2, 'device', ('-device', v)) for v in ('', ',', 'frob', 'frob,x=1', 'spapr-rn', 'spapr-rng,frob=1', 'spapr-rng,use-kvm',
+                                                             'spapr-rng,use-kvm=maybe', 'spapr-nvram', 'spapr-vty')),
+    ('device=twice', 1, 'only one', kernel('fine', '-device', 'spapr-rng', '-device', 'spapr-rng')),
+    ('device=257', 2, 'device', RUN + ('-device', 'spapr-rng') * 257),
     *(('timing=' + v, 2, 'timing', ('-timing', v)) for v in ('frob', '', 'power9')),
     *(('clock=' + v, 2, 'clock', ('-clock', v)) for v in ('frob', '')),
     *(('seed=' + v, 2, 'seed', ('-seed', v)) for v in ('x', '', '-1', '1x', '18446744073709551616')),

@@ -2,6 +2,7 @@
 
 The other user is nobody, where the test runs as root; else what needs a second user is left out, and said.
 """
+# needs: programs guests
 import os
 import pty
 import signal
@@ -252,7 +253,7 @@ def own():
 
 
 def hello(at):
-    """The README's: two hypercalls."""
+    """That of firmware/README.md: two hypercalls."""
     words = (0x38600058, 0x3c807100, 0x38a0000e, 0xe8c00130, 0xe8e00138, 0x44000022, 0x3c600000, 0x6063f000, 0x38800140, 0x44000022,
              0, 0)
     text = b'hello, POWER\r\n\0\0'

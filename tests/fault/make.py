@@ -2,7 +2,9 @@
 cannot be written to, a compiler that lacks a library, a machine where nothing can be installed. Nearly nothing is
 built: `make -n` says what would be done.
 """
+# needs: $B/tests/unit/savevm
 import glob
+import json
 import os
 import re
 import shutil
@@ -32,7 +34,7 @@ def check(ok, name, detail=''):
 def clean_env(**more):
     """Without what the make that runs the tests has told us."""
     env = {k: v for k, v in os.environ.items() if k not in ('MAKEFLAGS', 'MFLAGS', 'MAKEOVERRIDES', 'MAKELEVEL', 'B', 'CC', 'CFLAGS',
-                                                            'CPPFLAGS', 'LDFLAGS', 'LDLIBS', 'GUEST_DIR', 'CI')}
+                                                            'CPPFLAGS', 'LDFLAGS', 'LDLIBS', 'GUEST_DIR', 'CI', 'MODE', 'T')}
     return dict(env, LC_ALL='C', **more)
 
 
@@ -94,6 +96,42 @@ def other_flags(folder):
     check(made == [True, False, True, False, False, True], 'other-flags-other-objects', made)
 
 
+# ---- Modes ----
+
+# What a mode's commands have and no other's.
+MODES = {'release': '-fno-plt', 'debug': '-O0', 'san': '-fsanitize=address,undefined', 'tsan': '-fsanitize=thread', 'cov': '--coverage',
+         'profile': '-DCEDE_PROFILE', 'fuzz': '-fsanitize=fuzzer-no-link,address,undefined'}
+
+
+def compiled(text):
+    """Flags and object of each source that the text compiles."""
+    lines = [line.split() for line in text.splitlines() if ' -c ' in line]
+    return {w[-1]: (set(w), w[w.index('-o') + 1]) for w in lines}
+
+
+def modes(folder):
+    """Each mode has flags of its own, in a folder of its own, with short forms for some; there are no others."""
+    path = bin_with(folder, 'compilers', clang_19='', gcc='')
+    for mode, flag in MODES.items():
+        there = 'build/obj/' if mode == 'release' else 'build/%s/obj/' % mode
+        status, out, err = make('-nB', 'V=1', 'MODE=' + mode, there.replace('obj/', 'cede'), PATH=path)
+        all_of_it = compiled(out)
+        bad = [s for s, (flags_of, at) in all_of_it.items() if flag not in flags_of or not at.startswith(there) or not EXACT <= flags_of]
+        check(not status and len(all_of_it) > 50 and not bad, 'mode-' + mode, err or bad)
+        others = [m for m, f in MODES.items() if m != mode and any(f in w for w, _ in all_of_it.values())]
+        check(not others, 'mode-%s-alone' % mode, others)
+        check(all(('-DCEDE_NO_TAIL' in w) == (mode != 'release') for w, _ in all_of_it.values()), 'engine-of-' + mode)
+        check(('cpu/engine/profile.c' in all_of_it) == (mode == 'profile'), 'sources-of-' + mode)
+        short = {'san': 'SAN=1', 'fuzz': 'FUZZ=1', 'profile': 'PROFILE=1'}.get(mode)
+        if short:
+            check(make('-nB', 'V=1', short, there.replace('obj/', 'cede'), PATH=path) == (status, out, err), short)
+    for words in ('MODE=pgo',), ('PGO=1',):
+        status, out, err = make('-n', 'V=1', *words, 'build/pgo/cede-dtl', PATH=bin_with(folder, 'none-' + words[0], clang_19='exit 1\n', gcc=''))
+        check(not status and 'has no effect' in out and '-o build/pgo/cede-dtl' in out, words[0] + '-without-lld', out[-300:] + err)
+    status, out, err = make('-n', 'MODE=fast')
+    check(status == 2 and not out and err.count('\n') == 1 and all(m in err for m in MODES), 'no-such-mode', err)
+
+
 # ---- Folders ----
 
 def blanks(folder):
@@ -134,6 +172,56 @@ def elsewhere(folder):
     check(tree(copy) == before, 'sources-untouched', set(tree(copy)) ^ set(before))
     for d, _, _ in os.walk(copy):
         os.chmod(d, 0o755)
+
+
+# ---- What other programs learn of the build ----
+
+def compile_commands(folder):
+    """Every source is in it, as the rules compile it; where there is no cross compiler, too."""
+    path = bin_with(folder, 'no-cross', clang_19='', gcc='')
+    for name, env in ('here', {}), ('without-cross-compilers', {'PATH': path}):
+        file = '%s/%s/compile_commands.json' % (folder, name)
+        status, _, err = make('B=' + os.path.dirname(file), 'CFLAGS=-DMINE', file, **env)
+        if status:
+            check(False, 'compile-commands-' + name, err)
+            continue
+        with open(file) as f:
+            entries = {e['file']: e for e in json.load(f)}
+        sources = {f for d in ('cpu', 'machine', 'hcall', 'firmware', 'savevm', 'tools', 'tests') for f in glob.glob(d + '/**/*.c', recursive=True)}
+        check(sources <= set(entries) and len(sources) > 200, 'every-source-' + name, sorted(sources - set(entries)))
+        check(all(e['directory'] == TOP and e['arguments'][-2:] == ['-c', s] and sum(w.endswith(('.c', '.S')) for w in e['arguments']) == 1
+                  for s, e in entries.items()), 'one-source-each-' + name)
+        ours = [s for s in entries if s.split('/')[0] in ('cpu', 'machine', 'hcall', 'firmware', 'savevm')]
+        bad = [s for s in ours if not EXACT | {'-DMINE'} <= set(entries[s]['arguments'])
+               or ('-frounding-math' in entries[s]['arguments']) != s.startswith('cpu/fp/')]
+        check(not bad, 'flags-' + name, bad)
+        bad = [s for s in entries if ('powerpc64' in entries[s]['arguments'][0]) != s.startswith(('tests/guest/', 'tests/linux/', 'tests/bench/programs/',
+                                                                                                 'tests/insn/oracle.c'))]
+        check(not bad, 'compilers-' + name, bad)
+
+
+def checked(folder):
+    """`make check` builds what the tests that it runs find built, and no more."""
+    def sources(tests, *words):
+        status, out, err = make('-n', 'V=1', 'B=' + folder, 'check', 'T=' + tests, *words)
+        if status:
+            raise AssertionError(err)
+        return set(re.findall(r'(?<= )tests/\S+\.c\b', out)) - {'tests/guest/lib.c'}, '-fsanitize' in out, out
+
+    there, sanitized, out = sources('unit/xics')
+    check(there == {'tests/unit/xics.c'} and not sanitized and out.rstrip().endswith("tests/run 'unit/xics'"), 'check-one', (there, out[-300:]))
+    there, sanitized, _ = sources('unit/clock san/xics')
+    check(there == {'tests/unit/clock.c', 'tests/unit/xics.c'} and sanitized, 'check-two', there)
+    there, sanitized, _ = sources('unit/entries')
+    check(not there and not sanitized, 'check-what-needs-nothing', there)
+    there, _, out = sources('guest/radix-*e')
+    check((there == {'tests/guest/radix.c'} or 'powerpc' not in out) and 'machine/run/main.c' in out, 'check-pattern', there)
+    status, _, err = make('-n', 'B=' + folder, 'check', 'T=nothing/such')
+    check(status == 2 and 'no test matches' in err, 'check-no-such-test', err)
+    check(make('B=' + folder, 'check')[0] == 2, 'check-nothing')
+    goals = run(['tests/run', '-n', '-g', 'all'], B=folder)[1].split()
+    status, _, err = make('-n', 'B=' + folder, *[g for g in goals if not g.startswith((folder + '/san/', folder + '/tests/guest/'))])
+    check(not status and len(goals) > 50, 'needs-are-goals', err)
 
 
 # ---- What is missing ----
@@ -252,7 +340,7 @@ def ended():
 
 def main():
     with tempfile.TemporaryDirectory(prefix='cede-make-') as folder:
-        for test in (flags, other_flags, blanks, elsewhere, sanitizers, deps):
+        for test in (flags, other_flags, modes, blanks, elsewhere, compile_commands, checked, sanitizers, deps):
             place = '%s/%s' % (folder, test.__name__)
             os.mkdir(place)
             test(place)

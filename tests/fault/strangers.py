@@ -1,6 +1,7 @@
 """What nobody else tries: files of NVRAM that hold anything or are no files, and an environment that means harm.
 
 usage: strangers.py"""
+# needs: programs
 import os
 import random
 import struct

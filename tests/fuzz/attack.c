@@ -11,8 +11,9 @@
 
 #include <libfdt.h>
 
+#include "cpu/core/timebase.h"
 #include "cpu/engine/decode.h"
-#include "cpu/mmu/mmu.h"
+#include "cpu/engine/tlb.h"
 #include "firmware/fdt.h"
 #include "hcall/hcall.h"
 #include "machine/rtas/rtas.h"

@@ -3,6 +3,7 @@
 states (DESIGN.md, invariant 3: on any host, any compiler).
 
 usage: builds.py SEEDS [FIRST_SEED]; B names the build folder."""
+# needs: $B/tests/guest_fuzz $B/san/tests/guest_fuzz
 import os
 import subprocess
 import sys

@@ -27,6 +27,7 @@ BASE32 = 0x4000000
 
 def kernel(r):
     """A kernel that loads: one to three segments, an endless loop."""
+# needs: $B/san/cede
     order = r.choice('<>')
     n = r.randint(1, 3)
     code = struct.pack('>I', BRANCH_SELF) * 4

@@ -23,10 +23,12 @@
 #include <elf.h>
 
 #include "cpu/engine/block.h"
+#include "cpu/model/models.h"
 #include "firmware/firmware.h"
 #include "machine/board/pseries.h"
 #include "machine/core/memory.h"
 #include "machine/host/term.h"
+#include "machine/run/run.h"
 #include "machine/core/config.h"
 #include "machine/snapshot/statehash.h"
 #include "savevm/hash.h"
@@ -168,7 +170,7 @@ static uint64_t run_once(struct run *run, const struct config *options)
 		logging.log_file = "/dev/null";
 		logging.log_mask = LOG_EVERYTHING;
 	}
-	m = term ? machine_new(&logging, term, &err) : NULL;
+	m = term ? machine_make(&logging, term, &err) : NULL;
 	run->m = m;
 	run->prepared = false;
 	run->slices = (struct rng){ run->seed ^ UINT64_C(0x5eed) };
@@ -244,7 +246,7 @@ static uint64_t run_seed(uint64_t seed, uint64_t cycles, int kind, const char *k
 	struct config options = {
 		.machine = "pseries", .vof = true, .vsmt = threads, .large_decr = true, .cpus = cpus, .threads = threads,
 		.cores = cpus / threads, .sockets = 1, .max_cpus = cpus, .ram_size = RAM_SIZE, .kernel = kernel,
-		.serial = { "null" }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .timing = "flat", .warp = true,
+		.serial = { "null" }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .cpu_model = cpu_models[0], .timing = "flat", .warp = true,
 		.no_reboot = !rng_one_in(&rng, 2), .seed = seed, .cfpc = MITIGATION_FIXED,
 		.log_file = log, .log_mask = log ? LOG_INT | LOG_HCALL : 0,
 	};

@@ -1,6 +1,7 @@
 """Runs one of libFuzzer's programs (tests.mk, FUZZERS) from its seeds on, with a seed of its own: the same inputs each time.
 
 usage: libfuzzer.py NAME RUNS [SEED]; RUNS may be a time, 600s. What ended it is kept in $B/tests/log."""
+# needs: fuzz
 import os
 import re
 import subprocess

@@ -1,5 +1,6 @@
 """Guests whose cycles are dear: whatever they do, a million of them take the host a bounded time. The bound is
 far above what a busy host needs, and what had no bound was far above that."""
+# needs: programs guests
 import os
 import subprocess
 import sys

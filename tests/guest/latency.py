@@ -4,6 +4,8 @@ The bars are a second from a signal, or Ctrl-A x, to the end, and half a second 
 attempts counts: on a host with other work to do cede itself may not run for longer than that. Without the cure most
 of these take from 10 seconds to minutes, each time.
 """
+# needs: programs guests
+# needs [process]: guest linux-programs
 import gzip
 import os
 import re

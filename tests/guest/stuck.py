@@ -1,4 +1,5 @@
 """Guests that have lost their way: cede stays alive, does not eat the host, and ends when told to."""
+# needs: programs guests
 import os
 import signal
 import sys

@@ -1,5 +1,6 @@
 """What comes in and goes out at the host's side of a terminal: nothing is lost, nobody is kept waiting, and a file's bytes
 come at the same cycles in each run. The guest is tests/guest/terminal.c."""
+# needs: programs guests
 import os
 import pty
 import re

@@ -1,4 +1,5 @@
 """-trace hcall: exact lines of guests whose calls are known, filters, the table, the same twice."""
+# needs: programs guests guest
 import os
 import re
 import struct

@@ -1,4 +1,5 @@
 """A guest that does nothing but ask the firmware about the largest tree that it can give: cede ends when it is told to."""
+# needs: programs guests
 import os
 import signal
 import sys

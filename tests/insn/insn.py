@@ -3,6 +3,8 @@
 usage: insn.py [-s] [-p] le|be SETS SEED [NAME...]
   -s: the sanitizer build of insn_test    -p: the plain handlers, as on a host with nothing of cpu/core/host.h
 """
+# needs: $B/tests/insn_test oracles
+# needs [-s]: $B/san/tests/insn_test
 import os
 import re
 import shutil

@@ -23,7 +23,7 @@
 #include "cpu/engine/block.h"
 #include "cpu/engine/decode.h"
 #include "cpu/fp/fp.h"
-#include "cpu/mmu/mmu.h"
+#include "cpu/engine/tlb.h"
 #include "draw.h"
 #include "pipe.h"
 
@@ -62,7 +62,7 @@ static bool rig_init(struct rig *rig)
 	rig->cpu = cpu;
 	cpu->env = &rig->env;
 	cpu->pvr = 0x004e1200;
-	return rig->ram.base != MAP_FAILED && rig->ram.page && engine_add_cpu(engine_new(&rig->ram, "flat", 1), cpu);
+	return rig->ram.base != MAP_FAILED && rig->ram.page && engine_add_cpu(engine_new(&rig->ram, "flat", P9, 1), cpu);
 }
 
 static void write_code(struct rig *rig, const struct testcase *c)

@@ -1,4 +1,7 @@
 """Linux, an unmodified Debian kernel, driven through its console."""
+# needs: programs guest
+# needs [installer]: guest-installer
+# needs [sanitizers builds]: $B/san/cede
 import hashlib
 import os
 import re
@@ -323,6 +326,17 @@ def need_sanitizers():
         skip(SANITIZED + ' was not built (make test-sanitizers)')
 
 
+def rng():
+    """-device spapr-rng: the guest finds the node and takes random numbers from H_RANDOM; without, neither."""
+    for device in ('-device', 'spapr-rng'), ():
+        # The last two names: what a guest with the device has, and what every guest has.
+        look = 'cede.cmd="ls -d /proc/device-tree/ibm,platform-facilities/ibm,random-v1 /proc/device-tree/vdevice"'
+        status, text, errors = run_once('-trace', 'hcall-summary', *device, append=look)
+        check(status == 0 and 'device-tree/vdevice\n' in text, 'status', (status, text[-500:]))
+        check(('facilities/ibm,random-v1\n' in text) == bool(device), 'node%s' % (device,), text[-500:])
+        check(('H_RANDOM' in text + errors) == bool(device), 'asked%s' % (device,), errors)
+
+
 def sanitizers():
     """The sanitizer build boots Linux to its shell and back without a word from the sanitizers."""
     need_sanitizers()
@@ -350,5 +364,5 @@ def installer():
         check(m.wait(20) == 0, 'status')
 
 
-main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, no_storage, terminal, panic, refusals, warp, clock, sanitizers,
+main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, no_storage, terminal, panic, refusals, warp, clock, rng, sanitizers,
                               installer)})

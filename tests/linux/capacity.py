@@ -1,4 +1,5 @@
 """What an unmodified Debian kernel makes of chips, homes and energy hints."""
+# needs: programs guest
 import os
 import re
 import sys

@@ -1,5 +1,6 @@
 """Initrds that are large: they lie where Linux finds room for what it takes below 768 MiB, or a line says how much fits.
 What is behind the archive is zero, and a hole in the file: Linux skips it."""
+# needs: programs guest
 import os
 import re
 import shutil

@@ -1,4 +1,5 @@
 """Debian's kernel started by SLOF: it hands over a tree of its own making, which is taken."""
+# needs: programs guest
 import re
 import tempfile
 

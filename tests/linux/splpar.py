@@ -1,5 +1,6 @@
 """An unmodified Debian kernel that shares processors: what it says of its dispatches, waits and steal, and
 what the hypervisor's own log (-dtl) says of the same time."""
+# needs: programs guest
 import os
 import re
 import struct

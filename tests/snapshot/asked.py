@@ -1,4 +1,5 @@
 """Snapshots that the guest asks for: -save FILE@guest, PAPR's partition suspension; Linux, and a bare guest."""
+# needs: programs guests guest
 import os
 import re
 import resource

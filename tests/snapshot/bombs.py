@@ -1,4 +1,5 @@
 """Small files that say of themselves that they are large: what reads them takes time and memory as the file has bytes."""
+# needs: programs guest
 import json
 import os
 import re

@@ -1,4 +1,5 @@
 """States at the edge that a guest gets into by itself: what is saved loads, and a load that is refused harms nobody."""
+# needs: programs guests
 import os
 import pty
 import re

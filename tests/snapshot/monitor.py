@@ -1,4 +1,5 @@
 """The monitor and QMP: every command, snapshots by name, a clock that stands still, hostile input."""
+# needs: programs guest
 import hashlib
 import json
 import os
@@ -125,6 +126,7 @@ def by_hand():
             check(uptime(m) - before < 4, 'clock-stands-still')
             check(h.hmp('info status') == 'VM status: running\n', 'runs')
             check('nip=0x' in h.hmp('info cpus') and 'GPR28' in h.hmp('info registers'), 'processors')
+            check('\n    bus: spapr-vio\n' in h.hmp('info qtree') and 'dev: spapr-rtc' in h.hmp('info qtree'), 'devices')
             check(h.hmp('info version').startswith('cede ') and 'savevm' in h.hmp('help'), 'texts')
             check('unknown command' in h.hmp('nonsense') and 'expected' in h.hmp('loadvm'), 'errors')
             check(h.hmp('migrate "exec:cat >%s"' % at('sent')) == '', 'migrate')

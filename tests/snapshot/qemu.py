@@ -1,4 +1,5 @@
 """Guests that move between QEMU and cede. Needs Debian's qemu-system-ppc64."""
+# needs: programs guest
 import os
 import re
 import shutil

@@ -1,4 +1,6 @@
 """Snapshots of Linux: the run that is saved and loaded is the run that was never interrupted."""
+# needs: programs guests guest
+# needs [mutated layouts_mutated]: $B/san/cede $B/san/cede-snap
 import json
 import os
 import pty

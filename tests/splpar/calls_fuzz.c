@@ -17,12 +17,15 @@
 
 #include <elf.h>
 
-#include "cpu/mmu/mmu.h"
+#include "cpu/core/timebase.h"
+#include "cpu/engine/tlb.h"
+#include "cpu/model/models.h"
 #include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 #include "machine/board/pseries.h"
 #include "machine/core/memory.h"
 #include "machine/host/term.h"
+#include "machine/run/run.h"
 #include "machine/core/config.h"
 #include "machine/run/options_pool.h"
 #include "machine/snapshot/snapshot.h"
@@ -612,7 +615,7 @@ static void check_saves(const struct config *o, struct term *term)
 
 	plain.saves = 0;
 	plain.dtl_file = NULL;
-	m = machine_new(&plain, term, &err);
+	m = machine_make(&plain, term, &err);
 	for (unsigned i = 0; m && i < o->saves; i++) {
 		check_save(m, o->save[i].path);
 		free((char *)(uintptr_t)o->save[i].path);
@@ -627,7 +630,7 @@ static void run(const struct configuration *c, uint64_t calls, uint64_t seed, co
 	struct config o = {
 		.machine = "pseries", .vof = true, .vsmt = c->threads, .large_decr = true, .cpus = CPUS, .threads = c->threads,
 		.cores = CPUS / c->threads, .sockets = 1, .max_cpus = CPUS, .ram_size = RAM_SIZE, .kernel = kernel,
-		.serial = { "null" }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .timing = "flat", .warp = true,
+		.serial = { "null" }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .cpu_model = cpu_models[0], .timing = "flat", .warp = true,
 		.no_reboot = true, .seed = seed, .cfpc = MITIGATION_FIXED, .dtl_file = seed & 1 ? "/dev/null" : NULL,
 	};
 	struct event start = { .when = UINT64_MAX, .fire = on_start }, shake = { .when = UINT64_MAX, .fire = on_shake };
@@ -641,7 +644,7 @@ static void run(const struct configuration *c, uint64_t calls, uint64_t seed, co
 	plan_saves(&o);
 	pool_defaults(&o.pool);
 	if ((c->pool && !pool_parse(&o.pool, c->pool, &err)) || !pool_finish(&o.pool, CPUS / c->threads, &err) || !term ||
-	    !(t.m = machine_new(&o, term, &err))) {
+	    !(t.m = machine_make(&o, term, &err))) {
 		printf("FAIL %s: %s\n", c->pool, err.msg);
 		exit(1);
 	}

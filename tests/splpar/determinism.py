@@ -3,6 +3,7 @@
 byte for byte; again, without what only newer hosts have, and in the sanitizer build.
 
 usage: determinism.py; B and CEDE as in tests/run."""
+# needs: programs guests
 import hashlib
 import os
 import re

@@ -1,4 +1,4 @@
-"""What a file that -dtl wrote says: hcall/dtl_file.h, read by itself."""
+"""What a file that -dtl wrote says: machine/vp/dtl_format.h, read by itself."""
 import struct
 
 STOPPED, CEDED, CONFERRED, JOINED, WAITING, READY, RUNNING, END = 0, 1, 2, 3, 4, 5, 6, 255

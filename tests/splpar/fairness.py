@@ -2,6 +2,7 @@
 """Does everybody get what the parameters say? Busy guests under pools, judged by what -dtl wrote.
 
 usage: fairness.py weights | capped | load; B and CEDE as in tests/run."""
+# needs: programs guests
 import os
 import subprocess
 import sys

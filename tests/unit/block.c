@@ -5,7 +5,8 @@
 
 #include "check.h"
 #include "cpu/engine/block.h"
-#include "cpu/mmu/mmu.h"
+#include "cpu/engine/decode.h"
+#include "cpu/engine/tlb.h"
 
 #define RAM_SIZE (UINT64_C(1) << 30)
 #define BLR 0x4e800020u
@@ -32,7 +33,7 @@ static void rig_new(struct rig *rig)
 	memset(rig, 0, sizeof *rig);
 	rig->ram = (struct ram){ .base = map(RAM_SIZE), .size = RAM_SIZE, .page = map(RAM_SIZE >> RAM_PAGE_SHIFT) };
 	rig->env = (struct cpu_env){ .ram = &rig->ram, .clock = &rig->clock };
-	rig->engine = engine_new(&rig->ram, "flat", ARRAY_SIZE(rig->cpu));
+	rig->engine = engine_new(&rig->ram, "flat", P9, ARRAY_SIZE(rig->cpu));
 	for (unsigned i = 0; i < ARRAY_SIZE(rig->cpu); i++) {
 		rig->cpu[i].env = &rig->env;
 		if (!rig->engine || !engine_add_cpu(rig->engine, &rig->cpu[i]))
@@ -91,7 +92,7 @@ static void test_chains(void)
 static void test_tables(void)
 {
 	struct ram ram = { .base = map(RAM_PAGE_SIZE), .size = RAM_PAGE_SIZE, .page = map(1) };
-	struct engine *one = engine_new(&ram, "flat", 1), *all = engine_new(&ram, "flat", 64);
+	struct engine *one = engine_new(&ram, "flat", P9, 1), *all = engine_new(&ram, "flat", P9, 64);
 
 	if (check(one && all, "engines")) {
 		check_eq(all->tables_size, 64 * one->tables_size, "tables-by-processors");
@@ -308,6 +309,38 @@ static void test_no_spin(void)
 	}
 }
 
+/* Each instruction of the table that came with a generation is illegal to the one before. */
+static void test_since(void)
+{
+	unsigned bad = 0, later = 0;
+	struct rig rig;
+
+	rig_new(&rig);
+	for (unsigned i = 0; i < ninsns; i++) {
+		uint64_t at = CODE + RAM_PAGE_SIZE * i;
+
+		if (insns[i].since == P4)
+			continue;
+		later++;
+		put(&rig, at, insns[i].match);
+		rig.engine->level = insns[i].since - 1u;
+		run(&rig.cpu[0], at, 1);
+		if (rig.cpu[0].nip != VEC_PROGRAM || !(rig.cpu[0].srr1 & PROG_ILLEGAL))
+			bad += !check(false, "illegal-before: %s", insns[i].name);
+	}
+	check(!bad && later > 200, "later-instructions-are-illegal: %u", later);
+	/* setb r3,cr0, which is POWER9's, and then the same word anew for a POWER8. */
+	put(&rig, CODE, 0x7c600100);
+	rig.engine->level = P9;
+	run(&rig.cpu[0], CODE, 1);
+	check_eq(rig.cpu[0].nip, CODE + 4, "an-instruction-of-this-generation");
+	engine_flush(rig.engine);
+	rig.engine->level = P8;
+	run(&rig.cpu[0], CODE, 1);
+	check_eq(rig.cpu[0].nip, VEC_PROGRAM, "an-instruction-of-the-next");
+	rig_free(&rig);
+}
+
 int main(void)
 {
 	test_chains();
@@ -319,5 +352,6 @@ int main(void)
 	test_broadcasts();
 	test_spin();
 	test_no_spin();
+	test_since();
 	return check_failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "firmware/fdt.h"
 #include "firmware/state.h"
+#include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 #include "machine/rtas/rtas.h"
 #include "rig.h"

@@ -3,6 +3,7 @@
 #define TESTS_UNIT_CHECK_H
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 
 #include "check.h"
+#include "cpu/core/timebase.h"
 #include "hcall/hcall.h"
 #include "hcall/pool.h"
 #include "hcall/splpar.h"

@@ -3,6 +3,7 @@ section, option, command and tool has its place in it and nothing else has, each
 test that attacks is in tests.list.
 
 usage: entries.py [README]"""
+# needs: nothing
 import fnmatch
 import glob
 import os
@@ -24,6 +25,10 @@ def read(path):
         return f.read()
 
 
+def every(*patterns):
+    return '\n'.join(read(path) for pattern in patterns for path in sorted(glob.glob(pattern)))
+
+
 def table(text):
     """(kind, names, functions, tests) of each row."""
     part = text.split(HEADING, 1)[1].split('\n## ', 1)[0]
@@ -40,11 +45,11 @@ def options():
 
 
 def sections():
-    """Those of snapshot.c's list; a device's are named after it, memory's is savevm's own."""
-    names = re.findall(r'^\t\{ "([^"]+)",\s+(?:ONCE|EACH_\w+),', read('machine/snapshot/snapshot.c'), re.M)
-    for path in sorted(glob.glob('machine/*/*.c')):
-        names += re.findall(r'struct (?:device|vio)_class \w+ = \{\s*\.name = "([^"]+)"', read(path))
-    return names + re.findall(r'\.name = "([^"]+)", \.version', read('savevm/ram.c'))
+    """Those of snapshot.c's rows and of the devices' tables; a device's own one is named after it, memory's is savevm's own."""
+    variables = re.findall(r'^\t\{ &(\w+),\s+(?:ONCE|EACH_CPU),', read('machine/snapshot/snapshot.c'), re.M)
+    variables += re.findall(r'^\t\{ \.state = &(\w+)', every('machine/*/*.c'), re.M)
+    names = [re.search(r'\bstruct vmstate %s = \{\s*\.name = "([^"]+)"' % v, every('*/*/*.c', '*/*.c')).group(1) for v in variables]
+    return names + re.findall(r'^\t\.node = "([^"]+)"', every('machine/*/*.c'), re.M) + re.findall(r'\.name = "([^"]+)", \.version', read('savevm/ram.c'))
 
 
 def tools():
@@ -68,7 +73,7 @@ SOURCES = {
     'sections': sections,
     'options': options,
     'monitor': lambda: re.findall(r'^\t\{ "(\w+)", "', read('machine/monitor/hmp.c'), re.M),
-    'QMP': lambda: re.findall(r'\{ "([\w-]+)", \w+(?:, \w+)* \}', read('machine/monitor/qmp.c')),
+    'QMP': lambda: re.findall(r'\{ "([a-z][\w-]+)", \w+(?:, \w+)* \}', read('machine/monitor/qmp.c')),
     'tools': tools,
     'environment': environment,
 }

@@ -16,7 +16,7 @@
 #include "cpu/engine/decode.h"
 #include "cpu/engine/fuse.h"
 #include "cpu/engine/spin.h"
-#include "cpu/mmu/mmu.h"
+#include "cpu/engine/tlb.h"
 
 /* ---- The sequences ---- */
 
@@ -65,7 +65,7 @@ static const struct fusable { const char *name, *slots; unsigned writes; } fusab
 #define AND_R
 #define AND_N
 #define AND_F
-#define AND_X { "E", "edges", NULL, { ANY, ANY, ANY, ANY }, ANY_IMM },
+#define AND_X { "E", "edges", op_edges, { ANY, ANY, ANY, ANY }, ANY_IMM },
 #define AND_Y AND_X
 #define STEP(kind, name, A, B, C, D, I) \
 	{ #kind, #name, NAME_##kind(name), { (A), (B), (C), (D) }, (I) }, AND_##kind
@@ -132,10 +132,12 @@ static uint8_t operand(const struct op *op, unsigned k)
 	return k == 0 ? op->a : k == 1 ? op->b : k == 2 ? op->c : op->d;
 }
 
+static op_fn *handler(const struct op *op) { return op->fn ? op->fn : op_edges; }
+
 static bool matches(const struct sequence *s, const struct op *ops, unsigned nops)
 {
 	for (unsigned i = 0; i < s->n; i++)
-		if (i >= nops || ops[i].fn != s->steps[i].fn ||
+		if (i >= nops || handler(&ops[i]) != s->steps[i].fn ||
 		    (s->steps[i].imm != ANY_IMM && s->steps[i].imm != ops[i].imm))
 			return false;
 	for (unsigned x = 0; x < 4 * s->n; x++) {
@@ -281,7 +283,7 @@ static struct op draw_op(const struct step *s, const uint8_t slots[64], unsigned
 	struct op op = { .fn = s->fn };
 
 	if (is_edges(s))
-		return (struct op){ .fn = NULL };
+		return (struct op){ .fn = op_edges };
 	for (unsigned k = 0; k < 4; k++)
 		byte[k] = is_variable(s, k) ? slots[s->field[k]] :
 			  s->field[k] == ANY ? draw_byte(s, k, next) : s->field[k] & 0x7f;
@@ -317,8 +319,10 @@ static void *must_have(void *p)
 
 static void add_op(struct block *b, struct op op, unsigned insn)
 {
-	if (!op.fn && b->nedges <= BLOCK_MAX_EXITS)
+	if (op.fn == op_edges && b->nedges <= BLOCK_MAX_EXITS) {
 		b->edge_at[b->nedges++] = b->nops;
+		op.fn = NULL;
+	}
 	b->info[b->nops] = (struct op_info){ .insn = (uint16_t)insn, .cycles = (uint16_t)block_cost(b) };
 	b->ops[b->nops++] = op;
 }
@@ -358,7 +362,7 @@ static void rig_init(struct rig *rig)
 	rig->memory = must_have(malloc(SIZE));
 	rig->env = (struct cpu_env){ .ram = &rig->ram, .clock = &rig->clock,
 				     .hypercall = no_hypercall, .random = four };
-	rig->engine = must_have(engine_new(&rig->ram, "flat", 1));
+	rig->engine = must_have(engine_new(&rig->ram, "flat", P9, 1));
 	rig->cpu = cpu;
 	cpu->env = &rig->env;
 	engine_add_cpu(rig->engine, cpu);
@@ -471,10 +475,10 @@ static void draw_block(struct rig *rig, const struct sequence *s, uint8_t slots[
 	}
 	b->ninsns = (uint16_t)(insn + 1);
 	if (is_branch(last_step(s)))
-		add_op(b, (struct op){ .fn = NULL }, insn);
+		add_op(b, (struct op){ .fn = op_edges }, insn);
 	else
 		add_op(b, (struct op){ .fn = op_leave, .imm = (int32_t)(offset + 4 * (insn + 1)) }, insn + 1);
-	decode_finish_cost(b, b->info);
+	decode_finish_cost(rig->engine, b, b->info);
 }
 
 /* ---- One run from a given state, twice ---- */

@@ -2,6 +2,7 @@
 
 usage: objdump.py [WORDS-PER-ROW [SEED]]
 """
+# needs: $B/tests/unit/insn_table
 import os
 import re
 import shutil

@@ -78,6 +78,15 @@ int main(void)
 	write_counts();
 	f = fdopen(fd, "r");
 	check(f && fgets(line, sizeof line, f) && !strcmp(line, "total 20 0\n"), "first line of the file");
+	/* As linked here, handlers may have addresses for names. */
+	char edges[64] = "";
+	FILE *text = fmemopen(edges, sizeof edges, "w");
+	if (text) {
+		fprintf(text, "op 0");
+		write_name(text, op_edges);
+		fprintf(text, " 0 0 0 0 0\n");
+		fclose(text);
+	}
 	unsigned nops = 0, nblocks_written = 0, nhits = 0, nedges = 0;
 	bool after = false;
 	while (f && fgets(line, sizeof line, f)) {
@@ -88,7 +97,7 @@ int main(void)
 		const char *name = strchr(line, ' ') + 3, *operands = strchr(name, ' ');
 		nhits += after && !strncmp(line, nhits < 2 ? "op 2 " : "op 1 ", 5) && operands &&
 			 !strcmp(operands, " 1 2 3 4 -5\n");
-		nedges += !strcmp(line, "op 0 edges 0 0 0 0 0\n");
+		nedges += !strcmp(line, edges);
 	}
 	check_eq(nops, 12, "rows in the file");
 	check_eq(nblocks_written, 1, "a block in the file");

@@ -215,9 +215,9 @@ static void test_os_term(struct machine *m, struct config *o)
 		check_eq((uint64_t)rtas(m, 0x201f, 1, 1, MESSAGE, 0), 0, "%s-status", rows[i].name);
 		check(m->panic_message && !strcmp(m->panic_message, "last words"), "%s-message", rows[i].name);
 		check_eq(m->request == REQ_PANIC, rows[i].ends, "%s-ends", rows[i].name);
-		check_eq(m->monitors->stopped && m->monitors->panicked, rows[i].pauses, "%s-pauses", rows[i].name);
+		check_eq(m->run.stopped && m->run.panicked, rows[i].pauses, "%s-pauses", rows[i].name);
 		m->request = REQ_NONE;
-		m->monitors->stopped = m->monitors->panicked = false;
+		m->run.stopped = m->run.panicked = false;
 	}
 	o->panic = PANIC_NONE;
 	o->no_shutdown = false;

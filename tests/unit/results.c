@@ -1,5 +1,5 @@
 /* Results in which cede differs from qemu-user on purpose, so that insn/ cannot see them: what POWER9
- * hardware gives, as literals. Where they come from is in tests/README.md. */
+ * hardware gives, as literals. Where they come from is in tests/insn/README.md. */
 #include <stdarg.h>
 #include <sys/mman.h>
 
@@ -33,7 +33,7 @@ static void rig_new(struct rig *rig, uint64_t size)
 	rig->cpu = aligned_alloc(64, (sizeof *rig->cpu + 63) & ~(size_t)63);
 	memset(rig->cpu, 0, sizeof *rig->cpu);
 	rig->cpu->env = &rig->env;
-	engine_add_cpu(engine_new(&rig->ram, "flat", 1), rig->cpu);
+	engine_add_cpu(engine_new(&rig->ram, "flat", P9, 1), rig->cpu);
 }
 
 static void rig_free(struct rig *rig)

@@ -4,12 +4,16 @@
 #ifndef TESTS_UNIT_RIG_H
 #define TESTS_UNIT_RIG_H
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "machine/board/pseries.h"
 #include "machine/core/machine.h"
 #include "machine/host/term.h"
 #include "machine/run/options.h"
+#include "machine/run/run.h"
 #include "tests/power_off.h"
 
 struct rig {
@@ -37,7 +41,7 @@ static void rig_new_pool(struct rig *rig, const char *smp, const char *pool)
 	fd = mkstemp(rig->kernel);
 	if (fd < 0 || write(fd, image, sizeof image) != sizeof image || close(fd) ||
 	    options_parse(&rig->options, argc, argv, &err, &status) != OPTIONS_RUN ||
-	    !(rig->term = term_new(&err)) || !(rig->m = machine_new(&rig->options, rig->term, &err)) ||
+	    !(rig->term = term_new(&err)) || !(rig->m = machine_make(&rig->options, rig->term, &err)) ||
 	    (status = machine_run(rig->m)) != 0) {
 		printf("FAIL rig: %s\n", err.msg);
 		exit(EXIT_FAILURE);

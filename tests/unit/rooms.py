@@ -2,6 +2,7 @@
 from nothing else. Prints the graph as it is: each room with the rooms that it includes from.
 
 usage: rooms.py [FOLDER]     the tree to look at, instead of this one"""
+# needs: nothing
 import collections
 import glob
 import os

@@ -530,7 +530,7 @@ int main(int argc, char **argv)
 	to_load = rig.options;
 	to_load.kernel = NULL;
 	to_load.loadvm = "by hand";
-	spare = machine_new(&to_load, rig.term, &err);
+	spare = machine_make(&to_load, rig.term, &err);
 	if (!check(spare != NULL, "a-second-machine"))
 		return check_done();
 	memset(rig.m->ram.base + 0x400000, 1, 0x3000);

@@ -4,7 +4,7 @@
 
 #include "check.h"
 #include "cpu/engine/block.h"
-#include "cpu/mmu/mmu.h"
+#include "cpu/engine/tlb.h"
 
 #define CODE 0x1000u
 #define SIZE (UINT64_C(1) << 20)
@@ -31,7 +31,7 @@ static void rig_new(struct rig *rig, unsigned ncpus)
 	memset(rig, 0, sizeof *rig);
 	rig->ram = (struct ram){ .base = calloc(1, SIZE), .size = SIZE, .page = calloc(SIZE >> RAM_PAGE_SHIFT, 1) };
 	rig->env = (struct cpu_env){ .hypercall = no_hypercall, .ram = &rig->ram, .clock = &rig->clock };
-	rig->engine = engine_new(&rig->ram, "flat", ncpus);
+	rig->engine = engine_new(&rig->ram, "flat", P9, ncpus);
 	rig->ncpus = ncpus;
 	for (unsigned i = 0; i < ncpus; i++) {
 		struct cpu *cpu = rig->cpu[i] = aligned_alloc(64, (sizeof *cpu + 63) & ~(size_t)63);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "check.h"
+#include "cpu/core/timebase.h"
 #include "hcall/hcall.h"
 #include "hcall/trace.h"
 #include "rig.h"
@@ -17,6 +18,12 @@ static const struct { const char *name, *in, *out; unsigned id; uint64_t number;
 #undef HCALL_PRIVATE
 };
 #define NROWS (sizeof rows / sizeof rows[0])
+
+enum rtas_trace_id {
+#define RTAS(id, name, token, ...) TRACE_RTAS_##id = (int)TRACE_RTAS + (token),
+#include "machine/rtas/rtas.def"
+#undef RTAS
+};
 
 /* ---- Every row ---- */
 
@@ -65,6 +72,14 @@ static void test_rows(void)
 		      "values-%s", rows[i].name);
 		check(rows[i].id < TRACE_HCALLS && !strcmp(trace_name(rows[i].id), rows[i].name), "name-%s", rows[i].name);
 	}
+}
+
+static void test_rtas_rows(void)
+{
+#define RTAS(id, name, ...) check(trace_name(TRACE_RTAS_##id) && !strcmp(trace_name(TRACE_RTAS_##id), name), "rtas-name-%s", name);
+#include "machine/rtas/rtas.def"
+#undef RTAS
+	check(!trace_name(TRACE_RTAS + TRACE_MAX_RTAS - 1) && !strcmp(trace_name(TRACE_CLIENT), "OF"), "rtas-ends");
 }
 
 /* ---- Values ---- */
@@ -294,6 +309,7 @@ static void test_lines(void)
 int main(void)
 {
 	test_rows();
+	test_rtas_rows();
 	test_values();
 	test_short_buffer();
 	test_codes();

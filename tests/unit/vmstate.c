@@ -240,6 +240,8 @@ struct flip {
 };
 
 static struct spapr_cpu *cpu0(struct machine *m) { return m->cpu[0]; }
+static struct phb_idle *phb_of(struct machine *m) { return (struct phb_idle *)device_next(m, NULL, &phb_idle_class); }
+static struct xive_idle *xive_of(struct machine *m) { return (struct xive_idle *)device_next(m, NULL, &xive_idle_class); }
 static struct config *options_of(struct machine *m) { return (struct config *)(uintptr_t)m->config; }
 
 static void flip_vpa(struct machine *m, bool on) { cpu0(m)->vpa_addr = on ? 0x10000 : 0; }
@@ -253,13 +255,13 @@ static void flip_sbbc(struct machine *m, bool on) { options_of(m)->sbbc = on ? M
 static void flip_ibs(struct machine *m, bool on) { options_of(m)->ibs = on ? MITIGATION_FIXED_NA : MITIGATION_WORKAROUND; }
 static void flip_decr(struct machine *m, bool on) { options_of(m)->large_decr = !on; }
 static void flip_ccf(struct machine *m, bool on) { options_of(m)->ccf_assist = !on; }
-static void flip_ex(struct machine *m, bool on) { m->phb->window[0].bus_offset = on ? 0x1000 : 0; }
-static void flip_window(struct machine *m, bool on) { m->phb->window[0].there = m->phb->window[1].there = on; }
-static void flip_phb(struct machine *m, bool on) { m->phb->phb_there = on; }
-static void flip_xive(struct machine *m, bool on) { m->xive->source_there = m->xive->router_there = on; }
-static void flip_tctx(struct machine *m, bool on) { m->xive->tctx[1].there = on; }
+static void flip_ex(struct machine *m, bool on) { phb_of(m)->window[0].bus_offset = on ? 0x1000 : 0; }
+static void flip_window(struct machine *m, bool on) { phb_of(m)->window[0].there = phb_of(m)->window[1].there = on; }
+static void flip_phb(struct machine *m, bool on) { phb_of(m)->phb_there = on; }
+static void flip_xive(struct machine *m, bool on) { xive_of(m)->source_there = xive_of(m)->router_there = on; }
+static void flip_tctx(struct machine *m, bool on) { xive_of(m)->tctx[1].there = on; }
 static void flip_vasi(struct machine *m, bool on) { m->vasi_stream = on; }
-static void flip_bus(struct machine *m, bool on) { m->phb->bus_there = on; }
+static void flip_bus(struct machine *m, bool on) { phb_of(m)->bus_there = on; }
 
 static void flip_event(struct machine *m, bool on)
 {

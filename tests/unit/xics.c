@@ -17,14 +17,16 @@ struct board {
 static struct board board_new(void)
 {
 	struct board b = { .m = calloc(1, sizeof *b.m) };
+	struct error err;
 
-	b.m->xics = xics_new();
+	if (!device_new(b.m, &xics_class, NULL, &err))
+		exit(EXIT_FAILURE);
 	for (unsigned i = 0; i < 2; i++) {
 		b.sc[i] = aligned_alloc(64, (sizeof *b.sc[i] + 63) & ~(size_t)63);
 		memset(b.sc[i], 0, sizeof *b.sc[i]);
 		b.m->cpu[b.m->ncpus++] = b.sc[i];
 	}
-	xics_reset(b.m);
+	devices_reset(b.m);
 	return b;
 }
 
@@ -32,7 +34,7 @@ static void board_free(struct board *b)
 {
 	for (unsigned i = 0; i < 2; i++)
 		free(b->sc[i]);
-	xics_free(b->m->xics);
+	devices_free(b->m);
 	free(b->m);
 }
 
@@ -211,7 +213,7 @@ int main(void)
 	test_random(&b);
 	xics_route(b.m, LSI, 0, 5, 5);
 	xics_set_irq(b.m, LSI, true);
-	xics_reset(b.m);
+	devices_reset(b.m);
 	check(!line(b.sc[0]) && !b.sc[0]->xirr && xics_source(b.m, LSI)->priority == 0xff &&
 	      xics_source(b.m, LSI)->kind == XICS_LSI, "reset-again");
 	board_free(&b);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh [build|test|dev]: installs the Debian or Ubuntu packages that building cede takes, or those
-# that its tests, make bench and make PGO=1 take besides, or those for what few will run: make bench
+# that its tests, make bench and make MODE=pgo take besides, or those for what few will run: make bench
 # BASE=, the host's part of make profile, tests/bench/interpreter.sh. Does nothing, and asks no
 # mirror, when they are all there.
 #

@@ -1,6 +1,6 @@
 #!/bin/sh
 # pgo.sh PROGRAM DIR [GUEST...]: trains PROGRAM, an instrumented cede, and merges what it learnt into
-# DIR/cede.profdata. Used by `make PGO=1`.
+# DIR/cede.profdata. Used by `make MODE=pgo`.
 #
 # It learns from guests of ours: Debian's kernel (tools/guest/guest.sh), which boots and runs busybox and,
 # where they could be built, the scoreboard's programs for a short time each; and the programs for

@@ -59,11 +59,11 @@ static const struct option long_options[] = {
 
 typedef bool view_fn(struct dtl_log *log, const struct dtl_options *o, struct error *err);
 
-/* What makes something else of a log than the table. */
+/* The options that choose another view than the table. */
 static const struct {
 	int option;
 	view_fn *view;
-	bool csv;			/* it has one */
+	bool csv;			/* the view can be written as --csv */
 } views[] = {
 	{ OPT_TRANSITIONS, dtl_transitions, true }, { OPT_SUMMARY, dtl_summary, true },
 	{ OPT_HISTOGRAM, dtl_summary, false }, { OPT_JSON, dtl_json, false }, { OPT_SVG, dtl_svg, false },
@@ -161,7 +161,7 @@ static bool fits_together(const struct command *c, int files, struct error *err)
 	return false;
 }
 
-static bool parse(struct command *c, int argc, char **argv, struct error *err)
+static bool parse_arguments(struct command *c, int argc, char **argv, struct error *err)
 {
 	int option;
 
@@ -180,14 +180,14 @@ static void print_help(void)
 
 /* ---- What is asked for ---- */
 
-/* Not an error: the machine may run on, or have been killed. */
+/* A log without its end is no error: the machine may still run, or have been killed. */
 static void say_cut(const struct dtl_log *log)
 {
 	if (log->cut)
 		fprintf(stderr, "cede-dtl: %s: was cut off: no end after %llu records\n", log->name, (unsigned long long)log->records);
 }
 
-static int say(const struct error *err, int status)
+static int say_error(const struct error *err, int status)
 {
 	fprintf(stderr, "cede-dtl: %s\n", err->msg);
 	return status;
@@ -203,7 +203,7 @@ static int run_view(struct command *c, const char *path, struct error *err)
 	if (ok)
 		say_cut(&log);
 	dtl_log_close(&log);
-	return ok ? EXIT_SUCCESS : say(err, EXIT_FAILURE);
+	return ok ? EXIT_SUCCESS : say_error(err, EXIT_FAILURE);
 }
 
 static int run_diff(struct command *c, char *const path[2], struct error *err)
@@ -218,10 +218,10 @@ static int run_diff(struct command *c, char *const path[2], struct error *err)
 			say_cut(&log[i]);
 		dtl_log_close(&log[i]);
 	}
-	return !ok ? say(err, EXIT_TROUBLE) : differ ? EXIT_DIFFER : EXIT_SAME;
+	return !ok ? say_error(err, EXIT_TROUBLE) : differ ? EXIT_DIFFER : EXIT_SAME;
 }
 
-static int run(struct command *c, char *const *files, struct error *err)
+static int run_command(struct command *c, char *const *files, struct error *err)
 {
 	if (c->help || c->version) {
 		if (c->help)
@@ -233,7 +233,7 @@ static int run(struct command *c, char *const *files, struct error *err)
 	if (c->diff)
 		return run_diff(c, files, err);
 	if (c->memory.path)
-		return dtl_memory(&c->memory, c->o.csv, err) ? EXIT_SUCCESS : (fflush(stdout), say(err, EXIT_FAILURE));
+		return dtl_memory(&c->memory, c->o.csv, err) ? EXIT_SUCCESS : (fflush(stdout), say_error(err, EXIT_FAILURE));
 	return run_view(c, files[0], err);
 }
 
@@ -243,17 +243,17 @@ int main(int argc, char **argv)
 	struct error err = { "" };
 	int status;
 
-	/* Whoever reads no further, as head(1), ends us: that is no error to speak of. */
+	/* A reader that reads no further, such as head(1), ends cede-dtl by SIGPIPE: nothing is said about that. */
 	signal(SIGPIPE, SIG_DFL);
-	if (!parse(&c, argc, argv, &err)) {
+	if (!parse_arguments(&c, argc, argv, &err)) {
 		if (err.msg[0])
-			say(&err, 0);
+			say_error(&err, 0);
 		return EXIT_USAGE;
 	}
-	status = run(&c, argv + optind, &err);
+	status = run_command(&c, argv + optind, &err);
 	if (!err.msg[0] && (fflush(stdout) || ferror(stdout))) {
 		error_set(&err, "cannot write to standard output");
-		return say(&err, c.diff ? EXIT_TROUBLE : EXIT_FAILURE);
+		return say_error(&err, c.diff ? EXIT_TROUBLE : EXIT_FAILURE);
 	}
 	return status;
 }

@@ -15,7 +15,7 @@ struct side {
 	bool more;
 };
 
-static void describe(const struct side *s)
+static void describe_side(const struct side *s)
 {
 	const struct dtl_header *h = &s->log->h;
 	char name[DTL_NAME_LEN];
@@ -59,7 +59,7 @@ static bool same_record(const struct dtl_record *a, const struct dtl_record *b)
 	       a->srr1 == b->srr1;
 }
 
-static bool same(const struct side s[2])
+static bool same_records(const struct side s[2])
 {
 	if (s[0].more != s[1].more)
 		return false;
@@ -68,7 +68,7 @@ static bool same(const struct side s[2])
 	return s[0].log->ended == s[1].log->ended && s[0].log->cycle == s[1].log->cycle;
 }
 
-static bool step(struct side *s, struct error *err)
+static bool step_side(struct side *s, struct error *err)
 {
 	if (!s->more)
 		return true;
@@ -81,14 +81,14 @@ static bool compare_records(struct side s[2], bool *differ, struct error *err)
 	bool found = false;
 
 	while (s[0].more || s[1].more) {
-		if (!step(&s[0], err) || !step(&s[1], err))
+		if (!step_side(&s[0], err) || !step_side(&s[1], err))
 			return false;
-		if (found || same(s))
+		if (found || same_records(s))
 			continue;
 		printf("The first difference is record %" PRIu64 ":\n", s[0].log->records > s[1].log->records ?
 		       s[0].log->records : s[1].log->records);
-		describe(&s[0]);
-		describe(&s[1]);
+		describe_side(&s[0]);
+		describe_side(&s[1]);
 		*differ = found = true;
 	}
 	return true;
@@ -161,7 +161,7 @@ static void side_free(struct side *s)
 	dtl_totals_free(&s->totals);
 }
 
-static bool compare(struct side s[2], bool *differ, struct error *err)
+static bool compare_sides(struct side s[2], bool *differ, struct error *err)
 {
 	*differ = compare_headers(s);
 	err->msg[0] = 0;
@@ -176,7 +176,7 @@ bool dtl_diff(struct dtl_log log[2], const struct dtl_options *o, bool *differ, 
 
 	for (unsigned i = 0; ok && i < 2; i++)
 		ok = dtl_filter_resolve(&filters[i], &log[i].h, err) && side_begin(&s[i], &log[i], &filters[i], err);
-	ok = ok && compare(s, differ, err);
+	ok = ok && compare_sides(s, differ, err);
 	if (ok && *differ) {
 		dtl_follow_end(s[0].follow);
 		dtl_follow_end(s[1].follow);

@@ -8,7 +8,7 @@
 #include "tools/dtl/dtl_follow.h"
 #include "tools/dtl/dtl_time.h"
 
-static bool refuse(struct error *err, const char *what, const char *text)
+static bool refuse_text(struct error *err, const char *what, const char *text)
 {
 	error_set(err, "%s: '%.60s'", what, text);
 	return false;
@@ -37,7 +37,7 @@ bool dtl_filter_cpus(struct dtl_filter *f, const char *list, struct error *err)
 
 	do {
 		if (!parse_range(&p, &first, &last))
-			return refuse(err, "no list of processors (as in 0,2,4-7)", list);
+			return refuse_text(err, "no list of processors (as in 0,2,4-7)", list);
 		for (; first <= last; first++)
 			f->cpus[first / 64] |= UINT64_C(1) << first % 64;
 	} while (*p);
@@ -60,7 +60,7 @@ bool dtl_filter_reasons(struct dtl_filter *f, const char *list, struct error *er
 		int reason = reason_of(p, len);
 
 		if (reason < 0)
-			return refuse(err, "no such reason (cede-dtl --help lists them)", list);
+			return refuse_text(err, "no such reason (cede-dtl --help lists them)", list);
 		f->reasons |= UINT32_C(1) << reason;
 		p += len;
 		if (!*p)
@@ -71,7 +71,7 @@ bool dtl_filter_reasons(struct dtl_filter *f, const char *list, struct error *er
 bool dtl_filter_load(struct dtl_filter *f, const char *how, struct error *err)
 {
 	f->load = how && !strcmp(how, "only") ? LOAD_ONLY : LOAD_TOO;
-	return !how || f->load == LOAD_ONLY || refuse(err, "--load takes nothing or 'only'", how);
+	return !how || f->load == LOAD_ONLY || refuse_text(err, "--load takes nothing or 'only'", how);
 }
 
 bool dtl_filter_time(const char **to, const char *text, struct error *err)
@@ -81,10 +81,10 @@ bool dtl_filter_time(const char **to, const char *text, struct error *err)
 
 	*to = text;
 	return dtl_time_parse(text, &any, true, &cycles) ||
-	       refuse(err, "no time (as in 1.5, 20ms, 500us, 300ns, 1000c, 1000tb)", text);
+	       refuse_text(err, "no time (as in 1.5, 20ms, 500us, 300ns, 1000c, 1000tb)", text);
 }
 
-static uint64_t resolve(const char *text, const struct dtl_header *h, bool point, uint64_t otherwise)
+static uint64_t resolve_time(const char *text, const struct dtl_header *h, bool point, uint64_t otherwise)
 {
 	uint64_t cycles;
 
@@ -93,9 +93,9 @@ static uint64_t resolve(const char *text, const struct dtl_header *h, bool point
 
 bool dtl_filter_resolve(struct dtl_filter *f, const struct dtl_header *h, struct error *err)
 {
-	f->from = resolve(f->from_text, h, true, 0);
-	f->to = resolve(f->to_text, h, true, UINT64_MAX);
-	f->longer = resolve(f->longer_text, h, false, 0);
+	f->from = resolve_time(f->from_text, h, true, 0);
+	f->to = resolve_time(f->to_text, h, true, UINT64_MAX);
+	f->longer = resolve_time(f->longer_text, h, false, 0);
 	if (f->to <= f->from) {
 		error_set(err, "--from %.60s is not before --to %.60s", f->from_text ? f->from_text : "0",
 			  f->to_text ? f->to_text : "the end");

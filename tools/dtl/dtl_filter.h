@@ -1,4 +1,4 @@
-/* Which processors, reasons and times are asked for. */
+/* The options that choose a part of a log: processors, reasons, times. */
 #ifndef TOOLS_DTL_FILTER_H
 #define TOOLS_DTL_FILTER_H
 
@@ -9,22 +9,22 @@ enum dtl_load { LOAD_NO, LOAD_TOO, LOAD_ONLY };
 struct dtl_dispatch;
 
 struct dtl_filter {
-	const char *from_text, *to_text, *longer_text;	/* as given; NULL: not */
+	const char *from_text, *to_text, *longer_text;	/* the options' texts; NULL: option not given */
 	uint64_t cpus[DTL_MAX_CPUS / 64];
-	bool some_cpus;			/* only those in cpus */
+	bool some_cpus;			/* only the processors in cpus are wanted */
 	enum dtl_load load;
 	uint32_t reasons;		/* bits by enum vp_reason; 0: all */
-	/* Cycles, once the log's header is known. */
+	/* In cycles; dtl_filter_resolve() sets them. */
 	uint64_t from, to, longer;
 };
 
-/* Of an option's argument; false: err->msg says why. */
+/* Each parses the argument of one option. False: the argument is wrong, and err->msg says why. */
 bool dtl_filter_cpus(struct dtl_filter *f, const char *list, struct error *err);
 bool dtl_filter_reasons(struct dtl_filter *f, const char *list, struct error *err);
 bool dtl_filter_load(struct dtl_filter *f, const char *how, struct error *err);
 bool dtl_filter_time(const char **to, const char *text, struct error *err);
 
-/* The times as this log counts them; false if the filter asks for what the log cannot have. */
+/* Converts the times to cycles of this log. False: the log has no such time or processor, and err->msg says which. */
 bool dtl_filter_resolve(struct dtl_filter *f, const struct dtl_header *h, struct error *err);
 
 bool dtl_wants_vp(const struct dtl_filter *f, const struct dtl_header *h, unsigned vp);

@@ -5,15 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_STOP_CODE 1		/* preempt reason of what has not run before: firmware-internal */
-#define CHECK_OUTPUT    65536		/* records between looks at whether anybody takes the output */
-
-/* Which of the three waits a state is part of; running is none. */
-static const uint8_t interval_of[VP_STATES] = {
-	[VP_STOPPED] = WAIT_NOT_READY, [VP_CEDED] = WAIT_NOT_READY, [VP_CONFERRED] = WAIT_NOT_READY,
-	[VP_JOINED] = WAIT_NOT_READY, [VP_WAITING] = WAIT_CAPACITY, [VP_READY] = WAIT_PROCESSOR,
-	[VP_RUNNING] = WAIT_INTERVALS,
-};
+#define FIRST_STOP_CODE 1		/* preempt code of a virtual processor that has not run before: firmware-internal */
+#define CHECK_OUTPUT    65536		/* records between two checks that standard output still takes what is written */
 
 void dtl_follow_begin(struct dtl_follow *f, const struct dtl_log *log, const struct dtl_filter *filter, const struct dtl_view *view)
 {
@@ -74,7 +67,7 @@ static void end_state(struct dtl_follow *f, unsigned vp, uint64_t cycle, uint8_t
 
 	if (v->state != VP_RUNNING) {
 		tell_span(f, vp, cycle);
-		v->wait[interval_of[v->state]] += cycle - v->since;
+		v->wait[vp_interval((enum vp_state)v->state)] += cycle - v->since;
 		return;
 	}
 	v->run.ran = cycle - v->run.cycle;
@@ -92,8 +85,9 @@ static bool is_reset(const struct dtl_vp *v, const struct dtl_record *r)
 	return r->partition == PARTITION_GUEST && r->state == VP_STOPPED && (v->state != VP_RUNNING || !r->code);
 }
 
-/* Nobody has run anywhere, nor waited. Those who were stopped before have no record of it. */
-static void forget(struct dtl_follow *f, uint64_t cycle)
+/* A reset makes every virtual processor one that has never run nor waited. The log has no record for those that were
+ * stopped already. */
+static void forget_past(struct dtl_follow *f, uint64_t cycle)
 {
 	for (unsigned i = 0; i < f->h->cpus; i++) {
 		struct dtl_vp *v = &f->vp[i];
@@ -109,7 +103,7 @@ static void forget(struct dtl_follow *f, uint64_t cycle)
 	}
 }
 
-/* Does it follow from what was before? Looked at before anything is told of it. */
+/* Whether the record follows from those before it. Both checks come before any callback sees the record. */
 static bool leaves_well(const struct dtl_follow *f, const struct dtl_vp *v, const struct dtl_record *r, struct error *err)
 {
 	if (v->on >= 0 && r->state != VP_RUNNING && r->physical != v->on)
@@ -135,7 +129,7 @@ static bool takes_well(const struct dtl_follow *f, unsigned vp, const struct dtl
 	return true;
 }
 
-static void leave(struct dtl_follow *f, struct dtl_vp *v, const struct dtl_record *r)
+static void leave_processor(struct dtl_follow *f, struct dtl_vp *v, const struct dtl_record *r)
 {
 	unsigned proc = dtl_proc(f->h, (unsigned)v->on);
 
@@ -147,7 +141,7 @@ static void leave(struct dtl_follow *f, struct dtl_vp *v, const struct dtl_recor
 	v->stop_code = r->code;
 }
 
-static void take(struct dtl_follow *f, unsigned vp, const struct dtl_record *r)
+static void take_processor(struct dtl_follow *f, unsigned vp, const struct dtl_record *r)
 {
 	struct dtl_proc *p = &f->proc[dtl_proc(f->h, r->physical)];
 	struct dtl_vp *v = &f->vp[vp];
@@ -178,13 +172,13 @@ bool dtl_follow_record(struct dtl_follow *f, const struct dtl_record *r, struct 
 		return false;
 	end_state(f, vp, r->cycle, r->reason);
 	if (v->on >= 0)
-		leave(f, v, r);
+		leave_processor(f, v, r);
 	v->state = r->state;
 	v->since = r->cycle;
 	if (r->state == VP_RUNNING)
-		take(f, vp, r);
+		take_processor(f, vp, r);
 	if (reset)
-		forget(f, r->cycle);
+		forget_past(f, r->cycle);
 	if (f->view->transition && dtl_wants_record(f->filter, f->h, r))
 		f->view->transition(f->view->opaque, r);
 	return true;

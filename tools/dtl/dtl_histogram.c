@@ -1,4 +1,4 @@
-/* How long things took. See dtl_histogram.h. */
+/* A histogram of times. See dtl_histogram.h. */
 #include "tools/dtl/dtl_histogram.h"
 
 #include <inttypes.h>
@@ -26,7 +26,7 @@ static uint64_t bucket_top(unsigned bucket)
 	return ((uint64_t)(bucket % HISTOGRAM_PARTS + HISTOGRAM_PARTS) << (power - 1)) + ((UINT64_C(1) << (power - 1)) - 1);
 }
 
-/* Microseconds up to which, and without which, a bar goes: 0, 1, 2, 5, 10.. */
+/* A bar counts values below so many microseconds: 0, 1, 2, 5, 10.. */
 static double bar_top(unsigned bar)
 {
 	static const double steps[] = { 1, 2, 5 };

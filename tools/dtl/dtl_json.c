@@ -73,7 +73,7 @@ static void name_physical(const struct dtl_header *h)
 static unsigned pid_of(const struct dtl_header *h, unsigned vp) { return dtl_is_load(h, vp) ? PID_LOAD : PID_VIRTUAL; }
 static unsigned number_of(const struct dtl_header *h, unsigned vp) { return dtl_is_load(h, vp) ? vp - h->cpus : vp; }
 
-static const char *label(const struct dtl_header *h, unsigned vp, char *name, size_t size)
+static const char *label_of(const struct dtl_header *h, unsigned vp, char *name, size_t size)
 {
 	snprintf(name, size, "%s %u", dtl_is_load(h, vp) ? "load" : "cpu", number_of(h, vp));
 	return name;
@@ -88,7 +88,7 @@ static void name_virtual(const struct json *j)
 		name_process(PID_LOAD, "competing load");
 	for (unsigned i = 0; i < dtl_vps(j->h); i++)
 		if (dtl_wants_vp(j->filter, j->h, i))
-			name_thread(pid_of(j->h, i), number_of(j->h, i), label(j->h, i, name, sizeof name));
+			name_thread(pid_of(j->h, i), number_of(j->h, i), label_of(j->h, i, name, sizeof name));
 }
 
 /* ---- Spans ---- */
@@ -124,7 +124,7 @@ static void json_span(void *opaque, const struct dtl_span *s)
 	char name[32];
 
 	if (s->physical >= 0)
-		put_span(j, s, PID_PHYSICAL, (unsigned)s->physical, label(j->h, s->vp, name, sizeof name),
+		put_span(j, s, PID_PHYSICAL, (unsigned)s->physical, label_of(j->h, s->vp, name, sizeof name),
 			 dtl_is_load(j->h, s->vp) ? "grey" : NULL);
 	if (!dtl_wants_vp(j->filter, j->h, s->vp))
 		return;

@@ -32,8 +32,8 @@ void lane_free(struct lane *l)
 	free(l->time);
 }
 
-/* Nothing, kind 0, is what the others leave. */
-static unsigned longest(struct lane *l)
+/* Kind 0 has the time of the column that no other kind has. */
+static unsigned longest_kind(struct lane *l)
 {
 	uint64_t rest = l->column_end - lane_cycle(l->scale, l->column);
 	unsigned best = 0;
@@ -55,8 +55,8 @@ static void end_run(struct lane *l, unsigned next_kind)
 	l->run_kind = next_kind;
 }
 
-/* Columns from the present one up to `column`, of one kind. */
-static void pass(struct lane *l, unsigned kind, unsigned column)
+/* Gives one kind to the columns from the present one up to and without `column`. */
+static void pass_columns(struct lane *l, unsigned kind, unsigned column)
 {
 	if (kind != l->run_kind)
 		end_run(l, kind);
@@ -70,14 +70,14 @@ void lane_add(struct lane *l, unsigned kind, uint64_t from, uint64_t to)
 	unsigned first = column_of(l->scale, from);
 
 	if (first > l->column)
-		pass(l, longest(l), l->column + 1);
+		pass_columns(l, longest_kind(l), l->column + 1);
 	if (first > l->column)
-		pass(l, 0, first);
+		pass_columns(l, 0, first);
 	while (to > l->column_end && l->column + 1 < l->scale->columns) {
 		if (from < l->column_end)
 			l->time[kind] += l->column_end - from;
 		from = l->column_end;
-		pass(l, longest(l), l->column + 1);
+		pass_columns(l, longest_kind(l), l->column + 1);
 	}
 	l->time[kind] += to - from;
 }
@@ -85,9 +85,9 @@ void lane_add(struct lane *l, unsigned kind, uint64_t from, uint64_t to)
 void lane_end(struct lane *l)
 {
 	if (l->column < l->scale->columns)
-		pass(l, longest(l), l->column + 1);
+		pass_columns(l, longest_kind(l), l->column + 1);
 	if (l->column < l->scale->columns)
-		pass(l, 0, l->scale->columns);
+		pass_columns(l, 0, l->scale->columns);
 	l->column = l->scale->columns;
 	end_run(l, 0);
 }

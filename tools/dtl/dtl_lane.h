@@ -1,7 +1,8 @@
-/* A lane of a picture: what a column of it shows is what lasted longest there.
+/* A lane of a picture: each column of pixels shows the kind of span that lasted longest in its time.
  *
- * Spans come in order of time and do not overlap; what lies between them is kind 0. A run of columns
- * of one kind is handed on when it ends, so that a lane takes the same memory for any log. */
+ * The caller adds spans in order of time, without overlap; the time between two spans is of kind 0. When a
+ * run of columns of one kind ends, the lane hands it to run() and forgets it, so that its memory does not
+ * grow with the log. */
 #ifndef TOOLS_DTL_LANE_H
 #define TOOLS_DTL_LANE_H
 
@@ -20,7 +21,7 @@ struct lane {
 	uint64_t column_end;		/* cycle */
 	unsigned column;
 	unsigned run_start, run_kind;
-	/* Columns from start up to end are of that kind. */
+	/* Called for each run: the columns from `start` up to and without `end` are of one kind. */
 	void (*run)(void *opaque, unsigned lane, unsigned kind, unsigned start, unsigned end);
 	void *opaque;
 	unsigned number;

@@ -1,4 +1,4 @@
-/* Reading a -dtl file. See dtl_log.h; the format is in hcall/dtl_file.h. */
+/* Reads a -dtl file. See dtl_log.h; the format is in machine/vp/dtl_format.h. */
 #include "tools/dtl/dtl_log.h"
 
 #include <errno.h>
@@ -60,13 +60,13 @@ const char *dtl_header_field(const struct dtl_header *h, unsigned i, uint64_t *v
 	return fields[i].name;
 }
 
-static bool bad(const struct dtl_log *log, struct error *err, const char *what)
+static bool refuse_log(const struct dtl_log *log, struct error *err, const char *what)
 {
 	error_set(err, "%.100s: %.120s", log->name, what);
 	return false;
 }
 
-static bool fill(const struct dtl_log *log, struct dtl_header *h, const uint8_t *bytes, struct error *err)
+static bool fill_header(const struct dtl_log *log, struct dtl_header *h, const uint8_t *bytes, struct error *err)
 {
 	for (unsigned i = 0; i < N_FIELDS; i++) {
 		const struct field *f = &fields[i];
@@ -87,23 +87,23 @@ static bool head_sane(const struct dtl_log *log, const uint8_t *bytes, struct er
 	const struct dtl_header *h = &log->h;
 
 	if (h->chips > h->procs)
-		return bad(log, err, "header says more chips than physical processors");
+		return refuse_log(log, err, "header says more chips than physical processors");
 	if (h->cpus % h->threads)
-		return bad(log, err, "header says a processor with only some of its threads");
+		return refuse_log(log, err, "header says a processor with only some of its threads");
 	if (h->tb_hz > h->hz)
-		return bad(log, err, "header says a timebase faster than the cycles");
+		return refuse_log(log, err, "header says a timebase faster than the cycles");
 	for (unsigned i = 92; i < DTL_FILE_HEADER; i++)
 		if (bytes[i])
-			return bad(log, err, "header has something where nothing should be");
+			return refuse_log(log, err, "header has something where nothing should be");
 	return true;
 }
 
 static bool magic_fits(const struct dtl_log *log, const uint8_t *bytes, size_t n, struct error *err)
 {
 	if (n < 8 || memcmp(bytes, DTL_FILE_MAGIC, 8))
-		return bad(log, err, n ? "is not a dispatch log (cede -dtl FILE writes one)" : "is empty");
+		return refuse_log(log, err, n ? "is not a dispatch log (cede -dtl FILE writes one)" : "is empty");
 	if (n < DTL_FILE_HEADER)
-		return bad(log, err, "ends in its header");
+		return refuse_log(log, err, "ends in its header");
 	if (dtl_be(bytes + 8, 4) != DTL_FILE_VERSION) {
 		error_set(err, "%.100s: is of version %u; this program reads %u", log->name, (unsigned)dtl_be(bytes + 8, 4),
 			  DTL_FILE_VERSION);
@@ -143,15 +143,15 @@ bool dtl_log_open(struct dtl_log *log, const char *path, struct error *err)
 	}
 	setvbuf(log->in, NULL, _IOFBF, 1 << 17);
 	n = fread(bytes, 1, sizeof bytes, log->in);
-	if (io_failed(log, err) || !magic_fits(log, bytes, n, err) || !fill(log, &log->h, bytes, err) || !head_sane(log, bytes, err))
+	if (io_failed(log, err) || !magic_fits(log, bytes, n, err) || !fill_header(log, &log->h, bytes, err) || !head_sane(log, bytes, err))
 		return false;
 	log->cycle = log->h.begins;
 	return true;
 }
 
-static bool copy(FILE *to, FILE *from)
+static bool copy_rest(FILE *to, FILE *from)
 {
-	static const uint8_t header[DTL_FILE_HEADER];	/* it has been read */
+	static const uint8_t header[DTL_FILE_HEADER];	/* a place holder: the header has been read */
 	char bytes[1 << 14];
 	size_t n;
 
@@ -170,7 +170,7 @@ bool dtl_log_keep(struct dtl_log *log, struct error *err)
 	if (!fseeko(log->in, DTL_FILE_HEADER, SEEK_SET))
 		return true;
 	kept = tmpfile();
-	if (kept && copy(kept, log->in)) {
+	if (kept && copy_rest(kept, log->in)) {
 		dtl_log_close(log);
 		log->in = kept;
 		return true;
@@ -193,7 +193,7 @@ bool dtl_log_rewind(struct dtl_log *log, struct error *err)
 	return true;
 }
 
-/* Standard input stays open: it was not opened here. */
+/* Standard input stays open, because dtl_log_open() did not open it. */
 void dtl_log_close(struct dtl_log *log)
 {
 	if (log->in && log->in != stdin)
@@ -216,7 +216,7 @@ __attribute__((format(printf, 3, 4))) static bool bad_record(const struct dtl_lo
 	return false;
 }
 
-static bool sane(const struct dtl_log *log, const struct dtl_record *r, struct error *err)
+static bool record_sane(const struct dtl_log *log, const struct dtl_record *r, struct error *err)
 {
 	const struct dtl_header *h = &log->h;
 	unsigned vps = r->partition == PARTITION_LOAD ? h->loads : h->cpus;
@@ -241,7 +241,7 @@ static bool sane(const struct dtl_log *log, const struct dtl_record *r, struct e
 	return true;
 }
 
-static void decode(struct dtl_record *r, const uint8_t *b)
+static void decode_record(struct dtl_record *r, const uint8_t *b)
 {
 	*r = (struct dtl_record){
 		.cycle = dtl_be(b, 8), .vp = (uint16_t)dtl_be(b + 8, 2), .partition = b[10], .state = b[11],
@@ -264,8 +264,8 @@ bool dtl_log_read(struct dtl_log *log, struct dtl_record *r, struct error *err)
 	log->records++;
 	if (n < sizeof bytes)
 		return bad_record(log, err, "ends after %zu of its %u bytes", n, DTL_FILE_RECORD);
-	decode(r, bytes);
-	if (!sane(log, r, err))
+	decode_record(r, bytes);
+	if (!record_sane(log, r, err))
 		return false;
 	log->cycle = r->cycle;
 	if (r->state != DTL_FILE_END)

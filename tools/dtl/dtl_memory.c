@@ -7,8 +7,8 @@
 #include "tools/dtl/dtl_views.h"
 
 #define ENTRY    48			/* bytes */
-#define MAX_SIZE (UINT64_C(1) << 24)	/* PAPR says a page; a kernel may look at more of its own */
-#define TB_MHZ   512			/* of every POWER */
+#define MAX_SIZE (UINT64_C(1) << 24)	/* PAPR allows a page; a kernel may have copied more to a buffer of its own */
+#define TB_MHZ   512			/* MHz of the timebase of every POWER processor */
 
 static const char *const dispatch_names[] = {
 	"external", "firmware", "prod", "decrementer", "reset", "firmware", "gift", "slice", "page fault", NULL, "doorbell",
@@ -24,7 +24,7 @@ struct entry {
 	uint64_t timebase, fault, srr0, srr1;
 };
 
-static void decode(struct entry *e, const uint8_t *b)
+static void decode_entry(struct entry *e, const uint8_t *b)
 {
 	*e = (struct entry){
 		.dispatch = b[0], .preempt = b[1], .physical = (uint16_t)dtl_be(b + 2, 2),
@@ -44,28 +44,28 @@ static const char *name_of(const char *const *names, size_t n, unsigned code, ch
 
 /* ---- Reading ---- */
 
-static bool fail(const char *path, const char *what, struct error *err)
+static bool refuse_file(const char *path, const char *what, struct error *err)
 {
 	error_set(err, "%.100s: %.140s", path, what);
 	return false;
 }
 
-/* Bytes of the buffer in whole entries; 0 and err->msg: none. */
+/* Size of the buffer in bytes, rounded down to whole entries; 0: there is none, and err->msg says why. */
 static uint64_t buffer_size(FILE *in, const struct dtl_memory *what, struct error *err)
 {
 	off_t end = fseeko(in, 0, SEEK_END) ? -1 : ftello(in);
 	uint64_t size = what->size;
 
 	if (end < 0)
-		return fail(what->path, strerror(errno), err);
+		return refuse_file(what->path, strerror(errno), err);
 	if (what->addr > (uint64_t)end || (what->sized && what->size > (uint64_t)end - what->addr))
-		return fail(what->path, "ends before the buffer does", err);
+		return refuse_file(what->path, "ends before the buffer does", err);
 	if (!what->sized)
 		size = (uint64_t)end - what->addr;
 	if (size > MAX_SIZE)
-		return fail(what->path, "that is no size of a log: --size says how many bytes it has, --addr where it begins", err);
+		return refuse_file(what->path, "that is no size of a log: --size says how many bytes it has, --addr where it begins", err);
 	if (size < ENTRY)
-		return fail(what->path, "a log has 48 bytes at least", err);
+		return refuse_file(what->path, "a log has 48 bytes at least", err);
 	return size / ENTRY * ENTRY;
 }
 
@@ -75,14 +75,14 @@ static uint8_t *read_buffer(const struct dtl_memory *what, uint64_t *size, struc
 	uint8_t *bytes = NULL;
 
 	if (!in) {
-		fail(what->path, strerror(errno), err);
+		refuse_file(what->path, strerror(errno), err);
 		return NULL;
 	}
 	*size = buffer_size(in, what, err);
 	if (*size)
 		bytes = malloc(*size);
 	if (bytes && (fseeko(in, (off_t)what->addr, SEEK_SET) || fread(bytes, 1, *size, in) != *size)) {
-		fail(what->path, ferror(in) ? strerror(errno) : "cannot be read", err);
+		refuse_file(what->path, ferror(in) ? strerror(errno) : "cannot be read", err);
 		free(bytes);
 		bytes = NULL;
 	}
@@ -97,7 +97,8 @@ static uint64_t timebase_at(const uint8_t *bytes, uint64_t slot)
 	return dtl_be(bytes + slot * ENTRY + 16, 8);
 }
 
-/* Without an index: the oldest entry is where time goes back, and a slot without a time is empty. */
+/* Without an index, the oldest entry is the one whose time is before its predecessor's; a slot with time 0 was never
+ * written. */
 static void guess_order(const uint8_t *bytes, uint64_t n, uint64_t *first, uint64_t *count)
 {
 	uint64_t used = 0;
@@ -121,7 +122,7 @@ static void known_order(uint64_t index, uint64_t n, uint64_t *first, uint64_t *c
 
 /* ---- Showing ---- */
 
-static void show(const struct entry *e, uint64_t number, unsigned threads)
+static void show_entry(const struct entry *e, uint64_t number, unsigned threads)
 {
 	char dispatch[8], preempt[8], thread[16] = "";
 
@@ -136,14 +137,14 @@ static void show(const struct entry *e, uint64_t number, unsigned threads)
 	puts("");
 }
 
-static void show_csv(const struct entry *e, uint64_t number, unsigned threads)
+static void show_entry_csv(const struct entry *e, uint64_t number, unsigned threads)
 {
 	printf("%" PRIu64 ",%" PRIu64 ",%u,%u,%u,%u,%u,%u,%u,0x%016" PRIx64 ",0x%016" PRIx64 ",0x%016" PRIx64 "\n", number, e->timebase,
 	       e->physical, e->physical / threads, e->dispatch, e->preempt, e->wait[WAIT_NOT_READY],
 	       e->wait[WAIT_CAPACITY], e->wait[WAIT_PROCESSOR], e->srr0, e->srr1, e->fault);
 }
 
-static void head(bool csv)
+static void print_head(bool csv)
 {
 	puts(csv ? "entry,timebase,physical_thread,physical,dispatch_code,preempt_code,waiting_to_ready_ticks,"
 		   "ready_to_enqueue_ticks,enqueue_to_dispatch_ticks,srr0,srr1,fault_addr"
@@ -165,15 +166,15 @@ bool dtl_memory(const struct dtl_memory *what, bool csv, struct error *err)
 		known_order(what->index, n, &first, &count);
 	else
 		guess_order(bytes, n, &first, &count);
-	head(csv);
+	print_head(csv);
 	for (uint64_t i = 0; i < count; i++) {
 		struct entry e;
 
-		decode(&e, bytes + (first + i) % (what->indexed ? n : count) * ENTRY);
+		decode_entry(&e, bytes + (first + i) % (what->indexed ? n : count) * ENTRY);
 		back |= e.timebase < last;
 		last = e.timebase;
-		(csv ? show_csv : show)(&e, what->indexed ? what->index - count + i : i, what->threads);
+		(csv ? show_entry_csv : show_entry)(&e, what->indexed ? what->index - count + i : i, what->threads);
 	}
 	free(bytes);
-	return !back || fail(what->path, "time runs back in these entries: another index, or no log", err);
+	return !back || refuse_file(what->path, "time runs back in these entries: another index, or no log", err);
 }

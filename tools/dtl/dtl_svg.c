@@ -10,7 +10,7 @@
 
 #include "tools/dtl/dtl_time.h"
 
-#define LETTER 6.2			/* pixels: width of one in a lane's label, at most */
+#define LETTER 6.2			/* pixels: the widest letter of a lane's label */
 
 /* ---- Runs of columns, into the pieces ---- */
 
@@ -131,7 +131,7 @@ static void svg_free(struct svg *s)
 	dtl_totals_free(&s->totals);
 }
 
-static bool complete(const struct svg *s)
+static bool svg_complete(const struct svg *s)
 {
 	bool failed = s->labels.failed;
 
@@ -166,7 +166,7 @@ static bool read_lanes(struct svg *s, struct dtl_log *log, struct error *err)
 		return false;
 	for (unsigned i = 0; i < s->lanes; i++)
 		lane_end(&s->lane[i]);
-	return complete(s) || out_of_memory(err);
+	return svg_complete(s) || out_of_memory(err);
 }
 
 bool dtl_svg(struct dtl_log *log, const struct dtl_options *o, struct error *err)

@@ -1,5 +1,5 @@
-/* The picture's parts: dtl_svg.c gathers what is in the lanes, dtl_svg_page.c sets it out,
- * dtl_colour.c paints. */
+/* What the files of the picture share: dtl_svg.c fills the lanes from the log, dtl_svg_page.c writes the
+ * document, dtl_colour.c chooses colours. */
 #ifndef TOOLS_DTL_SVG_H
 #define TOOLS_DTL_SVG_H
 
@@ -11,11 +11,11 @@
 
 /* Pixels. */
 #define SVG_COLUMNS 1200
-#define SVG_LEFT    116			/* of the lanes: their names */
+#define SVG_LEFT    116			/* space for names, left of the lanes */
 
 struct colour { unsigned char r, g, b; };
 
-/* Pieces of the document that grow side by side: one of each colour, and the labels. */
+/* A piece of the document that grows while the log is read: there is one for each colour, and one for the labels. */
 struct text {
 	char *at;
 	size_t len, room;
@@ -28,12 +28,12 @@ struct svg {
 	const struct dtl_options *o;
 	struct dtl_totals totals;
 	struct lane_scale scale;
-	struct lane *lane;		/* physical threads, then the virtual processors that are wanted */
+	struct lane *lane;		/* of physical threads, then of the virtual processors that are wanted */
 	unsigned physical, virtuals, lanes;
-	int lane_of[DTL_MAX_VPS];	/* -1: it has none */
-	unsigned vp_of[DTL_MAX_VPS];	/* of a lane, from the first virtual one */
+	int lane_of[DTL_MAX_VPS];	/* by virtual processor; -1: it has no lane */
+	unsigned vp_of[DTL_MAX_VPS];	/* by lane, counted from the first virtual processor's */
 	struct text *by_vp, *by_state, labels;
-	unsigned row;			/* pixels from lane to lane */
+	unsigned row;			/* pixels from the top of a lane to the top of the next */
 };
 
 /* ---- Where things are ---- */
@@ -45,7 +45,7 @@ double svg_text_y(const struct svg *s, unsigned lane);	/* base line of a lane's 
 struct colour svg_vp_colour(const struct dtl_header *h, unsigned vp);
 struct colour svg_state_colour(enum vp_state state);
 extern const struct colour svg_idle_colour;
-const char *svg_ink_on(struct colour c);		/* that is seen on it */
+const char *svg_ink_on(struct colour c);		/* colour for a text that is readable on `c` */
 
 void svg_put_page(const struct svg *s);
 

@@ -5,12 +5,12 @@
 #include "tools/dtl/dtl_time.h"
 
 /* Pixels. */
-#define RIGHT  170			/* of the lanes: their numbers */
-#define TOP    64			/* title */
+#define RIGHT  170			/* space for numbers, right of the lanes */
+#define TOP    64			/* space for the titles */
 #define GAP    42			/* above each group of lanes: heading and axis */
 #define BOTTOM 30
 
-/* In the legend's order. */
+/* The states, in the legend's order. */
 static const struct { enum vp_state state; const char *text; } states[] = {
 	{ VP_RUNNING, "running" }, { VP_READY, "ready, waits for a processor" }, { VP_WAITING, "waits for capacity" },
 	{ VP_CEDED, "ceded" }, { VP_CONFERRED, "conferred" }, { VP_JOINED, "joined" }, { VP_STOPPED, "stopped" },
@@ -167,7 +167,7 @@ static double percent(const struct svg *s, uint64_t cycles)
 	return 100.0 * (double)cycles / (double)s->scale.length;
 }
 
-/* The first lane of a chip says so. */
+/* Writes the chip's number beside the first lane of a chip. */
 static void put_chip(const struct svg *s, unsigned lane)
 {
 	char text[32];

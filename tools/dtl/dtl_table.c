@@ -5,8 +5,8 @@
 #include "tools/dtl/dtl_time.h"
 #include "tools/dtl/dtl_views.h"
 
-/* A row is complete when its processor stops, and others may begin and stop meanwhile: so many wait
- * for one that still runs, then it is shown as it is. */
+/* A row is complete when its virtual processor leaves its processor; others may begin and end meanwhile. At most so many
+ * rows wait for one that still runs; then that one is shown without its end. */
 #define MAX_HELD 65536
 
 struct table {
@@ -39,7 +39,7 @@ static void put_ns(const struct dtl_header *h, uint64_t cycle, int width)
 	printf("%*" PRIu64 ".%09" PRIu64, width > 10 ? width - 10 : 0, ns / 1000000000, ns % 1000000000);
 }
 
-static void head(bool csv)
+static void print_head(bool csv)
 {
 	if (csv)
 		puts("cycle,seconds,timebase,cpu,load,physical_thread,physical,chip,dispatch_reason,dispatch_code,"
@@ -127,9 +127,9 @@ bool dtl_table(struct dtl_log *log, const struct dtl_options *o, struct error *e
 		error_set(err, "out of memory");
 		return false;
 	}
-	head(o->csv);
+	print_head(o->csv);
 	ok = dtl_follow_all(log, &o->filter, &view, err);
-	while (t.first < t.next)		/* of a log that is no good: what there is */
+	while (t.first < t.next)		/* the log is bad: show what there is */
 		show_oldest(&t);
 	free(t.held);
 	return ok;

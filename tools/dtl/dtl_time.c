@@ -1,4 +1,4 @@
-/* Cycles, and what people call them. */
+/* Converts between cycles and the units that people use. See dtl_time.h. */
 #include "tools/dtl/dtl_time.h"
 
 #include <ctype.h>
@@ -8,7 +8,7 @@
 
 typedef unsigned __int128 wide;
 
-static uint64_t scale(uint64_t value, uint64_t by, uint64_t over)
+static uint64_t scale_value(uint64_t value, uint64_t by, uint64_t over)
 {
 	wide result = (wide)value * by / over;
 
@@ -63,12 +63,12 @@ bool dtl_time_parse(const char *text, const struct dtl_header *h, bool point, ui
 
 uint64_t dtl_ns(const struct dtl_header *h, uint64_t cycles)
 {
-	return scale(cycles, 1000000000, h->hz);
+	return scale_value(cycles, 1000000000, h->hz);
 }
 
 uint64_t dtl_timebase(const struct dtl_header *h, uint64_t cycle)
 {
-	return scale(cycle, h->tb_hz, h->hz) + h->tb_offset;
+	return scale_value(cycle, h->tb_hz, h->hz) + h->tb_offset;
 }
 
 double dtl_seconds(const struct dtl_header *h, uint64_t cycles)

@@ -1,4 +1,4 @@
-/* What a log sums up to. See dtl_totals.h. */
+/* Sums over a log. See dtl_totals.h. */
 #include "tools/dtl/dtl_totals.h"
 
 #include <stdlib.h>

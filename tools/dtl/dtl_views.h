@@ -1,5 +1,5 @@
-/* What cede-dtl can make of a log. Each reads it from where it is to its end and writes to standard
- * output; false: err->msg says what is wrong with the log. */
+/* The views of a log. Each reads the log from where it is to its end and writes to standard output. False: err->msg
+ * says what is wrong with the log. */
 #ifndef TOOLS_DTL_VIEWS_H
 #define TOOLS_DTL_VIEWS_H
 
@@ -8,8 +8,8 @@
 struct dtl_options {
 	struct dtl_filter filter;
 	bool csv;
-	bool histograms;		/* one for each virtual processor */
-	const char *title;		/* of a picture; NULL: the log's name */
+	bool histograms;		/* bars for each virtual processor, not only for all */
+	const char *title;		/* of the picture; NULL: the log's name */
 };
 
 bool dtl_table(struct dtl_log *log, const struct dtl_options *o, struct error *err);
@@ -18,7 +18,7 @@ bool dtl_summary(struct dtl_log *log, const struct dtl_options *o, struct error 
 bool dtl_json(struct dtl_log *log, const struct dtl_options *o, struct error *err);
 bool dtl_svg(struct dtl_log *log, const struct dtl_options *o, struct error *err);
 
-/* *differ: whether they do. */
+/* *differ: whether the two logs do. */
 bool dtl_diff(struct dtl_log log[2], const struct dtl_options *o, bool *differ, struct error *err);
 
 /* The guest's own log, in an image of its memory. */

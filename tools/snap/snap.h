@@ -1,4 +1,4 @@
-/* What the commands of cede-snap share. */
+/* What the files of cede-snap share. */
 #ifndef TOOLS_SNAP_H
 #define TOOLS_SNAP_H
 
@@ -7,9 +7,10 @@
 
 #include "savevm/inspect.h"
 
-int give_up(const char *fmt, ...) __attribute__((format(printf, 1, 2)));	/* one line; returns 1 */
-unsigned processors(struct inspect *in);
-/* FILE OUT target=qemu, layout=..., compress=zstd */
+int give_up(const char *fmt, ...) __attribute__((format(printf, 1, 2)));	/* prints one line on stderr; returns the exit status 1 */
+unsigned processors(struct inspect *in);		/* how many the snapshot's machine has */
+/* The command convert: args are FILE, OUT, and one of layout=stream, layout=mapped, compress=zstd, target=qemu. 0, or the
+ * exit status. */
 int convert(struct inspect *in, char **args, bool json);
 
 #endif

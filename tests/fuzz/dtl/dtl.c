@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "hcall/dtl_file.h"
+#include "machine/vp/dtl_format.h"
 #include "tests/fuzz/rng.h"
 
 #define MAX_INPUT  (UINT32_C(1) << 16)

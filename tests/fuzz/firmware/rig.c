@@ -19,6 +19,7 @@
 #include "machine/core/memory.h"
 #include "machine/host/term.h"
 #include "machine/run/options.h"
+#include "machine/run/run.h"
 #include "tests/power_off.h"
 
 #define GUARD     (UINT64_C(64) << 20)	/* bytes before and behind RAM */
@@ -84,7 +85,7 @@ static void machine_make(void)
 		die("options", err.msg);
 	options.ram_size = RIG_RAM;		/* less than people may ask for */
 	term = term_new(&err);
-	rig = term ? machine_new(&options, term, &err) : NULL;
+	rig = term ? machine_make(&options, term, &err) : NULL;
 	if (!rig || machine_run(rig))
 		die("machine", err.msg);
 	close(fd);

@@ -11,6 +11,7 @@
 #include "machine/board/pseries.h"
 #include "machine/core/machine.h"
 #include "machine/core/config.h"
+#include "machine/run/run.h"
 #include "machine/snapshot/snapshot.h"
 #include "machine/snapshot/statehash.h"
 #include "savevm/zip.h"

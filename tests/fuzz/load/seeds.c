@@ -16,6 +16,7 @@
 #include "machine/host/term.h"
 #include "machine/rtas/events.h"
 #include "machine/run/options.h"
+#include "machine/run/run.h"
 #include "machine/snapshot/snapshot.h"
 #include "savevm/savevm.h"
 #include "savevm/zip.h"
@@ -143,7 +144,7 @@ static struct term *the_term(void)
 struct machine *machine_of(const struct config *o)
 {
 	struct error err = { "" };
-	struct machine *m = machine_new(o, the_term(), &err);
+	struct machine *m = machine_make(o, the_term(), &err);
 
 	if (!m)
 		die("machine", err.msg);

@@ -4,7 +4,7 @@
  * code side (fetch TLB and jump cache). Both are kept per key in a small pool, so that
  * a system call, an interrupt or a switch between a few processes finds its old one.
  */
-#include "cpu/mmu/mmu.h"
+#include "cpu/engine/tlb.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* Disassembly through capstone, where it was there at build time. */
-#include "machine/run/disasm.h"
+#include "machine/core/disasm.h"
 
 #include <stdio.h>
 #include <string.h>

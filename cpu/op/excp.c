@@ -8,8 +8,9 @@
 
 #include "cpu/engine/decode.h"
 #include "cpu/engine/dispatch.h"
-#include "cpu/mmu/mmu.h"
-#include "cpu/op/spr.h"
+#include "cpu/engine/tlb.h"
+#include "cpu/core/spr.h"
+#include "cpu/core/timebase.h"
 
 /* SRR1 (and CTR for scv) hold MSR but for the bits that tell the cause. Book III, 6.2.2. */
 #define SRR1_CAUSE (PPC_MASK(33, 36) | PPC_MASK(42, 47))
@@ -273,7 +274,7 @@ static bool has_length(const struct insn *insn)
 
 uint64_t cpu_operand_address(const struct cpu *cpu, uint32_t word)
 {
-	const struct insn *insn = insn_lookup(word);
+	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
 	unsigned ra = word >> 16 & 31;
 	uint64_t ea = ra ? cpu->r[ra] : 0;
 
@@ -306,7 +307,7 @@ static bool returns(const struct insn *insn)
 /* SDAR is left alone if there is no operand: undefined. */
 void cpu_trace(struct cpu *cpu, uint64_t nip, uint32_t word, uint64_t operand)
 {
-	const struct insn *insn = insn_lookup(word);
+	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
 	uint64_t cause = SRR1_TRACE;
 
 	if (!insn || returns(insn) || !(cpu->msr & MSR_SE || (cpu->msr & MSR_BE && insn->flags & BRANCH)))
@@ -361,4 +362,11 @@ void cpu_reset(struct cpu *cpu)
 		tlb_flush_all(cpu);
 		cpu_context_changed(cpu);
 	}
+}
+
+void cpu_state_changed(struct cpu *cpu)
+{
+	engine_flush(cpu->engine);
+	tlb_flush_all(cpu);
+	cpu_context_changed(cpu);
 }

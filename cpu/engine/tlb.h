@@ -10,6 +10,7 @@
 #define CPU_TLB_H
 
 #include "cpu/core/cpu.h"
+#include "cpu/mmu/mmu.h"
 
 /* 16 MiB: with half of that, what cleared a freed 8 MiB missed at every page. */
 #define TLB_BITS 12
@@ -23,7 +24,6 @@ struct tlb_entry {
 };
 
 enum { LISTED_LOW = 1, LISTED_HIGH = 2 };	/* in the context's lists */
-enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
 #define TLB_INDEX(ea) (((ea) >> RAM_PAGE_SHIFT) & (TLB_SIZE - 1))
 #define TLB_PAGE(ea)  ((ea) & ~(RAM_PAGE_SIZE - 1))
@@ -88,5 +88,21 @@ static inline u128 swap_u128(u128 v)
 	} while (0)
 #define LOAD_BE(t, ea, out)  do { LOAD(t, ea, out); *(out) = swap_##t(*(out)); } while (0)
 #define STORE_BE(t, ea, v)   STORE(t, ea, swap_##t(v))
+
+/* ---- Forgetting translations, by what guest instructions and hypercalls name. Each acts on
+ * one processor; a broadcast is a loop over all by the caller (cpu->engine->cpus). ---- */
+void tlb_flush_all(struct cpu *cpu);
+void tlb_flush_pid(struct cpu *cpu, uint64_t pid);
+/* One page of 1 << shift bytes at ea in that PID's space (PID 0: the kernel's quadrant,
+ * which every context can reach). */
+void tlb_flush_page(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift);
+/* The same on every processor of the machine. */
+void tlb_flush_all_everywhere(struct cpu *cpu);
+void tlb_flush_pid_everywhere(struct cpu *cpu, uint64_t pid);
+void tlb_flush_page_everywhere(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift);
+
+/* Selects TLB, jump cache and block mode for the current MSR, PIDR, LPCR. Cheap when it has
+ * been in that context before. Must be called after any change to those. */
+void cpu_context_changed(struct cpu *cpu);
 
 #endif

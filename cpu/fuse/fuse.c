@@ -10,22 +10,7 @@
  * An access that misses the TLB writes back what has been done and leaves the rest to the ops
  * themselves.
  */
-#define OP_BODIES_ONLY
-#include "cpu/op/op_fixed.c"
-#include "cpu/op/op_load.c"
-#undef D_EA
-#undef X_EA
-#undef NO_LITTLE_ENDIAN
-#include "cpu/op/op_store.c"
-#undef D_EA
-#undef X_EA
-#include "cpu/vector/op_vmx_mem.c"
-#include "cpu/vector/op_vmx_int.c"
-#include "cpu/vector/op_vmx_perm.c"
-#include "cpu/vector/op_vsx.c"
-#include "cpu/fp/op_vsx_mem.c"
-
-#include <stdlib.h>
+#include "cpu/fuse/bodies.h"
 
 #include "cpu/engine/follow.h"
 #include "cpu/engine/fuse.h"
@@ -178,7 +163,7 @@ struct step {
 	int64_t imm;
 };
 
-#define EDGES_ALONE { NULL, { ANY, ANY, ANY, ANY }, ANY_IMM },
+#define EDGES_ALONE { op_edges, { ANY, ANY, ANY, ANY }, ANY_IMM },
 #define AND_S
 #define AND_T
 #define AND_R
@@ -192,6 +177,8 @@ struct step {
 #undef SEQUENCE
 
 /* By hand, in op_store.c. */
+OP_RETURN OP_ABI op_dcbz(OP_PARAMS);
+OP_RETURN OP_ABI op_dcbz_8(OP_PARAMS);
 #define ONE_DCBZ { op_dcbz, { ANY, ANY, ANY, ANY }, ANY_IMM }
 static const struct step steps_dcbz_8[] = {
 	ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ, ONE_DCBZ,
@@ -206,7 +193,7 @@ static const struct sequence {
 #include "cpu/table/fuse.def"
 #undef SEQUENCE
 #undef STEP
-	{ run_dcbz_8, steps_dcbz_8, ARRAY_SIZE(steps_dcbz_8) },
+	{ op_dcbz_8, steps_dcbz_8, ARRAY_SIZE(steps_dcbz_8) },
 };
 
 /* By the first two handlers of a sequence, and by its own handler; built once. */
@@ -265,12 +252,12 @@ static bool bind(struct binding *b, unsigned variable, uint8_t slot)
 	return true;
 }
 
-static bool matches(const struct sequence *s, const struct op *ops)
+static bool matches(const struct sequence *s, const struct op *ops, op_fn *const fns[])
 {
 	struct binding binding = { .bound = 0 };
 
 	for (unsigned i = 2; i < s->n; i++)
-		if (ops[i].fn != s->steps[i].fn)
+		if (fns[i] != s->steps[i].fn)
 			return false;
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct step *step = &s->steps[i];
@@ -286,28 +273,36 @@ static bool matches(const struct sequence *s, const struct op *ops)
 	return true;
 }
 
+static void list_handlers(const struct block *block, op_fn *fns[])
+{
+	for (unsigned i = 0; i < block->nops; i++)
+		fns[i] = block->ops[i].fn;
+	for (unsigned i = 0; i < block->nedges; i++)
+		fns[block->edge_at[i]] = op_edges;
+}
+
 /* Chooses sequences so that the fewest handlers run, from the block's end to its start: the number
  * from each op on, and the sequence to begin there if any. */
 void fuse_block(struct block *block)
 {
 	const struct index *index = sequence_index();
 	const struct sequence *chosen[BLOCK_MAX_OPS];
+	op_fn *fns[BLOCK_MAX_OPS];
 	uint16_t fewest[BLOCK_MAX_OPS + 1];
 	unsigned nops = block->nops;
 
+	list_handlers(block, fns);
 	fewest[nops] = 0;
 	for (unsigned i = nops - 1; i > 0; i--) {
-		const struct op *op = &block->ops[i];
-
 		fewest[i] = (uint16_t)(fewest[i + 1] + 1);
 		chosen[i] = NULL;
 		if (i + 1 == nops)
 			continue;
-		for (unsigned at = hash(op[0].fn, op[1].fn); index->by_start[at]; at = (at + 1) % HASH_SIZE) {
+		for (unsigned at = hash(fns[i], fns[i + 1]); index->by_start[at]; at = (at + 1) % HASH_SIZE) {
 			const struct sequence *s = index->by_start[at];
 
-			if (i + s->n <= nops && s->steps[0].fn == op[0].fn && s->steps[1].fn == op[1].fn &&
-			    fewest[i + s->n] + 1 < fewest[i] && matches(s, op)) {
+			if (i + s->n <= nops && s->steps[0].fn == fns[i] && s->steps[1].fn == fns[i + 1] &&
+			    fewest[i + s->n] + 1 < fewest[i] && matches(s, &block->ops[i], &fns[i])) {
 				fewest[i] = (uint16_t)(fewest[i + s->n] + 1);
 				chosen[i] = s;
 			}

@@ -1,0 +1,114 @@
+/* Reads devices.def: what the board has, and what -device may ask for. */
+#include "machine/board/devices.h"
+
+#include <string.h>
+
+#include "machine/core/config.h"
+#include "machine/core/device.h"
+
+#define DEVICE(name) extern const struct device_class name##_class;
+#include "machine/board/devices.def"
+#undef DEVICE
+
+const struct device_class *const device_classes[] = {
+#define DEVICE(name) &name##_class,
+#include "machine/board/devices.def"
+#undef DEVICE
+	NULL,
+};
+
+/* The class that begins `text`, up to the first comma; NULL: none. */
+static const struct device_class *find_class(const char *text)
+{
+	size_t len = strcspn(text, ",");
+
+	for (const struct device_class *const *class = device_classes; *class; class++)
+		if (strlen((*class)->name) == len && !memcmp((*class)->name, text, len))
+			return *class;
+	return NULL;
+}
+
+static const char *values_of(const char *text)
+{
+	text += strcspn(text, ",");
+	return *text ? text + 1 : text;
+}
+
+static bool make_board(struct machine *m, bool early, struct error *err)
+{
+	for (const struct device_class *const *class = device_classes; *class; class++) {
+		unsigned n = (*class)->early == early && (*class)->on_board ? (*class)->on_board(m->config) : 0;
+
+		while (n--)
+			if (!device_new(m, *class, NULL, err))
+				return false;
+	}
+	return true;
+}
+
+bool board_devices_new(struct machine *m, bool early, struct error *err)
+{
+	if (!make_board(m, early, err))
+		return false;
+	for (unsigned i = 0; !early && i < m->config->devices; i++)
+		if (!device_new(m, find_class(m->config->device[i]), values_of(m->config->device[i]), err))
+			return false;
+	return true;
+}
+
+bool board_device_ok(const char *text, struct error *err)
+{
+	const struct device_class *class = find_class(text);
+	size_t len = strcspn(text, ",");
+
+	if (!class)
+		error_set(err, "-device: there is no device '%.*s' (-device help)", len < 60 ? (int)len : 60, text);
+	else if (!class->pluggable)
+		error_set(err, "-device %s: the board has what it can have of it (-device help)", class->name);
+	else
+		return device_values_ok(class, values_of(text), err);
+	return false;
+}
+
+static void list_class(const struct device_class *class, FILE *out)
+{
+	fprintf(out, "name \"%s\"", class->name);
+	if (class->on)
+		fprintf(out, ", bus %s", class->on->type);
+	fprintf(out, ", desc \"%s\"%s\n", class->help, class->pluggable ? "" : ", made by the board");
+}
+
+static void list_properties(const struct device_property *p, FILE *out)
+{
+	static const char *const types[] = { [PROPERTY_BOOL] = "bool", [PROPERTY_U32] = "uint32", [PROPERTY_STRING] = "str" };
+
+	for (; p && p->name; p++) {
+		fprintf(out, "  %s=<%s> - %s", p->name, types[p->type], p->help);
+		if (!p->settable)
+			fputs(" (shown only)\n", out);
+		else if (p->type == PROPERTY_BOOL)
+			fprintf(out, " (default: %s)\n", p->value ? "on" : "off");
+		else if (p->type == PROPERTY_U32)
+			fprintf(out, " (default: %u)\n", p->value);
+		else
+			fputc('\n', out);
+	}
+}
+
+bool board_device_help(const char *text, FILE *out)
+{
+	const struct device_class *class = find_class(text);
+
+	if (!strcmp(text, "help")) {
+		for (const struct device_class *const *c = device_classes; *c; c++)
+			list_class(*c, out);
+		return true;
+	}
+	if (!class || strcmp(values_of(text), "help"))
+		return false;
+	fprintf(out, "%s options:\n  id=<str> - its name\n", class->name);
+	if (class->on)
+		list_properties(class->on->properties, out);
+	list_properties(class->properties, out);
+	return true;
+}

@@ -1,0 +1,275 @@
+/* The devices of a machine: making them, asking each, and the values that -device gives them. */
+#include "machine/core/device.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Values ---- */
+
+static const struct device_property *find_property(const struct device_class *class, const char *name)
+{
+	const struct device_property *p = class->properties;
+
+	while (p && p->name && strcmp(p->name, name))
+		p++;
+	return p && p->name && p->settable ? p : NULL;
+}
+
+/* As QEMU writes them. */
+static bool parse_bool(const char *text, bool *value)
+{
+	*value = !strcmp(text, "on") || !strcmp(text, "yes") || !strcmp(text, "true") || !strcmp(text, "y");
+	return *value || !strcmp(text, "off") || !strcmp(text, "no") || !strcmp(text, "false") || !strcmp(text, "n");
+}
+
+static bool parse_u32(const char *text, uint32_t *value)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 0);
+
+	*value = (uint32_t)v;
+	return *text >= '0' && *text <= '9' && !*end && v <= UINT32_MAX;
+}
+
+static void *property_at(const struct device *dev, const struct device_property *p)
+{
+	return (uint8_t *)(uintptr_t)dev + p->offset;
+}
+
+static bool set_property(struct device *dev, const struct device_property *p, const char *text, struct error *err)
+{
+	static const char *const expected[] = { [PROPERTY_BOOL] = "on or off", [PROPERTY_U32] = "a number of 32 bits" };
+	void *at = property_at(dev, p);
+	bool ok = true;
+
+	if (p->type == PROPERTY_BOOL)
+		ok = parse_bool(text, at);
+	else if (p->type == PROPERTY_U32)
+		ok = parse_u32(text, at);
+	else
+		*(const char **)at = text;
+	if (!ok)
+		error_set(err, "-device %s: %s=%.60s: not %s", dev->class->name, p->name, text, expected[p->type]);
+	return ok;
+}
+
+static void set_defaults(struct device *dev)
+{
+	for (const struct device_property *p = dev->class->properties; p && p->name; p++) {
+		if (p->type == PROPERTY_BOOL)
+			*(bool *)property_at(dev, p) = p->value;
+		else if (p->type == PROPERTY_U32)
+			*(uint32_t *)property_at(dev, p) = p->value;
+	}
+}
+
+/* "NAME=VALUE", which is cut. */
+static bool set_item(struct device *dev, char *item, struct error *err)
+{
+	char *value = strchr(item, '=');
+	const struct device_property *p;
+
+	if (!value) {
+		error_set(err, "-device %s: '%.60s' is not NAME=VALUE", dev->class->name, item);
+		return false;
+	}
+	*value++ = 0;
+	if (!strcmp(item, "id")) {
+		dev->id = value;
+		return true;
+	}
+	p = find_property(dev->class, item);
+	if (!p) {
+		error_set(err, "-device %s has no property '%.60s' (-device %s,help)", dev->class->name, item, dev->class->name);
+		return false;
+	}
+	return set_property(dev, p, value, err);
+}
+
+static bool set_values(struct device *dev, const char *values, struct error *err)
+{
+	set_defaults(dev);
+	if (!values || !*values)
+		return true;
+	dev->values = strdup(values);
+	if (!dev->values) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	for (char *item = dev->values, *next = item; next; item = next) {
+		next = strchr(item, ',');
+		if (next)
+			*next++ = 0;
+		if (!set_item(dev, item, err))
+			return false;
+	}
+	return true;
+}
+
+void device_property_text(const struct device *dev, const struct device_property *p, char *buf, size_t size)
+{
+	const void *at = property_at(dev, p);
+
+	if (p->type == PROPERTY_BOOL)
+		snprintf(buf, size, "%s", *(const bool *)at ? "true" : "false");
+	else if (p->type == PROPERTY_U32)
+		snprintf(buf, size, "%" PRIu32 " (0x%" PRIx32 ")", *(const uint32_t *)at, *(const uint32_t *)at);
+	else
+		snprintf(buf, size, "\"%s\"", *(const char *const *)at ? *(const char *const *)at : "");
+}
+
+/* ---- Making and freeing ---- */
+
+unsigned device_once(const struct config *config)
+{
+	(void)config;
+	return 1;
+}
+
+static struct device *find_bridge(const struct machine *m, const struct bus_class *bus)
+{
+	struct device *dev = m->devices;
+
+	while (dev && dev->class->bus != bus)
+		dev = dev->next;
+	return dev;
+}
+
+static bool attach(struct device *dev, struct error *err)
+{
+	const struct bus_class *bus = dev->class->on;
+
+	if (!bus)
+		return true;
+	dev->bridge = find_bridge(dev->machine, bus);
+	if (dev->bridge)
+		return bus->attach(dev->bridge, dev, err);
+	error_set(err, "%s: the machine has no %s", dev->class->name, bus->type);
+	return false;
+}
+
+static struct device *alloc_device(struct machine *m, const struct device_class *class, struct error *err)
+{
+	struct device *dev = calloc(1, class->size);
+
+	if (!dev) {
+		error_set(err, "out of memory");
+		return NULL;
+	}
+	dev->class = class;
+	dev->machine = m;
+	return dev;
+}
+
+static void free_device(struct device *dev)
+{
+	if (dev->class->free)
+		dev->class->free(dev);
+	free(dev->values);
+	free(dev);
+}
+
+static void append(struct machine *m, struct device *dev)
+{
+	struct device **p = &m->devices;
+
+	for (; *p; p = &(*p)->next)
+		dev->number += (*p)->class == dev->class;
+	*p = dev;
+}
+
+static void drop_last(struct machine *m)
+{
+	struct device **p = &m->devices, *dev;
+
+	while ((*p)->next)
+		p = &(*p)->next;
+	dev = *p;
+	*p = NULL;
+	free_device(dev);
+}
+
+struct device *device_new(struct machine *m, const struct device_class *class, const char *values, struct error *err)
+{
+	struct device *dev = alloc_device(m, class, err);
+
+	if (!dev)
+		return NULL;
+	dev->asked = values != NULL;
+	append(m, dev);
+	if (set_values(dev, values, err) && attach(dev, err) && (!class->init || class->init(dev, err)))
+		return dev;
+	drop_last(m);
+	return NULL;
+}
+
+bool device_values_ok(const struct device_class *class, const char *values, struct error *err)
+{
+	struct device *dev = alloc_device(NULL, class, err);
+	bool ok = dev && set_values(dev, values, err);
+
+	if (dev)
+		free(dev->values);
+	free(dev);
+	return ok;
+}
+
+void devices_free(struct machine *m)
+{
+	while (m->devices)
+		drop_last(m);
+}
+
+/* ---- Asking each ---- */
+
+void devices_reset(struct machine *m)
+{
+	for (struct device *dev = m->devices; dev; dev = dev->next) {
+		if (dev->class->on && dev->class->on->reset)
+			dev->class->on->reset(dev);
+		if (dev->class->reset)
+			dev->class->reset(dev);
+	}
+}
+
+void devices_loaded(struct machine *m, bool foreign)
+{
+	for (struct device *dev = m->devices; dev; dev = dev->next)
+		if (dev->class->loaded)
+			dev->class->loaded(dev, foreign);
+}
+
+bool devices_keep(struct machine *m, struct error *err)
+{
+	for (struct device *dev = m->devices; dev; dev = dev->next)
+		if (dev->class->keep && !dev->class->keep(dev, err))
+			return false;
+	return true;
+}
+
+void devices_fdt(struct machine *m, struct tree *tree, bool early)
+{
+	for (struct device *dev = m->devices; dev; dev = dev->next)
+		if (!dev->bridge && dev->class->early == early && dev->class->fdt)
+			dev->class->fdt(dev, tree, 0);
+}
+
+struct device *device_next(const struct machine *m, const struct device *after, const struct device_class *class)
+{
+	struct device *dev = after ? after->next : m->devices;
+
+	while (dev && dev->class != class)
+		dev = dev->next;
+	return dev;
+}
+
+struct device *bus_next(const struct machine *m, const struct device *after, const struct device *bridge)
+{
+	struct device *dev = after ? after->next : m->devices;
+
+	while (dev && dev->bridge != bridge)
+		dev = dev->next;
+	return dev;
+}

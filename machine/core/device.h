@@ -1,0 +1,124 @@
+/* Devices: what a device is, what a bus is, and the list of those that a machine has.
+ *
+ * A device is one file with a `struct device_class`, and one row in machine/board/devices.def. All who deal with devices
+ * ask the class and name none: making, resetting and freeing a machine, its device tree, its snapshots (and through
+ * them the state hash), -device, "info qtree", the tests. A device knows its bus, the clock, interrupt lines and guest
+ * memory, and nothing above it.
+ */
+#ifndef MACHINE_DEVICE_H
+#define MACHINE_DEVICE_H
+
+#include "machine/core/machine.h"
+#include "savevm/error.h"
+#include "savevm/vmstate.h"
+
+struct bus_class;
+struct device;
+struct tree;			/* machine/core/node.h */
+
+enum property_type { PROPERTY_BOOL, PROPERTY_U32, PROPERTY_STRING };
+
+/* A value that -device may set (`settable`) and that "info qtree" shows. */
+struct device_property {
+	const char *name, *help;	/* name NULL: the end of a table */
+	enum property_type type;
+	size_t offset;			/* of a bool, uint32_t or const char * in the device's struct */
+	bool settable;
+	uint32_t value;			/* default of a bool or a number; a string's is NULL */
+};
+
+/* A section of a snapshot besides the device's own ones. It is called after its description and an instance number;
+ * what is called after the device as well is device_class.state. */
+struct device_section {
+	const struct vmstate *state;	/* NULL: the end of a table */
+	bool own;			/* cede's: no QEMU is sent it */
+	bool each_cpu;			/* one for each processor: `i` is its number */
+	unsigned count;			/* else how many there are; 0: one */
+	/* What `state` describes; NULL result: no such section. `cpu`: the machine's processors, or copies of them.
+	 * No function: the device. */
+	void *(*object)(struct device *dev, struct spapr_cpu *const *cpu, unsigned i);
+	uint32_t (*instance)(const struct device *dev, unsigned i);	/* no function: i */
+};
+
+struct device_class {
+	const char *name;		/* QEMU's type: -device, "info qtree" */
+	const char *help;
+	size_t size;			/* bytes of the device's struct, whose first member is a struct device */
+	const struct bus_class *on;	/* the bus it is on; NULL: the system bus */
+	const struct bus_class *bus;	/* the bus that it carries; NULL: none */
+	/* How many the board has by itself; NULL: none, they come by -device. */
+	unsigned (*on_board)(const struct config *config);
+	bool pluggable;			/* -device may ask for one */
+	bool early;			/* made before the processors, and in a snapshot before them: as interrupt controllers are */
+	const struct device_property *properties;	/* NULL: none */
+
+	/* All functions may be NULL. */
+	/* Takes resources. The struct is zero but for its properties, its bus has given it an address. False and
+	 * err->msg set: free() is called all the same. */
+	bool (*init)(struct device *dev, struct error *err);
+	void (*free)(struct device *dev);		/* what init() took; not the struct */
+	void (*reset)(struct device *dev);		/* every field as after power-on */
+	/* Writes the device's node below `at`; its bus may have made the node, then `at` is that. */
+	void (*fdt)(struct device *dev, struct tree *tree, int at);
+	const char *node, *device_type, *compatible;	/* for a bus that makes nodes: name without unit; properties or NULL */
+
+	/* Snapshots. */
+	const struct vmstate *state;	/* QEMU's section; called after the device, too, if its bus has names for devices */
+	const struct vmstate *own_state;	/* what that has no place for: cede's section */
+	const struct device_section *sections;	/* further ones, in QEMU's order */
+	/* A snapshot has been loaded, another hypervisor's if `foreign`: rebuilds what is derived. */
+	void (*loaded)(struct device *dev, bool foreign);
+	/* And it is to be kept: the host's side of the device follows. False and err->msg set: it cannot. */
+	bool (*keep)(struct device *dev, struct error *err);
+
+	/* Mixes all the guest can see of the device into the state hash. */
+	uint64_t (*hash)(const struct device *dev, uint64_t hash);
+};
+
+/* A kind of bus. */
+struct bus_class {
+	const char *type, *name;	/* QEMU's: "info qtree" */
+	const struct device_property *properties;	/* of each device on it; NULL: none */
+	/* Gives a new device its address and interrupt. False and err->msg set: there is no room. */
+	bool (*attach)(struct device *bridge, struct device *dev, struct error *err);
+	void (*reset)(struct device *dev);	/* what the bus knows of a device; NULL: nothing */
+	/* What stands before a section's name in a snapshot. NULL: nothing does. */
+	void (*path)(const struct device *dev, char *buf, size_t size);
+};
+
+/* First member of the struct of every device. */
+struct device {
+	const struct device_class *class;
+	struct machine *machine;
+	struct device *bridge;		/* that carries its bus; NULL: the system bus */
+	struct device *next;		/* in order of making */
+	const char *id;			/* -device id=; NULL */
+	char *values;			/* what -device said, cut into words: strings of properties are in it; NULL */
+	uint32_t number;		/* among those of its class, from 0 on */
+	bool asked;			/* by -device */
+};
+
+unsigned device_once(const struct config *config);	/* 1: device_class.on_board of most */
+
+/* Makes the next device of `class`, with default properties if `values` is NULL, else with those that it says:
+ * "NAME=VALUE,..", "": none. NULL and err->msg set: as init() fails, an unknown property, no memory. It is the machine's. */
+struct device *device_new(struct machine *m, const struct device_class *class, const char *values, struct error *err);
+void devices_free(struct machine *m);		/* last made, first freed */
+void devices_reset(struct machine *m);		/* in order of making */
+/* As device_class says. */
+void devices_loaded(struct machine *m, bool foreign);
+bool devices_keep(struct machine *m, struct error *err);
+/* The nodes of those on the system bus (bridges ask their own) that were made before the processors, or after. */
+void devices_fdt(struct machine *m, struct tree *tree, bool early);
+
+/* The next one of that class after `after` (NULL: the first one). NULL: no more. */
+struct device *device_next(const struct machine *m, const struct device *after, const struct device_class *class);
+/* The same for those on the bridge's bus (NULL: the system bus). */
+struct device *bus_next(const struct machine *m, const struct device *after, const struct device *bridge);
+
+/* Are `values` what device_new() would take for such a device? False and err->msg set. */
+bool device_values_ok(const struct device_class *class, const char *values, struct error *err);
+/* The value as "info qtree" prints it. */
+void device_property_text(const struct device *dev, const struct device_property *property, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,115 @@
+/* The door through which the host's side comes into the run loop: bytes for terminals and monitors, signals, the
+ * ends of background writers. What a guest can notice is taken at poll points only, or while the clock stands. */
+#define _GNU_SOURCE
+#include "machine/run/loop.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "machine/core/clock.h"
+#include "machine/core/config.h"
+#include "machine/host/console.h"
+#include "machine/host/term.h"
+#include "machine/monitor/monitor.h"
+#include "machine/snapshot/outgoing.h"
+#include "machine/snapshot/snapshot.h"
+#include "machine/vio/vio_vty.h"
+
+static void heed_signals(struct machine *m)
+{
+	m->stop_signal = term_signal(m->term);
+	if (term_save_asked(m->term))
+		snapshots_asked(m);
+	if (m->stop_signal || term_ending(m->term))
+		machine_request(m, REQ_QUIT, m->stop_signal || term_is_lost(m->term) ? EXIT_HOST_ERROR : EXIT_SUCCESS);
+}
+
+/* What comes from files: at a poll point, or while the clock stands. */
+void host_read_files(struct machine *m)
+{
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty))
+			console_poll_file(vty_console(vty));
+	monitors_poll_files(m);
+}
+
+bool host_file_waits(struct machine *m)
+{
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty) && console_file_waits(vty_console(vty)))
+			return true;
+	return monitors_file_waits(m);
+}
+
+/* A guest whose terminal's reader is slow stands between two quanta and does not notice. */
+bool host_output_held(struct machine *m)
+{
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty) && console_pending(vty_console(vty)))
+			return true;
+	return false;
+}
+
+void host_look(struct machine *m)
+{
+	bool is_held = host_output_held(m);
+
+	if (machine_clock_stands(m))
+		host_read_files(m);
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty)) {
+		if (vty_console(vty))
+			(is_held ? console_poll_held : console_poll)(vty_console(vty));
+		/* What is typed at a stopped machine waits. */
+		if (!machine_clock_stands(m) && !is_held)
+			vty_receive(vty);
+	}
+	monitors_poll(m);
+	outgoing_poll(m);
+	heed_signals(m);
+}
+
+/* The host's clock has ticked. True if somebody commands us who can be obeyed between any two instructions. */
+bool host_glance(struct machine *m)
+{
+	bool wanted = monitors_glance(m);
+
+	outgoing_poll(m);
+	heed_signals(m);
+	return m->request == REQ_NONE && (wanted || snapshots_wanted(m));
+}
+
+/* Waits until the host has something for us or `ns` have passed (UINT64_MAX: no limit), and
+ * takes it. True if there was something. */
+bool host_wait(struct machine *m, uint64_t ns)
+{
+	struct pollfd fds[2 + (CONFIG_MAX_SERIAL + MONITORS_MAX) * CONSOLE_MAX_FDS];
+	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
+	bool is_held = host_output_held(m), at_once = machine_clock_stands(m) && host_file_waits(m);
+	nfds_t n = 0;
+
+	if (term_ending(m->term) || (!is_held && monitors_early(m))) {
+		host_look(m);
+		return true;
+	}
+	if (at_once)
+		ts = (struct timespec){ 0 };
+	fds[n++] = (struct pollfd){ .fd = term_fd(m->term), .events = POLLIN };
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty))
+			n += (is_held ? console_pollfds_held : console_pollfds)(vty_console(vty), fds + n);
+	n += monitors_pollfds(m, fds + n);
+	n += outgoing_pollfds(m, fds + n);
+	/* What the last look at the host has brought is obeyed before we wait, be it for years. */
+	if (!monitors_ready(m) &&
+	    ppoll(fds, n, ns == UINT64_MAX && !at_once ? NULL : &ts, term_still(m->term)) <= 0 && !at_once && !is_held && !m->run.gone)
+		return false;
+	host_look(m);
+	return true;
+}
+
+void host_serve(struct machine *m)
+{
+	if (host_glance(m))
+		monitors_run_within(m);
+}

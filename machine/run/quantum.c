@@ -1,0 +1,178 @@
+/* One quantum: each physical processor in turn runs what the dispatcher has put there. See run.c. */
+#include "machine/run/loop.h"
+
+#include "cpu/core/timebase.h"
+#include "hcall/dispatcher.h"
+#include "machine/core/clock.h"
+#include "machine/host/term.h"
+#include "machine/monitor/monitor.h"
+#include "machine/snapshot/snapshot.h"
+
+#define SLICE  UINT64_C(200000)	/* cycles: a thread that runs alone comes out of the engine after so many */
+
+/* Where a processor goes on that leaves the rest of its slice to the others: where its
+ * decrementer calls, or at the end. */
+static uint64_t after_wait(const struct cpu *cpu, uint64_t end)
+{
+	uint64_t due = cpu_dec_due(cpu, cpu->cycles);
+
+	return due > cpu->cycles && due < end ? due : end;
+}
+
+/* Nothing that one waits for who spins changes during its slice: the host's time is better spent
+ * on the others. */
+static void run_shared(struct cpu *cpu, uint64_t end)
+{
+	cpu->waiting = false;
+	cpu_run(cpu, end);
+	if (cpu->run_state == CPU_RUNNING && cpu->cycles < end && cpu->waiting)
+		cpu->cycles = after_wait(cpu, end);
+}
+
+static bool stays(const struct machine *m, const struct cpu *cpu, uint64_t end)
+{
+	return cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE && !m->suspending;
+}
+
+/* Up to `end`, or the cycle at which the thread kicks the machine or stops, or one at which the host's users want
+ * us: that one is no part of the guest's course. A chain of blocks takes no notice of the tick, so it is not long. */
+static uint64_t run_alone(struct machine *m, struct cpu *cpu, uint64_t end)
+{
+	do {
+		cpu->halt = 0;
+		if (term_ticked(m->term) && host_glance(m))
+			return cpu->cycles;
+		cpu_run(cpu, end - cpu->cycles > SLICE ? cpu->cycles + SLICE : end);
+	} while (!(cpu->halt & MACHINE_KICKED) && stays(m, cpu, end));
+	return end;
+}
+
+/* The same, but others run beside it: the machine is whole again at the quantum's end only. */
+static void run_beside(struct machine *m, struct cpu *cpu, uint64_t end)
+{
+	do {
+		cpu->halt = 0;
+		if (term_ticked(m->term))
+			host_serve(m);
+		if (m->request == REQ_NONE)
+			run_shared(cpu, end);
+	} while (stays(m, cpu, end));
+}
+
+/* One dispatched thread, up to the quantum's end or the cycle at which it stops. */
+static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
+{
+	struct cpu *cpu = &sc->cpu;
+	uint64_t save = alone ? snapshots_next(m) : UINT64_MAX, end = m->quantum_end;
+
+	if (save > cpu->cycles && save < end)
+		end = save;
+	m->running = cpu;
+	term_halts(m->term, &cpu->halt);
+	/* In a pool a guest counts how long it spins, and then confers: that takes its time. */
+	cpu->shared = !alone && !m->dispatcher->shared;
+	if (alone)
+		end = run_alone(m, cpu, end);
+	else
+		run_beside(m, cpu, end);
+	term_halts(m->term, NULL);
+	m->running = NULL;
+	if (end < m->quantum_end && cpu->cycles == end && cpu->run_state == CPU_RUNNING && !(cpu->halt & MACHINE_KICKED) && m->request == REQ_NONE) {
+		m->cut_end = m->quantum_end;
+		return;
+	}
+	/* Others' stores must not pass unseen between lwarx and stwcx. */
+	if (m->ncpus > 1)
+		cpu->resv_size = 0;
+	if (cpu->run_state != CPU_RUNNING)
+		dispatcher_stopped(m, sc);
+}
+
+/* What runs in a quantum, and how far it came. */
+struct quantum {
+	bool alone;			/* one thread */
+	bool runs;			/* somebody still does at its end */
+	uint64_t reached;		/* cycle */
+};
+
+/* The threads of the virtual processor that begins at index `first`; true if one still runs. */
+static bool run_core(struct machine *m, unsigned first, struct quantum *q, uint64_t *stopped)
+{
+	bool runs = false;
+
+	for (unsigned i = first; i < first + m->threads && m->request == REQ_NONE; i++) {
+		struct spapr_cpu *sc = m->cpu[i];
+
+		if (!vp_runs(sc))
+			continue;
+		run_thread(m, sc, q->alone);
+		if (vp_runs(sc))
+			runs = true;
+		else if (sc->cpu.cycles > *stopped)
+			*stopped = sc->cpu.cycles;
+		if (sc->cpu.cycles > q->reached)
+			q->reached = sc->cpu.cycles;
+	}
+	return runs;
+}
+
+/* One physical processor: whoever is on it, and whoever it is handed over to. */
+static void run_physical(struct machine *m, unsigned phys, struct quantum *q)
+{
+	int first;
+
+	while ((first = dispatcher_core_on(m, phys)) >= 0 && m->request == REQ_NONE) {
+		uint64_t stopped = m->clock.now;
+
+		if (run_core(m, (unsigned)first, q, &stopped)) {
+			q->runs = true;
+			return;
+		}
+		if (m->request == REQ_NONE)
+			dispatcher_hand_over(m, phys, stopped);
+		/* The next one may have several threads: a new quantum, from this cycle on. */
+		if (q->alone)
+			return;
+	}
+}
+
+unsigned machine_threads_dispatched(const struct machine *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->ncpus; i++)
+		n += vp_runs(m->cpu[i]);
+	return n;
+}
+
+static uint64_t quantum_end(const struct machine *m, bool alone)
+{
+	uint64_t end = machine_first_wake(m);
+
+	if (end > m->next_poll)
+		end = m->next_poll;
+	if (end > CLOCK_END)
+		end = CLOCK_END;
+	if (!alone && end > m->clock.now + MACHINE_QUANTUM)
+		end = m->clock.now + MACHINE_QUANTUM;
+	return end;
+}
+
+void machine_run_quantum(struct machine *m, unsigned running)
+{
+	struct quantum q = { .alone = running == 1, .reached = m->clock.now };
+	uint64_t end = m->cut_end ? m->cut_end : quantum_end(m, q.alone);
+
+	m->cut_end = 0;
+	m->quantum_end = end;
+	m->hcall_work = 0;
+	m->side_by_side = !q.alone;
+	m->hcall_turn_taken = false;
+	for (unsigned i = 0; i < m->dispatcher->procs && m->request == REQ_NONE; i++)
+		run_physical(m, i, &q);
+	m->quantum_end = 0;
+	/* It goes on when the last of the others has stopped: their virtual time is parallel to its. */
+	if (m->suspending)
+		m->suspending->cycles = q.reached;
+	m->clock.now = q.alone || !q.runs || m->request != REQ_NONE || m->suspending ? q.reached : end;
+}

@@ -1,0 +1,172 @@
+/* The loop that runs a machine.
+ *
+ * Virtual time is parallel. All physical processors advance together from clock.now by quanta: each
+ * in turn, from number 0 on, runs what the dispatcher has put there to the quantum's end; then the
+ * clock moves there, due events fire, and the dispatcher looks at who waits. A quantum ends at
+ *   - MACHINE_QUANTUM cycles, if more than one thread runs;
+ *   - the next event, the next look at the host's inputs (a multiple of POLL_CYCLES), the decrementer
+ *     of a waiting thread, or the end of a time slice or budget, whichever is first;
+ *   - the cycle at which the only thread that runs woke another one, scheduled an event or stopped
+ *     (machine_kick).
+ * So a thread woken by another starts at the end of the quantum in which that happened, one that
+ * was ready starts where its predecessor stopped, and everything is a function of cycles and of what
+ * the host's inputs brought. With all threads waiting the clock jumps to what wakes the first of them.
+ */
+#include "machine/run/run.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "firmware/firmware.h"
+#include "hcall/dispatcher.h"
+#include "hcall/trace.h"
+#include "machine/board/pseries.h"
+#include "machine/core/clock.h"
+#include "machine/core/config.h"
+#include "machine/host/term.h"
+#include "machine/monitor/control.h"
+#include "machine/monitor/monitor.h"
+#include "machine/run/loop.h"
+#include "machine/snapshot/incoming.h"
+#include "machine/snapshot/outgoing.h"
+#include "machine/snapshot/snapshot.h"
+#include "machine/snapshot/statehash.h"
+
+static uint64_t poll_after(uint64_t cycle)
+{
+	return (cycle / POLL_CYCLES + 1) * POLL_CYCLES;
+}
+
+/* What is later could not be saved, and soon not be counted. */
+static void clock_ends(struct machine *m)
+{
+	if (m->clock.now < CLOCK_END)
+		return;
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: the virtual clock is at its end, after 4 years\n");
+	machine_request(m, REQ_QUIT, EXIT_HOST_ERROR);
+}
+
+/* At a quantum's end: what is due, what the host has, who is to run. */
+static void look_around(struct machine *m)
+{
+	clock_fire_due(m);
+	clock_ends(m);
+	if (m->clock.now >= m->next_poll) {
+		m->next_poll = poll_after(m->clock.now);
+		host_read_files(m);
+		host_look(m);
+	}
+	dispatcher_look(m);
+}
+
+/* Between quanta: what the monitors want. A stopped machine's clock stands, so does that of one that is held. */
+static void obey(struct machine *m)
+{
+	bool stopped = m->run.stopped;
+
+	monitors_run(m);
+	while ((m->run.stopped || host_output_held(m)) && m->request == REQ_NONE) {
+		stopped |= m->run.stopped;
+		host_wait(m, host_output_held(m) ? HELD_NS : UINT64_MAX);
+		monitors_run(m);
+		if (m->request == REQ_NONE)
+			snapshots_take(m);	/* SIGUSR1 */
+	}
+	/* Who runs is given it at the next look at the host's inputs. */
+	if (stopped && m->request == REQ_NONE && !machine_threads_dispatched(m))
+		host_look(m);
+}
+
+static void run_until_request(struct machine *m)
+{
+	while (m->request == REQ_NONE) {
+		unsigned running;
+
+		obey(m);
+		if (m->request != REQ_NONE)
+			break;
+		snapshots_take(m);
+		if (!m->cut_end)
+			look_around(m);
+		if (m->request != REQ_NONE)
+			break;
+		running = machine_threads_dispatched(m);
+		if (running)
+			machine_run_quantum(m, running);
+		else
+			machine_idle(m);
+		if (m->suspending) {
+			snapshots_suspend(m);
+			host_look(m);	/* it may have taken long, and come again at once */
+		}
+	}
+}
+
+/* From power-on or, the first time, from a snapshot. */
+static bool begin(struct machine *m, bool first, struct error *err)
+{
+	char path[PATH_MAX];
+
+	machine_clear(m);
+	if (!first || (!m->config->loadvm && !m->config->incoming))
+		return firmware_start(m, err);	/* the boot processor runs, the others wait for start-cpu */
+	if (!(m->config->loadvm ? snapshot_load(m, control_find(m, m->config->loadvm, path, sizeof path), err) : incoming(m, m->config->incoming, err)))
+		return false;
+	clock_init(m, m->config->warp);
+	return true;
+}
+
+static void free_saves(struct machine *m)
+{
+	snapshots_free(m->snapshots);
+}
+
+static const struct machine_listener host = { .serve = host_serve, .free = free_saves };
+
+struct machine *machine_make(const struct config *o, struct term *term, struct error *err)
+{
+	struct machine *m = machine_new(o, term, err);
+
+	if (!m)
+		return NULL;
+	machine_listen(m, &host);
+	m->run.stopped = o->stopped;
+	m->snapshots = snapshots_new(m);
+	if (!m->snapshots)
+		error_set(err, "out of memory");
+	if (m->snapshots && monitors_new(m, err))
+		return m;
+	machine_free(m);
+	return NULL;
+}
+
+int machine_run(struct machine *m)
+{
+	struct error err;
+	bool first = true;
+
+	do {
+		if (!begin(m, first, &err)) {
+			term_fresh_line(m->term);
+			fprintf(stderr, "cede: %s\n", *term_end(m->term) ? term_end(m->term) : err.msg);
+			return EXIT_HOST_ERROR;
+		}
+		first = false;
+		term_begin(m->term);
+		run_until_request(m);
+		announce_end(m);
+	} while (goes_on(m));
+	term_leaves(m->term);
+	drain_output(m);
+	hcall_trace_summary(m);
+	snapshots_wait(m);
+	outgoing_end(m);
+	if (m->log_mask & LOG_STATEHASH) {
+		term_fresh_line(m->term);
+		fprintf(stderr, "cede: statehash=%016llx cycles=%llu instructions=%llu\n",
+			(unsigned long long)machine_statehash(m), (unsigned long long)m->clock.now,
+			(unsigned long long)machine_instructions(m));
+	}
+	return run_status(m);
+}

@@ -1,0 +1,47 @@
+/* The random number generator as a device (spapr-rng): the node by which a guest finds out that H_RANDOM is there and
+ * worth asking. What it answers is hcall/registers.c's, from the machine's seed (-seed), so that runs repeat.
+ * PAPR, "H_RANDOM" and "Platform Facilities". */
+#include "machine/core/device.h"
+#include "machine/core/node.h"
+
+struct rng {
+	struct device dev;
+	bool use_kvm;
+};
+
+extern const struct device_class spapr_rng_class;
+
+static bool rng_init(struct device *dev, struct error *err)
+{
+	if (((struct rng *)dev)->use_kvm)
+		error_set(err, "-device spapr-rng,use-kvm=on: there is no KVM");
+	else if (dev->number)
+		error_set(err, "-device spapr-rng: there can be only one");
+	else
+		return true;
+	return false;
+}
+
+static void rng_fdt(struct device *dev, struct tree *t, int parent)
+{
+	int at = node_add(t, parent, "ibm,platform-facilities");
+
+	(void)dev;
+	node_string(t, at, "device_type", "ibm,platform-facilities");
+	node_cell(t, at, "#address-cells", 1);
+	node_cell(t, at, "#size-cells", 0);
+	at = node_add(t, at, "ibm,random-v1");
+	node_string(t, at, "device_type", "ibm,random-v1");
+	node_string(t, at, "compatible", "ibm,random");
+}
+
+static const struct device_property rng_properties[] = {
+	{ .name = "use-kvm", .help = "numbers from KVM, which is not there", .type = PROPERTY_BOOL, .settable = true,
+	  .offset = offsetof(struct rng, use_kvm) },
+	{ .name = NULL },
+};
+
+const struct device_class spapr_rng_class = {
+	.name = "spapr-rng", .help = "random number generator: H_RANDOM in the device tree", .size = sizeof(struct rng),
+	.pluggable = true, .properties = rng_properties, .init = rng_init, .fdt = rng_fdt,
+};

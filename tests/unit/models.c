@@ -1,0 +1,113 @@
+/* Models of processors: each row is whole, and what a row says is what the machine shows the guest. */
+#include <ctype.h>
+#include <stdarg.h>
+
+#include <libfdt.h>
+
+#include "check.h"
+#include "cpu/core/model.h"
+#include "cpu/model/models.h"
+#include "firmware/fdt.h"
+#include "firmware/state.h"
+#include "hcall/hcall.h"
+#include "rig.h"
+
+#define VECTORS 0x180000
+
+static bool is_small(const char *name)
+{
+	for (; *name; name++)
+		if (isupper((unsigned char)*name))
+			return false;
+	return true;
+}
+
+static void test_row(const struct cpu_model *model)
+{
+	check(is_small(model->name) && is_small(model->alias), "%s-small-letters", model->name);
+	check(cpu_model_find(model->name) == model && cpu_model_find(model->alias) == model, "%s-found", model->name);
+	check(model->pvr && !strncmp(model->node, "PowerPC,", 8), "%s-has-a-name", model->name);
+	check(model->nlevels && cpu_model_level(model)->logical_pvr, "%s-has-a-level", model->name);
+	for (unsigned i = 1; i < model->nlevels; i++)
+		check((model->levels[i].logical_pvr & 0xffff) >= (model->levels[i - 1].logical_pvr & 0xffff), "%s-levels-in-order", model->name);
+	check(model->pa_features_size >= 2 && model->pa_features[0] == model->pa_features_size - 2 && !model->pa_features[1],
+	      "%s-pa-features", model->name);
+	check(model->slb_entries <= SLB_ENTRIES, "%s-slb", model->name);
+}
+
+/* A processor that nobody has built: whatever of it shows is from its row. */
+static const struct cpu_level levels[] = { { 0x0f000004, false }, { 0x0f000006, true }, { 0x0f000007, true } };
+static const uint8_t features[] = { 2, 0, 0xf2, 0x3f };
+static const struct cpu_model other = {
+	.name = "power99", .alias = "power99_v1", .title = "POWER99", .pvr = 0x00990100, .levels = levels, .nlevels = 3,
+	.node = "PowerPC,POWER99", .cache_line = 256, .l1d_size = 0x4000, .l1i_size = 0x2000, .slb_entries = 16, .large_dec_bits = 60,
+	.segment_sizes = CPU_CELLS(28), .segment_pages = CPU_CELLS(12, 0, 0), .radix_pages = CPU_CELLS(12, 16),
+	.pa_features = features, .pa_features_size = sizeof features,
+};
+
+static uint32_t cell_of(const void *fdt, const char *name, unsigned index)
+{
+	int len;
+	const fdt32_t *value = fdt_getprop(fdt, fdt_path_offset(fdt, "/cpus/PowerPC,POWER99@0"), name, &len);
+
+	return value && len >= (int)(4 * (index + 1)) ? fdt32_to_cpu(value[index]) : 0;
+}
+
+static void test_tree(struct machine *m)
+{
+	static const struct { const char *name; uint32_t value; } cells[] = {
+		{ "cpu-version", 0x00990100 }, { "d-cache-line-size", 256 }, { "i-cache-block-size", 256 }, { "d-cache-size", 0x4000 },
+		{ "i-cache-size", 0x2000 }, { "ibm,slb-size", 16 }, { "ibm,dec-bits", 60 }, { "ibm,processor-segment-sizes", 28 },
+		{ "ibm,segment-page-sizes", 12 }, { "ibm,processor-radix-AP-encodings", 12 }, { "ibm,pa-features", 0x0200f23f },
+	};
+	struct error err = { "" };
+	void *fdt = tree_build(m, &(struct tree_boot){ 0 }, &err);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cells); i++)
+		check_eq(cell_of(fdt, cells[i].name, 0), cells[i].value, "tree-%s", cells[i].name);
+	check_eq(cell_of(fdt, "ibm,processor-radix-AP-encodings", 1), 16, "tree-both-page-sizes");
+	free(fdt);
+}
+
+/* The guest knows up to that level, and asks for the radix MMU. */
+static int64_t negotiate(struct machine *m, uint8_t level)
+{
+	uint8_t head[] = { 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 4, 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, level, 0, 0, 0, 0, 0x0f, 0, 0, 5, 4,
+			   0, 0, 0, 0, 0, 0, 0, 0, 25, [33 + 24] = 0x40, [33 + 26] = 0 };
+
+	ram_write(&m->ram, VECTORS, head, sizeof head);
+	return cas_negotiate(&m->cpu[0]->cpu, VECTORS);
+}
+
+static void test_levels(struct machine *m, struct config *o)
+{
+	const struct cpu *cpu = &m->cpu[0]->cpu;
+
+	check_eq(negotiate(m, 6), H_SUCCESS, "cas");
+	check_eq(cpu->logical_pvr, 0x0f000006, "cas-best-level-of-both");
+	check_eq(negotiate(m, 5), H_PARAMETER, "cas-no-radix-at-that-level");
+	o->compat_pvr = 0x0f000006;
+	check_eq(negotiate(m, 7), H_PARAMETER, "cas-max-cpu-compat");
+	o->compat_pvr = 0x0f0000ff;
+	check_eq(negotiate(m, 7), H_SUCCESS, "cas-max-cpu-compat-beyond-its-own");
+	check_eq(cpu->logical_pvr, 0x0f000007, "cas-its-own-level");
+}
+
+int main(void)
+{
+	struct rig rig;
+
+	for (unsigned i = 0; cpu_models[i]; i++)
+		test_row(cpu_models[i]);
+	check(!cpu_model_find("") && !cpu_model_find("power99"), "no-other");
+	rig_new(&rig, "1");
+	check(rig.options.cpu_model == cpu_models[0] && rig.m->cpu[0]->cpu.pvr == cpu_models[0]->pvr, "the-first-is-the-default");
+	rig.options.cpu_model = &other;
+	machine_clear(rig.m);
+	check_eq(rig.m->cpu[0]->cpu.pvr, 0x00990100, "pvr");
+	check_eq(rig.m->cpu[0]->cpu.logical_pvr, 0x0f000007, "logical-pvr");
+	test_tree(rig.m);
+	test_levels(rig.m, &rig.options);
+	rig_free(&rig);
+	return check_done();
+}

@@ -1,0 +1,20 @@
+# What a developer's tools want to know of the build, and what they say of it.
+
+.PHONY: format coverage
+
+# ---- compile_commands.json, for clangd: what the rules themselves say, by make -n. At the top for the release mode, in
+# the build's own folder for the others and where B= says. A guest's programs are in it without a cross compiler, too. ----
+COMPILE_COMMANDS := $(if $(filter build,$(B)),,$(B)/)compile_commands.json
+ALL_C      := $(shell find $(FOLDERS) tools tests -name '*.c' | LC_ALL=C sort)
+COMMANDS_OF = $(PROGRAMS) test-programs bench-programs bench-dispatch \
+	$(patsubst %.c,$(B)/obj/%.o,$(filter $(addsuffix /%,$(FOLDERS)) tests/fuzz/%,$(ALL_C)))
+$(eval $(call remembered,$(B)/obj/sources,ALL_C))
+
+# MODE=pgo builds everything twice, and has no commands of its own.
+ifeq ($(filter pgo%,$(MODE)),)
+all: $(COMPILE_COMMANDS)
+endif
+$(COMPILE_COMMANDS): $(B)/obj/sources $(B)/obj/flags tools/dev/compile_commands.py $(filter Makefile %.mk,$(MAKEFILE_LIST))
+	$(call say,LIST,$@)
+	$(Q)tools/dev/compile_commands.py $@ $(MAKE_COMMAND) -nB V=1 GUEST_LE_CC=$(or $(GUEST_LE_CC),powerpc64le-linux-gnu-gcc) \
+		GUEST_BE_CC=$(or $(GUEST_BE_CC),powerpc64-linux-gnu-gcc) $(COMMANDS_OF)
