@@ -87,10 +87,8 @@ struct cpu_clock {
 /* All that the processor knows of its surroundings. */
 struct cpu_env {
 	/* sc 1 outside problem state. r3 and on are in cpu->r; result goes there too.
-	 * cpu->nip is already the next instruction; cpu_now() is exact. */
+	 * cpu->nip is already the next instruction; cpu->cycles is exact. */
 	void (*hypercall)(struct cpu *cpu);
-	/* Cycle of the earliest event that could change anything for this processor. */
-	uint64_t (*next_event)(struct cpu *cpu);
 	/* darn and H_RANDOM draw from here so that runs repeat. */
 	uint64_t (*random)(void *machine);
 	/* One line for -d unimp / guest_errors / int; may be NULL. */

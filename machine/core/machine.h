@@ -24,18 +24,26 @@ struct event {
 	void (*fire)(void *opaque);
 	void *opaque;
 	struct event *next;		/* ordered list, ties in order of scheduling */
+	/* timers.c: a device's timer; the next of all that there are. NULL: nobody's, and in no snapshot. */
+	struct device *device;
+	const char *timer;
+	struct event *next_timer;
 };
 
 struct clock {
 	uint64_t now;			/* cycle up to which all processors have run */
 	struct cpu_clock tb;		/* what processors see of it */
-	struct event *events;
+	struct event *events;		/* that are scheduled */
+	struct event *timers;		/* of devices, scheduled or not */
+	struct saved_timer *saved_timers;	/* for and from a snapshot */
 	uint64_t wall_base_ns;		/* host monotonic time that cycle `wall_cycle` is tied to */
 	uint64_t wall_cycle;
 	bool warp;			/* -clock warp: never sleep */
 };
 
 void event_schedule(struct machine *m, struct event *event, uint64_t when);
+/* As after a load: at that very cycle, though it may be due already. */
+void event_restore(struct machine *m, struct event *event, uint64_t when);
 void event_cancel(struct machine *m, struct event *event);
 uint64_t clock_next_event(const struct machine *m);	/* UINT64_MAX: none */
 void clock_fire_due(struct machine *m);			/* every event with when <= now */

@@ -21,6 +21,7 @@
 #include "machine/core/clock.h"
 #include "machine/core/device.h"
 #include "machine/core/memory.h"
+#include "machine/core/timers.h"
 #include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/core/config.h"
@@ -53,6 +54,7 @@ struct row {
 	void *(*object)(const struct listing *l, unsigned i);
 };
 
+static void *the_clock(const struct listing *l, unsigned i) { (void)i; return &l->m->clock; }
 static void *the_machine(const struct listing *l, unsigned i) { (void)i; return l->m; }
 static void *the_firmware(const struct listing *l, unsigned i) { (void)i; return l->m->firmware; }
 static void *the_dispatcher(const struct listing *l, unsigned i) { (void)i; return l->m->dispatcher; }
@@ -76,6 +78,7 @@ static const struct row rows[] = {
 	{ &cede_vcpu_state,     EACH_CPU, true,  the_vcpu },
 	{ &dispatcher_state,    ONCE,     true,  the_dispatcher },
 	{ &cede_firmware_state, ONCE,     true,  the_firmware },
+	{ &timers_state,        ONCE,     true,  the_clock },
 	{ NULL, OWN_OF_DEVICES,           true,  NULL },
 	{ NULL, MORE_OWN_OF_DEVICES,      true,  NULL },
 };
@@ -589,7 +592,7 @@ static bool settle(struct machine *m, const struct vms_set *set, struct error *e
 		devices_loaded(m, false);
 	else
 		adopt(m);
-	if (own && !dispatcher_check(m, err))
+	if (own && (!dispatcher_check(m, err) || !timers_restore(m, err)))
 		return false;
 	if (own)
 		dispatcher_log_begin(m);

@@ -23,7 +23,7 @@ static const struct vmstate clock_state = {
 	.fields = VMS_FIELDS(
 		VMS_U64_TO(struct clock, now, MOST_CYCLES),
 		VMS_STRUCT("tb", struct clock, tb, struct cpu_clock, tb_state),
-		VMS_SKIP(struct clock, events, "no device has one; whoever will schedules it after a load"),
+		VMS_ELSEWHERE(struct clock, events, "cede/timers"), VMS_SKIP(struct clock, timers, "what can be scheduled"),
 		VMS_SKIP(struct clock, wall_base_ns, HERE), VMS_SKIP(struct clock, wall_cycle, HERE),
 		VMS_SKIP(struct clock, warp, OPTION)),
 };

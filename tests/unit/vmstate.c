@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "hcall/state.h"
+#include "machine/core/timers.h"
 #include "machine/irq/xics.h"
 #include "machine/irq/xive_idle.h"
 #include "machine/pci/phb_idle.h"
@@ -263,6 +264,20 @@ static void flip_tctx(struct machine *m, bool on) { xive_of(m)->tctx[1].there = 
 static void flip_vasi(struct machine *m, bool on) { m->vasi_stream = on; }
 static void flip_bus(struct machine *m, bool on) { phb_of(m)->bus_there = on; }
 
+static void never(void *dev) { (void)dev; }
+
+static void flip_timers(struct machine *m, bool on)
+{
+	static struct event tick;
+
+	if (!tick.device)
+		timer_init(m->devices, &tick, "tick", never);
+	if (on)
+		event_schedule(m, &tick, m->clock.now + CPU_HZ);
+	else
+		event_cancel(m, &tick);
+}
+
 static void flip_event(struct machine *m, bool on)
 {
 	if (on)
@@ -278,7 +293,7 @@ static const struct flip flips[] = {
 	{ "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf }, { "spapr_fwnmi", flip_fwnmi },
 	{ "spapr_iommu_ex", flip_ex }, { "spapr_iommu", flip_window }, { "spapr_pci", flip_phb }, { "PCIBUS", flip_bus },
 	{ "xive-source", flip_xive }, { "spapr-xive", flip_xive }, { "xive-tctx", flip_tctx },
-	{ "cede/machine/vasi", flip_vasi },
+	{ "cede/machine/vasi", flip_vasi }, { "cede/timers", flip_timers },
 };
 
 /* What this machine never sends, or always does. */
