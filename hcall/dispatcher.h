@@ -61,7 +61,7 @@ struct dispatcher {
 	bool confers;			/* false: H_CONFER does nothing (-pool confer=off) */
 	unsigned procs, chips;		/* physical processors; chips that they are on */
 	unsigned threads;		/* of a processor */
-	bool limits;			/* entitlements matter: somebody is capped, or there is a load */
+	bool limits;			/* entitlements matter: the guest is capped or has weight 0, or there is a load */
 	uint64_t window, window_end;	/* cycles; cycle, a multiple of window */
 	uint64_t since;			/* cycle of the last reset */
 	uint64_t homes_due;		/* cycle of the next review of homes */
@@ -78,7 +78,7 @@ struct dispatcher {
 /* The machine's processors are there already, and the options fit them. False: err->msg says why. */
 bool dispatcher_new(struct machine *m, const struct pool_config *options, struct error *err);
 void dispatcher_free(struct machine *m);
-void dispatcher_reset(struct machine *m);	/* no thread runs, and none has waited */
+void dispatcher_reset(struct machine *m, bool logged);	/* no thread runs, and none has waited */
 void dispatcher_log_begin(struct machine *m);	/* after a load: -dtl starts afresh, with the state of each virtual processor */
 
 /* ---- For the run loop ---- */

@@ -315,7 +315,7 @@ bool dispatcher_check(struct machine *m, struct error *err)
 		error_set(err, "section cede/dispatcher 0: on: expected what sections cede/vcpu say, found a contradiction");
 		return false;
 	}
-	/* Whoever waits for it would go back in time. */
+	/* The run loop, which waits for that cycle, would go back in time. */
 	if (dispatcher_next(m) < m->clock.now) {
 		error_set(err, "section cede/dispatcher 0: the next change: expected at least at cycle %llu, found %llu",
 			  (unsigned long long)m->clock.now, (unsigned long long)dispatcher_next(m));
@@ -333,12 +333,11 @@ void dispatcher_adopt(struct machine *m)
 		[CPU_STOPPED] = VP_STOPPED, [CPU_CEDED] = VP_CEDED, [CPU_JOINED] = VP_JOINED, [CPU_CONFERRED] = VP_CEDED,
 	};
 
-	dispatcher_reset(m);
+	dispatcher_reset(m, false);	/* machine_clear() has said what there was to say */
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		struct spapr_cpu *sc = m->cpu[i];
 
 		sc->vp.state = (uint8_t)waits[sc->cpu.run_state];
 		vpa_adopt(m, sc);
 	}
-	dispatcher_log_begin(m);
 }

@@ -53,20 +53,6 @@ check-built: $(filter-out $(OTHER_MODES:%=$(B)/%/%) $(NO_COMPILER),$(NEEDS))
 	$(Q)$(foreach m,$(OTHER_MODES),$(if $(filter $(B)/$(m)/%,$(NEEDS)), \
 		$(MAKE) --no-print-directory MODE=$(m) BUILD=$(BUILD) B=$(B)/$(m) $(filter $(B)/$(m)/%,$(NEEDS)) &&)) true
 
-programs: $(PROGRAMS) $(TEST_PROGRAMS)
-
-# T='unit/xics guest/*': these tests of tests.list alone, and what each of them finds built (tests/run -n), no more.
-# Programs of other modes are another make's.
-CHECKED = $(foreach t,$(T),$(call quote,$(t)))
-check:	## build and run the tests that T= names, as in T='unit/xics guest/*'
-	$(Q)$(if $(T),,echo "cede: make check T='unit/xics guest/*' says which" >&2; exit 2)
-	$(Q)needs=$$(B=$(B) tests/run -n $(CHECKED)) && $(MAKE) --no-print-directory check-built NEEDS="$$needs"
-	$(Q)B=$(B) GUEST_DIR=$(BUILD)/guest tests/run $(CHECKED)
-
-NO_COMPILER = $(filter-out $(GUESTS),$(filter $(TESTS_AT)/guest/%,$(NEEDS)))
-check-built: $(filter-out $(B)/san/% $(NO_COMPILER),$(NEEDS))
-	$(Q)$(if $(filter $(B)/san/%,$(NEEDS)),$(MAKE) --no-print-directory MODE=san BUILD=$(BUILD) B=$(B)/san $(filter $(B)/san/%,$(NEEDS)))
-
 programs: $(PROGRAMS)
 commands: $(COMPILE_COMMANDS)
 guests: $(GUESTS)

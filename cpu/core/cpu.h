@@ -181,8 +181,9 @@ struct cpu {
 	bool fp_strict;			/* OE, UE or XE is set: every operation takes the exact path */
 	bool fp_active;			/* between fp_enter() and fp_leave() */
 
+	/* What a reset clears is from here to slb: a register that is added stands there. */
 	uint64_t srr0, srr1, dar, sprg[4], sprg_user3;
-	uint32_t dsisr, pvr, logical_pvr, pir, tir;
+	uint32_t dsisr;
 	uint64_t lpcr, fscr, dscr, ppr, amr, iamr, uamor, ctrl, pspb;
 	uint64_t ciabr, dawr0, dawrx0, dabr, dabrx;
 	uint64_t mmcr0, mmcr1, mmcr2, mmcra, siar, sdar, sier, pmc[6];
@@ -190,12 +191,15 @@ struct cpu {
 	uint64_t pidr, proc_tbl;	/* process table: base, size code as H_REGISTER_PROC_TBL gave it */
 	uint64_t dec_expires;		/* timebase tick at which DEC becomes negative */
 	uint64_t purr_base, spurr_base;	/* what to add to the ticks that it has used */
+	uint64_t cfar, tidr, wort;
+	struct slb_entry { uint64_t esid, vsid; } slb[SLB_ENTRIES];	/* as slbmte's RB (index 0) and RS */
+
+	/* What a reset leaves: who it is, and how far it has come. */
+	uint32_t pvr, logical_pvr, pir, tir;
 	/* What it has had of its core: up to cycle share_from `used` cycles and used_part / CORE_PARTS, of the
 	 * core_ran that the core was dispatched; from there on share / CORE_PARTS of each. hcall/share.c */
 	uint64_t share_from, used, core_ran;
 	uint32_t used_part, share;
-	uint64_t cfar, tidr, wort;
-	struct slb_entry { uint64_t esid, vsid; } slb[SLB_ENTRIES];	/* as slbmte's RB (index 0) and RS */
 
 	uint32_t irq;			/* enum irq_line */
 	uint32_t run_state;		/* enum run_state */

@@ -160,7 +160,7 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 	vpa_reset(sc);
 }
 
-void machine_clear(struct machine *m)
+static void clear_machine(struct machine *m, bool logged)
 {
 	m->request = REQ_NONE;
 	free(m->panic_message);
@@ -168,7 +168,8 @@ void machine_clear(struct machine *m)
 	m->run.panicked = false;
 	m->suspending = NULL;
 	vasi_reset(m);
-	hcall_trace_cut(m);
+	if (logged)
+		hcall_trace_cut(m);
 	m->proc_tbl = 0;
 	m->cut_end = 0;
 	rtas_reset(m);
@@ -177,7 +178,17 @@ void machine_clear(struct machine *m)
 	memory_clear(&m->ram);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		reset_cpu(m, m->cpu[i]);
-	dispatcher_reset(m);
+	dispatcher_reset(m, logged);
 	timers_clear(m);
 	devices_reset(m);
+}
+
+void machine_clear(struct machine *m)
+{
+	clear_machine(m, true);
+}
+
+void machine_clear_unlogged(struct machine *m)
+{
+	clear_machine(m, false);
 }

@@ -582,7 +582,8 @@ static bool clock_fits(const struct machine *m, struct error *err)
 	return m->clock.now <= CLOCK_END;
 }
 
-static bool settle(struct machine *m, const struct vms_set *set, struct error *err)
+/* `logged`: a log of what the dispatcher does begins anew. */
+static bool settle(struct machine *m, const struct vms_set *set, bool logged, struct error *err)
 {
 	bool own = any_own(set);
 
@@ -594,7 +595,7 @@ static bool settle(struct machine *m, const struct vms_set *set, struct error *e
 		adopt(m);
 	if (own && (!dispatcher_check(m, err) || !timers_restore(m, err)))
 		return false;
-	if (own)
+	if (logged)
 		dispatcher_log_begin(m);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		cpu_state_changed(&m->cpu[i]->cpu);
@@ -648,7 +649,7 @@ static bool place_memory(struct machine *m, struct vms_ram *ram, int fd, const c
 	return ok;
 }
 
-static bool load_from(struct machine *m, int fd, const char *path, struct error *err)
+static bool load_from(struct machine *m, int fd, const char *path, bool logged, struct error *err)
 {
 	struct vms_set set;
 	struct vms_ram ram;
@@ -657,14 +658,14 @@ static bool load_from(struct machine *m, int fd, const char *path, struct error 
 	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
 		return false;
 	show_progress(&ram, "loading");
-	ok = place_memory(m, &ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, err);
+	ok = place_memory(m, &ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, logged, err);
 	snapshot_sections_free(&set, &ram);
 	return ok;
 }
 
 bool snapshot_load_fd(struct machine *m, int fd, struct error *err)
 {
-	return load_from(m, fd, NULL, err) && devices_keep(m, err);
+	return load_from(m, fd, NULL, true, err) && devices_keep(m, err);
 }
 
 /* A FIFO has a writer some time, and what it says comes when it comes. */
@@ -677,7 +678,7 @@ static int open_patiently(struct machine *m, const char *path)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-static bool load_path(struct machine *m, const char *path, struct error *err)
+static bool load_path(struct machine *m, const char *path, bool logged, struct error *err)
 {
 	int fd = open_patiently(m, path);
 	struct error why;
@@ -688,7 +689,7 @@ static bool load_path(struct machine *m, const char *path, struct error *err)
 		error_set(err, "cannot open snapshot '%.150s': %s", path, strerror(errno));
 		return false;
 	}
-	ok = load_from(m, fd, path, &why);
+	ok = load_from(m, fd, path, logged, &why);
 	if (!ok)
 		error_set(err, "snapshot '%.60s': %.190s", path, why.msg);
 	close(fd);
@@ -698,14 +699,14 @@ static bool load_path(struct machine *m, const char *path, struct error *err)
 
 bool snapshot_load(struct machine *m, const char *path, struct error *err)
 {
-	return load_path(m, path, err) && devices_keep(m, err);
+	return load_path(m, path, true, err) && devices_keep(m, err);
 }
 
 bool snapshot_replace(struct machine *m, const char *path, struct error *err)
 {
 	struct error why;
 
-	if (!load_path(m, path, err))
+	if (!load_path(m, path, true, err))
 		return false;
 	if (!devices_keep(m, &why)) {
 		term_fresh_line(m->term);
@@ -731,10 +732,8 @@ static bool try_load(void *opaque, int report)
 
 	if (null >= 0)
 		dup2(null, STDERR_FILENO);
-	m->log_file = NULL;	/* what it has buffered would come twice */
-	m->dispatcher->file = NULL;
-	machine_clear(m);
-	return load_path(m, trial->path, &err) || write(report, err.msg, strlen(err.msg)) < 0;
+	machine_clear_unlogged(m);
+	return load_path(m, trial->path, false, &err) || write(report, err.msg, strlen(err.msg)) < 0;
 }
 
 /* Until the copy has ended, or a signal wants us to; that is the run loop's to see. */

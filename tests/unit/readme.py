@@ -145,7 +145,9 @@ def names_of_options():
     names = set(re.findall(r'^OPT(?:_LATER)?\("([^"]+)"', read('machine/run/options.def'), re.M))
     for tool in ('cede-dtl', 'cede-snap'):
         names |= set(re.findall(r'--([a-z-]+)', shell(B + '/' + tool + ' --help')[1]))
-    return names
+    for script in glob.glob('tools/dev/*'):
+        names |= set(re.findall(r'^-([a-z])\b', read(script), re.M))
+    return names | {'O', 'g'}                   # the compiler's
 
 
 def refused(lines):
@@ -212,7 +214,7 @@ def runs_alone(command):
     """Nothing is built, no other program is asked, and the guest switches off by itself."""
     if command.startswith('build/cede ') and '-device help' not in command:
         return re.search(r'cede\.cmd|"\$A"|; echo', command)
-    return re.match(r'build/|tools/dev/bisect |grep |tail |[A-Z]=', command)
+    return re.match(r'build/|grep |tail |[A-Z]=', command)
 
 
 def lacks_line(output, lines):
@@ -246,7 +248,6 @@ def check_samples():
             return 77
     with tempfile.TemporaryDirectory() as folder:
         os.symlink(B, folder + '/build')
-        os.symlink(os.path.abspath('tools'), folder + '/tools')
         for path in pages():
             run_samples(path, folder)
         check(read(folder + '/late.svg') == read('tools/dtl/late.svg'), 'tools/dtl/late.svg', 'is not what the sample writes')
