@@ -28,7 +28,7 @@ static const struct vmstate clock_state = {
 		VMS_SKIP(struct clock, warp, OPTION)),
 };
 
-/* An idle machine in which nothing will happen has been cut from a quantum without an end. */
+/* The end of a cut quantum is a cycle, or UINT64_MAX: the machine was idle, and nothing was going to happen in it. */
 static bool clock_check(const void *s, struct vms_walk *w)
 {
 	const struct machine *m = s;
@@ -118,7 +118,7 @@ static const struct vms_field machine_fields[] = {
 	{ .kind = VMS_END },
 };
 
-/* Version 1 has been several layouts: none is taken. */
+/* Version 1 stood for several layouts while cede was young: a load takes none of them. */
 const struct vmstate cede_machine_state = {
 	.name = "cede/machine", .version = 2, .min_version = 2, VMS_OF(struct machine), .check = machine_check,
 	.fields = machine_fields, .subs = VMS_SUBS(&vasi_session_state),

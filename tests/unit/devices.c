@@ -27,7 +27,6 @@ struct toy {
 	uint64_t ticks;
 	uint32_t slot, speed;
 	bool loud;
-	uint8_t pad1[7];
 	const char *label;
 	struct event tick;
 };
