@@ -78,7 +78,7 @@ struct mmu_ctx;
 struct engine;
 struct cpu;
 
-/* What all processors of the machine share of the time. */
+/* The part of the clock that all processors of the machine share. */
 struct cpu_clock {
 	uint64_t tb_floor;	/* largest timebase value that any processor has read */
 	uint64_t tb_offset;	/* added to cycles / CYCLES_PER_TICK */
@@ -98,7 +98,7 @@ struct cpu_env {
 	struct ram *ram;
 	struct cpu_clock *clock;	/* never NULL */
 	unsigned log_mask;		/* enum log_channel: what log() is wanted for */
-	/* FWNMI: where a system reset or machine check goes instead of its vector, 0 = there.
+	/* FWNMI: the address to which a system reset or machine check goes; 0: to its vector.
 	 * Called with SRR0, SRR1 and MSR already set; may write r3. PAPR, "Firmware Assisted
 	 * Non-Maskable Interrupts". NULL: vectors only. */
 	uint64_t (*fwnmi_entry)(struct cpu *cpu, enum vector vector);
@@ -190,14 +190,15 @@ struct cpu {
 	uint64_t bescr, ebbhr, ebbrr, tfhar, texasr, tfiar, vtb_off;
 	uint64_t pidr, proc_tbl;	/* process table: base, size code as H_REGISTER_PROC_TBL gave it */
 	uint64_t dec_expires;		/* timebase tick at which DEC becomes negative */
-	uint64_t purr_base, spurr_base;	/* what to add to the ticks that it has used */
+	uint64_t purr_base, spurr_base;	/* added to the ticks that the thread has used */
 	uint64_t cfar, tidr, wort;
 	struct slb_entry { uint64_t esid, vsid; } slb[SLB_ENTRIES];	/* as slbmte's RB (index 0) and RS */
 
 	/* What a reset leaves: who it is, and how far it has come. */
 	uint32_t pvr, logical_pvr, pir, tir;
-	/* What it has had of its core: up to cycle share_from `used` cycles and used_part / CORE_PARTS, of the
-	 * core_ran that the core was dispatched; from there on share / CORE_PARTS of each. hcall/share.c */
+	/* How much of its core's time the thread has had (hcall/share.c). By cycle share_from its core had been
+	 * dispatched for core_ran cycles, of which this thread had used + used_part / CORE_PARTS. From share_from on it
+	 * has share / CORE_PARTS of each cycle. */
 	uint64_t share_from, used, core_ran;
 	uint32_t used_part, share;
 
@@ -208,13 +209,13 @@ struct cpu {
 	uint64_t insns;			/* instructions completed (statistics, not state) */
 
 	/* Engine, not saved. */
-	struct block **link;		/* edge that led out of the engine, and where it leads: */
-	uint64_t link_nip;
+	struct block **link;		/* the edge that led out of the engine; NULL: none */
+	uint64_t link_nip;		/* where that edge leads */
 	const struct op *link_from;	/* the op that the edge belongs to */
-	const struct op *spin_op;	/* the branch that ended a round of a loop that waits, at */
-	uint64_t spin_cycle;		/* this one; NULL: memory has changed since. spin.c */
+	const struct op *spin_op;	/* branch that last closed a waiting loop; NULL: memory has changed since. spin.c */
+	uint64_t spin_cycle;		/* the cycle at which it did */
 	bool shared;			/* others run in the same slice of time (set by the machine) */
-	bool waiting;			/* a hint has said that the rest of the slice is for them */
+	bool waiting;			/* the guest has hinted that the others should have the rest of the slice */
 	uint64_t interrupts;		/* delivered so far (statistics; single-stepping looks at it) */
 
 	uint32_t index;			/* 0.. in the machine */

@@ -83,7 +83,7 @@ static bool is_snan(uint64_t x)
 	return is_nan(x) && !(x & PPC_BIT(12));
 }
 
-static uint64_t quiet(uint64_t nan)
+static uint64_t quiet_nan(uint64_t nan)
 {
 	return nan | PPC_BIT(12);
 }
@@ -103,9 +103,9 @@ static __attribute__((noinline)) bool select_nan(struct cpu *cpu, const struct o
 	uint64_t x = FRA, y = FRB;
 
 	if (is_snan(x) || (is_nan(x) && is_nan(y)))
-		return finish_select(cpu, op, quiet(x));
+		return finish_select(cpu, op, quiet_nan(x));
 	if (is_snan(y))
-		return finish_select(cpu, op, is_nan(x) ? x : quiet(y));
+		return finish_select(cpu, op, is_nan(x) ? x : quiet_nan(y));
 	return finish_select(cpu, op, is_nan(x) ? y : x);
 }
 

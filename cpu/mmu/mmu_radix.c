@@ -79,7 +79,7 @@ struct leaf {
 };
 
 /* From the process table entry down to a leaf; 0, or what is wrong as DSISR bits. */
-static uint64_t walk(const struct ram *ram, uint64_t prte, uint64_t ea, struct leaf *leaf)
+static uint64_t walk_tree(const struct ram *ram, uint64_t prte, uint64_t ea, struct leaf *leaf)
 {
 	/* RTS lies in two pieces: bits 1:2 and 56:58. */
 	unsigned shift = (unsigned)((prte >> 58 & 0x18) | (prte >> 5 & 7)) + 31;
@@ -106,7 +106,7 @@ static uint64_t walk(const struct ram *ram, uint64_t prte, uint64_t ea, struct l
 }
 
 /* What this context may do to the page, R and C aside. 5.7.12 */
-static void permissions(const struct cpu *cpu, uint64_t pte, struct translation *out)
+static void set_permissions(const struct cpu *cpu, uint64_t pte, struct translation *out)
 {
 	out->read = pte & (EAA_READ | EAA_WRITE);
 	out->write = pte & EAA_WRITE;
@@ -123,7 +123,7 @@ static void permissions(const struct cpu *cpu, uint64_t pte, struct translation 
 		out->exec = false;
 }
 
-static bool permitted(const struct translation *t, enum access access)
+static bool access_permitted(const struct translation *t, enum access access)
 {
 	return access == ACCESS_READ ? t->read : access == ACCESS_WRITE ? t->write : t->exec;
 }
@@ -157,12 +157,12 @@ static bool radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
 	offset = pid * 16;
 	if (offset >= size)
 		return storage_fault(fault, access, FAULT_NO_PTE);
-	bits = walk(ram, ld_be64(ram, base + offset), ea & PPC_MASK(12, 63), &leaf);
+	bits = walk_tree(ram, ld_be64(ram, base + offset), ea & PPC_MASK(12, 63), &leaf);
 	if (bits)
 		return storage_fault(fault, access, bits);
 
-	permissions(cpu, leaf.pte, out);
-	if (!permitted(out, access)) {
+	set_permissions(cpu, leaf.pte, out);
+	if (!access_permitted(out, access)) {
 		bool noexec = access == ACCESS_EXEC && !((leaf.pte & EAA_PRIV) && (cpu->msr & MSR_PR));
 
 		return storage_fault(fault, access, noexec ? FAULT_NOEXEC : FAULT_PROTECTION);
