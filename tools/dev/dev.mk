@@ -1,6 +1,6 @@
 # What a developer's tools want to know of the build, and what they say of it.
 
-.PHONY: format coverage
+.PHONY: format coverage fuse
 
 # ---- compile_commands.json, for clangd: what the rules themselves say, by make -n. At the top for the release mode, in
 # the build's own folder for the others and where B= says. A guest's programs are in it without a cross compiler, too. ----
@@ -18,3 +18,7 @@ $(COMPILE_COMMANDS): $(B)/obj/sources $(B)/obj/flags tools/dev/compile_commands.
 	$(call say,LIST,$@)
 	$(Q)tools/dev/compile_commands.py $@ $(MAKE_COMMAND) -nB V=1 GUEST_LE_CC=$(or $(GUEST_LE_CC),powerpc64le-linux-gnu-gcc) \
 		GUEST_BE_CC=$(or $(GUEST_BE_CC),powerpc64-linux-gnu-gcc) $(COMMANDS_OF)
+
+# ---- The sequences of ops that run as one ----
+fuse:	## cpu/table/fuse.def anew, from tools/dev/fuse.counts
+	$(Q)tools/dev/fuse_pick.py > $(BUILD)/fuse.def && mv $(BUILD)/fuse.def cpu/table/fuse.def
