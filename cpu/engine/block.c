@@ -272,7 +272,7 @@ static void kill_block(struct block *b)
 			b->ops[i].fn = op_dead;
 }
 
-static void unhash(struct engine *e, struct block *b)
+static void unhash_block(struct engine *e, struct block *b)
 {
 	struct block **at = hash_bucket(e, b->gra, b->mode);
 
@@ -290,8 +290,8 @@ static bool any_decoded(const struct code_page *page, unsigned first, unsigned l
 	return false;
 }
 
-/* Within one page. All its blocks die with the first that is overwritten: each is paid for, by what it took to
- * decode it, whatever is stored how often. Edges stay within a page: none leads to a dead block from elsewhere. */
+/* Within one page. All its blocks die when one is overwritten. That work is bounded however often the guest stores: what
+ * decoding a block cost pays for its death, too. Edges stay within a page: none leads to a dead block from elsewhere. */
 static void page_written(struct engine *e, uint64_t gra, uint64_t len)
 {
 	struct code_page *page = e->pages[gra >> RAM_PAGE_SHIFT];
@@ -302,7 +302,7 @@ static void page_written(struct engine *e, uint64_t gra, uint64_t len)
 		return;
 	for (struct block *b = page->blocks; b; b = b->page_next) {
 		kill_block(b);
-		unhash(e, b);
+		unhash_block(e, b);
 	}
 	page->blocks = NULL;
 	memset(page->words, 0, sizeof page->words);
@@ -396,7 +396,7 @@ OP_RAW(dead)
 
 /* ---- Running ---- */
 
-static void enter(struct cpu *cpu, const struct op *op, int64_t budget)
+static void run_ops(struct cpu *cpu, const struct op *op, int64_t budget)
 {
 #ifdef CEDE_TAIL
 	op->fn(cpu, op, budget, cpu->tlb);
@@ -494,8 +494,8 @@ static void earn_credit(struct cpu *cpu)
 		e->credit = CREDIT_MOST;
 }
 
-/* One instruction, decoded from what memory holds now and forgotten after it: for code that is not worth, or not
- * granted, more. The page is not watched. */
+/* One instruction, decoded from what memory holds now and forgotten after it: for single steps, and while there is no
+ * credit for blocks. Stores to the page are not watched for. */
 static const struct block *one_at(struct engine *e, uint64_t gra, uint32_t mode)
 {
 	decode_block(e, gra, mode | MODE_PLAIN, 1, e->scratch, e->scratch_info);
@@ -538,7 +538,7 @@ static const struct block *block_at_nip(struct cpu *cpu)
 }
 
 /* Goes on at NIP, which the jump cache lacks or which lies in a context just entered: what the
- * loop of cpu_run() would do. Nothing asynchronous waits: who lets it in leaves instead. */
+ * loop of cpu_run() would do. No asynchronous interrupt waits here: a handler that unmasks one leaves instead. */
 OP_RAW(seek)
 {
 	const struct block *b;
@@ -585,7 +585,7 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 		b = cpu->engine->credit > 0 && b != cpu->engine->scratch ? part_of(cpu->engine, b, (uint64_t)budget) : one_at(cpu->engine, b->gra, b->mode);
 	}
 	cpu->page_ea = TLB_PAGE(cpu->nip);
-	enter(cpu, b->ops + 1, budget - block_cost(b));
+	run_ops(cpu, b->ops + 1, budget - block_cost(b));
 	budget = cpu->budget + (int64_t)cpu->refund;
 	cpu->refund = 0;
 	if (unlikely(single) && taken == cpu->interrupts)

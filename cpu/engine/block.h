@@ -3,8 +3,8 @@
  * A block is a straight run of guest instructions within one 4 KiB page of guest real
  * memory, keyed by real address and by the MSR bits that decoding depends on, so that it
  * serves every process that maps the page, wherever. A conditional branch forward that is not
- * taken does not end it. Its whole cost in cycles is charged on entry; who leaves early gives
- * the rest back. All of it is derived state.
+ * taken does not end it. Its whole cost in cycles is charged on entry; a handler that leaves early
+ * gives the rest back. All of it is derived state.
  */
 #ifndef CPU_BLOCK_H
 #define CPU_BLOCK_H
@@ -77,22 +77,22 @@ struct itlb_entry {
 	uint64_t gra;
 };
 
-/* Tables are large and processes short: what has been filled is listed, so that emptying a table costs
- * what was put into it. Every entry is in a list once at most. */
+/* A TLB is large and most processes are short-lived. The entries that have been filled are listed, so that
+ * emptying a TLB costs as much as was put into it. An entry is in the list once at most. */
 struct data_list {
 	unsigned n;
 	uint16_t at[TLB_SIZE];
 };
 
 /* Data-side context: TLB for one (PR, DR, AMR) combination; in problem state, of one PID. The
- * kernel's is one for all processes: what it has of the process below it goes at a switch. */
+ * kernel has one for all processes: a switch of processes drops its entries of quadrant 0. */
 struct data_ctx {
 	struct data_list low, high;	/* where there are, or were, entries of quadrant 0, and of the others */
 	struct tlb_entry tlb[TLB_SIZE];
 };
 
-/* Enough for data that lies beside code to be told from it: a flush that finds a page's bit set looks
- * through the whole jump cache. */
+/* A flush of a page looks through the whole jump cache if the page's bit is set. With so many bits, few pages of
+ * data share one with a page of code. */
 #define CODE_PAGE_BITS 1024
 
 /* Instruction-side context: jump cache for one (IR, IAMR, block mode), and PID likewise. */
@@ -125,8 +125,8 @@ struct mmu_ctx {
 	uint64_t credited;		/* the cycle up to which the engine has had its credit */
 };
 
-/* A flush on all processors. One runs at a time: the others take theirs when they run next. Who is further
- * behind than the list is long forgets all. */
+/* A flush on all processors. One processor runs at a time; each of the others does its flush when it runs
+ * next. One that has missed more flushes than the list holds empties all of its tables. */
 #define BROADCASTS 256
 struct broadcast {
 	enum { FLUSH_ALL, FLUSH_PID, FLUSH_PAGE } kind;
@@ -145,8 +145,8 @@ struct code_page {
 	uint64_t words[RAM_PAGE_SIZE / 4 / 64];	/* which words are decoded */
 };
 
-/* What the engine's own work costs, in nanoseconds of a slow host, and what pays for it: a cycle of the guest
- * for some hundred times what Linux takes. */
+/* What the engine's own work costs, in nanoseconds of a slow host, and how many of these a cycle of the guest
+ * pays for: some hundred times as many as Linux uses. */
 #define CREDIT_PER_CYCLE 100
 #define CREDIT_MOST   (INT64_C(50) * 1000 * 1000)
 #define COST_OF_BLOCK 500
@@ -167,8 +167,8 @@ struct engine {
 	uint64_t npages;
 	uint64_t hash_factor;
 	uint32_t *writer;		/* by real page number */
-	/* What decoding may cost, in nanoseconds of a slow host: cycles earn it. While there is none, what is
-	 * not decoded runs an instruction at a time and is not kept. */
+	/* What decoding may cost, in nanoseconds of a slow host; cycles that go by earn it. While there is none,
+	 * code without a block runs one instruction at a time, and no block is kept of it. */
 	int64_t credit;
 	uint64_t stepped;		/* instructions that ran so, so far */
 	struct broadcast broadcasts[BROADCASTS];	/* the last ones: number n at n % BROADCASTS */

@@ -190,7 +190,7 @@ uint32_t decode_operand_bits(const struct insn *insn)
 	return bits;
 }
 
-static int64_t field(const struct operand *o, uint32_t word)
+static int64_t operand_value(const struct operand *o, uint32_t word)
 {
 	uint32_t raw = word >> o->shift & ((UINT32_C(1) << o->width) - 1);
 	int64_t sign = (int64_t)(raw ^ UINT32_C(1) << (o->width - 1)) - (INT64_C(1) << (o->width - 1));
@@ -217,7 +217,7 @@ static int64_t field(const struct operand *o, uint32_t word)
 }
 
 /* Immediates take imm, then d, c, b: the first that no register operand of the row uses. */
-static void place(struct op *op, unsigned *used, enum operand_dest dest, int64_t v)
+static void place_operand(struct op *op, unsigned *used, enum operand_dest dest, int64_t v)
 {
 	static const enum operand_dest spare[] = { DEST_i, DEST_d, DEST_c, DEST_b };
 
@@ -237,7 +237,7 @@ static void place(struct op *op, unsigned *used, enum operand_dest dest, int64_t
 	}
 }
 
-static void extract(const struct insn *insn, uint32_t word, struct op *op)
+static void extract_operands(const struct insn *insn, uint32_t word, struct op *op)
 {
 	const struct operand_list *list = operand_list(insn);
 	unsigned used = 0;
@@ -250,10 +250,10 @@ static void extract(const struct insn *insn, uint32_t word, struct op *op)
 		enum operand_dest dest = o->dest;
 
 		if (dest == DEST_i && (used & 1u << DEST_i) == 0) {
-			op->imm = (int32_t)field(o, word);
+			op->imm = (int32_t)operand_value(o, word);
 			used |= 1u << DEST_i;
 		} else {
-			place(op, &used, dest, field(o, word));
+			place_operand(op, &used, dest, operand_value(o, word));
 		}
 	}
 }
@@ -398,7 +398,7 @@ static bool decode_row(struct decoder *d, const struct insn *insn, uint32_t word
 	uint32_t mode = d->block->mode;
 	struct op op = { .fn = insn->fn };
 
-	extract(insn, word, &op);
+	extract_operands(insn, word, &op);
 	if (insn->flags & OE && word >> 10 & 1)
 		op.fn = insn->o;
 	else if (insn->flags & VRC && word >> 10 & 1)

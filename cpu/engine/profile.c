@@ -48,7 +48,7 @@ static struct seen_block blocks[1u << BLOCK_BITS];
 static unsigned nrows, nblocks;
 static uint64_t total, lost;
 
-static uint64_t mix(uint64_t h, uint64_t x)
+static uint64_t mix_hash(uint64_t h, uint64_t x)
 {
 	return ((h ^ x) * UINT64_C(0x9e3779b97f4a7c15)) ^ (h >> 29);
 }
@@ -59,7 +59,7 @@ static void count_row(op_fn *const fn[LONGEST])
 	struct row *row;
 
 	for (unsigned i = 0; i < LONGEST; i++)
-		h = mix(h, (uint64_t)fn[i]);
+		h = mix_hash(h, (uint64_t)fn[i]);
 	h = h * UINT64_C(0x9e3779b97f4a7c15) >> (64 - ROW_BITS);
 	while (row = &rows[h], row->n && memcmp(row->fn, fn, sizeof row->fn))
 		h = (h + 1) % ARRAY_SIZE(rows);
@@ -95,7 +95,7 @@ static void remember_block(struct seen_block *seen, const struct block *b)
 /* NULL: there is no room for one more. */
 static struct seen_block *count_block(const struct block *b)
 {
-	uint64_t h = mix(b->gra, b->ninsns) >> (64 - BLOCK_BITS);
+	uint64_t h = mix_hash(b->gra, b->ninsns) >> (64 - BLOCK_BITS);
 	struct seen_block *seen;
 
 	while (seen = &blocks[h], seen->n && (seen->gra != b->gra || seen->mode != b->mode ||

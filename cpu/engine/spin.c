@@ -1,10 +1,11 @@
 /* Loops that wait: they look at memory, compare and go round, and change no register by which the next round could
- * differ from this one. Nobody else runs in the same slice of time. So if a whole round has left memory alone, all
- * are like it until the slice ends: those that the budget has room for are charged at once. The guest cannot tell.
+ * differ from this one. No other processor runs in the same slice of time. So if a whole round has changed nothing in
+ * memory, all rounds until the slice ends are like it: the engine charges at once for as many as the budget has room
+ * for. The guest cannot tell.
  *
- * What a load may change is the R bit of its page table entry, which the loop may be looking at: the MMU says so in
- * cpu->spin_op, and another round is gone. A round begins and ends in one call of cpu_run(): between two, others
- * may have stored.
+ * A load may set the R bit of its page table entry, and the loop may be looking at that entry: the MMU then clears
+ * cpu->spin_op, so that another round runs. Only rounds within one call of cpu_run() are compared: between two calls
+ * other processors may have stored.
  *
  * Linux's secondary processors wait so in kexec's purgatory, without a hint, while the first checks its image.
  */
@@ -13,8 +14,8 @@
 #include "cpu/engine/follow.h"
 #include "cpu/engine/operands.h"
 
-/* Who goes round comes to the same branch with the same registers. It was there a round ago, and has not been
- * anywhere else, if just a round's cycles have gone by. With -d exec each round is shown. */
+/* A processor in such a loop comes to the same branch with the same registers. If just one round's cycles have gone
+ * by since it was there, it has been nowhere else in between. With -d exec each round is shown. */
 #define ROUND_AND_ROUND \
 	do { \
 		uint32_t cost_ = block_cost(block_of(op)); \
@@ -50,7 +51,7 @@ struct use {
 	uint32_t inputs, written;
 };
 
-static void reads(struct use *use, unsigned gpr)
+static void note_read(struct use *use, unsigned gpr)
 {
 	use->inputs |= UINT32_C(1) << gpr & ~use->written;
 }
@@ -63,24 +64,24 @@ static void reads(struct use *use, unsigned gpr)
 
 /* False: not an instruction of the few that such loops are made of. What it does to CR follows from its
  * operands. */
-static bool look_at(uint32_t word, struct use *use)
+static bool note_use(uint32_t word, struct use *use)
 {
 	switch (PO(word)) {
 	case 10:	/* cmpli */
 	case 11:	/* cmpi */
-		reads(use, SECOND(word));
+		note_read(use, SECOND(word));
 		return true;
 	case 24:	/* nop; as ori of another register it would be a result */
 		return word == 0x60000000;
 	case 28:	/* andi. */
-		reads(use, FIRST(word));
+		note_read(use, FIRST(word));
 		use->written |= UINT32_C(1) << SECOND(word);
 		return true;
 	case 31:	/* cmp, cmpl, sync */
 		if (XO(word) == 598)
 			return true;
-		reads(use, SECOND(word));
-		reads(use, THIRD(word));
+		note_read(use, SECOND(word));
+		note_read(use, THIRD(word));
 		return XO(word) == 0 || XO(word) == 32;
 	case 58:	/* ld, lwa */
 		if ((word & 3) == 1 || (word & 3) == 3)
@@ -90,7 +91,7 @@ static bool look_at(uint32_t word, struct use *use)
 	case 34:	/* lbz */
 	case 40:	/* lhz */
 	case 42:	/* lha */
-		reads(use, SECOND(word));
+		note_read(use, SECOND(word));
 		use->written |= UINT32_C(1) << FIRST(word);
 		return true;
 	default:
@@ -99,7 +100,7 @@ static bool look_at(uint32_t word, struct use *use)
 }
 
 /* The handler that charges for many rounds, if the op is a branch that can be one's end. */
-static op_fn *spinning(op_fn *fn)
+static op_fn *spinning_handler(op_fn *fn)
 {
 	return fn == op_b_near ? op_spin : fn == op_bc_t_near ? op_spin_t : fn == op_bc_f_near ? op_spin_f : NULL;
 }
@@ -109,11 +110,11 @@ void spin_block(struct block *block)
 	struct op *last = block->nops > 2 ? &block->ops[block->nops - 2] : NULL;
 	struct use use = { 0, 0 };
 
-	if (!last || block->nedges != 1 || !spinning(last->fn) || (uint64_t)last->imm != (block->gra & (RAM_PAGE_SIZE - 1)))
+	if (!last || block->nedges != 1 || !spinning_handler(last->fn) || (uint64_t)last->imm != (block->gra & (RAM_PAGE_SIZE - 1)))
 		return;
 	for (unsigned i = 0; i + 1 < block->ninsns; i++)
-		if (!look_at(block->words[i], &use))
+		if (!note_use(block->words[i], &use))
 			return;
 	if (!(use.inputs & use.written))
-		last->fn = spinning(last->fn);
+		last->fn = spinning_handler(last->fn);
 }

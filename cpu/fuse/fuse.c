@@ -203,7 +203,7 @@ struct index {
 	const struct sequence *by_start[HASH_SIZE], *by_handler[HASH_SIZE];
 };
 
-static unsigned hash(op_fn *first, op_fn *second)
+static unsigned hash_handlers(op_fn *first, op_fn *second)
 {
 	uint64_t h = ((uint64_t)first * 31 + (uint64_t)second) * UINT64_C(0x9e3779b97f4a7c15);
 
@@ -226,8 +226,8 @@ static const struct index *sequence_index(void)
 		for (unsigned i = 0; i < ARRAY_SIZE(sequences); i++) {
 			const struct sequence *s = &sequences[i];
 
-			enter_sequence(index.by_start, hash(s->steps[0].fn, s->steps[1].fn), s);
-			enter_sequence(index.by_handler, hash(s->handler, s->handler), s);
+			enter_sequence(index.by_start, hash_handlers(s->steps[0].fn, s->steps[1].fn), s);
+			enter_sequence(index.by_handler, hash_handlers(s->handler, s->handler), s);
 		}
 		ready = true;
 	}
@@ -240,7 +240,7 @@ struct binding {
 };
 
 /* Variables are as good as slots: one slot each, and no two the same. */
-static bool bind(struct binding *b, unsigned variable, uint8_t slot)
+static bool bind_variable(struct binding *b, unsigned variable, uint8_t slot)
 {
 	if (b->bound >> variable & 1)
 		return b->slot[variable] == slot;
@@ -266,7 +266,7 @@ static bool matches(const struct sequence *s, const struct op *ops, op_fn *const
 		if (step->imm != ANY_IMM && step->imm != ops[i].imm)
 			return false;
 		for (unsigned k = 0; k < 4; k++)
-			if (step->field[k] < 64 ? !bind(&binding, step->field[k], field[k]) :
+			if (step->field[k] < 64 ? !bind_variable(&binding, step->field[k], field[k]) :
 			    step->field[k] != ANY && (step->field[k] & 0x7f) != field[k])
 				return false;
 	}
@@ -298,7 +298,7 @@ void fuse_block(struct block *block)
 		chosen[i] = NULL;
 		if (i + 1 == nops)
 			continue;
-		for (unsigned at = hash(fns[i], fns[i + 1]); index->by_start[at]; at = (at + 1) % HASH_SIZE) {
+		for (unsigned at = hash_handlers(fns[i], fns[i + 1]); index->by_start[at]; at = (at + 1) % HASH_SIZE) {
 			const struct sequence *s = index->by_start[at];
 
 			if (i + s->n <= nops && s->steps[0].fn == fns[i] && s->steps[1].fn == fns[i + 1] &&
@@ -318,7 +318,7 @@ op_fn *fuse_first(op_fn *fn, unsigned *n)
 	const struct index *index = sequence_index();
 
 	*n = 1;
-	for (unsigned at = hash(fn, fn); index->by_handler[at]; at = (at + 1) % HASH_SIZE) {
+	for (unsigned at = hash_handlers(fn, fn); index->by_handler[at]; at = (at + 1) % HASH_SIZE) {
 		const struct sequence *s = index->by_handler[at];
 
 		if (s->handler == fn) {

@@ -1,6 +1,6 @@
 # What a developer's tools want to know of the build, and what they say of it.
 
-.PHONY: format coverage
+.PHONY: format coverage fuse
 
 # ---- compile_commands.json, for clangd: what the rules themselves say, by make -n. At the top for the release mode, in
 # the build's own folder for the others and where B= says. A guest's programs are in it without a cross compiler, too. ----
@@ -28,3 +28,7 @@ coverage:	## with MODE=cov: the share of each file's lines that the tests T= (un
 
 format:	## indent the sources as .clang-format says, and leave what is aligned by hand
 	$(Q)tools/dev/format.py
+
+# ---- The sequences of ops that run as one ----
+fuse:	## cpu/table/fuse.def anew, from tools/dev/fuse.counts
+	$(Q)tools/dev/fuse_pick.py > $(BUILD)/fuse.def && mv $(BUILD)/fuse.def cpu/table/fuse.def

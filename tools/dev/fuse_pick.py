@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Chooses the sequences of ops that run as one: writes cpu/table/fuse.def.
 
-usage: tools/dev/fuse_pick.py NUMBER COUNTS... > cpu/table/fuse.def
+usage: tools/dev/fuse_pick.py > cpu/table/fuse.def                                 (make fuse)
+       tools/dev/fuse_pick.py --counts COUNTS[=WEIGHT]... > tools/dev/fuse.counts  (new counts)
 
-COUNTS are files that `make profile COUNTS=FILE` has kept (cpu/engine/profile.c). The first is that of a
-boot alone; from the others, which hold a boot as well, it is subtracted. What is left of each file
-weighs the same, and the boot twice as much. At most NUMBER sequences are chosen, fewer if no more
-are worth their code. Which ops may be steps, and their operands, is read from cpu/table/fuse_ops.def.
+The first reads tools/dev/fuse.counts and which ops may be steps, with their operands, from
+cpu/table/fuse_ops.def. The second makes the former from COUNTS, files that
+`make profile COUNTS=FILE` has kept (cpu/engine/profile.c). The first of them is that of a boot alone;
+from the others, which hold a boot as well, it is subtracted. What is left of each file weighs the
+same, or WEIGHT times as much. Kept are rows of ops of which a sequence would be worth its code, with
+their registers numbered anew.
 
 A sequence gains at each place where it fits, times the number of runs there:
 
@@ -27,13 +30,15 @@ import re
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+COUNTS = os.path.join(TOP, "tools/dev/fuse.counts")
 
+NUMBER = 413                    # sequences at most: fewer if no more are worth their code
 LONGEST = 24                    # ops in a sequence, edges included
 VARIABLES = 32                  # of each sort: what a step's byte has room for
-BOOT_WEIGHT = 2
-UNIT = 10 ** 15                 # all runs of one workload; shares are whole numbers
+UNIT = 10 ** 9                  # all runs of one workload; shares are whole numbers
 WAY, MADE, USED = 10, 15, 7     # gains, in tenths
-COST = 12 * 10 ** 11            # 0.00012 of a UNIT, in tenths
+COST = UNIT * 5 // 10000        # 0.00005 of a UNIT, in tenths
+RARE = 400000                   # rows of fewer runs, one in so many, are not kept in the counts
 NEGLIGIBLE = 500000             # blocks without an op that is one in so many are not looked at
 INT_MIN = -2 ** 31
 
@@ -41,6 +46,9 @@ INT_MIN = -2 ** 31
 ROTATES = frozenset("""rlwinm_rc rldicl_rc sldi srdi clrldi rldicl rldicr rldic rldimi rlwinm
                        rlwinm_and rlwimi srawi sradi""".split())
 INSERTS = frozenset(("rldimi", "rlwimi"))       # read what they write
+ENDS = ("R", "N", "F")          # kinds that end a sequence
+EXITS = ("_exit_near", "_exit_far")
+VECTORS = 64                    # numbers of vectors begin here
 BRANCHES = {"_near": "N", "_far": "F", "_exit_near": "X", "_exit_far": "Y"}
 
 HEAD = """\
@@ -50,14 +58,17 @@ HEAD = """\
  *
  * Kinds as in fuse_ops.def; conditional branches are N near and F far at a block's end, X and Y near
  * and far where the block goes on behind. V(n): a register of the sequence; W(n): a vector; ANY,
- * ANY_IMM: whatever the op has there; IS(n), a number: this one. Chosen by tools/dev/fuse_pick.py from
- * what `make profile` counts over a boot of Debian, over busybox at work (gzip, bzip2, sort, awk,
- * sha256sum; dd, tar, find, pipes), and over Debian's gzip and xz, OpenSSL, Python and Lua, sqlite3:
- *
- *   make profile COUNTS=boot.counts
- *   make profile COUNTS=sort.counts WORKLOAD="sort FILE"	...
- *   tools/dev/fuse_pick.py 254 boot.counts sort.counts ... > cpu/table/fuse.def
+ * ANY_IMM: whatever the op has there; IS(n), a number: this one. Chosen by tools/dev/fuse_pick.py
+ * (make fuse) from tools/dev/fuse.counts.
  */"""
+
+COUNTS_HEAD = """\
+# What guests run of the ops that sequences are made of, for tools/dev/fuse_pick.py, which made this of counts by
+# `make profile` and their weights: 3 a boot of Debian; 1 the kernel at work (tools/dev/kernel_work.py, run by Debian's
+# Python); 1 Python and Lua; 2 all of these together with busybox (gzip, bzip2, sort, awk, sha256sum; dd, tar, find,
+# pipes), gzip and xz, OpenSSL, sqlite3. "total RUNS" of all ops; then a line for each row of ops within a block: a
+# number is the runs of the ops behind it, an op is NAME:A,B,C,D,IMM, zeros at its end left out.
+"""
 
 Op = collections.namedtuple("Op", "name fields imm")
 Fusable = collections.namedtuple("Fusable", "kind name slots writes")
@@ -82,7 +93,9 @@ def read_fusable(path):
     return found
 
 
-def read_counts(path):
+# ---- New counts ----
+
+def read_profile(path):
     """{ops of a block: [runs of each]}, from what cpu/engine/profile.c wrote. Equal blocks are added."""
     found, ops, runs = {}, [], []
 
@@ -118,17 +131,130 @@ def weigh(counts, weight):
             if max(runs) * NEGLIGIBLE > total]
 
 
-def read_blocks(paths):
+def read_profiles(arguments):
     blocks, boot = [], None
-    for path in paths:
-        counts = read_counts(path)
+    for argument in arguments:
+        path, _, weight = argument.partition("=")
+        counts = read_profile(path)
         if boot is not None:
             counts = without(counts, boot)
         if not any(map(any, counts.values())):
             raise Trouble(f"{path}: no runs of ops" + (" but the boot's" if boot else ""))
-        blocks += weigh(counts, 1 if boot else BOOT_WEIGHT)
+        blocks += weigh(counts, int(weight or 1))
         boot = boot or counts
     return blocks
+
+
+def matters(fusable, op, k):
+    """Whether an operand byte that is no register is one that a step looks at."""
+    return (fusable.name in ROTATES or k == 0 and "TO_CR" in fusable.writes or
+            k < 2 and fusable.name in ("bc_t", "bc_f"))
+
+
+def renamed(ops, fusable):
+    """Registers by their first appearance in the row, vectors from VECTORS on; 0 for what does not matter."""
+    names = {0: {}, VECTORS: {}}
+    for op in ops:
+        if op.name == "edges":
+            yield Op("edges", (0, 0, 0, 0), 0)
+            continue
+        known, fields = fusable[op.name], []
+        for letter, value in zip("abcd", op.fields):
+            if letter in known.slots or letter.upper() in known.slots:
+                kind = VECTORS if letter.upper() in known.slots else 0
+                fields.append(kind + names[kind].setdefault(value, len(names[kind])))
+            else:
+                fields.append(value if matters(known, op, len(fields)) else 0)
+        yield Op(op.name, tuple(fields), op.imm if known.name in ROTATES else 0)
+
+
+def rows_of(block, fusable):
+    """[(ops, runs of each)] of the rows of fusable ops in a block, and of the edges of branches that it goes
+    on behind."""
+    ops, runs = [], []
+    for op, run in zip(*block):
+        known = fusable.get(op.name)
+        if known or op.name == "edges" and ops and ops[-1].name.endswith(EXITS):
+            ops.append(op)
+            runs.append(run)
+        if not known and op.name != "edges" or known and known.kind in ENDS:
+            yield ops, runs
+            ops, runs = [], []
+    yield ops, runs
+
+
+def row_text(ops, runs):
+    texts, last = [], None
+    for op, run in zip(ops, runs):
+        if op.name != "edges":
+            texts += [text_of(op)] if run == last else [str(run), text_of(op)]
+            last = run
+    return " ".join(texts)
+
+
+def useful(picker):
+    """The rows, cut down to where they have a sequence that is worth its code."""
+    for (ops, runs), places in zip(picker.blocks, picker.places):
+        start = end = 0
+        for place in sorted(places, key=lambda each: each.start) + [Place(0, len(ops), 0, 0)]:
+            if place.start >= end:
+                if end > start and max(runs[start:end]) * RARE > picker.runs:
+                    yield ops[start:end], runs[start:end]
+                start = place.start
+            end = max(end, place.end)
+
+
+def counts_text(arguments, fusable):
+    blocks = read_profiles(arguments)
+    total = sum(sum(runs) for _, runs in blocks)
+    rows = [row for block in blocks for row in rows_of(block, fusable) if len(row[0]) > 1]
+    shares = {}
+    for ops, runs in useful(Picker(total, rows, fusable)):
+        ops = tuple(renamed(ops, fusable))
+        shares[ops] = [x + y for x, y in zip(shares.get(ops, [0] * len(runs)), runs)]
+    texts = sorted(row_text(ops, runs) for ops, runs in shares.items())
+    return "\n".join([COUNTS_HEAD + f"total {total}", *texts])
+
+
+# ---- The counts ----
+
+def text_of(op):
+    fields = [*op.fields, op.imm]
+    while fields and not fields[-1]:
+        fields.pop()
+    return op.name + (":" + ",".join(map(str, fields)) if fields else "")
+
+
+def op_of(text):
+    name, _, fields = text.partition(":")
+    numbers = [int(each) for each in fields.split(",") if each]
+    numbers += [0] * (5 - len(numbers))
+    return Op(name, tuple(numbers[:4]), numbers[4])
+
+
+def read_counts(path):
+    """Runs of all ops, and [(ops of a row, runs of each)]. Edges are told apart again."""
+    total, rows = 0, []
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            words = line.split()
+            if words[0] == "total":
+                total = int(words[1])
+            elif words[0] != "#":
+                ops, runs, run = [], [], 0
+                for word in words:
+                    if word.isdigit():
+                        run = int(word)
+                        continue
+                    ops.append(op_of(word))
+                    runs.append(run)
+                    if ops[-1].name.endswith(EXITS):
+                        ops.append(Op("edges", (0, 0, 0, 0), 0))
+                        runs.append(0)
+                rows.append((ops, runs))
+    if not total or not rows:
+        raise Trouble(f"{path}: no counts")
+    return total, rows
 
 
 # ---- Sequences ----
@@ -157,8 +283,7 @@ class Window:
             gain = self.register_gain(value, is_result,
                                       not is_result or fusable.name in INSERTS)
             return f"V({self.registers.setdefault(value, len(self.registers))})", gain
-        if (fusable.name in ROTATES or k == 0 and "TO_CR" in fusable.writes or
-                k < 2 and fusable.name in ("bc_t", "bc_f")):
+        if matters(fusable, op, k):
             return f"IS({value})", 0
         return "ANY", 0
 
@@ -197,9 +322,9 @@ class Sequences:
 
 
 class Picker:
-    def __init__(self, blocks, fusable):
+    def __init__(self, total, blocks, fusable):
         self.blocks, self.fusable, self.sequences = blocks, fusable, Sequences()
-        self.runs = sum(sum(runs) for _, runs in blocks)
+        self.runs = total
         self.covered = 0
         self.cost = self.runs * COST // UNIT
         self.places, self.gains = self.candidates()
@@ -219,7 +344,7 @@ class Picker:
             if at > start:
                 gain += runs[at] * WAY
                 yield Place(sequence, start, at + (2 if kind in ("X", "Y") else 1), gain)
-            if kind in ("R", "N", "F"):
+            if kind in ENDS:
                 return
 
     def net(self, sequence, gain):
@@ -295,19 +420,22 @@ def rows(picked):
 
 
 def main():
-    if len(sys.argv) < 3 or not sys.argv[1].isdigit():
-        print("usage: tools/dev/fuse_pick.py NUMBER COUNTS... > cpu/table/fuse.def", file=sys.stderr)
+    counting = sys.argv[1:2] == ["--counts"]
+    if len(sys.argv) > 1 and (not counting or len(sys.argv) < 3):
+        print("usage: tools/dev/fuse_pick.py [--counts COUNTS[=WEIGHT]...]", file=sys.stderr)
         return 2
     try:
         fusable = read_fusable(os.path.join(TOP, "cpu/table/fuse_ops.def"))
-        picker = Picker(read_blocks(sys.argv[2:]), fusable)
+        if counting:
+            print(counts_text(sys.argv[2:], fusable))
+            return 0
+        picker = Picker(*read_counts(COUNTS), fusable)
     except (Trouble, OSError) as error:
         print(f"fuse_pick: {error}", file=sys.stderr)
         return 1
-    picked = picker.pick(int(sys.argv[1]))
+    picked = picker.pick(NUMBER)
     print("\n".join([HEAD, *rows(picked)]))
-    print(f"{len(picked)} sequences, {100 * picker.share_covered():.2f} % of {len(picker.blocks)}"
-          " blocks' ops", file=sys.stderr)
+    print(f"{len(picked)} sequences, {100 * picker.share_covered():.2f} % of all ops", file=sys.stderr)
     return 0
 
 
