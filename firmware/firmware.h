@@ -24,7 +24,7 @@ bool firmware_start(struct machine *m, struct error *err);
 
 void firmware_free(struct machine *m);
 
-/* m->fdt has been replaced or edited by somebody else (a loaded snapshot). */
+/* m->fdt has been replaced or edited from outside this folder (a loaded snapshot). */
 void firmware_tree_changed(struct machine *m);
 
 /* snapshot.c. The tree, as a part of struct machine's; and of struct firmware, m->firmware. */

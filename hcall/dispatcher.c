@@ -712,22 +712,32 @@ void dispatcher_free(struct machine *m)
 	m->dispatcher = NULL;
 }
 
-void dispatcher_reset(struct machine *m)
+/* To the logs: all stop at clock.now. */
+static void log_reset(struct machine *m)
+{
+	struct partition *load = &m->dispatcher->partition[PARTITION_LOAD];
+
+	for (unsigned i = 0; i < m->ncpus; i++)
+		if (m->cpu[i]->vp.state != VP_STOPPED)
+			enter_state(m, m->cpu[i], VP_STOPPED, VP_STOP, m->clock.now, 0);
+	for (unsigned i = 0; i < load->n; i++)
+		if (load->vp[i].state != VP_CEDED)
+			enter_load_state(m, &load->vp[i], VP_CEDED, VP_DONE, m->clock.now);
+}
+
+void dispatcher_reset(struct machine *m, bool logged)
 {
 	struct dispatcher *d = m->dispatcher;
 	uint64_t now = m->clock.now;
 
+	if (logged)
+		log_reset(m);
 	for (unsigned i = 0; i < m->ncpus; i++) {
-		struct spapr_cpu *sc = m->cpu[i];
-
-		if (sc->vp.state != VP_STOPPED)
-			enter_state(m, sc, VP_STOPPED, VP_STOP, now, 0);
-		sc->vp = (struct vp_thread){ .state = VP_STOPPED, .physical = PHYSICAL_NONE, .since = now };
-		share_reset(&sc->cpu, now);
+		m->cpu[i]->vp = (struct vp_thread){ .state = VP_STOPPED, .physical = PHYSICAL_NONE, .since = now };
+		share_reset(&m->cpu[i]->cpu, now);
 	}
 	for (unsigned i = 0; i < d->partition[PARTITION_LOAD].n; i++)
-		if (d->partition[PARTITION_LOAD].vp[i].state != VP_CEDED)
-			enter_load_state(m, &d->partition[PARTITION_LOAD].vp[i], VP_CEDED, VP_DONE, now);
+		d->partition[PARTITION_LOAD].vp[i].state = VP_CEDED;
 	pool_reset(d, now);
 	d->homes_due = now + POOL_HOME_WINDOWS * d->window;
 	d->rng = m->config->pool.load_seed;

@@ -31,7 +31,6 @@ struct vproc {
 	uint8_t state;			/* VP_CEDED (none of its threads wants to run), VP_WAITING, VP_READY, VP_RUNNING */
 	uint8_t home;			/* chip */
 	int16_t phys;			/* physical processor that it runs on or ran on last, -1 none yet */
-	uint8_t pad1[4];		/* no gaps that the compiler makes: snapshots account for each byte */
 	uint64_t paid;			/* cycle up to which its partition has been charged for it; not running: where it left */
 	uint64_t slice_end;		/* cycle; RUNNING only */
 	uint64_t slice_left;		/* cycles left of the slice in which it was preempted; it keeps its turn for them */
@@ -41,7 +40,6 @@ struct vproc {
 	uint64_t demand;		/* cycles that it wants in each window */
 	uint64_t owed;			/* cycles of this window's demand that it has not had yet */
 	bool bursting;
-	uint8_t pad2[3];
 	uint32_t phase;			/* bursty: windows left of the present burst or pause */
 };
 
@@ -50,7 +48,6 @@ struct partition {
 	uint32_t weight;		/* 0..255; 0: in effect capped */
 	bool capped;
 	bool contends;			/* it has wanted more than its entitlement in this window */
-	uint8_t pad1[6];
 	int64_t budget;			/* cycles of its entitlement left in this window; below 0: it ran more than that */
 	uint64_t excess;		/* cycles that it had beyond its entitlement */
 	uint64_t used;			/* cycles in all */
@@ -62,11 +59,9 @@ struct partition {
 struct dispatcher {
 	bool shared;			/* a pool; else each virtual processor has a physical one */
 	bool confers;			/* false: H_CONFER does nothing (-pool confer=off) */
-	uint8_t pad1[2];
 	unsigned procs, chips;		/* physical processors; chips that they are on */
 	unsigned threads;		/* of a processor */
-	bool limits;			/* entitlements matter: somebody is capped, or there is a load */
-	uint8_t pad2[7];
+	bool limits;			/* entitlements matter: the guest is capped or has weight 0, or there is a load */
 	uint64_t window, window_end;	/* cycles; cycle, a multiple of window */
 	uint64_t since;			/* cycle of the last reset */
 	uint64_t homes_due;		/* cycle of the next review of homes */
@@ -75,7 +70,6 @@ struct dispatcher {
 	struct physical { struct vproc *vp; uint8_t partition; uint64_t slice_end; } on[POOL_MAX_PROCS];
 					/* what runs there (vp NULL: nothing), and the end of its slice or of the last one */
 	bool bursty;
-	uint8_t pad3[7];
 	uint64_t rng;			/* state of the random numbers of the bursty load */
 	struct dtl_file *file;		/* -dtl; NULL */
 };
@@ -84,7 +78,7 @@ struct dispatcher {
 /* The machine's processors are there already, and the options fit them. False: err->msg says why. */
 bool dispatcher_new(struct machine *m, const struct pool_config *options, struct error *err);
 void dispatcher_free(struct machine *m);
-void dispatcher_reset(struct machine *m);	/* no thread runs, and none has waited */
+void dispatcher_reset(struct machine *m, bool logged);	/* no thread runs, and none has waited */
 void dispatcher_log_begin(struct machine *m);	/* after a load: -dtl starts afresh, with the state of each virtual processor */
 
 /* ---- For the run loop ---- */

@@ -40,7 +40,7 @@ unsigned hcall_sets(const char *sets[], unsigned max);
 void hcall_dispatch(struct cpu *cpu);
 
 /* The present call takes the host as long as copying so many bytes. Processors that run side by side may make it work
- * for HCALL_WORK_MOST in a quantum; whoever calls after that calls again in the next one. */
+ * for HCALL_WORK_MOST in a quantum; a call after that is put off to the next one. */
 #define HCALL_WORK_MOST (UINT64_C(128) << 20)
 void hcall_worked(struct machine *m, uint64_t bytes);
 

@@ -13,9 +13,9 @@ struct check {
 };
 
 struct checks {
-	uint32_t count, pad1;
+	uint32_t count;
 	struct check *check;
-	uint32_t room, pad2;
+	uint32_t room;
 };
 
 #define MAX_CHECKS 65536
@@ -32,8 +32,7 @@ const struct vmstate vms_checks_state = {
 		{ .name = "check", .kind = VMS_NESTED, .offset = offsetof(struct checks, check), .stride = sizeof(struct check),
 		  .covers = sizeof(struct check *), .count = MAX_CHECKS, .counted = true, .pointer = true, .allocated = true,
 		  .count_at = offsetof(struct checks, count), .state = &check_state },
-		VMS_SKIP(struct checks, room, "of the array, on this host"),
-		VMS_SKIP(struct checks, pad1, "nothing"), VMS_SKIP(struct checks, pad2, "nothing")),
+		VMS_SKIP(struct checks, room, "of the array, on this host")),
 };
 
 static struct check *find_check(struct checks *c, uint32_t id)

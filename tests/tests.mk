@@ -39,8 +39,8 @@ test-all: test-programs commands test-sanitizers test-fuzz test-guests
 
 test-programs: $(PROGRAMS) $(TEST_PROGRAMS)
 
-# T='unit/xics guest/*': these tests of tests.list alone, and what each of them finds built (tests/run -n), no more. A
-# sanitizer's programs are another make's.
+# T='unit/xics guest/*': these tests of tests.list alone, and what each of them finds built (tests/run -n), no more.
+# Programs of other modes are another make's.
 CHECKED = $(foreach t,$(T),$(call quote,$(t)))
 check:	## build and run the tests that T= names, as in T='unit/xics guest/*'
 	$(Q)$(if $(T),,echo "cede: make check T='unit/xics guest/*' says which" >&2; exit 2)
@@ -48,8 +48,10 @@ check:	## build and run the tests that T= names, as in T='unit/xics guest/*'
 	$(Q)B=$(B) GUEST_DIR=$(BUILD)/guest tests/run $(CHECKED)
 
 NO_COMPILER = $(filter-out $(GUESTS),$(filter $(TESTS_AT)/guest/%,$(NEEDS)))
-check-built: $(filter-out $(B)/san/% $(NO_COMPILER),$(NEEDS))
-	$(Q)$(if $(filter $(B)/san/%,$(NEEDS)),$(MAKE) --no-print-directory MODE=san BUILD=$(BUILD) B=$(B)/san $(filter $(B)/san/%,$(NEEDS)))
+OTHER_MODES = san debug
+check-built: $(filter-out $(OTHER_MODES:%=$(B)/%/%) $(NO_COMPILER),$(NEEDS))
+	$(Q)$(foreach m,$(OTHER_MODES),$(if $(filter $(B)/$(m)/%,$(NEEDS)), \
+		$(MAKE) --no-print-directory MODE=$(m) BUILD=$(BUILD) B=$(B)/$(m) $(filter $(B)/$(m)/%,$(NEEDS)) &&)) true
 
 programs: $(PROGRAMS)
 commands: $(COMPILE_COMMANDS)

@@ -31,7 +31,6 @@
 #define PTE_C   PPC_BIT(56)
 #define PTE_ATT(pte) ((unsigned)((pte) >> 4) & 3)
 #define ATT_NI  2	/* non-idempotent I/O: guarded */
-#define ATT_TOL 3	/* tolerant I/O */
 #define EAA_PRIV  PPC_BIT(60)
 #define EAA_READ  PPC_BIT(61)
 #define EAA_WRITE PPC_BIT(62)	/* implies read */
@@ -120,7 +119,6 @@ static void permissions(const struct cpu *cpu, uint64_t pte, struct translation 
 		out->write &= !(cpu->amr & AMR_NO_WRITE);
 		out->exec &= !(cpu->iamr & IAMR_NO_EXEC);
 	}
-	out->guarded = PTE_ATT(pte) == ATT_NI || PTE_ATT(pte) == ATT_TOL;
 	if (PTE_ATT(pte) == ATT_NI)
 		out->exec = false;
 }
@@ -174,15 +172,13 @@ static bool radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
 	out->write &= access == ACCESS_WRITE || (leaf.pte & PTE_C);
 	page = (UINT64_C(1) << leaf.shift) - 1;
 	out->gra = (leaf.pte & PTE_RPN & ~page) | (ea & page);
-	out->page_shift = leaf.shift;
 	return true;
 }
 
 /* The four high bits of a real mode address are ignored. Book III, 5.7.3. */
 static bool real_translate(uint64_t ea, struct translation *out)
 {
-	*out = (struct translation){ .gra = ea & PPC_MASK(4, 63), .page_shift = RAM_PAGE_SHIFT,
-				     .read = true, .write = true, .exec = true };
+	*out = (struct translation){ .gra = ea & PPC_MASK(4, 63), .read = true, .write = true, .exec = true };
 	return true;
 }
 

@@ -35,21 +35,25 @@ static void unlink_event(struct machine *m, struct event *event)
 	}
 }
 
-void event_schedule(struct machine *m, struct event *event, uint64_t when)
+void event_restore(struct machine *m, struct event *event, uint64_t when)
 {
 	struct event **p = &m->clock.events;
-	uint64_t now = machine_now(m);
 
 	unlink_event(m, event);
-	/* Never at this very cycle: an event that schedules itself again must let time pass. */
-	if (when <= now)
-		when = now + 1;
 	event->when = when;
 	while (*p && (*p)->when <= when)
 		p = &(*p)->next;
 	event->next = *p;
 	*p = event;
-	if (when < m->quantum_end)
+}
+
+void event_schedule(struct machine *m, struct event *event, uint64_t when)
+{
+	uint64_t now = machine_now(m);
+
+	/* Never at this very cycle: an event that schedules itself again must let time pass. */
+	event_restore(m, event, when > now ? when : now + 1);
+	if (event->when < m->quantum_end)
 		machine_kick(m);
 }
 

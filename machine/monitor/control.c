@@ -138,7 +138,6 @@ static void lose_machine(struct machine *m, const struct error *err)
 
 bool control_loadvm(struct machine *m, const char *name, struct error *err)
 {
-	struct dtl_file *log = m->dispatcher->file;
 	char path[PATH_MAX];
 	struct stat st;
 	bool ok;
@@ -159,13 +158,9 @@ bool control_loadvm(struct machine *m, const char *name, struct error *err)
 	}
 	if (!snapshot_try(m, path, err))
 		return false;
-	m->dispatcher->file = NULL;	/* it begins anew when all is there */
 	machine_clear(m);
 	ok = snapshot_replace(m, path, err);
-	m->dispatcher->file = log;
-	if (ok)
-		dispatcher_log_begin(m);
-	else
+	if (!ok)
 		lose_machine(m, err);
 	clock_init(m, m->config->warp);
 	return ok;

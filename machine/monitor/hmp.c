@@ -178,6 +178,7 @@ static void info_migrate(struct machine *m, const char *argument, FILE *out)
 	fprintf(out, "duplicate: %llu pages\nnormal: %llu pages\n", (unsigned long long)p.zero_pages,
 		(unsigned long long)(p.done / OUTGOING_PAGE - p.zero_pages));
 }
+
 static void info_qtree(struct machine *m, const char *argument, FILE *out) { (void)argument; qtree_print(m, out); }
 
 static void info_capabilities(struct machine *m, const char *argument, FILE *out)

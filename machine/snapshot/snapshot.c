@@ -21,6 +21,7 @@
 #include "machine/core/clock.h"
 #include "machine/core/device.h"
 #include "machine/core/memory.h"
+#include "machine/core/timers.h"
 #include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/core/config.h"
@@ -53,6 +54,7 @@ struct row {
 	void *(*object)(const struct listing *l, unsigned i);
 };
 
+static void *the_clock(const struct listing *l, unsigned i) { (void)i; return &l->m->clock; }
 static void *the_machine(const struct listing *l, unsigned i) { (void)i; return l->m; }
 static void *the_firmware(const struct listing *l, unsigned i) { (void)i; return l->m->firmware; }
 static void *the_dispatcher(const struct listing *l, unsigned i) { (void)i; return l->m->dispatcher; }
@@ -76,6 +78,7 @@ static const struct row rows[] = {
 	{ &cede_vcpu_state,     EACH_CPU, true,  the_vcpu },
 	{ &dispatcher_state,    ONCE,     true,  the_dispatcher },
 	{ &cede_firmware_state, ONCE,     true,  the_firmware },
+	{ &timers_state,        ONCE,     true,  the_clock },
 	{ NULL, OWN_OF_DEVICES,           true,  NULL },
 	{ NULL, MORE_OWN_OF_DEVICES,      true,  NULL },
 };
@@ -579,7 +582,8 @@ static bool clock_fits(const struct machine *m, struct error *err)
 	return m->clock.now <= CLOCK_END;
 }
 
-static bool settle(struct machine *m, const struct vms_set *set, struct error *err)
+/* `logged`: a log of what the dispatcher does begins anew. */
+static bool settle(struct machine *m, const struct vms_set *set, bool logged, struct error *err)
 {
 	bool own = any_own(set);
 
@@ -589,9 +593,9 @@ static bool settle(struct machine *m, const struct vms_set *set, struct error *e
 		devices_loaded(m, false);
 	else
 		adopt(m);
-	if (own && !dispatcher_check(m, err))
+	if (own && (!dispatcher_check(m, err) || !timers_restore(m, err)))
 		return false;
-	if (own)
+	if (logged)
 		dispatcher_log_begin(m);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		cpu_state_changed(&m->cpu[i]->cpu);
@@ -645,7 +649,7 @@ static bool place_memory(struct machine *m, struct vms_ram *ram, int fd, const c
 	return ok;
 }
 
-static bool load_from(struct machine *m, int fd, const char *path, struct error *err)
+static bool load_from(struct machine *m, int fd, const char *path, bool logged, struct error *err)
 {
 	struct vms_set set;
 	struct vms_ram ram;
@@ -654,14 +658,14 @@ static bool load_from(struct machine *m, int fd, const char *path, struct error 
 	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
 		return false;
 	show_progress(&ram, "loading");
-	ok = place_memory(m, &ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, err);
+	ok = place_memory(m, &ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, logged, err);
 	snapshot_sections_free(&set, &ram);
 	return ok;
 }
 
 bool snapshot_load_fd(struct machine *m, int fd, struct error *err)
 {
-	return load_from(m, fd, NULL, err) && devices_keep(m, err);
+	return load_from(m, fd, NULL, true, err) && devices_keep(m, err);
 }
 
 /* A FIFO has a writer some time, and what it says comes when it comes. */
@@ -674,7 +678,7 @@ static int open_patiently(struct machine *m, const char *path)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-static bool load_path(struct machine *m, const char *path, struct error *err)
+static bool load_path(struct machine *m, const char *path, bool logged, struct error *err)
 {
 	int fd = open_patiently(m, path);
 	struct error why;
@@ -685,7 +689,7 @@ static bool load_path(struct machine *m, const char *path, struct error *err)
 		error_set(err, "cannot open snapshot '%.150s': %s", path, strerror(errno));
 		return false;
 	}
-	ok = load_from(m, fd, path, &why);
+	ok = load_from(m, fd, path, logged, &why);
 	if (!ok)
 		error_set(err, "snapshot '%.60s': %.190s", path, why.msg);
 	close(fd);
@@ -695,14 +699,14 @@ static bool load_path(struct machine *m, const char *path, struct error *err)
 
 bool snapshot_load(struct machine *m, const char *path, struct error *err)
 {
-	return load_path(m, path, err) && devices_keep(m, err);
+	return load_path(m, path, true, err) && devices_keep(m, err);
 }
 
 bool snapshot_replace(struct machine *m, const char *path, struct error *err)
 {
 	struct error why;
 
-	if (!load_path(m, path, err))
+	if (!load_path(m, path, true, err))
 		return false;
 	if (!devices_keep(m, &why)) {
 		term_fresh_line(m->term);
@@ -728,10 +732,8 @@ static bool try_load(void *opaque, int report)
 
 	if (null >= 0)
 		dup2(null, STDERR_FILENO);
-	m->log_file = NULL;	/* what it has buffered would come twice */
-	m->dispatcher->file = NULL;
-	machine_clear(m);
-	return load_path(m, trial->path, &err) || write(report, err.msg, strlen(err.msg)) < 0;
+	machine_clear_unlogged(m);
+	return load_path(m, trial->path, false, &err) || write(report, err.msg, strlen(err.msg)) < 0;
 }
 
 /* Until the copy has ended, or a signal wants us to; that is the run loop's to see. */

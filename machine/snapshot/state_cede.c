@@ -23,9 +23,9 @@ static const struct vmstate clock_state = {
 	.fields = VMS_FIELDS(
 		VMS_U64_TO(struct clock, now, MOST_CYCLES),
 		VMS_STRUCT("tb", struct clock, tb, struct cpu_clock, tb_state),
-		VMS_SKIP(struct clock, events, "no device has one; whoever will schedules it after a load"),
+		VMS_ELSEWHERE(struct clock, events, "cede/timers"), VMS_SKIP(struct clock, timers, "what can be scheduled"),
 		VMS_SKIP(struct clock, wall_base_ns, HERE), VMS_SKIP(struct clock, wall_cycle, HERE),
-		VMS_SKIP(struct clock, warp, OPTION), VMS_SKIP(struct clock, pad1, "nothing")),
+		VMS_SKIP(struct clock, warp, OPTION)),
 };
 
 /* An idle machine in which nothing will happen has been cut from a quantum without an end. */
@@ -107,17 +107,13 @@ static const struct vms_field machine_fields[] = {
 	VMS_SKIP(struct machine, log_mask, OPTION), VMS_SKIP(struct machine, log_file, OPTION),
 	VMS_SKIP(struct machine, log_second, HERE), VMS_SKIP(struct machine, log_lines, HERE),
 	VMS_SKIP(struct machine, term, HERE), VMS_SKIP(struct machine, quantum_end, "0, between quanta"),
-		VMS_SKIP(struct machine, hcall_work, "anew in each quantum"), VMS_SKIP(struct machine, hcall_turn_taken, "anew in each quantum"),
-		VMS_SKIP(struct machine, side_by_side, "anew in each quantum"),
-		VMS_SKIP(struct machine, pad8, "nothing"),
+	VMS_SKIP(struct machine, hcall_work, "anew in each quantum"), VMS_SKIP(struct machine, hcall_turn_taken, "anew in each quantum"),
+	VMS_SKIP(struct machine, side_by_side, "anew in each quantum"),
 	VMS_SKIP(struct machine, stop_signal, HERE),
 	VMS_SKIP(struct machine, run, HERE), VMS_SKIP(struct machine, monitors, HERE), VMS_SKIP(struct machine, outgoing, HERE),
 	VMS_SKIP(struct machine, snapshots, HERE), VMS_SKIP(struct machine, trace, HERE),
 	VMS_SKIP(struct machine, unimp_hcalls, "said once in each run"), VMS_SKIP(struct machine, unimp_rtas, "said once in each run"),
-	VMS_SKIP(struct machine, pad1, "nothing"), VMS_SKIP(struct machine, pad2, "nothing"),
-	VMS_SKIP(struct machine, pad3, "nothing"), VMS_SKIP(struct machine, pad4, "nothing"),
-	VMS_SKIP(struct machine, pad5, "nothing"), VMS_SKIP(struct machine, pad6, "nothing"),
-	VMS_SKIP(struct machine, pad7, "nothing"), VMS_SKIP(struct machine, suspending, "nobody, between quanta"),
+	VMS_SKIP(struct machine, suspending, "nobody, between quanta"),
 	VMS_SKIP(struct machine, suspend_status, "for a moment"), VMS_SKIP(struct machine, rtas_results, "for a moment"),
 	{ .kind = VMS_END },
 };

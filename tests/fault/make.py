@@ -74,6 +74,7 @@ def flags(folder):
             both = [(plain, there)] * (name in ('CFLAGS', 'CPPFLAGS')) + [(programs, linked)] * (name != 'CPPFLAGS')
             bad = [k for old, new in both for k in old if sorted(new[k]) != sorted(old[k] + [flag])]
             check(not bad, '%s-%s' % (name, how), bad[:5] or linked)
+    check(make('-n', 'B=' + folder, 'all', 'test-programs')[2] == '', 'rules-without-warnings')
     there = commands('B=' + folder, 'all', 'CFLAGS=-O3')[0]
     check(all(w.index('-O3') > w.index('-O2') and w.index('-O3') < w.index('-ffp-contract=off') for w in there.values()),
           'CFLAGS-wins-but-over-results', there.get('cpu/fp/op_float.c'))
@@ -220,7 +221,7 @@ def checked(folder):
     check(status == 2 and 'no test matches' in err, 'check-no-such-test', err)
     check(make('B=' + folder, 'check')[0] == 2, 'check-nothing')
     goals = run(['tests/run', '-n', '-g', 'all'], B=folder)[1].split()
-    status, _, err = make('-n', 'B=' + folder, *[g for g in goals if not g.startswith((folder + '/san/', folder + '/tests/guest/'))])
+    status, _, err = make('-n', 'B=' + folder, *[g for g in goals if not g.startswith((folder + '/san/', folder + '/debug/', folder + '/tests/guest/'))])
     check(not status and len(goals) > 50, 'needs-are-goals', err)
 
 

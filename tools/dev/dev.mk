@@ -22,3 +22,10 @@ $(COMPILE_COMMANDS): $(B)/obj/sources $(B)/obj/flags tools/dev/compile_commands.
 # ---- The sequences of ops that run as one ----
 fuse:	## cpu/table/fuse.def anew, from tools/dev/fuse.counts
 	$(Q)tools/dev/fuse_pick.py > $(BUILD)/fuse.def && mv $(BUILD)/fuse.def cpu/table/fuse.def
+
+# ---- make MODE=cov coverage T='unit/* guest/*': which lines these tests execute ----
+coverage:	## with MODE=cov: the share of each file's lines that the tests T= (unit/*) execute; LINES=1: which they do not
+	$(Q)$(if $(filter cov,$(MODE)),,echo "cede: lines are counted with MODE=cov" >&2; exit 2)
+	$(Q)find $(B) -name '*.gcda' -delete 2>/dev/null || true
+	$(Q)$(MAKE) --no-print-directory MODE=cov check T=$(call quote,$(or $(T),unit/*)) || echo "cede: what follows is without all that failed"
+	$(Q)tools/dev/coverage.py $(B)/obj $(call quote,$(CC)) $(if $(LINES),-l)
