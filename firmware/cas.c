@@ -42,8 +42,9 @@ static const struct cpu_level *find_level(const struct cpu_model *model, uint32_
 	return NULL;
 }
 
-/* Walks the list of (mask, PVR) up to its end, *vec is then behind it. *raw: the model's real PVR is
- * among them; *best: its highest level up to `top` that is, NULL none. False: no end in sight. */
+/* Reads the guest's list of (mask, PVR) pairs; *vec is then behind it. *raw: the processor's own PVR fits one of
+ * them; *best: the model's highest level up to `top` among them, NULL none. False: the list has no end within
+ * RAM and MAX_PVRS. */
 static bool pvr_list(const struct cpu_model *model, const struct ram *ram, const struct cpu_level *top, uint64_t *vec, bool *raw,
 		     const struct cpu_level **best)
 {
@@ -93,7 +94,7 @@ static void tree_replace(struct machine *m, void *fdt, uint64_t size)
 	firmware_tree_changed(m);
 }
 
-/* Room for changes: a packed tree, or one that the guest has given, has none. */
+/* Gives the tree room for changes: a packed one, or one that the guest has given, has none. */
 static bool tree_grow(struct machine *m)
 {
 	void *fdt = calloc(1, TREE_MAX_SIZE);
@@ -106,7 +107,7 @@ static bool tree_grow(struct machine *m)
 	return true;
 }
 
-static int64_t refuse(struct machine *m, int64_t code, const char *why)
+static int64_t refuse_cas(struct machine *m, int64_t code, const char *why)
 {
 	machine_log(m, LOG_GUEST_ERROR, "client-architecture-support refused: %s", why);
 	return code;
@@ -120,7 +121,7 @@ static bool others_run(const struct machine *m, const struct cpu *self)
 	return false;
 }
 
-/* QEMU's snapshots keep it in this form. */
+/* Option vector 5 as agreed on, in the form in which QEMU's snapshots have it. */
 static void keep_vector(struct machine *m, const struct option_vector *v5)
 {
 	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
@@ -129,8 +130,8 @@ static void keep_vector(struct machine *m, const struct option_vector *v5)
 			m->ov5_cas[bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
-/* A guest that does not know shared processors is not to see the SPLPAR option; if its processors
- * are shared all the same, it sees no more of that than cycles that it did not get. */
+/* A guest that does not know shared processors must not see the SPLPAR option. If its processors are shared all the
+ * same, all that it notices is that it gets fewer cycles. */
 static bool hide_splpar(struct machine *m)
 {
 	if (m->dispatcher->shared)
@@ -149,26 +150,26 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 	bool raw;
 
 	if (others_run(m, cpu))
-		return refuse(m, H_MULTI_THREADS_ACTIVE, "other processors run");
+		return refuse_cas(m, H_MULTI_THREADS_ACTIVE, "other processors run");
 	vec &= REAL_ADDR;
 	if (!top)
 		top = cpu_model_level(model);
 	if (!pvr_list(model, &m->ram, top, &vec, &raw, &best))
-		return refuse(m, H_PARAMETER, "the list of processor versions has no end");
+		return refuse_cas(m, H_PARAMETER, "the list of processor versions has no end");
 	if (!best && (!raw || max))
-		return refuse(m, H_HARDWARE, "no processor version in common");
+		return refuse_cas(m, H_HARDWARE, "no processor version in common");
 	if (!vector_get(&m->ram, vec, 1, &v1) || !vector_get(&m->ram, vec, 5, &v5))
-		return refuse(m, H_PARAMETER, "option vector 1 or 5 is missing");
+		return refuse_cas(m, H_PARAMETER, "option vector 1 or 5 is missing");
 	if ((best && !best->radix) || (v5.byte[24] & 0xc0) != 0x40)
-		return refuse(m, H_PARAMETER, "the guest does not ask for the radix MMU, and there is no other");
+		return refuse_cas(m, H_PARAMETER, "the guest does not ask for the radix MMU, and there is no other");
 	if (v5.byte[23] & 0xc0)
-		return refuse(m, H_PARAMETER, "the guest asks for XIVE, and there is only XICS");
+		return refuse_cas(m, H_PARAMETER, "the guest asks for XIVE, and there is only XICS");
 	for (unsigned i = 0; i < ARRAY_SIZE(v5.byte); i++)
 		v5.byte[i] &= i < ARRAY_SIZE(offered_vec5) ? offered_vec5[i] : 0;
 	if (!tree_grow(m) || tree_set_vec5(m->fdt, v5.byte + 1, MAX_VECTOR) < 0)
-		return refuse(m, H_HARDWARE, "no room in the device tree");
+		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	if (!(v5.byte[2] & VEC5_SHARED) && !hide_splpar(m))
-		return refuse(m, H_HARDWARE, "no room in the device tree");
+		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	for (unsigned i = 0; best && i < m->ncpus; i++)
 		m->cpu[i]->cpu.logical_pvr = best->logical_pvr;
 	m->compat_pvr = best ? best->logical_pvr : 0;

@@ -21,7 +21,6 @@
 #include "machine/rtas/rtas.h"
 #include "machine/vio/vio_vty.h"
 #include "savevm/error.h"
-#include "savevm/hash.h"
 
 #define OF_ERROR    UINT32_MAX
 #define OF_NO_DATA  ((uint32_t)-2)	/* "read": nothing has come */
@@ -64,7 +63,7 @@ static bool node_add(struct firmware *fw, const struct tree_node *node)
 	return true;
 }
 
-/* "phandle" counts, "linux,phandle" where there is none. */
+/* Takes a node's phandle from "phandle", or from "linux,phandle" in a node that has no other. */
 static void node_note(struct tree_node *node, const struct tree_token *t)
 {
 	uint32_t value;
@@ -76,7 +75,7 @@ static void node_note(struct tree_node *node, const struct tree_token *t)
 		node->phandle = __builtin_bswap32(value);
 }
 
-/* Behind its newest sibling, or as the first child. */
+/* Links the node behind its newest sibling, or as its parent's first child. */
 static void node_link(struct firmware *fw, int self, int sibling)
 {
 	int parent = fw->node[self].parent;
@@ -87,8 +86,8 @@ static void node_link(struct firmware *fw, int self, int sibling)
 		fw->node[parent].child = self;
 }
 
-/* The blob has no links, so that each question would walk it; a kernel that copies the tree asks
- * some thousand times. One walk, however the tree looks: it has been checked. */
+/* The blob has no links between nodes, so that each question of the client would walk all of it, and a kernel that
+ * copies the tree asks some thousand times. One walk here makes the links. The tree has been checked: it is well-formed. */
 static void tree_index(struct call *c)
 {
 	struct firmware *fw = c->fw;
@@ -154,7 +153,7 @@ static bool get_string(const struct call *c, uint32_t addr, char *buf, size_t si
 	return true;
 }
 
-/* As much of `len` bytes as `room` takes. */
+/* Writes `len` bytes, or the first `room` of them. */
 static bool put_bytes(const struct call *c, uint32_t addr, const void *value, size_t len, uint32_t room)
 {
 	return ram_write(&c->m->ram, addr, value, len < room ? len : room);
@@ -563,7 +562,7 @@ static uint32_t svc_test_method(struct call *c)
 	return get_string(c, c->in[1], name, sizeof name) && method_find(c, c->in[0], name) ? 0 : OF_ERROR;
 }
 
-/* There is no Forth here. */
+/* There is no Forth interpreter. */
 static uint32_t svc_interpret(struct call *c)
 {
 	(void)c;
@@ -576,7 +575,7 @@ static uint32_t svc_milliseconds(struct call *c)
 	return (uint32_t)(machine_timebase(c->m) / (TIMEBASE_HZ / 1000));
 }
 
-/* The tree keeps from here on what the guest has made of it. */
+/* The client is done with the tree: it is packed as the client has left it. */
 static uint32_t svc_quiesce(struct call *c)
 {
 	if (!fdt_pack(c->m->fdt))
@@ -585,7 +584,7 @@ static uint32_t svc_quiesce(struct call *c)
 	return 0;
 }
 
-/* Nobody calls this who could go on: a kernel's early panic ends here. */
+/* A kernel calls this when it cannot go on: an early panic ends here. */
 static uint32_t svc_exit(struct call *c)
 {
 	if (!c->m->panic_message)
@@ -653,9 +652,9 @@ static uint32_t svc_test(struct call *c)
 	return get_string(c, c->in[0], name, sizeof name) && service_find(name) ? 0 : OF_ERROR;
 }
 
-/* H_VOF_CLIENT "getprop"(0x1, "compatible", ...) = 0x8. The name is from before the call, which may
- * have overwritten it. */
-static void trace(const struct call *c, const struct service *service, const char *text)
+/* H_VOF_CLIENT "getprop"(0x1, "compatible", ...) = 0x8. `text` was read before the call, which may have overwritten
+ * it in guest memory. */
+static void trace_service(const struct call *c, const struct service *service, const char *text)
 {
 	char line[MAX_CELLS * 12 + MAX_PATH + 8] = "", shown[sizeof line + MAX_NAME];
 
@@ -672,7 +671,7 @@ static void trace(const struct call *c, const struct service *service, const cha
 	hcall_trace_text(c->cpu, TRACE_CLIENT, shown, c->nrets && c->out[0] == OF_ERROR ? -1 : 0);
 }
 
-static const char *trace_text(const struct call *c, const struct service *service, char *buf, size_t size)
+static const char *service_text(const struct call *c, const struct service *service, char *buf, size_t size)
 {
 	uint32_t i = service->text - 1;
 
@@ -705,26 +704,16 @@ int64_t firmware_client(struct cpu *cpu, uint64_t args)
 	for (uint32_t i = 0; i < c.nargs; i++)
 		c.in[i] = ld_be32(&m->ram, args + 12 + 4 * i);
 	if (unlikely(m->log_mask & (LOG_HCALL | LOG_TRACE_HCALL)))
-		text = trace_text(&c, service, buf, sizeof buf);
+		text = service_text(&c, service, buf, sizeof buf);
 	c.out[0] = service->fn(&c);
 	if (unlikely(m->log_mask & (LOG_HCALL | LOG_TRACE_HCALL)))
-		trace(&c, service, text);
+		trace_service(&c, service, text);
 	for (uint32_t i = 0; i < c.nrets; i++)
 		st_be32(&m->ram, args + 12 + 4 * (c.nargs + i), c.out[i]);
 	return H_SUCCESS;
 }
 
-uint64_t firmware_hash(const struct machine *m, uint64_t hash)
-{
-	const struct client *client = &m->firmware->client;
-
-	for (uint32_t i = 0; i < client->claims; i++)
-		hash = hash_u64(hash_u64(hash, client->claim[i].start), client->claim[i].size);
-	hash = hash_bytes(hash, client->instance, sizeof client->instance);
-	return m->fdt ? hash_bytes(hash, m->fdt, m->fdt_size) : hash;
-}
-
-/* The root stands in as console where there is no terminal: a kernel without stdout gives up. */
+/* Without a terminal the root node stands in as the console, because a kernel that finds no stdout gives up. */
 static uint32_t stdout_phandle(const void *fdt)
 {
 	const char *path = fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), "stdout-path", NULL);

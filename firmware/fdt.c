@@ -14,11 +14,11 @@
 #include "hcall/dispatcher.h"
 #include "hcall/energy.h"
 #include "hcall/hcall.h"
+#include "machine/core/config.h"
 #include "machine/core/device.h"
 #include "machine/core/node.h"
 #include "machine/irq/xics.h"
 #include "machine/rtas/rtas.h"
-#include "machine/core/config.h"
 #include "machine/vio/vio_vty.h"
 #include "savevm/error.h"
 
@@ -30,8 +30,8 @@ uint64_t tree_rma_size(const struct machine *m)
 	return m->ram.size;
 }
 
-/* Of something on that chip; `own` are n numbers below the levels. */
-static void associativity(struct tree *t, int at, unsigned chip, const uint32_t *own, unsigned n)
+/* Where something is: the domains of its chip, and below them `n` numbers of its own. */
+static void add_associativity(struct tree *t, int at, unsigned chip, const uint32_t *own, unsigned n)
 {
 	uint32_t value[1 + AFFINITY_LEVELS + 1] = { AFFINITY_LEVELS + n };
 
@@ -47,7 +47,7 @@ static void add_memory(struct tree *t, const struct machine *m)
 
 	node_string(t, at, "device_type", "memory");
 	NODE_CELLS(t, at, "reg", HIGH_LOW(0), HIGH_LOW(tree_rma_size(m)));
-	associativity(t, at, 0, NULL, 0);
+	add_associativity(t, at, 0, NULL, 0);
 }
 
 /* The first terminal is the console; false if there is none. */
@@ -94,8 +94,8 @@ static void add_caches(struct tree *t, int at, const struct cpu_model *model)
 	node_cell(t, at, "i-cache-size", model->l1i_size);
 }
 
-/* Where a core is. Processors of a pool may be anywhere in it: nothing that says
- * more. PAPR, "Device Tree Variances". */
+/* Where a core is. A virtual processor of a pool may run on any chip of it, so that neither its core nor its chip is told.
+ * PAPR, "Device Tree Variances". */
 static void add_place(struct tree *t, const struct machine *m, int at, unsigned first)
 {
 	const struct config *o = m->config;
@@ -103,9 +103,9 @@ static void add_place(struct tree *t, const struct machine *m, int at, unsigned 
 	unsigned per_socket = m->threads * (o->cores ? o->cores : 1);
 
 	if (m->dispatcher->shared) {
-		associativity(t, at, 0, NULL, 0);
+		add_associativity(t, at, 0, NULL, 0);
 	} else {
-		associativity(t, at, 0, &core, 1);
+		add_associativity(t, at, 0, &core, 1);
 		node_cell(t, at, "ibm,chip-id", first / per_socket);
 	}
 }
@@ -135,9 +135,8 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	add_threads(t, m, at, core);
 }
 
-/* The names that H_BEST_ENERGY has for cores. Nothing says that one could be taken away (ibm,drc-names,
- * -types and -power-domains, and ibm,my-drc-index at the core): there is no set-indicator and no
- * ibm,configure-connector that would do it. PAPR, "Dynamic Reconfiguration (DR) Architecture". */
+/* The names by which H_BEST_ENERGY calls cores. A core cannot be unplugged, because there is no set-indicator and no
+ * ibm,configure-connector: so ibm,drc-names, -types and -power-domains, and ibm,my-drc-index at the core, are not there. PAPR, "Dynamic Reconfiguration (DR) Architecture". */
 static void add_drc_indexes(struct tree *t, const struct machine *m, int at)
 {
 	uint32_t cores = m->ncpus / m->threads, value[1 + MACHINE_MAX_CPUS] = { cores };
@@ -175,7 +174,7 @@ static void add_events(struct tree *t)
 /* H_CONFER, H_PROD and H_PURR change no registers but those that PAPR names for each. */
 static const uint8_t rks_hcalls[] = { 0xe0 };
 
-/* Nearest first: what a guest takes for distance 0, 1, 2. With one chip as QEMU has it. */
+/* Which levels a guest compares, nearest first, to find out a distance of 0, 1 or 2. With one chip they are QEMU's. */
 static void add_affinity(struct tree *t, const struct machine *m, int at)
 {
 	unsigned chips = m->dispatcher->chips;
@@ -195,9 +194,9 @@ static void add_rtas(struct tree *t, struct machine *m)
 
 	add_affinity(t, m, at);
 	node_bytes(t, at, "ibm,rks-hcalls", rks_hcalls, sizeof rks_hcalls);
-	/* Where memory ends, what it grows by, how many cores there may be. */
+	/* Where memory ends, by how much it could grow at once, how many cores there may be. */
 	NODE_CELLS(t, at, "ibm,lrdr-capacity", HIGH_LOW(m->ram.size), HIGH_LOW(LMB_SIZE), m->ncpus / m->threads);
-	tree_keep_error(t, rtas_fdt(m, t->fdt, at));
+	rtas_fdt(m, t, at);
 }
 
 /* ---- /chosen ---- */
@@ -259,7 +258,7 @@ static void set_root(struct tree *t, const struct machine *m)
 
 	node_string(t, 0, "device_type", "chrp");
 	node_string(t, 0, "model", "IBM pSeries (emulated by cede)");
-	node_string(t, 0, "compatible", "qemu,pseries");	/* what guests know its quirks by */
+	node_string(t, 0, "compatible", "qemu,pseries");	/* by this name guests know what QEMU's machine does differently */
 	snprintf(uuid, sizeof uuid, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
 		 u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
 	node_string(t, 0, "vm,uuid", uuid);
@@ -313,12 +312,12 @@ int tree_set_vec5(void *fdt, const uint8_t *vec5, unsigned len)
 
 	while (len > 1 && !vec5[len - 1])
 		len--;
-	value[0] = (uint8_t)(len - 1);		/* as the guest gives its own */
+	value[0] = (uint8_t)(len - 1);		/* in the form of the vectors that a guest gives to ibm,client-architecture-support */
 	memcpy(value + 1, vec5, len);
 	return fdt_setprop(fdt, fdt_path_offset(fdt, "/chosen"), "ibm,architecture-vec-5", value, (int)len + 1);
 }
 
-/* The option, and calls that PAPR has for that option only. */
+/* Function sets that are there for guests with the SPLPAR option only. */
 static const char *const splpar_sets[] = { "hcall-splpar", "hcall-pic", "hcall-poll-pending", "hcall-join" };
 
 static bool is_splpar(const char *set)

@@ -1,7 +1,7 @@
 /* The device tree that the guest finds at power-on.
  *
- * fdt.c writes what belongs to no device (processors, memory, /chosen, /event-sources) and asks
- * the rest for their own nodes. Bindings: PAPR, "Device Tree"; IEEE 1275-1994 and its PowerPC
+ * fdt.c writes what belongs to no device (processors, memory, /rtas, /chosen, /event-sources); each device writes its own
+ * node (machine/core/device.h) with the functions of machine/core/node.h. Bindings: PAPR, "Device Tree"; IEEE 1275-1994 and its PowerPC
  * processor binding.
  */
 #ifndef MACHINE_FDT_H

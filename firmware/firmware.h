@@ -24,16 +24,13 @@ bool firmware_start(struct machine *m, struct error *err);
 
 void firmware_free(struct machine *m);
 
-/* m->fdt has been replaced or edited by somebody else (a loaded snapshot). */
+/* m->fdt has been replaced or edited from outside this folder (a loaded snapshot). */
 void firmware_tree_changed(struct machine *m);
 
 /* snapshot.c. The tree, as a part of struct machine's; and of struct firmware, m->firmware. */
 extern const struct vmstate spapr_dtb_state, cede_firmware_state;
 /* Another hypervisor has saved the guest: finds RTAS by the tree. */
 void firmware_adopt(struct machine *m);
-
-/* Mixes the client's claims and instances and the device tree into a state hash. */
-uint64_t firmware_hash(const struct machine *m, uint64_t hash);
 
 /* Open Firmware client call: `args` is the real address of the argument array, big-endian cells
  * of 4 bytes. IEEE 1275-1994, 6.3. */

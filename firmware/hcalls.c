@@ -5,15 +5,28 @@
 #include "firmware/firmware.h"
 #include "hcall/hcall.h"
 
-/* A walk through a tree, or a check of one, takes as long as copying so many times its size. */
+/* Walking or checking a tree takes the host as long as copying so many times the tree's bytes. */
 #define TREE_WORK 64
 
-static int64_t charged(struct cpu *cpu, uint64_t tree, int64_t rc)
+static void charge_tree_work(struct cpu *cpu, uint64_t tree_size)
 {
-	hcall_worked(cpu_machine(cpu), tree * TREE_WORK);
-	return rc;
+	hcall_worked(cpu_machine(cpu), tree_size * TREE_WORK);
 }
 
-HCALL_FN(H_CAS) { return charged(cpu, cpu_machine(cpu)->fdt_size, firmware_cas(cpu, in)); }
-HCALL_FN(H_UPDATE_DT) { return charged(cpu, TREE_MAX_SIZE, firmware_update_dt(cpu, in)); }
-HCALL_FN(H_VOF_CLIENT) { return charged(cpu, cpu_machine(cpu)->fdt_size, firmware_client(cpu, in[0])); }
+HCALL_FN(H_CAS)
+{
+	charge_tree_work(cpu, cpu_machine(cpu)->fdt_size);
+	return firmware_cas(cpu, in);
+}
+
+HCALL_FN(H_UPDATE_DT)
+{
+	charge_tree_work(cpu, TREE_MAX_SIZE);
+	return firmware_update_dt(cpu, in);
+}
+
+HCALL_FN(H_VOF_CLIENT)
+{
+	charge_tree_work(cpu, cpu_machine(cpu)->fdt_size);
+	return firmware_client(cpu, in[0]);
+}

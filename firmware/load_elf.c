@@ -2,7 +2,8 @@
  *
  * A 64-bit kernel is linked at the address it will run at after its own relocation (Linux: real 0,
  * effective 0xc000000000000000), so of the physical addresses only the low 28 bits count, from
- * KERNEL_LOAD_ADDR on. A 32-bit one (Linux: zImage.pseries) runs where it is linked, unless it can run anywhere. Nothing in the file is trusted.
+ * KERNEL_LOAD_ADDR on. A 32-bit one (Linux: zImage.pseries) runs where it is linked, unless it can run anywhere.
+ * Nothing in the file is trusted.
  * Source: System V ABI, "Object Files" and "Program Loading"; 64-bit PowerPC ELF ABI 1.9 and 2; PowerPC Processor
  * binding to IEEE 1275, "Client Program Requirements". */
 #include <elf.h>
@@ -17,7 +18,7 @@ struct order {
 	bool le;
 };
 
-static uint64_t get(const struct order *o, const void *field, unsigned bytes)
+static uint64_t get_number(const struct order *o, const void *field, unsigned bytes)
 {
 	const uint8_t *p = field;
 	uint64_t v = 0;
@@ -27,7 +28,7 @@ static uint64_t get(const struct order *o, const void *field, unsigned bytes)
 	return v;
 }
 
-#define GET(order, s, field) get(order, &(s)->field, sizeof (s)->field)
+#define GET(order, s, field) get_number(order, &(s)->field, sizeof (s)->field)
 
 /* What counts of the headers, in host order, whichever width the file has. */
 struct header {
@@ -67,7 +68,7 @@ bool elf_is(const struct image *image, bool *elf, struct error *err)
 	return true;
 }
 
-static bool bad(const struct elf *e, struct error *err, const char *why)
+static bool elf_wrong(const struct elf *e, struct error *err, const char *why)
 {
 	error_set(err, "%s '%s' %s", e->file->what, e->file->path, why);
 	return false;
@@ -76,11 +77,11 @@ static bool bad(const struct elf *e, struct error *err, const char *why)
 static bool ident_check(const struct elf *e, const unsigned char *ident, struct error *err)
 {
 	if (ident[EI_CLASS] != ELFCLASS32 && ident[EI_CLASS] != ELFCLASS64)
-		return bad(e, err, "has an unknown ELF class");
+		return elf_wrong(e, err, "has an unknown ELF class");
 	if (ident[EI_DATA] != ELFDATA2LSB && ident[EI_DATA] != ELFDATA2MSB)
-		return bad(e, err, "has an unknown ELF byte order");
+		return elf_wrong(e, err, "has an unknown ELF byte order");
 	if (ident[EI_VERSION] != EV_CURRENT)
-		return bad(e, err, "has an unknown ELF version");
+		return elf_wrong(e, err, "has an unknown ELF version");
 	return true;
 }
 
@@ -89,18 +90,18 @@ static bool header_check(const struct elf *e, struct error *err)
 	const struct header *h = &e->head;
 
 	if (h->machine != (e->wide ? EM_PPC64 : EM_PPC))
-		return bad(e, err, e->wide ? "is an ELF file for another machine, not for 64-bit PowerPC" :
-			   "is a 32-bit ELF file for another machine, not for PowerPC");
+		return elf_wrong(e, err, e->wide ? "is an ELF file for another machine, not for 64-bit PowerPC" :
+				 "is a 32-bit ELF file for another machine, not for PowerPC");
 	if (!e->wide && e->order.le)
-		return bad(e, err, "is a little-endian 32-bit ELF file, and those start in big-endian mode");
+		return elf_wrong(e, err, "is a little-endian 32-bit ELF file, and those start in big-endian mode");
 	if (h->type != ET_EXEC && h->type != ET_DYN)
-		return bad(e, err, "is an ELF file that is not linked (neither executable nor shared object)");
+		return elf_wrong(e, err, "is an ELF file that is not linked (neither executable nor shared object)");
 	if (h->phnum == 0)
-		return bad(e, err, "is an ELF file without program headers");
+		return elf_wrong(e, err, "is an ELF file without program headers");
 	if (h->phentsize != (e->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)))
-		return bad(e, err, "has ELF program headers of a wrong size");
+		return elf_wrong(e, err, "has ELF program headers of a wrong size");
 	if (h->phnum > KERNEL_MAX_SEGMENTS)
-		return bad(e, err, "has too many ELF program headers");
+		return elf_wrong(e, err, "has too many ELF program headers");
 	return true;
 }
 
@@ -113,13 +114,13 @@ static bool header_read(struct elf *e, struct error *err)
 	} eh;
 
 	if (e->file->size < sizeof eh.narrow)
-		return bad(e, err, "is truncated: its ELF header is incomplete");
+		return elf_wrong(e, err, "is truncated: its ELF header is incomplete");
 	if (!image_read(e->file, 0, &eh, sizeof eh.narrow, err) || !ident_check(e, eh.narrow.e_ident, err))
 		return false;
 	e->wide = eh.narrow.e_ident[EI_CLASS] == ELFCLASS64;
 	e->order.le = eh.narrow.e_ident[EI_DATA] == ELFDATA2LSB;
 	if (e->wide && e->file->size < sizeof eh.wide)
-		return bad(e, err, "is truncated: its ELF header is incomplete");
+		return elf_wrong(e, err, "is truncated: its ELF header is incomplete");
 	if (e->wide && !image_read(e->file, 0, &eh, sizeof eh.wide, err))
 		return false;
 	e->head = e->wide ? HEADER(&e->order, &eh.wide) : HEADER(&e->order, &eh.narrow);
@@ -139,7 +140,7 @@ static bool headers_read(struct elf *e, struct error *err)
 	e->phs = (unsigned)e->head.phnum;
 	size = e->phs * e->head.phentsize;
 	if (e->head.phoff > e->file->size || size > e->file->size - e->head.phoff)
-		return bad(e, err, "is truncated: its program headers lie beyond the end");
+		return elf_wrong(e, err, "is truncated: its program headers lie beyond the end");
 	if (!image_read(e->file, e->head.phoff, &ph, size, err))
 		return false;
 	for (unsigned i = 0; i < e->phs; i++)
@@ -148,14 +149,14 @@ static bool headers_read(struct elf *e, struct error *err)
 }
 
 /* Guest real address of what a program header has at `paddr`. */
-static uint64_t placed(const struct elf *e, uint64_t paddr)
+static uint64_t load_address(const struct elf *e, uint64_t paddr)
 {
 	bool fixed = !e->wide && e->head.type == ET_EXEC;
 
 	return fixed ? paddr : (paddr & KERNEL_ADDR_MASK) + KERNEL_LOAD_ADDR;
 }
 
-static bool overlaps(const struct segment *a, const struct segment *b)
+static bool segments_overlap(const struct segment *a, const struct segment *b)
 {
 	return a->addr < b->addr + b->memsz && b->addr < a->addr + a->memsz;
 }
@@ -165,11 +166,11 @@ static bool segment_add(const struct elf *e, struct firmware *fw, const struct p
 {
 	struct segment *s = &fw->segment[fw->segments];
 
-	*s = (struct segment){ .offset = ph->offset, .filesz = ph->filesz, .addr = placed(e, ph->paddr), .memsz = ph->memsz };
+	*s = (struct segment){ .offset = ph->offset, .filesz = ph->filesz, .addr = load_address(e, ph->paddr), .memsz = ph->memsz };
 	if (s->filesz > s->memsz)
-		return bad(e, err, "has a segment with more bytes in the file than in memory");
+		return elf_wrong(e, err, "has a segment with more bytes in the file than in memory");
 	if (s->offset > e->file->size || s->filesz > e->file->size - s->offset)
-		return bad(e, err, "is truncated: a segment lies beyond its end");
+		return elf_wrong(e, err, "is truncated: a segment lies beyond its end");
 	if (!ram_ok(ram, s->addr, s->memsz)) {
 		error_set(err, "%s '%s' does not fit: a segment of %llu bytes at 0x%llx leaves RAM (%llu MiB)",
 			  e->file->what, e->file->path, (unsigned long long)s->memsz, (unsigned long long)s->addr,
@@ -177,15 +178,15 @@ static bool segment_add(const struct elf *e, struct firmware *fw, const struct p
 		return false;
 	}
 	for (unsigned i = 0; i < fw->segments; i++)
-		if (overlaps(s, &fw->segment[i]))
-			return bad(e, err, "has segments that overlap in memory");
+		if (segments_overlap(s, &fw->segment[i]))
+			return elf_wrong(e, err, "has segments that overlap in memory");
 	fw->segments++;
 	return true;
 }
 
 /* Where the byte at effective address `ea` of the linked program will lie: guest real and in the
  * file. False if no segment has it. */
-static bool locate(const struct elf *e, uint64_t ea, uint64_t *addr, uint64_t *offset, uint64_t *filesz)
+static bool locate_address(const struct elf *e, uint64_t ea, uint64_t *addr, uint64_t *offset, uint64_t *filesz)
 {
 	for (unsigned i = 0; i < e->phs; i++) {
 		const struct program *ph = &e->ph[i];
@@ -193,7 +194,7 @@ static bool locate(const struct elf *e, uint64_t ea, uint64_t *addr, uint64_t *o
 
 		if (ph->type != PT_LOAD || into >= ph->memsz)
 			continue;
-		*addr = placed(e, ph->paddr) + into;
+		*addr = load_address(e, ph->paddr) + into;
 		*offset = ph->offset + into;
 		*filesz = ph->filesz > into ? ph->filesz - into : 0;
 		return true;
@@ -206,20 +207,20 @@ static bool entry_find(struct elf *e, struct firmware *fw, struct error *err)
 	uint64_t ea = e->head.entry, offset, filesz, addr, code, ignored;
 	uint8_t dw[8];
 
-	if (!locate(e, ea, &fw->entry, &offset, &filesz))
-		return bad(e, err, "has an entry point outside its segments");
+	if (!locate_address(e, ea, &fw->entry, &offset, &filesz))
+		return elf_wrong(e, err, "has an entry point outside its segments");
 	/* ABI version 1: the entry point may be a function descriptor, whose first doubleword is
 	 * the code's address. No instruction sequence looks like that: opcode 0 is illegal and so
 	 * is what a kernel address reads as. */
 	if (e->wide && !e->order.le && (e->head.flags & 3) < 2 && !(ea & 7) && filesz >= sizeof dw) {
 		if (!image_read(e->file, offset, dw, sizeof dw, err))
 			return false;
-		code = get(&e->order, dw, sizeof dw);
-		if (code != ea && !(code & 3) && locate(e, code, &addr, &offset, &ignored))
+		code = get_number(&e->order, dw, sizeof dw);
+		if (code != ea && !(code & 3) && locate_address(e, code, &addr, &offset, &ignored))
 			fw->entry = addr;
 	}
 	if (fw->entry & 3)
-		return bad(e, err, "has an entry point that is no multiple of 4");
+		return elf_wrong(e, err, "has an entry point that is no multiple of 4");
 	return true;
 }
 
@@ -235,7 +236,7 @@ bool elf_load(struct firmware *fw, const struct ram *ram, struct error *err)
 		    !segment_add(&e, fw, &e.ph[i], ram, err))
 			return false;
 	if (!fw->segments)
-		return bad(&e, err, "is an ELF file with nothing to load");
+		return elf_wrong(&e, err, "is an ELF file with nothing to load");
 	for (unsigned i = 0; i < fw->segments; i++) {
 		const struct segment *s = &fw->segment[i];
 

@@ -36,7 +36,7 @@ static bool dtb_check(const void *s, struct vms_walk *w)
 	return !why || vms_wrong(w, "fdt_blob", m->fdt_size, "a device tree (%s)", why);
 }
 
-/* Nobody is to take it for one. */
+/* A blob that was refused must not be used as a tree. */
 static void dtb_drop(void *s)
 {
 	struct machine *m = s;
@@ -92,8 +92,7 @@ static const struct vmstate client_state = {
 	.fields = VMS_FIELDS(
 		VMS_U32(struct client, claims),
 		VMS_COUNTED_STRUCTS("claim", struct client, claim, struct claim, claims, claim_state),
-		VMS_U32_ARRAY(struct client, instance),
-		VMS_SKIP(struct client, pad1, "nothing")),
+		VMS_U32_ARRAY(struct client, instance)),
 };
 
 #define FILES "follows from the options: for a reboot"
@@ -110,9 +109,7 @@ const struct vmstate cede_firmware_state = {
 		VMS_SKIP(struct firmware, kernel_le, FILES), VMS_SKIP(struct firmware, initrd_addr, FILES),
 		VMS_SKIP(struct firmware, node, "follows from the tree"), VMS_SKIP(struct firmware, nodes, "follows from the tree"),
 		VMS_SKIP(struct firmware, node_room, "follows from the tree"),
-		VMS_SKIP(struct firmware, tree_changed, "set after a load"),
-		VMS_SKIP(struct firmware, pad1, "nothing"), VMS_SKIP(struct firmware, pad2, "nothing"),
-		VMS_SKIP(struct firmware, pad3, "nothing")),
+		VMS_SKIP(struct firmware, tree_changed, "set after a load")),
 };
 
 /* ---- From another hypervisor ---- */

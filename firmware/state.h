@@ -41,7 +41,7 @@ struct claim {
 
 struct client {
 	struct claim claim[CLIENT_MAX_CLAIMS];	/* ascending, disjoint */
-	uint32_t claims, pad1;		/* no gap that the compiler makes: snapshots account for each byte */
+	uint32_t claims;
 	uint32_t instance[CLIENT_MAX_INSTANCES];	/* phandle opened; ihandle is index + 1; 0: closed */
 };
 
@@ -56,10 +56,8 @@ struct firmware {
 	struct image kernel, initrd, bios;
 	struct segment segment[KERNEL_MAX_SEGMENTS];
 	unsigned segments;
-	uint32_t pad1;
 	uint64_t kernel_addr, kernel_size, entry;	/* guest real, bytes, guest real */
 	bool kernel_le;
-	uint8_t pad2[7];
 	uint64_t initrd_addr;
 
 	struct client client;
@@ -68,7 +66,6 @@ struct firmware {
 	struct tree_node *node;		/* tree_index() */
 	int nodes, node_room;
 	bool tree_changed;		/* node[] no longer holds */
-	uint8_t pad3[7];
 };
 
 /* load.c. False and err->msg names the file. */

@@ -1,4 +1,4 @@
-/* Checks and copies device tree blobs; see tree_check.h. Nothing here calls a library that knows trees. */
+/* Checks and copies device tree blobs; see tree_check.h. libfdt is not used here: it trusts what this checks. */
 #include "firmware/tree_check.h"
 
 #include <stdlib.h>
@@ -29,12 +29,12 @@ static void put32(void *blob, uint64_t at, uint32_t v)
 	memcpy((uint8_t *)blob + at, &v, sizeof v);
 }
 
-static uint32_t head(const void *blob, unsigned cell)
+static uint32_t head_cell(const void *blob, unsigned cell)
 {
 	return get32(blob, 4 * cell);
 }
 
-static uint32_t aligned(uint32_t n)
+static uint32_t align_cell(uint32_t n)
 {
 	return (n + 3) & ~UINT32_C(3);
 }
@@ -45,32 +45,33 @@ static const char *check_head(const void *blob, uint64_t size)
 {
 	if (size < HEAD)
 		return "it is shorter than a header";
-	if (head(blob, H_MAGIC) != MAGIC)
+	if (head_cell(blob, H_MAGIC) != MAGIC)
 		return "it does not begin as one";
-	if (head(blob, H_VERSION) != VERSION || head(blob, H_COMPATIBLE) > VERSION)
+	if (head_cell(blob, H_VERSION) != VERSION || head_cell(blob, H_COMPATIBLE) > VERSION)
 		return "it is not of version 17";
-	if (head(blob, H_TOTAL) < HEAD || head(blob, H_TOTAL) > size || size > TREE_MAX_SIZE)
+	if (head_cell(blob, H_TOTAL) < HEAD || head_cell(blob, H_TOTAL) > size || size > TREE_MAX_SIZE)
 		return "its size is wrong";
 	return NULL;
 }
 
-static bool inside(uint32_t at, uint32_t size, uint32_t from, uint32_t to)
+static bool lies_inside(uint32_t at, uint32_t size, uint32_t from, uint32_t to)
 {
 	return at >= from && at <= to && size <= to - at;
 }
 
-/* Apart, aligned, and inside, so that no sum below can overflow: reservations first, then structure and strings. SLOF has those
- * two the other way round. */
+/* The blocks are aligned, apart from each other and inside the blob, so that no sum below can overflow: reservations
+ * first, then structure and strings, in either order (SLOF writes the strings first). */
 static const char *check_blocks(const void *blob)
 {
-	uint32_t total = head(blob, H_TOTAL), rsv = head(blob, H_RSV), block = head(blob, H_STRUCT), strings = head(blob, H_STRINGS);
-	uint32_t block_size = head(blob, H_STRUCT_SIZE), strings_size = head(blob, H_STRINGS_SIZE);
+	uint32_t total = head_cell(blob, H_TOTAL), rsv = head_cell(blob, H_RSV);
+	uint32_t block = head_cell(blob, H_STRUCT), block_size = head_cell(blob, H_STRUCT_SIZE);
+	uint32_t strings = head_cell(blob, H_STRINGS), strings_size = head_cell(blob, H_STRINGS_SIZE);
 
-	if (rsv % 8 || !inside(rsv, RSV, HEAD, total))
+	if (rsv % 8 || !lies_inside(rsv, RSV, HEAD, total))
 		return "its memory reservations lie wrong";
-	if (block % 4 || block_size % 4 || !inside(block, block_size, rsv + RSV, total))
+	if (block % 4 || block_size % 4 || !lies_inside(block, block_size, rsv + RSV, total))
 		return "its structure block lies wrong";
-	if (!inside(strings, strings_size, rsv + RSV, total) || (strings < block + block_size && block < strings + strings_size))
+	if (!lies_inside(strings, strings_size, rsv + RSV, total) || (strings < block + block_size && block < strings + strings_size))
 		return "its strings lie wrong";
 	return NULL;
 }
@@ -79,9 +80,9 @@ static const char *check_blocks(const void *blob)
  * address stands beside a size of 0, readers do not agree on whether that is the end. */
 static uint32_t rsv_size(const void *blob)
 {
-	uint32_t block = head(blob, H_STRUCT), strings = head(blob, H_STRINGS);
-	uint32_t room = (block < strings ? block : strings) - head(blob, H_RSV);
-	const uint8_t *list = (const uint8_t *)blob + head(blob, H_RSV);
+	uint32_t block = head_cell(blob, H_STRUCT), strings = head_cell(blob, H_STRINGS);
+	uint32_t room = (block < strings ? block : strings) - head_cell(blob, H_RSV);
+	const uint8_t *list = (const uint8_t *)blob + head_cell(blob, H_RSV);
 	static const uint8_t none[RSV];
 
 	for (uint32_t at = 0; room - at >= RSV && at <= TREE_MAX_RSV * RSV; at += RSV)
@@ -92,7 +93,7 @@ static uint32_t rsv_size(const void *blob)
 
 /* ---- Names ---- */
 
-/* A path or a line in a log is to show it as it is. */
+/* Printable and without '/', so that paths and lines of a log can show a name as it is. */
 bool tree_name_ok(const char *name, size_t len)
 {
 	if (!len || len > TREE_MAX_NAME)
@@ -123,7 +124,7 @@ struct walk {
 	const char *why;
 };
 
-static bool wrong(struct walk *w, const char *why)
+static bool walk_wrong(struct walk *w, const char *why)
 {
 	w->why = why;
 	return false;
@@ -136,10 +137,10 @@ static bool begin_node(struct walk *w)
 	bool root = !w->depth;
 
 	if (root ? len != 0 : !tree_name_ok(name, len))
-		return wrong(w, "a node has a wrong name");
+		return walk_wrong(w, "a node has a wrong name");
 	if (w->depth == TREE_MAX_DEPTH)
-		return wrong(w, "it is too deep");
-	w->at += aligned((uint32_t)len + 1);
+		return walk_wrong(w, "it is too deep");
+	w->at += align_cell((uint32_t)len + 1);
 	w->depth++;
 	w->props = true;
 	return true;
@@ -148,62 +149,62 @@ static bool begin_node(struct walk *w)
 static bool end_node(struct walk *w)
 {
 	if (!w->depth)
-		return wrong(w, "a node ends that has not begun");
+		return walk_wrong(w, "a node ends that has not begun");
 	w->depth--;
 	w->props = false;
 	return true;
 }
 
-static bool property(struct walk *w)
+static bool read_property(struct walk *w)
 {
 	uint32_t len, name;
 
 	if (!w->props)
-		return wrong(w, "a property lies outside its node, or behind a node of it");
+		return walk_wrong(w, "a property lies outside its node, or behind a node of it");
 	if (w->size - w->at < 8)
-		return wrong(w, "a property is cut off");
+		return walk_wrong(w, "a property is cut off");
 	len = get32(w->block, w->at);
 	name = get32(w->block, w->at + 4);
 	w->at += 8;
-	if (len > w->size - w->at || aligned(len) > w->size - w->at)
-		return wrong(w, "a property is longer than the block");
+	if (len > w->size - w->at || align_cell(len) > w->size - w->at)
+		return walk_wrong(w, "a property is longer than the block");
 	if (name >= w->strings_size ||
 	    !tree_name_ok((const char *)w->strings + name, name_len((const char *)w->strings + name, w->strings_size - name)))
-		return wrong(w, "a property has a wrong name");
-	w->at += aligned(len);
+		return walk_wrong(w, "a property has a wrong name");
+	w->at += align_cell(len);
 	return true;
 }
 
 /* `at` is a multiple of 4 and so is the size. */
-static bool token(struct walk *w)
+static bool read_token(struct walk *w)
 {
 	uint32_t tag = get32(w->block, w->at);
 	bool first = !w->at;
 
 	w->at += 4;
 	if (first ? tag != TREE_BEGIN : !w->depth && tag != TREE_LAST)
-		return wrong(w, "it has not one root");
+		return walk_wrong(w, "it has not one root");
 	switch (tag) {
 	case TREE_BEGIN: return begin_node(w);
 	case TREE_END:   return end_node(w);
-	case TREE_PROP:  return property(w);
+	case TREE_PROP:  return read_property(w);
 	case TREE_NOP:   return true;
-	case TREE_LAST:  return !w->depth || wrong(w, "a node has no end");
-	default:         return wrong(w, "it has an unknown token");
+	case TREE_LAST:  return !w->depth || walk_wrong(w, "a node has no end");
+	default:         return walk_wrong(w, "it has an unknown token");
 	}
 }
 
 static const char *check_struct(const void *blob)
 {
 	struct walk w = {
-		.block = (const uint8_t *)blob + head(blob, H_STRUCT), .size = head(blob, H_STRUCT_SIZE),
-		.strings = (const uint8_t *)blob + head(blob, H_STRINGS), .strings_size = head(blob, H_STRINGS_SIZE),
+		.block = (const uint8_t *)blob + head_cell(blob, H_STRUCT), .size = head_cell(blob, H_STRUCT_SIZE),
+		.strings = (const uint8_t *)blob + head_cell(blob, H_STRINGS), .strings_size = head_cell(blob, H_STRINGS_SIZE),
 	};
 	uint32_t last = 0;
 
 	while (w.at < w.size) {
 		last = w.at;
-		if (!token(&w))
+		if (!read_token(&w))
 			return w.why;
 		if (get32(w.block, last) == TREE_LAST)
 			break;
@@ -227,35 +228,35 @@ const char *tree_check(const void *blob, uint64_t size)
 
 struct tree_token tree_token_at(const void *blob, uint32_t at)
 {
-	const uint8_t *block = (const uint8_t *)blob + head(blob, H_STRUCT);
+	const uint8_t *block = (const uint8_t *)blob + head_cell(blob, H_STRUCT);
 	struct tree_token t = { .tag = get32(block, at), .at = at, .next = at + 4 };
 
 	if (t.tag == TREE_BEGIN) {
 		t.name = (const char *)block + at + 4;
-		t.next += aligned((uint32_t)strlen(t.name) + 1);
+		t.next += align_cell((uint32_t)strlen(t.name) + 1);
 	} else if (t.tag == TREE_PROP) {
 		t.len = get32(block, at + 4);
-		t.name = (const char *)blob + head(blob, H_STRINGS) + get32(block, at + 8);
+		t.name = (const char *)blob + head_cell(blob, H_STRINGS) + get32(block, at + 8);
 		t.value = block + at + 12;
-		t.next += 8 + aligned(t.len);
+		t.next += 8 + align_cell(t.len);
 	}
 	return t;
 }
 
 /* ---- Copying ---- */
 
-/* Bytes that are there to make up a multiple of 4 are zero, whatever they were. */
+/* Pads with zeros to a multiple of 4, whatever the source has there. */
 static uint32_t put_padded(uint8_t *out, uint32_t at, const void *from, uint32_t len)
 {
 	memcpy(out + at, from, len);
-	memset(out + at + len, 0, aligned(len) - len);
-	return at + aligned(len);
+	memset(out + at + len, 0, align_cell(len) - len);
+	return at + align_cell(len);
 }
 
-/* Token by token, without those that say nothing. Bytes written. */
+/* Copies token by token, without NOPs. How many bytes were written. */
 static uint32_t copy_struct(uint8_t *out, const void *blob)
 {
-	const uint8_t *block = (const uint8_t *)blob + head(blob, H_STRUCT);
+	const uint8_t *block = (const uint8_t *)blob + head_cell(blob, H_STRUCT);
 	struct tree_token t = { 0 };
 	uint32_t n = 0;
 
@@ -275,26 +276,26 @@ static uint32_t copy_struct(uint8_t *out, const void *blob)
 	return n;
 }
 
-/* The names lie where they lay: it is the block's own bytes that are no one's. */
+/* The strings keep their order, so that the properties' offsets of names hold. */
 void *tree_copy(const void *blob, uint32_t *size)
 {
-	uint32_t rsv = rsv_size(blob), block = HEAD + rsv, strings_size = head(blob, H_STRINGS_SIZE);
-	uint8_t *out = malloc((size_t)block + head(blob, H_STRUCT_SIZE) + strings_size);
+	uint32_t rsv = rsv_size(blob), block = HEAD + rsv, strings_size = head_cell(blob, H_STRINGS_SIZE);
+	uint8_t *out = malloc((size_t)block + head_cell(blob, H_STRUCT_SIZE) + strings_size);
 	uint32_t cell[HEAD / 4];
 
 	if (!out)
 		return NULL;
-	memcpy(out + HEAD, (const uint8_t *)blob + head(blob, H_RSV), rsv);
+	memcpy(out + HEAD, (const uint8_t *)blob + head_cell(blob, H_RSV), rsv);
 	cell[H_STRUCT_SIZE] = copy_struct(out + block, blob);
 	cell[H_STRINGS] = block + cell[H_STRUCT_SIZE];
-	memcpy(out + cell[H_STRINGS], (const uint8_t *)blob + head(blob, H_STRINGS), strings_size);
+	memcpy(out + cell[H_STRINGS], (const uint8_t *)blob + head_cell(blob, H_STRINGS), strings_size);
 	cell[H_STRINGS_SIZE] = strings_size;
 	cell[H_MAGIC] = MAGIC;
 	cell[H_STRUCT] = block;
 	cell[H_RSV] = HEAD;
 	cell[H_VERSION] = VERSION;
 	cell[H_COMPATIBLE] = OLDEST;
-	cell[H_BOOT_CPU] = head(blob, H_BOOT_CPU);
+	cell[H_BOOT_CPU] = head_cell(blob, H_BOOT_CPU);
 	cell[H_TOTAL] = *size = cell[H_STRINGS] + strings_size;
 	for (unsigned i = 0; i < HEAD / 4; i++)
 		put32(out, 4 * i, cell[i]);

@@ -1,7 +1,7 @@
-/* Device tree blobs that somebody else has made: checked before anything takes them for a tree, and copied.
+/* Device tree blobs from a guest or a file: checked before they are used as a tree, and copied.
  *
- * The library that edits trees believes their headers. A blob of a guest's or from a file comes to it only after this check,
- * and a guest's only as a copy of the form that the library itself would have made.
+ * libfdt, which edits trees, trusts their headers. It gets a blob from outside only after this check, and a guest's blob
+ * only as a copy in the form that libfdt itself would have made.
  * Source: Devicetree Specification 0.4, chapter 5. */
 #ifndef FIRMWARE_TREE_CHECK_H
 #define FIRMWARE_TREE_CHECK_H

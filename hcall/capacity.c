@@ -25,7 +25,7 @@ uint32_t dispatcher_max_entitlement(const struct machine *m)
 	return left < usable ? left : usable;
 }
 
-/* A hundredth for each virtual processor. */
+/* PAPR's least: a hundredth of a processor for each virtual one. */
 uint32_t dispatcher_min_entitlement(const struct machine *m)
 {
 	uint32_t most = dispatcher_max_entitlement(m), least = dispatcher_guest(m)->n;
@@ -70,7 +70,7 @@ uint64_t dispatcher_idle_cycles(struct machine *m)
 	return all > run ? all - run : 0;
 }
 
-/* ---- Who waits ---- */
+/* ---- Does one wait? ---- */
 
 bool dispatcher_work_waits(const struct machine *m)
 {

@@ -1,9 +1,9 @@
-/* The virtual processor dispatcher: states and transitions of threads, and who is put where.
+/* The virtual processor dispatcher: states and transitions of threads, and which physical processor each gets.
  *
- * dispatcher_look() runs between quanta: it sees who has been woken, who must leave and who may
- * come. Within a quantum processors only ever stop (dispatcher_stopped) and hand over to one that
- * was ready before (dispatcher_hand_over), so that nobody begins before the cycle it stopped at.
- * What a transition means to the guest (counts, times, log) is vpa.c's and dtl.c's.
+ * dispatcher_look() runs between quanta: it wakes threads, takes processors away and gives them out.
+ * Within a quantum a thread can only stop (dispatcher_stopped), and its physical processor can only go to
+ * a virtual processor that was ready before (dispatcher_hand_over): so no thread begins at a cycle before
+ * the one at which it stopped. What the guest sees of a transition (counts, times, log) vpa.c and dtl.c write.
  */
 #include "hcall/dispatcher.h"
 
@@ -21,7 +21,7 @@
 #include "machine/core/config.h"
 #include "savevm/error.h"
 
-/* ---- Small things ---- */
+/* ---- Cores and their threads ---- */
 
 static unsigned first_thread(const struct machine *m, const struct vproc *vp)
 {
@@ -53,7 +53,7 @@ static void log_transition(struct machine *m, const struct dtl_record *r)
 		  vp_state_name((enum vp_state)r->state), vp_reason_name((enum vp_reason)r->reason), where);
 }
 
-static void report(struct machine *m, const struct dtl_record *r)
+static void report_transition(struct machine *m, const struct dtl_record *r)
 {
 	if (m->dispatcher->file)
 		dtl_file_add(m, r);
@@ -61,7 +61,7 @@ static void report(struct machine *m, const struct dtl_record *r)
 		log_transition(m, r);
 }
 
-/* The log of a machine that comes from a snapshot: what nobody could know of it. */
+/* The log of a machine that comes from a snapshot begins with the states that a reader could not know. */
 void dispatcher_log_begin(struct machine *m)
 {
 	const struct dispatcher *d = m->dispatcher;
@@ -87,9 +87,9 @@ void dispatcher_log_begin(struct machine *m)
 	}
 }
 
-/* Into `state` at `cycle`; `code` as in a DTL entry. */
-static void enter(struct machine *m, struct spapr_cpu *sc, enum vp_state state, enum vp_reason reason,
-		  uint64_t cycle, uint8_t code)
+/* The thread comes into `state` at `cycle`; `code` as in a DTL entry. */
+static void enter_state(struct machine *m, struct spapr_cpu *sc, enum vp_state state, enum vp_reason reason,
+			uint64_t cycle, uint8_t code)
 {
 	struct vp_thread *t = &sc->vp;
 	bool ran = t->state == VP_RUNNING, runs = state == VP_RUNNING;
@@ -100,7 +100,7 @@ static void enter(struct machine *m, struct spapr_cpu *sc, enum vp_state state, 
 		t->wait[vp_interval((enum vp_state)t->state)] += cycle - t->since;
 	t->state = (uint8_t)state;
 	t->since = cycle;
-	report(m, &(struct dtl_record){
+	report_transition(m, &(struct dtl_record){
 		.cycle = cycle, .vp = (uint16_t)sc->cpu.index, .partition = PARTITION_GUEST,
 		.state = (uint8_t)state, .reason = (uint8_t)reason, .code = code,
 		.physical = ran || runs ? t->physical : PHYSICAL_NONE,
@@ -108,13 +108,13 @@ static void enter(struct machine *m, struct spapr_cpu *sc, enum vp_state state, 
 	});
 }
 
-static void enter_load(struct machine *m, struct vproc *vp, enum vp_state state, enum vp_reason reason, uint64_t cycle)
+static void enter_load_state(struct machine *m, struct vproc *vp, enum vp_state state, enum vp_reason reason, uint64_t cycle)
 {
 	struct dispatcher *d = m->dispatcher;
 	bool placed = vp->state == VP_RUNNING || state == VP_RUNNING;
 
 	vp->state = (uint8_t)state;
-	report(m, &(struct dtl_record){
+	report_transition(m, &(struct dtl_record){
 		.cycle = cycle, .vp = (uint16_t)(vp - d->partition[PARTITION_LOAD].vp), .partition = PARTITION_LOAD,
 		.state = (uint8_t)state, .reason = (uint8_t)reason,
 		.physical = placed ? (uint16_t)((unsigned)vp->phys * d->threads) : PHYSICAL_NONE,
@@ -123,7 +123,7 @@ static void enter_load(struct machine *m, struct vproc *vp, enum vp_state state,
 
 /* ---- Dispatch ---- */
 
-/* What it goes on with: the interrupt that is taken before its next instruction, or what woke it. */
+/* Why the thread is dispatched: the interrupt that it takes before its next instruction, or what woke it. */
 static enum vp_reason dispatch_reason(const struct spapr_cpu *sc)
 {
 	const struct cpu *cpu = &sc->cpu;
@@ -144,7 +144,7 @@ static enum vp_reason dispatch_reason(const struct spapr_cpu *sc)
 	return sc->vp.gift ? VP_GIFT : VP_SLICE;
 }
 
-/* It has its turn: who waited for that is free to go on. */
+/* The thread has its turn: threads that conferred to it no longer wait for it. */
 static void count_turn(struct machine *m, const struct spapr_cpu *sc)
 {
 	uint64_t bit = UINT64_C(1) << sc->cpu.index;
@@ -162,12 +162,12 @@ static void dispatch_thread(struct machine *m, struct spapr_cpu *sc, unsigned ph
 	sc->cpu.cycles = cycle;
 	reason = dispatch_reason(sc);
 	t->physical = (uint16_t)(phys * m->threads + sc->cpu.tir);
-	enter(m, sc, VP_RUNNING, reason, cycle, vp_dispatch_code(reason));
+	enter_state(m, sc, VP_RUNNING, reason, cycle, vp_dispatch_code(reason));
 	vpa_dispatched(m, sc, reason, before != PHYSICAL_NONE && before != t->physical);
 	memset(t->wait, 0, sizeof t->wait);
 	t->dispatches++;
 	t->gift = t->conferring = false;
-	t->woken_by = VP_SLICE;		/* what a preempted one goes on for */
+	t->woken_by = VP_SLICE;		/* the reason if it is preempted and dispatched again */
 	t->awaits = 0;
 	hcall_trace_back(&sc->cpu);
 	count_turn(m, sc);
@@ -178,7 +178,7 @@ static bool wants_to_run(const struct spapr_cpu *sc)
 	return sc->vp.state == VP_READY || sc->vp.state == VP_WAITING;
 }
 
-static void dispatch(struct machine *m, enum partition_id who, struct vproc *vp, unsigned phys, uint64_t cycle)
+static void dispatch_vproc(struct machine *m, enum partition_id who, struct vproc *vp, unsigned phys, uint64_t cycle)
 {
 	struct dispatcher *d = m->dispatcher;
 	struct physical *on = &d->on[phys];
@@ -190,7 +190,7 @@ static void dispatch(struct machine *m, enum partition_id who, struct vproc *vp,
 	on->vp = vp;
 	on->partition = (uint8_t)who;
 	if (who == PARTITION_LOAD) {
-		enter_load(m, vp, VP_RUNNING, VP_SLICE, cycle);
+		enter_load_state(m, vp, VP_RUNNING, VP_SLICE, cycle);
 	} else {
 		unsigned first = first_thread(m, vp);
 
@@ -205,7 +205,7 @@ static void dispatch(struct machine *m, enum partition_id who, struct vproc *vp,
 		share_settle(m, first, cycle);
 		share_deal(m, first);
 	}
-	/* Conferred cycles are the rest of the giver's slice. */
+	/* A thread that was given cycles runs for the rest of the giver's slice. */
 	if (!gift || on->slice_end <= cycle)
 		on->slice_end = cycle + (vp->slice_left ? vp->slice_left : pool_slice(d));
 	vp->slice_end = on->slice_end;
@@ -224,7 +224,7 @@ static const struct stop {
 
 static void stop_thread(struct machine *m, struct spapr_cpu *sc, enum vp_state state, enum vp_reason reason, uint64_t cycle)
 {
-	enter(m, sc, state, reason, cycle, vp_preempt_code(reason));
+	enter_state(m, sc, state, reason, cycle, vp_preempt_code(reason));
 	sc->vp.stopped_by = (uint8_t)reason;
 	vpa_stopped(m, sc);
 }
@@ -237,7 +237,7 @@ void dispatcher_stopped(struct machine *m, struct spapr_cpu *sc)
 		stop_thread(m, sc, stop->state, stop->reason, sc->cpu.cycles);
 }
 
-static void pay(struct dispatcher *d, unsigned phys, uint64_t cycle)
+static void pay_for_processor(struct dispatcher *d, unsigned phys, uint64_t cycle)
 {
 	struct physical *on = &d->on[phys];
 
@@ -245,14 +245,14 @@ static void pay(struct dispatcher *d, unsigned phys, uint64_t cycle)
 		pool_pay(d, &d->partition[on->partition], on->vp, cycle);
 }
 
-static void leave(struct dispatcher *d, unsigned phys, enum vp_state state)
+static void leave_processor(struct dispatcher *d, unsigned phys, enum vp_state state)
 {
 	d->on[phys].vp->state = (uint8_t)state;
 	d->on[phys].vp = NULL;
 }
 
-/* Whoever runs on `phys` must go. */
-static void preempt(struct machine *m, unsigned phys, enum vp_reason reason)
+/* Takes the physical processor `phys` away from the virtual processor on it. */
+static void preempt_processor(struct machine *m, unsigned phys, enum vp_reason reason)
 {
 	struct dispatcher *d = m->dispatcher;
 	struct physical *on = &d->on[phys];
@@ -260,7 +260,7 @@ static void preempt(struct machine *m, unsigned phys, enum vp_reason reason)
 	enum vp_state state = reason == VP_CAPPED ? VP_WAITING : VP_READY;
 
 	if (on->partition == PARTITION_LOAD) {
-		enter_load(m, vp, state, reason, m->clock.now);
+		enter_load_state(m, vp, state, reason, m->clock.now);
 	} else {
 		unsigned first = first_thread(m, vp);
 
@@ -269,8 +269,8 @@ static void preempt(struct machine *m, unsigned phys, enum vp_reason reason)
 				stop_thread(m, m->cpu[i], state, reason, m->clock.now);
 		share_deal(m, first);
 	}
-	leave(d, phys, state);
-	/* Who could not finish its slice for the partition's capacity comes first when there is some. */
+	leave_processor(d, phys, state);
+	/* A virtual processor that lost its slice to a lack of capacity keeps its turn and the rest of the slice. */
 	if (reason != VP_SLICE_END && vp->slice_end > m->clock.now)
 		vp->slice_left = vp->slice_end - m->clock.now;
 	else
@@ -295,14 +295,14 @@ static void thread_ready(struct machine *m, struct spapr_cpu *sc, enum vp_reason
 		vp->state = (uint8_t)ready_state(m->dispatcher, dispatcher_guest(m));
 		pool_queue(m->dispatcher, vp);
 	}
-	enter(m, sc, vp->state == VP_WAITING ? VP_WAITING : VP_READY, reason, now, 0);
+	enter_state(m, sc, vp->state == VP_WAITING ? VP_WAITING : VP_READY, reason, now, 0);
 	if (vp->state == VP_RUNNING) {		/* another thread of its core */
 		dispatch_thread(m, sc, (unsigned)vp->phys, now);
 		share_deal(m, first_thread(m, vp));
 	}
 }
 
-/* No other thread of its core has been started, or has not stopped itself since. */
+/* Every other thread of its core is stopped. */
 static bool first_to_start(const struct machine *m, const struct spapr_cpu *sc)
 {
 	unsigned first = first_thread(m, dispatcher_core(m, sc));
@@ -313,7 +313,7 @@ static bool first_to_start(const struct machine *m, const struct spapr_cpu *sc)
 	return true;
 }
 
-/* Why a thread that waits may go on; VP_NONE: it may not. */
+/* Why a thread that waits becomes ready; VP_NONE: it goes on waiting. */
 static enum vp_reason wake_reason(struct machine *m, struct spapr_cpu *sc)
 {
 	struct cpu *cpu = &sc->cpu;
@@ -354,7 +354,7 @@ static void wake_threads(struct machine *m)
 
 /* ---- The load ---- */
 
-static void end_work(struct machine *m)
+static void end_load_work(struct machine *m)
 {
 	struct dispatcher *d = m->dispatcher;
 
@@ -362,13 +362,13 @@ static void end_work(struct machine *m)
 		struct vproc *vp = d->on[i].vp;
 
 		if (vp && d->on[i].partition == PARTITION_LOAD && !vp->owed) {
-			enter_load(m, vp, VP_CEDED, VP_DONE, m->clock.now);
+			enter_load_state(m, vp, VP_CEDED, VP_DONE, m->clock.now);
 			d->on[i].vp = NULL;
 		}
 	}
 }
 
-static void begin_work(struct machine *m)
+static void begin_load_work(struct machine *m)
 {
 	struct dispatcher *d = m->dispatcher;
 	struct partition *load = &d->partition[PARTITION_LOAD];
@@ -377,18 +377,18 @@ static void begin_work(struct machine *m)
 		struct vproc *vp = &load->vp[i];
 
 		if (vp->state == VP_CEDED && vp->owed) {
-			enter_load(m, vp, ready_state(d, load), VP_DEMAND, m->clock.now);
+			enter_load_state(m, vp, ready_state(d, load), VP_DEMAND, m->clock.now);
 			pool_queue(d, vp);
 		} else if (vp->state == VP_READY && !vp->owed) {
-			enter_load(m, vp, VP_CEDED, VP_DONE, m->clock.now);
+			enter_load_state(m, vp, VP_CEDED, VP_DONE, m->clock.now);
 		}
 	}
 }
 
 /* ---- Capacity comes and goes ---- */
 
-/* Everybody of the partition who is in state `from` goes to state `to`. */
-static void move(struct machine *m, enum partition_id who, enum vp_state from, enum vp_state to, enum vp_reason reason)
+/* Every virtual processor of the partition that is in state `from` goes to state `to`. */
+static void move_partition(struct machine *m, enum partition_id who, enum vp_state from, enum vp_state to, enum vp_reason reason)
 {
 	struct partition *p = &m->dispatcher->partition[who];
 
@@ -396,11 +396,11 @@ static void move(struct machine *m, enum partition_id who, enum vp_state from, e
 		if (p->vp[i].state != from)
 			continue;
 		if (who == PARTITION_LOAD)
-			enter_load(m, &p->vp[i], to, reason, m->clock.now);
+			enter_load_state(m, &p->vp[i], to, reason, m->clock.now);
 		else
 			for (unsigned k = i * m->threads; k < (i + 1) * m->threads; k++)
 				if (m->cpu[k]->vp.state == from)
-					enter(m, m->cpu[k], to, reason, m->clock.now, 0);
+					enter_state(m, m->cpu[k], to, reason, m->clock.now, 0);
 		p->vp[i].state = (uint8_t)to;
 	}
 }
@@ -411,20 +411,20 @@ static void check_capacity(struct machine *m)
 
 	for (unsigned i = 0; i < PARTITIONS; i++) {
 		if (ready_state(d, &d->partition[i]) == VP_READY) {
-			move(m, (enum partition_id)i, VP_WAITING, VP_READY, VP_WINDOW);
+			move_partition(m, (enum partition_id)i, VP_WAITING, VP_READY, VP_WINDOW);
 			continue;
 		}
-		move(m, (enum partition_id)i, VP_READY, VP_WAITING, VP_CAPPED);
+		move_partition(m, (enum partition_id)i, VP_READY, VP_WAITING, VP_CAPPED);
 		for (unsigned k = 0; k < d->procs; k++)
 			if (d->on[k].vp && d->on[k].partition == i)
-				preempt(m, k, VP_CAPPED);
+				preempt_processor(m, k, VP_CAPPED);
 	}
 }
 
 /* ---- Homes. PAPR, "Virtual Processor Home Node" ---- */
 
-/* Who ran elsewhere for more than half of its time is at home where it ran last. */
-static void think_over_homes(struct machine *m)
+/* If a virtual processor spent over half its run time off its home chip, its home becomes the chip it last ran on. */
+static void review_homes(struct machine *m)
 {
 	struct dispatcher *d = m->dispatcher;
 	struct partition *p = dispatcher_guest(m);
@@ -446,9 +446,9 @@ static void think_over_homes(struct machine *m)
 	}
 }
 
-/* ---- Who runs ---- */
+/* ---- Which virtual processor runs ---- */
 
-static struct vproc *with_gift(const struct machine *m)
+static struct vproc *vproc_with_gift(const struct machine *m)
 {
 	for (unsigned i = 0; i < m->ncpus; i++)
 		if (m->cpu[i]->vp.gift && dispatcher_core(m, m->cpu[i])->state == VP_READY)
@@ -456,27 +456,27 @@ static struct vproc *with_gift(const struct machine *m)
 	return NULL;
 }
 
-/* Conferred cycles go first. */
-static struct vproc *choose(struct machine *m, enum partition_id *who)
+/* A virtual processor that was given cycles (H_CONFER) comes before all that queue. */
+static struct vproc *choose_vproc(struct machine *m, enum partition_id *who)
 {
-	struct vproc *vp = with_gift(m);
+	struct vproc *vp = vproc_with_gift(m);
 
 	*who = PARTITION_GUEST;
 	return vp ? vp : pool_next(m->dispatcher, who);
 }
 
-static void fill(struct machine *m)
+static void fill_processors(struct machine *m)
 {
 	enum partition_id who;
 	struct vproc *vp;
 	int phys;
 
-	while ((vp = choose(m, &who)) && (phys = pool_place(m->dispatcher, vp)) >= 0)
-		dispatch(m, who, vp, (unsigned)phys, m->clock.now);
+	while ((vp = choose_vproc(m, &who)) && (phys = pool_place(m->dispatcher, vp)) >= 0)
+		dispatch_vproc(m, who, vp, (unsigned)phys, m->clock.now);
 }
 
-/* All threads that run on it say that they have nothing to do (VPA, idle hint). */
-static bool idles(const struct machine *m, unsigned phys)
+/* All threads that run on `phys` say in their VPAs that they have nothing to do (idle hint). */
+static bool processor_idles(const struct machine *m, unsigned phys)
 {
 	int first = dispatcher_core_on(m, phys);
 
@@ -486,9 +486,9 @@ static bool idles(const struct machine *m, unsigned phys)
 	return first >= 0;
 }
 
-/* Does the one that runs on `phys` come before `next`? In one partition they take turns, but a
- * virtual processor of the load that has more to do has less time to lose. */
-static bool goes_on(const struct dispatcher *d, unsigned phys, enum partition_id who, const struct vproc *next)
+/* Does the virtual processor that runs on `phys` come before `next`? Those of one partition take turns, but of
+ * two of the load the one that still wants more of this window goes first. */
+static bool running_goes_on(const struct dispatcher *d, unsigned phys, enum partition_id who, const struct vproc *next)
 {
 	const struct physical *on = &d->on[phys];
 
@@ -497,7 +497,8 @@ static bool goes_on(const struct dispatcher *d, unsigned phys, enum partition_id
 	return pool_before(d, &d->partition[on->partition], &d->partition[who]);
 }
 
-/* The one that runs goes to the queue's end, if the next in the queue does not come after it. */
+/* At the end of its slice, or while it idles, the running virtual processor goes to the end of the queue, unless it
+ * still comes before the first in the queue. */
 static void end_slice(struct machine *m, unsigned phys)
 {
 	struct dispatcher *d = m->dispatcher;
@@ -505,20 +506,21 @@ static void end_slice(struct machine *m, unsigned phys)
 	enum partition_id who;
 	struct vproc *next;
 
-	if (!on->vp || (on->vp->slice_end > m->clock.now && !idles(m, phys)))
+	if (!on->vp || (on->vp->slice_end > m->clock.now && !processor_idles(m, phys)))
 		return;
-	next = choose(m, &who);
-	if (!next || goes_on(d, phys, who, next)) {
+	next = choose_vproc(m, &who);
+	if (!next || running_goes_on(d, phys, who, next)) {
 		on->vp->slice_end = on->slice_end = m->clock.now + pool_slice(d);
 		return;
 	}
-	preempt(m, phys, VP_SLICE_END);
+	preempt_processor(m, phys, VP_SLICE_END);
 	on->slice_end = m->clock.now;
-	dispatch(m, who, next, phys, m->clock.now);
+	dispatch_vproc(m, who, next, phys, m->clock.now);
 }
 
-/* The physical processor of one that runs on what others left, the last to be entitled; -1 none. */
-static int displaceable(const struct dispatcher *d, const struct partition *by)
+/* A physical processor on which a partition without budget runs on what others left, and from which `by` may take
+ * it: of several the one whose slice ends first. -1: none. */
+static int displaceable_processor(const struct dispatcher *d, const struct partition *by)
 {
 	int worst = -1;
 
@@ -533,17 +535,17 @@ static int displaceable(const struct dispatcher *d, const struct partition *by)
 	return worst;
 }
 
-static void displace(struct machine *m)
+static void displace_vprocs(struct machine *m)
 {
 	struct dispatcher *d = m->dispatcher;
 	enum partition_id who;
 	struct vproc *next;
 	int phys;
 
-	while (d->limits && (next = pool_next(d, &who)) && (phys = displaceable(d, &d->partition[who])) >= 0) {
-		preempt(m, (unsigned)phys, VP_DISPLACED);
+	while (d->limits && (next = pool_next(d, &who)) && (phys = displaceable_processor(d, &d->partition[who])) >= 0) {
+		preempt_processor(m, (unsigned)phys, VP_DISPLACED);
 		d->on[phys].slice_end = m->clock.now;
-		dispatch(m, who, next, (unsigned)phys, m->clock.now);
+		dispatch_vproc(m, who, next, (unsigned)phys, m->clock.now);
 	}
 }
 
@@ -554,8 +556,8 @@ static bool anyone_ready(struct machine *m)
 	return pool_next(m->dispatcher, &who) != NULL;
 }
 
-/* What the threads of each core have used since the last look. Those that have left were settled then. */
-static void settle(struct machine *m)
+/* Counts what the threads of each core that runs have used since the last look; a core that left was settled as it left. */
+static void settle_shares(struct machine *m)
 {
 	for (unsigned i = 0; i < m->dispatcher->procs; i++) {
 		int first = dispatcher_core_on(m, i);
@@ -575,20 +577,20 @@ void dispatcher_look(struct machine *m)
 
 	if (d->shared)
 		for (unsigned i = 0; i < d->procs; i++)
-			pay(d, i, now);
-	settle(m);
-	end_work(m);
+			pay_for_processor(d, i, now);
+	settle_shares(m);
+	end_load_work(m);
 	rolled = d->limits && pool_roll(d, now);
 	if (rolled)
-		begin_work(m);
+		begin_load_work(m);
 	wake_threads(m);
 	if (d->limits)
 		check_capacity(m);
 	if (d->shared)
-		think_over_homes(m);
-	fill(m);
+		review_homes(m);
+	fill_processors(m);
 	if (anyone_ready(m)) {
-		displace(m);
+		displace_vprocs(m);
 		for (unsigned i = 0; i < d->procs; i++)
 			end_slice(m, i);
 	}
@@ -608,13 +610,13 @@ void dispatcher_hand_over(struct machine *m, unsigned phys, uint64_t cycle)
 	struct vproc *next;
 	unsigned first = (unsigned)dispatcher_core_on(m, phys);
 
-	pay(d, phys, cycle);
+	pay_for_processor(d, phys, cycle);
 	share_settle(m, first, cycle);
 	share_deal(m, first);
-	leave(d, phys, VP_CEDED);
-	next = choose(m, &who);
+	leave_processor(d, phys, VP_CEDED);
+	next = choose_vproc(m, &who);
 	if (next && d->shared)
-		dispatch(m, who, next, phys, cycle);
+		dispatch_vproc(m, who, next, phys, cycle);
 }
 
 /* ---- H_CONFER ---- */
@@ -657,8 +659,8 @@ static bool new_load(struct dispatcher *d, const struct pool_config *o)
 	return true;
 }
 
-/* No pool: a physical processor for each virtual one. */
-static const struct pool_config *dedicated(const struct machine *m, struct pool_config *o)
+/* Without -pool each virtual processor has a physical one of its own. */
+static const struct pool_config *dedicated_pool(const struct machine *m, struct pool_config *o)
 {
 	unsigned n = m->ncpus / m->threads;
 
@@ -680,7 +682,7 @@ bool dispatcher_new(struct machine *m, const struct pool_config *o, struct error
 	guest = &d->partition[PARTITION_GUEST];
 	d->shared = o->given;
 	if (!o->given)
-		o = dedicated(m, &none);
+		o = dedicated_pool(m, &none);
 	d->confers = !o->no_confer;
 	d->threads = m->threads;
 	d->procs = o->procs;
@@ -710,22 +712,32 @@ void dispatcher_free(struct machine *m)
 	m->dispatcher = NULL;
 }
 
-void dispatcher_reset(struct machine *m)
+/* To the logs: all stop at clock.now. */
+static void log_reset(struct machine *m)
+{
+	struct partition *load = &m->dispatcher->partition[PARTITION_LOAD];
+
+	for (unsigned i = 0; i < m->ncpus; i++)
+		if (m->cpu[i]->vp.state != VP_STOPPED)
+			enter_state(m, m->cpu[i], VP_STOPPED, VP_STOP, m->clock.now, 0);
+	for (unsigned i = 0; i < load->n; i++)
+		if (load->vp[i].state != VP_CEDED)
+			enter_load_state(m, &load->vp[i], VP_CEDED, VP_DONE, m->clock.now);
+}
+
+void dispatcher_reset(struct machine *m, bool logged)
 {
 	struct dispatcher *d = m->dispatcher;
 	uint64_t now = m->clock.now;
 
+	if (logged)
+		log_reset(m);
 	for (unsigned i = 0; i < m->ncpus; i++) {
-		struct spapr_cpu *sc = m->cpu[i];
-
-		if (sc->vp.state != VP_STOPPED)
-			enter(m, sc, VP_STOPPED, VP_STOP, now, 0);
-		sc->vp = (struct vp_thread){ .state = VP_STOPPED, .physical = PHYSICAL_NONE, .since = now };
-		share_reset(&sc->cpu, now);
+		m->cpu[i]->vp = (struct vp_thread){ .state = VP_STOPPED, .physical = PHYSICAL_NONE, .since = now };
+		share_reset(&m->cpu[i]->cpu, now);
 	}
 	for (unsigned i = 0; i < d->partition[PARTITION_LOAD].n; i++)
-		if (d->partition[PARTITION_LOAD].vp[i].state != VP_CEDED)
-			enter_load(m, &d->partition[PARTITION_LOAD].vp[i], VP_CEDED, VP_DONE, now);
+		d->partition[PARTITION_LOAD].vp[i].state = VP_CEDED;
 	pool_reset(d, now);
 	d->homes_due = now + POOL_HOME_WINDOWS * d->window;
 	d->rng = m->config->pool.load_seed;

@@ -8,8 +8,8 @@
 #include "hcall/splpar.h"
 #include "hcall/vpa.h"
 
-/* Bits of the enable mask, by what the entry says of why the processor was left. PAPR has none for
- * firmware-internal stops and conferring; they go with what they are most like. */
+/* Bits of the enable mask: an entry is written if the bit of its preempt reason is set. PAPR has no bit for
+ * firmware-internal stops and for conferring; those use the bit of the most similar reason. */
 #define DTL_LOG_CEDE    0x01
 #define DTL_LOG_PREEMPT 0x02
 #define DTL_LOG_FAULT   0x04
@@ -47,15 +47,15 @@ void dtl_mirror_index(struct machine *m, const struct spapr_cpu *sc)
 		st_be64(&m->ram, sc->vpa_addr + VPA_DTL_INDEX, sc->dtl_index);
 }
 
-/* A guest that starts logging anew sets the index to 0 and need not register again. It may have
- * switched the mask off and on for that while it ran, so that nobody saw it off. */
+/* A guest that starts its log anew sets the index to 0 and need not register again. It may have switched the mask
+ * off and on while it ran, which cannot be seen at a dispatch; so the index is looked at each time. */
 static void sample_index(struct machine *m, struct spapr_cpu *sc)
 {
 	if (!ld_be64(&m->ram, sc->vpa_addr + VPA_DTL_INDEX))
 		sc->dtl_index = 0;
 }
 
-/* 32 bits hold 8 seconds. PAPR does not say what comes then: the most there is. */
+/* 32 bits hold 8 seconds of ticks. PAPR does not say what stands for a longer time: here the largest number. */
 static uint32_t ticks32(uint64_t ticks)
 {
 	return ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX;
@@ -80,6 +80,6 @@ void dtl_append(struct machine *m, struct spapr_cpu *sc, const struct dtl_entry 
 	st_be64(ram, at + 0x18, 0);	/* page of a partition-memory fault: there are none */
 	st_be64(ram, at + 0x20, e->srr0);
 	st_be64(ram, at + 0x28, e->srr1);
-	/* Last, so that whoever sees the index sees the entry. */
+	/* Last, so that a reader that sees the new index sees the entry. */
 	st_be64(ram, sc->vpa_addr + VPA_DTL_INDEX, ++sc->dtl_index);
 }

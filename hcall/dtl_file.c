@@ -34,15 +34,15 @@ struct number {
 	unsigned bytes;
 };
 
-static void put(uint8_t *at, const struct number *numbers, unsigned n)
+static void put_numbers(uint8_t *at, const struct number *numbers, unsigned n)
 {
 	for (unsigned i = 0; i < n; at += numbers[i].bytes, i++)
 		for (unsigned k = 0; k < numbers[i].bytes; k++)
 			at[k] = (uint8_t)(numbers[i].value >> 8 * (numbers[i].bytes - 1 - k));
 }
 
-/* Said once; the guest goes on without its log. */
-static void give_up(struct machine *m)
+/* Says so once; the guest goes on without its log. */
+static void give_up_log(struct machine *m)
 {
 	struct dtl_file *f = m->dispatcher->file;
 	int error = errno;
@@ -61,7 +61,7 @@ static void write_bytes(struct machine *m, const uint8_t *bytes, size_t len)
 	if (f->out && f->piped && !machine_waits_to_write(m, fileno(f->out)))
 		return;
 	if (f->out && fwrite(bytes, 1, len, f->out) != len)
-		give_up(m);
+		give_up_log(m);
 }
 
 static void write_header(struct machine *m)
@@ -78,7 +78,7 @@ static void write_header(struct machine *m)
 		{ d->file->begins, 8 },
 	};
 
-	put(header + 8, numbers, ARRAY_SIZE(numbers));
+	put_numbers(header + 8, numbers, ARRAY_SIZE(numbers));
 	write_bytes(m, header, sizeof header);
 	d->file->begun = true;
 }
@@ -116,7 +116,7 @@ void dtl_file_restart(struct machine *m)
 	if (!f->begun || !f->out)
 		return;
 	if (fflush(f->out) || fseeko(f->out, 0, SEEK_SET) || ftruncate(fileno(f->out), 0))
-		give_up(m);
+		give_up_log(m);
 	f->begun = false;
 }
 
@@ -130,7 +130,7 @@ void dtl_file_add(struct machine *m, const struct dtl_record *record)
 
 		if (!more) {
 			if (f->out)
-				give_up(m);
+				give_up_log(m);
 			f->n = 0;
 			return;
 		}
@@ -140,8 +140,8 @@ void dtl_file_add(struct machine *m, const struct dtl_record *record)
 	f->waiting[f->n++] = *record;
 }
 
-/* Records of one cycle stay in the order in which they came. Few are out of place. */
-static void sort(struct dtl_record *r, size_t n)
+/* By cycle; records of the same cycle keep their order. An insertion sort, because few are out of place. */
+static void sort_records(struct dtl_record *r, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
 		struct dtl_record one = r[i];
@@ -161,7 +161,7 @@ static void write_record(struct machine *m, const struct dtl_record *r)
 		{ r->physical, 2 }, { r->srr0, 8 }, { r->srr1, 8 },
 	};
 
-	put(bytes, numbers, ARRAY_SIZE(numbers));
+	put_numbers(bytes, numbers, ARRAY_SIZE(numbers));
 	write_bytes(m, bytes, sizeof bytes);
 }
 
@@ -173,7 +173,7 @@ void dtl_file_sync(struct machine *m)
 		write_header(m);
 	if (!f->n)
 		return;
-	sort(f->waiting, f->n);
+	sort_records(f->waiting, f->n);
 	for (size_t i = 0; i < f->n; i++)
 		write_record(m, &f->waiting[i]);
 	f->n = 0;
@@ -189,13 +189,13 @@ void dtl_file_close(struct machine *m)
 		return;
 	dtl_file_sync(m);
 	write_record(m, &end);
-	/* The user wants an end, and its reader does not read. */
+	/* The user wants cede to end while the log's reader does not read: what is left is not waited for. */
 	unread = f->out && f->piped && !machine_waits_to_write(m, fileno(f->out));
 	if (unread)
 		fcntl(fileno(f->out), F_SETFL, O_NONBLOCK);
 	if (f->out && fclose(f->out) && !unread) {
 		f->out = NULL;
-		give_up(m);
+		give_up_log(m);
 	}
 	free(f->waiting);
 	free(f);

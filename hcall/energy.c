@@ -23,10 +23,10 @@ HCALL_FN(H_GET_EM_PARMS)
 
 /* ---- H_BEST_ENERGY ----
  *
- * To release: a processor whose chip has nothing else to do for this partition; then, of the others,
- * the one that was used least, whose work the rest will not notice. To activate: one on a chip that
- * is awake. What cannot be released, or activated, because it is already, comes last. Wake-up latency
- * and number of resources, hints of the caller's, make no difference. */
+ * Best to release: a processor whose chip does nothing else for this partition; then the one that was used
+ * least, whose work the others can best take over. Best to activate: a processor on a chip that is awake.
+ * Processors that are released (or active) already come last. The caller's hints on wake-up latency and number
+ * of resources make no difference. */
 #define EFLAGS_RESERVED    (PPC_MASK(32, 39) | PPC_MASK(48, 51))
 #define EFLAGS_BUFFER      PPC_BIT(52)
 #define EFLAGS_REFRESH     PPC_BIT(53)
@@ -37,15 +37,15 @@ HCALL_FN(H_GET_EM_PARMS)
 
 #define BEST            1		/* priorities; 255 is the worst */
 #define NOTHING_GAINED  255
-#define CHIP_STEP       32		/* between one more chip's neighbour and the next */
+#define CHIP_STEP       32		/* added for each other active processor of the chip */
 #define CHIP_STEPS      6
-#define USE_STEPS       16		/* finer differences of use are none */
+#define USE_STEPS       16		/* use is compared in sixteenths of the time since power-on */
 
 #define REGISTER_ITEMS  8		/* r5..r12 */
 #define BUFFER_SIZE     4096
 #define BUFFER_ITEMS    (BUFFER_SIZE / 8)
 
-static unsigned cores(const struct machine *m)
+static unsigned core_count(const struct machine *m)
 {
 	return m->ncpus / m->threads;
 }
@@ -67,12 +67,12 @@ static unsigned active_on(const struct machine *m, unsigned chip)
 {
 	unsigned n = 0;
 
-	for (unsigned core = 0; core < cores(m); core++)
+	for (unsigned core = 0; core < core_count(m); core++)
 		n += core_chip(m, core) == chip && core_active(m, core);
 	return n;
 }
 
-/* 0 to USE_STEPS: that part of the time since power-on it was dispatched. */
+/* Part of the time since power-on for which the core was dispatched: 0 to USE_STEPS. */
 static unsigned core_use(struct machine *m, unsigned core)
 {
 	uint64_t now = machine_now(m), all = m->threads * (now - m->dispatcher->since), ran = 0;
@@ -85,7 +85,7 @@ static unsigned core_use(struct machine *m, unsigned core)
 	return all ? (unsigned)((unsigned __int128)ran * USE_STEPS / all) : 0;
 }
 
-static uint8_t priority(struct machine *m, unsigned core, bool activate)
+static uint8_t core_priority(struct machine *m, unsigned core, bool activate)
 {
 	bool active = core_active(m, core);
 	unsigned others = active_on(m, core_chip(m, core)) - active;
@@ -97,36 +97,36 @@ static uint8_t priority(struct machine *m, unsigned core, bool activate)
 	return (uint8_t)(BEST + CHIP_STEP * (others < CHIP_STEPS ? others : CHIP_STEPS) + core_use(m, core));
 }
 
-/* False: all are alike. */
-static bool refresh(struct machine *m, struct energy_list *list, bool activate)
+/* Makes the list anew. False: all cores have the same priority, and there is no list. */
+static bool refresh_list(struct machine *m, struct energy_list *list, bool activate)
 {
 	bool differ = false;
 
-	for (unsigned core = 0; core < cores(m); core++) {
-		list->priority[core] = priority(m, core, activate);
+	for (unsigned core = 0; core < core_count(m); core++) {
+		list->priority[core] = core_priority(m, core, activate);
 		differ |= list->priority[core] != list->priority[0];
 	}
 	list->made = differ ? machine_now(m) + 1 : 0;
 	return differ;
 }
 
-/* Of this life of the guest's. */
-static bool established(const struct machine *m, const struct energy_list *list)
+/* The list was made since the guest's last reset. */
+static bool list_established(const struct machine *m, const struct energy_list *list)
 {
 	return list->made > m->dispatcher->since;
 }
 
-/* The core with that DRC index, -1 none. */
+/* The core with that DRC index; -1: there is none. */
 static int find_core(const struct machine *m, uint64_t index)
 {
-	for (unsigned core = 0; core < cores(m); core++)
+	for (unsigned core = 0; core < core_count(m); core++)
 		if (index == energy_drc_index(m->cpu[core * m->threads]))
 			return (int)core;
 	return -1;
 }
 
 /* Cores from the best on. */
-static void sort(const struct energy_list *list, unsigned n, unsigned *order)
+static void sort_cores(const struct energy_list *list, unsigned n, unsigned *order)
 {
 	for (unsigned i = 0; i < n; i++) {
 		unsigned at = i;
@@ -137,14 +137,14 @@ static void sort(const struct energy_list *list, unsigned n, unsigned *order)
 	}
 }
 
-static uint64_t item(const struct machine *m, const struct energy_list *list, unsigned core)
+static uint64_t list_item(const struct machine *m, const struct energy_list *list, unsigned core)
 {
 	return (uint64_t)list->priority[core] << 32 | energy_drc_index(m->cpu[core * m->threads]);
 }
 
-static int64_t ordered(struct machine *m, const struct energy_list *list, const uint64_t *in, uint64_t *out)
+static int64_t answer_ordered(struct machine *m, const struct energy_list *list, const uint64_t *in, uint64_t *out)
 {
-	unsigned order[MACHINE_MAX_CPUS], n = cores(m), first = 0;
+	unsigned order[MACHINE_MAX_CPUS], n = core_count(m), first = 0;
 	bool buffer = in[0] & EFLAGS_BUFFER;
 	unsigned room = buffer ? BUFFER_ITEMS : REGISTER_ITEMS;
 	int from = in[1] ? find_core(m, in[1]) : 0;
@@ -153,21 +153,21 @@ static int64_t ordered(struct machine *m, const struct energy_list *list, const 
 		return H_P2;
 	if (buffer && (in[2] % BUFFER_SIZE || !ram_ok(&m->ram, in[2], BUFFER_SIZE)))
 		return H_P3;
-	sort(list, n, order);
+	sort_cores(list, n, order);
 	while (in[1] && order[first] != (unsigned)from)
 		first++;
 	out[0] = n - first;
 	for (unsigned i = 0; i < n - first && i < room; i++) {
 		if (buffer)
-			st_be64(&m->ram, in[2] + 8 * i, item(m, list, order[first + i]));
+			st_be64(&m->ram, in[2] + 8 * i, list_item(m, list, order[first + i]));
 		else
-			out[1 + i] = item(m, list, order[first + i]);
+			out[1 + i] = list_item(m, list, order[first + i]);
 	}
 	return H_SUCCESS;
 }
 
-/* As many as are named before the first 0; the answers keep the names that they were asked by. */
-static int64_t inquiry(const struct machine *m, const struct energy_list *list, const uint64_t *in, uint64_t *out)
+/* The caller names processors, up to the first 0, and gets the priority of each beside the name that it gave. */
+static int64_t answer_inquiry(const struct machine *m, const struct energy_list *list, const uint64_t *in, uint64_t *out)
 {
 	uint64_t answer[REGISTER_ITEMS] = { 0 };
 	unsigned n = 0;
@@ -184,7 +184,7 @@ static int64_t inquiry(const struct machine *m, const struct energy_list *list, 
 	return H_SUCCESS;
 }
 
-/* A buffer goes with a list only. */
+/* The buffer flag is defined only together with the one for an ordered list. */
 static uint64_t unsupported_flags(uint64_t eflags)
 {
 	return eflags & (EFLAGS_RESERVED | (eflags & EFLAGS_ORDERED ? 0 : EFLAGS_BUFFER));
@@ -201,7 +201,7 @@ HCALL_FN(H_BEST_ENERGY)
 		return H_UNSUPPORTED;
 	if (bad)
 		return H_UNSUPPORTED_FLAG - __builtin_clzll(bad);
-	if (in[0] & EFLAGS_REFRESH ? !refresh(m, list, activate) : !established(m, list))
+	if (in[0] & EFLAGS_REFRESH ? !refresh_list(m, list, activate) : !list_established(m, list))
 		return H_NOT_AVAILABLE;
-	return in[0] & EFLAGS_ORDERED ? ordered(m, list, in, out) : inquiry(m, list, in, out);
+	return in[0] & EFLAGS_ORDERED ? answer_ordered(m, list, in, out) : answer_inquiry(m, list, in, out);
 }

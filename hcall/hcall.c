@@ -35,7 +35,7 @@ static const struct hcall private[] = {
 #undef HCALL_PRIVATE
 };
 
-static const struct hcall *lookup(uint64_t number)
+static const struct hcall *hcall_find(uint64_t number)
 {
 	const struct hcall *h = NULL;
 
@@ -65,7 +65,7 @@ static void append_values(char *line, size_t size, const char *names, const uint
 	}
 }
 
-/* Their arguments lie in guest memory: a call that came through has shown them. */
+/* The arguments of RTAS and client calls lie in guest memory: a call that succeeded has traced them itself. */
 static bool traces_itself(const struct hcall *h)
 {
 	return h->fn == hcall_H_RTAS || h->fn == hcall_H_VOF_CLIENT;
@@ -86,7 +86,7 @@ static void log_call(struct machine *m, const struct hcall *h, const uint64_t *i
 }
 
 __attribute__((noinline, cold))
-static void trace(struct cpu *cpu, const struct hcall *h, const uint64_t *in, int64_t rc, const uint64_t *out)
+static void trace_call(struct cpu *cpu, const struct hcall *h, const uint64_t *in, int64_t rc, const uint64_t *out)
 {
 	if (rc == H_SUCCESS && traces_itself(h))
 		return;
@@ -94,7 +94,7 @@ static void trace(struct cpu *cpu, const struct hcall *h, const uint64_t *in, in
 	hcall_trace(cpu, h, in, rc, out);
 }
 
-static void unimplemented(struct machine *m, uint64_t number)
+static void log_unimplemented(struct machine *m, uint64_t number)
 {
 	unsigned n = (unsigned)(number / 4 % (64 * ARRAY_SIZE(m->unimp_hcalls)));
 	uint64_t bit = UINT64_C(1) << n % 64;
@@ -106,17 +106,19 @@ static void unimplemented(struct machine *m, uint64_t number)
 
 /* ---- What calls may cost the host ----
  *
- * A quantum is over when all processors have been through it, and a call costs its caller a cycle. So that neither
- * the number of processors nor of calls makes it long for the host, a quantum has room for so much work; what was
- * done before it in the quantum decides whether a call is put off, and thus the guest alone. A processor that is alone
- * can be stopped between any two calls and needs no limit. */
+ * A quantum ends when all processors have run through it, and a call costs its caller one cycle however long the host
+ * works on it. So that neither many processors nor many calls make a quantum long for the host, calls may do a limited
+ * amount of work in one (HCALL_WORK_MOST); a call beyond that is put off to the next quantum. Only work that the guest
+ * itself caused in the quantum counts, so runs repeat. A processor that runs alone can be stopped between any two calls
+ * and needs no limit. */
 
 void hcall_worked(struct machine *m, uint64_t bytes)
 {
 	m->hcall_work += bytes;
 }
 
-/* In each quantum another processor may call once more, so that those which run later in it are not put off for ever. */
+/* In each quantum one processor, another each time, may make one more call, so that those which run late in every
+ * quantum are not put off for ever. */
 static bool has_turn(struct machine *m, const struct cpu *cpu)
 {
 	bool turn = !m->hcall_turn_taken && m->clock.now / MACHINE_QUANTUM % m->ncpus == cpu->index;
@@ -125,8 +127,8 @@ static bool has_turn(struct machine *m, const struct cpu *cpu)
 	return turn;
 }
 
-/* It makes the call again when the slice is over: nothing of it has happened, and nothing is traced. */
-static void put_off(struct cpu *cpu)
+/* The processor makes the call again in its next quantum: nothing of the call has happened, and nothing is traced. */
+static void put_off_call(struct cpu *cpu)
 {
 	cpu->nip -= 4;
 	cpu->insns--;
@@ -138,16 +140,16 @@ static void put_off(struct cpu *cpu)
 void hcall_dispatch(struct cpu *cpu)
 {
 	struct machine *m = cpu_machine(cpu);
-	const struct hcall *h = lookup(cpu->r[3]);
+	const struct hcall *h = hcall_find(cpu->r[3]);
 	uint64_t in[HCALL_MAX_IN], out[HCALL_MAX_OUT] = { 0 };
 	int64_t rc;
 
 	if (unlikely(m->hcall_work >= HCALL_WORK_MOST) && m->side_by_side && !has_turn(m, cpu)) {
-		put_off(cpu);
+		put_off_call(cpu);
 		return;
 	}
 	if (!h) {
-		unimplemented(m, cpu->r[3]);
+		log_unimplemented(m, cpu->r[3]);
 		hcall_trace_unknown(cpu);
 		cpu->r[3] = (uint64_t)H_FUNCTION;
 		return;
@@ -155,7 +157,7 @@ void hcall_dispatch(struct cpu *cpu)
 	memcpy(in, &cpu->r[4], sizeof in);
 	rc = h->fn(cpu, in, out);
 	if (unlikely(m->log_mask & (LOG_HCALL | LOG_TRACE_HCALL)))
-		trace(cpu, h, in, rc, out);
+		trace_call(cpu, h, in, rc, out);
 	if (rc == HCALL_NO_RETURN)
 		return;
 	cpu->r[3] = (uint64_t)rc;

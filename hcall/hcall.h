@@ -22,7 +22,7 @@ typedef int64_t hcall_fn(struct cpu *cpu, const uint64_t *in, uint64_t *out);
 			     const uint64_t *in __attribute__((unused)), \
 			     uint64_t *out __attribute__((unused)))
 
-/* What a function returns that has set r3 and all else itself, or never goes back. */
+/* A function that has set r3 and all results itself, or that never returns to the caller, returns this. */
 #define HCALL_NO_RETURN INT64_MIN
 
 /* A row of hcall.def. Arguments in and out are "name:type,name:type.."; the types are those of
@@ -33,14 +33,14 @@ struct hcall {
 	unsigned id;			/* enum trace_id */
 } __attribute__((aligned(64)));		/* found by a shift, in one line of the host's cache */
 
-/* Names for ibm,hypertas-functions: every set that is there as a whole. How many of `max`. */
+/* Names for ibm,hypertas-functions: every function set of hcall.def, `max` at most. How many there are. */
 unsigned hcall_sets(const char *sets[], unsigned max);
 
 /* cpu_env.hypercall: reads r3, dispatches, writes r3 and the outputs. */
 void hcall_dispatch(struct cpu *cpu);
 
 /* The present call takes the host as long as copying so many bytes. Processors that run side by side may make it work
- * for HCALL_WORK_MOST in a quantum; whoever calls after that calls again in the next one. */
+ * for HCALL_WORK_MOST in a quantum; a call after that is put off to the next one. */
 #define HCALL_WORK_MOST (UINT64_C(128) << 20)
 void hcall_worked(struct machine *m, uint64_t bytes);
 

@@ -76,7 +76,7 @@ HCALL_FN(H_PAGE_INIT)
 
 /* ---- Firmware's copy and invert: `count` elements of 1 << esize bytes. The areas may overlap:
  * the result is as if all had been read before the first is written. ---- */
-/* Nobody copies more at once (it is for frame buffers), and no call is to take the host longer. */
+/* Bytes. Firmware copies frame buffers with it, which are smaller; a longer copy would keep the host too long. */
 #define MEMOP_MAX (UINT64_C(64) << 20)
 
 HCALL_FN(H_LOGICAL_MEMOP)

@@ -23,7 +23,7 @@ HCALL_FN(H_GET_MPP)
 	return H_SUCCESS;
 }
 
-/* Nothing else than what is set can be set. PAPR has no code for a weight over 255: it is cut. */
+/* Only the present values can be set. PAPR has no code for a weight over 255: it counts as one that cannot be had. */
 HCALL_FN(H_SET_MPP)
 {
 	return in[0] == cpu_machine(cpu)->ram.size && in[1] == 0 ? H_SUCCESS : H_CONSTRAINED;

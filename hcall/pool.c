@@ -1,12 +1,12 @@
 /* Capacity: windows, entitlements, weights, and the load that other partitions are.
  *
- * In each window a partition has a budget of its entitlement in cycles. Who has budget left comes
- * before who has not, the one that needs longest to use it first. What is left of the pool goes
- * to uncapped partitions by weight: first to the one that has had least of it for its weight. Within
- * a partition virtual processors take turns, a time slice each.
+ * In each window a partition has a budget: its entitlement in cycles. Partitions with budget left come
+ * before those without; of two with budget, the one that needs longer to use it up comes first. What they
+ * leave of the pool goes to uncapped partitions by weight: first to the one that has had least of it for
+ * its weight. Within a partition virtual processors take turns, a time slice each.
  *
- * What a capped partition overdraws by (a quantum at most) it pays back in the next window; what the
- * pool still owes to one that waits goes into its next window. So both even out.
+ * A capped partition can overdraw its budget by a quantum, and pays that back in the next window; a
+ * partition that still waits at the end of a window keeps the budget that it could not use for the next.
  * Source: PAPR, "Shared Processor LPAR Option"; what it leaves open is decided here.
  */
 #include "hcall/pool.h"
@@ -16,7 +16,7 @@
 /* Mean length of a burst, in windows. */
 #define BURST_WINDOWS 10
 
-static uint64_t share(const struct dispatcher *d, const struct partition *p)
+static uint64_t window_share(const struct dispatcher *d, const struct partition *p)
 {
 	return d->window * p->entitlement / POOL_UNIT;
 }
@@ -60,7 +60,7 @@ void pool_pay(struct dispatcher *d, struct partition *p, struct vproc *vp, uint6
 /* ---- The load ---- */
 
 /* splitmix64. */
-static uint64_t draw(struct dispatcher *d)
+static uint64_t draw_random(struct dispatcher *d)
 {
 	uint64_t z = d->rng += UINT64_C(0x9e3779b97f4a7c15);
 
@@ -69,16 +69,16 @@ static uint64_t draw(struct dispatcher *d)
 	return z ^ z >> 31;
 }
 
-/* Windows that the next phase lasts, evenly from 0 or 1 to twice the mean less that: bursts and
- * the pauses between them stand to each other as what it wants to what it does not. */
+/* Windows that the next burst or pause lasts: drawn evenly, so that the mean lengths of bursts and pauses are to
+ * each other as the part of a window that it wants is to the part that it does not. */
 static uint32_t phase_length(struct dispatcher *d, const struct vproc *vp)
 {
 	uint64_t pause = (d->window - vp->demand) * BURST_WINDOWS / vp->demand;
 
-	return vp->bursting ? 1 + (uint32_t)(draw(d) % (2 * BURST_WINDOWS - 1)) : (uint32_t)(draw(d) % (2 * pause + 1));
+	return vp->bursting ? 1 + (uint32_t)(draw_random(d) % (2 * BURST_WINDOWS - 1)) : (uint32_t)(draw_random(d) % (2 * pause + 1));
 }
 
-static void burst(struct dispatcher *d, struct vproc *vp)
+static void continue_burst(struct dispatcher *d, struct vproc *vp)
 {
 	while (!vp->phase) {
 		vp->bursting = !vp->bursting;
@@ -88,8 +88,8 @@ static void burst(struct dispatcher *d, struct vproc *vp)
 	vp->owed = vp->bursting ? d->window : 0;
 }
 
-/* What it did not get in the last window it wants no more. */
-static void new_work(struct dispatcher *d)
+/* Work that the load did not get done in the last window is dropped. */
+static void new_load_work(struct dispatcher *d)
 {
 	struct partition *load = &d->partition[PARTITION_LOAD];
 
@@ -97,7 +97,7 @@ static void new_work(struct dispatcher *d)
 		struct vproc *vp = &load->vp[i];
 
 		if (d->bursty)
-			burst(d, vp);
+			continue_burst(d, vp);
 		else
 			vp->owed = vp->demand;
 	}
@@ -113,40 +113,40 @@ bool pool_anyone(const struct partition *p, enum vp_state state)
 	return false;
 }
 
-/* `last`: the window that ends is the one before the present one. */
-static void refill(const struct dispatcher *d, struct partition *p, bool last)
+/* `last`: no whole window went by since the last refill, so that what is left of the budget still counts. */
+static void refill_budget(const struct dispatcher *d, struct partition *p, bool last)
 {
-	int64_t fresh = (int64_t)share(d, p), rest = 0;
+	int64_t fresh = (int64_t)window_share(d, p), rest = 0;
 
 	if (last && (p->budget < 0 || pool_anyone(p, VP_READY)))
 		rest = p->budget < fresh ? p->budget : fresh;
 	p->budget = fresh + rest;
 }
 
-/* Has `a` had less for its weight than `b`? */
+/* Has `a` had fewer cycles beyond its entitlement than `b`, each measured by its weight? */
 static bool had_less(const struct partition *a, const struct partition *b)
 {
 	return (unsigned __int128)a->excess * b->weight < (unsigned __int128)b->excess * a->weight;
 }
 
-static uint64_t scaled(uint64_t cycles, uint32_t to, uint32_t from)
+static uint64_t scaled_excess(uint64_t cycles, uint32_t to, uint32_t from)
 {
 	return from ? (uint64_t)((unsigned __int128)cycles * to / from) : 0;
 }
 
-/* What it had is not forgotten while its weight is 0. */
+/* The excess is rescaled to the new weight; while the weight is 0 it stays as it is. */
 void pool_set_weight(struct partition *p, uint32_t weight)
 {
 	if (weight) {
-		p->excess = scaled(p->excess, weight, p->excess_weight);
+		p->excess = scaled_excess(p->excess, weight, p->excess_weight);
 		p->excess_weight = weight;
 	}
 	p->weight = weight;
 }
 
-/* Who did not ask for more in the last window has saved nothing up by it, and who asked for little
- * no more than one window of the pool. */
-static void even_out(struct dispatcher *d)
+/* A partition that asked for no more than its entitlement in the last window gains no advantage in later ones by
+ * that; one that did ask can be behind the others by one window of the pool at most. */
+static void even_out_excess(struct dispatcher *d)
 {
 	const struct partition *most = NULL;
 
@@ -155,7 +155,7 @@ static void even_out(struct dispatcher *d)
 			most = &d->partition[i];
 	for (unsigned i = 0; i < PARTITIONS; i++) {
 		struct partition *p = &d->partition[i];
-		uint64_t par = most ? scaled(most->excess, p->weight, most->weight) : 0;
+		uint64_t par = most ? scaled_excess(most->excess, p->weight, most->weight) : 0;
 		uint64_t saved = p->contends ? d->procs * d->window : 0;
 
 		if (p->excess + saved < par)
@@ -173,10 +173,10 @@ bool pool_roll(struct dispatcher *d, uint64_t cycle)
 		return false;
 	over = (cycle - d->window_end) / d->window + 1;
 	d->window_end += over * d->window;
-	even_out(d);
+	even_out_excess(d);
 	for (unsigned i = 0; i < PARTITIONS; i++)
-		refill(d, &d->partition[i], over == 1);
-	new_work(d);
+		refill_budget(d, &d->partition[i], over == 1);
+	new_load_work(d);
 	return true;
 }
 
@@ -195,7 +195,7 @@ void pool_reset(struct dispatcher *d, uint64_t cycle)
 	for (unsigned i = 0; i < PARTITIONS; i++) {
 		struct partition *p = &d->partition[i];
 
-		p->budget = (int64_t)share(d, p);
+		p->budget = (int64_t)window_share(d, p);
 		p->excess = p->used = 0;
 		p->excess_weight = p->weight;
 		p->contends = false;
@@ -206,21 +206,20 @@ void pool_reset(struct dispatcher *d, uint64_t cycle)
 			};
 	}
 	memset(d->on, 0, sizeof d->on);
-	new_work(d);
+	new_load_work(d);
 	pool_changed(d);
 }
 
-/* ---- Who comes next ---- */
+/* ---- Which virtual processor comes next ---- */
 
 bool pool_displaces(const struct partition *a, const struct partition *b)
 {
 	return a->budget > 0 && b->budget <= 0;
 }
 
-/* How long it still has to be on processors in this window to get all of its budget, if as many of
- * it run side by side as want to, and for the one of the load that has most to do: who needs longest
- * has least time to lose. */
-static uint64_t need(const struct dispatcher *d, const struct partition *p)
+/* Cycles for which the partition still has to be on processors in this window to use up its budget, if as many of
+ * its virtual processors run side by side as want to; of the load, at least what the one with most work needs. */
+static uint64_t time_needed(const struct dispatcher *d, const struct partition *p)
 {
 	uint64_t budget = (uint64_t)p->budget, longest = 0, even;
 	unsigned n = 0;
@@ -239,7 +238,7 @@ static uint64_t need(const struct dispatcher *d, const struct partition *p)
 bool pool_before(const struct dispatcher *d, const struct partition *a, const struct partition *b)
 {
 	if (a->budget > 0 && b->budget > 0)
-		return need(d, a) > need(d, b);
+		return time_needed(d, a) > time_needed(d, b);
 	if (a->budget > 0 || b->budget > 0)
 		return a->budget > 0;
 	return had_less(a, b);
@@ -298,12 +297,12 @@ int pool_place(const struct dispatcher *d, const struct vproc *vp)
 
 /* ---- When it changes ---- */
 
-static uint64_t first_of(uint64_t a, uint64_t b)
+static uint64_t earlier_of(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-/* The budget of one with several on processors goes that much faster. */
+/* A partition with several virtual processors running uses up its budget that many times as fast. */
 static uint64_t budget_end(const struct partition *p, uint64_t now, unsigned running)
 {
 	return running && p->budget > 0 ? now + ((uint64_t)p->budget + running - 1) / running : UINT64_MAX;
@@ -326,15 +325,15 @@ uint64_t pool_next_change(const struct dispatcher *d, uint64_t now)
 			continue;
 		running[d->on[i].partition]++;
 		if (waits)
-			next = first_of(next, vp->slice_end);
+			next = earlier_of(next, vp->slice_end);
 		if (d->on[i].partition == PARTITION_LOAD)
-			next = first_of(next, now + vp->owed);
+			next = earlier_of(next, now + vp->owed);
 	}
 	if (!d->limits)
 		return next;
 	for (unsigned i = 0; i < PARTITIONS; i++)
-		next = first_of(next, budget_end(&d->partition[i], now, running[i]));
+		next = earlier_of(next, budget_end(&d->partition[i], now, running[i]));
 	if (capped || running[PARTITION_GUEST] || d->partition[PARTITION_LOAD].n)
-		next = first_of(next, d->window_end);
+		next = earlier_of(next, d->window_end);
 	return next;
 }

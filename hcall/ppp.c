@@ -76,10 +76,9 @@ HCALL_FN(H_PURR)
 	return H_SUCCESS;
 }
 
-/* A partition that has said in its option vectors that it knows no shared processors has not got
- * the call (PAPR: H_Function), and one of dedicated processors has no pool that it might look at
- * (H_Authority). There is one pool, so that it and all of virtualization are the same. SPURR runs as
- * PURR does: the clock is constant. */
+/* For a partition whose option vectors say that it knows no shared processors the call is not there (PAPR:
+ * H_Function); one with dedicated processors has no pool (H_Authority). There is one pool, so its numbers and those of
+ * all pools together are the same. SPURR runs as PURR does: the clock is constant. */
 HCALL_FN(H_PIC)
 {
 	struct machine *m = cpu_machine(cpu);
@@ -94,7 +93,7 @@ HCALL_FN(H_PIC)
 	out[0] = idle / CYCLES_PER_TICK;
 	out[1] = d->procs;
 	out[2] = out[6] = d->procs * (machine_now(m) - d->since) / CYCLES_PER_TICK;
-	out[3] = out[4] = out[7] = out[8] = out[2] - out[0];	/* who is not idle runs somebody */
+	out[3] = out[4] = out[7] = out[8] = out[2] - out[0];	/* a processor that is not idle runs a virtual one */
 	out[5] = POOL;
 	return H_SUCCESS;
 }

@@ -21,9 +21,8 @@ HCALL_FN(H_RANDOM)
 	return H_SUCCESS;
 }
 
-/* An interpreter does not speculate: nothing a guest could do would leak by that way, and so
- * nothing needs to be flushed or fenced. "Count cache disabled" is not said: Linux takes it as
- * a reason to flush the link stack at each switch. */
+/* An interpreter does not speculate: nothing leaks by speculation, so a guest need not flush or fence anything. The bit
+ * "count cache disabled" is not set: it would make Linux flush the link stack at each switch. */
 #define CHAR_BCCTRL_SERIALISED       PPC_BIT(1)
 #define CHAR_BRANCH_HINTS_HONOURED   PPC_BIT(5)
 #define BEHAV_FAVOUR_SECURITY        PPC_BIT(0)

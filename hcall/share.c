@@ -1,22 +1,24 @@
-/* Who has had how much of a core: what PURR, SPURR and VTB count.
+/* How much of a core each of its threads has had: what PURR, SPURR and VTB count.
  *
- * While n threads of a core are dispatched, each has an nth of its cycles; the rest of the division is
- * carried, so that nothing is lost. Threads run one after the other within a quantum, so that one may
- * have read its PURR before it is known that another stops: until the quantum's end each counts by how
- * many began it, which is never too much. Then it is settled by where each has stopped. Whoever changes
- * who is dispatched settles before, and deals anew after. Power ISA 3.0B, Book III, PURR, VTB.
+ * While n threads of a core are dispatched, each has an nth of its cycles; the remainder of the division is
+ * carried, so that nothing is lost. cede runs threads one after the other within a quantum, so that a thread may
+ * read its PURR before another one's stop is known: until the quantum's end each counts by the number of threads
+ * that began it, which is never too much. Then share_settle() counts by the cycles at which they stopped. Code that
+ * changes which threads are dispatched calls share_settle() before and share_deal() after. Power ISA 3.0B, Book III,
+ * PURR, VTB.
  */
 #include "hcall/dispatcher.h"
 #include "hcall/splpar.h"
 
-/* Where it has stopped since the last time; its stop is the last transition that it has made. */
-static uint64_t end_of(const struct spapr_cpu *sc, uint64_t now)
+/* Cycle up to which the thread ran since the last settlement: `now`, or that of its last transition, its stop. One
+ * that has no share did not run at all. */
+static uint64_t run_end(const struct spapr_cpu *sc, uint64_t now)
 {
 	return !sc->cpu.share ? sc->cpu.share_from : vp_runs(sc) ? now : sc->vp.since;
 }
 
-/* How many run on behind cycle `at`; *next: where the first of them ends. */
-static unsigned runners(const uint64_t *end, unsigned n, uint64_t at, uint64_t *next)
+/* How many threads run on after cycle `at`; *next: the cycle at which the first of them stops. */
+static unsigned count_runners(const uint64_t *end, unsigned n, uint64_t at, uint64_t *next)
 {
 	unsigned count = 0;
 
@@ -31,7 +33,7 @@ static unsigned runners(const uint64_t *end, unsigned n, uint64_t at, uint64_t *
 	return count;
 }
 
-static void use(struct cpu *cpu, uint64_t parts)
+static void count_use(struct cpu *cpu, uint64_t parts)
 {
 	parts += cpu->used_part;
 	cpu->used += parts / CORE_PARTS;
@@ -45,11 +47,11 @@ void share_settle(struct machine *m, unsigned first, uint64_t now)
 	unsigned n;
 
 	for (unsigned i = 0; i < m->threads; i++)
-		end[i] = end_of(core[i], now);
-	for (; (n = runners(end, m->threads, at, &next)); at = next)
+		end[i] = run_end(core[i], now);
+	for (; (n = count_runners(end, m->threads, at, &next)); at = next)
 		for (unsigned i = 0; i < m->threads; i++)
 			if (end[i] > at)
-				use(&core[i]->cpu, (next - at) * (CORE_PARTS / n));
+				count_use(&core[i]->cpu, (next - at) * (CORE_PARTS / n));
 	for (unsigned i = 0; i < m->threads; i++) {
 		core[i]->cpu.core_ran += at - from;
 		core[i]->cpu.share_from = now;
@@ -66,7 +68,8 @@ void share_deal(struct machine *m, unsigned first)
 		m->cpu[i]->cpu.share = vp_runs(m->cpu[i]) ? CORE_PARTS / n : 0;
 }
 
-/* A guest subtracts the time base of its boot from VTB: it must not lie below that and pass it later. */
+/* A guest subtracts the time base at its boot from VTB. The difference must not change its sign, so VTB starts at
+ * the present time base. */
 void share_start(struct machine *m, unsigned first)
 {
 	const struct cpu *cpu = &m->cpu[first]->cpu;

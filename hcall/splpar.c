@@ -5,7 +5,7 @@
 #include "hcall/hcall.h"
 #include "hcall/splpar.h"
 
-/* ---- Waiting: the dispatcher sees the new run_state when the processor leaves the engine ---- */
+/* ---- Waiting: the call sets run_state, and the dispatcher acts on it when the processor leaves the engine ---- */
 
 /* The prod bit ends one wait: the present or the next one. PAPR's text also clears it at each
  * dispatch, which would lose a wake-up between the last look at a queue and H_CEDE. */
@@ -17,8 +17,7 @@ static bool take_prod(struct cpu *cpu)
 	return prodded;
 }
 
-/* Until an interrupt that MSR allows, or H_PROD. One that is there already is taken at once:
- * nothing was given up. */
+/* The caller waits until an interrupt that MSR allows, or H_PROD. If one is there already, it does not wait at all. */
 static void wait_here(struct cpu *cpu, enum run_state state)
 {
 	if (!take_prod(cpu) && !cpu_interrupt_pending(cpu, cpu->msr))
@@ -26,7 +25,7 @@ static void wait_here(struct cpu *cpu, enum run_state state)
 	cpu->halt = 1;
 }
 
-/* The VPA's latency hint allows deeper sleep; the decrementer wakes all the same, which PAPR always
+/* The VPA's latency hint allows the hypervisor to ignore the decrementer. It wakes here all the same, as PAPR always
  * allows. */
 HCALL_FN(H_CEDE)
 {
@@ -35,13 +34,14 @@ HCALL_FN(H_CEDE)
 	return H_SUCCESS;
 }
 
-/* It has conferred to all, and has not been released: it would wait for the caller, too. */
+/* The target has conferred to all and still waits: it would wait for the caller, too. */
 static bool waits_for_all(const struct spapr_cpu *sc)
 {
 	return sc->cpu.run_state == CPU_CONFERRED && sc->vp.conferring && sc->vp.confers_to_all;
 }
 
-/* The dispatch count must be that of the target's present wait, by the hypervisor's own copy. */
+/* The caller names a dispatch count: it must be that of the target's present wait. The hypervisor's own copy counts,
+ * not what stands in the guest's memory. */
 static bool can_help(const struct spapr_cpu *target, uint32_t count)
 {
 	return target->dispatch_count % 2 && target->dispatch_count == count && !waits_for_all(target);
@@ -63,7 +63,7 @@ HCALL_FN(H_CONFER)
 	return H_SUCCESS;
 }
 
-/* Whoever waits is woken by the dispatcher. A stopped one answers to start-cpu alone. */
+/* The dispatcher wakes the target. A stopped processor ignores H_PROD: only RTAS start-cpu starts it. */
 HCALL_FN(H_PROD)
 {
 	struct machine *m = cpu_machine(cpu);

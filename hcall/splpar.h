@@ -6,31 +6,31 @@
 
 /* Forgets every area of one thread, as at a reboot. */
 void vpa_reset(struct spapr_cpu *sc);
-/* It has just been dispatched for `reason`; sc->vp.wait holds the times that it waited, which are
- * added to its totals. `moved`: on another physical thread than before. */
+/* The thread has just been dispatched for `reason`; sc->vp.wait holds the times that it waited, which are
+ * added to its totals. `moved`: it is on another physical thread than before. */
 void vpa_dispatched(struct machine *m, struct spapr_cpu *sc, enum vp_reason reason, bool moved);
-/* The core whose first thread's index is `first` is dispatched again after `cycles`. */
+/* The core whose first thread's index is `first` is dispatched again, after `cycles` that it may have given away. */
 void vpa_donate(struct machine *m, unsigned first, uint64_t cycles);
-/* It has just left its physical processor. */
+/* The thread has just left its physical processor. */
 void vpa_stopped(struct machine *m, struct spapr_cpu *sc);
-/* Its home is another chip now. */
+/* The thread's home is another chip now. */
 void vpa_moved_home(struct machine *m, struct spapr_cpu *sc, unsigned from, unsigned to);
-/* Another hypervisor kept its areas until now, and it is stopped: goes on counting where they say. */
+/* The thread is stopped and comes from another hypervisor: counting goes on from the counts in its areas. */
 void vpa_adopt(struct machine *m, struct spapr_cpu *sc);
-/* The guest says that it is idle there. */
+/* The guest says in the thread's VPA that it is idle. */
 bool vpa_idle_hint(const struct machine *m, const struct spapr_cpu *sc);
 
-/* Nobody but `cpu` runs, or could by itself. splpar.c */
+/* All other threads are stopped or in H_JOIN: none runs or can wake by itself. splpar.c */
 bool others_joined(const struct machine *m, const struct cpu *cpu);
 
 /* ---- share.c: of the core whose first thread's index is `first` ---- */
 #define SHARE_MAX_THREADS 8		/* of a core */
 
-/* What each thread has had, up to cycle `now`, which all have reached that are dispatched. */
+/* Counts what each thread has had up to cycle `now`, which all dispatched threads have reached. */
 void share_settle(struct machine *m, unsigned first, uint64_t now);
-/* What each is to have from the last settlement on, by who is dispatched. */
+/* Divides the core, from the last settlement on, among the threads that are dispatched now. */
 void share_deal(struct machine *m, unsigned first);
-/* The first of its threads starts at clock.now, none was started before. */
+/* A thread of the core starts at clock.now, the first to do so. */
 void share_start(struct machine *m, unsigned first);
 void share_reset(struct cpu *cpu, uint64_t now);
 

@@ -56,7 +56,7 @@ static bool area_fits(const struct spapr_cpu *sc, struct vms_walk *w, enum vpa_a
 	}
 }
 
-/* How large it is, its guest has said when it registered it: what is used is there in any case. */
+/* The guest named the VPA's size when it registered it; the hypervisor uses the first VPA_MIN_SIZE bytes. */
 static bool vpa_check(const void *s, struct vms_walk *w)
 {
 	const struct spapr_cpu *sc = s;
@@ -144,9 +144,7 @@ const struct vmstate cede_vcpu_state = {
 		VMS_BOOL(struct spapr_cpu, donates),
 		VMS_BOOL(struct spapr_cpu, donates_idle),
 		VMS_U8(struct spapr_cpu, cppr),
-		VMS_U32(struct spapr_cpu, xirr_owner),
-		VMS_SKIP(struct spapr_cpu, pad1, "nothing"),
-		VMS_SKIP(struct spapr_cpu, pad2, "nothing")),
+		VMS_U32(struct spapr_cpu, xirr_owner)),
 };
 
 /* ---- cede/dispatcher ---- */
@@ -161,7 +159,7 @@ static const struct vmstate vproc_state = {
 	.fields = VMS_FIELDS(
 		VMS_U8_TO(struct vproc, state, VP_RUNNING),
 		VMS_U8(struct vproc, home),
-		VMS_ONE("phys", struct vproc, phys, int16_t, i16,),
+		VMS_ONE("phys", struct vproc, phys, int16_t, i16),
 		VMS_U64_TO(struct vproc, paid, MOST_CYCLES),
 		VMS_U64_TO(struct vproc, slice_end, MOST_CYCLES),
 		VMS_U64_TO(struct vproc, slice_left, MOST_CYCLES),
@@ -171,9 +169,7 @@ static const struct vmstate vproc_state = {
 		VMS_U64_EQUAL(struct vproc, demand),
 		VMS_U64_TO(struct vproc, owed, MOST_BUDGET),
 		VMS_BOOL(struct vproc, bursting),
-		VMS_U32(struct vproc, phase),
-		VMS_SKIP(struct vproc, pad1, "nothing"),
-		VMS_SKIP(struct vproc, pad2, "nothing")),
+		VMS_U32(struct vproc, phase)),
 };
 
 static bool partition_check(const void *s, struct vms_walk *w)
@@ -197,10 +193,7 @@ static const struct vmstate partition_state = {
 		VMS_U64_TO(struct partition, used, MOST_CYCLES),
 		VMS_U32_TO(struct partition, excess_weight, 255),
 		VMS_U32_EQUAL(struct partition, n),
-		{ .name = "vp", .kind = VMS_NESTED, .offset = offsetof(struct partition, vp), .stride = sizeof(struct vproc),
-		  .covers = sizeof(struct vproc *), .count = POOL_MAX_LOAD, .counted = true, .pointer = true,
-		  .count_at = offsetof(struct partition, n), .state = &vproc_state },
-		VMS_SKIP(struct partition, pad1, "nothing")),
+		VMS_POINTED_STRUCTS("vp", struct partition, vp, struct vproc, n, POOL_MAX_LOAD, vproc_state)),
 };
 
 /* Who runs on a physical processor: 0 nobody, else the partition in bits 16 and up and the number of
@@ -256,16 +249,14 @@ const struct vmstate dispatcher_state = {
 		{ .name = "slice_end", .kind = VMS_VALUE, .codec = &vms_u64, .count = POOL_MAX_PROCS,
 		  .offset = offsetof(struct dispatcher, on) + offsetof(struct physical, slice_end),
 		  .stride = sizeof(struct physical), .covers = 8, .limited = true, .most = MOST_CYCLES },
-		{ .name = "on", .kind = VMS_NOT_HERE, .reason = "on[]", .count = POOL_MAX_PROCS,
+		{ .name = "on", .kind = VMS_NOT_HERE, .reason = "each vproc's `phys`", .count = POOL_MAX_PROCS,
 		  .offset = offsetof(struct dispatcher, on), .stride = sizeof(struct physical),
 		  .covers = offsetof(struct physical, slice_end) },
 		VMS_U64(struct dispatcher, rng),
 		VMS_SKIP(struct dispatcher, confers, "an option: what H_CONFER does from now on"),
 		VMS_SKIP(struct dispatcher, bursty, "an option, as the load is"),
 		VMS_SKIP(struct dispatcher, limits, "follows: pool_changed()"),
-		VMS_SKIP(struct dispatcher, file, "an option: the host's log"),
-		VMS_SKIP(struct dispatcher, pad1, "nothing"), VMS_SKIP(struct dispatcher, pad2, "nothing"),
-		VMS_SKIP(struct dispatcher, pad3, "nothing")),
+		VMS_SKIP(struct dispatcher, file, "an option: the host's log")),
 };
 
 /* ---- Do they fit together? ---- */
@@ -324,7 +315,7 @@ bool dispatcher_check(struct machine *m, struct error *err)
 		error_set(err, "section cede/dispatcher 0: on: expected what sections cede/vcpu say, found a contradiction");
 		return false;
 	}
-	/* Whoever waits for it would go back in time. */
+	/* The run loop, which waits for that cycle, would go back in time. */
 	if (dispatcher_next(m) < m->clock.now) {
 		error_set(err, "section cede/dispatcher 0: the next change: expected at least at cycle %llu, found %llu",
 			  (unsigned long long)m->clock.now, (unsigned long long)dispatcher_next(m));
@@ -342,12 +333,11 @@ void dispatcher_adopt(struct machine *m)
 		[CPU_STOPPED] = VP_STOPPED, [CPU_CEDED] = VP_CEDED, [CPU_JOINED] = VP_JOINED, [CPU_CONFERRED] = VP_CEDED,
 	};
 
-	dispatcher_reset(m);
+	dispatcher_reset(m, false);	/* machine_clear() has said what there was to say */
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		struct spapr_cpu *sc = m->cpu[i];
 
 		sc->vp.state = (uint8_t)waits[sc->cpu.run_state];
 		vpa_adopt(m, sc);
 	}
-	dispatcher_log_begin(m);
 }

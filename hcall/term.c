@@ -2,14 +2,14 @@
 #include "hcall/hcall.h"
 #include "machine/vio/vio_vty.h"
 
-static struct vty *find(struct cpu *cpu, uint64_t unit)
+static struct vty *unit_vty(struct cpu *cpu, uint64_t unit)
 {
 	return unit <= UINT32_MAX ? vty_find(cpu_machine(cpu), (uint32_t)unit) : NULL;
 }
 
 HCALL_FN(H_GET_TERM_CHAR)
 {
-	struct vty *vty = find(cpu, in[0]);
+	struct vty *vty = unit_vty(cpu, in[0]);
 	uint8_t buf[VTY_PACKET] = { 0 };
 
 	if (!vty)
@@ -22,7 +22,7 @@ HCALL_FN(H_GET_TERM_CHAR)
 
 HCALL_FN(H_PUT_TERM_CHAR)
 {
-	struct vty *vty = find(cpu, in[0]);
+	struct vty *vty = unit_vty(cpu, in[0]);
 	uint8_t buf[VTY_PACKET];
 
 	if (!vty || in[1] > VTY_PACKET)

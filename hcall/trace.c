@@ -1,5 +1,5 @@
-/* -trace hcall: lines and counts. How values look is trace_decode.c's, what is wanted
- * trace_filter.c's. All that it keeps is the observer's: nothing here is machine state.
+/* -trace hcall: lines and counts. trace_decode.c says how values look, trace_filter.c which calls are wanted.
+ * Nothing that is kept here is machine state: a snapshot has none of it.
  */
 #include "hcall/trace.h"
 
@@ -69,24 +69,24 @@ static void count_code(struct hcall_trace *t, unsigned id, int64_t code)
 	t->codes[i].n++;
 }
 
-static void add(struct count *c, int64_t status, uint64_t cycles)
+static void add_to_count(struct count *c, int64_t status, uint64_t cycles)
 {
 	c->calls++;
 	c->errors += status < 0;
 	c->cycles += cycles;
 }
 
-static void count(struct hcall_trace *t, unsigned id, int64_t status, uint64_t cycles)
+static void count_call(struct hcall_trace *t, unsigned id, int64_t status, uint64_t cycles)
 {
-	add(&t->count[id], status, cycles);
-	add(&t->all, status, cycles);
+	add_to_count(&t->count[id], status, cycles);
+	add_to_count(&t->all, status, cycles);
 	if (status)
 		count_code(t, id, status);
 }
 
 /* ---- Lines ---- */
 
-static void put(struct machine *m, const struct cpu *cpu, uint64_t cycle, char *line)
+static void put_line(struct machine *m, const struct cpu *cpu, uint64_t cycle, char *line)
 {
 	if (m->trace->options->hcall)
 		log_at(m, cycle, cpu->index, line);
@@ -100,7 +100,7 @@ static void append_duration(char *line, size_t size, uint64_t cycles)
 		log_append(line, size, " <0 cycles>");
 }
 
-/* Results count only where there are some. */
+/* " = H_SUCCESS out=value ..": a call that failed has no results. */
 static void append_result(char *line, size_t size, const struct hcall *h, int64_t rc, const uint64_t *out)
 {
 	if (rc == HCALL_NO_RETURN) {
@@ -122,7 +122,7 @@ static void append_call(char *line, size_t size, const struct hcall *h, const ui
 	log_append(line, size, ")");
 }
 
-static struct hcall_trace *wanted(struct cpu *cpu, unsigned id)
+static struct hcall_trace *trace_wanting(struct cpu *cpu, unsigned id)
 {
 	struct hcall_trace *t = cpu_machine(cpu)->trace;
 
@@ -131,7 +131,7 @@ static struct hcall_trace *wanted(struct cpu *cpu, unsigned id)
 
 void hcall_trace(struct cpu *cpu, const struct hcall *h, const uint64_t *in, int64_t rc, const uint64_t *out)
 {
-	struct hcall_trace *t = wanted(cpu, h->id);
+	struct hcall_trace *t = trace_wanting(cpu, h->id);
 	struct pending *p;
 	char line[MAX_LINE] = "";
 
@@ -146,24 +146,24 @@ void hcall_trace(struct cpu *cpu, const struct hcall *h, const uint64_t *in, int
 	append_call(line, sizeof line, h, in);
 	append_result(line, sizeof line, h, rc, out);
 	append_duration(line, sizeof line, 0);
-	put(cpu_machine(cpu), cpu, cpu->cycles, line);
-	count(t, h->id, rc == HCALL_NO_RETURN ? 0 : rc, 0);
+	put_line(cpu_machine(cpu), cpu, cpu->cycles, line);
+	count_call(t, h->id, rc == HCALL_NO_RETURN ? 0 : rc, 0);
 }
 
 void hcall_trace_text(struct cpu *cpu, unsigned id, const char *text, int64_t status)
 {
-	struct hcall_trace *t = wanted(cpu, id);
+	struct hcall_trace *t = trace_wanting(cpu, id);
 	char line[MAX_LINE] = "";
 
 	if (!t)
 		return;
 	log_append(line, sizeof line, "%s", text);
 	append_duration(line, sizeof line, 0);
-	put(cpu_machine(cpu), cpu, cpu->cycles, line);
-	count(t, id, status, 0);
+	put_line(cpu_machine(cpu), cpu, cpu->cycles, line);
+	count_call(t, id, status, 0);
 }
 
-/* How many of its registers are arguments only its row could say. */
+/* Without a row nothing says how many registers are arguments: the first is shown. */
 void hcall_trace_unknown(struct cpu *cpu)
 {
 	char text[64] = "";
@@ -185,20 +185,20 @@ void hcall_trace_back(struct cpu *cpu)
 	append_call(line, sizeof line, p->h, p->in);
 	append_result(line, sizeof line, p->h, p->rc, none);
 	append_duration(line, sizeof line, cpu->cycles - p->cycle);
-	put(m, cpu, p->cycle, line);
-	count(m->trace, p->h->id, p->rc, cpu->cycles - p->cycle);
+	put_line(m, cpu, p->cycle, line);
+	count_call(m->trace, p->h->id, p->rc, cpu->cycles - p->cycle);
 	p->h = NULL;
 }
 
-/* As strace shows what never came back. */
-static void cut(struct machine *m, const struct cpu *cpu, struct pending *p)
+/* A call that never came back, as strace shows one. */
+static void cut_call(struct machine *m, const struct cpu *cpu, struct pending *p)
 {
 	char line[MAX_LINE] = "";
 
 	append_call(line, sizeof line, p->h, p->in);
 	log_append(line, sizeof line, " = ? <unfinished ...>");
-	put(m, cpu, p->cycle, line);
-	count(m->trace, p->h->id, 0, 0);
+	put_line(m, cpu, p->cycle, line);
+	count_call(m->trace, p->h->id, 0, 0);
 	p->h = NULL;
 }
 
@@ -206,12 +206,12 @@ void hcall_trace_cut(struct machine *m)
 {
 	for (unsigned i = 0; m->trace && i < m->ncpus; i++)
 		if (m->trace->pending[i].h)
-			cut(m, &m->cpu[i]->cpu, &m->trace->pending[i]);
+			cut_call(m, &m->cpu[i]->cpu, &m->trace->pending[i]);
 }
 
 /* ---- The table ---- */
 
-static double percent(uint64_t part, uint64_t all)
+static double percent_of(uint64_t part, uint64_t all)
 {
 	return all ? 100.0 * (double)part / (double)all : 0;
 }
@@ -221,11 +221,11 @@ static void show_row(struct machine *m, const struct count *c, const char *name)
 	const struct count *all = &m->trace->all;
 	double us = (double)c->cycles / CYCLES_PER_US;
 
-	log_plain(m, "# %9" PRIu64 " %6.2f %9" PRIu64 " %14.3f %12.3f %6.2f  %s\n", c->calls, percent(c->calls, all->calls),
-		  c->errors, us, c->calls ? us / (double)c->calls : 0, percent(c->cycles, all->cycles), name);
+	log_plain(m, "# %9" PRIu64 " %6.2f %9" PRIu64 " %14.3f %12.3f %6.2f  %s\n", c->calls, percent_of(c->calls, all->calls),
+		  c->errors, us, c->calls ? us / (double)c->calls : 0, percent_of(c->cycles, all->cycles), name);
 }
 
-/* RTAS and the client interface have statuses of their own. */
+/* RTAS calls and client services return statuses of their own, not H_* codes. */
 static bool has_codes(unsigned id)
 {
 	return id < TRACE_HCALLS || id == TRACE_UNKNOWN;

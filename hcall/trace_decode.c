@@ -35,7 +35,7 @@ static const struct name resource_names[] = {
 	VALUE(1, "CIABR"), VALUE(2, "DAWR0"), VALUE(3, "ADDR_TRANS_MODE"), VALUE(4, "LE"), { 0 },
 };
 static const struct name vphn_names[] = { VALUE(1, "VIRTUAL"), VALUE(2, "PHYSICAL"), { 0 } };
-/* The rest of it are hints of the caller's, and the kind of resource. */
+/* The other bits of eflags are hints, and the kind of resource. */
 static const struct name eflags_names[] = {
 	BIT(PPC_BIT(52), "BUFFER"), BIT(PPC_BIT(53), "REFRESH"), BIT(PPC_BIT(54), "ORDERED"), BIT(PPC_BIT(55), "ACTIVATE"), { 0 },
 };
@@ -60,7 +60,7 @@ static const struct name behaviour_names[] = {
 	BIT(PPC_BIT(8), "NO_L1D_FLUSH_UACCESS"), BIT(PPC_BIT(9), "NO_STF_BARRIER"), { 0 },
 };
 
-static const char *find(const struct name *n, uint64_t value)
+static const char *name_of_value(const struct name *n, uint64_t value)
 {
 	for (; n->name; n++)
 		if ((value & n->mask) == n->value)
@@ -79,7 +79,7 @@ static void show_hex(char *line, size_t size, const struct name *names, uint64_t
 
 static void show_decimal(char *line, size_t size, const struct name *names, uint64_t value)
 {
-	const char *name = names ? find(names, value) : NULL;
+	const char *name = names ? name_of_value(names, value) : NULL;
 
 	if (name)
 		log_append(line, size, "%s", name);
@@ -93,10 +93,10 @@ static void show_signed(char *line, size_t size, const struct name *names, uint6
 	log_append(line, size, "%" PRId64, (int64_t)value);
 }
 
-/* Bits that the callee ignores are shown, too. */
+/* The name of the part under the mask, and the other bits as a number. */
 static void show_one(char *line, size_t size, const struct name *names, uint64_t value)
 {
-	const char *name = find(names, value);
+	const char *name = name_of_value(names, value);
 	uint64_t rest = value & ~names->mask;
 
 	if (!name)
@@ -238,7 +238,7 @@ static void show_char(char *line, size_t size, unsigned c)
 		log_append(line, size, "\\x%02x", c);
 }
 
-/* As many of the characters as there are: `words` registers of 8, first in the high byte. */
+/* `len` characters from `words` registers of 8 characters each, the first in the high byte. */
 static void show_text(char *line, size_t size, const uint64_t *values, unsigned words, uint64_t len)
 {
 	log_append(line, size, "\"");
@@ -247,7 +247,7 @@ static void show_text(char *line, size_t size, const uint64_t *values, unsigned 
 	log_append(line, size, len > 8 * words ? "\".." : "\"");
 }
 
-static bool is(const struct arg *arg, const char *type) { return !strcmp(arg->type->name, type); }
+static bool arg_is(const struct arg *arg, const char *type) { return !strcmp(arg->type->name, type); }
 
 /* Registers of text become one argument, called "text". */
 void trace_values(char *line, size_t size, const char *names, const uint64_t *values, const char *separator)
@@ -259,15 +259,15 @@ void trace_values(char *line, size_t size, const char *names, const uint64_t *va
 		struct arg arg = next_arg(&names);
 		unsigned words = 1;
 
-		if (is(&arg, "text")) {
-			for (const char *s = names; *s && (arg = next_arg(&s), is(&arg, "text")); names = s)
+		if (arg_is(&arg, "text")) {
+			for (const char *s = names; *s && (arg = next_arg(&s), arg_is(&arg, "text")); names = s)
 				words++;
 			log_append(line, size, "%stext=", before);
 			show_text(line, size, values, words, len);
 		} else {
 			log_append(line, size, "%s%.*s=", before, arg.len, arg.name);
 			arg.type->show(line, size, arg.type->names, *values);
-			if (is(&arg, "len"))
+			if (arg_is(&arg, "len"))
 				len = *values;
 		}
 		values += words;

@@ -33,26 +33,26 @@ const char *trace_name(unsigned id) { return call_of(id).name; }
 
 /* A call is meant by its name, or by that of its function set; RTAS calls are the set
  * H_RTAS, the client interface is H_VOF_CLIENT. */
-static bool matches(const char *pattern, unsigned id)
+static bool call_matches(const char *pattern, unsigned id)
 {
 	struct call call = call_of(id);
 
 	return call.name && (!fnmatch(pattern, call.name, 0) || (*call.set && !fnmatch(pattern, call.set, 0)));
 }
 
-static bool apply(struct trace_config *o, const char *pattern, bool skip)
+static bool apply_pattern(struct trace_config *o, const char *pattern, bool skip)
 {
 	bool any = false;
 
 	for (unsigned id = 0; id < TRACE_IDS; id++)
-		if (matches(pattern, id)) {
+		if (call_matches(pattern, id)) {
 			o->skip[id] = skip;
 			any = true;
 		}
 	return any;
 }
 
-/* The first name decides what stands for those that are not named: all but, or only. */
+/* If the first name begins with '!', all calls are traced but those that are named; else only those. */
 static bool parse_names(struct trace_config *o, const char *text, struct error *err)
 {
 	memset(o->skip, *text != '!', sizeof o->skip);
@@ -63,7 +63,7 @@ static bool parse_names(struct trace_config *o, const char *text, struct error *
 
 		if (len && len < sizeof pattern)
 			memcpy(pattern, text + skip, len - skip);
-		if (!*pattern || !apply(o, pattern, skip)) {
+		if (!*pattern || !apply_pattern(o, pattern, skip)) {
 			error_set(err, "-trace: no such hypercall '%.*s' (-trace help lists them)",
 				  len > 100 ? 100 : (int)len, text);
 			return false;
@@ -93,7 +93,7 @@ static const struct item *item_find(const char *text, size_t len)
 	return NULL;
 }
 
-/* Names take the rest of the text. */
+/* "=NAME.." takes the rest of the text: names are separated by commas as items are. */
 bool trace_parse(struct trace_config *o, const char *text, struct error *err)
 {
 	for (;; text++) {

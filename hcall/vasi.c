@@ -1,9 +1,9 @@
 /* Partition suspension: the streams that a guest asks for. PAPR, "VASI Support hcall()s" and
  * "VASI Stream Services for Partition Migration".
  *
- * A stream is a -save FILE@guest, and its ID says the how manieth. There is one session at a time:
- * that of the stream that was asked about last. A stream is always ready to be suspended; how its
- * session ended is told once, and the next question begins a new one.
+ * A stream is a -save FILE@guest; stream n is the nth of them. There is one session at a time: that of the
+ * stream that H_VASI_STATE asked about last. A stream is always ready for the guest's suspension. H_VASI_STATE
+ * reports once how a session ended, and begins a new session when it is asked again.
  */
 #include "hcall/vasi.h"
 

@@ -1,8 +1,8 @@
 /* Virtual processor area and SLB shadow buffer: registration, and what the hypervisor writes there.
  *
- * The areas lie in guest memory; struct spapr_cpu holds where, and the hypervisor's own copy of all
- * that it counts: it never reads a count back. The guest's fields are its own and survive
- * registration. Source: PAPR, "Virtual Processor Areas" and H_REGISTER_VPA.
+ * The areas lie in guest memory; struct spapr_cpu holds their addresses and the hypervisor's own copy of all
+ * counts, which it never reads back from there. Registration leaves the guest's fields alone.
+ * Source: PAPR, "Virtual Processor Areas" and H_REGISTER_VPA.
  */
 #include "hcall/vpa.h"
 
@@ -64,7 +64,8 @@ static void store_times(struct machine *m, const struct spapr_cpu *sc)
 		st_be64(&m->ram, sc->vpa_addr + wait_field[i], sc->vp.waited[i] / CYCLES_PER_TICK);
 }
 
-/* Where it runs: the chip is what a service person would replace. */
+/* The physical processor that the thread runs on, as the VPA names it: a part that can be replaced (here a chip),
+ * and the number of the processor on that part. */
 static void store_place(struct machine *m, const struct spapr_cpu *sc)
 {
 	const struct dispatcher *d = m->dispatcher;
@@ -80,7 +81,7 @@ static void store_place(struct machine *m, const struct spapr_cpu *sc)
 	st_be32(&m->ram, sc->vpa_addr + VPA_PROC_ID, phys - first);
 }
 
-/* PURR and SPURR run alike. */
+/* Donated PURR and SPURR ticks are equal: the clock is constant. */
 static void store_donated(struct machine *m, const struct spapr_cpu *sc)
 {
 	for (unsigned idle = 0; idle < 2; idle++) {
@@ -102,7 +103,7 @@ static void store_all(struct machine *m, const struct spapr_cpu *sc)
 	store_count(m, sc);
 }
 
-/* The guest has seen them last. The dispatch count of one that is stopped is odd. */
+/* The dispatch count of a stopped thread is odd. */
 void vpa_adopt(struct machine *m, struct spapr_cpu *sc)
 {
 	if (!sc->vpa_addr)
@@ -117,8 +118,9 @@ void vpa_adopt(struct machine *m, struct spapr_cpu *sc)
 
 /* ---- Dispatch and stop. PAPR, "Virtual Processor Preempt/Dispatch" ---- */
 
-/* Ticks are differences of the totals, so that a log's entries add up to them. */
-static void take_waits(struct spapr_cpu *sc, uint64_t ticks[WAIT_INTERVALS])
+/* Adds the waits to the totals. Ticks are differences of the totals in ticks, so that a log's entries add up to
+ * what the VPA says. */
+static void add_waits(struct spapr_cpu *sc, uint64_t ticks[WAIT_INTERVALS])
 {
 	for (unsigned i = 0; i < WAIT_INTERVALS; i++) {
 		uint64_t before = sc->vp.waited[i];
@@ -128,9 +130,9 @@ static void take_waits(struct spapr_cpu *sc, uint64_t ticks[WAIT_INTERVALS])
 	}
 }
 
-/* A dedicated processor gives its idle cycles away if the guest lets it. It is a core, given away whole
- * or not at all: while none of its threads runs, and if all that have been started let it. */
-static unsigned donors(const struct machine *m, unsigned first)
+/* Threads of a core that share in its donation. In a dedicated partition the guest may donate the cycles of an idle
+ * processor. That is a whole core or nothing: none of its threads runs, and all that are not stopped allow it. */
+static unsigned count_donors(const struct machine *m, unsigned first)
 {
 	unsigned n = 0;
 
@@ -145,7 +147,7 @@ static unsigned donors(const struct machine *m, unsigned first)
 
 void vpa_donate(struct machine *m, unsigned first, uint64_t cycles)
 {
-	unsigned n = donors(m, first), rest = n ? (unsigned)(cycles % n) : 0;
+	unsigned n = count_donors(m, first), rest = n ? (unsigned)(cycles % n) : 0;
 
 	for (unsigned i = first; n && i < first + m->threads; i++) {
 		struct spapr_cpu *sc = m->cpu[i];
@@ -168,7 +170,7 @@ void vpa_dispatched(struct machine *m, struct spapr_cpu *sc, enum vp_reason reas
 	};
 
 	sc->donates = false;
-	take_waits(sc, entry.waits);
+	add_waits(sc, entry.waits);
 	sc->dispersion_count += moved;
 	sc->dispatch_count += sc->dispatch_count % 2;
 	if (!sc->vpa_addr)
@@ -206,7 +208,7 @@ bool vpa_idle_hint(const struct machine *m, const struct spapr_cpu *sc)
 
 /* ---- H_REGISTER_VPA ---- */
 
-/* As long as the area says, in its first line. */
+/* The area's first line says how long it is: *size. */
 static bool area_fits(const struct ram *ram, enum vpa_area area, uint64_t addr, uint64_t *size)
 {
 	if (!ram_ok(ram, addr, AREA_LINE))
@@ -221,7 +223,7 @@ static int64_t register_vpa(struct machine *m, struct spapr_cpu *sc, uint64_t ad
 
 	sc->vpa_addr = addr;
 	st_u8(&m->ram, addr + VPA_STATUS, m->dispatcher->shared ? status | VPA_STATUS_SHARED : status);
-	/* Not zero, so that the guest can tell it from a fresh structure. */
+	/* Not 0, so that the guest can tell that the hypervisor has taken the area. */
 	sc->dispatch_count = vp_runs(sc) ? 2 : 1;
 	store_all(m, sc);
 	dtl_mirror_index(m, sc);
@@ -248,7 +250,8 @@ static int64_t deregister_vpa(struct machine *m, struct spapr_cpu *sc)
 	return H_SUCCESS;
 }
 
-/* Checks in PAPR's order. All but the log are another thread's business only while it is stopped. */
+/* Checks in PAPR's order. A thread may change another one's VPA or SLB shadow buffer only while that is stopped; its
+ * log at any time. */
 HCALL_FN(H_REGISTER_VPA)
 {
 	struct machine *m = cpu_machine(cpu);

@@ -12,7 +12,7 @@ enum vphn_id { VPHN_VIRTUAL = 1, VPHN_PHYSICAL = 2 };
 #define DOMAINS_MAX 12			/* 31-bit numbers in r4..r9 */
 
 /* Two to a register; fields that are not used are all ones. */
-static void pack(const uint32_t *domain, unsigned n, uint64_t *out)
+static void pack_domains(const uint32_t *domain, unsigned n, uint64_t *out)
 {
 	for (unsigned i = 0; i < DOMAINS_MAX / 2; i++)
 		out[i] = UINT64_MAX;
@@ -48,6 +48,6 @@ HCALL_FN(H_HOME_NODE_ASSOCIATIVITY)
 		return H_P2;
 	affinity_domains((unsigned)chip, domain);
 	domain[AFFINITY_LEVELS] = (uint32_t)in[1];
-	pack(domain, AFFINITY_LEVELS + 1, out);
+	pack_domains(domain, AFFINITY_LEVELS + 1, out);
 	return H_SUCCESS;
 }

@@ -2,8 +2,8 @@
  *
  * Guest errors never take this way: they become interrupts, H_* codes or RTAS statuses.
  */
-#ifndef MACHINE_ERROR_H
-#define MACHINE_ERROR_H
+#ifndef SAVEVM_ERROR_H
+#define SAVEVM_ERROR_H
 
 #include <stdarg.h>
 #include <stdio.h>

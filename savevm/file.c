@@ -11,21 +11,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool refuse(const char *verb, const char *path, struct error *err)
+static bool refuse_path(const char *verb, const char *path, struct error *err)
 {
 	error_set(err, "cannot %s '%.120s': %s", verb, path, strerror(errno));
 	return false;
 }
 
-/* What has the name now is replaced; a device or a folder is not. */
-static bool regular(const struct save_file *f, struct error *err)
+/* Whether the save may replace what has the name now: a regular file, or nothing; no device and no folder. */
+static bool is_regular(const struct save_file *f, struct error *err)
 {
 	struct stat st;
 
 	if (f->place.kernels)
 		st.st_mode = 0;
 	else if (fstatat(f->place.folder, f->place.name, &st, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT || refuse("use", f->path, err);
+		return errno == ENOENT || refuse_path("use", f->path, err);
 	if (S_ISREG(st.st_mode))
 		return true;
 	error_set(err, "cannot save to '%.120s': not a regular file", f->path);
@@ -40,8 +40,8 @@ static bool same_name(const struct save_file *f, int fd)
 	       ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
 }
 
-/* Whoever holds the lock on the file that has the name writes it. */
-static bool lock(const struct save_file *f, int fd, struct error *err)
+/* The process that holds the lock on "PATH.part" is the one that writes it. */
+static bool lock_part(const struct save_file *f, int fd, struct error *err)
 {
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
 		error_set(err, "cannot save to '%.120s': another process does", f->path);
@@ -53,7 +53,7 @@ static bool lock(const struct save_file *f, int fd, struct error *err)
 	return false;
 }
 
-/* Nobody else can read or write it, or will find it under another name. */
+/* Whether "PATH.part" belongs to us alone: no other user owns it, and it has no second name. */
 static bool ours_alone(const struct save_file *f, const struct stat *st, struct error *err)
 {
 	if (S_ISREG(st->st_mode) && st->st_uid == geteuid() && st->st_nlink == 1)
@@ -62,7 +62,7 @@ static bool ours_alone(const struct save_file *f, const struct stat *st, struct 
 	return false;
 }
 
-/* What one that was killed has left beside. Looked at before it is opened: it may be anything. */
+/* Removes the "PATH.part" that a killed cede left. Its kind is checked before it is opened, for anything may have that name. */
 static bool remove_stale(struct save_file *f, struct error *err)
 {
 	int fd, flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
@@ -72,10 +72,10 @@ static bool remove_stale(struct save_file *f, struct error *err)
 	for (unsigned pass = 0; pass < 2; pass++, flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC) {
 		fd = openat(f->place.folder, f->beside, flags);
 		if (fd < 0)
-			return errno == ENOENT || refuse("use", f->beside, err);
-		ok = !fstat(fd, &st) ? ours_alone(f, &st, err) : refuse("use", f->beside, err);
+			return errno == ENOENT || refuse_path("use", f->beside, err);
+		ok = !fstat(fd, &st) ? ours_alone(f, &st, err) : refuse_path("use", f->beside, err);
 		if (ok && pass)
-			ok = lock(f, fd, err) && (!unlinkat(f->place.folder, f->beside, 0) || refuse("remove", f->beside, err));
+			ok = lock_part(f, fd, err) && (!unlinkat(f->place.folder, f->beside, 0) || refuse_path("remove", f->beside, err));
 		close(fd);
 		if (!ok)
 			return false;
@@ -88,17 +88,17 @@ static bool make_beside(struct save_file *f, struct error *err)
 	for (unsigned tries = 0; f->fd < 0 && tries < 2; tries++) {
 		f->fd = openat(f->place.folder, f->beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 		if (f->fd < 0 && errno != EEXIST)
-			return refuse("write", f->path, err);
+			return refuse_path("write", f->path, err);
 		if (f->fd < 0 && !tries && !remove_stale(f, err))
 			return false;
 	}
 	if (f->fd >= 0)
-		return lock(f, f->fd, err);
+		return lock_part(f, f->fd, err);
 	error_set(err, "cannot save to '%.120s': another process just began to", f->path);
 	return false;
 }
 
-static void forget(struct save_file *f)
+static void forget_part(struct save_file *f)
 {
 	if (f->fd >= 0)
 		close(f->fd);
@@ -120,17 +120,17 @@ bool save_file_open(struct save_file *f, const char *path, struct error *err)
 		error_set(err, "cannot write '%.100s': %.130s", path, why.msg);
 		goto out_forget;
 	}
-	if (!regular(f, err))
+	if (!is_regular(f, err))
 		goto out_forget;
 	if ((size_t)snprintf(f->beside, sizeof f->beside, "%s.part", f->place.name) >= sizeof f->beside) {
 		errno = ENAMETOOLONG;
-		refuse("save to", path, err);
+		refuse_path("save to", path, err);
 		goto out_forget;
 	}
 	if (make_beside(f, err))
 		return true;
 out_forget:
-	forget(f);
+	forget_part(f);
 	return false;
 }
 
@@ -138,7 +138,7 @@ void save_file_drop(struct save_file *f)
 {
 	if (f->fd >= 0 && same_name(f, f->fd))
 		unlinkat(f->place.folder, f->beside, 0);
-	forget(f);
+	forget_part(f);
 }
 
 static bool sync_folder(const struct save_file *f)
@@ -155,23 +155,23 @@ bool save_file_commit(struct save_file *f, struct error *err)
 	bool ok = true;
 
 	if (fsync(f->fd)) {
-		refuse("write", f->path, err);
+		refuse_path("write", f->path, err);
 		save_file_drop(f);
 		return false;
 	}
 	if (!same_name(f, f->fd)) {
 		error_set(err, "cannot save to '%.120s': somebody has put another '%.90s' in its place", f->path, f->beside);
-		forget(f);
+		forget_part(f);
 		return false;
 	}
 	if (renameat(f->place.folder, f->beside, f->place.folder, f->place.name)) {
-		refuse("write", f->path, err);
+		refuse_path("write", f->path, err);
 		save_file_drop(f);
 		return false;
 	}
 	/* It is in place; that it stays there after a power cut is what fails here. */
 	if (!sync_folder(f))
-		ok = refuse("flush the folder of", f->path, err);
-	forget(f);
+		ok = refuse_path("flush the folder of", f->path, err);
+	forget_part(f);
 	return ok;
 }

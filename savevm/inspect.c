@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "savevm/be.h"
 #include "savevm/zip.h"
 
 #define MAX_SECTIONS 4096
@@ -47,7 +48,7 @@ struct cursor {
 	bool failed;
 };
 
-static bool stop(struct cursor *c, const char *why)
+static bool stop_reading(struct cursor *c, const char *why)
 {
 	if (!c->failed)
 		error_set(c->err, "%s at byte %llu", why, (unsigned long long)c->at);
@@ -55,51 +56,43 @@ static bool stop(struct cursor *c, const char *why)
 	return false;
 }
 
-static const uint8_t *take(struct cursor *c, uint64_t n)
+static const uint8_t *take_bytes(struct cursor *c, uint64_t n)
 {
 	if (c->failed || n > c->in->len - c->at) {
-		stop(c, "the file ends early");
+		stop_reading(c, "the file ends early");
 		return NULL;
 	}
 	c->at += n;
 	return c->in->data + c->at - n;
 }
 
-static uint64_t be(const uint8_t *p, unsigned n)
+static uint64_t take_number(struct cursor *c, unsigned n)
 {
-	uint64_t v = 0;
+	const uint8_t *p = take_bytes(c, n);
 
-	for (unsigned i = 0; i < n; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
-static uint64_t number(struct cursor *c, unsigned n)
-{
-	const uint8_t *p = take(c, n);
-
-	return p ? be(p, n) : 0;
+	return p ? be_get(p, n) : 0;
 }
 
 /* The description has no checksum and may say anything: how often, how deep. */
-static bool spend(struct cursor *c, uint64_t steps)
+static bool spend_steps(struct cursor *c, uint64_t steps)
 {
 	if (steps > c->in->work)
-		return stop(c, "the description says more than the file can hold");
+		return stop_reading(c, "the description says more than the file can hold");
 	c->in->work -= steps;
 	return true;
 }
 
-/* From there on: memory, which mostly lies before, needs no description. */
+/* Sets the steps that following the description may take, in proportion to the bytes from `from` on: memory, which mostly
+ * lies before, needs no description. */
 static void allow_work(struct inspect *in, uint64_t from)
 {
 	in->work = (in->len - from) * WORK_PER_BYTE + WORK_FREE;
 }
 
-static void name(struct cursor *c, char out[256])
+static void take_name(struct cursor *c, char out[256])
 {
-	size_t len = (size_t)number(c, 1);
-	const uint8_t *p = take(c, len);
+	size_t len = (size_t)take_number(c, 1);
+	const uint8_t *p = take_bytes(c, len);
 
 	if (p)
 		memcpy(out, p, len);
@@ -108,7 +101,7 @@ static void name(struct cursor *c, char out[256])
 
 /* ---- The description at the end ---- */
 
-/* The record's length counts exactly to the file's end. */
+/* Finds the description's record by its length, which reaches exactly to the file's end. */
 static void find_description(struct inspect *in)
 {
 	uint64_t at = in->len;
@@ -120,7 +113,7 @@ static void find_description(struct inspect *in)
 		if (!p)
 			return;
 		at = (uint64_t)(p - in->data);
-		if (in->data[at - 5] == VMS_TAG_DESCRIPTION && be(in->data + at - 4, 4) == in->len - at) {
+		if (in->data[at - 5] == VMS_TAG_DESCRIPTION && be_get(in->data + at - 4, 4) == in->len - at) {
 			in->json_at = at;
 			in->json_len = in->len - at;
 			return;
@@ -128,23 +121,23 @@ static void find_description(struct inspect *in)
 	}
 }
 
-static bool describes(const struct json *j, uint32_t device, const char *section, uint32_t instance)
+static bool describes_section(const struct json *j, uint32_t device, const char *section, uint32_t instance)
 {
 	return json_is(j, json_member(j, device, "name"), section) &&
 	       json_number(j, json_member(j, device, "instance_id"), UINT64_MAX) == instance;
 }
 
-/* From the one behind the last on, and then from the first. */
-static uint32_t describe(struct cursor *c, const char *section, uint32_t instance)
+/* The description's node of a section: looked for behind the one found last, then from the first on. JSON_NONE: there is none. */
+static uint32_t section_node(struct cursor *c, const char *section, uint32_t instance)
 {
 	const struct json *j = &c->in->json;
 	uint32_t devices = j->nodes ? json_member(j, 0, "devices") : JSON_NONE, from = c->in->next_device;
 
 	for (unsigned pass = 0; devices != JSON_NONE && pass < 2; pass++)
 		for (uint32_t d = pass || from == JSON_NONE ? j->node[devices].child : from; d != JSON_NONE && (!pass || d != from); d = j->node[d].next) {
-			if (!spend(c, WORK_FIELD))
+			if (!spend_steps(c, WORK_FIELD))
 				return JSON_NONE;
-			if (!describes(j, d, section, instance))
+			if (!describes_section(j, d, section, instance))
 				continue;
 			c->in->next_device = j->node[d].next;
 			return d;
@@ -161,7 +154,7 @@ struct walk {
 	bool stopped;
 };
 
-static bool numeric(const char *type)
+static bool is_numeric(const char *type)
 {
 	static const char *const types[] = { "uint", "int", "bool", "timer", "fpr", "vsr", "cpu/altivec/vscr" };
 
@@ -176,19 +169,19 @@ static bool walk_state(struct walk *w, uint32_t state, const char *sub, const ch
 static bool walk_value(struct walk *w, const char *sub, const char *path, const char *type, uint64_t size)
 {
 	struct inspect_value v = { .sub = sub, .path = path, .type = type, .at = w->c.at, .size = size };
-	const uint8_t *p = take(&w->c, size);
+	const uint8_t *p = take_bytes(&w->c, size);
 
 	if (!p)
 		return false;
-	v.is_number = size <= 8 && numeric(type);
-	v.number = v.is_number ? be(p, (unsigned)size) : 0;
+	v.is_number = size <= 8 && is_numeric(type);
+	v.number = v.is_number ? be_get(p, (unsigned)size) : 0;
 	if (w->each && !w->stopped)
 		w->stopped = !w->each(w->opaque, &v);
 	return true;
 }
 
-/* Each look for one of them may go through all. */
-static uint64_t members(const struct json *j, uint32_t object)
+/* The members of an object, whose number bounds what looking for one of them costs. */
+static uint64_t count_members(const struct json *j, uint32_t object)
 {
 	uint64_t n = 0;
 
@@ -208,13 +201,13 @@ static bool walk_field(struct walk *w, uint32_t field, const char *sub, const ch
 	json_string(j, json_member(j, field, "name"), label, sizeof label);
 	json_string(j, json_member(j, field, "type"), type, sizeof type);
 	if (size > w->c.in->len || n > w->c.in->len)
-		return stop(&w->c, "a field is larger than the file");
-	if (!spend(&w->c, WORK_FIELD + members(j, field)))
+		return stop_reading(&w->c, "a field is larger than the file");
+	if (!spend_steps(&w->c, WORK_FIELD + count_members(j, field)))
 		return false;
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t from = w->c.at;
 
-		if (!spend(&w->c, WORK_ELEMENT))
+		if (!spend_steps(&w->c, WORK_ELEMENT))
 			return false;
 		int end = snprintf(path, sizeof path, "%s%s", prefix, label);
 
@@ -227,12 +220,12 @@ static bool walk_field(struct walk *w, uint32_t field, const char *sub, const ch
 			continue;
 		}
 		if (strlen(path) + 2 > sizeof path)
-			return stop(&w->c, "a name is too long");
+			return stop_reading(&w->c, "a name is too long");
 		strcat(path, ".");
 		if (!walk_state(w, inner, sub, path, depth + 1))
 			return false;
 		if (w->c.at - from != size)
-			return stop(&w->c, "a struct has another size than it says");
+			return stop_reading(&w->c, "a struct has another size than it says");
 	}
 	return true;
 }
@@ -242,15 +235,15 @@ static bool walk_sub(struct walk *w, uint32_t sub, const char *prefix, unsigned 
 	const struct json *j = &w->c.in->json;
 	char wanted[128], found[256] = "";
 
-	if (!spend(&w->c, WORK_FIELD + members(j, sub)))
+	if (!spend_steps(&w->c, WORK_FIELD + count_members(j, sub)))
 		return false;
 	json_string(j, json_member(j, sub, "vmsd_name"), wanted, sizeof wanted);
-	if (number(&w->c, 1) != VMS_TAG_SUBSECTION)
-		return stop(&w->c, "a subsection is described and not there");
-	name(&w->c, found);
-	number(&w->c, 4);
+	if (take_number(&w->c, 1) != VMS_TAG_SUBSECTION)
+		return stop_reading(&w->c, "a subsection is described and not there");
+	take_name(&w->c, found);
+	take_number(&w->c, 4);
 	if (w->c.failed || strcmp(wanted, found))
-		return stop(&w->c, "another subsection than described");
+		return stop_reading(&w->c, "another subsection than described");
 	return walk_state(w, sub, wanted, prefix, depth + 1);
 }
 
@@ -260,8 +253,8 @@ static bool walk_state(struct walk *w, uint32_t state, const char *sub, const ch
 	uint32_t fields = json_member(j, state, "fields"), subs = json_member(j, state, "subsections");
 
 	if (depth > 16)
-		return stop(&w->c, "the description is too deep");
-	if (!spend(&w->c, members(j, state)))
+		return stop_reading(&w->c, "the description is too deep");
+	if (!spend_steps(&w->c, count_members(j, state)))
 		return false;
 	if (fields != JSON_NONE)
 		for (uint32_t f = j->node[fields].child; f != JSON_NONE; f = j->node[f].next)
@@ -312,8 +305,8 @@ static struct inspect_block *find_block(struct inspect *in, const char *block)
 	return NULL;
 }
 
-/* A record takes 9 bytes at least: more pages than that are not here. Others are in a parent or behind the head,
- * and then there is one block. */
+/* Whether a file of this length can hold a block of `size` bytes: each page's record takes 9 bytes or more. A file whose
+ * pages are in a parent or behind the head has one block, of the size that those say. */
 static bool may_fill(const struct inspect *in, uint64_t size)
 {
 	uint64_t all = size;
@@ -333,18 +326,18 @@ static bool add_block(struct cursor *c, const char *block, uint64_t size)
 	struct inspect_block *p;
 
 	if (in->blocks == MAX_BLOCKS || size > MAX_BLOCK || size % INSPECT_PAGE)
-		return stop(c, "a block of memory that cannot be");
+		return stop_reading(c, "a block of memory that cannot be");
 	if (!may_fill(in, size))
-		return stop(c, "a block of memory larger than the file can fill");
+		return stop_reading(c, "a block of memory larger than the file can fill");
 	p = realloc(in->block, (in->blocks + 1) * sizeof *p);
 	if (!p)
-		return stop(c, "out of memory");
+		return stop_reading(c, "out of memory");
 	in->block = p;
 	p += in->blocks;
 	*p = (struct inspect_block){ .size = size };
 	snprintf(p->name, sizeof p->name, "%s", block);
 	if (!in->layout.ram_size && !(p->page = calloc(size / INSPECT_PAGE + 1, sizeof *p->page)))
-		return stop(c, "out of memory");
+		return stop_reading(c, "out of memory");
 	in->blocks++;
 	return true;
 }
@@ -352,7 +345,7 @@ static bool add_block(struct cursor *c, const char *block, uint64_t size)
 static bool read_ram(struct cursor *c, struct inspect_block **current)
 {
 	for (;;) {
-		uint64_t word = number(c, 8), at = word & ~UINT64_C(0xfff), flags = word & 0xfff;
+		uint64_t word = take_number(c, 8), at = word & ~UINT64_C(0xfff), flags = word & 0xfff;
 		char block[256];
 
 		if (c->failed)
@@ -363,43 +356,43 @@ static bool read_ram(struct cursor *c, struct inspect_block **current)
 			for (uint64_t left = at; left && !c->failed;) {
 				uint64_t size;
 
-				name(c, block);
-				size = number(c, 8);
+				take_name(c, block);
+				size = take_number(c, 8);
 				if (c->failed || size > left || !size)
-					return stop(c, "the list of memory blocks does not add up");
+					return stop_reading(c, "the list of memory blocks does not add up");
 				left -= size;
 				add_block(c, block, size);
 			}
 			continue;
 		}
 		if (!(flags & 0x0a) || flags & ~UINT64_C(0x2a))
-			return stop(c, "a record of memory that is not known");
+			return stop_reading(c, "a record of memory that is not known");
 		if (!(flags & 0x20)) {
-			name(c, block);
+			take_name(c, block);
 			*current = find_block(c->in, block);
 		}
 		if (c->failed || !*current || at >= (*current)->size || !(*current)->page)
-			return stop(c, "a page outside memory");
+			return stop_reading(c, "a page outside memory");
 		(*current)->page[at / INSPECT_PAGE] = flags & 8 ? c->at : 1;
 		c->in->pages++;
 		c->in->zero_pages += !(flags & 8);
-		if (!(flags & 8) && number(c, 1))
-			return stop(c, "a page of another byte than zero");
+		if (!(flags & 8) && take_number(c, 1))
+			return stop_reading(c, "a page of another byte than zero");
 		if (flags & 8)
-			take(c, INSPECT_PAGE);
+			take_bytes(c, INSPECT_PAGE);
 	}
 }
 
 static bool read_htab(struct cursor *c, bool start)
 {
-	uint32_t word = (uint32_t)number(c, 4);
+	uint32_t word = (uint32_t)take_number(c, 4);
 
 	while (!start && word != UINT32_MAX && !c->failed) {
-		uint64_t chunk = number(c, 8);
+		uint64_t chunk = take_number(c, 8);
 
 		if (!chunk)
 			break;
-		take(c, 16 * (chunk >> 16 & 0xffff));
+		take_bytes(c, 16 * (chunk >> 16 & 0xffff));
 	}
 	return !c->failed;
 }
@@ -421,7 +414,7 @@ static struct inspect_section *add_section(struct scan *s, uint32_t id, bool liv
 
 	if (!p || (live && s->lives == MAX_LIVE)) {
 		in->section = p ? p : in->section;
-		stop(&s->c, "too many sections");
+		stop_reading(&s->c, "too many sections");
 		return NULL;
 	}
 	in->section = p;
@@ -455,34 +448,34 @@ static bool scan_payload(struct scan *s, struct inspect_section *section, bool s
 
 	if (section->live)
 		return !strcmp(section->name, "ram") ? read_ram(&s->c, &s->current) :
-		       !strcmp(section->name, "spapr/htab") ? read_htab(&s->c, start) : stop(&s->c, "a live section that is not known");
+		       !strcmp(section->name, "spapr/htab") ? read_htab(&s->c, start) : stop_reading(&s->c, "a live section that is not known");
 	if (!s->described)
 		allow_work(s->c.in, section->payload);
 	s->described = true;
-	section->json = describe(&s->c, section->name, section->instance);
+	section->json = section_node(&s->c, section->name, section->instance);
 	if (s->c.failed)
 		return false;
 	if (section->json == JSON_NONE)
-		return stop(&s->c, s->c.in->json_len ? "a section that is not described" : "no description: sections cannot be told apart");
+		return stop_reading(&s->c, s->c.in->json_len ? "a section that is not described" : "no description: sections cannot be told apart");
 	return walk_section(s->c.in, section, &w, &s->c.at);
 }
 
 static bool scan_section(struct scan *s, uint64_t tag)
 {
 	uint64_t from = s->c.at - 1;
-	uint32_t id = (uint32_t)number(&s->c, 4);
+	uint32_t id = (uint32_t)take_number(&s->c, 4);
 	bool begins = tag == VMS_TAG_START || tag == VMS_TAG_FULL;
 	struct inspect_section *section = s->c.failed ? NULL : begins ? by_id(s->c.in, id) : live_by_id(s, id);
 
 	if (s->c.failed || !section != begins)
-		return stop(&s->c, begins ? "a section number comes twice" : "a part of nothing");
+		return stop_reading(&s->c, begins ? "a section number comes twice" : "a part of nothing");
 	if (begins) {
 		section = add_section(s, id, tag == VMS_TAG_START);
 		if (!section)
 			return false;
-		name(&s->c, section->name);
-		section->instance = (uint32_t)number(&s->c, 4);
-		section->version = (uint32_t)number(&s->c, 4);
+		take_name(&s->c, section->name);
+		section->instance = (uint32_t)take_number(&s->c, 4);
+		section->version = (uint32_t)take_number(&s->c, 4);
 		section->start = from;
 		section->payload = s->c.at;
 	}
@@ -496,8 +489,8 @@ static bool scan_section(struct scan *s, uint64_t tag)
 		section->end = s->c.at;
 	section->size += s->c.at - from;
 	section->sum = crc32_add(s->table, section->sum, s->c.in->data + from, s->c.at - from);
-	if (number(&s->c, 1) != VMS_TAG_FOOTER || number(&s->c, 4) != id)
-		return stop(&s->c, "a section that does not end where it should");
+	if (take_number(&s->c, 1) != VMS_TAG_FOOTER || take_number(&s->c, 4) != id)
+		return stop_reading(&s->c, "a section that does not end where it should");
 	return !s->c.failed;
 }
 
@@ -507,43 +500,43 @@ static bool scan_all(struct scan *s)
 	uint64_t len, tag;
 	const uint8_t *p;
 
-	if (number(&s->c, 4) != VMS_MAGIC || number(&s->c, 4) != VMS_VERSION || number(&s->c, 1) != VMS_TAG_CONFIGURATION)
-		return stop(&s->c, "not a snapshot (no QEVM, or of another version)");
-	len = number(&s->c, 4);
-	p = len < sizeof in->machine ? take(&s->c, len) : NULL;
+	if (take_number(&s->c, 4) != VMS_MAGIC || take_number(&s->c, 4) != VMS_VERSION || take_number(&s->c, 1) != VMS_TAG_CONFIGURATION)
+		return stop_reading(&s->c, "not a snapshot (no QEVM, or of another version)");
+	len = take_number(&s->c, 4);
+	p = len < sizeof in->machine ? take_bytes(&s->c, len) : NULL;
 	if (!p)
-		return stop(&s->c, "no machine name");
+		return stop_reading(&s->c, "no machine name");
 	memcpy(in->machine, p, len);
 	for (;;) {
 		in->eof = s->c.at;
-		tag = number(&s->c, 1);
+		tag = take_number(&s->c, 1);
 		if (s->c.failed)
 			return false;
 		if (tag == VMS_TAG_EOF)
 			break;
 		if (tag > VMS_TAG_FULL)
-			return stop(&s->c, "something that is no section");
+			return stop_reading(&s->c, "something that is no section");
 		if (!scan_section(s, tag))
 			return false;
 	}
-	return !in->json_len || s->c.at + 5 == in->json_at || stop(&s->c, "something behind the last section");
+	return !in->json_len || s->c.at + 5 == in->json_at || stop_reading(&s->c, "something behind the last section");
 }
 
 /* ---- What is around the stream ---- */
 
-static bool fail(struct error *err, const char *why)
+static bool inspect_fail(struct error *err, const char *why)
 {
 	error_set(err, "%s", why);
 	return false;
 }
 
-/* Memory of the mapped layout: inspect_page() finds it. */
+/* Counts the pages of the mapped layout's memory, which inspect_page() finds by itself. */
 static bool count_memory(struct inspect *in, struct error *err)
 {
 	const struct layout *l = &in->layout;
 
 	if (!in->blocks || in->pages)
-		return fail(err, "memory behind the head is not that of section ram");
+		return inspect_fail(err, "memory behind the head is not that of section ram");
 	in->pages = in->zero_pages = l->ram_size / INSPECT_PAGE;
 	for (uint32_t i = 0; i < l->groups; i++)
 		in->zero_pages -= l->group[i].used;
@@ -566,9 +559,9 @@ static bool open_parent(struct inspect *in, struct opening *o, struct error *err
 	bool ok;
 
 	in->parent = calloc(1, sizeof *in->parent);
-	ok = (in->parent && parent) || fail(err, "out of memory");
+	ok = (in->parent && parent) || inspect_fail(err, "out of memory");
 	if (ok && o->depth == INSPECT_CHAIN)
-		ok = fail(err, "too many parents");
+		ok = inspect_fail(err, "too many parents");
 	ok = ok && open_at(in->parent, &p, err);
 	o->blamed = p.blamed;
 	if (ok && (in->parent->file_size != l->parent_size || in->parent->ident != l->parent_ident)) {
@@ -585,37 +578,38 @@ static bool open_parent(struct inspect *in, struct opening *o, struct error *err
 #define MAX_BESIDE (UINT64_C(64) << 20)		/* bytes of a stream that are not memory */
 #define MAX_RATIO  256				/* bytes of content for each of the file: memory takes a few */
 
-/* As much as a stream of the memory that it says it has can take, asked when its head is there; and in proportion
- * to the file, for all of it is kept. */
+/* How many bytes a compressed file may unpack to: what a stream of the memory that its first section announces can take, but
+ * no more than in proportion to the file, for all of it is kept. */
 static uint64_t most_content(const struct inspect *in, const uint8_t *data, size_t len)
 {
 	static const uint8_t ram[] = { 3, 'r', 'a', 'm' };
 	const uint8_t *p = memmem(data, len < 512 ? len : 512, ram, sizeof ram);
-	uint64_t size = p && p + 20 <= data + len ? be(p + 12, 8) & ~UINT64_C(0xfff) : 0;
+	uint64_t size = p && p + 20 <= data + len ? be_get(p + 12, 8) & ~UINT64_C(0xfff) : 0;
 	uint64_t memory = size <= MAX_BLOCK ? size + size / 256 : 0, room = in->file_size * MAX_RATIO;
 
 	return (memory < room ? memory : room) + MAX_BESIDE;
 }
 
-static uint8_t *grow(uint8_t *old, size_t room, size_t to)
+static uint8_t *grow_buffer(uint8_t *old, size_t room, size_t to)
 {
-	void *p = old ? mremap(old, room, to, MREMAP_MAYMOVE) : mmap(NULL, to, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = old ? mremap(old, room, to, MREMAP_MAYMOVE) :
+			mmap(NULL, to, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* The file offset is where the frame begins. */
-static bool unpack(struct inspect *in, int fd, struct error *err)
+/* Unpacks the frame that begins at the file offset. */
+static bool unpack_file(struct inspect *in, int fd, struct error *err)
 {
 	struct zip *zip = zip_new(false, err);
-	uint8_t *data = zip ? grow(NULL, 0, FIRST_ROOM) : NULL;
+	uint8_t *data = zip ? grow_buffer(NULL, 0, FIRST_ROOM) : NULL;
 	size_t room = FIRST_ROOM, len = 0;
 	const char *why = data ? NULL : "out of memory";
 	ssize_t n = 1;
 
 	while (data && !why && n > 0) {
 		if (room - len < FIRST_ROOM / 2) {
-			uint8_t *more = grow(data, room, room * 2);
+			uint8_t *more = grow_buffer(data, room, room * 2);
 
 			if (!more) {
 				why = "out of memory";
@@ -630,7 +624,7 @@ static bool unpack(struct inspect *in, int fd, struct error *err)
 			why = "compressed file: its content is larger than its memory, or than such a file's: it is damaged";
 	}
 	if (zip && why)
-		fail(err, why);
+		inspect_fail(err, why);
 	zip_free(zip);
 	if (why && data)
 		munmap(data, room);
@@ -642,23 +636,23 @@ static bool unpack(struct inspect *in, int fd, struct error *err)
 	return true;
 }
 
-static bool map(struct inspect *in, int fd, struct error *err)
+static bool map_file(struct inspect *in, int fd, struct error *err)
 {
 	uint64_t at = in->layout.stream_at;
 	uint8_t magic[4];
 
-	if (pread(fd, magic, sizeof magic, (off_t)at) == sizeof magic && be(magic, 4) == ZIP_MAGIC)
-		return lseek(fd, (off_t)at, SEEK_SET) >= 0 && unpack(in, fd, err);
+	if (pread(fd, magic, sizeof magic, (off_t)at) == sizeof magic && be_get(magic, 4) == ZIP_MAGIC)
+		return lseek(fd, (off_t)at, SEEK_SET) >= 0 && unpack_file(in, fd, err);
 	in->data = in->file_size ? mmap(NULL, in->file_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
 	if (in->data == MAP_FAILED) {
 		in->data = NULL;
-		return fail(err, "not a snapshot: it is empty, or no file");
+		return inspect_fail(err, "not a snapshot: it is empty, or no file");
 	}
 	in->len = in->file_size;
 	return true;
 }
 
-static void identify(struct inspect *in, uint32_t (*table)[256])
+static void sum_identity(struct inspect *in, uint32_t (*table)[256])
 {
 	in->ident = in->layout.sum;
 	for (unsigned i = 0; i < in->sections; i++)
@@ -670,7 +664,7 @@ static bool read_all(struct inspect *in, int fd, struct opening *o, struct error
 	struct scan s = { .c = { .in = in, .err = err } };
 	bool ok;
 
-	if (!layout_read(&in->layout, fd, err) || (in->layout.parent[0] && !open_parent(in, o, err)) || !map(in, fd, err))
+	if (!layout_read(&in->layout, fd, err) || (in->layout.parent[0] && !open_parent(in, o, err)) || !map_file(in, fd, err))
 		return false;
 	find_description(in);
 	if (in->json_len && !json_parse(&in->json, (const char *)in->data + in->json_at, in->json_len))
@@ -678,14 +672,14 @@ static bool read_all(struct inspect *in, int fd, struct opening *o, struct error
 	in->next_device = JSON_NONE;
 	s.c.at = in->compressed ? 0 : in->layout.stream_at;
 	s.table = crc32_new();
-	ok = (s.table || fail(err, "out of memory")) && scan_all(&s);
+	ok = (s.table || inspect_fail(err, "out of memory")) && scan_all(&s);
 	if (ok)
-		identify(in, s.table);
+		sum_identity(in, s.table);
 	free(s.table);
 	return ok && (!in->layout.ram_size || count_memory(in, err));
 }
 
-/* Why a chain of parents cannot be opened is said of the one file that it is due to. */
+/* Opens a file of a chain of parents. What goes wrong is blamed on the one file that it is due to. */
 static bool open_at(struct inspect *in, struct opening *o, struct error *err)
 {
 	const char *path = o->path;
@@ -701,7 +695,7 @@ static bool open_at(struct inspect *in, struct opening *o, struct error *err)
 		in->file_size = (uint64_t)st.st_size;
 		o->dev = st.st_dev;
 		o->ino = st.st_ino;
-		ok = comes_back(o) ? fail(&why, "it is among its own parents") : read_all(in, fd, o, &why);
+		ok = comes_back(o) ? inspect_fail(&why, "it is among its own parents") : read_all(in, fd, o, &why);
 		if (!ok && o->blamed)
 			*err = why;
 		else if (!ok)
@@ -725,7 +719,7 @@ bool inspect_open_parent(struct inspect *in, const char *path, struct error *err
 	return open_at(in, &(struct opening){ .path = path, .depth = 1 }, err);
 }
 
-/* Zeros have no pages, and a sum of zero: it is not the sum that tells then. */
+/* A group of zeros has no pages and the sum 0, so its bytes are looked at and not its sum. */
 static void blame_group(uint32_t index, const struct layout_group *g, uint32_t sum, uint32_t used, struct error *err)
 {
 	unsigned long long gra = (unsigned long long)index * LAYOUT_GROUP;

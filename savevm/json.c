@@ -15,15 +15,15 @@ static void skip_blanks(struct parser *p)
 		p->at++;
 }
 
-static char peek(struct parser *p)
+static char peek_char(struct parser *p)
 {
 	skip_blanks(p);
 	return p->at < p->j->len ? p->j->text[p->at] : 0;
 }
 
-static bool take(struct parser *p, char c)
+static bool take_char(struct parser *p, char c)
 {
-	if (peek(p) != c)
+	if (peek_char(p) != c)
 		return false;
 	p->at++;
 	return true;
@@ -51,8 +51,8 @@ static uint32_t new_node(struct parser *p, enum json_kind kind)
 	return j->nodes++;
 }
 
-/* Behind the first quote, up to behind the last one. */
-static bool string(struct parser *p, uint32_t *at, uint32_t *len)
+/* Parses from behind the first quote up to behind the last one. */
+static bool parse_string(struct parser *p, uint32_t *at, uint32_t *len)
 {
 	*at = (uint32_t)p->at;
 	for (; p->at < p->j->len && p->j->text[p->at] != '"'; p->at++)
@@ -64,20 +64,20 @@ static bool string(struct parser *p, uint32_t *at, uint32_t *len)
 	return true;
 }
 
-static uint32_t value(struct parser *p, unsigned depth);
+static uint32_t parse_value(struct parser *p, unsigned depth);
 
-static bool inside(struct parser *p, uint32_t self, char end, unsigned depth)
+static bool parse_inside(struct parser *p, uint32_t self, char end, unsigned depth)
 {
 	uint32_t last = JSON_NONE;
 
-	if (take(p, end))
+	if (take_char(p, end))
 		return true;
 	do {
 		uint32_t key_at = 0, key_len = 0, child;
 
-		if (end == '}' && (!take(p, '"') || !string(p, &key_at, &key_len) || !take(p, ':')))
+		if (end == '}' && (!take_char(p, '"') || !parse_string(p, &key_at, &key_len) || !take_char(p, ':')))
 			return false;
-		child = value(p, depth + 1);
+		child = parse_value(p, depth + 1);
 		if (child == JSON_NONE)
 			return false;
 		p->j->node[child].key_at = key_at;
@@ -87,13 +87,13 @@ static bool inside(struct parser *p, uint32_t self, char end, unsigned depth)
 		else
 			p->j->node[last].next = child;
 		last = child;
-	} while (take(p, ','));
-	return take(p, end);
+	} while (take_char(p, ','));
+	return take_char(p, end);
 }
 
-static uint32_t value(struct parser *p, unsigned depth)
+static uint32_t parse_value(struct parser *p, unsigned depth)
 {
-	char c = peek(p);
+	char c = peek_char(p);
 	uint32_t self = depth < JSON_MAX_DEPTH ? new_node(p, c == '{' ? JSON_OBJECT : c == '[' ? JSON_ARRAY : c == '"' ? JSON_STRING :
 							  (c >= '0' && c <= '9') || c == '-' ? JSON_NUMBER : JSON_WORD) : JSON_NONE;
 	size_t from = p->at;
@@ -102,14 +102,14 @@ static uint32_t value(struct parser *p, unsigned depth)
 		return JSON_NONE;
 	if (c == '{' || c == '[') {
 		p->at++;
-		if (!inside(p, self, c == '{' ? '}' : ']', depth))
+		if (!parse_inside(p, self, c == '{' ? '}' : ']', depth))
 			return JSON_NONE;
 		p->j->node[self].len = (uint32_t)(p->at - from);
 		return self;
 	}
 	if (c == '"') {
 		p->at++;
-		return string(p, &p->j->node[self].at, &p->j->node[self].len) ? self : JSON_NONE;
+		return parse_string(p, &p->j->node[self].at, &p->j->node[self].len) ? self : JSON_NONE;
 	}
 	while (p->at < p->j->len && !memchr(",]} \t\r\n", p->j->text[p->at], 7))
 		p->at++;
@@ -122,7 +122,7 @@ bool json_parse(struct json *j, const char *text, size_t len)
 	struct parser p = { .j = j };
 
 	*j = (struct json){ .text = text, .len = len };
-	if (len < UINT32_MAX && value(&p, 0) != JSON_NONE && !peek(&p) && p.at >= len)
+	if (len < UINT32_MAX && parse_value(&p, 0) != JSON_NONE && !peek_char(&p) && p.at >= len)
 		return true;
 	json_free(j);
 	return false;

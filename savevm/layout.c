@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "savevm/be.h"
+
 #define MAGIC   "CEDESNAP"
 #define VERSION 1
 #define SUM_AT  12
@@ -17,7 +19,7 @@
 #define ENTRY   8			/* bytes of the table for each group */
 #define MAX_RAM (UINT64_C(1) << 40)	/* bytes; the table takes 4 MiB then */
 
-static bool fail(struct error *err, const char *why)
+static bool layout_fail(struct error *err, const char *why)
 {
 	error_set(err, "%s", why);
 	return false;
@@ -30,21 +32,6 @@ static bool host_fail(struct error *err, const char *verb)
 }
 
 /* ---- The head's numbers ---- */
-
-static void put(uint8_t *p, uint64_t v, unsigned bytes)
-{
-	for (unsigned i = 0; i < bytes; i++)
-		p[i] = (uint8_t)(v >> 8 * (bytes - 1 - i));
-}
-
-static uint64_t get(const uint8_t *p, unsigned bytes)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < bytes; i++)
-		v = v << 8 | p[i];
-	return v;
-}
 
 static uint64_t table_size(const struct layout *l)
 {
@@ -89,7 +76,7 @@ static bool shape_ok(const struct layout *l, const uint8_t *head)
 	if (!l->ram_size)
 		return !l->groups;
 	return l->ram_size <= MAX_RAM && l->ram_size % LAYOUT_GROUP == 0 && l->groups == l->ram_size / LAYOUT_GROUP &&
-	       get(head + 52, 4) == LAYOUT_GROUP && l->ram_at % LAYOUT_GROUP == 0 && l->ram_at >= table_end &&
+	       be_get(head + 52, 4) == LAYOUT_GROUP && l->ram_at % LAYOUT_GROUP == 0 && l->ram_at >= table_end &&
 	       l->ram_at <= l->stream_at && l->stream_at - l->ram_at == l->ram_size && !head[NAME_AT];
 }
 
@@ -102,11 +89,11 @@ static bool read_table(struct layout *l, int fd, uint32_t claimed, struct error 
 	l->group = calloc(l->groups + 1, sizeof *l->group);
 	if (!ok || !l->group) {
 		free(all);
-		return fail(err, "head: cannot be read");
+		return layout_fail(err, "head: cannot be read");
 	}
 	for (uint32_t i = 0; i < l->groups; i++) {
-		l->group[i].sum = (uint32_t)get(all + LAYOUT_HEAD + i * ENTRY, 4);
-		l->group[i].used = (uint32_t)get(all + LAYOUT_HEAD + i * ENTRY + 4, 4);
+		l->group[i].sum = (uint32_t)be_get(all + LAYOUT_HEAD + i * ENTRY, 4);
+		l->group[i].used = (uint32_t)be_get(all + LAYOUT_HEAD + i * ENTRY + 4, 4);
 		ok &= l->group[i].used <= LAYOUT_GROUP / LAYOUT_PAGE;
 	}
 	l->sum = sum_of(all, len);
@@ -114,7 +101,7 @@ static bool read_table(struct layout *l, int fd, uint32_t claimed, struct error 
 	if (l->sum != claimed)
 		error_set(err, "head: checksum: expected 0x%08x, found 0x%08x: the file is damaged", (unsigned)claimed, (unsigned)l->sum);
 	else if (!ok)
-		fail(err, "head: a group has more pages than it can");
+		layout_fail(err, "head: a group has more pages than it can");
 	return ok && l->sum == claimed;
 }
 
@@ -127,30 +114,30 @@ bool layout_read(struct layout *l, int fd, struct error *err)
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !read_at(fd, head, strlen(MAGIC), 0) || memcmp(head, MAGIC, strlen(MAGIC)))
 		return true;
 	if (!read_at(fd, head, sizeof head, 0))
-		return fail(err, "head: the file ends early");
-	if (get(head + 8, 4) != VERSION) {
-		error_set(err, "head: version: expected %d, found %u", VERSION, (unsigned)get(head + 8, 4));
+		return layout_fail(err, "head: the file ends early");
+	if (be_get(head + 8, 4) != VERSION) {
+		error_set(err, "head: version: expected %d, found %u", VERSION, (unsigned)be_get(head + 8, 4));
 		return false;
 	}
-	l->file_size = get(head + 16, 8);
-	l->stream_at = get(head + 24, 8);
-	l->ram_at = get(head + 32, 8);
-	l->ram_size = get(head + 40, 8);
-	l->groups = (uint32_t)get(head + 48, 4);
-	l->parent_size = get(head + 56, 8);
-	l->parent_ident = (uint32_t)get(head + 64, 4);
+	l->file_size = be_get(head + 16, 8);
+	l->stream_at = be_get(head + 24, 8);
+	l->ram_at = be_get(head + 32, 8);
+	l->ram_size = be_get(head + 40, 8);
+	l->groups = (uint32_t)be_get(head + 48, 4);
+	l->parent_size = be_get(head + 56, 8);
+	l->parent_ident = (uint32_t)be_get(head + 64, 4);
 	if (l->file_size != (uint64_t)st.st_size) {
 		error_set(err, "head: size: expected %llu bytes, found %llu: the file is damaged", (unsigned long long)l->file_size,
 			  (unsigned long long)st.st_size);
 		return false;
 	}
 	if (!shape_ok(l, head))
-		return fail(err, "head: places that cannot be");
+		return layout_fail(err, "head: places that cannot be");
 	memcpy(l->parent, head + NAME_AT, LAYOUT_NAME);
-	if (stream_is_name(l->parent, strlen(l->parent)) && read_table(l, fd, (uint32_t)get(head + SUM_AT, 4), err))
+	if (stream_is_name(l->parent, strlen(l->parent)) && read_table(l, fd, (uint32_t)be_get(head + SUM_AT, 4), err))
 		return true;
 	if (!l->group)
-		fail(err, "head: a parent's name that is no text");
+		layout_fail(err, "head: a parent's name that is no text");
 	layout_free(l);
 	return false;
 }
@@ -186,7 +173,7 @@ static uint32_t add_page(uint32_t (*table)[256], uint32_t sum, uint32_t number, 
 {
 	uint8_t be[4];
 
-	put(be, number, 4);
+	be_put(be, number, 4);
 	return crc32_add(table, crc32_add(table, sum, be, sizeof be), page, LAYOUT_PAGE);
 }
 
@@ -217,7 +204,7 @@ static bool write_at(int fd, const void *data, size_t len, uint64_t at, struct e
 		if (n < 0 && errno != EINTR)
 			return host_fail(err, "write");
 		if (n == 0)
-			return fail(err, "cannot write: nothing is taken");
+			return layout_fail(err, "cannot write: nothing is taken");
 		if (n > 0) {
 			p += n;
 			len -= (size_t)n;
@@ -244,7 +231,7 @@ static bool write_group(struct layout *l, uint32_t index, int fd, struct vms_ram
 	}
 	if (at > run && !write_at(fd, ram->base + run, at - run, l->ram_at + run, err))
 		return false;
-	/* On its way to the disk while the next are summed up: the flush at the end has less to wait for. */
+	/* The kernel begins to write them while the next ones are summed up, so that the flush at the end has less to wait for. */
 	sync_file_range(fd, (off_t)(l->ram_at + from), LAYOUT_GROUP, SYNC_FILE_RANGE_WRITE);
 	return true;
 }
@@ -263,7 +250,7 @@ bool layout_write_ram(struct layout *l, int fd, struct vms_ram *ram, struct erro
 	l->ram_at = (LAYOUT_HEAD + table_size(l) + LAYOUT_GROUP - 1) / LAYOUT_GROUP * LAYOUT_GROUP;
 	l->stream_at = l->ram_at + ram->size;
 	l->group = calloc(l->groups + 1, sizeof *l->group);
-	ok = (table && l->group) || fail(err, "out of memory");
+	ok = (table && l->group) || layout_fail(err, "out of memory");
 	for (uint32_t i = 0; ok && i < l->groups; i++) {
 		ok = write_group(l, i, fd, ram, table, err);
 		if (ram->progress)
@@ -288,26 +275,26 @@ bool layout_write_head(struct layout *l, int fd, struct error *err)
 
 	if (!head || end < 0) {
 		free(head);
-		return end < 0 ? host_fail(err, "write") : fail(err, "out of memory");
+		return end < 0 ? host_fail(err, "write") : layout_fail(err, "out of memory");
 	}
 	l->file_size = (uint64_t)end;
 	memcpy(head, MAGIC, strlen(MAGIC));
-	put(head + 8, VERSION, 4);
-	put(head + 16, l->file_size, 8);
-	put(head + 24, l->stream_at, 8);
-	put(head + 32, l->ram_at, 8);
-	put(head + 40, l->ram_size, 8);
-	put(head + 48, l->groups, 4);
-	put(head + 52, LAYOUT_GROUP, 4);
-	put(head + 56, l->parent_size, 8);
-	put(head + 64, l->parent_ident, 4);
+	be_put(head + 8, VERSION, 4);
+	be_put(head + 16, l->file_size, 8);
+	be_put(head + 24, l->stream_at, 8);
+	be_put(head + 32, l->ram_at, 8);
+	be_put(head + 40, l->ram_size, 8);
+	be_put(head + 48, l->groups, 4);
+	be_put(head + 52, LAYOUT_GROUP, 4);
+	be_put(head + 56, l->parent_size, 8);
+	be_put(head + 64, l->parent_ident, 4);
 	memcpy(head + NAME_AT, l->parent, LAYOUT_NAME);
 	for (uint32_t i = 0; i < l->groups; i++) {
-		put(head + LAYOUT_HEAD + i * ENTRY, l->group[i].sum, 4);
-		put(head + LAYOUT_HEAD + i * ENTRY + 4, l->group[i].used, 4);
+		be_put(head + LAYOUT_HEAD + i * ENTRY, l->group[i].sum, 4);
+		be_put(head + LAYOUT_HEAD + i * ENTRY + 4, l->group[i].used, 4);
 	}
 	l->sum = sum_of(head, len);
-	put(head + SUM_AT, l->sum, 4);
+	be_put(head + SUM_AT, l->sum, 4);
 	ok = write_at(fd, head, len, 0, err);
 	free(head);
 	return ok;
@@ -329,7 +316,7 @@ int layout_open(const char *path, struct error *err)
 	struct stat st;
 	int fd = -1;
 
-	/* Not even opened: that alone may have an effect on a device. */
+	/* Anything but a regular file is not even opened: that alone may have an effect on a device. */
 	if (stat(path, &st)) {
 		error_set(err, "%s", strerror(errno));
 		return -1;

@@ -18,14 +18,14 @@ static bool others_write(const struct stat *folder)
 	return folder->st_mode & (S_IWGRP | S_IWOTH);
 }
 
-static bool trusts(int folder, const struct stat *st)
+static bool trusts_owner(int folder, const struct stat *st)
 {
 	struct stat f;
 
 	return !fstat(folder, &f) && (!others_write(&f) || st->st_uid == geteuid() || st->st_uid == f.st_uid);
 }
 
-/* A second name of a file elsewhere can be put there by anybody who sees that file. */
+/* In a folder that others can write, a file with a second name is refused: anybody who can see a file may link it there. */
 static bool one_name(int folder, const struct stat *st)
 {
 	struct stat f;
@@ -35,14 +35,14 @@ static bool one_name(int folder, const struct stat *st)
 
 bool place_trusts(const struct place *p, const struct stat *st)
 {
-	return p->kernels || (trusts(p->folder, st) && one_name(p->folder, st));
+	return p->kernels || (trusts_owner(p->folder, st) && one_name(p->folder, st));
 }
 
 bool place_check(const struct place *p, const struct stat *st, struct error *why)
 {
 	if (place_trusts(p, st))
 		return true;
-	if (trusts(p->folder, st))
+	if (trusts_owner(p->folder, st))
 		error_set(why, "it has another name elsewhere, and its folder can be written by others");
 	else
 		error_set(why, "it is user %u's, in a folder that others can write", (unsigned)st->st_uid);
@@ -65,7 +65,7 @@ static bool give_up(struct error *why, int error)
 	return false;
 }
 
-static bool enter(struct walk *w, int folder, struct error *why)
+static bool enter_folder(struct walk *w, int folder, struct error *why)
 {
 	if (folder < 0)
 		return give_up(why, errno);
@@ -75,8 +75,8 @@ static bool enter(struct walk *w, int folder, struct error *why)
 	return true;
 }
 
-/* From the root or from where we are. */
-static bool start(struct walk *w, const char *path, struct error *why)
+/* Begins at the root or at the folder where the walk is. */
+static bool start_walk(struct walk *w, const char *path, struct error *why)
 {
 	bool root = *path == '/';
 	const char *last;
@@ -85,12 +85,12 @@ static bool start(struct walk *w, const char *path, struct error *why)
 	if (!*path)
 		return give_up(why, ENOENT);
 	path += strspn(path, "/");
-	/* What ends in a slash is a folder. */
+	/* A path that ends in a slash must lead to a folder. */
 	last = *path ? path + strlen(path) - 1 : path;
 	if ((size_t)snprintf(rest, sizeof rest, "%s%s%s", path, *w->rest ? "/" : *last == '/' ? "." : "", w->rest) >= sizeof rest)
 		return give_up(why, ENAMETOOLONG);
 	memcpy(w->rest, rest, sizeof rest);
-	return !(root || w->folder < 0) || enter(w, open(root ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC), why);
+	return !(root || w->folder < 0) || enter_folder(w, open(root ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC), why);
 }
 
 static bool next_name(struct walk *w, struct error *why)
@@ -114,7 +114,7 @@ static bool of_proc(int fd)
 	return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-static bool follow(struct walk *w, int link, const struct stat *st, struct error *why)
+static bool follow_link(struct walk *w, int link, const struct stat *st, struct error *why)
 {
 	char target[PATH_MAX];
 	ssize_t n = readlinkat(link, "", target, sizeof target - 1);
@@ -124,14 +124,14 @@ static bool follow(struct walk *w, int link, const struct stat *st, struct error
 	target[n] = 0;
 	if (++w->links > MOST_LINKS)
 		return give_up(why, ELOOP);
-	if (trusts(w->folder, st))
-		return start(w, target, why);
+	if (trusts_owner(w->folder, st))
+		return start_walk(w, target, why);
 	error_set(why, "'%.80s' is a link of user %u, in a folder that others can write", w->name, (unsigned)st->st_uid);
 	return false;
 }
 
-/* One component; *done: it is the last. */
-static bool step(struct walk *w, bool *done, struct error *why)
+/* Goes one component further; *done says whether it was the last. */
+static bool step_component(struct walk *w, bool *done, struct error *why)
 {
 	struct stat st;
 	int fd;
@@ -148,12 +148,12 @@ static bool step(struct walk *w, bool *done, struct error *why)
 	} else if (S_ISLNK(st.st_mode) && of_proc(fd)) {
 		/* The text of /proc/PID/fd/N may be no name at all. */
 		w->kernels = *done;
-		ok = *done || enter(w, openat(w->folder, w->name, O_PATH | O_DIRECTORY | O_CLOEXEC), why);
+		ok = *done || enter_folder(w, openat(w->folder, w->name, O_PATH | O_DIRECTORY | O_CLOEXEC), why);
 	} else if (S_ISLNK(st.st_mode)) {
-		ok = follow(w, fd, &st, why);
+		ok = follow_link(w, fd, &st, why);
 		*done = false;
 	} else {
-		ok = *done || enter(w, openat(w->folder, w->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), why);
+		ok = *done || enter_folder(w, openat(w->folder, w->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), why);
 	}
 	close(fd);
 	return ok;
@@ -162,10 +162,10 @@ static bool step(struct walk *w, bool *done, struct error *why)
 bool place_find(struct place *p, const char *path, struct error *why)
 {
 	struct walk w = { .folder = -1 };
-	bool ok = start(&w, path, why), done = false;
+	bool ok = start_walk(&w, path, why), done = false;
 
 	while (ok && !done)
-		ok = step(&w, &done, why);
+		ok = step_component(&w, &done, why);
 	if (!ok && w.folder >= 0)
 		close(w.folder);
 	p->folder = ok ? w.folder : -1;
@@ -203,7 +203,7 @@ bool place_has_file(const char *path, struct error *why)
 
 /* ---- Files that are written in place ---- */
 
-static int take(const struct place *p, int flags, struct error *why)
+static int open_here(const struct place *p, int flags, struct error *why)
 {
 	int fd = openat(p->folder, p->name, flags | (p->kernels ? 0 : O_NOFOLLOW));
 	struct stat st;
@@ -234,11 +234,11 @@ static int make_or_take(const struct place *p, struct error *why)
 	if (fd < 0 && !p->kernels && errno != EEXIST)
 		give_up(why, errno);
 	else if (fd < 0)
-		fd = take(p, flags, why);
+		fd = open_here(p, flags, why);
 	return fd;
 }
 
-/* A FIFO without a reader has been refused by now: what is written may wait. */
+/* From here on a write may block: a FIFO without a reader has been refused. */
 static int let_block(int fd)
 {
 	if (fd >= 0)
@@ -266,7 +266,7 @@ int output_reopen(const char *path, struct error *why)
 
 	if (!place_find(&p, path, why))
 		return -1;
-	fd = let_block(take(&p, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, why));
+	fd = let_block(open_here(&p, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, why));
 	place_close(&p);
 	if (fd < 0 || (!fstat(fd, &st) && S_ISREG(st.st_mode)))
 		return fd;

@@ -67,7 +67,7 @@ static void put_page(struct stream *s, const struct vms_ram *ram, uint64_t at, b
 		stream_put(s, ram->base + at, PAGE);
 }
 
-static void tell(struct vms_ram *ram, const struct stream *s, uint64_t done)
+static void tell_progress(struct vms_ram *ram, const struct stream *s, uint64_t done)
 {
 	ram->sent = stream_position(s);
 	if (ram->progress)
@@ -84,7 +84,7 @@ static bool ram_save_end(struct stream *s, void *object)
 		bool zero = vms_ram_is_zero(ram, at);
 
 		if (at % PROGRESS == 0)
-			tell(ram, s, at);
+			tell_progress(ram, s, at);
 		ram->zeros += zero;
 		if (as_in_parent(ram, at, zero))
 			continue;
@@ -93,13 +93,13 @@ static bool ram_save_end(struct stream *s, void *object)
 	}
 	stream_put_be(s, RAM_EOS, 8);
 	if (!s->failed)
-		tell(ram, s, size);
+		tell_progress(ram, s, size);
 	return !s->failed;
 }
 
 /* ---- Loading ---- */
 
-static bool wrong(struct stream *s, const char *field, const char *expected, uint64_t found)
+static bool ram_wrong(struct stream *s, const char *field, const char *expected, uint64_t found)
 {
 	return stream_fail(s, "section ram 0: %s: expected %s, found 0x%llx", field, expected, (unsigned long long)found);
 }
@@ -118,7 +118,7 @@ static bool load_sizes(struct stream *s, const struct vms_ram *ram, uint64_t tot
 		return false;
 	if (strcmp(name, ram->block))
 		return stream_fail(s, "section ram 0: block: expected %s, found %.100s", ram->block, name);
-	return size == ram->size || wrong(s, "size of the block", "that of the machine", size);
+	return size == ram->size || ram_wrong(s, "size of the block", "that of the machine", size);
 }
 
 static bool load_block(struct stream *s, struct vms_ram *ram, uint64_t flags)
@@ -126,7 +126,7 @@ static bool load_block(struct stream *s, struct vms_ram *ram, uint64_t flags)
 	char name[256];
 
 	if (flags & RAM_CONTINUE)
-		return ram->current || wrong(s, "page", "the name of a block first", flags);
+		return ram->current || ram_wrong(s, "page", "the name of a block first", flags);
 	if (!stream_get_string(s, name))
 		return false;
 	ram->current = !strcmp(name, ram->block);
@@ -143,7 +143,7 @@ static bool load_page(struct stream *s, struct vms_ram *ram, uint64_t at, uint64
 	if (ram->progress && at % PROGRESS == 0)
 		ram->progress(ram->opaque, at);
 	if (at >= ram->size)
-		return wrong(s, "page address", "one inside the block", at);
+		return ram_wrong(s, "page address", "one inside the block", at);
 	if (flags & RAM_PAGE) {
 		ram->seen[page / 8] |= (uint8_t)(1 << page % 8);
 		return stream_get(s, ram->base + at, PAGE);
@@ -151,7 +151,7 @@ static bool load_page(struct stream *s, struct vms_ram *ram, uint64_t at, uint64
 	fill = (uint8_t)stream_get_be(s, 1);
 	if (s->failed)
 		return false;
-	/* Memory that nobody has touched stays so. */
+	/* Zeros are written only where something else may be: a page that nobody has touched takes no memory of the host. */
 	if (fill || ram->kept || ram->seen[page / 8] >> page % 8 & 1) {
 		ram->seen[page / 8] |= (uint8_t)(1 << page % 8);
 		memset(ram->base + at, fill, PAGE);
@@ -177,7 +177,7 @@ static bool ram_load(struct stream *s, void *object, enum vms_tag part)
 			break;
 		case RAM_SIZES:
 			if (part != VMS_TAG_START)
-				return wrong(s, "record", "pages", flags);
+				return ram_wrong(s, "record", "pages", flags);
 			load_sizes(s, ram, word & ~RAM_FLAGS);
 			break;
 		case RAM_PAGE:
@@ -187,7 +187,7 @@ static bool ram_load(struct stream *s, void *object, enum vms_tag part)
 			load_page(s, ram, word & ~RAM_FLAGS, flags);
 			break;
 		default:
-			return wrong(s, "record", "pages without compression", flags);
+			return ram_wrong(s, "record", "pages without compression", flags);
 		}
 	}
 	return !s->failed;
@@ -220,7 +220,7 @@ static bool htab_save(struct stream *s, void *object)
 	return !s->failed;
 }
 
-/* What a machine has allocated and its guest not used yet. */
+/* Takes a hash page table that the other machine has allocated and its guest has not used: chunks without entries. */
 static bool load_empty_chunks(struct stream *s)
 {
 	uint64_t chunk;

@@ -13,9 +13,9 @@ struct check {
 };
 
 struct checks {
-	uint32_t count, pad1;
+	uint32_t count;
 	struct check *check;
-	uint32_t room, pad2;
+	uint32_t room;
 };
 
 #define MAX_CHECKS 65536
@@ -32,8 +32,7 @@ const struct vmstate vms_checks_state = {
 		{ .name = "check", .kind = VMS_NESTED, .offset = offsetof(struct checks, check), .stride = sizeof(struct check),
 		  .covers = sizeof(struct check *), .count = MAX_CHECKS, .counted = true, .pointer = true, .allocated = true,
 		  .count_at = offsetof(struct checks, count), .state = &check_state },
-		VMS_SKIP(struct checks, room, "of the array, on this host"),
-		VMS_SKIP(struct checks, pad1, "nothing"), VMS_SKIP(struct checks, pad2, "nothing")),
+		VMS_SKIP(struct checks, room, "of the array, on this host")),
 };
 
 static struct check *find_check(struct checks *c, uint32_t id)
@@ -44,7 +43,7 @@ static struct check *find_check(struct checks *c, uint32_t id)
 	return NULL;
 }
 
-/* NULL: out of memory, or too many. */
+/* Adds a section's sum. NULL: out of memory, or there are too many. */
 static struct check *add_check(struct checks *c, uint32_t id)
 {
 	struct check *check = find_check(c, id);
@@ -130,7 +129,7 @@ static void put_sections(struct writer *w, const struct vms_set *set, bool for_q
 		put_full(w, section->name, section->instance, section->state, section->object);
 	}
 	if (!for_qemu) {
-		w->sums = false;	/* of itself there is none */
+		w->sums = false;	/* the section of sums has no sum of itself */
 		put_full(w, VMS_CHECKS, 0, &vms_checks_state, &w->checks);
 	}
 }
@@ -334,7 +333,7 @@ static bool read_section(struct reader *r, enum vms_tag tag)
 	return read_full(r, name, instance, id, version);
 }
 
-/* Nobody here needs it; but a file that ends inside it is not whole. */
+/* Skips the JSON description: a load does not need it, but a file that ends inside it is not whole. */
 static bool read_description(struct reader *r)
 {
 	size_t have;

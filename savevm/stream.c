@@ -119,7 +119,7 @@ static void write_out(struct stream *s, const uint8_t *p, size_t len)
 	}
 }
 
-static void squeeze(struct stream *s, bool end)
+static void compress_buffer(struct stream *s, bool end)
 {
 	const uint8_t *in = s->buf, *out;
 	size_t len = s->at, out_len;
@@ -133,11 +133,11 @@ static void squeeze(struct stream *s, bool end)
 		stream_fail(s, "cannot compress");
 }
 
-static bool flush(struct stream *s, bool end)
+static bool flush_buffer(struct stream *s, bool end)
 {
 	sum_up(s);
 	if (s->zip)
-		squeeze(s, end);
+		compress_buffer(s, end);
 	else
 		write_out(s, s->buf, s->at);
 	s->before += s->at;
@@ -147,12 +147,12 @@ static bool flush(struct stream *s, bool end)
 
 bool stream_flush(struct stream *s)
 {
-	return flush(s, false);
+	return flush_buffer(s, false);
 }
 
 bool stream_finish(struct stream *s)
 {
-	return flush(s, true);
+	return flush_buffer(s, true);
 }
 
 void stream_put(struct stream *s, const void *data, size_t len)
@@ -217,7 +217,7 @@ static ssize_t read_in(struct stream *s)
 }
 
 /* The first bytes say whether all is compressed. */
-static bool begin(struct stream *s)
+static bool begin_reading(struct stream *s)
 {
 	struct error err;
 
@@ -239,7 +239,7 @@ static bool begin(struct stream *s)
 }
 
 /* Moves what is left to the front and reads on; false: there is no more. */
-static bool refill(struct stream *s)
+static bool refill_buffer(struct stream *s)
 {
 	ssize_t n;
 
@@ -250,7 +250,7 @@ static bool refill(struct stream *s)
 	s->before += s->at;
 	s->end -= s->at;
 	s->at = s->summed = 0;
-	if (!s->before && !s->end && (!begin(s) || s->end))
+	if (!s->before && !s->end && (!begin_reading(s) || s->end))
 		return !s->failed;
 	n = read_in(s);
 	if (n < 0)
@@ -274,7 +274,7 @@ bool stream_get(struct stream *s, void *data, size_t len)
 		s->at += n;
 		p += n;
 		left -= n;
-		if (left && !refill(s) && !s->failed)
+		if (left && !refill_buffer(s) && !s->failed)
 			stream_fail(s, "the file ends early, at byte %llu", (unsigned long long)stream_position(s));
 	}
 	if (s->failed)
@@ -334,7 +334,7 @@ bool stream_is_name(const char *text, size_t len)
 
 const uint8_t *stream_peek(struct stream *s, size_t len, size_t *have)
 {
-	while (s->end - s->at < len && refill(s))
+	while (s->end - s->at < len && refill_buffer(s))
 		;
 	*have = s->failed ? 0 : s->end - s->at < len ? s->end - s->at : len;
 	return s->buf + s->at;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "savevm/be.h"
 #include "savevm/savevm.h"
 
 #define FIRST_READ (UINT64_C(1) << 20)
@@ -15,16 +16,7 @@
 #define FOOTER     5
 #define LONGEST    512			/* bytes of such a section */
 
-static uint64_t be(const uint8_t *p, unsigned n)
-{
-	uint64_t v = 0;
-
-	while (n--)
-		v = v << 8 | *p++;
-	return v;
-}
-
-/* What stands between a section's number and its fields; its length. */
+/* Writes what the stream has between a section's number and its fields; returns its length in bytes. */
 static size_t head_of(uint8_t *head, const char *section, uint32_t version)
 {
 	size_t n = strlen(section);
@@ -32,12 +24,11 @@ static size_t head_of(uint8_t *head, const char *section, uint32_t version)
 	head[0] = (uint8_t)n;
 	memcpy(head + 1, section, n);
 	memset(head + 1 + n, 0, 4);
-	for (unsigned i = 0; i < 4; i++)
-		head[5 + n + i] = (uint8_t)(version >> 8 * (3 - i));
+	be_put(head + 5 + n, version, 4);
 	return n + 9;
 }
 
-/* `at`: of the name's length byte. */
+/* Whether a section begins here: `at` is the offset of its name's length byte. */
 static bool is_section(const uint8_t *data, size_t len, size_t at, size_t head)
 {
 	const uint8_t *id = data + at - 4;
@@ -50,8 +41,8 @@ static bool is_section(const uint8_t *data, size_t len, size_t at, size_t head)
 	return false;
 }
 
-/* The last one: what comes before may be a guest's memory. */
-static bool find(const uint8_t *data, size_t len, const uint8_t *head, size_t n, uint64_t *number)
+/* Finds the last place that looks like the section: an earlier one may be in the guest's memory. */
+static bool find_section(const uint8_t *data, size_t len, const uint8_t *head, size_t n, uint64_t *number)
 {
 	size_t end = len;
 	const uint8_t *p;
@@ -61,7 +52,7 @@ static bool find(const uint8_t *data, size_t len, const uint8_t *head, size_t n,
 
 		if (len - at < n + NUMBER || memcmp(p, head, n) || !is_section(data, len, at, n))
 			continue;
-		*number = be(p + n, NUMBER);
+		*number = be_get(p + n, NUMBER);
 		return true;
 	}
 	return false;
@@ -76,7 +67,7 @@ static bool find_in(int fd, uint64_t size, const uint8_t *head, size_t n, uint64
 		uint64_t from = size > len ? size - len : 0;
 		ssize_t got = pread(fd, data, size - from, (off_t)from);
 
-		found = got > 0 && find(data, (size_t)got, head, n, number);
+		found = got > 0 && find_section(data, (size_t)got, head, n, number);
 		whole = !from;
 	}
 	free(data);

@@ -4,7 +4,7 @@
 #define PAGE_SIZE_SAID 4096
 
 /* A comma, unless this is the first of a list. */
-static void next(struct text *t)
+static void put_comma(struct text *t)
 {
 	if (t->len && t->p[t->len - 1] != '[')
 		text_bytes(t, ",", 1);
@@ -30,7 +30,7 @@ void vmdesc_device(struct text *t, const char *name, uint32_t instance, const st
 {
 	if (!t)
 		return;
-	next(t);
+	put_comma(t);
 	text_add(t, "{\"name\":\"%s\",\"instance_id\":%u,", name, (unsigned)instance);
 	vmdesc_state(t, state);
 }
@@ -57,7 +57,7 @@ void vmdesc_field(struct text *t, const char *name, const char *type, uint64_t s
 {
 	if (!t || !length)
 		return;
-	next(t);
+	put_comma(t);
 	text_add(t, "{\"name\":\"%s\",", name);
 	if (length > 1)
 		text_add(t, "\"array_len\":%u,", (unsigned)length);
@@ -68,7 +68,7 @@ void vmdesc_struct(struct text *t, const char *name, uint32_t length, int64_t in
 {
 	if (!t)
 		return;
-	next(t);
+	put_comma(t);
 	text_add(t, "{\"name\":\"%s\",", name);
 	if (index >= 0)
 		text_add(t, "\"index\":%lld,", (long long)index);
@@ -87,7 +87,7 @@ void vmdesc_queue(struct text *t, const char *name, const struct vmstate *state)
 {
 	if (!t)
 		return;
-	next(t);
+	put_comma(t);
 	text_add(t, "{\"name\":\"%s\",\"type\":\"qtailq\",", name);
 	vmdesc_state(t, state);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "savevm/be.h"
 #include "savevm/stream.h"
 #include "savevm/vmdesc.h"
 
@@ -49,26 +50,6 @@ static void load_u8_as_u32(void *native, const uint8_t *wire)
 	*(uint8_t *)native = wire[0] | wire[1] | wire[2] ? 0xff : wire[3];
 }
 
-static void save_u64_as_u32(const void *native, uint8_t *wire)
-{
-	uint64_t v;
-	uint32_t low;
-
-	memcpy(&v, native, sizeof v);
-	low = (uint32_t)v;
-	save_u32(&low, wire);
-}
-
-static void load_u64_as_u32(void *native, const uint8_t *wire)
-{
-	uint32_t low;
-	uint64_t v;
-
-	load_u32(&low, wire);
-	v = low;
-	memcpy(native, &v, sizeof v);
-}
-
 const struct vms_codec vms_u8 = { "uint8", 1, save_u8, load_u8 };
 const struct vms_codec vms_u16 = { "uint16", 2, save_u16, load_u16 };
 const struct vms_codec vms_u32 = { "uint32", 4, save_u32, load_u32 };
@@ -77,7 +58,6 @@ const struct vms_codec vms_i32 = { "int32", 4, save_u32, load_u32 };
 const struct vms_codec vms_i64 = { "int64", 8, save_u64, load_u64 };
 const struct vms_codec vms_bool = { "bool", 1, save_bool, load_bool };
 const struct vms_codec vms_u8_as_u32 = { "uint32", 4, save_u8_as_u32, load_u8_as_u32 };
-const struct vms_codec vms_u64_as_u32 = { "uint32", 4, save_u64_as_u32, load_u64_as_u32 };
 
 /* ---- Pieces ---- */
 
@@ -93,27 +73,27 @@ bool vms_wrong(struct vms_walk *w, const char *field, uint64_t found, const char
 			   (unsigned)w->instance, w->state->name, field, want, (unsigned long long)found);
 }
 
-static void *at(void *s, size_t offset) { return (uint8_t *)s + offset; }
+static void *member_at(void *s, size_t offset) { return (uint8_t *)s + offset; }
 
-static void *elements(const struct vms_field *f, void *s)
+static void *elements_of(const struct vms_field *f, void *s)
 {
-	void *p = at(s, f->offset);
+	void *p = member_at(s, f->offset);
 
 	return f->pointer ? *(void **)p : p;
 }
 
-static uint32_t length(const struct vms_field *f, void *s)
+static uint32_t count_of(const struct vms_field *f, void *s)
 {
-	return f->counted ? *(uint32_t *)at(s, f->count_at) : f->count;
+	return f->counted ? *(uint32_t *)member_at(s, f->count_at) : f->count;
 }
 
-/* The elements' common description says all: none of them has optional parts. */
-static bool alike(const struct vmstate *state)
+/* Whether one entry of the JSON description can stand for all elements: none of them has optional parts. */
+static bool are_alike(const struct vmstate *state)
 {
 	if (state->subs)
 		return false;
 	for (const struct vms_field *f = state->fields; f->kind; f++)
-		if (f->counted || f->kind == VMS_QUEUE || (f->kind == VMS_NESTED && !alike(f->state)))
+		if (f->counted || f->kind == VMS_QUEUE || (f->kind == VMS_NESTED && !are_alike(f->state)))
 			return false;
 	return true;
 }
@@ -122,7 +102,7 @@ static bool alike(const struct vmstate *state)
 
 static bool save_state(struct vms_walk *w, const struct vmstate *state, void *s, unsigned depth);
 
-static void describe(struct vms_walk *w, const struct vms_field *f, uint32_t n)
+static void describe_field(struct vms_walk *w, const struct vms_field *f, uint32_t n)
 {
 	if (f->type)
 		vmdesc_field(w->json, f->name, f->type, n * (uint64_t)f->codec->size, n != 0, false);
@@ -130,40 +110,31 @@ static void describe(struct vms_walk *w, const struct vms_field *f, uint32_t n)
 		vmdesc_field(w->json, f->name, f->codec->type, f->codec->size, n, f->equal);
 }
 
-static uint64_t number(const uint8_t *wire, unsigned size)
+static bool is_within(struct vms_walk *w, const struct vms_field *f, const uint8_t *wire)
 {
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < size; i++)
-		v = v << 8 | wire[i];
-	return v;
-}
-
-static bool within(struct vms_walk *w, const struct vms_field *f, const uint8_t *wire)
-{
-	return !f->limited || number(wire, f->codec->size) <= f->most ||
-	       vms_wrong(w, f->name, number(wire, f->codec->size), "at most 0x%llx", (unsigned long long)f->most);
+	return !f->limited || be_get(wire, f->codec->size) <= f->most ||
+	       vms_wrong(w, f->name, be_get(wire, f->codec->size), "at most 0x%llx", (unsigned long long)f->most);
 }
 
 static bool save_values(struct vms_walk *w, const struct vms_field *f, void *s, uint32_t n)
 {
-	uint8_t *p = elements(f, s), wire[VMS_MAX_ELEMENT];
+	uint8_t *p = elements_of(f, s), wire[VMS_MAX_ELEMENT];
 
 	for (uint32_t i = 0; i < n; i++, p += f->stride) {
 		f->codec->save(p, wire);
-		if (!within(w, f, wire))
+		if (!is_within(w, f, wire))
 			return false;
 		stream_put(w->stream, wire, f->codec->size);
 	}
 	stream_put_zeros(w->stream, f->spare * (size_t)f->codec->size);
-	describe(w, f, n + f->spare);
+	describe_field(w, f, n + f->spare);
 	return true;
 }
 
 static void save_bytes(struct vms_walk *w, const struct vms_field *f, void *s, uint32_t n)
 {
 	if (n)
-		stream_put(w->stream, elements(f, s), n);
+		stream_put(w->stream, elements_of(f, s), n);
 	vmdesc_field(w->json, f->name, "buffer", n, n != 0, false);
 }
 
@@ -171,14 +142,14 @@ static void save_calculated(struct vms_walk *w, const struct vms_field *f, void 
 {
 	for (uint32_t i = 0; i < f->count; i++)
 		stream_put_be(w->stream, f->get ? f->get(s, i) : f->constant, f->codec->size);
-	describe(w, f, f->count);
+	describe_field(w, f, f->count);
 }
 
 static bool save_nested(struct vms_walk *w, const struct vms_field *f, void *s, uint32_t n, unsigned depth)
 {
 	struct text *json = w->json;
-	uint8_t *p = elements(f, s);
-	bool one = alike(f->state), ok = true;
+	uint8_t *p = elements_of(f, s);
+	bool one = are_alike(f->state), ok = true;
 
 	for (uint32_t i = 0; ok && i < n; i++, p += f->stride) {
 		uint64_t from = stream_position(w->stream);
@@ -202,7 +173,7 @@ static bool save_queue(struct vms_walk *w, const struct vms_field *f, void *s, u
 	bool ok = true;
 
 	vmdesc_queue(json, f->name, f->state);
-	for (uint8_t *p = *(uint8_t **)at(s, f->offset); ok && p; p = *(uint8_t **)(p + f->next_at)) {
+	for (uint8_t *p = *(uint8_t **)member_at(s, f->offset); ok && p; p = *(uint8_t **)(p + f->next_at)) {
 		stream_put_be(w->stream, 1, 1);
 		w->json = n++ ? NULL : json;
 		ok = n <= f->count ? save_state(w, f->state, p, depth + 1) :
@@ -218,7 +189,7 @@ static bool save_queue(struct vms_walk *w, const struct vms_field *f, void *s, u
 
 static bool save_field(struct vms_walk *w, const struct vms_field *f, void *s, unsigned depth)
 {
-	uint32_t n = length(f, s);
+	uint32_t n = count_of(f, s);
 
 	if (n > f->count)
 		return vms_wrong(w, f->name, n, "at most %u elements", (unsigned)f->count);
@@ -240,6 +211,7 @@ static bool save_field(struct vms_walk *w, const struct vms_field *f, void *s, u
 	case VMS_QUEUE:
 		return save_queue(w, f, s, depth);
 	case VMS_NOT_HERE:
+	case VMS_CARRIED_HERE:
 	case VMS_END:
 		break;
 	}
@@ -266,7 +238,7 @@ static bool save_subs(struct vms_walk *w, const struct vmstate *state, void *s, 
 	return ok;
 }
 
-/* In the JSON: from behind "fields":[ on. */
+/* Writes fields and subsections; in the JSON, from behind "fields":[ on. */
 static bool save_state(struct vms_walk *w, const struct vmstate *state, void *s, unsigned depth)
 {
 	const struct vmstate *outer = w->state;
@@ -293,27 +265,27 @@ bool vms_save(struct vms_walk *w, const struct vmstate *state, void *s)
 
 static bool load_state(struct vms_walk *w, const struct vmstate *state, void *s, uint32_t version, unsigned depth);
 
-/* The bytes that the machine would have saved must be what is found. */
-static bool same(struct vms_walk *w, const struct vms_field *f, const void *p, const uint8_t *wire)
+/* Whether the stream has the bytes that the machine would save for this element. */
+static bool is_same(struct vms_walk *w, const struct vms_field *f, const void *p, const uint8_t *wire)
 {
 	uint8_t ours[VMS_MAX_ELEMENT];
 
 	f->codec->save(p, ours);
 	return !memcmp(ours, wire, f->codec->size) ||
-	       vms_wrong(w, f->name, number(wire, f->codec->size), "0x%llx",
-			 (unsigned long long)number(ours, f->codec->size));
+	       vms_wrong(w, f->name, be_get(wire, f->codec->size), "0x%llx",
+			 (unsigned long long)be_get(ours, f->codec->size));
 }
 
 static bool load_values(struct vms_walk *w, const struct vms_field *f, void *s, uint32_t n)
 {
-	uint8_t *p = elements(f, s), wire[VMS_MAX_ELEMENT];
+	uint8_t *p = elements_of(f, s), wire[VMS_MAX_ELEMENT];
 
 	for (uint32_t i = 0; i < n; i++, p += f->stride) {
 		if (!stream_get(w->stream, wire, f->codec->size))
 			return false;
-		if (f->equal && !same(w, f, p, wire))
+		if (f->equal && !is_same(w, f, p, wire))
 			return false;
-		if (!within(w, f, wire))
+		if (!is_within(w, f, wire))
 			return false;
 		f->codec->load(p, wire);
 	}
@@ -335,7 +307,7 @@ static bool load_calculated(struct vms_walk *w, const struct vms_field *f, void 
 
 static bool load_nested(struct vms_walk *w, const struct vms_field *f, void *s, uint32_t n, unsigned depth)
 {
-	uint8_t *p = elements(f, s);
+	uint8_t *p = elements_of(f, s);
 
 	for (uint32_t i = 0; i < n; i++, p += f->stride)
 		if (!load_state(w, f->state, p, f->state->version, depth + 1))
@@ -345,7 +317,7 @@ static bool load_nested(struct vms_walk *w, const struct vms_field *f, void *s, 
 
 static bool load_queue(struct vms_walk *w, const struct vms_field *f, void *s, unsigned depth)
 {
-	uint8_t **link = at(s, f->offset);
+	uint8_t **link = member_at(s, f->offset);
 
 	for (uint32_t n = 0; stream_get_be(w->stream, 1); n++) {
 		if (n == f->count)
@@ -360,10 +332,10 @@ static bool load_queue(struct vms_walk *w, const struct vms_field *f, void *s, u
 	return !w->stream->failed;
 }
 
-/* Room for what a counted row brings; what was there before is freed. */
+/* Makes room for the elements of a counted row, and frees what was there before. */
 static bool make_room(struct vms_walk *w, const struct vms_field *f, void *s, uint32_t n)
 {
-	void **pointer = at(s, f->offset);
+	void **pointer = member_at(s, f->offset);
 
 	free(*pointer);
 	*pointer = calloc(n ? n : 1, f->stride);
@@ -372,7 +344,7 @@ static bool make_room(struct vms_walk *w, const struct vms_field *f, void *s, ui
 
 static bool load_field(struct vms_walk *w, const struct vms_field *f, void *s, unsigned depth)
 {
-	uint32_t n = length(f, s);
+	uint32_t n = count_of(f, s);
 
 	if (n > f->count)
 		return vms_wrong(w, f->name, n, "at most %u elements", (unsigned)f->count);
@@ -382,7 +354,7 @@ static bool load_field(struct vms_walk *w, const struct vms_field *f, void *s, u
 	case VMS_VALUE:
 		return load_values(w, f, s, n);
 	case VMS_BYTES:
-		return !n || stream_get(w->stream, elements(f, s), n);
+		return !n || stream_get(w->stream, elements_of(f, s), n);
 	case VMS_ZEROS:
 		return stream_skip(w->stream, n);
 	case VMS_CALCULATED:
@@ -392,13 +364,14 @@ static bool load_field(struct vms_walk *w, const struct vms_field *f, void *s, u
 	case VMS_QUEUE:
 		return load_queue(w, f, s, depth);
 	case VMS_NOT_HERE:
+	case VMS_CARRIED_HERE:
 	case VMS_END:
 		break;
 	}
 	return true;
 }
 
-/* The subsection that comes next, if one of `state` does: its name goes on from the owner's. */
+/* Whether a subsection of `state` comes next: its name begins with its owner's. */
 static bool sub_comes(struct stream *s, const struct vmstate *state)
 {
 	size_t have, owner = strlen(state->name);

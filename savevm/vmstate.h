@@ -1,9 +1,9 @@
-/* State descriptions: what of a struct goes into a snapshot, and how.
+/* State descriptions: what of a struct goes into a snapshot and into the state hash, and how.
  *
  * A description is a table of rows, one for each field, beside the struct it describes. Writer,
- * reader, the JSON text at a snapshot's end and the tests all follow from it. Every byte of a
- * struct is in exactly one row of its descriptions (tests/unit/vmstate.c): what is not saved is a
- * row too, VMS_SKIP with the reason, and what another row carries is a VMS_ELSEWHERE.
+ * reader, the JSON text at a snapshot's end, the state hash and the tests all follow from it. Every
+ * member of a struct is in exactly one row of its descriptions (unit/vmstate): what is not saved is a
+ * row too, VMS_SKIP with the reason, and what a calculated row saves is a VMS_CARRIED.
  *
  *   static const struct vmstate rtc_state = {
  *           .name = "spapr/rtc", .version = 1, .min_version = 1, VMS_OF(struct machine),
@@ -36,7 +36,6 @@ struct vms_codec {
 
 extern const struct vms_codec vms_u8, vms_u16, vms_u32, vms_u64, vms_i32, vms_i64, vms_bool;
 extern const struct vms_codec vms_u8_as_u32;	/* a byte here, 32 bits in the stream */
-extern const struct vms_codec vms_u64_as_u32;	/* 64 bits here, of which the low 32 are saved */
 
 /* One walk over a section; for post_load functions an opaque thing to complain with. */
 struct vms_walk {
@@ -60,6 +59,7 @@ enum vms_kind {
 	VMS_NESTED,		/* `count` structs described by `state` */
 	VMS_QUEUE,		/* a singly linked list of them */
 	VMS_NOT_HERE,		/* nothing in the stream: `reason` */
+	VMS_CARRIED_HERE,	/* nothing in the stream, for a calculated row has it; but it is hashed */
 };
 
 struct vms_field {
@@ -84,6 +84,8 @@ struct vms_field {
 	uint64_t (*get)(const void *s, unsigned i);
 	bool (*put)(void *s, unsigned i, uint64_t value);	/* NULL: not looked at; false: cannot be */
 	const char *reason;
+	const char *unhashed;	/* the state hash leaves it out, for this reason; NULL: it does not */
+	uint64_t (*hash)(const void *s);	/* what the state hash has in place of the bytes; NULL: the bytes */
 	size_t next_at;		/* VMS_QUEUE: of the pointer to the next element */
 };
 
@@ -113,82 +115,83 @@ struct vmstate {
 #define VMS_SUBS(...) (const struct vmstate *const[]){ __VA_ARGS__, NULL }
 #define VMS_OF(S) .struct_name = #S, .struct_size = sizeof(S)
 
-/* ---- Rows. S: the struct, f: its field, label: the name in the stream ---- */
+/* ---- Rows. S: the struct, f: its field, label: the name in the stream ----
+ *
+ * What follows the named arguments are further members of the row: VMS_MOST, VMS_UNHASHED ... */
 
 /* 0; does not compile if the field is of another type. */
 #define VMS_IS(S, f, T) (0 * sizeof(char[_Generic(((S *)0)->f, T: 1, default: -1)]))
 #define VMS_LENGTH(S, f) (sizeof(((S *)0)->f) / sizeof(((S *)0)->f[0]))
 
-#define VMS_ONE(label, S, f, T, c, ...) \
-	{ .name = label, .kind = VMS_VALUE, .codec = &c, .offset = offsetof(S, f) + VMS_IS(S, f, T), \
-	  .stride = sizeof(T), .covers = sizeof(T), .count = 1, __VA_ARGS__ }
-#define VMS_MANY(label, S, f, T, c, ...) \
-	{ .name = label, .kind = VMS_VALUE, .codec = &c, .offset = offsetof(S, f) + VMS_IS(S, f[0], T), \
-	  .stride = sizeof(T), .covers = sizeof(T), .count = VMS_LENGTH(S, f), __VA_ARGS__ }
-
-#define VMS_U8(S, f)   VMS_ONE(#f, S, f, uint8_t, vms_u8,)
-#define VMS_U16(S, f)  VMS_ONE(#f, S, f, uint16_t, vms_u16,)
-#define VMS_U32(S, f)  VMS_ONE(#f, S, f, uint32_t, vms_u32,)
-#define VMS_U64(S, f)  VMS_ONE(#f, S, f, uint64_t, vms_u64,)
-#define VMS_I64(S, f)  VMS_ONE(#f, S, f, int64_t, vms_i64,)
-#define VMS_BOOL(S, f) VMS_ONE(#f, S, f, bool, vms_bool,)
-#define VMS_U8_AS(label, S, f)  VMS_ONE(label, S, f, uint8_t, vms_u8,)
-#define VMS_U32_AS(label, S, f) VMS_ONE(label, S, f, uint32_t, vms_u32,)
-#define VMS_U64_AS(label, S, f) VMS_ONE(label, S, f, uint64_t, vms_u64,)
 /* A load finds at most n. */
-#define VMS_U8_TO(S, f, n)  VMS_ONE(#f, S, f, uint8_t, vms_u8, .limited = true, .most = n)
-#define VMS_U32_TO(S, f, n) VMS_ONE(#f, S, f, uint32_t, vms_u32, .limited = true, .most = n)
-#define VMS_U64_TO(S, f, n) VMS_ONE(#f, S, f, uint64_t, vms_u64, .limited = true, .most = n)
-#define VMS_U64_IN_U32(S, f, n) VMS_ONE(#f, S, f, uint64_t, vms_u64_as_u32, .limited = true, .most = n)
+#define VMS_MOST(n) .limited = true, .most = n
 /* A load finds what the machine has. */
-#define VMS_U32_EQUAL(S, f) VMS_ONE(#f, S, f, uint32_t, vms_u32, .equal = true)
-#define VMS_U64_EQUAL(S, f) VMS_ONE(#f, S, f, uint64_t, vms_u64, .equal = true)
+#define VMS_SAME .equal = true
+/* The state hash leaves it out: why that is right. */
+#define VMS_UNHASHED(why) .unhashed = why
+/* The state hash has what getter() says of it: uint64_t getter(const void *s). */
+#define VMS_HASHED_AS(getter) .hash = getter
+/* As many elements as the earlier row `n`, a uint32_t, says. */
+#define VMS_COUNTED(S, n) .counted = true, .count_at = offsetof(S, n) + VMS_IS(S, n, uint32_t)
 
-#define VMS_U8_ARRAY(S, f)  VMS_MANY(#f, S, f, uint8_t, vms_u8,)
-#define VMS_U32_ARRAY(S, f) VMS_MANY(#f, S, f, uint32_t, vms_u32,)
-#define VMS_U64_ARRAY(S, f) VMS_MANY(#f, S, f, uint64_t, vms_u64,)
-#define VMS_U64_ARRAY_AS(label, S, f) VMS_MANY(label, S, f, uint64_t, vms_u64,)
+/* n elements of T, which are S.f or, `first` being f[0], its elements. */
+#define VMS_ROW(label, kind_, S, f, first, T, n, ...) \
+	{ .name = label, .kind = kind_, .offset = offsetof(S, f) + VMS_IS(S, first, T), .stride = sizeof(T), \
+	  .covers = sizeof(T), .count = n, __VA_ARGS__ }
+/* S.f, a T * or void *, points at as many T as the earlier row `n` says, at most `limit`. */
+#define VMS_POINTED(label, kind_, S, f, T, n, limit, ...) \
+	{ .name = label, .kind = kind_, .stride = sizeof(T), .covers = sizeof(((S *)0)->f), \
+	  .offset = offsetof(S, f) + 0 * sizeof(char[_Generic(((S *)0)->f, T *: 1, void *: 1, default: -1)]), \
+	  .count = limit, .pointer = true, VMS_COUNTED(S, n), __VA_ARGS__ }
 
-#define VMS_BUFFER_AS(label, S, f) \
-	{ .name = label, .kind = VMS_BYTES, .offset = offsetof(S, f) + VMS_IS(S, f[0], uint8_t), .stride = 1, .covers = 1, \
-	  .count = sizeof(((S *)0)->f) }
-#define VMS_BUFFER(S, f) VMS_BUFFER_AS(#f, S, f)
-/* As many bytes of an array as the earlier row `n`, a uint32_t, says. */
-#define VMS_COUNTED_BUFFER(label, S, f, n) \
-	{ .name = label, .kind = VMS_BYTES, .offset = offsetof(S, f) + VMS_IS(S, f[0], uint8_t), .stride = 1, .covers = 1, \
-	  .count = sizeof(((S *)0)->f), .counted = true, .count_at = offsetof(S, n) + VMS_IS(S, n, uint32_t) }
-/* As many bytes as the earlier row `n` says; a load finds room for them, or (ALLOCATED) makes it. */
-#define VMS_POINTED_BUFFER(label, S, f, n, limit) \
-	{ .name = label, .kind = VMS_BYTES, .offset = offsetof(S, f), .stride = 1, .covers = sizeof(((S *)0)->f), \
-	  .count = limit, .counted = true, .pointer = true, .count_at = offsetof(S, n) + VMS_IS(S, n, uint32_t) }
-#define VMS_ALLOCATED_BUFFER(label, S, f, n, limit) \
-	{ .name = label, .kind = VMS_BYTES, .offset = offsetof(S, f), .stride = 1, .covers = sizeof(((S *)0)->f), \
-	  .count = limit, .counted = true, .pointer = true, .allocated = true, \
-	  .count_at = offsetof(S, n) + VMS_IS(S, n, uint32_t) }
+#define VMS_ONE(label, S, f, T, c, ...)  VMS_ROW(label, VMS_VALUE, S, f, f, T, 1, .codec = &c, __VA_ARGS__)
+#define VMS_MANY(label, S, f, T, c, ...) VMS_ROW(label, VMS_VALUE, S, f, f[0], T, VMS_LENGTH(S, f), .codec = &c, __VA_ARGS__)
+
+#define VMS_U8_AS(label, S, f, ...)  VMS_ONE(label, S, f, uint8_t, vms_u8, __VA_ARGS__)
+#define VMS_U16_AS(label, S, f, ...) VMS_ONE(label, S, f, uint16_t, vms_u16, __VA_ARGS__)
+#define VMS_U32_AS(label, S, f, ...) VMS_ONE(label, S, f, uint32_t, vms_u32, __VA_ARGS__)
+#define VMS_U64_AS(label, S, f, ...) VMS_ONE(label, S, f, uint64_t, vms_u64, __VA_ARGS__)
+#define VMS_U8(S, f, ...)   VMS_U8_AS(#f, S, f, __VA_ARGS__)
+#define VMS_U16(S, f, ...)  VMS_U16_AS(#f, S, f, __VA_ARGS__)
+#define VMS_U32(S, f, ...)  VMS_U32_AS(#f, S, f, __VA_ARGS__)
+#define VMS_U64(S, f, ...)  VMS_U64_AS(#f, S, f, __VA_ARGS__)
+#define VMS_I64(S, f, ...)  VMS_ONE(#f, S, f, int64_t, vms_i64, __VA_ARGS__)
+#define VMS_BOOL(S, f, ...) VMS_ONE(#f, S, f, bool, vms_bool, __VA_ARGS__)
+#define VMS_U8_TO(S, f, n)  VMS_U8(S, f, VMS_MOST(n))
+#define VMS_U32_TO(S, f, n) VMS_U32(S, f, VMS_MOST(n))
+#define VMS_U64_TO(S, f, n) VMS_U64(S, f, VMS_MOST(n))
+#define VMS_U32_EQUAL(S, f) VMS_U32(S, f, VMS_SAME)
+#define VMS_U64_EQUAL(S, f) VMS_U64(S, f, VMS_SAME)
+
+#define VMS_U64_ARRAY_AS(label, S, f, ...) VMS_MANY(label, S, f, uint64_t, vms_u64, __VA_ARGS__)
+#define VMS_U8_ARRAY(S, f, ...)  VMS_MANY(#f, S, f, uint8_t, vms_u8, __VA_ARGS__)
+#define VMS_U32_ARRAY(S, f, ...) VMS_MANY(#f, S, f, uint32_t, vms_u32, __VA_ARGS__)
+#define VMS_U64_ARRAY(S, f, ...) VMS_U64_ARRAY_AS(#f, S, f, __VA_ARGS__)
+
+#define VMS_BUFFER_AS(label, S, f, ...) VMS_ROW(label, VMS_BYTES, S, f, f[0], uint8_t, VMS_LENGTH(S, f), __VA_ARGS__)
+#define VMS_BUFFER(S, f, ...) VMS_BUFFER_AS(#f, S, f, __VA_ARGS__)
+#define VMS_COUNTED_BUFFER(label, S, f, n, ...) VMS_BUFFER_AS(label, S, f, VMS_COUNTED(S, n), __VA_ARGS__)
+/* A load finds room for them, or (ALLOCATED) makes it. */
+#define VMS_POINTED_BUFFER(label, S, f, n, limit) VMS_POINTED(label, VMS_BYTES, S, f, uint8_t, n, limit,)
+#define VMS_ALLOCATED_BUFFER(label, S, f, n, limit) VMS_POINTED(label, VMS_BYTES, S, f, uint8_t, n, limit, .allocated = true)
 #define VMS_ALLOCATED_ARRAY(label, S, f, n, limit, T, c) \
-	{ .name = label, .kind = VMS_VALUE, .codec = &c, .offset = offsetof(S, f) + VMS_IS(S, f, T *), \
-	  .stride = sizeof(T), .covers = sizeof(((S *)0)->f), .count = limit, .counted = true, .pointer = true, \
-	  .allocated = true, .count_at = offsetof(S, n) + VMS_IS(S, n, uint32_t) }
+	VMS_POINTED(label, VMS_VALUE, S, f, T, n, limit, .codec = &c, .allocated = true)
 
 #define VMS_UNUSED(label, n) { .name = label, .kind = VMS_ZEROS, .count = n }
 /* Always the same value; a load does not look at it. */
 #define VMS_CONSTANT(label, c, value) { .name = label, .kind = VMS_CALCULATED, .codec = &c, .count = 1, .constant = value }
-/* uint64_t getter(const void *s, unsigned i), bool putter(void *s, unsigned i, uint64_t v). */
-#define VMS_CALC(label, c, getter, putter) \
-	{ .name = label, .kind = VMS_CALCULATED, .codec = &c, .count = 1, .get = getter, .put = putter }
+/* uint64_t getter(const void *s, unsigned i), bool putter(void *s, unsigned i, uint64_t v). The fields that the number
+ * is made of are rows as well: VMS_CARRIED. */
 #define VMS_CALC_ARRAY(label, c, n, getter, putter) \
 	{ .name = label, .kind = VMS_CALCULATED, .codec = &c, .count = n, .get = getter, .put = putter }
+#define VMS_CALC(label, c, getter, putter) VMS_CALC_ARRAY(label, c, 1, getter, putter)
 
-#define VMS_STRUCT(label, S, f, T, description) \
-	{ .name = label, .kind = VMS_NESTED, .offset = offsetof(S, f) + VMS_IS(S, f, T), .stride = sizeof(T), \
-	  .covers = sizeof(T), .count = 1, .state = &description }
-#define VMS_STRUCT_ARRAY(label, S, f, T, description) \
-	{ .name = label, .kind = VMS_NESTED, .offset = offsetof(S, f) + VMS_IS(S, f[0], T), .stride = sizeof(T), \
-	  .covers = sizeof(T), .count = VMS_LENGTH(S, f), .state = &description }
-#define VMS_COUNTED_STRUCTS(label, S, f, T, n, description) \
-	{ .name = label, .kind = VMS_NESTED, .offset = offsetof(S, f) + VMS_IS(S, f[0], T), .stride = sizeof(T), \
-	  .covers = sizeof(T), .count = VMS_LENGTH(S, f), .state = &description, .counted = true, \
-	  .count_at = offsetof(S, n) + VMS_IS(S, n, uint32_t) }
+#define VMS_STRUCT(label, S, f, T, description) VMS_ROW(label, VMS_NESTED, S, f, f, T, 1, .state = &description)
+#define VMS_STRUCT_ARRAY(label, S, f, T, description, ...) \
+	VMS_ROW(label, VMS_NESTED, S, f, f[0], T, VMS_LENGTH(S, f), .state = &description, __VA_ARGS__)
+#define VMS_COUNTED_STRUCTS(label, S, f, T, n, description) VMS_STRUCT_ARRAY(label, S, f, T, description, VMS_COUNTED(S, n))
+#define VMS_POINTED_STRUCTS(label, S, f, T, n, limit, description) \
+	VMS_POINTED(label, VMS_NESTED, S, f, T, n, limit, .state = &description)
 /* A part of the same struct that has fields of its own in the stream: no bytes of its own here. */
 #define VMS_PART(label, description) { .name = label, .kind = VMS_NESTED, .count = 1, .state = &description }
 /* List of T from the pointer S.f on, linked by T.next; a load appends to an empty one, at most n. */
@@ -196,19 +199,24 @@ struct vmstate {
 	{ .name = label, .kind = VMS_QUEUE, .offset = offsetof(S, f) + VMS_IS(S, f, T *), .covers = sizeof(T *), \
 	  .stride = sizeof(T), .count = n, .state = &description, .next_at = offsetof(T, next) + VMS_IS(T, next, T *) }
 
-#define VMS_ABSENT(S, f, why) \
-	{ .name = #f, .kind = VMS_NOT_HERE, .offset = offsetof(S, f), .stride = sizeof(((S *)0)->f), \
+#define VMS_ABSENT(kind_, S, f, why) \
+	{ .name = #f, .kind = kind_, .offset = offsetof(S, f), .stride = sizeof(((S *)0)->f), \
 	  .covers = sizeof(((S *)0)->f), .count = 1, .reason = why }
 /* Not saved: why that is right. */
-#define VMS_SKIP(S, f, why) VMS_ABSENT(S, f, why)
-/* Saved by that other row. */
-#define VMS_ELSEWHERE(S, f, where) VMS_ABSENT(S, f, where)
+#define VMS_SKIP(S, f, why) VMS_ABSENT(VMS_NOT_HERE, S, f, why)
+/* It, or what it points at, has descriptions of its own: in the sections `where`. */
+#define VMS_ELSEWHERE(S, f, where) VMS_ABSENT(VMS_NOT_HERE, S, f, where)
+/* Part of the number that the calculated row `by` saves. */
+#define VMS_CARRIED(S, f, by) VMS_ABSENT(VMS_CARRIED_HERE, S, f, by)
 
-/* ---- The walk (vmstate.c) ---- */
+/* ---- The walks (vmstate.c, vmstate_hash.c) ---- */
 
 /* Writes fields and subsections. `s` is not changed but by pre_save functions. */
 bool vms_save(struct vms_walk *w, const struct vmstate *state, void *s);
 /* Reads them. False: w->stream has failed and says why; s holds part of it then. */
 bool vms_load(struct vms_walk *w, const struct vmstate *state, void *s, uint32_t version);
+/* A hash over what a save would write, each byte of `s` once and as it is in memory: `hash` goes in, and comes out again
+ * if nothing is to be hashed. `s` is not changed but by pre_save functions. */
+uint64_t vms_hash(const struct vmstate *state, void *s, uint64_t hash);
 
 #endif

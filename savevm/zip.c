@@ -75,7 +75,7 @@ void zip_feed(struct zip *z, const uint8_t *head, size_t len)
 	memcpy(z->buf, head, z->in.size);
 }
 
-static ssize_t refill(struct zip *z, int fd)
+static ssize_t refill_input(struct zip *z, int fd)
 {
 	ssize_t n = read(fd, z->buf, BUFFER);
 
@@ -84,18 +84,18 @@ static ssize_t refill(struct zip *z, int fd)
 	return n;
 }
 
-static ssize_t fail(const char **why, const char *line)
+static ssize_t zip_fail(const char **why, const char *line)
 {
 	*why = line;
 	return -1;
 }
 
-/* Nothing comes behind the frame. */
+/* Checks that nothing comes behind the frame. */
 static ssize_t at_end(struct zip *z, int fd, const char **why)
 {
-	if (z->in.pos == z->in.size && refill(z, fd) < 0)
-		return fail(why, strerror(errno));
-	return z->in.pos == z->in.size ? 0 : fail(why, "compressed file: something comes behind its end");
+	if (z->in.pos == z->in.size && refill_input(z, fd) < 0)
+		return zip_fail(why, strerror(errno));
+	return z->in.pos == z->in.size ? 0 : zip_fail(why, "compressed file: something comes behind its end");
 }
 
 ssize_t zip_read(struct zip *z, int fd, uint8_t *buf, size_t len, const char **why)
@@ -106,14 +106,14 @@ ssize_t zip_read(struct zip *z, int fd, uint8_t *buf, size_t len, const char **w
 		size_t left;
 
 		if (z->in.pos == z->in.size) {
-			ssize_t n = refill(z, fd);
+			ssize_t n = refill_input(z, fd);
 
 			if (n <= 0)
-				return fail(why, n ? strerror(errno) : "compressed file: it ends early");
+				return zip_fail(why, n ? strerror(errno) : "compressed file: it ends early");
 		}
 		left = ZSTD_decompressStream(z->d, &to, &z->in);
 		if (ZSTD_isError(left))
-			return fail(why, "compressed file: it is damaged");
+			return zip_fail(why, "compressed file: it is damaged");
 		z->ended = left == 0;
 	}
 	return to.pos ? (ssize_t)to.pos : at_end(z, fd, why);

@@ -78,7 +78,7 @@ struct mmu_ctx;
 struct engine;
 struct cpu;
 
-/* What all processors of the machine share of the time. */
+/* The part of the clock that all processors of the machine share. */
 struct cpu_clock {
 	uint64_t tb_floor;	/* largest timebase value that any processor has read */
 	uint64_t tb_offset;	/* added to cycles / CYCLES_PER_TICK */
@@ -87,10 +87,8 @@ struct cpu_clock {
 /* All that the processor knows of its surroundings. */
 struct cpu_env {
 	/* sc 1 outside problem state. r3 and on are in cpu->r; result goes there too.
-	 * cpu->nip is already the next instruction; cpu_now() is exact. */
+	 * cpu->nip is already the next instruction; cpu->cycles is exact. */
 	void (*hypercall)(struct cpu *cpu);
-	/* Cycle of the earliest event that could change anything for this processor. */
-	uint64_t (*next_event)(struct cpu *cpu);
 	/* darn and H_RANDOM draw from here so that runs repeat. */
 	uint64_t (*random)(void *machine);
 	/* One line for -d unimp / guest_errors / int; may be NULL. */
@@ -100,7 +98,7 @@ struct cpu_env {
 	struct ram *ram;
 	struct cpu_clock *clock;	/* never NULL */
 	unsigned log_mask;		/* enum log_channel: what log() is wanted for */
-	/* FWNMI: where a system reset or machine check goes instead of its vector, 0 = there.
+	/* FWNMI: the address to which a system reset or machine check goes; 0: to its vector.
 	 * Called with SRR0, SRR1 and MSR already set; may write r3. PAPR, "Firmware Assisted
 	 * Non-Maskable Interrupts". NULL: vectors only. */
 	uint64_t (*fwnmi_entry)(struct cpu *cpu, enum vector vector);
@@ -167,7 +165,7 @@ struct cpu {
 	uint64_t refund;		/* cycles charged for instructions that an interrupt cut off */
 	uint64_t limit;			/* cycle at which the budget reaches zero */
 	uint64_t sum;			/* scratch, too: RA + RB of an update form in 32-bit mode */
-	uint64_t pad1[64 - 32 - 5 - 2 - 2 - 5 - 1 - 2 - 1];
+	uint64_t unused_slots[64 - 32 - 5 - 2 - 2 - 5 - 1 - 2 - 1];
 
 	union vreg vsr[64];		/* FPR n is doubleword 0 of VSR n; VR n is VSR 32+n */
 
@@ -182,44 +180,45 @@ struct cpu {
 	uint64_t fp_host;		/* the host's own control word while fp_active */
 	bool fp_strict;			/* OE, UE or XE is set: every operation takes the exact path */
 	bool fp_active;			/* between fp_enter() and fp_leave() */
-	uint8_t pad2[6];		/* no gap that the compiler makes: snapshots account for each byte */
 
+	/* What a reset clears is from here to slb: a register that is added stands there. */
 	uint64_t srr0, srr1, dar, sprg[4], sprg_user3;
-	uint32_t dsisr, pvr, logical_pvr, pir, tir, pad6;
+	uint32_t dsisr;
 	uint64_t lpcr, fscr, dscr, ppr, amr, iamr, uamor, ctrl, pspb;
 	uint64_t ciabr, dawr0, dawrx0, dabr, dabrx;
 	uint64_t mmcr0, mmcr1, mmcr2, mmcra, siar, sdar, sier, pmc[6];
 	uint64_t bescr, ebbhr, ebbrr, tfhar, texasr, tfiar, vtb_off;
 	uint64_t pidr, proc_tbl;	/* process table: base, size code as H_REGISTER_PROC_TBL gave it */
 	uint64_t dec_expires;		/* timebase tick at which DEC becomes negative */
-	uint64_t purr_base, spurr_base;	/* what to add to the ticks that it has used */
-	/* What it has had of its core: up to cycle share_from `used` cycles and used_part / CORE_PARTS, of the
-	 * core_ran that the core was dispatched; from there on share / CORE_PARTS of each. hcall/share.c */
-	uint64_t share_from, used, core_ran;
-	uint32_t used_part, share;
+	uint64_t purr_base, spurr_base;	/* added to the ticks that the thread has used */
 	uint64_t cfar, tidr, wort;
 	struct slb_entry { uint64_t esid, vsid; } slb[SLB_ENTRIES];	/* as slbmte's RB (index 0) and RS */
+
+	/* What a reset leaves: who it is, and how far it has come. */
+	uint32_t pvr, logical_pvr, pir, tir;
+	/* How much of its core's time the thread has had (hcall/share.c). By cycle share_from its core had been
+	 * dispatched for core_ran cycles, of which this thread had used + used_part / CORE_PARTS. From share_from on it
+	 * has share / CORE_PARTS of each cycle. */
+	uint64_t share_from, used, core_ran;
+	uint32_t used_part, share;
 
 	uint32_t irq;			/* enum irq_line */
 	uint32_t run_state;		/* enum run_state */
 	bool prodded;
-	uint8_t pad3[7];
 	uint64_t cycles;		/* cycle this processor has reached; exact outside blocks */
 	uint64_t insns;			/* instructions completed (statistics, not state) */
 
 	/* Engine, not saved. */
-	struct block **link;		/* edge that led out of the engine, and where it leads: */
-	uint64_t link_nip;
+	struct block **link;		/* the edge that led out of the engine; NULL: none */
+	uint64_t link_nip;		/* where that edge leads */
 	const struct op *link_from;	/* the op that the edge belongs to */
-	const struct op *spin_op;	/* the branch that ended a round of a loop that waits, at */
-	uint64_t spin_cycle;		/* this one; NULL: memory has changed since. spin.c */
+	const struct op *spin_op;	/* branch that last closed a waiting loop; NULL: memory has changed since. spin.c */
+	uint64_t spin_cycle;		/* the cycle at which it did */
 	bool shared;			/* others run in the same slice of time (set by the machine) */
-	bool waiting;			/* a hint has said that the rest of the slice is for them */
-	uint8_t pad4[6];
+	bool waiting;			/* the guest has hinted that the others should have the rest of the slice */
 	uint64_t interrupts;		/* delivered so far (statistics; single-stepping looks at it) */
 
 	uint32_t index;			/* 0.. in the machine */
-	uint32_t pad5;
 	struct engine *engine;		/* block cache, shared by all processors */
 	const struct cpu_env *env;
 	void *machine_data;		/* struct spapr_cpu of the board */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned ask(void)
+static unsigned find_features(void)
 {
 	const char *wish = getenv("CEDE_HOST");
 
@@ -28,7 +28,7 @@ unsigned host_features(void)
 	static bool asked;
 
 	if (!asked) {
-		features = ask();
+		features = find_features();
 		asked = true;
 	}
 	return features;

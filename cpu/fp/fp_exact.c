@@ -41,7 +41,7 @@ static int leading_zeros(u128 v)
 	return v >> 64 ? __builtin_clzll((uint64_t)(v >> 64)) : 64 + __builtin_clzll((uint64_t)v);
 }
 
-static void normalize(struct fp_num *n)
+static void normalize_num(struct fp_num *n)
 {
 	int shift = leading_zeros(n->sig);
 
@@ -65,7 +65,7 @@ static struct fp_num unpack(const struct fp_format *f, uint64_t bits)
 		n.sig |= TOP_BIT;
 	} else if (frac) {
 		n.exp = 1 - f->emax;
-		normalize(&n);
+		normalize_num(&n);
 	} else {
 		n.kind = FPN_ZERO;
 	}
@@ -74,7 +74,7 @@ static struct fp_num unpack(const struct fp_format *f, uint64_t bits)
 
 /* n is zero, infinite, a NaN, or has been through fp_round() of this or a narrower format.
  * A scaled result of a conversion to a narrower format may not fit: its exponent wraps. */
-static uint64_t pack(const struct fp_format *f, const struct fp_num *n)
+static uint64_t pack_num(const struct fp_format *f, const struct fp_num *n)
 {
 	int width = f->precision - 1, emask = 2 * f->emax + 1;
 	uint64_t bits = n->sign ? ((uint64_t)emask + 1) << width : 0;
@@ -156,7 +156,7 @@ static void set_rounded(struct fp_status *st, bool inexact, bool up)
 }
 
 /* Disabled overflow: infinity, or the largest number if the mode rounds toward zero here. */
-static void overflow(struct fp_status *st, const struct fp_format *f, struct fp_num *n)
+static void round_overflow(struct fp_status *st, const struct fp_format *f, struct fp_num *n)
 {
 	bool infinite = st->round == FP_NEAREST || st->round == FP_AWAY ||
 			(st->round == FP_UP && !n->sign) || (st->round == FP_DOWN && n->sign);
@@ -206,7 +206,7 @@ void fp_round(struct fp_status *st, const struct fp_format *f, struct fp_num *n)
 		if (st->control & FPSCR_OE)
 			n->exp -= f->wrap;
 		else
-			overflow(st, f, n);
+			round_overflow(st, f, n);
 	}
 }
 
@@ -281,7 +281,7 @@ static struct fp_num add(struct fp_status *st, struct fp_num a, struct fp_num b)
 	r.sig = a.sign == b.sign ? a.sig + b.sig : a.sig - b.sig;
 	if (!r.sig)
 		return (struct fp_num){ .kind = FPN_ZERO, .sign = st->round == FP_DOWN };
-	normalize(&r);
+	normalize_num(&r);
 	return r;
 }
 
@@ -299,7 +299,7 @@ static struct fp_num multiply(struct fp_status *st, struct fp_num a, struct fp_n
 	} else {
 		r.exp = a.exp + b.exp + 1;
 		r.sig = (u128)(uint64_t)(a.sig >> 64) * (uint64_t)(b.sig >> 64);
-		normalize(&r);
+		normalize_num(&r);
 	}
 	return r;
 }
@@ -329,7 +329,7 @@ static struct fp_num divide(struct fp_status *st, struct fp_num a, struct fp_num
 		divisor = (uint64_t)(b.sig >> 64);
 		r.exp = a.exp - b.exp + 1;
 		r.sig = (dividend / divisor) << 64 | (dividend % divisor != 0);
-		normalize(&r);
+		normalize_num(&r);
 	}
 	return r;
 }
@@ -472,7 +472,7 @@ static struct fp_num from_integer(bool sign, uint64_t magnitude)
 		n.kind = FPN_FINITE;
 		n.exp = 63;
 		n.sig = (u128)magnitude << 64;
-		normalize(&n);
+		normalize_num(&n);
 	}
 	return n;
 }
@@ -557,7 +557,7 @@ static struct fp_num round_to_integral(struct fp_status *st, const struct fp_for
 	}
 	n.exp = 127;
 	n.sig = r.kept;
-	normalize(&n);
+	normalize_num(&n);
 	return n;
 }
 
@@ -580,7 +580,7 @@ uint64_t fp64_op(struct fp_status *st, unsigned op, uint64_t x, uint64_t y, uint
 	if (kind == FPO_FROM_S64 || kind == FPO_FROM_U64) {
 		r = kind == FPO_FROM_S64 ? from_s64(x) : from_integer(false, x);
 		round_result(st, f, kind, &r);
-		return pack(&fp_format64, &r);
+		return pack_num(&fp_format64, &r);
 	}
 	a = unpack(&fp_format64, x);
 	if (kind >= FPO_TO_S32)
@@ -590,7 +590,7 @@ uint64_t fp64_op(struct fp_status *st, unsigned op, uint64_t x, uint64_t y, uint
 	r = operate(st, f, &fp_format64, kind, &a, &b, &c);
 	if (is_nan(&r) && op & FPO_SINGLE)
 		r.sig &= ~(u128)0 << (128 - fp_format32.precision);
-	return pack(&fp_format64, &r);
+	return pack_num(&fp_format64, &r);
 }
 
 uint64_t fp32_op(struct fp_status *st, unsigned op, uint32_t x, uint32_t y, uint32_t z)
@@ -603,46 +603,46 @@ uint64_t fp32_op(struct fp_status *st, unsigned op, uint32_t x, uint32_t y, uint
 	b = unpack(&fp_format32, y);
 	c = unpack(&fp_format32, z);
 	r = operate(st, &fp_format32, &fp_format32, op, &a, &b, &c);
-	return pack(&fp_format32, &r);
+	return pack_num(&fp_format32, &r);
 }
 
-static uint64_t convert(struct fp_status *st, const struct fp_format *from, const struct fp_format *to, uint64_t x)
+static uint64_t convert_format(struct fp_status *st, const struct fp_format *from, const struct fp_format *to, uint64_t x)
 {
 	struct fp_num n = unpack(from, x), r;
 
 	r = compute(st, FPO_ROUND, &n, &n, &n);
 	round_result(st, to, FPO_ROUND, &r);
-	return pack(to, &r);
+	return pack_num(to, &r);
 }
 
 uint64_t fp32_to_fp64(struct fp_status *st, uint32_t x)
 {
-	return convert(st, &fp_format32, &fp_format64, x);
+	return convert_format(st, &fp_format32, &fp_format64, x);
 }
 
 uint32_t fp64_to_fp32(struct fp_status *st, uint64_t x)
 {
-	return (uint32_t)convert(st, &fp_format64, &fp_format32, x);
+	return (uint32_t)convert_format(st, &fp_format64, &fp_format32, x);
 }
 
 uint64_t fp16_to_fp64(struct fp_status *st, uint16_t x)
 {
-	return convert(st, &fp_format16, &fp_format64, x);
+	return convert_format(st, &fp_format16, &fp_format64, x);
 }
 
 uint32_t fp16_to_fp32(struct fp_status *st, uint16_t x)
 {
-	return (uint32_t)convert(st, &fp_format16, &fp_format32, x);
+	return (uint32_t)convert_format(st, &fp_format16, &fp_format32, x);
 }
 
 uint16_t fp64_to_fp16(struct fp_status *st, uint64_t x)
 {
-	return (uint16_t)convert(st, &fp_format64, &fp_format16, x);
+	return (uint16_t)convert_format(st, &fp_format64, &fp_format16, x);
 }
 
 uint16_t fp32_to_fp16(struct fp_status *st, uint32_t x)
 {
-	return (uint16_t)convert(st, &fp_format32, &fp_format16, x);
+	return (uint16_t)convert_format(st, &fp_format32, &fp_format16, x);
 }
 
 uint32_t fp_s64_to_fp32(struct fp_status *st, int64_t x)
@@ -650,7 +650,7 @@ uint32_t fp_s64_to_fp32(struct fp_status *st, int64_t x)
 	struct fp_num n = from_s64((uint64_t)x);
 
 	round_result(st, &fp_format32, FPO_FROM_S64, &n);
-	return (uint32_t)pack(&fp_format32, &n);
+	return (uint32_t)pack_num(&fp_format32, &n);
 }
 
 uint32_t fp_u64_to_fp32(struct fp_status *st, uint64_t x)
@@ -658,7 +658,7 @@ uint32_t fp_u64_to_fp32(struct fp_status *st, uint64_t x)
 	struct fp_num n = from_integer(false, x);
 
 	round_result(st, &fp_format32, FPO_FROM_U64, &n);
-	return (uint32_t)pack(&fp_format32, &n);
+	return (uint32_t)pack_num(&fp_format32, &n);
 }
 
 /* ---- Comparison and classes ---- */

@@ -12,7 +12,7 @@
 #include "cpu/fp/fp.h"
 
 /* VX and FEX follow from the other bits. */
-static uint64_t summarize(uint64_t v)
+static uint64_t set_summaries(uint64_t v)
 {
 	v &= ~(FPSCR_VX | FPSCR_FEX);
 	if (v & FPSCR_VX_ALL)
@@ -26,7 +26,7 @@ static uint64_t summarize(uint64_t v)
 void fp_raise(struct cpu *cpu, uint64_t raised)
 {
 	if (raised & ~cpu->fpscr)
-		cpu->fpscr = summarize(cpu->fpscr | raised | FPSCR_FX);
+		cpu->fpscr = set_summaries(cpu->fpscr | raised | FPSCR_FX);
 }
 
 bool fp_trap(struct cpu *cpu, const struct op *op)
@@ -40,7 +40,7 @@ bool fp_trap_raised(struct cpu *cpu, const struct op *op, uint64_t raised)
 {
 	uint64_t enabled = cpu->fpscr & PPC_MASK(56, 60);
 
-	if (likely(!(summarize((raised & FPSCR_EXCEPTIONS) | enabled) & FPSCR_FEX)))
+	if (likely(!(set_summaries((raised & FPSCR_EXCEPTIONS) | enabled) & FPSCR_FEX)))
 		return true;
 	return fp_trap(cpu, op);
 }
@@ -90,7 +90,7 @@ uint64_t fpscr_get(struct cpu *cpu)
 }
 
 /* What follows from FPSCR for the fast path. */
-static void derive(struct cpu *cpu)
+static void derive_limits(struct cpu *cpu)
 {
 	cpu->fp_strict = cpu->fpscr & (FPSCR_OE | FPSCR_UE | FPSCR_XE);
 	cpu->fp_limit = cpu->fp_strict ? 0 : FP_LIMIT64;
@@ -103,15 +103,15 @@ static void derive(struct cpu *cpu)
 void fpscr_set(struct cpu *cpu, uint64_t value)
 {
 	cpu->fp_lazy[0] = 0;
-	cpu->fpscr = summarize(value & FPSCR_WRITABLE);
-	derive(cpu);
+	cpu->fpscr = set_summaries(value & FPSCR_WRITABLE);
+	derive_limits(cpu);
 }
 
 void fp_enter(struct cpu *cpu)
 {
 	cpu->fp_host = host_fp_get();
 	cpu->fp_active = true;
-	derive(cpu);
+	derive_limits(cpu);
 }
 
 void fp_leave(struct cpu *cpu)

@@ -1,24 +1,10 @@
 /* Floating-point instructions on FPRs, loads and stores included.
  *
- * What they compute is in fp.h; here they get their operands. An FPR is doubleword 0 of a VSR;
- * writing one clears doubleword 1.
+ * An FPR is doubleword 0 of a VSR. What VSX has as well is in scalar.h.
  *
  * Source: Power ISA 3.0B, Book I, chapter 4.
  */
-#include "cpu/engine/decode.h"
-#include "cpu/fp/fp.h"
-#include "cpu/engine/operands.h"
-
-/* Operands as numbers. */
-#define FA VFD(XA, 0)
-#define FB VFD(XB, 0)
-#define FC VFD(XC, 0)
-
-#define SET_FRT(v) \
-	do { \
-		XT.d[1] = (v); \
-		XT.d[0] = 0; \
-	} while (0)
+#include "cpu/fp/scalar.h"
 
 /* ---- Loads and stores ---- */
 
@@ -30,7 +16,7 @@
 	{ \
 		type v; \
 		ld(t, EA, &v); \
-		SET_FRT(conv(v)); \
+		SET_TARGET(conv(v)); \
 		return true; \
 	}
 #define FLOAD_UPDATE(name, EA, t, type, conv) \
@@ -39,7 +25,7 @@
 		uint64_t ea = EA; \
 		type v; \
 		LOAD(t, ea, &v); \
-		SET_FRT(conv(v)); \
+		SET_TARGET(conv(v)); \
 		RA = ea; \
 		return true; \
 	}
@@ -135,97 +121,58 @@ FSTORE_PAIR(stfdpx, X_EA)
 
 /* ---- Moves ---- */
 
-#define SIGN PPC_BIT(0)
+OP(fmr) { SET_TARGET(FRB); }
+OP(fmrgew) { SET_TARGET((FRA & PPC_MASK(0, 31)) | FRB >> 32); }
+OP(fmrgow) { SET_TARGET(FRA << 32 | (uint32_t)FRB); }
 
-OP(fmr) { SET_FRT(FRB); }
-OP(fneg) { SET_FRT(FRB ^ SIGN); }
-OP(fabs) { SET_FRT(FRB & ~SIGN); }
-OP(fnabs) { SET_FRT(FRB | SIGN); }
-OP(fcpsgn) { SET_FRT((FRA & SIGN) | (FRB & ~SIGN)); }
-OP(fmrgew) { SET_FRT((FRA & PPC_MASK(0, 31)) | FRB >> 32); }
-OP(fmrgow) { SET_FRT(FRA << 32 | (uint32_t)FRB); }
+SCALAR_SIGN(fabs, fnabs, fneg, fcpsgn)
 
 /* ---- Arithmetic ---- */
 
-#define BINARY(name, fpo, Y) \
-	OP_TRY(name) { return fp_binary(cpu, op, slowly, fpo, FA, Y); } \
-	OP_TRY(name##s) { return fp_binary(cpu, op, slowly, (fpo) | FPO_SINGLE, FA, Y); }
-BINARY(fadd, FPO_ADD, FB)
-BINARY(fsub, FPO_SUB, FB)
-BINARY(fmul, FPO_MUL, FC)
-BINARY(fdiv, FPO_DIV, FB)
+SCALAR_BINARY(fadd, fadds, FPO_ADD, FB)
+SCALAR_BINARY(fsub, fsubs, FPO_SUB, FB)
+SCALAR_BINARY(fmul, fmuls, FPO_MUL, FC)
+SCALAR_BINARY(fdiv, fdivs, FPO_DIV, FB)
 
-#define UNARY(name, fpo) \
-	OP_TRY(name) { return fp_unary(cpu, op, slowly, fpo, FB); } \
-	OP_TRY(name##s) { return fp_unary(cpu, op, slowly, (fpo) | FPO_SINGLE, FB); }
-UNARY(fsqrt, FPO_SQRT)
-UNARY(fre, FPO_RE)
-UNARY(frsqrte, FPO_RSQRTE)
+SCALAR_UNARY(fsqrt, fsqrts, FPO_SQRT)
+SCALAR_UNARY(fre, fres, FPO_RE)
+SCALAR_UNARY(frsqrte, frsqrtes, FPO_RSQRTE)
 
-#define FUSED(name, fpo) \
-	OP_TRY(name) { return fp_fused(cpu, op, slowly, fpo, FA, FC, FB); } \
-	OP_TRY(name##s) { return fp_fused(cpu, op, slowly, (fpo) | FPO_SINGLE, FA, FC, FB); } \
-	OP_TRY(name##_plain) { return SLOWLY(fp_scalar(cpu, op, fpo, FRA, FRC, FRB)); } \
-	OP_TRY(name##s_plain) { return SLOWLY(fp_scalar(cpu, op, (fpo) | FPO_SINGLE, FRA, FRC, FRB)); } \
-	HOST_NEEDS(name, HOST_FMA) \
-	HOST_NEEDS(name##s, HOST_FMA)
-FUSED(fmadd, FPO_MADD)
-FUSED(fmsub, FPO_MSUB)
-FUSED(fnmadd, FPO_NMADD)
-FUSED(fnmsub, FPO_NMSUB)
+SCALAR_FUSED(fmadd, fmadds, FPO_MADD, FC, FB)
+SCALAR_FUSED(fmsub, fmsubs, FPO_MSUB, FC, FB)
+SCALAR_FUSED(fnmadd, fnmadds, FPO_NMADD, FC, FB)
+SCALAR_FUSED(fnmsub, fnmsubs, FPO_NMSUB, FC, FB)
 
-OP(ftdiv) { CRF(op->a) = (uint8_t)fp64_test_divide(FRA, FRB); }
-OP(ftsqrt) { CRF(op->a) = (uint8_t)fp64_test_sqrt(FRB); }
+SCALAR_TEST_DIVIDE(ftdiv)
+SCALAR_TEST_SQRT(ftsqrt)
 
 /* ---- Rounding and conversion ---- */
 
-OP_TRY(frsp) { return fp_unary(cpu, op, slowly, FPO_ROUND | FPO_SINGLE, FB); }
+SCALAR_ROUND_TO_SINGLE(frsp)
 
-OP_TRY(fcfid) { return fp_from_integer(cpu, op, slowly, FPO_FROM_S64, FRB); }
-OP_TRY(fcfidu) { return fp_from_integer(cpu, op, slowly, FPO_FROM_U64, FRB); }
-OP_TRY(fcfids) { return fp_from_integer(cpu, op, slowly, FPO_FROM_S64 | FPO_SINGLE, FRB); }
-OP_TRY(fcfidus) { return fp_from_integer(cpu, op, slowly, FPO_FROM_U64 | FPO_SINGLE, FRB); }
+SCALAR_FROM_INTEGER(fcfid, fcfids, FPO_FROM_S64)
+SCALAR_FROM_INTEGER(fcfidu, fcfidus, FPO_FROM_U64)
 
-#define TO_INTEGER(name, fpo) \
-	OP_TRY(name) \
-	{ \
-		double x = FB; \
-		if (!fp_integer_fits(cpu, fpo, x)) \
-			return SLOWLY(fp_integer_exact(cpu, op, fpo, fp_bits(x), true)); \
-		SET_FRT((uint64_t)fp_host_integer(cpu, fpo, x)); \
-		return true; \
-	}
-TO_INTEGER(fctid, FPO_TO_S64)
-TO_INTEGER(fctidz, FPO_TO_S64_ZERO)
-TO_INTEGER(fctidu, FPO_TO_U64)
-TO_INTEGER(fctiduz, FPO_TO_U64_ZERO)
-TO_INTEGER(fctiw, FPO_TO_S32)
-TO_INTEGER(fctiwz, FPO_TO_S32_ZERO)
-TO_INTEGER(fctiwu, FPO_TO_U32)
-TO_INTEGER(fctiwuz, FPO_TO_U32_ZERO)
+SCALAR_TO_INTEGER(fctid, FPO_TO_S64, true, DOUBLEWORD)
+SCALAR_TO_INTEGER(fctidz, FPO_TO_S64_ZERO, true, DOUBLEWORD)
+SCALAR_TO_INTEGER(fctidu, FPO_TO_U64, true, DOUBLEWORD)
+SCALAR_TO_INTEGER(fctiduz, FPO_TO_U64_ZERO, true, DOUBLEWORD)
+SCALAR_TO_INTEGER(fctiw, FPO_TO_S32, true, DOUBLEWORD)
+SCALAR_TO_INTEGER(fctiwz, FPO_TO_S32_ZERO, true, DOUBLEWORD)
+SCALAR_TO_INTEGER(fctiwu, FPO_TO_U32, true, DOUBLEWORD)
+SCALAR_TO_INTEGER(fctiwuz, FPO_TO_U32_ZERO, true, DOUBLEWORD)
 
-OP_TRY(frin) { return fp_rint(cpu, op, slowly, FP_AWAY, FRB); }
-OP_TRY(friz) { return fp_rint(cpu, op, slowly, FP_TO_ZERO, FRB); }
-OP_TRY(frip) { return fp_rint(cpu, op, slowly, FP_UP, FRB); }
-OP_TRY(frim) { return fp_rint(cpu, op, slowly, FP_DOWN, FRB); }
+SCALAR_RINT(frin, FP_AWAY)
+SCALAR_RINT(friz, FP_TO_ZERO)
+SCALAR_RINT(frip, FP_UP)
+SCALAR_RINT(frim, FP_DOWN)
 
 /* ---- Comparison and selection ---- */
 
-#define COMPARE(name, ordered) \
-	OP_TRY(name) \
-	{ \
-		double x = FA, y = FB; \
-		unsigned cc = fp_compare_host(x, y); \
-		if (unlikely(!cc)) \
-			return SLOWLY(fp_compare(cpu, op, fp_bits(x), fp_bits(y), ordered)); \
-		CRF(op->a) = (uint8_t)cc; \
-		fp_record_cc(cpu, cc); \
-		return true; \
-	}
-COMPARE(fcmpu, false)
-COMPARE(fcmpo, true)
+SCALAR_COMPARE(fcmpu, false)
+SCALAR_COMPARE(fcmpo, true)
 
-OP(fsel) { SET_FRT(FA >= 0 ? FRC : FRB); }
+OP(fsel) { SET_TARGET(FA >= 0 ? FRC : FRB); }
 
 /* ---- FPSCR ---- */
 
@@ -235,15 +182,15 @@ OP(fsel) { SET_FRT(FA >= 0 ? FRC : FRB); }
 /* CR1 of the forms with Rc=1; the decoder appends it. */
 OP(set_cr1) { CRF(1) = fp_sticky(cpu) >> 28 & 0xf; }
 
-OP(mffs) { SET_FRT(fpscr_get(cpu)); }
-OP(mffsl) { SET_FRT(fpscr_get(cpu) & (FPSCR_CONTROL | PPC_MASK(45, 51))); }
+OP(mffs) { SET_TARGET(fpscr_get(cpu)); }
+OP(mffsl) { SET_TARGET(fpscr_get(cpu) & (FPSCR_CONTROL | PPC_MASK(45, 51))); }
 
 OP(mffsce)
 {
 	uint64_t v = fpscr_get(cpu);
 
 	fpscr_set(cpu, v & ~PPC_MASK(56, 60));
-	SET_FRT(v);
+	SET_TARGET(v);
 }
 
 /* FRT gets the old control bits, the field under mask gets v. Libraries save and restore
@@ -254,7 +201,7 @@ static void swap_control(struct cpu *cpu, const struct op *op, uint64_t mask, ui
 
 	if ((old ^ v) & mask)
 		fpscr_set(cpu, (fpscr_get(cpu) & ~mask) | (v & mask));
-	SET_FRT(old & FPSCR_CONTROL);
+	SET_TARGET(old & FPSCR_CONTROL);
 }
 
 OP(mffscdrn) { swap_control(cpu, op, FPSCR_DRN, FRB); }

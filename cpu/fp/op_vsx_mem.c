@@ -133,8 +133,7 @@ VSX_STORE_V(stxvw4x, EA_X, order_w)
 VSX_STORE_V(stxvh8x, EA_X, order_h)
 VSX_STORE_V(stxvb16x, EA_X, order_b)
 
-/* Two doublewords, moved as one: what is stored in two pieces the host does not forward to the
- * next load of the whole. */
+/* Both doublewords are stored at once: a host does not forward two small stores to one wide load. */
 v2f64 swap_pair(int);		/* for its type */
 #define EXCHANGED(v) ((v2f64){ (v)[1], (v)[0] })
 

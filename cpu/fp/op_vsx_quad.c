@@ -20,7 +20,7 @@
 #define FRACTION_MASK (((u128)1 << FRACTION) - 1)
 #define INFINITE ((u128)EXP_MAX << FRACTION)
 
-static inline unsigned exponent(u128 x) { return (unsigned)(x >> FRACTION) & EXP_MAX; }
+static inline unsigned exponent_field(u128 x) { return (unsigned)(x >> FRACTION) & EXP_MAX; }
 
 static int leading_zeros(u128 v)
 {
@@ -34,7 +34,7 @@ static u128 shift_right_sticky(u128 v, int n)
 	return v >> n | ((v & (((u128)1 << n) - 1)) != 0);
 }
 
-static void normalize(struct fp_num *n)
+static void normalize_num(struct fp_num *n)
 {
 	int shift = leading_zeros(n->sig);
 
@@ -47,7 +47,7 @@ static void normalize(struct fp_num *n)
 static struct fp_num unpack(u128 x)
 {
 	struct fp_num n = { .kind = FPN_FINITE, .sign = x >> 127, .sig = (x & FRACTION_MASK) << 15 };
-	int exp = (int)exponent(x);
+	int exp = (int)exponent_field(x);
 
 	if (exp == EXP_MAX) {
 		n.kind = !n.sig ? FPN_INF : n.sig & QUIET_BIT ? FPN_QNAN : FPN_SNAN;
@@ -56,7 +56,7 @@ static struct fp_num unpack(u128 x)
 		n.sig |= TOP_BIT;
 	} else if (n.sig) {
 		n.exp = 1 - BIAS;
-		normalize(&n);
+		normalize_num(&n);
 	} else {
 		n.kind = FPN_ZERO;
 	}
@@ -75,7 +75,7 @@ static struct fp_num unpack_double(uint64_t x)
 		n.sig |= TOP_BIT;
 	} else if (n.sig) {
 		n.exp = -1022;
-		normalize(&n);
+		normalize_num(&n);
 	} else {
 		n.kind = FPN_ZERO;
 	}
@@ -109,7 +109,7 @@ static u128 pack_magnitude(const struct fp_format *f, const struct fp_num *n)
 	return (u128)(exp & exp_max) << width | fraction >> (127 - width);
 }
 
-static u128 pack(const struct fp_num *n)
+static u128 pack_num(const struct fp_num *n)
 {
 	return pack_magnitude(&fp_format128, n) | (n->sign ? SIGN : 0);
 }
@@ -134,7 +134,7 @@ static unsigned class(u128 x)
 /* ---- Ends ---- */
 
 /* FPSCR, target unless suppressed, interrupt. */
-static bool finish(struct cpu *cpu, const struct op *op, const struct fp_status *st, u128 result, unsigned fprf)
+static bool finish_quad(struct cpu *cpu, const struct op *op, const struct fp_status *st, u128 result, unsigned fprf)
 {
 	if (!fp_suppressed(st)) {
 		fp_set_status(cpu, fprf, st->rounded);
@@ -154,8 +154,8 @@ static bool finish_round(struct cpu *cpu, const struct op *op, struct fp_status 
 
 	if (n->kind == FPN_FINITE)
 		fp_round(st, &fp_format128, n);
-	result = pack(n);
-	return finish(cpu, op, st, result, class(result));
+	result = pack_num(n);
+	return finish_quad(cpu, op, st, result, class(result));
 }
 
 /* ---- Arithmetic on unpacked numbers ---- */
@@ -335,7 +335,7 @@ static struct fp_num divide(struct fp_status *st, const struct fp_num *a, const 
 		rest <<= 1;
 	}
 	r.sig |= rest != 0;
-	normalize(&r);
+	normalize_num(&r);
 	return r;
 }
 
@@ -451,8 +451,8 @@ static __attribute__((noinline)) bool quad_fused(struct cpu *cpu, const struct o
 	if (r.kind == FPN_FINITE)
 		fp_round(&st, &fp_format128, &r);
 	r.sign ^= how & NEGATE && !nan;
-	result = pack(&r);
-	return finish(cpu, op, &st, result, class(result));
+	result = pack_num(&r);
+	return finish_quad(cpu, op, &st, result, class(result));
 }
 
 #define XS_FUSED(name, how) \
@@ -499,7 +499,7 @@ OP_TRY(xscmpuqp) { return compare(cpu, op, false); }
 OP_TRY(xscmpexpqp)
 {
 	u128 a = XA.q, b = XB.q;
-	unsigned ea = exponent(a), eb = exponent(b);
+	unsigned ea = exponent_field(a), eb = exponent_field(b);
 	bool nan = (a & ~SIGN) > INFINITE || (b & ~SIGN) > INFINITE;
 
 	return set_condition(cpu, op, nan ? CR_SO : ea < eb ? CR_LT : ea > eb ? CR_GT : CR_EQ, 0);
@@ -529,7 +529,7 @@ static __attribute__((noinline)) bool to_double(struct cpu *cpu, const struct op
 	if (r.kind == FPN_FINITE)
 		fp_round(&st, &fp_format64, &r);
 	result = (uint64_t)pack_magnitude(&fp_format64, &r) | (r.sign ? PPC_BIT(0) : 0);
-	return finish(cpu, op, &st, (u128)result << 64, fp64_class(result));
+	return finish_quad(cpu, op, &st, (u128)result << 64, fp64_class(result));
 }
 OP_TRY(xscvqpdp) { return to_double(cpu, op, false); }
 OP_TRY(xscvqpdpo) { return to_double(cpu, op, true); }
@@ -550,7 +550,7 @@ static bool from_integer(struct cpu *cpu, const struct op *op, uint64_t v, bool 
 
 	if (v) {
 		n = (struct fp_num){ .kind = FPN_FINITE, .sign = sign, .exp = 63, .sig = (u128)(sign ? -v : v) << 64 };
-		normalize(&n);
+		normalize_num(&n);
 	}
 	return finish_round(cpu, op, &st, &n);
 }
@@ -584,7 +584,7 @@ static __attribute__((noinline)) bool to_integer(struct cpu *cpu, const struct o
 		st.raised = FPSCR_VXCVI | (b.kind == FPN_SNAN ? FPSCR_VXSNAN : 0);
 		result = is_nan(&b) || b.sign ? (uint64_t)least : most;
 	}
-	return finish(cpu, op, &st, (u128)result << 64, (unsigned)((fpscr_get(cpu) & FPSCR_FPRF) >> FPSCR_FPRF_SHIFT));
+	return finish_quad(cpu, op, &st, (u128)result << 64, (unsigned)((fpscr_get(cpu) & FPSCR_FPRF) >> FPSCR_FPRF_SHIFT));
 }
 OP_TRY(xscvqpsdz) { return to_integer(cpu, op, INT64_MIN, INT64_MAX); }
 OP_TRY(xscvqpswz) { return to_integer(cpu, op, INT32_MIN, INT32_MAX); }
@@ -623,8 +623,8 @@ static __attribute__((noinline)) bool round_integral(struct cpu *cpu, const stru
 		st.raised |= rint.raised & FPSCR_XX;
 		st.rounded = rint.rounded;
 	}
-	result = pack(&r);
-	return finish(cpu, op, &st, result, class(result));
+	result = pack_num(&r);
+	return finish_quad(cpu, op, &st, result, class(result));
 }
 OP_TRY(xsrqpi) { return round_integral(cpu, op, false); }
 OP_TRY(xsrqpix) { return round_integral(cpu, op, true); }
@@ -642,8 +642,8 @@ OP_TRY(xsrqpxp)
 		fp_round(&st, &extended, &r);
 	if (is_nan(&r))
 		r.sig &= ~(u128)0 << 64;
-	result = pack(&r);
-	return finish(cpu, op, &st, result, class(result));
+	result = pack_num(&r);
+	return finish_quad(cpu, op, &st, result, class(result));
 }
 
 /* ---- Signs, exponents, significands: bits only ---- */
@@ -652,14 +652,14 @@ OP(xsabsqp)   { XT.q = XB.q & ~SIGN; }
 OP(xsnabsqp)  { XT.q = XB.q | SIGN; }
 OP(xsnegqp)   { XT.q = XB.q ^ SIGN; }
 OP(xscpsgnqp) { XT.q = (XA.q & SIGN) | (XB.q & ~SIGN); }
-OP(xsxexpqp)  { XT.q = (u128)exponent(XB.q) << 64; }
+OP(xsxexpqp)  { XT.q = (u128)exponent_field(XB.q) << 64; }
 OP(xsiexpqp)  { XT.q = (XA.q & ~INFINITE) | (u128)(VD(XB, 0) & EXP_MAX) << FRACTION; }
 
 /* The implicit bit is there unless the exponent is all zeros or all ones. */
 OP(xsxsigqp)
 {
 	u128 b = XB.q;
-	bool normal = exponent(b) != 0 && exponent(b) != EXP_MAX;
+	bool normal = exponent_field(b) != 0 && exponent_field(b) != EXP_MAX;
 
 	XT.q = (b & FRACTION_MASK) | (u128)normal << FRACTION;
 }

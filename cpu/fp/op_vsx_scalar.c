@@ -1,74 +1,39 @@
-/* VSX scalar floating point: the arithmetic of fp.h on doubleword 0 of VSRs.
+/* VSX scalar floating point: the arithmetic of fp.h on doubleword 0 of VSRs. What FPRs have as well is in scalar.h.
  *
- * Doubleword 1 of the target, undefined before Power ISA 3.1, becomes 0. The sp forms
- * compute what the FPR forms do. Where a word is the result, both
+ * Doubleword 1 of the target, undefined before Power ISA 3.1, becomes 0. Where a word is the result, both
  * words of doubleword 0 hold it, as all processors have it.
  *
  * Source: Power ISA 3.0B, Book I, 7.6.3.
  */
-#include "cpu/engine/decode.h"
-#include "cpu/fp/fp.h"
-#include "cpu/engine/operands.h"
-
-#define SIGN PPC_BIT(0)
-
-#define A0 VD(XA, 0)
-#define B0 VD(XB, 0)
-#define FA VFD(XA, 0)
-#define FB VFD(XB, 0)
-#define FT VFD(XT, 0)
-
-#define SET_XT(v) (XT = (union vreg){ .d = { 0, (v) } })
+#include "cpu/fp/scalar.h"
 
 /* ---- Arithmetic ---- */
 
-#define BINARY(name, fpo) \
-	OP_TRY(name##dp) { return fp_binary(cpu, op, slowly, fpo, FA, FB); } \
-	OP_TRY(name##sp) { return fp_binary(cpu, op, slowly, (fpo) | FPO_SINGLE, FA, FB); }
-BINARY(xsadd, FPO_ADD)
-BINARY(xssub, FPO_SUB)
-BINARY(xsmul, FPO_MUL)
-BINARY(xsdiv, FPO_DIV)
+SCALAR_BINARY(xsadddp, xsaddsp, FPO_ADD, FB)
+SCALAR_BINARY(xssubdp, xssubsp, FPO_SUB, FB)
+SCALAR_BINARY(xsmuldp, xsmulsp, FPO_MUL, FB)
+SCALAR_BINARY(xsdivdp, xsdivsp, FPO_DIV, FB)
 
-#define UNARY(name, fpo) \
-	OP_TRY(name##dp) { return fp_unary(cpu, op, slowly, fpo, FB); } \
-	OP_TRY(name##sp) { return fp_unary(cpu, op, slowly, (fpo) | FPO_SINGLE, FB); }
-UNARY(xssqrt, FPO_SQRT)
-UNARY(xsre, FPO_RE)
-UNARY(xsrsqrte, FPO_RSQRTE)
+SCALAR_UNARY(xssqrtdp, xssqrtsp, FPO_SQRT)
+SCALAR_UNARY(xsredp, xsresp, FPO_RE)
+SCALAR_UNARY(xsrsqrtedp, xsrsqrtesp, FPO_RSQRTE)
 
-#define FUSED_FORM(name, fpo, y, z) \
-	OP_TRY(name) { return fp_fused(cpu, op, slowly, fpo, FA, y, z); } \
-	OP_TRY(name##_plain) { return SLOWLY(fp_scalar(cpu, op, fpo, A0, fp_bits(y), fp_bits(z))); } \
-	HOST_NEEDS(name, HOST_FMA)
+/* The a forms add to the target, the m forms multiply by it. */
 #define FUSED(name, fpo) \
-	FUSED_FORM(name##adp, fpo, FB, FT) \
-	FUSED_FORM(name##mdp, fpo, FT, FB) \
-	FUSED_FORM(name##asp, (fpo) | FPO_SINGLE, FB, FT) \
-	FUSED_FORM(name##msp, (fpo) | FPO_SINGLE, FT, FB)
+	SCALAR_FUSED(name##adp, name##asp, fpo, FB, FT) \
+	SCALAR_FUSED(name##mdp, name##msp, fpo, FT, FB)
 FUSED(xsmadd, FPO_MADD)
 FUSED(xsmsub, FPO_MSUB)
 FUSED(xsnmadd, FPO_NMADD)
 FUSED(xsnmsub, FPO_NMSUB)
 
-OP(xstdivdp) { CRF(op->a) = (uint8_t)fp64_test_divide(A0, B0); }
-OP(xstsqrtdp) { CRF(op->a) = (uint8_t)fp64_test_sqrt(B0); }
+SCALAR_TEST_DIVIDE(xstdivdp)
+SCALAR_TEST_SQRT(xstsqrtdp)
 
 /* ---- Comparison ---- */
 
-#define COMPARE(name, ordered) \
-	OP_TRY(name) \
-	{ \
-		double x = FA, y = FB; \
-		unsigned cc = fp_compare_host(x, y); \
-		if (unlikely(!cc)) \
-			return SLOWLY(fp_compare(cpu, op, fp_bits(x), fp_bits(y), ordered)); \
-		CRF(op->a) = (uint8_t)cc; \
-		fp_record_cc(cpu, cc); \
-		return true; \
-	}
-COMPARE(xscmpudp, false)
-COMPARE(xscmpodp, true)
+SCALAR_COMPARE(xscmpudp, false)
+SCALAR_COMPARE(xscmpodp, true)
 
 static void set_cc(struct cpu *cpu, const struct op *op, unsigned cc)
 {
@@ -83,9 +48,9 @@ static bool is_nan(uint64_t x)
 
 OP(xscmpexpdp)
 {
-	unsigned x = A0 >> 52 & 0x7ff, y = B0 >> 52 & 0x7ff;
+	unsigned x = FRA >> 52 & 0x7ff, y = FRB >> 52 & 0x7ff;
 
-	set_cc(cpu, op, is_nan(A0) || is_nan(B0) ? CR_SO : x < y ? CR_LT : x > y ? CR_GT : CR_EQ);
+	set_cc(cpu, op, is_nan(FRA) || is_nan(FRB) ? CR_SO : x < y ? CR_LT : x > y ? CR_GT : CR_EQ);
 }
 
 /* All ones or zeros. NaNs make it false, and invalid. */
@@ -94,7 +59,7 @@ compare_nan(struct cpu *cpu, const struct op *op, bool ordered)
 {
 	struct fp_status st = fp_begin(cpu);
 
-	fp64_compare(&st, A0, B0, ordered);
+	fp64_compare(&st, FRA, FRB, ordered);
 	return fp_finish_vector(cpu, op, &st, &(union vreg){ .q = 0 });
 }
 
@@ -104,7 +69,7 @@ compare_nan(struct cpu *cpu, const struct op *op, bool ordered)
 		double x = FA, y = FB; \
 		if (unlikely(__builtin_isunordered(x, y))) \
 			return SLOWLY(compare_nan(cpu, op, ordered)); \
-		SET_XT(x operator y ? ~UINT64_C(0) : 0); \
+		SET_TARGET(x operator y ? ~UINT64_C(0) : 0); \
 		return true; \
 	}
 COMPARE_MASK(xscmpeqdp, ==, false)
@@ -118,7 +83,7 @@ static bool is_snan(uint64_t x)
 	return is_nan(x) && !(x & PPC_BIT(12));
 }
 
-static uint64_t quiet(uint64_t nan)
+static uint64_t quiet_nan(uint64_t nan)
 {
 	return nan | PPC_BIT(12);
 }
@@ -127,7 +92,7 @@ static bool finish_select(struct cpu *cpu, const struct op *op, uint64_t v)
 {
 	struct fp_status st = fp_begin(cpu);
 
-	if (is_snan(A0) || is_snan(B0))
+	if (is_snan(FRA) || is_snan(FRB))
 		st.raised = FPSCR_VXSNAN;
 	return fp_finish_vector(cpu, op, &st, &(union vreg){ .d = { 0, v } });
 }
@@ -135,26 +100,26 @@ static bool finish_select(struct cpu *cpu, const struct op *op, uint64_t v)
 /* IEEE maxNum: a number wins over a quiet NaN, a signalling one over everything. */
 static __attribute__((noinline)) bool select_nan(struct cpu *cpu, const struct op *op)
 {
-	uint64_t x = A0, y = B0;
+	uint64_t x = FRA, y = FRB;
 
 	if (is_snan(x) || (is_nan(x) && is_nan(y)))
-		return finish_select(cpu, op, quiet(x));
+		return finish_select(cpu, op, quiet_nan(x));
 	if (is_snan(y))
-		return finish_select(cpu, op, is_nan(x) ? x : quiet(y));
+		return finish_select(cpu, op, is_nan(x) ? x : quiet_nan(y));
 	return finish_select(cpu, op, is_nan(x) ? y : x);
 }
 
 /* As C writes it: (A > B) ? A : B, so a NaN selects B. */
 static __attribute__((noinline)) bool select_nan_c(struct cpu *cpu, const struct op *op)
 {
-	return finish_select(cpu, op, B0);
+	return finish_select(cpu, op, FRB);
 }
 
 /* As Java has it: a NaN is the result, as it is. */
 static __attribute__((noinline)) bool select_nan_j(struct cpu *cpu, const struct op *op)
 {
 	struct fp_status st = fp_begin(cpu);
-	uint64_t nan = is_nan(A0) ? A0 : B0;
+	uint64_t nan = is_nan(FRA) ? FRA : FRB;
 
 	if (is_snan(nan))
 		st.raised = FPSCR_VXSNAN;
@@ -167,10 +132,10 @@ static __attribute__((noinline)) bool select_nan_j(struct cpu *cpu, const struct
 	OP_TRY(name) \
 	{ \
 		double x = FA, y = FB; \
-		uint64_t a = A0, b = B0; \
+		uint64_t a = FRA, b = FRB; \
 		if (unlikely(__builtin_isunordered(x, y))) \
 			return SLOWLY(nan(cpu, op)); \
-		SET_XT(x == y ? (equal) : x operator y ? a : b); \
+		SET_TARGET(x == y ? (equal) : x operator y ? a : b); \
 		return true; \
 	}
 SELECT(xsmaxdp, >, a & b, select_nan)
@@ -182,25 +147,22 @@ SELECT(xsminjdp, <, a | b, select_nan_j)
 
 /* ---- Sign ---- */
 
-OP(xsabsdp) { SET_XT(B0 & ~SIGN); }
-OP(xsnabsdp) { SET_XT(B0 | SIGN); }
-OP(xsnegdp) { SET_XT(B0 ^ SIGN); }
-OP(xscpsgndp) { SET_XT((A0 & SIGN) | (B0 & ~SIGN)); }
+SCALAR_SIGN(xsabsdp, xsnabsdp, xsnegdp, xscpsgndp)
 
 /* ---- Rounding and conversion ---- */
 
-OP_TRY(xsrdpi) { return fp_rint(cpu, op, slowly, FP_AWAY, B0); }
-OP_TRY(xsrdpim) { return fp_rint(cpu, op, slowly, FP_DOWN, B0); }
-OP_TRY(xsrdpip) { return fp_rint(cpu, op, slowly, FP_UP, B0); }
-OP_TRY(xsrdpiz) { return fp_rint(cpu, op, slowly, FP_TO_ZERO, B0); }
+SCALAR_RINT(xsrdpi, FP_AWAY)
+SCALAR_RINT(xsrdpim, FP_DOWN)
+SCALAR_RINT(xsrdpip, FP_UP)
+SCALAR_RINT(xsrdpiz, FP_TO_ZERO)
 OP_TRY(xsrdpic) { return fp_rint_current(cpu, op, slowly, FB); }
-OP_TRY(xsrsp) { return fp_unary(cpu, op, slowly, FPO_ROUND | FPO_SINGLE, FB); }
+SCALAR_ROUND_TO_SINGLE(xsrsp)
 
 /* Doubleword 0 in, a smaller format out: not the fast path of anything. */
 OP_TRY(xscvdpsp)
 {
 	struct fp_status st = fp_begin(cpu);
-	uint32_t r = fp64_to_fp32(&st, B0);
+	uint32_t r = fp64_to_fp32(&st, FRB);
 
 	return fp_finish(cpu, op, &st, (uint64_t)r << 32 | r, fp32_class(r));
 }
@@ -208,7 +170,7 @@ OP_TRY(xscvdpsp)
 OP_TRY(xscvdphp)
 {
 	struct fp_status st = fp_begin(cpu);
-	uint16_t r = fp64_to_fp16(&st, B0);
+	uint16_t r = fp64_to_fp16(&st, FRB);
 
 	return fp_finish(cpu, op, &st, r, fp16_class(r));
 }
@@ -231,47 +193,31 @@ OP_TRY(xscvhpdp)
 
 OP(xscvdpspn)
 {
-	uint32_t r = fp_store_single(B0);
+	uint32_t r = fp_store_single(FRB);
 
-	SET_XT((uint64_t)r << 32 | r);
+	SET_TARGET((uint64_t)r << 32 | r);
 }
 
-OP(xscvspdpn) { SET_XT(fp_load_single(VW(XB, 0))); }
+OP(xscvspdpn) { SET_TARGET(fp_load_single(VW(XB, 0))); }
 
-OP_TRY(xscvsxddp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_S64, B0); }
-OP_TRY(xscvuxddp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_U64, B0); }
-OP_TRY(xscvsxdsp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_S64 | FPO_SINGLE, B0); }
-OP_TRY(xscvuxdsp) { return fp_from_integer(cpu, op, slowly, FPO_FROM_U64 | FPO_SINGLE, B0); }
+SCALAR_FROM_INTEGER(xscvsxddp, xscvsxdsp, FPO_FROM_S64)
+SCALAR_FROM_INTEGER(xscvuxddp, xscvuxdsp, FPO_FROM_U64)
 
-#define DOUBLEWORD(v) (v)
-#define TWO_WORDS(v) ((uint64_t)(uint32_t)(v) << 32 | (uint32_t)(v))
-
-#define TO_INTEGER(name, fpo, shape) \
-	OP_TRY(name) \
-	{ \
-		double x = FB; \
-		uint64_t v; \
-		if (!fp_integer_fits(cpu, fpo, x)) \
-			return SLOWLY(fp_integer_exact(cpu, op, fpo, fp_bits(x), false)); \
-		v = (uint64_t)fp_host_integer(cpu, fpo, x); \
-		SET_XT(shape(v)); \
-		return true; \
-	}
-TO_INTEGER(xscvdpsxds, FPO_TO_S64_ZERO, DOUBLEWORD)
-TO_INTEGER(xscvdpuxds, FPO_TO_U64_ZERO, DOUBLEWORD)
-TO_INTEGER(xscvdpsxws, FPO_TO_S32_ZERO, TWO_WORDS)
-TO_INTEGER(xscvdpuxws, FPO_TO_U32_ZERO, TWO_WORDS)
+SCALAR_TO_INTEGER(xscvdpsxds, FPO_TO_S64_ZERO, false, DOUBLEWORD)
+SCALAR_TO_INTEGER(xscvdpuxds, FPO_TO_U64_ZERO, false, DOUBLEWORD)
+SCALAR_TO_INTEGER(xscvdpsxws, FPO_TO_S32_ZERO, false, TWO_WORDS)
+SCALAR_TO_INTEGER(xscvdpuxws, FPO_TO_U32_ZERO, false, TWO_WORDS)
 
 /* ---- Parts of a number ---- */
 
-OP(xsiexpdp) { SET_XT((RA & (SIGN | PPC_MASK(12, 63))) | (RB & 0x7ff) << 52); }
-OP(xsxexpdp) { RT = B0 >> 52 & 0x7ff; }
+OP(xsiexpdp) { SET_TARGET((RA & (SIGN | PPC_MASK(12, 63))) | (RB & 0x7ff) << 52); }
+OP(xsxexpdp) { RT = FRB >> 52 & 0x7ff; }
 
 OP(xsxsigdp)
 {
-	unsigned exp = B0 >> 52 & 0x7ff;
+	unsigned exp = FRB >> 52 & 0x7ff;
 
-	RT = (B0 & PPC_MASK(12, 63)) | (exp && exp != 0x7ff ? PPC_BIT(11) : 0);
+	RT = (FRB & PPC_MASK(12, 63)) | (exp && exp != 0x7ff ? PPC_BIT(11) : 0);
 }
 
 /* DCMX: NaN, +infinity, -infinity, +0, -0, +denormal, -denormal. */
@@ -291,12 +237,12 @@ static bool test_class(unsigned class, unsigned dcmx)
 
 OP(xststdcdp)
 {
-	set_cc(cpu, op, (B0 & SIGN ? 8 : 0) | (test_class(fp64_class(B0), (unsigned)IMM) ? 2 : 0));
+	set_cc(cpu, op, (FRB & SIGN ? 8 : 0) | (test_class(fp64_class(FRB), (unsigned)IMM) ? 2 : 0));
 }
 
 OP(xststdcsp)
 {
-	bool single = B0 == fp_load_single(fp_store_single(B0));
+	bool single = FRB == fp_load_single(fp_store_single(FRB));
 
-	set_cc(cpu, op, (B0 & SIGN ? 8 : 0) | (test_class(fp64_class_single(B0), (unsigned)IMM) ? 2 : 0) | !single);
+	set_cc(cpu, op, (FRB & SIGN ? 8 : 0) | (test_class(fp64_class_single(FRB), (unsigned)IMM) ? 2 : 0) | !single);
 }

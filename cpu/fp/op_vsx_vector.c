@@ -30,7 +30,7 @@ static inline bool is_snan32(uint32_t x) { return is_nan32(x) && !(x & QUIET32);
 static inline bool any_set(v2u64 m) { return (m[0] | m[1]) != 0; }
 static inline bool all_set(v2u64 m) { return (m[0] & m[1]) == ~UINT64_C(0); }
 
-/* Sums: zero or denormal ones are exact, so only infinities, NaNs and overflow are to be feared. */
+/* A sum that is zero or denormal is exact, so only infinities, NaNs and overflow need the exact path. */
 static inline __attribute__((always_inline)) bool sum_good_2d(const struct cpu *cpu, v2f64 r)
 {
 	v2u64 m = (v2u64)r << 1;
@@ -68,9 +68,9 @@ exact_4s(struct cpu *cpu, const struct op *op, unsigned fpo, const union vreg *x
 	return fp_finish_vector(cpu, op, &st, &r);
 }
 
-/* Something in the host's result r is not ordinary: the exact path, unless it is only zeros
- * and operands explain them. A zero product needs a zero factor, a zero quotient or root a
- * zero in x, and a zero from a fused operation besides that a zero addend. */
+/* Some element of the host's result r is not ordinary. It is taken all the same if every such element is a zero that
+ * its operands explain: a product by a zero factor, a quotient or root by a zero in x, a fused operation by a zero
+ * factor and a zero addend. Else the exact path computes all elements. */
 #define UNUSUAL(shape, fvec, uvec, bits, ordinary_elements) \
 	static __attribute__((noinline)) bool \
 	unusual_##shape(struct cpu *cpu, const struct op *op, unsigned fpo, const union vreg *x, const union vreg *y, \

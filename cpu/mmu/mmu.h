@@ -13,10 +13,8 @@ enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
 struct translation {
 	uint64_t gra;		/* guest real address of ea */
-	unsigned page_shift;	/* size of the mapping: 12, 16, 21 or 30 */
 	bool read, write, exec;	/* what the mapping allows this context without another walk
 				 * (write only if C is already set) */
-	bool guarded;		/* caching-inhibited or guarded: no RAM fast path for it */
 };
 
 struct mmu_fault {

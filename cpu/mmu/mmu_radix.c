@@ -31,7 +31,6 @@
 #define PTE_C   PPC_BIT(56)
 #define PTE_ATT(pte) ((unsigned)((pte) >> 4) & 3)
 #define ATT_NI  2	/* non-idempotent I/O: guarded */
-#define ATT_TOL 3	/* tolerant I/O */
 #define EAA_PRIV  PPC_BIT(60)
 #define EAA_READ  PPC_BIT(61)
 #define EAA_WRITE PPC_BIT(62)	/* implies read */
@@ -80,7 +79,7 @@ struct leaf {
 };
 
 /* From the process table entry down to a leaf; 0, or what is wrong as DSISR bits. */
-static uint64_t walk(const struct ram *ram, uint64_t prte, uint64_t ea, struct leaf *leaf)
+static uint64_t walk_tree(const struct ram *ram, uint64_t prte, uint64_t ea, struct leaf *leaf)
 {
 	/* RTS lies in two pieces: bits 1:2 and 56:58. */
 	unsigned shift = (unsigned)((prte >> 58 & 0x18) | (prte >> 5 & 7)) + 31;
@@ -107,7 +106,7 @@ static uint64_t walk(const struct ram *ram, uint64_t prte, uint64_t ea, struct l
 }
 
 /* What this context may do to the page, R and C aside. 5.7.12 */
-static void permissions(const struct cpu *cpu, uint64_t pte, struct translation *out)
+static void set_permissions(const struct cpu *cpu, uint64_t pte, struct translation *out)
 {
 	out->read = pte & (EAA_READ | EAA_WRITE);
 	out->write = pte & EAA_WRITE;
@@ -120,12 +119,11 @@ static void permissions(const struct cpu *cpu, uint64_t pte, struct translation 
 		out->write &= !(cpu->amr & AMR_NO_WRITE);
 		out->exec &= !(cpu->iamr & IAMR_NO_EXEC);
 	}
-	out->guarded = PTE_ATT(pte) == ATT_NI || PTE_ATT(pte) == ATT_TOL;
 	if (PTE_ATT(pte) == ATT_NI)
 		out->exec = false;
 }
 
-static bool permitted(const struct translation *t, enum access access)
+static bool access_permitted(const struct translation *t, enum access access)
 {
 	return access == ACCESS_READ ? t->read : access == ACCESS_WRITE ? t->write : t->exec;
 }
@@ -159,12 +157,12 @@ static bool radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
 	offset = pid * 16;
 	if (offset >= size)
 		return storage_fault(fault, access, FAULT_NO_PTE);
-	bits = walk(ram, ld_be64(ram, base + offset), ea & PPC_MASK(12, 63), &leaf);
+	bits = walk_tree(ram, ld_be64(ram, base + offset), ea & PPC_MASK(12, 63), &leaf);
 	if (bits)
 		return storage_fault(fault, access, bits);
 
-	permissions(cpu, leaf.pte, out);
-	if (!permitted(out, access)) {
+	set_permissions(cpu, leaf.pte, out);
+	if (!access_permitted(out, access)) {
 		bool noexec = access == ACCESS_EXEC && !((leaf.pte & EAA_PRIV) && (cpu->msr & MSR_PR));
 
 		return storage_fault(fault, access, noexec ? FAULT_NOEXEC : FAULT_PROTECTION);
@@ -174,15 +172,13 @@ static bool radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
 	out->write &= access == ACCESS_WRITE || (leaf.pte & PTE_C);
 	page = (UINT64_C(1) << leaf.shift) - 1;
 	out->gra = (leaf.pte & PTE_RPN & ~page) | (ea & page);
-	out->page_shift = leaf.shift;
 	return true;
 }
 
 /* The four high bits of a real mode address are ignored. Book III, 5.7.3. */
 static bool real_translate(uint64_t ea, struct translation *out)
 {
-	*out = (struct translation){ .gra = ea & PPC_MASK(4, 63), .page_shift = RAM_PAGE_SHIFT,
-				     .read = true, .write = true, .exec = true };
+	*out = (struct translation){ .gra = ea & PPC_MASK(4, 63), .read = true, .write = true, .exec = true };
 	return true;
 }
 

@@ -291,14 +291,14 @@ static const struct vms_field cpu_fields[] = {
 	VMS_CALC("env.msr", vms_u64, msr_get, msr_put),
 	VMS_CONSTANT("env.hflags_compat_nmsr", vms_u64, 0),
 
-#define STATE_SPR(number, field) VMS_ELSEWHERE(struct cpu, field, IN_SPR),
+#define STATE_SPR(number, field) VMS_CARRIED(struct cpu, field, IN_SPR),
 #include "cpu/table/spr_state.def"
 #undef STATE_SPR
-	VMS_ELSEWHERE(struct cpu, ca, IN_SPR), VMS_ELSEWHERE(struct cpu, ca32, IN_SPR),
-	VMS_ELSEWHERE(struct cpu, ov, IN_SPR), VMS_ELSEWHERE(struct cpu, ov32, IN_SPR),
-	VMS_ELSEWHERE(struct cpu, so, IN_SPR), VMS_ELSEWHERE(struct cpu, xer_count, IN_SPR),
-	VMS_ELSEWHERE(struct cpu, lpcr, IN_SPR),
-	VMS_ELSEWHERE(struct cpu, msr, "env.msr"),
+	VMS_CARRIED(struct cpu, ca, IN_SPR), VMS_CARRIED(struct cpu, ca32, IN_SPR),
+	VMS_CARRIED(struct cpu, ov, IN_SPR), VMS_CARRIED(struct cpu, ov32, IN_SPR),
+	VMS_CARRIED(struct cpu, so, IN_SPR), VMS_CARRIED(struct cpu, xer_count, IN_SPR),
+	VMS_CARRIED(struct cpu, lpcr, IN_SPR),
+	VMS_CARRIED(struct cpu, msr, "env.msr"),
 
 	VMS_SKIP(struct cpu, zero, "never anything but zero"),
 	VMS_SKIP(struct cpu, ea, "scratch within an instruction"),
@@ -309,19 +309,17 @@ static const struct vms_field cpu_fields[] = {
 	VMS_SKIP(struct cpu, mode, "follows from MSR"), VMS_SKIP(struct cpu, halt, ENGINE),
 	VMS_SKIP(struct cpu, refund, ENGINE), VMS_SKIP(struct cpu, limit, ENGINE),
 	VMS_SKIP(struct cpu, sum, "scratch within an instruction"),
-	VMS_SKIP(struct cpu, pad1, "nothing"),
+	VMS_SKIP(struct cpu, unused_slots, "nothing"),
 	VMS_SKIP(struct cpu, fp_lazy, "settled before FPSCR is saved"),
 	VMS_SKIP(struct cpu, fp_limit, "follows from FPSCR"), VMS_SKIP(struct cpu, fp_limit_single, "follows from FPSCR"),
 	VMS_SKIP(struct cpu, fp_host, ENGINE), VMS_SKIP(struct cpu, fp_strict, "follows from FPSCR"),
-	VMS_SKIP(struct cpu, fp_active, ENGINE), VMS_SKIP(struct cpu, pad2, "nothing"),
-	VMS_SKIP(struct cpu, pad3, "nothing"),
+	VMS_SKIP(struct cpu, fp_active, ENGINE),
 	VMS_SKIP(struct cpu, link, ENGINE), VMS_SKIP(struct cpu, link_nip, ENGINE),
 	VMS_SKIP(struct cpu, link_from, ENGINE), VMS_SKIP(struct cpu, spin_op, ENGINE), VMS_SKIP(struct cpu, spin_cycle, ENGINE), VMS_SKIP(struct cpu, shared, ENGINE),
-	VMS_SKIP(struct cpu, waiting, ENGINE), VMS_SKIP(struct cpu, pad4, "nothing"),
+	VMS_SKIP(struct cpu, waiting, ENGINE),
 	VMS_SKIP(struct cpu, interrupts, "counted for the engine"),
-	VMS_SKIP(struct cpu, index, "its place in the machine"), VMS_SKIP(struct cpu, pad5, "nothing"),
+	VMS_SKIP(struct cpu, index, "its place in the machine"),
 	VMS_SKIP(struct cpu, engine, ENGINE), VMS_SKIP(struct cpu, env, ENGINE),
-	VMS_SKIP(struct cpu, pad6, "nothing"),
 	VMS_SKIP(struct cpu, machine_data, ENGINE),
 	{ .kind = VMS_END },
 };
@@ -337,16 +335,24 @@ const struct vmstate cpu_state = {
 #define IRQ_LINES (IRQ_EXTERNAL | IRQ_RESET | IRQ_DOORBELL | IRQ_PERFMON | IRQ_MACHINE_CHECK)
 #define RESV_MAX  16		/* bytes: lqarx */
 
+/* What is left of a reservation that has ended is nothing to anybody. */
+static uint64_t reserved(const void *s)
+{
+	const struct cpu *cpu = s;
+
+	return cpu->resv_size ? cpu->resv_addr : 0;
+}
+
 const struct vmstate cede_cpu_state = {
 	.name = "cede/cpu", .version = 2, .min_version = 2, VMS_OF(struct cpu),
 	.fields = VMS_FIELDS(
 		VMS_U64_TO(struct cpu, cycles, UINT64_C(1) << 60),
-		VMS_U64(struct cpu, insns),
+		VMS_U64(struct cpu, insns, VMS_UNHASHED("counted for the user: the guest cannot see it")),
 		VMS_U32_TO(struct cpu, run_state, CPU_CONFERRED),
 		VMS_U32_TO(struct cpu, irq, IRQ_LINES),
 		VMS_BOOL(struct cpu, prodded),
 		VMS_U8_TO(struct cpu, resv_size, RESV_MAX),
-		VMS_U64(struct cpu, resv_addr),
+		VMS_U64(struct cpu, resv_addr, VMS_HASHED_AS(reserved)),
 		VMS_U64(struct cpu, dec_expires),
 		VMS_U64(struct cpu, purr_base),
 		VMS_U64_TO(struct cpu, share_from, UINT64_C(1) << 60),

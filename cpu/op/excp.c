@@ -4,6 +4,7 @@
  * handlers. A guest without MSR[HV] is all there is, so every interrupt is taken by SRR0 and
  * SRR1 (or LR and CTR for scv). Source: Power ISA 3.0B, Book III, chapter 6.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "cpu/engine/decode.h"
@@ -339,21 +340,9 @@ void cpu_reset(struct cpu *cpu)
 
 	cpu->nip = VEC_SYSTEM_RESET;
 	cpu->msr = MSR_SF | MSR_ME;
-	cpu->srr0 = cpu->srr1 = cpu->dar = cpu->sprg_user3 = 0;
-	memset(cpu->sprg, 0, sizeof cpu->sprg);
-	cpu->dsisr = 0;
-	cpu->lpcr = cpu->fscr = cpu->dscr = 0;
+	memset((uint8_t *)cpu + offsetof(struct cpu, srr0), 0, offsetof(struct cpu, slb) + sizeof cpu->slb - offsetof(struct cpu, srr0));
 	cpu->ppr = PPR_MEDIUM;
-	cpu->amr = cpu->iamr = cpu->uamor = cpu->ctrl = cpu->pspb = 0;
-	cpu->ciabr = cpu->dawr0 = cpu->dawrx0 = cpu->dabr = cpu->dabrx = 0;
 	cpu->mmcr0 = MMCR0_FC;
-	cpu->mmcr1 = cpu->mmcr2 = cpu->mmcra = cpu->siar = cpu->sdar = cpu->sier = 0;
-	memset(cpu->pmc, 0, sizeof cpu->pmc);
-	cpu->bescr = cpu->ebbhr = cpu->ebbrr = cpu->tfhar = cpu->texasr = cpu->tfiar = 0;
-	cpu->vtb_off = cpu->pidr = cpu->proc_tbl = 0;
-	cpu->purr_base = cpu->spurr_base = 0;
-	cpu->cfar = cpu->tidr = cpu->wort = 0;
-	memset(cpu->slb, 0, sizeof cpu->slb);
 	cpu_set_dec(cpu, cpu->cycles, INT32_MAX);
 
 	cpu->irq = 0;

@@ -9,7 +9,7 @@ enum function {
 };
 
 /* Functions 0 to 7, the same for loads and stores. */
-static uint64_t combine(int function, uint64_t old, uint64_t x, uint64_t sign)
+static uint64_t combine_operands(int function, uint64_t old, uint64_t x, uint64_t sign)
 {
 	switch (function) {
 	case FC_ADD: return old + x;
@@ -23,7 +23,7 @@ static uint64_t combine(int function, uint64_t old, uint64_t x, uint64_t sign)
 	}
 }
 
-static uint64_t get(const uint8_t *host, unsigned size, bool big)
+static uint64_t get_operand(const uint8_t *host, unsigned size, bool big)
 {
 	uint64_t v = 0;
 
@@ -31,7 +31,7 @@ static uint64_t get(const uint8_t *host, unsigned size, bool big)
 	return !big ? v : size == 4 ? swap_u32((uint32_t)v) : swap_u64(v);
 }
 
-static void put(uint8_t *host, uint64_t v, unsigned size, bool big)
+static void put_operand(uint8_t *host, uint64_t v, unsigned size, bool big)
 {
 	if (big)
 		v = size == 4 ? swap_u32((uint32_t)v) : swap_u64(v);
@@ -56,18 +56,18 @@ static bool atomic_load(struct cpu *cpu, const struct op *op, unsigned size, boo
 	if (!host)
 		return false;
 	word = below ? host + size : host;
-	old = get(word, size, big);
-	bound = bounded ? get(below ? host : host + size, size, big) : 0;
+	old = get_operand(word, size, big);
+	bound = bounded ? get_operand(below ? host : host + size, size, big) : 0;
 	switch (op->imm) {
 	case FC_SWAP: result = x; break;
 	case FC_CAS_NE: result = y; write = old != x; break;
 	case FC_INC_BOUNDED: result = old + 1; write = old != bound; break;
 	case FC_INC_EQUAL: result = old + 1; write = old == bound; break;
 	case FC_DEC_BOUNDED: result = old - 1; write = old != bound; break;
-	default: result = combine(op->imm, old, x, sign); break;
+	default: result = combine_operands(op->imm, old, x, sign); break;
 	}
 	if (write)
-		put(word, result, size, big);
+		put_operand(word, result, size, big);
 	RT = write || !bounded ? old : sign;
 	return true;
 }
@@ -84,12 +84,12 @@ static bool atomic_store(struct cpu *cpu, const struct op *op, unsigned size, bo
 	host = host_address(cpu, op, ea, twin ? 2 * size : size, ACCESS_WRITE);
 	if (!host)
 		return false;
-	old = get(host, size, big);
+	old = get_operand(host, size, big);
 	if (!twin) {
-		put(host, combine(op->imm, old, x, UINT64_C(1) << (8 * size - 1)), size, big);
-	} else if (old == get(host + size, size, big)) {
-		put(host, x, size, big);
-		put(host + size, x, size, big);
+		put_operand(host, combine_operands(op->imm, old, x, UINT64_C(1) << (8 * size - 1)), size, big);
+	} else if (old == get_operand(host + size, size, big)) {
+		put_operand(host, x, size, big);
+		put_operand(host + size, x, size, big);
 	}
 	return true;
 }

@@ -126,8 +126,8 @@ static op_fn *exit_handler(op_fn *fn)
 	       fn == op_bc_t_far ? op_bc_t_exit_far : fn == op_bc_f_far ? op_bc_f_exit_far : NULL;
 }
 
-/* bcctr 2,0: with it Linux flushes the count cache where firmware says that this is what it does, as
- * POWER9's does and another hypervisor's may have said. Otherwise it does nothing. */
+/* bcctr 2,0,0: Linux executes it to flush the count cache if the firmware told it at boot that the processor has that
+ * function. A guest that was booted elsewhere and moved here may have been told so. Here it does nothing. */
 #define FLUSH_COUNT_CACHE 0x4c400420
 
 bool decode_branch(struct decoder *d, uint32_t word)

@@ -83,8 +83,9 @@ DECODE_HOOK(lqarx) { return !(op->a & 1); }
 
 /* ---- Multiple and string ---- */
 
-/* Alignment interrupt in little-endian mode (3.3.6, 3.3.7). All of it is read before a register
- * changes. At ra and rb, if the range of registers comes to them (SLOT_ZERO: there is none), it ends. */
+/* lmw and lsw* (big-endian mode; in little-endian mode they raise the alignment interrupt: 3.3.6, 3.3.7). All bytes
+ * are read before any register changes. The load stops at registers `ra` and `rb` if its range reaches them;
+ * SLOT_ZERO stands for "no such register". */
 static bool load_words(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned reg, unsigned nbytes,
 		       unsigned ra, unsigned rb)
 {
@@ -109,8 +110,8 @@ OP_TRY(lmw_be) { return load_words(cpu, op, D_EA, op->a, (32 - op->a) * 4u, SLOT
 OP_TRY(lswi_be) { return load_words(cpu, op, RA, op->a, op->imm ? (unsigned)op->imm : 32, op->d, SLOT_ZERO); }
 OP_TRY(lswx_be) { return load_words(cpu, op, X_EA, op->a, cpu->xer_count & 127, op->d, (unsigned)op->imm); }
 
-/* RA and RB in the range of registers are invalid forms, and in 32-bit mode no longer in the op. RA = 0
- * names no register that could be in it. */
+/* Remembers RA's number for load_words(), because in 32-bit mode the decoder replaces the operand by a computed
+ * address. RA = 0 means "no base register", so it cannot be in the range. */
 static bool keep_base(struct op *op, uint32_t word)
 {
 	unsigned ra = word >> 16 & 31;

@@ -110,8 +110,8 @@ OP_TRY(stswx_be) { return store_words(cpu, op, X_EA, op->a, cpu->xer_count & 127
 
 #define CACHE_BLOCK 128
 
-/* Two stores a host's cache line and nothing between: it is then not read first. Beyond the host's L2
- * that is the better part of what a guest's clearing of pages takes. */
+/* Two 32-byte stores fill one cache line of the host, with nothing between them, so the host does not read the line
+ * before it writes. Outside the host's L2 cache that read is most of the cost of clearing a guest's page. */
 static inline void zero_wide(void *host, unsigned blocks)
 {
 #ifdef __x86_64__
@@ -157,8 +157,8 @@ DCBZ(dcbz_plain, zero_plain)
 OP_RAW(dcbz_be) { GOTO_SAME(op_dcbz); }
 HOST_NEEDS(dcbz, HOST_WIDE)
 
-/* What loops that clear memory are made of, eight in a row (fuse.c). The blocks after each other, as they are
- * there, and in one page: all at once; else one by one. */
+/* Eight dcbz in a row, as loops that clear memory have them (a sequence of fuse.def). If the eight blocks follow each
+ * other in one page they are cleared at once; false: they have to go one by one. */
 static inline __attribute__((always_inline)) bool
 zero_8(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb)
 {
@@ -174,7 +174,7 @@ zero_8(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb)
 	return true;
 }
 
-/* The first one has the page entered in the TLB, if it is in memory. */
+/* After a miss: the first dcbz alone takes the slow path, which enters its page in the TLB. */
 static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_dcbz_8(OP_PARAMS)
 {
 	if (!body_dcbz(OP_ARGS, true))

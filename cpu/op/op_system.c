@@ -68,7 +68,7 @@ DECODE_HOOK(mtmsr)
 #define H_PRIVILEGE (-3)	/* PAPR, "Hypervisor Call Return Codes" */
 
 /* LEV 1 is the hypercall; from problem state it is answered without looking at it. */
-static bool hypercall(struct cpu *cpu, const struct op *op, int64_t budget)
+static bool make_hypercall(struct cpu *cpu, const struct op *op, int64_t budget)
 {
 	uint64_t now = op_cycle(cpu, op, budget);
 
@@ -85,7 +85,7 @@ static bool hypercall(struct cpu *cpu, const struct op *op, int64_t budget)
 OP_RAW(sc)
 {
 	if (op->imm == 1) {
-		hypercall(cpu, op, budget);
+		make_hypercall(cpu, op, budget);
 		LEAVE;
 	}
 	end_block(cpu, op);
@@ -151,13 +151,15 @@ OP_TRY(rfebb)
 
 /* ---- Program priority: or n,n,n. Book II, 3.1 ---- */
 
-/* imm: the new one, d: what problem state needs PSPB for. Who lowers it waits for somebody. */
+/* imm: the new priority. d: problem state may set it only while PSPB is not 0. A program lowers its priority in
+ * a loop that waits for another processor. */
 OP_RAW(or_priority)
 {
 	if (op->d && !cpu->pspb)
 		NEXT;
 	cpu->ppr = (cpu->ppr & ~PPR_PRIORITY) | (uint64_t)op->imm << PPR_SHIFT;
-	/* Between lwarx and stwcx. it would be in vain: who leaves loses the reservation. */
+	/* The rest of the slice goes to the others; but a processor that leaves the engine loses its reservation, so
+	 * not between lwarx and stwcx., which would then never succeed. */
 	if (cpu->shared && !cpu->resv_size && cpu_low_priority(cpu)) {
 		cpu->waiting = true;
 		cpu->halt = 1;
@@ -199,14 +201,14 @@ NO_OPERATION(dstst)
 NO_OPERATION(dss)
 
 /* Like a load of one byte. */
-static inline bool probe(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb, uint64_t ea)
+static inline bool probe_byte(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb, uint64_t ea)
 {
 	return tlb_hit(tlb, ea, 1, false) || host_address(cpu, op, ea, 1, ACCESS_READ);
 }
 
-OP_TRY(dcbst) { return probe(cpu, op, tlb, RA + RB); }
-OP_TRY(dcbf) { return probe(cpu, op, tlb, RA + RB); }
-OP_TRY(icbi) { return probe(cpu, op, tlb, RA + RB); }
+OP_TRY(dcbst) { return probe_byte(cpu, op, tlb, RA + RB); }
+OP_TRY(dcbf) { return probe_byte(cpu, op, tlb, RA + RB); }
+OP_TRY(icbi) { return probe_byte(cpu, op, tlb, RA + RB); }
 
 /* ---- Copy and paste: there is no accelerator to paste to ---- */
 
@@ -321,7 +323,7 @@ static bool radix_invalidate(struct cpu *cpu, const struct op *op, bool local)
 	return end_block(cpu, op);
 }
 
-static bool invalidate(struct cpu *cpu, const struct op *op, bool local)
+static bool invalidate_tlb(struct cpu *cpu, const struct op *op, bool local)
 {
 	if (!local && !(cpu->lpcr & LPCR_GTSE))
 		return raise_program(cpu, op, PROG_PRIV);
@@ -331,8 +333,8 @@ static bool invalidate(struct cpu *cpu, const struct op *op, bool local)
 	return end_block(cpu, op);
 }
 
-OP_TRY(tlbie) { return invalidate(cpu, op, false); }
-OP_TRY(tlbiel) { return invalidate(cpu, op, true); }
+OP_TRY(tlbie) { return invalidate_tlb(cpu, op, false); }
+OP_TRY(tlbiel) { return invalidate_tlb(cpu, op, true); }
 
 static void set_tlbie_fields(struct op *op, uint32_t word)
 {
@@ -432,7 +434,7 @@ DECODE_HOOK(slbia) { op->imm = (int32_t)(word >> 21 & 7); return true; }
 #define MSG_TYPE_DOORBELL 5
 #define MSG_TIR(rb)   ((unsigned)(rb) & 0x7f)
 
-static void doorbell(struct cpu *cpu, uint64_t rb, bool set)
+static void ring_doorbell(struct cpu *cpu, uint64_t rb, bool set)
 {
 	if (MSG_TYPE(rb) != MSG_TYPE_DOORBELL)
 		return;
@@ -444,11 +446,11 @@ static void doorbell(struct cpu *cpu, uint64_t rb, bool set)
 
 OP_TRY(msgsndp)
 {
-	doorbell(cpu, RB, true);
+	ring_doorbell(cpu, RB, true);
 	return end_block(cpu, op);
 }
 
-OP(msgclrp) { doorbell(cpu, RB, false); }
+OP(msgclrp) { ring_doorbell(cpu, RB, false); }
 
 HYPERVISOR_ONLY(slbiag)
 HYPERVISOR_ONLY(lwzcix)

@@ -48,18 +48,19 @@ void cpu_set_cr(struct cpu *cpu, uint32_t cr)
 
 /* ---- Clock ---- */
 
-/* Ticks for each value that may be read ahead of the clock: what is read is then ahead of the time that a
- * processor has reached by a quantum, which cannot be helped, and a sixteenth. */
+/* All processors together read at most one value ahead of the clock in so many ticks. The timebase then leads the
+ * time that a processor has reached by no more than a quantum (another processor may have run that far already)
+ * and a sixteenth of the time since. */
 #define TICKS_AHEAD 16
 
 /* Cycles from `now` that mftb takes beyond its own.
  *
- * No two reads of the timebase see the same value, on whatever processors: programs take what they read
- * for unique, or divide by differences. A read in a tick that has been read already, or while another
- * processor's is ahead, gets the next value; and it waits until the clock gets there, or for a cycle that is
- * a multiple of TICKS_AHEAD for each processor. So all of them together read no more than a value in so many
- * ticks that way, and what is read does not run away from the clock. Each cycle decides anew whether the wait goes on: where
- * a run is cut does not matter. */
+ * No two reads of the timebase, on any processors, return the same value: programs use the values as unique
+ * numbers, or divide by their differences. If the present tick has been read already, mftb returns the value after
+ * the largest that anybody has read, and waits first: until the clock reaches that value, or until the next cycle
+ * that is a multiple of the period (TICKS_AHEAD ticks for each processor), whichever comes first. The period keeps
+ * the timebase from running away from the clock. The wait depends on `now` alone, so it ends at the same cycle
+ * wherever a run is cut. */
 static uint64_t timebase_wait(const struct cpu *cpu, uint64_t now)
 {
 	const struct cpu_clock *clock = cpu->env->clock;
@@ -81,8 +82,9 @@ static uint64_t next_timebase(struct cpu *cpu, uint64_t now)
 	return clock->tb_floor;
 }
 
-/* `rest` cycles were charged for what is behind it in the block. If the wait leaves too few for that, the
- * block ends here; if it is longer than what is left at all, the instruction begins again after that. */
+/* `rest` cycles have been charged for the instructions after mftb in the block. If the wait leaves too few cycles
+ * for them, the block ends after mftb. If the wait is longer than everything that is left, mftb is not completed: it
+ * begins again in the processor's next slice. */
 OP_RAW(mfspr_tb)
 {
 	int64_t rest = op->imm, wait = (int64_t)timebase_wait(cpu, NOW);
@@ -249,23 +251,23 @@ static bool set_mmcr0(struct cpu *cpu, const struct op *op, uint64_t v)
 	return cpu->msr & MSR_EE ? end_block(cpu, op) : true;
 }
 
-static uint64_t visible(const struct cpu *cpu, uint64_t problem_bits)
+static uint64_t visible_bits(const struct cpu *cpu, uint64_t problem_bits)
 {
 	return cpu->msr & MSR_PR ? problem_bits : ~UINT64_C(0);
 }
 
 OP_TRY(mtspr_mmcr0) { return set_mmcr0(cpu, op, RS); }
-OP(mfspr_ummcr0) { RT = cpu->mmcr0 & visible(cpu, UMMCR0_BITS); }
+OP(mfspr_ummcr0) { RT = cpu->mmcr0 & visible_bits(cpu, UMMCR0_BITS); }
 OP_TRY(mtspr_ummcr0)
 {
-	uint64_t bits = visible(cpu, UMMCR0_BITS);
+	uint64_t bits = visible_bits(cpu, UMMCR0_BITS);
 
 	return set_mmcr0(cpu, op, (RS & bits) | (cpu->mmcr0 & ~bits));
 }
-OP(mfspr_ummcr2) { RT = cpu->mmcr2 & visible(cpu, UMMCR2_BITS); }
+OP(mfspr_ummcr2) { RT = cpu->mmcr2 & visible_bits(cpu, UMMCR2_BITS); }
 OP(mtspr_ummcr2)
 {
-	uint64_t bits = visible(cpu, UMMCR2_BITS);
+	uint64_t bits = visible_bits(cpu, UMMCR2_BITS);
 
 	cpu->mmcr2 = (RS & bits) | (cpu->mmcr2 & ~bits);
 }

@@ -27,7 +27,7 @@ OP(vmul10ecuq) { uint64_t carry; times_ten(VRA.q, VRB.b[0] & 15, &carry); VRT.q 
 #define NIBBLES(n) ((u128)(UINT64_C(0x1111111111111111) * (n)) << 64 | UINT64_C(0x1111111111111111) * (n))
 #define SIGN ((u128)15)
 
-static inline unsigned digit(u128 v, int i)
+static inline unsigned digit_at(u128 v, int i)
 {
 	return (unsigned)(v >> 4 * i) & 15;
 }
@@ -35,7 +35,7 @@ static inline unsigned digit(u128 v, int i)
 /* 1, -1, or 0 for a nibble that is no sign. */
 static inline int sign_of(u128 v)
 {
-	unsigned code = digit(v, 0);
+	unsigned code = digit_at(v, 0);
 
 	return code < 10 ? 0 : code == 0xb || code == 0xd ? -1 : 1;
 }
@@ -51,7 +51,7 @@ static inline bool digits_valid(u128 v)
 	return !(v >> 3 & (v >> 2 | v >> 1) & NIBBLES(1));
 }
 
-static inline bool valid(u128 v)
+static inline bool number_valid(u128 v)
 {
 	return sign_of(v) && digits_valid(v >> 4);
 }
@@ -72,9 +72,9 @@ static inline u128 subtract_digits(u128 a, u128 b)
 	return difference - (borrow >> 2 | borrow >> 3);
 }
 
-/* CR6 of a signed number: of the result, or where some digits may be lost of the source, so that a
- * program sees what the number was whatever is left of it. */
-static inline unsigned order(u128 v)
+/* LT, GT or EQ of a signed number, for CR6. Instructions that may lose digits compare their source instead of their
+ * result, so that a program sees what the number was. */
+static inline unsigned order_bits(u128 v)
 {
 	return !(v >> 4) ? CR_EQ : sign_of(v) < 0 ? CR_LT : CR_GT;
 }
@@ -90,7 +90,7 @@ static void decimal_add(struct cpu *cpu, union vreg *t, u128 a, u128 b, bool ps)
 	int sign = sign_of(a);
 	u128 x = a >> 4, y = b >> 4, sum;
 
-	if (!valid(a) || !valid(b)) {
+	if (!number_valid(a) || !number_valid(b)) {
 		t->q = ~(u128)0;
 		set_cr6(cpu, CR_SO, false);
 		return;
@@ -113,7 +113,7 @@ OP(bcdsub)
 {
 	u128 b = VRB.q;
 
-	decimal_add(cpu, &VRT, VRA.q, valid(b) ? with_sign(b, -sign_of(b), false) : b, IMM);
+	decimal_add(cpu, &VRT, VRA.q, number_valid(b) ? with_sign(b, -sign_of(b), false) : b, IMM);
 }
 
 /* ---- Conversions ---- */
@@ -135,7 +135,7 @@ OP(bcdcfn)
 		t |= (u128)(b.h[i] & 15) << 4 * i;
 	}
 	VRT.q = t = with_sign(t, b.h[0] == NATIONAL_PLUS ? 1 : -1, IMM);
-	set_cr6(cpu, invalid ? CR_SO : order(t), false);
+	set_cr6(cpu, invalid ? CR_SO : order_bits(t), false);
 }
 
 OP(bcdctn)
@@ -146,13 +146,13 @@ OP(bcdctn)
 
 	t.h[0] = sign_of(b) < 0 ? NATIONAL_MINUS : NATIONAL_PLUS;
 	for (int i = 1; i < 8; i++) {
-		t.h[i] = (uint16_t)('0' + digit(b, i));
-		invalid |= digit(b, i) > 9;
+		t.h[i] = (uint16_t)('0' + digit_at(b, i));
+		invalid |= digit_at(b, i) > 9;
 		if (invalid)
 			break;
 	}
 	VRT = t;
-	set_cr6(cpu, invalid ? CR_SO : order(b), b >> 32 != 0);
+	set_cr6(cpu, invalid ? CR_SO : order_bits(b), b >> 32 != 0);
 }
 
 /* From sixteen digits in bytes, the sign in the zone of the last. PS: EBCDIC, else ASCII. */
@@ -172,7 +172,7 @@ OP(bcdcfz)
 		t |= (u128)(b.b[i] & 15) << 4 * (i + 1);
 	}
 	VRT.q = t = with_sign(t, minus ? -1 : 1, false);
-	set_cr6(cpu, invalid ? CR_SO : order(t), false);
+	set_cr6(cpu, invalid ? CR_SO : order_bits(t), false);
 }
 
 OP(bcdctz)
@@ -183,14 +183,14 @@ OP(bcdctz)
 	union vreg t = { 0 };
 
 	for (int i = 0; i < 16; i++) {
-		invalid |= digit(b, i + 1) > 9;
+		invalid |= digit_at(b, i + 1) > 9;
 		if (invalid)
 			break;
-		t.b[i] = (uint8_t)((IMM ? 0xf0 : 0x30) | digit(b, i + 1));
+		t.b[i] = (uint8_t)((IMM ? 0xf0 : 0x30) | digit_at(b, i + 1));
 	}
 	t.b[0] = (uint8_t)((t.b[0] & 15) | (IMM ? (sign > 0 ? 0xc0 : 0xd0) : sign > 0 ? 0x30 : 0x70));
 	VRT = t;
-	set_cr6(cpu, invalid ? CR_SO : order(b), b >> 68 != 0);
+	set_cr6(cpu, invalid ? CR_SO : order_bits(b), b >> 68 != 0);
 }
 
 /* From a binary integer; what does not fit leaves VRT as it is (undefined). */
@@ -216,17 +216,17 @@ OP(bcdcfsq)
 
 OP(bcdctsq)
 {
-	u128 b = VRB.q, t = digit(b, 31);
+	u128 b = VRB.q, t = digit_at(b, 31);
 	bool invalid = !sign_of(b) || t > 9;
 
 	for (int i = 30; i > 0; i--) {
-		t = t * 10 + digit(b, i);
-		invalid |= digit(b, i) > 9;
+		t = t * 10 + digit_at(b, i);
+		invalid |= digit_at(b, i) > 9;
 		if (invalid)
 			break;
 	}
 	VRT.q = sign_of(b) < 0 ? -t : t;
-	set_cr6(cpu, invalid ? CR_SO : order(b), false);
+	set_cr6(cpu, invalid ? CR_SO : order_bits(b), false);
 }
 
 /* ---- Signs. A number without a sign leaves VRT as it is. ---- */
@@ -236,7 +236,7 @@ OP(bcdcpsgn)
 
 	if (sign_of(a) && sign_of(b))
 		VRT.q = t;
-	set_cr6(cpu, valid(a) && valid(b) ? order(t) : CR_SO, false);
+	set_cr6(cpu, number_valid(a) && number_valid(b) ? order_bits(t) : CR_SO, false);
 }
 
 OP(bcdsetsgn)
@@ -244,7 +244,7 @@ OP(bcdsetsgn)
 	u128 b = VRB.q, t = with_sign(b, sign_of(b), IMM);
 
 	VRT.q = t;
-	set_cr6(cpu, valid(b) ? order(t) : CR_SO, false);
+	set_cr6(cpu, number_valid(b) ? order_bits(t) : CR_SO, false);
 }
 
 /* ---- Shifts: left by the signed number in byte 7 of VRA. ---- */
@@ -262,7 +262,7 @@ static void decimal_shift(struct cpu *cpu, union vreg *t, u128 b, int n, bool ps
 	u128 v = b & ~SIGN;
 	bool lost = false;
 
-	if (!valid(b)) {
+	if (!number_valid(b)) {
 		set_cr6(cpu, CR_SO, false);
 		return;
 	}
@@ -270,11 +270,11 @@ static void decimal_shift(struct cpu *cpu, union vreg *t, u128 b, int n, bool ps
 		v = shift_left(v, n > 31 ? 31 : n, &lost);
 	} else {
 		v >>= 4 * (n < -31 ? 31 : -n);
-		if (round && digit(v, 0) >= 5)
+		if (round && digit_at(v, 0) >= 5)
 			v = add_digits(v >> 4, 1) << 4;
 	}
 	t->q = with_sign(v, sign_of(b), ps);
-	set_cr6(cpu, order(b), lost);
+	set_cr6(cpu, order_bits(b), lost);
 }
 
 OP(bcds)  { decimal_shift(cpu, &VRT, VRB.q, VSB(VRA, 7), IMM, false); }
@@ -308,14 +308,14 @@ OP(bcdtrunc)
 	u128 b = VRB.q, v = b;
 	unsigned n = VH(VRA, 3);
 
-	if (!valid(b)) {
+	if (!number_valid(b)) {
 		set_cr6(cpu, CR_SO, false);
 		return;
 	}
 	if (n < 31)
 		v &= ((u128)1 << 4 * (n + 1)) - 1;
 	VRT.q = with_sign(v, sign_of(b), IMM);
-	set_cr6(cpu, order(b), v != b);
+	set_cr6(cpu, order_bits(b), v != b);
 }
 
 OP(bcdutrunc)

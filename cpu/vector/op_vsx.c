@@ -43,9 +43,9 @@ OP(xxmrglw)
 	XT.v4u32 = (v4u32){ VW(XB, 3), VW(XA, 3), VW(XB, 2), VW(XA, 2) };
 }
 
-/* As pairs of doubles: what one instruction stores in two pieces, the host does not forward to
- * the next one's load of the whole. One handler for each DM: with XA = XB the first is a splat, the third a swap, which
- * follows each lxvd2x of little-endian code. */
+/* Both doublewords are stored at once, as a pair of doubles: a host does not forward two small stores to one wide
+ * load. Each DM has its handler; with XA = XB, DM 0 is a splat and DM 2 the swap that follows each lxvd2x of
+ * little-endian code. */
 OP(xxpermdi)   { XT.v2f64 = (v2f64){ VFD(XB, 0), VFD(XA, 0) }; }
 OP(xxpermdi_1) { XT.v2f64 = (v2f64){ VFD(XB, 1), VFD(XA, 0) }; }
 OP(xxpermdi_2) { XT.v2f64 = (v2f64){ VFD(XB, 0), VFD(XA, 1) }; }

@@ -21,16 +21,12 @@
 #include "machine/core/disasm.h"
 #include "machine/core/log.h"
 #include "machine/core/memory.h"
+#include "machine/core/timers.h"
 #include "machine/host/term.h"
 #include "machine/rtas/events.h"
 #include "machine/rtas/rtas.h"
 
 /* ---- What the processors ask of the board ---- */
-
-static uint64_t env_next_event(struct cpu *cpu)
-{
-	return cpu_machine(cpu)->quantum_end;
-}
 
 static uint64_t env_random(void *machine)
 {
@@ -90,7 +86,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 	m->log_mask = o->log_mask;
 	m->env = (struct cpu_env){
 		.show_code = disasm_show,
-		.hypercall = hcall_dispatch, .next_event = env_next_event, .random = env_random,
+		.hypercall = hcall_dispatch, .random = env_random,
 		.log = log_from_cpu, .machine = m, .ram = &m->ram, .clock = &m->clock.tb,
 		.log_mask = o->log_mask, .fwnmi_entry = fwnmi_entry, .doorbell = env_doorbell,
 	};
@@ -132,6 +128,7 @@ void machine_free(struct machine *m)
 	events_clear(m);
 	dispatcher_free(m);
 	trace_free(m);
+	timers_clear(m);
 	devices_free(m);
 	engine_free(m->engine);		/* before the processors, whose contexts it frees */
 	for (unsigned i = 0; i < m->ncpus; i++)
@@ -163,7 +160,7 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 	vpa_reset(sc);
 }
 
-void machine_clear(struct machine *m)
+static void clear_machine(struct machine *m, bool logged)
 {
 	m->request = REQ_NONE;
 	free(m->panic_message);
@@ -171,7 +168,8 @@ void machine_clear(struct machine *m)
 	m->run.panicked = false;
 	m->suspending = NULL;
 	vasi_reset(m);
-	hcall_trace_cut(m);
+	if (logged)
+		hcall_trace_cut(m);
 	m->proc_tbl = 0;
 	m->cut_end = 0;
 	rtas_reset(m);
@@ -180,6 +178,17 @@ void machine_clear(struct machine *m)
 	memory_clear(&m->ram);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		reset_cpu(m, m->cpu[i]);
-	dispatcher_reset(m);
+	dispatcher_reset(m, logged);
+	timers_clear(m);
 	devices_reset(m);
+}
+
+void machine_clear(struct machine *m)
+{
+	clear_machine(m, true);
+}
+
+void machine_clear_unlogged(struct machine *m)
+{
+	clear_machine(m, false);
 }

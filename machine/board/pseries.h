@@ -10,5 +10,7 @@ struct machine *machine_new(const struct config *options, struct term *term, str
 void machine_free(struct machine *m);
 /* As after power-on, but with no firmware and nothing in RAM: for a snapshot to be loaded into. */
 void machine_clear(struct machine *m);
+/* The same without a word in any log: in a copy of the process, whose logs are the original's. */
+void machine_clear_unlogged(struct machine *m);
 
 #endif

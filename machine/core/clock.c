@@ -1,9 +1,6 @@
 /* The virtual clock: ordered events in cycles, and the tie to host time that makes an idle
  * machine sleep. Nothing here moves clock.now; the run loop does. */
-#define _GNU_SOURCE
 #include "machine/core/clock.h"
-
-#include <time.h>
 
 /* How far host and virtual time may be apart when idling begins. Small enough that `sleep 1`
  * takes a second after a long computation, large enough that late wake-ups by the host are
@@ -38,21 +35,25 @@ static void unlink_event(struct machine *m, struct event *event)
 	}
 }
 
-void event_schedule(struct machine *m, struct event *event, uint64_t when)
+void event_restore(struct machine *m, struct event *event, uint64_t when)
 {
 	struct event **p = &m->clock.events;
-	uint64_t now = machine_now(m);
 
 	unlink_event(m, event);
-	/* Never at this very cycle: an event that schedules itself again must let time pass. */
-	if (when <= now)
-		when = now + 1;
 	event->when = when;
 	while (*p && (*p)->when <= when)
 		p = &(*p)->next;
 	event->next = *p;
 	*p = event;
-	if (when < m->quantum_end)
+}
+
+void event_schedule(struct machine *m, struct event *event, uint64_t when)
+{
+	uint64_t now = machine_now(m);
+
+	/* Never at this very cycle: an event that schedules itself again must let time pass. */
+	event_restore(m, event, when > now ? when : now + 1);
+	if (event->when < m->quantum_end)
 		machine_kick(m);
 }
 
@@ -77,14 +78,6 @@ void clock_fire_due(struct machine *m)
 		event->when = UINT64_MAX;
 		event->fire(event->opaque);
 	}
-}
-
-uint64_t host_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
 uint64_t cycles_to_ns(uint64_t cycles)

@@ -3,10 +3,9 @@
 #define MACHINE_CLOCK_H
 
 #include "machine/core/machine.h"
+#include "machine/host/time.h"
 
 #define POLL_CYCLES UINT64_C(1000000)	/* cycles between two looks at the host's inputs: about 1 ms, below what a typist notices */
-
-#define NSEC_PER_SEC UINT64_C(1000000000)
 
 /* The clock's end: further no snapshot goes, and no machine. 4.4 years; sums of a few cycles stay far from 64 bits. */
 #define CLOCK_END      (UINT64_C(1) << 57)
@@ -14,7 +13,6 @@
  * a machine can run through behind it does not lead to the end. */
 #define CLOCK_WARP_END (UINT64_C(1) << 56)
 
-uint64_t host_ns(void);				/* host monotonic time */
 uint64_t cycles_to_ns(uint64_t cycles);		/* rounded down */
 uint64_t ns_to_cycles(uint64_t ns);		/* saturates */
 

@@ -66,7 +66,6 @@ struct save_request {
 struct config {
 	/* -M */
 	const char *machine;		/* "pseries" or "pseries-7.2" */
-	bool vof;			/* x-vof= (both values boot with the built-in firmware) */
 	unsigned vsmt;			/* distance of core ids: the threads of a core */
 	bool large_decr;		/* cap-large-decr=on (default) */
 	/* cap-cfpc, -sbbc, -ibs: what the guest is told of branch prediction and caches. PAPR,
@@ -96,7 +95,6 @@ struct config {
 
 	const char *serial[CONFIG_MAX_SERIAL];
 	unsigned serials;
-	bool nographic, nodefaults;
 	const char *device[CONFIG_MAX_DEVICES];	/* -device: "DRIVER[,NAME=VALUE..]" */
 	unsigned devices;
 
@@ -106,7 +104,6 @@ struct config {
 	bool warp;			/* -clock warp */
 	bool no_reboot, no_shutdown;	/* -action reboot=, shutdown= as well */
 	enum panic_action panic;	/* -action panic= */
-	bool has_seed;
 	uint64_t seed;
 
 	struct trace_config trace;	/* -trace */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/core/timers.h"
+
 /* ---- Values ---- */
 
 static const struct device_property *find_property(const struct device_class *class, const char *name)
@@ -165,6 +167,7 @@ static struct device *alloc_device(struct machine *m, const struct device_class 
 
 static void free_device(struct device *dev)
 {
+	timers_forget(dev);
 	if (dev->class->free)
 		dev->class->free(dev);
 	free(dev->values);

@@ -32,7 +32,7 @@ struct device_property {
 struct device_section {
 	const struct vmstate *state;	/* NULL: the end of a table */
 	bool own;			/* cede's: no QEMU is sent it */
-	bool each_cpu;			/* one for each processor: `i` is its number */
+	bool each_cpu;			/* one for each processor: `i` is its number. Of devices that there is one of */
 	unsigned count;			/* else how many there are; 0: one */
 	/* What `state` describes; NULL result: no such section. `cpu`: the machine's processors, or copies of them.
 	 * No function: the device. */
@@ -70,9 +70,6 @@ struct device_class {
 	void (*loaded)(struct device *dev, bool foreign);
 	/* And it is to be kept: the host's side of the device follows. False and err->msg set: it cannot. */
 	bool (*keep)(struct device *dev, struct error *err);
-
-	/* Mixes all the guest can see of the device into the state hash. */
-	uint64_t (*hash)(const struct device *dev, uint64_t hash);
 };
 
 /* A kind of bus. */
@@ -96,7 +93,6 @@ struct device {
 	char *values;			/* what -device said, cut into words: strings of properties are in it; NULL */
 	uint32_t number;		/* among those of its class, from 0 on */
 	bool asked;			/* by -device */
-	uint8_t pad1[3];		/* no gaps that the compiler makes: snapshots account for each byte */
 };
 
 unsigned device_once(const struct config *config);	/* 1: device_class.on_board of most */

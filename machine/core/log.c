@@ -74,7 +74,8 @@ bool log_open(struct machine *m, const char *file, struct error *err)
 	return m->log_file;
 }
 
-/* A full disk is said once; the guest goes on unheard. Nobody can be told of standard error. */
+/* A log file that takes no more is reported once, and the guest goes on without a log. If standard error fails, there is
+ * no place to report it. */
 static void give_up(struct machine *m, int error)
 {
 	if (m->log_file != stderr) {
@@ -96,7 +97,7 @@ void log_close(struct machine *m)
 	m->log_file = NULL;
 }
 
-/* By the virtual clock, so that a run repeated says the same. */
+/* Counted by the virtual clock, so that the same run logs the same lines. */
 static bool too_many(struct machine *m)
 {
 	uint64_t second = m->clock.now / CPU_HZ;
@@ -108,7 +109,7 @@ static bool too_many(struct machine *m)
 	return ++m->log_lines > COMPLAINTS_PER_SECOND;
 }
 
-/* A pipe or a terminal gets line by line, and may be full. */
+/* Waits for room in a pipe or a terminal, which are written line by line. */
 static bool may_be_written(struct machine *m)
 {
 	return (m->log_file != stderr && !__flbf(m->log_file)) || machine_waits_to_write(m, fileno(m->log_file));

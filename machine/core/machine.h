@@ -24,19 +24,26 @@ struct event {
 	void (*fire)(void *opaque);
 	void *opaque;
 	struct event *next;		/* ordered list, ties in order of scheduling */
+	/* timers.c: a device's timer; the next of all that there are. NULL: nobody's, and in no snapshot. */
+	struct device *device;
+	const char *timer;
+	struct event *next_timer;
 };
 
 struct clock {
 	uint64_t now;			/* cycle up to which all processors have run */
 	struct cpu_clock tb;		/* what processors see of it */
-	struct event *events;
+	struct event *events;		/* that are scheduled */
+	struct event *timers;		/* of devices, scheduled or not */
+	struct saved_timer *saved_timers;	/* for and from a snapshot */
 	uint64_t wall_base_ns;		/* host monotonic time that cycle `wall_cycle` is tied to */
 	uint64_t wall_cycle;
 	bool warp;			/* -clock warp: never sleep */
-	uint8_t pad1[7];
 };
 
 void event_schedule(struct machine *m, struct event *event, uint64_t when);
+/* As after a load: at that very cycle, though it may be due already. */
+void event_restore(struct machine *m, struct event *event, uint64_t when);
 void event_cancel(struct machine *m, struct event *event);
 uint64_t clock_next_event(const struct machine *m);	/* UINT64_MAX: none */
 void clock_fire_due(struct machine *m);			/* every event with when <= now */
@@ -55,10 +62,8 @@ struct spapr_cpu {
 	bool donates, donates_idle;	/* the present wait does; it began with the idle hint */
 	uint8_t cppr, mfrr;		/* ICP; 0 = highest priority, 0xff = none */
 	uint8_t pending_priority;
-	uint8_t pad1[3];		/* no gaps that the compiler makes: snapshots account for each byte */
 	uint32_t xirr_owner;		/* source presented, 0 none */
 	uint32_t xirr;			/* CPPR << 24 | XISR as QEMU's icp/server keeps it */
-	uint64_t pad2;
 };
 
 /* Processors by what releasing (or activating) them would save; hcall/energy.c. */
@@ -96,23 +101,21 @@ struct machine {
 
 	uint64_t rtc_offset_ns;		/* guest's UTC at cycle 0, ns since 1970 */
 	uint64_t vasi_stream;		/* hcall/vasi.c: whose session there is, 0 none; */
-	uint32_t vasi_state, pad7;	/* and its state, enum vasi_state */
+	uint32_t vasi_state;		/* and its state, enum vasi_state */
 	uint64_t rng_state[4];		/* seeded, so that runs repeat */
 	uint64_t rtas_addr, rtas_size, fdt_addr;
-	uint32_t fdt_size, pad1;
+	uint32_t fdt_size;
 	void *fdt;			/* host copy of the device tree as last given to the guest */
 	uint64_t proc_tbl;		/* H_REGISTER_PROC_TBL */
 	bool cas_done, radix;
 	bool splpar_off;		/* the guest knows no shared processors: option vector 5, byte 2 */
-	uint8_t pad2[5];
 	struct energy_list energy[2];	/* to release, to activate */
-	uint32_t compat_pvr, pad6;
+	uint32_t compat_pvr;
 	uint64_t ov5_cas[OV5_WORDS];	/* option vector 5 as agreed on: bit n of word n / 64 is bit n % 64 from the
 					 * top of its byte n / 8 + 1 */
 	uint64_t fwnmi_sreset, fwnmi_mcheck;	/* ibm,nmi-register; 0 = off */
 	int64_t fwnmi_interlock;		/* processor that holds it, -1 none */
 	unsigned log_mask;		/* enum log_channel */
-	uint32_t pad3;
 	void *log_file;			/* FILE * */
 	uint64_t log_second, log_lines;	/* guest_errors and unimp in that second of the clock */
 
@@ -124,12 +127,10 @@ struct machine {
 	uint64_t hcall_work;		/* what calls have cost the host in this quantum: hcall_worked() */
 	bool side_by_side;		/* several threads run in it */
 	bool hcall_turn_taken;		/* who may make one more call than there is room for has done so */
-	uint8_t pad8[6];
 	uint64_t quantum_end;		/* cycle up to which processors run now; 0 between quanta */
 	uint64_t next_poll;		/* cycle at which the host's inputs are looked at again */
 	uint64_t rtc_base_ns;		/* rtc_offset_ns as the host's clock gave it; 0: -rtc base=DATE */
 	int stop_signal;		/* host signal behind REQ_QUIT; 0: the user's Ctrl-A x */
-	uint32_t pad4;
 	/* What is left of a quantum, or of an idle time, that a snapshot cut; its end is a cycle. */
 	uint64_t cut_end;		/* 0: nothing is */
 	struct runstate run;
@@ -139,7 +140,6 @@ struct machine {
 	struct snapshots *snapshots;	/* snapshot.c: what is to be saved when */
 	struct event_log *event_logs;	/* events.c: not yet fetched by the guest, oldest first */
 	uint32_t next_plid;		/* platform log id of the next one */
-	uint32_t pad5;
 	uint64_t unimp_hcalls[8], unimp_rtas;	/* said once under -d unimp, by number */
 };
 
@@ -159,7 +159,7 @@ uint64_t machine_now(struct machine *m);
 uint64_t machine_timebase(struct machine *m);	/* ticks, never running backwards */
 uint64_t machine_random(struct machine *m);	/* xoshiro256** */
 void random_seed(struct machine *m, uint64_t seed);
-/* Something is to be written there, at any time: waits until that can be, and is there for the user meanwhile. Up to
+/* Waits until `fd` can be written to, and serves signals and monitors meanwhile. Up to
  * PIPE_BUF bytes can, then. False: no more, the process is to end. */
 bool machine_waits_to_write(struct machine *m, int fd);
 void machine_log(struct machine *m, unsigned channel, const char *fmt, ...)

@@ -89,7 +89,7 @@ void machine_request(struct machine *m, enum machine_request request, int status
 	machine_kick(m);
 }
 
-/* Pausing is for those who can say "cont": the guest's call has come back then. */
+/* A paused machine can go on by "cont": the guest's call has returned by then. */
 bool machine_pauses_on_panic(const struct config *o)
 {
 	return o->panic == PANIC_PAUSE || (o->panic == PANIC_SHUTDOWN && o->no_shutdown);
@@ -111,7 +111,7 @@ void machine_gave_up(struct machine *m, char *text)
 		machine_request(m, REQ_PANIC, EXIT_GUEST_PANIC);
 		return;
 	}
-	/* A guest that says so all the time is heard once in a boot. */
+	/* A guest may give up again and again: that is reported once in each boot. */
 	if (!again) {
 		machine_say_panic(m);
 		machine_announce(m, (struct run_event){ .kind = RUN_PANICKED, .word = pauses ? "pause" : "run" });

@@ -16,10 +16,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "machine/core/clock.h"
 #include "machine/host/queue.h"
 #include "machine/host/socket.h"
 #include "machine/host/term.h"
+#include "machine/host/time.h"
 #include "savevm/place.h"
 #include "savevm/vmstate.h"
 
@@ -371,7 +371,8 @@ struct console *console_aside(struct console *c)
 
 /* ---- Output ---- */
 
-/* Disk full: the guest goes on unheard. Terminal or pipe gone: it ends, as nobody could end it. */
+/* If the disk is full, the guest goes on and its output is lost. If the terminal or the pipe is gone, cede ends: no user
+ * could end it any more. */
 static void give_up(struct console *c, int error)
 {
 	if (c->kind == CONSOLE_FILE) {
@@ -451,7 +452,7 @@ static void flush(struct console *c)
 	}
 }
 
-/* It waits for the host. A guest is held meanwhile and cannot make it more than a quantum's. */
+/* Queues output that the host does not take yet. The guest is held meanwhile, so this is no more than a quantum's. */
 static void keep_pending(struct console *c, const uint8_t *p, size_t len)
 {
 	size_t most = c->commands ? ANSWERS_MOST : PENDING_MOST;
@@ -520,7 +521,7 @@ static void keep(struct console *c, uint8_t byte)
 		(void)!queue_put(&c->ahead, &byte, 1);
 }
 
-/* What lies behind the ring moves up. */
+/* Moves bytes from the queue behind the ring into the ring. */
 static void refill(struct console *c)
 {
 	size_t n = 0;
@@ -530,7 +531,7 @@ static void refill(struct console *c)
 	queue_take(&c->ahead, n);
 }
 
-static void say(struct console *c, const char *text)
+static void say_to_user(struct console *c, const char *text)
 {
 	console_write(c, text, strlen(text));
 }
@@ -542,7 +543,7 @@ static void escape_key(struct console *c, uint8_t key)
 		keep(c, key);
 		break;
 	case 'x':
-		say(c, "\r\ncede: terminated\r\n");
+		say_to_user(c, "\r\ncede: terminated\r\n");
 		term_quit(c->term);
 		break;
 	case 'c':
@@ -551,11 +552,11 @@ static void escape_key(struct console *c, uint8_t key)
 		c->to_aside = !c->to_aside;
 		c->aside->client += c->to_aside;
 		if (!c->to_aside)
-			say(c, "\r\n");
+			say_to_user(c, "\r\n");
 		break;
 	case 'h':
 	case '?':
-		say(c, "\r\nCtrl-A h    this help\r\n"
+		say_to_user(c, "\r\nCtrl-A h    this help\r\n"
 		       "Ctrl-A x    end cede\r\n"
 		       "Ctrl-A c    switch between console and monitor\r\n"
 		       "Ctrl-A Ctrl-A  send Ctrl-A\r\n");
@@ -621,7 +622,7 @@ static void watch_full(struct console *c)
 	c->timing = c->timer >= 0 && !timerfd_settime(c->timer, 0, &once, NULL);
 }
 
-/* Once: false if there was nothing. */
+/* One read(); false: there was nothing. */
 static bool read_some(struct console *c)
 {
 	struct pollfd fd = { .fd = c->in, .events = POLLIN };
@@ -678,7 +679,8 @@ bool console_file_waits(const struct console *c)
 bool console_early(const struct console *c) { return c->ahead.len && c->count < INPUT_SIZE; }
 bool console_has(const struct console *c) { return c->count; }
 
-/* A key that leads to the monitor, or ends us, may lie behind what the guest has not taken yet. */
+/* Reads on though the guest has not taken what is there: behind it may come the key for the monitor, or the one that ends
+ * cede. */
 void console_glance(struct console *c)
 {
 	if (!c->mux || c->steady)
@@ -762,15 +764,16 @@ static bool console_check(const void *s, struct vms_walk *w)
 }
 
 #define HOST "the host's side"
+#define AHEAD "the guest has not got it yet"
 
 const struct vmstate console_state = {
 	.name = "cede/console", .version = 1, .min_version = 1, VMS_OF(struct console), .needed = console_needed,
 	.check = console_check,
 	.fields = VMS_FIELDS(
-		VMS_BOOL(struct console, escaped),
-		VMS_U32(struct console, head),
-		VMS_U32_TO(struct console, count, INPUT_SIZE),
-		VMS_BUFFER(struct console, input),
+		VMS_BOOL(struct console, escaped, VMS_UNHASHED(AHEAD)),
+		VMS_U32(struct console, head, VMS_UNHASHED(AHEAD)),
+		VMS_U32(struct console, count, VMS_MOST(INPUT_SIZE), VMS_UNHASHED(AHEAD)),
+		VMS_BUFFER(struct console, input, VMS_UNHASHED(AHEAD)),
 		VMS_SKIP(struct console, term, HOST), VMS_SKIP(struct console, kind, HOST), VMS_SKIP(struct console, in, HOST),
 		VMS_SKIP(struct console, out, HOST), VMS_SKIP(struct console, listener, HOST), VMS_SKIP(struct console, slave, HOST),
 		VMS_SKIP(struct console, mux, HOST), VMS_SKIP(struct console, tty, HOST), VMS_SKIP(struct console, stuck, HOST),

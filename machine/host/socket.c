@@ -67,7 +67,7 @@ static int who_listens(const char *path)
 	return error;
 }
 
-/* What an earlier run left behind; nothing but a socket is ever removed. */
+/* Removes the socket that an earlier run left behind; nothing but a socket is ever removed. */
 static bool make_way(const char *path, struct error *why)
 {
 	struct stat st;

@@ -61,7 +61,7 @@ struct term {
 	char end[224];		/* term_end() */
 };
 
-/* And whatever else ends a process that does not expect it. */
+/* Crashes, and all other signals whose default is to end the process. */
 static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT, SIGTRAP, SIGSYS, SIGUSR1, SIGUSR2, SIGALRM, SIGPROF,
 				     SIGIO, SIGPWR, SIGXCPU };
 
@@ -173,7 +173,7 @@ static size_t append_number(char *line, size_t at, size_t size, unsigned n)
 	return append(line, at, size, digits + i);
 }
 
-/* Not to standard error if that takes nothing: it may be what we wait for. */
+/* Nothing is written if standard error takes no bytes now: it may be what the process waits for. */
 static void put_out(struct term *term, const char *a, const char *b, const char *c)
 {
 	struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
@@ -196,7 +196,8 @@ static void describe_end(struct term *term)
 		append(term->end, append(term->end, at, sizeof term->end, " while waiting for "), sizeof term->end, term->what);
 }
 
-/* Nobody looks, whatever holds them up. A file that is being written is whole or the old one even so. */
+/* The run loop does not look at its signals, for whatever reason, so the process ends here. A file that is being written
+ * is whole, or the old one is still there. */
 static void end_here(struct term *term)
 {
 	if (term->raw)
@@ -375,10 +376,10 @@ struct term *term_new(struct error *err)
 	sigaddset(&set, SIGCONT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	sigemptyset(&ignore.sa_mask);
-	/* What takes no more says so when it is written to. */
+	/* A write() that fails with EPIPE or EFBIG is enough. */
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
-	/* Who has started us may not have wanted to hear of its children: we want. */
+	/* Our parent may have ignored SIGCHLD; then waitpid() would find no child. */
 	signal(SIGCHLD, SIG_DFL);
 	term->caught = set;
 	term->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -37,25 +37,26 @@ static bool in_range(uint64_t irq)
 	return irq >= XICS_IRQ_BASE && irq < XICS_IRQ_BASE + XICS_IRQS;
 }
 
-/* True if a resend would do something for this source. */
-static bool waits(const struct xics_source *s)
+/* True if the source has an interrupt that a resend presents again. */
+static bool source_waits(const struct xics_source *s)
 {
 	if (s->kind == XICS_LSI)
 		return s->priority != XICS_PRIORITY_OFF && (s->status & (XICS_ASSERTED | XICS_SENT)) == XICS_ASSERTED;
 	return s->status & XICS_REJECTED;
 }
 
-static void note(struct xics *xics, unsigned n)
+/* Keeps the bit of source `n` in the map of those that the next resend looks at. */
+static void note_source(struct xics *xics, unsigned n)
 {
 	uint64_t bit = UINT64_C(1) << n % 64;
 
-	if (waits(&xics->source[n]))
+	if (source_waits(&xics->source[n]))
 		xics->resend[n / 64] |= bit;
 	else
 		xics->resend[n / 64] &= ~bit;
 }
 
-/* The presentation layer sends `irq` back. */
+/* The presentation layer sends `irq` back to its source. */
 static void source_reject(struct machine *m, uint32_t irq)
 {
 	struct xics_source *s;
@@ -67,7 +68,7 @@ static void source_reject(struct machine *m, uint32_t irq)
 		s->status &= (uint8_t)~XICS_SENT;
 	else if (s->kind == XICS_MSI)
 		s->status |= XICS_REJECTED;
-	note(m->xics, irq - XICS_IRQ_BASE);
+	note_source(m->xics, irq - XICS_IRQ_BASE);
 }
 
 static void icp_present(struct machine *m, uint32_t server, uint32_t irq, uint8_t priority)
@@ -79,7 +80,7 @@ static void icp_present(struct machine *m, uint32_t server, uint32_t irq, uint8_
 		source_reject(m, irq);
 		return;
 	}
-	/* A less favoured IPI needs no source: MFRR brings it back. */
+	/* What was presented before goes back to its source. An IPI has none: MFRR presents it again. */
 	loser = sc->xirr_owner;
 	set_xisr(sc, irq);
 	sc->xirr_owner = irq;
@@ -93,14 +94,14 @@ static void present_lsi(struct machine *m, unsigned n)
 {
 	struct xics_source *s = &m->xics->source[n];
 
-	if (waits(s)) {
+	if (source_waits(s)) {
 		s->status |= XICS_SENT;
-		note(m->xics, n);
+		note_source(m->xics, n);
 		icp_present(m, s->server, XICS_IRQ_BASE + n, s->priority);
 	}
 }
 
-static void resend(struct machine *m, unsigned n)
+static void resend_source(struct machine *m, unsigned n)
 {
 	struct xics_source *s = &m->xics->source[n];
 
@@ -108,7 +109,7 @@ static void resend(struct machine *m, unsigned n)
 		present_lsi(m, n);
 	} else if (s->status & XICS_REJECTED) {
 		s->status &= (uint8_t)~XICS_REJECTED;
-		note(m->xics, n);
+		note_source(m->xics, n);
 		if (s->priority != XICS_PRIORITY_OFF)
 			icp_present(m, s->server, XICS_IRQ_BASE + n, s->priority);
 	}
@@ -124,7 +125,7 @@ void xics_set_irq(struct machine *m, unsigned irq, bool level)
 	s = &m->xics->source[n];
 	if (s->kind == XICS_LSI) {
 		s->status = (uint8_t)(level ? s->status | XICS_ASSERTED : s->status & ~XICS_ASSERTED);
-		note(m->xics, n);
+		note_source(m->xics, n);
 		present_lsi(m, n);
 	} else if (level && s->priority == XICS_PRIORITY_OFF) {
 		s->status |= XICS_MASKED_PENDING;
@@ -141,7 +142,7 @@ void xics_route(struct machine *m, unsigned irq, uint32_t server, uint8_t priori
 	s->server = server;
 	s->priority = priority;
 	s->saved_priority = saved;
-	note(m->xics, n);
+	note_source(m->xics, n);
 	if (s->kind == XICS_LSI) {
 		present_lsi(m, n);
 	} else if ((s->status & XICS_MASKED_PENDING) && priority != XICS_PRIORITY_OFF) {
@@ -160,7 +161,7 @@ const struct xics_source *xics_source(const struct machine *m, unsigned irq)
 	return &m->xics->source[irq - XICS_IRQ_BASE];
 }
 
-static bool claim(struct xics *xics, unsigned irq, enum xics_kind kind)
+static bool claim_source(struct xics *xics, unsigned irq, enum xics_kind kind)
 {
 	struct xics_source *s;
 
@@ -175,7 +176,7 @@ static bool claim(struct xics *xics, unsigned irq, enum xics_kind kind)
 
 bool xics_claim(struct machine *m, unsigned irq, bool lsi)
 {
-	return claim(m->xics, irq, lsi ? XICS_LSI : XICS_MSI);
+	return claim_source(m->xics, irq, lsi ? XICS_LSI : XICS_MSI);
 }
 
 /* ---- Presentation ---- */
@@ -202,9 +203,9 @@ static void icp_resend(struct machine *m, struct spapr_cpu *sc)
 	if (sc->mfrr < cppr_of(sc))
 		present_ipi(m, sc);
 	for (unsigned w = 0; w < ARRAY_SIZE(xics->resend); w++)
-		/* A copy: what is rejected again waits for the next time. */
+		/* `bits` is a copy: a source that is rejected again waits for the next resend. */
 		for (uint64_t bits = xics->resend[w]; bits; bits &= bits - 1)
-			resend(m, w * 64 + (unsigned)__builtin_ctzll(bits));
+			resend_source(m, w * 64 + (unsigned)__builtin_ctzll(bits));
 }
 
 void xics_set_cppr(struct machine *m, struct spapr_cpu *sc, uint8_t cppr)
@@ -216,7 +217,7 @@ void xics_set_cppr(struct machine *m, struct spapr_cpu *sc, uint8_t cppr)
 	if (cppr < old) {
 		if (!xisr(sc) || cppr > sc->pending_priority)
 			return;
-		/* No longer favoured enough: takes it back. */
+		/* The interrupt presented is no longer favoured enough: its source takes it back. */
 		set_xisr(sc, 0);
 		sc->pending_priority = XICS_PRIORITY_OFF;
 		sc->xirr_owner = 0;
@@ -240,7 +241,7 @@ uint32_t xics_accept(struct spapr_cpu *sc)
 	uint32_t xirr = sc->xirr;
 
 	line_lower(sc);
-	/* With nothing presented, CPPR must stay: pending_priority then is 0xff and would open it. */
+	/* With nothing presented, pending_priority is 0xff: as CPPR it would let every interrupt through. */
 	if (xisr(sc))
 		sc->xirr = (uint32_t)sc->pending_priority << 24;
 	sc->pending_priority = XICS_PRIORITY_OFF;
@@ -258,7 +259,7 @@ void xics_eoi(struct machine *m, struct spapr_cpu *sc, uint32_t xirr)
 
 		if (s->kind == XICS_LSI)
 			s->status &= (uint8_t)~XICS_SENT;
-		note(m->xics, irq - XICS_IRQ_BASE);
+		note_source(m->xics, irq - XICS_IRQ_BASE);
 	}
 	if (!xisr(sc))
 		icp_resend(m, sc);
@@ -273,8 +274,8 @@ static bool xics_init(struct device *dev, struct error *err)
 	(void)err;
 	for (unsigned n = 0; n < XICS_IRQS; n++)
 		xics->source[n].priority = xics->source[n].saved_priority = XICS_PRIORITY_OFF;
-	claim(xics, XICS_IRQ_EPOW, XICS_MSI);
-	claim(xics, XICS_IRQ_HOTPLUG, XICS_MSI);
+	claim_source(xics, XICS_IRQ_EPOW, XICS_MSI);
+	claim_source(xics, XICS_IRQ_HOTPLUG, XICS_MSI);
 	dev->machine->xics = xics;
 	return true;
 }
@@ -300,9 +301,9 @@ static void xics_reset(struct device *dev)
 	}
 }
 
-/* Another hypervisor does not say who is behind XISR, and has not raised the processors' lines: what waits is presented
- * again. */
-static void adopt(struct machine *m)
+/* A snapshot of another hypervisor does not say which source is behind XISR, nor which processors' lines are high: both
+ * follow from XIRR. Interrupts that wait are presented again. */
+static void adopt_presentation(struct machine *m)
 {
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		struct spapr_cpu *sc = m->cpu[i];
@@ -320,9 +321,9 @@ static void adopt(struct machine *m)
 static void xics_loaded(struct device *dev, bool foreign)
 {
 	for (unsigned n = 0; n < XICS_IRQS; n++)
-		note((struct xics *)dev, n);
+		note_source((struct xics *)dev, n);
 	if (foreign)
-		adopt(dev->machine);
+		adopt_presentation(dev->machine);
 }
 
 static void xics_fdt(struct device *dev, struct tree *t, int parent)

@@ -84,7 +84,7 @@ static const struct vmstate spapr_xive_state = {
 		VMS_ELSEWHERE(struct xive_idle, tctx, "xive-tctx"),
 		VMS_SKIP(struct xive_idle, source_there, "it is, where it is saved"),
 		VMS_SKIP(struct xive_idle, router_there, "it is, where it is saved"),
-		VMS_SKIP(struct xive_idle, dev, "what and where it is"), VMS_SKIP(struct xive_idle, pad1, "nothing")),
+		VMS_SKIP(struct xive_idle, dev, "what and where it is")),
 };
 
 static const struct vmstate xive_tctx_state = {

@@ -27,7 +27,6 @@ struct xive_idle {
 	struct xive_end end[XIVE_PRIORITIES * MACHINE_MAX_CPUS];
 	uint32_t ends;			/* of this machine: for each processor that it may have */
 	bool source_there, router_there;
-	uint8_t pad1[2];
 	struct xive_tctx tctx[MACHINE_MAX_CPUS];
 };
 

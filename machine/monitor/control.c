@@ -44,7 +44,7 @@ void control_stop(struct machine *m)
 	machine_stop(m);
 }
 
-/* A guest that runs on here would not be the one that arrives. */
+/* During a migration the guest must not run here: it would no longer be the one that arrives there. */
 static bool may_go_on(const struct machine *m, struct error *err)
 {
 	if (outgoing_holds(m))
@@ -128,7 +128,7 @@ bool control_delvm(struct machine *m, const char *name, struct error *err)
 
 /* ---- Loading over a running machine ---- */
 
-/* What has just loaded in a copy does not here: somebody writes into the file, or the host has no more to give. */
+/* A snapshot that loaded in the trial does not load now: its file has changed meanwhile, or the host is out of memory. */
 static void lose_machine(struct machine *m, const struct error *err)
 {
 	term_fresh_line(m->term);
@@ -138,7 +138,6 @@ static void lose_machine(struct machine *m, const struct error *err)
 
 bool control_loadvm(struct machine *m, const char *name, struct error *err)
 {
-	struct dtl_file *log = m->dispatcher->file;
 	char path[PATH_MAX];
 	struct stat st;
 	bool ok;
@@ -159,13 +158,9 @@ bool control_loadvm(struct machine *m, const char *name, struct error *err)
 	}
 	if (!snapshot_try(m, path, err))
 		return false;
-	m->dispatcher->file = NULL;	/* it begins anew when all is there */
 	machine_clear(m);
 	ok = snapshot_replace(m, path, err);
-	m->dispatcher->file = log;
-	if (ok)
-		dispatcher_log_begin(m);
-	else
+	if (!ok)
 		lose_machine(m, err);
 	clock_init(m, m->config->warp);
 	return ok;

@@ -15,7 +15,7 @@ struct command {
 	void (*run)(struct machine *m, const char *argument, FILE *out);
 };
 
-static void said(bool ok, const struct error *err, FILE *out)
+static void print_failure(bool ok, const struct error *err, FILE *out)
 {
 	if (!ok)
 		fprintf(out, "Error: %s\n", err->msg);
@@ -32,21 +32,21 @@ static void run_savevm(struct machine *m, const char *name, FILE *out)
 	if (control_savevm(m, *name ? name : made, &err))
 		monitor_wait(m);
 	else
-		said(false, &err, out);
+		print_failure(false, &err, out);
 }
 
 static void run_loadvm(struct machine *m, const char *name, FILE *out)
 {
 	struct error err;
 
-	said(control_loadvm(m, name, &err), &err, out);
+	print_failure(control_loadvm(m, name, &err), &err, out);
 }
 
 static void run_delvm(struct machine *m, const char *name, FILE *out)
 {
 	struct error err;
 
-	said(control_delvm(m, name, &err), &err, out);
+	print_failure(control_delvm(m, name, &err), &err, out);
 }
 
 static void run_migrate(struct machine *m, const char *uri, FILE *out)
@@ -65,7 +65,7 @@ static void run_migrate(struct machine *m, const char *uri, FILE *out)
 	}
 	snprintf(bare, sizeof bare, "%.*s", (int)len, uri);
 	if (!outgoing_migrate(m, bare, &err))
-		said(false, &err, out);
+		print_failure(false, &err, out);
 	else if (!detached && m->monitors->obeyed->qmp)
 		fputs("terminal does not allow synchronous migration, continuing detached\n", out);
 	else if (!detached)
@@ -80,10 +80,10 @@ static void run_cont(struct machine *m, const char *argument, FILE *out)
 	struct error err;
 
 	(void)argument;
-	said(control_cont(m, &err), &err, out);
+	print_failure(control_cont(m, &err), &err, out);
 }
 
-/* As the only one that QEMU has and we do: "events". */
+/* Of QEMU's capabilities cede has one: "events". */
 static void run_capability(struct machine *m, const char *argument, FILE *out)
 {
 	if (!strcmp(argument, "events on") || !strcmp(argument, "events off"))
@@ -104,7 +104,7 @@ static void run_reset(struct machine *m, const char *argument, FILE *out)
 	struct error err;
 
 	(void)argument;
-	said(control_reset(m, &err), &err, out);
+	print_failure(control_reset(m, &err), &err, out);
 }
 
 /* ---- info ---- */
@@ -114,7 +114,7 @@ static void info_snapshots(struct machine *m, const char *argument, FILE *out)
 	struct error err;
 
 	(void)argument;
-	said(control_list(m, out, &err), &err, out);
+	print_failure(control_list(m, out, &err), &err, out);
 }
 
 static void info_status(struct machine *m, const char *argument, FILE *out)
@@ -178,6 +178,7 @@ static void info_migrate(struct machine *m, const char *argument, FILE *out)
 	fprintf(out, "duplicate: %llu pages\nnormal: %llu pages\n", (unsigned long long)p.zero_pages,
 		(unsigned long long)(p.done / OUTGOING_PAGE - p.zero_pages));
 }
+
 static void info_qtree(struct machine *m, const char *argument, FILE *out) { (void)argument; qtree_print(m, out); }
 
 static void info_capabilities(struct machine *m, const char *argument, FILE *out)
@@ -217,7 +218,7 @@ static const struct command commands[] = {
 	{ NULL, NULL, NULL, false, false, NULL },
 };
 
-static void list(const struct command *c, const char *before, FILE *out)
+static void list_commands(const struct command *c, const char *before, FILE *out)
 {
 	for (; c->name; c++)
 		fprintf(out, "%s%s%s%s -- %s\n", before, c->name, *c->arguments ? " " : "", c->arguments, c->help);
@@ -227,7 +228,7 @@ static void run_help(struct machine *m, const char *argument, FILE *out)
 {
 	(void)m;
 	(void)argument;
-	list(commands, "", out);
+	list_commands(commands, "", out);
 }
 
 /* `line` is cut in place: the command, and the rest without blanks around it. */
@@ -265,7 +266,7 @@ static void run_info(struct machine *m, const char *what, FILE *out)
 	if (*what)
 		run_row(infos, m, copy, out);
 	else
-		list(infos, "info ", out);
+		list_commands(infos, "info ", out);
 }
 
 bool hmp_waits(const char *line)

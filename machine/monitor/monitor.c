@@ -95,7 +95,7 @@ bool monitors_answer(struct machine *m, const struct error *err)
 	for (unsigned i = 0; i < m->monitors->count; i++) {
 		struct monitor *mon = m->monitors->of[i];
 
-		/* Of one that has gone nobody hears. */
+		/* A client that has gone is not answered. */
 		if (!mon->waits || mon->client != console_client(mon->console))
 			continue;
 		any = true;
@@ -104,7 +104,7 @@ bool monitors_answer(struct machine *m, const struct error *err)
 	return any;
 }
 
-static void obey(struct monitor *mon)
+static void obey_line(struct monitor *mon)
 {
 	struct answer a;
 
@@ -154,7 +154,7 @@ static void hmp_byte(struct monitor *mon, char c)
 	if (c == '\r' || c == '\n') {
 		if (echo)
 			console_write(mon->console, "\r\n", 2);
-		obey(mon);
+		obey_line(mon);
 	} else if (c == '\b' || c == 0x7f) {
 		if (mon->len && echo)
 			console_write(mon->console, "\b \b", 3);
@@ -178,18 +178,18 @@ static void qmp_byte(struct monitor *mon, char c)
 		mon->in_string = mon->escaped || c != '"';
 		mon->escaped = !mon->escaped && c == '\\';
 		if (newline)
-			obey(mon);
+			obey_line(mon);
 		return;
 	}
 	mon->in_string = c == '"';
 	mon->depth += c == '{' || c == '[';
 	if (mon->depth && (c == '}' || c == ']') && !--mon->depth)
-		obey(mon);
+		obey_line(mon);
 	else if (newline && !mon->depth)
-		obey(mon);
+		obey_line(mon);
 }
 
-static void byte(struct monitor *mon, char c)
+static void add_byte(struct monitor *mon, char c)
 {
 	if (mon->overlong)
 		mon->overlong = c != '\n' && c != '\r';
@@ -201,7 +201,7 @@ static void byte(struct monitor *mon, char c)
 		hmp_byte(mon, c);
 }
 
-static void greet(struct monitor *mon)
+static void greet_client(struct monitor *mon)
 {
 	struct answer a;
 
@@ -227,17 +227,17 @@ void monitors_run(struct machine *m)
 		char c;
 
 		if (mon->client != console_client(mon->console))
-			greet(mon);
+			greet_client(mon);
 		if (mon->held && !m->monitors->within)
-			obey(mon);
+			obey_line(mon);
 		while (m->request == REQ_NONE && !mon->waits && !mon->held && !console_pending(mon->console) && console_read(mon->console, &c, 1))
-			byte(mon, c);
+			add_byte(mon, c);
 	}
 }
 
 void monitors_run_within(struct machine *m)
 {
-	/* A command's own output may have led here. */
+	/* The output of a command that is being obeyed may have led here: no command within a command. */
 	if (m->monitors->within || m->monitors->obeyed)
 		return;
 	m->monitors->within = true;
@@ -261,23 +261,6 @@ bool monitors_ready(const struct machine *m)
 		if (!mon->waits && console_has(mon->console) && !console_pending(mon->console))
 			return true;
 	}
-	return false;
-}
-
-bool monitors_glance(struct machine *m)
-{
-	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
-		if (vty_console(vty))
-			console_glance(vty_console(vty));
-	monitors_poll(m);
-	return monitors_ready(m);
-}
-
-bool monitors_early(struct machine *m)
-{
-	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
-		if (vty_console(vty) && console_early(vty_console(vty)))
-			return true;
 	return false;
 }
 
@@ -314,7 +297,7 @@ unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds)
 
 /* ---- Making them ---- */
 
-static bool add(struct machine *m, struct console *console, bool qmp, struct error *err)
+static bool add_monitor(struct machine *m, struct console *console, bool qmp, struct error *err)
 {
 	struct monitor *mon = console && m->monitors->count < MONITORS_MAX ? calloc(1, sizeof *mon) : NULL;
 
@@ -331,7 +314,7 @@ static bool add(struct machine *m, struct console *console, bool qmp, struct err
 	return true;
 }
 
-static bool add_named(struct machine *m, const char *spec, bool qmp, struct error *err)
+static bool open_monitor(struct machine *m, const char *spec, bool qmp, struct error *err)
 {
 	struct console *c;
 
@@ -340,7 +323,7 @@ static bool add_named(struct machine *m, const char *spec, bool qmp, struct erro
 	c = console_open(m->term, spec, err);
 	if (c)
 		console_for_commands(c);
-	return add(m, c, qmp, err);
+	return add_monitor(m, c, qmp, err);
 }
 
 static void free_monitors(struct machine *m)
@@ -372,8 +355,8 @@ bool monitors_new(struct machine *m, struct error *err)
 	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty)) {
 		struct console *c = vty_console(vty);
 
-		if (c && console_has_escape(c) && !add(m, console_aside(c), false, err))
+		if (c && console_has_escape(c) && !add_monitor(m, console_aside(c), false, err))
 			return false;
 	}
-	return add_named(m, m->config->monitor, false, err) && add_named(m, m->config->qmp, true, err);
+	return open_monitor(m, m->config->monitor, false, err) && open_monitor(m, m->config->qmp, true, err);
 }

@@ -46,10 +46,6 @@ bool monitors_file_waits(const struct machine *m);
 bool monitors_pending(const struct machine *m);	/* somebody has not been sent all yet */
 void monitors_run(struct machine *m);		/* obeys it */
 void monitors_run_within(struct machine *m);	/* within a quantum: obeys what does not need a whole machine */
-/* At any time: takes what is meant for a monitor, and nothing of which a guest could learn. True: a command or a client
- * has come. */
-bool monitors_glance(struct machine *m);
-bool monitors_early(struct machine *m);		/* that has found something for the guest, too */
 bool monitors_ready(const struct machine *m);	/* there is something to obey */
 unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds);
 /* The present command ends later: with monitors_answer(), which is false if nobody waits (any more). Not to be

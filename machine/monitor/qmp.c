@@ -81,7 +81,7 @@ static int json_char(const char **at, const char *end)
 	*at += e || c < 0 ? 2 : 6;
 	if (c < 0xd800 || c >= 0xe000)
 		return c;
-	/* Half a pair. */
+	/* The first half of a surrogate pair: the second must follow. */
 	low = c < 0xdc00 && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u' ? hex4(*at + 2, 4) : -1;
 	*at += 6;
 	return low < 0xdc00 || low >= 0xe000 ? -1 : 0x10000 + ((c & 0x3ff) << 10 | (low & 0x3ff));
@@ -192,7 +192,7 @@ static bool strict(const struct json *j)
 	return true;
 }
 
-static bool argument(struct call *c, const char *name, char *buf, size_t size)
+static bool string_argument(struct call *c, const char *name, char *buf, size_t size)
 {
 	uint32_t node = json_member(c->j, c->arguments, name);
 
@@ -207,7 +207,7 @@ static bool argument(struct call *c, const char *name, char *buf, size_t size)
 
 /* ---- Commands ---- */
 
-static bool nothing(struct call *c)
+static bool put_empty(struct call *c)
 {
 	fputs("{}", c->out);
 	return true;
@@ -279,7 +279,7 @@ static bool query_migrate(struct call *c)
 	return true;
 }
 
-/* Only of one is it true that it can be chosen. */
+/* The one capability that can be switched. */
 static bool query_capabilities(struct call *c)
 {
 	fprintf(c->out, "[{\"state\": %s, \"capability\": \"events\"}]", c->m->monitors->migration_events ? "true" : "false");
@@ -311,29 +311,29 @@ static bool set_capabilities(struct call *c)
 		}
 	}
 	c->m->monitors->migration_events = events;
-	return nothing(c);
+	return put_empty(c);
 }
 
-static bool do_stop(struct call *c) { control_stop(c->m); return nothing(c); }
-static bool do_cont(struct call *c) { return control_cont(c->m, &c->err) && nothing(c); }
-static bool do_cancel(struct call *c) { outgoing_cancel(c->m); return nothing(c); }
-static bool do_quit(struct call *c) { machine_request(c->m, REQ_QUIT, 0); return nothing(c); }
-static bool do_reset(struct call *c) { return control_reset(c->m, &c->err) && nothing(c); }
+static bool do_stop(struct call *c) { control_stop(c->m); return put_empty(c); }
+static bool do_cont(struct call *c) { return control_cont(c->m, &c->err) && put_empty(c); }
+static bool do_cancel(struct call *c) { outgoing_cancel(c->m); return put_empty(c); }
+static bool do_quit(struct call *c) { machine_request(c->m, REQ_QUIT, 0); return put_empty(c); }
+static bool do_reset(struct call *c) { return control_reset(c->m, &c->err) && put_empty(c); }
 
 static bool do_migrate(struct call *c)
 {
 	char uri[MONITOR_LINE];
 
-	return argument(c, "uri", uri, sizeof uri) && outgoing_migrate(c->m, uri, &c->err) && nothing(c);
+	return string_argument(c, "uri", uri, sizeof uri) && outgoing_migrate(c->m, uri, &c->err) && put_empty(c);
 }
 
-static bool human(struct call *c)
+static bool run_human_command(struct call *c)
 {
 	char line[MONITOR_LINE], *text = NULL;
 	size_t len = 0;
 	FILE *out;
 
-	if (!argument(c, "command-line", line, sizeof line))
+	if (!string_argument(c, "command-line", line, sizeof line))
 		return false;
 	out = open_memstream(&text, &len);
 	if (!out) {
@@ -354,13 +354,13 @@ static const struct command {
 	bool (*run)(struct call *c);	/* false: c->err says why */
 	bool waits;			/* as in hmp.c */
 } commands[] = {
-	{ "qmp_capabilities", nothing, false }, { "query-status", query_status, false },
+	{ "qmp_capabilities", put_empty, false }, { "query-status", query_status, false },
 	{ "query-version", query_version, false }, { "query-commands", query_commands, false },
 	{ "query-name", query_name, false }, { "query-cpus-fast", query_cpus_fast, false },
 	{ "query-migrate", query_migrate, false }, { "stop", do_stop, true }, { "cont", do_cont, true },
 	{ "quit", do_quit, false }, { "system_reset", do_reset, false }, { "migrate", do_migrate, true },
 	{ "migrate_cancel", do_cancel, false }, { "migrate-set-capabilities", set_capabilities, false },
-	{ "query-migrate-capabilities", query_capabilities, false }, { "human-monitor-command", human, false },
+	{ "query-migrate-capabilities", query_capabilities, false }, { "human-monitor-command", run_human_command, false },
 };
 
 static bool query_commands(struct call *c)
@@ -430,7 +430,7 @@ void qmp_return_text(FILE *out, const char *id, const char *text)
 	fprintf(out, id ? ", \"id\": %s}\n" : "}\n", id);
 }
 
-static const struct command *find(const char *name)
+static const struct command *find_command(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(commands[i].name, name))
@@ -450,12 +450,12 @@ static const char *id_of(const struct json *j, size_t *len)
 	return j->text + j->node[id].at - quote;
 }
 
-static void answer(struct monitor *mon, const struct json *j, const char *id, size_t id_len, FILE *out)
+static void answer_command(struct monitor *mon, const struct json *j, const char *id, size_t id_len, FILE *out)
 {
 	struct call c = { .m = mon->m, .j = j, .arguments = json_member(j, 0, "arguments") };
 	char name[64] = "", *value = NULL;
 	size_t len = 0;
-	const struct command *command = text_of(j, json_member(j, 0, "execute"), name, sizeof name) ? find(name) : NULL;
+	const struct command *command = text_of(j, json_member(j, 0, "execute"), name, sizeof name) ? find_command(name) : NULL;
 	bool asks = !strcmp(name, "qmp_capabilities");
 
 	if (!*name)
@@ -483,14 +483,14 @@ static void answer(struct monitor *mon, const struct json *j, const char *id, si
 	free(value);
 }
 
-/* By a line for the other monitor, if it is one. */
-static bool waits(const struct json *j)
+/* Whether a command needs a whole machine; human-monitor-command does if its line does. */
+static bool command_waits(const struct json *j)
 {
 	char name[64] = "", line[MONITOR_LINE] = "";
-	const struct command *command = text_of(j, json_member(j, 0, "execute"), name, sizeof name) ? find(name) : NULL;
+	const struct command *command = text_of(j, json_member(j, 0, "execute"), name, sizeof name) ? find_command(name) : NULL;
 	uint32_t arguments = json_member(j, 0, "arguments");
 
-	if (command && command->run == human && arguments != JSON_NONE && j->node[arguments].kind == JSON_OBJECT &&
+	if (command && command->run == run_human_command && arguments != JSON_NONE && j->node[arguments].kind == JSON_OBJECT &&
 	    text_of(j, json_member(j, arguments, "command-line"), line, sizeof line))
 		return hmp_waits(line);
 	return command && command->waits;
@@ -503,7 +503,7 @@ bool qmp_waits(const struct monitor *mon)
 
 	if (!json_parse(&j, mon->line, mon->len))
 		return false;
-	it_does = strict(&j) && j.node[0].kind == JSON_OBJECT && waits(&j);
+	it_does = strict(&j) && j.node[0].kind == JSON_OBJECT && command_waits(&j);
 	json_free(&j);
 	return it_does;
 }
@@ -514,7 +514,7 @@ void qmp_run(struct monitor *mon, FILE *out)
 	const char *id;
 	size_t id_len = 0;
 
-	/* What is echoed stands in one line. */
+	/* An id is echoed as it was written, and an answer is one line: newlines become blanks. */
 	for (size_t i = 0; i < mon->len; i++)
 		if (mon->line[i] == '\n' || mon->line[i] == '\r')
 			mon->line[i] = mon->in_string ? '\n' : ' ';
@@ -528,7 +528,7 @@ void qmp_run(struct monitor *mon, FILE *out)
 		qmp_error(out, "GenericError", NULL, 0, "QMP input must be a JSON object");
 	} else {
 		id = id_of(&j, &id_len);
-		answer(mon, &j, id, id_len, out);
+		answer_command(mon, &j, id, id_len, out);
 	}
 	json_free(&j);
 }

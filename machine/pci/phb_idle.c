@@ -60,13 +60,12 @@ static const struct vmstate spapr_iommu_state = {
 		VMS_U32_AS("mig_nb_table", struct tce_window, entries),
 		VMS_BOOL(struct tce_window, bypass),
 		VMS_ALLOCATED_ARRAY("mig_table", struct tce_window, tce, entries, PHB_MAX_TCES, uint64_t, vms_u64),
-		VMS_ONE("def_win", struct tce_window, is_default, bool, vms_bool,),
-		VMS_SKIP(struct tce_window, there, "it is, where it is saved"),
-		VMS_SKIP(struct tce_window, pad1, "nothing")),
+		VMS_ONE("def_win", struct tce_window, is_default, bool, vms_bool),
+		VMS_SKIP(struct tce_window, there, "it is, where it is saved")),
 	.subs = VMS_SUBS(&iommu_ex_state),
 };
 
-/* ---- spapr_pci: no device, so no message-signalled interrupts ---- */
+/* ---- spapr_pci: a bridge without devices has no message-signalled interrupts ---- */
 
 static bool phb_there(const void *s) { return ((const struct phb_idle *)s)->phb_there; }
 static bool bus_there(const void *s) { return ((const struct phb_idle *)s)->bus_there; }
@@ -97,7 +96,7 @@ static bool buid_put(void *s, unsigned i, uint64_t v)
 	return v == buid_get(s, i);
 }
 
-static bool none(void *s, unsigned i, uint64_t v)
+static bool no_msi(void *s, unsigned i, uint64_t v)
 {
 	(void)s;
 	(void)i;
@@ -128,11 +127,11 @@ static const struct vmstate spapr_pci_state = {
 		{ .name = "buid", .kind = VMS_CALCULATED, .codec = &vms_i64, .count = 1, .equal = true,
 		  .get = buid_get, .put = buid_put },
 		VMS_STRUCT_ARRAY("lsi_table", struct phb_idle, lsi, struct phb_lsi, lsi_state),
-		VMS_CALC("msi_devs_num", vms_i32, NULL, none),
+		VMS_CALC("msi_devs_num", vms_i32, NULL, no_msi),
 		VMS_ELSEWHERE(struct phb_idle, window, "spapr_iommu"),
 		VMS_SKIP(struct phb_idle, phb_there, "it is, where it is saved"),
 		VMS_SKIP(struct phb_idle, bus_there, "it is, where it is saved"),
-		VMS_SKIP(struct phb_idle, dev, "what and where it is"), VMS_SKIP(struct phb_idle, pad1, "nothing")),
+		VMS_SKIP(struct phb_idle, dev, "what and where it is")),
 };
 
 static const struct vmstate pci_bus_state = {

@@ -20,7 +20,6 @@ struct tce_window {
 	uint32_t page_shift;
 	bool bypass, is_default;
 	bool there;			/* a snapshot had it */
-	uint8_t pad1;
 };
 
 struct phb_lsi {
@@ -33,7 +32,6 @@ struct phb_idle {
 	struct phb_lsi lsi[PHB_LSIS];
 	uint32_t irq_count[PHB_LSIS];
 	bool phb_there, bus_there;
-	uint8_t pad1[6];
 };
 
 /* None of its sections is written unless it was loaded. */

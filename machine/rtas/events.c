@@ -48,16 +48,16 @@ void event_log_put_section(struct event_log *log, const char id[2], unsigned len
 	event_log_put(log, 0, 3);
 }
 
-static uint32_t bcd(uint32_t n) { return n / 10 % 10 << 4 | n % 10; }
+static uint32_t to_bcd(uint32_t n) { return n / 10 % 10 << 4 | n % 10; }
 
-/* Who and when. */
+/* Section "main A": who reports, and when. */
 static void put_main_a(struct machine *m, struct event_log *log, unsigned sections)
 {
 	struct rtc_time t = rtc_read(m);
 
 	event_log_put_section(log, "PH", MAIN_A_SIZE, 0);
-	event_log_put(log, bcd(t.year / 100) << 24 | bcd(t.year % 100) << 16 | bcd(t.month) << 8 | bcd(t.day), 4);
-	event_log_put(log, bcd(t.hour) << 24 | bcd(t.minute) << 16 | bcd(t.second) << 8, 4);
+	event_log_put(log, to_bcd(t.year / 100) << 24 | to_bcd(t.year % 100) << 16 | to_bcd(t.month) << 8 | to_bcd(t.day), 4);
+	event_log_put(log, to_bcd(t.hour) << 24 | to_bcd(t.minute) << 16 | to_bcd(t.second) << 8, 4);
 	event_log_put(log, 0, 8);
 	event_log_put(log, 'H', 1);		/* creator: hypervisor */
 	event_log_put(log, 0, 2);
@@ -68,7 +68,7 @@ static void put_main_a(struct machine *m, struct event_log *log, unsigned sectio
 	event_log_put(log, 0, 4);
 }
 
-/* What kind of thing. */
+/* Section "main B": what kind of event it is. */
 static void put_main_b(struct event_log *log)
 {
 	event_log_put_section(log, "UH", MAIN_B_SIZE, 0);
@@ -80,6 +80,7 @@ static void put_main_b(struct event_log *log)
 	event_log_put(log, 0, 4);
 }
 
+/* Section "EPOW": shut down, without haste. */
 static void put_epow(struct event_log *log)
 {
 	event_log_put_section(log, "EP", EPOW_SIZE, 2);
@@ -145,7 +146,8 @@ RTAS_FN(check_exception)
 	return RTAS_SUCCESS;
 }
 
-/* Logs of this class belong to check-exception: a guest's scan daemon would only file them. */
+/* Reports nothing: logs here are for check-exception, and a guest's scan daemon would file them without shutting down.
+ * It raises their interrupt again instead. */
 RTAS_FN(event_scan)
 {
 	struct machine *m = cpu_machine(cpu);

@@ -9,6 +9,7 @@
 #include "hcall/hcall.h"
 #include "hcall/trace.h"
 #include "machine/core/log.h"
+#include "machine/core/node.h"
 
 struct rtas {
 	const char *name;
@@ -36,7 +37,7 @@ const char *trace_rtas_name(unsigned n) { return n < ARRAY_SIZE(calls) ? calls[n
 #define CELL_NRET  2
 #define CELL_ARGS  3
 
-static void unimplemented(struct machine *m, uint32_t token)
+static void log_unimplemented(struct machine *m, uint32_t token)
 {
 	uint64_t bit = UINT64_C(1) << token % 64;
 
@@ -46,7 +47,7 @@ static void unimplemented(struct machine *m, uint32_t token)
 }
 
 /* "RTAS name(0x1, 0x2) = 0 0x3": as many arguments and results as the call has. */
-static void trace(struct cpu *cpu, const struct rtas *call, uint32_t nargs, const uint32_t *in, int32_t status,
+static void trace_call(struct cpu *cpu, const struct rtas *call, uint32_t nargs, const uint32_t *in, int32_t status,
 		  uint32_t nret, const uint32_t *out)
 {
 	char line[512] = "";
@@ -87,7 +88,7 @@ bool rtas_call(struct cpu *cpu, uint64_t args)
 
 	call = token - RTAS_TOKEN_BASE < ARRAY_SIZE(calls) ? &calls[token - RTAS_TOKEN_BASE] : NULL;
 	if (!call || !call->fn) {
-		unimplemented(m, token);
+		log_unimplemented(m, token);
 		if (nret)
 			st_be32(&m->ram, rets, (uint32_t)RTAS_NOT_SUPPORTED);
 		return false;
@@ -99,7 +100,7 @@ bool rtas_call(struct cpu *cpu, uint64_t args)
 	else
 		status = RTAS_PARAM_ERROR;
 	if (unlikely(m->log_mask & (LOG_HCALL | LOG_TRACE_HCALL)))
-		trace(cpu, call, nargs, in, status, nret, out);
+		trace_call(cpu, call, nargs, in, status, nret, out);
 	if (status == RTAS_NO_RETURN)
 		return true;
 	if (nret)
@@ -140,28 +141,26 @@ void rtas_reset(struct machine *m)
 	m->fwnmi_interlock = -1;
 }
 
-static int add_function_sets(void *fdt, int node)
+/* A list of strings, one after the other. */
+static void write_function_sets(struct tree *t, int at)
 {
 	const char *sets[32];
 	unsigned n = hcall_sets(sets, ARRAY_SIZE(sets));
-	int rc = 0;
 
-	for (unsigned i = 0; i < n && !rc; i++)
-		rc = fdt_appendprop_string(fdt, node, "ibm,hypertas-functions", sets[i]);
-	return rc ? rc : fdt_setprop_string(fdt, node, "qemu,hypertas-functions", "hcall-memop1");
+	for (unsigned i = 0; i < n; i++)
+		tree_keep_error(t, fdt_appendprop_string(t->fdt, at, "ibm,hypertas-functions", sets[i]));
+	node_string(t, at, "qemu,hypertas-functions", "hcall-memop1");
 }
 
-int rtas_fdt(struct machine *m, void *fdt, int node)
+void rtas_fdt(const struct machine *m, struct tree *t, int at)
 {
-	int rc = add_function_sets(fdt, node);
-
-	rc = rc ? rc : fdt_setprop_cell(fdt, node, "rtas-size", rtas_area_size(m));
-	rc = rc ? rc : fdt_setprop_cell(fdt, node, "rtas-error-log-max", RTAS_ERROR_LOG_MAX);
-	rc = rc ? rc : fdt_setprop_cell(fdt, node, "rtas-event-scan-rate", 1);	/* a minute */
+	write_function_sets(t, at);
+	node_cell(t, at, "rtas-size", rtas_area_size(m));
+	node_cell(t, at, "rtas-error-log-max", RTAS_ERROR_LOG_MAX);
+	node_cell(t, at, "rtas-event-scan-rate", 1);	/* a minute */
 	/* ibm,os-term comes back, unless the user wants it otherwise: -action panic=. */
-	rc = rc ? rc : fdt_setprop(fdt, node, "ibm,extended-os-term", NULL, 0);
-	for (unsigned i = 0; i < ARRAY_SIZE(calls) && !rc; i++)
+	node_flag(t, at, "ibm,extended-os-term");
+	for (unsigned i = 0; i < ARRAY_SIZE(calls); i++)
 		if (calls[i].fn)
-			rc = fdt_setprop_cell(fdt, node, calls[i].name, RTAS_TOKEN_BASE + i);
-	return rc;
+			node_cell(t, at, calls[i].name, RTAS_TOKEN_BASE + i);
 }

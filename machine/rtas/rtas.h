@@ -6,6 +6,8 @@
 
 #include "machine/core/machine.h"
 
+struct tree;			/* machine/core/node.h */
+
 #define RTAS_TOKEN_BASE 0x2000		/* tokens are numbers that a guest keeps */
 #define RTAS_MAX_CELLS  16		/* arguments, and results, of one call */
 
@@ -40,8 +42,8 @@ bool rtas_call(struct cpu *cpu, uint64_t args);
 uint32_t rtas_area_size(const struct machine *m);	/* bytes: rtas-size */
 /* Puts the code at guest real `gra` and notes it in m->rtas_addr; false: outside RAM. */
 bool rtas_install(struct machine *m, uint64_t gra);
-/* Properties of /rtas: tokens, sizes, function sets. A libfdt error code if negative. */
-int rtas_fdt(struct machine *m, void *fdt, int node);
+/* Writes the properties of /rtas at that node: tokens, sizes, function sets. */
+void rtas_fdt(const struct machine *m, struct tree *t, int at);
 /* As after power-on: FWNMI off, no code installed. */
 void rtas_reset(struct machine *m);
 

@@ -62,7 +62,7 @@ RTAS_FN(stop_self)
 	return RTAS_NO_RETURN;
 }
 
-/* The arguments say what may switch the power on again: nothing here does. */
+/* The arguments say which events may switch the power on again; there are none here. */
 RTAS_FN(power_off)
 {
 	machine_request(cpu_machine(cpu), REQ_POWER_OFF, 0);
@@ -92,7 +92,7 @@ static char *copy_message(const struct ram *ram, uint64_t gra)
 	return text;
 }
 
-/* Comes back, so that the guest can reboot or dump as it sees fit. PAPR, "ibm,os-term", with
+/* The call returns, so that the guest can reboot or dump as it sees fit. PAPR, "ibm,os-term", with
  * "ibm,extended-os-term" in /rtas. */
 RTAS_FN(os_term)
 {

@@ -70,7 +70,7 @@ static struct event_log machine_check_log(const struct cpu *cpu)
 	return log;
 }
 
-/* Each processor has its own place, so that resets need no interlock. */
+/* Each processor has its own place for r3, so that system resets need no interlock. */
 static uint64_t enter_reset(struct machine *m, struct cpu *cpu)
 {
 	uint64_t save = m->rtas_addr + RTAS_SRESET_OFFSET + 16 * (uint64_t)cpu->index;
@@ -81,7 +81,7 @@ static uint64_t enter_reset(struct machine *m, struct cpu *cpu)
 	return m->fwnmi_sreset;
 }
 
-/* One log for all: whoever is told holds it until ibm,nmi-interlock. */
+/* All processors share one log: the one that gets a machine check holds it until it calls ibm,nmi-interlock. */
 static uint64_t enter_machine_check(struct machine *m, struct cpu *cpu)
 {
 	uint64_t save = m->rtas_addr + RTAS_MCHECK_OFFSET;
@@ -128,7 +128,7 @@ RTAS_FN(nmi_register)
 	return RTAS_SUCCESS;
 }
 
-/* Linux also says so after a system reset, which holds nothing: not an error. */
+/* Linux calls it after a system reset, too, though that holds no log: not an error. */
 RTAS_FN(nmi_interlock)
 {
 	struct machine *m = cpu_machine(cpu);

@@ -12,8 +12,8 @@
 #define NOT_SUSPENDABLE (-9004)
 #define THREADS_ACTIVE  (-9005)
 
-/* The state that is saved is that after the call. So all is done when the run loop has saved it
- * (snapshots_suspend()), or has put a failure in the status' place. */
+/* The snapshot must hold the state after this call. So the call only succeeds here; the run loop saves when it has come
+ * back (snapshots_suspend()), and overwrites the status if the save fails. */
 RTAS_FN(suspend_me)
 {
 	struct machine *m = cpu_machine(cpu);
@@ -29,10 +29,10 @@ RTAS_FN(suspend_me)
 	return RTAS_SUCCESS;
 }
 
-/* There is no other one. */
+/* There is no new firmware to activate. */
 RTAS_FN(activate_firmware) { return RTAS_SUCCESS; }
 
-/* ---- What has changed meanwhile: nothing ---- */
+/* ---- What has changed while the guest was suspended: nothing ---- */
 
 #define WORK_AREA 4096			/* bytes, and its alignment */
 #define WORK_HEAD 16			/* phandle, if any; state; reserved */
@@ -55,7 +55,7 @@ RTAS_FN(update_nodes)
 	return RTAS_SUCCESS;
 }
 
-/* One property, without a name: the node's path. */
+/* Answers with one property, which has no name and is the node's path: nothing else has changed. */
 RTAS_FN(update_properties)
 {
 	struct machine *m = cpu_machine(cpu);

@@ -21,7 +21,7 @@ RTAS_FN(display_character)
 	return RTAS_SUCCESS;
 }
 
-/* No device moves data on its own. */
+/* Nothing to stop: no device moves data by itself. */
 RTAS_FN(quiesce) { return RTAS_SUCCESS; }
 
 RTAS_FN(get_time_of_day)
@@ -83,8 +83,8 @@ enum system_parameter {
 #define PARAM_MAX_SIZE 512
 #define DIAGNOSTICS_DISABLED 0
 
-/* What an administrator would have chosen for this partition, and within which limits it can be
- * changed while it runs. Capacities in percent of a processor, memory in MiB, the dispatch wheel in
+/* The SPLPAR characteristics: what an administrator has chosen for this partition, and the limits within which it can
+ * be changed while it runs. Capacities in percent of a processor, memory in MiB, the dispatch wheel in
  * timebase ticks. */
 struct splpar {
 	unsigned increment, wheel, min_capacity, min_per_vp, max_capacity, platform, capacity, weight, donates;
@@ -132,12 +132,12 @@ static unsigned splpar_characteristics(const struct machine *m, char *buf, size_
 		c.capacity, mib, cores, c.weight, c.donates);
 }
 
-/* Who cedes is woken by all that PAPR lets wake it, whatever the latency hint in its VPA: at the end
- * of the quantum that this happens in. Hints 0 and 1, which energy management must know. Each record:
- * hint, 8 bytes of timebase ticks, woken by external interrupts. */
+/* A ceded processor wakes at the end of the quantum in which it is woken, by all that PAPR lets wake it, whatever the
+ * latency hint in its VPA. So hints 0 and 1, which the energy management option demands, have the same latency. Each
+ * record: hint, 8 bytes of timebase ticks, 1 (external interrupts wake it). */
 #define CEDE_RECORD  10			/* bytes */
 #define CEDE_HINTS   2
-#define CEDE_LATENCY UINT64_C(10000)	/* pseries.c: QUANTUM */
+#define CEDE_LATENCY (MACHINE_QUANTUM / CYCLES_PER_TICK)
 
 static unsigned cede_latencies(uint8_t *buf)
 {

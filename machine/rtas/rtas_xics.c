@@ -23,7 +23,7 @@ RTAS_FN(get_xive)
 	return RTAS_SUCCESS;
 }
 
-/* Off keeps the priority for ibm,int-on. */
+/* Switches a source off, and keeps its priority for ibm,int-on. */
 RTAS_FN(int_off)
 {
 	struct machine *m = cpu_machine(cpu);

@@ -11,20 +11,20 @@
 #define RTC_FIRST_YEAR  1970
 #define RTC_LAST_YEAR   2500		/* 64 bits of nanoseconds end in 2554 */
 
-static bool leap(uint32_t year)
+static bool is_leap_year(uint32_t year)
 {
 	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
 
-static uint32_t month_days(uint32_t year, uint32_t month)
+static uint32_t days_of_month(uint32_t year, uint32_t month)
 {
 	static const uint8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 
-	return days[month - 1] + (month == 2 && leap(year));
+	return days[month - 1] + (month == 2 && is_leap_year(year));
 }
 
 /* Days from 1 January 1970 to 1 January of `year`. */
-static uint64_t year_start(uint32_t year)
+static uint64_t days_before_year(uint32_t year)
 {
 	uint64_t y = year - 1;
 
@@ -41,11 +41,11 @@ struct rtc_time rtc_read(struct machine *m)
 		.year = (uint32_t)(RTC_FIRST_YEAR + days / 366), .month = 1,
 	};
 
-	while (year_start(t.year + 1) <= days)
+	while (days_before_year(t.year + 1) <= days)
 		t.year++;
-	days -= year_start(t.year);
-	for (; days >= month_days(t.year, t.month); t.month++)
-		days -= month_days(t.year, t.month);
+	days -= days_before_year(t.year);
+	for (; days >= days_of_month(t.year, t.month); t.month++)
+		days -= days_of_month(t.year, t.month);
 	t.day = (uint32_t)days + 1;
 	return t;
 }
@@ -55,12 +55,12 @@ bool rtc_set(struct machine *m, const struct rtc_time *t)
 	uint64_t days, seconds;
 
 	if (t->year < RTC_FIRST_YEAR || t->year > RTC_LAST_YEAR || t->month < 1 || t->month > 12 ||
-	    t->day < 1 || t->day > month_days(t->year, t->month) || t->hour > 23 || t->minute > 59 ||
+	    t->day < 1 || t->day > days_of_month(t->year, t->month) || t->hour > 23 || t->minute > 59 ||
 	    t->second > 59 || t->ns >= NSEC_PER_SEC)
 		return false;
-	days = year_start(t->year) + t->day - 1;
+	days = days_before_year(t->year) + t->day - 1;
 	for (uint32_t month = 1; month < t->month; month++)
-		days += month_days(t->year, month);
+		days += days_of_month(t->year, month);
 	seconds = days * SECONDS_PER_DAY + t->hour * 3600 + t->minute * 60 + t->second;
 	/* Wraps if virtual time is ahead of the date: the sum in rtc_read() wraps back. */
 	m->rtc_offset_ns = seconds * NSEC_PER_SEC + t->ns - cycles_to_ns(machine_now(m));

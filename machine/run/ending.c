@@ -15,7 +15,7 @@ static const char *quit_reason(const struct machine *m)
 	return m->stop_signal ? "host-signal" : term_is_lost(m->term) ? "host-error" : term_ending(m->term) ? "host-ui" : "host-qmp-quit";
 }
 
-static void announce(struct machine *m, enum run_event_kind kind, bool by_guest, const char *reason)
+static void announce_event(struct machine *m, enum run_event_kind kind, bool by_guest, const char *reason)
 {
 	machine_announce(m, (struct run_event){ .kind = kind, .by_guest = by_guest, .word = reason });
 }
@@ -27,26 +27,26 @@ void announce_end(struct machine *m)
 	m->run.user_resets = false;
 	switch (m->request) {
 	case REQ_RESET:
-		announce(m, m->config->no_reboot ? RUN_SHUTDOWN : RUN_RESET, !host, host ? "host-qmp-system-reset" : "guest-reset");
+		announce_event(m, m->config->no_reboot ? RUN_SHUTDOWN : RUN_RESET, !host, host ? "host-qmp-system-reset" : "guest-reset");
 		break;
 	case REQ_PANIC:
-		announce(m, RUN_PANICKED, true, stays ? "pause" : "poweroff");
-		announce(m, RUN_STOP, false, NULL);
+		announce_event(m, RUN_PANICKED, true, stays ? "pause" : "poweroff");
+		announce_event(m, RUN_STOP, false, NULL);
 		if (!stays)
-			announce(m, RUN_SHUTDOWN, true, "guest-panic");
+			announce_event(m, RUN_SHUTDOWN, true, "guest-panic");
 		break;
 	case REQ_POWER_OFF:
-		announce(m, RUN_SHUTDOWN, true, "guest-shutdown");
+		announce_event(m, RUN_SHUTDOWN, true, "guest-shutdown");
 		if (m->config->no_shutdown)
-			announce(m, RUN_STOP, false, NULL);
+			announce_event(m, RUN_STOP, false, NULL);
 		break;
 	default:
-		announce(m, RUN_SHUTDOWN, false, quit_reason(m));
+		announce_event(m, RUN_SHUTDOWN, false, quit_reason(m));
 	}
 }
 
 /* -no-shutdown: the guest is gone, the machine stays until the user ends it, or boots it again. */
-static void linger(struct machine *m)
+static void keep_for_user(struct machine *m)
 {
 	m->run.panicked = m->request == REQ_PANIC;
 	if (m->run.panicked)
@@ -60,10 +60,11 @@ static void linger(struct machine *m)
 	m->run.gone = m->run.panicked = false;
 	announce_end(m);
 	if (m->request == REQ_RESET && !m->config->no_reboot)
-		announce(m, RUN_RESUME, false, NULL);
+		announce_event(m, RUN_RESUME, false, NULL);
 }
 
-/* What the guest and the monitors have said last may have a slow reader. Who wants an end does not wait for the guest's. */
+/* Waits until readers have taken the last output of the guest and of the monitors. If the user wants an end, the guest's
+ * output is not waited for. */
 void drain_output(struct machine *m)
 {
 	enum machine_request why = m->request;
@@ -88,11 +89,11 @@ bool goes_on(struct machine *m)
 	bool stays = m->config->no_shutdown || (m->request == REQ_PANIC && machine_pauses_on_panic(m->config));
 
 	if ((m->request == REQ_POWER_OFF || m->request == REQ_PANIC) && stays)
-		linger(m);
+		keep_for_user(m);
 	return m->request == REQ_RESET && !m->config->no_reboot;
 }
 
-/* Why it ended, if that needs saying; the exit status. */
+/* Says on stderr why the run ended, if the user did not ask for it; returns the exit status. */
 static int announce_verdict(const struct machine *m)
 {
 	term_fresh_line(m->term);
@@ -115,6 +116,6 @@ int run_status(const struct machine *m)
 {
 	int status = announce_verdict(m);
 
-	/* The guest's end was a good one; that a file is missing which was asked for shows all the same. */
+	/* A run whose guest ended well fails all the same if a file of -save could not be written. */
 	return status == EXIT_SUCCESS && snapshots_failed(m) ? EXIT_HOST_ERROR : status;
 }

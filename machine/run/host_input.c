@@ -25,30 +25,35 @@ static void heed_signals(struct machine *m)
 		machine_request(m, REQ_QUIT, m->stop_signal || term_is_lost(m->term) ? EXIT_HOST_ERROR : EXIT_SUCCESS);
 }
 
-/* What comes from files: at a poll point, or while the clock stands. */
-void host_read_files(struct machine *m)
+static void each_terminal(struct machine *m, void (*act)(struct console *))
 {
 	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
 		if (vty_console(vty))
-			console_poll_file(vty_console(vty));
+			act(vty_console(vty));
+}
+
+static bool any_terminal(struct machine *m, bool (*is)(const struct console *))
+{
+	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
+		if (vty_console(vty) && is(vty_console(vty)))
+			return true;
+	return false;
+}
+
+void host_read_files(struct machine *m)
+{
+	each_terminal(m, console_poll_file);
 	monitors_poll_files(m);
 }
 
 bool host_file_waits(struct machine *m)
 {
-	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
-		if (vty_console(vty) && console_file_waits(vty_console(vty)))
-			return true;
-	return monitors_file_waits(m);
+	return any_terminal(m, console_file_waits) || monitors_file_waits(m);
 }
 
-/* A guest whose terminal's reader is slow stands between two quanta and does not notice. */
 bool host_output_held(struct machine *m)
 {
-	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
-		if (vty_console(vty) && console_pending(vty_console(vty)))
-			return true;
-	return false;
+	return any_terminal(m, console_pending);
 }
 
 void host_look(struct machine *m)
@@ -57,26 +62,23 @@ void host_look(struct machine *m)
 
 	if (machine_clock_stands(m))
 		host_read_files(m);
-	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty)) {
-		if (vty_console(vty))
-			(is_held ? console_poll_held : console_poll)(vty_console(vty));
-		/* What is typed at a stopped machine waits. */
-		if (!machine_clock_stands(m) && !is_held)
+	each_terminal(m, is_held ? console_poll_held : console_poll);
+	/* While the clock stands, the guest is given no keys: they wait in the console. */
+	if (!machine_clock_stands(m) && !is_held)
+		for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
 			vty_receive(vty);
-	}
 	monitors_poll(m);
 	outgoing_poll(m);
 	heed_signals(m);
 }
 
-/* The host's clock has ticked. True if somebody commands us who can be obeyed between any two instructions. */
 bool host_glance(struct machine *m)
 {
-	bool wanted = monitors_glance(m);
-
+	each_terminal(m, console_glance);
+	monitors_poll(m);
 	outgoing_poll(m);
 	heed_signals(m);
-	return m->request == REQ_NONE && (wanted || snapshots_wanted(m));
+	return m->request == REQ_NONE && (monitors_ready(m) || snapshots_wanted(m));
 }
 
 /* Waits until the host has something for us or `ns` have passed (UINT64_MAX: no limit), and
@@ -88,7 +90,7 @@ bool host_wait(struct machine *m, uint64_t ns)
 	bool is_held = host_output_held(m), at_once = machine_clock_stands(m) && host_file_waits(m);
 	nfds_t n = 0;
 
-	if (term_ending(m->term) || (!is_held && monitors_early(m))) {
+	if (term_ending(m->term) || (!is_held && any_terminal(m, console_early))) {
 		host_look(m);
 		return true;
 	}
@@ -100,7 +102,7 @@ bool host_wait(struct machine *m, uint64_t ns)
 			n += (is_held ? console_pollfds_held : console_pollfds)(vty_console(vty), fds + n);
 	n += monitors_pollfds(m, fds + n);
 	n += outgoing_pollfds(m, fds + n);
-	/* What the last look at the host has brought is obeyed before we wait, be it for years. */
+	/* A command that the last look has brought is obeyed before waiting, which may last for years. */
 	if (!monitors_ready(m) &&
 	    ppoll(fds, n, ns == UINT64_MAX && !at_once ? NULL : &ts, term_still(m->term)) <= 0 && !at_once && !is_held && !m->run.gone)
 		return false;

@@ -36,7 +36,8 @@ uint64_t machine_first_wake(const struct machine *m)
 	return first;
 }
 
-/* As machine_first_wake(); a file's next bytes are there at the next look at the host's inputs, a running guest or not. */
+/* As machine_first_wake(); but if a terminal reads from a file, its next bytes come at the next poll point, whether the
+ * guest runs or idles. */
 static uint64_t idle_end(struct machine *m)
 {
 	uint64_t first = machine_first_wake(m);
@@ -44,13 +45,13 @@ static uint64_t idle_end(struct machine *m)
 	return m->next_poll < first && host_file_waits(m) ? m->next_poll : first;
 }
 
-/* UINT64_MAX is no cycle: nothing will happen. */
+/* Not past the clock's end. UINT64_MAX stays: it stands for "never". */
 static uint64_t before_end(uint64_t cycle)
 {
 	return cycle > CLOCK_END && cycle != UINT64_MAX ? CLOCK_END : cycle;
 }
 
-/* A guest may ask for a wait of years, again and again: no more than that is skipped. */
+/* A guest may ask for waits of years, again and again: -clock warp skips idle time up to CLOCK_WARP_END only. */
 static void warp_ends(struct machine *m, uint64_t wake)
 {
 	if (!m->clock.warp || wake == UINT64_MAX || wake <= CLOCK_WARP_END)
@@ -60,7 +61,7 @@ static void warp_ends(struct machine *m, uint64_t wake)
 	fprintf(stderr, "cede: -clock warp: the guest waits until more than two years have passed: from here on idle time is not skipped\n");
 }
 
-/* Nobody runs: on to what wakes the first, as late on the host's clock as the guest thinks.
+/* No thread runs: moves the clock to the next wake-up, and sleeps on the host for as long as the guest thinks it waits.
  * Host input cuts the wait short; without any, the same cycle follows whether we slept or not. */
 void machine_idle(struct machine *m)
 {

@@ -4,7 +4,7 @@
 
 #include "machine/core/machine.h"
 
-#define HELD_NS UINT64_C(100000000)	/* between two looks at a terminal that drops what nobody reads */
+#define HELD_NS UINT64_C(100000000)	/* ns between two looks while output is held: a pty that nobody reads drops it in the end */
 
 /* ---- host_input.c ---- */
 void host_read_files(struct machine *m);	/* what comes from files: at a poll point, or while the clock stands */

@@ -8,7 +8,7 @@
 #include "machine/run/options.h"
 #include "machine/run/run.h"
 
-static int run(const struct config *options, struct term *term, struct error *err)
+static int run_machine(const struct config *options, struct term *term, struct error *err)
 {
 	struct machine *m;
 	int status;
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 			fprintf(stderr, "cede: %s\n", options.note);
 		term = term_new(&err);
 		if (term) {
-			status = run(&options, term, &err);
+			status = run_machine(&options, term, &err);
 		} else {
 			fprintf(stderr, "cede: %s\n", err.msg);
 			status = EXIT_HOST_ERROR;

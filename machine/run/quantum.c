@@ -19,8 +19,7 @@ static uint64_t after_wait(const struct cpu *cpu, uint64_t end)
 	return due > cpu->cycles && due < end ? due : end;
 }
 
-/* Nothing that one waits for who spins changes during its slice: the host's time is better spent
- * on the others. */
+/* A thread that spins waits for another one, which does not run during this slice: the rest of the slice is skipped. */
 static void run_shared(struct cpu *cpu, uint64_t end)
 {
 	cpu->waiting = false;
@@ -29,13 +28,13 @@ static void run_shared(struct cpu *cpu, uint64_t end)
 		cpu->cycles = after_wait(cpu, end);
 }
 
-static bool stays(const struct machine *m, const struct cpu *cpu, uint64_t end)
+static bool thread_stays(const struct machine *m, const struct cpu *cpu, uint64_t end)
 {
 	return cpu->run_state == CPU_RUNNING && cpu->cycles < end && m->request == REQ_NONE && !m->suspending;
 }
 
-/* Up to `end`, or the cycle at which the thread kicks the machine or stops, or one at which the host's users want
- * us: that one is no part of the guest's course. A chain of blocks takes no notice of the tick, so it is not long. */
+/* Runs the only thread up to `end`, or to the cycle at which it kicks the machine or stops, or to one at which a user of
+ * the host has a command: what the guest sees does not depend on that one. A chain of blocks takes no notice of the tick, so it is not long. */
 static uint64_t run_alone(struct machine *m, struct cpu *cpu, uint64_t end)
 {
 	do {
@@ -43,11 +42,12 @@ static uint64_t run_alone(struct machine *m, struct cpu *cpu, uint64_t end)
 		if (term_ticked(m->term) && host_glance(m))
 			return cpu->cycles;
 		cpu_run(cpu, end - cpu->cycles > SLICE ? cpu->cycles + SLICE : end);
-	} while (!(cpu->halt & MACHINE_KICKED) && stays(m, cpu, end));
+	} while (!(cpu->halt & MACHINE_KICKED) && thread_stays(m, cpu, end));
 	return end;
 }
 
-/* The same, but others run beside it: the machine is whole again at the quantum's end only. */
+/* The same while other threads run in the same quantum: all are at one cycle at its end only, so commands that need
+ * that wait. */
 static void run_beside(struct machine *m, struct cpu *cpu, uint64_t end)
 {
 	do {
@@ -56,7 +56,7 @@ static void run_beside(struct machine *m, struct cpu *cpu, uint64_t end)
 			host_serve(m);
 		if (m->request == REQ_NONE)
 			run_shared(cpu, end);
-	} while (stays(m, cpu, end));
+	} while (thread_stays(m, cpu, end));
 }
 
 /* One dispatched thread, up to the quantum's end or the cycle at which it stops. */
@@ -81,7 +81,7 @@ static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
 		m->cut_end = m->quantum_end;
 		return;
 	}
-	/* Others' stores must not pass unseen between lwarx and stwcx. */
+	/* A reservation does not see other threads' stores of the next quantum, so it ends here. */
 	if (m->ncpus > 1)
 		cpu->resv_size = 0;
 	if (cpu->run_state != CPU_RUNNING)
@@ -91,7 +91,7 @@ static void run_thread(struct machine *m, struct spapr_cpu *sc, bool alone)
 /* What runs in a quantum, and how far it came. */
 struct quantum {
 	bool alone;			/* one thread */
-	bool runs;			/* somebody still does at its end */
+	bool runs;			/* some thread still runs at its end */
 	uint64_t reached;		/* cycle */
 };
 
@@ -116,7 +116,7 @@ static bool run_core(struct machine *m, unsigned first, struct quantum *q, uint6
 	return runs;
 }
 
-/* One physical processor: whoever is on it, and whoever it is handed over to. */
+/* One physical processor: the virtual processor on it, and then those to which the dispatcher hands it over. */
 static void run_physical(struct machine *m, unsigned phys, struct quantum *q)
 {
 	int first;
@@ -171,7 +171,7 @@ void machine_run_quantum(struct machine *m, unsigned running)
 	for (unsigned i = 0; i < m->dispatcher->procs && m->request == REQ_NONE; i++)
 		run_physical(m, i, &q);
 	m->quantum_end = 0;
-	/* It goes on when the last of the others has stopped: their virtual time is parallel to its. */
+	/* The suspending thread goes on at the cycle at which the last of the others has stopped: their time is parallel. */
 	if (m->suspending)
 		m->suspending->cycles = q.reached;
 	m->clock.now = q.alone || !q.runs || m->request != REQ_NONE || m->suspending ? q.reached : end;

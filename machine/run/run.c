@@ -37,7 +37,7 @@ static uint64_t poll_after(uint64_t cycle)
 	return (cycle / POLL_CYCLES + 1) * POLL_CYCLES;
 }
 
-/* What is later could not be saved, and soon not be counted. */
+/* Cycles beyond CLOCK_END fit into no snapshot, and soon into no 64 bits. */
 static void clock_ends(struct machine *m)
 {
 	if (m->clock.now < CLOCK_END)
@@ -60,8 +60,8 @@ static void look_around(struct machine *m)
 	dispatcher_look(m);
 }
 
-/* Between quanta: what the monitors want. A stopped machine's clock stands, so does that of one that is held. */
-static void obey(struct machine *m)
+/* Between quanta: obeys the monitors, and waits while the machine is stopped or a slow reader holds its output. */
+static void obey_monitors(struct machine *m)
 {
 	bool stopped = m->run.stopped;
 
@@ -73,7 +73,7 @@ static void obey(struct machine *m)
 		if (m->request == REQ_NONE)
 			snapshots_take(m);	/* SIGUSR1 */
 	}
-	/* Who runs is given it at the next look at the host's inputs. */
+	/* Keys that came meanwhile: a running guest gets them at the next poll point, an idle one now. */
 	if (stopped && m->request == REQ_NONE && !machine_threads_dispatched(m))
 		host_look(m);
 }
@@ -83,7 +83,7 @@ static void run_until_request(struct machine *m)
 	while (m->request == REQ_NONE) {
 		unsigned running;
 
-		obey(m);
+		obey_monitors(m);
 		if (m->request != REQ_NONE)
 			break;
 		snapshots_take(m);
@@ -104,7 +104,7 @@ static void run_until_request(struct machine *m)
 }
 
 /* From power-on or, the first time, from a snapshot. */
-static bool begin(struct machine *m, bool first, struct error *err)
+static bool begin_run(struct machine *m, bool first, struct error *err)
 {
 	char path[PATH_MAX];
 
@@ -147,7 +147,7 @@ int machine_run(struct machine *m)
 	bool first = true;
 
 	do {
-		if (!begin(m, first, &err)) {
+		if (!begin_run(m, first, &err)) {
 			term_fresh_line(m->term);
 			fprintf(stderr, "cede: %s\n", *term_end(m->term) ? term_end(m->term) : err.msg);
 			return EXIT_HOST_ERROR;

@@ -3,17 +3,16 @@
 #include "machine/snapshot/incoming.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "machine/core/machine.h"
+#include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/snapshot/snapshot.h"
 
@@ -28,54 +27,30 @@ bool incoming_ok(const char *uri, struct error *err)
 
 /* ---- exec: ---- */
 
-static pid_t start(const char *command, int *fd)
-{
-	int ends[2];
-	sigset_t none;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC))
-		return -1;
-	pid = fork();
-	if (pid == 0) {
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		signal(SIGPIPE, SIG_DFL);
-		dup2(ends[1], STDOUT_FILENO);
-		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-		_exit(127);
-	}
-	close(ends[1]);
-	if (pid < 0)
-		close(ends[0]);
-	*fd = ends[0];
-	return pid;
-}
-
 static bool from_command(struct machine *m, const char *command, struct error *err)
 {
-	int fd, status = 0;
-	pid_t pid = start(command, &fd);
+	struct child child;
+	int fd;
 	struct error why = { "its command was cut short" };
 	bool ok;
 
-	if (pid < 0) {
+	if (!child_command(&child, command, CHILD_STDOUT, &fd)) {
 		error_set(err, "cannot run '%.120s': %s", command, strerror(errno));
 		return false;
 	}
 	term_waits_for(m->term, "a snapshot from '%.120s'", command);
 	ok = snapshot_load_fd(m, fd, &why);
 	close(fd);			/* one that has more to say gets SIGPIPE */
-	if (waitpid(pid, &status, 0) != pid) {	/* a signal wants an end */
-		kill(pid, SIGTERM);
+	if (!child_wait_or_signal(&child)) {
+		kill(child.pid, SIGTERM);
 		ok = false;
 	}
 	term_proceeds(m->term);
 	if (!ok)
 		error_set(err, "incoming snapshot: %.200s", why.msg);
-	else if (WIFEXITED(status) && WEXITSTATUS(status))
-		error_set(err, "incoming snapshot: '%.120s' ended with status %d", command, WEXITSTATUS(status));
-	return ok && !(WIFEXITED(status) && WEXITSTATUS(status));
+	else if (child_code(&child) && !child_signal(&child))
+		error_set(err, "incoming snapshot: '%.120s' ended with status %d", command, child_code(&child));
+	return ok && (!child_code(&child) || child_signal(&child));
 }
 
 /* ---- tcp: ---- */

@@ -3,24 +3,21 @@
 #include "machine/snapshot/outgoing.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cpu/core/bits.h"
+#include "machine/host/child.h"
 #include "machine/host/term.h"
+#include "machine/host/time.h"
 #include "machine/snapshot/snapshot.h"
 #include "savevm/file.h"
 
-/* What the writer says, in memory that both have. */
+/* What the writer reports, in memory that it shares with this process. */
 struct report {
 	_Atomic uint64_t done, sent, zeros;	/* bytes of memory looked at, bytes written; pages */
 	char why[256];			/* it failed */
@@ -35,8 +32,8 @@ struct job {
 struct outgoing {
 	outgoing_ended *ended;
 	struct job job;			/* while there is a child: what it does */
-	pid_t child;			/* 0: nothing is under way */
-	int alive;			/* reads an end when the child has ended */
+	struct child child;		/* writes it */
+	int alive;			/* reads an end when it has ended */
 	struct report *report;
 	bool cancelled, resumes;	/* we have ended it; the guest goes on if it does not arrive */
 	/* Of the last migration. */
@@ -48,14 +45,6 @@ struct outgoing {
 
 static const char *const status_names[] = { "none", "setup", "active", "cancelling", "completed", "failed", "cancelled" };
 
-static uint64_t host_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
-}
-
 /* ---- Where to ---- */
 
 static bool to_file(struct machine *m, const char *path, const struct snapshot_options *o, struct error *err)
@@ -65,35 +54,23 @@ static bool to_file(struct machine *m, const char *path, const struct snapshot_o
 
 static bool to_command(struct machine *m, const char *command, const struct snapshot_options *o, struct error *err)
 {
-	int ends[2], status = 0;
-	sigset_t none;
-	pid_t pid;
+	struct child child;
+	int fd;
 	bool ok;
 
-	if (pipe2(ends, O_CLOEXEC) || (pid = fork()) < 0) {
+	if (!child_command(&child, command, CHILD_STDIN, &fd)) {
 		error_set(err, "cannot run '%.120s': %s", command, strerror(errno));
 		return false;
 	}
-	if (pid == 0) {
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		signal(SIGPIPE, SIG_DFL);
-		dup2(ends[0], STDIN_FILENO);
-		dup2(STDERR_FILENO, STDOUT_FILENO);	/* ours may be a protocol's */
-		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-		_exit(127);
-	}
-	close(ends[0]);
-	ok = snapshot_save_fd(m, ends[1], o, err);
-	close(ends[1]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (status)		/* rather than that its pipe was closed */
-		error_set(err, "'%.120s' ended with status %d", command, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-	return ok && !status;
+	ok = snapshot_save_fd(m, fd, o, err);
+	close(fd);
+	child_wait(&child);
+	if (child_code(&child))		/* says more than "its pipe was closed" */
+		error_set(err, "'%.120s' ended with status %d", command, child_code(&child));
+	return ok && !child_code(&child);
 }
 
-/* The first of a name's addresses that takes us. -1: errno is the last one's. */
+/* Connects to the first of a name's addresses that accepts. -1: errno is of the last one. */
 static int connect_to(const struct addrinfo *info)
 {
 	int fd = -1;
@@ -142,7 +119,7 @@ static bool to_port(struct machine *m, const char *address, const struct snapsho
 static const struct way {
 	const char *scheme;
 	bool (*send)(struct machine *m, const char *rest, const struct snapshot_options *o, struct error *err);
-	bool file;			/* `rest` is one that is written beside */
+	bool file;			/* `rest` is a file, written under another name first */
 } ways[] = { { "file:", to_file, true }, { "exec:", to_command, false }, { "tcp:", to_port, false } };
 
 static const struct way *way_of(const char *uri)
@@ -155,7 +132,7 @@ static const struct way *way_of(const char *uri)
 
 /* ---- The writer ---- */
 
-static void tell(void *opaque, uint64_t done, uint64_t sent, uint64_t zeros)
+static void report_progress(void *opaque, uint64_t done, uint64_t sent, uint64_t zeros)
 {
 	struct report *r = opaque;
 
@@ -164,51 +141,41 @@ static void tell(void *opaque, uint64_t done, uint64_t sent, uint64_t zeros)
 	r->zeros = zeros;
 }
 
-/* In a session of its own, with what it starts: signals of the terminal are not for it. A migration ends with
- * who has begun it, a snapshot does not. */
-static void write_and_exit(struct machine *m, const struct job *job, struct report *r)
+static bool write_job(void *opaque, int alive)
 {
-	const struct snapshot_options o = { .quiet = true, .tell = tell, .teller = r };
+	struct machine *m = opaque;
+	struct report *r = m->outgoing->report;
+	const struct job *job = &m->outgoing->job;
+	const struct snapshot_options o = { .quiet = true, .tell = report_progress, .teller = r };
 	struct error err = { "" };
-	bool ok;
+	bool ok = job->way->send(m, job->where, &o, &err);
 
-	/* Nor may what it starts wait for a terminal that nobody sees it ask at. */
-	setsid();
-	if (job->migrates)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	ok = job->way->send(m, job->where, &o, &err);
+	(void)alive;
 	memcpy(r->why, err.msg, sizeof r->why < sizeof err.msg ? sizeof r->why : sizeof err.msg);
 	r->why[sizeof r->why - 1] = 0;
-	_exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
+	return ok;
 }
 
-static bool start(struct machine *m, struct outgoing *o, struct error *err)
+/* If cede ends, the writer of a migration is killed with it; that of a snapshot finishes its file. */
+static bool start_writer(struct machine *m, struct outgoing *o, struct error *err)
 {
-	int ends[2] = { -1, -1 };
+	const struct child_work work = { .run = write_job, .opaque = m, .dies_with_us = o->job.migrates, .own_session = true };
 
 	o->report = mmap(NULL, sizeof *o->report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (o->report == MAP_FAILED || pipe2(ends, O_CLOEXEC) || (o->child = fork()) < 0) {
-		error_set(err, "cannot write in the background: %s", strerror(errno));
-		if (o->report != MAP_FAILED)
-			munmap(o->report, sizeof *o->report);
-		if (ends[0] >= 0)
-			close(ends[0]), close(ends[1]);
-		o->child = 0;
-		return false;
-	}
-	if (!o->child)
-		write_and_exit(m, &o->job, o->report);
-	close(ends[1]);
-	o->alive = ends[0];
 	o->cancelled = false;
-	return true;
+	if (o->report != MAP_FAILED && child_copy(&o->child, &work, &o->alive))
+		return true;
+	error_set(err, "cannot write in the background: %s", strerror(errno));
+	if (o->report != MAP_FAILED)
+		munmap(o->report, sizeof *o->report);
+	return false;
 }
 
-static bool begin(struct machine *m, bool migrates, const struct way *way, const char *where, struct error *err)
+static bool begin_job(struct machine *m, bool migrates, const struct way *way, const char *where, struct error *err)
 {
 	struct outgoing *o = m->outgoing;
 
-	if (o->child) {
+	if (o->child.pid) {
 		error_set(err, "There's a migration process in progress");
 		return false;
 	}
@@ -218,7 +185,7 @@ static bool begin(struct machine *m, bool migrates, const struct way *way, const
 		error_set(err, "'%.100s..' is too long", where);
 		return false;
 	}
-	return start(m, o, err);
+	return start_writer(m, o, err);
 }
 
 /* ---- Its end ---- */
@@ -229,7 +196,7 @@ static void set_status(struct machine *m, enum outgoing_status status)
 	machine_announce(m, (struct run_event){ .kind = RUN_MIGRATION, .word = status_names[status] });
 }
 
-static void measure(struct outgoing *o)
+static void measure_job(struct outgoing *o)
 {
 	o->took = host_ns() - o->began;
 	o->done = o->report->done;
@@ -239,8 +206,8 @@ static void measure(struct outgoing *o)
 		o->zeros = o->done / OUTGOING_PAGE;	/* they are not written at once */
 }
 
-/* What one that was ended by force has left beside the file. */
-static void tidy(const struct job *job)
+/* Removes the unfinished file of a writer that was killed. */
+static void remove_partial_file(const struct job *job)
 {
 	struct save_file file;
 	struct error err;
@@ -249,7 +216,7 @@ static void tidy(const struct job *job)
 		save_file_drop(&file);
 }
 
-static void migrated(struct machine *m, bool ok)
+static void end_migration(struct machine *m, bool ok)
 {
 	struct outgoing *o = m->outgoing;
 
@@ -267,46 +234,45 @@ static void migrated(struct machine *m, bool ok)
 	}
 }
 
-static void say(struct machine *m, const char *what, const char *why)
+static void print_failure(struct machine *m, const char *what, const char *why)
 {
 	term_fresh_line(m->term);
 	fprintf(stderr, "cede: %s: %s\n", what, why);
 }
 
-static void finish(struct machine *m, int status)
+/* Its writer has ended. */
+static void finish_job(struct machine *m)
 {
 	struct outgoing *o = m->outgoing;
-	bool ok = WIFEXITED(status) && !WEXITSTATUS(status), migrates = o->job.migrates;
+	bool ok = !child_code(&o->child), migrates = o->job.migrates;
 	struct error err = { "" };
 
-	measure(o);
-	if (WIFSIGNALED(status)) {
-		tidy(&o->job);
+	measure_job(o);
+	if (child_signal(&o->child)) {
+		remove_partial_file(&o->job);
 		if (o->cancelled)
 			error_set(&err, "cancelled");
 		else
-			error_set(&err, "its process was ended by signal %d", WTERMSIG(status));
+			error_set(&err, "its process was ended by signal %d", child_signal(&o->child));
 	} else if (!ok) {
 		error_set(&err, "%.250s", o->report->why);
 	}
 	munmap(o->report, sizeof *o->report);
 	close(o->alive);
-	o->child = 0;
 	if (migrates) {
 		o->err = err;
-		migrated(m, ok);
+		end_migration(m, ok);
 	}
 	if (!o->ended(m, ok || o->cancelled ? NULL : &err) && !ok && !o->cancelled)
-		say(m, migrates ? "migrate" : "savevm", err.msg);
+		print_failure(m, migrates ? "migrate" : "savevm", err.msg);
 }
 
 void outgoing_poll(struct machine *m)
 {
-	struct outgoing *o = m->outgoing;
-	int status;
+	struct child *child = &m->outgoing->child;
 
-	if (o->child && waitpid(o->child, &status, WNOHANG) == o->child)
-		finish(m, status);
+	if (child->pid && child_ended(child))
+		finish_job(m);
 }
 
 void outgoing_cancel(struct machine *m)
@@ -317,31 +283,21 @@ void outgoing_cancel(struct machine *m)
 		return;
 	o->cancelled = true;
 	set_status(m, OUT_CANCELLING);
-	if (kill(-o->child, SIGKILL))		/* it is not so far as to have a group */
-		kill(o->child, SIGKILL);
+	child_kill(&o->child);
 }
 
 void outgoing_end(struct machine *m)
 {
 	struct outgoing *o = m->outgoing;
 	char what[128];
-	int status;
 
 	o->resumes = false;
 	outgoing_cancel(m);
-	if (!o->child)
+	if (!o->child.pid)
 		return;
 	snprintf(what, sizeof what, "the save to '%.100s'", o->job.where);
-	term_patient(m->term, what);
-	while (o->child) {
-		pid_t pid = waitpid(o->child, &status, 0);
-
-		if (pid == o->child)
-			finish(m, status);
-		else if (pid < 0 && (errno != EINTR || term_insists(m->term)))
-			break;		/* it goes on without us */
-	}
-	term_patient(m->term, NULL);
+	if (child_wait_patiently(&o->child, m->term, what))
+		finish_job(m);
 }
 
 /* ---- Beginning ---- */
@@ -355,7 +311,7 @@ bool outgoing_migrate(struct machine *m, const char *uri, struct error *err)
 		error_set(err, "'%.100s' is not exec:COMMAND, file:PATH or tcp:HOST:PORT", uri);
 		return false;
 	}
-	if (!begin(m, true, way, uri + strlen(way->scheme), err))
+	if (!begin_job(m, true, way, uri + strlen(way->scheme), err))
 		return false;
 	o->began = host_ns();
 	o->total = m->ram.size;
@@ -370,10 +326,10 @@ bool outgoing_migrate(struct machine *m, const char *uri, struct error *err)
 
 bool outgoing_save(struct machine *m, const char *path, struct error *err)
 {
-	return begin(m, false, &ways[0], path, err);
+	return begin_job(m, false, &ways[0], path, err);
 }
 
-bool outgoing_busy(const struct machine *m) { return m->outgoing->child != 0; }
+bool outgoing_busy(const struct machine *m) { return m->outgoing->child.pid != 0; }
 bool outgoing_holds(const struct machine *m) { return outgoing_busy(m) && m->outgoing->job.migrates; }
 void outgoing_stay(struct machine *m) { m->outgoing->resumes = false; }
 
@@ -407,11 +363,11 @@ struct outgoing_progress outgoing_progress(const struct machine *m)
 	struct outgoing o = *m->outgoing;
 
 	if (outgoing_holds(m))
-		measure(&o);
+		measure_job(&o);
 	return (struct outgoing_progress){
 		.status = o.status, .status_name = status_names[o.status], .why = m->outgoing->err.msg,
 		.took_ns = o.took, .total = o.total, .done = o.done, .sent = o.sent, .zero_pages = o.zeros,
-		.saving = o.child && !o.job.migrates, .saved = o.child ? o.report->done : 0,
+		.saving = o.child.pid && !o.job.migrates, .saved = o.child.pid ? o.report->done : 0,
 		.mbps = o.took ? (double)o.sent * 8e3 / (double)o.took : 0,
 	};
 }

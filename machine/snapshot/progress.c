@@ -2,24 +2,16 @@
 #include "machine/snapshot/progress.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
-#define SECOND UINT64_C(1000000000)	/* ns */
-#define AGAIN  (SECOND / 5)
+#include "machine/host/time.h"
 
-static uint64_t host_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
-}
+#define AGAIN_NS (NSEC_PER_SEC / 5)
 
 void progress_begin(struct progress *p, const char *verb, uint64_t total)
 {
 	*p = (struct progress){ .verb = verb, .total = total, .start = host_ns(), .terminal = isatty(STDERR_FILENO) };
-	p->next = p->start + SECOND;
+	p->next = p->start + NSEC_PER_SEC;
 }
 
 void progress_at(struct progress *p, uint64_t done)
@@ -32,7 +24,7 @@ void progress_at(struct progress *p, uint64_t done)
 	fprintf(stderr, "\rcede: %s, %llu of %llu MiB, %llu MiB/s, %llu s left\033[K", p->verb, (unsigned long long)(done >> 20),
 		(unsigned long long)(p->total >> 20), (unsigned long long)(rate >> 20),
 		done < p->total ? (unsigned long long)((p->total - done) / rate) : 0);
-	p->next = now + AGAIN;
+	p->next = now + AGAIN_NS;
 	p->shown = true;
 }
 

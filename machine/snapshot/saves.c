@@ -1,16 +1,14 @@
 /* -save: FILE@CYCLE, on SIGUSR1, FILE@guest. When each is due, who writes it, and what a guest is told that
  * asked for it. What is in a file is snapshot.c's. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "hcall/vasi.h"
 #include "machine/core/clock.h"
+#include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/rtas/rtas.h"
 #include "machine/core/config.h"
@@ -23,7 +21,7 @@ struct snapshots {
 	struct {
 		bool done;
 		bool failed;			/* when it was tried last; a guest hears of it itself */
-		pid_t child;			/* writes it in the background; 0: none */
+		struct child child;		/* writes it in the background */
 		uint64_t due, next_try;		/* cycles */
 		uint64_t quiet_until;		/* cycle: a guest's failures are said once a second */
 	} of[CONFIG_MAX_SAVES];		/* options->save[] */
@@ -41,7 +39,7 @@ struct snapshots *snapshots_new(const struct machine *m)
 	return s;
 }
 
-/* A machine that comes from a snapshot is past some of them. */
+/* Saves whose cycle lies before that of a loaded snapshot are not made. */
 void snapshots_skip(struct machine *m)
 {
 	struct snapshots *s = m->snapshots;
@@ -52,76 +50,78 @@ void snapshots_skip(struct machine *m)
 
 /* ---- In the background: a copy of this process, as it was, writes the file ---- */
 
-static void say(struct machine *m, const char *line)
+static void print_line(struct machine *m, const char *line)
 {
 	term_fresh_line(m->term);
 	fprintf(stderr, "cede: %s\n", line);
 }
 
-/* It has said why itself, unless it was killed. */
-static bool reap(struct machine *m, unsigned i, int options)
+/* The writer of save[i] has ended. It has said why itself, unless it was killed. True: the file is there. */
+static bool finish_save(struct machine *m, unsigned i)
 {
-	pid_t *child = &m->snapshots->of[i].child;
-	char what[128];
+	const struct child *child = &m->snapshots->of[i].child;
 	struct error err;
-	int status = 0;
-	pid_t ended = 0;
 
-	if (!*child)
-		return true;
-	if (!options) {
-		snprintf(what, sizeof what, "the save to '%.100s'", m->config->save[i].path);
-		term_patient(m->term, what);
+	m->snapshots->of[i].failed = child_code(child) && m->config->save[i].when != SAVE_FOR_GUEST;
+	if (child_signal(child)) {
+		error_set(&err, "cannot save to '%.150s': its process was ended by signal %d", m->config->save[i].path, child_signal(child));
+		print_line(m, err.msg);
 	}
-	do
-		ended = waitpid(*child, &status, options);
-	while (ended < 0 && errno == EINTR && !term_insists(m->term));
-	if (!options)
-		term_patient(m->term, NULL);
-	if (ended != *child)
-		return true;	/* it goes on without us */
-	*child = 0;
-	m->snapshots->of[i].failed = status && m->config->save[i].when != SAVE_FOR_GUEST;
-	if (WIFSIGNALED(status)) {
-		error_set(&err, "cannot save to '%.150s': its process was ended by signal %d", m->config->save[i].path, WTERMSIG(status));
-		say(m, err.msg);
-	}
-	return WIFEXITED(status) && !WEXITSTATUS(status);
+	return !child_code(child);
 }
 
-/* Ends with this process's copy. A signal for the guest's terminal is not for it. */
-static void write_and_exit(struct machine *m, const char *path, const struct snapshot_options *o, bool quiet)
+/* False: the file of save[i] is not there. True as well if the user does not want to wait: it goes on without us. */
+static bool await_save(struct machine *m, unsigned i)
 {
+	struct child *child = &m->snapshots->of[i].child;
+	char what[128];
+
+	snprintf(what, sizeof what, "the save to '%.100s'", m->config->save[i].path);
+	return !child->pid || !child_wait_patiently(child, m->term, what) || finish_save(m, i);
+}
+
+/* What the copy of this process does. */
+struct save_work {
+	struct machine *m;
+	const char *path;
+	const struct snapshot_options *o;
+	bool silent;			/* about what goes wrong */
+};
+
+/* Ctrl-C at the guest's terminal does not end the copy. */
+static bool write_save(void *opaque, int report)
+{
+	const struct save_work *w = opaque;
 	struct error err;
 	bool ok;
 
+	(void)report;
 	signal(SIGINT, SIG_IGN);
-	ok = snapshot_save(m, path, o, &err);
-	if (!ok && !quiet)
-		say(m, err.msg);
-	_exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
+	ok = snapshot_save(w->m, w->path, w->o, &err);
+	if (!ok && !w->silent)
+		print_line(w->m, err.msg);
+	return ok;
 }
 
 static bool save_behind(struct machine *m, unsigned i, const struct snapshot_options *o, struct error *err)
 {
-	pid_t *child = &m->snapshots->of[i].child;
+	const char *path = m->config->save[i].path;
+	struct save_work save = { .m = m, .path = path, .o = o };
+	const struct child_work work = { .run = write_save, .opaque = &save };
 
-	if (!reap(m, i, 0) && m->config->save[i].when == SAVE_FOR_GUEST && m->clock.now >= m->snapshots->of[i].quiet_until)
+	if (!await_save(m, i) && m->config->save[i].when == SAVE_FOR_GUEST && m->clock.now >= m->snapshots->of[i].quiet_until)
 		m->snapshots->of[i].quiet_until = m->clock.now + CPU_HZ;
-	*child = fork();
-	if (!*child)
-		write_and_exit(m, m->config->save[i].path, o, m->clock.now < m->snapshots->of[i].quiet_until);
-	if (*child > 0)
+	save.silent = m->clock.now < m->snapshots->of[i].quiet_until;
+	if (child_copy(&m->snapshots->of[i].child, &work, NULL))
 		return true;
-	*child = 0;
-	error_set(err, "cannot save to '%.150s' in the background: %s", m->config->save[i].path, strerror(errno));
+	error_set(err, "cannot save to '%.150s' in the background: %s", path, strerror(errno));
 	return false;
 }
 
 void snapshots_wait(struct machine *m)
 {
 	for (unsigned i = 0; m->snapshots && i < m->config->saves; i++)
-		reap(m, i, 0);
+		await_save(m, i);
 }
 
 bool snapshots_failed(const struct machine *m)
@@ -148,7 +148,7 @@ uint64_t snapshots_next(const struct machine *m)
 	return next;
 }
 
-/* A failure is said; one that a guest asks for again and again, once in a while. */
+/* A failure is reported on stderr; if a guest asks for saves again and again, once in a second. */
 static bool save_now(struct machine *m, unsigned i)
 {
 	const struct save_request *r = &m->config->save[i];
@@ -161,7 +161,7 @@ static bool save_now(struct machine *m, unsigned i)
 
 	ok = r->background && !r->quit ? save_behind(m, i, &o, &err) : snapshot_save(m, r->path, &o, &err);
 	if (!ok && (r->when != SAVE_FOR_GUEST || m->clock.now >= m->snapshots->of[i].quiet_until))
-		say(m, err.msg);
+		print_line(m, err.msg);
 	m->snapshots->of[i].failed = !ok && r->when != SAVE_FOR_GUEST;
 	if (!ok && r->when == SAVE_FOR_GUEST)
 		m->snapshots->of[i].quiet_until = m->clock.now + CPU_HZ;
@@ -170,7 +170,7 @@ static bool save_now(struct machine *m, unsigned i)
 	return ok;
 }
 
-static void take(struct machine *m, unsigned i)
+static void take_save(struct machine *m, unsigned i)
 {
 	struct snapshots *s = m->snapshots;
 
@@ -187,13 +187,14 @@ void snapshots_take(struct machine *m)
 	struct snapshots *s = m->snapshots;
 
 	for (unsigned i = 0; i < m->config->saves; i++) {
-		reap(m, i, WNOHANG);
+		if (s->of[i].child.pid && child_ended(&s->of[i].child))
+			finish_save(m, i);
 		if (s->asked && m->config->save[i].when == SAVE_ON_SIGNAL) {
 			s->of[i].done = false;
 			s->of[i].due = s->of[i].next_try = m->clock.now;
 		}
 		if (!s->of[i].done && m->clock.now >= s->of[i].next_try)
-			take(m, i);
+			take_save(m, i);
 	}
 	s->asked = false;
 }

@@ -9,9 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cpu/model/state.h"
@@ -23,6 +21,8 @@
 #include "machine/core/clock.h"
 #include "machine/core/device.h"
 #include "machine/core/memory.h"
+#include "machine/core/timers.h"
+#include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/core/config.h"
 #include "machine/snapshot/progress.h"
@@ -54,6 +54,7 @@ struct row {
 	void *(*object)(const struct listing *l, unsigned i);
 };
 
+static void *the_clock(const struct listing *l, unsigned i) { (void)i; return &l->m->clock; }
 static void *the_machine(const struct listing *l, unsigned i) { (void)i; return l->m; }
 static void *the_firmware(const struct listing *l, unsigned i) { (void)i; return l->m->firmware; }
 static void *the_dispatcher(const struct listing *l, unsigned i) { (void)i; return l->m->dispatcher; }
@@ -77,6 +78,7 @@ static const struct row rows[] = {
 	{ &cede_vcpu_state,     EACH_CPU, true,  the_vcpu },
 	{ &dispatcher_state,    ONCE,     true,  the_dispatcher },
 	{ &cede_firmware_state, ONCE,     true,  the_firmware },
+	{ &timers_state,        ONCE,     true,  the_clock },
 	{ NULL, OWN_OF_DEVICES,           true,  NULL },
 	{ NULL, MORE_OWN_OF_DEVICES,      true,  NULL },
 };
@@ -186,12 +188,12 @@ static bool map_file(void *opaque, uint64_t gra, int fd, uint64_t at, uint64_t l
 	return memory_map_file(((struct source *)opaque)->ram, gra, fd, at, len);
 }
 
-static void tell(void *opaque, uint64_t done)
+static void show_loaded(void *opaque, uint64_t done)
 {
 	progress_at(&((struct source *)opaque)->progress, done);
 }
 
-static void pass_on(void *opaque, uint64_t done)
+static void report_saved(void *opaque, uint64_t done)
 {
 	const struct source *source = opaque;
 
@@ -204,14 +206,14 @@ static void tell_others(struct vms_ram *ram, const struct snapshot_options *o)
 
 	source->vms = ram;
 	source->told = o;
-	ram->progress = pass_on;
+	ram->progress = report_saved;
 }
 
 /* Until snapshot_sections_free(). */
 static void show_progress(struct vms_ram *ram, const char *verb)
 {
 	progress_begin(&((struct source *)ram->opaque)->progress, verb, ram->size);
-	ram->progress = tell;
+	ram->progress = show_loaded;
 }
 
 bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct vms_set *set, struct vms_ram *ram,
@@ -309,7 +311,7 @@ static bool copy_cpus(const struct machine *m, struct spapr_cpu **copy, struct e
 
 /* ---- What no run loop could go on from: neither loaded nor saved ---- */
 
-/* No processor is ahead of the clock; and one that runs is not so far behind it that it would run for ever to catch up. */
+/* No processor is ahead of the clock, and none that runs is more than POLL_CYCLES behind: catching up would take for ever. */
 static bool cycles_fit(const struct machine *m, struct error *err)
 {
 	for (unsigned i = 0; i < m->ncpus; i++) {
@@ -550,7 +552,7 @@ static bool any_own(const struct vms_set *set)
 	return false;
 }
 
-/* What cede/ sections would have said. */
+/* Sets, after a load of QEMU's stream, what cede/ sections would have held. */
 static void adopt(struct machine *m)
 {
 	m->radix = m->proc_tbl & PPC_BIT(0);
@@ -580,7 +582,8 @@ static bool clock_fits(const struct machine *m, struct error *err)
 	return m->clock.now <= CLOCK_END;
 }
 
-static bool settle(struct machine *m, const struct vms_set *set, struct error *err)
+/* `logged`: a log of what the dispatcher does begins anew. */
+static bool settle(struct machine *m, const struct vms_set *set, bool logged, struct error *err)
 {
 	bool own = any_own(set);
 
@@ -590,9 +593,9 @@ static bool settle(struct machine *m, const struct vms_set *set, struct error *e
 		devices_loaded(m, false);
 	else
 		adopt(m);
-	if (own && !dispatcher_check(m, err))
+	if (own && (!dispatcher_check(m, err) || !timers_restore(m, err)))
 		return false;
-	if (own)
+	if (logged)
 		dispatcher_log_begin(m);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		cpu_state_changed(&m->cpu[i]->cpu);
@@ -601,7 +604,7 @@ static bool settle(struct machine *m, const struct vms_set *set, struct error *e
 	return true;
 }
 
-/* What the child does not have. */
+/* Fills in from the parents the pages that the snapshot itself does not have. */
 static bool inherit(struct vms_ram *ram, const char *path, struct error *err)
 {
 	struct inspect in;
@@ -646,7 +649,7 @@ static bool place_memory(struct machine *m, struct vms_ram *ram, int fd, const c
 	return ok;
 }
 
-static bool load_from(struct machine *m, int fd, const char *path, struct error *err)
+static bool load_from(struct machine *m, int fd, const char *path, bool logged, struct error *err)
 {
 	struct vms_set set;
 	struct vms_ram ram;
@@ -655,17 +658,17 @@ static bool load_from(struct machine *m, int fd, const char *path, struct error 
 	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
 		return false;
 	show_progress(&ram, "loading");
-	ok = place_memory(m, &ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, err);
+	ok = place_memory(m, &ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, logged, err);
 	snapshot_sections_free(&set, &ram);
 	return ok;
 }
 
 bool snapshot_load_fd(struct machine *m, int fd, struct error *err)
 {
-	return load_from(m, fd, NULL, err) && devices_keep(m, err);
+	return load_from(m, fd, NULL, true, err) && devices_keep(m, err);
 }
 
-/* A FIFO has a writer some time, and what it says comes when it comes. */
+/* A FIFO may have no writer yet: opening and reading it may take for ever, and a line says so after a second. */
 static int open_patiently(struct machine *m, const char *path)
 {
 	struct stat st;
@@ -675,7 +678,7 @@ static int open_patiently(struct machine *m, const char *path)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-static bool load_path(struct machine *m, const char *path, struct error *err)
+static bool load_path(struct machine *m, const char *path, bool logged, struct error *err)
 {
 	int fd = open_patiently(m, path);
 	struct error why;
@@ -686,7 +689,7 @@ static bool load_path(struct machine *m, const char *path, struct error *err)
 		error_set(err, "cannot open snapshot '%.150s': %s", path, strerror(errno));
 		return false;
 	}
-	ok = load_from(m, fd, path, &why);
+	ok = load_from(m, fd, path, logged, &why);
 	if (!ok)
 		error_set(err, "snapshot '%.60s': %.190s", path, why.msg);
 	close(fd);
@@ -696,14 +699,14 @@ static bool load_path(struct machine *m, const char *path, struct error *err)
 
 bool snapshot_load(struct machine *m, const char *path, struct error *err)
 {
-	return load_path(m, path, err) && devices_keep(m, err);
+	return load_path(m, path, true, err) && devices_keep(m, err);
 }
 
 bool snapshot_replace(struct machine *m, const char *path, struct error *err)
 {
 	struct error why;
 
-	if (!load_path(m, path, err))
+	if (!load_path(m, path, true, err))
 		return false;
 	if (!devices_keep(m, &why)) {
 		term_fresh_line(m->term);
@@ -714,25 +717,27 @@ bool snapshot_replace(struct machine *m, const char *path, struct error *err)
 
 /* ---- Trying ---- */
 
-/* In the copy. What it says goes to `report`; nobody is to see it at work. */
-static void try_and_exit(struct machine *m, const char *path, int report)
+struct trial {
+	struct machine *m;
+	const char *path;
+};
+
+/* In the copy: loads, and writes to `report` why that fails. Nothing of it is shown on stderr or logged. */
+static bool try_load(void *opaque, int report)
 {
+	const struct trial *trial = opaque;
+	struct machine *m = trial->m;
 	struct error err = { "" };
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	bool ok;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (null >= 0)
 		dup2(null, STDERR_FILENO);
-	m->log_file = NULL;	/* what it has buffered would come twice */
-	m->dispatcher->file = NULL;
-	machine_clear(m);
-	ok = load_path(m, path, &err);
-	_exit(ok || write(report, err.msg, strlen(err.msg)) < 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	machine_clear_unlogged(m);
+	return load_path(m, trial->path, false, &err) || write(report, err.msg, strlen(err.msg)) < 0;
 }
 
 /* Until the copy has ended, or a signal wants us to; that is the run loop's to see. */
-static void await(struct machine *m, pid_t child, int report, struct error *why)
+static void read_report(struct machine *m, const struct child *child, int report, struct error *why)
 {
 	struct pollfd fds[] = { { .fd = report, .events = POLLIN }, { .fd = term_fd(m->term), .events = POLLIN } };
 	ssize_t n = 1;
@@ -742,7 +747,7 @@ static void await(struct machine *m, pid_t child, int report, struct error *why)
 		if (term_poll(m->term, fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
 			return;
 		if (fds[1].revents && term_signal(m->term))
-			kill(child, SIGKILL);
+			kill(child->pid, SIGKILL);
 		n = fds[0].revents || term_ending(m->term) ? read(report, why->msg + have, sizeof why->msg - 1 - have) : 1;
 		have += fds[0].revents && n > 0 ? (size_t)n : 0;
 	}
@@ -751,27 +756,25 @@ static void await(struct machine *m, pid_t child, int report, struct error *why)
 
 bool snapshot_try(struct machine *m, const char *path, struct error *err)
 {
-	int ends[2], status = 0;
+	struct trial trial = { .m = m, .path = path };
+	const struct child_work work = { .run = try_load, .opaque = &trial, .dies_with_us = true };
 	struct error why = { "" };
-	pid_t child;
+	struct child child;
+	int report;
 
-	if (pipe2(ends, O_CLOEXEC) || (child = fork()) < 0) {
+	if (!child_copy(&child, &work, &report)) {
 		error_set(err, "cannot try snapshot '%.150s': %s", path, strerror(errno));
 		return false;
 	}
-	if (!child)
-		try_and_exit(m, path, ends[1]);
-	close(ends[1]);
-	await(m, child, ends[0], &why);
-	close(ends[0]);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
+	read_report(m, &child, report, &why);
+	close(report);
+	child_wait(&child);
+	if (!child_code(&child))
 		return true;
 	if (why.msg[0])
 		*err = why;
-	else if (WIFSIGNALED(status))
-		error_set(err, "snapshot '%.150s': what reads it was ended by signal %d", path, WTERMSIG(status));
+	else if (child_signal(&child))
+		error_set(err, "snapshot '%.150s': what reads it was ended by signal %d", path, child_signal(&child));
 	else
 		error_set(err, "snapshot '%.150s': it cannot be read any more", path);
 	return false;

@@ -8,6 +8,7 @@
 #define HERE "the host's side"
 #define PARTS "a section of its own"
 #define OPTION "an option"
+#define LOOKS "when the host is looked at: the guest cannot see it"
 
 /* ---- cede/clock ---- */
 
@@ -22,12 +23,12 @@ static const struct vmstate clock_state = {
 	.fields = VMS_FIELDS(
 		VMS_U64_TO(struct clock, now, MOST_CYCLES),
 		VMS_STRUCT("tb", struct clock, tb, struct cpu_clock, tb_state),
-		VMS_SKIP(struct clock, events, "no device has one; whoever will schedules it after a load"),
+		VMS_ELSEWHERE(struct clock, events, "cede/timers"), VMS_SKIP(struct clock, timers, "what can be scheduled"),
 		VMS_SKIP(struct clock, wall_base_ns, HERE), VMS_SKIP(struct clock, wall_cycle, HERE),
-		VMS_SKIP(struct clock, warp, OPTION), VMS_SKIP(struct clock, pad1, "nothing")),
+		VMS_SKIP(struct clock, warp, OPTION)),
 };
 
-/* An idle machine in which nothing will happen has been cut from a quantum without an end. */
+/* The end of a cut quantum is a cycle, or UINT64_MAX: the machine was idle, and nothing was going to happen in it. */
 static bool clock_check(const void *s, struct vms_walk *w)
 {
 	const struct machine *m = s;
@@ -36,14 +37,22 @@ static bool clock_check(const void *s, struct vms_walk *w)
 	       vms_wrong(w, "cut_end", m->cut_end, "at most 0x%llx", (unsigned long long)MOST_CYCLES);
 }
 
+/* By how much the guest has set its clock: the host's time, from which it began, is not the guest's doing. */
+static uint64_t rtc_set(const void *s)
+{
+	const struct machine *m = s;
+
+	return m->rtc_offset_ns - m->rtc_base_ns;
+}
+
 const struct vmstate cede_clock_state = {
 	.name = "cede/clock", .version = 1, .min_version = 1, VMS_OF(struct machine), .check = clock_check,
 	.fields = VMS_FIELDS(
 		VMS_STRUCT("clock", struct machine, clock, struct clock, clock_state),
-		VMS_U64_TO(struct machine, next_poll, MOST_CYCLES + POLL_CYCLES),
-		VMS_U64(struct machine, cut_end),
-		VMS_U64(struct machine, rtc_offset_ns),
-		VMS_U64(struct machine, rtc_base_ns)),
+		VMS_U64(struct machine, next_poll, VMS_MOST(MOST_CYCLES + POLL_CYCLES), VMS_UNHASHED(LOOKS)),
+		VMS_U64(struct machine, cut_end, VMS_UNHASHED(LOOKS)),
+		VMS_U64(struct machine, rtc_offset_ns, VMS_HASHED_AS(rtc_set)),
+		VMS_U64(struct machine, rtc_base_ns, VMS_HASHED_AS(rtc_set))),
 };
 
 /* ---- cede/machine ---- */
@@ -98,22 +107,18 @@ static const struct vms_field machine_fields[] = {
 	VMS_SKIP(struct machine, log_mask, OPTION), VMS_SKIP(struct machine, log_file, OPTION),
 	VMS_SKIP(struct machine, log_second, HERE), VMS_SKIP(struct machine, log_lines, HERE),
 	VMS_SKIP(struct machine, term, HERE), VMS_SKIP(struct machine, quantum_end, "0, between quanta"),
-		VMS_SKIP(struct machine, hcall_work, "anew in each quantum"), VMS_SKIP(struct machine, hcall_turn_taken, "anew in each quantum"),
-		VMS_SKIP(struct machine, side_by_side, "anew in each quantum"),
-		VMS_SKIP(struct machine, pad8, "nothing"),
+	VMS_SKIP(struct machine, hcall_work, "anew in each quantum"), VMS_SKIP(struct machine, hcall_turn_taken, "anew in each quantum"),
+	VMS_SKIP(struct machine, side_by_side, "anew in each quantum"),
 	VMS_SKIP(struct machine, stop_signal, HERE),
 	VMS_SKIP(struct machine, run, HERE), VMS_SKIP(struct machine, monitors, HERE), VMS_SKIP(struct machine, outgoing, HERE),
 	VMS_SKIP(struct machine, snapshots, HERE), VMS_SKIP(struct machine, trace, HERE),
 	VMS_SKIP(struct machine, unimp_hcalls, "said once in each run"), VMS_SKIP(struct machine, unimp_rtas, "said once in each run"),
-	VMS_SKIP(struct machine, pad1, "nothing"), VMS_SKIP(struct machine, pad2, "nothing"),
-	VMS_SKIP(struct machine, pad3, "nothing"), VMS_SKIP(struct machine, pad4, "nothing"),
-	VMS_SKIP(struct machine, pad5, "nothing"), VMS_SKIP(struct machine, pad6, "nothing"),
-	VMS_SKIP(struct machine, pad7, "nothing"), VMS_SKIP(struct machine, suspending, "nobody, between quanta"),
+	VMS_SKIP(struct machine, suspending, "nobody, between quanta"),
 	VMS_SKIP(struct machine, suspend_status, "for a moment"), VMS_SKIP(struct machine, rtas_results, "for a moment"),
 	{ .kind = VMS_END },
 };
 
-/* Version 1 has been several layouts: none is taken. */
+/* Version 1 stood for several layouts while cede was young: a load takes none of them. */
 const struct vmstate cede_machine_state = {
 	.name = "cede/machine", .version = 2, .min_version = 2, VMS_OF(struct machine), .check = machine_check,
 	.fields = machine_fields, .subs = VMS_SUBS(&vasi_session_state),

@@ -14,8 +14,8 @@ static const struct machine *machine_of(const void *s) { return s; }
 /* ---- timer: the virtual clock in ns; timebase = ns * 64 / 125 ---- */
 
 
-/* Of the processor that is furthest: the guest has seen none that is later. */
-static uint64_t timebase(const struct machine *m)
+/* The timebase of the processor that has run furthest: the guest has seen no later one. */
+static uint64_t furthest_timebase(const struct machine *m)
 {
 	uint64_t ticks = m->clock.now / CYCLES_PER_TICK + m->clock.tb.tb_offset;
 
@@ -25,7 +25,7 @@ static uint64_t timebase(const struct machine *m)
 static uint64_t clock_get(const void *s, unsigned i)
 {
 	(void)i;
-	return (uint64_t)(((unsigned __int128)timebase(s) * 125 + 63) / 64);
+	return (uint64_t)(((unsigned __int128)furthest_timebase(s) * 125 + 63) / 64);
 }
 
 static bool clock_put(void *s, unsigned i, uint64_t ns)
@@ -57,7 +57,7 @@ const struct vmstate timer_state = {
 static uint64_t tb_get(const void *s, unsigned i)
 {
 	(void)i;
-	return timebase(s);
+	return furthest_timebase(s);
 }
 
 static const struct vmstate timebase_state = {
@@ -84,7 +84,7 @@ static bool ov5_check(const void *s, struct vms_walk *w)
 	       vms_wrong(w, "ov5_cas", m->ov5_cas[OV5_XIVE / 64], "a guest that uses XICS (-M ic-mode=xics): there is no XIVE yet");
 }
 
-/* QEMU sends it when something has been agreed on. */
+/* QEMU sends the vector only once guest and hypervisor have agreed on something. */
 static void ov5_absent(void *s)
 {
 	struct machine *m = s;
@@ -155,7 +155,7 @@ static const struct vmstate events_state = {
 		.fields = VMS_FIELDS(VMS_CALC("mig.caps[" index "]", vms_u8, cap_##id##_get, cap_##id##_put)), \
 	};
 
-#define ALWAYS 256		/* no byte is: sent in any case */
+#define ALWAYS 256		/* no byte is equal to it, so the capability is sent in any case */
 #define HPT_PAGE_SHIFT 16
 
 CAP(htm, "0x00", 0, 0)
@@ -175,7 +175,7 @@ CAP(rpt_invalidate, "0x0B", 0, 0)
 
 /* ---- spapr_fwnmi ---- */
 
-/* Either may be registered alone, and whoever holds the lock does so until it gives it back. */
+/* A guest may register either handler alone; a processor may hold the interlock when neither is registered any more. */
 static bool fwnmi_needed(const void *s)
 {
 	const struct machine *m = s;
@@ -211,7 +211,7 @@ static const struct vmstate fwnmi_state = {
 		VMS_U64_AS("fwnmi_system_reset_addr", struct machine, fwnmi_sreset),
 		VMS_U64_AS("fwnmi_machine_check_addr", struct machine, fwnmi_mcheck),
 		VMS_CALC("fwnmi_machine_check_interlock", vms_i32, interlock_get, interlock_put),
-		VMS_ELSEWHERE(struct machine, fwnmi_interlock, "fwnmi_machine_check_interlock")),
+		VMS_CARRIED(struct machine, fwnmi_interlock, "fwnmi_machine_check_interlock")),
 };
 
 const struct vmstate spapr_state = {

@@ -6,7 +6,7 @@
 
 struct machine;
 
-/* Between quanta only. The same on every host. */
+/* Between quanta only. The same on every host; changes nothing that the guest can see. 0: out of memory. */
 uint64_t machine_statehash(struct machine *m);
 uint64_t machine_instructions(const struct machine *m);
 

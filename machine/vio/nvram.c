@@ -11,7 +11,6 @@
 
 #include "machine/core/config.h"
 #include "machine/core/node.h"
-#include "savevm/hash.h"
 #include "savevm/place.h"
 
 /* Partition header: signature, checksum, length in 16-byte units (big-endian), name.
@@ -30,22 +29,13 @@ static void nvram_free(struct device *dev)
 	free(nvram->data);
 }
 
-static uint64_t nvram_hash(const struct device *dev, uint64_t hash)
-{
-	const struct nvram *nvram = (const struct nvram *)dev;
-
-	return hash_bytes(hash_u64(hash, nvram->size), nvram->data, nvram->size);
-}
-
 static const struct vmstate nvram_state = {
 	.name = "spapr_nvram", .version = 1, .min_version = 1, VMS_OF(struct nvram),
 	.fields = VMS_FIELDS(
 		/* QEMU takes any size, and does not call it "equal". */
 		VMS_ONE("size", struct nvram, size, uint32_t, vms_u32, .equal = true, .type = "uint32"),
 		VMS_POINTED_BUFFER("buf", struct nvram, data, size, NVRAM_MAX_SIZE),
-		VMS_SKIP(struct nvram, fd, "the host's"), VMS_SKIP(struct nvram, file, "an option"),
-		 VMS_SKIP(struct nvram, pad1, "nothing"),
-		VMS_SKIP(struct nvram, pad2, "nothing")),
+		VMS_SKIP(struct nvram, fd, "the host's"), VMS_SKIP(struct nvram, file, "an option")),
 };
 
 static const struct vmstate nvram_own_state = {
@@ -69,7 +59,7 @@ static void format_partition(uint8_t *p, uint8_t signature, const char *name, ui
 	p[1] = (uint8_t)sum;
 }
 
-static bool blank(const struct nvram *nvram)
+static bool nvram_is_blank(const struct nvram *nvram)
 {
 	for (uint32_t i = 0; i < nvram->size; i++)
 		if (nvram->data[i])
@@ -77,13 +67,13 @@ static bool blank(const struct nvram *nvram)
 	return true;
 }
 
-static bool read_all(int fd, uint8_t *data, uint32_t size)
+static bool read_file(int fd, uint8_t *data, uint32_t size)
 {
 	for (uint32_t done = 0; done < size;) {
 		ssize_t n = pread(fd, data + done, size - done, done);
 
 		if (n == 0)
-			errno = ENODATA;	/* it has become shorter */
+			errno = ENODATA;	/* somebody has made the file shorter */
 		if (n == 0 || (n < 0 && errno != EINTR))
 			return false;
 		if (n > 0)
@@ -92,7 +82,7 @@ static bool read_all(int fd, uint8_t *data, uint32_t size)
 	return true;
 }
 
-static bool write_all(int fd, const uint8_t *data, uint64_t len, uint64_t offset)
+static bool write_file(int fd, const uint8_t *data, uint64_t len, uint64_t offset)
 {
 	while (len) {
 		ssize_t n = pwrite(fd, data, len, (off_t)offset);
@@ -126,12 +116,12 @@ static bool open_file(struct nvram *nvram, const char *file, struct error *err)
 	return true;
 }
 
-/* A fresh one gets the partitions that a guest needs. */
-static bool format(struct nvram *nvram, struct error *err)
+/* Writes the partition headers that a guest expects into a fresh NVRAM. */
+static bool format_nvram(struct nvram *nvram, struct error *err)
 {
 	format_partition(nvram->data, SIGNATURE_COMMON, "common", COMMON_SIZE);
 	format_partition(nvram->data + COMMON_SIZE, SIGNATURE_FREE, "wwwwwwwwwwww", nvram->size - COMMON_SIZE);
-	if (nvram->fd < 0 || write_all(nvram->fd, nvram->data, nvram->size, 0))
+	if (nvram->fd < 0 || write_file(nvram->fd, nvram->data, nvram->size, 0))
 		return true;
 	error_set(err, "cannot write NVRAM file '%.100s': %s", nvram->file, strerror(errno));
 	return false;
@@ -151,19 +141,19 @@ static bool nvram_init(struct device *dev, struct error *err)
 		error_set(err, "out of memory");
 		return false;
 	}
-	if (nvram->file && !read_all(nvram->fd, nvram->data, nvram->size)) {
+	if (nvram->file && !read_file(nvram->fd, nvram->data, nvram->size)) {
 		error_set(err, "cannot read NVRAM file '%.100s': %s", nvram->file, strerror(errno));
 		return false;
 	}
-	return !blank(nvram) || format(nvram, err);
+	return !nvram_is_blank(nvram) || format_nvram(nvram, err);
 }
 
-/* A snapshot has been loaded: its file gets the contents. */
+/* After a load the file gets the contents that the snapshot had. */
 static bool nvram_keep(struct device *dev, struct error *err)
 {
 	const struct nvram *nvram = (const struct nvram *)dev;
 
-	if (nvram->fd < 0 || write_all(nvram->fd, nvram->data, nvram->size, 0))
+	if (nvram->fd < 0 || write_file(nvram->fd, nvram->data, nvram->size, 0))
 		return true;
 	error_set(err, "cannot write the NVRAM's file: %s", strerror(errno));
 	return false;
@@ -179,11 +169,11 @@ static const struct device_property nvram_properties[] = {
 	{ .name = NULL },
 };
 
-/* No reset: its contents are what survives. */
+/* No reset: contents survive a reboot. */
 const struct device_class nvram_class = {
 	.name = "spapr-nvram", .help = "non-volatile memory", .size = sizeof(struct nvram), .on = &vio_bus,
 	.on_board = device_once, .properties = nvram_properties,
-	.init = nvram_init, .free = nvram_free, .fdt = nvram_fdt, .keep = nvram_keep, .hash = nvram_hash,
+	.init = nvram_init, .free = nvram_free, .fdt = nvram_fdt, .keep = nvram_keep,
 	.node = "nvram", .device_type = "nvram", .compatible = "qemu,spapr-nvram",
 	.state = &nvram_state, .own_state = &nvram_own_state,
 };
@@ -208,5 +198,5 @@ bool nvram_store(struct nvram *nvram, uint64_t offset, const void *buf, uint64_t
 		return false;
 	if (len)
 		memcpy(nvram->data + offset, buf, len);
-	return nvram->fd < 0 || write_all(nvram->fd, buf, len, offset);
+	return nvram->fd < 0 || write_file(nvram->fd, buf, len, offset);
 }

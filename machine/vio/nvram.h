@@ -14,12 +14,10 @@ extern const struct device_class nvram_class;
 struct nvram {
 	struct vio_device vio;
 	uint32_t size;			/* bytes: #bytes of the node */
-	uint32_t pad1;			/* no gaps that the compiler makes: snapshots account for each byte */
 	uint8_t *data;
 	const char *file;		/* -drive if=pflash: gives size and contents, and every store goes to it; NULL: 64 KiB
 					 * that last as long as the machine does */
 	int fd;				/* it, -1 none */
-	uint32_t pad2;
 };
 
 /* NULL: the machine has none. */

@@ -9,8 +9,6 @@ struct rng {
 	bool use_kvm;
 };
 
-extern const struct device_class spapr_rng_class;
-
 static bool rng_init(struct device *dev, struct error *err)
 {
 	if (((struct rng *)dev)->use_kvm)

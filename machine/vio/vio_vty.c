@@ -6,7 +6,6 @@
 
 #include "machine/core/config.h"
 #include "machine/host/console.h"
-#include "savevm/hash.h"
 
 struct vty {
 	struct vio_device vio;
@@ -61,14 +60,6 @@ static void vty_free(struct device *dev)
 	console_close(to_vty(dev)->console);
 }
 
-static uint64_t vty_hash(const struct device *dev, uint64_t hash)
-{
-	const struct vty *vty = (const struct vty *)dev;
-
-	hash = hash_u64(hash, (uint64_t)vty->in << 32 | vty->out);
-	return hash_bytes(hash, vty->ring, sizeof vty->ring);
-}
-
 static bool vty_check(const void *s, struct vms_walk *w)
 {
 	const struct vty *vty = s;
@@ -114,7 +105,7 @@ static const struct device_property vty_properties[] = {
 const struct device_class vty_class = {
 	.name = "spapr-vty", .help = "virtual terminal (-serial)", .size = sizeof(struct vty), .on = &vio_bus,
 	.on_board = vty_on_board, .properties = vty_properties,
-	.init = vty_init, .free = vty_free, .reset = vty_reset, .hash = vty_hash,
+	.init = vty_init, .free = vty_free, .reset = vty_reset,
 	.node = "vty", .device_type = "serial", .compatible = "hvterm1",
 	.state = &vty_state, .sections = vty_sections,
 };

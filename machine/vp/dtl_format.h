@@ -1,4 +1,5 @@
-/* The format of the file that -dtl writes and that cede-dtl reads: every change of state of every virtual processor, in order of time.
+/* The format of the file that -dtl writes and that cede-dtl reads: every change of state of every virtual processor,
+ * in order of time.
  *
  * All numbers are big-endian. A header of 128 bytes, then records of 32 bytes, sorted by cycle.
  * From the beginning to its first record a virtual processor is stopped (the guest's) or ceded (the load's).

@@ -1,5 +1,5 @@
-/* What a virtual processor is, to all who speak of one: the board that has them, the dispatcher
- * (hcall/dispatcher.h) that says who runs, and cede-dtl, which reads a log of that and knows no machine.
+/* The types of a virtual processor that three parts share: the board has one for each core, the dispatcher
+ * (hcall/dispatcher.h) decides which of them run, and cede-dtl reads a log of that and knows no machine.
  */
 #ifndef MACHINE_VP_VP_H
 #define MACHINE_VP_VP_H

@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 
 #include "check.h"
-#include "cpu/engine/block.h"
 #include "cpu/engine/decode.h"
 #include "cpu/engine/tlb.h"
 

@@ -2,17 +2,21 @@
  * do: making and failing, buses, values, resets, sections, "info qtree". */
 #define _GNU_SOURCE
 #include <stdarg.h>
+#include <sys/mman.h>
 
 #include <libfdt.h>
 
 #include "check.h"
 #include "machine/board/devices.h"
 #include "machine/core/device.h"
+#include "machine/core/clock.h"
 #include "machine/core/node.h"
+#include "machine/core/timers.h"
 #include "machine/irq/xive_idle.h"
 #include "machine/monitor/monitor.h"
 #include "machine/pci/phb_idle.h"
 #include "machine/snapshot/snapshot.h"
+#include "machine/snapshot/statehash.h"
 #include "rig.h"
 #include "savevm/savevm.h"
 
@@ -23,8 +27,8 @@ struct toy {
 	uint64_t ticks;
 	uint32_t slot, speed;
 	bool loud;
-	uint8_t pad1[7];
 	const char *label;
+	struct event tick;
 };
 
 static char notes[256];			/* of this test alone */
@@ -38,8 +42,11 @@ static void note(const char *fmt, uint32_t n)
 
 static struct toy *toy(const struct device *dev) { return (struct toy *)(uintptr_t)dev; }
 
+static void toy_tick(void *dev) { note("tick%u ", ((struct device *)dev)->number); }
+
 static bool toy_init(struct device *dev, struct error *err)
 {
+	timer_init(dev, &toy(dev)->tick, "tick", toy_tick);
 	note("init%u ", dev->number);
 	error_set(err, "toys break");
 	return !toy(dev)->loud;
@@ -109,6 +116,11 @@ static const struct device_class toy_class = {
 	.name = "toy", .help = "a toy", .size = sizeof(struct toy), .on = &box_bus, .pluggable = true, .properties = toy_properties,
 	.init = toy_init, .free = toy_free, .reset = toy_reset, .loaded = toy_loaded, .keep = toy_keep,
 	.state = &toy_state, .own_state = &toy_own_state, .sections = toy_sections,
+};
+
+/* The same with nothing but its timer to save. */
+static const struct device_class clockwork_class = {
+	.name = "clockwork", .help = "a toy", .size = sizeof(struct toy), .on = &box_bus, .init = toy_init,
 };
 
 /* ---- The classes of the board ---- */
@@ -225,6 +237,26 @@ static void test_values(void)
 	check(board_device_ok("spapr-rng,id=a,use-kvm=off", &err) && !board_device_ok("spapr-nvram", &err), "pluggable");
 }
 
+static void test_help(void)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	bool all = true;
+
+	check(board_device_help("help", f), "help");
+	fflush(f);
+	for (unsigned i = 0; device_classes[i]; i++)
+		all &= strstr(text, device_classes[i]->name) && strstr(text, device_classes[i]->help);
+	check(all && !strstr(text, "spapr-rng\", made by") && strstr(text, "made by the board"), "lists-all");
+	check(board_device_help("spapr-rng,help", f), "help-of-one");
+	fflush(f);
+	check(strstr(text, "\n  use-kvm=<bool>") && strstr(text, "(default: off)"), "lists-properties");
+	check(!board_device_help("spapr-rng", f) && !board_device_help("frob,help", f) && !board_device_help("spapr-rng,help=1", f), "no-help");
+	fclose(f);
+	free(text);
+}
+
 /* ---- What is asked of all ---- */
 
 static void test_asking(struct machine *m)
@@ -335,6 +367,97 @@ static void test_idle(struct machine *m)
 	check(xive->ends == 2 * XIVE_PRIORITIES && xive->dev.class == &xive_idle_class, "xive-is-as-new");
 }
 
+/* ---- Timers through a snapshot ---- */
+
+static int saved(struct machine *m)
+{
+	const struct snapshot_options o = { .quiet = true };
+	struct error err;
+	int fd = memfd_create("snapshot", 0);
+
+	if (fd < 0 || !snapshot_save_fd(m, fd, &o, &err) || lseek(fd, 0, SEEK_SET))
+		check(false, "cannot save: %s", err.msg);
+	return fd;
+}
+
+static bool load(struct machine *m, int fd, struct error *err)
+{
+	bool ok;
+
+	machine_clear(m);
+	ok = lseek(fd, 0, SEEK_SET) == 0 && snapshot_load_fd(m, fd, err);
+	notes[0] = 0;
+	return ok;
+}
+
+static void add_toys(struct machine *m)
+{
+	struct error err;
+
+	device_new(m, &box_class, NULL, &err);
+	for (unsigned i = 0; i < 2; i++)
+		device_new(m, &clockwork_class, NULL, &err);
+}
+
+/* Those that are due at that cycle fire, and are noted. */
+static bool fires(struct machine *m, uint64_t cycle, const char *who)
+{
+	notes[0] = 0;
+	m->clock.now = cycle;
+	clock_fire_due(m);
+	return !strcmp(notes, who);
+}
+
+static void test_timers(void)
+{
+	struct rig a, b, other;
+	struct toy *first, *second;
+	struct error err = { "" };
+	uint64_t now;
+	off_t without;
+	uint64_t hash;
+	int none, some;
+
+	rig_new(&a, "1");
+	rig_new(&b, "1");
+	rig_new(&other, "1");
+	add_toys(a.m);
+	add_toys(b.m);
+	first = toy(device_next(a.m, NULL, &clockwork_class));
+	second = toy(device_next(a.m, &first->dev, &clockwork_class));
+	now = a.m->clock.now;
+	hash = machine_statehash(a.m);
+	without = lseek(none = saved(a.m), 0, SEEK_END);
+	event_schedule(a.m, &second->tick, now + 100);
+	event_schedule(a.m, &first->tick, now + 100);
+	check(machine_statehash(a.m) != hash, "timers-are-in-the-state-hash");
+	some = saved(a.m);
+	check(lseek(some, 0, SEEK_END) > without, "timers-are-in-the-snapshot");
+	event_schedule(b.m, &toy(device_next(b.m, NULL, &clockwork_class))->tick, now + 7);
+	check(load(b.m, some, &err), "loads: %s", err.msg);
+	check(clock_next_event(b.m) == now + 100 && fires(b.m, now + 99, ""), "not-before");
+	check(fires(b.m, now + 100, "tick1 tick0 ") && clock_next_event(b.m) == UINT64_MAX, "in-the-same-order");
+	/* What is due and has not fired yet when it is saved does so after the load, at its own cycle. */
+	a.m->clock.now = now + 100;
+	close(some);
+	some = saved(a.m);
+	check(load(b.m, some, &err) && clock_next_event(b.m) == now + 100 && fires(b.m, now + 100, "tick1 tick0 "), "due-already");
+	check(!load(other.m, some, &err) && strstr(err.msg, "section cede/timers 0: no device here has a timer 'box:2/tick'"), "unknown: %s",
+	      err.msg);
+	event_cancel(a.m, &first->tick);
+	event_cancel(a.m, &second->tick);
+	a.m->clock.now = now;
+	close(some);
+	check(lseek(some = saved(a.m), 0, SEEK_END) == without, "nothing-without-timers");
+	event_schedule(b.m, &toy(device_next(b.m, NULL, &clockwork_class))->tick, now + 7);
+	check(load(b.m, some, &err) && clock_next_event(b.m) == UINT64_MAX, "and-nothing-left-of-before");
+	event_schedule(b.m, &toy(device_next(b.m, NULL, &clockwork_class))->tick, now + 7);
+	devices_free(b.m);
+	check(clock_next_event(b.m) == UINT64_MAX && !b.m->clock.timers, "go-with-their-device");
+	close(none), close(some);
+	rig_free(&a), rig_free(&b), rig_free(&other);
+}
+
 /* ---- The random number generator ---- */
 
 static void test_rng(struct machine *m)
@@ -367,6 +490,7 @@ int main(void)
 	test_board(rig.m);
 	test_making(rig.m);
 	test_values();
+	test_help();
 	test_asking(rig.m);
 	test_sections(rig.m);
 	test_qtree(rig.m);
@@ -375,5 +499,6 @@ int main(void)
 	notes[0] = 0;
 	rig_free(&rig);
 	check(!strcmp(notes, "free2 free1 free0 "), "last-made-first-freed");
+	test_timers();
 	return check_done();
 }

@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 B = os.path.abspath(os.environ.get('B', 'build'))
+GUEST_DIR = os.path.abspath(os.environ.get('GUEST_DIR', 'build/guest'))
 FOLDERS = ('cpu', 'machine', 'hcall', 'firmware', 'savevm', 'tests', 'tests/bench', 'tools')
 TREES = ('cpu', 'machine', 'hcall', 'firmware', 'savevm', 'tests', 'tools')
 TOP_SIZE, PAGE_SIZE = 16384, 8192
@@ -145,7 +146,21 @@ def names_of_options():
     names = set(re.findall(r'^OPT(?:_LATER)?\("([^"]+)"', read('machine/run/options.def'), re.M))
     for tool in ('cede-dtl', 'cede-snap'):
         names |= set(re.findall(r'--([a-z-]+)', shell(B + '/' + tool + ' --help')[1]))
-    return names
+    for script in glob.glob('tools/dev/*'):
+        names |= set(re.findall(r'^-([a-z])\b', read(script), re.M))
+    return names | {'O', 'g'}                   # the compiler's
+
+
+def refused(lines):
+    """Those of these command lines that the programs' parsers refuse."""
+    wrong = set()
+    with tempfile.TemporaryDirectory() as folder:
+        os.symlink(B, folder + '/build')
+        for line in lines:
+            status, output = shell(PARSE_ONLY + re.sub(r'^\w+=\w+ |\.\.\.', '', line).replace('build/cede ', 'cede '), folder)
+            if status == 2 and 'No such file' not in output:
+                wrong.add(line + ': ' + output.strip())
+    return wrong
 
 
 def options(path, text):
@@ -155,13 +170,7 @@ def options(path, text):
         for name in re.findall(r'^--?([A-Za-z][a-z-]*)', word):
             if name not in names:
                 wrong.add(word)
-    with tempfile.TemporaryDirectory() as folder:
-        os.symlink(B, folder + '/build')
-        for command in commands(text):
-            if re.search(r'\bbuild/cede\S* ', command) and not re.search(r'; echo|^make', command):
-                status, output = shell(PARSE_ONLY + re.sub(r'^\w+=\w+ |\.\.\.', '', command).replace('build/cede ', 'cede '), folder)
-                if status == 2:
-                    wrong.add(command + ': ' + output.strip())
+    wrong |= refused(c for c in commands(text) if re.search(r'\bbuild/cede\S* ', c) and not re.search(r'; echo|^make', c))
     none_of(wrong, 'options of ' + path)
 
 
@@ -187,6 +196,10 @@ def manuals():
     heads = {h[1:] for h in heads if re.fullmatch(r'-[A-Za-z][a-z-]*', h)}
     none_of({'-' + n for n in heads - known}, 'cede.1 has no option that cede lacks')
     none_of({'-' + n for n in known if not re.search(r'-%s(?![\w-])' % re.escape(n), text)}, 'cede.1 has all options')
+    for page in sorted(glob.glob('tools/man/*.1')):
+        examples = re.findall(r'^(cede(?:-\w+)? -*\w.*)$', plain(read(page)).split('.SH EXAMPLES')[1], re.M)
+        none_of(refused('build/' + line for line in examples), 'examples of ' + page)
+        check(len(examples) > 3, page + ' has examples', examples)
     help_ = shell(B + '/cede-dtl --help')[1]
     named = set(re.findall(r'--[a-z-]+', help_)) - {'--help'}
     none_of({n for n in named ^ set(re.findall(r'--[a-z]+(?:-[a-z]+)*', plain(read('tools/man/cede-dtl.1')))) - {'--help'}}, 'options of cede-dtl.1')
@@ -200,7 +213,7 @@ def manuals():
 
 def runs_alone(command):
     """Nothing is built, no other program is asked, and the guest switches off by itself."""
-    if command.startswith('build/cede '):
+    if command.startswith('build/cede ') and '-device help' not in command:
         return re.search(r'cede\.cmd|"\$A"|; echo', command)
     return re.match(r'build/|grep |tail |[A-Z]=', command)
 
@@ -226,7 +239,7 @@ def run_samples(path, folder):
 
 def check_samples():
     kernel = re.search(r'#1 SMP (Debian \S+ \(.*?\))', read('README.md')).group(1)
-    image = B + '/guest/vmlinux'
+    image = GUEST_DIR + '/vmlinux'
     if not os.path.exists(image):
         print('skip: no guest: make guest')
         return 77
@@ -234,8 +247,15 @@ def check_samples():
         if kernel.encode() not in f.read():
             print('skip: the guest is not the kernel of the samples, %s' % kernel)
             return 77
+    packed = shell('cat tools/guest/guest_pack.py tools/guest/guest_init | cksum')[1]
+    if packed != read(GUEST_DIR + '/kernel.stamp'):
+        print('skip: the guest was packed by other scripts than these: make guest')
+        return 77
     with tempfile.TemporaryDirectory() as folder:
-        os.symlink(B, folder + '/build')
+        os.mkdir(folder + '/build')
+        os.symlink(GUEST_DIR, folder + '/build/guest')
+        for program in ('cede', 'cede-dtl', 'cede-snap'):
+            os.symlink(B + '/' + program, folder + '/build/' + program)
         for path in pages():
             run_samples(path, folder)
         check(read(folder + '/late.svg') == read('tools/dtl/late.svg'), 'tools/dtl/late.svg', 'is not what the sample writes')

@@ -1,76 +1,140 @@
-/* The state hash: every register shows in it, derived state does not, and it repeats. */
+/* The state hash: all that is saved shows in it, derived state does not, and it repeats. */
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "check.h"
 #include "cpu/engine/block.h"
 #include "machine/irq/xics.h"
+#include "machine/snapshot/snapshot.h"
 #include "machine/snapshot/statehash.h"
 #include "rig.h"
 #include "savevm/hash.h"
+#include "savevm/savevm.h"
 
-struct field {
-	const char *name;
-	size_t offset, size;
+#define MAX_SEEN 65536
+
+/* ---- Each number that is saved shows, and shows as itself ---- */
+
+struct seen {
+	struct machine *m;
+	uint64_t before, *hash;		/* with one bit changed */
+	unsigned n, missed, rows;
 };
 
-#define CPU(field)   { #field, offsetof(struct spapr_cpu, cpu.field), sizeof((struct spapr_cpu *)0)->cpu.field }
-#define BOARD(field) { #field, offsetof(struct spapr_cpu, field), sizeof((struct spapr_cpu *)0)->field }
-
-/* What a guest can see of a processor. XER and CR bits: one bit each, so the lowest is changed. */
-static const struct field fields[] = {
-	CPU(r), CPU(lr), CPU(ctr), CPU(tar), CPU(cr), CPU(ca), CPU(ca32), CPU(ov), CPU(ov32), CPU(so), CPU(xer_count),
-	CPU(vsr), CPU(nip), CPU(msr), CPU(vscr), CPU(vrsave), CPU(srr0), CPU(srr1), CPU(dar), CPU(dsisr), CPU(sprg),
-	CPU(sprg_user3), CPU(lpcr), CPU(fscr), CPU(dscr), CPU(ppr), CPU(amr), CPU(iamr), CPU(uamor), CPU(ctrl), CPU(pspb),
-	CPU(ciabr), CPU(dawr0), CPU(dawrx0), CPU(mmcr0), CPU(mmcr1), CPU(mmcr2), CPU(mmcra), CPU(siar), CPU(sdar),
-	CPU(sier), CPU(pmc), CPU(bescr), CPU(ebbhr), CPU(ebbrr), CPU(tfhar), CPU(texasr), CPU(tfiar), CPU(vtb_off),
-	CPU(pidr), CPU(proc_tbl), CPU(dec_expires), CPU(purr_base), CPU(spurr_base), CPU(tidr), CPU(wort), CPU(slb), CPU(irq),
-	CPU(run_state), CPU(prodded), CPU(cycles), CPU(logical_pvr), CPU(pir), CPU(tir),
-	BOARD(vpa_addr), BOARD(slb_shadow_addr), BOARD(slb_shadow_size), BOARD(dtl_addr), BOARD(dtl_size), BOARD(cppr),
-	BOARD(mfrr), BOARD(pending_priority), BOARD(xirr_owner), BOARD(xirr), BOARD(dispatch_count),
-	BOARD(dispersion_count), BOARD(dtl_index), BOARD(home_changes), BOARD(donated), BOARD(donates),
-	BOARD(donates_idle), CPU(share_from), CPU(used), CPU(core_ran), CPU(used_part), CPU(share), BOARD(vp.state), BOARD(vp.stopped_by), BOARD(vp.woken_by), BOARD(vp.gift),
-	BOARD(vp.conferring), BOARD(vp.confers_to_all), BOARD(vp.physical), BOARD(vp.since), BOARD(vp.wait),
-	BOARD(vp.waited), BOARD(vp.ran), BOARD(vp.awaits), BOARD(vp.dispatches),
-};
-
-/* Bytes that make up one value; arrays are gone through element by element. */
-static size_t step(const struct field *f)
+/* Says how many of another there are: what is behind the end is not there. */
+static bool is_count(const struct vmstate *state, const struct vms_field *field)
 {
-	return f->size == 1 || !strcmp(f->name, "cr") || !strcmp(f->name, "home_changes") ? 1 : f->size == 4 ? 4 : 8;
+	for (const struct vms_field *f = state->fields; f->kind; f++)
+		if (f->counted && f->count_at == field->offset && field->kind == VMS_VALUE)
+			return true;
+	return false;
 }
 
-static void test_registers(struct machine *m)
+static void change(struct seen *seen, const struct vmstate *state, const struct vms_field *f, uint8_t *byte)
 {
-	uint64_t before = machine_statehash(m), seen[1024];
-	unsigned n = 0;
+	uint64_t hash;
 
-	for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-		const struct field *f = &fields[i];
-		unsigned missed = 0;
+	*byte ^= 1;
+	hash = machine_statehash(seen->m);
+	*byte ^= 1;
+	if (hash == seen->before)
+		check(!seen->missed++, "%s-%s-shows", state->name, f->name);
+	if (seen->n < MAX_SEEN)
+		seen->hash[seen->n++] = hash;
+}
 
-		for (size_t at = 0; at < f->size; at += step(f)) {
-			for (unsigned c = 0; c < m->ncpus; c++) {
-				uint8_t *byte = (uint8_t *)m->cpu[c] + f->offset + at;
-				uint64_t hash;
+static void change_state(struct seen *seen, const struct vmstate *state, uint8_t *s);
 
-				*byte ^= 1;
-				hash = machine_statehash(m);
-				*byte ^= 1;
-				missed += hash == before;
-				for (unsigned k = 0; k < n; k++)
-					missed += seen[k] == hash;
-				if (n < 1024)
-					seen[n++] = hash;
-			}
-		}
-		check(!missed, "shows-%s", f->name);
-	}
-	check_eq(machine_statehash(m), before, "back-to-the-same");
-	fpscr_set(&m->cpu[0]->cpu, 1);
+static void change_row(struct seen *seen, const struct vmstate *state, const struct vms_field *f, uint8_t *s)
+{
+	uint8_t *p = f->pointer || f->kind == VMS_QUEUE ? *(uint8_t **)(s + f->offset) : s + f->offset;
+	uint32_t n = f->counted ? *(uint32_t *)(s + f->count_at) : f->kind == VMS_QUEUE ? p != NULL : f->count;
+	bool number = f->kind == VMS_VALUE || f->kind == VMS_BYTES || f->kind == VMS_CARRIED_HERE;
+	size_t width = f->pointer ? f->stride : f->covers;
+
+	if (f->unhashed || f->hash || f->equal || is_count(state, f))
+		return;
+	seen->rows += number;
+	for (uint32_t i = 0; i < n; i++)
+		if (n > 128 && i % (n / 64))
+			continue;
+		else if (f->kind == VMS_NESTED || f->kind == VMS_QUEUE)
+			change_state(seen, f->state, p + i * f->stride);
+		else if (number)
+			for (size_t k = 0; k < width && k < 256; k += 8)
+				change(seen, state, f, p + i * f->stride + k);
+}
+
+static void change_state(struct seen *seen, const struct vmstate *state, uint8_t *s)
+{
+	if (state->needed && !state->needed(s))
+		return;
+	for (const struct vms_field *f = state->fields; f->kind; f++)
+		change_row(seen, state, f, s);
+	for (const struct vmstate *const *sub = state->subs; sub && *sub; sub++)
+		change_state(seen, *sub, s);
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void test_rows(struct machine *m)
+{
+	struct seen seen = { .m = m, .before = machine_statehash(m), .hash = calloc(MAX_SEEN, sizeof *seen.hash) };
+	struct vms_set set;
+	struct vms_ram ram;
+	unsigned same = 0;
+
+	snapshot_sections(m, m->cpu, &set, &ram, NULL);
+	for (unsigned i = 0; i < set.sections; i++)
+		change_state(&seen, set.section[i].state, set.section[i].object);
+	snapshot_sections_free(&set, &ram);
+	check(seen.rows > 250 && seen.n > 1000, "rows-found: %u, numbers changed: %u", seen.rows, seen.n);
+	check(!seen.missed, "all-that-is-saved-shows");
+	qsort(seen.hash, seen.n, sizeof *seen.hash, compare);
+	for (unsigned i = 1; i < seen.n; i++)
+		same += seen.hash[i] == seen.hash[i - 1];
+	check_eq(same, 0, "as-itself");
+	check_eq(machine_statehash(m), seen.before, "back-to-the-same");
+	free(seen.hash);
+}
+
+/* What shows as something else than its bytes, or only at times. */
+static void test_conditions(struct machine *m)
+{
+	struct cpu *cpu = &m->cpu[0]->cpu;
+	uint64_t before = machine_statehash(m);
+
+	fpscr_set(cpu, 1);
 	check(machine_statehash(m) != before, "shows-fpscr");
-	fpscr_set(&m->cpu[0]->cpu, 0);
+	fpscr_set(cpu, 0);
 	check_eq(machine_statehash(m), before, "fpscr-back");
+	cpu->resv_addr ^= 128;
+	check_eq(machine_statehash(m), before, "no-reservation-no-address");
+	cpu->resv_size = 8;
+	before = machine_statehash(m);
+	cpu->resv_addr ^= 128;
+	check(machine_statehash(m) != before, "the-address-of-a-reservation-shows");
+	cpu->resv_size = 0;
+	before = machine_statehash(m);
+	m->rtc_offset_ns += 1000, m->rtc_base_ns += 1000;
+	check_eq(machine_statehash(m), before, "another-time-of-the-host");
+	m->rtc_offset_ns++;
+	check(machine_statehash(m) != before, "the-guest-has-set-its-clock");
+	m->rtc_offset_ns--;
+	/* An SLB shadow is not a log of the same address and size. */
+	m->cpu[0]->vpa_addr = 0x10000;
+	m->cpu[0]->slb_shadow_addr = 0x11000, m->cpu[0]->slb_shadow_size = 640;
+	before = machine_statehash(m);
+	m->cpu[0]->slb_shadow_addr = m->cpu[0]->slb_shadow_size = 0;
+	m->cpu[0]->dtl_addr = 0x11000, m->cpu[0]->dtl_size = 640;
+	check(machine_statehash(m) != before, "subsections-are-told-apart");
+	m->cpu[0]->vpa_addr = m->cpu[0]->dtl_addr = m->cpu[0]->dtl_size = 0;
 }
 
 static void test_memory(struct machine *m)
@@ -159,7 +223,8 @@ int main(void)
 	rig_new(&b, "1");
 	check(machine_statehash(a.m) != machine_statehash(b.m), "another-machine-is-not");
 	rig_free(&b);
-	test_registers(a.m);
+	test_rows(a.m);
+	test_conditions(a.m);
 	test_memory(a.m);
 	test_board(a.m);
 	rig_free(&a);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_STOP_CODE 1		/* preempt code of a virtual processor that has not run before: firmware-internal */
 #define CHECK_OUTPUT    65536		/* records between two checks that standard output still takes what is written */
 
 void dtl_follow_begin(struct dtl_follow *f, const struct dtl_log *log, const struct dtl_filter *filter, const struct dtl_view *view)
@@ -17,7 +16,7 @@ void dtl_follow_begin(struct dtl_follow *f, const struct dtl_log *log, const str
 	f->view = view;
 	for (unsigned i = 0; i < dtl_vps(f->h); i++) {
 		f->vp[i].state = dtl_is_load(f->h, i) ? VP_CEDED : VP_STOPPED;
-		f->vp[i].stop_code = FIRST_STOP_CODE;
+		f->vp[i].stop_code = vp_preempt_code(VP_NONE);
 		f->vp[i].on = f->vp[i].last = -1;
 		f->vp[i].since = f->h->begins;
 	}
@@ -98,7 +97,7 @@ static void forget_past(struct dtl_follow *f, uint64_t cycle)
 		v->since = cycle;
 		v->last = -1;
 		v->stopped_by = VP_NONE;
-		v->stop_code = FIRST_STOP_CODE;
+		v->stop_code = vp_preempt_code(VP_NONE);
 		memset(v->wait, 0, sizeof v->wait);
 	}
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "savevm/be.h"
 #include "savevm/file.h"
 #include "savevm/inspect.h"
 #include "tools/snap/snap.h"
@@ -92,7 +93,7 @@ static void print_chain_json(const struct inspect *in)
 	putchar(']');
 }
 
-static int info(struct inspect *in, char **args, bool json)
+static int run_info(struct inspect *in, char **args, bool json)
 {
 	bool ours = inspect_find(in, VMS_CHECKS, 0);
 	uint64_t ns = 0, cycles = 0;
@@ -127,7 +128,7 @@ static int info(struct inspect *in, char **args, bool json)
 	return 0;
 }
 
-static int list(struct inspect *in, char **args, bool json)
+static int run_list(struct inspect *in, char **args, bool json)
 {
 	(void)args;
 	if (!json)
@@ -213,7 +214,7 @@ static bool show_value(void *opaque, const struct inspect_value *v)
 }
 
 /* "NAME" or "NAME:INSTANCE"; a name of a subsection is looked for in all sections. */
-static int show(struct inspect *in, char **args, bool json)
+static int run_show(struct inspect *in, char **args, bool json)
 {
 	struct shower s = { .in = in, .json = json };
 	char *colon = strrchr(args[1], ':'), *end = NULL;
@@ -348,7 +349,7 @@ static void diff_section(struct differ *d, struct inspect_section *a, struct ins
 	free_values(&vb);
 }
 
-/* What neither has is not looked at, however large they say that they are. */
+/* Pages that neither snapshot has are skipped, however large the snapshots claim their memory to be. */
 static uint64_t next_of_either(const struct differ *d, uint64_t from)
 {
 	uint64_t a = inspect_next_page(d->a, from), b = inspect_next_page(d->b, from);
@@ -370,7 +371,7 @@ static uint64_t diff_memory(struct differ *d, uint64_t *first)
 	return pages;
 }
 
-static int diff(struct inspect *in, char **args, bool json)
+static int run_diff(struct inspect *in, char **args, bool json)
 {
 	struct inspect other;
 	struct differ d = { .a = in, .b = &other, .json = json };
@@ -421,7 +422,7 @@ static bool check_claim(void *opaque, const struct inspect_value *v)
 	return true;
 }
 
-static int verify(struct inspect *in, char **args, bool json)
+static int run_verify(struct inspect *in, char **args, bool json)
 {
 	struct inspect_section *checks = inspect_find(in, VMS_CHECKS, 0);
 	struct claims c = { .in = in };
@@ -451,7 +452,7 @@ static int verify(struct inspect *in, char **args, bool json)
 
 /* ---- extract, mem ---- */
 
-static bool put(struct save_file *f, const void *data, size_t len)
+static bool put_data(struct save_file *f, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 
@@ -475,12 +476,12 @@ static bool put_memory(struct save_file *f, struct inspect *in)
 
 	for (uint64_t at = size ? inspect_next_page(in, 0) : 0; at < size; at = inspect_next_page(in, at + INSPECT_PAGE))
 		if (!vms_page_is_zero(inspect_page(in, at)) &&
-		    (lseek(f->fd, (off_t)at, SEEK_SET) < 0 || !put(f, inspect_page(in, at), INSPECT_PAGE)))
+		    (lseek(f->fd, (off_t)at, SEEK_SET) < 0 || !put_data(f, inspect_page(in, at), INSPECT_PAGE)))
 			return false;
 	return !ftruncate(f->fd, (off_t)size);
 }
 
-static int extract(struct inspect *in, char **args, bool json)
+static int run_extract(struct inspect *in, char **args, bool json)
 {
 	struct inspect_section *section = NULL;
 	struct save_file f;
@@ -495,7 +496,7 @@ static int extract(struct inspect *in, char **args, bool json)
 		return give_up("no section '%.100s'", args[1]);
 	if (!save_file_open(&f, args[2], &err))
 		return give_up("%s", err.msg);
-	if (!(ram ? put_memory(&f, in) : put(&f, in->data + section->payload, section->end - section->payload))) {
+	if (!(ram ? put_memory(&f, in) : put_data(&f, in->data + section->payload, section->end - section->payload))) {
 		int error = errno;
 
 		save_file_drop(&f);
@@ -504,7 +505,7 @@ static int extract(struct inspect *in, char **args, bool json)
 	return save_file_commit(&f, &err) ? 0 : give_up("%s", err.msg);
 }
 
-static int mem(struct inspect *in, char **args, bool json)
+static int run_mem(struct inspect *in, char **args, bool json)
 {
 	char *end1, *end2;
 	uint64_t at = strtoull(args[1], &end1, 0), len = strtoull(args[2], &end2, 0);
@@ -535,15 +536,6 @@ static int mem(struct inspect *in, char **args, bool json)
 #define DTL_MAX       4096		/* bytes of a log that can be registered */
 #define VPA_DTL_INDEX 0x218
 
-static uint64_t be(const uint8_t *p, unsigned n)
-{
-	uint64_t v = 0;
-
-	while (n--)
-		v = v << 8 | *p++;
-	return v;
-}
-
 static void print_entry(unsigned cpu, uint64_t number, const uint8_t *e, bool json, bool first)
 {
 	const char *format = json ? "%s{\"cpu\":%u,\"entry\":%" PRIu64 ",\"timebase\":%" PRIu64 ",\"dispatch\":%u,\"preempt\":%u,"
@@ -552,11 +544,11 @@ static void print_entry(unsigned cpu, uint64_t number, const uint8_t *e, bool js
 				    "%scpu%u %" PRIu64 ": timebase %" PRIu64 " dispatch %u preempt %u processor %u, ticks: processor %u, "
 				    "capacity %u, not ready %u, srr0 0x%" PRIx64 " srr1 0x%" PRIx64 "\n";
 
-	printf(format, !json ? "" : first ? "[" : ",", cpu, number, be(e + 0x10, 8), e[0], e[1], (unsigned)be(e + 2, 2),
-	       (unsigned)be(e + 4, 4), (unsigned)be(e + 8, 4), (unsigned)be(e + 12, 4), be(e + 0x20, 8), be(e + 0x28, 8));
+	printf(format, !json ? "" : first ? "[" : ",", cpu, number, be_get(e + 0x10, 8), e[0], e[1], (unsigned)be_get(e + 2, 2),
+	       (unsigned)be_get(e + 4, 4), (unsigned)be_get(e + 8, 4), (unsigned)be_get(e + 12, 4), be_get(e + 0x20, 8), be_get(e + 0x28, 8));
 }
 
-static int dtl(struct inspect *in, char **args, bool json)
+static int run_dtl(struct inspect *in, char **args, bool json)
 {
 	bool first = true;
 
@@ -570,7 +562,7 @@ static int dtl(struct inspect *in, char **args, bool json)
 		    !inspect_number(in, "spapr_cpu", cpu, "dtl_size", &size, NULL) || size < DTL_ENTRY || size > DTL_MAX ||
 		    !inspect_memory(in, vpa + VPA_DTL_INDEX, word, 8))
 			continue;
-		index = be(word, 8);
+		index = be_get(word, 8);
 		room = size / DTL_ENTRY;
 		for (uint64_t i = index > room ? index - room : 0; i < index; i++) {
 			if (!inspect_memory(in, addr + i % room * DTL_ENTRY, entry, sizeof entry))
@@ -589,20 +581,20 @@ static int dtl(struct inspect *in, char **args, bool json)
 /* ---- The command line ---- */
 
 static const struct command commands[] = {
-	{ "info", "FILE", "what it is", 1, info },
-	{ "list", "FILE", "sections, with versions, sizes and checksums", 1, list },
-	{ "show", "FILE NAME[:INSTANCE]", "every field of a section or subsection", 2, show },
-	{ "diff", "A B", "fields and pages that differ; status 1 if any does", 2, diff },
-	{ "verify", "FILE", "is it whole? status 1 if not", 1, verify },
-	{ "extract", "FILE ram|SECTION OUT", "its bytes to a file", 3, extract },
-	{ "mem", "FILE ADDRESS LENGTH", "guest memory", 3, mem },
-	{ "dtl", "FILE", "the guest's dispatch trace logs", 1, dtl },
+	{ "info", "FILE", "what it is", 1, run_info },
+	{ "list", "FILE", "sections, with versions, sizes and checksums", 1, run_list },
+	{ "show", "FILE NAME[:INSTANCE]", "every field of a section or subsection", 2, run_show },
+	{ "diff", "A B", "fields and pages that differ; status 1 if any does", 2, run_diff },
+	{ "verify", "FILE", "is it whole? status 1 if not", 1, run_verify },
+	{ "extract", "FILE ram|SECTION OUT", "its bytes to a file", 3, run_extract },
+	{ "mem", "FILE ADDRESS LENGTH", "guest memory", 3, run_mem },
+	{ "dtl", "FILE", "the guest's dispatch trace logs", 1, run_dtl },
 	{ "convert", "FILE OUT HOW", "HOW: layout=stream|mapped, compress=zstd, target=qemu; a whole one of a child", 3, convert },
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
-static int usage(FILE *out, int status)
+static int print_usage(FILE *out, int status)
 {
 	fputs("usage: cede-snap [--json] COMMAND FILE ...\n", out);
 	for (size_t i = 0; i < COMMANDS; i++)
@@ -623,7 +615,7 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[i], "--json"))
 			json = true;
 		else if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help"))
-			return usage(stdout, 0);
+			return print_usage(stdout, 0);
 		else if (n < 8)
 			args[n++] = argv[i];
 	for (size_t i = 0; i < COMMANDS && n; i++) {
@@ -637,5 +629,5 @@ int main(int argc, char **argv)
 			return give_up("cannot write to standard output");
 		return status;
 	}
-	return usage(stderr, 2);
+	return print_usage(stderr, 2);
 }

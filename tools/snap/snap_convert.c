@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "savevm/be.h"
 #include "savevm/file.h"
 #include "savevm/vmdesc.h"
 #include "tools/snap/snap.h"
@@ -40,12 +41,12 @@ struct patches {
 	unsigned n;
 };
 
-static bool get(struct inspect *in, const char *section, unsigned cpu, const char *path, uint64_t *value)
+static bool get_number(struct inspect *in, const char *section, unsigned cpu, const char *path, uint64_t *value)
 {
 	return inspect_number(in, section, cpu, path, value, NULL);
 }
 
-static bool set(struct inspect *in, struct patches *p, const char *section, unsigned cpu, const char *path, unsigned size,
+static bool set_number(struct inspect *in, struct patches *p, const char *section, unsigned cpu, const char *path, unsigned size,
 		uint64_t value)
 {
 	struct patch *patch = &p->patch[p->n];
@@ -60,34 +61,34 @@ static bool set(struct inspect *in, struct patches *p, const char *section, unsi
 	return true;
 }
 
-/* NULL: done, or there is nothing to do; else why not. */
-static const char *interrupt(struct inspect *in, struct patches *p, unsigned cpu)
+/* Interrupts a processor by its decrementer, as QEMU needs it. NULL: done, or there is nothing to do; otherwise why it
+ * cannot be done. */
+static const char *interrupt_cpu(struct inspect *in, struct patches *p, unsigned cpu)
 {
 	uint64_t state, irq, prodded, xirr, nip, msr, lpcr;
 	bool high;
 
-	if (!get(in, "cede/cpu", cpu, "run_state", &state) || !get(in, "cede/cpu", cpu, "irq", &irq) ||
-	    !get(in, "cede/cpu", cpu, "prodded", &prodded) || !get(in, "icp/server", cpu, "xirr", &xirr) ||
-	    !get(in, "cpu", cpu, "env.nip", &nip) || !get(in, "cpu", cpu, "env.msr", &msr) ||
-	    !get(in, "cpu", cpu, "env.spr[318]", &lpcr))
+	if (!get_number(in, "cede/cpu", cpu, "run_state", &state) || !get_number(in, "cede/cpu", cpu, "irq", &irq) ||
+	    !get_number(in, "cede/cpu", cpu, "prodded", &prodded) || !get_number(in, "icp/server", cpu, "xirr", &xirr) ||
+	    !get_number(in, "cpu", cpu, "env.nip", &nip) || !get_number(in, "cpu", cpu, "env.msr", &msr) ||
+	    !get_number(in, "cpu", cpu, "env.spr[318]", &lpcr))
 		return "is not described as cede's";
 	if (state == RUN_STOPPED)
 		return NULL;
 	if (state == RUN_JOINED || irq || prodded || xirr & 0xffffff || !(msr & MSR_EE) || !(msr & MSR_RI))
 		return "cannot be interrupted at that cycle, as QEMU needs it: save with target=qemu";
 	high = (lpcr & LPCR_AIL3) == LPCR_AIL3 && msr & MSR_IR && msr & MSR_DR;
-	return set(in, p, "cpu", cpu, "env.spr[26]", 8, nip) && set(in, p, "cpu", cpu, "env.spr[27]", 8, msr & ~SRR1_CAUSE) &&
-	       set(in, p, "cpu", cpu, "env.nip", 8, VECTOR_DEC + (high ? AIL3_BASE : 0)) &&
-	       set(in, p, "cpu", cpu, "env.msr", 8, MSR_SF | MSR_ME | (lpcr & LPCR_ILE ? MSR_LE : 0) | (high ? MSR_IR | MSR_DR : 0)) &&
-	       set(in, p, "cpu_common", cpu, "halted", 4, 0) ? NULL : "lacks a field";
+	return set_number(in, p, "cpu", cpu, "env.spr[26]", 8, nip) && set_number(in, p, "cpu", cpu, "env.spr[27]", 8, msr & ~SRR1_CAUSE) &&
+	       set_number(in, p, "cpu", cpu, "env.nip", 8, VECTOR_DEC + (high ? AIL3_BASE : 0)) &&
+	       set_number(in, p, "cpu", cpu, "env.msr", 8, MSR_SF | MSR_ME | (lpcr & LPCR_ILE ? MSR_LE : 0) | (high ? MSR_IR | MSR_DR : 0)) &&
+	       set_number(in, p, "cpu_common", cpu, "halted", 4, 0) ? NULL : "lacks a field";
 }
 
-/* To a copy of the file from `from` on. */
-static void apply(uint8_t *data, uint64_t from, const struct patches *p)
+/* Applies patches to `data`, a copy of the file from offset `from` on. */
+static void apply_patches(uint8_t *data, uint64_t from, const struct patches *p)
 {
 	for (unsigned i = 0; i < p->n; i++)
-		for (unsigned k = 0; k < p->patch[i].size; k++)
-			data[p->patch[i].at - from + k] = (uint8_t)(p->patch[i].value >> 8 * (p->patch[i].size - 1 - k));
+		be_put(data + p->patch[i].at - from, p->patch[i].value, p->patch[i].size);
 }
 
 static bool is_own(const struct inspect_section *s)
@@ -95,8 +96,8 @@ static bool is_own(const struct inspect_section *s)
 	return strstr(s->name, "cede/") != NULL;
 }
 
-/* What of the old description stays. */
-static void describe(const struct inspect *in, struct text *t)
+/* Writes the part of the old description that stays true. */
+static void keep_description(const struct inspect *in, struct text *t)
 {
 	vmdesc_begin(t);
 	for (unsigned i = 0, n = 0; i < in->sections; i++) {
@@ -120,8 +121,8 @@ static uint64_t next_page(void *opaque, uint64_t from)
 	return inspect_next_page(in, from & ~(uint64_t)(INSPECT_PAGE - 1));
 }
 
-/* In one piece; pages of zeros take nothing. */
-static bool gather(struct inspect *in, struct vms_ram *ram)
+/* Copies memory into one piece; pages of zeros take no memory of the host. */
+static bool gather_memory(struct inspect *in, struct vms_ram *ram)
 {
 	void *p = mmap(NULL, in->block[0].size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
@@ -198,7 +199,7 @@ static void put_tail(struct stream *s, struct job *j)
 	uint64_t base = j->in->pages_end, from = base;
 	struct text t = { .p = NULL };
 
-	apply(j->tail, base, &j->patches);
+	apply_patches(j->tail, base, &j->patches);
 	for (unsigned i = 0; j->how.qemu && i < j->in->sections; i++) {
 		if (!is_own(&j->in->section[i]))
 			continue;
@@ -214,7 +215,7 @@ static void put_tail(struct stream *s, struct job *j)
 		return;
 	}
 	stream_put(s, j->tail + (from - base), j->in->eof + 1 - from);
-	describe(j->in, &t);
+	keep_description(j->in, &t);
 	stream_put_be(s, VMS_TAG_DESCRIPTION, 1);
 	stream_put_be(s, t.len, 4);
 	stream_put(s, t.p, t.len);
@@ -255,7 +256,7 @@ static bool put_file(struct job *j, int fd, struct error *err)
 	return ok;
 }
 
-static bool parse(struct how *how, const char *text)
+static bool parse_word(struct how *how, const char *text)
 {
 	static const struct { const char *word; struct how how; } words[] = {
 		{ "target=qemu", { .qemu = true } }, { "layout=stream", { .qemu = false } }, { "layout=mapped", { .mapped = true } },
@@ -291,7 +292,7 @@ int convert(struct inspect *in, char **args, bool json)
 	int status = 1;
 
 	(void)json;
-	if (!parse(&j.how, args[2]))
+	if (!parse_word(&j.how, args[2]))
 		return give_up("convert: there is layout=stream, layout=mapped, compress=zstd and target=qemu");
 	if (!inspect_find(in, VMS_CHECKS, 0) || in->blocks != 1 || !in->pages_end)
 		return give_up("'%.150s' has no section of cede's: it is for QEMU already", args[0]);
@@ -300,13 +301,13 @@ int convert(struct inspect *in, char **args, bool json)
 	if (!inspect_memory_whole(in, &err))
 		return give_up("%s", err.msg);
 	for (unsigned cpu = 0; j.how.qemu && cpu < processors(in); cpu++) {
-		const char *why = interrupt(in, &j.patches, cpu);
+		const char *why = interrupt_cpu(in, &j.patches, cpu);
 
 		if (why)
 			return give_up("processor %u %s", cpu, why);
 	}
 	j.tail = malloc(in->len - in->pages_end);
-	if (!j.tail || !gather(in, &j.ram)) {
+	if (!j.tail || !gather_memory(in, &j.ram)) {
 		free(j.tail);
 		return give_up("out of memory");
 	}

@@ -66,7 +66,7 @@ bool __wrap_memory_map(struct ram *ram, uint64_t size, struct error *err)
 
 /* ---- The machine ---- */
 
-static void machine_make(void)
+static void rig_make(void)
 {
 	char path[64];
 	char *argv[] = { "cede", "-nodefaults", "-serial", "null", "-seed", "1", "-clock", "warp", "-rtc", "base=2026-01-31", "-D", "/dev/null",
@@ -134,7 +134,7 @@ static void tell(void)
 
 void rig_begin(int argc, char **argv, void (*seeds)(void))
 {
-	machine_make();
+	rig_make();
 	now.fdt = malloc(TREE_MAX_SIZE);
 	memcpy(now.fdt, rig->fdt, TREE_MAX_SIZE);
 	now.client = rig->firmware->client;

@@ -1,0 +1,57 @@
+/* What the files that parse options have of each other; nobody else includes this. */
+#ifndef MACHINE_OPTIONS_PARSE_H
+#define MACHINE_OPTIONS_PARSE_H
+
+#include <stddef.h>
+
+#include "cpu/core/bits.h"
+#include "machine/core/config.h"
+#include "savevm/error.h"
+
+struct option_row;
+
+struct parse {
+	struct config *opts;
+	struct error *err;
+	int status;			/* if a parser fails */
+	bool done;			/* -h, -version, -d help */
+	const struct option_row *row;	/* of the option that is being parsed */
+	bool no_defaults;		/* -nodefaults */
+	bool tcg, no_accel;		/* that was asked for; so was an accelerator that is not there */
+};
+
+/* opt_<parser> of each row of options.def: false, and p->err->msg says why. Those that fill in a member are in options.c. */
+#define opt_TEXT(member)    store_text
+#define opt_CONSOLE(member) store_console
+#define opt_FLAG(member)    store_flag
+#define OPT(name, group, argument, parser, help) bool opt_##parser(struct parse *p, const char *text);
+#define OPT_LATER(name, group, argument, help)
+#include "machine/run/options.def"
+#undef OPT
+#undef OPT_LATER
+#undef opt_TEXT
+#undef opt_CONSOLE
+#undef opt_FLAG
+
+/* ---- options_text.c ---- */
+/* Always false: the message says what is wrong with an option. */
+bool option_fail(struct parse *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool parse_u64(const char *text, uint64_t *out);	/* decimal, hexadecimal or octal, no sign */
+bool parse_size(const char *text, uint64_t unit, uint64_t *out);
+int word_index(const char *words, const char *value);
+
+/* Walks "key=value,key=value" in place. The first item may lack a key: key = NULL then. */
+struct pairs {
+	char *copy, *next;
+};
+
+bool pairs_open(struct parse *p, struct pairs *pairs, const char *text);
+bool pairs_next(struct pairs *pairs, char **key, char **value);
+bool each_pair(struct parse *p, const char *name, const char *text, const char *wanted,
+	       bool (*set)(struct parse *p, const char *key, const char *value));
+
+/* ---- options_machine.c: what has been left open, when all options are there ---- */
+bool finish_accel(struct parse *p);
+bool finish_smp(struct parse *p);
+
+#endif
