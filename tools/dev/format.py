@@ -28,13 +28,18 @@ def essence(line):
     """A line without what is aligned by hand."""
     body = line.lstrip('\t ')
     indent = line[:len(line) - len(body)].replace('        ', '\t')
-    return indent + re.sub(r'\s+', ' ', body)
+    return indent + re.sub(r'\s', '', re.sub(r'\b(if|for|while|switch) \(', r'\1_(', body))
 
 
-def kept_together(ours, theirs):
-    """Whether all that clang-format does is to break or join lines that are no statement with a condition."""
-    return (len(ours) != len(theirs) and re.sub(r'\s', '', ''.join(ours)) == re.sub(r'\s', '', ''.join(theirs))
-            and not any(re.match(r'\s*(if|for|while|else|do|switch)\b.*;', line) for line in ours))
+def text_of(lines):
+    return re.sub(r'\s', '', ''.join(lines))
+
+
+def is_ours(ours, theirs):
+    """Whether our lines stay: clang-format breaks or joins lines that are no statement with a condition, or it moves text
+    to or from other lines, which stay as they are."""
+    return text_of(ours) != text_of(theirs) or (len(ours) != len(theirs)
+                                                and not any(re.match(r'\s*(if|for|while|else|do|switch)\b.*;', line) for line in ours))
 
 
 def find_sources():
@@ -54,7 +59,7 @@ def formatted(path):
     theirs, result = p.stdout.splitlines(), []
     match = difflib.SequenceMatcher(None, [essence(line) for line in ours], [essence(line) for line in theirs], False)
     for kind, i, j, k, m in match.get_opcodes():
-        result += ours[i:j] if kind == 'equal' or kept_together(ours[i:j], theirs[k:m]) else theirs[k:m]
+        result += ours[i:j] if kind == 'equal' or is_ours(ours[i:j], theirs[k:m]) else theirs[k:m]
     return ours, result
 
 
