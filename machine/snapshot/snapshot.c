@@ -406,9 +406,11 @@ static bool name_parent(struct layout *l, const struct inspect *in, const char *
 
 	if (ok)
 		strcpy(l->parent, name);
+	else if (same)
+		error_set(err, "parent '%.100s': a snapshot cannot be its own", parent);
 	else
-		error_set(err, "parent '%.100s': %s", parent, same ? "a snapshot cannot be its own" : !near ?
-			  "not in the same folder, where a load looks for it" : "a name that cannot be kept");
+		error_set(err, "parent '%.100s': %s", parent,
+			  near ? "a name that cannot be kept" : "not in the same folder, where a load looks for it");
 	free(theirs), free(ours);
 	return ok;
 }

@@ -144,6 +144,12 @@ static const struct vmstate events_state = {
 	.fields = VMS_FIELDS(VMS_LIST("pending_events", struct machine, event_logs, struct event_log, next, MAX_EVENTS, event_state)),
 };
 
+/* QEMU counts the values of cap-ibs otherwise than we do. */
+static uint64_t ibs_in_stream(enum mitigation ibs)
+{
+	return ibs == MITIGATION_FIXED_NA ? 0x10 : ibs > MITIGATION_FIXED ? (uint64_t)ibs - 1 : (uint64_t)ibs;
+}
+
 /* Capabilities: sent if not the default; a load takes what is no more than this machine's. */
 #define CAP(id, index, value, normal) \
 	static uint64_t cap_##id##_get(const void *s, unsigned i) { (void)i; (void)s; return (uint64_t)(value); } \
@@ -163,9 +169,7 @@ CAP(vsx, "0x01", 1, 1)
 CAP(dfp, "0x02", 1, 1)		/* QEMU's default; programs that use it find out */
 CAP(cfpc, "0x03", machine_of(s)->config->cfpc, MITIGATION_WORKAROUND)
 CAP(sbbc, "0x04", machine_of(s)->config->sbbc, MITIGATION_WORKAROUND)
-CAP(ibs, "0x05", machine_of(s)->config->ibs == MITIGATION_FIXED_NA ? 0x10 :
-		 machine_of(s)->config->ibs > MITIGATION_FIXED ? machine_of(s)->config->ibs - 1 : machine_of(s)->config->ibs,
-    MITIGATION_WORKAROUND)
+CAP(ibs, "0x05", ibs_in_stream(machine_of(s)->config->ibs), MITIGATION_WORKAROUND)
 CAP(hpt_maxpagesize, "0x06", HPT_PAGE_SHIFT, ALWAYS)
 CAP(nested_kvm_hv, "0x07", 0, 0)
 CAP(large_decr, "0x08", machine_of(s)->config->large_decr, 1)

@@ -280,13 +280,14 @@ static bool take_place(struct view *v, uint64_t mask)
 	unsigned drop = exponent(b) < 897 ? 897 - exponent(b) : 0;	/* bits that a denormal lacks */
 	bool tiny = exponent(b) <= 897, to_zero = !x && exponent(b) <= 874;
 	bool overflow = x == INFINITE && y == SINGLE_LARGEST;
+	uint64_t sticky;
 
 	(void)mask;
 	if (!to_zero && !overflow && (distance > UINT64_C(1) << (drop > 24 ? 53 : 29 + drop) || (!distance && !tiny)))
 		return false;
 	*a = b;
-	return take(&v->want->state.fpscr, v->got->state.fpscr, FPSCR_FR | FPSCR_FI | FPSCR_FPRF |
-		    (tiny ? FPSCR_UX : overflow ? FPSCR_OX : 0));
+	sticky = tiny ? FPSCR_UX : overflow ? FPSCR_OX : 0;
+	return take(&v->want->state.fpscr, v->got->state.fpscr, FPSCR_FR | FPSCR_FI | FPSCR_FPRF | sticky);
 }
 
 static bool take_nothing(struct view *v, uint64_t mask)

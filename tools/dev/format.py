@@ -8,7 +8,8 @@ usage: format.py [-n] [-v] [FILE...]     default: all .c and .h files, without t
 
 Blanks within a line are ours: tables, columns of macros, of members and of comments are aligned where that helps to read,
 which clang-format can do everywhere or nowhere. So is what stands on one line together: members of an enumeration, of a
-table, the parts of a choice; but no statement with its condition. Indentation and the rest are clang-format's.
+table, the parts of a choice; but no statement with its condition; and where a line stands that goes on with the one
+before. Indentation of statements and the rest are clang-format's.
 """
 # needs: nothing
 import concurrent.futures
@@ -42,6 +43,12 @@ def is_ours(ours, theirs):
                                                 and not any(re.match(r'\s*(if|for|while|else|do|switch)\b.*;', line) for line in ours))
 
 
+def goes_on(lines, n):
+    """Whether line n goes on with what the line before it has begun: where it stands is ours, then."""
+    before = re.sub(r'/\*.*\*/\s*$', '', lines[n - 1]).rstrip() if n else ''
+    return bool(re.search(r'[,(\[{&|?:+*/<>="-]$', before)) or lines[n].lstrip()[:1] in ('"', '(', ':', '?')
+
+
 def find_sources():
     with open('.clang-format-ignore') as f:
         ignored = [line.strip() for line in f if line.strip() and not line.startswith('#')]
@@ -59,7 +66,12 @@ def formatted(path):
     theirs, result = p.stdout.splitlines(), []
     match = difflib.SequenceMatcher(None, [essence(line) for line in ours], [essence(line) for line in theirs], False)
     for kind, i, j, k, m in match.get_opcodes():
-        result += ours[i:j] if kind == 'equal' or is_ours(ours[i:j], theirs[k:m]) else theirs[k:m]
+        keep = kind == 'equal' or is_ours(ours[i:j], theirs[k:m])
+        if not keep and j - i == m - k:
+            result += [mine if mine.split() == its.split() and goes_on(ours, n) else its
+                       for n, mine, its in zip(range(i, j), ours[i:j], theirs[k:m])]
+        else:
+            result += ours[i:j] if keep else theirs[k:m]
     return ours, result
 
 

@@ -147,8 +147,8 @@ static void show_entry_csv(const struct entry *e, uint64_t number, unsigned thre
 static void print_head(bool csv)
 {
 	puts(csv ? "entry,timebase,physical_thread,physical,dispatch_code,preempt_code,waiting_to_ready_ticks,"
-		   "ready_to_enqueue_ticks,enqueue_to_dispatch_ticks,srr0,srr1,fault_addr"
-		 : "                                                                     wait, us, until\n"
+		   "ready_to_enqueue_ticks,enqueue_to_dispatch_ticks,srr0,srr1,fault_addr" :
+		   "                                                                     wait, us, until\n"
 		   "   entry         timebase    on     dispatched   stopped by        ready     capacity    processor"
 		   "  SRR0              SRR1");
 }
