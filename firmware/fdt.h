@@ -4,8 +4,8 @@
  * node (machine/core/device.h) with the functions of machine/core/node.h. Bindings: PAPR, "Device Tree"; IEEE 1275-1994 and its PowerPC
  * processor binding.
  */
-#ifndef MACHINE_FDT_H
-#define MACHINE_FDT_H
+#ifndef FIRMWARE_FDT_H
+#define FIRMWARE_FDT_H
 
 #include <stdbool.h>
 #include <stdint.h>

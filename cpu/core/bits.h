@@ -1,6 +1,6 @@
 /* Bits by the manual's numbering: bit 0 is the most significant. */
-#ifndef CPU_BITS_H
-#define CPU_BITS_H
+#ifndef CPU_CORE_BITS_H
+#define CPU_CORE_BITS_H
 
 #include <stdint.h>
 

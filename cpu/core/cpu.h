@@ -4,8 +4,8 @@
  * slots numbered 0..255 (an op's operand bytes are slot numbers, see dispatch.h):
  * GPRs, a slot that is always zero for RA=0, LR, CTR and friends, and the 64 VSRs.
  */
-#ifndef CPU_CPU_H
-#define CPU_CPU_H
+#ifndef CPU_CORE_CPU_H
+#define CPU_CORE_CPU_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * missing, the plain handler takes its place. So no handler tests for a feature, and the same guest
  * states come out on all hosts. CEDE_HOST=baseline in the environment hides all of them, for tests.
  */
-#ifndef CPU_HOST_H
-#define CPU_HOST_H
+#ifndef CPU_CORE_HOST_H
+#define CPU_CORE_HOST_H
 
 enum host_feature {
 	HOST_FMA = 1,		/* fused multiply-add */

@@ -1,8 +1,8 @@
 /* What makes a processor one of its generation, as plain data. A model is a file of cpu/model/ and its row in
  * cpu/model/models.c.
  */
-#ifndef CPU_MODEL_H
-#define CPU_MODEL_H
+#ifndef CPU_CORE_MODEL_H
+#define CPU_CORE_MODEL_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * real address 0. Everything but the processor's own fast path goes through the
  * typed accessors, which check bounds and tell the block cache about writes.
  */
-#ifndef CPU_RAM_H
-#define CPU_RAM_H
+#ifndef CPU_CORE_RAM_H
+#define CPU_CORE_RAM_H
 
 #include <stdbool.h>
 #include <stdint.h>

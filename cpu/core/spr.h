@@ -1,8 +1,8 @@
 /* Bits of special-purpose registers that more than one file of the processor acts on. The registers themselves
  * are rows of cpu/table/spr.def and members of struct cpu.
  */
-#ifndef CPU_SPR_H
-#define CPU_SPR_H
+#ifndef CPU_CORE_SPR_H
+#define CPU_CORE_SPR_H
 
 #include "cpu/core/cpu.h"
 

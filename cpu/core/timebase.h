@@ -4,8 +4,8 @@
  * dispatcher has noted of the processor's share of its core.
  * Source: Power ISA 3.0B, Book III, chapter 7.
  */
-#ifndef CPU_TIMEBASE_H
-#define CPU_TIMEBASE_H
+#ifndef CPU_CORE_TIMEBASE_H
+#define CPU_CORE_TIMEBASE_H
 
 #include "cpu/core/cpu.h"
 

@@ -6,8 +6,8 @@
  * a floating-point register is doubleword 0, VD(v, 0).
  * Source: Power ISA 3.0B, Book I, 6.2.1 and 7.2.1.
  */
-#ifndef CPU_VREG_H
-#define CPU_VREG_H
+#ifndef CPU_CORE_VREG_H
+#define CPU_CORE_VREG_H
 
 #include <stdint.h>
 

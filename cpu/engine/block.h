@@ -6,8 +6,8 @@
  * taken does not end it. Its whole cost in cycles is charged on entry; a handler that leaves early
  * gives the rest back. All of it is derived state.
  */
-#ifndef CPU_BLOCK_H
-#define CPU_BLOCK_H
+#ifndef CPU_ENGINE_BLOCK_H
+#define CPU_ENGINE_BLOCK_H
 
 #include "cpu/engine/dispatch.h"
 #include "cpu/timing/timing.h"

@@ -4,8 +4,8 @@
  * handler chosen. It may pick another handler, rearrange operands, or append ops with
  * decode_emit(). It returns false if the form is invalid: the instruction is illegal.
  */
-#ifndef CPU_DECODE_H
-#define CPU_DECODE_H
+#ifndef CPU_ENGINE_DECODE_H
+#define CPU_ENGINE_DECODE_H
 
 #include "cpu/core/host.h"
 #include "cpu/engine/block.h"

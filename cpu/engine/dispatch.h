@@ -6,8 +6,8 @@
  * jumps to the next with processor, op, budget and TLB in host registers; elsewhere
  * each handler returns the next op to a loop, which is slower and equally exact.
  */
-#ifndef CPU_DISPATCH_H
-#define CPU_DISPATCH_H
+#ifndef CPU_ENGINE_DISPATCH_H
+#define CPU_ENGINE_DISPATCH_H
 
 #include "cpu/core/cpu.h"
 #include "cpu/engine/tlb.h"

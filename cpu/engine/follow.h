@@ -4,8 +4,8 @@
  * block. Any other target goes through the context's jump cache, because another page's
  * mapping can change without this block being touched.
  */
-#ifndef CPU_FOLLOW_H
-#define CPU_FOLLOW_H
+#ifndef CPU_ENGINE_FOLLOW_H
+#define CPU_ENGINE_FOLLOW_H
 
 #include "cpu/engine/block.h"
 

@@ -1,6 +1,6 @@
 /* Fused ops: see fuse.c. */
-#ifndef CPU_FUSE_H
-#define CPU_FUSE_H
+#ifndef CPU_ENGINE_FUSE_H
+#define CPU_ENGINE_FUSE_H
 
 #include "cpu/engine/block.h"
 

@@ -5,8 +5,8 @@
  * first immediate of the row in op->imm, the second in op->d, the third in op->c, the
  * fourth in op->b (each only if that byte is free).
  */
-#ifndef CPU_OPERANDS_H
-#define CPU_OPERANDS_H
+#ifndef CPU_ENGINE_OPERANDS_H
+#define CPU_ENGINE_OPERANDS_H
 
 #include "cpu/core/cpu.h"
 /* Has flags of the names RC and VRC: read before they become operands, so that the order of a file's includes

@@ -1,6 +1,6 @@
 /* Counting what a guest executes, in a build of its own: `make profile`. See profile.c. */
-#ifndef CPU_PROFILE_H
-#define CPU_PROFILE_H
+#ifndef CPU_ENGINE_PROFILE_H
+#define CPU_ENGINE_PROFILE_H
 
 #include "cpu/engine/block.h"
 

@@ -1,6 +1,6 @@
 /* Loops that wait: see spin.c. */
-#ifndef CPU_SPIN_H
-#define CPU_SPIN_H
+#ifndef CPU_ENGINE_SPIN_H
+#define CPU_ENGINE_SPIN_H
 
 #include "cpu/engine/block.h"
 

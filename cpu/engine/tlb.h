@@ -6,8 +6,8 @@
  * (translation on or off, problem state and then PID), so that switching keeps them warm.
  * A page with decoded code has no write tag, so stores into code take the slow path.
  */
-#ifndef CPU_TLB_H
-#define CPU_TLB_H
+#ifndef CPU_ENGINE_TLB_H
+#define CPU_ENGINE_TLB_H
 
 #include "cpu/core/cpu.h"
 #include "cpu/mmu/mmu.h"

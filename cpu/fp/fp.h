@@ -17,8 +17,8 @@
  *
  * Source: Power ISA 3.0B, Book I, 4.2 to 4.6, 7.2 to 7.4.
  */
-#ifndef CPU_FP_H
-#define CPU_FP_H
+#ifndef CPU_FP_FP_H
+#define CPU_FP_FP_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,8 +6,8 @@
  * operation that the guest did not ask for would leave an inexact flag behind.
  * Only this file knows the host's architecture.
  */
-#ifndef CPU_HOST_FP_H
-#define CPU_HOST_FP_H
+#ifndef CPU_FP_HOST_FP_H
+#define CPU_FP_HOST_FP_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * What they compute is in fp.h; here they get their operands. Both name a register's doubleword 0, and a result
  * clears doubleword 1. Each macro stamps one instruction, or its double- and its single-precision form (dp, sp).
  */
-#ifndef CPU_SCALAR_H
-#define CPU_SCALAR_H
+#ifndef CPU_FP_SCALAR_H
+#define CPU_FP_SCALAR_H
 
 #include "cpu/engine/decode.h"
 #include "cpu/engine/operands.h"

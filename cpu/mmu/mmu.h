@@ -4,8 +4,8 @@
  * says where a page lies or which interrupt the access deserves; it raises nothing and
  * remembers nothing. The engine's TLB (cpu/engine/tlb.h) keeps what it returns.
  */
-#ifndef CPU_MMU_H
-#define CPU_MMU_H
+#ifndef CPU_MMU_MMU_H
+#define CPU_MMU_MMU_H
 
 #include "cpu/core/cpu.h"
 

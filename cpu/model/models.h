@@ -1,6 +1,6 @@
 /* The models of processors that there are. */
-#ifndef CPU_MODELS_H
-#define CPU_MODELS_H
+#ifndef CPU_MODEL_MODELS_H
+#define CPU_MODEL_MODELS_H
 
 #include "cpu/core/model.h"
 

@@ -1,6 +1,6 @@
 /* The processor's state descriptions, for savevm/. */
-#ifndef CPU_STATE_H
-#define CPU_STATE_H
+#ifndef CPU_MODEL_STATE_H
+#define CPU_MODEL_STATE_H
 
 #include "savevm/vmstate.h"
 

@@ -4,8 +4,8 @@
  * (word & mask) == match. Bits that Rc, OE or operands occupy, and reserved bits, are not
  * in the mask. Power ISA 3.0B, Book I, 1.6.
  */
-#ifndef CPU_FORMS_H
-#define CPU_FORMS_H
+#ifndef CPU_TABLE_FORMS_H
+#define CPU_TABLE_FORMS_H
 
 #include "cpu/table/since.h"
 

@@ -3,8 +3,8 @@
  * Costs are fixed when a block is decoded, so a model is asked once per instruction and
  * block. They may depend on the instructions before it in the block, never on host state.
  */
-#ifndef CPU_TIMING_H
-#define CPU_TIMING_H
+#ifndef CPU_TIMING_TIMING_H
+#define CPU_TIMING_TIMING_H
 
 #include <stdint.h>
 

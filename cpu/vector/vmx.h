@@ -3,8 +3,8 @@
  * Elements of equal position do not care for their numbering, so the stamps walk the
  * host's arrays upwards; constant trip counts let the compiler make vector code of them.
  */
-#ifndef CPU_VMX_H
-#define CPU_VMX_H
+#ifndef CPU_VECTOR_VMX_H
+#define CPU_VECTOR_VMX_H
 
 #include "cpu/core/cpu.h"
 #include "cpu/engine/dispatch.h"

@@ -1,7 +1,7 @@
 /* Bodies of VMX ops that sequences take as well (cpu/fuse); the others are in op_vmx_*.c.
  * Source: Power ISA 3.0B, Book I, 6.7 to 6.9. */
-#ifndef CPU_VMX_BODIES_H
-#define CPU_VMX_BODIES_H
+#ifndef CPU_VECTOR_VMX_BODIES_H
+#define CPU_VECTOR_VMX_BODIES_H
 
 #include "cpu/vector/vmx.h"
 #include "cpu/vector/vmx_host.h"

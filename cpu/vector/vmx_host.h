@@ -3,8 +3,8 @@
  * All but host_dot() needs a feature of host.h: each handler that uses it has a plain twin. The
  * instructions are assembly, so that the rest of the file is compiled for every host.
  */
-#ifndef CPU_VMX_HOST_H
-#define CPU_VMX_HOST_H
+#ifndef CPU_VECTOR_VMX_HOST_H
+#define CPU_VECTOR_VMX_HOST_H
 
 #include "cpu/engine/decode.h"
 #include "cpu/core/vreg.h"

@@ -1,6 +1,6 @@
 /* The classes of devices that there are, and those that a board gets. */
-#ifndef MACHINE_DEVICES_H
-#define MACHINE_DEVICES_H
+#ifndef MACHINE_BOARD_DEVICES_H
+#define MACHINE_BOARD_DEVICES_H
 
 #include <stdbool.h>
 #include <stdio.h>

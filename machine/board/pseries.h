@@ -1,6 +1,6 @@
 /* The board: making it, clearing it, freeing it. */
-#ifndef MACHINE_PSERIES_H
-#define MACHINE_PSERIES_H
+#ifndef MACHINE_BOARD_PSERIES_H
+#define MACHINE_BOARD_PSERIES_H
 
 #include "machine/core/machine.h"
 #include "savevm/error.h"

@@ -1,6 +1,6 @@
 /* The virtual clock's tie to the host's. The clock itself is in machine.h. */
-#ifndef MACHINE_CLOCK_H
-#define MACHINE_CLOCK_H
+#ifndef MACHINE_CORE_CLOCK_H
+#define MACHINE_CORE_CLOCK_H
 
 #include "machine/core/machine.h"
 #include "machine/host/time.h"

@@ -1,7 +1,7 @@
 /* What the user wants of a machine: plain values, which run/options.c fills from the command line and which every
  * part may read. A new option is its row in run/options.def and its member here. */
-#ifndef MACHINE_CONFIG_H
-#define MACHINE_CONFIG_H
+#ifndef MACHINE_CORE_CONFIG_H
+#define MACHINE_CORE_CONFIG_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
  * them the state hash), -device, "info qtree", the tests. A device knows its bus, the clock, interrupt lines and guest
  * memory, and nothing above it.
  */
-#ifndef MACHINE_DEVICE_H
-#define MACHINE_DEVICE_H
+#ifndef MACHINE_CORE_DEVICE_H
+#define MACHINE_CORE_DEVICE_H
 
 #include "machine/core/machine.h"
 #include "savevm/error.h"

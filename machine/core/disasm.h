@@ -1,6 +1,6 @@
 /* Disassembly for people: -d in_asm. */
-#ifndef MACHINE_DISASM_H
-#define MACHINE_DISASM_H
+#ifndef MACHINE_CORE_DISASM_H
+#define MACHINE_CORE_DISASM_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* -d and -D. */
-#ifndef MACHINE_LOG_H
-#define MACHINE_LOG_H
+#ifndef MACHINE_CORE_LOG_H
+#define MACHINE_CORE_LOG_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  *
  * Everything mutable hangs off struct machine; there is no file-scope state.
  */
-#ifndef MACHINE_MACHINE_H
-#define MACHINE_MACHINE_H
+#ifndef MACHINE_CORE_MACHINE_H
+#define MACHINE_CORE_MACHINE_H
 
 #include <stdbool.h>
 #include <stdint.h>

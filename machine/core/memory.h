@@ -1,6 +1,6 @@
 /* Guest RAM on the host. */
-#ifndef MACHINE_MEMORY_H
-#define MACHINE_MEMORY_H
+#ifndef MACHINE_CORE_MEMORY_H
+#define MACHINE_CORE_MEMORY_H
 
 #include "cpu/core/ram.h"
 #include "savevm/error.h"

@@ -2,8 +2,8 @@
  *
  * The library puts a new node before its siblings: what is written last comes first in the tree.
  * Bindings: IEEE 1275-1994; PAPR, "Device Tree". */
-#ifndef MACHINE_NODE_H
-#define MACHINE_NODE_H
+#ifndef MACHINE_CORE_NODE_H
+#define MACHINE_CORE_NODE_H
 
 #include <stddef.h>
 #include <stdint.h>

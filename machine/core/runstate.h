@@ -1,6 +1,6 @@
 /* Whether the machine runs, and what is to happen next: requests of the guest, of the user and of the host. */
-#ifndef MACHINE_RUNSTATE_H
-#define MACHINE_RUNSTATE_H
+#ifndef MACHINE_CORE_RUNSTATE_H
+#define MACHINE_CORE_RUNSTATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

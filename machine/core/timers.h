@@ -1,7 +1,7 @@
 /* Timers of devices: events that a snapshot carries, by the names of the device and of its timer. An event of nobody's
  * (one without a device) is the host's or a test's, and does not outlive the process. */
-#ifndef MACHINE_TIMERS_H
-#define MACHINE_TIMERS_H
+#ifndef MACHINE_CORE_TIMERS_H
+#define MACHINE_CORE_TIMERS_H
 
 #include "machine/core/device.h"
 

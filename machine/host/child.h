@@ -1,7 +1,7 @@
 /* Processes that cede starts: commands of the user's under /bin/sh, and copies of cede itself that write or try a
  * snapshot while the original goes on. Processes are started and waited for here alone. */
-#ifndef MACHINE_CHILD_H
-#define MACHINE_CHILD_H
+#ifndef MACHINE_HOST_CHILD_H
+#define MACHINE_HOST_CHILD_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -6,8 +6,8 @@
  * until it has gone (console_pending); output to something that is gone is dropped. Input waits in a small buffer until
  * the guest takes it; of a terminal with an escape key, in a large one.
  */
-#ifndef MACHINE_CONSOLE_H
-#define MACHINE_CONSOLE_H
+#ifndef MACHINE_HOST_CONSOLE_H
+#define MACHINE_HOST_CONSOLE_H
 
 #include <poll.h>
 #include <stdbool.h>

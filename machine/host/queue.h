@@ -1,6 +1,6 @@
 /* Bytes on their way from one side to the other: first in, first out, as many as memory holds. */
-#ifndef MACHINE_QUEUE_H
-#define MACHINE_QUEUE_H
+#ifndef MACHINE_HOST_QUEUE_H
+#define MACHINE_HOST_QUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Unix sockets by name: one process at a time listens on one, and removes what is its own. */
-#ifndef MACHINE_SOCKET_H
-#define MACHINE_SOCKET_H
+#ifndef MACHINE_HOST_SOCKET_H
+#define MACHINE_HOST_SOCKET_H
 
 #include <stdbool.h>
 #include <sys/types.h>

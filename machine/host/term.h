@@ -7,8 +7,8 @@
  *   - system calls go on after it, until a signal wants an end. From then on they are cut short at each tick:
  *     EINTR, from anything but poll() and its like, means that the process is to end. Nobody tries again;
  *   - nobody having looked for TERM_PATIENCE_MS, it restores the terminal and ends the process itself. */
-#ifndef MACHINE_TERM_H
-#define MACHINE_TERM_H
+#ifndef MACHINE_HOST_TERM_H
+#define MACHINE_HOST_TERM_H
 
 #include <poll.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* The host's time. Nothing that a guest sees depends on it. */
-#ifndef MACHINE_TIME_H
-#define MACHINE_TIME_H
+#ifndef MACHINE_HOST_TIME_H
+#define MACHINE_HOST_TIME_H
 
 #include <stdint.h>
 

@@ -7,8 +7,8 @@
  * favoured, 0xff means off.
  * Source: PAPR, "Interrupt Controller" and the function set hcall-interrupt.
  */
-#ifndef MACHINE_XICS_H
-#define MACHINE_XICS_H
+#ifndef MACHINE_IRQ_XICS_H
+#define MACHINE_IRQ_XICS_H
 
 #include "machine/core/device.h"
 

@@ -1,7 +1,7 @@
 /* XIVE as a dual machine's snapshot has it while its guest uses XICS: tables that nobody looks at. cede
  * has no XIVE yet; what was found is kept, and given back when the guest is saved again. */
-#ifndef MACHINE_XIVE_IDLE_H
-#define MACHINE_XIVE_IDLE_H
+#ifndef MACHINE_IRQ_XIVE_IDLE_H
+#define MACHINE_IRQ_XIVE_IDLE_H
 
 #include <stdbool.h>
 #include <stdint.h>

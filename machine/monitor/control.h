@@ -1,6 +1,6 @@
 /* What a monitor can do to a running machine, between quanta: stop, save, load, send away. */
-#ifndef MACHINE_CONTROL_H
-#define MACHINE_CONTROL_H
+#ifndef MACHINE_MONITOR_CONTROL_H
+#define MACHINE_MONITOR_CONTROL_H
 
 #include <stdio.h>
 

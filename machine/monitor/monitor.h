@@ -1,7 +1,7 @@
 /* Monitors: streams on which somebody commands the machine, by hand (hmp.c) or by program (qmp.c).
  * They are read at the poll points of the run loop, and obeyed between quanta. */
-#ifndef MACHINE_MONITOR_H
-#define MACHINE_MONITOR_H
+#ifndef MACHINE_MONITOR_MONITOR_H
+#define MACHINE_MONITOR_MONITOR_H
 
 #include <poll.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* A PCI host bridge without devices, as another hypervisor's snapshot has it. cede has no PCI yet:
  * what a QEMU machine says of its empty bridge is kept, and given back when it is saved again. */
-#ifndef MACHINE_PHB_IDLE_H
-#define MACHINE_PHB_IDLE_H
+#ifndef MACHINE_PCI_PHB_IDLE_H
+#define MACHINE_PCI_PHB_IDLE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* What the platform has to tell the guest: error logs, fetched by check-exception. */
-#ifndef MACHINE_EVENTS_H
-#define MACHINE_EVENTS_H
+#ifndef MACHINE_RTAS_EVENTS_H
+#define MACHINE_RTAS_EVENTS_H
 
 #include "machine/core/machine.h"
 

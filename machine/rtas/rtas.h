@@ -1,8 +1,8 @@
 /* Run-Time Abstraction Services: calls by token, arguments in guest memory. One row in rtas.def,
  * one function. PAPR, "Run-Time Abstraction Services".
  */
-#ifndef MACHINE_RTAS_H
-#define MACHINE_RTAS_H
+#ifndef MACHINE_RTAS_RTAS_H
+#define MACHINE_RTAS_RTAS_H
 
 #include "machine/core/machine.h"
 

@@ -1,6 +1,6 @@
 /* The guest's wall clock: virtual time plus an offset that the guest may move. */
-#ifndef MACHINE_RTC_H
-#define MACHINE_RTC_H
+#ifndef MACHINE_RTAS_RTC_H
+#define MACHINE_RTAS_RTC_H
 
 #include "machine/core/device.h"
 

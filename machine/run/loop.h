@@ -1,6 +1,6 @@
 /* What the files of the run loop have of each other; nobody else includes this. */
-#ifndef MACHINE_LOOP_H
-#define MACHINE_LOOP_H
+#ifndef MACHINE_RUN_LOOP_H
+#define MACHINE_RUN_LOOP_H
 
 #include "machine/core/machine.h"
 

@@ -1,6 +1,6 @@
 /* The command line, parsed and checked. options.def is the only list of options. */
-#ifndef MACHINE_OPTIONS_H
-#define MACHINE_OPTIONS_H
+#ifndef MACHINE_RUN_OPTIONS_H
+#define MACHINE_RUN_OPTIONS_H
 
 #include "machine/core/config.h"
 #include "savevm/error.h"

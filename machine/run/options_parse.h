@@ -1,6 +1,6 @@
 /* What the files that parse options have of each other; nobody else includes this. */
-#ifndef MACHINE_OPTIONS_PARSE_H
-#define MACHINE_OPTIONS_PARSE_H
+#ifndef MACHINE_RUN_OPTIONS_PARSE_H
+#define MACHINE_RUN_OPTIONS_PARSE_H
 
 #include <stddef.h>
 

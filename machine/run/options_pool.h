@@ -1,6 +1,6 @@
 /* -pool. */
-#ifndef MACHINE_OPTIONS_POOL_H
-#define MACHINE_OPTIONS_POOL_H
+#ifndef MACHINE_RUN_OPTIONS_POOL_H
+#define MACHINE_RUN_OPTIONS_POOL_H
 
 #include "machine/core/config.h"
 #include "machine/vp/vp.h"

@@ -1,6 +1,6 @@
 /* Running a machine. */
-#ifndef MACHINE_RUN_H
-#define MACHINE_RUN_H
+#ifndef MACHINE_RUN_RUN_H
+#define MACHINE_RUN_RUN_H
 
 #include "machine/core/machine.h"
 #include "savevm/error.h"

@@ -1,6 +1,6 @@
 /* -incoming: where a snapshot comes from that is not just a file. */
-#ifndef MACHINE_INCOMING_H
-#define MACHINE_INCOMING_H
+#ifndef MACHINE_SNAPSHOT_INCOMING_H
+#define MACHINE_SNAPSHOT_INCOMING_H
 
 #include <stdbool.h>
 

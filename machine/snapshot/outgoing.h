@@ -1,8 +1,8 @@
 /* What monitors have written while they go on: migrate and savevm. A copy of the process, as it was at the
  * command, writes; the machine stands only as long as copying takes, but for a migration: that ends with the
  * guest elsewhere, so it stands from the command on, and goes on if it fails or is cancelled. */
-#ifndef MACHINE_OUTGOING_H
-#define MACHINE_OUTGOING_H
+#ifndef MACHINE_SNAPSHOT_OUTGOING_H
+#define MACHINE_SNAPSHOT_OUTGOING_H
 
 #include <poll.h>
 

@@ -1,7 +1,7 @@
 /* How far a save or a load is, on a terminal: once it takes longer than a second, in one line that goes
  * away again. Nothing that the guest sees depends on it. */
-#ifndef MACHINE_PROGRESS_H
-#define MACHINE_PROGRESS_H
+#ifndef MACHINE_SNAPSHOT_PROGRESS_H
+#define MACHINE_SNAPSHOT_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Saving and loading the whole machine: which sections there are, and when one is written. */
-#ifndef MACHINE_SNAPSHOT_H
-#define MACHINE_SNAPSHOT_H
+#ifndef MACHINE_SNAPSHOT_SNAPSHOT_H
+#define MACHINE_SNAPSHOT_SNAPSHOT_H
 
 #include "machine/core/machine.h"
 #include "savevm/error.h"

@@ -1,6 +1,6 @@
 /* State descriptions of the board as a whole, for snapshot.c. All are of a struct machine. */
-#ifndef MACHINE_STATE_H
-#define MACHINE_STATE_H
+#ifndef MACHINE_SNAPSHOT_STATE_H
+#define MACHINE_SNAPSHOT_STATE_H
 
 #include "machine/core/machine.h"
 #include "savevm/vmstate.h"

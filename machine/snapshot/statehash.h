@@ -1,6 +1,6 @@
 /* A 64-bit hash over everything the guest can see. */
-#ifndef MACHINE_STATEHASH_H
-#define MACHINE_STATEHASH_H
+#ifndef MACHINE_SNAPSHOT_STATEHASH_H
+#define MACHINE_SNAPSHOT_STATEHASH_H
 
 #include <stdint.h>
 

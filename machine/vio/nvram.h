@@ -1,6 +1,6 @@
 /* Non-volatile memory: what RTAS nvram-fetch and nvram-store reach. */
-#ifndef MACHINE_NVRAM_H
-#define MACHINE_NVRAM_H
+#ifndef MACHINE_VIO_NVRAM_H
+#define MACHINE_VIO_NVRAM_H
 
 #include "machine/vio/vio.h"
 #include "savevm/error.h"

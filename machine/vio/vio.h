@@ -4,8 +4,8 @@
  * given by the order of creation and nothing else: 0x71000000 for the first -serial, then
  * the further ones, then the NVRAM.
  */
-#ifndef MACHINE_VIO_H
-#define MACHINE_VIO_H
+#ifndef MACHINE_VIO_VIO_H
+#define MACHINE_VIO_VIO_H
 
 #include "machine/core/device.h"
 

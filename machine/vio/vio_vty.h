@@ -1,6 +1,6 @@
 /* A virtual terminal: the console behind H_GET_TERM_CHAR and H_PUT_TERM_CHAR. */
-#ifndef MACHINE_VIO_VTY_H
-#define MACHINE_VIO_VTY_H
+#ifndef MACHINE_VIO_VIO_VTY_H
+#define MACHINE_VIO_VIO_VTY_H
 
 #include "machine/vio/vio.h"
 

@@ -1,4 +1,7 @@
 /* What start.S and lib.h agree on: offsets in struct cpu. */
+#ifndef TESTS_GUEST_LAYOUT_H
+#define TESTS_GUEST_LAYOUT_H
+
 #define CPU_GPR        0
 #define CPU_SRR0       256
 #define CPU_SRR1       264
@@ -22,4 +25,6 @@
 #define OUR_MSR_LOW 0x1001
 #else
 #define OUR_MSR_LOW 0x1000
+#endif
+
 #endif

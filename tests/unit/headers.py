@@ -1,5 +1,5 @@
-"""Each header compiles alone and twice, with the build's flags, under clang and under gcc; a guest's under the cross
-compiler. A header that cannot says "Not alone:" and why. A table (.def) is no header.
+"""Each header is guarded by a macro named after its path, and compiles alone and twice, with the build's flags, under
+clang and under gcc; a guest's under the cross compiler. A header that cannot says "Not alone:" and why. A table (.def) is no header.
 
 usage: headers.py [FOLDER]     the tree to look at, instead of this one"""
 # needs: commands
@@ -7,6 +7,7 @@ import concurrent.futures
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -52,7 +53,9 @@ def main():
     jobs = []
     for header in headers:
         with open(header) as f:
-            reason = f.read().partition(NOT_ALONE)[1:]
+            text = f.read()
+        guard, reason = re.sub('[^A-Z0-9]', '_', header.upper()), text.partition(NOT_ALONE)[1:]
+        check('#ifndef %s\n#define %s\n' % (guard, guard) in text, 'guard: ' + header, 'not ' + guard)
         if reason[0]:
             check(len(reason[1].split()) > 3, 'says-why: ' + header, reason[1][:80])
             continue

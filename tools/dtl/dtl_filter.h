@@ -1,6 +1,6 @@
 /* The options that choose a part of a log: processors, reasons, times. */
-#ifndef TOOLS_DTL_FILTER_H
-#define TOOLS_DTL_FILTER_H
+#ifndef TOOLS_DTL_DTL_FILTER_H
+#define TOOLS_DTL_DTL_FILTER_H
 
 #include "tools/dtl/dtl_log.h"
 

@@ -3,8 +3,8 @@
  * It keeps one small struct for each virtual processor and no history, so that memory does not grow
  * with the log.
  */
-#ifndef TOOLS_DTL_FOLLOW_H
-#define TOOLS_DTL_FOLLOW_H
+#ifndef TOOLS_DTL_DTL_FOLLOW_H
+#define TOOLS_DTL_DTL_FOLLOW_H
 
 #include "tools/dtl/dtl_filter.h"
 

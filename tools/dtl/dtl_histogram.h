@@ -1,6 +1,6 @@
 /* A histogram of times in constant memory. Buckets are log-linear: a value is known to 1/32 of itself. */
-#ifndef TOOLS_DTL_HISTOGRAM_H
-#define TOOLS_DTL_HISTOGRAM_H
+#ifndef TOOLS_DTL_DTL_HISTOGRAM_H
+#define TOOLS_DTL_DTL_HISTOGRAM_H
 
 #include <stdint.h>
 

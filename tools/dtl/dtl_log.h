@@ -1,7 +1,7 @@
 /* Reads a -dtl file (machine/vp/dtl_format.h), record by record, and checks each number in it. dtl_follow checks
  * whether a record may follow those before it. */
-#ifndef TOOLS_DTL_LOG_H
-#define TOOLS_DTL_LOG_H
+#ifndef TOOLS_DTL_DTL_LOG_H
+#define TOOLS_DTL_DTL_LOG_H
 
 #include <stdbool.h>
 #include <stdint.h>

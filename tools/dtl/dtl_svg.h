@@ -1,7 +1,7 @@
 /* What the files of the picture share: dtl_svg.c fills the lanes from the log, dtl_svg_page.c writes the
  * document, dtl_colour.c chooses colours. */
-#ifndef TOOLS_DTL_SVG_H
-#define TOOLS_DTL_SVG_H
+#ifndef TOOLS_DTL_DTL_SVG_H
+#define TOOLS_DTL_DTL_SVG_H
 
 #include <stddef.h>
 

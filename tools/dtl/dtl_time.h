@@ -1,6 +1,6 @@
 /* Converts between cycles and the units that people use. */
-#ifndef TOOLS_DTL_TIME_H
-#define TOOLS_DTL_TIME_H
+#ifndef TOOLS_DTL_DTL_TIME_H
+#define TOOLS_DTL_DTL_TIME_H
 
 #include "tools/dtl/dtl_log.h"
 

@@ -1,6 +1,6 @@
 /* Sums over a log, for each virtual and each physical processor. */
-#ifndef TOOLS_DTL_TOTALS_H
-#define TOOLS_DTL_TOTALS_H
+#ifndef TOOLS_DTL_DTL_TOTALS_H
+#define TOOLS_DTL_DTL_TOTALS_H
 
 #include "tools/dtl/dtl_follow.h"
 #include "tools/dtl/dtl_histogram.h"

@@ -1,7 +1,7 @@
 /* The views of a log. Each reads the log from where it is to its end and writes to standard output. False: err->msg
  * says what is wrong with the log. */
-#ifndef TOOLS_DTL_VIEWS_H
-#define TOOLS_DTL_VIEWS_H
+#ifndef TOOLS_DTL_DTL_VIEWS_H
+#define TOOLS_DTL_DTL_VIEWS_H
 
 #include "tools/dtl/dtl_follow.h"
 

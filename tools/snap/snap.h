@@ -1,6 +1,6 @@
 /* What the files of cede-snap share. */
-#ifndef TOOLS_SNAP_H
-#define TOOLS_SNAP_H
+#ifndef TOOLS_SNAP_SNAP_H
+#define TOOLS_SNAP_SNAP_H
 
 #include <stdbool.h>
 #include <stdint.h>

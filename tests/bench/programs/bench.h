@@ -2,8 +2,8 @@
  * What the benchmark programs share: how much work to do, numbers that look random and are the same
  * everywhere, and the one line that a program prints. Nothing here depends on time or address.
  */
-#ifndef BENCH_H
-#define BENCH_H
+#ifndef TESTS_BENCH_PROGRAMS_BENCH_H
+#define TESTS_BENCH_PROGRAMS_BENCH_H
 
 #include <stdint.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
  * For the programs that measure context switches: with a processor for each thread there were none.
  * They define _GNU_SOURCE first.
  */
-#ifndef ONE_CPU_H
-#define ONE_CPU_H
+#ifndef TESTS_BENCH_PROGRAMS_ONE_CPU_H
+#define TESTS_BENCH_PROGRAMS_ONE_CPU_H
 
 #include <sched.h>
 #include "bench.h"

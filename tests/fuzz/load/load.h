@@ -3,8 +3,8 @@
  * An input is a byte that selects, and a file. So that nothing large is in the way, holes are not there, and what is
  * compressed comes as it is before: input.c makes the file of it. mutate.c knows sections, and puts their sums
  * right again, or nothing behind a checksum would ever be reached. */
-#ifndef TESTS_FUZZ_LOAD_H
-#define TESTS_FUZZ_LOAD_H
+#ifndef TESTS_FUZZ_LOAD_LOAD_H
+#define TESTS_FUZZ_LOAD_LOAD_H
 
 #include <stdbool.h>
 #include <stddef.h>
