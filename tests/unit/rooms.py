@@ -28,12 +28,13 @@ def read_floors():
 
 
 def read_includes():
-    """(from, to) of each include in quotes, by path."""
+    """(from, to) of each include, by path; those in angle brackets are ours if such a file is here."""
     for top in TOPS:
         for path in sorted(glob.glob(top + '/**/*.[ch]', recursive=True) + glob.glob(top + '/**/*.def', recursive=True)):
             with open(path) as f:
-                for name in re.findall(r'^#\s*include "([^"]+)"', f.read(), re.M):
-                    yield path, name
+                for mark, name in re.findall(r'^\s*#\s*include\s*(["<])([^">]+)', f.read(), re.M):
+                    if mark == '"' or os.path.exists(name):
+                        yield path, name
 
 
 def main():

@@ -1,5 +1,6 @@
 """unit/rooms complains: of an include that points up, of two rooms of one line that include each other, of a folder that
-nobody listed, of a path that is none; each planted in a copy of the tree, beside what it complains of anyway."""
+nobody listed, of a path that is none, in whatever way the
+include is written; each planted in a copy of the tree, beside what it complains of anyway."""
 # needs: nothing
 import os
 import shutil
@@ -7,10 +8,12 @@ import subprocess
 import sys
 import tempfile
 
-PLANTED = {'upward': [('cpu/core/planted.h', 'machine/core/machine.h')],
-           'circle': [('cpu/fp/planted.h', 'cpu/op/planted.h'), ('cpu/op/planted.h', 'cpu/fp/planted.h')],
-           'unlisted': [('machine/planted/planted.h', 'machine/core/machine.h')],
-           'no-whole-path': [('machine/core/planted.h', 'machine.h')]}
+PLANTED = {'upward': [('cpu/core/planted.h', '#include "machine/core/machine.h"')],
+           'upward-angle': [('cpu/core/planted.h', '#include <machine/core/machine.h>')],
+           'upward-indented': [('cpu/core/planted.h', '  #include "machine/core/machine.h"')],
+           'circle': [('cpu/fp/planted.h', '#include "cpu/op/planted.h"'), ('cpu/op/planted.h', '#include "cpu/fp/planted.h"')],
+           'unlisted': [('machine/planted/planted.h', '#include "machine/core/machine.h"')],
+           'no-whole-path': [('machine/core/planted.h', '#include "machine.h"')]}
 failed = 0
 
 
@@ -25,10 +28,10 @@ def main(tree):
         shutil.copytree(top, tree + '/' + top)
     before = complaints(tree)[0]
     for name, files in PLANTED.items():
-        for path, included in files:
+        for path, text in files:
             os.makedirs(os.path.dirname(tree + '/' + path), exist_ok=True)
             with open(tree + '/' + path, 'w') as f:
-                f.write('#include "%s"\n' % included)
+                f.write(text + '\n')
         said, status = complaints(tree)
         new = said - before
         ok = status == 1 and len(new) == len(files) and all(any(': ' + path in line for line in new) for path, _ in files)
