@@ -219,4 +219,7 @@ bool vms_load(struct vms_walk *w, const struct vmstate *state, void *s, uint32_t
  * if nothing is to be hashed. `s` is not changed but by pre_save functions. */
 uint64_t vms_hash(const struct vmstate *state, void *s, uint64_t hash);
 
+/* True if all rows only say why a member is not saved: there is nothing to send. */
+bool vms_is_empty(const struct vmstate *state);
+
 #endif

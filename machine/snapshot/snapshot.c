@@ -109,7 +109,7 @@ static void list_state(struct vms_set *set, struct device *dev, const struct vms
 
 	if (bus && bus->path)
 		bus->path(dev, path, sizeof path);
-	if (state)
+	if (state && !vms_is_empty(state))
 		list_section(set, state, dev, path, 0, own);
 }
 
