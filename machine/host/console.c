@@ -435,7 +435,7 @@ static size_t push(struct console *c, const uint8_t *p, size_t len)
 	return done;
 }
 
-static void flush(struct console *c)
+static void flush_output(struct console *c)
 {
 	size_t n = c->pending.len && c->out >= 0 ? push(c, queue_front(&c->pending), c->pending.len) : 0;
 
@@ -495,7 +495,7 @@ void console_close(struct console *c)
 		c->host->aside = NULL;
 		c->host->to_aside = false;
 	}
-	flush(c);		/* what the host takes without waiting */
+	flush_output(c);		/* what the host takes without waiting */
 	close_client(c);
 	close_output(c);
 	if (c->slave >= 0)
@@ -511,7 +511,7 @@ void console_close(struct console *c)
 
 /* ---- Input ---- */
 
-static void keep(struct console *c, uint8_t byte)
+static void keep_key(struct console *c, uint8_t byte)
 {
 	if (c->to_aside)
 		c = c->aside;
@@ -540,7 +540,7 @@ static void escape_key(struct console *c, uint8_t key)
 {
 	switch (key) {
 	case ESCAPE:
-		keep(c, key);
+		keep_key(c, key);
 		break;
 	case 'x':
 		say_to_user(c, "\r\ncede: terminated\r\n");
@@ -573,7 +573,7 @@ static void typed(struct console *c, const uint8_t *buf, size_t len)
 		} else if (c->mux && buf[i] == ESCAPE) {
 			c->escaped = true;
 		} else {
-			keep(c, buf[i]);
+			keep_key(c, buf[i]);
 		}
 	}
 }
@@ -650,7 +650,7 @@ static void read_all(struct console *c)
 
 static void begin_poll(struct console *c)
 {
-	flush(c);
+	flush_output(c);
 	if (c->in < 0 && c->listener >= 0)
 		accept_client(c);
 }
