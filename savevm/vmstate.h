@@ -102,11 +102,12 @@ struct vmstate {
 	/* What no machine can be in. Asked of what a load has found, before post_load(), and before a save: what would
 	 * be refused is not written. False: vms_wrong(). */
 	bool (*check)(const void *s, struct vms_walk *w);
-	/* check() has refused what a load has found, and it is not to be kept. */
+	/* Frees what the load has allocated, after check() has refused it. */
 	void (*drop)(void *s);
 	/* After all fields, and what follows them: rebuilds. False: vms_wrong(). */
 	bool (*post_load)(void *s, uint32_t version, struct vms_walk *w);
-	/* A subsection has not come: as it was with whoever has not sent it, if that is not as after a reset. */
+	/* Called if the stream has no such subsection: sets the fields to what the sender's had when it left the
+	 * subsection out, if that is not what a reset sets. */
 	void (*absent)(void *s);
 	const struct vmstate *const *subs;	/* subsections, ended by NULL: optional parts of the same struct */
 };

@@ -179,7 +179,8 @@ static bool always_readable(int fd)
 	return always;
 }
 
-/* Standard output is others', too: what we set they would get. So it is opened a second time, where that can be. */
+/* Other processes share our standard output, and O_NONBLOCK would hold for them, too. So it is opened a second time,
+ * where that is possible. */
 static void open_stdout(struct console *c)
 {
 	struct stat st;
@@ -642,7 +643,8 @@ static bool read_some(struct console *c)
 
 static void read_all(struct console *c)
 {
-	/* A paste has an end, but what never ends must not keep us: a look takes so much. */
+	/* One poll reads at most so many bytes: a paste fits, and a sender that never stops cannot keep cede from
+	 * its other work. */
 	for (size_t looks = 2 * AHEAD_MOST / 4096; looks && read_some(c); looks--)
 		;
 	watch_full(c);

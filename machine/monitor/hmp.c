@@ -11,7 +11,7 @@
 struct command {
 	const char *name, *arguments, *help;
 	bool needs;			/* an argument */
-	bool waits;			/* until all processors are at the same cycle: it touches the machine */
+	bool waits;			/* it needs the whole machine: it runs between quanta only */
 	void (*run)(struct machine *m, const char *argument, FILE *out);
 };
 

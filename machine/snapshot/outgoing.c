@@ -35,7 +35,7 @@ struct outgoing {
 	struct child child;		/* writes it */
 	int alive;			/* reads an end when it has ended */
 	struct report *report;
-	bool cancelled, resumes;	/* we have ended it; the guest goes on if it does not arrive */
+	bool cancelled, resumes;	/* cede ended the child; the guest runs on if the migration fails */
 	/* Of the last migration. */
 	enum outgoing_status status;
 	uint64_t began, took;		/* host ns */

@@ -34,7 +34,8 @@ static bool clock_put(void *s, unsigned i, uint64_t ns)
 	uint64_t ticks = (uint64_t)((unsigned __int128)ns * 64 / 125);
 
 	(void)i;
-	/* The clock's own end is settle()'s: what cede/clock has is more exact, and its timebase may be ahead. */
+	/* Refuses only what no clock can be. settle() holds the loaded clock to CLOCK_END more exactly, after
+	 * section cede/clock, whose timebase may be ahead of this one, has been read. */
 	if (ticks > CLOCK_END)
 		return false;
 	m->clock.now = ticks * CYCLES_PER_TICK;
