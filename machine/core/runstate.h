@@ -46,7 +46,6 @@ struct runstate {
 	bool gone;			/* the guest is off; the machine stays for its user (-no-shutdown), or to send what waits */
 	bool panicked;			/* it is stopped or gone because the guest gave up */
 	bool user_resets;		/* REQ_RESET is a user's, not the guest's */
-	uint8_t pad[3];
 	const struct machine_listener *listener[MACHINE_LISTENERS];
 };
 

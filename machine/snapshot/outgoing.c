@@ -329,15 +329,15 @@ bool outgoing_save(struct machine *m, const char *path, struct error *err)
 	return begin_job(m, false, &ways[0], path, err);
 }
 
-bool outgoing_busy(const struct machine *m) { return m->outgoing->child.pid != 0; }
-bool outgoing_holds(const struct machine *m) { return outgoing_busy(m) && m->outgoing->job.migrates; }
+static bool is_writing(const struct machine *m) { return m->outgoing->child.pid != 0; }
+bool outgoing_holds(const struct machine *m) { return is_writing(m) && m->outgoing->job.migrates; }
 void outgoing_stay(struct machine *m) { m->outgoing->resumes = false; }
 
 unsigned outgoing_pollfds(const struct machine *m, struct pollfd *fds)
 {
-	if (outgoing_busy(m))
+	if (is_writing(m))
 		*fds = (struct pollfd){ .fd = m->outgoing->alive, .events = POLLIN };
-	return outgoing_busy(m);
+	return is_writing(m);
 }
 
 struct outgoing *outgoing_new(outgoing_ended *ended)

@@ -37,8 +37,7 @@ void outgoing_free(struct machine *m);		/* ends it first */
 /* False: nothing was begun. "exec:COMMAND", "file:PATH", "tcp:HOST:PORT". */
 bool outgoing_migrate(struct machine *m, const char *uri, struct error *err);
 bool outgoing_save(struct machine *m, const char *path, struct error *err);
-bool outgoing_busy(const struct machine *m);		/* either of them is under way */
-bool outgoing_holds(const struct machine *m);		/* a migration is: the guest must not run */
+bool outgoing_holds(const struct machine *m);		/* a migration is under way: the guest must not run */
 /* The present migration, if there is one. */
 void outgoing_cancel(struct machine *m);
 /* The guest stays stopped even if the present migration fails. */

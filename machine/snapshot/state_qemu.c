@@ -70,7 +70,6 @@ static const struct vmstate timebase_state = {
 
 /* Bits of option vector 5, by their number in the map. */
 #define OV5_XIVE  177
-#define OV5_RADIX 185
 
 static bool ov5_bit(const struct machine *m, unsigned bit)
 {
