@@ -6,8 +6,8 @@
  *
  * Source: Power ISA 3.0B, Book I, 7.6.3.
  */
-#include "cpu/fp/fp.h"
 #include "cpu/engine/operands.h"
+#include "cpu/fp/fp.h"
 
 #define TOP_BIT   ((u128)1 << 127)
 #define QUIET_BIT ((u128)1 << 126)	/* of a NaN's fraction in struct fp_num */

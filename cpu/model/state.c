@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-#include "cpu/fp/fp.h"
 #include "cpu/core/timebase.h"
+#include "cpu/fp/fp.h"
 
 /* ---- cpu_common ---- */
 

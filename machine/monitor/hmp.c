@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "machine/monitor/control.h"
 #include "machine/core/config.h"
+#include "machine/monitor/control.h"
 #include "machine/snapshot/outgoing.h"
 
 struct command {

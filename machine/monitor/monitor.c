@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine/host/console.h"
 #include "machine/core/config.h"
+#include "machine/host/console.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/vio/vio_vty.h"
 

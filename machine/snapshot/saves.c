@@ -8,10 +8,10 @@
 
 #include "hcall/vasi.h"
 #include "machine/core/clock.h"
+#include "machine/core/config.h"
 #include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/rtas/rtas.h"
-#include "machine/core/config.h"
 #include "machine/snapshot/snapshot.h"
 
 #define QEMU_RETRY    UINT64_C(1000)	/* cycles until the next try to find all processors interruptible */

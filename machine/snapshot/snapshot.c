@@ -12,19 +12,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cpu/model/state.h"
 #include "cpu/core/spr.h"
+#include "cpu/model/state.h"
 #include "firmware/firmware.h"
 #include "hcall/dispatcher.h"
 #include "hcall/state.h"
 #include "machine/board/pseries.h"
 #include "machine/core/clock.h"
+#include "machine/core/config.h"
 #include "machine/core/device.h"
 #include "machine/core/memory.h"
 #include "machine/core/timers.h"
 #include "machine/host/child.h"
 #include "machine/host/term.h"
-#include "machine/core/config.h"
 #include "machine/snapshot/progress.h"
 #include "machine/snapshot/state.h"
 #include "savevm/file.h"

@@ -5,8 +5,8 @@
 
 #include "firmware/firmware.h"
 #include "machine/core/clock.h"
-#include "machine/rtas/events.h"
 #include "machine/core/config.h"
+#include "machine/rtas/events.h"
 #include "machine/snapshot/state.h"
 
 static const struct machine *machine_of(const void *s) { return s; }
