@@ -8,8 +8,8 @@
 
 #include <libfdt.h>
 
-#include "cpu/core/model.h"
 #include "firmware/fdt.h"
+#include "cpu/core/model.h"
 #include "hcall/affinity.h"
 #include "hcall/dispatcher.h"
 #include "hcall/energy.h"

@@ -16,9 +16,9 @@
 #include "hcall/splpar.h"
 #include "hcall/trace.h"
 #include "machine/core/clock.h"
+#include "machine/core/config.h"
 #include "machine/core/log.h"
 #include "machine/core/machine.h"
-#include "machine/core/config.h"
 #include "savevm/error.h"
 
 /* ---- Cores and their threads ---- */

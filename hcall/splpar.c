@@ -1,9 +1,9 @@
 /* Giving processors up and waking them.
  * PAPR, "Shared Processor LPAR Option": H_CEDE, H_CONFER, H_PROD, H_JOIN, H_POLL_PENDING.
  */
+#include "hcall/splpar.h"
 #include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
-#include "hcall/splpar.h"
 
 /* ---- Waiting: the call sets run_state, and the dispatcher acts on it when the processor leaves the engine ---- */
 

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "hcall/hcall.h"
-#include "machine/core/log.h"
 #include "machine/core/config.h"
+#include "machine/core/log.h"
 
 #define MAX_LINE   1024			/* nine arguments, decoded */
 #define MAX_CODES  128			/* different pairs of call and code that are counted apart */

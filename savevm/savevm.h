@@ -84,7 +84,7 @@ struct vms_ram {
 	/* Loading. */
 	bool (*map)(void *opaque, uint64_t gra, int fd, uint64_t at, uint64_t len);	/* copied on write */
 	void *opaque;
-	bool kept;			/* there is something in memory already, that pages may change */
+	bool kept;			/* memory is not all zero before the load: pages of zeros count, too */
 	uint8_t *seen;			/* a bit for each page that has been written */
 	bool current;			/* a page may say "same block as before" */
 };

@@ -452,3 +452,12 @@ bool vms_load(struct vms_walk *w, const struct vmstate *state, void *s, uint32_t
 {
 	return load_state(w, state, s, version, 0);
 }
+
+bool vms_is_empty(const struct vmstate *state)
+{
+	const struct vms_field *f = state->fields;
+
+	while (f->kind == VMS_NOT_HERE)
+		f++;
+	return !f->kind && !state->subs;
+}

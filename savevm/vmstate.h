@@ -102,11 +102,12 @@ struct vmstate {
 	/* What no machine can be in. Asked of what a load has found, before post_load(), and before a save: what would
 	 * be refused is not written. False: vms_wrong(). */
 	bool (*check)(const void *s, struct vms_walk *w);
-	/* check() has refused what a load has found, and it is not to be kept. */
+	/* Frees what the load has allocated, after check() has refused it. */
 	void (*drop)(void *s);
 	/* After all fields, and what follows them: rebuilds. False: vms_wrong(). */
 	bool (*post_load)(void *s, uint32_t version, struct vms_walk *w);
-	/* A subsection has not come: as it was with whoever has not sent it, if that is not as after a reset. */
+	/* Called if the stream has no such subsection: sets the fields to what the sender's had when it left the
+	 * subsection out, if that is not what a reset sets. */
 	void (*absent)(void *s);
 	const struct vmstate *const *subs;	/* subsections, ended by NULL: optional parts of the same struct */
 };
@@ -218,5 +219,8 @@ bool vms_load(struct vms_walk *w, const struct vmstate *state, void *s, uint32_t
 /* A hash over what a save would write, each byte of `s` once and as it is in memory: `hash` goes in, and comes out again
  * if nothing is to be hashed. `s` is not changed but by pre_save functions. */
 uint64_t vms_hash(const struct vmstate *state, void *s, uint64_t hash);
+
+/* True if all rows only say why a member is not saved: there is nothing to send. */
+bool vms_is_empty(const struct vmstate *state);
 
 #endif

@@ -14,7 +14,7 @@ static uint64_t hash_memory(uint64_t hash, const void *p, size_t len)
 	return hash_u64(hash, value);
 }
 
-/* A row of which each byte is hashed as it is. */
+/* A row whose bytes in memory are hashed as they are. */
 static bool is_plain(const struct vms_field *f)
 {
 	return (f->kind == VMS_VALUE || f->kind == VMS_BYTES || f->kind == VMS_CARRIED_HERE) && !f->unhashed && !f->hash;

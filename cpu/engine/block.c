@@ -13,11 +13,11 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "cpu/core/timebase.h"
 #include "cpu/engine/decode.h"
 #include "cpu/engine/fuse.h"
 #include "cpu/engine/profile.h"
 #include "cpu/engine/tlb.h"
-#include "cpu/core/timebase.h"
 
 #define ARENA_SIZE (UINT64_C(48) << 20)	/* bytes of decoded blocks; full: all are forgotten */
 #define BLOCK_BYTES(nops, ninsns) \

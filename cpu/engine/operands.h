@@ -21,7 +21,6 @@
 #define RC  SLOT(op->d)
 #define IMM ((int64_t)op->imm)
 #define IMM2 op->d
-#define IMM3 op->c
 #define IMM4 op->b
 
 /* Vector-scalar registers: the same bytes name the register's first slot. */

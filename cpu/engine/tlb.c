@@ -335,7 +335,7 @@ static bool raise_data_fault(struct cpu *cpu, const struct op *op, uint64_t ea, 
  * check (Power ISA, Book III, "Invalid Real Address"); PAPR has a type of machine check for it, the control
  * memory access of the error log's section MC; POWER9 does so, and QEMU since 9.0. A storage interrupt would
  * blame the guest's tables, which are right. It is what a guest gets for tables that lie nowhere. */
-static uint8_t *fill(struct cpu *cpu, const struct op *op, uint64_t ea, enum access access)
+static uint8_t *fill_tlb(struct cpu *cpu, const struct op *op, uint64_t ea, enum access access)
 {
 	struct ram *ram = cpu->env->ram;
 	struct data_ctx *data = cpu->ctx->data_now;
@@ -364,11 +364,11 @@ static uint8_t *fill(struct cpu *cpu, const struct op *op, uint64_t ea, enum acc
 	return host + (ea & (RAM_PAGE_SIZE - 1));
 }
 
-static uint8_t *find(struct cpu *cpu, const struct op *op, uint64_t ea, enum access access)
+static uint8_t *find_host(struct cpu *cpu, const struct op *op, uint64_t ea, enum access access)
 {
 	void *hit = tlb_hit(cpu->tlb, ea, 1, access == ACCESS_WRITE);
 
-	return hit ? hit : fill(cpu, op, ea, access);
+	return hit ? hit : fill_tlb(cpu, op, ea, access);
 }
 
 /* Bytes of [ea, ea + size) in the page of ea. */
@@ -385,7 +385,7 @@ bool load_slow(struct cpu *cpu, const struct op *op, uint64_t ea, void *out, uns
 
 	while (size) {
 		unsigned n = first_part(ea, size);
-		const uint8_t *host = find(cpu, op, ea, ACCESS_READ);
+		const uint8_t *host = find_host(cpu, op, ea, ACCESS_READ);
 
 		if (!host)
 			return false;
@@ -414,12 +414,12 @@ bool store_slow(struct cpu *cpu, const struct op *op, uint64_t ea, const void *i
 
 	/* Both pages are known to be writable before either is written. */
 	n[1] = size - n[0];
-	host[0] = find(cpu, op, ea, ACCESS_WRITE);
+	host[0] = find_host(cpu, op, ea, ACCESS_WRITE);
 	if (!host[0])
 		return false;
 	host[1] = NULL;
 	if (n[1]) {
-		host[1] = find(cpu, op, address_wrap(cpu, ea + n[0]), ACCESS_WRITE);
+		host[1] = find_host(cpu, op, address_wrap(cpu, ea + n[0]), ACCESS_WRITE);
 		if (!host[1])
 			return false;
 	}
@@ -434,7 +434,7 @@ bool store_slow(struct cpu *cpu, const struct op *op, uint64_t ea, const void *i
 
 void *host_address(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned size, enum access access)
 {
-	uint8_t *host = find(cpu, op, ea, access);
+	uint8_t *host = find_host(cpu, op, ea, access);
 
 	if (host && access == ACCESS_WRITE)
 		code_check(cpu, host, size);
@@ -596,7 +596,7 @@ void tlb_flush_page(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift)
 
 /* ---- On every processor ---- */
 
-static void flush(struct cpu *cpu, const struct broadcast *b)
+static void flush_named(struct cpu *cpu, const struct broadcast *b)
 {
 	switch (b->kind) {
 	case FLUSH_ALL:
@@ -615,7 +615,7 @@ static void broadcast(struct cpu *cpu, const struct broadcast *b)
 	struct engine *e = cpu->engine;
 
 	ctx_catch_up(cpu);
-	flush(cpu, b);
+	flush_named(cpu, b);
 	e->broadcasts[e->nbroadcasts++ % BROADCASTS] = *b;
 	cpu->ctx->caught_up = e->nbroadcasts;
 }
@@ -630,7 +630,7 @@ void ctx_catch_up(struct cpu *cpu)
 		*at = e->nbroadcasts;
 	}
 	for (; *at < e->nbroadcasts; ++*at)
-		flush(cpu, &e->broadcasts[*at % BROADCASTS]);
+		flush_named(cpu, &e->broadcasts[*at % BROADCASTS]);
 }
 
 void tlb_flush_all_everywhere(struct cpu *cpu)

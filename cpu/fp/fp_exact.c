@@ -249,7 +249,7 @@ static u128 shift_right_sticky(u128 v, int shift)
 }
 
 /* Neither is a NaN. */
-static struct fp_num add(struct fp_status *st, struct fp_num a, struct fp_num b)
+static struct fp_num add_numbers(struct fp_status *st, struct fp_num a, struct fp_num b)
 {
 	struct fp_num r;
 
@@ -379,7 +379,7 @@ static struct fp_num multiply_add(struct fp_status *st, const struct fp_num *x, 
 	if (pick_nan(st, (const struct fp_num *const[]){ x, z, y }, 3, &r))
 		return r;
 	addend.sign ^= subtract;
-	r = add(st, r, addend);
+	r = add_numbers(st, r, addend);
 	if (!is_nan(&r))
 		r.sign ^= negate;
 	return r;
@@ -397,7 +397,7 @@ static struct fp_num compute(struct fp_status *st, unsigned op, const struct fp_
 			return r;
 		negative = *y;
 		negative.sign ^= op == FPO_SUB;
-		return add(st, *x, negative);
+		return add_numbers(st, *x, negative);
 	case FPO_MUL:
 		if (pick_nan(st, (const struct fp_num *const[]){ x, y }, 2, &r))
 			return r;

@@ -16,7 +16,7 @@ static inline bool is_nan32(uint32_t x) { return (x & ~SIGN32) > INF32; }
 
 /* ---- NJ ---- */
 
-static inline v4u32 flush(const struct cpu *cpu, v4u32 x)
+static inline v4u32 flush_denormals(const struct cpu *cpu, v4u32 x)
 {
 	if (likely(!(cpu->vscr & VSCR_NJ)))
 		return x;
@@ -62,7 +62,7 @@ static inline bool ordinary(v4f32 r)
 #define VF_ARITHMETIC(name, host, fpo, y_, z_) \
 	OP(name) \
 	{ \
-		v4u32 x = flush(cpu, VRA.v4u32), y = flush(cpu, y_.v4u32), z = flush(cpu, z_.v4u32); \
+		v4u32 x = flush_denormals(cpu, VRA.v4u32), y = flush_denormals(cpu, y_.v4u32), z = flush_denormals(cpu, z_.v4u32); \
 		\
 		__auto_type guest = host_fp_get(); \
 		v4f32 r; \
@@ -81,7 +81,7 @@ VF_ARITHMETIC(vnmsubfp, -host_msub_4s((v4f32)x, (v4f32)y, (v4f32)z), FPO_NMSUB, 
 #define VF_FUSED_PLAIN(name, fpo) \
 	OP(name##_plain) \
 	{ \
-		VRT.v4u32 = exact_all(cpu, fpo, flush(cpu, VRA.v4u32), flush(cpu, VRC.v4u32), flush(cpu, VRB.v4u32)); \
+		VRT.v4u32 = exact_all(cpu, fpo, flush_denormals(cpu, VRA.v4u32), flush_denormals(cpu, VRC.v4u32), flush_denormals(cpu, VRB.v4u32)); \
 	} \
 	HOST_NEEDS(name, HOST_FMA)
 VF_FUSED_PLAIN(vmaddfp, FPO_MADD)
@@ -103,7 +103,7 @@ static uint32_t extreme(uint32_t a, uint32_t b, bool max)
 #define VF_EXTREME(name, max) \
 	OP(name) \
 	{ \
-		union vreg a = { .v4u32 = flush(cpu, VRA.v4u32) }, b = { .v4u32 = flush(cpu, VRB.v4u32) }; \
+		union vreg a = { .v4u32 = flush_denormals(cpu, VRA.v4u32) }, b = { .v4u32 = flush_denormals(cpu, VRB.v4u32) }; \
 		\
 		for (int i = 0; i < 4; i++) \
 			VRT.w[i] = extreme(a.w[i], b.w[i], max); \
@@ -168,7 +168,7 @@ VF_EACH(vrfim, integral(cpu, FP_DOWN, b.w[i]))
 	static inline __attribute__((always_inline)) v4u32 compare_##name(v4f32 a, v4f32 b) { return result; } \
 	OP(name) \
 	{ \
-		VRT.v4u32 = compare_##name((v4f32)flush(cpu, VRA.v4u32), (v4f32)flush(cpu, VRB.v4u32)); \
+		VRT.v4u32 = compare_##name((v4f32)flush_denormals(cpu, VRA.v4u32), (v4f32)flush_denormals(cpu, VRB.v4u32)); \
 	} \
 	OP(name##_rc) \
 	{ \

@@ -9,8 +9,8 @@
  */
 #include "cpu/engine/decode.h"
 #include "cpu/engine/dispatch.h"
-#include "cpu/fp/fp.h"
 #include "cpu/engine/operands.h"
+#include "cpu/fp/fp.h"
 
 #define EA_X (RA + RB)
 #define EA_D (RA + (uint64_t)IMM)

@@ -6,8 +6,8 @@
  *
  * Source: Power ISA 3.0B, Book I, 7.6.3.
  */
-#include "cpu/fp/fp.h"
 #include "cpu/engine/operands.h"
+#include "cpu/fp/fp.h"
 
 #define TOP_BIT   ((u128)1 << 127)
 #define QUIET_BIT ((u128)1 << 126)	/* of a NaN's fraction in struct fp_num */
@@ -250,7 +250,7 @@ static struct fp_num wide_add(const struct fp_status *st, struct wide a, struct 
 	return r;
 }
 
-static struct fp_num add(struct fp_status *st, const struct wide *a, const struct wide *b)
+static struct fp_num add_numbers(struct fp_status *st, const struct wide *a, const struct wide *b)
 {
 	if (a->n.kind == FPN_INF) {
 		if (b->n.kind == FPN_INF && a->n.sign != b->n.sign)
@@ -385,7 +385,7 @@ static __attribute__((noinline)) bool quad(struct cpu *cpu, const struct op *op,
 			b.n.sign = !b.n.sign;
 			/* fall through */
 		case QUAD_ADD:
-			r = add(&st, &a, &b);
+			r = add_numbers(&st, &a, &b);
 			break;
 		case QUAD_MUL:
 			a = multiply(&st, &a.n, &b.n);
@@ -445,7 +445,7 @@ static __attribute__((noinline)) bool quad_fused(struct cpu *cpu, const struct o
 	}
 	if (!nan) {
 		addend.n.sign ^= (how & SUBTRACT) != 0;
-		r = add(&st, &product, &addend);
+		r = add_numbers(&st, &product, &addend);
 		nan = is_nan(&r);
 	}
 	if (r.kind == FPN_FINITE)

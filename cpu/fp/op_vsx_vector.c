@@ -9,8 +9,8 @@
  * Source: Power ISA 3.0B, Book I, 7.6.3.
  */
 #include "cpu/engine/decode.h"
-#include "cpu/fp/fp.h"
 #include "cpu/engine/operands.h"
+#include "cpu/fp/fp.h"
 
 /* ---- Bits ---- */
 

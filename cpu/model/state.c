@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-#include "cpu/fp/fp.h"
 #include "cpu/core/timebase.h"
+#include "cpu/fp/fp.h"
 
 /* ---- cpu_common ---- */
 
@@ -335,7 +335,7 @@ const struct vmstate cpu_state = {
 #define IRQ_LINES (IRQ_EXTERNAL | IRQ_RESET | IRQ_DOORBELL | IRQ_PERFMON | IRQ_MACHINE_CHECK)
 #define RESV_MAX  16		/* bytes: lqarx */
 
-/* What is left of a reservation that has ended is nothing to anybody. */
+/* The address of a reservation means nothing once the reservation has ended: the state hash has 0 in its place. */
 static uint64_t reserved(const void *s)
 {
 	const struct cpu *cpu = s;

@@ -7,11 +7,11 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "cpu/core/spr.h"
+#include "cpu/core/timebase.h"
 #include "cpu/engine/decode.h"
 #include "cpu/engine/dispatch.h"
 #include "cpu/engine/tlb.h"
-#include "cpu/core/spr.h"
-#include "cpu/core/timebase.h"
 
 /* SRR1 (and CTR for scv) hold MSR but for the bits that tell the cause. Book III, 6.2.2. */
 #define SRR1_CAUSE (PPC_MASK(33, 36) | PPC_MASK(42, 47))

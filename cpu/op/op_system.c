@@ -3,12 +3,12 @@
  * Rows with PRIV never get here in problem state. Whoever changes what the rest of a block
  * depends on leaves through end_block(); whoever goes elsewhere sets cpu->nip and leaves.
  */
-#include "cpu/engine/block.h"
-#include "cpu/engine/decode.h"
-#include "cpu/engine/tlb.h"
 #include "cpu/core/spr.h"
 #include "cpu/core/timebase.h"
+#include "cpu/engine/block.h"
+#include "cpu/engine/decode.h"
 #include "cpu/engine/operands.h"
+#include "cpu/engine/tlb.h"
 
 #define NO_OPERATION(name) OP(name) { }
 #define HYPERVISOR_ONLY(name) OP_TRY(name) { return raise_program(cpu, op, PROG_PRIV); }

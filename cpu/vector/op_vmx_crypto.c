@@ -4,8 +4,8 @@
  * most significant byte; a column is a word, its first row the word's first byte.
  * Source: Power ISA 3.0B, Book I, 6.11; FIPS 197.
  */
-#include "cpu/vector/vmx_host.h"
 #include "cpu/vector/vmx.h"
+#include "cpu/vector/vmx_host.h"
 
 /* ---- AES, the plain way. 6.11.1 ---- */
 static const uint8_t sbox[256] = {

@@ -1,8 +1,8 @@
 /* VMX integer arithmetic, compares, logic, shifts and counts.
  * Source: Power ISA 3.0B, Book I, 6.9 and 6.13 to 6.15.
  */
-#include "cpu/vector/vmx_host.h"
 #include "cpu/vector/vmx.h"
+#include "cpu/vector/vmx_host.h"
 
 /* ---- Add and subtract. 6.9.1.1, 6.9.1.2 ---- */
 OP(vaddubm) { VRT.v16u8 = VRA.v16u8 + VRB.v16u8; }

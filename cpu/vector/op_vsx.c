@@ -6,8 +6,8 @@
  */
 #include "cpu/engine/decode.h"
 #include "cpu/engine/dispatch.h"
-#include "cpu/vector/vmx_host.h"
 #include "cpu/engine/operands.h"
+#include "cpu/vector/vmx_host.h"
 
 #define MERGE64(hi, lo) ((u128)(hi) << 64 | (lo))
 

@@ -6,8 +6,8 @@
 #ifndef CPU_VECTOR_VMX_HOST_H
 #define CPU_VECTOR_VMX_HOST_H
 
-#include "cpu/engine/decode.h"
 #include "cpu/core/vreg.h"
+#include "cpu/engine/decode.h"
 
 #if defined(__x86_64__)
 

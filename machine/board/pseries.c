@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/engine/block.h"
 #include "cpu/core/model.h"
 #include "cpu/core/timebase.h"
+#include "cpu/engine/block.h"
 #include "firmware/firmware.h"
 #include "hcall/dispatcher.h"
 #include "hcall/dtl_file.h"

@@ -83,7 +83,7 @@ struct config {
 
 	const char *kernel, *initrd, *append, *bios;	/* NULL: not given */
 	char *name;			/* -name; NULL */
-	const char *note;		/* what the user should know, though it is no error; NULL */
+	const char *note;		/* a warning for the user; NULL: none */
 	bool has_uuid;
 	uint8_t uuid[16];		/* in the order it is printed */
 	char *nvram_file;		/* -drive if=pflash,file=; NULL */

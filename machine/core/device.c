@@ -174,7 +174,7 @@ static void free_device(struct device *dev)
 	free(dev);
 }
 
-static void append(struct machine *m, struct device *dev)
+static void append_device(struct machine *m, struct device *dev)
 {
 	struct device **p = &m->devices;
 
@@ -201,7 +201,7 @@ struct device *device_new(struct machine *m, const struct device_class *class, c
 	if (!dev)
 		return NULL;
 	dev->asked = values != NULL;
-	append(m, dev);
+	append_device(m, dev);
 	if (set_values(dev, values, err) && attach(dev, err) && (!class->init || class->init(dev, err)))
 		return dev;
 	drop_last(m);

@@ -64,7 +64,9 @@ struct device_class {
 
 	/* Snapshots. */
 	const struct vmstate *state;	/* QEMU's section; called after the device, too, if its bus has names for devices */
-	const struct vmstate *own_state;	/* what that has no place for: cede's section */
+	/* What that has no place for: cede's section. Each member of the struct is in one row of the two; if all rows are
+	 * VMS_SKIP, there is no section. Both NULL: the struct is a struct device. */
+	const struct vmstate *own_state;
 	const struct device_section *sections;	/* further ones, in QEMU's order */
 	/* A snapshot has been loaded, another hypervisor's if `foreign`: rebuilds what is derived. */
 	void (*loaded)(struct device *dev, bool foreign);

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "machine/core/config.h"
 #include "machine/core/machine.h"
 #include "machine/host/term.h"
-#include "machine/core/config.h"
 #include "savevm/place.h"
 
 /* A guest in a loop must not fill a disk with its errors. Traces are as long as what they trace. */

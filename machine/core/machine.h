@@ -59,7 +59,7 @@ struct spapr_cpu {
 	uint32_t dispatch_count;	/* the hypervisor's own copy of the VPA's: even = dispatched */
 	uint32_t dispersion_count;
 	uint64_t donated[2];		/* cycles ceded with the donate bit: busy, idle */
-	bool donates, donates_idle;	/* the present wait does; it began with the idle hint */
+	bool donates, donates_idle;	/* the present wait donates its cycles; it began with the VPA's idle hint */
 	uint8_t cppr, mfrr;		/* ICP; 0 = highest priority, 0xff = none */
 	uint8_t pending_priority;
 	uint32_t xirr_owner;		/* source presented, 0 none */

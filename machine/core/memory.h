@@ -9,7 +9,7 @@
  * guest touches it. False and err->msg set if the host refuses. */
 bool memory_map(struct ram *ram, uint64_t size, struct error *err);
 void memory_unmap(struct ram *ram);
-/* All zero again, as after power-on, and given back to the host. */
+/* Makes all memory zero, as after power-on, and gives the host's pages back. */
 void memory_clear(struct ram *ram);
 
 /* Bytes of a file over `len` bytes of it, copied on write: all multiples of 2 MiB. Until memory_clear(). */

@@ -179,7 +179,8 @@ static bool always_readable(int fd)
 	return always;
 }
 
-/* Standard output is others', too: what we set they would get. So it is opened a second time, where that can be. */
+/* Other processes share our standard output, and O_NONBLOCK would hold for them, too. So it is opened a second time,
+ * where that is possible. */
 static void open_stdout(struct console *c)
 {
 	struct stat st;
@@ -435,7 +436,7 @@ static size_t push(struct console *c, const uint8_t *p, size_t len)
 	return done;
 }
 
-static void flush(struct console *c)
+static void flush_output(struct console *c)
 {
 	size_t n = c->pending.len && c->out >= 0 ? push(c, queue_front(&c->pending), c->pending.len) : 0;
 
@@ -495,7 +496,7 @@ void console_close(struct console *c)
 		c->host->aside = NULL;
 		c->host->to_aside = false;
 	}
-	flush(c);		/* what the host takes without waiting */
+	flush_output(c);		/* what the host takes without waiting */
 	close_client(c);
 	close_output(c);
 	if (c->slave >= 0)
@@ -511,7 +512,7 @@ void console_close(struct console *c)
 
 /* ---- Input ---- */
 
-static void keep(struct console *c, uint8_t byte)
+static void keep_key(struct console *c, uint8_t byte)
 {
 	if (c->to_aside)
 		c = c->aside;
@@ -540,7 +541,7 @@ static void escape_key(struct console *c, uint8_t key)
 {
 	switch (key) {
 	case ESCAPE:
-		keep(c, key);
+		keep_key(c, key);
 		break;
 	case 'x':
 		say_to_user(c, "\r\ncede: terminated\r\n");
@@ -573,7 +574,7 @@ static void typed(struct console *c, const uint8_t *buf, size_t len)
 		} else if (c->mux && buf[i] == ESCAPE) {
 			c->escaped = true;
 		} else {
-			keep(c, buf[i]);
+			keep_key(c, buf[i]);
 		}
 	}
 }
@@ -642,7 +643,8 @@ static bool read_some(struct console *c)
 
 static void read_all(struct console *c)
 {
-	/* A paste has an end, but what never ends must not keep us: a look takes so much. */
+	/* One poll reads at most so many bytes: a paste fits, and a sender that never stops cannot keep cede from
+	 * its other work. */
 	for (size_t looks = 2 * AHEAD_MOST / 4096; looks && read_some(c); looks--)
 		;
 	watch_full(c);
@@ -650,7 +652,7 @@ static void read_all(struct console *c)
 
 static void begin_poll(struct console *c)
 {
-	flush(c);
+	flush_output(c);
 	if (c->in < 0 && c->listener >= 0)
 		accept_client(c);
 }

@@ -36,8 +36,9 @@ static int refuse(struct error *why, const char *text, int fd)
 	return -1;
 }
 
-/* Held while a name is looked at and taken, so that of two who find it free one gets it. Where another program
- * holds that lock for long, or the folder cannot be read, it goes without. */
+/* Locks the folder while a socket's name is checked and bound, so that only one of two processes that find the name
+ * free gets it. If another program holds the lock for long, or the folder cannot be read, binding goes on without
+ * the lock. */
 static int lock_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -153,7 +153,7 @@ static void take_standard_files(void)
  *
  * What follows, up to term_new(), runs in the handler: it calls nothing but what POSIX allows there. */
 
-static size_t append(char *line, size_t at, size_t size, const char *text)
+static size_t append_text(char *line, size_t at, size_t size, const char *text)
 {
 	while (*text && at < size - 1)
 		line[at++] = *text++;
@@ -170,7 +170,7 @@ static size_t append_number(char *line, size_t at, size_t size, unsigned n)
 	do
 		digits[--i] = (char)('0' + n % 10);
 	while (n /= 10);
-	return append(line, at, size, digits + i);
+	return append_text(line, at, size, digits + i);
 }
 
 /* Nothing is written if standard error takes no bytes now: it may be what the process waits for. */
@@ -178,22 +178,22 @@ static void put_out(struct term *term, const char *a, const char *b, const char 
 {
 	struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
 	char line[384];
-	size_t at = append(line, 0, sizeof line, term->mid_line && term->one_place ? "\n" : "");
+	size_t at = append_text(line, 0, sizeof line, term->mid_line && term->one_place ? "\n" : "");
 
 	term->mid_line = false;
-	at = append(line, append(line, append(line, at, sizeof line, a), sizeof line, b), sizeof line, c);
-	at = append(line, at, sizeof line, "\n");
+	at = append_text(line, append_text(line, append_text(line, at, sizeof line, a), sizeof line, b), sizeof line, c);
+	at = append_text(line, at, sizeof line, "\n");
 	if (poll(&fd, 1, 0) == 1 && fd.revents & POLLOUT && write(STDERR_FILENO, line, at) < 0)
 		return;
 }
 
 static void describe_end(struct term *term)
 {
-	size_t at = append(term->end, 0, sizeof term->end, "ended by signal ");
+	size_t at = append_text(term->end, 0, sizeof term->end, "ended by signal ");
 
 	at = append_number(term->end, at, sizeof term->end, (unsigned)term->signal);
 	if (term->cut_wait)
-		append(term->end, append(term->end, at, sizeof term->end, " while waiting for "), sizeof term->end, term->what);
+		append_text(term->end, append_text(term->end, at, sizeof term->end, " while waiting for "), sizeof term->end, term->what);
 }
 
 /* The run loop does not look at its signals, for whatever reason, so the process ends here. A file that is being written

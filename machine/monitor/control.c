@@ -14,8 +14,8 @@
 #include "hcall/dispatcher.h"
 #include "machine/board/pseries.h"
 #include "machine/core/clock.h"
-#include "machine/host/term.h"
 #include "machine/core/config.h"
+#include "machine/host/term.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/snapshot/snapshot.h"
 #include "machine/snapshot/state.h"
@@ -168,7 +168,8 @@ bool control_loadvm(struct machine *m, const char *name, struct error *err)
 
 /* ---- info snapshots ---- */
 
-/* The first of its fields; a whole file is not read for that, the guest stands meanwhile. */
+/* The virtual time at which a snapshot was saved: the first field of section cede/clock. Only the end of the file is
+ * read, because the guest does not run meanwhile. UINT64_MAX: the file has no such section. */
 static uint64_t saved_cycle(const char *path)
 {
 	uint64_t now;

@@ -11,13 +11,14 @@ const char *control_status(const struct machine *m);	/* QEMU's RunState by name 
 void control_stop(struct machine *m);
 bool control_cont(struct machine *m, struct error *err);
 bool control_reset(struct machine *m, struct error *err);
-/* Named snapshots in -snapdir. A load that fails leaves the machine as it was; a save goes on when this has
- * returned, and the monitor hears of its end. */
+/* Named snapshots in -snapdir. A load that fails leaves the machine as it was. control_savevm() returns while a
+ * child process still writes; the monitor that asked gets its answer when the child has ended. */
 bool control_savevm(struct machine *m, const char *name, struct error *err);
 bool control_loadvm(struct machine *m, const char *name, struct error *err);
 bool control_delvm(struct machine *m, const char *name, struct error *err);
 bool control_list(struct machine *m, FILE *out, struct error *err);
-/* Where -loadvm NAME is: in -snapdir if it is no path. buf holds PATH_MAX bytes. */
+/* The file that -loadvm NAME means: the snapshot of that name in -snapdir if there is one, otherwise the path NAME.
+ * buf holds PATH_MAX bytes. */
 const char *control_find(const struct machine *m, const char *name, char *buf, size_t size);
 
 #endif

@@ -4,14 +4,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "machine/monitor/control.h"
 #include "machine/core/config.h"
+#include "machine/monitor/control.h"
 #include "machine/snapshot/outgoing.h"
 
 struct command {
 	const char *name, *arguments, *help;
 	bool needs;			/* an argument */
-	bool waits;			/* until all processors are at the same cycle: it touches the machine */
+	bool waits;			/* it needs the whole machine: it runs between quanta only */
 	void (*run)(struct machine *m, const char *argument, FILE *out);
 };
 

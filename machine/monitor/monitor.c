@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine/host/console.h"
 #include "machine/core/config.h"
+#include "machine/host/console.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/vio/vio_vty.h"
 
@@ -237,7 +237,8 @@ void monitors_run(struct machine *m)
 
 void monitors_run_within(struct machine *m)
 {
-	/* The output of a command that is being obeyed may have led here: no command within a command. */
+	/* A command's own output may have led here (the console polls while it writes): no command runs within a
+	 * command. */
 	if (m->monitors->within || m->monitors->obeyed)
 		return;
 	m->monitors->within = true;

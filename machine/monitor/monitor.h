@@ -19,26 +19,26 @@ struct monitor {
 	struct console *console;
 	bool qmp;
 	bool ready;			/* qmp_capabilities has been said */
-	bool overlong;			/* what comes up to the next newline belongs to a command that was too long */
+	bool overlong;			/* the command was too long: input is dropped up to the next newline */
 	bool in_string, escaped;	/* inside JSON */
-	bool waits;			/* its last command goes on: nothing is read until it has ended */
-	bool held;			/* likewise: `line` is to be obeyed when the quantum has ended */
+	bool waits;			/* its last command (a save, a migration) has not ended: no further command is read */
+	bool held;			/* likewise: the one in `line` waits for the quantum's end */
 	char *id;			/* QMP: of that command; NULL: none */
 	unsigned depth;
-	uint32_t client;		/* which one the console had when we last looked */
+	uint32_t client;		/* the console's client at the last poll: another number is a new one */
 	size_t len;
 	char line[MONITOR_LINE];
 };
 
 struct monitors {
-	bool within;			/* a quantum, or a call: commands for a whole machine are held */
+	bool within;			/* a quantum or a hypercall is under way: commands that need a whole machine wait */
 	bool migration_events;		/* migrate-set-capabilities */
-	struct monitor *obeyed;		/* while it is */
+	struct monitor *obeyed;		/* the one whose command runs now; NULL: none */
 	unsigned count;
 	struct monitor *of[MONITORS_MAX];
 };
 
-/* They listen to the machine, and go with it; so does what outgoing.h writes for them. */
+/* Makes the monitors that the options ask for, and m->outgoing. machine_free() frees both. */
 bool monitors_new(struct machine *m, struct error *err);
 void monitors_poll(struct machine *m);		/* takes what has come */
 void monitors_poll_files(struct machine *m);	/* where that is a file: console_poll_file() */
@@ -48,8 +48,8 @@ void monitors_run(struct machine *m);		/* obeys it */
 void monitors_run_within(struct machine *m);	/* within a quantum: obeys what does not need a whole machine */
 bool monitors_ready(const struct machine *m);	/* there is something to obey */
 unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds);
-/* The present command ends later: with monitors_answer(), which is false if nobody waits (any more). Not to be
- * said of a command that has failed. */
+/* Says that the present command has begun something that ends later; monitors_answer() then sends its answer, and is
+ * false if no monitor waits for one (any more). A command that has failed must not call this. */
 void monitor_wait(struct machine *m);
 bool monitors_answer(struct machine *m, const struct error *err);	/* NULL: it went well */
 

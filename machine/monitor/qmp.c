@@ -7,8 +7,8 @@
 #include <time.h>
 
 #include "cpu/core/bits.h"
-#include "machine/monitor/control.h"
 #include "machine/core/config.h"
+#include "machine/monitor/control.h"
 #include "machine/snapshot/outgoing.h"
 #include "savevm/json.h"
 

@@ -158,7 +158,7 @@ void rtas_fdt(const struct machine *m, struct tree *t, int at)
 	node_cell(t, at, "rtas-size", rtas_area_size(m));
 	node_cell(t, at, "rtas-error-log-max", RTAS_ERROR_LOG_MAX);
 	node_cell(t, at, "rtas-event-scan-rate", 1);	/* a minute */
-	/* ibm,os-term comes back, unless the user wants it otherwise: -action panic=. */
+	/* ibm,os-term returns to the guest, unless -action panic= says that the run stops or ends. */
 	node_flag(t, at, "ibm,extended-os-term");
 	for (unsigned i = 0; i < ARRAY_SIZE(calls); i++)
 		if (calls[i].fn)

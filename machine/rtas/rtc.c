@@ -93,7 +93,7 @@ static bool rtc_init(struct device *dev, struct error *err)
 
 	(void)err;
 	if (o->rtc_base == RTC_DATE) {
-		/* Given, so part of what must be equal: rtc_base_ns stays 0. */
+		/* -rtc base=DATE is the same in each run, so the state hash may show it: rtc_base_ns stays 0. */
 		m->rtc_offset_ns = (uint64_t)o->rtc_date * NSEC_PER_SEC;
 		return true;
 	}

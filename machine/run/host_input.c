@@ -63,7 +63,7 @@ void host_look(struct machine *m)
 	if (machine_clock_stands(m))
 		host_read_files(m);
 	each_terminal(m, is_held ? console_poll_held : console_poll);
-	/* While the clock stands, the guest is given no keys: they wait in the console. */
+	/* While the clock stands, the guest gets no keys: the console keeps them. */
 	if (!machine_clock_stands(m) && !is_held)
 		for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
 			vty_receive(vty);
@@ -102,7 +102,7 @@ bool host_wait(struct machine *m, uint64_t ns)
 			n += (is_held ? console_pollfds_held : console_pollfds)(vty_console(vty), fds + n);
 	n += monitors_pollfds(m, fds + n);
 	n += outgoing_pollfds(m, fds + n);
-	/* A command that the last look has brought is obeyed before waiting, which may last for years. */
+	/* A command that host_look() has just read must run before this process waits: the wait may last for years. */
 	if (!monitors_ready(m) &&
 	    ppoll(fds, n, ns == UINT64_MAX && !at_once ? NULL : &ts, term_still(m->term)) <= 0 && !at_once && !is_held && !m->run.gone)
 		return false;

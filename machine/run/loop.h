@@ -9,7 +9,8 @@
 /* ---- host_input.c ---- */
 void host_read_files(struct machine *m);	/* what comes from files: at a poll point, or while the clock stands */
 bool host_file_waits(struct machine *m);	/* a file has more bytes for the next poll point */
-/* A terminal's reader is slow: the guest stands between two quanta, and does not notice. */
+/* True while a terminal's reader on the host is slow. The run loop then starts no quantum; virtual time stands, so
+ * the guest does not notice. */
 bool host_output_held(struct machine *m);
 void host_look(struct machine *m);		/* between quanta: takes all that the host has */
 /* Within a quantum, after the host's clock has ticked: takes nothing that a guest could notice. True if a user's

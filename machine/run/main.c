@@ -13,9 +13,9 @@ static int run_machine(const struct config *options, struct term *term, struct e
 	struct machine *m;
 	int status;
 
-	/* What cede writes holds what the guest keeps to itself: keys, passwords. */
+	/* cede's files contain the guest's memory, with its keys and passwords: nobody else may read them. */
 	umask(options->has_umask ? options->umask : umask(0) | 077);
-	/* Before anything is opened: a signal that comes early must not end us. */
+	/* The handler is set before any file is opened: a SIGUSR1 that comes early must not end the process. */
 	if (options->saves)
 		term_catch_save(term);
 	m = machine_make(options, term, err);

@@ -42,7 +42,8 @@ bool opt_umask(struct parse *p, const char *text)
 	       option_fail(p, "-umask: '%.60s' is not 0 to 777 in octal", text);
 }
 
-/* What of QEMU's actions there is. A watchdog is not, so that nothing can follow from one. */
+/* The events of -action, and the words that QEMU knows for each. cede has no watchdog: what is set for one never
+ * happens. */
 static const struct action {
 	const char *event, *words;
 } actions[] = {

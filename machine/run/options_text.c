@@ -87,7 +87,8 @@ bool pairs_next(struct pairs *pairs, char **key, char **value)
 	return true;
 }
 
-/* Each KEY=VALUE of the argument of -`name`, which may have nothing else; `wanted`: as what it is described. */
+/* Calls set() for each KEY=VALUE of the argument of option -`name`. Anything else in it is an error, which says that
+ * `wanted` was expected. */
 bool each_pair(struct parse *p, const char *name, const char *text, const char *wanted,
 		      bool (*set)(struct parse *p, const char *key, const char *value))
 {

@@ -171,7 +171,8 @@ void machine_run_quantum(struct machine *m, unsigned running)
 	for (unsigned i = 0; i < m->dispatcher->procs && m->request == REQ_NONE; i++)
 		run_physical(m, i, &q);
 	m->quantum_end = 0;
-	/* The suspending thread goes on at the cycle at which the last of the others has stopped: their time is parallel. */
+	/* All processors run in parallel time: the suspending thread goes on at the cycle at which the last of the
+	 * others stopped. */
 	if (m->suspending)
 		m->suspending->cycles = q.reached;
 	m->clock.now = q.alone || !q.runs || m->request != REQ_NONE || m->suspending ? q.reached : end;

@@ -98,7 +98,7 @@ static void run_until_request(struct machine *m)
 			machine_idle(m);
 		if (m->suspending) {
 			snapshots_suspend(m);
-			host_look(m);	/* it may have taken long, and come again at once */
+			host_look(m);	/* a save takes long, and the guest may ask for the next one at once */
 		}
 	}
 }

@@ -35,7 +35,7 @@ struct outgoing {
 	struct child child;		/* writes it */
 	int alive;			/* reads an end when it has ended */
 	struct report *report;
-	bool cancelled, resumes;	/* we have ended it; the guest goes on if it does not arrive */
+	bool cancelled, resumes;	/* cede ended the child; the guest runs on if the migration fails */
 	/* Of the last migration. */
 	enum outgoing_status status;
 	uint64_t began, took;		/* host ns */
@@ -329,15 +329,15 @@ bool outgoing_save(struct machine *m, const char *path, struct error *err)
 	return begin_job(m, false, &ways[0], path, err);
 }
 
-bool outgoing_busy(const struct machine *m) { return m->outgoing->child.pid != 0; }
-bool outgoing_holds(const struct machine *m) { return outgoing_busy(m) && m->outgoing->job.migrates; }
+static bool is_writing(const struct machine *m) { return m->outgoing->child.pid != 0; }
+bool outgoing_holds(const struct machine *m) { return is_writing(m) && m->outgoing->job.migrates; }
 void outgoing_stay(struct machine *m) { m->outgoing->resumes = false; }
 
 unsigned outgoing_pollfds(const struct machine *m, struct pollfd *fds)
 {
-	if (outgoing_busy(m))
+	if (is_writing(m))
 		*fds = (struct pollfd){ .fd = m->outgoing->alive, .events = POLLIN };
-	return outgoing_busy(m);
+	return is_writing(m);
 }
 
 struct outgoing *outgoing_new(outgoing_ended *ended)

@@ -9,7 +9,7 @@
 #include "machine/core/machine.h"
 #include "savevm/error.h"
 
-/* QEMU's MigrationStatus, as far as there is need of it. */
+/* The values of QEMU's MigrationStatus that cede's migrations can have. */
 enum outgoing_status { OUT_NONE, OUT_SETUP, OUT_ACTIVE, OUT_CANCELLING, OUT_COMPLETED, OUT_FAILED, OUT_CANCELLED };
 
 /* Of the last migration, and of a snapshot that is under way. */
@@ -27,7 +27,8 @@ struct outgoing_progress {
 
 #define OUTGOING_PAGE 4096
 
-/* Tells who waits for the end; `err` NULL: it went well, or was cancelled. False: nobody does. */
+/* Called when a save or migration has ended, to answer whoever asked for it. `err` is NULL if it went well or was
+ * cancelled. False: nobody waits for the answer. */
 typedef bool outgoing_ended(struct machine *m, const struct error *err);
 
 struct outgoing *outgoing_new(outgoing_ended *ended);	/* NULL: out of memory */
@@ -36,11 +37,10 @@ void outgoing_free(struct machine *m);		/* ends it first */
 /* False: nothing was begun. "exec:COMMAND", "file:PATH", "tcp:HOST:PORT". */
 bool outgoing_migrate(struct machine *m, const char *uri, struct error *err);
 bool outgoing_save(struct machine *m, const char *path, struct error *err);
-bool outgoing_busy(const struct machine *m);		/* either of them is under way */
-bool outgoing_holds(const struct machine *m);		/* a migration is: the guest must not run */
+bool outgoing_holds(const struct machine *m);		/* a migration is under way: the guest must not run */
 /* The present migration, if there is one. */
 void outgoing_cancel(struct machine *m);
-/* The guest is to stay as it is, however a migration ends. */
+/* The guest stays stopped even if the present migration fails. */
 void outgoing_stay(struct machine *m);
 /* Is the writer done? Never waits. */
 void outgoing_poll(struct machine *m);

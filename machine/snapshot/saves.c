@@ -8,10 +8,10 @@
 
 #include "hcall/vasi.h"
 #include "machine/core/clock.h"
+#include "machine/core/config.h"
 #include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/rtas/rtas.h"
-#include "machine/core/config.h"
 #include "machine/snapshot/snapshot.h"
 
 #define QEMU_RETRY    UINT64_C(1000)	/* cycles until the next try to find all processors interruptible */
@@ -70,7 +70,8 @@ static bool finish_save(struct machine *m, unsigned i)
 	return !child_code(child);
 }
 
-/* False: the file of save[i] is not there. True as well if the user does not want to wait: it goes on without us. */
+/* Waits for the child that writes save[i]. False: it has failed, there is no file. True also if the user ends the
+ * wait with a signal: the child then writes on by itself. */
 static bool await_save(struct machine *m, unsigned i)
 {
 	struct child *child = &m->snapshots->of[i].child;

@@ -12,19 +12,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cpu/model/state.h"
 #include "cpu/core/spr.h"
+#include "cpu/model/state.h"
 #include "firmware/firmware.h"
 #include "hcall/dispatcher.h"
 #include "hcall/state.h"
 #include "machine/board/pseries.h"
 #include "machine/core/clock.h"
+#include "machine/core/config.h"
 #include "machine/core/device.h"
 #include "machine/core/memory.h"
 #include "machine/core/timers.h"
 #include "machine/host/child.h"
 #include "machine/host/term.h"
-#include "machine/core/config.h"
 #include "machine/snapshot/progress.h"
 #include "machine/snapshot/state.h"
 #include "savevm/file.h"
@@ -48,7 +48,7 @@ struct listing {
 enum each { ONCE, EACH_CPU, EARLY_DEVICES, DEVICES_EACH_CPU, LATE_DEVICES, OWN_OF_DEVICES, MORE_OWN_OF_DEVICES };
 
 struct row {
-	const struct vmstate *state;	/* the section is called after it; NULL: the devices' */
+	const struct vmstate *state;	/* gives the section its name; NULL: the row is for sections of devices */
 	enum each each;
 	bool own;
 	void *(*object)(const struct listing *l, unsigned i);
@@ -109,7 +109,7 @@ static void list_state(struct vms_set *set, struct device *dev, const struct vms
 
 	if (bus && bus->path)
 		bus->path(dev, path, sizeof path);
-	if (state)
+	if (state && !vms_is_empty(state))
 		list_section(set, state, dev, path, 0, own);
 }
 
@@ -396,7 +396,8 @@ static bool is_among(const struct inspect *in, const char *path, const char *chi
 	return found;
 }
 
-/* As the child is to name it: what is in its own folder, where a load looks; a link will do. */
+/* Puts the name by which a child snapshot knows its parent into *l. A load looks for the parent in the folder of the
+ * child, so it must be there, as a file or as a link. */
 static bool name_parent(struct layout *l, const struct inspect *in, const char *parent, const char *child, struct error *err)
 {
 	const char *cut = strrchr(parent, '/'), *name = cut ? cut + 1 : parent;
@@ -498,7 +499,7 @@ bool snapshot_save(struct machine *m, const char *path, const struct snapshot_op
 
 	if (!save_file_open(&file, path, err))
 		return false;
-	/* What is half written is of use to nobody. */
+	/* A signal does not break the save off, unless a guest asked for it: half a file is of no use. */
 	snprintf(what, sizeof what, "the save to '%.100s'", path);
 	term_patient(m->term, o->guests ? NULL : what);
 	ok = save_to(m, file.fd, o, path, &why);

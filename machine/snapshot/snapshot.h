@@ -11,7 +11,8 @@ struct snapshot_options {
 	bool compress;			/* the stream in a frame of zstd */
 	bool quiet;			/* no progress: the guest has the terminal meanwhile */
 	bool guests;			/* a guest asks for it, and might do so for ever: a signal does not wait for its end */
-	/* Who is told instead: bytes of memory looked at, bytes written, pages that were zero; NULL: nobody. */
+	/* Gets the progress instead of the terminal: bytes of memory looked at, bytes written, pages that were zero.
+	 * NULL: nobody. */
 	void (*tell)(void *teller, uint64_t done, uint64_t sent, uint64_t zeros);
 	void *teller;
 	const char *parent;		/* only the pages that differ from that snapshot's; NULL: all */
@@ -28,8 +29,8 @@ bool snapshot_load_fd(struct machine *m, int fd, struct error *err);
 /* The same over a machine that ran, after snapshot_try(): it has its NVRAM then, and a file of that which cannot be
  * written is a warning on stderr. */
 bool snapshot_replace(struct machine *m, const char *path, struct error *err);
-/* Would it load? Tries in a copy of this process, so that nothing happens to the machine or to a file of its; whatever
- * goes wrong there, a signal included. */
+/* Whether the snapshot would load. A child process loads it into its copy of the machine, so that a load that fails,
+ * even by a crash, changes neither the machine nor its files. */
 bool snapshot_try(struct machine *m, const char *path, struct error *err);
 
 /* target=qemu can be taken now. */
@@ -38,16 +39,17 @@ bool snapshot_qemu_ready(const struct machine *m);
 /* ---- -save: saves.c ---- */
 struct snapshots *snapshots_new(const struct machine *m);	/* NULL: out of memory */
 void snapshots_free(struct snapshots *snapshots);
-void snapshots_skip(struct machine *m);			/* what is past: the machine comes from a snapshot */
+void snapshots_skip(struct machine *m);			/* drops the saves whose time is before clock.now, after a load */
 /* Cycle of the next one; UINT64_MAX none. */
 uint64_t snapshots_next(const struct machine *m);
 /* Takes what is due at clock.now. What cannot be saved is said on stderr; the guest goes on. */
 void snapshots_take(struct machine *m);
-void snapshots_wait(struct machine *m);			/* until what is written in the background is */
-bool snapshots_failed(const struct machine *m);		/* a file is not there that was wanted */
+void snapshots_wait(struct machine *m);			/* until all children that write snapshots have ended */
+bool snapshots_failed(const struct machine *m);		/* a save failed: its file is not there */
 void snapshots_asked(struct machine *m);		/* SIGUSR1 */
-bool snapshots_wanted(const struct machine *m);		/* that has come, and nothing has been taken yet */
-/* For m->suspending, at the end of the quantum that it cut: saves, or makes its call fail. */
+bool snapshots_wanted(const struct machine *m);		/* SIGUSR1 has come, and its snapshot has not been taken yet */
+/* Serves the guest's own request (ibm,suspend-me of thread m->suspending), at the end of the quantum that the call
+ * cut short: saves, or makes the call fail. */
 void snapshots_suspend(struct machine *m);
 
 /* Every section that `m` could write, as savevm_write() wants them; for the tests too. */

@@ -5,8 +5,8 @@
 
 #include "firmware/firmware.h"
 #include "machine/core/clock.h"
-#include "machine/rtas/events.h"
 #include "machine/core/config.h"
+#include "machine/rtas/events.h"
 #include "machine/snapshot/state.h"
 
 static const struct machine *machine_of(const void *s) { return s; }
@@ -34,7 +34,8 @@ static bool clock_put(void *s, unsigned i, uint64_t ns)
 	uint64_t ticks = (uint64_t)((unsigned __int128)ns * 64 / 125);
 
 	(void)i;
-	/* The clock's own end is settle()'s: what cede/clock has is more exact, and its timebase may be ahead. */
+	/* Refuses only what no clock can be. settle() holds the loaded clock to CLOCK_END more exactly, after
+	 * section cede/clock, whose timebase may be ahead of this one, has been read. */
 	if (ticks > CLOCK_END)
 		return false;
 	m->clock.now = ticks * CYCLES_PER_TICK;
@@ -69,7 +70,6 @@ static const struct vmstate timebase_state = {
 
 /* Bits of option vector 5, by their number in the map. */
 #define OV5_XIVE  177
-#define OV5_RADIX 185
 
 static bool ov5_bit(const struct machine *m, unsigned bit)
 {

@@ -39,7 +39,13 @@ static const struct device_property rng_properties[] = {
 	{ .name = NULL },
 };
 
+static const struct vmstate rng_state = {
+	.name = "cede/spapr-rng", .version = 1, .min_version = 1, VMS_OF(struct rng),
+	.fields = VMS_FIELDS(VMS_SKIP(struct rng, dev, "what and where it is"), VMS_SKIP(struct rng, use_kvm, "an option")),
+};
+
 const struct device_class spapr_rng_class = {
 	.name = "spapr-rng", .help = "random number generator: H_RANDOM in the device tree", .size = sizeof(struct rng),
 	.pluggable = true, .properties = rng_properties, .init = rng_init, .fdt = rng_fdt,
+	.own_state = &rng_state,
 };

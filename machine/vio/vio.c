@@ -97,9 +97,16 @@ static void vio_bridge_fdt(struct device *bridge, struct tree *t, int parent)
 	vio_children_fdt(bridge, bus_next(bridge->machine, NULL, bridge), t, at);
 }
 
+static const struct vmstate vio_bridge_state = {
+	.name = "cede/vio-bridge", .version = 1, .min_version = 1, VMS_OF(struct vio_bridge),
+	.fields = VMS_FIELDS(
+		VMS_SKIP(struct vio_bridge, dev, "what and where it is"),
+		VMS_SKIP(struct vio_bridge, devices, "follows from the options")),
+};
+
 const struct device_class vio_bridge_class = {
 	.name = "spapr-vio-bridge", .help = "virtual I/O bus", .size = sizeof(struct vio_bridge), .bus = &vio_bus,
-	.on_board = device_once, .fdt = vio_bridge_fdt,
+	.on_board = device_once, .fdt = vio_bridge_fdt, .own_state = &vio_bridge_state,
 };
 
 /* ---- Snapshots. No device here has a command/response queue (CRQ) ---- */

@@ -20,7 +20,7 @@ static struct vty *to_vty(struct device *dev)
 	return (struct vty *)dev;	/* first member */
 }
 
-/* The nth -serial that is one: "none" is the place of a terminal that is not there. */
+/* The nth -serial option that names a terminal. "none" counts for none: it only keeps the default terminal away. */
 static const char *serial_spec(const struct config *o, uint32_t n)
 {
 	for (unsigned i = 0; i < o->serials; i++)

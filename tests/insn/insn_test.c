@@ -231,7 +231,7 @@ static void run_row(struct run *run, const struct insn *insn)
 
 static bool wanted(const struct run *run, unsigned row, char *const *names)
 {
-	if (insns[row].flags & NOTEST || row % run->shards != run->shard)
+	if (insns[row].flags & NOTEST || insns[row].since > P9 || row % run->shards != run->shard)
 		return false;
 	if (!run->rig.big && exceptions_list(run->exceptions, &insns[row], "little"))
 		return false;

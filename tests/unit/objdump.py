@@ -30,9 +30,9 @@ SIMPLIFIED = {
     'bcctr': 'b[a-z]*ctr', 'bcctrl': 'b[a-z]*ctrl', 'bctar': 'b[a-z]*tar', 'bctarl': 'b[a-z]*tarl',
     'creqv': 'crset', 'crxor': 'crclr', 'cror': 'crmove', 'crnor': 'crnot',
     'mtcrf': 'mtcr', 'mfspr': 'mf[a-z0-9_]+', 'mtspr': 'mt[a-z0-9_]+', 'mftb': 'mft[a-z0-9]+|mftb[ul]?',
-    'sync': 'l?w?sync|ptesync|hwsync|plwsync|phwsync|stcisync|stncisync|stsync', 'wait': 'wait[a-z]*',
+    'sync': 'l?w?sync|ptesync|hwsync|plwsync|phwsync|stcisync|stncisync|stsync', 'wait': 'wait[a-z]*|pause_short',
     'vor': 'vmr', 'vnor': 'vnot', 'xxlnor': 'xxlnot', 'xxlor': 'xxmr|xxlmr', 'xxpermdi': 'xxspltd|xxmrg[hl]d|xxswapd', 'xvcpsgndp': 'xvmovdp', 'xvcpsgnsp': 'xvmovsp',
-    'isel': 'isel[a-z]*', 'dcbt': 'dcbt[a-z]*', 'dcbtst': 'dcbtst[a-z]*', 'dcbf': 'dcbf[a-z]*',
+    'isel': 'isel[a-z]*', 'dcbt': 'dcbt[a-z]*|dcbna', 'dcbtst': 'dcbtst[a-z]*', 'dcbf': 'dcbf[a-z]*',
     'mtfsf': 'mtfsf', 'mtmsr': 'mtmsr', 'mtmsrd': 'mtmsrd', 'tlbie': 'tlbi?e?[a-z]*', 'tlbiel': 'tlbiel',
     'slbia': 'slbia', 'rfebb': 'rfebb', 'copy': 'copy[a-z_]*', 'paste': 'paste[a-z_]*', 'addex': 'addex',
     'mfvsrd': 'mffprd|mfvrd', 'mtvsrd': 'mtfprd|mtvrd', 'mfvsrwz': 'mffprwz|mfvrwz', 'mtvsrwa': 'mtfprwa|mtvrwa',
@@ -65,7 +65,7 @@ def main():
     with tempfile.NamedTemporaryFile(prefix='cede-words-') as f:
         f.write(b''.join(struct.pack('<I', w) for _, w in want))
         f.flush()
-        out = subprocess.run([OBJDUMP, '-D', '-b', 'binary', '-m', 'powerpc:common64', '-EL', '-M', 'power9', '-z', f.name],
+        out = subprocess.run([OBJDUMP, '-D', '-b', 'binary', '-m', 'powerpc:common64', '-EL', '-M', 'power10', '-z', f.name],
                              check=True, stdout=subprocess.PIPE).stdout.decode()
     got = re.findall(r'^\s*[0-9a-f]+:\t(?:[0-9a-f]{2} ){4}\s*\t(.*)$', out, re.M)
     if len(got) != len(want):

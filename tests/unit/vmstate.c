@@ -6,6 +6,8 @@
 
 #include "check.h"
 #include "hcall/state.h"
+#include "machine/board/devices.h"
+#include "machine/core/device.h"
 #include "machine/core/timers.h"
 #include "machine/irq/xics.h"
 #include "machine/irq/xive_idle.h"
@@ -54,6 +56,12 @@ static struct all collect_all(struct machine *m)
 		exit(EXIT_FAILURE);
 	for (unsigned i = 0; i < set.sections; i++)
 		collect(&all, set.section[i].state);
+	for (const struct device_class *const *class = device_classes; *class; class++) {
+		if ((*class)->state)
+			collect(&all, (*class)->state);
+		if ((*class)->own_state)
+			collect(&all, (*class)->own_state);
+	}
 	collect(&all, &vms_checks_state);
 	snapshot_sections_free(&set, &ram);
 	return all;

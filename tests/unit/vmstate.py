@@ -143,6 +143,17 @@ def test_struct(name, size, rows, layouts):
     check(not wrong, 'each-member-of-struct-%s-is-in-one-row%s' % (name, ''.join('; ' + w for w in wrong)))
 
 
+def find_devices(layouts):
+    """The structs that begin with a struct device, or with one that does."""
+    devices = {'device'}
+    while True:
+        more = {name for name, entry in layouts.structs.items() for first in entry.children[:1]
+                if first.tag == 'member' and name_of(layouts.target(first)) in devices} - devices
+        if not more:
+            return devices - {'device'}
+        devices |= more
+
+
 def main():
     program = sys.argv[1]
     layouts = Layouts(read_types(program))
@@ -150,6 +161,10 @@ def main():
     check(len(structs) > 20, 'structs-found: %d' % len(structs))
     for name, (size, rows) in structs.items():
         test_struct(name, size, rows, layouts)
+    devices = find_devices(layouts)
+    check(len(devices) > 6, 'devices-found: %d' % len(devices))
+    for name in sorted(devices):
+        check(name in structs, 'device-struct-%s-is-described' % name)
     status = subprocess.run([program]).returncode
     sys.exit(1 if failures else status)
 
