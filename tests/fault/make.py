@@ -221,6 +221,7 @@ def checked(folder):
     check(status == 2 and 'no test matches' in err, 'check-no-such-test', err)
     check(make('B=' + folder, 'check')[0] == 2, 'check-nothing')
     goals = run(['tests/run', '-n', '-g', 'all'], B=folder)[1].split()
+    check('test-programs' not in goals, 'each-script-says-what-it-needs', goals)
     status, _, err = make('-n', 'B=' + folder, *[g for g in goals if not g.startswith((folder + '/san/', folder + '/debug/', folder + '/tests/guest/'))])
     check(not status and len(goals) > 50, 'needs-are-goals', err)
 
