@@ -213,7 +213,7 @@ static const struct command commands[] = {
 	{ "cont", "", "go on", false, true, run_cont },
 	{ "system_reset", "", "reboot", false, false, run_reset },
 	{ "quit", "", "end cede", false, false, run_quit },
-	{ "info", "snapshots|status|migrate|cpus|registers|qtree|version", "show it", false, false, run_info },
+	{ "info", "[WHAT]", "show it; alone: what there is to show", false, false, run_info },
 	{ "help", "", "this text", false, false, run_help },
 	{ NULL, NULL, NULL, false, false, NULL },
 };

@@ -221,6 +221,7 @@ def checked(folder):
     check(status == 2 and 'no test matches' in err, 'check-no-such-test', err)
     check(make('B=' + folder, 'check')[0] == 2, 'check-nothing')
     goals = run(['tests/run', '-n', '-g', 'all'], B=folder)[1].split()
+    check('test-programs' not in goals, 'each-script-says-what-it-needs', goals)
     status, _, err = make('-n', 'B=' + folder, *[g for g in goals if not g.startswith((folder + '/san/', folder + '/debug/', folder + '/tests/guest/'))])
     check(not status and len(goals) > 50, 'needs-are-goals', err)
 
@@ -339,9 +340,21 @@ def ended():
     check(kids and wait_for(lambda: not kids & {k for k, _ in processes()}, 10), 'run-leaves-nothing', kids)
 
 
+def shown(folder):
+    """A fact that fails early is shown, however many hold after it."""
+    os.mkdir(folder + '/tests')
+    shutil.copy('tests/run', folder + '/tests/run')
+    with open(folder + '/tests/tests.list', 'w') as f:
+        f.write('early script 1 60 unit $T/early.py\n')
+    with open(folder + '/tests/early.py', 'w') as f:
+        f.write('# needs: nothing\nprint("FAIL first\\n" + "ok later\\n" * 100)\n')
+    status, out, _ = run(['tests/run', 'early'], cwd=folder)
+    check(status == 1 and '| FAIL first\n' in out and out.count('\n') < 60, 'run-shows-what-failed', out)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='cede-make-') as folder:
-        for test in (flags, other_flags, modes, blanks, elsewhere, compile_commands, checked, sanitizers, deps):
+        for test in (flags, other_flags, modes, blanks, elsewhere, compile_commands, checked, shown, sanitizers, deps):
             place = '%s/%s' % (folder, test.__name__)
             os.mkdir(place)
             test(place)

@@ -3,6 +3,7 @@
 a profile's blocks on the way to counts.
 
 usage: fuse_def.py"""
+# needs: nothing
 import os
 import subprocess
 import sys

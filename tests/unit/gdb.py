@@ -20,12 +20,25 @@ def check(ok, name, detail=''):
     print(('ok %s' if ok else 'FAIL %s: %s') % ((name,) if ok else (name, detail)))
 
 
+def stop_at():
+    """Where the page has one break; without it the guest, which never ends, would run on."""
+    with open('tools/dev/README.md', encoding='utf-8') as f:
+        place = re.search(r"-ex 'break (\S+)'", f.read()).group(1)
+    said = subprocess.run(['gdb', '-q', '-nx', '-batch', '-ex', 'info line ' + place.split(':')[1], CEDE], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False).stdout
+    check('Line ' in said, 'tools/dev/README.md breaks at a function', place)
+    return place
+
+
 def main(folder):
     with open(folder + '/guest', 'wb') as f:
         f.write(bytes(0x100) + b''.join(struct.pack('>I', w) for w in GUEST))
     options = ['-bios', folder + '/guest', '-m', '256M', '-nodefaults', '-nographic', '-serial', 'null', '-rtc', 'base=2026-01-01']
     subprocess.run([CEDE, *options, '-save', folder + '/state@2,quit=on'], check=True)
-    told = [w for c in ('break block.c:enter', 'run', 'cede-regs', 'cede-block', 'cede-op', 'kill') for w in ('-ex', c)]
+    place = stop_at()
+    if failed:
+        return 1
+    told = [w for c in ('break ' + place, 'run', 'cede-regs', 'cede-block', 'cede-op', 'kill') for w in ('-ex', c)]
     p = subprocess.run(['gdb', '-q', '-nx', '-batch', '-x', 'tools/dev/gdb.py', *told, '--args', CEDE, *options, '-loadvm', folder + '/state'],
                        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     text = p.stdout + p.stderr

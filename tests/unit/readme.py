@@ -2,6 +2,8 @@
 targets of make and tests that they name; with "samples", what the commands of README.md print.
 
 usage: readme.py [samples] [FOLDER]     the tree to look at, instead of this one"""
+# needs: programs
+# needs [samples]: guest
 import fnmatch
 import glob
 import os

@@ -6,6 +6,7 @@ usage: tests/unit/vmstate.py PROGRAM
 PROGRAM --rows prints which bytes the rows are about. What is a member and what is padding says the
 debugging information of the same program, as readelf prints it.
 """
+# needs: $B/tests/unit/vmstate
 import re
 import subprocess
 import sys

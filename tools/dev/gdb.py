@@ -1,7 +1,7 @@
 """Commands for gdb in which blocks and ops read: gdb -x tools/dev/gdb.py --args build/debug/cede ...
 
 cede-block [EXPR]   a block: its instructions, and the ops that they became; without EXPR the one that runs
-cede-op             the op that is next: in enter(), before it is called
+cede-op             the op that is next: in run_ops(), before it is called
 cede-regs           general registers and what else is the running processor's
 """
 import gdb                              # pylint: disable=import-error
