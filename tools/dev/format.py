@@ -93,7 +93,8 @@ def main():
             elif changes:
                 with open(path, 'w') as f:
                     f.write('\n'.join(result) + '\n')
-    print('%d lines %s, %d files' % (count, 'to be formatted' if '-n' in options else 'formatted', len(files)))
+    told = '%d lines %s, %d files' % (count, 'to be formatted' if '-n' in options else 'formatted', len(files))
+    print('ok ' + told if '-n' in options and not count else told)
     return 1 if '-n' in options and count else 0
 
 
