@@ -268,6 +268,15 @@ struct device *device_next(const struct machine *m, const struct device *after, 
 	return dev;
 }
 
+struct device *device_next_console(const struct machine *m, const struct device *after)
+{
+	struct device *dev = after ? after->next : m->devices;
+
+	while (dev && !(dev->class->console && dev->class->console(dev)))
+		dev = dev->next;
+	return dev;
+}
+
 struct device *bus_next(const struct machine *m, const struct device *after, const struct device *bridge)
 {
 	struct device *dev = after ? after->next : m->devices;

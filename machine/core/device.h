@@ -13,6 +13,7 @@
 #include "savevm/vmstate.h"
 
 struct bus_class;
+struct console;			/* machine/host/console.h */
 struct device;
 struct tree;			/* machine/core/node.h */
 
@@ -61,6 +62,10 @@ struct device_class {
 	/* Writes the device's node below `at`; its bus may have made the node, then `at` is that. */
 	void (*fdt)(struct device *dev, struct tree *tree, int at);
 	const char *node, *device_type, *compatible;	/* for a bus that makes nodes: name without unit; properties or NULL */
+
+	/* The host's side, which the run loop polls and a monitor may share. */
+	struct console *(*console)(const struct device *dev);	/* NULL result: nothing is connected */
+	void (*receive)(struct device *dev);	/* takes what its console has, between quanta */
 
 	/* Snapshots. */
 	const struct vmstate *state;	/* QEMU's section; called after the device, too, if its bus has names for devices */
@@ -112,6 +117,8 @@ void devices_fdt(struct machine *m, struct tree *tree, bool early);
 
 /* The next one of that class after `after` (NULL: the first one). NULL: no more. */
 struct device *device_next(const struct machine *m, const struct device *after, const struct device_class *class);
+/* The same for those that a console is connected to. */
+struct device *device_next_console(const struct machine *m, const struct device *after);
 /* The same for those on the bridge's bus (NULL: the system bus). */
 struct device *bus_next(const struct machine *m, const struct device *after, const struct device *bridge);
 

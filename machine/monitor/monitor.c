@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "machine/core/config.h"
+#include "machine/core/device.h"
 #include "machine/host/console.h"
 #include "machine/snapshot/outgoing.h"
-#include "machine/vio/vio_vty.h"
 
 #define PROMPT "(cede) "
 
@@ -353,10 +353,10 @@ bool monitors_new(struct machine *m, struct error *err)
 		error_set(err, "out of memory");
 		return false;
 	}
-	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty)) {
-		struct console *c = vty_console(vty);
+	for (struct device *dev = device_next_console(m, NULL); dev; dev = device_next_console(m, dev)) {
+		struct console *c = dev->class->console(dev);
 
-		if (c && console_has_escape(c) && !add_monitor(m, console_aside(c), false, err))
+		if (console_has_escape(c) && !add_monitor(m, console_aside(c), false, err))
 			return false;
 	}
 	return open_monitor(m, m->config->monitor, false, err) && open_monitor(m, m->config->qmp, true, err);

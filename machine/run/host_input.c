@@ -9,12 +9,12 @@
 
 #include "machine/core/clock.h"
 #include "machine/core/config.h"
+#include "machine/core/device.h"
 #include "machine/host/console.h"
 #include "machine/host/term.h"
 #include "machine/monitor/monitor.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/snapshot/snapshot.h"
-#include "machine/vio/vio_vty.h"
 
 static void heed_signals(struct machine *m)
 {
@@ -25,35 +25,34 @@ static void heed_signals(struct machine *m)
 		machine_request(m, REQ_QUIT, m->stop_signal || term_is_lost(m->term) ? EXIT_HOST_ERROR : EXIT_SUCCESS);
 }
 
-static void each_terminal(struct machine *m, void (*act)(struct console *))
+static void each_console(struct machine *m, void (*act)(struct console *))
 {
-	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
-		if (vty_console(vty))
-			act(vty_console(vty));
+	for (struct device *dev = device_next_console(m, NULL); dev; dev = device_next_console(m, dev))
+		act(dev->class->console(dev));
 }
 
-static bool any_terminal(struct machine *m, bool (*is)(const struct console *))
+static bool any_console(struct machine *m, bool (*is)(const struct console *))
 {
-	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
-		if (vty_console(vty) && is(vty_console(vty)))
+	for (struct device *dev = device_next_console(m, NULL); dev; dev = device_next_console(m, dev))
+		if (is(dev->class->console(dev)))
 			return true;
 	return false;
 }
 
 void host_read_files(struct machine *m)
 {
-	each_terminal(m, console_poll_file);
+	each_console(m, console_poll_file);
 	monitors_poll_files(m);
 }
 
 bool host_file_waits(struct machine *m)
 {
-	return any_terminal(m, console_file_waits) || monitors_file_waits(m);
+	return any_console(m, console_file_waits) || monitors_file_waits(m);
 }
 
 bool host_output_held(struct machine *m)
 {
-	return any_terminal(m, console_pending);
+	return any_console(m, console_pending);
 }
 
 void host_look(struct machine *m)
@@ -62,11 +61,12 @@ void host_look(struct machine *m)
 
 	if (machine_clock_stands(m))
 		host_read_files(m);
-	each_terminal(m, is_held ? console_poll_held : console_poll);
+	each_console(m, is_held ? console_poll_held : console_poll);
 	/* While the clock stands, the guest gets no keys: the console keeps them. */
 	if (!machine_clock_stands(m) && !is_held)
-		for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
-			vty_receive(vty);
+		for (struct device *dev = device_next_console(m, NULL); dev; dev = device_next_console(m, dev))
+			if (dev->class->receive)
+				dev->class->receive(dev);
 	monitors_poll(m);
 	outgoing_poll(m);
 	heed_signals(m);
@@ -74,7 +74,7 @@ void host_look(struct machine *m)
 
 bool host_glance(struct machine *m)
 {
-	each_terminal(m, console_glance);
+	each_console(m, console_glance);
 	monitors_poll(m);
 	outgoing_poll(m);
 	heed_signals(m);
@@ -90,16 +90,15 @@ bool host_wait(struct machine *m, uint64_t ns)
 	bool is_held = host_output_held(m), at_once = machine_clock_stands(m) && host_file_waits(m);
 	nfds_t n = 0;
 
-	if (term_ending(m->term) || (!is_held && any_terminal(m, console_early))) {
+	if (term_ending(m->term) || (!is_held && any_console(m, console_early))) {
 		host_look(m);
 		return true;
 	}
 	if (at_once)
 		ts = (struct timespec){ 0 };
 	fds[n++] = (struct pollfd){ .fd = term_fd(m->term), .events = POLLIN };
-	for (struct vty *vty = vty_find(m, 0); vty; vty = vty_next(vty))
-		if (vty_console(vty))
-			n += (is_held ? console_pollfds_held : console_pollfds)(vty_console(vty), fds + n);
+	for (struct device *dev = device_next_console(m, NULL); dev; dev = device_next_console(m, dev))
+		n += (is_held ? console_pollfds_held : console_pollfds)(dev->class->console(dev), fds + n);
 	n += monitors_pollfds(m, fds + n);
 	n += outgoing_pollfds(m, fds + n);
 	/* A command that host_look() has just read must run before this process waits: the wait may last for years. */

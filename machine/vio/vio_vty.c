@@ -102,10 +102,31 @@ static const struct device_property vty_properties[] = {
 	{ .name = NULL },
 };
 
+static struct console *vty_console(const struct device *dev)
+{
+	return ((const struct vty *)dev)->console;
+}
+
+/* Moves what the host has typed into the ring and raises the interrupt if it was empty. */
+static void vty_receive(struct device *dev)
+{
+	struct vty *vty = to_vty(dev);
+	bool was_empty = vty->in == vty->out;
+	uint8_t byte;
+
+	if (!vty->console)
+		return;
+	while (vty->in - vty->out < VTY_PACKET && console_read(vty->console, &byte, 1))
+		vty->ring[vty->in++ % VTY_PACKET] = byte;
+	if (was_empty && vty->in != vty->out)
+		vio_irq_pulse(&vty->vio);
+}
+
 const struct device_class vty_class = {
 	.name = "spapr-vty", .help = "virtual terminal (-serial)", .size = sizeof(struct vty), .on = &vio_bus,
 	.on_board = vty_on_board, .properties = vty_properties,
 	.init = vty_init, .free = vty_free, .reset = vty_reset,
+	.console = vty_console, .receive = vty_receive,
 	.node = "vty", .device_type = "serial", .compatible = "hvterm1",
 	.state = &vty_state, .sections = vty_sections,
 };
@@ -120,33 +141,10 @@ struct vty *vty_find(struct machine *m, uint32_t reg)
 	return (struct vty *)dev;
 }
 
-struct vty *vty_next(struct vty *vty)
-{
-	return (struct vty *)device_next(vty->vio.dev.machine, &vty->vio.dev, &vty_class);
-}
-
-struct console *vty_console(const struct vty *vty)
-{
-	return vty->console;
-}
-
 void vty_put(struct vty *vty, const uint8_t *buf, unsigned len)
 {
 	if (vty->console)
 		console_write(vty->console, buf, len);
-}
-
-void vty_receive(struct vty *vty)
-{
-	bool was_empty = vty->in == vty->out;
-	uint8_t byte;
-
-	if (!vty->console)
-		return;
-	while (vty->in - vty->out < VTY_PACKET && console_read(vty->console, &byte, 1))
-		vty->ring[vty->in++ % VTY_PACKET] = byte;
-	if (was_empty && vty->in != vty->out)
-		vio_irq_pulse(&vty->vio);
 }
 
 unsigned vty_get(struct vty *vty, uint8_t buf[VTY_PACKET])
@@ -163,6 +161,6 @@ unsigned vty_get(struct vty *vty, uint8_t buf[VTY_PACKET])
 		buf[n++] = byte;
 		vty->out++;
 	}
-	vty_receive(vty);	/* room for what waits in the host's buffer */
+	vty_receive(&vty->vio.dev);	/* room for what waits in the host's buffer */
 	return n;
 }

@@ -16,10 +16,5 @@ struct vty *vty_find(struct machine *m, uint32_t reg);
 void vty_put(struct vty *vty, const uint8_t *buf, unsigned len);
 /* Takes what has been typed, at most 16 bytes; how many. */
 unsigned vty_get(struct vty *vty, uint8_t buf[VTY_PACKET]);
-/* Moves what the host has typed into the ring and raises the interrupt if it was empty. */
-void vty_receive(struct vty *vty);
-/* The terminals in order of unit address begin with vty_find(m, 0). */
-struct vty *vty_next(struct vty *vty);
-struct console *vty_console(const struct vty *vty);	/* NULL: nothing is connected */
 
 #endif

@@ -63,6 +63,9 @@ static bool toy_keep(struct device *dev, struct error *err)
 	return toy(dev)->speed != 99;
 }
 
+/* One with a label is connected to it. */
+static struct console *toy_console(const struct device *dev) { return (struct console *)(uintptr_t)toy(dev)->label; }
+
 static bool box_attach(struct device *bridge, struct device *dev, struct error *err)
 {
 	toy(dev)->slot = ++toy(bridge)->slot;
@@ -114,7 +117,7 @@ static const struct device_section toy_sections[] = {
 
 static const struct device_class toy_class = {
 	.name = "toy", .help = "a toy", .size = sizeof(struct toy), .on = &box_bus, .pluggable = true, .properties = toy_properties,
-	.init = toy_init, .free = toy_free, .reset = toy_reset, .loaded = toy_loaded, .keep = toy_keep,
+	.init = toy_init, .free = toy_free, .console = toy_console, .reset = toy_reset, .loaded = toy_loaded, .keep = toy_keep,
 	.state = &toy_state, .own_state = &toy_own_state, .sections = toy_sections,
 };
 
@@ -212,6 +215,7 @@ static void test_making(struct machine *m)
 	check(first->slot == 1 && second->slot == 2 && first->dev.bridge == second->dev.bridge, "addresses-by-order");
 	check(first->speed == 42 && !first->label && !first->dev.id && !first->dev.asked, "defaults");
 	check(second->speed == 16 && !strcmp(second->label, "hello") && !strcmp(second->dev.id, "two") && second->dev.asked, "values");
+	check(device_next_console(m, &first->dev) == &second->dev && !device_next_console(m, &second->dev), "console-of-a-device");
 	notes[0] = 0;
 	check(refused(m, "loud=on", "toys break") && !strcmp(notes, "init2 free2 "), "what-fails-is-freed");
 	check(!device_next(m, &second->dev, &toy_class), "and-not-there");
