@@ -141,6 +141,15 @@ void save_file_drop(struct save_file *f)
 	forget_part(f);
 }
 
+void save_file_remove_part(const char *path)
+{
+	struct save_file f;
+	struct error err;
+
+	if (save_file_open(&f, path, &err))
+		save_file_drop(&f);
+}
+
 static bool sync_folder(const struct save_file *f)
 {
 	int fd = openat(f->place.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = fd < 0 ? -1 : fsync(fd);

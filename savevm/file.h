@@ -24,5 +24,7 @@ bool save_file_open(struct save_file *f, const char *path, struct error *err);
 bool save_file_commit(struct save_file *f, struct error *err);
 /* Gives it up; the old file stays. */
 void save_file_drop(struct save_file *f);
+/* Removes the "PATH.part" of a process of ours that was killed; what save_file_open() would refuse stays. */
+void save_file_remove_part(const char *path);
 
 #endif

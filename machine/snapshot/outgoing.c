@@ -206,16 +206,6 @@ static void measure_job(struct outgoing *o)
 		o->zeros = o->done / OUTGOING_PAGE;	/* they are not written at once */
 }
 
-/* Removes the unfinished file of a writer that was killed. */
-static void remove_partial_file(const struct job *job)
-{
-	struct save_file file;
-	struct error err;
-
-	if (job->way->file && save_file_open(&file, job->where, &err))
-		save_file_drop(&file);
-}
-
 static void end_migration(struct machine *m, bool ok)
 {
 	struct outgoing *o = m->outgoing;
@@ -249,7 +239,8 @@ static void finish_job(struct machine *m)
 
 	measure_job(o);
 	if (child_signal(&o->child)) {
-		remove_partial_file(&o->job);
+		if (o->job.way->file)
+			save_file_remove_part(o->job.where);
 		if (o->cancelled)
 			error_set(&err, "cancelled");
 		else

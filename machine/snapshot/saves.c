@@ -13,6 +13,7 @@
 #include "machine/host/term.h"
 #include "machine/rtas/rtas.h"
 #include "machine/snapshot/snapshot.h"
+#include "savevm/file.h"
 
 #define QEMU_RETRY    UINT64_C(1000)	/* cycles until the next try to find all processors interruptible */
 #define QEMU_PATIENCE CPU_HZ		/* cycles: a second */
@@ -64,6 +65,7 @@ static bool finish_save(struct machine *m, unsigned i)
 
 	m->snapshots->of[i].failed = child_code(child) && m->config->save[i].when != SAVE_FOR_GUEST;
 	if (child_signal(child)) {
+		save_file_remove_part(m->config->save[i].path);
 		error_set(&err, "cannot save to '%.150s': its process was ended by signal %d", m->config->save[i].path, child_signal(child));
 		print_line(m, err.msg);
 	}

@@ -382,6 +382,31 @@ def background():
         check(got[:2] == (1, plain[1]) and lines[-1] + '\n' == plain[2] and len(lines) == 3 and all('cannot' in x for x in lines[:2]) and
               'none' in lines[0], 'says-so', got[2])
         check(open(at('old')).read() == 'old', 'the-old-file-stays')
+        with linux('-save', at('old') + ',background=on', cpus=CPUS, ram=RAM) as m:
+            m.shell()
+            until = time.monotonic() + 60
+            while 'signal 9' not in m.errors and time.monotonic() < until:
+                m.kill(signal.SIGUSR1)
+                kill_writer(m, at('old.part'))
+                m.pump(0.3)
+            check('old' in m.errors and 'ended by signal 9' in m.errors, 'writer-killed', m.errors)
+            check(not os.path.exists(at('old.part')), 'nothing-half', os.listdir(at.path))
+            m.kill()
+            check(m.wait(20) == 1, 'ends', m.errors)
+
+
+def kill_writer(m, part):
+    """The process that writes `part` in the background, if it has not ended already."""
+    until = time.monotonic() + 10
+    while not os.path.exists(part) and time.monotonic() < until:
+        m.pump(0)
+    with open('/proc/%d/task/%d/children' % (m.process.pid, m.process.pid)) as f:
+        writers = [int(child) for child in f.read().split()]
+    for writer in writers:
+        try:
+            os.kill(writer, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
 
 def progress():
