@@ -35,6 +35,7 @@ test-long: install-missing	## all tests: more operands, more mutants, Debian's i
 	$(Q)$(MAKE) --no-print-directory test-all GROUPS=all
 
 test-all: test-programs commands test-sanitizers test-fuzz test-guests
+	$(Q)echo "Rooms, and whom each includes from:" && python3 tests/unit/rooms.py | sed 's/^ok room /  /'
 	$(Q)B=$(B) GUEST_DIR=$(BUILD)/guest tests/run $(GROUPS:%=-g %) $(TESTS)
 
 test-programs: $(PROGRAMS) $(TEST_PROGRAMS)

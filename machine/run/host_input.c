@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "machine/run/loop.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <time.h>
@@ -99,6 +100,7 @@ bool host_wait(struct machine *m, uint64_t ns)
 	fds[n++] = (struct pollfd){ .fd = term_fd(m->term), .events = POLLIN };
 	for (struct device *dev = device_next_console(m, NULL); dev; dev = device_next_console(m, dev))
 		n += (is_held ? console_pollfds_held : console_pollfds)(dev->class->console(dev), fds + n);
+	assert(n <= 1 + CONFIG_MAX_SERIAL * CONSOLE_MAX_FDS);	/* one console for each -serial */
 	n += monitors_pollfds(m, fds + n);
 	n += outgoing_pollfds(m, fds + n);
 	/* A command that host_look() has just read must run before this process waits: the wait may last for years. */
