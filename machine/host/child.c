@@ -68,21 +68,24 @@ bool child_command(struct child *c, const char *command, enum child_stream strea
 
 /* ---- Copies ---- */
 
-static _Noreturn void run_copy(const struct child_work *work, int report)
+static _Noreturn void run_copy(const struct child_work *work, int report, pid_t parent)
 {
 	if (work->own_session)
 		setsid();
-	if (work->dies_with_us)
+	if (work->dies_with_us) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)	/* it died before the kernel was asked to tell */
+			_exit(EXIT_FAILURE);
+	}
 	_exit(work->run(work->opaque, report) ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 bool child_copy(struct child *c, const struct child_work *work, int *report)
 {
-	pid_t pid = report ? fork_with_pipe(false, report) : fork();
+	pid_t parent = getpid(), pid = report ? fork_with_pipe(false, report) : fork();
 
 	if (!pid)
-		run_copy(work, report ? *report : -1);
+		run_copy(work, report ? *report : -1, parent);
 	return is_started(c, pid);
 }
 
