@@ -51,6 +51,10 @@ void event_schedule(struct machine *m, struct event *event, uint64_t when)
 {
 	uint64_t now = machine_now(m);
 
+	if (when == UINT64_MAX) {
+		event_cancel(m, event);
+		return;
+	}
 	/* Never at this very cycle: an event that schedules itself again must let time pass. */
 	event_restore(m, event, when > now ? when : now + 1);
 	if (event->when < m->quantum_end)

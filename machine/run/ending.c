@@ -59,7 +59,7 @@ static void keep_for_user(struct machine *m)
 	}
 	m->run.gone = m->run.panicked = false;
 	announce_end(m);
-	if (m->request == REQ_RESET && !m->config->no_reboot)
+	if (m->request == REQ_RESET && !m->config->no_reboot && !m->run.stopped)
 		announce_event(m, RUN_RESUME, false, NULL);
 }
 

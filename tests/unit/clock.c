@@ -69,6 +69,8 @@ static void test_order(struct machine *m)
 	check_eq(clock_next_event(m), 5001, "cancelled");
 	event_cancel(m, &r[1].event);
 	check_eq(clock_next_event(m), UINT64_MAX, "all-cancelled");
+	event_schedule(m, &r[0].event, UINT64_MAX);
+	check(!m->clock.events, "never-is-no-event");
 
 	memset(log, 0, sizeof log);
 	r[0].again = &r[1];
