@@ -1,0 +1,70 @@
+/* The guest's side of a disk: requests that end at a cycle which the model of the disk gives, never when the host is done.
+ *
+ * A device submits a request at some cycle; the image's thread executes it meanwhile; at the request's due cycle the
+ * machine waits for the host, if it has to, and the device completes it: only then does the guest's memory change. Data
+ * of a write is copied when it is submitted. So the guest sees the same whatever the host's speed.
+ *
+ * The model (latency=, in us, default 60; bandwidth=, in MB/s, default 2000) is that of an SSD: a request occupies the
+ * disk's channel for bytes / bandwidth, and ends `latency` after it has had it. A flush waits for all before it.
+ */
+#ifndef MACHINE_DISK_DISK_H
+#define MACHINE_DISK_DISK_H
+
+#include "machine/core/timers.h"
+#include "machine/disk/drive.h"
+
+#define DISK_MAX_REQUESTS 1024	/* in flight, of one disk */
+#define DISK_MAX_BYTES (UINT32_C(64) << 20)	/* of one request */
+
+struct disk;
+
+/* One request. `opaque` and `tag` are the device's own. */
+struct disk_request {
+	struct block_request io;	/* data: of disk_submit()'s */
+	uint64_t due;			/* cycle */
+	uint64_t issued;		/* cycle */
+	uint64_t tag[4];		/* the device's: what it must know to complete it, saved with it */
+	struct disk_request *next;	/* in the order of `due` */
+};
+
+struct disk_model {
+	uint32_t latency_us, bandwidth_mb;
+};
+
+/* `done` completes a request, which is freed afterwards; it may submit others. The names of properties for a device's
+ * table: DISK_PROPERTIES. */
+struct disk {
+	struct device *dev;
+	struct drive *drive;
+	struct disk_model model;
+	void (*done)(struct device *dev, struct disk_request *request);
+	struct event event;
+	uint64_t busy_until;		/* cycle at which the channel is free */
+	struct disk_request *first;
+	uint32_t in_flight;
+};
+
+#define DISK_PROPERTIES(type, member) \
+	{ .name = "latency", .help = "of a request, in us", .type = PROPERTY_U32, .settable = true, \
+	  .offset = offsetof(type, member.model.latency_us), .value = 60 }, \
+	{ .name = "bandwidth", .help = "of the disk, in MB/s", .type = PROPERTY_U32, .settable = true, \
+	  .offset = offsetof(type, member.model.bandwidth_mb), .value = 2000 }
+
+/* In a device's init(), once it has its drive. `name`: of its timer, a constant. */
+void disk_init(struct disk *d, struct device *dev, struct drive *drive, const char *name,
+	       void (*done)(struct device *dev, struct disk_request *request));
+void disk_free(struct disk *d);
+/* The device is reset: what is in flight is done on the host and never completed. */
+void disk_reset(struct disk *d);
+
+/* A request for `bytes` from `offset` on, with room for data (zero) if it has any. NULL: there are too many, or no memory:
+ * the device says so to its guest. */
+struct disk_request *disk_request_new(struct disk *d, enum block_op op, uint64_t offset, uint64_t bytes);
+void disk_submit(struct disk *d, struct disk_request *request);
+
+/* In flight at a save: due cycles, tags, and the data of reads. Of struct disk. */
+extern const struct vmstate disk_state;
+/* For a stream that has no place for them (target=qemu): all complete now, in order. */
+void disk_finish(struct disk *d);
+
+#endif

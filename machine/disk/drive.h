@@ -1,0 +1,48 @@
+/* Drives: images of disks under the names that -drive and -blockdev give them, and what takes them.
+ *
+ * A drive is the host's side of a disk. The device that takes it (drive_take()) is the guest's, and does the timing:
+ * see disk.h. Drives are made before devices and freed after them. */
+#ifndef MACHINE_DISK_DRIVE_H
+#define MACHINE_DISK_DRIVE_H
+
+#include "machine/core/device.h"
+#include "machine/host/block/block.h"
+
+/* if=: what device the board makes for it. DRIVE_NONE: some -device will name it. */
+enum drive_interface { DRIVE_NONE, DRIVE_VIRTIO, DRIVE_SCSI };
+
+/* As the command line says it; in struct config. */
+struct drive_config {
+	char *text;			/* what the strings are in; options_free() */
+	struct block_options image;
+	const char *id;			/* made if it is not given: "virtio0", "scsi0-hd1", "none0".. as QEMU does */
+	const char *serial;		/* NULL */
+	enum drive_interface interface;
+	bool cdrom;			/* media=cdrom; file may be NULL then: no medium */
+	unsigned bus, unit, index;	/* if=scsi; UINT_MAX: not given */
+};
+
+/* What "info blockstats" tells: [enum block_op] */
+struct drive_stats {
+	uint64_t requests[5], bytes[5], failed[5];
+	uint64_t cycles[5];		/* of the guest's time */
+};
+
+struct drive {
+	const char *id;
+	const struct drive_config *config;
+	struct block *block;		/* NULL: no medium */
+	struct device *user;		/* NULL: nobody has taken it */
+	struct drive_stats stats;
+	struct drive *next;		/* in the order of the command line */
+};
+
+/* All that the configuration has. False and err->msg set. */
+bool drives_new(struct machine *m, struct error *err);
+void drives_free(struct machine *m);
+
+struct drive *drive_find(const struct machine *m, const char *id);	/* NULL: there is none */
+/* For one device alone. NULL and err->msg set: no such drive, it is taken, it has no medium though one must be there. */
+struct drive *drive_take(struct machine *m, const char *id, struct device *dev, bool removable, struct error *err);
+
+#endif
