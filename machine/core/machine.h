@@ -100,6 +100,7 @@ struct machine {
 	char *panic_message;
 
 	uint64_t rtc_offset_ns;		/* guest's UTC at cycle 0, ns since 1970 */
+	uint8_t disk_state[64];		/* snapshot/disks.c: of the disks, while a snapshot is written or read; "": none */
 	uint64_t vasi_stream;		/* hcall/vasi.c: whose session there is, 0 none; */
 	uint32_t vasi_state;		/* and its state, enum vasi_state */
 	uint64_t rng_state[4];		/* seeded, so that runs repeat */

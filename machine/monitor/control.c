@@ -17,6 +17,7 @@
 #include "machine/core/config.h"
 #include "machine/host/term.h"
 #include "machine/snapshot/outgoing.h"
+#include "machine/snapshot/disks.h"
 #include "machine/snapshot/snapshot.h"
 #include "machine/snapshot/state.h"
 #include "savevm/place.h"
@@ -107,6 +108,8 @@ bool control_savevm(struct machine *m, const char *name, struct error *err)
 {
 	char path[PATH_MAX];
 
+	if (disks_any(m))
+		return disks_savevm(m, name, err);
 	return path_of(m, name, path, sizeof path, err) && outgoing_save(m, path, err);
 }
 
@@ -115,6 +118,8 @@ bool control_delvm(struct machine *m, const char *name, struct error *err)
 	char path[PATH_MAX];
 	struct error why;
 
+	if (disks_any(m))
+		return disks_delvm(m, name, err);
 	if (!path_of(m, name, path, sizeof path, err))
 		return false;
 	if (!place_has_file(path, &why))
@@ -128,25 +133,20 @@ bool control_delvm(struct machine *m, const char *name, struct error *err)
 
 /* ---- Loading over a running machine ---- */
 
-/* A snapshot that loaded in the trial does not load now: its file has changed meanwhile, or the host is out of memory. */
-static void lose_machine(struct machine *m, const struct error *err)
-{
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: what has loaded in a trial does not load now, and the running machine is lost: %.200s\n", err->msg);
-	machine_request(m, REQ_QUIT, EXIT_HOST_ERROR);
-}
-
 bool control_loadvm(struct machine *m, const char *name, struct error *err)
 {
 	char path[PATH_MAX];
 	struct stat st;
-	bool ok;
 
 	if (m->run.gone) {
 		error_set(err, "the guest has switched itself off");
 		return false;
 	}
-	if (!may_go_on(m, err) || !path_of(m, name, path, sizeof path, err))
+	if (!may_go_on(m, err))
+		return false;
+	if (disks_any(m))
+		return disks_loadvm(m, name, err);
+	if (!path_of(m, name, path, sizeof path, err))
 		return false;
 	if (access(path, R_OK) || stat(path, &st)) {
 		error_set(err, "there is no snapshot '%.60s': %s", name, strerror(errno));
@@ -156,14 +156,7 @@ bool control_loadvm(struct machine *m, const char *name, struct error *err)
 		error_set(err, "'%.60s' is no snapshot: not a regular file", name);
 		return false;
 	}
-	if (!snapshot_try(m, path, err))
-		return false;
-	machine_clear(m);
-	ok = snapshot_replace(m, path, err);
-	if (!ok)
-		lose_machine(m, err);
-	clock_init(m, m->config->warp);
-	return ok;
+	return snapshot_reload(m, path, err);
 }
 
 /* ---- info snapshots ---- */
@@ -209,6 +202,10 @@ bool control_list(struct machine *m, FILE *out, struct error *err)
 	struct dirent **entry = NULL;
 	int n;
 
+	if (disks_any(m)) {
+		disks_list(m, out);
+		return true;
+	}
 	if (!m->config->snapdir) {
 		error_set(err, "no place for snapshots: start with -snapdir DIR");
 		return false;

@@ -27,6 +27,7 @@
 #include "machine/monitor/control.h"
 #include "machine/monitor/monitor.h"
 #include "machine/run/loop.h"
+#include "machine/snapshot/disks.h"
 #include "machine/snapshot/incoming.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/snapshot/snapshot.h"
@@ -103,15 +104,23 @@ static void run_until_request(struct machine *m)
 	}
 }
 
-/* From power-on or, the first time, from a snapshot. */
-static bool begin_run(struct machine *m, bool first, struct error *err)
+/* A name: of a state that the disks keep, or in -snapdir; else a file. */
+static bool load_named(struct machine *m, const char *name, struct error *err)
 {
 	char path[PATH_MAX];
 
+	if (disks_know(m, name))
+		return disks_begin(m, name, err);
+	return snapshot_load(m, control_find(m, name, path, sizeof path), err);
+}
+
+/* From power-on or, the first time, from a snapshot. */
+static bool begin_run(struct machine *m, bool first, struct error *err)
+{
 	machine_clear(m);
 	if (!first || (!m->config->loadvm && !m->config->incoming))
 		return firmware_start(m, err);	/* the boot processor runs, the others wait for start-cpu */
-	if (!(m->config->loadvm ? snapshot_load(m, control_find(m, m->config->loadvm, path, sizeof path), err) : incoming(m, m->config->incoming, err)))
+	if (!(m->config->incoming ? incoming(m, m->config->incoming, err) : load_named(m, m->config->loadvm, err)))
 		return false;
 	clock_init(m, m->config->warp);
 	return true;

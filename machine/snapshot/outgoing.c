@@ -14,6 +14,7 @@
 #include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/host/time.h"
+#include "machine/snapshot/disks.h"
 #include "machine/snapshot/snapshot.h"
 #include "savevm/file.h"
 
@@ -185,6 +186,7 @@ static bool begin_job(struct machine *m, bool migrates, const struct way *way, c
 		error_set(err, "'%.100s..' is too long", where);
 		return false;
 	}
+	disks_settle(m);
 	return start_writer(m, o, err);
 }
 

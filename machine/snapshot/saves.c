@@ -12,6 +12,7 @@
 #include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/rtas/rtas.h"
+#include "machine/snapshot/disks.h"
 #include "machine/snapshot/snapshot.h"
 #include "savevm/file.h"
 
@@ -162,7 +163,9 @@ static bool save_now(struct machine *m, unsigned i)
 	struct error err;
 	bool ok;
 
-	ok = r->background && !r->quit ? save_behind(m, i, &o, &err) : snapshot_save(m, r->path, &o, &err);
+	ok = r->for_qemu ? (disks_settle(m), true) : disks_save(m, &err);
+	ok = ok && (r->background && !r->quit ? save_behind(m, i, &o, &err) : snapshot_save(m, r->path, &o, &err));
+	disks_saved(m, ok);
 	if (!ok && (r->when != SAVE_FOR_GUEST || m->clock.now >= m->snapshots->of[i].quiet_until))
 		print_line(m, err.msg);
 	m->snapshots->of[i].failed = !ok && r->when != SAVE_FOR_GUEST;

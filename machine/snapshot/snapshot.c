@@ -25,6 +25,7 @@
 #include "machine/core/timers.h"
 #include "machine/host/child.h"
 #include "machine/host/term.h"
+#include "machine/snapshot/disks.h"
 #include "machine/snapshot/progress.h"
 #include "machine/snapshot/state.h"
 #include "savevm/file.h"
@@ -79,6 +80,7 @@ static const struct row rows[] = {
 	{ &dispatcher_state,    ONCE,     true,  the_dispatcher },
 	{ &cede_firmware_state, ONCE,     true,  the_firmware },
 	{ &timers_state,        ONCE,     true,  the_clock },
+	{ &cede_disks_state,    ONCE,     true,  the_machine },
 	{ NULL, OWN_OF_DEVICES,           true,  NULL },
 	{ NULL, MORE_OWN_OF_DEVICES,      true,  NULL },
 };
@@ -482,6 +484,56 @@ static bool save_to(struct machine *m, int fd, const struct snapshot_options *o,
 	return ok;
 }
 
+/* ---- Both: QEMU's stream, cede's without memory, and where that begins ---- */
+
+#define BOTH_MAGIC UINT64_C(0x434544452d414e44)	/* "CEDE-AND" */
+#define BOTH_BYTES 16
+
+static bool write_exact(struct machine *m, int fd, struct error *err)
+{
+	struct vms_set set;
+	struct vms_ram ram;
+	bool ok;
+
+	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
+		return false;
+	ram.elsewhere = true;
+	ok = times_fit(m, err) && dispatcher_check(m, err) && savevm_write(&set, fd, false, err);
+	snapshot_sections_free(&set, &ram);
+	return ok;
+}
+
+bool snapshot_save_both(struct machine *m, int fd, struct error *err)
+{
+	const struct snapshot_options for_qemu = { .for_qemu = true }, exact = { .for_qemu = false };
+	uint64_t tail[BOTH_BYTES / 8];
+	off_t at;
+
+	if (!snapshot_qemu_ready(m))
+		return save_to(m, fd, &exact, NULL, err);
+	if (!save_to(m, fd, &for_qemu, NULL, err) || (at = lseek(fd, 0, SEEK_CUR)) < 0 || !write_exact(m, fd, err))
+		return false;
+	tail[0] = __builtin_bswap64(BOTH_MAGIC);
+	tail[1] = __builtin_bswap64((uint64_t)at);
+	if (write(fd, tail, sizeof tail) == (ssize_t)sizeof tail)
+		return true;
+	error_set(err, "cannot write: %s", strerror(errno));
+	return false;
+}
+
+/* Where the second stream begins; 0: there is one only. */
+static uint64_t second_stream(int fd)
+{
+	struct stat st;
+	uint64_t tail[BOTH_BYTES / 8], at;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < BOTH_BYTES ||
+	    pread(fd, tail, sizeof tail, st.st_size - BOTH_BYTES) != BOTH_BYTES || __builtin_bswap64(tail[0]) != BOTH_MAGIC)
+		return 0;
+	at = __builtin_bswap64(tail[1]);
+	return at < (uint64_t)st.st_size ? at : 0;
+}
+
 bool snapshot_save_fd(struct machine *m, int fd, const struct snapshot_options *o, struct error *err)
 {
 	if (!o->mapped && !o->parent)
@@ -598,6 +650,8 @@ static bool settle(struct machine *m, const struct vms_set *set, bool logged, st
 		adopt(m);
 	if (own && (!dispatcher_check(m, err) || !timers_restore(m, err)))
 		return false;
+	if (!disks_have_loaded(m, err))
+		return false;
 	if (logged)
 		dispatcher_log_begin(m);
 	for (unsigned i = 0; i < m->ncpus; i++)
@@ -652,12 +706,29 @@ static bool place_memory(struct machine *m, struct vms_ram *ram, int fd, const c
 	return ok;
 }
 
-static bool load_from(struct machine *m, int fd, const char *path, bool logged, struct error *err)
+/* Of two streams the first has the memory; all else of it is overwritten by the second. */
+static bool load_first(struct machine *m, int fd, uint64_t second, struct error *err)
 {
 	struct vms_set set;
 	struct vms_ram ram;
 	bool ok;
 
+	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
+		return false;
+	ok = savevm_read(&set, fd, err) && lseek(fd, (off_t)second, SEEK_SET) >= 0;
+	snapshot_sections_free(&set, &ram);
+	return ok;
+}
+
+static bool load_from(struct machine *m, int fd, const char *path, bool logged, struct error *err)
+{
+	uint64_t second = second_stream(fd);
+	struct vms_set set;
+	struct vms_ram ram;
+	bool ok;
+
+	if (second && !load_first(m, fd, second, err))
+		return false;
 	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
 		return false;
 	show_progress(&ram, "loading");
@@ -668,7 +739,7 @@ static bool load_from(struct machine *m, int fd, const char *path, bool logged, 
 
 bool snapshot_load_fd(struct machine *m, int fd, struct error *err)
 {
-	return load_from(m, fd, NULL, true, err) && devices_keep(m, err);
+	return load_from(m, fd, NULL, true, err) && disks_return_loaded(m, err) && devices_keep(m, err);
 }
 
 /* A FIFO may have no writer yet: opening and reading it may take for ever, and a line says so after a second. */
@@ -702,14 +773,14 @@ static bool load_path(struct machine *m, const char *path, bool logged, struct e
 
 bool snapshot_load(struct machine *m, const char *path, struct error *err)
 {
-	return load_path(m, path, true, err) && devices_keep(m, err);
+	return load_path(m, path, true, err) && disks_return_loaded(m, err) && devices_keep(m, err);
 }
 
 bool snapshot_replace(struct machine *m, const char *path, struct error *err)
 {
 	struct error why;
 
-	if (!load_path(m, path, true, err))
+	if (!load_path(m, path, true, err) || !disks_return_loaded(m, err))
 		return false;
 	if (!devices_keep(m, &why)) {
 		term_fresh_line(m->term);
@@ -781,4 +852,29 @@ bool snapshot_try(struct machine *m, const char *path, struct error *err)
 	else
 		error_set(err, "snapshot '%.150s': it cannot be read any more", path);
 	return false;
+}
+
+/* ---- Loading over a running machine ---- */
+
+/* A snapshot that loaded in the trial does not load now: its file has changed meanwhile, or the host is out of memory. */
+static void lose_machine(struct machine *m, const struct error *err)
+{
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: what has loaded in a trial does not load now, and the running machine is lost: %.200s\n", err->msg);
+	machine_request(m, REQ_QUIT, EXIT_HOST_ERROR);
+}
+
+bool snapshot_reload(struct machine *m, const char *path, struct error *err)
+{
+	bool ok;
+
+	disks_settle(m);	/* no image's thread runs in the copy */
+	if (!snapshot_try(m, path, err))
+		return false;
+	machine_clear(m);
+	ok = snapshot_replace(m, path, err);
+	if (!ok)
+		lose_machine(m, err);
+	clock_init(m, m->config->warp);
+	return ok;
 }

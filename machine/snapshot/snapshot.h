@@ -33,6 +33,12 @@ bool snapshot_replace(struct machine *m, const char *path, struct error *err);
  * even by a crash, changes neither the machine nor its files. */
 bool snapshot_try(struct machine *m, const char *path, struct error *err);
 
+/* The same, tried first: false without a loss, or the machine is lost and ends. */
+bool snapshot_reload(struct machine *m, const char *path, struct error *err);
+/* For the inside of an image, as QEMU's savevm has it: what QEMU can go on from, if that can be had now, and behind it
+ * what is exact; memory is in there once. All loads take it. */
+bool snapshot_save_both(struct machine *m, int fd, struct error *err);
+
 /* target=qemu can be taken now. */
 bool snapshot_qemu_ready(const struct machine *m);
 

@@ -1,0 +1,397 @@
+/* Disks and snapshots: states of disks under a name that a file of cede's knows, or the user; see disks.h. */
+#define _GNU_SOURCE
+#include "machine/snapshot/disks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "machine/core/clock.h"
+#include "machine/disk/drive.h"
+#include "machine/snapshot/snapshot.h"
+
+#define PIECE (UINT64_C(1) << 20)	/* bytes that go from file to image at once */
+
+/* ---- Which disks ---- */
+
+static struct drive *next_writable(struct drive *d)
+{
+	while (d && (!d->block || block_is_readonly(d->block)))
+		d = d->next;
+	return d;
+}
+
+#define for_each_writable(m, d) \
+	for (struct drive *d = next_writable((m)->drives); d; d = next_writable(d->next))
+
+bool disks_any(const struct machine *m)
+{
+	return next_writable(m->drives) != NULL;
+}
+
+void disks_settle(struct machine *m)
+{
+	for (struct drive *d = m->drives; d; d = d->next)
+		if (d->block)
+			block_drain(d->block);
+	for_each_writable(m, d)
+		block_flush(d->block);
+}
+
+static bool can_keep(struct machine *m, struct error *err)
+{
+	for_each_writable(m, d) {
+		const struct block_options *image = &d->config->image;
+
+		if (image->snapshot)
+			error_set(err, "Device '%.40s' is writable but does not support snapshots: what it writes ends with cede (snapshot=on)",
+				  d->id);
+		else if (!block_keeps_states(d->block))
+			error_set(err, "Device '%.40s' is writable but does not support snapshots (qemu-img convert -O qcow2 %.60s NEW.qcow2, "
+				  "or snapshot=on)", d->id, image->file);
+		else
+			continue;
+		return false;
+	}
+	return true;
+}
+
+static bool find_state(struct block *b, const char *name, struct block_state *state)
+{
+	for (unsigned i = 0; block_state_get(b, i, state); i++)
+		if (!strcmp(state->name, name))
+			return true;
+	return false;
+}
+
+/* On all disks. */
+static bool have_state(const struct machine *m, const char *name, struct error *err)
+{
+	struct block_state state;
+
+	for_each_writable(m, d) {
+		if (find_state(d->block, name, &state))
+			continue;
+		error_set(err, "drive '%.40s' (%.80s) has no state '%.60s', which it had when the machine was saved", d->id,
+			  d->config->image.file, name);
+		return false;
+	}
+	return true;
+}
+
+static void forget_state(struct machine *m, const char *name)
+{
+	struct block_state state;
+	struct error err;
+
+	for_each_writable(m, d)
+		if (find_state(d->block, name, &state))
+			block_state_delete(d->block, name, &err);
+}
+
+/* `machine` bytes of the machine's are in the first one. What some have kept is forgotten if another cannot. */
+static bool keep_state(struct machine *m, const char *name, uint64_t machine, struct error *err)
+{
+	struct block_state state = { .machine_bytes = machine, .clock_ns = cycles_to_ns(m->clock.now) };
+	struct timespec now;
+	struct error why;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	state.date_s = (uint64_t)now.tv_sec;
+	state.date_ns = (uint32_t)now.tv_nsec;
+	snprintf(state.name, sizeof state.name, "%s", name);
+	for_each_writable(m, d) {
+		if (!block_state_keep(d->block, &state, &why)) {
+			error_set(err, "drive '%.40s' cannot keep its state: %.150s", d->id, why.msg);
+			forget_state(m, name);
+			return false;
+		}
+		state.machine_bytes = 0;
+	}
+	return true;
+}
+
+static bool return_to(struct machine *m, const char *name, struct error *err)
+{
+	struct error why;
+
+	for_each_writable(m, d) {
+		if (block_state_return(d->block, name, &why))
+			continue;
+		error_set(err, "drive '%.40s' cannot return to state '%.60s': %.120s", d->id, name, why.msg);
+		return false;
+	}
+	return true;
+}
+
+/* ---- Files of cede's ---- */
+
+bool disks_save(struct machine *m, struct error *err)
+{
+	char name[sizeof m->disk_state];
+	struct timespec now;
+
+	disks_settle(m);
+	if (!disks_any(m))
+		return true;
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(name, sizeof name, "cede-%llx.%lx-%x", (unsigned long long)now.tv_sec, now.tv_nsec, (unsigned)getpid());
+	if (!can_keep(m, err) || !keep_state(m, name, 0, err))
+		return false;
+	memcpy(m->disk_state, name, sizeof name);
+	return true;
+}
+
+void disks_saved(struct machine *m, bool ok)
+{
+	if (!ok && m->disk_state[0])
+		forget_state(m, (const char *)m->disk_state);
+	memset(m->disk_state, 0, sizeof m->disk_state);
+}
+
+bool disks_have_loaded(const struct machine *m, struct error *err)
+{
+	return !m->disk_state[0] || have_state(m, (const char *)m->disk_state, err);
+}
+
+bool disks_return_loaded(struct machine *m, struct error *err)
+{
+	char name[sizeof m->disk_state];
+
+	memcpy(name, m->disk_state, sizeof name);
+	memset(m->disk_state, 0, sizeof m->disk_state);
+	return !name[0] || return_to(m, name, err);
+}
+
+static bool is_named(const void *s)
+{
+	return ((const struct machine *)s)->disk_state[0];
+}
+
+static bool name_check(const void *s, struct vms_walk *w)
+{
+	const struct machine *m = s;
+	size_t len = strnlen((const char *)m->disk_state, sizeof m->disk_state);
+
+	for (size_t i = 0; i < len; i++)
+		if (m->disk_state[i] <= ' ' || m->disk_state[i] >= 0x7f)
+			len = 0;
+	return (len && len < sizeof m->disk_state) || vms_wrong(w, "disk_state", m->disk_state[0], "a name");
+}
+
+const struct vmstate cede_disks_state = {
+	.name = "cede/disks", .version = 1, .min_version = 1, VMS_OF(struct machine), .needed = is_named, .check = name_check,
+	.fields = VMS_FIELDS(VMS_BUFFER(struct machine, disk_state, VMS_UNHASHED("the host's name for what the guest sees by itself"))),
+};
+
+/* ---- Named by the user: the machine's state lies in the first disk ---- */
+
+static FILE *temporary(struct error *err)
+{
+	FILE *f = tmpfile();
+
+	if (!f)
+		error_set(err, "cannot make a temporary file: %s", strerror(errno));
+	return f;
+}
+
+static bool host_failed(struct error *err, const char *what, int error)
+{
+	error_set(err, "cannot %s the machine's state: %s", what, strerror(error));
+	return false;
+}
+
+static bool file_to_image(FILE *f, struct block *b, uint64_t *bytes, struct error *err)
+{
+	uint8_t *piece = malloc(PIECE);
+	int error = piece ? 0 : ENOMEM;
+	ssize_t n = 1;
+
+	*bytes = 0;
+	while (!error && (n = pread(fileno(f), piece, PIECE, (off_t)*bytes)) > 0) {
+		error = block_machine_write(b, *bytes, piece, (uint64_t)n);
+		*bytes += (uint64_t)n;
+	}
+	error = !error && n < 0 ? errno : error;
+	free(piece);
+	return !error || host_failed(err, "write", error);
+}
+
+static bool image_to_file(struct block *b, uint64_t bytes, FILE *f, struct error *err)
+{
+	uint8_t *piece = malloc(PIECE);
+	int error = piece ? 0 : ENOMEM;
+
+	for (uint64_t at = 0, n; at < bytes && !error; at += n) {
+		n = bytes - at < PIECE ? bytes - at : PIECE;
+		error = block_machine_read(b, at, piece, n);
+		if (!error && pwrite(fileno(f), piece, n, (off_t)at) != (ssize_t)n)
+			error = errno ? errno : EIO;
+	}
+	free(piece);
+	return !error || host_failed(err, "read", error);
+}
+
+static bool name_is_free(const char *name, struct error *err)
+{
+	if (*name && strlen(name) < sizeof ((struct block_state *)0)->name)
+		return true;
+	error_set(err, "'%.60s' is no name for a snapshot", name);
+	return false;
+}
+
+/* As QEMU does, a state of that name goes first: an image may hold several of a name, and a load takes one of them. */
+bool disks_savevm(struct machine *m, const char *name, struct error *err)
+{
+	struct drive *first = next_writable(m->drives);
+	uint64_t bytes;
+	FILE *f;
+	bool ok;
+
+	if (!name_is_free(name, err) || !can_keep(m, err) || !(f = temporary(err)))
+		return false;
+	disks_settle(m);
+	ok = snapshot_save_both(m, fileno(f), err);
+	if (ok)
+		forget_state(m, name);
+	ok = ok && file_to_image(f, first->block, &bytes, err) && keep_state(m, name, bytes, err);
+	fclose(f);
+	return ok;
+}
+
+bool disks_know(const struct machine *m, const char *name)
+{
+	const struct drive *first = next_writable(m->drives);
+	struct block_state state;
+	struct error err;
+
+	return first && find_state(first->block, name, &state) && state.machine_bytes && have_state(m, name, &err);
+}
+
+/* The way back, while a load is tried. */
+#define BACK "cede-back"
+
+/* The machine's state as a file of ours; the disks must be there. NULL: err->msg says why. */
+static FILE *extract_machine(struct machine *m, const char *name, struct error *err)
+{
+	struct drive *first = next_writable(m->drives);
+	struct block_state state;
+	FILE *f;
+
+	if (!find_state(first->block, name, &state) || !(f = temporary(err)))
+		return NULL;
+	if (image_to_file(first->block, state.machine_bytes, f, err))
+		return f;
+	fclose(f);
+	return NULL;
+}
+
+/* With the words of QEMU's that scripts look for. */
+static bool may_load(struct machine *m, const char *name, struct error *err)
+{
+	struct drive *first = next_writable(m->drives);
+	struct block_state state;
+	struct error why;
+
+	if (!first || !have_state(m, name, &why))
+		error_set(err, "Snapshot '%.60s' does not exist in one or more devices", name);
+	else if (!find_state(first->block, name, &state) || !state.machine_bytes)
+		error_set(err, "This is a disk-only snapshot. Revert to it offline using qemu-img");
+	else
+		return can_keep(m, err);
+	return false;
+}
+
+/* Disks there, then the machine by `load`; or all as it was. */
+static bool load_named(struct machine *m, const char *name, bool (*load)(struct machine *m, const char *path, struct error *err),
+		       struct error *err)
+{
+	struct error why;
+	char path[48];
+	FILE *f = NULL;
+	bool ok;
+
+	if (!may_load(m, name, err))
+		return false;
+	disks_settle(m);
+	forget_state(m, BACK);
+	if (!keep_state(m, BACK, 0, err))
+		return false;
+	ok = return_to(m, name, err) && (f = extract_machine(m, name, err));
+	if (ok) {
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fileno(f));
+		ok = load(m, path, err);
+	}
+	if (!ok && !return_to(m, BACK, &why))
+		fprintf(stderr, "cede: %s\n", why.msg);
+	forget_state(m, BACK);
+	if (f)
+		fclose(f);
+	return ok;
+}
+
+bool disks_loadvm(struct machine *m, const char *name, struct error *err)
+{
+	return load_named(m, name, snapshot_reload, err);
+}
+
+bool disks_begin(struct machine *m, const char *name, struct error *err)
+{
+	return load_named(m, name, snapshot_load, err);
+}
+
+bool disks_delvm(struct machine *m, const char *name, struct error *err)
+{
+	struct block_state state;
+	struct error why;
+	bool any = false;
+
+	disks_settle(m);
+	for_each_writable(m, d) {
+		if (!find_state(d->block, name, &state))
+			continue;
+		any = true;
+		if (!block_state_delete(d->block, name, &why)) {
+			error_set(err, "drive '%.40s' cannot delete state '%.60s': %.120s", d->id, name, why.msg);
+			return false;
+		}
+	}
+	if (!any)
+		error_set(err, "there is no snapshot '%.60s'", name);
+	return any;
+}
+
+static void list_state(const struct block_state *state, FILE *out)
+{
+	time_t date = (time_t)state->date_s;
+	uint64_t ms = state->clock_ns / 1000000;
+	char text[32] = "?";
+	struct tm tm;
+
+	if (localtime_r(&date, &tm))
+		strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
+	fprintf(out, "%-9s %-16s %6.1f MiB %19s %02llu:%02llu:%02llu.%03llu\n", "--", state->name,
+		(double)state->machine_bytes / (1 << 20), text, (unsigned long long)ms / 3600000,
+		(unsigned long long)ms / 60000 % 60, (unsigned long long)ms / 1000 % 60, (unsigned long long)ms % 1000);
+}
+
+void disks_list(struct machine *m, FILE *out)
+{
+	struct drive *first = next_writable(m->drives);
+	struct block_state state;
+	bool any = false;
+
+	for (unsigned i = 0; first && block_state_get(first->block, i, &state); i++) {
+		if (!disks_know(m, state.name))
+			continue;
+		if (!any)
+			fprintf(out, "List of snapshots present on all disks:\n%-9s %-16s %10s %19s %12s\n", "ID", "TAG", "VM SIZE", "DATE",
+				"VM CLOCK");
+		any = true;
+		list_state(&state, out);
+	}
+	if (!any)
+		fputs("There is no snapshot available.\n", out);
+}
