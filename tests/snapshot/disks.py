@@ -1,0 +1,182 @@
+"""Disks in snapshots: whatever is saved, run on and loaded in which order, a guest finds its disk as it was at the save."""
+# needs: programs guest
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
+from console import Failure, Folder, check, linux, main, need, skip     # noqa: E402
+from monitor import Client      # noqa: E402
+from qemu import QEMU, Qemu     # noqa: E402
+
+RAM = '256M'
+MODULES = 'modprobe -a virtio_pci virtio_blk ext4'
+
+
+def run(*argv):
+    p = subprocess.run(argv, capture_output=True)
+    return p.returncode, p.stdout.decode('utf-8', 'replace') + p.stderr.decode('utf-8', 'replace')
+
+
+def make_image(path, size='64M', kind='qcow2'):
+    """An ext4 filesystem in an image."""
+    raw = path + '.raw'
+    with open(raw, 'wb') as f:
+        f.truncate(int(size[:-1]) << 20)
+    if run('mke2fs', '-q', '-F', '-t', 'ext4', raw)[0]:
+        skip('mke2fs is missing')
+    if kind == 'raw':
+        os.rename(raw, path)
+    else:
+        check(run('qemu-img', 'convert', '-O', kind, raw, path)[0] == 0, 'image-made')
+        os.remove(raw)
+
+
+def is_clean(path, name):
+    """The image's own tables and the filesystem in it."""
+    code, text = run('qemu-img', 'check', path)
+    check(code == 0, name + '-image-is-clean', text)
+    run('qemu-img', 'convert', '-O', 'raw', path, path + '.flat')
+    code, text = run('e2fsck', '-fn', path + '.flat')
+    check(code == 0, name + '-filesystem-is-clean', text)
+    os.remove(path + '.flat')
+
+
+def disk(path, more=''):
+    return ['-drive', 'file=%s,if=none,id=d0%s' % (path, more or ',format=qcow2'), '-device', 'virtio-blk-pci,drive=d0']
+
+
+def start(at, *options, **kw):
+    m = linux('-monitor', 'unix:%s,server=on,wait=off' % at('m'), *options, ram=RAM, **kw)
+    m.shell()
+    m.command(MODULES)
+    m.command('mkdir -p /d && mount -t ext4 /dev/vda /d')
+    h = Client(m, at('m'))
+    h.until(r'\(cede\) ')
+    return m, h
+
+
+def names():
+    """savevm, loadvm, delvm, info snapshots: in the image, as QEMU has them."""
+    with Folder() as at:
+        make_image(at('disk'))
+        m, h = start(at, *disk(at('disk')))
+        with m:
+            m.command('echo one >/d/file && sync')
+            check(h.hmp('savevm a') == '', 'savevm')
+            m.command('echo two >/d/file; echo new >/d/other; sync')
+            check(h.hmp('savevm b') == '', 'savevm-again')
+            m.command('rm /d/file /d/other; sync')
+            check(h.hmp('loadvm a') == '', 'loadvm')
+            check(m.command('cat /d/file; ls /d; echo 3 >/proc/sys/vm/drop_caches; cat /d/file').split() ==
+                  ['one', 'file', 'lost+found', 'one'], 'as-at-a')
+            m.command('echo three >/d/file; sync')
+            check(h.hmp('loadvm b') == '', 'loadvm-later')
+            check(m.command('echo 3 >/proc/sys/vm/drop_caches; cat /d/file /d/other').split() == ['two', 'new'], 'as-at-b')
+            listed = h.hmp('info snapshots')
+            check(re.search(r'\ba\b.*MiB', listed) and re.search(r'\bb\b.*MiB', listed), 'info-snapshots', listed)
+            check('does not exist in one or more devices' in h.hmp('loadvm nobody'), 'unknown')
+            check(m.command('cat /d/file').strip() == 'two', 'unknown-changes-nothing')
+            check(h.hmp('savevm a') == '', 'savevm-replaces')
+            check(h.hmp('delvm b') == '' and ' b ' not in h.hmp('info snapshots'), 'delvm')
+            h.s.sendall(b'quit\n')
+            check(m.wait(30) == 0, 'quit', m.errors)
+        code, text = run('qemu-img', 'snapshot', '-l', at('disk'))
+        check(code == 0 and len(re.findall(r' a ', text)) == 1 and ' b ' not in text and 'cede' not in text, 'qemu-img-lists', text)
+        check(run('qemu-img', 'check', at('disk'))[0] == 0, 'checked')
+        m = linux(*disk(at('disk')), '-loadvm', 'a', ram=RAM)
+        with m:
+            m.send('\n')
+            m.expect('# ', 30)
+            check(m.command('cat /d/file /d/other').split() == ['two', 'new'], 'loadvm-at-start')
+            m.command('umount /d')
+            m.send('poweroff -f\n')
+            check(m.wait(30) == 0, 'power-off')
+        is_clean(at('disk'), 'after')
+
+
+def files():
+    """-save FILE names a state of the disk, and -loadvm FILE returns it there."""
+    with Folder() as at:
+        make_image(at('disk'))
+        m, h = start(at, *disk(at('disk')), '-save', at('s'))
+        with m:
+            m.command('echo one >/d/file && sync')
+            m.kill(10)
+            until = time.monotonic() + 30
+            while not os.path.exists(at('s')) and time.monotonic() < until:
+                m.pump(0.1)
+            check(os.path.exists(at('s')), 'saved')
+            m.command('echo two >/d/file && sync && umount /d')
+            m.send('poweroff -f\n')
+            m.wait(30)
+        is_clean(at('disk'), 'left')
+        for _ in range(2):
+            m = linux(*disk(at('disk')), '-loadvm', at('s'), ram=RAM)
+            with m:
+                m.send('\n')
+                m.expect('# ', 30)
+                check(m.command('echo 3 >/proc/sys/vm/drop_caches; cat /d/file').strip() == 'one', 'as-at-the-save')
+                m.command('echo three >/d/file && sync && umount /d')
+                m.send('poweroff -f\n')
+                m.wait(30)
+        is_clean(at('disk'), 'again')
+        states = re.findall(r'cede-\S+', run('qemu-img', 'snapshot', '-l', at('disk'))[1])
+        check(len(states) == 1, 'one-state', states)
+        run('qemu-img', 'snapshot', '-d', states[0], at('disk'))
+        m = linux(*disk(at('disk')), '-loadvm', at('s'), ram=RAM)
+        with m:
+            check(m.wait(30) == 1 and 'd0' in m.errors and states[0] in m.errors and m.errors.count('\n') == 1, 'state-is-gone', m.errors)
+
+
+def refused():
+    """A raw disk keeps no states: one line with the command that converts it; with snapshot=on nothing is kept."""
+    with Folder() as at:
+        make_image(at('disk'), kind='raw')
+        m, h = start(at, *disk(at('disk'), ',format=raw'))
+        with m:
+            text = h.hmp('savevm a')
+            check("'d0' is writable but does not support snapshots" in text and 'qemu-img convert' in text, 'raw', text)
+            h.s.sendall(b'quit\n')
+            m.wait(30)
+
+
+def to_qemu():
+    """QEMU's -loadvm goes on from a savevm of cede's, and cede from QEMU's."""
+    if not QEMU:
+        skip('no qemu-system-ppc64')
+    with Folder() as at:
+        make_image(at('disk'))
+        m, h = start(at, *disk(at('disk')), '-M', 'pseries-7.2,ic-mode=xics', cpus='1')
+        with m:
+            m.command('echo cede >/d/file && sync')
+            check(h.hmp('savevm a') == '', 'savevm')
+            h.s.sendall(b'quit\n')
+            m.wait(30)
+        with Qemu(at.path, *disk(at('disk')), '-loadvm', 'a') as q:
+            q.send('\n')
+            q.expect('# ', 60)
+            check(q.command('cat /d/file').strip() == 'cede', 'qemu-goes-on')
+            q.command('echo qemu >/d/file && sync')
+            q.monitor('savevm b')
+            time.sleep(2)
+            q.monitor('quit')
+            q.wait(60)
+        m = linux('-M', 'pseries-7.2,ic-mode=xics', *disk(at('disk')), '-loadvm', 'b', ram=RAM)
+        with m:
+            m.send('\n')
+            m.expect('# ', 30)
+            check(m.command('cat /d/file; echo more >>/d/file; sync; echo 3 >/proc/sys/vm/drop_caches; cat /d/file').split() ==
+                  ['qemu', 'qemu', 'more'], 'cede-goes-on')
+            m.command('umount /d')
+            m.send('poweroff -f\n')
+            m.wait(30)
+        is_clean(at('disk'), 'after-both')
+
+
+if __name__ == '__main__':
+    main({'names': names, 'files': files, 'refused': refused, 'to-qemu': to_qemu})
