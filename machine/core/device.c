@@ -10,13 +10,18 @@
 
 /* ---- Values ---- */
 
-static const struct device_property *find_property(const struct device_class *class, const char *name)
+static const struct device_property *find_in(const struct device_property *p, const char *name)
 {
-	const struct device_property *p = class->properties;
-
 	while (p && p->name && strcmp(p->name, name))
 		p++;
 	return p && p->name && p->settable ? p : NULL;
+}
+
+static const struct device_property *find_property(const struct device_class *class, const char *name)
+{
+	const struct device_property *p = find_in(class->properties, name);
+
+	return p || !class->on ? p : find_in(class->on->properties, name);
 }
 
 /* As QEMU writes them. */
@@ -57,9 +62,9 @@ static bool set_property(struct device *dev, const struct device_property *p, co
 	return ok;
 }
 
-static void set_defaults(struct device *dev)
+static void set_defaults(struct device *dev, const struct device_property *p)
 {
-	for (const struct device_property *p = dev->class->properties; p && p->name; p++) {
+	for (; p && p->name; p++) {
 		if (p->type == PROPERTY_BOOL)
 			*(bool *)property_at(dev, p) = p->value;
 		else if (p->type == PROPERTY_U32)
@@ -82,6 +87,10 @@ static bool set_item(struct device *dev, char *item, struct error *err)
 		dev->id = value;
 		return true;
 	}
+	if (!strcmp(item, "bus") && dev->class->on) {
+		dev->bus = value;
+		return true;
+	}
 	p = find_property(dev->class, item);
 	if (!p) {
 		error_set(err, "-device %s has no property '%.60s' (-device %s,help)", dev->class->name, item, dev->class->name);
@@ -92,7 +101,9 @@ static bool set_item(struct device *dev, char *item, struct error *err)
 
 static bool set_values(struct device *dev, const char *values, struct error *err)
 {
-	set_defaults(dev);
+	set_defaults(dev, dev->class->properties);
+	if (dev->class->on)
+		set_defaults(dev, dev->class->on->properties);
 	if (!values || !*values)
 		return true;
 	dev->values = strdup(values);
@@ -130,11 +141,24 @@ unsigned device_once(const struct config *config)
 	return 1;
 }
 
-static struct device *find_bridge(const struct machine *m, const struct bus_class *bus)
+/* Is the bus that `bridge` carries called so? "ID.0", or the kind's name if the bridge has no id. */
+static bool carries(const struct device *bridge, const struct bus_class *bus, const char *name)
+{
+	size_t len;
+
+	if (bridge->class->bus != bus)
+		return false;
+	if (!name || !bridge->id)
+		return !name || !strcmp(name, bus->name);
+	len = strlen(bridge->id);
+	return !strncmp(name, bridge->id, len) && (!name[len] || !strcmp(name + len, ".0"));
+}
+
+static struct device *find_bridge(const struct machine *m, const struct bus_class *bus, const char *name)
 {
 	struct device *dev = m->devices;
 
-	while (dev && dev->class->bus != bus)
+	while (dev && !carries(dev, bus, name))
 		dev = dev->next;
 	return dev;
 }
@@ -145,10 +169,13 @@ static bool attach(struct device *dev, struct error *err)
 
 	if (!bus)
 		return true;
-	dev->bridge = find_bridge(dev->machine, bus);
+	dev->bridge = find_bridge(dev->machine, bus, dev->bus);
 	if (dev->bridge)
 		return bus->attach(dev->bridge, dev, err);
-	error_set(err, "%s: the machine has no %s", dev->class->name, bus->type);
+	if (dev->bus)
+		error_set(err, "-device %s: bus=%.60s: there is no such %s", dev->class->name, dev->bus, bus->type);
+	else
+		error_set(err, "%s: the machine has no %s", dev->class->name, bus->type);
 	return false;
 }
 
@@ -248,6 +275,21 @@ bool devices_keep(struct machine *m, struct error *err)
 {
 	for (struct device *dev = m->devices; dev; dev = dev->next)
 		if (dev->class->keep && !dev->class->keep(dev, err))
+			return false;
+	return true;
+}
+
+void devices_settle(struct machine *m)
+{
+	for (struct device *dev = m->devices; dev; dev = dev->next)
+		if (dev->class->settle)
+			dev->class->settle(dev);
+}
+
+bool devices_qemu_ready(const struct machine *m)
+{
+	for (const struct device *dev = m->devices; dev; dev = dev->next)
+		if (dev->class->qemu_ready && !dev->class->qemu_ready(dev))
 			return false;
 	return true;
 }

@@ -33,6 +33,7 @@ bool disks_any(const struct machine *m)
 
 void disks_settle(struct machine *m)
 {
+	devices_settle(m);
 	for (struct drive *d = m->drives; d; d = d->next)
 		if (d->block)
 			block_drain(d->block);

@@ -9,6 +9,7 @@
 #include "hcall/vasi.h"
 #include "machine/core/clock.h"
 #include "machine/core/config.h"
+#include "machine/core/device.h"
 #include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/rtas/rtas.h"
