@@ -347,7 +347,7 @@ static void call_resize(struct block *b, void *arguments)
 {
 	struct arguments *a = arguments;
 
-	a->error = b->node->readonly ? EROFS : b->node->driver->resize ? b->node->driver->resize(b->node, a->bytes) : ENOTSUP;
+	a->error = b->node->readonly ? EACCES : b->node->driver->resize ? b->node->driver->resize(b->node, a->bytes) : ENOTSUP;
 }
 
 bool block_resize(struct block *b, uint64_t size, struct error *err)
