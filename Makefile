@@ -46,6 +46,10 @@ CPP_FLAGS += -DHAVE_LIBNBD $(shell $(PKG_CONFIG) --cflags libnbd)
 LIBS      += $(shell $(PKG_CONFIG) --libs libnbd)
 endif
 
+ifeq ($(call have,zlib),yes)
+CPP_FLAGS += -DHAVE_ZLIB $(shell $(PKG_CONFIG) --cflags zlib)
+LIBS      += $(shell $(PKG_CONFIG) --libs zlib)
+endif
 CPP_FLAGS += $(CPPFLAGS)
 LIBS      += $(LDLIBS)
 
