@@ -54,7 +54,7 @@ BAD = (
     ('fifo', 'neither a file nor a block device', 1, '-drive file=fifo,if=none,format=raw'),
     ('terminal', 'neither a file nor a block device', 1, '-drive file=/dev/zero,if=none,format=raw'),
     ('no-server', 'Connection refused', 1, '-drive file=nbd:localhost:1,if=none,format=raw'),
-    ('not-qcow2', 'cannot open', 1, '-drive file=disk,if=none,format=qcow2'),
+    ('not-qcow2', 'not a qcow2 image', 1, '-drive file=disk,if=none,format=qcow2'),
     ('vmdk', 'looks like vmdk', 1, '-drive file=vmdk,if=none'),
     ('format', "format 'vmdk' is not there", 2, '-drive file=disk,if=none,format=vmdk'),
     ('interface', 'if=ide', 2, '-drive file=disk,if=ide'),
@@ -223,6 +223,29 @@ def monitor():
         check(out.count('is no size') == 2 and "'nope' not found" in out and "'e' has no medium" in out and 'parameter expected' in out, 'resize-refused', out)
 
 
+def snapshot():
+    """-snapshot leaves the image and its folder alone; snapshot_blkdev leaves it below a new one."""
+    with Folder() as at:
+        make(at('a'))
+        os.mkdir(at('tmp'))
+        os.environ['TMPDIR'] = at('tmp')
+        _, out, err = run(at, ('-drive', 'if=none,id=d,format=raw,file=a', '-snapshot'), 'info block\nsnapshot_blkdev d s\nquit\n')
+        check('Backing file:     %s (chain depth: 1)' % at('a') in out and not err, 'snapshot=on', out + err)
+        check('to be gone at the end' in out and not os.listdir(at('tmp')), 'nothing-is-left', out)
+        os.environ['TMPDIR'] = at('nonesuch')
+        refused_with(at, 'no-place', ('-drive', 'if=none,id=d,format=raw,file=a,snapshot=on'), 'nonesuch', 1)
+        del os.environ['TMPDIR']
+        os.mkdir(at('below'))
+        lines = 'snapshot_blkdev d below/s\ninfo block\nsnapshot_blkdev d t\ninfo block\nsnapshot_blkdev d nonesuch/u\ninfo block\nquit\n'
+        _, out, err = run(at, ('-drive', 'if=none,id=d,format=raw,file=a'), lines)
+        check(out.count('d (#block100): t (qcow2)') == 2, 'snapshot_blkdev', out + err)
+        check('Backing file:     %s (chain depth: 1)' % at('a') in out and 'Backing file:     %s (chain depth: 2)' % at('below/s') in out, 'chain', out)
+        check('Error: ' in out and 'nonesuch/u' in out, 'no-folder', out)
+        if shutil.which('qemu-img'):
+            said = json.loads(subprocess.check_output(['qemu-img', 'info', '--output=json', '--backing-chain', at('t')]))
+            check([i['format'] for i in said] == ['qcow2', 'qcow2', 'raw'] and said[1]['backing-filename'] == at('a'), 'qemu-finds-it', said)
+
+
 def qmp():
     commands = (
         ('query-block', {}), ('query-blockstats', {}), ('eject', {'device': 'nope'}), ('eject', {}), ('eject', {'device': 'd'}),
@@ -274,4 +297,4 @@ def nbd():
             server.wait()
 
 
-main({'refuses': refuses, 'names': names, 'locks': locks, 'monitor': monitor, 'qmp': qmp, 'nbd': nbd})
+main({'refuses': refuses, 'names': names, 'locks': locks, 'monitor': monitor, 'snapshot': snapshot, 'qmp': qmp, 'nbd': nbd})
