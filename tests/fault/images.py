@@ -6,9 +6,12 @@ The machine is stopped: only cede looks at its disks. Judge of locks and formats
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../linux'))
 from console import CEDE, Folder, check, main, skip     # noqa: E402
@@ -291,6 +294,15 @@ def nbd():
             check('1 MiB (1048576 bytes)' in out, 'uri', out + err)
             _, out, err = run(at, ('-blockdev', 'driver=nbd,node-name=d,export=disk,server.type=unix,server.path=' + at('socket')), 'info block -v\nquit\n')
             check('1 MiB (1048576 bytes)' in out, 'blockdev', out + err)
+            with socket.socket(socket.AF_UNIX) as silent:
+                silent.bind(at('silent'))
+                silent.listen()
+                with subprocess.Popen(options(at, ('-drive', 'if=none,format=raw,file=nbd:unix:' + at('silent'))), stderr=subprocess.PIPE) as p:
+                    silent.accept()
+                    p.send_signal(signal.SIGTERM)
+                    began = time.monotonic()
+                    p.communicate(timeout=TIMEOUT)
+                    check(time.monotonic() - began < 5 and p.returncode, 'silent-server', p.returncode)
             refused_with(at, 'no-such-export', ('-drive', 'if=none,format=raw,file=nbd:unix:%s:exportname=other' % at('socket')), 'cannot open', 1)
         finally:
             server.terminate()

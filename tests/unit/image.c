@@ -3,7 +3,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -396,6 +399,47 @@ static void test_locks(void)
 	block_close(b);
 }
 
+/* As QEMU exports one. */
+static void test_nbd(void)
+{
+	char socket[PATH_MAX], name[PATH_MAX + 16], *at = realpath(folder, NULL);
+	struct block_options o = { .file = name, .format = "raw", .discard = true };
+	struct error err = { "" };
+	struct block *b = NULL;
+	int status;
+	pid_t pid;
+
+	new_file(MIB, false);
+	snprintf(socket, sizeof socket, "%s/socket", at ? at : folder);
+	free(at);
+	snprintf(name, sizeof name, "nbd:unix:%s", socket);
+	pid = fork();
+	if (!pid) {
+		execlp("qemu-nbd", "qemu-nbd", "-f", "raw", "--discard=unmap", "-k", socket, file, (char *)NULL);
+		_exit(127);
+	}
+	for (unsigned i = 0; !b && i < 400 && !waitpid(pid, &status, WNOHANG); i++) {
+		usleep(10000);
+		b = access(socket, F_OK) ? NULL : block_open(&o, &err);
+	}
+	if (!b) {
+		printf("ok no server of images here: %s\n", err.msg);
+		kill(pid, SIGTERM);
+		return;
+	}
+	compare_random(b, block_size(b), 3, "nbd");
+	check_eq(ranged(b, BLOCK_ZERO, 0, MIB, false), 0, "nbd: zeros");
+	check_eq(ranged(b, BLOCK_DISCARD, 0, MIB, false), 0, "nbd: a discard");
+	check_eq(block_flush(b), 0, "nbd: a flush");
+	check(allocated() <= 65536, "nbd: gives room back");
+	check(!block_resize(b, 2 * MIB, &err), "nbd: has the size that it has");
+	kill(pid, SIGTERM);
+	waitpid(pid, &status, 0);
+	check(block_read(b, 0, name, 16), "nbd: a server that is gone is an error");
+	block_close(b);
+	unlink(socket);
+}
+
 /* An image on top takes what is written, and finds below what is not. */
 static void test_overlays(void)
 {
@@ -491,6 +535,7 @@ int main(void)
 	test_readonly();
 	test_guess();
 	test_locks();
+	test_nbd();
 	test_overlays();
 	test_others();
 	unlink(file);
