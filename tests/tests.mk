@@ -77,6 +77,10 @@ test-guests:
 # Where writing to the disk is made to fail.
 $(TESTS_AT)/unit/savevm: LD_FLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=renameat
 
+# Where the target of commands is the test's own.
+VSCSI_WRAP := $(addprefix -Wl$(comma)--wrap=scsi_,bus_init bus_drop execute abort reset_target find)
+$(TESTS_AT)/unit/vscsi: LD_FLAGS += $(VSCSI_WRAP)
+
 $(TESTS_AT)/unit/%: $(B)/obj/tests/unit/%.o $(LINK_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
