@@ -48,11 +48,11 @@ struct disk {
 	uint64_t bytes_in_flight;	/* of data */
 };
 
-#define DISK_PROPERTIES(type, member) \
+#define DISK_PROPERTIES(S, disk_) \
 	{ .name = "latency", .help = "of a request, in us", .type = PROPERTY_U32, .settable = true, \
-	  .offset = offsetof(type, member.model.latency_us), .value = 60 }, \
+	  .offset = offsetof(S, disk_.model.latency_us), .value = 60 }, \
 	{ .name = "bandwidth", .help = "of the disk, in MB/s; 0: no bound", .type = PROPERTY_U32, .settable = true, \
-	  .offset = offsetof(type, member.model.bandwidth_mb), .value = 2000 }
+	  .offset = offsetof(S, disk_.model.bandwidth_mb), .value = 2000 }
 
 /* In a device's init(), once it has its drive. `name`: of its timer, a constant. */
 void disk_init(struct disk *d, struct device *dev, struct drive *drive, const char *name,
@@ -71,6 +71,7 @@ void disk_submit(struct disk *d, struct disk_request *request);
 /* Is taken back: done on the host, never completed, and freed. */
 void disk_cancel(struct disk *d, struct disk_request *request);
 
+#define DISK_STATE_BYTES (DISK_MAX_BYTES + DISK_MAX_REQUESTS * UINT64_C(1024))	/* for device_class.state_bytes */
 /* In flight at a save: due cycles, tags, and the data of reads. Of struct disk. */
 extern const struct vmstate disk_state;
 /* All complete now, in order, and what they submit meanwhile is not waited for: for a stream that has no place for them. */

@@ -5,6 +5,9 @@
 #include "machine/disk/scsi.h"
 #include "savevm/be.h"
 
+#define SCSI_MAX_ZEROES (UINT32_C(0x3fffff) * BLOCK_SECTOR)	/* bytes that one command may make zero, or give up */
+#define SCSI_MAX_UNMAPS 255u					/* ranges of an UNMAP */
+
 /* Sense: key << 16 | asc << 8 | ascq. SPC-4, "Sense key and additional sense code". */
 enum scsi_sense {
 	SENSE_NONE = 0,
@@ -112,6 +115,8 @@ void scsi_inquiry_data(uint8_t buf[36], uint8_t type, bool removable, const char
 bool scsi_unit_init(struct device *dev, const struct scsi_kind *kind, struct error *err);
 void scsi_unit_free(struct device *dev);
 void scsi_unit_reset(struct device *dev);
+void scsi_request_done(struct device *dev, struct disk_request *r);	/* disk.done */
+void scsi_unit_changed(struct device *dev, enum scsi_sense attention);	/* and the adapter hears of it */
 void scsi_unit_settle(struct device *dev);
 bool scsi_unit_qemu_ready(const struct device *dev);
 extern const struct vmstate scsi_unit_state, scsi_unit_own_state;
