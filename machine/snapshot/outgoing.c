@@ -165,7 +165,7 @@ static bool start_writer(struct machine *m, struct outgoing *o, struct error *er
 
 	o->report = mmap(NULL, sizeof *o->report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	o->cancelled = false;
-	devices_settle(m);
+	disks_settle(m);
 	if (o->report != MAP_FAILED && child_copy(&o->child, &work, &o->alive))
 		return true;
 	error_set(err, "cannot write in the background: %s", strerror(errno));
@@ -188,7 +188,6 @@ static bool begin_job(struct machine *m, bool migrates, const struct way *way, c
 		error_set(err, "'%.100s..' is too long", where);
 		return false;
 	}
-	disks_settle(m);
 	return start_writer(m, o, err);
 }
 
