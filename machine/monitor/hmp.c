@@ -30,10 +30,10 @@ static void run_savevm(struct machine *m, const char *name, FILE *out)
 	struct tm tm;
 
 	strftime(made, sizeof made, "vm-%Y%m%d%H%M%S", localtime_r(&now, &tm));
-	if (control_savevm(m, *name ? name : made, &err))
-		monitor_wait(m);
-	else
+	if (!control_savevm(m, *name ? name : made, &err))
 		print_failure(false, &err, out);
+	else if (outgoing_progress(m).saving)
+		monitor_wait(m);
 }
 
 static void run_loadvm(struct machine *m, const char *name, FILE *out)

@@ -301,46 +301,47 @@ static bool may_load(struct machine *m, const char *name, struct error *err)
 	else if (!find_state(first->block, name, &state) || !state.machine_bytes)
 		error_set(err, "This is a disk-only snapshot. Revert to it offline using qemu-img");
 	else
-		return can_keep(m, err);
+		return true;
 	return false;
 }
 
-/* Disks there, then the machine by `load`; or all as it was. */
-static bool load_named(struct machine *m, const char *name, bool (*load)(struct machine *m, const char *path, struct error *err),
-		       struct error *err)
+/* Disks there, then the machine by `load`. */
+static bool go_there(struct machine *m, const char *name, bool (*load)(struct machine *m, const char *path, struct error *err),
+		     struct error *err)
 {
-	struct error why;
+	FILE *f = return_to(m, name, err) ? extract_machine(m, name, err) : NULL;
 	char path[48];
-	FILE *f = NULL;
 	bool ok;
 
-	if (!may_load(m, name, err))
+	if (!f)
 		return false;
-	disks_settle(m);
-	forget_state(m, BACK);
-	if (!keep_state(m, BACK, 0, err))
-		return false;
-	ok = return_to(m, name, err) && (f = extract_machine(m, name, err));
-	if (ok) {
-		snprintf(path, sizeof path, "/proc/self/fd/%d", fileno(f));
-		ok = load(m, path, err);
-	}
-	if (!ok && !return_to(m, BACK, &why))
-		fprintf(stderr, "cede: %s\n", why.msg);
-	forget_state(m, BACK);
-	if (f)
-		fclose(f);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fileno(f));
+	ok = load(m, path, err);
+	fclose(f);
 	return ok;
 }
 
 bool disks_loadvm(struct machine *m, const char *name, struct error *err)
 {
-	return load_named(m, name, snapshot_reload, err);
+	struct error why;
+	bool ok;
+
+	if (!may_load(m, name, err) || !can_keep(m, err))
+		return false;
+	disks_settle(m);
+	forget_state(m, BACK);
+	if (!keep_state(m, BACK, 0, err))
+		return false;
+	ok = go_there(m, name, snapshot_reload, err);
+	if (!ok && !return_to(m, BACK, &why))
+		fprintf(stderr, "cede: %s\n", why.msg);
+	forget_state(m, BACK);
+	return ok;
 }
 
 bool disks_begin(struct machine *m, const char *name, struct error *err)
 {
-	return load_named(m, name, snapshot_load, err);
+	return may_load(m, name, err) && go_there(m, name, snapshot_load, err);
 }
 
 bool disks_delvm(struct machine *m, const char *name, struct error *err)

@@ -14,7 +14,6 @@ from monitor import Client      # noqa: E402
 from qemu import QEMU, Qemu     # noqa: E402
 
 RAM = '256M'
-MODULES = 'modprobe -a virtio_pci virtio_blk ext4'
 
 
 def run(*argv):
@@ -53,7 +52,6 @@ def disk(path, more=''):
 def start(at, *options, **kw):
     m = linux('-monitor', 'unix:%s,server=on,wait=off' % at('m'), *options, ram=RAM, **kw)
     m.shell()
-    m.command(MODULES)
     m.command('mkdir -p /d && mount -t ext4 /dev/vda /d')
     h = Client(m, at('m'))
     h.until(r'\(cede\) ')
@@ -145,6 +143,39 @@ def refused():
             m.wait(30)
 
 
+def forks():
+    """-snapshot: many guests go on from one snapshot and one image at once, each with what it writes; the image stays as it is."""
+    with Folder() as at:
+        make_image(at('disk'))
+        m, h = start(at, *disk(at('disk')), '-save', at('s') + '@' + str(10**12), '-save', at('s'))
+        with m:
+            m.command('echo base >/d/file && sync')
+            check(h.hmp('savevm a') == '', 'savevm')
+            m.kill(10)
+            until = time.monotonic() + 30
+            while not os.path.exists(at('s')) and time.monotonic() < until:
+                m.pump(0.1)
+            m.command('echo later >/d/file && sync')
+            h.s.sendall(b'quit\n')
+            m.wait(30)
+        before = open(at('disk'), 'rb').read()
+        guests = [linux(*disk(at('disk')), '-snapshot', '-loadvm', at('s') if i % 2 else 'a', ram=RAM) for i in range(4)]
+        try:
+            for i, m in enumerate(guests):
+                m.send('\n')
+                m.expect('# ', 60)
+                check(m.command('echo 3 >/proc/sys/vm/drop_caches; cat /d/file').strip() == 'base', 'fork-%d-as-at-the-save' % i)
+                m.command('echo fork%d >/d/file && sync' % i)
+            for i, m in enumerate(guests):
+                check(m.command('echo 3 >/proc/sys/vm/drop_caches; cat /d/file').strip() == 'fork%d' % i, 'fork-%d-by-itself' % i)
+                m.send('poweroff -f\n')
+                check(m.wait(30) == 0, 'fork-%d-ends' % i, m.errors)
+        finally:
+            for m in guests:
+                m.__exit__(None, None, None)
+        check(open(at('disk'), 'rb').read() == before, 'image-unchanged')
+
+
 def to_qemu():
     """QEMU's -loadvm goes on from a savevm of cede's, and cede from QEMU's."""
     if not QEMU:
@@ -179,4 +210,4 @@ def to_qemu():
 
 
 if __name__ == '__main__':
-    main({'names': names, 'files': files, 'refused': refused, 'to-qemu': to_qemu})
+    main({'names': names, 'files': files, 'refused': refused, 'forks': forks, 'to-qemu': to_qemu})

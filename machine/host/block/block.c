@@ -396,22 +396,21 @@ bool block_snapshot(struct block *b, const char *file, bool exists, struct error
 
 bool block_keeps_states(const struct block *b)
 {
-	return b->node->driver->state_keep && !b->node->readonly;
+	return b->node->driver->state_keep && !b->node->readonly && !b->options.snapshot;
 }
 
-static void call_get(struct block *b, void *arguments)
+/* Whose states they are: with snapshot=on the image's below, which is only read. */
+static struct block_node *keeper(const struct block *b)
 {
-	struct arguments *a = arguments;
-
-	a->ok = b->node->driver->state_get && b->node->driver->state_get(b->node, a->i, a->state);
+	return b->options.snapshot ? b->node->driver->below(b->node) : b->node;
 }
 
+/* Not on the thread: what there is changes in calls alone, and in a copy of the process there is no thread. */
 bool block_state_get(struct block *b, unsigned i, struct block_state *state)
 {
-	struct arguments a = { .i = i, .state = state };
+	struct block_node *n = keeper(b);
 
-	run_there(b, call_get, &a);
-	return a.ok;
+	return n && n->driver->state_get && n->driver->state_get(n, i, state);
 }
 
 /* Can it keep states? */
@@ -437,11 +436,31 @@ bool block_state_keep(struct block *b, const struct block_state *state, struct e
 	return a.ok;
 }
 
+/* A new overlay, over what the image below was then. */
+static bool show_below(struct block *b, const char *name, struct error *err)
+{
+	struct block_node *top = overlay_open(&b->options, err), *below = top ? top->driver->below(top) : NULL;
+
+	if (!below || !below->driver->state_show) {
+		error_set(err, "'%.100s' keeps no snapshots", b->options.file);
+	} else if (below->driver->state_show(below, name, err)) {
+		block_node_close(b->node);
+		b->node = top;
+		return true;
+	}
+	if (top)
+		block_node_close(top);
+	return false;
+}
+
 static void call_return(struct block *b, void *arguments)
 {
 	struct arguments *a = arguments;
 
-	a->ok = keeps(b, a->err) && b->node->driver->state_return(b->node, a->name, a->err);
+	if (b->options.snapshot)
+		a->ok = show_below(b, a->name, a->err);
+	else
+		a->ok = keeps(b, a->err) && b->node->driver->state_return(b->node, a->name, a->err);
 }
 
 bool block_state_return(struct block *b, const char *name, struct error *err)
@@ -486,9 +505,9 @@ int block_machine_write(struct block *b, uint64_t offset, const void *data, uint
 static void call_machine_read(struct block *b, void *arguments)
 {
 	struct arguments *a = arguments;
-	const struct block_driver *driver = b->node->driver;
+	struct block_node *n = keeper(b);
 
-	a->error = driver->machine_read ? driver->machine_read(b->node, a->offset, a->data, a->bytes) : ENOTSUP;
+	a->error = n && n->driver->machine_read ? n->driver->machine_read(n, a->offset, a->data, a->bytes) : ENOTSUP;
 }
 
 int block_machine_read(struct block *b, uint64_t offset, void *data, uint64_t bytes)

@@ -39,8 +39,11 @@ struct block_driver {
 	bool (*state_keep)(struct block_node *n, const struct block_state *state, struct error *err);
 	bool (*state_return)(struct block_node *n, const char *name, struct error *err);
 	bool (*state_delete)(struct block_node *n, const char *name, struct error *err);
+	/* A read-only image is as in that state from now on; nothing is written. */
+	bool (*state_show)(struct block_node *n, const char *name, struct error *err);
 	int (*machine_write)(struct block_node *n, uint64_t offset, const void *data, uint64_t bytes);
 	int (*machine_read)(struct block_node *n, uint64_t offset, void *data, uint64_t bytes);
+	struct block_node *(*below)(const struct block_node *n);	/* what it is based on; NULL result: nothing */
 };
 
 extern const struct block_driver block_file, block_nbd;		/* ways to bytes; block_file is "raw" as well */

@@ -399,10 +399,15 @@ static void qcow2_info(struct block_node *n, struct block_info *info)
 	info->encrypted = false;
 }
 
+static struct block_node *qcow2_below(const struct block_node *n)
+{
+	return ((const struct qcow2 *)n)->backing;
+}
+
 const struct block_driver block_qcow2 = {
 	.name = "qcow2", .probe = qcow2_probe, .open = qcow2_open, .close = close_image,
 	.read = qcow2_read, .write = qcow2_write, .flush = qcow2_flush, .discard = qcow2_discard, .zero = qcow2_zero,
 	.resize = qcow2_resize, .info = qcow2_info,
 	.state_get = qcow2_state_get, .state_keep = qcow2_state_keep, .state_return = qcow2_state_return,
-	.state_delete = qcow2_state_delete, .machine_write = qcow2_machine_write, .machine_read = qcow2_machine_read,
+	.state_delete = qcow2_state_delete, .state_show = qcow2_state_show, .below = qcow2_below, .machine_write = qcow2_machine_write, .machine_read = qcow2_machine_read,
 };

@@ -232,6 +232,7 @@ void qcow2_states_free(struct qcow2 *q);
 bool qcow2_state_get(struct block_node *n, unsigned i, struct block_state *state);
 bool qcow2_state_keep(struct block_node *n, const struct block_state *state, struct error *err);
 bool qcow2_state_return(struct block_node *n, const char *name, struct error *err);
+bool qcow2_state_show(struct block_node *n, const char *name, struct error *err);
 bool qcow2_state_delete(struct block_node *n, const char *name, struct error *err);
 int qcow2_machine_write(struct block_node *n, uint64_t offset, const void *data, uint64_t bytes);
 int qcow2_machine_read(struct block_node *n, uint64_t offset, void *data, uint64_t bytes);

@@ -479,6 +479,27 @@ bool qcow2_state_return(struct block_node *n, const char *name, struct error *er
 	return !error || fail(q, err, "cannot return to snapshot", name, error);
 }
 
+bool qcow2_state_show(struct block_node *n, const char *name, struct error *err)
+{
+	struct qcow2 *q = qcow2_of(n);
+	uint32_t i;
+	const struct qcow2_state *s = find_state(q, name, &i);
+	uint64_t *l1;
+	int error;
+
+	if (!s)
+		return fail(q, err, "no snapshot", name, ENOENT);
+	error = !n->readonly || s->size & (BLOCK_SECTOR - 1) || s->size > s->l1_entries * qcow2_l1_span(q) ? EIO :
+		qcow2_l1_read(q, s->l1, s->l1_entries, &l1);
+	if (error)
+		return fail(q, err, "cannot read snapshot", name, error);
+	free(q->l1);
+	q->l1 = l1;
+	q->l1_entries = s->l1_entries;
+	n->size = s->size;
+	return true;
+}
+
 static void free_l1(struct qcow2 *q, uint64_t offset, uint32_t entries)
 {
 	if (entries)
