@@ -42,8 +42,8 @@ LIBS      += $(ZSTD)
 endif
 
 ifeq ($(call have,libnbd),yes)
+# It is loaded when it is needed: machine/host/block/nbd.c.
 CPP_FLAGS += -DHAVE_LIBNBD $(shell $(PKG_CONFIG) --cflags libnbd)
-LIBS      += $(shell $(PKG_CONFIG) --libs libnbd)
 endif
 
 ifeq ($(call have,zlib),yes)
