@@ -12,14 +12,13 @@
  *        qcow2 state IMAGE keep|return|delete|machine|touch NAME
  *        qcow2 speed IMAGE
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "check.h"
-#include "machine/host/block/driver.h"
+#include "machine/host/block/qcow2.h"
 
 #define SECTOR BLOCK_SECTOR
 #define STATES 4u
@@ -41,6 +40,13 @@ static struct block_node *must_open(const char *file, bool readonly)
 		exit(EXIT_FAILURE);
 	}
 	return n;
+}
+
+/* Room for four tables of each kind, of which none is there yet, so that they come and go. */
+static void make_forgetful(struct block_node *n, bool really)
+{
+	if (n->driver == &block_qcow2 && really)
+		qcow2_of(n)->l2.n = qcow2_of(n)->blocks.n = 4;
 }
 
 static bool write_file(const char *name, const void *data, size_t bytes)
@@ -200,9 +206,13 @@ static int run_ops(const char *image, const char *model, uint64_t seed, unsigned
 	struct block_node *n = must_open(image, false);
 	struct model m = { .size = n->size, .now = malloc(n->size), .n_states = 0 };
 	uint8_t *buf = malloc(n->size + (1u << 20));
-	bool ok = !n->driver->read(n, 0, m.now, m.size);
+	bool ok = !n->driver->read(n, 0, m.now, m.size), forgetful;
 
 	m.made = states;
+	forgetful = seed & 1;
+	block_node_close(n);
+	n = must_open(image, false);
+	make_forgetful(n, forgetful);
 	for (unsigned i = 0; i < count && ok; i++) {
 		ok = do_one(n, &m, &seed, buf);
 		if (!ok)
@@ -210,6 +220,7 @@ static int run_ops(const char *image, const char *model, uint64_t seed, unsigned
 		if (ok && i % 100 == 99) {	/* what is on the disk is as good as what is in memory */
 			block_node_close(n);
 			n = must_open(image, false);
+			make_forgetful(n, forgetful);
 		}
 	}
 	ok = ok && same(n, &m, 0, m.size, buf);
@@ -476,6 +487,8 @@ static int run_crash(const char *image, const char *left, uint64_t seed)
 		return EXIT_FAILURE;
 	d.writes_left = 2 + check_random(&r) % (UINT64_C(1) << check_random(&r) % 12);
 	n = block_qcow2.open(&d.node, &o, 0, &err);
+	if (n)
+		make_forgetful(n, seed & 2);
 	for (uint64_t i = 0; n && !error && i < 100000; i++) {
 		struct op op = op_number(seed, i, n->size / SECTOR);
 
