@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "machine/disk/drive.h"
+#include "savevm/json.h"
 
 /* What the keys say, before it is put together. Strings are those of `drive.text`. */
 struct words {
@@ -26,6 +27,8 @@ struct key {
 	size_t offset;			/* in struct words: const char *, bool, unsigned, unsigned for a word's number */
 	const char *words;		/* WORD, ONLY: those that there are; ONLY: it makes no difference */
 };
+
+#define MOST_BUSES 32u			/* each up to the last one has an adapter */
 
 #define AT(member) offsetof(struct words, member)
 #define CACHES  "writeback|none|writethrough|unsafe|directsync"		/* enum block_cache */
@@ -293,10 +296,58 @@ static bool parse_pairs(struct parse *p, struct words *w, const char *text)
 	return ok;
 }
 
+/* ---- The same as JSON: {"driver": "raw", "file": {"driver": "file", "filename": "x"}} is driver=raw,file.driver=file,.. ---- */
+
+static bool set_member(struct parse *p, struct words *w, const struct json *j, uint32_t node, const char *name)
+{
+	const struct json_node *n = &j->node[node];
+	char *value = w->drive.text + n->at;
+
+	value[n->len] = 0;	/* what stands behind it there is of no member */
+	if (n->kind == JSON_ARRAY || strchr(value, '\\'))
+		return option_fail(p, "-%s: %.60s is no plain value", option_name(p), name);
+	return set_key(p, w, name, value);
+}
+
+/* Members of an object, all those within it behind its name and a dot. Nested as deep as json_parse() takes. */
+static bool set_members(struct parse *p, struct words *w, const struct json *j, uint32_t object, const char *before)
+{
+	bool ok = true;
+
+	for (uint32_t i = j->node[object].child; ok && i != JSON_NONE; i = j->node[i].next) {
+		char name[128];
+		int len = snprintf(name, sizeof name, "%s%.*s", before, (int)j->node[i].key_len, j->text + j->node[i].key_at);
+		bool nested = j->node[i].kind == JSON_OBJECT;
+
+		if (len + 2 > (int)sizeof name)
+			return option_fail(p, "-%s does not know '%.60s'", option_name(p), name);
+		if (nested)
+			strcpy(name + len, ".");
+		ok = nested ? set_members(p, w, j, i, name) : set_member(p, w, j, i, name);
+	}
+	return ok;
+}
+
+static bool parse_json(struct parse *p, struct words *w, const char *text)
+{
+	struct json j;
+	bool ok;
+
+	w->drive.text = strdup(text);
+	if (!w->drive.text)
+		return option_fail(p, "out of memory");
+	if (!json_parse(&j, text, strlen(text)))
+		return option_fail(p, "-%s: '%.60s' is no JSON", option_name(p), text);
+	ok = set_members(p, w, &j, 0, "");
+	json_free(&j);
+	return ok;
+}
+
 static bool parse_image(struct parse *p, const char *text, bool blockdev)
 {
 	struct words w = { .drive = { .bus = UINT_MAX, .unit = UINT_MAX, .index = UINT_MAX, .blockdev = blockdev } };
-	bool ok = parse_pairs(p, &w, text) && put_together(p, &w), pflash = w.interface && !strcmp(w.interface, "pflash");
+	bool parsed = blockdev && *text == '{' ? parse_json(p, &w, text) : parse_pairs(p, &w, text);
+	bool ok = parsed && put_together(p, &w), pflash = w.interface && !strcmp(w.interface, "pflash");
 
 	if (ok && w.drive.id && !name_ok(w.drive.id))
 		ok = option_fail(p, "-%s: '%.60s' is no name (a letter, then letters, digits and -._)", option_name(p), w.drive.id);
@@ -403,6 +454,8 @@ static bool find_place(struct parse *p, unsigned at)
 				d->unit = 0;
 				d->bus++;
 			}
+	if (d->bus >= MOST_BUSES)
+		return option_fail(p, "-drive: bus=%u: there are %u at most", d->bus, MOST_BUSES);
 	if (d->unit >= DRIVE_UNITS)
 		return option_fail(p, "-drive: unit=%u: a bus has units 0 to %u", d->unit, DRIVE_UNITS - 1);
 	if (is_occupied(p->opts, at, d->bus, d->unit))

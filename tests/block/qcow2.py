@@ -1,6 +1,6 @@
 """The qcow2 driver beside qemu-img: images that either makes, the other reads, and both agree on what is in them.
 
-usage: qcow2.py ops|made|chains|states|killed [SEED]"""
+usage: qcow2.py ops|made|chains|states|dirty|killed|crashes [SEED]"""
 # needs: tests/unit/qcow2
 import os
 import random
@@ -118,6 +118,155 @@ def test_made(folder):
             for f in os.listdir(folder):
                 if f.startswith('model'):
                     os.unlink(folder + '/' + f)
+
+
+def test_chains(folder):
+    """What is below: by folder, of other sizes, chains too long or into themselves, formats that nobody knows."""
+    os.mkdir(folder + '/sub')
+    base, mid, top = folder + '/base.raw', folder + '/sub/mid.qcow2', folder + '/top.qcow2'
+    with open(base, 'wb') as f:
+        f.write(random.Random(SEED).randbytes(1 << 20))
+    must('qemu-img', 'create', '-q', '-f', 'qcow2', '-b', '../base.raw', '-F', 'raw', mid, '512k')     # shows less of it
+    must('qemu-img', 'create', '-q', '-f', 'qcow2', '-b', 'sub/mid.qcow2', '-F', 'qcow2', top, '3M')   # and more than that
+    must('qemu-io', '-c', 'write -P 7 100k 70k', mid)
+    for name in (mid, top):
+        status, text = run(DRIVER, 'copy', name, folder + '/out')
+        if check(status == 0, 'chain: read', text):
+            must('qemu-img', 'convert', '-O', 'raw', name, folder + '/want')
+            with open(folder + '/out', 'rb') as a, open(folder + '/want', 'rb') as b:
+                check(a.read() == b.read(), 'chain: contents of ' + os.path.basename(name))
+    if ops(top, folder + '/model', SEED, 300, 'chain: written'):
+        agree(top, folder + '/model', 'chain')
+    must('qemu-img', 'rebase', '-q', '-u', '-b', 'top.qcow2', '-F', 'qcow2', top)
+    for what, why in [('itself', 'more than 64'), ('json:{"driver":"raw"}', 'neither'), ('ssh://host/x', 'neither'), ('missing.qcow2', 'missing')]:
+        if what != 'itself':
+            must('qemu-img', 'rebase', '-q', '-u', '-b', what, '-F', 'qcow2', top)
+        status, text = run(DRIVER, 'copy', top, folder + '/out')
+        check(status == 1 and why in text and text.count('\n') == 1, 'chain: refused: ' + what, text)
+    must('qemu-img', 'rebase', '-q', '-u', '-b', 'base.raw', '-F', 'vmdk', top)
+    status, text = run(DRIVER, 'copy', top, folder + '/out')
+    check(status == 1 and 'vmdk' in text, 'chain: refused: a format', text)
+
+
+def raw_of(name, folder, state=None):
+    must('qemu-img', 'convert', *(['-l', 'snapshot.name=' + state] if state else []), '-O', 'raw', name, folder + '/raw')
+    with open(folder + '/raw', 'rb') as f:
+        return f.read()
+
+
+def test_states(folder):
+    """Snapshots that qemu-img makes are returned to and deleted by us, and the other way round."""
+    for kind in ['', 'compat=0.10', 'cluster_size=1k', 'extended_l2=on', 'refcount_bits=64']:
+        name, model, what = folder + '/i.qcow2', folder + '/model', 'states ' + kind
+        create(name, '6M', kind)
+        must('qemu-io', '-c', 'write -P 1 0 1M', '-c', 'write -z 2M 1M', '-c', 'write -P 2 5000k 300k', name)
+        must('qemu-img', 'snapshot', '-c', 'theirs', name)
+        must('qemu-io', '-c', 'write -P 3 500k 1M', '-c', 'discard 5000k 128k', name)
+        theirs, now = raw_of(name, folder, 'theirs'), raw_of(name, folder)
+        status, text = run(DRIVER, 'state', name, 'keep', 'ours')
+        check(status == 0, what + ': kept', text)
+        text = must('qemu-img', 'snapshot', '-l', name)
+        check(re.search(r'^1 +theirs ', text, re.M) and re.search(r'^2 +ours +5 B 2023-11-14', text, re.M), what + ': listed', text)
+        clean(name, what + ': kept')
+        must('qemu-io', '-c', 'write -P 9 0 6M', name)
+        for state, want in [('theirs', theirs), ('ours', now), ('theirs', theirs)]:
+            status, text = run(DRIVER, 'state', name, 'return', state)
+            if check(status == 0, what + ': returned to ' + state, text):
+                clean(name, what + ': returned')
+                check(raw_of(name, folder) == want, '%s: returned to %s: contents' % (what, state))
+        must('qemu-img', 'snapshot', '-a', 'ours', name)
+        check(raw_of(name, folder) == now and clean(name, what + ': -a'), what + ': qemu-img returns to ours')
+        status, text = run(DRIVER, 'state', name, 'machine', 'ours')
+        check(status == 0 and 'hello' in text, what + ': state of the machine', text)
+        status, text = run(DRIVER, 'state', name, 'delete', 'theirs')
+        check(status == 0, what + ': deleted', text)
+        clean(name, what + ': deleted')
+        must('qemu-img', 'snapshot', '-d', 'ours', name)
+        clean(name, what + ': qemu-img deletes ours')
+        check(raw_of(name, folder) == now, what + ': contents are left')
+        if ops(name, model, SEED, 100, what + ': written'):
+            agree(name, model, what)
+        for f in os.listdir(folder):
+            os.unlink(folder + '/' + f)
+
+
+def test_dirty(folder):
+    """Left by a program that was killed before it wrote its refcounts; marked corrupt; features that are new."""
+    for kind in ['lazy_refcounts=on', 'lazy_refcounts=on,cluster_size=512', 'lazy_refcounts=on,refcount_bits=1,cluster_size=4k']:
+        name, what = folder + '/i.qcow2', 'dirty ' + kind
+        create(name, '9M', kind)
+        status, text = run('qemu-io', '-c', 'write -P 5 100k 5M', '-c', 'flush', '-c', 'abort', name, cwd=folder)
+        want = raw_of(name, folder)
+        status, text = run('qemu-img', 'check', name)
+        if not check(status == 2, what + ': there is something to mend', text[-200:]):
+            continue
+        status, text = run(DRIVER, 'copy', name, folder + '/out')
+        check(status == 0, what + ': read as it is', text)
+        status, text = run(DRIVER, 'state', name, 'touch', '-')
+        check(status == 0, what + ': opened for writing', text)
+        clean(name, what)
+        check('dirty' not in must('qemu-img', 'info', name).replace('dirty flag: false', ''), what + ': not dirty any more')
+        check(raw_of(name, folder) == want, what + ': contents')
+        if ops(name, folder + '/model', SEED, 100, what + ': written'):
+            agree(name, folder + '/model', what)
+        os.unlink(name)
+    create(folder + '/i.qcow2', '9M')
+    with open(folder + '/i.qcow2', 'r+b') as f:
+        f.seek(72)
+        f.write(bytes([0, 0, 0, 0, 0, 0, 0, 2]) + bytes(8) + bytes([0, 0, 0, 0, 0, 0, 1, 1]))
+    status, text = run(DRIVER, 'copy', folder + '/i.qcow2', folder + '/out')
+    check(status == 0, 'corrupt: read', text)
+    status, text = run(DRIVER, 'state', folder + '/i.qcow2', 'touch', '-')
+    check(status == 1 and 'marked corrupt' in text, 'corrupt: not written', text)
+    with open(folder + '/i.qcow2', 'r+b') as f:
+        f.seek(79)
+        f.write(bytes([0]))
+    status, text = run(DRIVER, 'state', folder + '/i.qcow2', 'touch', '-')
+    with open(folder + '/i.qcow2', 'rb') as f:
+        check(status == 0 and f.read(96)[88:] == bytes(8), 'autoclear bits are cleared', text)
+
+
+def test_killed(folder):
+    """Killed at any moment: what was flushed is there, and nothing is wrong but leaks."""
+    rng = random.Random(SEED)
+    for i in range(30):
+        name, what = folder + '/i.qcow2', 'killed %d' % i
+        kind = KINDS[i % len(KINDS)]
+        create(name, '24M', '' if 'prealloc' in kind else kind)
+        if 'refcount_bits=1' != kind and i % 3 == 2:        # all is shared with a snapshot
+            must('qemu-io', '-c', 'write -z 0 24M', '-c', 'write -P 0 0 8M', name)
+            must('qemu-img', 'snapshot', '-c', 's', name)
+        with subprocess.Popen([DRIVER, 'forever', name, str(i)], stdout=subprocess.PIPE) as p:
+            time.sleep(rng.uniform(0.01, 0.3))
+            p.kill()
+            done = p.stdout.read().split()
+        if not check(not [w for w in done if not w.isdigit()], what + ': ran', done[-20:]):
+            continue
+        status, text = run(DRIVER, 'proven', name, i, len(done))
+        check(status == 0, '%s: %d flushes, %s' % (what, len(done), kind or 'default'), text[-300:])
+        clean(name, what, (0, 3))
+        if i % 5 == 0:
+            check(run('qemu-img', 'check', '-r', 'leaks', name)[0] == 0, what + ': leaks are mended')
+        os.unlink(name)
+
+
+def test_crashes(folder):
+    """As test_killed, on a disk that forgets some of what was written since its last flush, or after a given write."""
+    made, name = folder + '/made.qcow2', folder + '/left.qcow2'
+    for i in range(90):
+        kind = KINDS[i // 2 % len(KINDS)]
+        what = 'crash %d %s' % (i, kind or 'default')
+        if 'prealloc' not in kind:
+            create(made, '16M', kind)
+            if kind != 'refcount_bits=1' and i % 6 < 2:     # all is shared with a snapshot
+                must('qemu-io', '-c', 'write -z 0 16M', '-c', 'write -P 0 0 8M', made)
+                must('qemu-img', 'snapshot', '-c', 's', made)
+            seed = SEED * 1000 + i
+            status, flushes = run(DRIVER, 'crash', made, name, seed)
+            if check(status == 0, what + ': ran', flushes):
+                status, text = run(DRIVER, 'proven', name, seed, flushes.strip())
+                check(status == 0, '%s: %s flushes' % (what, flushes.strip()), text[-300:])
+                clean(name, what, (0, 3))
 
 
 def main(what):

@@ -85,7 +85,11 @@ BAD = (
     ('blockdev-node', "no node 'y'", 2, '-blockdev driver=raw,node-name=x,file=y'),
     ('blockdev-self', "no node 'x'", 2, '-blockdev driver=raw,node-name=x,file=x'),
     ('blockdev-nbd', 'server.path=', 2, '-blockdev driver=nbd,node-name=x,export=e'),
-    ('blockdev-json', 'not KEY=VALUE', 2, '-blockdev {"driver"'),
+    ('blockdev-json', 'is no JSON', 2, '-blockdev {"driver"'),
+    ('blockdev-json-key', "does not know 'file.colour'", 2, '-blockdev {"driver":"raw","file":{"colour":"red"}}'),
+    ('blockdev-json-array', 'no plain value', 2, '-blockdev {"driver":["raw"]}'),
+    ('blockdev-json-deep', 'does not know', 2, '-blockdev ' + '{"file-file-file-file":' * 20 + '1' + '}' * 20),
+    ('bus', '32 at most', 2, '-drive file=disk,bus=32'),
 )
 
 
@@ -113,6 +117,9 @@ def names():
                                '-blockdev', 'driver=raw,node-name=node,file=f,read-only=on'), 'info block\nquit\n')
         check('none0 (#block100): a,b (raw)' in out, 'comma', out + err)
         check('\nnode: cd (raw, read-only)' in out and '\nf:' not in out, 'file=NODE', out)
+        described = '{"driver": "raw", "node-name": "j", "read-only": true, "file": {"driver": "file", "filename": "a,b", "aio": "io_uring"}}'
+        _, out, err = run(at, ('-blockdev', described), 'info block\nquit\n')
+        check('j: a,b (raw, read-only)' in out, 'json', out + err)
         _, out, err = run(at, ('-drive', 'file=c,if=none'), 'info block\nquit\n')
         check('looks raw' in err and err.count('\n') == 1 and 'none0 (#block100): c (raw)' in out, 'guess', out + err)
         _, out, err = run(at, ('-drive', 'file=c,if=none,readonly=on', '-drive', 'if=none,id=e,media=cdrom'), 'info block\nquit\n')

@@ -4,7 +4,11 @@
 usage: corpus.py NAME -w FOLDER"""
 import os
 import re
+import shutil
+import struct
+import subprocess
 import sys
+import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.dont_write_bytecode = True         # nothing is written beside the sources
@@ -49,6 +53,32 @@ def monitor():
         call = '{"execute": "%s", "arguments": {"uri": "exec:cat", "command-line": "info cpus", "capabilities": ' \
                '[{"capability": "events", "state": true}]}, "id": [1, {"a": "\\ud83d\\ude00\\n"}, -1.5e3]}' % name
         yield 'program-%d' % i, ('q%s\n%s\n%s' % (hello, call, call.replace('"id"', '"x"'))).encode()
+
+
+def qcow2():
+    """Small images of each kind that qemu-img makes, with data, compressed, with a snapshot; one of our own if it is not there."""
+    kinds = ['cluster_size=512', 'cluster_size=1k,compat=0.10', 'cluster_size=512,refcount_bits=1', 'cluster_size=4k,lazy_refcounts=on',
+             'cluster_size=16k,extended_l2=on', 'cluster_size=1k,compression_type=zstd', 'cluster_size=2k,refcount_bits=64']
+    table = struct.pack('>Q', 0x400).ljust(512, b'\0') + struct.pack('>4H', 1, 1, 1, 1).ljust(1024, b'\0')
+    yield 'empty', b'\0' + struct.pack('>IIQIIQIIQQIIQQQQII', 0x514649fb, 3, 0, 0, 9, 65536, 0, 2, 0x600, 0x200, 1, 0, 0, 0, 0, 0, 4, 104).ljust(512, b'\0') + table
+    if not shutil.which('qemu-img') or not shutil.which('qemu-io'):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        raw, image = folder + '/raw', folder + '/image'
+        with open(raw, 'wb') as f:
+            f.write((b'some text ' * 4000)[:20000] + bytes(40000) + bytes(range(256)) * 8)
+            f.truncate(96 << 10)
+        for i, kind in enumerate(kinds):
+            for how in ([], ['-c']):
+                subprocess.run(['qemu-img', 'convert', '-q', '-f', 'raw', '-O', 'qcow2', '-o', kind, *how, raw, image], check=True)
+                if 'bits=1' not in kind:
+                    subprocess.run(['qemu-img', 'snapshot', '-c', 'one', image], check=True)
+                subprocess.run(['qemu-io', '-c', 'write -P 1 3k 9k', '-c', 'write -z 40k 8k', image], check=True, stdout=subprocess.DEVNULL)
+                with open(image, 'rb') as f:
+                    yield 'made-%d%s' % (i, ''.join(how)), bytes([i]) + f.read()
+        subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', '-u', '-b', 'below', '-F', 'raw', '-o', 'cluster_size=512', image, '64k'], check=True)
+        with open(image, 'rb') as f:
+            yield 'backing', b'\7' + f.read()
 
 
 def main():

@@ -23,6 +23,7 @@ $(eval $(call fuzzer,monitor,tests/fuzz/monitor/monitor $(filter-out %/custom,$(
 SEED_FUZZ := $(addprefix tests/fuzz/load/,input mutate seeds)
 $(eval $(call fuzzer,describe,tests/fuzz/load/describe $(SEED_FUZZ)))
 $(eval $(call fuzzer,heads,tests/fuzz/load/heads $(SEED_FUZZ)))
+$(eval $(call fuzzer,qcow2,tests/fuzz/block/qcow2,-Wl$(comma)--wrap=block_node_open,tests/fuzz/corpus.py qcow2))
 FW_FUZZ   := tests/fuzz/firmware/rig
 $(eval $(call fuzzer,trees,tests/fuzz/firmware/trees $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 $(eval $(call fuzzer,client,tests/fuzz/firmware/client $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))

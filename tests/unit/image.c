@@ -399,6 +399,33 @@ static void test_locks(void)
 	block_close(b);
 }
 
+/* What a copy of the process finds and may do. */
+static void test_copy(void)
+{
+	uint8_t buf[512] = { 0 };
+	struct block *b;
+	int status = -1;
+	pid_t pid;
+
+	new_file(MIB, true);
+	b = open_image(raw());
+	block_drain(b);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		alarm(5);
+		status = block_read(b, 512, buf, 512) || buf[0] != 0xa5;
+		status |= block_write(b, 512, buf, 512) != EROFS || block_flush(b);
+		block_drain(b);
+		block_close(b);
+		_exit(status);
+	}
+	waitpid(pid, &status, 0);
+	check(WIFEXITED(status) && !WEXITSTATUS(status), "a copy of the process reads, and changes nothing");
+	check_eq(block_write(b, 512, buf, 512), 0, "the original goes on");
+	block_close(b);
+}
+
 /* As QEMU exports one. */
 static void test_nbd(void)
 {
@@ -535,6 +562,7 @@ int main(void)
 	test_readonly();
 	test_guess();
 	test_locks();
+	test_copy();
 	test_nbd();
 	test_overlays();
 	test_others();

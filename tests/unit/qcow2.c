@@ -6,17 +6,19 @@
  *                                              MODEL.NAME that of snapshot NAME
  *        qcow2 copy IMAGE RAW                  all that is in it
  *        qcow2 forever IMAGE SEED              requests without end; a line at each flush that is done
+ *        qcow2 crash IMAGE LEFT SEED           the same until the power goes (odd seeds), or cede is killed, after a
+ *                                              random number of its writes: LEFT is what the disk has; prints the flushes
  *        qcow2 proven IMAGE SEED N             is all there that was before flush N, and nothing that never was?
+ *        qcow2 state IMAGE keep|return|delete|machine|touch NAME
  *        qcow2 speed IMAGE
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "check.h"
-#include "machine/host/block/driver.h"
+#include "machine/host/block/qcow2.h"
 
 #define SECTOR BLOCK_SECTOR
 #define STATES 4u
@@ -38,6 +40,13 @@ static struct block_node *must_open(const char *file, bool readonly)
 		exit(EXIT_FAILURE);
 	}
 	return n;
+}
+
+/* Room for four tables of each kind, of which none is there yet, so that they come and go. */
+static void make_forgetful(struct block_node *n, bool really)
+{
+	if (n->driver == &block_qcow2 && really)
+		qcow2_of(n)->l2.n = qcow2_of(n)->blocks.n = 4;
 }
 
 static bool write_file(const char *name, const void *data, size_t bytes)
@@ -197,9 +206,13 @@ static int run_ops(const char *image, const char *model, uint64_t seed, unsigned
 	struct block_node *n = must_open(image, false);
 	struct model m = { .size = n->size, .now = malloc(n->size), .n_states = 0 };
 	uint8_t *buf = malloc(n->size + (1u << 20));
-	bool ok = !n->driver->read(n, 0, m.now, m.size);
+	bool ok = !n->driver->read(n, 0, m.now, m.size), forgetful;
 
 	m.made = states;
+	forgetful = seed & 1;
+	block_node_close(n);
+	n = must_open(image, false);
+	make_forgetful(n, forgetful);
 	for (unsigned i = 0; i < count && ok; i++) {
 		ok = do_one(n, &m, &seed, buf);
 		if (!ok)
@@ -207,6 +220,7 @@ static int run_ops(const char *image, const char *model, uint64_t seed, unsigned
 		if (ok && i % 100 == 99) {	/* what is on the disk is as good as what is in memory */
 			block_node_close(n);
 			n = must_open(image, false);
+			make_forgetful(n, forgetful);
 		}
 	}
 	ok = ok && same(n, &m, 0, m.size, buf);
@@ -234,6 +248,31 @@ static int copy_image(const char *image, const char *raw)
 	block_node_close(n);
 	free(data);
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* ---- One thing with a snapshot ---- */
+
+static int run_state(const char *image, const char *what, const char *name)
+{
+	struct block_node *n = must_open(image, false);
+	struct block_state s = { .date_s = 1700000000, .machine_bytes = 5 };
+	struct error err = { "" };
+	char machine[6] = "hello";
+	bool ok = true;
+
+	snprintf(s.name, sizeof s.name, "%s", name);
+	if (!strcmp(what, "keep"))
+		ok = !n->driver->machine_write(n, 0, machine, 5) && n->driver->state_keep(n, &s, &err);
+	else if (!strcmp(what, "return"))
+		ok = n->driver->state_return(n, name, &err);
+	else if (!strcmp(what, "delete"))
+		ok = n->driver->state_delete(n, name, &err);
+	else if (!strcmp(what, "machine"))
+		ok = !n->driver->machine_read(n, 0, machine, 5) && printf("%s\n", machine) > 0;
+	block_node_close(n);
+	if (!ok)
+		printf("FAIL %s\n", err.msg);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* ---- Killed: each sector says which request wrote it ---- */
@@ -332,6 +371,142 @@ static int run_proven(const char *image, uint64_t seed, uint64_t flushes)
 	block_node_close(n);
 	free(sure);
 	return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* ---- A disk in memory, which forgets what was not flushed ---- */
+
+struct write {
+	uint64_t offset, bytes;
+	uint8_t *data;
+	struct write *next;
+};
+
+struct disk {
+	struct block_node node;
+	uint8_t *durable, *now;
+	uint64_t durable_size, room;
+	struct write *first, **last;
+	uint64_t writes_left;		/* then all fails */
+};
+
+static int disk_read(struct block_node *n, uint64_t offset, void *data, uint64_t bytes)
+{
+	memcpy(data, ((struct disk *)n)->now + offset, bytes);
+	return 0;
+}
+
+static int disk_write(struct block_node *n, uint64_t offset, const void *data, uint64_t bytes)
+{
+	struct disk *d = (struct disk *)n;
+	struct write *w;
+
+	if (!d->writes_left || offset + bytes > n->size)
+		return EIO;
+	d->writes_left--;
+	memcpy(d->now + offset, data, bytes);
+	w = malloc(sizeof *w);
+	*w = (struct write){ .offset = offset, .bytes = bytes, .data = malloc(bytes) };
+	memcpy(w->data, data, bytes);
+	*d->last = w;
+	d->last = &w->next;
+	return 0;
+}
+
+/* What waits is written, each sector with this chance in 256. */
+static void disk_settle(struct disk *d, unsigned chance, uint64_t *seed)
+{
+	for (struct write *w = d->first, *next; w; w = next) {
+		for (uint64_t at = 0, n; at < w->bytes; at += n) {
+			n = SECTOR - (w->offset + at) % SECTOR;
+			n = n < w->bytes - at ? n : w->bytes - at;
+			if (chance == 256 || check_random(seed) % 256 < chance)
+				memcpy(d->durable + w->offset + at, w->data + at, n);
+		}
+		next = w->next;
+		free(w->data);
+		free(w);
+	}
+	d->first = NULL;
+	d->last = &d->first;
+}
+
+static int disk_flush(struct block_node *n)
+{
+	struct disk *d = (struct disk *)n;
+
+	if (!d->writes_left)
+		return EIO;
+	disk_settle(d, 256, NULL);
+	d->durable_size = n->size;
+	return 0;
+}
+
+static int disk_resize(struct block_node *n, uint64_t size)
+{
+	if (size > ((struct disk *)n)->room || !((struct disk *)n)->writes_left)
+		return ENOSPC;
+	n->size = size;
+	return 0;
+}
+
+static void disk_close(struct block_node *n)
+{
+	(void)n;
+}
+
+static const struct block_driver disk_driver = {
+	.name = "raw", .close = disk_close, .read = disk_read, .write = disk_write, .flush = disk_flush, .resize = disk_resize,
+};
+
+static bool disk_load(struct disk *d, const char *image)
+{
+	FILE *f = fopen(image, "rb");
+
+	*d = (struct disk){ .node = { .driver = &disk_driver, .name = (char *)"memory" }, .room = 256u << 20 };
+	d->durable = calloc(1, d->room);
+	d->now = calloc(1, d->room);
+	d->last = &d->first;
+	if (!f || !d->durable || !d->now)
+		return false;
+	d->durable_size = fread(d->durable, 1, d->room, f);
+	d->node.size = d->durable_size = (d->durable_size + SECTOR - 1) / SECTOR * SECTOR;
+	memcpy(d->now, d->durable, d->durable_size);
+	return !fclose(f);
+}
+
+static int run_crash(const char *image, const char *left, uint64_t seed)
+{
+	const struct block_options o = { .file = "memory", .format = "qcow2" };
+	struct error err = { "" };
+	struct disk d;
+	struct block_node *n;
+	uint64_t r = seed, flushes = 0, *buf = malloc(600 * SECTOR);
+	int error = 0;
+
+	if (!disk_load(&d, image))
+		return EXIT_FAILURE;
+	d.writes_left = 2 + check_random(&r) % (UINT64_C(1) << check_random(&r) % 12);
+	n = block_qcow2.open(&d.node, &o, 0, &err);
+	if (n)
+		make_forgetful(n, seed & 2);
+	for (uint64_t i = 0; n && !error && i < 100000; i++) {
+		struct op op = op_number(seed, i, n->size / SECTOR);
+
+		error = do_op(n, i, &op, buf);
+		flushes += !error && op.op == BLOCK_FLUSH;
+	}
+	disk_settle(&d, seed & 1 ? (unsigned)(check_random(&r) % 256) : 256, &r);
+	if (!n || !write_file(left, d.durable, d.node.size)) {
+		printf("FAIL crash: %s\n", err.msg);
+		return EXIT_FAILURE;
+	}
+	d.writes_left = 0;
+	block_node_close(n);
+	printf("%" PRIu64 "\n", flushes);
+	free(d.durable);
+	free(d.now);
+	free(buf);
+	return EXIT_SUCCESS;
 }
 
 /* ---- How fast ---- */
@@ -523,8 +698,12 @@ int main(int argc, char **argv)
 		return copy_image(argv[2], argv[3]);
 	if (!strcmp(what, "forever") && argc == 4)
 		return run_forever(argv[2], seed);
+	if (!strcmp(what, "crash") && argc == 5)
+		return run_crash(argv[2], argv[3], seed);
 	if (!strcmp(what, "proven") && argc == 5)
 		return run_proven(argv[2], strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
+	if (!strcmp(what, "state") && argc == 5)
+		return run_state(argv[2], argv[3], argv[4]);
 	if (!strcmp(what, "speed") && argc == 3)
 		return run_speed(argv[2]);
 	run_facts();

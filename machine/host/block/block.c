@@ -1,7 +1,9 @@
 /* An image: finding its format, and the thread that executes its requests one after the other.
  *
  * All that touches the image's nodes runs on that thread, also what a monitor or a snapshot asks for: such a call stands
- * in the queue like a request, so each sees what was submitted before it. The thread gets no signals. */
+ * in the queue like a request, so each sees what was submitted before it. The thread gets no signals.
+ *
+ * A copy of the process (fork) has no such thread. If all was drained before, it can read what there is, by itself. */
 #define _GNU_SOURCE
 #include "machine/host/block/block.h"
 
@@ -30,6 +32,7 @@ struct block {
 	struct block_options options;	/* strings: ours */
 	bool guarded;			/* its format is a guess: what would change that guess is not written */
 	bool running;			/* there is a thread */
+	pid_t owner;			/* whose it is: a copy of the process has none */
 	pthread_t thread;
 	pthread_mutex_t lock;		/* of what follows, and of each request's `done` */
 	pthread_cond_t work, progress;
@@ -151,7 +154,7 @@ static void *run_thread(void *block)
 		if (!b->first)
 			b->last = &b->first;
 		b->waiting--;
-		r->done = true;
+		__atomic_store_n(&r->done, true, __ATOMIC_RELEASE);
 		pthread_cond_broadcast(&b->progress);
 	}
 	pthread_mutex_unlock(&b->lock);
@@ -160,10 +163,32 @@ static void *run_thread(void *block)
 
 /* ---- Requests ---- */
 
+static bool in_copy(const struct block *b)
+{
+	return b->running && b->owner != getpid();
+}
+
+/* The images are the original's: a copy looks at them, and changes nothing. */
+static void run_in_copy(struct block *b, struct block_request *r)
+{
+	r->error = ops[r->op].writes ? EROFS : r->op == BLOCK_FLUSH ? 0 : run_request(b, r);
+	r->done = true;
+}
+
+/* Whoever sees it may look at what the request has found, without the lock. */
+static bool is_done(const struct block_request *r)
+{
+	return __atomic_load_n(&r->done, __ATOMIC_ACQUIRE);
+}
+
 void block_submit(struct block *b, struct block_request *request)
 {
 	request->done = false;
 	request->next = NULL;
+	if (in_copy(b)) {
+		run_in_copy(b, request);
+		return;
+	}
 	pthread_mutex_lock(&b->lock);
 	*b->last = request;
 	b->last = &request->next;
@@ -174,7 +199,7 @@ void block_submit(struct block *b, struct block_request *request)
 
 int block_wait(struct block *b, struct block_request *request)
 {
-	if (!b)
+	if (!b || is_done(request))
 		return request->error;
 	pthread_mutex_lock(&b->lock);
 	while (!request->done)
@@ -185,6 +210,8 @@ int block_wait(struct block *b, struct block_request *request)
 
 void block_drain(struct block *b)
 {
+	if (in_copy(b))
+		return;
 	pthread_mutex_lock(&b->lock);
 	while (b->waiting)
 		pthread_cond_wait(&b->progress, &b->lock);
@@ -224,18 +251,23 @@ static void run_there(struct block *b, void (*run)(struct block *b, void *argume
 
 /* ---- Opening and closing ---- */
 
+/* Signals come to the thread that serves them; a fault of its own is each thread's. */
 static bool start_thread(struct block *b, struct error *err)
 {
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
 	sigset_t all, before;
 	int error;
 
 	sigfillset(&all);
+	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+		sigdelset(&all, faults[i]);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	error = pthread_create(&b->thread, NULL, run_thread, b);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error)
 		error_set(err, "no thread for '%.100s': %s", b->options.file, strerror(error));
 	b->running = !error;
+	b->owner = getpid();
 	return b->running;
 }
 
@@ -282,7 +314,7 @@ struct block *block_open(const struct block_options *options, struct error *err)
 
 void block_close(struct block *b)
 {
-	if (!b)
+	if (!b || in_copy(b))
 		return;
 	if (b->running) {
 		pthread_mutex_lock(&b->lock);

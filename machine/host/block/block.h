@@ -1,8 +1,9 @@
 /* Images of disks on the host: files, block devices and NBD servers, raw or qcow2, with what they are based on.
  *
  * Knows no machine and no guest: a request names bytes of the image and memory of the host. A thread of each image
- * executes its requests in the order of their submission, so that what a request finds depends on nothing else. The
- * file itself is hostile: whatever its tables say, a request ends with an error at worst.
+ * executes its requests in the order of their submission, so that what a request finds depends on nothing else. After a
+ * fork, which block_drain() goes before, the copy reads and changes nothing (EROFS). The file itself is hostile: whatever
+ * its tables say, a request ends with an error at worst.
  */
 #ifndef MACHINE_HOST_BLOCK_BLOCK_H
 #define MACHINE_HOST_BLOCK_BLOCK_H

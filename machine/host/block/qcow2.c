@@ -2,6 +2,7 @@
 #include "machine/host/block/qcow2.h"
 
 #include <ctype.h>
+#include <unistd.h>
 
 #define MAX_NAME     1023u		/* bytes of a backing file's name */
 #define FEATURE_ROW  48u		/* kind, bit, 46 bytes of name */
@@ -325,6 +326,7 @@ static struct block_node *qcow2_open(struct block_node *file, const struct block
 	q->node.readonly = o->readonly || file->readonly;
 	q->file = file;
 	q->depth = depth;
+	q->owner = getpid();
 	q->barriers = o->cache != BLOCK_UNSAFE;
 	q->discard = o->discard;
 	if (open_image(q, o, err))

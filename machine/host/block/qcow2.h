@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "machine/host/block/driver.h"
 #include "savevm/be.h"
@@ -78,6 +79,7 @@ struct qcow2 {
 	struct block_node *file, *backing;
 	char *backing_file, backing_format[16];
 	unsigned depth;
+	pid_t owner;			/* who may write */
 	bool barriers, discard, corrupt;
 
 	uint32_t version, header_bytes, cluster_bits, cluster, order;

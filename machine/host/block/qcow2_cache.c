@@ -1,7 +1,7 @@
 /* Tables of a qcow2 image in memory, and when they are written.
  *
- * A hand goes round the slots and takes the first that nobody asked for since it came by. Refcounts may be written at any
- * time: they are raised before, and lowered after, anything else is. An L2 table is written with all that it stands on.
+ * A hand goes round the slots and takes the first clean one that nobody asked for since it came by. Refcounts may be written
+ * at any time: they are raised before, and lowered after, anything else is. L2 tables are written with all they stand on.
  */
 #include "machine/host/block/qcow2.h"
 
@@ -145,25 +145,34 @@ int qcow2_settle(struct qcow2 *q)
 	return error;
 }
 
+/* What is dirty stays, as long as there is as much that is not: who only reads makes nobody write. */
+static struct qcow2_table *find_victim(struct qcow2_cache *c)
+{
+	for (uint64_t steps = 0; steps < c->n * UINT64_C(2); steps++) {
+		struct qcow2_table *t = &c->slots[c->hand];
+
+		c->hand = (c->hand + 1) % c->n;
+		if (!t->offset || (t->dirty_from == t->dirty_to && !t->used))
+			return t;
+		t->used = false;
+	}
+	return NULL;
+}
+
 static int make_room(struct qcow2 *q, struct qcow2_cache *c, struct qcow2_table **t)
 {
-	struct qcow2_table *victim;
 	int error = 0;
 
-	do {
-		victim = &c->slots[c->hand];
-		c->hand = (c->hand + 1) % c->n;
-	} while (victim->offset && victim->used && ((victim->used = false), true));
-	if (victim->dirty_from != victim->dirty_to)
-		error = c == &q->l2 ? commit_l2(q) : write_table(q, c, victim);
-	if (error)
-		return error;
-	if (victim->offset)
-		forget_table(c, victim);
-	if (!victim->data)
-		victim->data = malloc(q->cluster);
-	*t = victim;
-	return victim->data ? 0 : ENOMEM;
+	if (c->dirty > c->n / 2)
+		error = c == &q->l2 ? commit_l2(q) : qcow2_cache_write(q, c);
+	*t = find_victim(c);
+	if (!*t)
+		return error ? error : EIO;
+	if ((*t)->offset)
+		forget_table(c, *t);
+	if (!(*t)->data)
+		(*t)->data = malloc(q->cluster);
+	return (*t)->data ? 0 : ENOMEM;
 }
 
 int qcow2_table_get(struct qcow2 *q, struct qcow2_cache *c, uint64_t offset, bool fresh, struct qcow2_table **out)

@@ -1,6 +1,8 @@
 /* The file that a qcow2 image lies in. */
 #include "machine/host/block/qcow2.h"
 
+#include <unistd.h>
+
 #define LEAST_STEP (1u << 20)		/* bytes that it grows by, so that not each cluster is a call */
 #define MOST_STEP  (64u << 20)
 
@@ -30,8 +32,12 @@ static int grow_file(struct qcow2 *q, uint64_t end)
 int qcow2_file_write(struct qcow2 *q, uint64_t offset, const void *data, uint64_t bytes)
 {
 	uint64_t end = offset + bytes;
-	int error = end > q->file->size ? grow_file(q, end) : 0;
+	int error = 0;
 
+	if (q->owner != getpid())	/* a copy of the process may read what the original is changing */
+		return EROFS;
+	if (end > q->file->size)
+		error = grow_file(q, end);
 	if (error)
 		return error;
 	if (end > q->file_end)

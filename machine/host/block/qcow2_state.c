@@ -303,10 +303,11 @@ static bool writable(struct qcow2 *q, const char *what, const char *name, struct
 
 bool qcow2_state_get(struct block_node *n, unsigned i, struct block_state *state)
 {
-	const struct qcow2_state *s = &qcow2_of(n)->states[i];
+	const struct qcow2_state *s;
 
 	if (i >= qcow2_of(n)->n_states)
 		return false;
+	s = &qcow2_of(n)->states[i];
 	*state = (struct block_state){ .date_s = s->date_s, .date_ns = s->date_ns, .clock_ns = s->clock_ns, .machine_bytes = s->machine_bytes };
 	snprintf(state->id, sizeof state->id, "%s", s->id);
 	snprintf(state->name, sizeof state->name, "%s", s->name);

@@ -145,6 +145,10 @@ static const struct { const char *option, *first, *parts[10]; } made_of[] = {
 	{ "M", "pseries", { "vsmt=%u", "cap-large-decr=on", "cap-ibs=fixed", "max-cpu-compat=power9", "x-vof=on" } },
 	{ "save", "F@%u", { "layout=mapped", "compress=zstd", "parent=P", "background=on", "target=qemu", "quit=on", "layout=stream" } },
 	{ "rtc", "base=20%u-01-31", { "clock=vm", "base=1970-01-%u", "base=2%u-12-31T23:59:59" } },
+	{ "drive", "file=F%u", { "format=raw", "if=none", "if=virtio", "index=%u", "bus=%u", "unit=%u", "id=d%u", "media=cdrom", "if=pflash", "readonly=on" } },
+	{ "blockdev", "driver=raw,node-name=n%u", { "file=n%u", "file.filename=F,,%u", "filename=F", "driver=nbd", "server.path=P%u", "driver=file",
+						    "cache.direct=on", "locking=off", "discard=unmap", "detect-zeroes=on" } },
+	{ "blockdev", "{\"driver\": \"raw\", \"node-name\": \"n%u\"", { "\"file\": {\"filename\": \"F\"}", "\"read-only\": true", "\"file\": \"n%u\"", "\"x\": [%u]}", "}" } },
 	{ "m", "%uG", { "size=%u", "size=%uM" } },
 };
 
