@@ -8,9 +8,10 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from console import Folder, check, linux, main, skip   # noqa: E402
+from console import CEDE, Folder, Machine, check, linux, main, skip   # noqa: E402
 
 CPUS = os.environ.get('CPUS', '1')
+SNAP = os.path.join(os.path.dirname(CEDE), 'cede-snap')
 FIXED = ('-rtc', 'base=2026-01-31T12:00:00', '-clock', 'warp', '-d', 'statehash')
 PATH = os.environ['PATH'] + ':/usr/sbin:/sbin'
 TROUBLE = r'BUG|Oops|WARNING|Call Trace|I/O error|timed out|EXT4-fs error|Kernel panic|reset'
@@ -103,7 +104,68 @@ def run_slow(at, fresh, way):
     return status, m.text, m.errors
 
 
-TESTS = {'written': written}
+# ---- A save in the middle ----
+
+SAVES = 2
+SLOW = 'latency=5000,bandwidth=20'      # something is in flight at any time
+QCOW2 = {
+    'blk': (lambda d: ['-drive', 'file=%s,if=none,id=d,format=qcow2' % d, '-device', 'virtio-blk-pci,drive=d,' + SLOW], 'vda'),
+    'scsi': (lambda d: ['-device', 'virtio-scsi-pci,id=s', '-drive', 'file=%s,if=none,id=d,format=qcow2' % d,
+                        '-device', 'scsi-hd,bus=s.0,drive=d,' + SLOW], 'sda'),
+}
+
+
+def state(errors):
+    return re.findall(r'statehash=(\w+) cycles=(\d+)', errors)
+
+
+def convert(path, out, format_):
+    p = tool('qemu-img', 'convert', '-O', format_, path, out)
+    if p.returncode:
+        sys.exit('qemu-img: ' + p.stdout)
+
+
+def work_on(image, way, *options, load=False):
+    attach, disk = QCOW2[way]
+    boot = dict(append='quiet cede.cmd="%s"' % (WORK % {'disk': disk}))
+    with (Machine('-loadvm', load, *FIXED, *attach(image), *options, cpus=CPUS) if load else
+          linux(*FIXED, *attach(image), *options, cpus=CPUS, **boot)) as m:
+        status = m.wait(240)
+    return status, m.text, m.errors
+
+
+def in_flight(snapshot, section):
+    """Whether the snapshot has requests in flight."""
+    p = subprocess.run([SNAP, 'list', snapshot], stdout=subprocess.PIPE, text=True)
+    names = [name for name in re.findall(r'\S+', p.stdout) if name.endswith(section)]
+    p = subprocess.run([SNAP, 'show', snapshot, names[0]], stdout=subprocess.PIPE, text=True)
+    return 'issued' in p.stdout
+
+
+def saved(way):
+    """Saves while the guest works; each goes on to where the uninterrupted run ended."""
+    with Folder() as at:
+        make_image(at('raw'))
+        convert(at('raw'), at('fresh'), 'qcow2')
+        shutil.copy(at('fresh'), at('whole'))
+        a = work_on(at('whole'), way)
+        check(a[0] == 0 and wanted() in a[1] and state(a[2]), 'it-works', a[1][-2000:] + a[2])
+        end = int(state(a[2])[-1][1])
+        begin = next(i for i in range(1, 100) if i * 10**8 > 10**9 * 1.1)
+        busy = 0
+        for i in range(SAVES):
+            cycle = begin * 10**8 + (end - begin * 10**8) * (2 * i + 1) // (2 * SAVES)
+            shutil.copy(at('fresh'), at('image'))
+            s = work_on(at('image'), way, '-save', '%s@%d,quit=on' % (at('save'), cycle))
+            busy += s[0] == 0 and in_flight(at('save'), 'cede/virtio-blk' if way == 'blk' else 'cede/scsi-disk')
+            b = work_on(at('image'), way, load=at('save'))
+            check(s[0] == 0 and state(a[2])[-1] == (state(b[2]) or [0])[-1], 'goes-on-from-%d' % i, (s[2], a[2], b[2]))
+            convert(at('image'), at('back'), 'raw')
+            clean(at('back'), 'e2fsck-%d' % i)
+        check(busy > 0, 'requests-were-in-flight', busy)
+
+
+TESTS = {'written': written, 'saved': saved}
 
 if __name__ == '__main__':
     main(TESTS)
