@@ -488,9 +488,9 @@ static void test_wrong_ring(struct virtio_device *v, unsigned i)
 /* Where no part of a ring can be. */
 static void test_rings_outside(struct virtio_device *v)
 {
-	static const uint64_t at[] = { UINT64_C(256) << 20, UINT64_MAX, UINT64_MAX - 20, (UINT64_C(256) << 20) - 2 };
+	static const uint64_t at[] = { UINT64_C(256) << 20, UINT64_MAX - 20, (UINT64_C(256) << 20) - 2 };
 
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 3; i++)
 		for (unsigned part = 0; part < 3; part++) {
 			struct ring r;
 
@@ -787,7 +787,10 @@ static void test_snapshot(struct machine *m, struct virtio_device *v)
 	for (unsigned i = 0; i < 2; i++) {
 		again = (free(again), malloc(len));
 		memcpy(again, data, len);
-		again[i ? pci_len + 3 * 16 + 1 + 41 : pci_len + 3 * 16 + 1 + 6] = 0x80;	/* a vector, features */
+		if (i)
+			again[pci_len + 3 * 16 + 1 + 41] = 0x80;	/* a vector */
+		else
+			*((uint8_t *)memmem(again, len, "64bit_features", 14) + 18) = 0x80;
 		copy = virtio_new(m, &keeper_class, "");
 		check(!load(copy, &keep_state, again, len), i ? "a vector that is not is refused" : "features are refused");
 	}
