@@ -872,5 +872,6 @@ def hostile(build=''):
             check(m.wait(60) == 0 and 'ERROR' not in m.errors and 'runtime error' not in m.errors, 'quit', m.errors[-2000:])
 
 
-main({f.__name__: f for f in (by_hand, by_program, controls, equal, layouts, strings, keys, hostile, migrating, behind, reasons, stopped,
-                                 floods)})
+if __name__ == '__main__':
+    main({f.__name__: f for f in (by_hand, by_program, controls, equal, layouts, strings, keys, hostile, migrating, behind, reasons, stopped,
+                                     floods)})

@@ -196,4 +196,5 @@ def converted():
         shutil.rmtree(folder)
 
 
-main({f.__name__: f for f in (to_qemu, from_qemu, converted)})
+if __name__ == '__main__':
+    main({f.__name__: f for f in (to_qemu, from_qemu, converted)})
