@@ -20,6 +20,7 @@
 #include "machine/snapshot/disks.h"
 #include "machine/snapshot/snapshot.h"
 #include "machine/snapshot/state.h"
+#include "machine/virtio/balloon.h"
 #include "savevm/place.h"
 #include "savevm/tail.h"
 
@@ -59,6 +60,19 @@ bool control_cont(struct machine *m, struct error *err)
 		return false;
 	machine_resume(m);
 	return true;
+}
+
+bool control_balloon(struct machine *m, uint64_t bytes, struct error *err)
+{
+	struct device *dev = balloon_find(m);
+
+	if (!dev)
+		error_set(err, CONTROL_NO_BALLOON);
+	else if (!bytes)
+		error_set(err, "Parameter 'target' expects a size");
+	else
+		balloon_set(dev, bytes);
+	return dev && bytes;
 }
 
 bool control_reset(struct machine *m, struct error *err)

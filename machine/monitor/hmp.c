@@ -1,6 +1,7 @@
 /* Commands typed by hand: one row each. Names, arguments and answers are QEMU's where it has them. */
 #include "machine/monitor/monitor.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,6 +9,7 @@
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
 #include "machine/snapshot/outgoing.h"
+#include "machine/virtio/balloon.h"
 
 struct command {
 	const char *name, *arguments, *help;
@@ -138,6 +140,18 @@ static void run_snapshot(struct machine *m, const char *argument, FILE *out)
 	print_failure(block_run_snapshot(m, argument, &err), &err, out);
 }
 
+static void run_balloon(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+	char *end;
+	unsigned long long mib = strtoull(argument, &end, 10);
+
+	if (*argument < '0' || *argument > '9' || *end || mib > UINT64_MAX >> 20)
+		fprintf(out, "Error: '%.60s': expected a number of MiB\n", argument);
+	else
+		print_failure(control_balloon(m, mib << 20, &err), &err, out);
+}
+
 /* ---- info ---- */
 
 static void info_snapshots(struct machine *m, const char *argument, FILE *out)
@@ -210,6 +224,24 @@ static void info_migrate(struct machine *m, const char *argument, FILE *out)
 		(unsigned long long)(p.done / OUTGOING_PAGE - p.zero_pages));
 }
 
+static void info_balloon(struct machine *m, const char *argument, FILE *out)
+{
+	const struct device *dev = balloon_find(m);
+	const char *name;
+	uint64_t value;
+
+	(void)argument;
+	if (!dev) {
+		fprintf(out, "Error: %s\n", CONTROL_NO_BALLOON);
+		return;
+	}
+	fprintf(out, "balloon: actual=%llu", (unsigned long long)balloon_actual(dev) >> 20);
+	for (unsigned i = 0; i < BALLOON_STATS; i++)
+		if (balloon_stat(dev, i, &name, &value))
+			fprintf(out, " %s=%llu", name, (unsigned long long)value);
+	fputc('\n', out);
+}
+
 static void info_qtree(struct machine *m, const char *argument, FILE *out) { (void)argument; qtree_print(m, out); }
 
 static void info_capabilities(struct machine *m, const char *argument, FILE *out)
@@ -228,6 +260,7 @@ static const struct command infos[] = {
 	{ "block", "[-v] [DRIVE]", "drives and what is in them", false, false, block_print },
 	{ "blockstats", "", "what they have done", false, false, block_print_stats },
 	{ "qtree", "", "buses and the devices on them", false, false, info_qtree },
+	{ "balloon", "", "memory that the guest has left, and what it says of it", false, false, info_balloon },
 	{ "version", "", "of cede", false, false, info_version },
 	{ NULL, NULL, NULL, false, false, NULL },
 };
@@ -244,6 +277,7 @@ static const struct command commands[] = {
 	{ "migrate_set_capability", "events on|off", "tell programs of each step of it", true, false, run_capability },
 	{ "stop", "", "stop the machine; its clock stands still", false, true, run_stop },
 	{ "cont", "", "go on", false, true, run_cont },
+	{ "balloon", "MIB", "ask the guest to make do with so much memory", true, true, run_balloon },
 	{ "system_reset", "", "reboot", false, false, run_reset },
 	{ "eject", "[-f] DRIVE", "take the medium out; -f: though the guest has locked it", true, true, run_eject },
 	{ "change", "[-f] DRIVE FILE [FORMAT [retain|read-only|read-write]]", "put another medium in", true, true, run_change },

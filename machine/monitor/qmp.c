@@ -12,6 +12,7 @@
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
 #include "machine/snapshot/outgoing.h"
+#include "machine/virtio/balloon.h"
 #include "savevm/json.h"
 
 #define VERSION_JSON "{\"qemu\": {\"micro\": 0, \"minor\": 2, \"major\": 7}, \"package\": \"cede " CEDE_VERSION "\"}"
@@ -317,6 +318,30 @@ static bool set_capabilities(struct call *c)
 	return put_empty(c);
 }
 
+/* "value": a number of bytes. What is none is none that a balloon can have. */
+static bool do_balloon(struct call *c)
+{
+	uint32_t value = json_member(c->j, c->arguments, "value");
+
+	if (value == JSON_NONE) {
+		error_set(&c->err, "Parameter 'value' is missing");
+		return false;
+	}
+	return control_balloon(c->m, json_number(c->j, value, 0), &c->err) && put_empty(c);
+}
+
+static bool query_balloon(struct call *c)
+{
+	const struct device *dev = balloon_find(c->m);
+
+	if (!dev) {
+		error_set(&c->err, CONTROL_NO_BALLOON);
+		return false;
+	}
+	fprintf(c->out, "{\"actual\": %llu}", (unsigned long long)balloon_actual(dev));
+	return true;
+}
+
 static bool do_stop(struct call *c) { control_stop(c->m); return put_empty(c); }
 static bool do_cont(struct call *c) { return control_cont(c->m, &c->err) && put_empty(c); }
 static bool do_cancel(struct call *c) { outgoing_cancel(c->m); return put_empty(c); }
@@ -450,6 +475,7 @@ static const struct command {
 	{ "query-block", query_block, false }, { "query-blockstats", query_blockstats, false }, { "eject", do_eject, true },
 	{ "blockdev-change-medium", do_change, true }, { "block_resize", do_resize, true },
 	{ "blockdev-snapshot-sync", do_blockdev_snapshot, true },
+	{ "balloon", do_balloon, true }, { "query-balloon", query_balloon, false },
 };
 
 static bool query_commands(struct call *c)

@@ -28,6 +28,7 @@ $(eval $(call fuzzer,qcow2,tests/fuzz/block/qcow2,-Wl$(comma)--wrap=block_node_o
 FW_FUZZ   := tests/fuzz/firmware/rig
 $(eval $(call fuzzer,trees,tests/fuzz/firmware/trees $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 $(eval $(call fuzzer,client,tests/fuzz/firmware/client $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
+$(eval $(call fuzzer,virtio,tests/fuzz/virtio/virtio $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 
 fuzz:	## libFuzzer's programs, build/fuzz/load and others, and what they start from
 	$(Q)$(if $(has_fuzzer),,echo "cede: $(CC) has no libFuzzer: make deps, CC=clang-19" >&2; exit 1)

@@ -337,6 +337,22 @@ def rng():
         check(('H_RANDOM' in text + errors) == bool(device), 'asked%s' % (device,), errors)
 
 
+def pci():
+    """The host bridge without devices, and a random number generator behind it that Linux reads by its messages."""
+    look = ' cede.cmd="dmesg | grep -i -e pci -e eeh; ls /sys/bus/pci/devices; %s"'
+    status, text, _ = run_once(append=look % 'true')
+    check(status == 0 and 'PCI host bridge to bus 0000:00' in text and 'root bus resource [mem 0x210000000000-' in text, 'bridge', text[-1500:])
+    check('0000:00:' not in text.replace('bus 0000:00', '').split('cede guest ready')[-1], 'empty', text[-1500:])
+    use = ('modprobe virtio_pci; modprobe virtio-rng; cat /sys/class/misc/hw_random/rng_current; '
+           'head -c 4096 /dev/hwrng | wc -c; grep virtio0 /proc/interrupts; dmesg | grep dma-window')
+    status, text, _ = run_once('-device', 'virtio-rng-pci,addr=4', append=look % use)
+    check(status == 0 and '0000:00:04.0' in text and 'BAR 4 [mem 0x210000000000-0x210000003fff 64bit]: assigned' in text, 'device', text[-1500:])
+    check('virtio_rng.0' in text and '\n4096' in text, 'numbers', text[-1500:])
+    check(re.search(r'[1-9]\d* +.*pSeries-PCI-MSI.*virtio0-input', text), 'messages', text[-1500:])
+    check('create-pe-dma-window' in text and 'returned 0 (liobn = 0x80000001' in text, 'window', text[-1500:])
+    check(not trouble(text) and not re.search('failed|error|not assigned', text), 'no-trouble', text[-3000:])
+
+
 def sanitizers():
     """The sanitizer build boots Linux to its shell and back without a word from the sanitizers."""
     need_sanitizers()
@@ -364,5 +380,5 @@ def installer():
         check(m.wait(20) == 0, 'status')
 
 
-main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, no_storage, terminal, panic, refusals, warp, clock, rng, sanitizers,
-                              installer)})
+main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, no_storage, terminal, panic, refusals, warp, clock, rng, pci, sanitizers,
+                              installer})

@@ -16,10 +16,11 @@
 #include "machine/rtas/events.h"
 #include "machine/snapshot/snapshot.h"
 #include "machine/snapshot/statehash.h"
+#include "machine/virtio/virtio.h"
 #include "rig.h"
 #include "savevm/savevm.h"
 
-#define MAX_STATES 128
+#define MAX_STATES 256
 #define MAX_NAMES  64
 
 extern const struct vmstate vms_checks_state;
@@ -295,6 +296,28 @@ static void flip_timers(struct machine *m, bool on)
 		event_cancel(m, &tick);
 }
 
+extern const struct device_class virtio_rng_class;
+
+/* The one that the first of these makes. */
+static struct virtio_device *rng_of(struct machine *m)
+{
+	struct device *dev = device_next(m, NULL, &virtio_rng_class);
+	struct error err;
+
+	if (!dev && (dev = device_new(m, &virtio_rng_class, "", &err)))
+		virtio_rng_class.reset(dev);
+	if (!dev)
+		die_of("no virtio-rng-pci");
+	return (struct virtio_device *)dev;
+}
+
+static void flip_endian(struct machine *m, bool on) { rng_of(m)->big_endian = !on; }
+static void flip_modern(struct machine *m, bool on) { rng_of(m)->disable_modern = !on; }
+static void flip_ring(struct machine *m, bool on) { rng_of(m)->queue[0].size = on ? 4 : 8; }
+static void flip_broken(struct machine *m, bool on) { rng_of(m)->broken = on; }
+static void flip_started(struct machine *m, bool on) { rng_of(m)->status = on ? VIRTIO_S_DRIVER_OK : 0; }
+static void flip_disabled(struct machine *m, bool on) { rng_of(m)->disabled = on; }
+
 static void flip_event(struct machine *m, bool on)
 {
 	if (on)
@@ -310,6 +333,9 @@ static const struct flip flips[] = {
 	{ "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf }, { "spapr_fwnmi", flip_fwnmi },
 	{ "spapr_iommu_ex", flip_ex }, { "spapr_iommu", flip_window }, { "spapr_irq_map", flip_msi },
 	{ "xive-source", flip_xive }, { "spapr-xive", flip_xive }, { "xive-tctx", flip_tctx },
+	{ "virtio/device_endian", flip_endian }, { "virtio/64bit_features", flip_modern }, { "virtio/virtqueues", flip_modern },
+	{ "virtio/ringsize", flip_ring }, { "virtio/broken", flip_broken }, { "virtio_pci/modern_state", flip_modern },
+	{ "virtio/started", flip_started }, { "virtio/disabled", flip_disabled },
 	{ "cede/machine/vasi", flip_vasi }, { "cede/timers", flip_timers },
 };
 
