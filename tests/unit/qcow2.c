@@ -62,7 +62,7 @@ static bool write_file(const char *name, const void *data, size_t bytes)
 struct model {
 	uint8_t *now;
 	uint64_t size;
-	struct { char name[32]; uint8_t *data; uint64_t size; uint8_t machine[64]; uint64_t machine_at, machine_bytes; } states[STATES];
+	struct { char name[256]; uint8_t *data; uint64_t size; uint8_t machine[64]; uint64_t machine_at, machine_bytes; } states[STATES];
 	unsigned n_states, made;
 };
 
