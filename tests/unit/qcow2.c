@@ -62,7 +62,7 @@ static bool write_file(const char *name, const void *data, size_t bytes)
 struct model {
 	uint8_t *now;
 	uint64_t size;
-	struct { char name[32]; uint8_t *data; uint64_t size; uint8_t machine[64]; uint64_t machine_at, machine_bytes; } states[STATES];
+	struct { char name[256]; uint8_t *data; uint64_t size; uint8_t machine[64]; uint64_t machine_at, machine_bytes; } states[STATES];
 	unsigned n_states, made;
 };
 
@@ -633,6 +633,9 @@ static void test_refused(void)
 	check(is_refused(32, 1, 4, "encrypted"), "refused-encrypted");
 	check(is_refused(36, 0xffffffff, 4, "too large"), "refused-l1-size");
 	check(is_refused(40, 1, 8, "offset of the L1"), "refused-l1-offset");
+	check(is_refused(40, 0, 8, "on each other"), "refused-l1-on-header");
+	check(is_refused(40, 65536, 8, "on each other"), "refused-l1-on-refcounts");
+	check(is_refused(60, 1, 4, "snapshots"), "refused-snapshots-on-header");
 	check(is_refused(48, UINT64_C(1) << 40, 8, "refcount table"), "refused-refcount-table");
 	check(is_refused(60, 70000, 4, "snapshots"), "refused-snapshots");
 	check(is_refused(72, 2, 8, "corrupt"), "refused-corrupt");

@@ -47,6 +47,9 @@ static bool numbers_ok(struct qcow2 *q, const uint8_t *h, struct error *err)
 	    q->counts_offset & (q->cluster - 1) || !q->counts_offset || q->counts_offset >= q->file_end ||
 	    (uint64_t)q->counts_clusters << q->cluster_bits > q->file_end - q->counts_offset)
 		return refuse(q, err, "damaged: offset or length of the refcount table");
+	if (l1_bytes && (!q->l1_offset || (q->l1_offset < q->counts_offset + ((uint64_t)q->counts_clusters << q->cluster_bits) &&
+					   q->counts_offset < q->l1_offset + l1_bytes)))
+		return refuse(q, err, "damaged: its tables lie on each other");
 	return true;
 }
 

@@ -86,8 +86,14 @@ bool qcow2_states_read(struct qcow2 *q, uint64_t offset, uint32_t n, struct erro
 		}
 		at += bytes;
 	}
+	if (q->states && qcow2_guard_hit(q, offset, at - offset, 0)) {
+		error_set(err, "%s: damaged: its table of snapshots lies on another", q->node.name);
+		return false;
+	}
 	q->states_offset = offset;
 	q->states_bytes = at - offset;
+	if (!q->states)
+		error_set(err, "out of memory");
 	return q->states;
 }
 

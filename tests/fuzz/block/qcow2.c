@@ -124,12 +124,15 @@ struct block_node *__wrap_block_node_open(const struct block_options *o, unsigne
 static uint8_t buf[MAX_BYTES], back[MAX_BYTES];
 
 /* Within a sector, and so a cluster, nothing that an image says can let two bytes be one. */
-static void write_and_read(struct block_node *n, uint64_t offset, uint64_t bytes)
+static int write_and_read(struct block_node *n, uint64_t offset, uint64_t bytes)
 {
-	if (n->driver->write(n, offset, buf, bytes) || bytes > BLOCK_SECTOR - offset % BLOCK_SECTOR)
-		return;
+	int error = n->driver->write(n, offset, buf, bytes);
+
+	if (error || bytes > BLOCK_SECTOR - offset % BLOCK_SECTOR)
+		return error;
 	if (n->driver->read(n, offset, back, bytes) || memcmp(buf, back, bytes))
 		die("write: not there when it is read");
+	return 0;
 }
 
 static void use_states(struct block_node *n, struct rng *r)
@@ -152,7 +155,7 @@ static void use_states(struct block_node *n, struct rng *r)
 	}
 }
 
-static void request(struct block_node *n, struct rng *r)
+static int request(struct block_node *n, struct rng *r)
 {
 	uint64_t bytes = rng_below(r, (uint32_t)MAX_BYTES >> rng_below(r, 14)) + 1, most = n->size > bytes ? n->size - bytes : 0;
 	uint64_t offset = most ? rng_u64(r) % (rng_one_in(r, 2) && most > MAX_BYTES ? MAX_BYTES : most) : 0;
@@ -162,27 +165,28 @@ static void request(struct block_node *n, struct rng *r)
 		bytes = n->size;
 	memset(buf, (int)rng_u64(r), bytes);
 	switch (rng_below(r, 9)) {
-	case 0: case 1: case 2:
-		write_and_read(n, offset, bytes);
-		break;
-	case 3: case 4: n->driver->read(n, offset, buf, bytes); break;
-	case 5: n->driver->zero(n, offset, rng_one_in(r, 4) ? n->size - offset : bytes, rng_one_in(r, 2)); break;
-	case 6: n->driver->discard(n, offset, rng_one_in(r, 4) ? n->size - offset : bytes); break;
-	case 7: use_states(n, r); break;
+	case 0: case 1: case 2: return write_and_read(n, offset, bytes);
+	case 3: case 4:		return n->driver->read(n, offset, buf, bytes);
+	case 5:			return n->driver->zero(n, offset, rng_one_in(r, 4) ? n->size - offset : bytes, rng_one_in(r, 2));
+	case 6:			return n->driver->discard(n, offset, rng_one_in(r, 4) ? n->size - offset : bytes);
+	case 7:
+		use_states(n, r);
+		return 0;
 	default:
 		if (rng_one_in(r, 4))
 			n->driver->resize(n, (offset + bytes) / BLOCK_SECTOR * BLOCK_SECTOR);
-		n->driver->flush(n);
 		n->driver->info(n, &info);
+		return n->driver->flush(n);
 	}
 }
 
-/* True: it was opened. */
+/* True: it was opened, and no request failed. */
 static bool use_image(struct memory *m, bool readonly, struct rng *r)
 {
 	const struct block_options o = { .file = "memory", .readonly = readonly };
 	struct error err = { "" };
 	struct block_node *n;
+	int errors = 0;
 
 	m->node.readonly = readonly;
 	n = block_qcow2.open(&m->node, &o, 0, &err);
@@ -192,11 +196,11 @@ static bool use_image(struct memory *m, bool readonly, struct rng *r)
 		return false;
 	for (unsigned i = 0; i < REQUESTS; i++)
 		if (!readonly)
-			request(n, r);
+			errors |= request(n, r);
 		else if (n->size)
 			n->driver->read(n, 0, buf, n->size < MAX_BYTES ? n->size : MAX_BYTES);
 	block_node_close(n);
-	return true;
+	return !errors;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -211,11 +215,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	m.node.size = (size - 1) / BLOCK_SECTOR * BLOCK_SECTOR;
 	m.data = malloc(m.node.size + 1);
 	memcpy(m.data, data, m.node.size);
-	if (use_image(&m, false, &r)) {
-		good++;
-		if (memcmp(m.data, data, 24))
-			die("its header was overwritten");
-	}
+	good += use_image(&m, false, &r);
+	if (memcmp(m.data, data, 24))
+		die("its header was overwritten");
 	use_image(&m, true, &r);
 	free(m.data);
 	return 0;
