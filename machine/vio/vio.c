@@ -32,9 +32,10 @@ static bool vio_attach(struct device *bridge, struct device *dev, struct error *
 bool vio_window_new(struct vio_device *vio, struct error *err)
 {
 	vio->window.liobn = vio->reg;
+	vio->window.reset_entries = VIO_WINDOW_ENTRIES;
 	tce_register(vio->dev.machine, &vio->window);
 	vio->has_window = true;
-	if (tce_open(&vio->window, 0, VIO_PAGE_SHIFT, VIO_WINDOW_ENTRIES))
+	if (tce_reset(&vio->window))
 		return true;
 	error_set(err, "%s: out of memory", vio->dev.class->name);
 	return false;
@@ -88,8 +89,12 @@ void vio_quiesce(struct machine *m)
 
 static void vio_reset(struct device *dev)
 {
-	quiesce_one((struct vio_device *)dev);
-	((struct vio_device *)dev)->signal_state = 0;
+	struct vio_device *vio = (struct vio_device *)dev;
+
+	crq_free(vio);
+	vio->signal_state = 0;
+	if (vio->has_window)
+		tce_reset(&vio->window);
 }
 
 static void vio_path(const struct device *dev, char *buf, size_t size)

@@ -29,6 +29,7 @@ FW_FUZZ   := tests/fuzz/firmware/rig
 $(eval $(call fuzzer,trees,tests/fuzz/firmware/trees $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 $(eval $(call fuzzer,client,tests/fuzz/firmware/client $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 $(eval $(call fuzzer,virtio,tests/fuzz/virtio/virtio $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
+$(eval $(call fuzzer,vscsi,tests/fuzz/vscsi/vscsi $(FW_FUZZ),$(addprefix -Wl$(comma)--wrap=,memory_map $(addprefix scsi_,bus_init bus_drop execute abort reset_target find))))
 
 fuzz:	## libFuzzer's programs, build/fuzz/load and others, and what they start from
 	$(Q)$(if $(has_fuzzer),,echo "cede: $(CC) has no libFuzzer: make deps, CC=clang-19" >&2; exit 1)

@@ -69,7 +69,7 @@ static void test_rtas_table(void)
 		for (unsigned j = 0; j < i; j++)
 			unique &= rtas_rows[i].token != rtas_rows[j].token && strcmp(rtas_rows[i].name, rtas_rows[j].name);
 		counts &= rtas_rows[i].min <= rtas_rows[i].max && rtas_rows[i].max <= RTAS_MAX_CELLS &&
-			  rtas_rows[i].nret >= 1 && rtas_rows[i].nret <= RTAS_MAX_CELLS;
+			  rtas_rows[i].nret <= RTAS_MAX_CELLS;
 	}
 	check(NRTAS > 15, "rtas-calls");
 	check(unique, "rtas-unique");

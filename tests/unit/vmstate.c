@@ -113,6 +113,7 @@ static bool is_bound(const char *name)
 		"budget", "phys", "claims", "head", "count", "in", "out", "mig_nb_table", "xirr_owner", "bitmap", "rtas_addr",
 		"rtas_size", "extended_length", "id", "sum", "vscr", "env.fpscr", "status", "fdt_blob", "demand", "start", "size", "cut_end",
 		"page_shift", "mig_table", "msi_devs_num", "key", "value.first_irq", "value.num",
+		"crq.qladdr", "crq.qsize", "crq.qnext",
 	};
 
 	for (unsigned i = 0; i < sizeof bound / sizeof bound[0]; i++)
@@ -406,8 +407,9 @@ static const struct bits {
 	{ "msr", MSR_EE | MSR_ME }, { "vscr", 0x10001 }, { "env.fpscr", 3 }, { "lpcr", LPCR_AIL | LPCR_ILE }, { "status", 15 },
 };
 
-/* Fields that cannot be changed alone: a tree's first byte; what has been taken of what is there. */
-static const char *const whole[] = { "fdt_blob", "out" };
+/* Fields that cannot be changed alone: a tree's first byte; what has been taken of what is there; a queue of a device that
+ * has none. */
+static const char *const whole[] = { "fdt_blob", "out", "crq.qsize", "crq.qnext" };
 
 struct flipper {
 	struct rig *a, *b;
