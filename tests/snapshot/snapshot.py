@@ -139,7 +139,8 @@ def sections():
         n = int(CPUS)
         want = ([('ram', 0), ('spapr/htab', 0), ('timer', 0), ('ics', 0)] +
                 [(name, i) for i in range(n) for name in ('cpu_common', 'cpu', 'icp/server', 'spapr_cpu')] +
-                [('spapr/rtc', 0), ('vty@71000000/spapr_vty', 0), ('nvram@71000001/spapr_nvram', 0), ('spapr', 0),
+                [('spapr/rtc', 0), ('vty@71000000/spapr_vty', 0), ('nvram@71000001/spapr_nvram', 0),
+                 ('spapr_pci', 0), ('PCIBUS', 0), ('spapr', 0),
                  ('globalstate', 0)])
         check(names[:len(want)] == want, 'order-of-qemu', names)
         check(all('cede/' in name for name, _ in names[len(want):]) and names[-1] == ('cede/checks', 0), 'then-our-own', names)

@@ -357,8 +357,10 @@ static void loop_indirect(struct ring *r)
 	offer(r, 0);
 }
 
+/* What lies there would do as a descriptor, here and in the next. */
 static void next_far(struct ring *r)
 {
+	put_desc(r, 8, BUFFER, 1, 0, 0);
 	put_desc(r, 0, BUFFER, 1, D_NEXT, 8);
 	offer(r, 0);
 }
@@ -366,6 +368,7 @@ static void next_far(struct ring *r)
 static void next_far_indirect(struct ring *r)
 {
 	put_desc_at(r, TABLE, 0, BUFFER, 1, D_NEXT, 2);
+	put_desc_at(r, TABLE, 2, BUFFER, 1, 0, 0);
 	put_desc(r, 0, TABLE, 32, D_INDIRECT, 0);
 	offer(r, 0);
 }
