@@ -3,6 +3,7 @@
 #include "machine/core/tce.h"
 
 #define MOST_INDIRECT 512u		/* entries: a page of them */
+#define WORK_OF_ENTRY 32u		/* bytes that are copied in the same time */
 
 HCALL_FN(H_GET_TCE)
 {
@@ -26,7 +27,7 @@ HCALL_FN(H_STUFF_TCE)
 
 	if (!w || !n || n > w->entries)
 		return H_PARAMETER;
-	hcall_worked(cpu_machine(cpu), n * sizeof *w->tce);
+	hcall_worked(cpu_machine(cpu), n * WORK_OF_ENTRY);
 	for (uint64_t i = 0; i < n; i++, ioba += UINT64_C(1) << w->page_shift)
 		if (!tce_put(w, ioba, in[2]))
 			return H_PARAMETER;

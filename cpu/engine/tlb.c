@@ -410,18 +410,11 @@ static unsigned device_part(uint64_t gra, unsigned size)
 	return n;
 }
 
-/* The device sees the cycle at which the instruction is done. What it answers may be another thing in the next round of a loop. */
-static void meet_device(struct cpu *cpu)
-{
-	cpu->cycles = cpu->alone_until;
-	cpu->spin_op = NULL;
-}
-
 static bool device_load(struct cpu *cpu, const struct op *op, uint64_t ea, uint64_t gra, void *out, unsigned size)
 {
 	uint8_t *to = out;
 
-	meet_device(cpu);
+	cpu->cycles = cpu->alone_until;	/* what the device sees */
 	for (unsigned n; size; size -= n, gra += n, to += n) {
 		uint64_t value;
 
@@ -437,7 +430,7 @@ static bool device_store(struct cpu *cpu, const struct op *op, uint64_t ea, uint
 {
 	const uint8_t *from = in;
 
-	meet_device(cpu);
+	cpu->cycles = cpu->alone_until;	/* what the device sees */
 	for (unsigned n; size; size -= n, gra += n, from += n) {
 		uint64_t value = 0;
 
