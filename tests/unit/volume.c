@@ -123,6 +123,8 @@ static void test_mbr(void)
 	expect_prep(&image, "primary", 200, NULL);
 	mbr_put(image.bytes, 0, 0x83, 64, DISK);	/* beyond the end */
 	expect(&image, 1, 0, 0);
+	mbr_put(image.bytes, 0, 0x83, 4000, 97);	/* by one sector */
+	expect(&image, 1, 0, 0);
 	mbr_put(image.bytes, 0, 0x83, UINT32_MAX, UINT32_MAX);
 	expect(&image, 1, 0, 0);
 	mbr_put(image.bytes + 1200 * SECTOR, 1, 0x05, 0, 100);	/* the third leads to the first */
