@@ -40,12 +40,18 @@ CPP_FLAGS += -DHAVE_ZSTD $(shell $(PKG_CONFIG) --cflags libzstd)
 ZSTD      := $(shell $(PKG_CONFIG) --libs libzstd)
 LIBS      += $(ZSTD)
 endif
+
+ifeq ($(call have,libnbd),yes)
+CPP_FLAGS += -DHAVE_LIBNBD $(shell $(PKG_CONFIG) --cflags libnbd)
+LIBS      += $(shell $(PKG_CONFIG) --libs libnbd)
+endif
+
 CPP_FLAGS += $(CPPFLAGS)
 LIBS      += $(LDLIBS)
 
 # Every source file of these folders and of their rooms.
 FOLDERS := cpu machine hcall firmware savevm
-sources  = $(sort $(wildcard $(addsuffix /*.c,$(1)) $(addsuffix /*/*.c,$(1))))
+sources  = $(sort $(wildcard $(addsuffix /*.c,$(1)) $(addsuffix /*/*.c,$(1)) $(addsuffix /*/*/*.c,$(1))))
 SRC     := $(filter-out $(if $(filter profile,$(MODE)),,cpu/engine/profile.c),$(call sources,$(FOLDERS)))
 OBJ     := $(SRC:%.c=$(B)/obj/%.o)
 CPU_OBJ := $(filter $(B)/obj/cpu/%,$(OBJ))

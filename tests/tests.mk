@@ -76,6 +76,7 @@ test-guests:
 
 # Where writing to the disk is made to fail.
 $(TESTS_AT)/unit/savevm: LD_FLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=renameat
+$(TESTS_AT)/unit/image: LD_FLAGS += -Wl,--wrap=pread -Wl,--wrap=pwrite -Wl,--wrap=fdatasync -Wl,--wrap=fallocate
 
 $(TESTS_AT)/unit/%: $(B)/obj/tests/unit/%.o $(LINK_OBJ)
 	$(call say,LD,$@)

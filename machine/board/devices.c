@@ -5,6 +5,7 @@
 
 #include "machine/core/config.h"
 #include "machine/core/device.h"
+#include "machine/disk/drive.h"
 
 #define DEVICE(name) extern const struct device_class name##_class;
 #include "machine/board/devices.def"
@@ -46,14 +47,76 @@ static bool make_board(struct machine *m, bool early, struct error *err)
 	return true;
 }
 
+/* As -device would. */
+static bool make_device(struct machine *m, const char *text, struct error *err)
+{
+	return board_device_ok(text, err) && device_new(m, find_class(text), values_of(text), err);
+}
+
+/* ---- What drives get that no -device names ---- */
+
+/* 0: no drive is on such a bus. */
+static unsigned count_buses(const struct machine *m)
+{
+	unsigned n = 0;
+
+	for (const struct drive *d = m->drives; d; d = d->next)
+		if (d->config->interface == DRIVE_SCSI && d->config->bus >= n)
+			n = d->config->bus + 1;
+	return n;
+}
+
+/* A virtual SCSI adapter for each bus that a drive is on. The first one is the first SCSI bus that there is. */
+static bool make_adapters(struct machine *m, struct error *err)
+{
+	char text[64];
+
+	for (unsigned bus = 0; bus < count_buses(m); bus++) {
+		snprintf(text, sizeof text, bus ? "spapr-vscsi,id=scsi.%u" : "spapr-vscsi", bus);
+		if (!make_device(m, text, err))
+			return false;
+	}
+	return true;
+}
+
+/* `id` has no commas. */
+static bool make_disk(struct machine *m, const struct drive *d, struct error *err)
+{
+	const struct drive_config *c = d->config;
+	char text[256];
+	int n;
+
+	if (c->interface == DRIVE_VIRTIO) {
+		snprintf(text, sizeof text, "virtio-blk-pci,drive=%s", d->id);
+	} else {
+		n = snprintf(text, sizeof text, "scsi-%s,drive=%s,scsi-id=%u", c->cdrom ? "cd" : "hd", d->id, c->unit);
+		if (c->bus)
+			snprintf(text + n, sizeof text - (size_t)n, ",bus=scsi.%u", c->bus);
+	}
+	return make_device(m, text, err);
+}
+
+static bool make_disks(struct machine *m, enum drive_interface interface, struct error *err)
+{
+	for (const struct drive *d = m->drives; d; d = d->next)
+		if (d->config->interface == interface && !make_disk(m, d, err))
+			return false;
+	return true;
+}
+
+/* In QEMU's order, so that each device has its place there: the board's adapters, -device, disks of if=virtio. */
 bool board_devices_new(struct machine *m, bool early, struct error *err)
 {
 	if (!make_board(m, early, err))
 		return false;
-	for (unsigned i = 0; !early && i < m->config->devices; i++)
-		if (!device_new(m, find_class(m->config->device[i]), values_of(m->config->device[i]), err))
+	if (early)
+		return true;
+	if (!make_adapters(m, err) || !make_disks(m, DRIVE_SCSI, err))
+		return false;
+	for (unsigned i = 0; i < m->config->devices; i++)
+		if (!make_device(m, m->config->device[i], err))
 			return false;
-	return true;
+	return make_disks(m, DRIVE_VIRTIO, err);
 }
 
 bool board_device_ok(const char *text, struct error *err)

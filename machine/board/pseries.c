@@ -22,6 +22,7 @@
 #include "machine/core/log.h"
 #include "machine/core/memory.h"
 #include "machine/core/timers.h"
+#include "machine/disk/drive.h"
 #include "machine/host/term.h"
 #include "machine/rtas/events.h"
 #include "machine/rtas/rtas.h"
@@ -103,7 +104,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 		error_set(err, "out of memory");
 		goto out_free;
 	}
-	if (!board_devices_new(m, true, err))
+	if (!drives_new(m, err) || !board_devices_new(m, true, err))
 		goto out_free;
 	for (unsigned i = 0; i < o->cpus; i++)
 		if (!new_cpu(m, err))
@@ -130,6 +131,7 @@ void machine_free(struct machine *m)
 	trace_free(m);
 	timers_clear(m);
 	devices_free(m);
+	drives_free(m);
 	engine_free(m->engine);		/* before the processors, whose contexts it frees */
 	for (unsigned i = 0; i < m->ncpus; i++)
 		free(m->cpu[i]);

@@ -82,6 +82,10 @@ static bool set_item(struct device *dev, char *item, struct error *err)
 		dev->id = value;
 		return true;
 	}
+	if (!strcmp(item, "bus") && dev->class->on) {
+		dev->bus = value;
+		return true;
+	}
 	p = find_property(dev->class, item);
 	if (!p) {
 		error_set(err, "-device %s has no property '%.60s' (-device %s,help)", dev->class->name, item, dev->class->name);
@@ -130,11 +134,24 @@ unsigned device_once(const struct config *config)
 	return 1;
 }
 
-static struct device *find_bridge(const struct machine *m, const struct bus_class *bus)
+/* Is the bus that `bridge` carries called so? "ID.0", or the kind's name if the bridge has no id. */
+static bool carries(const struct device *bridge, const struct bus_class *bus, const char *name)
+{
+	size_t len;
+
+	if (bridge->class->bus != bus)
+		return false;
+	if (!name || !bridge->id)
+		return !name || !strcmp(name, bus->name);
+	len = strlen(bridge->id);
+	return !strncmp(name, bridge->id, len) && (!name[len] || !strcmp(name + len, ".0"));
+}
+
+static struct device *find_bridge(const struct machine *m, const struct bus_class *bus, const char *name)
 {
 	struct device *dev = m->devices;
 
-	while (dev && dev->class->bus != bus)
+	while (dev && !carries(dev, bus, name))
 		dev = dev->next;
 	return dev;
 }
@@ -145,10 +162,13 @@ static bool attach(struct device *dev, struct error *err)
 
 	if (!bus)
 		return true;
-	dev->bridge = find_bridge(dev->machine, bus);
+	dev->bridge = find_bridge(dev->machine, bus, dev->bus);
 	if (dev->bridge)
 		return bus->attach(dev->bridge, dev, err);
-	error_set(err, "%s: the machine has no %s", dev->class->name, bus->type);
+	if (dev->bus)
+		error_set(err, "-device %s: bus=%.60s: there is no such %s", dev->class->name, dev->bus, bus->type);
+	else
+		error_set(err, "%s: the machine has no %s", dev->class->name, bus->type);
 	return false;
 }
 
@@ -248,6 +268,21 @@ bool devices_keep(struct machine *m, struct error *err)
 {
 	for (struct device *dev = m->devices; dev; dev = dev->next)
 		if (dev->class->keep && !dev->class->keep(dev, err))
+			return false;
+	return true;
+}
+
+void devices_settle(struct machine *m)
+{
+	for (struct device *dev = m->devices; dev; dev = dev->next)
+		if (dev->class->settle)
+			dev->class->settle(dev);
+}
+
+bool devices_qemu_ready(const struct machine *m)
+{
+	for (const struct device *dev = m->devices; dev; dev = dev->next)
+		if (dev->class->qemu_ready && !dev->class->qemu_ready(dev))
 			return false;
 	return true;
 }

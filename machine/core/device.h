@@ -73,10 +73,19 @@ struct device_class {
 	 * VMS_SKIP, there is no section. Both NULL: the struct is a struct device. */
 	const struct vmstate *own_state;
 	const struct device_section *sections;	/* further ones, in QEMU's order */
+	uint64_t state_bytes;		/* what all of them may have in a snapshot at most, if it is more than some KiB */
 	/* A snapshot has been loaded, another hypervisor's if `foreign`: rebuilds what is derived. */
 	void (*loaded)(struct device *dev, bool foreign);
 	/* And it is to be kept: the host's side of the device follows. False and err->msg set: it cannot. */
 	bool (*keep)(struct device *dev, struct error *err);
+	/* Before a save and before this process is copied: what threads of the host do for the device is done when it
+	 * returns, and kept. Changes nothing that the guest sees. */
+	void (*settle)(struct device *dev);
+	/* QEMU has a place for all of its state as it is now. No function: for whatever it is. */
+	bool (*qemu_ready)(const struct device *dev);
+
+	/* What its drive holds is another medium, or has another size. Between quanta. */
+	void (*drive_changed)(struct device *dev);
 };
 
 /* A kind of bus. */
@@ -97,6 +106,8 @@ struct device {
 	struct device *bridge;		/* that carries its bus; NULL: the system bus */
 	struct device *next;		/* in order of making */
 	const char *id;			/* -device id=; NULL */
+	const char *bus;		/* -device bus=: the bridge's id, as in "ID.0"; NULL: the first one that fits */
+	void *carries;			/* the state of the bus that it carries, where that kind of bus has one */
 	char *values;			/* what -device said, cut into words: strings of properties are in it; NULL */
 	uint32_t number;		/* among those of its class, from 0 on */
 	bool asked;			/* by -device */
@@ -112,6 +123,8 @@ void devices_reset(struct machine *m);		/* in order of making */
 /* As device_class says. */
 void devices_loaded(struct machine *m, bool foreign);
 bool devices_keep(struct machine *m, struct error *err);
+void devices_settle(struct machine *m);
+bool devices_qemu_ready(const struct machine *m);
 /* The nodes of those on the system bus (bridges ask their own) that were made before the processors, or after. */
 void devices_fdt(struct machine *m, struct tree *tree, bool early);
 

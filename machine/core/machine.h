@@ -74,6 +74,7 @@ struct energy_list {
 
 struct config;			/* machine/core/config.h: the parsed command line */
 struct device;			/* machine/core/device.h */
+struct drive;			/* machine/disk/drive.h */
 struct xics;			/* machine/irq/xics.h */
 struct firmware;		/* firmware/firmware.h */
 struct monitors;		/* machine/monitor/monitor.h */
@@ -93,6 +94,7 @@ struct machine {
 	struct dispatcher *dispatcher;
 	struct hcall_trace *trace;	/* -trace hcall; NULL */
 	struct device *devices;		/* in order of making */
+	struct drive *drives;		/* in the order of the options; made before devices, freed after them */
 	struct xics *xics;		/* the one of them that all others interrupt through */
 	struct firmware *firmware;
 	enum machine_request request;

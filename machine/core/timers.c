@@ -53,7 +53,7 @@ static void name_timer(const struct event *event, char name[TIMER_NAME_MAX])
 {
 	const struct device *dev = event->device;
 	const struct bus_class *bus = dev->class->on;
-	char path[TIMER_NAME_MAX / 2];
+	char path[TIMER_NAME_MAX * 3 / 4];	/* as a section's name has */
 
 	if (bus && bus->path)
 		bus->path(dev, path, sizeof path);

@@ -14,21 +14,24 @@
 #include "machine/disk/drive.h"
 
 #define DISK_MAX_REQUESTS 1024	/* in flight, of one disk */
-#define DISK_MAX_BYTES (UINT32_C(64) << 20)	/* of one request */
+#define DISK_MAX_BYTES (UINT32_C(64) << 20)	/* of one request's data; of those in flight of one disk together, too */
+#define DISK_TAGS 4
 
 struct disk;
 
-/* One request. `opaque` and `tag` are the device's own. */
+/* One request. `tag` is the device's own. */
 struct disk_request {
-	struct block_request io;	/* data: of disk_submit()'s */
+	struct block_request io;	/* data: of disk_submit()'s. What a read has found counts only if io.error is 0 */
 	uint64_t due;			/* cycle */
 	uint64_t issued;		/* cycle */
-	uint64_t tag[4];		/* the device's: what it must know to complete it, saved with it */
+	uint64_t tag[DISK_TAGS];	/* the device's: what it must know to complete it, saved with it */
+	uint32_t saved_bytes;		/* of io.data, in a snapshot: a read's that went well */
+	bool at_host;			/* the image may not be done with it yet: nobody has asked */
 	struct disk_request *next;	/* in the order of `due` */
 };
 
 struct disk_model {
-	uint32_t latency_us, bandwidth_mb;
+	uint32_t latency_us, bandwidth_mb;	/* bandwidth 0: without a bound */
 };
 
 /* `done` completes a request, which is freed afterwards; it may submit others. The names of properties for a device's
@@ -42,13 +45,14 @@ struct disk {
 	uint64_t busy_until;		/* cycle at which the channel is free */
 	struct disk_request *first;
 	uint32_t in_flight;
+	uint64_t bytes_in_flight;	/* of data */
 };
 
-#define DISK_PROPERTIES(type, member) \
+#define DISK_PROPERTIES(S, disk_) \
 	{ .name = "latency", .help = "of a request, in us", .type = PROPERTY_U32, .settable = true, \
-	  .offset = offsetof(type, member.model.latency_us), .value = 60 }, \
-	{ .name = "bandwidth", .help = "of the disk, in MB/s", .type = PROPERTY_U32, .settable = true, \
-	  .offset = offsetof(type, member.model.bandwidth_mb), .value = 2000 }
+	  .offset = offsetof(S, disk_.model.latency_us), .value = 60 }, \
+	{ .name = "bandwidth", .help = "of the disk, in MB/s; 0: no bound", .type = PROPERTY_U32, .settable = true, \
+	  .offset = offsetof(S, disk_.model.bandwidth_mb), .value = 2000 }
 
 /* In a device's init(), once it has its drive. `name`: of its timer, a constant. */
 void disk_init(struct disk *d, struct device *dev, struct drive *drive, const char *name,
@@ -56,15 +60,21 @@ void disk_init(struct disk *d, struct device *dev, struct drive *drive, const ch
 void disk_free(struct disk *d);
 /* The device is reset: what is in flight is done on the host and never completed. */
 void disk_reset(struct disk *d);
+/* device_class.settle: what is in flight is done on the host, and flushed; it still ends when it is due. */
+void disk_settle(struct disk *d);
 
 /* A request for `bytes` from `offset` on, with room for data (zero) if it has any. NULL: there are too many, or no memory:
- * the device says so to its guest. */
+ * the device says so to its guest. It is the caller's until disk_submit(), or disk_request_free(). */
 struct disk_request *disk_request_new(struct disk *d, enum block_op op, uint64_t offset, uint64_t bytes);
+void disk_request_free(struct disk_request *request);
 void disk_submit(struct disk *d, struct disk_request *request);
+/* Is taken back: done on the host, never completed, and freed. */
+void disk_cancel(struct disk *d, struct disk_request *request);
 
+#define DISK_STATE_BYTES (DISK_MAX_BYTES + DISK_MAX_REQUESTS * UINT64_C(1024))	/* for device_class.state_bytes */
 /* In flight at a save: due cycles, tags, and the data of reads. Of struct disk. */
 extern const struct vmstate disk_state;
-/* For a stream that has no place for them (target=qemu): all complete now, in order. */
+/* All complete now, in order, and what they submit meanwhile is not waited for: for a stream that has no place for them. */
 void disk_finish(struct disk *d);
 
 #endif

@@ -13,14 +13,18 @@ enum drive_interface { DRIVE_NONE, DRIVE_VIRTIO, DRIVE_SCSI };
 
 /* As the command line says it; in struct config. */
 struct drive_config {
-	char *text;			/* what the strings are in; options_free() */
+	char *text, *made_file, *made_id;	/* what the strings are in; options_free() */
 	struct block_options image;
 	const char *id;			/* made if it is not given: "virtio0", "scsi0-hd1", "none0".. as QEMU does */
 	const char *serial;		/* NULL */
 	enum drive_interface interface;
 	bool cdrom;			/* media=cdrom; file may be NULL then: no medium */
-	unsigned bus, unit, index;	/* if=scsi; UINT_MAX: not given */
+	unsigned bus, unit, index;	/* if=scsi: its place; UINT_MAX: not given, before the options are finished */
+	const char *over;		/* -blockdev file=NODE: whose file it is; NULL */
+	bool blockdev;
 };
+
+#define DRIVE_UNITS 7u			/* of a bus with if=scsi, as QEMU has them */
 
 /* What "info blockstats" tells: [enum block_op] */
 struct drive_stats {

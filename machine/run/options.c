@@ -28,6 +28,11 @@ struct option_row {
 	size_t member;			/* of struct config, for those that only fill one in */
 };
 
+const char *option_name(const struct parse *p)
+{
+	return p->row->name;
+}
+
 bool opt_pool(struct parse *p, const char *text)
 {
 	return pool_parse(&p->opts->pool, text, p->err);
@@ -68,6 +73,12 @@ bool opt_nodefaults(struct parse *p, const char *text)
 {
 	(void)text;
 	return p->no_defaults = true;
+}
+
+bool opt_snapshot(struct parse *p, const char *text)
+{
+	(void)text;
+	return p->snapshot = true;
 }
 
 bool opt_enable_kvm(struct parse *p, const char *text)
@@ -144,7 +155,7 @@ static bool parse_option(struct parse *p, int argc, char **argv, int *i)
 
 	p->status = EXIT_USAGE;
 	if (*name != '-')
-		return option_fail(p, "unexpected argument '%.100s' (options begin with -; a disk is not there yet)", arg);
+		return option_fail(p, "unexpected argument '%.100s' (options begin with -; a disk is -hda FILE or -drive)", arg);
 	name += name[1] == '-' ? 2 : 1;
 	row = find_option(name);
 	if (!row)
@@ -177,7 +188,7 @@ static bool finish_options(struct parse *p)
 	struct config *o = p->opts;
 
 	p->status = EXIT_USAGE;
-	if (!finish_accel(p) || !finish_smp(p) || !pool_finish(&o->pool, o->cpus / o->threads, p->err))
+	if (!finish_accel(p) || !finish_smp(p) || !finish_drives(p) || !pool_finish(&o->pool, o->cpus / o->threads, p->err))
 		return false;
 	if (o->initrd && !o->kernel)
 		return option_fail(p, "-initrd needs -kernel");
@@ -221,6 +232,7 @@ void options_free(struct config *opts)
 {
 	free(opts->nvram_file);
 	free(opts->name);
+	drives_forget(opts);
 	for (unsigned i = 0; i < opts->saves; i++)
 		free(opts->save[i].path), free(opts->save[i].parent);
 }

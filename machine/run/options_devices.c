@@ -1,4 +1,4 @@
-/* Options for devices, and for what they stand on: -serial, -device, -drive, -boot. */
+/* Options for devices, and for what they stand on: -serial, -device, -boot. */
 #define _GNU_SOURCE
 #include "machine/run/options_parse.h"
 
@@ -39,37 +39,6 @@ bool opt_device(struct parse *p, const char *text)
 bool opt_none(struct parse *p, const char *text)
 {
 	return !strcmp(text, "none") || option_fail(p, "'%.60s' is not there yet (there is none)", text);
-}
-
-/* Only the NVRAM has a drive so far. */
-bool opt_drive(struct parse *p, const char *text)
-{
-	struct pairs pairs;
-	char *key, *value, *file = NULL;
-	bool ok = true, pflash = false;
-
-	if (!pairs_open(p, &pairs, text))
-		return false;
-	while (ok && pairs_next(&pairs, &key, &value)) {
-		if (key && !strcmp(key, "if"))
-			ok = (pflash = !strcmp(value, "pflash")) ||
-			     option_fail(p, "-drive if=%.60s is not there yet (there is if=pflash, the NVRAM)", value);
-		else if (key && !strcmp(key, "file"))
-			file = value;
-		else if (key && !strcmp(key, "format"))
-			ok = !strcmp(value, "raw") || option_fail(p, "-drive format=%.60s is not there yet", value);
-		else
-			ok = option_fail(p, "-drive does not know '%.60s'", key ? key : value);
-	}
-	if (ok && (!pflash || !file || !*file))
-		ok = option_fail(p, "-drive %.100s is not there yet (there is if=pflash,file=FILE, the NVRAM)", text);
-	if (ok) {
-		free(p->opts->nvram_file);
-		p->opts->nvram_file = strdup(file);
-		ok = p->opts->nvram_file || option_fail(p, "out of memory");
-	}
-	free(pairs.copy);
-	return ok;
 }
 
 /* Checks the order of boot devices, and ignores it: there are none, -kernel or -bios runs. */

@@ -17,6 +17,7 @@ struct parse {
 	bool done;			/* -h, -version, -d help */
 	const struct option_row *row;	/* of the option that is being parsed */
 	bool no_defaults;		/* -nodefaults */
+	bool snapshot;			/* -snapshot */
 	bool tcg, no_accel;		/* that was asked for; so was an accelerator that is not there */
 };
 
@@ -33,6 +34,8 @@ struct parse {
 #undef opt_CONSOLE
 #undef opt_FLAG
 
+const char *option_name(const struct parse *p);	/* of the one that is being parsed, without "-" */
+
 /* ---- options_text.c ---- */
 /* Always false: the message says what is wrong with an option. */
 bool option_fail(struct parse *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -40,7 +43,7 @@ bool parse_u64(const char *text, uint64_t *out);	/* decimal, hexadecimal or octa
 bool parse_size(const char *text, uint64_t unit, uint64_t *out);
 int word_index(const char *words, const char *value);
 
-/* Walks "key=value,key=value" in place. The first item may lack a key: key = NULL then. */
+/* Walks "key=value,key=value" in place; a doubled comma is one of the text. An item may lack a key: key = NULL then. */
 struct pairs {
 	char *copy, *next;
 };
@@ -53,5 +56,9 @@ bool each_pair(struct parse *p, const char *name, const char *text, const char *
 /* ---- options_machine.c: what has been left open, when all options are there ---- */
 bool finish_accel(struct parse *p);
 bool finish_smp(struct parse *p);
+
+/* ---- options_block.c: the same for drives; and their end ---- */
+bool finish_drives(struct parse *p);
+void drives_forget(struct config *opts);
 
 #endif

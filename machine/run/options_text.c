@@ -73,9 +73,25 @@ bool pairs_open(struct parse *p, struct pairs *pairs, const char *text)
 	return pairs->copy ? true : option_fail(p, "out of memory");
 }
 
+/* Up to the next comma, a doubled one being one of the text. NULL: there is no more. */
+static char *next_item(struct pairs *pairs)
+{
+	char *item = pairs->next, *from = item, *to = item;
+
+	if (!item)
+		return NULL;
+	while (*from && (*from != ',' || from[1] == ',')) {
+		from += *from == ',';
+		*to++ = *from++;
+	}
+	pairs->next = *from ? from + 1 : NULL;
+	*to = 0;
+	return item;
+}
+
 bool pairs_next(struct pairs *pairs, char **key, char **value)
 {
-	char *item = strsep(&pairs->next, ","), *equals;
+	char *item = next_item(pairs), *equals;
 
 	if (!item)
 		return false;

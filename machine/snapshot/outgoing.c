@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cpu/core/bits.h"
+#include "machine/core/device.h"
 #include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/host/time.h"
@@ -163,6 +164,7 @@ static bool start_writer(struct machine *m, struct outgoing *o, struct error *er
 
 	o->report = mmap(NULL, sizeof *o->report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	o->cancelled = false;
+	devices_settle(m);
 	if (o->report != MAP_FAILED && child_copy(&o->child, &work, &o->alive))
 		return true;
 	error_set(err, "cannot write in the background: %s", strerror(errno));

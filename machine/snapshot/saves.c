@@ -9,6 +9,7 @@
 #include "hcall/vasi.h"
 #include "machine/core/clock.h"
 #include "machine/core/config.h"
+#include "machine/core/device.h"
 #include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/rtas/rtas.h"
@@ -162,6 +163,7 @@ static bool save_now(struct machine *m, unsigned i)
 	struct error err;
 	bool ok;
 
+	devices_settle(m);
 	ok = r->background && !r->quit ? save_behind(m, i, &o, &err) : snapshot_save(m, r->path, &o, &err);
 	if (!ok && (r->when != SAVE_FOR_GUEST || m->clock.now >= m->snapshots->of[i].quiet_until))
 		print_line(m, err.msg);

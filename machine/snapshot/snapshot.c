@@ -240,6 +240,8 @@ bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct v
 	source->ram = &m->ram;
 	ram->opaque = source;
 	set->most = m->ram.size + m->ram.size / 256 + MAX_BESIDE;
+	for (const struct device *dev = m->devices; dev; dev = dev->next)
+		set->most += dev->class->state_bytes;
 	vms_ram_live(&set->live[0], ram);
 	vms_htab_live(&set->live[1]);
 	list_all(&l, set);
@@ -272,7 +274,7 @@ bool snapshot_qemu_ready(const struct machine *m)
 	for (unsigned i = 0; i < m->ncpus; i++)
 		if (!qemu_ready(&m->cpu[i]->cpu) || m->cpu[i]->xirr & 0xffffff)
 			return false;
-	return m->cas_done;
+	return m->cas_done && devices_qemu_ready(m);
 }
 
 static void prepare(const struct machine *m, struct spapr_cpu *copy)
@@ -472,7 +474,8 @@ static bool save_to(struct machine *m, int fd, const struct snapshot_options *o,
 	if (!o->for_qemu)
 		return write_from(m, m->cpu, fd, o, path, err);
 	if (!snapshot_qemu_ready(m)) {
-		error_set(err, "a processor cannot be interrupted now, as QEMU needs it");
+		error_set(err, devices_qemu_ready(m) ? "a processor cannot be interrupted now, as QEMU needs it" :
+						       "a disk is at work, which QEMU has no place for");
 		return false;
 	}
 	if (!copy_cpus(m, copy, err))
@@ -765,6 +768,7 @@ bool snapshot_try(struct machine *m, const char *path, struct error *err)
 	struct child child;
 	int report;
 
+	devices_settle(m);
 	if (!child_copy(&child, &work, &report)) {
 		error_set(err, "cannot try snapshot '%.150s': %s", path, strerror(errno));
 		return false;

@@ -1,0 +1,79 @@
+/* Overlays: qcow2 images that have nothing of their own yet. */
+#define _GNU_SOURCE
+#include "machine/host/block/overlay.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "machine/host/block/probe.h"
+
+/* What an overlay says of the image below it: found again from any folder. NULL: no memory. */
+static char *absolute(const char *file)
+{
+	char *path = realpath(strncmp(file, "file:", 5) ? file : file + 5, NULL);
+
+	return path ? path : strdup(file);
+}
+
+/* Format and size of the image, which can be opened. False and err->msg set. */
+static bool look_at(const struct block_options *base, const char **format, uint64_t *size, struct error *err)
+{
+	struct block_node *n = block_node_open(base, 1, err);
+
+	if (!n)
+		return false;
+	*format = node_format(n);
+	*size = n->size;
+	block_node_close(n);
+	return true;
+}
+
+/* A new image in `folder`, which is ours alone; unlinked as soon as it is open. */
+static struct block_node *open_in(const char *folder, const struct block_options *o, const char *backing, const char *format,
+				  uint64_t size, struct error *err)
+{
+	char file[PATH_MAX];
+	struct block_options top = *o;
+	struct block_node *n = NULL;
+
+	snprintf(file, sizeof file, "%s/overlay", folder);
+	top.file = file;
+	top.format = "qcow2";
+	top.readonly = top.snapshot = false;
+	top.cache = BLOCK_UNSAFE;	/* it does not outlive us */
+	if (block_create_qcow2(file, size, backing, format, err))
+		n = block_node_open(&top, 0, err);
+	unlink(file);
+	return n;
+}
+
+struct block_node *overlay_open(const struct block_options *o, struct error *err)
+{
+	struct block_options base = *o;
+	const char *tmp = getenv("TMPDIR"), *format;
+	char folder[PATH_MAX - 16], *backing;
+	struct block_node *n;
+	uint64_t size;
+
+	base.readonly = true;
+	base.snapshot = false;
+	if (!look_at(&base, &format, &size, err))
+		return NULL;
+	snprintf(folder, sizeof folder, "%s/cede-XXXXXX", tmp && *tmp ? tmp : "/var/tmp");
+	if (!mkdtemp(folder)) {
+		error_set(err, "no folder for what -snapshot writes, '%.100s': %s", folder, strerror(errno));
+		return NULL;
+	}
+	backing = absolute(o->file);
+	n = backing ? open_in(folder, o, backing, format, size, err) : NULL;
+	if (!backing)
+		error_set(err, "out of memory");
+	free(backing);
+	rmdir(folder);
+	return n;
+}
