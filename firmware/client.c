@@ -11,6 +11,7 @@
 
 #include <libfdt.h>
 
+#include "firmware/boot.h"
 #include "firmware/client.h"
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
@@ -320,9 +321,14 @@ static uint32_t svc_quiesce(struct call *c)
 	return 0;
 }
 
-/* A kernel calls this when it cannot go on: an early panic ends here. */
+/* A kernel calls this when it cannot go on: an early panic ends here. A boot program from a disk leaves the machine to
+ * the next one. */
 static uint32_t svc_exit(struct call *c)
 {
+	if (boot_gives_up(c->m)) {
+		machine_request(c->m, REQ_RESET, 0);
+		return 0;
+	}
 	if (!c->m->panic_message)
 		c->m->panic_message = strdup("it called Open Firmware's exit");
 	machine_request(c->m, REQ_PANIC, 0);
@@ -360,6 +366,7 @@ static const struct service {
 	{ "open", 1, 1, svc_open, 1 },
 	{ "close", 1, ANY, svc_close, 0 },
 	{ "read", 3, 1, svc_read, 0 },
+	{ "seek", 3, 1, svc_seek, 0 },
 	{ "instance-to-path", 3, 1, svc_instance_to_path, 0 },
 	{ "instance-to-package", 1, 1, svc_instance_to_package, 0 },
 	{ "call-method", ANY, ANY, svc_call_method, 1 },
@@ -369,6 +376,7 @@ static const struct service {
 	{ "milliseconds", 0, 1, svc_milliseconds, 0 },
 	{ "quiesce", 0, ANY, svc_quiesce, 0 },
 	{ "exit", 0, ANY, svc_exit, 0 },
+	{ "enter", 0, ANY, svc_exit, 0 },
 	{ "boot", 1, ANY, svc_boot, 1 },
 };
 
@@ -457,22 +465,40 @@ static uint32_t stdout_phandle(const void *fdt)
 	return fdt_get_phandle(fdt, path ? fdt_path_offset(fdt, path) : 0);
 }
 
+/* What lies in memory already. A boot program takes what is left from 0 on, but for what serves interrupts and calls. */
+static bool claim_first(struct machine *m)
+{
+	struct firmware *fw = m->firmware;
+
+	if (fw->booted ? !claim_add(m, 0, FW_STACK + FW_STACK_SIZE) : !claim_add(m, 0, FW_SIZE) || !claim_add(m, FW_STACK, FW_STACK_SIZE))
+		return false;
+	return claim_add(m, fw->kernel_addr, fw->kernel_size) && (!fw->initrd.size || claim_add(m, fw->initrd_addr, fw->initrd.size));
+}
+
+/* /chosen/stdout and, for a boot program, stdin: the first terminal. */
+static bool open_console(struct machine *m)
+{
+	struct client *client = &m->firmware->client;
+	uint32_t phandle = stdout_phandle(m->fdt);
+
+	if (fdt_setprop_u32(m->fdt, fdt_path_offset(m->fdt, "/chosen"), "stdout", instance_open(client, phandle)) < 0)
+		return false;
+	return !m->firmware->booted ||
+	       fdt_setprop_u32(m->fdt, fdt_path_offset(m->fdt, "/chosen"), "stdin", instance_open(client, phandle)) >= 0;
+}
+
 bool client_start(struct machine *m, struct error *err)
 {
 	struct firmware *fw = m->firmware;
-	uint32_t ihandle;
 
 	memset(&fw->client, 0, sizeof fw->client);
+	memset(fw->disk, 0, sizeof fw->disk);
 	fw->tree_changed = true;
-	if (!claim_add(m, 0, FW_SIZE) || !claim_add(m, FW_STACK, FW_STACK_SIZE) ||
-	    !claim_add(m, fw->kernel_addr, fw->kernel_size) ||
-	    (fw->initrd.size && !claim_add(m, fw->initrd_addr, fw->initrd.size))) {
-		error_set(err, "kernel '%s' lies where the firmware needs memory", fw->kernel.path);
+	if (!claim_first(m)) {
+		error_set(err, "%s '%s' lies where the firmware needs memory", fw->kernel.what, fw->kernel.path);
 		return false;
 	}
-	ihandle = instance_open(&fw->client, stdout_phandle(m->fdt));
-	if (tree_set_available(m) < 0 ||
-	    fdt_setprop_u32(m->fdt, fdt_path_offset(m->fdt, "/chosen"), "stdout", ihandle) < 0) {
+	if (tree_set_available(m) < 0 || !open_console(m)) {
 		error_set(err, "cannot complete the device tree");
 		return false;
 	}

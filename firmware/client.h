@@ -45,10 +45,12 @@ uint32_t svc_release(struct call *c);
 /* ---- instance.c: what is open ---- */
 uint32_t instance_open(struct client *client, uint32_t phandle);	/* ihandle; 0: too many */
 uint32_t instance_find(const struct call *c, uint32_t ihandle);		/* phandle; 0: none */
+struct client_disk *instance_disk(struct firmware *fw, uint32_t ihandle);	/* NULL: it is none */
 uint32_t svc_open(struct call *c);
 uint32_t svc_close(struct call *c);
 uint32_t svc_read(struct call *c);
 uint32_t svc_write(struct call *c);
+uint32_t svc_seek(struct call *c);
 uint32_t svc_instance_to_package(struct call *c);
 uint32_t svc_instance_to_path(struct call *c);
 

@@ -8,6 +8,7 @@
 
 #include <libfdt.h>
 
+#include "firmware/boot.h"
 #include "firmware/fdt.h"
 #include "cpu/core/model.h"
 #include "hcall/affinity.h"
@@ -297,6 +298,8 @@ void *tree_build(struct machine *m, const struct tree_boot *boot, struct error *
 	add_rtas(&t, m);
 	add_chosen(&t, m, boot);
 	add_aliases(&t, m);
+	if (m->firmware && m->firmware->booted)
+		boot_fdt(m, &t);
 	number_nodes(&t);
 	if (t.err) {
 		error_set(err, "cannot build the device tree: %s", fdt_strerror(t.err));
