@@ -2,6 +2,7 @@
  * PAPR, "Debugger Support" hcall()s and H_PAGE_INIT.
  */
 #include "hcall/hcall.h"
+#include "machine/core/mmio.h"
 
 /* ---- One value of 1, 2, 4 or 8 bytes, big-endian ---- */
 
@@ -31,10 +32,34 @@ static int64_t logical_store(struct cpu *cpu, const uint64_t *in)
 	return H_SUCCESS;
 }
 
-/* There is no memory but RAM, and no cache to bypass. */
-HCALL_FN(H_LOGICAL_CI_LOAD) { return logical_load(cpu, in, out); }
+/* A device's bytes as a number, the first one most significant; and back. */
+static uint64_t swap(uint64_t value, uint64_t size)
+{
+	return __builtin_bswap64(value) >> (64 - 8 * size);
+}
+
+/* Outside RAM there may be a device. There is no cache to bypass. */
+HCALL_FN(H_LOGICAL_CI_LOAD)
+{
+	uint64_t value;
+
+	if (access_ok(cpu->env->ram, in[0], in[1]) || in[0] > 8 || !mmio_load(cpu_machine(cpu), in[1], (unsigned)in[0], &value))
+		return logical_load(cpu, in, out);
+	out[0] = swap(value, in[0]);
+	return H_SUCCESS;
+}
+
+HCALL_FN(H_LOGICAL_CI_STORE)
+{
+	uint64_t size = in[0];
+
+	if (access_ok(cpu->env->ram, size, in[1]) || !size || size > 8 ||
+	    !mmio_store(cpu_machine(cpu), in[1], (unsigned)size, swap(in[2], size)))
+		return logical_store(cpu, in);
+	return H_SUCCESS;
+}
+
 HCALL_FN(H_LOGICAL_CACHE_LOAD) { return logical_load(cpu, in, out); }
-HCALL_FN(H_LOGICAL_CI_STORE) { return logical_store(cpu, in); }
 HCALL_FN(H_LOGICAL_CACHE_STORE) { return logical_store(cpu, in); }
 
 static int64_t touch_line(struct cpu *cpu, uint64_t addr)

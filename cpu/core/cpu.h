@@ -107,6 +107,11 @@ struct cpu_env {
 	/* msgsndp to another thread of this core: sets (or, with set false, clears) IRQ_DOORBELL of
 	 * the thread with that TIR. NULL: a core has one thread. */
 	void (*doorbell)(struct cpu *from, unsigned tir, bool set);
+	/* A load or store at a guest real address outside RAM: 1, 2, 4 or 8 bytes, aligned; values are little-endian
+	 * numbers. cpu->nip is the instruction's own, cpu->cycles the cycle after it. False: there is nothing (the
+	 * processor takes a machine check). NULL, both: nothing is anywhere. */
+	bool (*mmio_load)(struct cpu *cpu, uint64_t gra, unsigned size, uint64_t *value);
+	bool (*mmio_store)(struct cpu *cpu, uint64_t gra, unsigned size, uint64_t value);
 };
 
 enum log_channel { LOG_UNIMP = 1, LOG_GUEST_ERROR = 2, LOG_INT = 4, LOG_HCALL = 8, LOG_STATEHASH = 16, LOG_EXEC = 32, LOG_IN_ASM = 64,
@@ -216,6 +221,10 @@ struct cpu {
 	uint64_t spin_cycle;		/* the cycle at which it did */
 	bool shared;			/* others run in the same slice of time (set by the machine) */
 	bool waiting;			/* the guest has hinted that the others should have the rest of the slice */
+	/* One instruction runs by itself, up to that cycle, and so may reach a device; 0: blocks run. In a block, an
+	 * instruction that meets a device is left undone, and `alone` says that it is to be run by itself. */
+	uint64_t alone_until;
+	bool alone;
 	uint64_t interrupts;		/* delivered so far (statistics; single-stepping looks at it) */
 
 	uint32_t index;			/* 0.. in the machine */

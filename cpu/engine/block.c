@@ -376,6 +376,17 @@ void op_unwind(struct cpu *cpu, const struct op *op)
 	cpu->refund = block_cost(b) - info->cycles;
 }
 
+void op_restart(struct cpu *cpu, const struct op *op)
+{
+	const struct block *b = block_of(op);
+	unsigned i = (unsigned)(op - b->ops);
+
+	while (i > 1 && b->info[i - 1].insn == b->info[i].insn)
+		i--;
+	cpu->nip = nip_of(cpu, b, b->info[i].insn);
+	cpu->refund = block_cost(b) - (i == 1 ? 0 : b->info[i - 1].cycles);
+}
+
 bool end_block(struct cpu *cpu, const struct op *op)
 {
 	op_unwind(cpu, op);
@@ -386,11 +397,7 @@ bool end_block(struct cpu *cpu, const struct op *op)
 /* The first op of an instruction in a dead block: nothing of it has happened yet. */
 OP_RAW(dead)
 {
-	const struct block *b = block_of(op);
-	unsigned i = (unsigned)(op - b->ops);
-
-	cpu->nip = nip_of(cpu, b, b->info[i].insn);
-	cpu->refund = block_cost(b) - (i == 1 ? 0 : b->info[i - 1].cycles);
+	op_restart(cpu, op);
 	LEAVE;
 }
 
@@ -560,6 +567,36 @@ OP_RAW(seek)
 	GOTO_OP(b->ops + 1);
 }
 
+static int64_t run_block(struct cpu *cpu, const struct block *b, int64_t budget)
+{
+	cpu->page_ea = TLB_PAGE(cpu->nip);
+	run_ops(cpu, b->ops + 1, budget - block_cost(b));
+	budget = cpu->budget + (int64_t)cpu->refund;
+	cpu->refund = 0;
+	return budget;
+}
+
+/* The block of one instruction, which devices see at its cycle and at its address. */
+static int64_t run_alone(struct cpu *cpu, const struct block *b, int64_t budget)
+{
+	cpu->alone_until = cpu->cycles + block_cost(b);
+	budget = run_block(cpu, b, budget);
+	cpu->alone_until = 0;
+	return budget;
+}
+
+/* The instruction at NIP has met a device, and has been left undone. */
+static int64_t run_again(struct cpu *cpu, int64_t budget)
+{
+	uint64_t gra;
+
+	cpu->alone = false;
+	cpu->cycles = cpu->limit - (uint64_t)budget;
+	if (!fetch_translate(cpu, cpu->nip, &gra))
+		return budget - 1;
+	return run_alone(cpu, one_at(cpu->engine, gra, cpu->mode), budget);
+}
+
 /* Runs from NIP; returns the budget that is left. */
 static int64_t run_some(struct cpu *cpu, int64_t budget)
 {
@@ -584,10 +621,9 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 		earn_credit(cpu);
 		b = cpu->engine->credit > 0 && b != cpu->engine->scratch ? part_of(cpu->engine, b, (uint64_t)budget) : one_at(cpu->engine, b->gra, b->mode);
 	}
-	cpu->page_ea = TLB_PAGE(cpu->nip);
-	run_ops(cpu, b->ops + 1, budget - block_cost(b));
-	budget = cpu->budget + (int64_t)cpu->refund;
-	cpu->refund = 0;
+	budget = single ? run_alone(cpu, b, budget) : run_block(cpu, b, budget);
+	if (unlikely(cpu->alone))
+		budget = run_again(cpu, budget);
 	if (unlikely(single) && taken == cpu->interrupts)
 		cpu_trace(cpu, nip, b->words[0], operand);
 	return budget;

@@ -144,6 +144,9 @@ uint64_t op_cycle(const struct cpu *cpu, const struct op *op, int64_t budget);
 /* Sets cpu->nip to this op's instruction and cpu->refund to what was charged for those after it. */
 void op_unwind(struct cpu *cpu, const struct op *op);
 
+/* The same with nothing charged for this op's instruction either: nothing of it has happened. */
+void op_restart(struct cpu *cpu, const struct op *op);
+
 /* Synchronous interrupts at this op: SRR0 = its address. Always return false, so that a
  * body can `return raise_program(...)`. Registers must not have been written before. */
 bool raise_interrupt(struct cpu *cpu, const struct op *op, enum vector vector, uint64_t srr1_bits);

@@ -328,14 +328,31 @@ static bool raise_data_fault(struct cpu *cpu, const struct op *op, uint64_t ea, 
 	return raise_interrupt(cpu, op, fault->vector, 0);
 }
 
-/* The host address of ea, or NULL: an interrupt has been raised. Enters what it learns in the TLB.
+#define NO_DEVICE UINT64_MAX		/* not a guest real address */
+
+/* There is no RAM at the real address `gra`. */
+static void leave_ram(struct cpu *cpu, const struct op *op, uint64_t ea, uint64_t gra, enum access access, uint64_t *device)
+{
+	if (!device || !cpu->env->mmio_load) {
+		raise_no_storage(cpu, op, ea, access == ACCESS_WRITE);
+	} else if (cpu->alone_until) {
+		*device = gra;
+	} else {
+		op_restart(cpu, op);
+		cpu->alone = true;
+	}
+}
+
+/* The host address of ea. NULL: *device, if it is not NO_DEVICE any more, is a real address where a device may be;
+ * else an interrupt has been raised, or the instruction is to run by itself, and the body returns false. `device` NULL:
+ * the instruction is none that reaches devices. Enters what it learns in the TLB.
  *
  * A real address where the partition has no storage is a machine check, whether it was translated or not.
  * To the guest its logical real addresses are the real ones, and storage that does not exist is a machine
  * check (Power ISA, Book III, "Invalid Real Address"); PAPR has a type of machine check for it, the control
  * memory access of the error log's section MC; POWER9 does so, and QEMU since 9.0. A storage interrupt would
  * blame the guest's tables, which are right. It is what a guest gets for tables that lie nowhere. */
-static uint8_t *fill_tlb(struct cpu *cpu, const struct op *op, uint64_t ea, enum access access)
+static uint8_t *fill_tlb(struct cpu *cpu, const struct op *op, uint64_t ea, enum access access, uint64_t *device)
 {
 	struct ram *ram = cpu->env->ram;
 	struct data_ctx *data = cpu->ctx->data_now;
@@ -350,7 +367,7 @@ static uint8_t *fill_tlb(struct cpu *cpu, const struct op *op, uint64_t ea, enum
 		return NULL;
 	}
 	if (!ram_ok(ram, tr.gra, 1)) {
-		raise_no_storage(cpu, op, ea, access == ACCESS_WRITE);
+		leave_ram(cpu, op, ea, tr.gra, access, device);
 		return NULL;
 	}
 	data_ctx_list(cpu->ctx, ea);
@@ -364,11 +381,11 @@ static uint8_t *fill_tlb(struct cpu *cpu, const struct op *op, uint64_t ea, enum
 	return host + (ea & (RAM_PAGE_SIZE - 1));
 }
 
-static uint8_t *find_host(struct cpu *cpu, const struct op *op, uint64_t ea, enum access access)
+static uint8_t *find_host(struct cpu *cpu, const struct op *op, uint64_t ea, enum access access, uint64_t *device)
 {
 	void *hit = tlb_hit(cpu->tlb, ea, 1, access == ACCESS_WRITE);
 
-	return hit ? hit : fill_tlb(cpu, op, ea, access);
+	return hit ? hit : fill_tlb(cpu, op, ea, access, device);
 }
 
 /* Bytes of [ea, ea + size) in the page of ea. */
@@ -379,14 +396,71 @@ static unsigned first_part(uint64_t ea, unsigned size)
 	return size < room ? size : (unsigned)room;
 }
 
-bool load_slow(struct cpu *cpu, const struct op *op, uint64_t ea, void *out, unsigned size)
+/* ---- Devices: what lies within one page. An access that leaves RAM halfway reaches none ---- */
+
+/* A device is asked for 1, 2, 4 or 8 bytes that are aligned: all at once, or else in parts of at most a word. */
+static unsigned device_part(uint64_t gra, unsigned size)
+{
+	unsigned n = 4;
+
+	if (size <= 8 && !(size & (size - 1)) && !(gra & (size - 1)))
+		return size;
+	while (n > size || gra & (n - 1))
+		n /= 2;
+	return n;
+}
+
+/* The device sees the cycle at which the instruction is done. What it answers may be another thing in the next round of a loop. */
+static void meet_device(struct cpu *cpu)
+{
+	cpu->cycles = cpu->alone_until;
+	cpu->spin_op = NULL;
+}
+
+static bool device_load(struct cpu *cpu, const struct op *op, uint64_t ea, uint64_t gra, void *out, unsigned size)
 {
 	uint8_t *to = out;
 
+	meet_device(cpu);
+	for (unsigned n; size; size -= n, gra += n, to += n) {
+		uint64_t value;
+
+		n = device_part(gra, size);
+		if (!cpu->env->mmio_load(cpu, gra, n, &value))
+			return raise_no_storage(cpu, op, ea, false);
+		memcpy(to, &value, n);
+	}
+	return true;
+}
+
+static bool device_store(struct cpu *cpu, const struct op *op, uint64_t ea, uint64_t gra, const void *in, unsigned size)
+{
+	const uint8_t *from = in;
+
+	meet_device(cpu);
+	for (unsigned n; size; size -= n, gra += n, from += n) {
+		uint64_t value = 0;
+
+		n = device_part(gra, size);
+		memcpy(&value, from, n);
+		if (!cpu->env->mmio_store(cpu, gra, n, value))
+			return raise_no_storage(cpu, op, ea, true);
+	}
+	return true;
+}
+
+bool load_slow(struct cpu *cpu, const struct op *op, uint64_t ea, void *out, unsigned size)
+{
+	uint64_t device = NO_DEVICE;
+	uint8_t *to = out;
+	bool whole = first_part(ea, size) == size;
+
 	while (size) {
 		unsigned n = first_part(ea, size);
-		const uint8_t *host = find_host(cpu, op, ea, ACCESS_READ);
+		const uint8_t *host = find_host(cpu, op, ea, ACCESS_READ, whole ? &device : NULL);
 
+		if (device != NO_DEVICE)
+			return device_load(cpu, op, ea, device, out, size);
 		if (!host)
 			return false;
 		memcpy(to, host, n);
@@ -411,15 +485,18 @@ bool store_slow(struct cpu *cpu, const struct op *op, uint64_t ea, const void *i
 	const uint8_t *from = in;
 	uint8_t *host[2];
 	unsigned n[2] = { first_part(ea, size), 0 };
+	uint64_t device = NO_DEVICE;
 
 	/* Both pages are known to be writable before either is written. */
 	n[1] = size - n[0];
-	host[0] = find_host(cpu, op, ea, ACCESS_WRITE);
+	host[0] = find_host(cpu, op, ea, ACCESS_WRITE, n[1] ? NULL : &device);
+	if (device != NO_DEVICE)
+		return device_store(cpu, op, ea, device, in, size);
 	if (!host[0])
 		return false;
 	host[1] = NULL;
 	if (n[1]) {
-		host[1] = find_host(cpu, op, address_wrap(cpu, ea + n[0]), ACCESS_WRITE);
+		host[1] = find_host(cpu, op, address_wrap(cpu, ea + n[0]), ACCESS_WRITE, NULL);
 		if (!host[1])
 			return false;
 	}
@@ -434,11 +511,18 @@ bool store_slow(struct cpu *cpu, const struct op *op, uint64_t ea, const void *i
 
 void *host_address(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned size, enum access access)
 {
-	uint8_t *host = find_host(cpu, op, ea, access);
+	uint8_t *host = find_host(cpu, op, ea, access, NULL);
 
 	if (host && access == ACCESS_WRITE)
 		code_check(cpu, host, size);
 	return host;
+}
+
+bool store_possible(struct cpu *cpu, const struct op *op, uint64_t ea)
+{
+	uint64_t device = NO_DEVICE;
+
+	return find_host(cpu, op, ea, ACCESS_WRITE, &device) || device != NO_DEVICE;
 }
 
 /* ---- Fetch ---- */

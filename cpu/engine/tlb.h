@@ -28,12 +28,14 @@ enum { LISTED_LOW = 1, LISTED_HIGH = 2 };	/* in the context's lists */
 #define TLB_INDEX(ea) (((ea) >> RAM_PAGE_SHIFT) & (TLB_SIZE - 1))
 #define TLB_PAGE(ea)  ((ea) & ~(RAM_PAGE_SIZE - 1))
 
-/* Slow paths: page crossings, misses, code pages, MMIO holes. They raise the storage
+/* Slow paths: page crossings, misses, code pages, devices. They raise the storage
  * interrupt at `op` and return false, or do the access and return true. size 1..16;
  * 16-byte values are in the host's order for both endian modes of the low/high halves
  * (the bytes go to memory as they lie). */
 bool load_slow(struct cpu *cpu, const struct op *op, uint64_t ea, void *out, unsigned size);
 bool store_slow(struct cpu *cpu, const struct op *op, uint64_t ea, const void *in, unsigned size);
+/* A byte at ea can be stored, to memory or perhaps to a device; false after raising. */
+bool store_possible(struct cpu *cpu, const struct op *op, uint64_t ea);
 /* Translates ea for `size` bytes within one 4 KiB page and returns the host address, NULL after
  * raising. With ACCESS_WRITE, decoded code there has been dropped. For dcbz, lwarx, lq, copy... */
 void *host_address(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned size, enum access access);

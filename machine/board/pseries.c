@@ -21,6 +21,7 @@
 #include "machine/core/disasm.h"
 #include "machine/core/log.h"
 #include "machine/core/memory.h"
+#include "machine/core/mmio.h"
 #include "machine/core/timers.h"
 #include "machine/disk/drive.h"
 #include "machine/host/term.h"
@@ -32,6 +33,16 @@
 static uint64_t env_random(void *machine)
 {
 	return machine_random(machine);
+}
+
+static bool env_mmio_load(struct cpu *cpu, uint64_t gra, unsigned size, uint64_t *value)
+{
+	return mmio_load(cpu_machine(cpu), gra, size, value);
+}
+
+static bool env_mmio_store(struct cpu *cpu, uint64_t gra, unsigned size, uint64_t value)
+{
+	return mmio_store(cpu_machine(cpu), gra, size, value);
 }
 
 static void env_doorbell(struct cpu *from, unsigned tir, bool set)
@@ -90,6 +101,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 		.hypercall = hcall_dispatch, .random = env_random,
 		.log = log_from_cpu, .machine = m, .ram = &m->ram, .clock = &m->clock.tb,
 		.log_mask = o->log_mask, .fwnmi_entry = fwnmi_entry, .doorbell = env_doorbell,
+		.mmio_load = env_mmio_load, .mmio_store = env_mmio_store,
 	};
 	random_seed(m, o->seed);
 	if (!log_open(m, o->log_file, err) || !memory_map(&m->ram, o->ram_size, err))

@@ -10,13 +10,18 @@
 
 /* ---- Values ---- */
 
-static const struct device_property *find_property(const struct device_class *class, const char *name)
+static const struct device_property *find_in(const struct device_property *p, const char *name)
 {
-	const struct device_property *p = class->properties;
-
 	while (p && p->name && strcmp(p->name, name))
 		p++;
 	return p && p->name && p->settable ? p : NULL;
+}
+
+static const struct device_property *find_property(const struct device_class *class, const char *name)
+{
+	const struct device_property *p = find_in(class->properties, name);
+
+	return p || !class->on ? p : find_in(class->on->properties, name);
 }
 
 /* As QEMU writes them. */
@@ -57,9 +62,9 @@ static bool set_property(struct device *dev, const struct device_property *p, co
 	return ok;
 }
 
-static void set_defaults(struct device *dev)
+static void set_defaults(struct device *dev, const struct device_property *p)
 {
-	for (const struct device_property *p = dev->class->properties; p && p->name; p++) {
+	for (; p && p->name; p++) {
 		if (p->type == PROPERTY_BOOL)
 			*(bool *)property_at(dev, p) = p->value;
 		else if (p->type == PROPERTY_U32)
@@ -96,7 +101,9 @@ static bool set_item(struct device *dev, char *item, struct error *err)
 
 static bool set_values(struct device *dev, const char *values, struct error *err)
 {
-	set_defaults(dev);
+	set_defaults(dev, dev->class->properties);
+	if (dev->class->on)
+		set_defaults(dev, dev->class->on->properties);
 	if (!values || !*values)
 		return true;
 	dev->values = strdup(values);

@@ -14,6 +14,7 @@
 
 #define MACHINE_QUANTUM  UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
 #define MACHINE_MAX_CPUS 64
+#define MSI_WORDS 52		/* 3328 bits: message-signalled interrupt sources */
 #define OV5_WORDS 32		/* 2048 bits: more than PAPR has of option vector 5 */
 
 struct machine;
@@ -76,6 +77,8 @@ struct config;			/* machine/core/config.h: the parsed command line */
 struct device;			/* machine/core/device.h */
 struct drive;			/* machine/disk/drive.h */
 struct xics;			/* machine/irq/xics.h */
+struct mmio_window;		/* machine/core/mmio.h */
+struct tce_window;		/* machine/core/tce.h */
 struct firmware;		/* firmware/firmware.h */
 struct monitors;		/* machine/monitor/monitor.h */
 struct outgoing;		/* machine/snapshot/outgoing.h */
@@ -96,6 +99,9 @@ struct machine {
 	struct device *devices;		/* in order of making */
 	struct drive *drives;		/* in the order of the options; made before devices, freed after them */
 	struct xics *xics;		/* the one of them that all others interrupt through */
+	struct mmio_window *mmio;	/* mmio.h: all that there are */
+	struct tce_window *tces;	/* tce.h: the same */
+	uint64_t msi_map[MSI_WORDS];	/* msi.h: sources that are given out */
 	struct firmware *firmware;
 	enum machine_request request;
 	int exit_status;
@@ -125,7 +131,8 @@ struct machine {
 	struct term *term;
 	struct cpu *suspending;		/* in ibm,suspend-me: to be saved before anything else; NULL */
 	uint64_t suspend_status;	/* guest real address of that call's status */
-	uint64_t rtas_results;		/* of the present call's */
+	uint64_t rtas_results;		/* of the present call's, */
+	uint32_t rtas_nret;		/* and how many */
 	uint64_t hcall_work;		/* what calls have cost the host in this quantum: hcall_worked() */
 	bool side_by_side;		/* several threads run in it */
 	bool hcall_turn_taken;		/* who may make one more call than there is room for has done so */

@@ -5,7 +5,7 @@
 
 #include <libfdt.h>
 
-#define MAX_CELLS 256		/* of one property: two for each of 128 threads, and more than any other has */
+#define MAX_CELLS 1024		/* of one property: seven for each pin of a PCI bridge are 896, and more than any other has */
 
 void tree_keep_error(struct tree *t, int err)
 {

@@ -18,6 +18,7 @@ struct tce_window {
 	uint32_t page_shift;
 	bool bypass;			/* addresses are guest real ones */
 	bool is_default;
+	uint32_t reset_entries;		/* that it has after a reset, from address 0 on in pages of 4 KiB; 0: it is closed then */
 	struct tce_window *next;
 };
 
@@ -28,6 +29,8 @@ struct tce_window *tce_find(const struct machine *m, uint64_t liobn);	/* NULL: t
 /* All entries 0. False: no memory, or more than TCE_MAX_ENTRIES. */
 bool tce_open(struct tce_window *w, uint64_t bus_offset, uint32_t page_shift, uint64_t entries);
 void tce_close(struct tce_window *w);
+/* As after a reset: `reset_entries`, all 0. False: no memory. Snapshots leave out a window that is so. */
+bool tce_reset(struct tce_window *w);
 void tce_clear(struct tce_window *w);
 
 /* H_PUT_TCE, H_GET_TCE: false: no such entry. */

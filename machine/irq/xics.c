@@ -179,6 +179,15 @@ bool xics_claim(struct machine *m, unsigned irq, bool lsi)
 	return claim_source(m->xics, irq, lsi ? XICS_LSI : XICS_MSI);
 }
 
+void xics_release(struct machine *m, unsigned irq)
+{
+	if (!in_range(irq))
+		return;
+	m->xics->source[irq - XICS_IRQ_BASE] =
+		(struct xics_source){ .priority = XICS_PRIORITY_OFF, .saved_priority = XICS_PRIORITY_OFF };
+	note_source(m->xics, irq - XICS_IRQ_BASE);
+}
+
 /* ---- Presentation ---- */
 
 /* MFRR is more favoured than CPPR: shows the IPI unless something better is shown already. */

@@ -50,6 +50,8 @@ extern const struct device_class xics_class;
 /* Gives source `irq` a kind; false if there is no such source or it is taken. */
 bool xics_claim(struct machine *m, unsigned irq, bool lsi);
 bool xics_valid(const struct machine *m, uint64_t irq);	/* claimed */
+/* Takes the kind away again: the source is as if it had never been claimed. */
+void xics_release(struct machine *m, unsigned irq);
 /* The source's line. An MSI fires on level = true and has no low level. */
 void xics_set_irq(struct machine *m, unsigned irq, bool level);
 

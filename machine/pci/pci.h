@@ -30,6 +30,7 @@ struct pci_bar {
 
 struct msix {
 	uint8_t *table, *pending;	/* 16 bytes a vector; a bit a vector */
+	uint32_t table_bytes, pending_bytes;
 	unsigned vectors, bar;
 	uint8_t capability;		/* its offset in config space; 0: none */
 };
@@ -53,6 +54,7 @@ struct pci_device {
 
 extern const struct bus_class pci_bus;		/* its properties: addr, multifunction */
 extern const struct vmstate pci_device_state;	/* QEMU's "PCIDevice": config space and pin. Of struct pci_device */
+extern const struct vmstate msix_state;		/* the two tables' bytes. Of struct msix */
 
 /* ---- In a device's init(). config is zero but for nothing ---- */
 

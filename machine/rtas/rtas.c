@@ -13,7 +13,7 @@
 
 struct rtas {
 	const char *name;
-	uint8_t min_args, max_args, nret;
+	uint8_t min_args, max_args, min_ret, max_ret;
 	rtas_fn *fn;
 };
 
@@ -22,7 +22,8 @@ struct rtas {
 #undef RTAS
 
 static const struct rtas calls[] = {
-#define RTAS(id, name, token, min_args, max_args, nret) [token] = { name, min_args, max_args, nret, rtas_##id },
+#define RTAS(id, name, token, min_args, max_args, nret) [token] = { name, min_args, max_args, nret, nret, rtas_##id },
+#define RTAS_OR_MORE(id, name, token, min_args, max_args, nret) [token] = { name, min_args, max_args, nret, nret + 1, rtas_##id },
 #include "machine/rtas/rtas.def"
 #undef RTAS
 };
@@ -95,7 +96,8 @@ bool rtas_call(struct cpu *cpu, uint64_t args)
 	}
 	for (uint32_t i = 0; i < nargs; i++)
 		in[i] = ld_be32(&m->ram, args + (CELL_ARGS + i) * UINT64_C(4));
-	if (nargs >= call->min_args && nargs <= call->max_args && nret == call->nret)
+	m->rtas_nret = nret;
+	if (nargs >= call->min_args && nargs <= call->max_args && nret >= call->min_ret && nret <= call->max_ret)
 		status = call->fn(cpu, in, out);
 	else
 		status = RTAS_PARAM_ERROR;

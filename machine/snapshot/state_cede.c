@@ -115,6 +115,8 @@ static const struct vms_field machine_fields[] = {
 	VMS_SKIP(struct machine, unimp_hcalls, "said once in each run"), VMS_SKIP(struct machine, unimp_rtas, "said once in each run"),
 	VMS_SKIP(struct machine, suspending, "nobody, between quanta"),
 	VMS_SKIP(struct machine, suspend_status, "for a moment"), VMS_SKIP(struct machine, rtas_results, "for a moment"),
+	VMS_SKIP(struct machine, rtas_nret, "for a moment"), VMS_SKIP(struct machine, mmio, "they have put themselves there"),
+	VMS_SKIP(struct machine, tces, "they have put themselves there"),
 	{ .kind = VMS_END },
 };
 

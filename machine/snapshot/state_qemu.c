@@ -177,6 +177,31 @@ CAP(ccf_assist, "0x09", machine_of(s)->config->ccf_assist, 1)
 CAP(fwnmi, "0x0A", 1, 1)
 CAP(rpt_invalidate, "0x0B", 0, 0)
 
+/* ---- spapr_irq_map ---- */
+
+static bool irq_map_needed(const void *s)
+{
+	for (unsigned i = 0; i < MSI_WORDS; i++)
+		if (machine_of(s)->msi_map[i])
+			return true;
+	return false;
+}
+
+static void irq_map_absent(void *s)
+{
+	struct machine *m = s;
+
+	memset(m->msi_map, 0, sizeof m->msi_map);
+}
+
+static const struct vmstate irq_map_state = {
+	.name = "spapr_irq_map", .version = 1, .min_version = 1, VMS_OF(struct machine), .needed = irq_map_needed,
+	.absent = irq_map_absent,
+	.fields = VMS_FIELDS(
+		{ .name = "irq_map", .kind = VMS_VALUE, .codec = &vms_u64, .offset = offsetof(struct machine, msi_map),
+		  .stride = 8, .covers = 8, .count = MSI_WORDS, .type = "bitmap" }),
+};
+
 /* ---- spapr_fwnmi ---- */
 
 /* A guest may register either handler alone; a processor may hold the interlock when neither is registered any more. */
@@ -222,7 +247,7 @@ const struct vmstate spapr_state = {
 	.name = "spapr", .version = 3, .min_version = 1, VMS_OF(struct machine),
 	.fields = VMS_FIELDS(VMS_PART("tb", timebase_state)),
 	.subs = VMS_SUBS(&ov5_state, &patb_state, &events_state, &cap_htm_state, &cap_vsx_state, &cap_dfp_state,
-			 &cap_cfpc_state, &cap_sbbc_state, &cap_ibs_state, &cap_hpt_maxpagesize_state,
+			 &cap_cfpc_state, &cap_sbbc_state, &cap_ibs_state, &cap_hpt_maxpagesize_state, &irq_map_state,
 			 &cap_nested_kvm_hv_state, &spapr_dtb_state, &cap_large_decr_state, &cap_ccf_assist_state,
 			 &cap_fwnmi_state, &fwnmi_state, &cap_rpt_invalidate_state),
 };

@@ -11,7 +11,7 @@
 #include "machine/core/timers.h"
 #include "machine/irq/xics.h"
 #include "machine/irq/xive_idle.h"
-#include "machine/pci/phb_idle.h"
+#include "machine/pci/phb.h"
 #include "machine/rtas/events.h"
 #include "machine/snapshot/snapshot.h"
 #include "machine/snapshot/statehash.h"
@@ -249,7 +249,7 @@ struct flip {
 };
 
 static struct spapr_cpu *cpu0(struct machine *m) { return m->cpu[0]; }
-static struct phb_idle *phb_of(struct machine *m) { return (struct phb_idle *)device_next(m, NULL, &phb_idle_class); }
+static struct phb *phb_of(struct machine *m) { return (struct phb *)device_next(m, NULL, &phb_class); }
 static struct xive_idle *xive_of(struct machine *m) { return (struct xive_idle *)device_next(m, NULL, &xive_idle_class); }
 static struct config *options_of(struct machine *m) { return (struct config *)(uintptr_t)m->config; }
 
@@ -265,12 +265,17 @@ static void flip_ibs(struct machine *m, bool on) { options_of(m)->ibs = on ? MIT
 static void flip_decr(struct machine *m, bool on) { options_of(m)->large_decr = !on; }
 static void flip_ccf(struct machine *m, bool on) { options_of(m)->ccf_assist = !on; }
 static void flip_ex(struct machine *m, bool on) { phb_of(m)->window[0].bus_offset = on ? 0x1000 : 0; }
-static void flip_window(struct machine *m, bool on) { phb_of(m)->window[0].there = phb_of(m)->window[1].there = on; }
-static void flip_phb(struct machine *m, bool on) { phb_of(m)->phb_there = on; }
+static void flip_window(struct machine *m, bool on)
+{
+	struct tce_window *w = &phb_of(m)->window[0];
+
+	if (on ? !tce_open(w, 0, 12, 4) : !tce_reset(w))
+		check(false, "no memory for a window");
+}
+static void flip_msi(struct machine *m, bool on) { m->msi_map[3] = on; }
 static void flip_xive(struct machine *m, bool on) { xive_of(m)->source_there = xive_of(m)->router_there = on; }
 static void flip_tctx(struct machine *m, bool on) { xive_of(m)->tctx[1].there = on; }
 static void flip_vasi(struct machine *m, bool on) { m->vasi_stream = on; }
-static void flip_bus(struct machine *m, bool on) { phb_of(m)->bus_there = on; }
 
 static void never(void *dev) { (void)dev; }
 
@@ -299,7 +304,7 @@ static const struct flip flips[] = {
 	{ "cpu/compat", flip_compat }, { "spapr_patb_entry", flip_patb }, { "spapr_pending_events", flip_event },
 	{ "spapr/cap/cfpc", flip_cfpc }, { "spapr/cap/sbbc", flip_sbbc }, { "spapr/cap/ibs", flip_ibs },
 	{ "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf }, { "spapr_fwnmi", flip_fwnmi },
-	{ "spapr_iommu_ex", flip_ex }, { "spapr_iommu", flip_window }, { "spapr_pci", flip_phb }, { "PCIBUS", flip_bus },
+	{ "spapr_iommu_ex", flip_ex }, { "spapr_iommu", flip_window }, { "spapr_irq_map", flip_msi },
 	{ "xive-source", flip_xive }, { "spapr-xive", flip_xive }, { "xive-tctx", flip_tctx },
 	{ "cede/machine/vasi", flip_vasi }, { "cede/timers", flip_timers },
 };
@@ -583,8 +588,9 @@ static void test_fields(void)
 	flip_event(a.m, true);
 	flip_window(a.m, true);
 	flip_ex(a.m, true);
-	flip_phb(a.m, true);
-	flip_bus(a.m, true);
+	flip_msi(a.m, true);
+	phb_of(a.m)->msi[0] = (struct phb_msi){ 0x800, 0x1300, 4 };
+	phb_of(a.m)->msis = 1;
 	flip_xive(a.m, true);
 	flip_tctx(a.m, true);
 	a.m->cpu[1]->vpa_addr = 0x20000;

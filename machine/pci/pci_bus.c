@@ -1,0 +1,123 @@
+/* The PCI bus: who gets which slot, and finding who is there. Slots as QEMU gives them. */
+#include "machine/pci/pci_bus.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "machine/pci/phb.h"
+
+#define SLOTS     32u
+#define FUNCTIONS 8u
+
+static struct pci_device *function_at(const struct device *bridge, unsigned devfn, const struct device *but)
+{
+	const struct machine *m = bridge->machine;
+	struct device *dev = bus_next(m, NULL, bridge);
+
+	while (dev && (dev == but || ((struct pci_device *)dev)->devfn != devfn))
+		dev = bus_next(m, dev, bridge);
+	return (struct pci_device *)dev;
+}
+
+struct pci_device *pci_find(const struct machine *m, uint64_t buid, unsigned bus, unsigned devfn)
+{
+	const struct phb *phb = phb_find(m, buid);
+
+	return phb && !bus ? function_at(&phb->dev, devfn, NULL) : NULL;
+}
+
+/* ---- Attaching ---- */
+
+static bool slot_free(const struct device *bridge, unsigned slot, const struct device *but)
+{
+	for (unsigned i = 0; i < FUNCTIONS; i++)
+		if (function_at(bridge, slot << 3 | i, but))
+			return false;
+	return true;
+}
+
+/* "SLOT[.FUNCTION]", in hexadecimal. */
+static bool parse_address(const char *text, uint8_t *devfn)
+{
+	char *end;
+	unsigned long slot = strtoul(text, &end, 16), function = 0;
+
+	if (end == text || *text == '-' || *text == '+' || *text == ' ')
+		return false;
+	if (*end == '.' && end[1] >= '0' && end[1] <= '7')
+		function = strtoul(end + 1, &end, 16);
+	*devfn = (uint8_t)(slot << 3 | function);
+	return !*end && slot < SLOTS && function < FUNCTIONS;
+}
+
+static bool find_address(struct device *bridge, struct pci_device *pci, struct error *err)
+{
+	unsigned slot = 0;
+
+	if (pci->addr) {
+		if (parse_address(pci->addr, &pci->devfn))
+			return true;
+		error_set(err, "-device %s: addr=%.20s: not SLOT[.FUNCTION], 0 to 1f and 0 to 7", pci->dev.class->name, pci->addr);
+		return false;
+	}
+	while (slot < SLOTS && !slot_free(bridge, slot, &pci->dev))
+		slot++;
+	pci->devfn = (uint8_t)(slot << 3);
+	if (slot == SLOTS)
+		error_set(err, "-device %s: all slots of the PCI bus are taken", pci->dev.class->name);
+	return slot < SLOTS;
+}
+
+/* A guest looks at functions 1 to 7 of a slot only if function 0 says that there are some. */
+static bool fits_slot(struct device *bridge, const struct pci_device *pci, struct error *err)
+{
+	const struct pci_device *there = function_at(bridge, pci->devfn, &pci->dev);
+	const char *name = pci->dev.class->name;
+	unsigned slot = pci_slot(pci);
+
+	if (there) {
+		error_set(err, "-device %s: slot %x function %x is taken by %s", name, slot, pci_function(pci), there->dev.class->name);
+		return false;
+	}
+	there = function_at(bridge, slot << 3, &pci->dev);
+	if (pci_function(pci) && there && !there->multifunction) {
+		error_set(err, "-device %s: slot %x has one function, %s (multifunction=on)", name, slot, there->dev.class->name);
+		return false;
+	}
+	if (!pci_function(pci) && !pci->multifunction && !slot_free(bridge, slot, &pci->dev)) {
+		error_set(err, "-device %s: slot %x has more functions, so function 0 needs multifunction=on", name, slot);
+		return false;
+	}
+	return true;
+}
+
+static bool bus_attach(struct device *bridge, struct device *dev, struct error *err)
+{
+	struct pci_device *pci = (struct pci_device *)dev;
+
+	return find_address(bridge, pci, err) && fits_slot(bridge, pci, err);
+}
+
+static void bus_reset(struct device *dev)
+{
+	pci_device_reset((struct pci_device *)dev);
+}
+
+static void bus_path(const struct device *dev, char *buf, size_t size)
+{
+	const struct pci_device *pci = (const struct pci_device *)dev;
+
+	snprintf(buf, size, "pci@%llx:%02x.%x", (unsigned long long)PHB_BUID, pci_slot(pci), pci_function(pci));
+}
+
+static const struct device_property bus_properties[] = {
+	{ .name = "addr", .help = "SLOT[.FUNCTION] in hexadecimal, if not the first free slot", .type = PROPERTY_STRING, .settable = true,
+	  .offset = offsetof(struct pci_device, addr) },
+	{ .name = "multifunction", .help = "its slot has more functions", .type = PROPERTY_BOOL, .settable = true,
+	  .offset = offsetof(struct pci_device, multifunction) },
+	{ .name = NULL },
+};
+
+const struct bus_class pci_bus = {
+	.type = "PCI", .name = "pci.0", .properties = bus_properties, .attach = bus_attach, .reset = bus_reset, .path = bus_path,
+};
