@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "check.h"
+#include "firmware/state.h"
 #include "hcall/state.h"
 #include "machine/board/devices.h"
 #include "machine/core/device.h"
@@ -275,6 +276,7 @@ static void flip_window(struct machine *m, bool on)
 static void flip_msi(struct machine *m, bool on) { m->msi_map[3] = on; }
 static void flip_xive(struct machine *m, bool on) { xive_of(m)->source_there = xive_of(m)->router_there = on; }
 static void flip_tctx(struct machine *m, bool on) { xive_of(m)->tctx[1].there = on; }
+static void flip_boot(struct machine *m, bool on) { m->firmware->booted = on; }
 static void flip_vasi(struct machine *m, bool on) { m->vasi_stream = on; }
 
 static void never(void *dev) { (void)dev; }
@@ -306,7 +308,7 @@ static const struct flip flips[] = {
 	{ "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf }, { "spapr_fwnmi", flip_fwnmi },
 	{ "spapr_iommu_ex", flip_ex }, { "spapr_iommu", flip_window }, { "spapr_irq_map", flip_msi },
 	{ "xive-source", flip_xive }, { "spapr-xive", flip_xive }, { "xive-tctx", flip_tctx },
-	{ "cede/machine/vasi", flip_vasi }, { "cede/timers", flip_timers },
+	{ "cede/machine/vasi", flip_vasi }, { "cede/timers", flip_timers }, { "cede/firmware/boot", flip_boot },
 };
 
 /* What this machine never sends, or always does. */

@@ -32,7 +32,7 @@ static const struct {
 	{ "package-to-path", "hbn" }, { "write", "ibn" }, { "finddevice", "s" }, { "setprop", "hsbn" }, { "claim", "pgg" },
 	{ "release", "pg" }, { "open", "s" }, { "close", "i" }, { "read", "ibn" }, { "instance-to-path", "ibn" },
 	{ "instance-to-package", "i" }, { "call-method", "sib" }, { "test-method", "hs" }, { "interpret", "s" }, { "test", "s" },
-	{ "milliseconds", "" }, { "quiesce", "" }, { "boot", "s" }, { "exit", "" }, { "no-such-service", "hsbn" },
+	{ "milliseconds", "" }, { "quiesce", "" }, { "boot", "s" }, { "exit", "" }, { "enter", "" }, { "seek", "inn" }, { "no-such-service", "hsbn" },
 };
 
 #define SERVICES ARRAY_SIZE(services)
