@@ -165,6 +165,20 @@ static bool save_nested(struct vms_walk *w, const struct vms_field *f, void *s, 
 	return ok;
 }
 
+/* One field of the description, whatever is in it. */
+static bool save_opaque(struct vms_walk *w, const struct vms_field *f, void *s, unsigned depth)
+{
+	struct text *json = w->json;
+	uint64_t from = stream_position(w->stream);
+	bool ok;
+
+	w->json = NULL;
+	ok = save_state(w, f->state, s, depth + 1);
+	w->json = json;
+	vmdesc_field(json, f->name, f->type, stream_position(w->stream) - from, 1, false);
+	return ok;
+}
+
 static bool save_queue(struct vms_walk *w, const struct vms_field *f, void *s, unsigned depth)
 {
 	struct text *json = w->json;
@@ -207,7 +221,7 @@ static bool save_field(struct vms_walk *w, const struct vms_field *f, void *s, u
 		save_calculated(w, f, s);
 		return true;
 	case VMS_NESTED:
-		return save_nested(w, f, s, n, depth);
+		return f->type ? save_opaque(w, f, s, depth) : save_nested(w, f, s, n, depth);
 	case VMS_QUEUE:
 		return save_queue(w, f, s, depth);
 	case VMS_NOT_HERE:

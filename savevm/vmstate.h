@@ -195,6 +195,9 @@ struct vmstate {
 	VMS_POINTED(label, VMS_NESTED, S, f, T, n, limit, .state = &description)
 /* A part of the same struct that has fields of its own in the stream: no bytes of its own here. */
 #define VMS_PART(label, description) { .name = label, .kind = VMS_NESTED, .count = 1, .state = &description }
+/* The same, of which the JSON description says no more than how many bytes it has: QEMU's device writes them by hand. */
+#define VMS_OPAQUE(label, description) \
+	{ .name = label, .kind = VMS_NESTED, .count = 1, .state = &description, .type = label }
 /* List of T from the pointer S.f on, linked by T.next; a load appends to an empty one, at most n. */
 #define VMS_LIST(label, S, f, T, next, n, description) \
 	{ .name = label, .kind = VMS_QUEUE, .offset = offsetof(S, f) + VMS_IS(S, f, T *), .covers = sizeof(T *), \

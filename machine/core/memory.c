@@ -99,6 +99,26 @@ void memory_clear(struct ram *ram)
 		memset(ram->base, 0, ram->size);
 }
 
+static bool any_from_file(const struct ram *ram, uint64_t gra, uint64_t len)
+{
+	for (uint64_t i = gra / HUGE_PAGE; ram->from_file && i <= (gra + len - 1) / HUGE_PAGE; i++)
+		if (ram->from_file[i])
+			return true;
+	return false;
+}
+
+void memory_discard(struct ram *ram, uint64_t gra, uint64_t len)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (!len || !ram_ok(ram, gra, len))
+		return;
+	ram_written(ram, gra, len);
+	/* What came from a file would come from there again. */
+	if ((gra | len) & (page - 1) || any_from_file(ram, gra, len) || madvise(ram->base + gra, len, MADV_DONTNEED))
+		memset(ram->base + gra, 0, len);
+}
+
 /* ---- Which pages have been touched ---- */
 
 #define PAGEMAP_CHUNK 4096		/* entries read at a time */

@@ -11,6 +11,8 @@ bool memory_map(struct ram *ram, uint64_t size, struct error *err);
 void memory_unmap(struct ram *ram);
 /* Makes all memory zero, as after power-on, and gives the host's pages back. */
 void memory_clear(struct ram *ram);
+/* Makes a part of it zero, and gives the host's pages back where they are whole. Nothing if it leaves RAM. */
+void memory_discard(struct ram *ram, uint64_t gra, uint64_t len);
 
 /* Bytes of a file over `len` bytes of it, copied on write: all multiples of 2 MiB. Until memory_clear(). */
 bool memory_map_file(struct ram *ram, uint64_t gra, int fd, uint64_t at, uint64_t len);

@@ -491,19 +491,24 @@ void scsi_reset_bus(struct device *adapter)
 		scsi_attend(scsi_unit(dev), ATTENTION_BUS_RESET);
 }
 
+void scsi_drop(struct device *adapter, struct scsi_command *c)
+{
+	const struct scsi_adapter *a = bus_of(adapter)->adapter;
+
+	cancel_requests(adapter, c);
+	let_go(bus_of(adapter), c);
+	if (a->drop)
+		a->drop(adapter, c);
+	else
+		free(c);
+}
+
 void scsi_bus_drop(struct device *adapter)
 {
 	struct scsi_bus_state *bus = bus_of(adapter);
-	struct scsi_command *c;
 
-	while (bus && (c = bus->first)) {
-		cancel_requests(adapter, c);
-		let_go(bus, c);
-		if (bus->adapter->drop)
-			bus->adapter->drop(adapter, c);
-		else
-			free(c);
-	}
+	while (bus && bus->first)
+		scsi_drop(adapter, bus->first);
 	if (bus)
 		bus->in_flight = 0;
 }

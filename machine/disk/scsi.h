@@ -59,8 +59,9 @@ struct scsi_bus_state {
 };
 /* In the adapter's init(): device.carries becomes `bus`. */
 void scsi_bus_init(struct device *adapter, struct scsi_bus_state *bus, const struct scsi_adapter *functions);
-/* In its free(), and whenever it is reset: what is in flight is dropped. */
+/* In its free(), and whenever it is reset: what is in flight is dropped; or one of it. */
 void scsi_bus_drop(struct device *adapter);
+void scsi_drop(struct device *adapter, struct scsi_command *c);
 
 /* Ends in done(), now or later. */
 void scsi_execute(struct device *adapter, struct scsi_command *c);

@@ -461,7 +461,7 @@ static void test_timers(void)
 
 static void test_rng(struct machine *m)
 {
-	uint64_t room[512] = { 0 };
+	uint64_t room[2048] = { 0 };
 	struct tree t = { .fdt = room };
 	struct device *dev;
 	const struct device_class *class = NULL;

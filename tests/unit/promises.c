@@ -21,6 +21,8 @@ static const struct {
 } papr_sets[] = {
 	{ "hcall-sprg0",           { 0x024 } },
 	{ "hcall-copy",            { 0x02c } },
+	{ "hcall-tce",             { 0x01c, 0x020 } },
+	{ "hcall-multi-tce",       { 0x138, 0x13c } },
 	{ "hcall-debug",           { 0x03c, 0x040, 0x044, 0x048, 0x04c, 0x050 } },
 	{ "hcall-term",            { 0x054, 0x058 } },
 	{ "hcall-vio",             { 0x104 } },

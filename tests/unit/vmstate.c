@@ -12,6 +12,7 @@
 #include "machine/core/timers.h"
 #include "machine/irq/xics.h"
 #include "machine/irq/xive_idle.h"
+#include "machine/pci/pci.h"
 #include "machine/pci/phb.h"
 #include "machine/rtas/events.h"
 #include "machine/snapshot/snapshot.h"
@@ -64,6 +65,8 @@ static struct all collect_all(struct machine *m)
 			collect(&all, (*class)->own_state);
 	}
 	collect(&all, &vms_checks_state);
+	collect(&all, &pci_device_state);	/* parts of what a PCI device describes */
+	collect(&all, &msix_state);
 	snapshot_sections_free(&set, &ram);
 	return all;
 }
@@ -109,6 +112,7 @@ static bool is_bound(const char *name)
 		"vpa_addr", "slb_shadow_addr", "slb_shadow_size", "dtl_addr", "dtl_size", "fdt_size", "patb_entry", "proc_tbl",
 		"budget", "phys", "claims", "head", "count", "in", "out", "mig_nb_table", "xirr_owner", "bitmap", "rtas_addr",
 		"rtas_size", "extended_length", "id", "sum", "vscr", "env.fpscr", "status", "fdt_blob", "demand", "start", "size", "cut_end",
+		"page_shift", "mig_table", "msi_devs_num", "key", "value.first_irq", "value.num",
 	};
 
 	for (unsigned i = 0; i < sizeof bound / sizeof bound[0]; i++)
