@@ -15,8 +15,7 @@
 #include "machine/pci/pci.h"
 #include "machine/vio/vio.h"
 
-#define DISK_SECTOR 512u
-#define CD_BLOCK    2048u
+#define CD_BLOCK 2048u
 
 /* ---- What there is ---- */
 
@@ -63,7 +62,8 @@ static bool node_path(const struct device *dev, char path[BOOT_PATH_MAX], uint64
 /* A LUN's address on the bus of virtual SCSI and of virtio-scsi. */
 static uint64_t lun_unit(const struct device *dev)
 {
-	uint64_t bus = property_u32(dev, "channel", 0), id = property_u32(dev, "scsi-id", 0), lun = property_u32(dev, "lun", 0);
+	struct scsi_address address = scsi_address_of(dev);
+	uint64_t bus = address.channel, id = address.target, lun = address.lun;
 
 	if (dev->bridge->class->on == &vio_bus)
 		return (0x8000 | id << 8 | bus << 5 | lun) << 48;
@@ -77,7 +77,10 @@ static bool disk_of(struct drive *drive, struct boot_disk *disk)
 
 	*disk = (struct boot_disk){ .drive = drive, .bootindex = property_u32(dev, "bootindex", UINT32_MAX) };
 	disk->lun = dev->class->on == &scsi_bus;
+	disk->sector = property_u32(dev, "logical_block_size", BLOCK_SECTOR);
 	disk->cdrom = drive->config->cdrom || !strcmp(dev->class->name, "scsi-cd");
+	if (disk->sector < BLOCK_SECTOR || disk->sector > CD_BLOCK * 2)
+		disk->sector = BLOCK_SECTOR;
 	if (!node_path(disk->lun ? dev->bridge : dev, disk->path, &disk->rank))
 		return false;
 	if (disk->lun) {
@@ -147,7 +150,7 @@ bool disk_refresh(struct boot_disk *disk)
 {
 	struct block *block = disk->drive->block;
 
-	disk->volume = (struct volume){ .read = read_block, .opaque = block, .size = block ? block_size(block) : 0, .sector = DISK_SECTOR };
+	disk->volume = (struct volume){ .read = read_block, .opaque = block, .size = block ? block_size(block) : 0, .sector = disk->sector };
 	return block;
 }
 
@@ -159,7 +162,7 @@ bool disk_write(struct boot_disk *disk, uint64_t offset, const void *buf, uint32
 
 unsigned disk_block_size(const struct boot_disk *disk)
 {
-	return disk->cdrom ? CD_BLOCK : DISK_SECTOR;
+	return disk->cdrom ? CD_BLOCK : disk->sector;
 }
 
 uint64_t disk_cycles(uint64_t bytes)

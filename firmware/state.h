@@ -66,6 +66,7 @@ struct boot_disk {
 	struct volume volume;		/* the medium; size 0: there is none */
 	char path[BOOT_PATH_MAX];	/* of its node */
 	char alias[16];			/* "disk", "disk1", "cdrom" */
+	uint32_t sector;		/* bytes that its partition table counts in; of a CD: BLOCK_SECTOR */
 	bool lun;			/* its node is a child of its adapter's */
 	bool cdrom;
 	uint64_t unit;			/* a LUN's address there */

@@ -78,6 +78,10 @@ test-guests:
 $(TESTS_AT)/unit/savevm: LD_FLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=renameat
 $(TESTS_AT)/unit/image: LD_FLAGS += -Wl,--wrap=pread -Wl,--wrap=pwrite -Wl,--wrap=fdatasync -Wl,--wrap=fallocate
 
+# Where the target of commands is the test's own.
+VSCSI_WRAP := $(addprefix -Wl$(comma)--wrap=scsi_,bus_init bus_drop execute abort reset_target find)
+$(TESTS_AT)/unit/vscsi: LD_FLAGS += $(VSCSI_WRAP)
+
 $(TESTS_AT)/unit/%: $(B)/obj/tests/unit/%.o $(LINK_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)

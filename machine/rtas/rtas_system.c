@@ -21,9 +21,6 @@ RTAS_FN(display_character)
 	return RTAS_SUCCESS;
 }
 
-/* Nothing to stop: no device moves data by itself. */
-RTAS_FN(quiesce) { return RTAS_SUCCESS; }
-
 RTAS_FN(get_time_of_day)
 {
 	struct rtc_time t = rtc_read(cpu_machine(cpu));

@@ -6,6 +6,9 @@
 
 #include "machine/core/node.h"
 #include "machine/irq/xics.h"
+#include "machine/vio/crq.h"
+
+#define VIO_PAGE_SHIFT 12
 
 struct vio_bridge {
 	struct device dev;
@@ -24,8 +27,68 @@ static bool vio_attach(struct device *bridge, struct device *dev, struct error *
 	return false;
 }
 
+/* ---- DMA windows ---- */
+
+bool vio_window_new(struct vio_device *vio, struct error *err)
+{
+	vio->window.liobn = vio->reg;
+	tce_register(vio->dev.machine, &vio->window);
+	vio->has_window = true;
+	if (tce_open(&vio->window, 0, VIO_PAGE_SHIFT, VIO_WINDOW_ENTRIES))
+		return true;
+	error_set(err, "%s: out of memory", vio->dev.class->name);
+	return false;
+}
+
+void vio_window_free(struct vio_device *vio)
+{
+	if (vio->has_window)
+		tce_unregister(vio->dev.machine, &vio->window);
+}
+
+bool vio_dma_read(struct vio_device *vio, uint64_t ioba, void *buf, uint64_t n)
+{
+	return tce_dma_read(vio->dev.machine, &vio->window, ioba, buf, n);
+}
+
+bool vio_dma_write(struct vio_device *vio, uint64_t ioba, const void *buf, uint64_t n)
+{
+	return tce_dma_write(vio->dev.machine, &vio->window, ioba, buf, n);
+}
+
+void *vio_window_of(struct device *dev, struct spapr_cpu *const *cpu, unsigned i)
+{
+	(void)cpu;
+	(void)i;
+	return &((struct vio_device *)dev)->window;
+}
+
+uint32_t vio_window_instance(const struct device *dev, unsigned i)
+{
+	(void)i;
+	return ((const struct vio_device *)dev)->reg;
+}
+
+/* What is in flight ends before its memory is taken away. */
+static void quiesce_one(struct vio_device *vio)
+{
+	crq_free(vio);
+	if (!vio->has_window)
+		return;
+	tce_clear(&vio->window);
+	vio->window.bypass = false;
+}
+
+void vio_quiesce(struct machine *m)
+{
+	for (struct device *dev = m->devices; dev; dev = dev->next)
+		if (dev->class->on == &vio_bus)
+			quiesce_one((struct vio_device *)dev);
+}
+
 static void vio_reset(struct device *dev)
 {
+	quiesce_one((struct vio_device *)dev);
 	((struct vio_device *)dev)->signal_state = 0;
 }
 
@@ -60,6 +123,15 @@ void vio_irq_pulse(struct vio_device *vio)
 
 /* ---- /vdevice ---- */
 
+static void window_fdt(const struct vio_device *vio, struct tree *t, int at)
+{
+	uint64_t bytes = (uint64_t)VIO_WINDOW_ENTRIES << VIO_PAGE_SHIFT;
+
+	node_cell(t, at, "ibm,#dma-address-cells", 2);
+	node_cell(t, at, "ibm,#dma-size-cells", 2);
+	NODE_CELLS(t, at, "ibm,my-dma-window", vio->window.liobn, HIGH_LOW(0), HIGH_LOW(bytes));
+}
+
 static void vio_device_fdt(struct vio_device *vio, struct tree *t, int vdevice)
 {
 	const struct device_class *class = vio->dev.class;
@@ -71,6 +143,8 @@ static void vio_device_fdt(struct vio_device *vio, struct tree *t, int vdevice)
 	if (class->compatible)
 		node_string(t, at, "compatible", class->compatible);
 	NODE_CELLS(t, at, "interrupts", vio->irq, 0);
+	if (vio->has_window)
+		window_fdt(vio, t, at);
 	if (class->fdt)
 		class->fdt(&vio->dev, t, at);
 }
@@ -109,23 +183,33 @@ const struct device_class vio_bridge_class = {
 	.on_board = device_once, .fdt = vio_bridge_fdt, .own_state = &vio_bridge_state,
 };
 
-/* ---- Snapshots. No device here has a command/response queue (CRQ) ---- */
+/* ---- Snapshots ---- */
 
-static bool no_queue(void *s, unsigned i, uint64_t v)
+static bool crq_check(const void *s, struct vms_walk *w)
 {
-	(void)s;
-	(void)i;
-	return v == 0;
+	const struct crq *q = &((const struct vio_device *)s)->crq;
+
+	if (q->qsize && !q->user)
+		return vms_wrong(w, "crq.qsize", q->qsize, "0: this device has no queue");
+	if (q->qsize % CRQ_PAGE || q->qsize > CRQ_MAX_SIZE)
+		return vms_wrong(w, "crq.qsize", q->qsize, "whole pages, at most 0x%x bytes", (unsigned)CRQ_MAX_SIZE);
+	if (q->qladdr % CRQ_PAGE || q->qladdr + q->qsize < q->qladdr)
+		return vms_wrong(w, "crq.qladdr", q->qladdr, "a page");
+	return (q->qnext % CRQ_ENTRY == 0 && (q->qnext < q->qsize || !q->qsize)) ||
+	       vms_wrong(w, "crq.qnext", q->qnext, "an entry of the queue's 0x%x bytes", (unsigned)q->qsize);
 }
 
 const struct vmstate vio_state = {
-	.name = "spapr_vio", .version = 1, .min_version = 1, VMS_OF(struct vio_device),
+	.name = "spapr_vio", .version = 1, .min_version = 1, VMS_OF(struct vio_device), .check = crq_check,
 	.fields = VMS_FIELDS(
 		VMS_U32_EQUAL(struct vio_device, reg),
 		VMS_U32_EQUAL(struct vio_device, irq),
 		VMS_U64(struct vio_device, signal_state),
-		VMS_CALC("crq.qladdr", vms_u64, NULL, no_queue),
-		VMS_CALC("crq.qsize", vms_u32, NULL, no_queue),
-		VMS_CALC("crq.qnext", vms_u32, NULL, no_queue),
+		VMS_U64(struct vio_device, crq.qladdr),
+		VMS_U32(struct vio_device, crq.qsize),
+		VMS_U32(struct vio_device, crq.qnext),
+		VMS_SKIP(struct vio_device, crq.user, "the device's class"),
+		VMS_ELSEWHERE(struct vio_device, window, "spapr_iommu"),
+		VMS_SKIP(struct vio_device, has_window, "follows from the class"),
 		VMS_SKIP(struct vio_device, dev, "what and where it is")),
 };
