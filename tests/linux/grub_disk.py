@@ -12,8 +12,7 @@ MODULES = ('part_gpt part_msdos ext2 iso9660 normal linux configfile echo test s
 PREP_GUID = uuid.UUID('9e1a2d38-c612-4316-aa26-8b49521e5a8b')
 DATA_GUID = uuid.UUID('0fc63daf-8483-4772-8e79-3d69d8477de4')
 
-MENU = '''serial_timeout=1
-set timeout=%(timeout)s
+MENU = '''set timeout=%(timeout)s
 set default=0
 load_env
 menuentry "first entry" {
@@ -104,7 +103,8 @@ def make(folder, modules, kernel, initrd, table='gpt', timeout=3, append=''):
     with open(os.path.join(files, 'boot/grub/grubenv'), 'w') as f:
         f.write('# GRUB Environment Block\n'.ljust(1024, '#'))
     core, fs, disk = (os.path.join(folder, name) for name in ('core.elf', 'fs.img', f'{table}.img'))
-    core_image(core, modules, 'search.file /vmlinux root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n', '/boot/grub')
+    # No device in front: GRUB takes the one that the firmware has booted from.
+    core_image(core, modules, 'configfile $prefix/grub.cfg\n', '(,%s2)/boot/grub' % {'gpt': 'gpt', 'mbr': 'msdos'}[table])
     megabytes = sum(os.path.getsize(p) for p in (kernel, initrd)) // (1 << 20) + 24
     file_system(fs, files, megabytes)
     write_disk(disk, core, fs, table)
@@ -119,7 +119,7 @@ def make_cd(folder, modules, kernel, initrd, timeout=3, append=''):
     for name, source in (('vmlinux', kernel), ('initrd.gz', initrd)):
         subprocess.run(['cp', source, os.path.join(files, name)], check=True)
     core_image(os.path.join(files, 'boot/grub/powerpc.elf'), modules,
-               'search.file /vmlinux root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n', '/boot/grub')
+               'configfile $prefix/grub.cfg\n', '()/boot/grub')
     with open(os.path.join(files, 'ppc/bootinfo.txt'), 'w') as f:
         f.write('<chrp-boot>\n<description>GRUB</description>\n<os-name>GRUB</os-name>\n'
                 '<boot-script>boot &device;:\\boot\\grub\\powerpc.elf</boot-script>\n</chrp-boot>\n')
