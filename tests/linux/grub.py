@@ -123,6 +123,7 @@ def order():
         with Machine(*both, *plain) as m:
             menu(m)
             m.send('\x1b[B\x1b[B\r')
+            m.expect('GNU GRUB', 60)
             check(m.expect('disk (one|two)', 60).group(1) == 'two', 'gives-up: the next one')
             m.expect('give up', 20)
             m.send('\x1b[B\x1b[B\r')

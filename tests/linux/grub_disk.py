@@ -8,7 +8,7 @@ import zlib
 
 SECTOR = 512
 MODULES = ('part_gpt part_msdos ext2 iso9660 normal linux configfile echo test search search_fs_file loadenv reboot halt '
-           'sleep ls cat boot terminal').split()
+           'sleep ls cat boot terminal minicmd').split()
 PREP_GUID = uuid.UUID('9e1a2d38-c612-4316-aa26-8b49521e5a8b')
 DATA_GUID = uuid.UUID('0fc63daf-8483-4772-8e79-3d69d8477de4')
 
