@@ -89,12 +89,12 @@ static void order_make(const struct machine *m, struct order *order)
 	const struct config *o = m->config;
 	struct boot *boot = &m->firmware->boot;
 	char buf[VALUE_MAX];
-	const char *names;
+	const char *letters = o->boot_once && m->firmware->starts <= 1 ? o->boot_once : o->boot_order, *names;
 
 	order->n = 0;
 	order_indexed(order, boot);
-	order_letters(order, boot, o->boot_once && m->firmware->starts <= 1 ? o->boot_once : o->boot_order);
-	if (o->boot_strict && order->n)
+	order_letters(order, boot, letters);
+	if (o->boot_strict && (letters || order->n))
 		return;
 	names = environment_find(m, "boot-device", buf, sizeof buf);
 	if (names)
