@@ -260,3 +260,24 @@ void boot_fdt(struct machine *m, struct tree *t)
 	add_options(m, t);
 	node_string(t, node_add(t, 0, "openprom"), "model", "cede," CEDE_VERSION);
 }
+
+void boot_hints_fdt(const struct machine *m, struct tree *t, int chosen)
+{
+	const struct config *o = m->config;
+	const char *letters = o->boot_once && m->firmware->starts <= 1 ? o->boot_once : o->boot_order;
+	char list[BOOT_MAX_DISKS * BOOT_PATH_MAX] = "";
+	struct order order = { .n = 0 };
+	size_t len = 0;
+
+	order_indexed(&order, &m->firmware->boot);
+	for (unsigned i = 0; i < order.n; i++)
+		len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", i ? " " : "", order.disk[i]->path);
+	if (order.n && o->boot_strict && len + 6 < sizeof list)
+		strcpy(list + len, " HALT");
+	if (order.n)
+		node_string(t, chosen, "qemu,boot-list", list);
+	if (letters)
+		node_string(t, chosen, "qemu,boot-device", letters);
+	if (o->boot_menu)
+		node_cell(t, chosen, "qemu,boot-menu", 1);
+}

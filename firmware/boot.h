@@ -13,6 +13,8 @@ bool boot_find(struct machine *m, struct error *err);
 bool boot_gives_up(struct machine *m);
 /* Nodes that a boot program looks at: disks, aliases, /options, /openprom, /chosen. */
 void boot_fdt(struct machine *m, struct tree *t);
+/* In /chosen, for a firmware of the guest's own: what -boot and bootindex ask for, as SLOF has it from QEMU. */
+void boot_hints_fdt(const struct machine *m, struct tree *t, int chosen);
 
 /* environment.c: Open Firmware's variables, "name=value" in NVRAM's first partition of type 0x70. */
 /* The i-th one, as two strings in buf. False: there are no more. */

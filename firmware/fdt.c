@@ -238,6 +238,8 @@ static void add_chosen(struct tree *t, struct machine *m, const struct tree_boot
 		seed[i] = cpu_to_fdt64(machine_random(m));
 	node_bytes(t, at, "rng-seed", seed, sizeof seed);
 	tree_keep_error(t, tree_set_vec5(t->fdt, (const uint8_t[]){ 0 }, 1));
+	if (m->firmware && m->config->bios)
+		boot_hints_fdt(m, t, fdt_path_offset(t->fdt, "/chosen"));
 	add_images(t, fdt_path_offset(t->fdt, "/chosen"), boot);
 }
 
