@@ -42,10 +42,14 @@ LIBS      += $(ZSTD)
 endif
 
 ifeq ($(call have,libnbd),yes)
+# It is loaded when it is needed: machine/host/block/nbd.c.
 CPP_FLAGS += -DHAVE_LIBNBD $(shell $(PKG_CONFIG) --cflags libnbd)
-LIBS      += $(shell $(PKG_CONFIG) --libs libnbd)
 endif
 
+ifeq ($(call have,zlib),yes)
+CPP_FLAGS += -DHAVE_ZLIB $(shell $(PKG_CONFIG) --cflags zlib)
+LIBS      += $(shell $(PKG_CONFIG) --libs zlib)
+endif
 CPP_FLAGS += $(CPPFLAGS)
 LIBS      += $(LDLIBS)
 

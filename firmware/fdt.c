@@ -233,6 +233,7 @@ static void add_chosen(struct tree *t, struct machine *m, const struct tree_boot
 		node_string(t, at, "linux,stdout-path", path);
 		node_string(t, at, "stdout-path", path);
 	}
+	node_cell(t, at, "linux,pci-probe-only", 0);	/* nobody has given PCI devices their addresses: the guest does */
 	node_bytes(t, at, "ibm,arch-vec-5-platform-support", platform_support, sizeof platform_support);
 	for (unsigned i = 0; i < ARRAY_SIZE(seed); i++)
 		seed[i] = cpu_to_fdt64(machine_random(m));

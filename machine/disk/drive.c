@@ -69,6 +69,96 @@ struct drive *drive_take(struct machine *m, const char *id, struct device *dev, 
 	else if (!d->block && !removable)
 		error_set(err, "-device %s: drive '%.60s' has no medium (file=)", name, id);
 	else
-		d->user = dev;
+		d->user = dev, d->removable = removable;
 	return d && d->user == dev ? d : NULL;
+}
+
+/* ---- What a monitor does ---- */
+
+struct drive *drive_of(const struct machine *m, const char *name)
+{
+	struct drive *d = drive_find(m, name);
+
+	if (!d)
+		for (d = m->drives; d && !(d->user && d->user->id && !strcmp(d->user->id, name));)
+			d = d->next;
+	return d;
+}
+
+static bool can_leave(struct drive *d, bool force, struct error *err)
+{
+	if (d->user && !d->removable) {
+		error_set(err, "Device '%.60s' is not removable", d->id);
+		return false;
+	}
+	if (force || !d->tray_locked || !*d->tray_locked || *d->tray_open)
+		return true;
+	if (d->eject_request)
+		*d->eject_request = true;
+	error_set(err, "Device '%.60s' is locked and force was not specified, wait for tray to open and try again", d->id);
+	return false;
+}
+
+/* Requests that are at work keep what they have; they end when they are due. */
+static void change_medium(struct drive *d, struct block *block)
+{
+	if (d->user && d->user->class->settle)
+		d->user->class->settle(d->user);
+	block_close(d->block);
+	d->block = block;
+}
+
+static void tell_user(const struct drive *d)
+{
+	if (d->user && d->user->class->drive_changed)
+		d->user->class->drive_changed(d->user);
+}
+
+bool drive_eject(struct drive *d, bool force, struct error *err)
+{
+	if (!can_leave(d, force, err))
+		return false;
+	if (d->block) {
+		change_medium(d, NULL);
+		tell_user(d);
+	}
+	return true;
+}
+
+bool drive_insert(struct drive *d, const char *file, const char *format, bool readonly, bool force, struct error *err)
+{
+	struct block_options o = d->config->image;
+	struct block *block;
+
+	if (!can_leave(d, force, err))
+		return false;
+	o.file = file;
+	o.format = format;
+	o.readonly = readonly || d->config->cdrom;
+	block = block_open(&o, err);
+	if (!block)
+		return false;
+	change_medium(d, block);
+	tell_user(d);
+	return true;
+}
+
+static bool has_medium(const struct drive *d, struct error *err)
+{
+	if (!d->block)
+		error_set(err, "Device '%.60s' has no medium", d->id);
+	return d->block;
+}
+
+bool drive_resize(struct drive *d, uint64_t bytes, struct error *err)
+{
+	if (!has_medium(d, err) || !block_resize(d->block, bytes, err))
+		return false;
+	tell_user(d);
+	return true;
+}
+
+bool drive_snapshot(struct drive *d, const char *file, bool exists, struct error *err)
+{
+	return has_medium(d, err) && block_snapshot(d->block, file, exists, err);
 }

@@ -37,6 +37,10 @@ struct drive {
 	const struct drive_config *config;
 	struct block *block;		/* NULL: no medium */
 	struct device *user;		/* NULL: nobody has taken it */
+	bool removable;			/* its user can do without a medium */
+	/* The user's tray, if it has one; else NULL. */
+	const bool *tray_open, *tray_locked;
+	bool *eject_request;		/* the user tells its guest that somebody wants the medium out */
 	struct drive_stats stats;
 	struct drive *next;		/* in the order of the command line */
 };
@@ -48,5 +52,17 @@ void drives_free(struct machine *m);
 struct drive *drive_find(const struct machine *m, const char *id);	/* NULL: there is none */
 /* For one device alone. NULL and err->msg set: no such drive, it is taken, it has no medium though one must be there. */
 struct drive *drive_take(struct machine *m, const char *id, struct device *dev, bool removable, struct error *err);
+
+/* ---- What a monitor does, between quanta; the user hears of it: device_class.drive_changed. False and err->msg set. ---- */
+
+/* By its own name or its user's. NULL: there is none. */
+struct drive *drive_of(const struct machine *m, const char *name);
+/* `force`: though the guest has locked the tray. */
+bool drive_eject(struct drive *d, bool force, struct error *err);
+/* Another medium, opened as the first one was but for what is said. format NULL: as its first bytes say. */
+bool drive_insert(struct drive *d, const char *file, const char *format, bool readonly, bool force, struct error *err);
+bool drive_resize(struct drive *d, uint64_t bytes, struct error *err);
+/* What is written from now on goes to the qcow2 image `file`, which is made unless it `exists`. */
+bool drive_snapshot(struct drive *d, const char *file, bool exists, struct error *err);
 
 #endif

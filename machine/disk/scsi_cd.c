@@ -301,8 +301,19 @@ static const struct scsi_kind cd_kind = {
 
 static bool cd_init(struct device *dev, struct error *err)
 {
-	scsi_unit(dev)->block_bytes = scsi_unit(dev)->physical_bytes = CD_BLOCK;
-	return scsi_unit_init(dev, &cd_kind, err);
+	struct scsi_unit *u = scsi_unit(dev);
+	struct drive *drive;
+
+	u->block_bytes = u->physical_bytes = CD_BLOCK;
+	if (!scsi_unit_init(dev, &cd_kind, err))
+		return false;
+	drive = u->disk.drive;
+	if (drive) {
+		drive->tray_open = &u->tray_open;
+		drive->tray_locked = &u->tray_locked;
+		drive->eject_request = &u->eject_request;
+	}
+	return true;
 }
 
 /* The user has put another disc in, or taken it out. */
@@ -319,7 +330,7 @@ static const struct device_property cd_properties[] = { SCSI_UNIT_PROPERTIES, { 
 
 const struct device_class scsi_cd_class = {
 	.name = "scsi-cd", .help = "SCSI CD drive", .size = sizeof(struct scsi_unit), .on = &scsi_bus, .pluggable = true,
-	.properties = cd_properties, .node = "disk",
+	.properties = cd_properties,
 	.init = cd_init, .free = scsi_unit_free, .reset = scsi_unit_reset, .settle = scsi_unit_settle,
 	.qemu_ready = scsi_unit_qemu_ready, .drive_changed = cd_changed,
 	.state = &scsi_unit_state, .own_state = &scsi_unit_own_state, .state_bytes = DISK_STATE_BYTES,

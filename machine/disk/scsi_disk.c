@@ -321,7 +321,7 @@ static const struct device_property hd_properties[] = {
 
 const struct device_class scsi_hd_class = {
 	.name = "scsi-hd", .help = "SCSI disk", .size = sizeof(struct scsi_unit), .on = &scsi_bus, .pluggable = true,
-	.properties = hd_properties, .node = "disk",
+	.properties = hd_properties,
 	.init = hd_init, .free = scsi_unit_free, .reset = scsi_unit_reset, .settle = scsi_unit_settle,
 	.qemu_ready = scsi_unit_qemu_ready, .drive_changed = hd_changed,
 	.state = &scsi_unit_state, .own_state = &scsi_unit_own_state, .state_bytes = DISK_STATE_BYTES,

@@ -40,7 +40,14 @@ static bool take_drive(struct scsi_unit *u, struct error *err)
 		return u->kind->removable;
 	}
 	u->disk.drive = drive_take(u->dev.machine, u->drive_id, &u->dev, u->kind->removable, err);
-	return u->disk.drive != NULL;
+	if (!u->disk.drive)
+		return false;
+	if (u->kind->removable) {
+		u->disk.drive->tray_open = &u->tray_open;
+		u->disk.drive->tray_locked = &u->tray_locked;
+		u->disk.drive->eject_request = &u->eject_request;
+	}
+	return true;
 }
 
 bool scsi_unit_init(struct device *dev, const struct scsi_kind *kind, struct error *err)

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "machine/core/config.h"
+#include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
 #include "machine/snapshot/outgoing.h"
 
@@ -107,6 +108,36 @@ static void run_reset(struct machine *m, const char *argument, FILE *out)
 	print_failure(control_reset(m, &err), &err, out);
 }
 
+/* ---- Drives ---- */
+
+static void run_eject(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	print_failure(block_run_eject(m, argument, &err), &err, out);
+}
+
+static void run_change(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	print_failure(block_run_change(m, argument, &err), &err, out);
+}
+
+static void run_resize(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	print_failure(block_run_resize(m, argument, &err), &err, out);
+}
+
+static void run_snapshot(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	print_failure(block_run_snapshot(m, argument, &err), &err, out);
+}
+
 /* ---- info ---- */
 
 static void info_snapshots(struct machine *m, const char *argument, FILE *out)
@@ -194,6 +225,8 @@ static const struct command infos[] = {
 	{ "migrate_capabilities", "", "what of it can be chosen", false, false, info_capabilities },
 	{ "cpus", "", "the processors", false, false, info_cpus },
 	{ "registers", "", "their registers", false, false, info_registers },
+	{ "block", "[-v] [DRIVE]", "drives and what is in them", false, false, block_print },
+	{ "blockstats", "", "what they have done", false, false, block_print_stats },
 	{ "qtree", "", "buses and the devices on them", false, false, info_qtree },
 	{ "version", "", "of cede", false, false, info_version },
 	{ NULL, NULL, NULL, false, false, NULL },
@@ -212,6 +245,10 @@ static const struct command commands[] = {
 	{ "stop", "", "stop the machine; its clock stands still", false, true, run_stop },
 	{ "cont", "", "go on", false, true, run_cont },
 	{ "system_reset", "", "reboot", false, false, run_reset },
+	{ "eject", "[-f] DRIVE", "take the medium out; -f: though the guest has locked it", true, true, run_eject },
+	{ "change", "[-f] DRIVE FILE [FORMAT [retain|read-only|read-write]]", "put another medium in", true, true, run_change },
+	{ "block_resize", "DRIVE SIZE[K|M|G|T]", "give the image another size (M)", true, true, run_resize },
+	{ "snapshot_blkdev", "[-n] DRIVE FILE [qcow2]", "write to FILE from now on, a new image on top; -n: one that is there", true, true, run_snapshot },
 	{ "quit", "", "end cede", false, false, run_quit },
 	{ "info", "[WHAT]", "show it; alone: what there is to show", false, false, run_info },
 	{ "help", "", "this text", false, false, run_help },

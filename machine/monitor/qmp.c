@@ -8,6 +8,8 @@
 
 #include "cpu/core/bits.h"
 #include "machine/core/config.h"
+#include "machine/disk/drive.h"
+#include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
 #include "machine/snapshot/outgoing.h"
 #include "savevm/json.h"
@@ -20,6 +22,7 @@ struct call {
 	uint32_t arguments;		/* node; JSON_NONE */
 	FILE *out;			/* for the value that is returned */
 	struct error err;
+	const char *class;		/* of the error; NULL: "GenericError" */
 };
 
 /* ---- Strings ---- */
@@ -327,6 +330,89 @@ static bool do_migrate(struct call *c)
 	return string_argument(c, "uri", uri, sizeof uri) && outgoing_migrate(c->m, uri, &c->err) && put_empty(c);
 }
 
+/* ---- Drives ---- */
+
+static bool query_block(struct call *c) { block_query(c->m, c->out); return true; }
+static bool query_blockstats(struct call *c) { block_query_stats(c->m, c->out); return true; }
+
+static bool is_true(struct call *c, const char *name)
+{
+	uint32_t node = json_member(c->j, c->arguments, name);
+
+	return node != JSON_NONE && c->j->node[node].kind == JSON_WORD && c->j->text[c->j->node[node].at] == 't';
+}
+
+/* By "device", or what it may be called otherwise. NULL: the answer is an error. */
+static struct drive *drive_argument(struct call *c, const char *other)
+{
+	const char *name = json_member(c->j, c->arguments, other) != JSON_NONE ? other : "device";
+	char id[256];
+	struct drive *d;
+
+	if (!string_argument(c, name, id, sizeof id))
+		return NULL;
+	d = drive_of(c->m, id);
+	if (!d) {
+		c->class = "DeviceNotFound";
+		error_set(&c->err, "Device '%.60s' not found", id);
+	}
+	return d;
+}
+
+/* A string that may be missing: `otherwise` then. */
+static bool text_argument(struct call *c, const char *name, const char *otherwise, char *buf, size_t size)
+{
+	if (json_member(c->j, c->arguments, name) != JSON_NONE)
+		return string_argument(c, name, buf, size);
+	snprintf(buf, size, "%s", otherwise);
+	return true;
+}
+
+static bool do_eject(struct call *c)
+{
+	struct drive *d = drive_argument(c, "id");
+
+	return d && drive_eject(d, is_true(c, "force"), &c->err) && put_empty(c);
+}
+
+static bool do_change(struct call *c)
+{
+	struct drive *d = drive_argument(c, "id");
+	char file[MONITOR_LINE], format[32], mode[32];
+	bool readonly;
+
+	if (!d || !string_argument(c, "filename", file, sizeof file) || !text_argument(c, "format", "", format, sizeof format) ||
+	    !text_argument(c, "read-only-mode", "retain", mode, sizeof mode))
+		return false;
+	readonly = !strcmp(mode, "read-only") || (!strcmp(mode, "retain") && d->config->image.readonly);
+	return drive_insert(d, file, *format ? format : NULL, readonly, is_true(c, "force"), &c->err) && put_empty(c);
+}
+
+static bool do_resize(struct call *c)
+{
+	struct drive *d = drive_argument(c, "node-name");
+	uint64_t size = json_number(c->j, json_member(c->j, c->arguments, "size"), UINT64_MAX);
+
+	if (d && size == UINT64_MAX)
+		error_set(&c->err, "Parameter 'size' expects a size in bytes");
+	return d && size != UINT64_MAX && drive_resize(d, size, &c->err) && put_empty(c);
+}
+
+static bool do_blockdev_snapshot(struct call *c)
+{
+	struct drive *d = drive_argument(c, "node-name");
+	char file[MONITOR_LINE], format[32], mode[32];
+
+	if (!d || !string_argument(c, "snapshot-file", file, sizeof file) || !text_argument(c, "format", "qcow2", format, sizeof format) ||
+	    !text_argument(c, "mode", "absolute-paths", mode, sizeof mode))
+		return false;
+	if (strcmp(format, "qcow2")) {
+		error_set(&c->err, "Invalid parameter 'format': a snapshot is qcow2");
+		return false;
+	}
+	return drive_snapshot(d, file, !strcmp(mode, "existing"), &c->err) && put_empty(c);
+}
+
 static bool run_human_command(struct call *c)
 {
 	char line[MONITOR_LINE], *text = NULL;
@@ -361,6 +447,9 @@ static const struct command {
 	{ "quit", do_quit, false }, { "system_reset", do_reset, false }, { "migrate", do_migrate, true },
 	{ "migrate_cancel", do_cancel, false }, { "migrate-set-capabilities", set_capabilities, false },
 	{ "query-migrate-capabilities", query_capabilities, false }, { "human-monitor-command", run_human_command, false },
+	{ "query-block", query_block, false }, { "query-blockstats", query_blockstats, false }, { "eject", do_eject, true },
+	{ "blockdev-change-medium", do_change, true }, { "block_resize", do_resize, true },
+	{ "blockdev-snapshot-sync", do_blockdev_snapshot, true },
 };
 
 static bool query_commands(struct call *c)
@@ -478,7 +567,7 @@ static void answer_command(struct monitor *mon, const struct json *j, const char
 		else if (ok)
 			fprintf(out, "{\"return\": %s%s%.*s}\n", value, id ? ", \"id\": " : "", (int)id_len, id ? id : "");
 		else
-			qmp_error(out, "GenericError", id, id_len, c.err.msg);
+			qmp_error(out, c.class ? c.class : "GenericError", id, id_len, c.err.msg);
 	}
 	free(value);
 }

@@ -87,12 +87,17 @@ static void catch_up(struct pci_device *pci, unsigned n)
 	send_message(pci, n);
 }
 
+void msix_catch_up(struct pci_device *pci)
+{
+	for (unsigned n = 0; n < pci->msix.vectors; n++)
+		catch_up(pci, n);
+}
+
 void msix_changed(struct pci_device *pci)
 {
 	if (msix_enabled(pci))
 		pci_set_pin(pci, false);
-	for (unsigned n = 0; n < pci->msix.vectors; n++)
-		catch_up(pci, n);
+	msix_catch_up(pci);
 }
 
 void msix_set_message(struct pci_device *pci, unsigned n, uint64_t address, uint32_t data)

@@ -216,7 +216,7 @@ void pci_device_loaded(struct pci_device *pci)
 {
 	show_pin(pci);
 	place_bars(pci);
-	msix_changed(pci);
+	msix_catch_up(pci);
 }
 
 /* ---- Memory ---- */

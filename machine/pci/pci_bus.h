@@ -50,7 +50,7 @@ const struct pci_bar *pci_bar_at(const struct device *bridge, bool io, uint64_t 
 /* msix.c. `n` of what the hypervisor writes into the table: the entry is unmasked. */
 void msix_set_message(struct pci_device *pci, unsigned n, uint64_t address, uint32_t data);
 void msix_reset(struct pci_device *pci);
-/* Its control word may have changed, or a snapshot has been loaded. */
-void msix_changed(struct pci_device *pci);
+void msix_changed(struct pci_device *pci);	/* its control word, by the guest */
+void msix_catch_up(struct pci_device *pci);	/* sends what is pending and not masked any more */
 
 #endif

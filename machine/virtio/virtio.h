@@ -77,8 +77,7 @@ struct virtio_device {
 	uint32_t config_bytes;			/* the class's */
 	struct virtqueue *queue;		/* VIRTIO_QUEUES of them */
 	uint32_t queues;			/* that have a size: the first ones */
-	uint32_t table_bytes, pending_bytes;	/* of MSI-X */
-	uint32_t has_vector;			/* 1: there are any */
+	uint32_t has_vector;			/* 1: there is MSI-X */
 	bool broken;
 	bool disabled;				/* the driver has taken its right to use memory away (bus master) */
 	bool big_endian;			/* the guest was when it reset the device; see virtio_is_big() */

@@ -593,8 +593,6 @@ bool virtio_pci_init(struct virtio_device *v, uint16_t legacy_id, struct error *
 	v->has_vector = vectors != 0;
 	for (unsigned i = 0; i < VIRTIO_QUEUES; i++)
 		v->queue[i].has_vector = v->has_vector;
-	v->table_bytes = 16 * vectors;
-	v->pending_bytes = (vectors + 7) / 8;
 	if (!v->disable_legacy)
 		pci_add_bar(pci, BAR_LEGACY, PCI_BAR_IO,
 			    power_of_two((vectors ? LEGACY_HEAD_MSIX : LEGACY_HEAD) + v->class->config_bytes), &legacy_ops);

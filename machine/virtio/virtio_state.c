@@ -13,10 +13,6 @@
 #define ALL_QUEUES(label, description) \
 	{ .name = label, .kind = VMS_NESTED, .offset = offsetof(struct virtio_device, queue), \
 	  .stride = sizeof(struct virtqueue), .count = VIRTIO_QUEUES, .pointer = true, .state = &description }
-/* Bytes of MSI-X, behind pointers of the PCI function. */
-#define MSIX_BYTES(label, member, n) \
-	{ .name = label, .kind = VMS_BYTES, .offset = offsetof(struct virtio_device, pci.msix.member), .stride = 1, \
-	  .count = 16 * PCI_MAX_VECTORS, .pointer = true, VMS_COUNTED(struct virtio_device, n) }
 /* There, if the device has vectors. */
 #define VECTOR_ROW(S, f) VMS_ROW(#f, VMS_VALUE, S, f, f, uint16_t, 1, .codec = &vms_u16, VMS_COUNTED(S, has_vector))
 
@@ -90,8 +86,9 @@ const struct vmstate virtio_head_state = {
 	.post_load = head_loaded,
 	.fields = VMS_FIELDS(
 		VMS_STRUCT("pci", struct virtio_device, pci, struct pci_device, pci_device_state),
-		MSIX_BYTES("msix table", table, table_bytes),
-		MSIX_BYTES("msix pending", pending, pending_bytes),
+		/* Whose struct is the PCI function's, and so a byte of another row's. */
+		{ .name = "msix", .kind = VMS_NESTED, .offset = offsetof(struct virtio_device, pci.msix),
+		  .stride = sizeof(struct msix), .count = 1, .state = &msix_state },
 		VECTOR_ROW(struct virtio_device, config_vector),
 		VMS_U8(struct virtio_device, status),
 		VMS_U8(struct virtio_device, isr),
@@ -282,8 +279,6 @@ const struct vmstate virtio_own_state = {
 		VMS_SKIP(struct virtio_device, class, "what it is"),
 		VMS_SKIP(struct virtio_device, host_features, "what it is, and its options"),
 		VMS_SKIP(struct virtio_device, has_vector, "an option, and what it is"),
-		VMS_SKIP(struct virtio_device, table_bytes, "follows from the number of vectors"),
-		VMS_SKIP(struct virtio_device, pending_bytes, "follows from the number of vectors"),
 		VMS_SKIP(struct virtio_device, disable_legacy, "an option"),
 		VMS_SKIP(struct virtio_device, disable_modern, "an option"),
 		VMS_SKIP(struct virtio_device, vectors, "an option")),

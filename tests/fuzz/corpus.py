@@ -35,6 +35,22 @@ def options():
         yield 'line-%d' % i, ''.join(word + '\n' for word in line.split()).encode()
 
 
+def scsi():
+    """The commands of unit/scsi, behind one that takes the attention that a reset leaves."""
+    with open(os.path.join(TOP, 'tests', 'unit', 'scsi.c')) as f:
+        rows = re.findall(r'^\t+\{ "([0-9a-f ]+)", (\d+), (\d+), ', f.read(), re.M)
+
+    def command(unit, cdb, out, room):
+        data = bytes((0, 22, 0, 16)) + bytes(20) if out else b''
+        log = max(out, room, 1).bit_length()
+        cdb = bytes(int(byte, 16) for byte in cdb.split())[:16].ljust(16, b'\0')
+        return bytes((unit, log | (0x40 if out else 0), 0xff)) + cdb + bytes((len(data),)) + data
+    for i, (cdb, out, room) in enumerate(rows):
+        for unit in range(3):
+            yield 'row-%d-%d' % (i, unit), command(unit, '00', 0, 0) + command(unit, cdb, int(out), int(room))
+            yield 'calm-%d-%d' % (i, unit), command(unit, '03 00 00 00 12', 0, 18) + command(unit, cdb, int(out), int(room))
+
+
 def monitor():
     """Each command of both tables, alone and with something behind it."""
     names = {}

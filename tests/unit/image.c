@@ -3,7 +3,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -396,6 +399,92 @@ static void test_locks(void)
 	block_close(b);
 }
 
+/* As QEMU exports one. */
+static void test_nbd(void)
+{
+	char socket[PATH_MAX], name[PATH_MAX + 16], *at = realpath(folder, NULL);
+	struct block_options o = { .file = name, .format = "raw", .discard = true };
+	struct error err = { "" };
+	struct block *b = NULL;
+	int status;
+	pid_t pid;
+
+	new_file(MIB, false);
+	snprintf(socket, sizeof socket, "%s/socket", at ? at : folder);
+	free(at);
+	snprintf(name, sizeof name, "nbd:unix:%s", socket);
+	pid = fork();
+	if (!pid) {
+		execlp("qemu-nbd", "qemu-nbd", "-f", "raw", "--discard=unmap", "-k", socket, file, (char *)NULL);
+		_exit(127);
+	}
+	for (unsigned i = 0; !b && i < 400 && !waitpid(pid, &status, WNOHANG); i++) {
+		usleep(10000);
+		b = access(socket, F_OK) ? NULL : block_open(&o, &err);
+	}
+	if (!b) {
+		printf("ok no server of images here: %s\n", err.msg);
+		kill(pid, SIGTERM);
+		return;
+	}
+	compare_random(b, block_size(b), 3, "nbd");
+	check_eq(ranged(b, BLOCK_ZERO, 0, MIB, false), 0, "nbd: zeros");
+	check_eq(ranged(b, BLOCK_DISCARD, 0, MIB, false), 0, "nbd: a discard");
+	check_eq(block_flush(b), 0, "nbd: a flush");
+	check(allocated() <= 65536, "nbd: gives room back");
+	check(!block_resize(b, 2 * MIB, &err), "nbd: has the size that it has");
+	kill(pid, SIGTERM);
+	waitpid(pid, &status, 0);
+	check(block_read(b, 0, name, 16), "nbd: a server that is gone is an error");
+	block_close(b);
+	unlink(socket);
+}
+
+/* An image on top takes what is written, and finds below what is not. */
+static void test_overlays(void)
+{
+	struct block_options o = raw();
+	uint8_t buf[512], one[512];
+	char top[128];
+	struct error err = { "" };
+	struct block *b, *other;
+
+	memset(one, 1, sizeof one);
+	new_file(MIB, true);
+	o.snapshot = true;
+	b = open_image(o);
+	check(!block_is_readonly(b) && block_size(b) == MIB, "snapshot=on: can be written");
+	check_eq(block_write(b, 512, one, 512), 0, "snapshot=on: a write");
+	check(!block_read(b, 512, buf, 512) && !memcmp(buf, one, 512), "is there");
+	check(!block_read(b, 1024, buf, 512) && buf[0] == 0xa5, "as is what was not written");
+	check(refused(raw(), "lock"), "and nobody else writes the image meanwhile");
+	check(!block_snapshot(b, "x", false, &err) && strstr(err.msg, "snapshot=on"), "nothing can be put on top for longer");
+	block_close(b);
+	check_eq(byte_of_file(512), 0xa5, "and afterwards it is gone");
+
+	snprintf(top, sizeof top, "%s/top", folder);
+	b = open_image(raw());
+	check_eq(block_write(b, 0, one, 512), 0, "a write before");
+	check(block_snapshot(b, top, false, &err) && !strcmp(block_format(b), "qcow2") && block_size(b) == MIB, "put on top");
+	check_eq(block_write(b, 512, one, 512), 0, "a write after");
+	check(!block_read(b, 0, buf, 512) && buf[0] == 1 && !block_read(b, 512, buf, 512) && buf[0] == 1 &&
+	      !block_read(b, 1024, buf, 512) && buf[0] == 0xa5, "all is there");
+	check(byte_of_file(0) == 1 && byte_of_file(512) == 0xa5, "the image below has the first one alone");
+	check(refused(raw(), "\"write\" lock"), "which nobody writes");
+	o = raw();
+	o.readonly = true;
+	other = open_image(o);
+	block_close(other);
+	check(!block_snapshot(b, "/nonesuch/top", false, &err), "nothing is put on top where nothing can be");
+	check(!block_write(b, 1024, one, 512) && !block_read(b, 0, buf, 512) && buf[0] == 1, "and the image goes on");
+	block_close(b);
+	o = (struct block_options){ .file = top };
+	b = open_image(o);
+	check(!block_read(b, 1024, buf, 512) && buf[0] == 1 && !block_read(b, 2048, buf, 512) && buf[0] == 0xa5, "found again");
+	block_close(b);
+	unlink(top);
+}
+
 static void test_others(void)
 {
 	struct block_state state = { .name = "s" };
@@ -446,6 +535,8 @@ int main(void)
 	test_readonly();
 	test_guess();
 	test_locks();
+	test_nbd();
+	test_overlays();
 	test_others();
 	unlink(file);
 	rmdir(folder);

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "machine/board/pseries.h"
 #include "machine/disk/disk.h"
 #include "machine/snapshot/snapshot.h"
 #include "savevm/savevm.h"

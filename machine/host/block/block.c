@@ -174,6 +174,8 @@ void block_submit(struct block *b, struct block_request *request)
 
 int block_wait(struct block *b, struct block_request *request)
 {
+	if (!b)
+		return request->error;
 	pthread_mutex_lock(&b->lock);
 	while (!request->done)
 		pthread_cond_wait(&b->progress, &b->lock);
@@ -345,7 +347,7 @@ static void call_resize(struct block *b, void *arguments)
 {
 	struct arguments *a = arguments;
 
-	a->error = b->node->readonly ? EROFS : b->node->driver->resize ? b->node->driver->resize(b->node, a->bytes) : ENOTSUP;
+	a->error = b->node->readonly ? EACCES : b->node->driver->resize ? b->node->driver->resize(b->node, a->bytes) : ENOTSUP;
 }
 
 bool block_resize(struct block *b, uint64_t size, struct error *err)
@@ -360,6 +362,36 @@ bool block_resize(struct block *b, uint64_t size, struct error *err)
 	if (a.error)
 		error_set(err, "cannot resize '%.100s': %s", b->options.file, strerror(a.error));
 	return !a.error;
+}
+
+const struct block_options *block_options(const struct block *b)
+{
+	return &b->options;
+}
+
+static void call_snapshot(struct block *b, void *arguments)
+{
+	struct arguments *a = arguments;
+	struct block_node *top;
+
+	if (b->options.snapshot) {
+		error_set(a->err, "what is written to '%.100s' is to be gone at the end (snapshot=on)", b->options.file);
+		return;
+	}
+	top = overlay_put(b->node, &b->options, a->name, a->i, a->err);
+	if (!top)
+		return;
+	b->node = top;
+	b->guarded = false;
+	a->ok = true;
+}
+
+bool block_snapshot(struct block *b, const char *file, bool exists, struct error *err)
+{
+	struct arguments a = { .name = file, .i = exists, .err = err };
+
+	run_there(b, call_snapshot, &a);
+	return a.ok;
 }
 
 bool block_keeps_states(const struct block *b)

@@ -57,7 +57,7 @@ struct block_request {
 };
 
 void block_submit(struct block *b, struct block_request *request);
-/* Until it is done. Its error. */
+/* Until it is done. Its error. b NULL: the image has been closed, all its requests are done. */
 int block_wait(struct block *b, struct block_request *request);
 void block_drain(struct block *b);		/* until all are */
 
@@ -69,7 +69,13 @@ int block_flush(struct block *b);		/* on the host's disk, whatever its caches */
 /* The new size, a multiple of BLOCK_SECTOR. False and err->msg set: the format, or the host, cannot. */
 bool block_resize(struct block *b, uint64_t size, struct error *err);
 
+/* What is written from now on goes to the qcow2 image `file`, made unless it `exists`, on top of the present one. False
+ * and err->msg set: it cannot be made or opened, and all is as it was. */
+bool block_snapshot(struct block *b, const char *file, bool exists, struct error *err);
+
 /* ---- What there is to see: "info block", query-block ---- */
+
+const struct block_options *block_options(const struct block *b);	/* file and format are not in it */
 
 struct block_info {
 	const char *file, *format, *backing;	/* backing NULL: none. The image's */

@@ -15,6 +15,7 @@ struct block_node {
 	uint64_t size;			/* bytes, as the guest sees them */
 	bool readonly;
 	char *name;			/* file name as given */
+	struct block_node *file;	/* that the format lies in; NULL: a way to bytes itself. block_node_open() sets it */
 };
 
 struct block_driver {

@@ -64,3 +64,10 @@ bool block_lock(int fd, unsigned uses, unsigned forbids, struct error *why)
 		error_set(why, "Failed to get shared \"%s\" lock: is another process using the image?", names[n]);
 	return n < 0;
 }
+
+void block_unlock(int fd)
+{
+	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = USES, .l_len = 2 * (FORBIDS - USES) };
+
+	fcntl(fd, F_OFD_SETLK, &all);
+}

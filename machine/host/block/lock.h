@@ -12,5 +12,6 @@ enum { LOCK_READ = 1, LOCK_WRITE = 2, LOCK_RESIZE = 8 };
 /* For as long as `fd` is open, on top of what it has. False: `why` says which of them somebody stands against, in QEMU's
  * words. A file system without locks has none to give: true. */
 bool block_lock(int fd, unsigned uses, unsigned forbids, struct error *why);
+void block_unlock(int fd);	/* gives away all of them */
 
 #endif

@@ -77,3 +77,29 @@ struct block_node *overlay_open(const struct block_options *o, struct error *err
 	rmdir(folder);
 	return n;
 }
+
+/* The present image goes on as the new one's backing file, which others may read: whoever has it open must not claim it. */
+struct block_node *overlay_put(struct block_node *below, const struct block_options *o, const char *file, bool exists,
+			       struct error *err)
+{
+	struct block_options top = *o;
+	struct block_node *n = NULL;
+	char *backing = absolute(below->name);
+	int error = below->driver->flush(below);
+
+	top.file = file;
+	top.format = "qcow2";
+	top.readonly = false;
+	if (error)
+		error_set(err, "cannot flush '%.100s': %s", below->name, strerror(error));
+	else if (backing && (exists || block_create_qcow2(file, below->size, backing, node_format(below), err))) {
+		probe_unlock(below);
+		n = block_node_open(&top, 0, err);
+		if (!n)
+			probe_lock(below, o);
+	}
+	free(backing);
+	if (n)
+		block_node_close(below);
+	return n;
+}

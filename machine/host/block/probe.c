@@ -135,7 +135,7 @@ static const struct block_driver *find_by_head(struct block_node *file, const st
 struct block_node *block_node_open(const struct block_options *o, unsigned depth, struct error *err)
 {
 	const struct block_driver *driver;
-	struct block_node *file;
+	struct block_node *file, *n;
 
 	if (depth > BLOCK_MAX_DEPTH) {
 		error_set(err, "'%.100s': more than %u images based on each other", o->file, BLOCK_MAX_DEPTH);
@@ -152,7 +152,38 @@ struct block_node *block_node_open(const struct block_options *o, unsigned depth
 		block_node_close(file);
 		return NULL;
 	}
-	return driver == &block_file ? file : driver->open(file, o, depth, err);
+	if (driver == &block_file)
+		return file;
+	n = driver->open(file, o, depth, err);
+	if (n)
+		n->file = file;
+	return n;
+}
+
+/* Of a format the file below is locked. */
+static struct block_node *locked(struct block_node *n)
+{
+	return n->file ? n->file : n;
+}
+
+void probe_unlock(struct block_node *n)
+{
+	int fd = block_file_fd(locked(n));
+
+	if (fd >= 0)
+		block_unlock(fd);
+}
+
+void probe_lock(struct block_node *n, const struct block_options *o)
+{
+	unsigned uses = LOCK_READ | (o->readonly ? 0 : LOCK_WRITE), forbids = LOCK_WRITE;
+	struct error ignored;
+
+	if (n->file) {
+		uses |= o->readonly ? 0 : LOCK_RESIZE;
+		forbids |= LOCK_RESIZE;
+	}
+	lock(locked(n), o, uses, forbids, &ignored);
 }
 
 void block_node_close(struct block_node *n)

@@ -8,5 +8,8 @@
 bool probe_is_raw(const uint8_t *head, uint64_t n);
 /* As block_format(). */
 const char *node_format(const struct block_node *n);
+/* Gives away what opening the node has locked, though it stays open; takes it again. */
+void probe_unlock(struct block_node *n);
+void probe_lock(struct block_node *n, const struct block_options *o);
 
 #endif

@@ -1,0 +1,361 @@
+/* Which clusters of a qcow2 image are in use, by how many: the refcount table, its blocks, and who gets the next ones. */
+#include "machine/host/block/qcow2.h"
+
+#define MAX_SEARCH (UINT64_C(1) << 28)	/* clusters that one request looks at */
+
+static uint32_t block_entries_log2(const struct qcow2 *q)
+{
+	return q->cluster_bits + 3 - q->order;
+}
+
+static uint64_t block_of(const struct qcow2 *q, uint64_t cluster)
+{
+	return cluster >> block_entries_log2(q);
+}
+
+uint64_t qcow2_count_max(const struct qcow2 *q)
+{
+	return q->order == 6 ? UINT64_MAX : (UINT64_C(1) << (1u << q->order)) - 1;
+}
+
+/* ---- One count in its block ---- */
+
+static uint64_t count_load(const struct qcow2 *q, const uint8_t *block, uint64_t i)
+{
+	unsigned bits = 1u << q->order, each = 8 / bits;
+
+	if (q->order >= 3)
+		return be_get(block + i * (bits / 8), bits / 8);
+	return block[i / each] >> i % each * bits & ((1u << bits) - 1);
+}
+
+static void count_store(const struct qcow2 *q, uint8_t *block, uint64_t i, uint64_t count)
+{
+	unsigned bits = 1u << q->order, each = 8 / bits, shift;
+
+	if (q->order >= 3) {
+		be_put(block + i * (bits / 8), count, bits / 8);
+		return;
+	}
+	shift = (unsigned)(i % each * bits);
+	block[i / each] = (uint8_t)((block[i / each] & ~(((1u << bits) - 1) << shift)) | count << shift);
+}
+
+/* NULL: there is none, all its counts are 0. */
+static int block_get(struct qcow2 *q, uint64_t index, struct qcow2_table **t)
+{
+	uint64_t offset = index < q->counts_entries ? q->counts[index] & ~UINT64_C(511) : 0;
+
+	*t = NULL;
+	return offset ? qcow2_table_get(q, &q->blocks, offset, false, t) : 0;
+}
+
+int qcow2_count_get(struct qcow2 *q, uint64_t cluster, uint64_t *count)
+{
+	struct qcow2_table *t;
+	int error = block_get(q, block_of(q, cluster), &t);
+
+	*count = t ? count_load(q, t->data, cluster & ((UINT64_C(1) << block_entries_log2(q)) - 1)) : 0;
+	return error;
+}
+
+int qcow2_count_set(struct qcow2 *q, uint64_t cluster, uint64_t count)
+{
+	struct qcow2_table *t;
+	int error = block_get(q, block_of(q, cluster), &t);
+	uint64_t i = cluster & ((UINT64_C(1) << block_entries_log2(q)) - 1), bits = UINT64_C(1) << q->order;
+
+	if (error || !t)
+		return error ? error : EIO;
+	count_store(q, t->data, i, count);
+	qcow2_table_touch(&q->blocks, t, (uint32_t)(i * bits / 8), bits < 8 ? 1 : (uint32_t)(bits / 8));
+	if (count)
+		return 0;
+	if (cluster < q->hint)
+		q->hint = cluster;
+	q->unzipped_entry = 0;		/* others may take it now */
+	qcow2_table_drop(&q->l2, cluster << q->cluster_bits);
+	return 0;
+}
+
+int qcow2_count_add(struct qcow2 *q, uint64_t offset, uint64_t bytes, int by)
+{
+	uint64_t last = (offset + bytes - 1) >> q->cluster_bits, count;
+	int error = 0;
+
+	for (uint64_t c = offset >> q->cluster_bits; c <= last && !error; c++) {
+		error = qcow2_count_get(q, c, &count);
+		if (!error && (by < 0 ? !count : count >= qcow2_count_max(q)))
+			error = EIO;
+		if (!error)
+			error = qcow2_count_set(q, c, count + (uint64_t)(int64_t)by);
+	}
+	return error;
+}
+
+/* ---- More blocks, a larger table ---- */
+
+int qcow2_counts_write(struct qcow2 *q)
+{
+	uint32_t from = q->counts_dirty_from, n = q->counts_dirty_to - from;
+	uint8_t *be = malloc(n * (size_t)8);
+	int error;
+
+	if (!be)
+		return ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		be_put(be + i * (size_t)8, q->counts[from + i], 8);
+	error = qcow2_file_write(q, q->counts_offset + from * UINT64_C(8), be, n * UINT64_C(8));
+	free(be);
+	if (!error)
+		q->counts_dirty_from = q->counts_dirty_to = 0;
+	return error;
+}
+
+static void counts_touch(struct qcow2 *q, uint32_t i)
+{
+	bool clean = q->counts_dirty_from == q->counts_dirty_to;
+
+	if (clean || i < q->counts_dirty_from)
+		q->counts_dirty_from = i;
+	if (clean || i >= q->counts_dirty_to)
+		q->counts_dirty_to = i + 1;
+}
+
+/* From here on the cluster is part of the image. */
+static void note_use(struct qcow2 *q, uint64_t offset, uint64_t n)
+{
+	uint64_t end = offset + (n << q->cluster_bits);
+
+	if (end > q->file_end)
+		q->file_end = end;
+	if (end > q->zero_from)
+		q->zero_from = end;
+}
+
+int qcow2_block_make(struct qcow2 *q, uint64_t index, uint64_t cluster)
+{
+	uint64_t offset = cluster << q->cluster_bits;
+	struct qcow2_table *t;
+	int error;
+
+	if (qcow2_guard_hit(q, offset, q->cluster, 0))
+		return qcow2_mark_corrupt(q);
+	if (!qcow2_guard_add(q, offset, QCOW2_BLOCKS))
+		return ENOMEM;
+	error = qcow2_table_get(q, &q->blocks, offset, true, &t);
+	if (error) {
+		qcow2_guard_remove(q, offset, QCOW2_BLOCKS);
+		return error;
+	}
+	q->counts[index] = offset;
+	counts_touch(q, (uint32_t)index);
+	note_use(q, offset, 1);
+	return 0;
+}
+
+/* The header's word on the table is one write. */
+static int counts_switch(struct qcow2 *q, uint64_t offset, uint32_t clusters)
+{
+	uint64_t old = q->counts_offset, old_bytes = (uint64_t)q->counts_clusters << q->cluster_bits;
+	uint8_t be[12];
+	int error;
+
+	q->counts_offset = offset;
+	q->counts_clusters = clusters;
+	q->counts_dirty_from = 0;
+	q->counts_dirty_to = q->counts_entries;
+	error = qcow2_commit(q);
+	if (!error)
+		error = qcow2_file_barrier(q);
+	be_put(be, offset, 8);
+	be_put(be + 8, clusters, 4);
+	if (!error)
+		error = q->file->driver->write(q->file, QCOW2_AT_COUNTS, be, sizeof be);
+	if (!error)
+		error = qcow2_file_barrier(q);
+	if (error)		/* nobody knows which of them the file has */
+		return qcow2_mark_corrupt(q);
+	qcow2_free_later(q, old, old_bytes);
+	return 0;
+}
+
+/* A table for `entries` at least. New blocks and the table lie side by side where the first new block counts. */
+static int counts_grow(struct qcow2 *q, uint64_t entries)
+{
+	uint32_t each = q->cluster / 8, first = q->counts_entries;
+	uint64_t start = (uint64_t)first << block_entries_log2(q), blocks = 1, clusters, had, *bigger;
+	int error = 0;
+
+	do {
+		had = blocks;
+		clusters = qcow2_round_up(entries + entries / 2 + blocks, each) / each;
+		blocks = ((blocks + clusters) >> block_entries_log2(q)) + 1;
+	} while (blocks != had);
+	if (clusters << q->cluster_bits > QCOW2_MAX_COUNTS)
+		clusters = qcow2_round_up(entries + blocks, each) / each;
+	if (clusters << q->cluster_bits > QCOW2_MAX_COUNTS)
+		return EFBIG;
+	if (qcow2_guard_hit(q, start << q->cluster_bits, (blocks + clusters) << q->cluster_bits, 0))
+		return qcow2_mark_corrupt(q);
+	error = qcow2_commit(q);
+	if (error)
+		return error;
+	bigger = calloc((size_t)clusters * each, 8);
+	if (!bigger)
+		return ENOMEM;
+	memcpy(bigger, q->counts, first * (size_t)8);
+	free(q->counts);
+	q->counts = bigger;
+	q->counts_entries = (uint32_t)clusters * each;
+	for (uint64_t i = 0; i < blocks && !error; i++)
+		error = qcow2_block_make(q, first + i, start + i);
+	for (uint64_t i = 0; i < blocks + clusters && !error; i++)
+		error = qcow2_count_set(q, start + i, 1);
+	note_use(q, start << q->cluster_bits, blocks + clusters);
+	return error ? qcow2_mark_corrupt(q) : counts_switch(q, (start + blocks) << q->cluster_bits, (uint32_t)clusters);
+}
+
+/* ---- The next free ones ---- */
+
+/* There is a block for `cluster`, which is free. It takes the first cluster of the run that ends there. */
+static int block_need(struct qcow2 *q, uint64_t cluster, uint64_t *first)
+{
+	uint64_t index = block_of(q, cluster);
+	int error;
+
+	if (index >= q->counts_entries)
+		return counts_grow(q, index + 1);
+	if (q->counts[index])
+		return 0;
+	error = qcow2_block_make(q, index, *first);
+	if (!error)
+		error = qcow2_count_set(q, *first, 1);
+	++*first;
+	return error;
+}
+
+/* Clusters that are free, side by side, from the first free one on. */
+static int find_free(struct qcow2 *q, uint64_t n, bool all, uint64_t *first, uint64_t *got)
+{
+	uint64_t searched = 0, c = q->hint, count, run = c;
+	bool found = false;
+	int error;
+
+	while (c - run < n) {
+		if (++searched > MAX_SEARCH)
+			return ENOSPC;
+		error = qcow2_count_get(q, c, &count);
+		if (error)
+			return error;
+		if (count) {
+			if (!all && c > run)
+				break;
+			run = ++c;
+			continue;
+		}
+		if (!found)
+			q->hint = c;
+		found = true;
+		error = block_need(q, c, &run);
+		if (error)
+			return error;
+		if (run > c)		/* it was taken for the block itself */
+			c = run;
+		else if (!qcow2_count_get(q, c, &count) && !count)
+			c++;
+	}
+	*first = run;
+	*got = c - run;
+	return 0;
+}
+
+int qcow2_alloc(struct qcow2 *q, uint64_t n, bool all, uint64_t *offset, uint64_t *got)
+{
+	uint64_t first, found;
+	int error;
+
+	if (q->corrupt)
+		return EIO;
+	error = find_free(q, n, all, &first, &found);
+	if (error)
+		return error;
+	if ((first + found) >> (56 - q->cluster_bits))
+		return EFBIG;
+	*offset = first << q->cluster_bits;
+	if (qcow2_guard_hit(q, *offset, found << q->cluster_bits, 0))
+		return qcow2_mark_corrupt(q);
+	for (uint64_t i = 0; i < found && !error; i++)
+		error = qcow2_count_set(q, first + i, 1);
+	if (error)
+		return error;
+	q->fresh = *offset >= q->zero_from;
+	note_use(q, *offset, found);
+	if (first == q->hint)
+		q->hint = first + found;
+	*got = found;
+	return 0;
+}
+
+/* ---- Given back ---- */
+
+static void free_clusters(struct qcow2 *q, uint64_t first, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		qcow2_count_add(q, (first + i) << q->cluster_bits, q->cluster, -1);	/* what fails leaks */
+}
+
+void qcow2_free_now(struct qcow2 *q, uint64_t offset, uint64_t n)
+{
+	free_clusters(q, offset >> q->cluster_bits, n);
+}
+
+void qcow2_free_later(struct qcow2 *q, uint64_t offset, uint64_t bytes)
+{
+	uint64_t first = offset >> q->cluster_bits, n = ((offset + bytes - 1) >> q->cluster_bits) - first + 1;
+	struct qcow2_later *last = q->n_later ? &q->later[q->n_later - 1] : NULL;
+
+	if (last && last->cluster + last->n == first) {
+		last->n += n;
+		return;
+	}
+	if (q->n_later == q->room_later) {
+		uint32_t room = q->room_later ? q->room_later * 2 : 64;
+		struct qcow2_later *more = realloc(q->later, room * sizeof *more);
+
+		if (!more)
+			return;
+		q->later = more;
+		q->room_later = room;
+	}
+	q->later[q->n_later++] = (struct qcow2_later){ first, n };
+}
+
+void qcow2_free_entry(struct qcow2 *q, uint64_t entry)
+{
+	uint64_t offset = entry & QCOW2_OFFSET, bytes = q->cluster;
+
+	if (entry & QCOW2_COMPRESSED)
+		qcow2_zipped_range(q, entry, &offset, &bytes);
+	if (offset)
+		qcow2_free_later(q, offset, bytes);
+}
+
+void qcow2_apply_frees(struct qcow2 *q)
+{
+	uint32_t n = q->n_later;
+
+	q->n_later = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct qcow2_later *l = &q->later[i];
+
+		for (uint64_t c = l->cluster; c < l->cluster + l->n; c++) {
+			uint64_t count = 1;
+
+			free_clusters(q, c, 1);
+			if (q->discard && !qcow2_count_get(q, c, &count) && !count && q->file->driver->discard &&
+			    (c + 1) << q->cluster_bits <= q->file->size)
+				q->file->driver->discard(q->file, c << q->cluster_bits, q->cluster);
+		}
+	}
+}

@@ -1,0 +1,532 @@
+/* The qcow2 driver: facts that need no other program, and, for tests/block/qcow2.py, what it does to images that qemu-img
+ * made and will judge.
+ *
+ * usage: qcow2                                 the facts
+ *        qcow2 ops IMAGE MODEL SEED N          N random requests, compared with a copy in memory; MODEL gets that copy,
+ *                                              MODEL.NAME that of snapshot NAME
+ *        qcow2 copy IMAGE RAW                  all that is in it
+ *        qcow2 forever IMAGE SEED              requests without end; a line at each flush that is done
+ *        qcow2 proven IMAGE SEED N             is all there that was before flush N, and nothing that never was?
+ *        qcow2 speed IMAGE
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "machine/host/block/driver.h"
+
+#define SECTOR BLOCK_SECTOR
+#define STATES 4u
+
+static struct block_node *open_node(const char *file, const char *format, bool readonly, struct error *err)
+{
+	struct block_options o = { .file = file, .format = format, .readonly = readonly, .discard = true };
+
+	return block_node_open(&o, 0, err);
+}
+
+static struct block_node *must_open(const char *file, bool readonly)
+{
+	struct error err = { "" };
+	struct block_node *n = open_node(file, NULL, readonly, &err);
+
+	if (!n) {
+		printf("FAIL open: %s\n", err.msg);
+		exit(EXIT_FAILURE);
+	}
+	return n;
+}
+
+static bool write_file(const char *name, const void *data, size_t bytes)
+{
+	FILE *f = fopen(name, "wb");
+	bool ok = f && fwrite(data, 1, bytes, f) == bytes;
+
+	return f && !fclose(f) && ok;
+}
+
+/* ---- Random requests ---- */
+
+struct model {
+	uint8_t *now;
+	uint64_t size;
+	struct { char name[32]; uint8_t *data; uint64_t size; uint8_t machine[64]; uint64_t machine_at, machine_bytes; } states[STATES];
+	unsigned n_states, made;
+};
+
+static bool same(struct block_node *n, const struct model *m, uint64_t offset, uint64_t bytes, uint8_t *buf)
+{
+	int error = n->driver->read(n, offset, buf, bytes);
+
+	if (!error && !memcmp(buf, m->now + offset, bytes))
+		return true;
+	printf("FAIL read at 0x%" PRIx64 " of 0x%" PRIx64 ": error %d\n", offset, bytes, error);
+	for (uint64_t i = 0; !error && i < bytes; i++)
+		if (buf[i] != m->now[offset + i]) {
+			printf("  at 0x%" PRIx64 ": 0x%02x, should be 0x%02x\n", offset + i, buf[i], m->now[offset + i]);
+			break;
+		}
+	return false;
+}
+
+static void fill(uint8_t *at, uint64_t bytes, uint64_t *seed)
+{
+	uint64_t word = check_random(seed);
+
+	for (uint64_t i = 0; i < bytes; i++)
+		at[i] = (uint8_t)(word >> i % 8 * 8) ^ (uint8_t)(i >> 9);
+}
+
+static bool keep_state(struct block_node *n, struct model *m, uint64_t *seed)
+{
+	struct block_state s = { .date_s = 1700000000, .clock_ns = 12345 };
+	struct error err = { "" };
+	unsigned i = m->n_states;
+
+	snprintf(s.name, sizeof s.name, "s%u", m->made++);
+	snprintf(m->states[i].name, sizeof m->states[i].name, "%s", s.name);
+	fill(m->states[i].machine, sizeof m->states[i].machine, seed);
+	m->states[i].machine_at = check_random(seed) % 300000;
+	s.machine_bytes = check_random(seed) % 2 ? m->states[i].machine_at + sizeof m->states[i].machine : 0;
+	m->states[i].machine_bytes = s.machine_bytes;
+	if (s.machine_bytes && n->driver->machine_write(n, m->states[i].machine_at, m->states[i].machine, sizeof m->states[i].machine))
+		return false;
+	if (!n->driver->state_keep(n, &s, &err)) {
+		if (strstr(err.msg, strerror(ERANGE)))	/* refcounts of few bits */
+			return true;
+		printf("FAIL keep: %s\n", err.msg);
+		return false;
+	}
+	m->states[i].size = m->size;
+	m->states[i].data = malloc(m->size);
+	memcpy(m->states[i].data, m->now, m->size);
+	m->n_states++;
+	return true;
+}
+
+static bool return_state(struct block_node *n, struct model *m, uint64_t *seed)
+{
+	unsigned i = (unsigned)(check_random(seed) % m->n_states);
+	struct error err = { "" };
+	uint8_t machine[64];
+
+	if (!n->driver->state_return(n, m->states[i].name, &err)) {
+		if (strstr(err.msg, strerror(ERANGE)))
+			return true;
+		printf("FAIL return: %s\n", err.msg);
+		return false;
+	}
+	memcpy(m->now, m->states[i].data, m->size);
+	if (!m->states[i].machine_bytes)
+		return true;
+	return !n->driver->machine_read(n, m->states[i].machine_at, machine, sizeof machine) &&
+	       !memcmp(machine, m->states[i].machine, sizeof machine);
+}
+
+static bool delete_state(struct block_node *n, struct model *m, uint64_t *seed)
+{
+	unsigned i = (unsigned)(check_random(seed) % m->n_states);
+	struct error err = { "" };
+
+	if (!n->driver->state_delete(n, m->states[i].name, &err)) {
+		printf("FAIL delete: %s\n", err.msg);
+		return false;
+	}
+	free(m->states[i].data);
+	memmove(&m->states[i], &m->states[i + 1], (--m->n_states - i) * sizeof m->states[i]);
+	return true;
+}
+
+static bool do_one(struct block_node *n, struct model *m, uint64_t *seed, uint8_t *buf)
+{
+	uint64_t r = check_random(seed) % 100, most = UINT64_C(1) << check_random(seed) % 21, at, bytes;
+	int error = 0;
+
+	bytes = 1 + check_random(seed) % most;
+	if (check_random(seed) % 4)
+		bytes = (bytes + SECTOR - 1) / SECTOR * SECTOR;
+	if (bytes > m->size)
+		bytes = m->size;
+	at = check_random(seed) % (m->size - bytes + 1);
+	if (check_random(seed) % 4)
+		at = at / SECTOR * SECTOR;
+	if (r < 40) {
+		fill(buf, bytes, seed);
+		error = n->driver->write(n, at, buf, bytes);
+		memcpy(m->now + at, buf, bytes);
+	} else if (r < 70) {
+		return same(n, m, at, bytes, buf);
+	} else if (r < 80) {
+		error = n->driver->zero(n, at, bytes, r & 1);
+		memset(m->now + at, 0, bytes);
+	} else if (r < 88) {	/* what a discard leaves is the driver's choice */
+		error = n->driver->discard(n, at, bytes);
+		if (!error)
+			error = n->driver->read(n, at, m->now + at, bytes);
+	} else if (r < 94) {
+		error = n->driver->flush(n);
+	} else if (m->n_states < STATES && r < 97) {
+		return keep_state(n, m, seed);
+	} else if (m->n_states && r < 99) {
+		return return_state(n, m, seed);
+	} else if (m->n_states) {
+		return delete_state(n, m, seed);
+	}
+	if (error)
+		printf("FAIL request %u at 0x%" PRIx64 " of 0x%" PRIx64 ": %s\n", (unsigned)r, at, bytes, strerror(error));
+	return !error;
+}
+
+static bool save_models(const struct model *m, const char *name)
+{
+	char path[512];
+	bool ok = write_file(name, m->now, m->size);
+
+	for (unsigned i = 0; i < m->n_states && ok; i++) {
+		snprintf(path, sizeof path, "%s.%s", name, m->states[i].name);
+		ok = write_file(path, m->states[i].data, m->states[i].size);
+	}
+	return ok;
+}
+
+static int run_ops(const char *image, const char *model, uint64_t seed, unsigned count, unsigned states)
+{
+	struct block_node *n = must_open(image, false);
+	struct model m = { .size = n->size, .now = malloc(n->size), .n_states = 0 };
+	uint8_t *buf = malloc(n->size + (1u << 20));
+	bool ok = !n->driver->read(n, 0, m.now, m.size);
+
+	m.made = states;
+	for (unsigned i = 0; i < count && ok; i++) {
+		ok = do_one(n, &m, &seed, buf);
+		if (!ok)
+			printf("FAIL ops: number %u\n", i);
+		if (ok && i % 100 == 99) {	/* what is on the disk is as good as what is in memory */
+			block_node_close(n);
+			n = must_open(image, false);
+		}
+	}
+	ok = ok && same(n, &m, 0, m.size, buf);
+	block_node_close(n);
+	ok = ok && save_models(&m, model);
+	for (unsigned i = 0; i < m.n_states; i++)
+		free(m.states[i].data);
+	free(m.now);
+	free(buf);
+	if (ok)
+		printf("ok ops\n");
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int copy_image(const char *image, const char *raw)
+{
+	struct block_node *n = must_open(image, true);
+	uint8_t *data = malloc(n->size + 1);
+	int error = n->driver->read(n, 0, data, n->size);
+
+	if (error)
+		printf("FAIL copy: %s\n", strerror(error));
+	else if (!write_file(raw, data, n->size))
+		error = EIO;
+	block_node_close(n);
+	free(data);
+	return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* ---- Killed: each sector says which request wrote it ---- */
+
+struct op {
+	enum block_op op;
+	uint64_t first, n;		/* sectors */
+};
+
+static struct op op_number(uint64_t seed, uint64_t i, uint64_t sectors)
+{
+	uint64_t r = seed * UINT64_C(1000003) + i, kind = check_random(&r) % 16;
+	struct op op = { kind < 12 ? BLOCK_WRITE : kind < 13 ? BLOCK_ZERO : kind < 14 ? BLOCK_DISCARD : BLOCK_FLUSH, 0, 0 };
+
+	op.n = 1 + check_random(&r) % (check_random(&r) % 4 ? 16 : 600);
+	op.first = check_random(&r) % (sectors - op.n);
+	return op;
+}
+
+static int do_op(struct block_node *n, uint64_t i, const struct op *op, uint64_t *buf)
+{
+	switch (op->op) {
+	case BLOCK_WRITE:
+		for (uint64_t k = 0; k < op->n * SECTOR / 8; k++)
+			buf[k] = i + 1;
+		return n->driver->write(n, op->first * SECTOR, buf, op->n * SECTOR);
+	case BLOCK_ZERO:    return n->driver->zero(n, op->first * SECTOR, op->n * SECTOR, i & 1);
+	case BLOCK_DISCARD: return n->driver->discard(n, op->first * SECTOR, op->n * SECTOR);
+	default:            return n->driver->flush(n);
+	}
+}
+
+static int run_forever(const char *image, uint64_t seed)
+{
+	struct block_node *n = must_open(image, false);
+	uint64_t flushes = 0, *buf = malloc(600 * SECTOR);
+	char line[32];
+
+	for (uint64_t i = 0;; i++) {
+		struct op op = op_number(seed, i, n->size / SECTOR);
+		int error = do_op(n, i, &op, buf);
+
+		if (error) {
+			printf("FAIL number %" PRIu64 ": %s\n", i, strerror(error));
+			return EXIT_FAILURE;
+		}
+		if (op.op == BLOCK_FLUSH) {
+			int len = snprintf(line, sizeof line, "%" PRIu64 "\n", ++flushes);
+
+			if (write(STDOUT_FILENO, line, (size_t)len) != len)
+				return EXIT_FAILURE;
+		}
+	}
+}
+
+static bool touches(const struct op *op, uint64_t sector)
+{
+	return op->op != BLOCK_FLUSH && sector >= op->first && sector - op->first < op->n;
+}
+
+/* Could a request from number `from` to `to` have left this in the sector? */
+static bool could_be(uint64_t seed, uint64_t sectors, uint64_t sector, uint64_t value, uint64_t from, uint64_t to)
+{
+	for (uint64_t i = from; i < to; i++) {
+		struct op op = op_number(seed, i, sectors);
+
+		if (touches(&op, sector) && value == (op.op == BLOCK_WRITE ? i + 1 : 0))
+			return true;
+	}
+	return false;
+}
+
+static int run_proven(const char *image, uint64_t seed, uint64_t flushes)
+{
+	struct block_node *n = must_open(image, true);
+	uint64_t sectors = n->size / SECTOR, *sure = calloc(sectors, 8), i = 0, wrong = 0, buf[SECTOR / 8];
+
+	for (uint64_t done = 0; done < flushes; i++) {
+		struct op op = op_number(seed, i, sectors);
+
+		done += op.op == BLOCK_FLUSH;
+		for (uint64_t k = 0; k < op.n && op.op != BLOCK_FLUSH; k++)
+			sure[op.first + k] = op.op == BLOCK_WRITE ? i + 1 : op.op == BLOCK_ZERO ? 0 : UINT64_MAX;
+	}
+	for (uint64_t s = 0; s < sectors; s++) {
+		int error = n->driver->read(n, s * SECTOR, buf, SECTOR);
+
+		if (error || memcmp(buf, buf + 1, SECTOR - 8)) {
+			wrong++;
+			printf("FAIL sector %" PRIu64 ": error %d, or torn\n", s, error);
+		} else if (buf[0] != sure[s] && sure[s] != UINT64_MAX && !could_be(seed, sectors, s, buf[0], i, i + 3000)) {
+			wrong++;
+			printf("FAIL sector %" PRIu64 " has %" PRIu64 ", not %" PRIu64 "\n", s, buf[0], sure[s]);
+		}
+	}
+	block_node_close(n);
+	free(sure);
+	return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* ---- How fast ---- */
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int run_speed(const char *image)
+{
+	struct block_node *n = must_open(image, false);
+	static uint8_t buf[1 << 20];
+	uint64_t seed = 1, blocks = n->size / 4096;
+	double start = now_s();
+
+	memset(buf, 7, sizeof buf);
+	for (uint64_t at = 0; at + sizeof buf <= n->size; at += sizeof buf)
+		n->driver->write(n, at, buf, sizeof buf);
+	n->driver->flush(n);
+	printf("sequential write %.0f MiB/s\n", (double)(n->size >> 20) / (now_s() - start));
+	start = now_s();
+	for (uint64_t at = 0; at + sizeof buf <= n->size; at += sizeof buf)
+		n->driver->read(n, at, buf, sizeof buf);
+	printf("sequential read %.0f MiB/s\n", (double)(n->size >> 20) / (now_s() - start));
+	start = now_s();
+	for (unsigned i = 0; i < 100000; i++)
+		n->driver->read(n, check_random(&seed) % blocks * 4096, buf, 4096);
+	printf("4 KiB reads %.0f/s\n", 100000 / (now_s() - start));
+	start = now_s();
+	for (unsigned i = 0; i < 100000; i++)
+		n->driver->write(n, check_random(&seed) % blocks * 4096, buf, 4096);
+	n->driver->flush(n);
+	printf("4 KiB writes %.0f/s\n", 100000 / (now_s() - start));
+	block_node_close(n);
+	return EXIT_SUCCESS;
+}
+
+/* ---- Facts ---- */
+
+static char folder[64], path[128], other[128];
+
+static void test_create(void)
+{
+	struct block_node *n;
+	struct error err = { "" };
+	uint8_t buf[1024];
+	struct block_info info;
+
+	check(block_create_qcow2(path, 10u << 20, NULL, NULL, &err), "create %s", err.msg);
+	n = open_node(path, NULL, false, &err);
+	if (!check(n != NULL, "create-opens %s", err.msg))
+		return;
+	check_eq(n->size, 10u << 20, "create-size");
+	check_eq(n->driver->read(n, 5000, buf, sizeof buf), 0, "empty-reads");
+	check(!buf[0] && !memcmp(buf, buf + 1, sizeof buf - 1), "empty-is-zero");
+	check_eq(n->driver->write(n, 5000, "hello", 5), 0, "write");
+	check_eq(n->driver->read(n, 4999, buf, 7), 0, "read");
+	check(!memcmp(buf, "\0hello", 7), "write-is-read");
+	check_eq(n->driver->flush(n), 0, "flush");
+	n->driver->info(n, &info);
+	check_eq(info.cluster, 65536, "info-cluster");
+	check(!strcmp(info.format, "qcow2") && !info.backing && info.depth == 0, "info");
+	check_eq(n->driver->resize(n, 20u << 20), 0, "grow");
+	check_eq(n->driver->resize(n, 10u << 20), 0, "shrink");
+	check_eq(n->driver->resize(n, 4096), EBUSY, "shrink-into-data");
+	block_node_close(n);
+}
+
+static void test_backing(void)
+{
+	struct block_node *n;
+	struct error err = { "" };
+	uint8_t buf[16];
+	struct block_info info;
+
+	check(block_create_qcow2(other, 0, "a.qcow2", "qcow2", &err), "overlay-create %s", err.msg);
+	n = open_node(other, "qcow2", false, &err);
+	if (!check(n != NULL, "overlay-opens %s", err.msg))
+		return;
+	check_eq(n->size, 10u << 20, "overlay-size");
+	check_eq(n->driver->read(n, 5000, buf, 5), 0, "overlay-reads");
+	check(!memcmp(buf, "hello", 5), "overlay-shows-backing");
+	check_eq(n->driver->write(n, 5001, "a", 1), 0, "overlay-write");
+	check_eq(n->driver->read(n, 5000, buf, 5), 0, "overlay-reads-again");
+	check(!memcmp(buf, "hallo", 5), "overlay-copies");
+	n->driver->info(n, &info);
+	check(info.depth == 1 && info.backing && !strcmp(info.backing, "a.qcow2"), "overlay-info");
+	block_node_close(n);
+	check(!block_create_qcow2(other, 0, "missing", "raw", &err), "overlay-of-nothing");
+}
+
+static bool is_refused(unsigned at, uint64_t value, unsigned bytes, const char *why)
+{
+	struct error err = { "" };
+	struct block_node *n;
+	uint8_t be[8];
+	int fd;
+
+	block_create_qcow2(path, 10u << 20, NULL, NULL, &err);
+	for (unsigned i = 0; i < bytes; i++)
+		be[i] = (uint8_t)(value >> 8 * (bytes - 1 - i));
+	fd = open(path, O_RDWR);
+	if (pwrite(fd, be, bytes, at) != (ssize_t)bytes)
+		return false;
+	close(fd);
+	n = open_node(path, "qcow2", false, &err);
+	if (n)
+		block_node_close(n);
+	if (!strstr(err.msg, why))
+		printf("  %s\n", err.msg);
+	return !n && strstr(err.msg, why);
+}
+
+static void test_refused(void)
+{
+	check(is_refused(4, 4, 4, "version"), "refused-version");
+	check(is_refused(20, 8, 4, "cluster size"), "refused-small-clusters");
+	check(is_refused(20, 22, 4, "cluster size"), "refused-large-clusters");
+	check(is_refused(24, UINT64_C(1) << 62, 8, "too small"), "refused-size");
+	check(is_refused(32, 1, 4, "encrypted"), "refused-encrypted");
+	check(is_refused(36, 0xffffffff, 4, "too large"), "refused-l1-size");
+	check(is_refused(40, 1, 8, "offset of the L1"), "refused-l1-offset");
+	check(is_refused(48, UINT64_C(1) << 40, 8, "refcount table"), "refused-refcount-table");
+	check(is_refused(60, 70000, 4, "snapshots"), "refused-snapshots");
+	check(is_refused(72, 2, 8, "corrupt"), "refused-corrupt");
+	check(is_refused(72, 4, 8, "external"), "refused-data-file");
+	check(is_refused(72, 1 << 20, 8, "bit 20"), "refused-feature");
+	check(is_refused(96, 7, 4, "refcounts"), "refused-refcount-order");
+	check(is_refused(100, 50, 4, "header"), "refused-header-length");
+}
+
+static void test_states(void)
+{
+	struct error err = { "" };
+	struct block_state s = { .name = "one", .machine_bytes = 5, .date_s = 77 }, got;
+	struct block_node *n;
+	char buf[8] = "";
+
+	block_create_qcow2(path, 10u << 20, NULL, NULL, &err);
+	n = must_open(path, false);
+	check_eq(n->driver->write(n, 0, "before", 6), 0, "state-write");
+	check_eq(n->driver->machine_write(n, 0, "state", 5), 0, "machine-write");
+	check(n->driver->state_keep(n, &s, &err), "state-keep %s", err.msg);
+	check(!n->driver->state_keep(n, &s, &err), "state-of-that-name");
+	check_eq(n->driver->write(n, 0, "after!", 6), 0, "state-write-again");
+	check(n->driver->state_get(n, 0, &got) && !strcmp(got.id, "1") && !strcmp(got.name, "one"), "state-get");
+	check_eq(got.machine_bytes, 5, "state-machine-bytes");
+	check(!n->driver->state_get(n, 1, &got), "state-get-last");
+	check(!n->driver->state_return(n, "two", &err), "state-return-unknown");
+	check(n->driver->state_return(n, "one", &err), "state-return %s", err.msg);
+	check_eq(n->driver->read(n, 0, buf, 6), 0, "state-read");
+	check(!memcmp(buf, "before", 6), "state-is-back");
+	check_eq(n->driver->machine_read(n, 0, buf, 5), 0, "machine-read");
+	check(!memcmp(buf, "state", 5), "machine-is-back");
+	check(n->driver->state_delete(n, "one", &err), "state-delete %s", err.msg);
+	check(!n->driver->state_get(n, 0, &got), "state-gone");
+	block_node_close(n);
+}
+
+static void run_facts(void)
+{
+	snprintf(folder, sizeof folder, "/tmp/cede-qcow2-XXXXXX");
+	if (!mkdtemp(folder))
+		exit(EXIT_FAILURE);
+	snprintf(path, sizeof path, "%s/a.qcow2", folder);
+	snprintf(other, sizeof other, "%s/b.qcow2", folder);
+	test_create();
+	test_backing();
+	test_refused();
+	test_states();
+	unlink(path);
+	unlink(other);
+	rmdir(folder);
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	uint64_t seed = argc > 3 ? strtoull(argv[argc > 4 ? 4 : 3], NULL, 10) : 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!strcmp(what, "ops") && argc == 6)
+		return run_ops(argv[2], argv[3], seed, (unsigned)strtoul(argv[5], NULL, 10), (unsigned)(seed % 1000));
+	if (!strcmp(what, "copy") && argc == 4)
+		return copy_image(argv[2], argv[3]);
+	if (!strcmp(what, "forever") && argc == 4)
+		return run_forever(argv[2], seed);
+	if (!strcmp(what, "proven") && argc == 5)
+		return run_proven(argv[2], strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
+	if (!strcmp(what, "speed") && argc == 3)
+		return run_speed(argv[2]);
+	run_facts();
+	return check_done();
+}
