@@ -26,6 +26,7 @@ $(eval $(call fuzzer,describe,tests/fuzz/load/describe $(SEED_FUZZ)))
 $(eval $(call fuzzer,heads,tests/fuzz/load/heads $(SEED_FUZZ)))
 FW_FUZZ   := tests/fuzz/firmware/rig
 $(eval $(call fuzzer,trees,tests/fuzz/firmware/trees $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
+$(eval $(call fuzzer,volume,tests/fuzz/firmware/volume $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 $(eval $(call fuzzer,client,tests/fuzz/firmware/client $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 
 fuzz:	## libFuzzer's programs, build/fuzz/load and others, and what they start from
