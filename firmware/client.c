@@ -11,6 +11,8 @@
 
 #include <libfdt.h>
 
+#include "firmware/boot.h"
+#include "firmware/client.h"
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
@@ -21,25 +23,6 @@
 #include "machine/rtas/rtas.h"
 #include "machine/vio/vio_vty.h"
 #include "savevm/error.h"
-
-#define OF_ERROR    UINT32_MAX
-#define OF_NO_DATA  ((uint32_t)-2)	/* "read": nothing has come */
-#define MAX_CELLS   16			/* arguments and results of a call */
-#define MAX_PATH    256			/* bytes, with the NUL */
-#define MAX_NAME    64			/* PAPR has property names longer than IEEE 1275's 31 */
-#define MAX_VALUE   2048		/* "setprop": bytes */
-#define MAX_IO      65536		/* "read" and "write": bytes in one call */
-#define ADDR_LIMIT  (UINT64_C(1) << 32)	/* a cell names no more */
-#define CLAIM_FLOOR UINT64_C(0x10000)	/* "claim" with alignment keeps clear of vectors, entry and stack */
-
-struct call {
-	struct machine *m;
-	struct firmware *fw;
-	struct cpu *cpu;
-	uint32_t nargs, nrets;
-	uint32_t in[MAX_CELLS];
-	uint32_t out[MAX_CELLS];	/* [0] is what the service returns */
-};
 
 /* ---- The tree, as nodes that know their relatives ---- */
 void firmware_tree_changed(struct machine *m)
@@ -125,7 +108,7 @@ static const struct tree_node *node_find(struct call *c, uint32_t phandle)
 	return NULL;
 }
 
-static int offset_find(struct call *c, uint32_t phandle)
+int offset_find(struct call *c, uint32_t phandle)
 {
 	const struct tree_node *node = node_find(c, phandle);
 
@@ -139,8 +122,7 @@ static uint32_t phandle_of(const struct call *c, int index)
 
 /* ---- Guest memory ---- */
 
-/* A NUL-terminated string of less than `size` bytes. */
-static bool get_string(const struct call *c, uint32_t addr, char *buf, size_t size)
+bool get_string(const struct call *c, uint32_t addr, char *buf, size_t size)
 {
 	const struct ram *ram = &c->m->ram;
 	uint64_t room = ram_ok(ram, addr, 0) ? ram->size - addr : 0;
@@ -153,8 +135,7 @@ static bool get_string(const struct call *c, uint32_t addr, char *buf, size_t si
 	return true;
 }
 
-/* Writes `len` bytes, or the first `room` of them. */
-static bool put_bytes(const struct call *c, uint32_t addr, const void *value, size_t len, uint32_t room)
+bool put_bytes(const struct call *c, uint32_t addr, const void *value, size_t len, uint32_t room)
 {
 	return ram_write(&c->m->ram, addr, value, len < room ? len : room);
 }
@@ -171,7 +152,7 @@ static const char *alias_find(const void *fdt, const char *name, size_t name_len
 	return path && len >= 2 && len <= MAX_PATH && *path == '/' && !path[len - 1] ? path : NULL;
 }
 
-static int path_find(const struct call *c, char *path)
+int path_find(const struct call *c, char *path)
 {
 	char *args = strchr(path, ':'), *unit = path, full[2 * MAX_PATH];
 	size_t first = strcspn(path, "/:");
@@ -192,7 +173,7 @@ static int path_find(const struct call *c, char *path)
 	return fdt_path_offset(c->m->fdt, full);
 }
 
-static uint32_t svc_finddevice(struct call *c)
+uint32_t svc_finddevice(struct call *c)
 {
 	char path[MAX_PATH];
 	uint32_t phandle;
@@ -309,7 +290,7 @@ static uint32_t svc_setprop(struct call *c)
 	return len;
 }
 
-static uint32_t put_path(struct call *c, uint32_t phandle)
+uint32_t put_path(struct call *c, uint32_t phandle)
 {
 	char path[MAX_PATH];
 	int at = offset_find(c, phandle);
@@ -323,250 +304,6 @@ static uint32_t put_path(struct call *c, uint32_t phandle)
 static uint32_t svc_package_to_path(struct call *c)
 {
 	return put_path(c, c->in[0]);
-}
-
-/* ---- Instances ---- */
-static uint32_t instance_open(struct client *client, uint32_t phandle)
-{
-	for (uint32_t i = 0; i < CLIENT_MAX_INSTANCES; i++) {
-		if (!client->instance[i]) {
-			client->instance[i] = phandle;
-			return i + 1;
-		}
-	}
-	return 0;
-}
-
-/* phandle behind an ihandle, 0: none. */
-static uint32_t instance_find(const struct call *c, uint32_t ihandle)
-{
-	uint32_t i = ihandle - 1;
-
-	return i < CLIENT_MAX_INSTANCES ? c->fw->client.instance[i] : 0;
-}
-
-static uint32_t svc_open(struct call *c)
-{
-	uint32_t phandle = svc_finddevice(c);
-
-	return phandle == OF_ERROR ? 0 : instance_open(&c->fw->client, phandle);
-}
-
-static uint32_t svc_close(struct call *c)
-{
-	if (instance_find(c, c->in[0]))
-		c->fw->client.instance[c->in[0] - 1] = 0;
-	return 0;
-}
-
-static uint32_t svc_instance_to_package(struct call *c)
-{
-	uint32_t phandle = instance_find(c, c->in[0]);
-
-	return phandle ? phandle : OF_ERROR;
-}
-
-static uint32_t svc_instance_to_path(struct call *c)
-{
-	return put_path(c, instance_find(c, c->in[0]));
-}
-
-/* Terminal behind an ihandle; NULL: something else, or nothing. */
-static struct vty *instance_vty(struct call *c, uint32_t ihandle)
-{
-	int at = offset_find(c, instance_find(c, ihandle)), len;
-	const fdt32_t *reg = at >= 0 ? fdt_getprop(c->m->fdt, at, "reg", &len) : NULL;
-
-	return reg && len == sizeof *reg && *reg ? vty_find(c->m, fdt32_to_cpu(*reg)) : NULL;
-}
-
-static uint32_t svc_write(struct call *c)
-{
-	struct vty *vty = instance_vty(c, c->in[0]);
-	uint32_t len = c->in[2] < MAX_IO ? c->in[2] : MAX_IO;
-
-	if (!instance_find(c, c->in[0]) || !ram_ok(&c->m->ram, c->in[1], len))
-		return OF_ERROR;
-	if (vty)
-		vty_put(vty, c->m->ram.base + c->in[1], len);
-	return len;
-}
-
-static uint32_t svc_read(struct call *c)
-{
-	struct vty *vty = instance_vty(c, c->in[0]);
-	uint32_t len = c->in[2] < MAX_IO ? c->in[2] : MAX_IO, done = 0;
-	uint8_t buf[VTY_PACKET];
-
-	if (!vty || !ram_ok(&c->m->ram, c->in[1], len))
-		return OF_ERROR;
-	/* A terminal gives up to a packet at a time, and would lose what is not taken. */
-	while (len - done >= VTY_PACKET) {
-		unsigned n = vty_get(vty, buf);
-
-		if (!n)
-			break;
-		ram_write(&c->m->ram, c->in[1] + done, buf, n);
-		done += n;
-	}
-	return done ? done : OF_NO_DATA;
-}
-
-/* ---- Memory ---- */
-static uint64_t claim_limit(const struct machine *m)
-{
-	uint64_t rma = tree_rma_size(m);
-
-	return rma < ADDR_LIMIT ? rma : ADDR_LIMIT;
-}
-
-/* False: no memory, in use, or too many claims. */
-static bool claim_add(struct machine *m, uint64_t start, uint64_t size)
-{
-	struct client *client = &m->firmware->client;
-	uint32_t i;
-
-	if (!size || start > claim_limit(m) || size > claim_limit(m) - start || client->claims == CLIENT_MAX_CLAIMS)
-		return false;
-	for (i = 0; i < client->claims && client->claim[i].start < start; i++)
-		;
-	if ((i && client->claim[i - 1].start + client->claim[i - 1].size > start) ||
-	    (i < client->claims && start + size > client->claim[i].start))
-		return false;
-	memmove(&client->claim[i + 1], &client->claim[i], (client->claims - i) * sizeof client->claim[0]);
-	client->claim[i] = (struct claim){ start, size };
-	client->claims++;
-	return true;
-}
-
-/* Lowest free place with that alignment; UINT64_MAX: none. */
-static uint64_t claim_place(const struct machine *m, uint64_t size, uint64_t align)
-{
-	const struct client *client = &m->firmware->client;
-	uint64_t start = (CLAIM_FLOOR + align - 1) / align * align;
-
-	for (uint32_t i = 0; i < client->claims; i++) {
-		const struct claim *claim = &client->claim[i];
-
-		if (claim->start + claim->size <= start)
-			continue;
-		if (start + size <= claim->start)
-			break;
-		start = (claim->start + claim->size + align - 1) / align * align;
-	}
-	return start + size <= claim_limit(m) ? start : UINT64_MAX;
-}
-
-/* /memory@0/available: what is not claimed. */
-static int tree_set_available(struct machine *m)
-{
-	const struct client *client = &m->firmware->client;
-	fdt64_t reg[2 * (CLIENT_MAX_CLAIMS + 1)];
-	uint64_t free_from = 0;
-	unsigned n = 0;
-
-	for (uint32_t i = 0; i <= client->claims; i++) {
-		uint64_t to = i < client->claims ? client->claim[i].start : tree_rma_size(m);
-
-		if (to > free_from) {
-			reg[n++] = cpu_to_fdt64(free_from);
-			reg[n++] = cpu_to_fdt64(to - free_from);
-		}
-		if (i < client->claims)
-			free_from = to + client->claim[i].size;
-	}
-	m->firmware->tree_changed = true;
-	return fdt_setprop(m->fdt, fdt_path_offset(m->fdt, "/memory@0"), "available", reg, (int)(n * sizeof reg[0]));
-}
-
-static uint32_t svc_claim(struct call *c)
-{
-	uint64_t start = c->in[0], size = c->in[1], align = c->in[2];
-
-	if (align)
-		start = claim_place(c->m, size, align);
-	if (!claim_add(c->m, start, size))
-		return OF_ERROR;
-	tree_set_available(c->m);
-	return (uint32_t)start;
-}
-
-static uint32_t svc_release(struct call *c)
-{
-	struct client *client = &c->fw->client;
-
-	for (uint32_t i = 0; i < client->claims; i++) {
-		if (client->claim[i].start != c->in[0] || client->claim[i].size != c->in[1])
-			continue;
-		client->claims--;
-		memmove(&client->claim[i], &client->claim[i + 1], (client->claims - i) * sizeof client->claim[0]);
-		tree_set_available(c->m);
-		return 0;
-	}
-	return OF_ERROR;
-}
-
-/* ---- Methods ---- */
-
-/* "call-method" returns a catch result first: 0 means that the method ran. */
-static uint32_t method_cas(struct call *c)
-{
-	c->out[1] = (uint32_t)cas_negotiate(c->cpu, c->in[2]);
-	return 0;
-}
-
-static uint32_t method_instantiate_rtas(struct call *c)
-{
-	if (!rtas_install(c->m, c->in[2]))
-		return OF_ERROR;
-	c->out[1] = c->in[2];
-	return 0;
-}
-
-static const struct method {
-	const char *node;
-	const char *name;
-	uint32_t nargs;		/* with name and ihandle */
-	uint32_t (*fn)(struct call *c);
-} methods[] = {
-	{ "/", "ibm,client-architecture-support", 3, method_cas },
-	{ "/rtas", "instantiate-rtas", 3, method_instantiate_rtas },
-};
-
-static const struct method *method_find(struct call *c, uint32_t phandle, const char *name)
-{
-	int at = offset_find(c, phandle);
-
-	for (unsigned i = 0; i < ARRAY_SIZE(methods); i++)
-		if (!strcmp(methods[i].name, name) && at >= 0 && fdt_path_offset(c->m->fdt, methods[i].node) == at)
-			return &methods[i];
-	return NULL;
-}
-
-static uint32_t svc_call_method(struct call *c)
-{
-	const struct method *method;
-	char name[MAX_NAME];
-
-	if (c->nargs < 2 || !get_string(c, c->in[0], name, sizeof name))
-		return OF_ERROR;
-	method = method_find(c, instance_find(c, c->in[1]), name);
-	return method && c->nargs == method->nargs ? method->fn(c) : OF_ERROR;
-}
-
-/* 0: there is such a method. */
-static uint32_t svc_test_method(struct call *c)
-{
-	char name[MAX_NAME];
-
-	return get_string(c, c->in[1], name, sizeof name) && method_find(c, c->in[0], name) ? 0 : OF_ERROR;
-}
-
-/* There is no Forth interpreter. */
-static uint32_t svc_interpret(struct call *c)
-{
-	(void)c;
-	return OF_ERROR;
 }
 
 /* ---- Control ---- */
@@ -584,9 +321,14 @@ static uint32_t svc_quiesce(struct call *c)
 	return 0;
 }
 
-/* A kernel calls this when it cannot go on: an early panic ends here. */
+/* A kernel calls this when it cannot go on: an early panic ends here. A boot program from a disk leaves the machine to
+ * the next one. */
 static uint32_t svc_exit(struct call *c)
 {
+	if (boot_gives_up(c->m)) {
+		machine_request(c->m, REQ_RESET, 0);
+		return 0;
+	}
 	if (!c->m->panic_message)
 		c->m->panic_message = strdup("it called Open Firmware's exit");
 	machine_request(c->m, REQ_PANIC, 0);
@@ -624,6 +366,7 @@ static const struct service {
 	{ "open", 1, 1, svc_open, 1 },
 	{ "close", 1, ANY, svc_close, 0 },
 	{ "read", 3, 1, svc_read, 0 },
+	{ "seek", 3, 1, svc_seek, 0 },
 	{ "instance-to-path", 3, 1, svc_instance_to_path, 0 },
 	{ "instance-to-package", 1, 1, svc_instance_to_package, 0 },
 	{ "call-method", ANY, ANY, svc_call_method, 1 },
@@ -633,6 +376,7 @@ static const struct service {
 	{ "milliseconds", 0, 1, svc_milliseconds, 0 },
 	{ "quiesce", 0, ANY, svc_quiesce, 0 },
 	{ "exit", 0, ANY, svc_exit, 0 },
+	{ "enter", 0, ANY, svc_exit, 0 },
 	{ "boot", 1, ANY, svc_boot, 1 },
 };
 
@@ -721,22 +465,40 @@ static uint32_t stdout_phandle(const void *fdt)
 	return fdt_get_phandle(fdt, path ? fdt_path_offset(fdt, path) : 0);
 }
 
+/* What lies in memory already. A boot program takes what is left from 0 on, but for what serves interrupts and calls. */
+static bool claim_first(struct machine *m)
+{
+	struct firmware *fw = m->firmware;
+
+	if (fw->booted ? !claim_add(m, 0, FW_STACK + FW_STACK_SIZE) : !claim_add(m, 0, FW_SIZE) || !claim_add(m, FW_STACK, FW_STACK_SIZE))
+		return false;
+	return claim_add(m, fw->kernel_addr, fw->kernel_size) && (!fw->initrd.size || claim_add(m, fw->initrd_addr, fw->initrd.size));
+}
+
+/* /chosen/stdout and, for a boot program, stdin: the first terminal. */
+static bool open_console(struct machine *m)
+{
+	struct client *client = &m->firmware->client;
+	uint32_t phandle = stdout_phandle(m->fdt);
+
+	if (fdt_setprop_u32(m->fdt, fdt_path_offset(m->fdt, "/chosen"), "stdout", instance_open(client, phandle)) < 0)
+		return false;
+	return !m->firmware->booted ||
+	       fdt_setprop_u32(m->fdt, fdt_path_offset(m->fdt, "/chosen"), "stdin", instance_open(client, phandle)) >= 0;
+}
+
 bool client_start(struct machine *m, struct error *err)
 {
 	struct firmware *fw = m->firmware;
-	uint32_t ihandle;
 
 	memset(&fw->client, 0, sizeof fw->client);
+	memset(fw->disk, 0, sizeof fw->disk);
 	fw->tree_changed = true;
-	if (!claim_add(m, 0, FW_SIZE) || !claim_add(m, FW_STACK, FW_STACK_SIZE) ||
-	    !claim_add(m, fw->kernel_addr, fw->kernel_size) ||
-	    (fw->initrd.size && !claim_add(m, fw->initrd_addr, fw->initrd.size))) {
-		error_set(err, "kernel '%s' lies where the firmware needs memory", fw->kernel.path);
+	if (!claim_first(m)) {
+		error_set(err, "%s '%s' lies where the firmware needs memory", fw->kernel.what, fw->kernel.path);
 		return false;
 	}
-	ihandle = instance_open(&fw->client, stdout_phandle(m->fdt));
-	if (tree_set_available(m) < 0 ||
-	    fdt_setprop_u32(m->fdt, fdt_path_offset(m->fdt, "/chosen"), "stdout", ihandle) < 0) {
+	if (tree_set_available(m) < 0 || !open_console(m)) {
 		error_set(err, "cannot complete the device tree");
 		return false;
 	}

@@ -8,6 +8,7 @@
 
 #include <libfdt.h>
 
+#include "firmware/boot.h"
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
@@ -46,6 +47,9 @@ static bool tree_start(struct machine *m, struct error *err)
 		.kernel_addr = fw->kernel_addr, .kernel_size = fw->kernel_size, .kernel_le = fw->kernel_le,
 		.initrd_addr = fw->initrd_addr, .initrd_size = fw->initrd.size,
 	};
+
+	if (fw->booted)		/* a boot program is nothing that its kernel should keep */
+		boot.kernel_size = 0;
 
 	free(m->fdt);
 	m->fdt = tree_build(m, &boot, err);
@@ -90,6 +94,28 @@ static bool kernel_start(struct machine *m, struct cpu *cpu, struct error *err)
 	return true;
 }
 
+/* A program from a disk is looked for at each start, a kernel's file is the same each time. */
+static bool program_ready(struct machine *m, struct error *err)
+{
+	struct firmware *fw = m->firmware;
+
+	event_cancel(m, &fw->wake);
+	fw->wake_at = 0;
+	if (!fw->boot_again) {
+		fw->boots_failed = 0;
+		fw->starts += fw->starts < 2;
+	}
+	fw->boot_again = false;
+	if (fw->starts == 1 && !environment_set(m, err))
+		return false;
+	if (fw->kernel.fd >= 0 || fw->bios.fd >= 0)
+		return true;
+	if (fw->boot.disks)
+		return boot_find(m, err);
+	error_set(err, "nothing to boot again: give -kernel or -bios with the snapshot");
+	return false;
+}
+
 bool firmware_start(struct machine *m, struct error *err)
 {
 	struct cpu *boot = &m->cpu[0]->cpu;
@@ -98,16 +124,14 @@ bool firmware_start(struct machine *m, struct error *err)
 	m->cas_done = m->radix = m->splpar_off = false;
 	m->compat_pvr = 0;
 	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
-	if (m->firmware->kernel.fd < 0 && m->firmware->bios.fd < 0) {
-		error_set(err, "nothing to boot again: give -kernel or -bios with the snapshot");
+	if (!program_ready(m, err))
 		return false;
-	}
 	if (!tree_start(m, err) || !images_place(m, err))
 		return false;
 	for (unsigned i = 0; i < m->ncpus; i++)
 		m->cpu[i]->cpu.run_state = CPU_STOPPED;
 	memset(boot->r, 0, sizeof boot->r);
-	cpu_set_msr(boot, MSR_ME);		/* 32-bit, big-endian, translation off. Binding, 8.2.1 */
+	cpu_set_msr(boot, MSR_ME | (m->firmware->booted ? MSR_FP : 0));	/* 32-bit, big-endian, translation off. Binding, 8.2.1 */
 	ok = m->firmware->bios.fd >= 0 ? flat_start(m, boot, err) : kernel_start(m, boot, err);
 	boot->run_state = CPU_RUNNING;
 	cpu_state_changed(boot);

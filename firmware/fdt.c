@@ -8,6 +8,7 @@
 
 #include <libfdt.h>
 
+#include "firmware/boot.h"
 #include "firmware/fdt.h"
 #include "cpu/core/model.h"
 #include "hcall/affinity.h"
@@ -238,6 +239,8 @@ static void add_chosen(struct tree *t, struct machine *m, const struct tree_boot
 		seed[i] = cpu_to_fdt64(machine_random(m));
 	node_bytes(t, at, "rng-seed", seed, sizeof seed);
 	tree_keep_error(t, tree_set_vec5(t->fdt, (const uint8_t[]){ 0 }, 1));
+	if (m->firmware && m->config->bios)
+		boot_hints_fdt(m, t, fdt_path_offset(t->fdt, "/chosen"));
 	add_images(t, fdt_path_offset(t->fdt, "/chosen"), boot);
 }
 
@@ -298,6 +301,8 @@ void *tree_build(struct machine *m, const struct tree_boot *boot, struct error *
 	add_rtas(&t, m);
 	add_chosen(&t, m, boot);
 	add_aliases(&t, m);
+	if (m->firmware && m->firmware->booted)
+		boot_fdt(m, &t);
 	number_nodes(&t);
 	if (t.err) {
 		error_set(err, "cannot build the device tree: %s", fdt_strerror(t.err));

@@ -27,6 +27,9 @@ void firmware_free(struct machine *m);
 /* m->fdt has been replaced or edited from outside this folder (a loaded snapshot). */
 void firmware_tree_changed(struct machine *m);
 
+/* A snapshot has been loaded. */
+void firmware_loaded(struct machine *m);
+
 /* snapshot.c. The tree, as a part of struct machine's; and of struct firmware, m->firmware. */
 extern const struct vmstate spapr_dtb_state, cede_firmware_state;
 /* Another hypervisor has saved the guest: finds RTAS by the tree. */

@@ -9,11 +9,14 @@
 #include <unistd.h>
 
 #include "cpu/engine/decode.h"
+#include "firmware/disk.h"
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "machine/core/config.h"
 #include "savevm/error.h"
+
+#define VOLUME_CHUNK (UINT32_C(1) << 20)	/* bytes that a disk is asked for at once */
 
 bool image_open(struct image *image, const char *what, const char *path, struct error *err)
 {
@@ -38,10 +41,28 @@ bool image_open(struct image *image, const char *what, const char *path, struct 
 	return true;
 }
 
+static bool volume_image_read(const struct image *image, uint64_t offset, void *buf, uint64_t len, struct error *err)
+{
+	for (char *p = buf; len;) {
+		uint32_t n = len < VOLUME_CHUNK ? (uint32_t)len : VOLUME_CHUNK;
+
+		if (!volume_read(image->volume, image->start + offset, p, n)) {
+			error_set(err, "cannot read %s '%s'", image->what, image->path);
+			return false;
+		}
+		p += n;
+		offset += n;
+		len -= n;
+	}
+	return true;
+}
+
 bool image_read(const struct image *image, uint64_t offset, void *buf, uint64_t len, struct error *err)
 {
 	char *p = buf;
 
+	if (image->volume)
+		return volume_image_read(image, offset, buf, len, err);
 	while (len) {
 		/* A single read moves at most 2 GiB. */
 		ssize_t n = pread(image->fd, p, len < (1u << 30) ? len : 1u << 30, (off_t)offset);
@@ -86,6 +107,10 @@ bool image_place(const struct image *image, uint64_t offset, struct ram *ram, ui
 	if (!ram_ok(ram, addr, len)) {
 		error_set(err, "%s '%s' does not fit into RAM", image->what, image->path);
 		return false;
+	}
+	if (image->volume) {
+		ram_written(ram, addr, len);
+		return image_read(image, offset, ram->base + addr, len, err);
 	}
 	if (len && lseek(image->fd, 0, SEEK_END) < (off_t)(offset + len)) {
 		error_set(err, "%s '%s' is truncated", image->what, image->path);
@@ -150,12 +175,18 @@ static bool flat_load(struct firmware *fw, struct error *err)
 	return true;
 }
 
-static bool kernel_load(struct machine *m, struct firmware *fw, struct error *err)
+bool kernel_load(struct machine *m, bool flat, struct error *err)
 {
+	struct firmware *fw = m->firmware;
 	bool elf;
 
+	fw->segments = 0;
 	if (!elf_is(&fw->kernel, &elf, err))
 		return false;
+	if (!elf && !flat) {
+		error_set(err, "%s '%s' is no ELF file", fw->kernel.what, fw->kernel.path);
+		return false;
+	}
 	if (!(elf ? elf_load(fw, &m->ram, err) : flat_load(fw, err)))
 		return false;
 	if (fw->bios.fd >= 0 && fw->kernel_addr < fw->bios.size) {
@@ -164,7 +195,7 @@ static bool kernel_load(struct machine *m, struct firmware *fw, struct error *er
 		return false;
 	}
 	if (fw->kernel_size > image_limit(m) || fw->kernel_addr > image_limit(m) - fw->kernel_size) {
-		error_set(err, "kernel '%s' does not fit: it ends at 0x%llx, images must end below 0x%llx", fw->kernel.path,
+		error_set(err, "%s '%s' does not fit: it ends at 0x%llx, images must end below 0x%llx", fw->kernel.what, fw->kernel.path,
 			  (unsigned long long)(fw->kernel_addr + fw->kernel_size), (unsigned long long)image_limit(m));
 		return false;
 	}
@@ -193,8 +224,8 @@ static bool initrd_load(struct machine *m, struct firmware *fw, struct error *er
 
 static bool files_load(struct machine *m, struct firmware *fw, const struct config *o, struct error *err)
 {
-	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming) {
-		error_set(err, "nothing to boot: give -kernel FILE or -bios FILE");
+	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming && !fw->boot.disks) {
+		error_set(err, "nothing to boot: give -kernel FILE, -bios FILE or a disk (-drive file=FILE,if=virtio)");
 		return false;
 	}
 	if (o->initrd && !o->kernel) {
@@ -210,7 +241,7 @@ static bool files_load(struct machine *m, struct firmware *fw, const struct conf
 			return false;
 		}
 	}
-	if (o->kernel && !(image_open(&fw->kernel, "kernel", o->kernel, err) && kernel_load(m, fw, err)))
+	if (o->kernel && !(image_open(&fw->kernel, "kernel", o->kernel, err) && kernel_load(m, true, err)))
 		return false;
 	if (o->initrd && !(image_open(&fw->initrd, "initrd", o->initrd, err) && initrd_load(m, fw, err)))
 		return false;
@@ -227,6 +258,8 @@ bool firmware_load(struct machine *m, const struct config *o, struct error *err)
 	}
 	fw->kernel.fd = fw->initrd.fd = fw->bios.fd = -1;
 	m->firmware = fw;
+	call_wait_init(m);
+	disks_find(m);
 	if (files_load(m, fw, o, err))
 		return true;
 	firmware_free(m);
@@ -245,6 +278,7 @@ void firmware_free(struct machine *m)
 
 	if (!fw)
 		return;
+	event_cancel(m, &fw->wake);
 	image_close(&fw->kernel);
 	image_close(&fw->initrd);
 	image_close(&fw->bios);

@@ -95,6 +95,30 @@ static const struct vmstate client_state = {
 		VMS_U32_ARRAY(struct client, instance)),
 };
 
+static const struct vmstate disk_state = {
+	.name = "cede/firmware/disk", .version = 1, .min_version = 1, VMS_OF(struct client_disk),
+	.fields = VMS_FIELDS(
+		VMS_U32(struct client_disk, ihandle), VMS_U32(struct client_disk, disk), VMS_U64(struct client_disk, start),
+		VMS_U64(struct client_disk, size), VMS_U64(struct client_disk, at)),
+};
+
+/* What there is once a machine has booted from a disk. */
+static bool boot_needed(const void *s)
+{
+	const struct firmware *fw = s;
+
+	return fw->booted || fw->wake_at || fw->boot_again || fw->boots_failed;
+}
+
+static const struct vmstate boot_state = {
+	.name = "cede/firmware/boot", .version = 1, .min_version = 1, VMS_OF(struct firmware), .needed = boot_needed,
+	.fields = VMS_FIELDS(
+		VMS_BOOL(struct firmware, booted), VMS_BOOL(struct firmware, boot_again),
+		VMS_U32_TO(struct firmware, boots_failed, BOOT_MAX_DISKS),
+		VMS_STRUCT_ARRAY("disk", struct firmware, disk, struct client_disk, disk_state),
+		VMS_U64(struct firmware, wake_at), VMS_U32(struct firmware, sleeper)),
+};
+
 #define FILES "follows from the options: for a reboot"
 
 const struct vmstate cede_firmware_state = {
@@ -102,6 +126,9 @@ const struct vmstate cede_firmware_state = {
 	.fields = VMS_FIELDS(
 		VMS_STRUCT("client", struct firmware, client, struct client, client_state),
 		VMS_U64_TO(struct firmware, tree_limit, TREE_MAX_SIZE),
+		VMS_SKIP(struct firmware, boot, "follows from the devices, and for the next boot from the disks"),
+		VMS_SKIP(struct firmware, starts, "of this process: -boot once= is for the first start of it"),
+		VMS_SKIP(struct firmware, wake, "wake_at"),
 		VMS_SKIP(struct firmware, kernel, FILES), VMS_SKIP(struct firmware, initrd, FILES),
 		VMS_SKIP(struct firmware, bios, FILES), VMS_SKIP(struct firmware, segment, FILES),
 		VMS_SKIP(struct firmware, segments, FILES), VMS_SKIP(struct firmware, kernel_addr, FILES),
@@ -110,7 +137,21 @@ const struct vmstate cede_firmware_state = {
 		VMS_SKIP(struct firmware, node, "follows from the tree"), VMS_SKIP(struct firmware, nodes, "follows from the tree"),
 		VMS_SKIP(struct firmware, node_room, "follows from the tree"),
 		VMS_SKIP(struct firmware, tree_changed, "set after a load")),
+	.subs = VMS_SUBS(&boot_state),
 };
+
+void firmware_loaded(struct machine *m)
+{
+	struct firmware *fw = m->firmware;
+
+	firmware_tree_changed(m);
+	event_cancel(m, &fw->wake);
+	fw->starts = 2;
+	if (fw->sleeper >= m->ncpus)
+		fw->wake_at = 0;
+	if (fw->wake_at)
+		event_restore(m, &fw->wake, fw->wake_at);
+}
 
 /* ---- From another hypervisor ---- */
 

@@ -14,6 +14,7 @@
 #define CONFIG_MAX_SAVES 256
 #define CONFIG_MAX_DEVICES 256
 #define CONFIG_MAX_DRIVES 256
+#define CONFIG_MAX_PROM_ENV 64
 #define CONFIG_MIN_RAM (UINT64_C(256) << 20)
 #define CONFIG_MAX_RAM (UINT64_C(64) << 30)
 #define CONFIG_RAM_STEP (UINT64_C(256) << 20)	/* one logical memory block, as the device tree reports them */
@@ -84,6 +85,12 @@ struct config {
 	uint64_t ram_size;		/* bytes, multiple of CONFIG_RAM_STEP */
 
 	const char *kernel, *initrd, *append, *bios;	/* NULL: not given */
+	/* -boot: letters of devices, NULL not given; nothing but what is asked for. -prom-env */
+	char *boot_order, *boot_once;	/* options_free() */
+	bool boot_strict, boot_menu;
+	uint32_t boot_wait_ms;		/* splash-time=: how long the menu waits */
+	const char *prom_env[CONFIG_MAX_PROM_ENV];
+	unsigned prom_envs;
 	char *name;			/* -name; NULL */
 	const char *note;		/* a warning for the user; NULL: none */
 	bool has_uuid;

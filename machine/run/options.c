@@ -192,12 +192,12 @@ static bool finish_options(struct parse *p)
 		return false;
 	if (o->initrd && !o->kernel)
 		return option_fail(p, "-initrd needs -kernel");
-	if (o->append && !o->kernel)
+	if (o->append && !o->kernel && !o->drives)
 		return option_fail(p, "-append needs -kernel");
 	if (o->loadvm && o->incoming)
 		return option_fail(p, "-loadvm and -incoming: from one of them only");
-	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming)
-		return option_fail(p, "nothing to run: give -kernel or -bios (cede -h lists all options)");
+	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming && !o->drives)
+		return option_fail(p, "nothing to run: give -kernel, -bios or a disk (cede -h lists all options)");
 	/* There is no display that a terminal could hide behind. */
 	if (!o->serials && !p->no_defaults)
 		o->serial[o->serials++] = on_stdio(o->monitor) || on_stdio(o->qmp) ? "null" : "mon:stdio";
@@ -231,6 +231,8 @@ out_bad:
 void options_free(struct config *opts)
 {
 	free(opts->nvram_file);
+	free(opts->boot_order);
+	free(opts->boot_once);
 	free(opts->name);
 	drives_forget(opts);
 	for (unsigned i = 0; i < opts->saves; i++)

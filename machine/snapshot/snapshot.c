@@ -659,7 +659,7 @@ static bool settle(struct machine *m, const struct vms_set *set, bool logged, st
 		dispatcher_log_begin(m);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		cpu_state_changed(&m->cpu[i]->cpu);
-	firmware_tree_changed(m);
+	firmware_loaded(m);
 	snapshots_skip(m);
 	return true;
 }

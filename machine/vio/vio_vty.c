@@ -164,3 +164,13 @@ unsigned vty_get(struct vty *vty, uint8_t buf[VTY_PACKET])
 	vty_receive(&vty->vio.dev);	/* room for what waits in the host's buffer */
 	return n;
 }
+
+unsigned vty_take(struct vty *vty, uint8_t *buf, unsigned len)
+{
+	unsigned n = 0;
+
+	while (n < len && vty->in != vty->out)
+		buf[n++] = vty->ring[vty->out++ % VTY_PACKET];
+	vty_receive(&vty->vio.dev);
+	return n;
+}

@@ -16,5 +16,7 @@ struct vty *vty_find(struct machine *m, uint32_t reg);
 void vty_put(struct vty *vty, const uint8_t *buf, unsigned len);
 /* Takes what has been typed, at most 16 bytes; how many. */
 unsigned vty_get(struct vty *vty, uint8_t buf[VTY_PACKET]);
+/* The same for who wants bytes and no packets: at most `len` of them. */
+unsigned vty_take(struct vty *vty, uint8_t *buf, unsigned len);
 
 #endif

@@ -403,8 +403,8 @@ static const struct shape services[] = {
 	{ "release", "bl", 0 }, { "open", "s", 1 }, { "close", "i", 0 }, { "read", "ibl", 1 },
 	{ "instance-to-path", "ibl", 1 }, { "instance-to-package", "i", 1 }, { "call-method", "sib", 2 },
 	{ "test-method", "ps", 1 }, { "interpret", "sn", 1 }, { "test", "s", 1 }, { "milliseconds", "", 1 },
-	{ "quiesce", "", 0 },
-	/* rarely: */ { "exit", "", 0 }, { "boot", "s", 0 },
+	{ "quiesce", "", 0 }, { "seek", "inn", 1 },
+	/* rarely: */ { "exit", "", 0 }, { "enter", "", 0 }, { "boot", "s", 0 },
 };
 
 static const char *rtas_args(unsigned token)

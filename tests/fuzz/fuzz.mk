@@ -27,6 +27,7 @@ $(eval $(call fuzzer,heads,tests/fuzz/load/heads $(SEED_FUZZ)))
 $(eval $(call fuzzer,qcow2,tests/fuzz/block/qcow2,-Wl$(comma)--wrap=block_node_open,tests/fuzz/corpus.py qcow2))
 FW_FUZZ   := tests/fuzz/firmware/rig
 $(eval $(call fuzzer,trees,tests/fuzz/firmware/trees $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
+$(eval $(call fuzzer,volume,tests/fuzz/firmware/volume $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 $(eval $(call fuzzer,client,tests/fuzz/firmware/client $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 $(eval $(call fuzzer,virtio,tests/fuzz/virtio/virtio $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))
 $(eval $(call fuzzer,vscsi,tests/fuzz/vscsi/vscsi $(FW_FUZZ),$(addprefix -Wl$(comma)--wrap=,memory_map $(addprefix scsi_,bus_init bus_drop execute abort reset_target find))))

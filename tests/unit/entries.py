@@ -69,7 +69,7 @@ SOURCES = {
     'hypercalls': lambda: re.findall(r'^HCALL(?:_PRIVATE)?\((\w+)', read('hcall/hcall.def'), re.M),
     'RTAS': lambda: re.findall(r'^RTAS(?:_OR_MORE)?\(\w+,\s*"([^"]+)"', read('machine/rtas/rtas.def'), re.M),
     'client services': lambda: re.findall(r'^\t\{ "([^"]+)", .*\bsvc_\w+,', read('firmware/client.c'), re.M),
-    'methods': lambda: re.findall(r'^\t\{ "[^"]+", "([^"]+)", .*\bmethod_\w+ \}', read('firmware/client.c'), re.M),
+    'methods': lambda: re.findall(r'^\t\{ (?:"[^"]+"|ANY_NODE), "([^"]+)", .*\bmethod_\w+ \}', read('firmware/method.c'), re.M),
     'sections': sections,
     'options': options,
     'monitor': lambda: re.findall(r'^\t\{ "(\w+)", "', read('machine/monitor/hmp.c'), re.M),

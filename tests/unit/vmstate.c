@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "check.h"
+#include "firmware/state.h"
 #include "hcall/state.h"
 #include "machine/board/devices.h"
 #include "machine/core/device.h"
@@ -281,7 +282,9 @@ static void flip_window(struct machine *m, bool on)
 static void flip_msi(struct machine *m, bool on) { m->msi_map[3] = on; }
 static void flip_xive(struct machine *m, bool on) { xive_of(m)->source_there = xive_of(m)->router_there = on; }
 static void flip_tctx(struct machine *m, bool on) { xive_of(m)->tctx[1].there = on; }
+static void flip_boot(struct machine *m, bool on) { m->firmware->booted = on; }
 static void flip_vasi(struct machine *m, bool on) { m->vasi_stream = on; }
+static void flip_disks(struct machine *m, bool on) { m->disk_state[0] = on ? 'd' : 0; }
 
 static void never(void *dev) { (void)dev; }
 
@@ -337,7 +340,8 @@ static const struct flip flips[] = {
 	{ "virtio/device_endian", flip_endian }, { "virtio/64bit_features", flip_modern }, { "virtio/virtqueues", flip_modern },
 	{ "virtio/ringsize", flip_ring }, { "virtio/broken", flip_broken }, { "virtio_pci/modern_state", flip_modern },
 	{ "virtio/started", flip_started }, { "virtio/disabled", flip_disabled },
-	{ "cede/machine/vasi", flip_vasi }, { "cede/timers", flip_timers },
+	{ "cede/machine/vasi", flip_vasi }, { "cede/timers", flip_timers }, { "cede/firmware/boot", flip_boot },
+	{ "cede/disks", flip_disks },
 };
 
 /* What this machine never sends, or always does. */

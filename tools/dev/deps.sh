@@ -23,6 +23,7 @@ build) wanted="clang-19+lld-19|gcc libc6-dev make pkg-config libfdt-dev
        grep -q '^ID=debian' /etc/os-release 2>/dev/null ||
            wanted="$wanted ?debian-archive-keyring ?debootstrap" ;;
 test)  wanted="gcc ?llvm-19 ?clang-format-19 ?gdb ?qemu-user ?qemu-system-ppc ?qemu-utils
+               ?grub-common ?xorriso ?e2fsprogs
                ?gcc-powerpc64le-linux-gnu ?gcc-powerpc64-linux-gnu
                ?binutils-powerpc64le-linux-gnu ?binutils-powerpc64-linux-gnu
                ?libc6-dev-ppc64el-cross ?libc6-dev-ppc64-cross" ;;

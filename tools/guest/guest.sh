@@ -1,9 +1,10 @@
 #!/bin/sh
-# guest.sh [kernel|installer|bench]: brings a ppc64el guest into build/guest, or where GUEST_DIR says.
+# guest.sh [kernel|installer|bench|grub]: brings a ppc64el guest into build/guest, or where GUEST_DIR says.
 #
 #   kernel      vmlinux and initrd.gz: Debian's kernel, and busybox packed by guest_pack.py
 #   installer   di-vmlinux and di-initrd.gz: Debian's text installer for the network
 #   bench       real/: a tree of Debian's programs and their libraries, for `make bench`
+#   grub        grub/powerpc-ieee1275: GRUB's modules, of which grub-mkimage makes what disks boot
 #
 # The packages come by name through apt, with a configuration and state of their own under
 # build/guest/apt: the host's package database and architectures are neither used nor changed.
@@ -197,9 +198,31 @@ bench() {
     echo "guest: $guest/real $(size $guest/real) MB"
 }
 
+# ---- grub ----
+
+grub_known() { candidate grub-ieee1275-bin; }
+
+grub() {
+    if [ -e $guest/grub/powerpc-ieee1275 ]; then
+        echo "guest: $guest/grub is there"
+        return
+    fi
+    configure
+    update grub_known
+    echo "guest: downloading grub-ieee1275-bin"
+    download grub-ieee1275-bin
+    deb=$(ls -t $debs/grub-ieee1275-bin_*.deb | head -n 1)
+    rm -rf $guest/grub.new
+    dpkg-deb -x "$deb" $guest/grub.new || die "$deb: dpkg-deb cannot unpack it"
+    rm -rf $guest/grub
+    mv $guest/grub.new/usr/lib/grub $guest/grub
+    rm -r $guest/grub.new
+    echo "guest: $guest/grub $(size $guest/grub) MB"
+}
+
 case ${1:-kernel} in
-kernel|installer|bench) ;;
-*) die "usage: guest.sh [kernel|installer|bench]" ;;
+kernel|installer|bench|grub) ;;
+*) die "usage: guest.sh [kernel|installer|bench|grub]" ;;
 esac
 for tool in apt-get dpkg-deb python3; do
     command -v $tool >/dev/null || die "$tool is missing (make deps); or $bring_own"

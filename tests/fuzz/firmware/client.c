@@ -32,7 +32,7 @@ static const struct {
 	{ "package-to-path", "hbn" }, { "write", "ibn" }, { "finddevice", "s" }, { "setprop", "hsbn" }, { "claim", "pgg" },
 	{ "release", "pg" }, { "open", "s" }, { "close", "i" }, { "read", "ibn" }, { "instance-to-path", "ibn" },
 	{ "instance-to-package", "i" }, { "call-method", "sib" }, { "test-method", "hs" }, { "interpret", "s" }, { "test", "s" },
-	{ "milliseconds", "" }, { "quiesce", "" }, { "boot", "s" }, { "exit", "" }, { "no-such-service", "hsbn" },
+	{ "milliseconds", "" }, { "quiesce", "" }, { "boot", "s" }, { "exit", "" }, { "enter", "" }, { "seek", "inn" }, { "no-such-service", "hsbn" },
 };
 
 #define SERVICES ARRAY_SIZE(services)
@@ -41,7 +41,8 @@ static const struct {
 static const char *const texts[] = {
 	"", "name", "phandle", "reg", "/", "/chosen", "/cpus", "/cpus/PowerPC,POWER9@0", "/memory@0", "/rtas", "/vdevice/nvram@71000001", "hvterm",
 	"hvterm:x", "rtas/", "/aliases", "available", "linux,initrd-start", "ibm,client-architecture-support", "instantiate-rtas", "getprop",
-	"compatible", "/CPUS", "/vdevice/VTY@71000000:0", "stdout", "ibm,hypertas-functions", "//", "/./", "a b",
+	"compatible", "/CPUS", "/vdevice/VTY@71000000:0", "disk", "disk:0", "disk:2", "disk:1,\\x", "block-size", "#blocks", "vscsi-report-luns", "/vdevice/v-scsi@71000002", "cursor-on", "stdin",
+	"stdout", "ibm,hypertas-functions", "//", "/./", "a b",
 };
 
 static uint32_t node[NODES];

@@ -22,6 +22,8 @@
 #include "machine/run/run.h"
 #include "tests/power_off.h"
 
+#define DISK_SIZE 16384
+#define RIG_PROGRAM 0x400000u		/* guest real */
 #define GUARD     (UINT64_C(64) << 20)	/* bytes before and behind RAM */
 #define TEXTS     8
 #define TEXT_SIZE 0x400u
@@ -66,20 +68,52 @@ bool __wrap_memory_map(struct ram *ram, uint64_t size, struct error *err)
 
 /* ---- The machine ---- */
 
+static void put_be(uint8_t *p, uint32_t v, unsigned bytes)
+{
+	while (bytes--)
+		*p++ = (uint8_t)(v >> 8 * bytes);
+}
+
+/* A PReP partition with a 32-bit program, and one with nothing in it. */
+static void make_disk(uint8_t disk[DISK_SIZE])
+{
+	static const uint8_t table[64] = { [4] = 0x41, [8] = 1, [12] = 8, [20] = 0x83, [24] = 9, [28] = 4 };
+	uint8_t *elf = disk + 512;
+
+	memset(disk, 0, DISK_SIZE);
+	memcpy(disk + 446, table, sizeof table);
+	memcpy(disk + 510, "\x55\xaa", 2);
+	memcpy(elf, "\177ELF\1\2\1", 7);
+	put_be(elf + 16, 2, 2);			/* ET_EXEC */
+	put_be(elf + 18, 20, 2);		/* EM_PPC */
+	put_be(elf + 20, 1, 4);
+	put_be(elf + 24, RIG_PROGRAM, 4);
+	put_be(elf + 28, 52, 4);
+	put_be(elf + 42, 32, 2);
+	put_be(elf + 44, 1, 2);
+	put_be(elf + 52, 1, 4);			/* PT_LOAD */
+	put_be(elf + 56, 128, 4);
+	put_be(elf + 64, RIG_PROGRAM, 4);
+	put_be(elf + 60, RIG_PROGRAM, 4);
+	put_be(elf + 68, sizeof power_off, 4);
+	put_be(elf + 72, sizeof power_off, 4);
+	for (unsigned i = 0; i < ARRAY_SIZE(power_off); i++)
+		put_be(elf + 128 + 4 * i, power_off[i], 4);
+}
+
 static void rig_make(void)
 {
-	char path[64];
+	char drive[80];
 	char *argv[] = { "cede", "-nodefaults", "-serial", "null", "-seed", "1", "-clock", "warp", "-rtc", "base=2026-01-31", "-D", "/dev/null",
-			 "-kernel", path, NULL };
-	uint8_t image[sizeof power_off];
-	int fd = memfd_create("kernel", MFD_CLOEXEC), status;
+			 "-drive", drive, NULL };
+	uint8_t image[DISK_SIZE];
+	int fd = memfd_create("disk", MFD_CLOEXEC), status;
 	struct error err = { "" };
 	struct term *term;
 	sigset_t none;
 
-	for (size_t i = 0; i < sizeof image; i++)
-		image[i] = (uint8_t)(power_off[i / 4] >> (24 - 8 * (i % 4)));
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	make_disk(image);
+	snprintf(drive, sizeof drive, "if=scsi,format=raw,file=/proc/self/fd/%d", fd);
 	if (fd < 0 || write(fd, image, sizeof image) != sizeof image ||
 	    options_parse(&options, (int)ARRAY_SIZE(argv) - 1, argv, &err, &status) != OPTIONS_RUN)
 		die("options", err.msg);
@@ -88,7 +122,6 @@ static void rig_make(void)
 	rig = term ? machine_make(&options, term, &err) : NULL;
 	if (!rig || machine_run(rig))
 		die("machine", err.msg);
-	close(fd);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);	/* Ctrl-C is the fuzzer's */
 }
@@ -113,6 +146,12 @@ void rig_reset(void)
 	rig->fdt_size = TREE_MAX_SIZE;
 	rig->firmware->client = now.client;
 	rig->firmware->tree_limit = TREE_MAX_SIZE;
+	memset(rig->firmware->disk, 0, sizeof rig->firmware->disk);
+	event_cancel(rig, &rig->firmware->wake);
+	rig->firmware->wake_at = 0;
+	rig->firmware->boot_again = false;
+	rig->firmware->boots_failed = 0;
+	cpu->run_state = CPU_RUNNING;
 	firmware_tree_changed(rig);
 	free(rig->panic_message);
 	rig->panic_message = NULL;

@@ -1,0 +1,27 @@
+/* Booting without -kernel: which disks are tried in which order, and what is started from them. */
+#ifndef FIRMWARE_BOOT_H
+#define FIRMWARE_BOOT_H
+
+#include "firmware/state.h"
+
+struct tree;
+
+/* Takes the first boot program that the disks have, in their order, for the kernel: fw->kernel, segments, entry.
+ * False and err->msg says of each disk why there is none. */
+bool boot_find(struct machine *m, struct error *err);
+/* The program that was booted gives up. True: there are more disks to try, and the machine is to be reset for that. */
+bool boot_gives_up(struct machine *m);
+/* Nodes that a boot program looks at: disks, aliases, /options, /openprom, /chosen. */
+void boot_fdt(struct machine *m, struct tree *t);
+/* In /chosen, for a firmware of the guest's own: what -boot and bootindex ask for, as SLOF has it from QEMU. */
+void boot_hints_fdt(const struct machine *m, struct tree *t, int chosen);
+
+/* environment.c: Open Firmware's variables, "name=value" in NVRAM's first partition of type 0x70. */
+/* The i-th one, as two strings in buf. False: there are no more. */
+bool environment_get(const struct machine *m, unsigned i, char *buf, size_t size, const char **value);
+/* NULL: not set, or longer than the buffer. */
+const char *environment_find(const struct machine *m, const char *name, char *buf, size_t size);
+/* What -prom-env says goes into NVRAM. False and err->msg set: there is no room. */
+bool environment_set(struct machine *m, struct error *err);
+
+#endif
