@@ -118,6 +118,7 @@ build() {
     fi
     qemu_img=$(needs qemu-utils qemu-img)
     e2fsck=$(needs e2fsprogs e2fsck)
+    e2image=$(needs e2fsprogs e2image)
     command -v "$DEBIAN_EMULATOR" >/dev/null || die "$DEBIAN_EMULATOR is missing; make builds it"
     tools/guest/guest.sh kernel
     tools/guest/guest.sh debian
@@ -133,9 +134,13 @@ build() {
     "$e2fsck" -fn "$work/second.raw?offset=$((root_at * sector))" >>"$log" 2>&1 ||
         die "the second stage left a broken file system: see $log"
     say "writing $disk"
-    "$qemu_img" convert -f raw -O qcow2 "$work/second.raw" "$disk.new"
+    # What the file system does not use is left out, whatever was there before.
+    truncate -s "${DEBIAN_SIZE}G" "$work/used.raw"
+    dd if="$work/second.raw" of="$work/used.raw" bs=$sector count=$root_at conv=notrunc status=none
+    "$e2image" -ra -O $((root_at * sector)) -o $((root_at * sector)) "$work/second.raw" "$work/used.raw" >>"$log" 2>&1
+    "$qemu_img" convert -f raw -O qcow2 "$work/used.raw" "$disk.new"
     mv "$disk.new" "$disk"
-    rm -f "$work/first.raw" "$work/second.raw"
+    rm -f "$work/first.raw" "$work/second.raw" "$work/used.raw"
     say "$disk is ready: $(mb "$disk") MB, $DEBIAN_SIZE GiB for the guest. make run-debian boots it"
 }
 

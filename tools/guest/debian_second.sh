@@ -55,6 +55,9 @@ inside() {
 
     # The package has installed GRUB itself, where the partition is that firmware loads from.
     say "writing GRUB's menu"
+    # udev is not here to make it; with it GRUB names the root by what stays the same on every kind of disk.
+    mkdir -p /dev/disk/by-uuid
+    ln -s ../../vda2 "/dev/disk/by-uuid/$(blkid -s UUID -o value /dev/vda2)"
     [ "$(dd if=/dev/vda1 bs=1 skip=1 count=3 2>/dev/null)" = ELF ]
     sed -i 's/^GRUB_TIMEOUT=.*/GRUB_TIMEOUT=1/; s/^GRUB_CMDLINE_LINUX=.*/GRUB_CMDLINE_LINUX="console=hvc0"/' \
         /etc/default/grub
@@ -62,6 +65,7 @@ inside() {
 
     say "setting up the network and the login"
     systemctl enable systemd-networkd
+    systemctl disable e2scrub_reap      # for LVM, which is not here
     echo root:cede | chpasswd
     rm -f /usr/sbin/policy-rc.d /var/log/apt/* /var/cache/debconf/*-old /var/lib/dpkg/*-old
     [ -z "$(dpkg --audit)" ]

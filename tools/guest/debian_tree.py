@@ -38,6 +38,9 @@ TEXTS = {
     # Who waits for the network does not wait long where no cable is.
     "etc/systemd/system/systemd-networkd-wait-online.service.d/short.conf":
         "[Service]\nExecStart=\nExecStart=/lib/systemd/systemd-networkd-wait-online --any --timeout=20\n",
+    # An emulated processor on a busy host takes its time; a service that is slow has not failed.
+    "etc/systemd/system.conf.d/patience.conf":
+        "[Manager]\nDefaultTimeoutStartSec=15min\nDefaultDeviceTimeoutSec=15min\n",
     # What a root file system can be on here; with every driver that there is, the initramfs is four times as large.
     "etc/initramfs-tools/conf.d/modules": "MODULES=list\n",
     "etc/initramfs-tools/modules":
