@@ -104,7 +104,7 @@ second_stage() {
     rm "$work/seed" "$work/initrd.gz"
     tail -n 20 "$log" | grep -q ' s\] cede guest status 0$' && return
     last=$(grep -v 'cede guest\|\[ *[0-9.]*\] ' "$log" | tail -n 1)
-    die "the second stage failed ($last); all it said is in $log"
+    die "the second stage failed (${last:-nothing was said}); all it said is in $log"
 }
 
 build() {

@@ -73,10 +73,15 @@ inside() {
 
 # ---- Outside, with busybox. ----
 outside() {
-    local root=/mnt dir
+    local root=/mnt dir tries=0
     set -e
     say "mounting the disk"
     modprobe -a ext4
+    # The kernel reads the partition table in its own time.
+    while [ ! -b /dev/vda2 ] && [ $tries -lt 60 ]; do
+        sleep 1
+        tries=$((tries + 1))
+    done
     mount -t ext4 -o noatime,nobarrier /dev/vda2 $root
     for dir in proc sys dev dev/pts; do
         mount -o bind /$dir $root/$dir
