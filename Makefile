@@ -72,7 +72,7 @@ Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 
 .DELETE_ON_ERROR:
-.PHONY: all run bench profile FORCE guest guest-installer deps deps-test install-missing install clean help
+.PHONY: all run bench profile FORCE guest guest-installer debian run-debian deps deps-test deps-debian install-missing install clean help
 
 # cede-dtl knows a log's format and what its numbers mean (machine/vp/), not the machine.
 DTL_SRC  := $(call sources,tools/dtl)
@@ -134,8 +134,20 @@ guest:	## build/guest/vmlinux and initrd.gz from Debian packages
 guest-installer:	## build/guest/di-vmlinux and di-initrd.gz: Debian's installer
 	@GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh installer
 
+# Both leave a disk that is there as it is.
+debian: install-missing	## build/guest/debian.qcow2: Debian on a disk of its own, from its packages (once; minutes)
+	@B=$(BUILD) tools/dev/deps.sh debian
+	@$(MAKE) --no-print-directory $(ALL_CORES) all
+	@GUEST_DIR=$(BUILD)/guest CEDE="$${CEDE:-$(B)/cede}" tools/guest/debian.sh build
+
+run-debian: debian	## boot that disk to a login in this terminal; what is done in it stays
+	@GUEST_DIR=$(BUILD)/guest CEDE="$${CEDE:-$(B)/cede}" tools/guest/debian.sh run
+
 deps:	## install the packages that building needs
 	@B=$(BUILD) tools/dev/deps.sh build
+
+deps-debian:	## install the packages that make debian needs
+	@B=$(BUILD) tools/dev/deps.sh debian
 
 deps-test:	## install the packages that the tests need
 	@B=$(BUILD) tools/dev/deps.sh test

@@ -15,6 +15,7 @@
 #include "machine/core/timers.h"
 #include "machine/irq/xive_idle.h"
 #include "machine/monitor/monitor.h"
+#include "machine/disk/scsi.h"
 #include "machine/pci/pci.h"
 #include "machine/snapshot/snapshot.h"
 #include "machine/snapshot/statehash.h"
@@ -167,7 +168,7 @@ static void test_classes(void)
 		check(sections_fit(class), "%s-sections", class->name);
 		check(bridged, "%s-has-its-bus-made-before-it", class->name);
 		check(class->on_board || class->pluggable, "%s-can-be-had", class->name);
-		check(!class->on || class->on == &pci_bus || class->node, "%s-has-a-name-on-its-bus", class->name);
+		check(!class->on || class->on == &pci_bus || class->on == &scsi_bus || class->node, "%s-has-a-name-on-its-bus", class->name);
 	}
 }
 

@@ -114,7 +114,7 @@ static bool is_bound(const char *name)
 		"budget", "phys", "claims", "head", "count", "in", "out", "mig_nb_table", "xirr_owner", "bitmap", "rtas_addr",
 		"rtas_size", "extended_length", "id", "sum", "vscr", "env.fpscr", "status", "fdt_blob", "demand", "start", "size", "cut_end",
 		"page_shift", "mig_table", "msi_devs_num", "key", "value.first_irq", "value.num",
-		"crq.qladdr", "crq.qsize", "crq.qnext",
+		"crq.qladdr", "crq.qsize", "crq.qnext", "disk_state",
 	};
 
 	for (unsigned i = 0; i < sizeof bound / sizeof bound[0]; i++)

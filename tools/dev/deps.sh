@@ -1,7 +1,7 @@
 #!/bin/sh
-# deps.sh [build|test|dev]: installs the Debian or Ubuntu packages that building cede takes, or those
-# that its tests, make bench and make MODE=pgo take besides, or those for what few will run: make bench
-# BASE=, the host's part of make profile, tests/bench/interpreter.sh. Does nothing, and asks no
+# deps.sh [build|test|debian|dev]: installs the Debian or Ubuntu packages that building cede takes, or
+# those that its tests, make bench and make MODE=pgo take besides, or those of make debian, or those for
+# what few will run: make bench BASE=, the host's part of make profile, tests/bench/interpreter.sh. Does nothing, and asks no
 # mirror, when they are all there.
 #
 # What cannot be installed is named on stderr, with the reason, and the status is 1 if one can do
@@ -27,8 +27,9 @@ test)  wanted="gcc ?llvm-19 ?clang-format-19 ?gdb ?qemu-user ?qemu-system-ppc ?q
                ?gcc-powerpc64le-linux-gnu ?gcc-powerpc64-linux-gnu
                ?binutils-powerpc64le-linux-gnu ?binutils-powerpc64-linux-gnu
                ?libc6-dev-ppc64el-cross ?libc6-dev-ppc64-cross" ;;
+debian) wanted="fakeroot e2fsprogs qemu-utils" ;;
 dev)   wanted="git ?linux-perf dpkg-dev ninja-build meson libglib2.0-dev libpixman-1-dev zlib1g-dev" ;;
-*) die "usage: deps.sh [build|test|dev]" ;;
+*) die "usage: deps.sh [build|test|debian|dev]" ;;
 esac
 
 # Prints what is not there, whoever was to install it. What a build needs, it cannot be without.

@@ -1,10 +1,12 @@
 #!/bin/sh
-# guest.sh [kernel|installer|bench|grub]: brings a ppc64el guest into build/guest, or where GUEST_DIR says.
+# guest.sh [kernel|installer|bench|grub|debian]: brings a ppc64el guest into build/guest, or where GUEST_DIR says.
 #
 #   kernel      vmlinux and initrd.gz: Debian's kernel, and busybox packed by guest_pack.py
 #   installer   di-vmlinux and di-initrd.gz: Debian's text installer for the network
 #   bench       real/: a tree of Debian's programs and their libraries, for `make bench`
 #   grub        grub/powerpc-ieee1275: GRUB's modules, of which grub-mkimage makes what disks boot
+#   debian      debs/debian.list: the packages of a whole system, in the order in which they go in;
+#               debian.sources, where they came from (debian.sh makes a disk of them)
 #
 # The packages come by name through apt, with a configuration and state of their own under
 # build/guest/apt: the host's package database and architectures are neither used nor changed.
@@ -220,9 +222,39 @@ grub() {
     echo "guest: $guest/grub $(size $guest/grub) MB"
 }
 
+# ---- debian ----
+
+# A system that boots from its disk, talks on its console and over the network, and can fetch the rest itself.
+# usr-is-merged stands for the larger usrmerge: the tree is made so.
+system="usr-is-merged apt linux-image-powerpc64le initramfs-tools zstd systemd-sysv systemd-resolved udev dbus
+        libpam-systemd grub-ieee1275 openssh-server debian-archive-keyring ca-certificates e2fsprogs kmod
+        iproute2 iputils-ping procps less nano netbase"
+debian_known() { for package in $system; do candidate "$package" || return 1; done; }
+
+debian() {
+    wanted=$(echo $system)
+    if [ "$(cat $debs/debian.stamp 2>/dev/null)" = "$wanted" ] && ls $(cat $debs/debian.list) >/dev/null 2>&1; then
+        echo "guest: the $(wc -l <$debs/debian.list) packages of a Debian system are there"
+        return
+    fi
+    configure
+    update debian_known
+    # What is required of every Debian, what is named above, and what these need.
+    needed=$(apt-get -s --no-install-recommends install '?essential' '?priority(required)' $system 2>>"$apt/log" |
+             awk '$1 == "Inst" { print $2 }')
+    [ -n "$needed" ] || die "apt cannot install a Debian system ($(tail -n 1 "$apt/log"))"
+    echo "guest: downloading the $(echo $needed | wc -w) packages of a Debian system"
+    download $needed
+    for package in $needed; do
+        ls -t $debs/"$package"_*.deb | head -n 1
+    done >$debs/debian.list
+    cp "$list" $debs/debian.sources
+    echo $wanted >$debs/debian.stamp
+}
+
 case ${1:-kernel} in
-kernel|installer|bench|grub) ;;
-*) die "usage: guest.sh [kernel|installer|bench|grub]" ;;
+kernel|installer|bench|grub|debian) ;;
+*) die "usage: guest.sh [kernel|installer|bench|grub|debian]" ;;
 esac
 for tool in apt-get dpkg-deb python3; do
     command -v $tool >/dev/null || die "$tool is missing (make deps); or $bring_own"
