@@ -92,6 +92,12 @@ static void forget_state(struct machine *m, const char *name)
 			block_state_delete(d->block, name, &err);
 }
 
+void disks_forget(struct machine *m, const char *name)
+{
+	if (*name)
+		forget_state(m, name);
+}
+
 /* `machine` bytes of the machine's are in the first one. What some have kept is forgotten if another cannot. */
 static bool keep_state(struct machine *m, const char *name, uint64_t machine, struct error *err)
 {
@@ -143,13 +149,6 @@ bool disks_save(struct machine *m, struct error *err)
 		return false;
 	memcpy(m->disk_state, name, sizeof name);
 	return true;
-}
-
-void disks_saved(struct machine *m, bool ok)
-{
-	if (!ok && m->disk_state[0])
-		forget_state(m, (const char *)m->disk_state);
-	memset(m->disk_state, 0, sizeof m->disk_state);
 }
 
 bool disks_have_loaded(const struct machine *m, struct error *err)

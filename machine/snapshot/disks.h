@@ -17,11 +17,10 @@ void disks_settle(struct machine *m);
 
 /* ---- A file of -save, savevm without disks, migrate: the state's name is in section cede/disks ---- */
 
-/* Before the file is written: keeps the disks' present state under a new name, which m->disk_state is until
- * disks_saved(). True if there is nothing to keep. False and err->msg set: a disk whose image keeps no states. */
+/* Before the file is written: keeps the disks' present state under a new name, which is m->disk_state until the caller
+ * clears it. True if there is nothing to keep. False and err->msg set: a disk whose image keeps no states. */
 bool disks_save(struct machine *m, struct error *err);
-/* The file is written, or will be by a copy of the process; or (`ok` false) is not, and the disks forget the state. */
-void disks_saved(struct machine *m, bool ok);
+void disks_forget(struct machine *m, const char *name);	/* "": nothing */
 /* A snapshot has been read: do the disks have the state that it names? */
 bool disks_have_loaded(const struct machine *m, struct error *err);
 /* And it is to be kept: returns them there, and forgets the name. */

@@ -27,6 +27,8 @@ struct snapshots {
 		struct child child;		/* writes it in the background */
 		uint64_t due, next_try;		/* cycles */
 		uint64_t quiet_until;		/* cycle: a guest's failures are said once a second */
+		/* States of the disks: that of the file which is there, if we have written it; of the one being written. */
+		char kept[sizeof ((struct machine *)0)->disk_state], next[sizeof ((struct machine *)0)->disk_state];
 	} of[CONFIG_MAX_SAVES];		/* options->save[] */
 	bool asked;
 };
@@ -59,6 +61,17 @@ static void print_line(struct machine *m, const char *line)
 	fprintf(stderr, "cede: %s\n", line);
 }
 
+/* The file is a new one, or still the old one: nothing needs the other's state of the disks any more. */
+static void let_go(struct machine *m, unsigned i, bool ok)
+{
+	char *kept = m->snapshots->of[i].kept, *next = m->snapshots->of[i].next;
+
+	disks_forget(m, ok ? kept : next);
+	if (ok)
+		memcpy(kept, next, sizeof m->disk_state);
+	memset(next, 0, sizeof m->disk_state);
+}
+
 /* The writer of save[i] has ended. It has said why itself, unless it was killed. True: the file is there. */
 static bool finish_save(struct machine *m, unsigned i)
 {
@@ -71,6 +84,7 @@ static bool finish_save(struct machine *m, unsigned i)
 		error_set(&err, "cannot save to '%.150s': its process was ended by signal %d", m->config->save[i].path, child_signal(child));
 		print_line(m, err.msg);
 	}
+	let_go(m, i, !child_code(child));
 	return !child_code(child);
 }
 
@@ -114,8 +128,6 @@ static bool save_behind(struct machine *m, unsigned i, const struct snapshot_opt
 	struct save_work save = { .m = m, .path = path, .o = o };
 	const struct child_work work = { .run = write_save, .opaque = &save };
 
-	if (!await_save(m, i) && m->config->save[i].when == SAVE_FOR_GUEST && m->clock.now >= m->snapshots->of[i].quiet_until)
-		m->snapshots->of[i].quiet_until = m->clock.now + CPU_HZ;
 	save.silent = m->clock.now < m->snapshots->of[i].quiet_until;
 	if (child_copy(&m->snapshots->of[i].child, &work, NULL))
 		return true;
@@ -153,6 +165,32 @@ uint64_t snapshots_next(const struct machine *m)
 	return next;
 }
 
+/* One at a time is written: the one before is waited for. */
+static void end_earlier(struct machine *m, unsigned i)
+{
+	if (!await_save(m, i) && m->config->save[i].when == SAVE_FOR_GUEST && m->clock.now >= m->snapshots->of[i].quiet_until)
+		m->snapshots->of[i].quiet_until = m->clock.now + CPU_HZ;
+}
+
+static bool save_with_disks(struct machine *m, unsigned i, const struct snapshot_options *o, struct error *err)
+{
+	const struct save_request *r = &m->config->save[i];
+	bool behind = r->background && !r->quit, ok;
+
+	if (behind)
+		end_earlier(m, i);
+	if (r->for_qemu)
+		disks_settle(m);
+	else if (!disks_save(m, err))
+		return false;
+	memcpy(m->snapshots->of[i].next, m->disk_state, sizeof m->disk_state);
+	ok = behind ? save_behind(m, i, o, err) : snapshot_save(m, r->path, o, err);
+	memset(m->disk_state, 0, sizeof m->disk_state);
+	if (!behind || !ok)
+		let_go(m, i, ok);
+	return ok;
+}
+
 /* A failure is reported on stderr; if a guest asks for saves again and again, once in a second. */
 static bool save_now(struct machine *m, unsigned i)
 {
@@ -164,9 +202,7 @@ static bool save_now(struct machine *m, unsigned i)
 	struct error err;
 	bool ok;
 
-	ok = r->for_qemu ? (disks_settle(m), true) : disks_save(m, &err);
-	ok = ok && (r->background && !r->quit ? save_behind(m, i, &o, &err) : snapshot_save(m, r->path, &o, &err));
-	disks_saved(m, ok);
+	ok = save_with_disks(m, i, &o, &err);
 	if (!ok && (r->when != SAVE_FOR_GUEST || m->clock.now >= m->snapshots->of[i].quiet_until))
 		print_line(m, err.msg);
 	m->snapshots->of[i].failed = !ok && r->when != SAVE_FOR_GUEST;

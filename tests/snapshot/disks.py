@@ -109,6 +109,10 @@ def files():
             while not os.path.exists(at('s')) and time.monotonic() < until:
                 m.pump(0.1)
             check(os.path.exists(at('s')), 'saved')
+            first = os.stat(at('s')).st_ino
+            m.kill(10)
+            while os.stat(at('s')).st_ino == first and time.monotonic() < until:
+                m.pump(0.1)
             m.command('echo two >/d/file && sync && umount /d')
             m.send('poweroff -f\n')
             m.wait(30)
@@ -124,7 +128,7 @@ def files():
                 m.wait(30)
         is_clean(at('disk'), 'again')
         states = re.findall(r'cede-\S+', run('qemu-img', 'snapshot', '-l', at('disk'))[1])
-        check(len(states) == 1, 'one-state', states)
+        check(len(states) == 1, 'the-state-of-the-file-before-is-gone', states)
         run('qemu-img', 'snapshot', '-d', states[0], at('disk'))
         m = linux(*disk(at('disk')), '-loadvm', at('s'), ram=RAM)
         with m:
