@@ -381,4 +381,4 @@ def installer():
 
 
 main({f.__name__: f for f in (shell, reboot, determinism, builds, maps, memory, no_storage, terminal, panic, refusals, warp, clock, rng, pci, sanitizers,
-                              installer})
+                              installer)})
