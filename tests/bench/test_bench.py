@@ -186,6 +186,7 @@ def part_of_work():
     rows = "one.1 integer a  -x 'b c'\ntwo floating b\nthree system c | d\ngzip real gzip 100\nxz real xz\n"
     body = "".join(f"row {name} 0.02 x 0\n" for name in ("one.1", "two", "three", "gzip", "xz"))
     bodies = {"one": body, "two": body}
+    bench.SHORTEST = -1     # a busy host reads begin and end of a row at once, and times are not what this is about
 
     def run(*options):
         status, out, err, result, chart, _, prepared = scoreboard(bodies, *options, rows=rows)
