@@ -335,6 +335,7 @@ static bool query_balloon(struct call *c)
 	const struct device *dev = balloon_find(c->m);
 
 	if (!dev) {
+		c->class = "DeviceNotActive";
 		error_set(&c->err, CONTROL_NO_BALLOON);
 		return false;
 	}
