@@ -13,6 +13,8 @@
  *        qcow2 speed IMAGE
  */
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -673,6 +675,33 @@ static void test_states(void)
 	block_node_close(n);
 }
 
+/* A host without room fails a new table: its cluster is anybody's again, and the image as good as before. */
+static void test_no_room(void)
+{
+	struct error err = { "" };
+	struct rlimit limit, before;
+	struct block_node *n;
+	struct stat st;
+	int error = 0;
+
+	block_create_qcow2(path, UINT64_C(8) << 30, NULL, NULL, &err);
+	n = must_open(path, false);
+	make_forgetful(n, true);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	stat(path, &st);
+	limit = (struct rlimit){ (rlim_t)st.st_size, before.rlim_max };
+	setrlimit(RLIMIT_FSIZE, &limit);
+	for (uint64_t i = 0; i < 12; i++)
+		error = n->driver->write(n, i << 29, "data", 4);
+	check_eq(error, EFBIG, "no-room-write");
+	setrlimit(RLIMIT_FSIZE, &before);
+	for (uint64_t i = 0; i < 12; i++)
+		check_eq(n->driver->write(n, i << 29, "data", 4), 0, "room-again-write");
+	check_eq(n->driver->flush(n), 0, "room-again-flush");
+	block_node_close(n);
+}
+
 static void run_facts(void)
 {
 	snprintf(folder, sizeof folder, "/tmp/cede-qcow2-XXXXXX");
@@ -684,6 +713,7 @@ static void run_facts(void)
 	test_backing();
 	test_refused();
 	test_states();
+	test_no_room();
 	unlink(path);
 	unlink(other);
 	rmdir(folder);
