@@ -647,6 +647,42 @@ static void test_refused(void)
 	check(is_refused(100, 50, 4, "header"), "refused-header-length");
 }
 
+static void put_at(int fd, uint64_t at, uint64_t value, unsigned bytes)
+{
+	uint8_t be[8];
+
+	be_put(be, value, bytes);
+	check(pwrite(fd, be, bytes, (off_t)at) == (ssize_t)bytes, "put-at");
+}
+
+/* An image that was left behind dirty, with one L2 table in all entries of its L1. The file has so few clusters that a few
+ * walks tell; all of them would take minutes. */
+static void test_one_table(void)
+{
+	enum { BITS = 21, ENTRIES = 65536 };
+	uint64_t cluster = UINT64_C(1) << BITS, l1 = 3 * cluster, l2 = 4 * cluster;
+	uint8_t *table = malloc(ENTRIES * (size_t)8);
+	struct error err = { "" };
+	int fd;
+
+	block_create_qcow2(path, 4096, NULL, NULL, &err);
+	fd = open(path, O_RDWR);
+	check(!ftruncate(fd, 65536) && !ftruncate(fd, (off_t)(5 * cluster)), "one-table-room");
+	put_at(fd, QCOW2_AT_CLUSTER_BITS, BITS, 4);
+	put_at(fd, QCOW2_AT_SIZE, UINT64_C(1) << 50, 8);
+	put_at(fd, QCOW2_AT_L1_ENTRIES, ENTRIES, 4);
+	put_at(fd, QCOW2_AT_L1, l1, 8);
+	put_at(fd, QCOW2_AT_COUNTS, cluster, 8);
+	put_at(fd, QCOW2_AT_INCOMPATIBLE, QCOW2_DIRTY, 8);
+	put_at(fd, cluster, 2 * cluster, 8);
+	for (size_t i = 0; i < ENTRIES; i++)
+		be_put(table + 8 * i, l2 | QCOW2_COPIED, 8);
+	check(pwrite(fd, table, ENTRIES * (size_t)8, (off_t)l1) == ENTRIES * 8, "one-table-everywhere");
+	close(fd);
+	free(table);
+	check(!open_node(path, "qcow2", false, &err) && strstr(err.msg, "repaired"), "one-table-refused %s", err.msg);
+}
+
 static void test_states(void)
 {
 	struct error err = { "" };
@@ -712,6 +748,7 @@ static void run_facts(void)
 	test_create();
 	test_backing();
 	test_refused();
+	test_one_table();
 	test_states();
 	test_no_room();
 	unlink(path);
