@@ -518,6 +518,31 @@ static void test_overlays(void)
 	unlink(top);
 }
 
+/* What a guest has made of its raw disk is nobody's qcow2 image: that would name any file of the host as its backing file. */
+static void test_disguise(void)
+{
+	struct block_options o = { .file = file, .format = "qcow2" };
+	struct block_state state = { .name = "s" };
+	struct error err = { "" };
+	struct block *b;
+	char head[4];
+
+	check(block_create_qcow2(file, MIB, NULL, NULL, &err), "a qcow2 image %s", err.msg);
+	b = open_image(o);
+	check(block_state_keep(b, &state, &err), "keeps a state");
+	block_close(b);
+	o.snapshot = true;
+	b = open_image(o);
+	check(block_state_return(b, "s", &err), "snapshot=on: the state is shown %s", err.msg);
+	block_close(b);
+	o = raw();
+	o.snapshot = true;
+	b = open_image(o);
+	check(!block_state_return(b, "s", &err), "format=raw: there is none");
+	check(!block_read(b, 0, head, sizeof head) && !memcmp(head, "QFI\xfb", 4), "but a disk whose bytes look so");
+	block_close(b);
+}
+
 static void test_others(void)
 {
 	struct block_state state = { .name = "s" };
@@ -571,6 +596,7 @@ int main(void)
 	test_copy();
 	test_nbd();
 	test_overlays();
+	test_disguise();
 	test_others();
 	unlink(file);
 	rmdir(folder);

@@ -468,10 +468,15 @@ bool block_state_keep(struct block *b, const struct block_state *state, struct e
 	return a.ok;
 }
 
-/* A new overlay, over what the image below was then. */
+/* A new overlay, over what the image below was then; that is of the format it was opened with, whatever it looks like. */
 static bool show_below(struct block *b, const char *name, struct error *err)
 {
-	struct block_node *top = overlay_open(&b->options, err), *below = top ? top->driver->below(top) : NULL;
+	struct block_options o = b->options;
+	struct block_node *top, *below;
+
+	o.format = node_format(keeper(b));
+	top = overlay_open(&o, err);
+	below = top ? top->driver->below(top) : NULL;
 
 	if (!below || !below->driver->state_show) {
 		error_set(err, "'%.100s' keeps no snapshots", b->options.file);
