@@ -117,6 +117,9 @@ def names():
                                '-blockdev', 'driver=raw,node-name=node,file=f,read-only=on'), 'info block\nquit\n')
         check('none0 (#block100): a,b (raw)' in out, 'comma', out + err)
         check('\nnode: cd (raw, read-only)' in out and '\nf:' not in out, 'file=NODE', out)
+        _, out, err = run(at, ('-blockdev', 'driver=file,filename=cd,node-name=f,read-only=on',
+                               '-blockdev', 'driver=raw,node-name=node,file=f'), 'info block\nquit\n')
+        check('node: cd (raw, read-only)' in out, 'file=NODE that is read-only', out + err)
         described = '{"driver": "raw", "node-name": "j", "read-only": true, "file": {"driver": "file", "filename": "a,b", "aio": "io_uring"}}'
         _, out, err = run(at, ('-blockdev', described), 'info block\nquit\n')
         check('j: a,b (raw, read-only)' in out, 'json', out + err)
