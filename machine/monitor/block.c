@@ -122,18 +122,17 @@ static bool take_word(const char **text, char *word, size_t size)
 
 void block_print(struct machine *m, const char *argument, FILE *out)
 {
-	char word[80];
+	char word[80], only[80] = "";
 	bool verbose = false, some = false;
-	const char *only = NULL;
 
 	while (take_word(&argument, word, sizeof word)) {
 		if (!strcmp(word, "-v"))
 			verbose = true;
 		else
-			only = word;
+			strcpy(only, word);
 	}
 	for (struct drive *d = m->drives; d; d = d->next)
-		if (!only || !strcmp(d->id, only)) {
+		if (!*only || !strcmp(d->id, only)) {
 			if (some)
 				fputc('\n', out);
 			print_drive(m, d, verbose, out);

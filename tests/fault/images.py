@@ -225,6 +225,8 @@ def monitor():
         _, out, _ = run(at, drives, 'info block\ninfo block -v d\ninfo block nope\ninfo blockstats\nquit\n')
         check('d (#block100): a (raw)\n    Removable device: not locked, tray closed\n    Cache mode:       writeback\n\ne: [not inserted]\n' in out, 'info-block', out)
         check('image: a\nfile format: raw\nvirtual size: 1 MiB (1048576 bytes)\ndisk size: 0 B\n' in out, 'info-block-v', out)
+        _, swapped, _ = run(at, drives, 'info block d -v\nquit\n')
+        check('image: a\nfile format: raw\n' in swapped, 'info-block-v-behind', swapped)
         check('d: rd_bytes=0 wr_bytes=0 rd_operations=0 wr_operations=0 flush_operations=0 ' in out, 'info-blockstats', out)
         lines = 'eject d\neject d\ninfo block d\nchange d "other one" raw\ninfo block -v d\nchange d nofile\nchange d a raw read-only\ninfo block d\nblock_resize d 2\nquit\n'
         _, out, _ = run(at, drives, lines)
