@@ -92,10 +92,12 @@ static int run_zero(struct block *b, struct block_request *r)
 
 static int run_write(struct block *b, struct block_request *r)
 {
+	bool unmap = b->options.zeroes == BLOCK_ZEROES_UNMAP && b->options.discard;
+
 	if (changes_format(b, r, r->data))
 		return EPERM;
 	if (b->options.zeroes != BLOCK_ZEROES_OFF && is_zero(r->data, r->bytes))
-		return finish_write(b, b->node->driver->zero(b->node, r->offset, r->bytes, b->options.zeroes == BLOCK_ZEROES_UNMAP && b->options.discard));
+		return finish_write(b, b->node->driver->zero(b->node, r->offset, r->bytes, unmap));
 	return finish_write(b, b->node->driver->write(b->node, r->offset, r->data, r->bytes));
 }
 
