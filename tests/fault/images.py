@@ -266,7 +266,8 @@ def qmp():
         ('query-block', {}), ('query-blockstats', {}), ('eject', {'device': 'nope'}), ('eject', {}), ('eject', {'device': 'd'}),
         ('blockdev-change-medium', {'id': 'd', 'filename': 'b', 'format': 'raw', 'read-only-mode': 'read-only'}), ('query-block', {}),
         ('block_resize', {'device': 'd', 'size': 1000}), ('block_resize', {'device': 'd'}), ('block_resize', {'device': 'd', 'size': -512}),
-        ('blockdev-snapshot-sync', {'device': 'd', 'snapshot-file': 's', 'format': 'raw'}), ('quit', {}),
+        ('blockdev-snapshot-sync', {'device': 'd', 'snapshot-file': 's', 'format': 'raw'}),
+        ('blockdev-change-medium', {'id': 'd', 'filename': 'a', 'format': 'raw', 'read-only-mode': 'readonly'}), ('quit', {}),
     )
     with Folder() as at:
         make(at('a'))
@@ -281,7 +282,7 @@ def qmp():
         check(value[1][0]['stats']['rd_operations'] == 0 and value[1][0]['device'] == 'd', 'query-blockstats', value[1])
         check(value[2]['class'] == 'DeviceNotFound' and value[3]['class'] == 'GenericError' and value[4] == {}, 'eject', value[2:5])
         check(value[5] == {} and value[6][0]['inserted']['file'] == 'b' and value[6][0]['inserted']['ro'], 'change', value[5:7])
-        check(all('desc' in v for v in value[7:11]), 'refused', value[7:11])
+        check(all('desc' in v for v in value[7:12]), 'refused', value[7:12])
 
 
 # ---- NBD ----
