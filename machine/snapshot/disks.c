@@ -41,6 +41,15 @@ void disks_settle(struct machine *m)
 		block_flush(d->block);
 }
 
+/* That is in it now, which may be none that the options know of. */
+static const char *file_of(const struct drive *d)
+{
+	struct block_info info;
+
+	block_info(d->block, &info);
+	return info.file;
+}
+
 static bool can_keep(struct machine *m, struct error *err)
 {
 	for_each_writable(m, d) {
@@ -51,7 +60,7 @@ static bool can_keep(struct machine *m, struct error *err)
 				  d->id);
 		else if (!block_keeps_states(d->block))
 			error_set(err, "Device '%.40s' is writable but does not support snapshots (qemu-img convert -O qcow2 %.60s NEW.qcow2, "
-				  "or snapshot=on)", d->id, image->file);
+				  "or snapshot=on)", d->id, file_of(d));
 		else
 			continue;
 		return false;
@@ -76,7 +85,7 @@ static bool have_state(const struct machine *m, const char *name, struct error *
 		if (find_state(d->block, name, &state))
 			continue;
 		error_set(err, "drive '%.40s' (%.80s) has no state '%.60s', which it had when the machine was saved", d->id,
-			  d->config->image.file, name);
+			  file_of(d), name);
 		return false;
 	}
 	return true;
