@@ -298,6 +298,17 @@ static FILE *extract_machine(struct machine *m, const char *name, struct error *
 	return NULL;
 }
 
+/* Bytes that a machine's state has at most: two streams, one with memory, of which each page may have a head. An image that
+ * says more would fill the host's disk before anybody looks at it. */
+static uint64_t most_bytes(const struct machine *m)
+{
+	uint64_t most = 2 * m->ram.size + (UINT64_C(1) << 30);
+
+	for (const struct device *dev = m->devices; dev; dev = dev->next)
+		most += dev->class->state_bytes;
+	return most;
+}
+
 /* With the words of QEMU's that scripts look for. */
 static bool may_load(struct machine *m, const char *name, struct error *err)
 {
@@ -309,6 +320,8 @@ static bool may_load(struct machine *m, const char *name, struct error *err)
 		error_set(err, "Snapshot '%.60s' does not exist in one or more devices", name);
 	else if (!find_state(first->block, name, &state) || !state.machine_bytes)
 		error_set(err, "This is a disk-only snapshot. Revert to it offline using qemu-img");
+	else if (state.machine_bytes > most_bytes(m))
+		error_set(err, "Snapshot '%.60s' is larger than this machine can be", name);
 	else
 		return true;
 	return false;
