@@ -35,7 +35,7 @@ static void rock_ridge_name(const uint8_t *p, unsigned bytes, char *name)
 	while (bytes >= 4 && p[2] >= 4 && p[2] <= bytes) {
 		unsigned n = p[2] > 5 ? p[2] - 5u : 0;
 
-		if (p[0] == 'N' && p[1] == 'M' && !(p[4] & 6) && len + n < ISO_NAME) {
+		if (n && p[0] == 'N' && p[1] == 'M' && !(p[4] & 6) && len + n < ISO_NAME) {
 			memcpy(name + len, p + 5, n);
 			len += n;
 		}

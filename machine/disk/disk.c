@@ -182,13 +182,6 @@ static void disk_fire(void *opaque)
 	wait_for_first(d);
 }
 
-void disk_finish(struct disk *d)
-{
-	for (uint32_t n = d->in_flight; n && d->first; n--)
-		complete_first(d);
-	wait_for_first(d);
-}
-
 static void drop_request(struct disk *d, struct disk_request *r)
 {
 	settle_request(d, r);

@@ -74,7 +74,5 @@ void disk_cancel(struct disk *d, struct disk_request *request);
 #define DISK_STATE_BYTES (DISK_MAX_BYTES + DISK_MAX_REQUESTS * UINT64_C(1024))	/* for device_class.state_bytes */
 /* In flight at a save: due cycles, tags, and the data of reads. Of struct disk. */
 extern const struct vmstate disk_state;
-/* All complete now, in order, and what they submit meanwhile is not waited for: for a stream that has no place for them. */
-void disk_finish(struct disk *d);
 
 #endif

@@ -48,11 +48,6 @@ struct scsi_address scsi_address_of(const struct device *unit)
 	return ((const struct scsi_unit *)unit)->address;
 }
 
-uint8_t scsi_type_of(const struct device *unit)
-{
-	return ((const struct scsi_unit *)unit)->kind->type;
-}
-
 /* A unit that is being attached is on the bus already, at no address yet. */
 static bool is_taken(const struct device *adapter, const struct device *newcomer, struct scsi_address at)
 {

@@ -76,7 +76,6 @@ struct device *scsi_find(const struct device *adapter, struct scsi_address at);
 /* The target's next logical unit after `after` (NULL: the first one), whatever at.lun says. NULL: no more. */
 struct device *scsi_next_unit(const struct device *adapter, const struct device *after, struct scsi_address at);
 struct scsi_address scsi_address_of(const struct device *unit);
-uint8_t scsi_type_of(const struct device *unit);	/* peripheral device type: 0 disk, 5 CD */
 
 /* ---- Snapshots: a command's first part; and the bus, whose commands are T, an adapter's struct with a description ---- */
 

@@ -302,18 +302,9 @@ static const struct scsi_kind cd_kind = {
 static bool cd_init(struct device *dev, struct error *err)
 {
 	struct scsi_unit *u = scsi_unit(dev);
-	struct drive *drive;
 
 	u->block_bytes = u->physical_bytes = CD_BLOCK;
-	if (!scsi_unit_init(dev, &cd_kind, err))
-		return false;
-	drive = u->disk.drive;
-	if (drive) {
-		drive->tray_open = &u->tray_open;
-		drive->tray_locked = &u->tray_locked;
-		drive->eject_request = &u->eject_request;
-	}
-	return true;
+	return scsi_unit_init(dev, &cd_kind, err);
 }
 
 /* The user has put another disc in, or taken it out. */

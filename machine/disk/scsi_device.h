@@ -94,7 +94,7 @@ bool scsi_take(struct scsi_unit *u, struct scsi_command *c, void *buf, uint32_t 
 bool scsi_has_medium(const struct scsi_unit *u);
 uint64_t scsi_blocks(const struct scsi_unit *u);
 bool scsi_is_readonly(const struct scsi_unit *u);
-void scsi_attend(struct scsi_unit *u, enum scsi_sense attention);	/* unit attention; one that waits is not replaced */
+void scsi_attend(struct scsi_unit *u, enum scsi_sense attention);	/* unit attention; of two the lower code stays */
 
 /* READ and WRITE of any length: scsi_rw.c. */
 void scsi_read(struct scsi_unit *u, struct scsi_command *c);

@@ -5,6 +5,7 @@
 
 #define CDB_PROTECT 0xe0	/* protection information: no unit here has it */
 #define CDB_FUA     0x08
+#define CDB_COMPARE 0x06	/* BYTCHK of VERIFY */
 
 /* An opcode's highest three bits say where its CDB has what. */
 void scsi_cdb_range(const uint8_t *cdb, uint64_t *lba, uint64_t *count)
@@ -35,12 +36,20 @@ static bool has_protection(const uint8_t *cdb)
 	return cdb[0] >> 5 && cdb[1] & CDB_PROTECT;
 }
 
+/* VERIFY, whatever its length, that is to compare what the guest sends: no unit here does. */
+static bool has_comparison(const uint8_t *cdb)
+{
+	return (cdb[0] & 0x1f) == 0x0f && cdb[1] & CDB_COMPARE;
+}
+
 void scsi_in_range(struct scsi_unit *u, struct scsi_command *c)
 {
 	uint64_t lba, count;
 
 	scsi_cdb_range(c->cdb, &lba, &count);
-	if (!scsi_range_ok(u, lba, count))
+	if (has_comparison(c->cdb))
+		scsi_fail(u, c, SENSE_FIELD);
+	else if (!scsi_range_ok(u, lba, count))
 		scsi_fail(u, c, SENSE_LBA);
 	else
 		scsi_finish(u, c);

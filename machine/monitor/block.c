@@ -122,18 +122,17 @@ static bool take_word(const char **text, char *word, size_t size)
 
 void block_print(struct machine *m, const char *argument, FILE *out)
 {
-	char word[80];
+	char word[80], only[80] = "";
 	bool verbose = false, some = false;
-	const char *only = NULL;
 
 	while (take_word(&argument, word, sizeof word)) {
 		if (!strcmp(word, "-v"))
 			verbose = true;
 		else
-			only = word;
+			strcpy(only, word);
 	}
 	for (struct drive *d = m->drives; d; d = d->next)
-		if (!only || !strcmp(d->id, only)) {
+		if (!*only || !strcmp(d->id, only)) {
 			if (some)
 				fputc('\n', out);
 			print_drive(m, d, verbose, out);
@@ -183,11 +182,21 @@ bool block_run_eject(struct machine *m, const char *argument, struct error *err)
 	return d && drive_eject(d, force, err);
 }
 
+bool block_change(struct drive *d, const char *file, const char *format, const char *mode, bool force, struct error *err)
+{
+	bool readonly = !strcmp(mode, "read-only") || (!strcmp(mode, "retain") && d->config->image.readonly);
+
+	if (readonly || !strcmp(mode, "retain") || !strcmp(mode, "read-write"))
+		return drive_insert(d, file, *format ? format : NULL, readonly, force, err);
+	error_set(err, "'%.60s' is none of retain, read-only, read-write", mode);
+	return false;
+}
+
 /* "DEVICE FILE [FORMAT [retain|read-only|read-write]]" */
 bool block_run_change(struct machine *m, const char *argument, struct error *err)
 {
 	struct words w = { .rest = argument }, file;
-	bool force = !strncmp(argument, "-f ", 3), readonly;
+	bool force = !strncmp(argument, "-f ", 3);
 	char format[32] = "", mode[32] = "retain";
 	struct drive *d;
 
@@ -202,12 +211,7 @@ bool block_run_change(struct machine *m, const char *argument, struct error *err
 	}
 	if (take_word(&file.rest, format, sizeof format))
 		take_word(&file.rest, mode, sizeof mode);
-	readonly = !strcmp(mode, "read-only") || (!strcmp(mode, "retain") && d->config->image.readonly);
-	if (!readonly && strcmp(mode, "retain") && strcmp(mode, "read-write")) {
-		error_set(err, "'%s' is none of retain, read-only, read-write", mode);
-		return false;
-	}
-	return drive_insert(d, file.word, *format ? format : NULL, readonly, force, err);
+	return block_change(d, file.word, format, mode, force, err);
 }
 
 /* "DEVICE SIZE[K|M|G|T]"; a bare number counts MiB, as QEMU's does. */

@@ -16,6 +16,9 @@ bool block_run_change(struct machine *m, const char *argument, struct error *err
 bool block_run_resize(struct machine *m, const char *argument, struct error *err);
 bool block_run_snapshot(struct machine *m, const char *argument, struct error *err);
 
+/* Another medium. format "": as its first bytes say; mode: "retain", "read-only", "read-write". */
+bool block_change(struct drive *d, const char *file, const char *format, const char *mode, bool force, struct error *err);
+
 /* ---- By program: values in JSON ---- */
 void block_query(struct machine *m, FILE *out);
 void block_query_stats(struct machine *m, FILE *out);

@@ -405,13 +405,11 @@ static bool do_change(struct call *c)
 {
 	struct drive *d = drive_argument(c, "id");
 	char file[MONITOR_LINE], format[32], mode[32];
-	bool readonly;
 
 	if (!d || !string_argument(c, "filename", file, sizeof file) || !text_argument(c, "format", "", format, sizeof format) ||
 	    !text_argument(c, "read-only-mode", "retain", mode, sizeof mode))
 		return false;
-	readonly = !strcmp(mode, "read-only") || (!strcmp(mode, "retain") && d->config->image.readonly);
-	return drive_insert(d, file, *format ? format : NULL, readonly, is_true(c, "force"), &c->err) && put_empty(c);
+	return block_change(d, file, format, mode, is_true(c, "force"), &c->err) && put_empty(c);
 }
 
 static bool do_resize(struct call *c)

@@ -420,6 +420,7 @@ static bool take_over(struct parse *p, unsigned at)
 		return option_fail(p, "out of memory");
 	d->image.file = d->made_file;
 	d->image.shared |= below->image.shared;
+	d->image.readonly |= below->image.readonly;
 	if (d->image.cache == BLOCK_WRITEBACK)
 		d->image.cache = below->image.cache;
 	for (unsigned i = 0; i < at; i++)

@@ -41,6 +41,15 @@ void disks_settle(struct machine *m)
 		block_flush(d->block);
 }
 
+/* That is in it now, which may be none that the options know of. */
+static const char *file_of(const struct drive *d)
+{
+	struct block_info info;
+
+	block_info(d->block, &info);
+	return info.file;
+}
+
 static bool can_keep(struct machine *m, struct error *err)
 {
 	for_each_writable(m, d) {
@@ -51,7 +60,7 @@ static bool can_keep(struct machine *m, struct error *err)
 				  d->id);
 		else if (!block_keeps_states(d->block))
 			error_set(err, "Device '%.40s' is writable but does not support snapshots (qemu-img convert -O qcow2 %.60s NEW.qcow2, "
-				  "or snapshot=on)", d->id, image->file);
+				  "or snapshot=on)", d->id, file_of(d));
 		else
 			continue;
 		return false;
@@ -76,7 +85,7 @@ static bool have_state(const struct machine *m, const char *name, struct error *
 		if (find_state(d->block, name, &state))
 			continue;
 		error_set(err, "drive '%.40s' (%.80s) has no state '%.60s', which it had when the machine was saved", d->id,
-			  d->config->image.file, name);
+			  file_of(d), name);
 		return false;
 	}
 	return true;
@@ -288,6 +297,17 @@ static FILE *extract_machine(struct machine *m, const char *name, struct error *
 	return NULL;
 }
 
+/* Bytes that a machine's state has at most: two streams, one with memory, of which each page may have a head. An image that
+ * says more would fill the host's disk before anybody looks at it. */
+static uint64_t most_bytes(const struct machine *m)
+{
+	uint64_t most = 2 * m->ram.size + (UINT64_C(1) << 30);
+
+	for (const struct device *dev = m->devices; dev; dev = dev->next)
+		most += dev->class->state_bytes;
+	return most;
+}
+
 /* With the words of QEMU's that scripts look for. */
 static bool may_load(struct machine *m, const char *name, struct error *err)
 {
@@ -299,6 +319,8 @@ static bool may_load(struct machine *m, const char *name, struct error *err)
 		error_set(err, "Snapshot '%.60s' does not exist in one or more devices", name);
 	else if (!find_state(first->block, name, &state) || !state.machine_bytes)
 		error_set(err, "This is a disk-only snapshot. Revert to it offline using qemu-img");
+	else if (state.machine_bytes > most_bytes(m))
+		error_set(err, "Snapshot '%.60s' is larger than this machine can be", name);
 	else
 		return true;
 	return false;

@@ -399,6 +399,8 @@ bool ring_recount(struct virtio_device *v, struct virtqueue *q)
 	q->signalled_valid = false;
 	if (q->in_flight <= q->size)
 		return true;
+	q->used_index = q->last_avail;
+	q->in_flight = 0;
 	virtio_break(v, "the used index of a ring has jumped");
 	return false;
 }

@@ -252,11 +252,15 @@ const struct vmstate virtio_tail_state = {
 
 /* ---- cede's own ---- */
 
+/* A used index that ran ahead would let a ring that overlaps itself beget elements for ever. */
 static bool queue_own_check(const void *s, struct vms_walk *w)
 {
 	const struct virtqueue *q = s;
 
-	return q->in_flight <= q->size || vms_wrong(w, "in_flight", q->in_flight, "at most %u", (unsigned)q->size);
+	if (q->in_flight > q->size)
+		return vms_wrong(w, "in_flight", q->in_flight, "at most %u", (unsigned)q->size);
+	return (uint16_t)(q->last_avail - q->used_index) == q->in_flight ||
+	       vms_wrong(w, "used_index", q->used_index, "in_flight (%u) before last_avail (%u)", q->in_flight, q->last_avail);
 }
 
 static const struct vmstate queue_own_state = {

@@ -1,7 +1,7 @@
 """The qcow2 driver beside qemu-img: images that either makes, the other reads, and both agree on what is in them.
 
 usage: qcow2.py ops|made|chains|states|dirty|killed|crashes [SEED]"""
-# needs: tests/unit/qcow2
+# needs: $B/tests/unit/qcow2
 import os
 import random
 import re

@@ -117,6 +117,9 @@ def names():
                                '-blockdev', 'driver=raw,node-name=node,file=f,read-only=on'), 'info block\nquit\n')
         check('none0 (#block100): a,b (raw)' in out, 'comma', out + err)
         check('\nnode: cd (raw, read-only)' in out and '\nf:' not in out, 'file=NODE', out)
+        _, out, err = run(at, ('-blockdev', 'driver=file,filename=cd,node-name=f,read-only=on',
+                               '-blockdev', 'driver=raw,node-name=node,file=f'), 'info block\nquit\n')
+        check('node: cd (raw, read-only)' in out, 'file=NODE that is read-only', out + err)
         described = '{"driver": "raw", "node-name": "j", "read-only": true, "file": {"driver": "file", "filename": "a,b", "aio": "io_uring"}}'
         _, out, err = run(at, ('-blockdev', described), 'info block\nquit\n')
         check('j: a,b (raw, read-only)' in out, 'json', out + err)
@@ -222,6 +225,8 @@ def monitor():
         _, out, _ = run(at, drives, 'info block\ninfo block -v d\ninfo block nope\ninfo blockstats\nquit\n')
         check('d (#block100): a (raw)\n    Removable device: not locked, tray closed\n    Cache mode:       writeback\n\ne: [not inserted]\n' in out, 'info-block', out)
         check('image: a\nfile format: raw\nvirtual size: 1 MiB (1048576 bytes)\ndisk size: 0 B\n' in out, 'info-block-v', out)
+        _, swapped, _ = run(at, drives, 'info block d -v\nquit\n')
+        check('image: a\nfile format: raw\n' in swapped, 'info-block-v-behind', swapped)
         check('d: rd_bytes=0 wr_bytes=0 rd_operations=0 wr_operations=0 flush_operations=0 ' in out, 'info-blockstats', out)
         lines = 'eject d\neject d\ninfo block d\nchange d "other one" raw\ninfo block -v d\nchange d nofile\nchange d a raw read-only\ninfo block d\nblock_resize d 2\nquit\n'
         _, out, _ = run(at, drives, lines)
@@ -261,7 +266,8 @@ def qmp():
         ('query-block', {}), ('query-blockstats', {}), ('eject', {'device': 'nope'}), ('eject', {}), ('eject', {'device': 'd'}),
         ('blockdev-change-medium', {'id': 'd', 'filename': 'b', 'format': 'raw', 'read-only-mode': 'read-only'}), ('query-block', {}),
         ('block_resize', {'device': 'd', 'size': 1000}), ('block_resize', {'device': 'd'}), ('block_resize', {'device': 'd', 'size': -512}),
-        ('blockdev-snapshot-sync', {'device': 'd', 'snapshot-file': 's', 'format': 'raw'}), ('quit', {}),
+        ('blockdev-snapshot-sync', {'device': 'd', 'snapshot-file': 's', 'format': 'raw'}),
+        ('blockdev-change-medium', {'id': 'd', 'filename': 'a', 'format': 'raw', 'read-only-mode': 'readonly'}), ('quit', {}),
     )
     with Folder() as at:
         make(at('a'))
@@ -276,7 +282,7 @@ def qmp():
         check(value[1][0]['stats']['rd_operations'] == 0 and value[1][0]['device'] == 'd', 'query-blockstats', value[1])
         check(value[2]['class'] == 'DeviceNotFound' and value[3]['class'] == 'GenericError' and value[4] == {}, 'eject', value[2:5])
         check(value[5] == {} and value[6][0]['inserted']['file'] == 'b' and value[6][0]['inserted']['ro'], 'change', value[5:7])
-        check(all('desc' in v for v in value[7:11]), 'refused', value[7:11])
+        check(all('desc' in v for v in value[7:12]), 'refused', value[7:12])
 
 
 # ---- NBD ----

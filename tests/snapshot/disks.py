@@ -9,7 +9,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
-from console import Failure, Folder, check, linux, main, need, skip     # noqa: E402
+from console import CEDE, Failure, Folder, check, linux, main, need, skip     # noqa: E402
 from monitor import Client      # noqa: E402
 from qemu import QEMU, Qemu     # noqa: E402
 
@@ -145,6 +145,20 @@ def refused():
             check("'d0' is writable but does not support snapshots" in text and 'qemu-img convert' in text, 'raw', text)
             h.s.sendall(b'quit\n')
             m.wait(30)
+        too_large(at)
+
+
+def too_large(at):
+    """An image whose snapshot says that it has 512 TiB of a machine: they are not copied out first."""
+    image = at('large')
+    if run('qemu-img', 'create', '-f', 'qcow2', image, '1M')[0] or run('qemu-img', 'snapshot', '-c', 'big', image)[0]:
+        skip('qemu-img is missing')
+    with open(image, 'r+b') as f:
+        f.seek(64)
+        f.seek(int.from_bytes(f.read(8), 'big') + 40)
+        f.write((1 << 49).to_bytes(8, 'big'))
+    code, text = run(CEDE, '-m', RAM, '-nographic', *disk(image), '-loadvm', 'big')
+    check(code == 1 and "Snapshot 'big' is larger than this machine can be" in text and text.count('\n') == 1, 'too-large', text)
 
 
 def forks():

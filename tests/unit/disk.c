@@ -261,12 +261,6 @@ static void test_reset(void)
 	disk_cancel(&b.t->disk, ask(&b, BLOCK_READ, 0, 512, 4));
 	toy_run_to(b.m, 2 * CPU_HZ);
 	check(said("3@1000060:0=b "), "what-is-cancelled-does-not-end-and-the-rest-does");
-	ask(&b, BLOCK_READ, 8192, 512, 5);
-	ask(&b, BLOCK_FLUSH, 0, 0, 6);
-	resubmits = 1;
-	disk_finish(&b.t->disk);
-	check(said("5@2000000:0=b 6@2000000:0. "), "all-can-be-made-to-end-now");
-	check_eq(b.t->disk.in_flight, 1, "but-not-what-they-submit");
 	bench_free(&b);
 }
 

@@ -505,6 +505,8 @@ static void test_overlays(void)
 	block_close(other);
 	check(!block_snapshot(b, "/nonesuch/top", false, &err), "nothing is put on top where nothing can be");
 	check(!block_snapshot(b, file, true, &err), "nor what is no qcow2 image");
+	check(!block_snapshot(b, top, false, &err) && strstr(err.msg, "lock"), "nor a new image in place of the present one");
+	check(!block_snapshot(b, file, false, &err) && byte_of_file(0) == 1, "nor of the one below");
 	o.file = top;
 	check(refused(o, "shared \"write\" lock"), "and the image is ours as before");
 	check(!block_write(b, 1024, one, 512) && !block_read(b, 0, buf, 512) && buf[0] == 1, "and goes on");
@@ -514,6 +516,31 @@ static void test_overlays(void)
 	check(!block_read(b, 1024, buf, 512) && buf[0] == 1 && !block_read(b, 2048, buf, 512) && buf[0] == 0xa5, "found again");
 	block_close(b);
 	unlink(top);
+}
+
+/* What a guest has made of its raw disk is nobody's qcow2 image: that would name any file of the host as its backing file. */
+static void test_disguise(void)
+{
+	struct block_options o = { .file = file, .format = "qcow2" };
+	struct block_state state = { .name = "s" };
+	struct error err = { "" };
+	struct block *b;
+	char head[4];
+
+	check(block_create_qcow2(file, MIB, NULL, NULL, &err), "a qcow2 image %s", err.msg);
+	b = open_image(o);
+	check(block_state_keep(b, &state, &err), "keeps a state");
+	block_close(b);
+	o.snapshot = true;
+	b = open_image(o);
+	check(block_state_return(b, "s", &err), "snapshot=on: the state is shown %s", err.msg);
+	block_close(b);
+	o = raw();
+	o.snapshot = true;
+	b = open_image(o);
+	check(!block_state_return(b, "s", &err), "format=raw: there is none");
+	check(!block_read(b, 0, head, sizeof head) && !memcmp(head, "QFI\xfb", 4), "but a disk whose bytes look so");
+	block_close(b);
 }
 
 static void test_others(void)
@@ -569,6 +596,7 @@ int main(void)
 	test_copy();
 	test_nbd();
 	test_overlays();
+	test_disguise();
 	test_others();
 	unlink(file);
 	rmdir(folder);

@@ -13,6 +13,8 @@
  *        qcow2 speed IMAGE
  */
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -645,6 +647,42 @@ static void test_refused(void)
 	check(is_refused(100, 50, 4, "header"), "refused-header-length");
 }
 
+static void put_at(int fd, uint64_t at, uint64_t value, unsigned bytes)
+{
+	uint8_t be[8];
+
+	be_put(be, value, bytes);
+	check(pwrite(fd, be, bytes, (off_t)at) == (ssize_t)bytes, "put-at");
+}
+
+/* An image that was left behind dirty, with one L2 table in all entries of its L1. The file has so few clusters that a few
+ * walks tell; all of them would take minutes. */
+static void test_one_table(void)
+{
+	enum { BITS = 21, ENTRIES = 65536 };
+	uint64_t cluster = UINT64_C(1) << BITS, l1 = 3 * cluster, l2 = 4 * cluster;
+	uint8_t *table = malloc(ENTRIES * (size_t)8);
+	struct error err = { "" };
+	int fd;
+
+	block_create_qcow2(path, 4096, NULL, NULL, &err);
+	fd = open(path, O_RDWR);
+	check(!ftruncate(fd, 65536) && !ftruncate(fd, (off_t)(5 * cluster)), "one-table-room");
+	put_at(fd, QCOW2_AT_CLUSTER_BITS, BITS, 4);
+	put_at(fd, QCOW2_AT_SIZE, UINT64_C(1) << 50, 8);
+	put_at(fd, QCOW2_AT_L1_ENTRIES, ENTRIES, 4);
+	put_at(fd, QCOW2_AT_L1, l1, 8);
+	put_at(fd, QCOW2_AT_COUNTS, cluster, 8);
+	put_at(fd, QCOW2_AT_INCOMPATIBLE, QCOW2_DIRTY, 8);
+	put_at(fd, cluster, 2 * cluster, 8);
+	for (size_t i = 0; i < ENTRIES; i++)
+		be_put(table + 8 * i, l2 | QCOW2_COPIED, 8);
+	check(pwrite(fd, table, ENTRIES * (size_t)8, (off_t)l1) == ENTRIES * 8, "one-table-everywhere");
+	close(fd);
+	free(table);
+	check(!open_node(path, "qcow2", false, &err) && strstr(err.msg, "repaired"), "one-table-refused %s", err.msg);
+}
+
 static void test_states(void)
 {
 	struct error err = { "" };
@@ -673,6 +711,33 @@ static void test_states(void)
 	block_node_close(n);
 }
 
+/* A host without room fails a new table: its cluster is anybody's again, and the image as good as before. */
+static void test_no_room(void)
+{
+	struct error err = { "" };
+	struct rlimit limit, before;
+	struct block_node *n;
+	struct stat st;
+	int error = 0;
+
+	block_create_qcow2(path, UINT64_C(8) << 30, NULL, NULL, &err);
+	n = must_open(path, false);
+	make_forgetful(n, true);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	stat(path, &st);
+	limit = (struct rlimit){ (rlim_t)st.st_size, before.rlim_max };
+	setrlimit(RLIMIT_FSIZE, &limit);
+	for (uint64_t i = 0; i < 12; i++)
+		error = n->driver->write(n, i << 29, "data", 4);
+	check_eq(error, EFBIG, "no-room-write");
+	setrlimit(RLIMIT_FSIZE, &before);
+	for (uint64_t i = 0; i < 12; i++)
+		check_eq(n->driver->write(n, i << 29, "data", 4), 0, "room-again-write");
+	check_eq(n->driver->flush(n), 0, "room-again-flush");
+	block_node_close(n);
+}
+
 static void run_facts(void)
 {
 	snprintf(folder, sizeof folder, "/tmp/cede-qcow2-XXXXXX");
@@ -683,7 +748,9 @@ static void run_facts(void)
 	test_create();
 	test_backing();
 	test_refused();
+	test_one_table();
 	test_states();
+	test_no_room();
 	unlink(path);
 	unlink(other);
 	rmdir(folder);

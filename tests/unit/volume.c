@@ -305,6 +305,19 @@ static void test_iso(void)
 	iso_expect(&image, "\\ppc\\bootinfo.txt\\more", 0, 0);
 	iso_expect(&image, "\\ppc\\boot", 0, 0);
 	iso_expect(&image, "", 0, 0);
+	/* A directory whose last byte is that of an NM entry without flags: nothing behind it is looked at. */
+	memset(image.bytes + SUB * 2048, 0, 2048);
+	for (unsigned at = 0, n; at < 2048; at += n) {
+		n = at < 7 * 254 ? 254 : at < 2008 ? 230 : 40;
+		iso_record(image.bytes + SUB * 2048 + at, "ABC", 3, FILE_AT, 10, 0, NULL);
+		image.bytes[SUB * 2048 + at] = (uint8_t)n;
+	}
+	memcpy(image.bytes + (SUB + 1) * 2048 - 4, "NM\4\1", 4);
+	iso_expect(&image, "\\ppc\\abc", FILE_AT, 10);
+	iso_expect(&image, "\\ppc\\bootinfo.txt", 0, 0);
+	free(image.bytes);
+	image = iso_image();
+	v = volume_of(&image);
 	put32(image.bytes + SUB * 2048 + 34 + 10, UINT32_MAX);	/* larger than the disk */
 	iso_expect(&image, "\\ppc\\bootinfo.txt", 0, 0);
 	memset(image.bytes + 16 * 2048, 0, 8);

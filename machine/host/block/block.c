@@ -92,10 +92,12 @@ static int run_zero(struct block *b, struct block_request *r)
 
 static int run_write(struct block *b, struct block_request *r)
 {
+	bool unmap = b->options.zeroes == BLOCK_ZEROES_UNMAP && b->options.discard;
+
 	if (changes_format(b, r, r->data))
 		return EPERM;
 	if (b->options.zeroes != BLOCK_ZEROES_OFF && is_zero(r->data, r->bytes))
-		return finish_write(b, b->node->driver->zero(b->node, r->offset, r->bytes, b->options.zeroes == BLOCK_ZEROES_UNMAP && b->options.discard));
+		return finish_write(b, b->node->driver->zero(b->node, r->offset, r->bytes, unmap));
 	return finish_write(b, b->node->driver->write(b->node, r->offset, r->data, r->bytes));
 }
 
@@ -468,10 +470,15 @@ bool block_state_keep(struct block *b, const struct block_state *state, struct e
 	return a.ok;
 }
 
-/* A new overlay, over what the image below was then. */
+/* A new overlay, over what the image below was then; that is of the format it was opened with, whatever it looks like. */
 static bool show_below(struct block *b, const char *name, struct error *err)
 {
-	struct block_node *top = overlay_open(&b->options, err), *below = top ? top->driver->below(top) : NULL;
+	struct block_options o = b->options;
+	struct block_node *top, *below;
+
+	o.format = node_format(keeper(b));
+	top = overlay_open(&o, err);
+	below = top ? top->driver->below(top) : NULL;
 
 	if (!below || !below->driver->state_show) {
 		error_set(err, "'%.100s' keeps no snapshots", b->options.file);

@@ -414,5 +414,6 @@ const struct block_driver block_qcow2 = {
 	.read = qcow2_read, .write = qcow2_write, .flush = qcow2_flush, .discard = qcow2_discard, .zero = qcow2_zero,
 	.resize = qcow2_resize, .info = qcow2_info,
 	.state_get = qcow2_state_get, .state_keep = qcow2_state_keep, .state_return = qcow2_state_return,
-	.state_delete = qcow2_state_delete, .state_show = qcow2_state_show, .below = qcow2_below, .machine_write = qcow2_machine_write, .machine_read = qcow2_machine_read,
+	.state_delete = qcow2_state_delete, .state_show = qcow2_state_show, .below = qcow2_below,
+	.machine_write = qcow2_machine_write, .machine_read = qcow2_machine_read,
 };

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "machine/host/block/lock.h"
+
 #define BITS     16u
 #define CLUSTER  (1u << BITS)
 #define HEADER   112u
@@ -84,6 +86,27 @@ static bool write_image(int fd, uint64_t size, const char *backing, const char *
 	return ok;
 }
 
+/* What somebody uses, we ourselves perhaps, is not thrown away. -1: err->msg says why. */
+static int open_empty(const char *file, struct error *err)
+{
+	int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+	unsigned all = BLOCK_LOCK_WRITE | BLOCK_LOCK_RESIZE;
+	struct error why;
+
+	if (fd < 0) {
+		error_set(err, "%s: %s", file, strerror(errno));
+		return -1;
+	}
+	if (!block_lock(fd, all, BLOCK_LOCK_READ | all, &why))
+		error_set(err, "%.120s: %.120s", file, why.msg);
+	else if (ftruncate(fd, 0))
+		error_set(err, "%s: %s", file, strerror(errno));
+	else
+		return fd;
+	close(fd);
+	return -1;
+}
+
 bool block_create_qcow2(const char *file, uint64_t size, const char *backing, const char *backing_format, struct error *err)
 {
 	int fd;
@@ -100,11 +123,9 @@ bool block_create_qcow2(const char *file, uint64_t size, const char *backing, co
 		error_set(err, "%s: too large for a qcow2 image", file);
 		return false;
 	}
-	fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-	if (fd < 0) {
-		error_set(err, "%s: %s", file, strerror(errno));
+	fd = open_empty(file, err);
+	if (fd < 0)
 		return false;
-	}
 	ok = write_image(fd, size, backing, backing_format);
 	if (!ok)
 		error_set(err, "%s: %s", file, strerror(errno));

@@ -125,6 +125,7 @@ static int make_l2(struct qcow2 *q, uint32_t i, struct qcow2_table **t)
 		return error;
 	error = qcow2_guard_add(q, offset, QCOW2_L2) ? qcow2_table_get(q, &q->l2, offset, true, t) : ENOMEM;
 	if (error) {
+		qcow2_guard_remove(q, offset, QCOW2_L2);	/* others may get it */
 		qcow2_free_now(q, offset, 1);
 		return error;
 	}

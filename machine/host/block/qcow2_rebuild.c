@@ -45,12 +45,15 @@ static int count_l2(struct qcow2 *q, struct census *c, uint64_t offset)
 static int count_l1(struct qcow2 *q, struct census *c, const uint64_t *l1, uint32_t entries, uint64_t offset)
 {
 	int error = count_bytes(q, c, offset, entries * UINT64_C(8));
+	uint64_t tables = 0;
 
 	for (uint32_t i = 0; i < entries && !error; i++) {
 		uint64_t at = l1[i] & QCOW2_OFFSET;
 
 		if (!at)
 			continue;
+		if (++tables > c->n)	/* the same one again and again */
+			return EIO;
 		error = count_bytes(q, c, at, q->cluster);
 		if (!error)
 			error = count_l2(q, c, at);

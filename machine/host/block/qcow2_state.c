@@ -165,9 +165,11 @@ static int states_write(struct qcow2 *q, uint32_t n, uint32_t without)
 		error = qcow2_file_barrier(q);
 	q->states_offset = offset;
 	q->states_bytes = bytes;
+	if (error)		/* nobody knows which of them the file has */
+		return qcow2_mark_corrupt(q);
 	if (old_bytes)
 		qcow2_free_later(q, old, old_bytes);
-	return error;
+	return 0;
 }
 
 /* ---- Who else points to the clusters of an L1 ---- */
@@ -503,6 +505,7 @@ bool qcow2_state_show(struct block_node *n, const char *name, struct error *err)
 	free(q->l1);
 	q->l1 = l1;
 	q->l1_entries = s->l1_entries;
+	q->l1_offset = s->l1;
 	n->size = s->size;
 	return true;
 }
