@@ -342,27 +342,37 @@ static bool go_there(struct machine *m, const char *name, bool (*load)(struct ma
 	return ok;
 }
 
-bool disks_loadvm(struct machine *m, const char *name, struct error *err)
+/* If it cannot be loaded, the disks are as they were. */
+static bool go_or_stay(struct machine *m, const char *name, bool (*load)(struct machine *m, const char *path, struct error *err),
+		       struct error *err)
 {
 	struct error why;
 	bool ok;
 
-	if (!may_load(m, name, err) || !can_keep(m, err))
-		return false;
 	disks_settle(m);
 	forget_state(m, BACK);
 	if (!keep_state(m, BACK, 0, err))
 		return false;
-	ok = go_there(m, name, snapshot_reload, err);
+	ok = go_there(m, name, load, err);
 	if (!ok && !return_to(m, BACK, &why))
 		fprintf(stderr, "cede: %s\n", why.msg);
 	forget_state(m, BACK);
 	return ok;
 }
 
+bool disks_loadvm(struct machine *m, const char *name, struct error *err)
+{
+	return may_load(m, name, err) && can_keep(m, err) && go_or_stay(m, name, snapshot_reload, err);
+}
+
+/* With snapshot=on there is nothing yet to come back to. */
 bool disks_begin(struct machine *m, const char *name, struct error *err)
 {
-	return may_load(m, name, err) && go_there(m, name, snapshot_load, err);
+	struct error why;
+
+	if (!may_load(m, name, err))
+		return false;
+	return can_keep(m, &why) ? go_or_stay(m, name, snapshot_load, err) : go_there(m, name, snapshot_load, err);
 }
 
 bool disks_delvm(struct machine *m, const char *name, struct error *err)

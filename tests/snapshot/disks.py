@@ -1,5 +1,6 @@
 """Disks in snapshots: whatever is saved, run on and loaded in which order, a guest finds its disk as it was at the save."""
 # needs: programs guest
+import hashlib
 import os
 import re
 import shutil
@@ -43,6 +44,13 @@ def is_clean(path, name):
     code, text = run('e2fsck', '-fn', path + '.flat')
     check(code == 0, name + '-filesystem-is-clean', text)
     os.remove(path + '.flat')
+
+
+def content(path):
+    """What a guest would read."""
+    run('qemu-img', 'convert', '-O', 'raw', path, path + '.flat')
+    with open(path + '.flat', 'rb') as f:
+        return hashlib.sha256(f.read()).hexdigest()
 
 
 def disk(path, more=''):
@@ -95,6 +103,11 @@ def names():
             m.send('poweroff -f\n')
             check(m.wait(30) == 0, 'power-off')
         is_clean(at('disk'), 'after')
+        before = content(at('disk'))
+        m = linux(*disk(at('disk')), '-loadvm', 'a', ram='512M')
+        with m:
+            check(m.wait(30) == 1 and m.errors.count('\n') == 1, 'not-this-machine', m.errors)
+        check(content(at('disk')) == before, 'and-the-disk-stays')
 
 
 def files():
