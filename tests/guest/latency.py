@@ -155,16 +155,28 @@ def children(pid):
         return f.read().split()
 
 
+def stopped_writer(m):
+    """A child of the machine's that writes a snapshot, and is stopped before it is done: the first may be too fast."""
+    for _ in range(20):
+        m.kill(signal.SIGUSR1)
+        until(lambda: children(m.process.pid), 20, 'child')
+        child = int(children(m.process.pid)[0])
+        os.kill(child, signal.SIGSTOP)
+        time.sleep(0.1)
+        with open('/proc/%d/stat' % child) as f:
+            if f.read().rsplit(')', 1)[1].split()[0] == 'T':
+                return child
+        until(lambda: not children(m.process.pid), 20, 'its end')
+    raise Failure('no child could be stopped')
+
+
 def saves():
     """A signal waits for what is being saved, says so, and a second one does not wait. Who saves is stopped meanwhile."""
     with Folder() as at:
         for twice in False, True:
             with busy('m', 'le', '-save', at('s') + ',background=on') as m:
                 time.sleep(1)
-                m.kill(signal.SIGUSR1)
-                until(lambda: children(m.process.pid), 20, 'child')
-                child = int(children(m.process.pid)[0])
-                os.kill(child, signal.SIGSTOP)
+                child = stopped_writer(m)
                 m.kill()
                 m.pump(0)
                 end = time.monotonic() + 1.5

@@ -120,7 +120,7 @@ static void put(struct rig *rig, const uint32_t *words, unsigned n)
 #define NOP      0x60000000u
 #define COUNT_R6 0x38c60001u		/* addi r6,r6,1 */
 #define STAY     0x48000000u
-#define D_FORM(po, d) ((po) << 26 | 3u << 21 | 4u << 16 | (d))		/* RT 3, RA 4 */
+#define D_FORM(po, d) ((uint32_t)(po) << 26 | 3u << 21 | 4u << 16 | (d))		/* RT 3, RA 4 */
 #define X_FORM(xo)    (31u << 26 | 3u << 21 | 4u << 16 | 5u << 11 | (xo) << 1)
 #define AT     2u			/* the instruction's place among them */
 #define ENOUGH 12u

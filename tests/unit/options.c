@@ -121,6 +121,7 @@ static void test_rest(void)
 	options_free(&o);
 	o = good("-kernel K -M pseries,accel=kvm:tcg,usb=no,cap-large-decr=false,cap-dfp=off -boot order=cd,strict=on -boot n -vga none");
 	check(o.note && !o.large_decr, "QEMU's-words");
+	options_free(&o);
 	o = good("-kernel K -nodefaults -net none -nic none -parallel none -display none -monitor none -machine pseries -cpu POWER9");
 	check(!o.note, "no-note");
 	o = good("-kernel K -rtc base=1970-01-02T00:00:01");

@@ -505,7 +505,7 @@ static int32_t close_window(struct machine *m, uint32_t liobn) { return rtas(m, 
 static void test_ddw(struct machine *m)
 {
 	struct toy *toy = (struct toy *)pci_find(m, PHB_BUID, 0, 0x18);
-	uint32_t out[5];
+	uint32_t out[6];
 	uint8_t in[64], two[64] = { 1, 2, 3 };
 	uint64_t at = UINT64_C(0x0800000000000000);
 
