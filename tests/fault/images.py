@@ -251,6 +251,11 @@ def snapshot():
         check(out.count('d (#block100): t (qcow2)') == 2, 'snapshot_blkdev', out + err)
         check('Backing file:     %s (chain depth: 1)' % at('a') in out and 'Backing file:     %s (chain depth: 2)' % at('below/s') in out, 'chain', out)
         check('Error: ' in out and 'nonesuch/u' in out, 'no-folder', out)
+        make(at('b'), head=b'other')
+        _, out, err = run(at, ('-drive', 'if=none,id=d,file=t,format=qcow2', '-drive', 'if=none,id=e,file=b,format=raw'),
+                          'snapshot_blkdev d ./t\nsnapshot_blkdev -n d t\nsnapshot_blkdev d below/s\nsnapshot_blkdev d b\ninfo block\nquit\n')
+        check(out.count('on top of itself') == 2 and out.count('Failed to get "write" lock') == 2, 'not-over-one-in-use', out + err)
+        check('d (#block100): t (qcow2)' in out and open(at('b'), 'rb').read(5) == b'other' and os.path.getsize(at('b')) == MIB, 'which-is-unchanged', out)
         if shutil.which('qemu-img'):
             said = json.loads(subprocess.check_output(['qemu-img', 'info', '--output=json', '--backing-chain', at('t')]))
             check([i['format'] for i in said] == ['qcow2', 'qcow2', 'raw'] and said[1]['backing-filename'] == at('a'), 'qemu-finds-it', said)

@@ -7,7 +7,7 @@
 #include "savevm/error.h"
 
 /* What one does with an image, and what others may not do meanwhile. */
-enum { LOCK_READ = 1, LOCK_WRITE = 2, LOCK_RESIZE = 8 };
+enum { IMAGE_READ = 1, IMAGE_WRITE = 2, IMAGE_RESIZE = 8 };
 
 /* For as long as `fd` is open, on top of what it has. False: `why` says which of them somebody stands against, in QEMU's
  * words. A file system without locks has none to give: true. */

@@ -101,7 +101,7 @@ struct block_node *block_protocol_open(const struct block_options *o, struct err
 	if (!strncmp(o->file, "file:", 5))
 		plain.file += 5;
 	n = block_file_open(&plain, err);
-	if (n && !lock(n, o, LOCK_READ | (o->readonly ? 0 : LOCK_WRITE), LOCK_WRITE, err)) {
+	if (n && !lock(n, o, IMAGE_READ | (o->readonly ? 0 : IMAGE_WRITE), IMAGE_WRITE, err)) {
 		block_node_close(n);
 		return NULL;
 	}
@@ -148,7 +148,7 @@ struct block_node *block_node_open(const struct block_options *o, unsigned depth
 		return NULL;
 	driver = o->format ? find_named(o->format, err) : find_by_head(file, o, err);
 	/* A format makes its file longer; of a raw image a resize does that alone. */
-	if (!driver || (driver != &block_file && !lock(file, o, o->readonly ? 0 : LOCK_RESIZE, LOCK_RESIZE, err))) {
+	if (!driver || (driver != &block_file && !lock(file, o, o->readonly ? 0 : IMAGE_RESIZE, IMAGE_RESIZE, err))) {
 		block_node_close(file);
 		return NULL;
 	}
@@ -176,12 +176,12 @@ void probe_unlock(struct block_node *n)
 
 void probe_lock(struct block_node *n, const struct block_options *o)
 {
-	unsigned uses = LOCK_READ | (o->readonly ? 0 : LOCK_WRITE), forbids = LOCK_WRITE;
+	unsigned uses = IMAGE_READ | (o->readonly ? 0 : IMAGE_WRITE), forbids = IMAGE_WRITE;
 	struct error ignored;
 
 	if (n->file) {
-		uses |= o->readonly ? 0 : LOCK_RESIZE;
-		forbids |= LOCK_RESIZE;
+		uses |= o->readonly ? 0 : IMAGE_RESIZE;
+		forbids |= IMAGE_RESIZE;
 	}
 	lock(locked(n), o, uses, forbids, &ignored);
 }

@@ -2,12 +2,37 @@
 #include "machine/host/block/qcow2.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "machine/host/block/lock.h"
 
 #define BITS     16u
 #define CLUSTER  (1u << BITS)
 #define HEADER   112u
 #define L1_SPAN  (UINT64_C(1) << (2 * BITS - 3))
+
+/* The file, empty, which it is made only once nobody is found to use it: it may be an image, even the backing file. -1: err. */
+static int open_empty(const char *file, struct error *err)
+{
+	int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+	struct error why;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		error_set(err, "%.100s: %s", file, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		error_set(err, "%.100s: it is no file", file);
+	else if (!block_lock(fd, IMAGE_WRITE | IMAGE_RESIZE, IMAGE_WRITE | IMAGE_RESIZE, &why))
+		error_set(err, "%.100s: %.150s", file, why.msg);
+	else if (ftruncate(fd, 0))
+		error_set(err, "%.100s: %s", file, strerror(errno));
+	else
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
 
 /* The size that a backing file gives; false: it cannot be opened. */
 static bool backing_size(const char *file, const char *backing, const char *format, uint64_t *size, struct error *err)
@@ -100,11 +125,9 @@ bool block_create_qcow2(const char *file, uint64_t size, const char *backing, co
 		error_set(err, "%s: too large for a qcow2 image", file);
 		return false;
 	}
-	fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-	if (fd < 0) {
-		error_set(err, "%s: %s", file, strerror(errno));
+	fd = open_empty(file, err);
+	if (fd < 0)
 		return false;
-	}
 	ok = write_image(fd, size, backing, backing_format);
 	if (!ok)
 		error_set(err, "%s: %s", file, strerror(errno));
