@@ -92,7 +92,8 @@ static void forget_state(struct machine *m, const char *name)
 			block_state_delete(d->block, name, &err);
 }
 
-/* `machine` bytes of the machine's are in the first one. What some have kept is forgotten if another cannot. */
+/* `machine` bytes of the machine's are in the first one. What some have kept is forgotten if another cannot. A drive with
+ * snapshot=on has nothing to keep. */
 static bool keep_state(struct machine *m, const char *name, uint64_t machine, struct error *err)
 {
 	struct block_state state = { .machine_bytes = machine, .clock_ns = cycles_to_ns(m->clock.now) };
@@ -104,6 +105,8 @@ static bool keep_state(struct machine *m, const char *name, uint64_t machine, st
 	state.date_ns = (uint32_t)now.tv_nsec;
 	snprintf(state.name, sizeof state.name, "%s", name);
 	for_each_writable(m, d) {
+		if (d->config->image.snapshot)
+			continue;
 		if (!block_state_keep(d->block, &state, &why)) {
 			error_set(err, "drive '%.40s' cannot keep its state: %.150s", d->id, why.msg);
 			forget_state(m, name);
@@ -235,9 +238,12 @@ static bool image_to_file(struct block *b, uint64_t bytes, FILE *f, struct error
 	return !error || host_failed(err, "read", error);
 }
 
+/* The way back, while a load is tried. */
+#define BACK "cede-back"
+
 static bool name_is_free(const char *name, struct error *err)
 {
-	if (*name && strlen(name) < sizeof ((struct block_state *)0)->name)
+	if (*name && strlen(name) < sizeof ((struct block_state *)0)->name && strcmp(name, BACK))
 		return true;
 	error_set(err, "'%.60s' is no name for a snapshot", name);
 	return false;
@@ -271,9 +277,6 @@ bool disks_know(const struct machine *m, const char *name)
 	return first && find_state(first->block, name, &state) && state.machine_bytes && have_state(m, name, &err);
 }
 
-/* The way back, while a load is tried. */
-#define BACK "cede-back"
-
 /* The machine's state as a file of ours; the disks must be there. NULL: err->msg says why. */
 static FILE *extract_machine(struct machine *m, const char *name, struct error *err)
 {
@@ -296,13 +299,24 @@ static bool may_load(struct machine *m, const char *name, struct error *err)
 	struct block_state state;
 	struct error why;
 
-	if (!first || !have_state(m, name, &why))
+	if (!first || !strcmp(name, BACK) || !have_state(m, name, &why))
 		error_set(err, "Snapshot '%.60s' does not exist in one or more devices", name);
 	else if (!find_state(first->block, name, &state) || !state.machine_bytes)
 		error_set(err, "This is a disk-only snapshot. Revert to it offline using qemu-img");
 	else
 		return true;
 	return false;
+}
+
+/* Nobody has heard of the file that a load speaks of. */
+static void say_name(const char *path, const char *name, struct error *err)
+{
+	char begin[64];
+	int n = snprintf(begin, sizeof begin, "snapshot '%s'", path);
+	struct error why = *err;
+
+	if (!strncmp(why.msg, begin, (size_t)n))
+		error_set(err, "snapshot '%.60s'%.180s", name, why.msg + n);
 }
 
 /* Disks there, then the machine by `load`. */
@@ -317,31 +331,55 @@ static bool go_there(struct machine *m, const char *name, bool (*load)(struct ma
 		return false;
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fileno(f));
 	ok = load(m, path, err);
+	if (!ok)
+		say_name(path, name, err);
 	fclose(f);
+	return ok;
+}
+
+/* What is written over a snapshot=on drive's image is gone in any case. */
+static bool keep_back(struct machine *m, struct error *err)
+{
+	forget_state(m, BACK);
+	return keep_state(m, BACK, 0, err);
+}
+
+static void return_back(struct machine *m)
+{
+	struct error why;
+
+	for_each_writable(m, d)
+		if (block_keeps_states(d->block) && !block_state_return(d->block, BACK, &why))
+			fprintf(stderr, "cede: drive '%.40s' keeps what it had as state '" BACK "': %.150s\n", d->id, why.msg);
+		else if (block_keeps_states(d->block))
+			block_state_delete(d->block, BACK, &why);
+}
+
+/* All as it was if that fails: what the disks hold now is nowhere else. */
+static bool try_there(struct machine *m, const char *name, bool (*load)(struct machine *m, const char *path, struct error *err),
+		      struct error *err)
+{
+	bool ok;
+
+	disks_settle(m);
+	if (!keep_back(m, err))
+		return false;
+	ok = go_there(m, name, load, err);
+	if (ok)
+		forget_state(m, BACK);
+	else
+		return_back(m);
 	return ok;
 }
 
 bool disks_loadvm(struct machine *m, const char *name, struct error *err)
 {
-	struct error why;
-	bool ok;
-
-	if (!may_load(m, name, err) || !can_keep(m, err))
-		return false;
-	disks_settle(m);
-	forget_state(m, BACK);
-	if (!keep_state(m, BACK, 0, err))
-		return false;
-	ok = go_there(m, name, snapshot_reload, err);
-	if (!ok && !return_to(m, BACK, &why))
-		fprintf(stderr, "cede: %s\n", why.msg);
-	forget_state(m, BACK);
-	return ok;
+	return may_load(m, name, err) && can_keep(m, err) && try_there(m, name, snapshot_reload, err);
 }
 
 bool disks_begin(struct machine *m, const char *name, struct error *err)
 {
-	return may_load(m, name, err) && go_there(m, name, snapshot_load, err);
+	return may_load(m, name, err) && try_there(m, name, snapshot_load, err);
 }
 
 bool disks_delvm(struct machine *m, const char *name, struct error *err)

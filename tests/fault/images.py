@@ -233,6 +233,21 @@ def monitor():
         check(out.count('is no size') == 2 and "'nope' not found" in out and "'e' has no medium" in out and 'parameter expected' in out, 'resize-refused', out)
 
 
+def returns(at):
+    """A state that does not load leaves the disk as it was; cede's own name for that is nobody's."""
+    if not shutil.which('qemu-img'):
+        return
+    subprocess.check_call(['qemu-img', 'create', '-q', '-f', 'qcow2', at('q'), '1M'])
+    drive = ('-drive', 'if=none,id=q,file=q,format=qcow2', '-device', 'virtio-blk-pci,drive=q')
+    _, out, err = run(at, drive, 'savevm cede-back\nsavevm x\nloadvm cede-back\nquit\n')
+    check("'cede-back' is no name" in out and "'cede-back' does not exist" in out, 'name-of-the-way-back', out + err)
+    qemu_io(at, '-c', 'write -P 9 0 64k', 'q')
+    refused_with(at, 'state-of-another-machine', (*drive, '-m', '512M', '-loadvm', 'x'), "snapshot 'x': section ram", 1)
+    code, out = qemu_io(at, '-c', 'read -P 9 0 64k', 'q')
+    check(code == 0 and 'failed' not in out, 'disk-as-it-was', out)
+    check(b'cede-back' not in subprocess.check_output(['qemu-img', 'snapshot', '-l', at('q')]), 'no-way-back-is-left')
+
+
 def snapshot():
     """-snapshot leaves the image and its folder alone; snapshot_blkdev leaves it below a new one."""
     with Folder() as at:
@@ -245,6 +260,7 @@ def snapshot():
         os.environ['TMPDIR'] = at('nonesuch')
         refused_with(at, 'no-place', ('-drive', 'if=none,id=d,format=raw,file=a,snapshot=on'), 'nonesuch', 1)
         del os.environ['TMPDIR']
+        returns(at)
         os.mkdir(at('below'))
         lines = 'snapshot_blkdev d below/s\ninfo block\nsnapshot_blkdev d t\ninfo block\nsnapshot_blkdev d nonesuch/u\ninfo block\nquit\n'
         _, out, err = run(at, ('-drive', 'if=none,id=d,format=raw,file=a'), lines)
