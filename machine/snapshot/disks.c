@@ -249,7 +249,8 @@ static bool name_is_free(const char *name, struct error *err)
 	return false;
 }
 
-/* As QEMU does, a state of that name goes first: an image may hold several of a name, and a load takes one of them. */
+/* A state of that name goes first, for an image may hold several of a name, and a load takes one of them; but not before
+ * there was room for the new one. */
 bool disks_savevm(struct machine *m, const char *name, struct error *err)
 {
 	struct drive *first = next_writable(m->drives);
@@ -260,10 +261,10 @@ bool disks_savevm(struct machine *m, const char *name, struct error *err)
 	if (!name_is_free(name, err) || !can_keep(m, err) || !(f = temporary(err)))
 		return false;
 	disks_settle(m);
-	ok = snapshot_save_both(m, fileno(f), err);
+	ok = snapshot_save_both(m, fileno(f), err) && file_to_image(f, first->block, &bytes, err);
 	if (ok)
 		forget_state(m, name);
-	ok = ok && file_to_image(f, first->block, &bytes, err) && keep_state(m, name, bytes, err);
+	ok = ok && keep_state(m, name, bytes, err);
 	fclose(f);
 	return ok;
 }
