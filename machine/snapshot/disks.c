@@ -404,16 +404,22 @@ bool disks_delvm(struct machine *m, const char *name, struct error *err)
 	return any;
 }
 
+/* The name is the image's author's, and may not steer a terminal. */
 static void list_state(const struct block_state *state, FILE *out)
 {
+	char name[sizeof state->name];
 	time_t date = (time_t)state->date_s;
 	uint64_t ms = state->clock_ns / 1000000;
 	char text[32] = "?";
 	struct tm tm;
 
+	memcpy(name, state->name, sizeof name);
+	for (char *c = name; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
 	if (localtime_r(&date, &tm))
 		strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
-	fprintf(out, "%-9s %-16s %6.1f MiB %19s %02llu:%02llu:%02llu.%03llu\n", "--", state->name,
+	fprintf(out, "%-9s %-16s %6.1f MiB %19s %02llu:%02llu:%02llu.%03llu\n", "--", name,
 		(double)state->machine_bytes / (1 << 20), text, (unsigned long long)ms / 3600000,
 		(unsigned long long)ms / 60000 % 60, (unsigned long long)ms / 1000 % 60, (unsigned long long)ms % 1000);
 }

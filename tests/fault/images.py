@@ -241,6 +241,13 @@ def returns(at):
     drive = ('-drive', 'if=none,id=q,file=q,format=qcow2', '-device', 'virtio-blk-pci,drive=q')
     _, out, err = run(at, drive, 'savevm cede-back\nsavevm x\nloadvm cede-back\nquit\n')
     check("'cede-back' is no name" in out and "'cede-back' does not exist" in out, 'name-of-the-way-back', out + err)
+    run(at, drive, 'savevm a..b\nquit\n')
+    with open(at('q'), 'r+b') as f:
+        place = f.read().rindex(b'a..b')
+        f.seek(place)
+        f.write(b'a\x1b[b')
+    _, out, err = run(at, drive, 'info snapshots\nquit\n')
+    check('a?[b' in out and '\x1b' not in out, 'name-that-steers-terminals', repr(out + err))
     qemu_io(at, '-c', 'write -P 9 0 64k', 'q')
     refused_with(at, 'state-of-another-machine', (*drive, '-m', '512M', '-loadvm', 'x'), "snapshot 'x': section ram", 1)
     code, out = qemu_io(at, '-c', 'read -P 9 0 64k', 'q')
