@@ -274,6 +274,8 @@ def snapshot():
         check(out.count('d (#block100): t (qcow2)') == 2, 'snapshot_blkdev', out + err)
         check('Backing file:     %s (chain depth: 1)' % at('a') in out and 'Backing file:     %s (chain depth: 2)' % at('below/s') in out, 'chain', out)
         check('Error: ' in out and 'nonesuch/u' in out, 'no-folder', out)
+        _, out, err = run(at, ('-drive', 'if=none,id=d,file=t,format=qcow2'), 'snapshot_blkdev d nbd:localhost:1\nquit\n')
+        check('it is no file' in out and not os.path.exists(at('nbd:localhost:1')), 'no-file-named-as-a-server', out + err)
         make(at('b'), head=b'other')
         _, out, err = run(at, ('-drive', 'if=none,id=d,file=t,format=qcow2', '-drive', 'if=none,id=e,file=b,format=raw'),
                           'snapshot_blkdev d ./t\nsnapshot_blkdev -n d t\nsnapshot_blkdev d below/s\nsnapshot_blkdev d b\ninfo block\nquit\n')

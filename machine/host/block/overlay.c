@@ -97,10 +97,13 @@ struct block_node *overlay_put(struct block_node *below, const struct block_opti
 	char *backing = absolute(below->name);
 	int error = below->driver->flush(below);
 
+	file += strncmp(file, "file:", 5) ? 0 : 5;
 	top.file = file;
 	top.format = "qcow2";
 	top.readonly = false;
-	if (is_same(below, file))
+	if (!exists && file[strcspn(file, ":/")] == ':')
+		error_set(err, "'%.100s' cannot be made: it is no file (./NAME is one, whatever the name)", file);
+	else if (is_same(below, file))
 		error_set(err, "'%.100s' cannot go on top of itself", file);
 	else if (error)
 		error_set(err, "cannot flush '%.100s': %s", below->name, strerror(error));
