@@ -107,7 +107,8 @@ void disks_forget(struct machine *m, const char *name)
 		forget_state(m, name);
 }
 
-/* `machine` bytes of the machine's are in the first one. What some have kept is forgotten if another cannot. */
+/* `machine` bytes of the machine's are in the first one. What some have kept is forgotten if another cannot. A drive with
+ * snapshot=on has nothing to keep. */
 static bool keep_state(struct machine *m, const char *name, uint64_t machine, struct error *err)
 {
 	struct block_state state = { .machine_bytes = machine, .clock_ns = cycles_to_ns(m->clock.now) };
@@ -119,6 +120,8 @@ static bool keep_state(struct machine *m, const char *name, uint64_t machine, st
 	state.date_ns = (uint32_t)now.tv_nsec;
 	snprintf(state.name, sizeof state.name, "%s", name);
 	for_each_writable(m, d) {
+		if (d->config->image.snapshot)
+			continue;
 		if (!block_state_keep(d->block, &state, &why)) {
 			error_set(err, "drive '%.40s' cannot keep its state: %.150s", d->id, why.msg);
 			forget_state(m, name);
@@ -243,15 +246,19 @@ static bool image_to_file(struct block *b, uint64_t bytes, FILE *f, struct error
 	return !error || host_failed(err, "read", error);
 }
 
+/* The way back, while a load is tried. */
+#define BACK "cede-back"
+
 static bool name_is_free(const char *name, struct error *err)
 {
-	if (*name && strlen(name) < sizeof ((struct block_state *)0)->name)
+	if (*name && strlen(name) < sizeof ((struct block_state *)0)->name && strcmp(name, BACK))
 		return true;
 	error_set(err, "'%.60s' is no name for a snapshot", name);
 	return false;
 }
 
-/* As QEMU does, a state of that name goes first: an image may hold several of a name, and a load takes one of them. */
+/* A state of that name goes first, for an image may hold several of a name, and a load takes one of them; but not before
+ * there was room for the new one. */
 bool disks_savevm(struct machine *m, const char *name, struct error *err)
 {
 	struct drive *first = next_writable(m->drives);
@@ -262,10 +269,10 @@ bool disks_savevm(struct machine *m, const char *name, struct error *err)
 	if (!name_is_free(name, err) || !can_keep(m, err) || !(f = temporary(err)))
 		return false;
 	disks_settle(m);
-	ok = snapshot_save_both(m, fileno(f), err);
+	ok = snapshot_save_both(m, fileno(f), err) && file_to_image(f, first->block, &bytes, err);
 	if (ok)
 		forget_state(m, name);
-	ok = ok && file_to_image(f, first->block, &bytes, err) && keep_state(m, name, bytes, err);
+	ok = ok && keep_state(m, name, bytes, err);
 	fclose(f);
 	return ok;
 }
@@ -278,9 +285,6 @@ bool disks_know(const struct machine *m, const char *name)
 
 	return first && find_state(first->block, name, &state) && state.machine_bytes && have_state(m, name, &err);
 }
-
-/* The way back, while a load is tried. */
-#define BACK "cede-back"
 
 /* The machine's state as a file of ours; the disks must be there. NULL: err->msg says why. */
 static FILE *extract_machine(struct machine *m, const char *name, struct error *err)
@@ -315,7 +319,7 @@ static bool may_load(struct machine *m, const char *name, struct error *err)
 	struct block_state state;
 	struct error why;
 
-	if (!first || !have_state(m, name, &why))
+	if (!first || !strcmp(name, BACK) || !have_state(m, name, &why))
 		error_set(err, "Snapshot '%.60s' does not exist in one or more devices", name);
 	else if (!find_state(first->block, name, &state) || !state.machine_bytes)
 		error_set(err, "This is a disk-only snapshot. Revert to it offline using qemu-img");
@@ -324,6 +328,17 @@ static bool may_load(struct machine *m, const char *name, struct error *err)
 	else
 		return true;
 	return false;
+}
+
+/* Nobody has heard of the file that a load speaks of. */
+static void say_name(const char *path, const char *name, struct error *err)
+{
+	char begin[64];
+	int n = snprintf(begin, sizeof begin, "snapshot '%s'", path);
+	struct error why = *err;
+
+	if (!strncmp(why.msg, begin, (size_t)n))
+		error_set(err, "snapshot '%.60s'%.180s", name, why.msg + n);
 }
 
 /* Disks there, then the machine by `load`. */
@@ -338,41 +353,55 @@ static bool go_there(struct machine *m, const char *name, bool (*load)(struct ma
 		return false;
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fileno(f));
 	ok = load(m, path, err);
+	if (!ok)
+		say_name(path, name, err);
 	fclose(f);
 	return ok;
 }
 
-/* If it cannot be loaded, the disks are as they were. */
-static bool go_or_stay(struct machine *m, const char *name, bool (*load)(struct machine *m, const char *path, struct error *err),
-		       struct error *err)
+/* What is written over a snapshot=on drive's image is gone in any case. */
+static bool keep_back(struct machine *m, struct error *err)
+{
+	forget_state(m, BACK);
+	return keep_state(m, BACK, 0, err);
+}
+
+static void return_back(struct machine *m)
 {
 	struct error why;
+
+	for_each_writable(m, d)
+		if (block_keeps_states(d->block) && !block_state_return(d->block, BACK, &why))
+			fprintf(stderr, "cede: drive '%.40s' keeps what it had as state '" BACK "': %.150s\n", d->id, why.msg);
+		else if (block_keeps_states(d->block))
+			block_state_delete(d->block, BACK, &why);
+}
+
+/* All as it was if that fails: what the disks hold now is nowhere else. */
+static bool try_there(struct machine *m, const char *name, bool (*load)(struct machine *m, const char *path, struct error *err),
+		      struct error *err)
+{
 	bool ok;
 
 	disks_settle(m);
-	forget_state(m, BACK);
-	if (!keep_state(m, BACK, 0, err))
+	if (!keep_back(m, err))
 		return false;
 	ok = go_there(m, name, load, err);
-	if (!ok && !return_to(m, BACK, &why))
-		fprintf(stderr, "cede: %s\n", why.msg);
-	forget_state(m, BACK);
+	if (ok)
+		forget_state(m, BACK);
+	else
+		return_back(m);
 	return ok;
 }
 
 bool disks_loadvm(struct machine *m, const char *name, struct error *err)
 {
-	return may_load(m, name, err) && can_keep(m, err) && go_or_stay(m, name, snapshot_reload, err);
+	return may_load(m, name, err) && can_keep(m, err) && try_there(m, name, snapshot_reload, err);
 }
 
-/* With snapshot=on there is nothing yet to come back to. */
 bool disks_begin(struct machine *m, const char *name, struct error *err)
 {
-	struct error why;
-
-	if (!may_load(m, name, err))
-		return false;
-	return can_keep(m, &why) ? go_or_stay(m, name, snapshot_load, err) : go_there(m, name, snapshot_load, err);
+	return may_load(m, name, err) && try_there(m, name, snapshot_load, err);
 }
 
 bool disks_delvm(struct machine *m, const char *name, struct error *err)
@@ -396,16 +425,22 @@ bool disks_delvm(struct machine *m, const char *name, struct error *err)
 	return any;
 }
 
+/* The name is the image's author's, and may not steer a terminal. */
 static void list_state(const struct block_state *state, FILE *out)
 {
+	char name[sizeof state->name];
 	time_t date = (time_t)state->date_s;
 	uint64_t ms = state->clock_ns / 1000000;
 	char text[32] = "?";
 	struct tm tm;
 
+	memcpy(name, state->name, sizeof name);
+	for (char *c = name; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
 	if (localtime_r(&date, &tm))
 		strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
-	fprintf(out, "%-9s %-16s %6.1f MiB %19s %02llu:%02llu:%02llu.%03llu\n", "--", state->name,
+	fprintf(out, "%-9s %-16s %6.1f MiB %19s %02llu:%02llu:%02llu.%03llu\n", "--", name,
 		(double)state->machine_bytes / (1 << 20), text, (unsigned long long)ms / 3600000,
 		(unsigned long long)ms / 60000 % 60, (unsigned long long)ms / 1000 % 60, (unsigned long long)ms % 1000);
 }

@@ -238,6 +238,28 @@ def monitor():
         check(out.count('is no size') == 2 and "'nope' not found" in out and "'e' has no medium" in out and 'parameter expected' in out, 'resize-refused', out)
 
 
+def returns(at):
+    """A state that does not load leaves the disk as it was; cede's own name for that is nobody's."""
+    if not shutil.which('qemu-img'):
+        return
+    subprocess.check_call(['qemu-img', 'create', '-q', '-f', 'qcow2', at('q'), '1M'])
+    drive = ('-drive', 'if=none,id=q,file=q,format=qcow2', '-device', 'virtio-blk-pci,drive=q')
+    _, out, err = run(at, drive, 'savevm cede-back\nsavevm x\nloadvm cede-back\nquit\n')
+    check("'cede-back' is no name" in out and "'cede-back' does not exist" in out, 'name-of-the-way-back', out + err)
+    run(at, drive, 'savevm a..b\nquit\n')
+    with open(at('q'), 'r+b') as f:
+        place = f.read().rindex(b'a..b')
+        f.seek(place)
+        f.write(b'a\x1b[b')
+    _, out, err = run(at, drive, 'info snapshots\nquit\n')
+    check('a?[b' in out and '\x1b' not in out, 'name-that-steers-terminals', repr(out + err))
+    qemu_io(at, '-c', 'write -P 9 0 64k', 'q')
+    refused_with(at, 'state-of-another-machine', (*drive, '-m', '512M', '-loadvm', 'x'), "snapshot 'x': section ram", 1)
+    code, out = qemu_io(at, '-c', 'read -P 9 0 64k', 'q')
+    check(code == 0 and 'failed' not in out, 'disk-as-it-was', out)
+    check(b'cede-back' not in subprocess.check_output(['qemu-img', 'snapshot', '-l', at('q')]), 'no-way-back-is-left')
+
+
 def snapshot():
     """-snapshot leaves the image and its folder alone; snapshot_blkdev leaves it below a new one."""
     with Folder() as at:
@@ -250,12 +272,20 @@ def snapshot():
         os.environ['TMPDIR'] = at('nonesuch')
         refused_with(at, 'no-place', ('-drive', 'if=none,id=d,format=raw,file=a,snapshot=on'), 'nonesuch', 1)
         del os.environ['TMPDIR']
+        returns(at)
         os.mkdir(at('below'))
         lines = 'snapshot_blkdev d below/s\ninfo block\nsnapshot_blkdev d t\ninfo block\nsnapshot_blkdev d nonesuch/u\ninfo block\nquit\n'
         _, out, err = run(at, ('-drive', 'if=none,id=d,format=raw,file=a'), lines)
         check(out.count('d (#block100): t (qcow2)') == 2, 'snapshot_blkdev', out + err)
         check('Backing file:     %s (chain depth: 1)' % at('a') in out and 'Backing file:     %s (chain depth: 2)' % at('below/s') in out, 'chain', out)
         check('Error: ' in out and 'nonesuch/u' in out, 'no-folder', out)
+        _, out, err = run(at, ('-drive', 'if=none,id=d,file=t,format=qcow2'), 'snapshot_blkdev d nbd:localhost:1\nquit\n')
+        check('it is no file' in out and not os.path.exists(at('nbd:localhost:1')), 'no-file-named-as-a-server', out + err)
+        make(at('b'), head=b'other')
+        _, out, err = run(at, ('-drive', 'if=none,id=d,file=t,format=qcow2', '-drive', 'if=none,id=e,file=b,format=raw'),
+                          'snapshot_blkdev d ./t\nsnapshot_blkdev -n d t\nsnapshot_blkdev d below/s\nsnapshot_blkdev d b\ninfo block\nquit\n')
+        check(out.count('on top of itself') == 2 and out.count('Failed to get "write" lock') == 2, 'not-over-one-in-use', out + err)
+        check('d (#block100): t (qcow2)' in out and open(at('b'), 'rb').read(5) == b'other' and os.path.getsize(at('b')) == MIB, 'which-is-unchanged', out)
         if shutil.which('qemu-img'):
             said = json.loads(subprocess.check_output(['qemu-img', 'info', '--output=json', '--backing-chain', at('t')]))
             check([i['format'] for i in said] == ['qcow2', 'qcow2', 'raw'] and said[1]['backing-filename'] == at('a'), 'qemu-finds-it', said)

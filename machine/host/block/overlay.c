@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "machine/host/block/file.h"
 #include "machine/host/block/probe.h"
 
 /* What an overlay says of the image below it: found again from any folder. NULL: no memory. */
@@ -31,6 +32,15 @@ static bool look_at(const struct block_options *base, const char **format, uint6
 	*size = n->size;
 	block_node_close(n);
 	return true;
+}
+
+/* Does `file` name the image itself, with or without locks on it? */
+static bool is_same(const struct block_node *n, const char *file)
+{
+	int fd = block_file_fd(n->file ? n->file : n);
+	struct stat a, b;
+
+	return fd >= 0 && !fstat(fd, &a) && !stat(file, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 /* A new image in `folder`, which is ours alone; unlinked as soon as it is open. */
@@ -87,10 +97,15 @@ struct block_node *overlay_put(struct block_node *below, const struct block_opti
 	char *backing = absolute(below->name);
 	int error = below->driver->flush(below);
 
+	file += strncmp(file, "file:", 5) ? 0 : 5;
 	top.file = file;
 	top.format = "qcow2";
 	top.readonly = false;
-	if (error)
+	if (!exists && file[strcspn(file, ":/")] == ':')
+		error_set(err, "'%.100s' cannot be made: it is no file (./NAME is one, whatever the name)", file);
+	else if (is_same(below, file))
+		error_set(err, "'%.100s' cannot go on top of itself", file);
+	else if (error)
 		error_set(err, "cannot flush '%.100s': %s", below->name, strerror(error));
 	else if (backing && (exists || block_create_qcow2(file, below->size, backing, node_format(below), err))) {
 		probe_unlock(below);

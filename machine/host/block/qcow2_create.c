@@ -2,6 +2,7 @@
 #include "machine/host/block/qcow2.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "machine/host/block/lock.h"
@@ -10,6 +11,29 @@
 #define CLUSTER  (1u << BITS)
 #define HEADER   112u
 #define L1_SPAN  (UINT64_C(1) << (2 * BITS - 3))
+
+/* The file, empty, which it is made only once nobody is found to use it: it may be an image, even the backing file. -1: err. */
+static int open_empty(const char *file, struct error *err)
+{
+	int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+	unsigned all = BLOCK_LOCK_WRITE | BLOCK_LOCK_RESIZE;
+	struct error why;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		error_set(err, "%.100s: %s", file, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		error_set(err, "%.100s: it is no file", file);
+	else if (!block_lock(fd, all, BLOCK_LOCK_READ | all, &why))
+		error_set(err, "%.100s: %.150s", file, why.msg);
+	else if (ftruncate(fd, 0))
+		error_set(err, "%.100s: %s", file, strerror(errno));
+	else
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
 
 /* The size that a backing file gives; false: it cannot be opened. */
 static bool backing_size(const char *file, const char *backing, const char *format, uint64_t *size, struct error *err)
@@ -84,27 +108,6 @@ static bool write_image(int fd, uint64_t size, const char *backing, const char *
 	ok = pwrite(fd, image, (size_t)3 * CLUSTER, 0) == (ssize_t)(3 * CLUSTER) && !ftruncate(fd, (off_t)(used * CLUSTER)) && !fsync(fd);
 	free(image);
 	return ok;
-}
-
-/* What somebody uses, we ourselves perhaps, is not thrown away. -1: err->msg says why. */
-static int open_empty(const char *file, struct error *err)
-{
-	int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
-	unsigned all = BLOCK_LOCK_WRITE | BLOCK_LOCK_RESIZE;
-	struct error why;
-
-	if (fd < 0) {
-		error_set(err, "%s: %s", file, strerror(errno));
-		return -1;
-	}
-	if (!block_lock(fd, all, BLOCK_LOCK_READ | all, &why))
-		error_set(err, "%.120s: %.120s", file, why.msg);
-	else if (ftruncate(fd, 0))
-		error_set(err, "%s: %s", file, strerror(errno));
-	else
-		return fd;
-	close(fd);
-	return -1;
 }
 
 bool block_create_qcow2(const char *file, uint64_t size, const char *backing, const char *backing_format, struct error *err)
