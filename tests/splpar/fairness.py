@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Does everybody get what the parameters say? Busy guests under pools, judged by what -dtl wrote.
 
-usage: fairness.py weights | capped | load; B and CEDE as in tests/run."""
+usage: fairness.py weights | capped | load [WINDOWS]; B and CEDE as in tests/run."""
 # needs: programs guests
 import os
 import subprocess
@@ -15,7 +15,7 @@ from console import CEDE, Failure, check, main, skip    # noqa: E402
 from dtlfile import GUEST, LOAD, RUNNING, Log           # noqa: E402
 
 BUILD = os.environ.get('B', 'build')
-WINDOWS = 1000
+WINDOWS = int(sys.argv.pop(2)) if len(sys.argv) > 2 else 400
 WINDOW_MS = 1           # the shortest there is, so that a thousand take the host seconds
 FIRST = 60              # windows until all are busy
 EXACT = 0.01
