@@ -280,6 +280,32 @@ static void test_resets(void)
 	bench_free(&b);
 }
 
+/* What made others wait is taken back with its queue: they go on, and so does the queue once it is there again. */
+static void test_reset_of_a_full_queue(void)
+{
+	struct bench b, other;
+
+	bench_new(&b, "drive=d,bandwidth=0,num-queues=2", V1 | FLUSHES | UINT64_C(1) << VIRTIO_F_RING_RESET, false);
+	other = b;
+	other.r = ring_new(b.v, 1, RING + 0x10000);
+	for (unsigned i = 0; i < 3; i++) {
+		put_request(&b, i, 0, 0, 0, 512);
+		put_desc(&b.r, 3 * i + 1, DATA, 24 << 20, D_NEXT | D_WRITE, 3 * i + 2);
+	}
+	kick(&b.r);
+	put_request(&other, 8, 0, 0, 0, 512);
+	kick(&other.r);
+	check_eq(status_at(&b, 8), 0xff, "blk-a-second-queue-waits-for-a-full-disk");
+	bar_store(b.v, 4, 0x16, 2, 0);
+	bar_store(b.v, 4, 0x3a, 2, 1);
+	toy_run_to(b.m, b.m->clock.now + CPU_HZ);
+	check_eq(status_at(&b, 0), 0xff, "blk-a-full-queue-is-taken-back");
+	check_eq(status_at(&b, 8), 0, "blk-the-second-queue-goes-on");
+	b.r = ring_new(b.v, 0, RING);
+	check_eq(request(&b, 0, 0, 0, 512), 0, "blk-and-the-first-one-when-it-is-back");
+	bench_free(&b);
+}
+
 static void test_snapshot(void)
 {
 	struct bench a, b;
@@ -452,6 +478,7 @@ int main(void)
 	test_cache();
 	test_stalls();
 	test_resets();
+	test_reset_of_a_full_queue();
 	test_snapshot();
 	test_scsi();
 	test_events();
