@@ -108,7 +108,7 @@ static void log_unimplemented(struct machine *m, uint64_t number)
  *
  * A quantum ends when all processors have run through it, and a call costs its caller one cycle however long the host
  * works on it. So that neither many processors nor many calls make a quantum long for the host, calls may do a limited
- * amount of work in one (HCALL_WORK_MOST); a call beyond that is put off to the next quantum. Only work that the guest
+ * amount of work in one (MACHINE_WORK_MOST); a call beyond that is put off to the next quantum. Only work that the guest
  * itself caused in the quantum counts, so runs repeat. A processor that runs alone can be stopped between any two calls
  * and needs no limit. */
 
@@ -144,7 +144,7 @@ void hcall_dispatch(struct cpu *cpu)
 	uint64_t in[HCALL_MAX_IN], out[HCALL_MAX_OUT] = { 0 };
 	int64_t rc;
 
-	if (unlikely(m->hcall_work >= HCALL_WORK_MOST) && m->side_by_side && !has_turn(m, cpu)) {
+	if (unlikely(m->hcall_work >= MACHINE_WORK_MOST) && m->side_by_side && !has_turn(m, cpu)) {
 		put_off_call(cpu);
 		return;
 	}

@@ -39,9 +39,8 @@ unsigned hcall_sets(const char *sets[], unsigned max);
 /* cpu_env.hypercall: reads r3, dispatches, writes r3 and the outputs. */
 void hcall_dispatch(struct cpu *cpu);
 
-/* The present call takes the host as long as copying so many bytes. Processors that run side by side may make it work
- * for HCALL_WORK_MOST in a quantum; a call after that is put off to the next one. */
-#define HCALL_WORK_MOST (UINT64_C(128) << 20)
+/* The present call takes the host as long as copying so many bytes. Once they are MACHINE_WORK_MOST in a quantum, a call
+ * is put off to the next one. */
 void hcall_worked(struct machine *m, uint64_t bytes);
 
 #endif

@@ -13,6 +13,9 @@
 #include "machine/vp/vp.h"
 
 #define MACHINE_QUANTUM  UINT64_C(20000)	/* cycles: 20 us, below what guests notice between processors */
+/* What processors that run side by side may make the host do in a quantum beside running them, as bytes that are copied
+ * in the same time: some 30 ms. What comes after that waits for the next one. */
+#define MACHINE_WORK_MOST (UINT64_C(128) << 20)
 #define MACHINE_MAX_CPUS 64
 #define MSI_WORDS 52		/* 3328 bits: message-signalled interrupt sources */
 #define OV5_WORDS 32		/* 2048 bits: more than PAPR has of option vector 5 */
@@ -134,7 +137,7 @@ struct machine {
 	uint64_t suspend_status;	/* guest real address of that call's status */
 	uint64_t rtas_results;		/* of the present call's, */
 	uint32_t rtas_nret;		/* and how many */
-	uint64_t hcall_work;		/* what calls have cost the host in this quantum: hcall_worked() */
+	uint64_t hcall_work;		/* what calls and devices have cost the host in this quantum: MACHINE_WORK_MOST */
 	bool side_by_side;		/* several threads run in it */
 	bool hcall_turn_taken;		/* who may make one more call than there is room for has done so */
 	uint64_t quantum_end;		/* cycle up to which processors run now; 0 between quanta */

@@ -161,6 +161,7 @@ static bool move_data(struct vscsi *s, const struct vscsi_request *r, uint32_t a
 		uint32_t len;
 		uint64_t addr = srp_data_piece(&r->data, at, n, &len);
 
+		s->vio.dev.machine->hcall_work += r->data.size;		/* the piece is looked for from the first descriptor on */
 		if (!len || !(put ? vio_dma_write(&s->vio, addr, buf, len) : vio_dma_read(&s->vio, addr, buf, len)))
 			return false;
 		at += len;

@@ -89,6 +89,7 @@ static uint32_t inflate(struct balloon *b, const struct virtio_element *e)
 		done += n;
 	}
 	discard_run(b, &run);
+	machine_of(b)->hcall_work += (uint64_t)done << PAGE_SHIFT;
 	return done;
 }
 

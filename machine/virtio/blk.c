@@ -308,12 +308,17 @@ static bool serve(struct virtio_blk *b, unsigned queue)
 	return true;
 }
 
-/* From `first` on, so that each queue has its turn. */
-static void serve_all(struct virtio_blk *b, unsigned first)
+/* So many from `first` on, so that each queue has its turn. */
+static void serve_some(struct virtio_blk *b, unsigned first, unsigned queues)
 {
 	b->stalled = false;
-	for (unsigned i = 0; i < b->num_queues && !b->stalled; i++)
+	for (unsigned i = 0; i < queues && !b->stalled; i++)
 		b->stalled = !serve(b, (first + i) % b->num_queues);
+}
+
+static void serve_all(struct virtio_blk *b, unsigned first)
+{
+	serve_some(b, first, b->num_queues);
 }
 
 static void blk_kicked(struct virtio_device *v, unsigned queue)
@@ -378,7 +383,7 @@ static void blk_driver_reset(struct virtio_device *v)
 	b->write_cache = b->write_cache_default;
 }
 
-/* One queue is taken back. */
+/* One queue is taken back. The others may have waited for the room that it gives back. */
 static void blk_queue_reset(struct virtio_device *v, unsigned queue)
 {
 	struct virtio_blk *b = (struct virtio_blk *)v;
@@ -398,6 +403,8 @@ static void blk_queue_reset(struct virtio_device *v, unsigned queue)
 			p = &e->next;
 		}
 	}
+	if (b->stalled)
+		serve_some(b, queue + 1, b->num_queues - 1);
 }
 
 /* A driver that knows no flushes gets a disk that needs none. What it has put into queues before waits until now. */

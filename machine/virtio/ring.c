@@ -16,6 +16,11 @@
 #define USED_BYTES    8u
 #define AVAIL_NO_INTERRUPT 1u
 
+/* What takes the host as long as copying so many bytes. */
+#define WORK_OF_ELEMENT    2048u
+#define WORK_OF_DESCRIPTOR 128u
+#define WORK_OF_SEGMENT    16u
+
 /* ---- Numbers ---- */
 
 /* The host is little-endian. */
@@ -237,7 +242,7 @@ struct virtio_element *virtio_pop(struct virtio_device *v, unsigned queue)
 	struct chain c;
 	uint16_t head;
 
-	if (!q || !next_head(v, q, &head))
+	if (!q || virtio_puts_off(v) || !next_head(v, q, &head))
 		return NULL;
 	c.v = v;
 	c.table = q->desc;
@@ -247,6 +252,7 @@ struct virtio_element *virtio_pop(struct virtio_device *v, unsigned queue)
 	c.out_bytes = c.in_bytes = 0;
 	if (!follow_chain(&c, head))
 		return NULL;
+	v->pci.dev.machine->hcall_work += WORK_OF_ELEMENT + UINT64_C(1) * WORK_OF_DESCRIPTOR * c.steps;
 	e = make_element(&c, queue, head);
 	if (!e) {
 		virtio_break(v, "the host has no memory");
@@ -334,9 +340,10 @@ static uint64_t copy_segments(struct virtio_device *v, const struct virtio_segme
 			      uint64_t bytes, bool out)
 {
 	struct ram *ram = &v->pci.dev.machine->ram;
+	unsigned i;
 	uint64_t done = 0;
 
-	for (unsigned i = 0; i < n && done < bytes; i++) {
+	for (i = 0; i < n && done < bytes; i++) {
 		uint64_t part = s[i].bytes;
 
 		if (at >= part) {
@@ -351,6 +358,7 @@ static uint64_t copy_segments(struct virtio_device *v, const struct virtio_segme
 		done += part;
 		at = 0;
 	}
+	v->pci.dev.machine->hcall_work += done + UINT64_C(1) * WORK_OF_SEGMENT * i;
 	return done;
 }
 

@@ -20,6 +20,9 @@ uint64_t virtio_offered(const struct virtio_device *v, bool modern);	/* features
 void virtio_agree(struct virtio_device *v, uint64_t features);
 void virtio_set_status(struct virtio_device *v, uint8_t status);
 void virtio_kick(struct virtio_device *v, unsigned queue);
+/* A store that makes a device look at its rings costs the guest a few cycles, whatever is in them. True: there has been
+ * enough of that in this quantum, and the device looks again later. */
+bool virtio_puts_off(struct virtio_device *v);
 void virtio_set_disabled(struct virtio_device *v, bool disabled);
 /* Of the configuration, as the device's struct has its bytes. All ones: it has no such bytes. */
 uint64_t virtio_config_load(struct virtio_device *v, uint64_t at, unsigned size);

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/core/clock.h"
 #include "machine/core/log.h"
+#include "machine/core/timers.h"
 #include "machine/virtio/transport.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
@@ -33,10 +35,31 @@ bool virtio_add_queue(struct virtio_device *v, uint16_t size)
 	return true;
 }
 
+/* Its queues are looked at again, all of them: the elements are there still. */
+static void serve_later(void *dev)
+{
+	struct virtio_device *v = dev;
+
+	for (unsigned i = 0; i < v->queues; i++)
+		virtio_kick(v, i);
+}
+
+bool virtio_puts_off(struct virtio_device *v)
+{
+	struct machine *m = v->pci.dev.machine;
+
+	if (!m->running || !m->side_by_side || m->hcall_work < MACHINE_WORK_MOST)
+		return false;
+	if (v->later.when == UINT64_MAX)
+		event_schedule(m, &v->later, machine_now(m));
+	return true;
+}
+
 bool virtio_init(struct virtio_device *v, const struct virtio_class *class, uint16_t legacy_id, struct error *err)
 {
 	v->class = class;
 	v->config_bytes = class->config_bytes;
+	timer_init(&v->pci.dev, &v->later, "later", serve_later);
 	if (!has_queues(v)) {
 		error_set(err, "out of memory");
 		return false;

@@ -83,6 +83,7 @@ struct virtio_device {
 	bool big_endian;			/* the guest was when it reset the device; see virtio_is_big() */
 	bool disable_legacy, disable_modern;	/* properties; VIRTIO_PROPERTIES */
 	uint32_t vectors;			/* property; UINT32_MAX: queues and one more */
+	struct event later;			/* what did not fit into a quantum is looked for again */
 };
 
 struct virtio_segment {
@@ -113,7 +114,8 @@ void virtio_device_free(struct device *dev);
 void virtio_device_reset(struct device *dev);
 void virtio_device_loaded(struct device *dev, bool foreign);
 
-/* The next element: virtio_element_free(). NULL: none, or the ring is broken and so is the device now. */
+/* The next element: virtio_element_free(). NULL: none, or the ring is broken and so is the device now, or the guest has made
+ * the host work enough in this quantum: then the device is told of its queues again at the quantum's end. */
 struct virtio_element *virtio_pop(struct virtio_device *v, unsigned queue);
 /* Back to the driver, with `written` bytes of its `in` part; virtio_notify() tells it. */
 void virtio_push(struct virtio_device *v, const struct virtio_element *e, uint32_t written);

@@ -285,7 +285,8 @@ const struct vmstate virtio_own_state = {
 		VMS_SKIP(struct virtio_device, has_vector, "an option, and what it is"),
 		VMS_SKIP(struct virtio_device, disable_legacy, "an option"),
 		VMS_SKIP(struct virtio_device, disable_modern, "an option"),
-		VMS_SKIP(struct virtio_device, vectors, "an option")),
+		VMS_SKIP(struct virtio_device, vectors, "an option"),
+		VMS_ELSEWHERE(struct virtio_device, later, "cede/timers")),
 };
 
 /* ---- Elements ---- */

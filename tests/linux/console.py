@@ -119,6 +119,16 @@ class Machine:
             raise Failure('%r: status %s\n%s' % (line, m.group(1), output))
         return output
 
+    def log_in(self, seconds=900):
+        """As root on a Debian that tools/guest/debian.sh has made, to a prompt that command() can do with."""
+        self.expect(r'debian login: ', seconds)
+        self.send('root\n')
+        self.expect(r'Password: ', 120)
+        self.send('cede\n')
+        self.expect(r'root@debian:~# ', 120)
+        self.send('stty -echo; bind "set enable-bracketed-paste off"\n')
+        self.expect(r'# ', 60)
+
     def wait(self, seconds=30):
         """Its exit status."""
         until = time.monotonic() + seconds

@@ -43,13 +43,7 @@ def sound(name):
 def session(emulator, name, work):
     """From power on to a login, some work, and the machine off."""
     with Machine('-drive', 'file=%s,format=qcow2,if=virtio' % DISK, cpus='2', ram='2G', program=emulator) as m:
-        m.expect(r'debian login: ', 900)
-        m.send('root\n')
-        m.expect(r'Password: ', 120)
-        m.send('cede\n')
-        m.expect(r'root@debian:~# ', 120)
-        m.send('stty -echo; bind "set enable-bracketed-paste off"\n')
-        m.expect(r'# ', 60)
+        m.log_in()
         for command, pattern in work:
             try:
                 text = m.command(command, 300)

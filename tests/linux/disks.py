@@ -164,7 +164,104 @@ def saved(way):
         check(busy > 0, 'requests-were-in-flight', busy)
 
 
-TESTS = {'written': written, 'saved': saved}
+# ---- The host's pace ----
+
+# Each processor has files of its own, on both disks; all of them at once.
+CROWD = ('mount -t ext4 /dev/vda /mnt && mkdir /a && mount -t ext4 /dev/sda /a && for c in 0 1 2 3; do (for i in 1 2; do '
+         'seq 1 $((i * 3571 + c)) >/mnt/$c-$i; cp /mnt/$c-$i /a/; sync; done) & done; wait; echo 3 >/proc/sys/vm/drop_caches; '
+         'cat /a/* /mnt/*-* | md5sum; cat /proc/uptime; umount /mnt /a')
+
+
+class Busy:
+    """More processes than the host has processors, which count all the time."""
+
+    def __enter__(self):
+        self.processes = [subprocess.Popen([sys.executable, '-c', 'while True: pass']) for _ in range(os.cpu_count() + 1)]
+
+    def __exit__(self, *exc):
+        for p in self.processes:
+            p.kill()
+            p.wait()
+
+
+class Quiet:
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *exc):
+        pass
+
+
+def run_crowd(at, name, cache):
+    """Status, what was said, errors with the state hash, what is on the disks."""
+    images = [at(name + disk) for disk in 'bs']
+    for image in images:
+        shutil.copy(at('fresh'), image)
+    drives = ['-drive', 'file=%s,if=none,id=b,format=qcow2,cache=%s' % (images[0], cache), '-device', 'virtio-blk-pci,drive=b',
+              '-drive', 'file=%s,if=none,id=s,format=qcow2,cache=%s' % (images[1], cache), '-device', 'virtio-scsi-pci,id=scsi',
+              '-device', 'scsi-hd,bus=scsi.0,drive=s']
+    with linux(*FIXED, *drives, cpus=CPUS, append='quiet cede.cmd="%s"' % CROWD) as m:
+        status = m.wait(300)
+    for image in images:
+        convert(image, image + '.raw', 'raw')
+        clean(image + '.raw', '%s-e2fsck-%s' % (name, image[-1]))
+    return status, m.text, m.errors, [digest(image + '.raw') for image in images]
+
+
+def digest(path):
+    with open(path, 'rb') as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+def same_runs(runs):
+    (one, a), (other, b) = runs.items()
+    check(a[1] == b[1], 'the-same-is-said', [p for p in zip(a[1].splitlines(), b[1].splitlines()) if p[0] != p[1]][:3])
+    check(state(a[2]) and state(a[2]) == state(b[2]), 'the-same-state-%s-%s' % (one, other), (a[2], b[2]))
+    check(a[3] == b[3], 'the-same-is-on-the-disks', (a[3], b[3]))
+
+
+def steady():
+    """A busy host and a quiet one, a page cache and none: the guest cannot tell."""
+    with Folder() as at:
+        make_image(at('raw'))
+        convert(at('raw'), at('fresh'), 'qcow2')
+        runs = {}
+        for name, cache, host in ('busy', 'none', Busy), ('quiet', 'unsafe', Quiet):
+            with host():
+                runs[name] = run_crowd(at, name, cache)
+            check(runs[name][0] == 0 and 'cede guest status 0' in runs[name][1], name + '-works', runs[name][1][-2000:] + runs[name][2])
+        same_runs(runs)
+
+
+DEBIAN_CYCLES = 20 * 10**9      # behind its login prompt
+
+
+def debian(base=None):
+    """The same of a whole Debian that boots from its disk."""
+    with Folder() as at:
+        if not base:
+            base = at('debian')
+            p = subprocess.run(['tools/guest/debian.sh', 'build'], capture_output=True, text=True,
+                               env=dict(os.environ, DEBIAN_DISK=base, DEBIAN_EMULATOR=CEDE))
+            if p.returncode:
+                sys.exit(p.stdout + p.stderr)
+        runs = {}
+        for name, cache, host in ('busy', 'none', Busy), ('quiet', 'unsafe', Quiet):
+            image = at(name)
+            if tool('qemu-img', 'create', '-q', '-f', 'qcow2', '-b', os.path.abspath(base), '-F', 'qcow2', image).returncode:
+                skip('no qemu-img')
+            with host(), open(os.devnull) as null, \
+                    Machine(*FIXED, '-drive', 'file=%s,if=virtio,format=qcow2,cache=%s' % (image, cache), '-save',
+                            '%s@%d,quit=on' % (at('save'), DEBIAN_CYCLES), stdin=null, cpus=CPUS, ram='1G') as m:
+                check(m.wait(1500) == 0, name + '-ends', m.text[-1000:] + m.errors)
+            check('debian login: ' in m.text, name + '-login', m.text[-1000:])
+            convert(image, image + '.raw', 'raw')
+            runs[name] = m.process.returncode, m.text, m.errors, digest(image + '.raw')
+            os.unlink(image + '.raw')
+        same_runs(runs)
+
+
+TESTS = {'written': written, 'saved': saved, 'steady': steady, 'debian': debian}
 
 if __name__ == '__main__':
     main(TESTS)

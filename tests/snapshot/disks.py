@@ -240,5 +240,72 @@ def to_qemu():
         is_clean(at('disk'), 'after-both')
 
 
+# A disk on each bus that QEMU has too, a load on each, and the other devices that both have.
+MOVED = {'b': 'vda', 's': 'sda', 'v': 'sdb'}
+MOVED_DEVICES = ('-device', 'virtio-blk-pci,drive=b', '-device', 'virtio-scsi-pci,id=scsi', '-device', 'scsi-hd,bus=scsi.0,drive=s',
+                 '-device', 'virtio-rng-pci', '-device', 'virtio-balloon-pci', '-device', 'spapr-vscsi,id=vscsi',
+                 '-device', 'scsi-hd,bus=vscsi.0,drive=v')
+# Files of numbers, each whole when it has its name; `check` reads them from the disk.
+LOAD = ('load() { n=0; while [ ! -e /tmp/stop ]; do n=$((n + 1)); seq 1 $((n * 97 %% 30000 + 1)) >$1/new && '
+        'mv $1/new $1/f$((n %% 30)) && sync; done; }; '
+        'check() { for f in $1/f*; do seq 1 $(tail -n 1 $f) | cmp - $f || return 1; done; ls $1 | wc -l; }; '
+        'begin() { rm -f /tmp/stop; for d in %(all)s; do load /$d & done; }; '
+        'end() { touch /tmp/stop; wait; sync; echo 3 >/proc/sys/vm/drop_caches; for d in %(all)s; do check /$d || return 1; done; }')
+
+
+def moved_options(at):
+    drives = ['-M', 'pseries-7.2,ic-mode=xics']
+    for name in MOVED:
+        drives += ['-drive', 'file=%s,if=none,id=%s,format=qcow2,cache=unsafe' % (at(name), name)]
+    return drives + list(MOVED_DEVICES)
+
+
+def loads_end(m, name):
+    """The load that has gone on since the save has left whole files on all disks; then it starts anew."""
+    m.send('\n')
+    m.expect('# ', 120)
+    m.command('sleep 1', 240)
+    m.at = len(m.text)
+    counts = m.command('end', 240).split()
+    check(len(counts) == len(MOVED) and all(int(n) >= 3 for n in counts[-3:]), name + '-goes-on', counts)
+    check(m.command('head -c 1000 /dev/hwrng | wc -c', 60).strip() == '1000', name + '-random-numbers')
+    said = m.command('dmesg | grep -E "I/O error|device reset:|abort|timed out|EXT4-fs error" || true', 60)
+    check(not said, name + '-no-trouble', said)
+
+
+def moved():
+    """The same both ways in the middle of a load on a disk of each kind."""
+    if not QEMU:
+        skip('no qemu-system-ppc64')
+    with Folder() as at:
+        for name in MOVED:
+            make_image(at(name))
+        m = linux('-monitor', 'unix:%s,server=on,wait=off' % at('m'), *moved_options(at), ram=RAM)
+        with m:
+            m.shell()
+            h = Client(m, at('m'))
+            h.until(r'\(cede\) ')
+            for name, dev in MOVED.items():
+                m.command('mkdir -p /%s && mount -t ext4 /dev/%s /%s' % (name, dev, name))
+            m.command(LOAD % {'all': ' '.join(MOVED)})
+            m.command('begin; sleep 1', 240)
+            check(h.hmp('savevm a') == '', 'savevm')
+            h.s.sendall(b'quit\n')
+            m.wait(30)
+        with Qemu(at.path, *moved_options(at), '-loadvm', 'a') as q:
+            loads_end(q, 'qemu')
+            q.command('begin; sleep 1', 240)
+            q.monitor('savevm b')
+            q.monitor('quit')
+            q.wait(120)
+        with linux(*moved_options(at), '-loadvm', 'b', ram=RAM) as m:
+            loads_end(m, 'cede')
+            m.command('umount ' + ' '.join('/' + name for name in MOVED))
+            m.send('poweroff -f\n')
+            m.wait(30)
+        for name in MOVED:
+            is_clean(at(name), 'after-both-' + name)
+
+
 if __name__ == '__main__':
-    main({'names': names, 'files': files, 'refused': refused, 'forks': forks, 'to-qemu': to_qemu})
+    main({'names': names, 'files': files, 'refused': refused, 'forks': forks, 'to-qemu': to_qemu, 'moved': moved})

@@ -721,6 +721,12 @@ static void test_full(struct bench *b)
 	}
 	check_eq(n, DISK_MAX_REQUESTS, "a-disk-takes-so-many-commands");
 	toy_run_to(b->m, b->m->clock.now + CPU_HZ);
+	for (n = 1; n < DISK_MAX_REQUESTS; n++)
+		start(b, disk, "28 00 00 00 00 00 00 00 01", 0, 512);
+	last.c.status = 0xff;
+	start(b, disk, "2a 08 00 00 00 00 00 00 01", 512, 0);
+	check_eq(last.c.status, SCSI_TASK_SET_FULL, "a-write-that-is-flushed-takes-two-places");
+	toy_run_to(b->m, b->m->clock.now + CPU_HZ);
 	check_eq(run(b, disk, "28 00 00 00 00 00 00 00 01", 0, 512), 0, "and-then-again");
 }
 

@@ -280,6 +280,62 @@ static void test_resets(void)
 	bench_free(&b);
 }
 
+/* What made others wait is taken back with its queue: they go on, and so does the queue once it is there again. */
+static void test_reset_of_a_full_queue(void)
+{
+	struct bench b, other;
+
+	bench_new(&b, "drive=d,bandwidth=0,num-queues=2", V1 | FLUSHES | UINT64_C(1) << VIRTIO_F_RING_RESET, false);
+	other = b;
+	other.r = ring_new(b.v, 1, RING + 0x10000);
+	for (unsigned i = 0; i < 3; i++) {
+		put_request(&b, i, 0, 0, 0, 512);
+		put_desc(&b.r, 3 * i + 1, DATA, 24 << 20, D_NEXT | D_WRITE, 3 * i + 2);
+	}
+	kick(&b.r);
+	put_request(&other, 8, 0, 0, 0, 512);
+	kick(&other.r);
+	check_eq(status_at(&b, 8), 0xff, "blk-a-second-queue-waits-for-a-full-disk");
+	bar_store(b.v, 4, 0x16, 2, 0);
+	bar_store(b.v, 4, 0x3a, 2, 1);
+	toy_run_to(b.m, b.m->clock.now + CPU_HZ);
+	check_eq(status_at(&b, 0), 0xff, "blk-a-full-queue-is-taken-back");
+	check_eq(status_at(&b, 8), 0, "blk-the-second-queue-goes-on");
+	b.r = ring_new(b.v, 0, RING);
+	check_eq(request(&b, 0, 0, 0, 512), 0, "blk-and-the-first-one-when-it-is-back");
+	bench_free(&b);
+}
+
+/* Requests that end at once, of as many parts as can be, all the same one: a store and a kick make the host do them all.
+ * Beside other processors that is put off once it is enough for a quantum, and comes when that has ended. */
+static void test_work_is_bounded(void)
+{
+	const uint64_t kick_work = 256 * (2048 + 256 * 160);
+	struct bench b;
+	unsigned kicks = 0;
+
+	bench_new(&b, "drive=d", V1, false);
+	put_request(&b, 0, 8, 0, 0, 512);
+	for (unsigned i = 1; i < 255; i++)
+		put_desc(&b.r, i, DATA, 1, D_NEXT | D_WRITE, i + 1);
+	put_desc(&b.r, 255, STATUS, 1, D_WRITE, 0);
+	kick(&b.r);
+	b.m->running = &b.m->cpu[0]->cpu;
+	b.m->side_by_side = true;
+	for (b.m->hcall_work = 0; kicks < 100 && used_index(&b.r) == b.r.index; kicks++) {
+		for (unsigned i = 0; i < 256; i++)
+			offer(&b.r, 0);
+		kick(&b.r);
+	}
+	check(kicks < 100, "blk-work-is-put-off");
+	check(b.m->hcall_work >= MACHINE_WORK_MOST && b.m->hcall_work < MACHINE_WORK_MOST + kick_work,
+	      "blk-when-it-is-enough: 0x%" PRIx64, b.m->hcall_work);
+	b.m->running = NULL;
+	toy_run_to(b.m, b.m->clock.now + MACHINE_QUANTUM);
+	check_eq(used_index(&b.r), b.r.index, "blk-and-done-at-the-end-of-the-quantum");
+	bench_free(&b);
+}
+
 static void test_snapshot(void)
 {
 	struct bench a, b;
@@ -452,6 +508,8 @@ int main(void)
 	test_cache();
 	test_stalls();
 	test_resets();
+	test_reset_of_a_full_queue();
+	test_work_is_bounded();
 	test_snapshot();
 	test_scsi();
 	test_events();
