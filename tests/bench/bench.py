@@ -3,11 +3,13 @@
 
 usage: make bench [PAIRS=N] [ROWS=NAME,GROUP...] [BASE=REV] [BENCHFLAGS="OPTION..."]
 
-There are two kinds of guest. "boot" starts the plain guest, which runs "true" and powers off; its
-time is from the start of the program to its end. The other boots once and does all rows of
-rows.list, each between a line "bench NAME start" and a line "bench NAME status N". The host's own
-clock stamps these lines as they arrive: the guest's clock does not matter, and under cede it is a
-virtual one.
+There are three kinds of guest. "boot" starts the plain guest, which runs "true" and powers off; its
+time is from the start of the program to its end. Another boots once and does all rows of rows.list,
+each between a line "bench NAME start" and a line "bench NAME status N". The third does so for the
+group "disk": it is the system of `make debian`, booted from its disk (disks.py); "login" is the time
+from the start of the program to its login prompt. Without that disk this group is left out. The
+host's own clock stamps these lines as they arrive: the guest's clock does not matter, and under cede
+it is a virtual one.
 
 The two machines take turns, and who goes first changes with each pair, so that a host that grows
 slower or faster meanwhile does not favour one. A ratio is the other's median time by cede's: above
@@ -46,7 +48,8 @@ import time
 from xml.sax.saxutils import escape
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(TOP, "tools", "guest"))
+sys.path[:0] = [os.path.join(TOP, "tools", "guest"), os.path.dirname(os.path.abspath(__file__))]
+import disks                        # pylint: disable=wrong-import-position
 import guest_pack                   # pylint: disable=wrong-import-position
 
 HERE = "tests/bench"
@@ -56,7 +59,7 @@ FEWEST_PAIRS = 5
 MOST_WORK = 400                     # percent
 SHORTEST = 0.01                     # seconds: a console may keep a line for some of that
 GROUPS = {"boot": "boot", "integer": "integer", "floating": "floating point",
-          "system": "system", "real": "real programs"}
+          "system": "system", "real": "real programs", "disk": "disks"}
 READY = "cede guest ready"
 DONE = "cede guest status "
 COUNTS = re.compile(r"^cede: statehash=(\w+) cycles=(\d+) instructions=(\d+)", re.M)
@@ -121,10 +124,11 @@ def arguments(argv):
 class Row:
     def __init__(self, name, group, command):
         self.name, self.group, self.command = name, group, command
+        self.kind = group if group in ("boot", "disk") else "rows"      # of guest
 
 
 def read_rows(path):
-    rows = [Row("boot", "boot", "")]
+    rows = [Row("boot", "boot", ""), Row("login", "disk", "")]
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             if not line.strip() or line.startswith("#"):
@@ -157,9 +161,20 @@ def do_part(rows, work, named):
         print(f"bench: --work {work} leaves out the rows of group real, which cannot do with less"
               " (--rows names them)", flush=True)
         rows = [row for row in rows if row.group != "real"]
-    return [row if row.group in ("boot", "real") else
+    return [row if row.group in ("boot", "real", "disk") else
             Row(row.name, row.group, re.sub(r"^\S+", rf"\g<0> {work}", row.command))
             for row in rows]
+
+
+def without_disk(rows, named):
+    """Without the rows for which there is no disk to boot, unless they are asked for."""
+    why = any(row.kind == "disk" for row in rows) and disks.missing()
+    if not why:
+        return rows
+    if named:
+        raise Trouble(why)
+    print(f"bench: the rows of group disk are left out: {why}", flush=True)
+    return [row for row in rows if row.kind != "disk"]
 
 
 # ---- The guest ----
@@ -272,11 +287,13 @@ def build_base(revision):
 
 def prepare(args, rows):
     """Brings and builds what is missing; gives the two machines and what to say of the guest."""
-    inside = [row for row in rows if row.group != "boot"]
+    inside = [row for row in rows if row.kind == "rows"]
+    installed = [row for row in rows if row.kind == "disk"]
     for program in [args.cede] + ([] if args.base else [args.qemu]):
         if not shutil.which(program):
             raise Trouble(f"{program} is missing (tools/dev/deps.sh test, make)")
     modes = ["kernel"] + (["bench"] if any("debian " in row.command for row in inside) else [])
+    modes += ["disks"] if installed else []
     for mode in modes:
         if subprocess.run(["tools/guest/guest.sh", mode], check=False).returncode:
             raise Trouble(f"no guest to measure (tools/guest/guest.sh {mode})")
@@ -288,24 +305,27 @@ def prepare(args, rows):
     # A copy: who works on cede builds it again meanwhile.
     cede = shutil.copy2(shutil.which(args.cede), f"{OUT}/cede")
     sums = pack(inside, args.initrd, f"{OUT}/initrd") if inside else {}
+    if installed:
+        disks.pack(installed)
 
-    def commands(program, *own):
-        same = [program, *own, "-cpu", args.cpu, "-smp", args.smp, "-m", args.memory, "-nographic",
-                "-nodefaults", "-serial", "stdio", "-rtc", "base=2026-01-01T00:00:00",
-                "-kernel", args.kernel]
-        return {"boot": same + ["-initrd", args.initrd, "-append", "console=hvc0 cede.cmd=true"],
-                "rows": same + ["-initrd", f"{OUT}/initrd",
-                                "-append", "console=hvc0 cede.script=bench"]}
+    def commands(program, own, firmware):
+        same = [program, *own, "-cpu", args.cpu, "-smp", args.smp, "-nographic", "-nodefaults",
+                "-serial", "stdio", "-rtc", "base=2026-01-01T00:00:00"]
+        kernel = same + [*firmware, "-m", args.memory, "-kernel", args.kernel]
+        return {"boot": kernel + ["-initrd", args.initrd, "-append", "console=hvc0 cede.cmd=true"],
+                "rows": kernel + ["-initrd", f"{OUT}/initrd",
+                                  "-append", "console=hvc0 cede.script=bench"],
+                "disk": same + disks.options()}
 
     # What only one of the two has: QEMU's choice of accelerator and firmware, cede's counts.
-    of_cede = ("-M", "pseries", "-d", "statehash")
+    of_cede = ("-M", "pseries", "-d", "statehash"), ()
     now = first_line("git", "describe", "--always", "--dirty", "--abbrev=12")
     if args.base:
         program, commit = build_base(args.base)
         other = Machine("base", f"cede {commit} ({args.base})", commands(program, *of_cede))
     else:
         other = Machine("qemu", f"{first_line(args.qemu, '--version')}, {args.engine}",
-                        commands(args.qemu, "-accel", "tcg", "-M", "pseries,x-vof=on"))
+                        commands(args.qemu, ("-accel", "tcg", "-M", "pseries"), ("-M", "x-vof=on")))
     about = {"smp": args.smp, "memory": args.memory, "cpu": args.cpu, "sha256": sums}
     if "bench" in modes:
         with open("build/guest/debs/bench.list", encoding="utf-8") as file:
@@ -316,18 +336,22 @@ def prepare(args, rows):
 class Run:
     """One run of a machine: what it printed, and when each line came that is a mark."""
 
-    def __init__(self, name, command, limit):
+    def __init__(self, name, command, limit, replies=()):
+        """replies: (what a line without an end says, what is typed then, the mark's name or "")."""
         self.name, self.lines, self.marks, self.memory = name, [], {}, 0
+        self.replies = list(replies)
         with tempfile.TemporaryFile() as errors:
             self.start = time.perf_counter()
-            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                     stderr=errors)
+            child = subprocess.Popen(command, stdin=subprocess.PIPE if replies else subprocess.DEVNULL,
+                                     stdout=subprocess.PIPE, stderr=errors)
             try:
                 self.late = not self.follow(child, limit)
                 self.seconds = time.perf_counter() - self.start
             finally:
                 os.kill(child.pid, signal.SIGKILL)      # no harm to what has ended by itself
                 child.stdout.close()
+                if child.stdin:
+                    child.stdin.close()
                 _, status, usage = os.wait4(child.pid, 0)
                 child.returncode = os.waitstatus_to_exitcode(status)
             errors.seek(0)
@@ -358,9 +382,18 @@ class Run:
                             peak = re.search(r"^VmHWM:\s*(\d+) kB", file.read(), re.M)
                         self.memory = int(peak[1]) * 1024 if peak else self.memory
                     self.lines.append(line)
+                self.reply(child, rest, now)
             return False
         finally:
             os.close(process)
+
+    def reply(self, child, rest, now):
+        """A prompt has no end of line; what comes next is typed once."""
+        if self.replies and rest.decode(errors="replace").endswith(self.replies[0][0]):
+            _, typed, mark = self.replies.pop(0)
+            if mark:
+                self.marks[mark] = now
+            os.write(child.stdin.fileno(), typed.encode())
 
     def check(self):
         """Raises unless the guest came to its end."""
@@ -384,6 +417,9 @@ class Run:
         if row.group == "boot":
             return {"wall": self.seconds, "cpu": self.cpu, "memory": self.memory,
                     "ready": self.marks[READY][0] - self.start, **self.counts()}, "status 0", 0
+        if not row.command:
+            wall, cpu = self.marks[f"bench {row.name}"]
+            return {"wall": wall - self.start, "cpu": cpu}, "status 0", 0
         start = f"bench {row.name} start"
         ends = [line for line in self.marks if line.startswith(f"bench {row.name} status ")]
         if start not in self.marks or len(ends) != 1:
@@ -398,18 +434,20 @@ class Run:
 def measure(machines, rows, pairs, limit):
     """{row: {machine: [(sample, output, status)]}} and the kernel's name."""
     found = {row.name: {machine.name: [] for machine in machines} for row in rows}
-    kinds = [kind for kind in ("boot", "rows")
-             if any((row.group == "boot") == (kind == "boot") for row in rows)]
+    kinds = [kind for kind in ("boot", "rows", "disk") if any(row.kind == kind for row in rows)]
     kernel = "unknown"
     for pair in range(pairs):
         told = []
         for kind in kinds:
             turn = machines if pair % 2 == 0 else machines[::-1]
             for machine in turn:
-                run = Run(machine.name, machine.commands[kind], limit)
+                if kind == "disk":
+                    disks.fresh()
+                run = Run(machine.name, machine.commands[kind], limit,
+                          disks.REPLIES if kind == "disk" else ())
                 run.check()
                 for row in rows:
-                    if (row.group == "boot") == (kind == "boot"):
+                    if row.kind == kind:
                         found[row.name][machine.name].append(run.sample(row))
                 told.append(f"{kind} {machine.name} {run.seconds:.1f} s")
                 kernel = (re.findall(r"Linux version (\S+)", "\n".join(run.lines)) or [kernel])[0]
@@ -519,7 +557,22 @@ def text(result):
         lines.append("~ the two's times overlap: this ratio says little")
     for name, boot in result["boot"].items():
         lines.append(f"boot under {name}: " + ", ".join(boot))
+    for name, rate in result["rates"].items():
+        lines.append(f"{name}: " + "; ".join(rate))
     return "\n".join(lines)
+
+
+def rates(rows, machines):
+    """Of the rows that print how many bytes went to or from a disk: MB/s, and CPU seconds for a GiB."""
+    facts = {}
+    for row in rows:
+        found = re.search(r"^(\d+) bytes$", row["output"], re.M)
+        middle = lambda name, key: statistics.median(sample[key] for sample in row["samples"][name])
+        if found and not row["refused"]:
+            facts[row["name"]] = [f"{name} {int(found[1]) / 1e6 / middle(name, 'wall'):.0f} MB/s, CPU"
+                                  f" {middle(name, 'cpu') * 2**30 / int(found[1]):.2f} s/GiB"
+                                  for name in machines]
+    return facts
 
 
 def boots(rows, machines):
@@ -541,7 +594,7 @@ def boots(rows, machines):
 
 
 COLOURS = {"boot": "#8c8c8c", "integer": "#3b82c4", "floating": "#c2711b", "system": "#4f9a50",
-           "real": "#9a62b5", "all": "#8c8c8c"}
+           "real": "#9a62b5", "disk": "#4a9c9c", "all": "#8c8c8c"}
 STYLE = """text { font: 12px sans-serif; fill: #24292f } .title { font-size: 15px }
 .title, .mean { font-weight: bold } .small { font-size: 11px; opacity: .75 }
 .end { text-anchor: end } .mid { text-anchor: middle } rect.row { fill-opacity: .65 }
@@ -612,7 +665,7 @@ def main(argv):
         if args.pairs < FEWEST_PAIRS:
             raise Trouble(f"{args.pairs} pairs are too few to compare; {FEWEST_PAIRS} at least")
         rows = choose(read_rows(f"{HERE}/rows.list"), args.rows)
-        rows = do_part(rows, args.work, bool(args.rows))
+        rows = without_disk(do_part(rows, args.work, bool(args.rows)), bool(args.rows))
         machines, about = prepare(args, rows)
         found, kernel = measure(machines, rows, args.pairs, args.limit)
         judged = [judge(row, found[row.name], args.clock) for row in rows]
@@ -622,14 +675,14 @@ def main(argv):
                   "commands": {machine.name: machine.commands for machine in machines},
                   "host": host_cpu(), "host_kernel": platform.release(), "guest_kernel": kernel,
                   "guest": about, "rows": judged, "means": geometric_means(judged),
-                  "boot": boots(judged, names)}
+                  "boot": boots(judged, names), "rates": rates(judged, names)}
         os.makedirs(args.out, exist_ok=True)
         guest_pack.put(f"{args.out}/bench.json", (json.dumps(result, indent=1) + "\n").encode())
         guest_pack.put(f"{args.out}/bench.svg", svg(result).encode())
     except KeyboardInterrupt:
         print("bench: interrupted; no result", file=sys.stderr)
         return 130
-    except (Trouble, guest_pack.Trouble, OSError, subprocess.SubprocessError) as error:
+    except (Trouble, disks.Trouble, guest_pack.Trouble, OSError, subprocess.SubprocessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     print(text(result))

@@ -49,6 +49,7 @@ def markdown(result):
               f"- guest: Linux {result['guest_kernel']}, {guest['cpu']}, {guest['smp']} processor(s),"
               f" {guest['memory']}"]
     lines += [f"- boot under {name}: {', '.join(facts)}" for name, facts in result["boot"].items()]
+    lines += [f"- {name}: {'; '.join(facts)}" for name, facts in result.get("rates", {}).items()]
     return "\n".join(lines) + "\n"
 
 

@@ -80,8 +80,8 @@ def scoreboard(bodies, *options, rows=ROWS):
 
         def machine(name):
             script = FAKE.format(machine=name, folder=folder, body=bodies[name])
-            return bench.Machine(name, "fake " + name, {"rows": ["sh", "-c", script],
-                                                        "boot": ["sh", "-c", script]})
+            return bench.Machine(name, "fake " + name, dict.fromkeys(("rows", "boot", "disk"),
+                                                                     ["sh", "-c", script]))
 
         prepared = []
 
@@ -91,6 +91,8 @@ def scoreboard(bodies, *options, rows=ROWS):
                     {"cpu": "power9", "smp": "1", "memory": "1G"})
 
         bench.prepare, bench.HERE = prepare, folder
+        bench.disks.missing = lambda: "" if "read disk" in rows else "no disk"
+        bench.disks.fresh = lambda: None
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             status = bench.main(["--out", folder, "--limit", "5", *options])
@@ -293,10 +295,36 @@ def broken():
     check(status == 1 and "fats" in err, "a row that is not there", err)
 
 
+def installed_system():
+    """The group that logs into a guest, on guests that ask and do nothing before they are answered."""
+    rows = "fast integer a\nread disk b\n"
+    login = """\
+sleep 0.05; printf 'debian login: '; read who
+printf 'Password: '; read word
+sleep 0.05; printf 'root@debian:~# '; read command; echo
+[ "$who $word ${command##* }" = "root cede /mnt/bench" ] || exit 1
+row read 0.05 '1000000 bytes' 0
+"""
+    bodies = {"qemu": login, "cede": login}
+    status, out, err, result, *_ = scoreboard(bodies, "--rows", "disk", rows=rows)
+    check(status == 0 and not err, "it is logged into", (out, err))
+    found = {row["name"]: row["qemu"]["median"] for row in result["rows"]} if result else {}
+    check(set(found) == {"login", "read"} and 0.05 <= found["login"] < 1, "login is timed to its prompt", found)
+    rates = [line for line in out.splitlines() if line.startswith("read: qemu ")]
+    check(len(rates) == 1 and rates[0].count(" MB/s, CPU ") == 2, "bytes give a rate", out)
+    bodies = dict.fromkeys(bodies, "row fast 0.02 x 0\n")
+    rows = rows.replace("read", "write")
+    status, out, err, result, *_ = scoreboard(bodies, rows=rows)
+    check(status == 0 and [row["name"] for row in result["rows"]] == ["boot", "fast"] and "no disk" in out,
+          "without its disk it is left out, and that is said", (out, err))
+    status, out, err, result, *_ = scoreboard(bodies, "--rows", "write", rows=rows)
+    check(status == 1 and "no disk" in err and not result, "unless it is asked for", err)
+
+
 def list_of_rows():
     here = os.path.dirname(os.path.abspath(__file__))
     rows = bench.read_rows(here + "/rows.list")
-    lost = [row.name for row in rows if row.group not in ("boot", "real")
+    lost = [row.name for row in rows if row.group not in ("boot", "real", "disk")
             and not os.path.exists(f"{here}/programs/{row.command.split()[0]}.c")]
     check(not lost, "each row's program is there", lost)
     counts = {group: sum(row.group == group for row in rows) for group in bench.GROUPS}
@@ -311,6 +339,7 @@ def main():
     few()
     whole()
     part_of_work()
+    installed_system()
     broken()
     readme()
     return failed

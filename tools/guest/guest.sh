@@ -1,5 +1,5 @@
 #!/bin/sh
-# guest.sh [kernel|installer|bench|grub|debian]: brings a ppc64el guest into build/guest, or where GUEST_DIR says.
+# guest.sh [kernel|installer|bench|grub|debian|disks]: brings a ppc64el guest into build/guest, or where GUEST_DIR says.
 #
 #   kernel      vmlinux and initrd.gz: Debian's kernel, and busybox packed by guest_pack.py
 #   installer   di-vmlinux and di-initrd.gz: Debian's text installer for the network
@@ -7,6 +7,8 @@
 #   grub        grub/powerpc-ieee1275: GRUB's modules, of which grub-mkimage makes what disks boot
 #   debian      debs/debian.list: the packages of a whole system, in the order in which they go in;
 #               debian.sources, where they came from (debian.sh makes a disk of them)
+#   disks       debs/disks.list: what `make bench` installs and unpacks in that system: git and all that it needs
+#               there, and the kernel's sources
 #
 # The packages come by name through apt, with a configuration and state of their own under
 # build/guest/apt: the host's package database and architectures are neither used nor changed.
@@ -252,9 +254,34 @@ debian() {
     echo $wanted >$debs/debian.stamp
 }
 
+# ---- disks ----
+
+disks_known() { candidate git && [ -n "$(newest '^linux-source-[0-9.]*$')" ]; }
+
+disks() {
+    debian
+    if ls $(cat $debs/disks.list 2>/dev/null || echo missing) >/dev/null 2>&1; then
+        echo "guest: what the disks of make bench hold is there"
+        return
+    fi
+    configure
+    update disks_known
+    # What the system has is not wanted again.
+    sed 's|.*/||; s|_.*||' $debs/debian.list | sort >"$apt/has"
+    needed=$(apt-get -s --no-install-recommends install '?essential' '?priority(required)' $system git 2>>"$apt/log" |
+             awk '$1 == "Inst" { print $2 }' | sort | comm -23 - "$apt/has")
+    [ -n "$needed" ] || die "apt cannot install git ($(tail -n 1 "$apt/log"))"
+    needed="$needed $(newest '^linux-source-[0-9.]*$')"
+    echo "guest: downloading" $needed
+    download $needed
+    for package in $needed; do
+        ls -t $debs/"$package"_*.deb | head -n 1
+    done >$debs/disks.list
+}
+
 case ${1:-kernel} in
-kernel|installer|bench|grub|debian) ;;
-*) die "usage: guest.sh [kernel|installer|bench|grub|debian]" ;;
+kernel|installer|bench|grub|debian|disks) ;;
+*) die "usage: guest.sh [kernel|installer|bench|grub|debian|disks]" ;;
 esac
 for tool in apt-get dpkg-deb python3; do
     command -v $tool >/dev/null || die "$tool is missing (make deps); or $bring_own"

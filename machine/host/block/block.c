@@ -195,8 +195,9 @@ void block_submit(struct block *b, struct block_request *request)
 	*b->last = request;
 	b->last = &request->next;
 	b->waiting++;
-	pthread_cond_signal(&b->work);
 	pthread_mutex_unlock(&b->lock);
+	/* Not before: the thread would wake up to wait for the lock. */
+	pthread_cond_signal(&b->work);
 }
 
 int block_wait(struct block *b, struct block_request *request)
