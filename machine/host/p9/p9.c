@@ -29,6 +29,14 @@ enum { SET_MODE = 1, SET_UID = 2, SET_GID = 4, SET_SIZE = 8, SET_ATIME = 16, SET
        SET_MTIME_TO = 256 };
 #define BASIC_STATS UINT64_C(0x7ff)
 
+/* NULL: there is none, or the message is too short to name one. */
+static struct p9_fid *get_fid(struct p9 *p, struct wire_in *in)
+{
+	uint32_t number = get32(in);
+
+	return in->bad ? NULL : fid_find(p, number);
+}
+
 /* ---- Names ---- */
 
 /* False: it is no name of something in a folder. */
@@ -227,7 +235,7 @@ static int move_fid(struct p9 *p, struct p9_fid *f, uint32_t number, const char 
 
 static int do_walk(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = fid_find(p, get32(in));
+	struct p9_fid *f = get_fid(p, in);
 	uint32_t number = get32(in), n = get16(in);
 	struct qid qid[WALK_MAX];
 	char path[SHARE_PATH_MAX];
@@ -259,16 +267,16 @@ static uint32_t io_unit(const struct p9 *p)
 	return room >= 4096 ? room - room % 4096 : room;
 }
 
-static struct p9_fid *closed_fid(struct p9 *p, uint32_t number)
+static struct p9_fid *get_closed_fid(struct p9 *p, struct wire_in *in)
 {
-	struct p9_fid *f = fid_find(p, number);
+	struct p9_fid *f = get_fid(p, in);
 
 	return f && f->kind == FID_PATH ? f : NULL;
 }
 
 static int do_lopen(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = closed_fid(p, get32(in));
+	struct p9_fid *f = get_closed_fid(p, in);
 	uint32_t flags = get32(in);
 	struct qid qid;
 	bool folder;
@@ -298,7 +306,7 @@ static struct share_owner owner_of(const struct p9_fid *dir, uint32_t gid, uint3
 
 static int do_lcreate(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = closed_fid(p, get32(in));
+	struct p9_fid *f = get_closed_fid(p, in);
 	char path[SHARE_PATH_MAX];
 	uint32_t flags, mode, gid;
 	struct share_owner owner;
@@ -343,7 +351,7 @@ static int put_new(struct p9 *p, const char *path, struct wire_out *out, int e)
 
 static int do_mkdir(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	const struct p9_fid *f = fid_find(p, get32(in));
+	const struct p9_fid *f = get_fid(p, in);
 	int e = f ? 0 : -EBADF;
 	char path[SHARE_PATH_MAX];
 	struct share_owner owner;
@@ -361,7 +369,7 @@ static int do_mkdir(struct p9 *p, struct wire_in *in, struct wire_out *out)
 
 static int do_mknod(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	const struct p9_fid *f = fid_find(p, get32(in));
+	const struct p9_fid *f = get_fid(p, in);
 	int e = f ? 0 : -EBADF;
 	uint32_t mode, major_, minor_, gid;
 	char path[SHARE_PATH_MAX];
@@ -383,7 +391,7 @@ static int do_mknod(struct p9 *p, struct wire_in *in, struct wire_out *out)
 
 static int do_symlink(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	const struct p9_fid *f = fid_find(p, get32(in));
+	const struct p9_fid *f = get_fid(p, in);
 	int e = f ? 0 : -EBADF;
 	char path[SHARE_PATH_MAX], target[SHARE_PATH_MAX];
 	struct share_owner owner;
@@ -402,7 +410,7 @@ static int do_symlink(struct p9 *p, struct wire_in *in, struct wire_out *out)
 
 static int do_link(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	const struct p9_fid *dir = fid_find(p, get32(in)), *f = fid_find(p, get32(in));
+	const struct p9_fid *dir = get_fid(p, in), *f = get_fid(p, in);
 	char path[SHARE_PATH_MAX];
 	int e;
 
@@ -417,7 +425,7 @@ static int do_link(struct p9 *p, struct wire_in *in, struct wire_out *out)
 
 static int do_readlink(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	const struct p9_fid *f = fid_find(p, get32(in));
+	const struct p9_fid *f = get_fid(p, in);
 	char target[SHARE_PATH_MAX];
 	int n;
 
@@ -443,7 +451,7 @@ static int unlink_path(struct p9 *p, const char *path, bool folder)
 
 static int do_unlinkat(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	const struct p9_fid *f = fid_find(p, get32(in));
+	const struct p9_fid *f = get_fid(p, in);
 	char path[SHARE_PATH_MAX];
 	uint32_t flags;
 	int e;
@@ -461,7 +469,7 @@ static int do_unlinkat(struct p9 *p, struct wire_in *in, struct wire_out *out)
 /* The fid is gone in any case. */
 static int do_remove(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = fid_find(p, get32(in));
+	struct p9_fid *f = get_fid(p, in);
 	struct qid qid;
 	int e;
 
@@ -491,7 +499,7 @@ static int rename_path(struct p9 *p, const char *from, const char *to)
 
 static int do_rename(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	const struct p9_fid *f = fid_find(p, get32(in)), *dir = fid_find(p, get32(in));
+	const struct p9_fid *f = get_fid(p, in), *dir = get_fid(p, in);
 	char from[SHARE_PATH_MAX], to[SHARE_PATH_MAX];
 	int e;
 
@@ -507,7 +515,7 @@ static int do_rename(struct p9 *p, struct wire_in *in, struct wire_out *out)
 
 static int do_renameat(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	const struct p9_fid *dir = fid_find(p, get32(in)), *new_dir;
+	const struct p9_fid *dir = get_fid(p, in), *new_dir;
 	char from[SHARE_PATH_MAX], to[SHARE_PATH_MAX];
 	int e;
 
@@ -515,7 +523,7 @@ static int do_renameat(struct p9 *p, struct wire_in *in, struct wire_out *out)
 	if (!dir)
 		return -EBADF;
 	e = child_path(p, dir, in, from, -EISDIR);
-	new_dir = fid_find(p, get32(in));
+	new_dir = get_fid(p, in);
 	if (in->bad || e || !new_dir)
 		return e ? e : -EBADF;
 	e = child_path(p, new_dir, in, to, -EISDIR);
@@ -542,7 +550,7 @@ static void put_time(struct wire_out *out, const struct timespec *t)
 
 static int do_getattr(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = fid_find(p, get32(in));
+	struct p9_fid *f = get_fid(p, in);
 	struct qid qid;
 	struct stat st;
 	int e;
@@ -640,7 +648,7 @@ static int set_size(struct p9 *p, struct p9_fid *f, const struct changes *c)
 
 static int do_setattr(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = fid_find(p, get32(in));
+	struct p9_fid *f = get_fid(p, in);
 	struct changes c;
 	int e;
 
@@ -658,7 +666,7 @@ static int do_setattr(struct p9 *p, struct wire_in *in, struct wire_out *out)
 
 static int do_statfs(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	const struct p9_fid *f = fid_find(p, get32(in));
+	const struct p9_fid *f = get_fid(p, in);
 	struct statvfs st;
 	int e = f ? share_statfs(&p->share, fid_path(f), &st) : -EBADF;
 
@@ -719,7 +727,7 @@ static int read_file(struct p9 *p, struct p9_fid *f, void *buf, uint32_t count, 
 
 static int do_read(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = fid_find(p, get32(in));
+	struct p9_fid *f = get_fid(p, in);
 	uint64_t offset = get64(in);
 	uint32_t count = data_room(out, get32(in));
 	void *buf = out->buf + out->at + HEAD_OF_DATA;
@@ -756,7 +764,7 @@ static int write_file(struct p9 *p, struct p9_fid *f, const void *data, uint32_t
 
 static int do_write(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = fid_find(p, get32(in));
+	struct p9_fid *f = get_fid(p, in);
 	uint64_t offset = get64(in);
 	uint32_t count = get32(in);
 	const uint8_t *data = get_bytes(in, count);
@@ -808,7 +816,7 @@ static int put_entries(struct p9 *p, const struct p9_fid *f, const struct stat *
 
 static int do_readdir(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = fid_find(p, get32(in));
+	struct p9_fid *f = get_fid(p, in);
 	uint64_t offset = get64(in);
 	uint32_t count = data_room(out, get32(in));
 	struct wire_out data = { .buf = out->buf + out->at + HEAD_OF_DATA, .room = count };
@@ -830,20 +838,20 @@ static int do_readdir(struct p9 *p, struct wire_in *in, struct wire_out *out)
 
 static int do_fsync(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = fid_find(p, get32(in));
+	struct p9_fid *f = get_fid(p, in);
 	bool data = get32(in);
 	int fd = f ? fid_descriptor(p, f) : -EBADF;
 
 	(void)out;
-	if (fd < 0)
-		return fd;
+	if (fd < 0 || in->bad)
+		return fd < 0 ? fd : -EINVAL;
 	return (data ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
 }
 
 /* One guest is the only one who locks here: it keeps its own locks. */
 static int do_lock(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = fid_find(p, get32(in));
+	struct p9_fid *f = get_fid(p, in);
 	char client[SHARE_NAME_MAX];
 	uint32_t flags;
 	int fd = f ? fid_descriptor(p, f) : -EBADF;
@@ -862,7 +870,7 @@ static int do_lock(struct p9 *p, struct wire_in *in, struct wire_out *out)
 
 static int do_getlock(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = fid_find(p, get32(in));
+	struct p9_fid *f = get_fid(p, in);
 	uint64_t start, length;
 	uint32_t process;
 	char client[SHARE_NAME_MAX];
@@ -904,7 +912,7 @@ static int fill_xattr(struct p9 *p, struct p9_fid *f, const char *name)
 
 static int do_xattrwalk(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = fid_find(p, get32(in)), *x;
+	struct p9_fid *f = get_fid(p, in), *x;
 	uint32_t number = get32(in);
 	char name[SHARE_NAME_MAX];
 	int e;
@@ -927,7 +935,7 @@ static int do_xattrwalk(struct p9 *p, struct wire_in *in, struct wire_out *out)
 
 static int do_xattrcreate(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = closed_fid(p, get32(in));
+	struct p9_fid *f = get_closed_fid(p, in);
 	char name[SHARE_NAME_MAX];
 	bool fits = get_text(in, name, sizeof name);
 	uint64_t size = get64(in);
@@ -960,7 +968,7 @@ static int set_xattr(struct p9 *p, const struct p9_fid *f)
 
 static int do_clunk(struct p9 *p, struct wire_in *in, struct wire_out *out)
 {
-	struct p9_fid *f = fid_find(p, get32(in));
+	struct p9_fid *f = get_fid(p, in);
 	int e = 0;
 
 	(void)out;
