@@ -15,6 +15,7 @@
 #define CONFIG_MAX_DEVICES 256
 #define CONFIG_MAX_DRIVES 256
 #define CONFIG_MAX_PROM_ENV 64
+#define CONFIG_MAX_FSDEVS 32
 #define CONFIG_MIN_RAM (UINT64_C(256) << 20)
 #define CONFIG_MAX_RAM (UINT64_C(64) << 30)
 #define CONFIG_RAM_STEP (UINT64_C(256) << 20)	/* one logical memory block, as the device tree reports them */
@@ -22,6 +23,7 @@
 enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
 struct cpu_model;
 struct drive_config;			/* machine/disk/drive.h */
+struct fsdev_config;			/* fsdev.h */
 
 /* What follows when the guest says that it gave up. PANIC_NONE: what the guest wants. */
 enum panic_action { PANIC_NONE, PANIC_PAUSE, PANIC_SHUTDOWN, PANIC_EXIT_FAILURE };
@@ -108,6 +110,8 @@ struct config {
 	unsigned devices;
 	struct drive_config *drive[CONFIG_MAX_DRIVES];	/* -drive, -blockdev, -hda.., -cdrom; options_free() */
 	unsigned drives;
+	struct fsdev_config *fsdev[CONFIG_MAX_FSDEVS];	/* -fsdev, -virtfs; options_free() */
+	unsigned fsdevs;
 
 	enum rtc_base rtc_base;
 	int64_t rtc_date;		/* seconds since 1970, for RTC_DATE */

@@ -294,6 +294,14 @@ bool devices_qemu_ready(const struct machine *m)
 	return true;
 }
 
+bool devices_qemu_can(const struct machine *m, struct error *err)
+{
+	for (const struct device *dev = m->devices; dev; dev = dev->next)
+		if (dev->class->qemu_can && !dev->class->qemu_can(dev, err))
+			return false;
+	return true;
+}
+
 void devices_fdt(struct machine *m, struct tree *tree, bool early)
 {
 	for (struct device *dev = m->devices; dev; dev = dev->next)

@@ -83,6 +83,8 @@ struct device_class {
 	void (*settle)(struct device *dev);
 	/* QEMU has a place for all of its state as it is now. No function: for whatever it is. */
 	bool (*qemu_ready)(const struct device *dev);
+	/* Nor will it ever have: false and err->msg set. No function: it may. */
+	bool (*qemu_can)(const struct device *dev, struct error *err);
 
 	/* What its drive holds is another medium, or has another size. Between quanta. */
 	void (*drive_changed)(struct device *dev);
@@ -125,6 +127,7 @@ void devices_loaded(struct machine *m, bool foreign);
 bool devices_keep(struct machine *m, struct error *err);
 void devices_settle(struct machine *m);
 bool devices_qemu_ready(const struct machine *m);
+bool devices_qemu_can(const struct machine *m, struct error *err);
 /* The nodes of those on the system bus (bridges ask their own) that were made before the processors, or after. */
 void devices_fdt(struct machine *m, struct tree *tree, bool early);
 

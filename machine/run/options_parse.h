@@ -61,4 +61,7 @@ bool finish_smp(struct parse *p);
 bool finish_drives(struct parse *p);
 void drives_forget(struct config *opts);
 
+/* ---- options_share.c ---- */
+void fsdevs_forget(struct config *opts);
+
 #endif

@@ -475,6 +475,8 @@ static bool save_to(struct machine *m, int fd, const struct snapshot_options *o,
 
 	if (!o->for_qemu)
 		return write_from(m, m->cpu, fd, o, path, err);
+	if (!devices_qemu_can(m, err))
+		return false;
 	if (!snapshot_qemu_ready(m)) {
 		error_set(err, devices_qemu_ready(m) ? "a processor cannot be interrupted now, as QEMU needs it" :
 						       "a disk is at work, which QEMU has no place for");

@@ -1,0 +1,377 @@
+/* The fid table, and how it is saved. See fid.h. */
+#define _GNU_SOURCE
+#include "machine/host/p9/fid.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OPEN_MAX_ (UINT32_C(400))			/* descriptors: well below what a process has by default */
+#define VALUES_MAX (UINT64_C(8) << 20)			/* bytes of attributes' values */
+#define LISTING_MAX (UINT64_C(128) << 20)		/* bytes of all listings; of one at most half */
+
+/* The protocol's numbers of what open() has other ones for on other hosts. */
+enum { L_TRUNC = 01000, L_APPEND = 02000, L_DSYNC = 010000, L_DIRECTORY = 0200000, L_SYNC = 04000000, L_ONCE = L_TRUNC | 0300 };
+
+static const struct { uint32_t wire; int host; } flag_rows[] = {
+	{ L_TRUNC, O_TRUNC }, { L_APPEND, O_APPEND }, { L_DSYNC, O_DSYNC }, { L_DIRECTORY, O_DIRECTORY },
+	{ L_SYNC & ~(uint32_t)L_DSYNC, O_SYNC },
+};
+
+int fid_host_flags(uint32_t flags)
+{
+	int host = (int)(flags & 3);
+
+	for (size_t i = 0; i < sizeof flag_rows / sizeof flag_rows[0]; i++)
+		host |= flags & flag_rows[i].wire ? flag_rows[i].host : 0;
+	return host;
+}
+
+/* ---- Finding, making ---- */
+
+static struct p9_fid **bucket_of(struct p9 *p, uint32_t number)
+{
+	return &p->bucket[number % P9_BUCKETS];
+}
+
+struct p9_fid *fid_find(struct p9 *p, uint32_t number)
+{
+	struct p9_fid *f = *bucket_of(p, number);
+
+	while (f && f->number != number)
+		f = f->chain;
+	if (f)
+		f->used = ++p->uses;
+	return f;
+}
+
+bool fid_set_path(struct p9_fid *f, const char *path)
+{
+	void *copy = strdup(path);
+
+	if (!copy)
+		return false;
+	free(f->path);
+	f->path = copy;
+	f->path_bytes = (uint32_t)strlen(path) + 1;
+	return true;
+}
+
+static void index_fid(struct p9 *p, struct p9_fid *f)
+{
+	struct p9_fid **bucket = bucket_of(p, f->number);
+
+	f->chain = *bucket;
+	*bucket = f;
+	p->fids++;
+}
+
+static void unindex_fid(struct p9 *p, struct p9_fid *f)
+{
+	struct p9_fid **at = bucket_of(p, f->number);
+
+	while (*at && *at != f)
+		at = &(*at)->chain;
+	if (!*at)			/* of a load that was refused half-way */
+		return;
+	*at = f->chain;
+	p->fids--;
+}
+
+struct p9_fid *fid_new(struct p9 *p, uint32_t number, uint32_t uid, const char *path)
+{
+	struct p9_fid *f;
+
+	if (number == P9_NOFID || p->fids >= P9_FIDS_MAX || fid_find(p, number) || !(f = calloc(1, sizeof *f)))
+		return NULL;
+	if (!fid_set_path(f, path)) {
+		free(f);
+		return NULL;
+	}
+	f->number = number;
+	f->uid = uid;
+	f->used = ++p->uses;
+	f->next = p->first;
+	if (f->next)
+		f->next->before = f;
+	p->first = f;
+	index_fid(p, f);
+	return f;
+}
+
+/* ---- What of the host a fid has ---- */
+
+static void drop_descriptor(struct p9 *p, struct p9_fid *f)
+{
+	if (!f->has_fd)
+		return;
+	close(f->fd);
+	f->has_fd = false;
+	p->open_files--;
+}
+
+static void drop_listing(struct p9 *p, struct p9_fid *f)
+{
+	p->listing_bytes -= f->listing ? f->listing->bytes : 0;
+	share_listing_free(f->listing);
+	f->listing = NULL;
+}
+
+void fid_free(struct p9 *p, struct p9_fid *f)
+{
+	drop_descriptor(p, f);
+	drop_listing(p, f);
+	unindex_fid(p, f);
+	*(f->before ? &f->before->next : &p->first) = f->next;
+	if (f->next)
+		f->next->before = f->before;
+	p->xattr_bytes -= f->value_bytes;
+	free(f->path);
+	free(f->name);
+	free(f->value);
+	free(f);
+}
+
+static bool can_close(const struct p9_fid *f) { return f->has_fd && !f->pinned; }
+static bool has_listing(const struct p9_fid *f) { return f->listing; }
+
+/* The one that has not been used for the longest time. NULL: none can be. */
+static struct p9_fid *oldest(struct p9 *p, const struct p9_fid *but, bool (*can)(const struct p9_fid *f))
+{
+	struct p9_fid *found = NULL;
+
+	for (struct p9_fid *f = p->first; f; f = f->next)
+		if (f != but && can(f) && (!found || f->used < found->used))
+			found = f;
+	return found;
+}
+
+static void keep_descriptor(struct p9 *p, struct p9_fid *f, int fd)
+{
+	struct p9_fid *old;
+
+	f->fd = fd;
+	f->has_fd = true;
+	p->open_files++;
+	if (p->open_files > OPEN_MAX_ && (old = oldest(p, f, can_close)))
+		drop_descriptor(p, old);
+}
+
+void fid_opened(struct p9 *p, struct p9_fid *f, enum fid_kind kind, uint32_t flags, int fd)
+{
+	f->kind = kind;
+	f->flags = flags;
+	keep_descriptor(p, f, fd);
+}
+
+int fid_descriptor(struct p9 *p, struct p9_fid *f)
+{
+	int fd;
+
+	if (f->kind != FID_FILE && f->kind != FID_FOLDER)
+		return -EBADF;
+	if (f->has_fd)
+		return f->fd;
+	if (f->pinned)
+		return -ESTALE;
+	fd = share_open_file(&p->share, fid_path(f), fid_host_flags(f->flags & ~(uint32_t)L_ONCE));
+	if (fd < 0)
+		return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP ? -ESTALE : fd;
+	keep_descriptor(p, f, fd);
+	return fd;
+}
+
+/* An old one that somebody comes back to is made again, and then goes on by number. */
+static void make_room(struct p9 *p, const struct p9_fid *but)
+{
+	struct p9_fid *old;
+
+	while (p->listing_bytes > LISTING_MAX && (old = oldest(p, but, has_listing)))
+		drop_listing(p, old);
+}
+
+int fid_listing(struct p9 *p, struct p9_fid *f, bool again)
+{
+	int fd = fid_descriptor(p, f), e;
+
+	if (fd < 0 || f->kind != FID_FOLDER)
+		return fd < 0 ? fd : -ENOTDIR;
+	if (f->listing && !again)
+		return 0;
+	drop_listing(p, f);
+	e = share_list(&p->share, fd, LISTING_MAX / 2, &f->listing);
+	if (e)
+		return e;
+	p->listing_bytes += f->listing->bytes;
+	make_room(p, f);
+	return 0;
+}
+
+int fid_make_value(struct p9 *p, struct p9_fid *f, uint32_t bytes)
+{
+	if (bytes > VALUES_MAX - p->xattr_bytes)
+		return -ENOSPC;
+	f->value = calloc(1, bytes ? bytes : 1);
+	if (!f->value)
+		return -ENOMEM;
+	f->value_bytes = bytes;
+	p->xattr_bytes += bytes;
+	return 0;
+}
+
+/* ---- Names change ---- */
+
+/* Where `path` goes on behind `above`, a folder on its way or itself; NULL: it is neither. */
+static const char *rest_of(const char *path, const char *above)
+{
+	size_t n = strlen(above);
+
+	return !strncmp(path, above, n) && (!path[n] || path[n] == '/') ? path + n : NULL;
+}
+
+void fids_unlinked(struct p9 *p, const char *path)
+{
+	for (struct p9_fid *f = p->first; f; f = f->next)
+		f->pinned |= !strcmp(fid_path(f), path);
+}
+
+/* Too long a path leads nowhere: its fid's files answer ESTALE, but for those that are open. */
+void fids_renamed(struct p9 *p, const char *from, const char *to)
+{
+	char path[SHARE_PATH_MAX];
+
+	for (struct p9_fid *f = p->first; f; f = f->next) {
+		const char *rest = rest_of(fid_path(f), from);
+		size_t n = strlen(to);
+
+		if (!rest)
+			continue;
+		if (n + strlen(rest) >= sizeof path) {
+			f->pinned = true;
+			continue;
+		}
+		memcpy(path, to, n);
+		strcpy(path + n, rest);
+		f->pinned |= !fid_set_path(f, path);
+	}
+}
+
+/* ---- Snapshots ---- */
+
+static bool component_ok(const char *at, size_t n)
+{
+	return n && n < SHARE_NAME_MAX && !(n == 1 && at[0] == '.') && !(n == 2 && at[0] == '.' && at[1] == '.');
+}
+
+static bool path_ok(const char *path, uint32_t bytes)
+{
+	if (!path || !bytes || memchr(path, 0, bytes) != path + bytes - 1)
+		return false;
+	for (const char *at = path; *at;) {
+		size_t n = strcspn(at, "/");
+
+		if (!component_ok(at, n) || (at[n] && !at[n + 1]))
+			return false;
+		at += n + (at[n] == '/');
+	}
+	return true;
+}
+
+static bool fid_check(const void *s, struct vms_walk *w)
+{
+	const struct p9_fid *f = s;
+	bool sets = f->kind == FID_XATTR_WRITE;
+
+	if (!path_ok(f->path, f->path_bytes))
+		return vms_wrong(w, "path", f->path_bytes, "a path within the folder");
+	if (f->number == P9_NOFID)
+		return vms_wrong(w, "number", f->number, "a fid");
+	if (sets ? !f->name || !f->name_bytes || memchr(f->name, 0, f->name_bytes) != (char *)f->name + f->name_bytes - 1 : f->name_bytes != 0)
+		return vms_wrong(w, "name", f->name_bytes, "an attribute's name, where one is to be set");
+	return f->value_done <= f->value_bytes || vms_wrong(w, "value_done", f->value_done, "at most %u", (unsigned)f->value_bytes);
+}
+
+static const struct vmstate fid_state = {
+	.name = "cede/p9/fid", .version = 1, .min_version = 1, VMS_OF(struct p9_fid), .check = fid_check,
+	.fields = VMS_FIELDS(
+		VMS_U32(struct p9_fid, number),
+		VMS_U32(struct p9_fid, uid),
+		VMS_U32_TO(struct p9_fid, kind, FID_XATTR_WRITE),
+		VMS_U32(struct p9_fid, flags),
+		VMS_U32_TO(struct p9_fid, path_bytes, SHARE_PATH_MAX),
+		VMS_ALLOCATED_BUFFER("path", struct p9_fid, path, path_bytes, SHARE_PATH_MAX),
+		VMS_U32_TO(struct p9_fid, name_bytes, SHARE_NAME_MAX),
+		VMS_ALLOCATED_BUFFER("name", struct p9_fid, name, name_bytes, SHARE_NAME_MAX),
+		VMS_U32_TO(struct p9_fid, value_bytes, SHARE_XATTR_MAX),
+		VMS_U32(struct p9_fid, value_done),
+		VMS_ALLOCATED_BUFFER("value", struct p9_fid, value, value_bytes, SHARE_XATTR_MAX),
+		VMS_BOOL(struct p9_fid, pinned),
+		VMS_SKIP(struct p9_fid, fd, "opened again when it is used"),
+		VMS_SKIP(struct p9_fid, has_fd, "opened again when it is used"),
+		VMS_SKIP(struct p9_fid, listing, "made again when it is used"),
+		VMS_SKIP(struct p9_fid, used, "the host's: which of its files to close"),
+		VMS_SKIP(struct p9_fid, next, "its place in the list"),
+		VMS_SKIP(struct p9_fid, before, "its place in the list"),
+		VMS_SKIP(struct p9_fid, chain, "by its number")),
+};
+
+/* Twice the same number: no server has given it. */
+static bool server_check(const void *s, struct vms_walk *w)
+{
+	const struct p9 *p = s;
+	uint64_t bytes = 0;
+
+	for (const struct p9_fid *f = p->first; f; f = f->next)
+		bytes += f->value_bytes;
+	if (bytes > VALUES_MAX)
+		return vms_wrong(w, "fids", bytes, "at most %llu bytes of attributes", (unsigned long long)VALUES_MAX);
+	return !p->msize || p->msize >= P9_MSIZE_MIN || vms_wrong(w, "msize", p->msize, "0, or at least %u", P9_MSIZE_MIN);
+}
+
+static bool server_loaded(void *s, uint32_t version, struct vms_walk *w)
+{
+	struct p9 *p = s;
+	struct p9_fid *before = NULL;
+
+	(void)version;
+	p->seen[0] = (struct p9_device){ .device = p->share.device };	/* the host may number its devices anew */
+	p->devices_seen += !p->devices_seen;
+	p->fids = p->open_files = 0;
+	p->xattr_bytes = p->listing_bytes = 0;
+	memset(p->bucket, 0, sizeof p->bucket);
+	for (struct p9_fid *f = p->first; f; before = f, f = f->next) {
+		f->before = before;
+		p->xattr_bytes += f->value_bytes;
+		if (fid_find(p, f->number))
+			return vms_wrong(w, "number", f->number, "each fid once");
+		index_fid(p, f);
+	}
+	return true;
+}
+
+static const struct vmstate device_state = {
+	.name = "cede/p9/device", .version = 1, .min_version = 1, VMS_OF(struct p9_device),
+	.fields = VMS_FIELDS(VMS_U64(struct p9_device, device), VMS_U64(struct p9_device, high)),
+};
+
+const struct vmstate p9_state = {
+	.name = "cede/p9", .version = 1, .min_version = 1, VMS_OF(struct p9), .check = server_check, .post_load = server_loaded,
+	.fields = VMS_FIELDS(
+		VMS_U32_TO(struct p9, msize, P9_MSIZE_MAX),
+		VMS_LIST("fids", struct p9, first, struct p9_fid, next, P9_FIDS_MAX, fid_state),
+		VMS_U32(struct p9, devices_seen, VMS_MOST(P9_DEVICES), VMS_UNHASHED("the host's devices")),
+		VMS_STRUCT_ARRAY("devices", struct p9, seen, struct p9_device, device_state, VMS_COUNTED(struct p9, devices_seen),
+				 VMS_UNHASHED("the host's numbers")),
+		VMS_SKIP(struct p9, share, "the host's"),
+		VMS_SKIP(struct p9, readonly, "an option"),
+		VMS_SKIP(struct p9, devices, "an option"),
+		VMS_SKIP(struct p9, bucket, "the list, by numbers"),
+		VMS_SKIP(struct p9, fids, "counted in the list"),
+		VMS_SKIP(struct p9, open_files, "the host's"),
+		VMS_SKIP(struct p9, xattr_bytes, "counted in the list"),
+		VMS_SKIP(struct p9, listing_bytes, "the host's"),
+		VMS_SKIP(struct p9, uses, "the host's"),
+		VMS_SKIP(struct p9, warned, "said once by each process")),
+};
