@@ -55,6 +55,32 @@ def scsi():
             yield 'calm-%d-%d' % (i, unit), command(unit, '03 00 00 00 12', 0, 18) + command(unit, cdb, int(out), int(room))
 
 
+def p9():
+    """A client that does everything once, in each model; and each of its messages behind a mount."""
+    def word(text):
+        return struct.pack('<H', len(text)) + text.encode()
+
+    def message(kind, fields='', *values):
+        body = b''.join(word(v) if f == 's' else struct.pack('<' + {'b': 'B', 'w': 'H', 'd': 'I', 'q': 'Q'}[f], v) for f, v in zip(fields, values))
+        return struct.pack('<HIBH', 7 + len(body), 7 + len(body), kind, 1) + body
+    no = 0xffffffff
+    begin = message(100, 'ds', 8192, '9P2000.L') + message(104, 'ddssd', 0, no, '', '', 0)
+    each = [message(110, 'ddwsss', 0, 1, 3, 'a', 'b', 'c'), message(12, 'dd', 1, 2), message(24, 'dq', 1, 0x7ff), message(116, 'dqd', 1, 0, 100),
+            message(118, 'dqds', 1, 3, 3, 'x'), message(26, 'dddddqqqqq', 1, 0x1ff, 0o644, 1, 1, 50, 1, 1, 1, 1), message(50, 'dd', 1, 0),
+            message(52, 'dbdqqds', 1, 1, 0, 0, 0, 1, 'me'), message(54, 'dbqqds', 1, 1, 0, 0, 1, 'me'), message(110, 'ddw', 0, 2, 0),
+            message(14, 'dsddd', 2, 'new', 2, 0o600, 0), message(16, 'dssd', 0, 'n', '../outside', 0), message(18, 'dsdddd', 0, 'm', 0o10600, 0, 0, 0),
+            message(72, 'dsdd', 0, 'dir', 0o700, 0), message(110, 'ddws', 0, 3, 1, 'l'), message(22, 'd', 3), message(110, 'ddws', 3, 4, 1, 'f'),
+            message(70, 'dds', 0, 2, 'link'), message(74, 'dsds', 0, 'dir', 0, 'moved'), message(20, 'dds', 2, 0, 'g'), message(110, 'ddw', 0, 5, 0),
+            message(12, 'dd', 5, 0), message(40, 'dqd', 5, 0, 500), message(8, 'd', 0), message(110, 'ddws', 0, 6, 1, 'f'),
+            message(32, 'dsqd', 6, 'user.a', 3, 0), message(118, 'dqdwb', 6, 0, 3, 0, 0), message(120, 'd', 6), message(30, 'dds', 2, 7, 'user.a'),
+            message(30, 'dds', 2, 8, ''), message(116, 'dqd', 8, 0, 100), message(76, 'dsd', 0, 'moved', 0x200), message(110, 'ddws', 0, 9, 1, 'p'),
+            message(12, 'dd', 9, 0), message(122, 'd', 2), message(108, 'w', 1), message(76, 'dsd', 0, '..', 0x200)]
+    for model in range(4):
+        yield 'all-%d' % model, bytes([model]) + begin + b''.join(each)
+        for i, one in enumerate(each):
+            yield 'one-%d-%d' % (model, i), bytes([model]) + begin + one
+
+
 def monitor():
     """Each command of both tables, alone and with something behind it."""
     names = {}

@@ -13,7 +13,9 @@
 #define LISTING_MAX (UINT64_C(128) << 20)		/* bytes of all listings; of one at most half */
 
 /* The protocol's numbers of what open() has other ones for on other hosts. */
-enum { L_TRUNC = 01000, L_APPEND = 02000, L_DSYNC = 010000, L_DIRECTORY = 0200000, L_SYNC = 04000000, L_ONCE = L_TRUNC | 0300 };
+enum { L_TRUNC = 01000, L_APPEND = 02000, L_DSYNC = 010000, L_DIRECTORY = 0200000, L_SYNC = 04000000 };
+#define L_ONCE (L_TRUNC | 0300)		/* of opening it the first time alone: truncate, create, exclusively */
+
 
 static const struct { uint32_t wire; int host; } flag_rows[] = {
 	{ L_TRUNC, O_TRUNC }, { L_APPEND, O_APPEND }, { L_DSYNC, O_DSYNC }, { L_DIRECTORY, O_DIRECTORY },
@@ -265,9 +267,14 @@ static bool component_ok(const char *at, size_t n)
 	return n && n < SHARE_NAME_MAX && !(n == 1 && at[0] == '.') && !(n == 2 && at[0] == '.' && at[1] == '.');
 }
 
+static bool text_ok(const char *text, uint32_t bytes)
+{
+	return text && bytes && memchr(text, 0, bytes) == text + bytes - 1;
+}
+
 static bool path_ok(const char *path, uint32_t bytes)
 {
-	if (!path || !bytes || memchr(path, 0, bytes) != path + bytes - 1)
+	if (!text_ok(path, bytes))
 		return false;
 	for (const char *at = path; *at;) {
 		size_t n = strcspn(at, "/");
@@ -288,7 +295,7 @@ static bool fid_check(const void *s, struct vms_walk *w)
 		return vms_wrong(w, "path", f->path_bytes, "a path within the folder");
 	if (f->number == P9_NOFID)
 		return vms_wrong(w, "number", f->number, "a fid");
-	if (sets ? !f->name || !f->name_bytes || memchr(f->name, 0, f->name_bytes) != (char *)f->name + f->name_bytes - 1 : f->name_bytes != 0)
+	if (sets ? !text_ok(f->name, f->name_bytes) : f->name_bytes != 0)
 		return vms_wrong(w, "name", f->name_bytes, "an attribute's name, where one is to be set");
 	return f->value_done <= f->value_bytes || vms_wrong(w, "value_done", f->value_done, "at most %u", (unsigned)f->value_bytes);
 }

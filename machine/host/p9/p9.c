@@ -896,7 +896,8 @@ static int do_getlock(struct p9 *p, struct wire_in *in, struct wire_out *out)
 /* Of a name, or "" for their names, into `value` (may be NULL). */
 static int read_xattr(struct p9 *p, const struct p9_fid *f, const char *name, void *value, size_t size)
 {
-	return *name ? share_xattr_get(&p->share, fid_path(f), name, value, size) : share_xattr_list(&p->share, fid_path(f), value, size);
+	return *name ? share_xattr_get(&p->share, fid_path(f), name, value, size) :
+		       share_xattr_list(&p->share, fid_path(f), value, size);
 }
 
 static int fill_xattr(struct p9 *p, struct p9_fid *f, const char *name)

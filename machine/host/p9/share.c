@@ -461,7 +461,7 @@ int share_write(struct share *s, int fd, const void *data, uint32_t n, uint64_t 
 	uint32_t done = 0;
 	ssize_t some = 0;
 
-	if (offset > INT64_MAX - n)
+	if (offset > (uint64_t)INT64_MAX - n)
 		return -EFBIG;
 	while (done < n && (some = pwrite(fd, (const char *)data + done, n - done, (off_t)(offset + done))) > 0)
 		done += (uint32_t)some;

@@ -229,7 +229,8 @@ void mapped_empty(struct share *s, int dir, const char *name)
 }
 
 /* What is kept of one name is for another as well, or instead. What has nothing kept may have been made by the host. */
-static int move_note(struct share *s, const struct spot *from, const struct spot *to, int (*move)(int, const char *, int, const char *))
+static int move_note(struct share *s, const struct spot *from, const struct spot *to,
+		     int (*move)(int from, const char *name, int to, const char *new_name))
 {
 	const char *a_note, *b_note;
 	int a, b, e = 0;
