@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "firmware/volume.h"
+#include "machine/core/bytes.h"
 
 #define ISO_SECTOR    2048u
 #define ISO_FIRST     16		/* sector of the first volume descriptor */
@@ -21,11 +22,6 @@ struct record {
 	uint8_t flags;
 	char name[ISO_NAME], other[ISO_NAME];	/* without version; Rock Ridge's, "" if it has none */
 };
-
-static uint32_t le32(const uint8_t *p)
-{
-	return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
 
 /* NM entries among the system use entries: signature, length, version, flags, a part of the name. */
 static void rock_ridge_name(const uint8_t *p, unsigned bytes, char *name)
@@ -65,7 +61,7 @@ static bool record_read(const uint8_t *p, unsigned bytes, struct record *r)
 
 	if (bytes < ISO_RECORD || len > bytes - ISO_RECORD)
 		return false;
-	r->at = (struct extent){ (uint64_t)le32(p + 2) * ISO_SECTOR, le32(p + 10) };
+	r->at = (struct extent){ (uint64_t)get_le32(p + 2) * ISO_SECTOR, get_le32(p + 10) };
 	r->flags = p[25];
 	plain_name(p + ISO_RECORD, len, r->name);
 	rock_ridge_name(p + behind, behind < bytes ? bytes - behind : 0, r->other);

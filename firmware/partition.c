@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "firmware/volume.h"
+#include "machine/core/bytes.h"
 
 #define MBR_ENTRIES    0x1be
 #define MBR_ENTRY      16
@@ -25,16 +26,6 @@ struct entry {
 	bool prep;
 	struct extent at;
 };
-
-static uint32_t le32(const uint8_t *p)
-{
-	return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint64_t le64(const uint8_t *p)
-{
-	return le32(p) | (uint64_t)le32(p + 4) << 32;
-}
 
 /* Sectors to bytes; an extent that the volume does not have becomes an empty one. */
 static struct extent extent_of(const struct volume *v, uint64_t first, uint64_t sectors)
@@ -60,7 +51,7 @@ static struct entry mbr_entry(const struct volume *v, const uint8_t *mbr, unsign
 	struct entry entry = { .type = p[4], .prep = p[4] == TYPE_PREP };
 
 	if (entry.type)
-		entry.at = extent_of(v, base + le32(p + 8), le32(p + 12));
+		entry.at = extent_of(v, base + get_le32(p + 8), get_le32(p + 12));
 	return entry;
 }
 
@@ -132,17 +123,17 @@ static uint32_t crc32_of(const uint8_t *p, uint32_t bytes)
 
 static bool gpt_head_ok(const struct volume *v, uint8_t *head, uint64_t sector, struct gpt *gpt)
 {
-	uint32_t bytes = le32(head + 12), crc = le32(head + 16);
+	uint32_t bytes = get_le32(head + 12), crc = get_le32(head + 16);
 
-	if (memcmp(head, "EFI PART", 8) || bytes < GPT_HEAD || bytes > MBR_BYTES || le64(head + 24) != sector)
+	if (memcmp(head, "EFI PART", 8) || bytes < GPT_HEAD || bytes > MBR_BYTES || get_le64(head + 24) != sector)
 		return false;
 	memset(head + 16, 0, 4);
 	if (crc32_of(head, bytes) != crc)
 		return false;
-	gpt->array = le64(head + 72);
-	gpt->entries = le32(head + 80);
-	gpt->entry_bytes = le32(head + 84);
-	gpt->crc = le32(head + 88);
+	gpt->array = get_le64(head + 72);
+	gpt->entries = get_le32(head + 80);
+	gpt->entry_bytes = get_le32(head + 84);
+	gpt->crc = get_le32(head + 88);
 	if (gpt->array > v->size / v->sector || !gpt->entries || gpt->entries > GPT_ENTRIES || gpt->entry_bytes < GPT_ENTRY_MIN ||
 	    gpt->entry_bytes > GPT_ENTRY_MAX || gpt->entries * gpt->entry_bytes > GPT_ARRAY_MAX)
 		return false;
@@ -178,7 +169,7 @@ static bool gpt_entry(const struct volume *v, const struct gpt *gpt, unsigned i,
 {
 	static const uint8_t unused[16];
 	const uint8_t *p = gpt->entry + (size_t)i * gpt->entry_bytes;
-	uint64_t first = le64(p + 32), last = le64(p + 40);
+	uint64_t first = get_le64(p + 32), last = get_le64(p + 40);
 
 	if (!memcmp(p, unused, sizeof unused) || last < first || last == UINT64_MAX)
 		return false;

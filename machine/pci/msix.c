@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/core/bytes.h"
 #include "machine/pci/pci_bus.h"
 
 #define ENTRY_BYTES   16u
@@ -18,14 +19,6 @@
 #define PENDING 8u
 #define CONTROL_ENABLE 0x8000u
 #define CONTROL_MASK   0x4000u
-
-static uint32_t word_at(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
-}
 
 static uint32_t control_of(const struct pci_device *pci)
 {
@@ -64,7 +57,7 @@ static void set_pending(struct pci_device *pci, unsigned n, bool on)
 static void send_message(struct pci_device *pci, unsigned n)
 {
 	const uint8_t *entry = &pci->msix.table[n * ENTRY_BYTES];
-	uint64_t address = (uint64_t)word_at(entry + 4) << 32 | word_at(entry);
+	uint64_t address = (uint64_t)get_le32(entry + 4) << 32 | get_le32(entry);
 
 	pci_dma_write(pci, address, entry + ENTRY_DATA, 4);
 }
@@ -151,15 +144,6 @@ static const struct pci_bar_ops table_ops = { .load = table_load, .store = table
 
 /* ---- Life ---- */
 
-static uint64_t power_of_two(uint64_t n)
-{
-	uint64_t size = LEAST_BAR;
-
-	while (size < n)
-		size *= 2;
-	return size;
-}
-
 static void describe(struct pci_device *pci, uint8_t at)
 {
 	const struct msix *msix = &pci->msix;
@@ -175,6 +159,7 @@ static void describe(struct pci_device *pci, uint8_t at)
 bool msix_init(struct pci_device *pci, unsigned vectors, unsigned bar, uint8_t at, struct error *err)
 {
 	struct msix *msix = &pci->msix;
+	uint32_t end;
 
 	if (!vectors || vectors > PCI_MAX_VECTORS) {
 		error_set(err, "-device %s: %u interrupt vectors: 1 to %u can be had", pci->dev.class->name, vectors, PCI_MAX_VECTORS);
@@ -188,7 +173,8 @@ bool msix_init(struct pci_device *pci, unsigned vectors, unsigned bar, uint8_t a
 		error_set(err, "out of memory");
 		return false;
 	}
-	pci_add_bar(pci, bar, PCI_BAR_MEM32, power_of_two(pending_at(msix) + in_words(msix->pending_bytes)), &table_ops);
+	end = pending_at(msix) + in_words(msix->pending_bytes);
+	pci_add_bar(pci, bar, PCI_BAR_MEM32, end > LEAST_BAR ? power_of_two(end) : LEAST_BAR, &table_ops);
 	describe(pci, at);
 	msix_reset(pci);
 	return true;

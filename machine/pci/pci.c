@@ -176,11 +176,6 @@ uint32_t pci_config_load(struct pci_device *pci, unsigned at, unsigned size)
 	return pci_number(pci, at, size);
 }
 
-static bool overlap(unsigned at, unsigned size, unsigned from, unsigned bytes)
-{
-	return at < from + bytes && from < at + size;
-}
-
 void pci_config_store(struct pci_device *pci, unsigned at, unsigned size, uint32_t value)
 {
 	if (!in_config(at, size))
@@ -191,11 +186,11 @@ void pci_config_store(struct pci_device *pci, unsigned at, unsigned size, uint32
 		*byte = (uint8_t)((*byte & ~mask) | (value & mask));
 		*byte &= (uint8_t)~(value & pci->clear_by_one[at + i]);
 	}
-	if (overlap(at, size, PCI_COMMAND, 2) || overlap(at, size, PCI_BAR_0, 4 * PCI_BARS)) {
+	if (pci_overlap(at, size, PCI_COMMAND, 2) || pci_overlap(at, size, PCI_BAR_0, 4 * PCI_BARS)) {
 		place_bars(pci);
 		phb_pins_changed(bridge_of(pci));
 	}
-	if (pci->msix.capability && overlap(at, size, pci->msix.capability, 4))
+	if (pci->msix.capability && pci_overlap(at, size, pci->msix.capability, 4))
 		msix_changed(pci);
 	if (pci->config_written)
 		pci->config_written(pci, at, size);

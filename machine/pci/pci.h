@@ -82,6 +82,12 @@ void pci_device_loaded(struct pci_device *pci);
 bool msix_enabled(const struct pci_device *pci);
 void msix_notify(struct pci_device *pci, unsigned vector);	/* masked: becomes pending. No such vector: nothing */
 void pci_set_pin(struct pci_device *pci, bool high);
+/* Whether an access to config space touches some of the `bytes` from `from` on. */
+static inline bool pci_overlap(unsigned at, unsigned size, unsigned from, unsigned bytes)
+{
+	return at < from + bytes && from < at + size;
+}
+
 bool pci_is_master(const struct pci_device *pci);		/* command register: it may read and write memory */
 
 /* Memory as the device sees it, through the bridge's TCEs. False: the range is not, or not so, mapped; nothing is done. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "machine/core/memory.h"
+#include "machine/core/bytes.h"
 #include "machine/core/timers.h"
 #include "machine/virtio/virtio.h"
 
@@ -194,11 +195,6 @@ static void drop_asked(struct balloon *b)
 }
 
 /* ---- The virtio device ---- */
-
-static void put_le32(uint8_t *p, uint32_t value)
-{
-	memcpy(p, &value, sizeof value);
-}
 
 static void balloon_get_config(struct virtio_device *v)
 {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/core/bytes.h"
 #include "machine/core/config.h"
 #include "machine/disk/disk.h"
 #include "machine/virtio/virtio.h"
@@ -53,24 +54,6 @@ static bool is_readonly(const struct virtio_blk *b)
 	return b->disk.drive->block && block_is_readonly(b->disk.drive->block);
 }
 
-static void put16(struct virtio_blk *b, unsigned at, uint16_t value)
-{
-	value = virtio_u16(&b->v, value);
-	memcpy(b->v.config + at, &value, sizeof value);
-}
-
-static void put32(struct virtio_blk *b, unsigned at, uint32_t value)
-{
-	value = virtio_u32(&b->v, value);
-	memcpy(b->v.config + at, &value, sizeof value);
-}
-
-static void put64(struct virtio_blk *b, unsigned at, uint64_t value)
-{
-	value = virtio_u64(&b->v, value);
-	memcpy(b->v.config + at, &value, sizeof value);
-}
-
 enum { CONFIG_WCE_AT = 32, HEADS = 16, SECTORS = 63, MAX_CYLINDERS = 16383 };
 
 static void put_geometry(struct virtio_blk *b)
@@ -78,7 +61,7 @@ static void put_geometry(struct virtio_blk *b)
 	uint64_t cylinders = disk_bytes(b) / BLOCK_SECTOR / (HEADS * SECTORS);
 
 	cylinders = cylinders < 2 ? 2 : cylinders;
-	put16(b, 16, (uint16_t)(cylinders > MAX_CYLINDERS ? MAX_CYLINDERS : cylinders));
+	virtio_put_u16(&b->v, 16, (uint16_t)(cylinders > MAX_CYLINDERS ? MAX_CYLINDERS : cylinders));
 	b->v.config[18] = HEADS;
 	b->v.config[19] = SECTORS;
 }
@@ -88,21 +71,21 @@ static void blk_get_config(struct virtio_device *v)
 	struct virtio_blk *b = (struct virtio_blk *)v;
 
 	memset(v->config, 0, CONFIG_BYTES);
-	put64(b, 0, disk_bytes(b) / BLOCK_SECTOR);
-	put32(b, 12, b->queue_size - 2);	/* segments: header and status take two */
+	virtio_put_u64(v, 0, disk_bytes(b) / BLOCK_SECTOR);
+	virtio_put_u32(v, 12, b->queue_size - 2);	/* segments: header and status take two */
 	put_geometry(b);
-	put32(b, 20, b->block_bytes);
+	virtio_put_u32(v, 20, b->block_bytes);
 	v->config[24] = (uint8_t)__builtin_ctz(b->physical_bytes / b->block_bytes);
 	v->config[CONFIG_WCE_AT] = b->write_cache;
-	put16(b, 34, (uint16_t)b->num_queues);
+	virtio_put_u16(v, 34, (uint16_t)b->num_queues);
 	if (b->discard) {
-		put32(b, 36, MAX_SECTORS);
-		put32(b, 40, 1);
-		put32(b, 44, b->block_bytes / BLOCK_SECTOR);
+		virtio_put_u32(v, 36, MAX_SECTORS);
+		virtio_put_u32(v, 40, 1);
+		virtio_put_u32(v, 44, b->block_bytes / BLOCK_SECTOR);
 	}
 	if (b->write_zeroes) {
-		put32(b, 48, MAX_SECTORS);
-		put32(b, 52, 1);
+		virtio_put_u32(v, 48, MAX_SECTORS);
+		virtio_put_u32(v, 52, 1);
 		v->config[56] = 1;	/* they may be unmapped */
 	}
 }
@@ -428,17 +411,15 @@ static const struct virtio_class blk_class = {
 	.status = blk_status, .queue_reset = blk_queue_reset,
 };
 
-static bool is_power(uint32_t n) { return n && !(n & (n - 1)); }
-
 static bool options_ok(struct virtio_blk *b, struct error *err)
 {
 	if (!b->drive_id)
 		error_set(err, "-device virtio-blk-pci wants drive=ID");
 	else if (!b->num_queues || b->num_queues > VIRTIO_QUEUES)
 		error_set(err, "-device virtio-blk-pci: num-queues is 1 to %u", VIRTIO_QUEUES);
-	else if (!is_power(b->queue_size) || b->queue_size < 4 || b->queue_size > VIRTIO_RING_MAX)
+	else if (!is_power_of_two(b->queue_size) || b->queue_size < 4 || b->queue_size > VIRTIO_RING_MAX)
 		error_set(err, "-device virtio-blk-pci: queue-size is a power of two from 4 to %u", VIRTIO_RING_MAX);
-	else if ((b->block_bytes != 512 && b->block_bytes != 4096) || !is_power(b->physical_bytes) ||
+	else if ((b->block_bytes != 512 && b->block_bytes != 4096) || !is_power_of_two(b->physical_bytes) ||
 		 b->physical_bytes < b->block_bytes || b->physical_bytes > 65536)
 		error_set(err, "-device virtio-blk-pci: logical_block_size is 512 or 4096, physical_block_size a power of two from "
 			  "there to 65536");

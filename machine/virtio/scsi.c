@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/core/bytes.h"
 #include "machine/core/config.h"
 #include "machine/disk/scsi.h"
 #include "machine/virtio/virtio.h"
@@ -41,12 +42,6 @@ static struct virtio_scsi *to_vs(struct device *dev) { return (struct virtio_scs
 
 /* ---- Configuration ---- */
 
-static void put32(struct virtio_device *v, unsigned at, uint32_t value)
-{
-	value = virtio_u32(v, value);
-	memcpy(v->config + at, &value, sizeof value);
-}
-
 static uint32_t get32(const struct virtio_device *v, unsigned at)
 {
 	uint32_t raw;
@@ -58,18 +53,17 @@ static uint32_t get32(const struct virtio_device *v, unsigned at)
 static void vs_get_config(struct virtio_device *v)
 {
 	const struct virtio_scsi *s = (const struct virtio_scsi *)v;
-	uint16_t max_target = virtio_u16(v, 255);
 
 	memset(v->config, 0, CONFIG_BYTES);
-	put32(v, 0, s->num_queues);
-	put32(v, 4, s->queue_size - 2);
-	put32(v, 8, s->max_sectors);
-	put32(v, 12, s->cmd_per_lun);
-	put32(v, 16, 16);		/* bytes of an event */
-	put32(v, SENSE_AT, s->sense_bytes);
-	put32(v, CDB_AT, s->cdb_bytes);
-	memcpy(v->config + 30, &max_target, sizeof max_target);
-	put32(v, 32, 16383);		/* highest LUN */
+	virtio_put_u32(v, 0, s->num_queues);
+	virtio_put_u32(v, 4, s->queue_size - 2);
+	virtio_put_u32(v, 8, s->max_sectors);
+	virtio_put_u32(v, 12, s->cmd_per_lun);
+	virtio_put_u32(v, 16, 16);		/* bytes of an event */
+	virtio_put_u32(v, SENSE_AT, s->sense_bytes);
+	virtio_put_u32(v, CDB_AT, s->cdb_bytes);
+	virtio_put_u16(v, 30, 255);	/* highest target */
+	virtio_put_u32(v, 32, 16383);		/* highest LUN */
 }
 
 static bool take_config(struct virtio_scsi *s)
@@ -458,13 +452,11 @@ static const struct virtio_class vs_class = {
 	.status = vs_status, .queue_reset = vs_queue_reset,
 };
 
-static bool is_power(uint32_t n) { return n && !(n & (n - 1)); }
-
 static bool options_ok(const struct virtio_scsi *s, struct error *err)
 {
 	if (!s->num_queues || s->num_queues > VIRTIO_QUEUES - QUEUE_REQUEST)
 		error_set(err, "-device virtio-scsi-pci: num_queues is 1 to %u", VIRTIO_QUEUES - QUEUE_REQUEST);
-	else if (!is_power(s->queue_size) || s->queue_size < 4 || s->queue_size > VIRTIO_RING_MAX)
+	else if (!is_power_of_two(s->queue_size) || s->queue_size < 4 || s->queue_size > VIRTIO_RING_MAX)
 		error_set(err, "-device virtio-scsi-pci: virtqueue_size is a power of two from 4 to %u", VIRTIO_RING_MAX);
 	else
 		return true;

@@ -196,6 +196,24 @@ void virtio_config_changed(struct virtio_device *v)
 	virtio_interrupt(v, v->config_vector);
 }
 
+void virtio_put_u16(struct virtio_device *v, unsigned at, uint16_t value)
+{
+	value = virtio_u16(v, value);
+	memcpy(v->config + at, &value, sizeof value);
+}
+
+void virtio_put_u32(struct virtio_device *v, unsigned at, uint32_t value)
+{
+	value = virtio_u32(v, value);
+	memcpy(v->config + at, &value, sizeof value);
+}
+
+void virtio_put_u64(struct virtio_device *v, unsigned at, uint64_t value)
+{
+	value = virtio_u64(v, value);
+	memcpy(v->config + at, &value, sizeof value);
+}
+
 static bool within_config(const struct virtio_device *v, uint64_t at, unsigned size)
 {
 	return at <= v->config_bytes && size <= v->config_bytes - at;

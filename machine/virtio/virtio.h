@@ -137,6 +137,10 @@ static inline bool virtio_is_big(const struct virtio_device *v) { return v->big_
 uint16_t virtio_u16(const struct virtio_device *v, uint16_t raw);
 uint32_t virtio_u32(const struct virtio_device *v, uint32_t raw);
 uint64_t virtio_u64(const struct virtio_device *v, uint64_t raw);
+/* Into the configuration. */
+void virtio_put_u16(struct virtio_device *v, unsigned at, uint16_t value);
+void virtio_put_u32(struct virtio_device *v, unsigned at, uint32_t value);
+void virtio_put_u64(struct virtio_device *v, unsigned at, uint64_t value);
 
 /* ---- Snapshots. QEMU's section of a device is one field of bytes, and in it what is described so, v being its member:
  *

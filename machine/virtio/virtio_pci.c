@@ -9,6 +9,7 @@
  * Source: Virtual I/O Device (VIRTIO) Version 1.1, "Virtio Over PCI Bus". */
 #include <string.h>
 
+#include "machine/core/bytes.h"
 #include "machine/virtio/transport.h"
 
 #define VENDOR           0x1af4
@@ -452,14 +453,6 @@ static void store_legacy(struct pci_device *pci, uint64_t at, unsigned size, uin
 #define WINDOW_LENGTH (CAP_WINDOW + 12u)
 #define WINDOW_DATA   (CAP_WINDOW + 16u)
 
-static uint32_t get_le32(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24; }
-
-static void put_le32(uint8_t *p, uint32_t value)
-{
-	for (unsigned i = 0; i < 4; i++)
-		p[i] = (uint8_t)(value >> 8 * i);
-}
-
 /* What the driver has chosen, if it is an access that there is. */
 static bool window_chosen(const struct pci_device *pci, uint32_t *at, uint32_t *size)
 {
@@ -469,16 +462,11 @@ static bool window_chosen(const struct pci_device *pci, uint32_t *at, uint32_t *
 	       *at < MODERN_BYTES;
 }
 
-static bool overlaps(unsigned at, unsigned size, unsigned first, unsigned bytes)
-{
-	return at < first + bytes && first < at + size;
-}
-
 static void window_store(struct pci_device *pci, unsigned at, unsigned size)
 {
 	uint32_t where, bytes;
 
-	if (overlaps(at, size, WINDOW_DATA, 4) && window_chosen(pci, &where, &bytes))
+	if (pci_overlap(at, size, WINDOW_DATA, 4) && window_chosen(pci, &where, &bytes))
 		store_modern(pci, where, bytes, get_le32(pci->config + WINDOW_DATA) & (UINT32_MAX >> (32 - 8 * bytes)));
 }
 
@@ -487,7 +475,7 @@ static bool window_load(struct pci_device *pci, unsigned at, unsigned size, uint
 {
 	uint32_t where, bytes;
 
-	if (!overlaps(at, size, WINDOW_DATA, 4) || !window_chosen(pci, &where, &bytes))
+	if (!pci_overlap(at, size, WINDOW_DATA, 4) || !window_chosen(pci, &where, &bytes))
 		return false;
 	put_le32(pci->config + WINDOW_DATA, (uint32_t)load_modern(pci, where, bytes));
 	*value = 0;
@@ -504,7 +492,7 @@ static void config_written(struct pci_device *pci, unsigned at, unsigned size)
 {
 	struct virtio_device *v = (struct virtio_device *)pci;
 
-	if (overlaps(at, size, COMMAND_AT, 1))
+	if (pci_overlap(at, size, COMMAND_AT, 1))
 		command_written(v);
 	if (!v->disable_modern)
 		window_store(pci, at, size);
@@ -559,15 +547,6 @@ static void identify(struct virtio_device *v, uint16_t legacy_id)
 		id.revision = 1;
 	}
 	pci_identify(&v->pci, &id);
-}
-
-static uint64_t power_of_two(uint64_t n)
-{
-	uint64_t p = 1;
-
-	while (p < n)
-		p <<= 1;
-	return p;
 }
 
 static uint32_t vectors_of(const struct virtio_device *v)

@@ -170,7 +170,7 @@ def sums_of(folder):
         with open(os.path.join(info, name)) as f:
             pairs = [line.rstrip('\n').split('  ', 1) for line in f]
         for want, path in pairs:
-            at = os.path.join(folder, path if path.startswith('usr/') else 'usr/' + path)
+            at = os.path.join(folder, path if path.split('/')[0] in ('usr', 'boot') else 'usr/' + path)
             all_ += 1
             try:
                 with open(at, 'rb') as f:
@@ -189,7 +189,7 @@ def whole(disk, there, name):
         status, text = tool('e2fsck', '-fn', part)
         check(status == 0, name + '-file-system', text)
         os.mkdir(at('files'))
-        for path in '/usr', '/var/lib/dpkg', KEPT:
+        for path in '/boot', '/usr', '/var/lib/dpkg', KEPT:
             tool('debugfs', '-R', 'rdump %s %s' % (path, at('files')), part)
         count, wrong = sums_of(at('files'))
         check(count > 1000 and not wrong, '%s-%d-packaged-files' % (name, count), wrong[:20])

@@ -217,7 +217,6 @@ def same_runs(runs):
     (one, a), (other, b) = runs.items()
     check(a[1] == b[1], 'the-same-is-said', [p for p in zip(a[1].splitlines(), b[1].splitlines()) if p[0] != p[1]][:3])
     check(state(a[2]) and state(a[2]) == state(b[2]), 'the-same-state-%s-%s' % (one, other), (a[2], b[2]))
-    check(a[3] == b[3], 'the-same-is-on-the-disks', (a[3], b[3]))
 
 
 def steady():
@@ -231,6 +230,7 @@ def steady():
                 runs[name] = run_crowd(at, name, cache)
             check(runs[name][0] == 0 and 'cede guest status 0' in runs[name][1], name + '-works', runs[name][1][-2000:] + runs[name][2])
         same_runs(runs)
+        check(runs['busy'][3] == runs['quiet'][3], 'the-same-is-on-the-disks', [run[3] for run in runs.values()])
 
 
 DEBIAN_CYCLES = 20 * 10**9      # behind its login prompt
@@ -240,6 +240,8 @@ def debian(base=None):
     """The same of a whole Debian that boots from its disk."""
     with Folder() as at:
         if not base:
+            if not shutil.which('fakeroot'):
+                skip('fakeroot is missing (make deps-debian)')
             base = at('debian')
             p = subprocess.run(['tools/guest/debian.sh', 'build'], capture_output=True, text=True,
                                env=dict(os.environ, DEBIAN_DISK=base, DEBIAN_EMULATOR=CEDE))
@@ -255,10 +257,10 @@ def debian(base=None):
                             '%s@%d,quit=on' % (at('save'), DEBIAN_CYCLES), stdin=null, cpus=CPUS, ram='1G') as m:
                 check(m.wait(1500) == 0, name + '-ends', m.text[-1000:] + m.errors)
             check('debian login: ' in m.text, name + '-login', m.text[-1000:])
-            convert(image, image + '.raw', 'raw')
-            runs[name] = m.process.returncode, m.text, m.errors, digest(image + '.raw')
-            os.unlink(image + '.raw')
+            runs[name] = m.process.returncode, m.text, m.errors
         same_runs(runs)
+        p = tool('qemu-img', 'compare', at('busy'), at('quiet'))
+        check(p.returncode == 0, 'the-same-is-on-the-disks', p.stdout)
 
 
 TESTS = {'written': written, 'saved': saved, 'steady': steady, 'debian': debian}
