@@ -152,7 +152,7 @@ deps-debian:	## install the packages that make debian needs
 deps-test:	## install the packages that the tests need
 	@B=$(BUILD) tools/dev/deps.sh test
 
-bench: all $(if $(filter boot,$(ROWS)),,bench-programs)	## time boot and programs under QEMU and under cede
+bench: all $(if $(filter boot,$(ROWS)),,bench-programs)	## time boot, programs and disks under QEMU and under cede
 	@CC='$(CC)' python3 tests/bench/bench.py $(BENCHFLAGS)
 
 profile: all	## what the guest executes most (ops in a row, blocks), and the host's hot spots

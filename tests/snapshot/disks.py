@@ -178,7 +178,7 @@ def forks():
     """-snapshot: many guests go on from one snapshot and one image at once, each with what it writes; the image stays as it is."""
     with Folder() as at:
         make_image(at('disk'))
-        m, h = start(at, *disk(at('disk')), '-save', at('s') + '@' + str(10**12), '-save', at('s'))
+        m, h = start(at, *disk(at('disk')), '-save', at('s') + '@' + str(10**12), '-save', at('s') + ',layout=mapped')
         with m:
             m.command('echo base >/d/file && sync')
             check(h.hmp('savevm a') == '', 'savevm')

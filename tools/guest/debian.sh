@@ -87,6 +87,24 @@ first_stage() {
     mv "$work/first.new" "$work/first.raw"
 }
 
+# Keeps all that the second stage says, and tells how far it is: what it says for us, and every 10 s a package.
+follow() {
+    count=0 told=$(seconds) all=$(wc -l <"$guest/debs/debian.list")
+    while IFS=$(printf '\r') read -r line; do
+        now=$(seconds)
+        echo "[$now s] $line" >>"$log"
+        case $line in
+        "debian: "*) say "  ${line#debian: }" ;;
+        "Setting up "*)
+            count=$((count + 1)) line=${line#Setting up }
+            if [ "$now" -ge $((told + 10)) ]; then
+                told=$now
+                say "    $count of $all: ${line%% *}"
+            fi ;;
+        esac
+    done
+}
+
 # Boots the guest with the disk and has everything configured.
 second_stage() {
     say "second stage, on POWER under ${DEBIAN_EMULATOR##*/}"
@@ -97,10 +115,7 @@ second_stage() {
     "$DEBIAN_EMULATOR" -M pseries -cpu "$CPU" -m 1G -smp 1 -nographic -nodefaults -serial stdio \
         -kernel "$guest/vmlinux" -initrd "$work/initrd.gz" -append "console=hvc0 quiet cede.script=second" \
         -drive "file=$work/second.raw,format=raw,if=virtio,cache=unsafe" </dev/null 2>&1 |
-    while IFS=$(printf '\r') read -r line; do
-        echo "[$(seconds) s] $line" >>"$log"
-        case $line in "debian: "*) say "  ${line#debian: }" ;; esac
-    done
+    follow
     rm "$work/seed" "$work/initrd.gz"
     tail -n 20 "$log" | grep -q ' s\] cede guest status 0$' && return
     last=$(grep -v 'cede guest\|\[ *[0-9.]*\] ' "$log" | tail -n 1)
