@@ -88,7 +88,7 @@ struct config {
 	/* -boot: letters of devices, NULL not given; nothing but what is asked for. -prom-env */
 	char *boot_order, *boot_once;	/* options_free() */
 	bool boot_strict, boot_menu;
-	uint32_t boot_wait_ms;		/* splash-time=: how long the menu waits */
+	uint32_t boot_wait_ms;		/* splash-time=: how long the menu waits (3000) */
 	const char *prom_env[CONFIG_MAX_PROM_ENV];
 	unsigned prom_envs;
 	char *name;			/* -name; NULL */
