@@ -11,6 +11,7 @@
 #endif
 
 #define CONFIG_MAX_SERIAL 16
+#define CONFIG_MAX_CHARDEVS 64
 #define CONFIG_MAX_SAVES 256
 #define CONFIG_MAX_DEVICES 256
 #define CONFIG_MAX_DRIVES 256
@@ -20,6 +21,7 @@
 #define CONFIG_RAM_STEP (UINT64_C(256) << 20)	/* one logical memory block, as the device tree reports them */
 
 enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
+struct chardev;				/* machine/host/chardev.h */
 struct cpu_model;
 struct drive_config;			/* machine/disk/drive.h */
 
@@ -104,6 +106,8 @@ struct config {
 
 	const char *serial[CONFIG_MAX_SERIAL];
 	unsigned serials;
+	struct chardev *chardev[CONFIG_MAX_CHARDEVS];	/* -chardev; options_free() */
+	unsigned chardevs;
 	const char *device[CONFIG_MAX_DEVICES];	/* -device: "DRIVER[,NAME=VALUE..]" */
 	unsigned devices;
 	struct drive_config *drive[CONFIG_MAX_DRIVES];	/* -drive, -blockdev, -hda.., -cdrom; options_free() */

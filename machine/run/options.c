@@ -235,6 +235,8 @@ void options_free(struct config *opts)
 	free(opts->boot_once);
 	free(opts->name);
 	drives_forget(opts);
+	for (unsigned i = 0; i < opts->chardevs; i++)
+		free(opts->chardev[i]);
 	for (unsigned i = 0; i < opts->saves; i++)
 		free(opts->save[i].path), free(opts->save[i].parent);
 }
