@@ -590,6 +590,7 @@ static const struct vmstate serial_own_state = {
 static const struct vmstate port_own_state = {
 	.name = "cede/virtio-serial-port", .version = 1, .min_version = 1, VMS_OF(struct port_device),
 	.fields = VMS_FIELDS(
+		VMS_SKIP(struct port_device, dev, "what and where it is"),
 		VMS_SKIP(struct port_device, chardev, "an option"), VMS_SKIP(struct port_device, name, "an option"),
 		VMS_SKIP(struct port_device, nr, "its adapter's"), VMS_SKIP(struct port_device, index, "its adapter's"),
 		VMS_SKIP(struct port_device, console, "the host's; what it has read ahead is section cede/console")),
