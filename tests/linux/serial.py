@@ -2,6 +2,7 @@
 that take them to QEMU and from it."""
 # needs: programs guest
 import os
+import re
 import shutil
 import socket
 import sys
@@ -145,6 +146,27 @@ def saved():
             check(m.wait() == 0, 'ends', m.errors)
 
 
+def repeats():
+    """Two runs that write to a port come to the same state, and so does one that is saved in the middle and goes on."""
+    need(KERNEL, INITRD)
+    work = 'console=hvc0 quiet cede.cmd="for i in 1 2 3; do seq 1 3000 >/dev/vport0p1; sleep 1; done"'
+    with Folder() as folder:
+        def run(name, *options):
+            base = ['-clock', 'warp', '-rtc', 'base=2026-01-01', '-d', 'statehash', '-chardev', 'file,id=c,path=' + folder(name), '-device',
+                    'virtio-serial-pci', '-device', 'virtserialport,chardev=c']
+            with Machine(*base, *options, ram=RAM) as m:
+                status = m.wait(200)
+            with open(folder(name)) as f:
+                return status, re.findall('statehash.*', m.errors), f.read()
+        boot = ['-kernel', KERNEL, '-initrd', INITRD, '-append', work]
+        status, state, text = run('a', *boot, '-save', folder('s') + '@1500000000')
+        once = ''.join('%d\n' % i for i in range(1, 3001))
+        check(status == 0 and state and text == 3 * once, 'all-of-it', (status, state, len(text)))
+        check(run('b', *boot) == (status, state, text), 'again')
+        status, loaded, rest = run('c', '-loadvm', folder('s'))
+        check(loaded == state and rest and text.endswith(rest), 'from-the-middle', (state, loaded, len(rest)))
+
+
 def moved():
     """cede's guest goes on in QEMU, and QEMU's in cede."""
     from qemu import BOARD, QEMU, Qemu, ask, save_cede, wait_for
@@ -179,4 +201,4 @@ def moved():
 
 
 if __name__ == '__main__':
-    main({'view': view, 'console': console, 'saved': saved, 'moved': moved})
+    main({'view': view, 'console': console, 'saved': saved, 'repeats': repeats, 'moved': moved})
