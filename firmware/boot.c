@@ -1,7 +1,7 @@
 /* Booting from disks: the order in which they are tried, and what each may have to boot.
  *
- * Order: what has been chosen from the menu; bootindex; then -boot once= or order=; NVRAM's boot-device; all disks, all CDs. What each may have, as SLOF finds
- * it: on ISO 9660 the program that \ppc\bootinfo.txt names; a PReP partition with an ELF program; an ELF program from
+ * Order: what has been chosen from the menu; bootindex; then -boot once= or order=; NVRAM's boot-device; all disks, all
+ * CDs. What each may have, as SLOF finds it: on ISO 9660 the program that \ppc\bootinfo.txt names; a PReP partition with an ELF program; an ELF program from
  * the first byte on. The program is started as a kernel would be, in 32-bit mode. */
 #include "firmware/boot.h"
 

@@ -58,8 +58,8 @@ static void say_menu(struct machine *m)
 	say(m, "\r\ncede can boot:\r\n\r\n");
 	for (unsigned i = 0; i < menu->lines; i++)
 		say_line(m, i);
-	snprintf(line, sizeof line, "\r\nA key of these, Enter for the first one, or %u.%u s of patience: ", (unsigned)m->config->boot_wait_ms / 1000,
-		 (unsigned)m->config->boot_wait_ms / 100 % 10);
+	snprintf(line, sizeof line, "\r\nA key of these, Enter for the first one, or %u.%u s of patience: ",
+		 (unsigned)m->config->boot_wait_ms / 1000, (unsigned)m->config->boot_wait_ms / 100 % 10);
 	say(m, line);
 }
 
@@ -162,7 +162,8 @@ static bool menu_needed(const void *s)
 static const struct vmstate menu_fields_state = {
 	.name = "cede/firmware/menu/fields", .version = 1, .min_version = 1, VMS_OF(struct menu),
 	.fields = VMS_FIELDS(
-		VMS_U32_TO(struct menu, lines, BOOT_MENU_MAX), VMS_BUFFER(struct menu, disk), VMS_U32_TO(struct menu, first, BOOT_MAX_DISKS),
+		VMS_U32_TO(struct menu, lines, BOOT_MENU_MAX), VMS_BUFFER(struct menu, disk),
+		VMS_U32_TO(struct menu, first, BOOT_MAX_DISKS),
 		VMS_U64(struct menu, look_at), VMS_U64(struct menu, until), VMS_SKIP(struct menu, look, "look_at")),
 };
 

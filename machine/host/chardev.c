@@ -67,8 +67,8 @@ static const struct backend backends[] = {
 	{ "stdio", "standard input and output; mux=on: with the escape key Ctrl-A", KEY_MUX, compose_stdio },
 	{ "pty", "a new pseudo terminal, named on standard error", 0, compose_pty },
 	{ "file", "path=FILE: output to a file", KEY_PATH, compose_file },
-	{ "socket", "path=FILE[,server=on][,wait=off]: a Unix socket, of a program that listens or our own", KEY_PATH | KEY_SERVER | KEY_WAIT,
-	  compose_socket },
+	{ "socket", "path=FILE[,server=on][,wait=off]: a Unix socket, of a program that listens or our own",
+	  KEY_PATH | KEY_SERVER | KEY_WAIT, compose_socket },
 };
 
 #define BACKENDS (sizeof backends / sizeof backends[0])
@@ -100,7 +100,8 @@ static bool set_text(const char *key, const char *value, char *buf, size_t size,
 	return false;
 }
 
-static bool set_key(const struct backend *b, struct words *w, struct chardev *chardev, const char *key, const char *value, struct error *err)
+static bool set_key(const struct backend *b, struct words *w, struct chardev *chardev, const char *key, const char *value,
+		    struct error *err)
 {
 	if (!strcmp(key, "id"))
 		return set_text(key, value, chardev->id, sizeof chardev->id, err);

@@ -1,9 +1,9 @@
-/* virtio-serial-pci and its ports: virtconsole, a terminal of the guest's (/dev/hvcN in Linux), and virtserialport, a stream
- * with a name (/dev/virtio-ports/NAME), each on a -chardev.
+/* virtio-serial-pci and its ports: virtconsole, a terminal of the guest's (/dev/hvcN in Linux), and virtserialport, a
+ * stream with a name (/dev/virtio-ports/NAME), each on a -chardev.
  *
- * What the host sends waits in the console until the guest has opened the port and gives buffers; it comes at poll points of
- * the run loop, as for any terminal, and when the guest gives more room. What the guest sends goes to the console, which keeps
- * what its reader does not take yet, while the run loop holds the guest. So no element is ever kept here.
+ * What the host sends waits in the console until the guest has opened the port and gives buffers; it comes at poll points
+ * of the run loop, as for any terminal, and when the guest gives more room. What the guest sends goes to the console, which
+ * keeps what its reader does not take yet, while the run loop holds the guest. So no element is ever kept here.
  * Source: Virtual I/O Device (VIRTIO) Version 1.1, "Console Device"; numbers of queues and ports are QEMU's. */
 #include <string.h>
 
