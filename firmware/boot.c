@@ -1,7 +1,7 @@
 /* Booting from disks: the order in which they are tried, and what each may have to boot.
  *
- * Order: bootindex; then -boot once= or order=; NVRAM's boot-device; all disks, all CDs. What each may have, as SLOF finds
- * it: on ISO 9660 the program that \ppc\bootinfo.txt names; a PReP partition with an ELF program; an ELF program from
+ * Order: what has been chosen from the menu; bootindex; then -boot once= or order=; NVRAM's boot-device; all disks, all
+ * CDs. What each may have, as SLOF finds it: on ISO 9660 the program that \ppc\bootinfo.txt names; a PReP partition with an ELF program; an ELF program from
  * the first byte on. The program is started as a kernel would be, in 32-bit mode. */
 #include "firmware/boot.h"
 
@@ -92,6 +92,8 @@ static void order_make(const struct machine *m, struct order *order)
 	const char *letters = o->boot_once && m->firmware->starts <= 1 ? o->boot_once : o->boot_order, *names;
 
 	order->n = 0;
+	if (m->firmware->menu.first && m->firmware->menu.first <= boot->disks)
+		order_add(order, &boot->disk[m->firmware->menu.first - 1]);
 	order_indexed(order, boot);
 	order_letters(order, boot, letters);
 	if (o->boot_strict && (letters || order->n))
@@ -158,6 +160,26 @@ static const char *program_find(struct boot *boot, struct boot_disk *disk, struc
 	*found = (struct extent){ 0, v->size };
 	snprintf(boot->name, sizeof boot->name, "%s", disk->alias);
 	return program_is(v, 0) ? NULL : why ? why : none;
+}
+
+const char *boot_check(struct boot *boot, struct boot_disk *disk)
+{
+	struct extent at;
+
+	return program_find(boot, disk, &at);
+}
+
+uint32_t boot_list(struct machine *m, uint8_t disk[BOOT_MENU_MAX])
+{
+	struct boot *boot = &m->firmware->boot;
+	struct order order;
+	uint32_t n = 0;
+
+	order_make(m, &order);
+	for (unsigned i = 0; i < order.n && n < BOOT_MENU_MAX; i++)
+		if (!boot_check(boot, order.disk[i]))
+			disk[n++] = (uint8_t)(order.disk[i] - boot->disk);
+	return n;
 }
 
 static bool disk_boot(struct machine *m, struct boot_disk *disk, struct error *err)

@@ -5,12 +5,25 @@
 #include "firmware/state.h"
 
 struct tree;
+struct vmstate;
 
 /* Takes the first boot program that the disks have, in their order, for the kernel: fw->kernel, segments, entry.
  * False and err->msg says of each disk why there is none. */
 bool boot_find(struct machine *m, struct error *err);
 /* The program that was booted gives up. True: there are more disks to try, and the machine is to be reset for that. */
 bool boot_gives_up(struct machine *m);
+/* Why a disk cannot be booted from; NULL: it can, and boot->name is what it boots. */
+const char *boot_check(struct boot *boot, struct boot_disk *disk);
+/* Those that can, in their order, by their index among the disks; how many. */
+uint32_t boot_list(struct machine *m, uint8_t disk[BOOT_MENU_MAX]);
+
+/* menu.c. Shows the menu and goes on by itself. False: there is none to show, and the machine is to go on at once. */
+bool menu_start(struct machine *m);
+void menu_init(struct machine *m);
+void menu_clear(struct machine *m);	/* before a start */
+void menu_loaded(struct machine *m);
+extern const struct vmstate menu_state;	/* of struct firmware */
+
 /* Nodes that a boot program looks at: disks, aliases, /options, /openprom, /chosen. */
 void boot_fdt(struct machine *m, struct tree *t);
 /* In /chosen, for a firmware of the guest's own: what -boot and bootindex ask for, as SLOF has it from QEMU. */

@@ -101,7 +101,9 @@ static bool program_ready(struct machine *m, struct error *err)
 
 	event_cancel(m, &fw->wake);
 	fw->wake_at = 0;
+	menu_clear(m);
 	if (!fw->boot_again) {
+		fw->menu.first = 0;
 		fw->boots_failed = 0;
 		fw->starts += fw->starts < 2;
 	}
@@ -116,17 +118,33 @@ static bool program_ready(struct machine *m, struct error *err)
 	return false;
 }
 
+/* The boot processor stands until there is something for it to run; should somebody wake it, it goes round here. */
+static void menu_wait(struct machine *m, struct cpu *boot)
+{
+	st_be32(&m->ram, BOOT_ENTRY, 0x48000000);	/* b . */
+	boot->nip = BOOT_ENTRY;
+	boot->run_state = CPU_CEDED;
+	boot->halt = 1;
+	cpu_state_changed(boot);
+}
+
 bool firmware_start(struct machine *m, struct error *err)
 {
 	struct cpu *boot = &m->cpu[0]->cpu;
-	bool ok;
+	bool ok, again = m->firmware->boot_again;
 
 	m->cas_done = m->radix = m->splpar_off = false;
 	m->compat_pvr = 0;
 	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
 	if (!program_ready(m, err))
 		return false;
-	if (!tree_start(m, err) || !images_place(m, err))
+	if (!tree_start(m, err))
+		return false;
+	if (m->firmware->booted && !again && menu_start(m)) {
+		menu_wait(m, boot);
+		return true;
+	}
+	if (!images_place(m, err))
 		return false;
 	for (unsigned i = 0; i < m->ncpus; i++)
 		m->cpu[i]->cpu.run_state = CPU_STOPPED;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cpu/engine/decode.h"
+#include "firmware/boot.h"
 #include "firmware/disk.h"
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
@@ -259,6 +260,7 @@ bool firmware_load(struct machine *m, const struct config *o, struct error *err)
 	fw->kernel.fd = fw->initrd.fd = fw->bios.fd = -1;
 	m->firmware = fw;
 	call_wait_init(m);
+	menu_init(m);
 	disks_find(m);
 	if (files_load(m, fw, o, err))
 		return true;

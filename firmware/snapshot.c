@@ -5,6 +5,7 @@
 
 #include <libfdt.h>
 
+#include "firmware/boot.h"
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
@@ -137,7 +138,7 @@ const struct vmstate cede_firmware_state = {
 		VMS_SKIP(struct firmware, node, "follows from the tree"), VMS_SKIP(struct firmware, nodes, "follows from the tree"),
 		VMS_SKIP(struct firmware, node_room, "follows from the tree"),
 		VMS_SKIP(struct firmware, tree_changed, "set after a load")),
-	.subs = VMS_SUBS(&boot_state),
+	.subs = VMS_SUBS(&boot_state, &menu_state),
 };
 
 void firmware_loaded(struct machine *m)
@@ -146,6 +147,7 @@ void firmware_loaded(struct machine *m)
 
 	firmware_tree_changed(m);
 	event_cancel(m, &fw->wake);
+	menu_loaded(m);
 	fw->starts = 2;
 	if (fw->sleeper >= m->ncpus)
 		fw->wake_at = 0;

@@ -83,6 +83,17 @@ struct boot {
 	char name[BOOT_PATH_MAX + BOOTINFO_PATH];	/* of the program: "disk:PReP partition", for messages */
 };
 
+/* The boot menu; menu.c. */
+#define BOOT_MENU_MAX 35u		/* lines: as many as there are keys */
+struct menu {
+	uint32_t lines;
+	uint8_t disk[BOOT_MENU_MAX];	/* index of each line's disk */
+	uint32_t first;			/* index + 1 of the disk that has been chosen; 0: none has */
+	uint64_t look_at;		/* cycle of the next look at the keyboard; 0: the menu is not there */
+	uint64_t until;			/* cycle at which the first line is taken; UINT64_MAX: the user has all the time */
+	struct event look;
+};
+
 /* One node of the tree, in the blob's order. Derived. */
 struct tree_node {
 	int offset;			/* in the blob */
@@ -102,6 +113,7 @@ struct firmware {
 	bool booted;			/* from a disk: the client is a boot program, or what one has started */
 	bool boot_again;		/* it has given up: the next start is for the disk behind */
 	uint32_t boots_failed;		/* of the list of disks: where the present one stands */
+	struct menu menu;
 	uint32_t starts;		/* since power-on, up to 2: -boot once= is for the first */
 
 	struct client client;

@@ -11,6 +11,7 @@
 #endif
 
 #define CONFIG_MAX_SERIAL 16
+#define CONFIG_MAX_CHARDEVS 64
 #define CONFIG_MAX_SAVES 256
 #define CONFIG_MAX_DEVICES 256
 #define CONFIG_MAX_DRIVES 256
@@ -21,6 +22,7 @@
 #define CONFIG_RAM_STEP (UINT64_C(256) << 20)	/* one logical memory block, as the device tree reports them */
 
 enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
+struct chardev;				/* machine/host/chardev.h */
 struct cpu_model;
 struct drive_config;			/* machine/disk/drive.h */
 struct fsdev_config;			/* fsdev.h */
@@ -90,7 +92,7 @@ struct config {
 	/* -boot: letters of devices, NULL not given; nothing but what is asked for. -prom-env */
 	char *boot_order, *boot_once;	/* options_free() */
 	bool boot_strict, boot_menu;
-	uint32_t boot_wait_ms;		/* splash-time=: how long the menu waits */
+	uint32_t boot_wait_ms;		/* splash-time=: how long the menu waits (3000) */
 	const char *prom_env[CONFIG_MAX_PROM_ENV];
 	unsigned prom_envs;
 	char *name;			/* -name; NULL */
@@ -106,6 +108,8 @@ struct config {
 
 	const char *serial[CONFIG_MAX_SERIAL];
 	unsigned serials;
+	struct chardev *chardev[CONFIG_MAX_CHARDEVS];	/* -chardev; options_free() */
+	unsigned chardevs;
 	const char *device[CONFIG_MAX_DEVICES];	/* -device: "DRIVER[,NAME=VALUE..]" */
 	unsigned devices;
 	struct drive_config *drive[CONFIG_MAX_DRIVES];	/* -drive, -blockdev, -hda.., -cdrom; options_free() */

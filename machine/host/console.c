@@ -356,6 +356,7 @@ static void close_client(struct console *c)
 bool console_has_escape(const struct console *c) { return c->mux; }
 bool console_echoes(const struct console *c) { return c->host ? c->host->tty : c->tty; }
 void console_for_commands(struct console *c) { c->commands = true, c->hasty = c->kind == CONSOLE_UNIX; }
+bool console_connected(const struct console *c) { return c->kind != CONSOLE_UNIX || c->in >= 0; }
 uint32_t console_client(const struct console *c) { return c->client; }
 
 struct console *console_aside(struct console *c)

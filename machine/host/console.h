@@ -34,6 +34,7 @@ bool console_has_escape(const struct console *console);
 bool console_echoes(const struct console *console);	/* a terminal whose keys we must show */
 void console_for_commands(struct console *console);	/* all is taken; a client that does not read is cut off */
 uint32_t console_client(const struct console *console);	/* another number for each that connects; 0: nobody has */
+bool console_connected(const struct console *console);	/* somebody is at the other end; of a socket alone it may be nobody */
 void console_close(struct console *console);
 void console_write(struct console *console, const void *buf, size_t len);
 /* Output waits for the host: its reader is slow. A client that is cut off instead makes nobody wait. */

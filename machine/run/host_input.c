@@ -17,6 +17,8 @@
 #include "machine/snapshot/outgoing.h"
 #include "machine/snapshot/snapshot.h"
 
+#define CONSOLES_MAX (CONFIG_MAX_SERIAL + CONFIG_MAX_CHARDEVS)	/* one for each */
+
 static void heed_signals(struct machine *m)
 {
 	m->stop_signal = term_signal(m->term);
@@ -86,7 +88,7 @@ bool host_glance(struct machine *m)
  * takes it. True if there was something. */
 bool host_wait(struct machine *m, uint64_t ns)
 {
-	struct pollfd fds[2 + (CONFIG_MAX_SERIAL + MONITORS_MAX) * CONSOLE_MAX_FDS];
+	struct pollfd fds[2 + (CONSOLES_MAX + MONITORS_MAX) * CONSOLE_MAX_FDS];
 	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
 	bool is_held = host_output_held(m), at_once = machine_clock_stands(m) && host_file_waits(m);
 	nfds_t n = 0;
@@ -100,7 +102,7 @@ bool host_wait(struct machine *m, uint64_t ns)
 	fds[n++] = (struct pollfd){ .fd = term_fd(m->term), .events = POLLIN };
 	for (struct device *dev = device_next_console(m, NULL); dev; dev = device_next_console(m, dev))
 		n += (is_held ? console_pollfds_held : console_pollfds)(dev->class->console(dev), fds + n);
-	assert(n <= 1 + CONFIG_MAX_SERIAL * CONSOLE_MAX_FDS);	/* one console for each -serial */
+	assert(n <= 1 + CONSOLES_MAX * CONSOLE_MAX_FDS);
 	n += monitors_pollfds(m, fds + n);
 	n += outgoing_pollfds(m, fds + n);
 	/* A command that host_look() has just read must run before this process waits: the wait may last for years. */

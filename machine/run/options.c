@@ -211,7 +211,7 @@ enum options_result options_parse(struct config *opts, int argc, char **argv, st
 
 	*opts = (struct config){
 		.machine = "pseries", .timing = "flat", .cpu_model = cpu_models[0], .cpus = 1, .ram_size = UINT64_C(512) << 20,
-		.large_decr = true, .ccf_assist = true, .cfpc = MITIGATION_WORKAROUND,
+		.large_decr = true, .boot_wait_ms = 3000, .ccf_assist = true, .cfpc = MITIGATION_WORKAROUND,
 		.sbbc = MITIGATION_WORKAROUND, .ibs = MITIGATION_WORKAROUND,
 	};
 	pool_defaults(&opts->pool);
@@ -236,6 +236,8 @@ void options_free(struct config *opts)
 	free(opts->name);
 	drives_forget(opts);
 	fsdevs_forget(opts);
+	for (unsigned i = 0; i < opts->chardevs; i++)
+		free(opts->chardev[i]);
 	for (unsigned i = 0; i < opts->saves; i++)
 		free(opts->save[i].path), free(opts->save[i].parent);
 }

@@ -1,4 +1,4 @@
-/* Options for devices, and for what they stand on: -serial, -device, -boot. */
+/* Options for devices, and for what they stand on: -serial, -chardev, -device, -boot. */
 #define _GNU_SOURCE
 #include "machine/run/options_parse.h"
 
@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "machine/board/devices.h"
+#include "machine/host/chardev.h"
 #include "machine/host/console.h"
 
 bool opt_serial(struct parse *p, const char *text)
@@ -22,6 +23,39 @@ bool opt_serial(struct parse *p, const char *text)
 		return false;
 	o->serial[o->serials++] = text;
 	return true;
+}
+
+static bool chardev_is_there(const struct config *o, const char *id)
+{
+	for (unsigned i = 0; i < o->chardevs; i++)
+		if (!strcmp(o->chardev[i]->id, id))
+			return true;
+	return false;
+}
+
+bool opt_chardev(struct parse *p, const char *text)
+{
+	struct config *o = p->opts;
+	struct chardev *chardev;
+	bool ok;
+
+	if (!strcmp(text, "help")) {
+		chardev_help(stdout);
+		return p->done = true;
+	}
+	if (o->chardevs == CONFIG_MAX_CHARDEVS)
+		return option_fail(p, "-chardev: %d are the most", CONFIG_MAX_CHARDEVS);
+	chardev = malloc(sizeof *chardev);
+	if (!chardev)
+		return option_fail(p, "out of memory");
+	ok = chardev_parse(text, chardev, p->err);
+	if (ok && chardev_is_there(o, chardev->id))
+		ok = option_fail(p, "-chardev: there are two called '%.60s'", chardev->id);
+	if (ok)
+		o->chardev[o->chardevs++] = chardev;
+	else
+		free(chardev);
+	return ok;
 }
 
 bool opt_device(struct parse *p, const char *text)

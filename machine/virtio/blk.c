@@ -276,12 +276,13 @@ static bool execute(struct virtio_blk *b, struct virtio_element *e)
 
 /* ---- Queues ---- */
 
-/* False: there is no room for more. */
+/* False: there is no room for more. A driver that kicks is served without DRIVER_OK, too: SLOF takes the device's right to
+ * use memory away after each use, which clears it, and does not set it again. */
 static bool serve(struct virtio_blk *b, unsigned queue)
 {
 	struct virtio_element *e;
 
-	while (virtio_ready(&b->v) && (e = virtio_pop(&b->v, queue))) {
+	while ((e = virtio_pop(&b->v, queue))) {
 		if (execute(b, e))
 			continue;
 		virtio_unpop(&b->v, e);

@@ -380,6 +380,7 @@ static void events_kicked(struct virtio_scsi *s)
 
 /* ---- Queues ---- */
 
+/* Without DRIVER_OK, too; blk.c says why. */
 static void serve(struct virtio_scsi *s, unsigned queue)
 {
 	struct virtio_element *e;
@@ -388,7 +389,7 @@ static void serve(struct virtio_scsi *s, unsigned queue)
 		events_kicked(s);
 		return;
 	}
-	while (virtio_ready(&s->v) && (e = virtio_pop(&s->v, queue))) {
+	while ((e = virtio_pop(&s->v, queue))) {
 		if (queue == QUEUE_CONTROL)
 			control(s, e);
 		else

@@ -65,7 +65,8 @@ def gpt(parts, sectors):
 
 def mbr(parts):
     """The first sector of a disk with these (type, first sector, sectors) on it."""
-    table = b''.join(struct.pack('<B3sB3sII', 0, b'', kind, b'', first, count) for kind, first, count in parts)
+    # SLOF boots from a PReP partition that is marked active.
+    table = b''.join(struct.pack('<B3sB3sII', 0x80 * (kind == 0x41), b'', kind, b'', first, count) for kind, first, count in parts)
     return bytes(446) + table + bytes(64 - len(table)) + b'\x55\xaa'
 
 

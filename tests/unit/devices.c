@@ -168,7 +168,9 @@ static void test_classes(void)
 		check(sections_fit(class), "%s-sections", class->name);
 		check(bridged, "%s-has-its-bus-made-before-it", class->name);
 		check(class->on_board || class->pluggable, "%s-can-be-had", class->name);
-		check(!class->on || class->on == &pci_bus || class->on == &scsi_bus || class->node, "%s-has-a-name-on-its-bus", class->name);
+		/* A bus without names for devices in snapshots has none in the device tree either. */
+		check(!class->on || class->on == &pci_bus || class->on == &scsi_bus || !class->on->path || class->node,
+		      "%s-has-a-name-on-its-bus", class->name);
 	}
 }
 

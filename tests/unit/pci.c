@@ -368,6 +368,12 @@ static void test_msix(struct machine *m)
 	first = MSI_FIRST;
 	check(change_msi(m, toy, 1, 1, out) == 0 && m->msi_map[0] == 0x10 && !xics_valid(m, first) && xics_valid(m, first + 4), "new-ones-before-old-ones");
 	check(change_msi(m, toy, 1, 0, out) == 0 && !m->msi_map[0] && !xics_valid(m, first + 4), "released");
+	/* MSI alone is what no device has: it is not given, but by that function guests release, too. */
+	check(change_msi(m, toy, 4, 2, out) == 0 && change_msi(m, toy, 3, 2, out) == -3 && m->msi_map[0] == 3, "no-MSI-and-what-was-given-stays");
+	check(change_msi(m, toy, 3, 0, out) == 0 && !m->msi_map[0], "released-as-MSI");
+	st_be32(&m->ram, CELLS + 12 + 4 * 9, 99);
+	check(rtas(m, 0x19, 6, (const uint32_t[]){ address(toy, 0), BUID_HIGH, BUID_LOW, 4, 1, 7 }, 3, out) == 0 && out[0] == 1 && out[1] == 8 &&
+	      ld_be32(&m->ram, CELLS + 12 + 4 * 9) == 99 && change_msi(m, toy, 4, 0, out) == 0, "three-results-are-enough");
 }
 
 /* What a guest may write into the table. */

@@ -72,6 +72,13 @@ static void put_request(struct bench *b, unsigned i, uint32_t type, uint64_t sec
 
 static uint8_t status_at(const struct bench *b, unsigned i) { return ld_u8(&b->m->ram, STATUS + i); }
 
+/* Firmware that takes the device's right to use memory away between requests, and with it DRIVER_OK, which nobody sets again. */
+static void master_off_and_on(struct virtio_device *v)
+{
+	pci_config_store(&v->pci, 4, 2, 0);
+	pci_config_store(&v->pci, 4, 2, 6);
+}
+
 /* Its status; 0xff: none within a second. */
 static unsigned request(struct bench *b, uint32_t type, uint64_t sector, uint32_t out, uint32_t in)
 {
@@ -141,6 +148,9 @@ static void test_data(void)
 	check(!memcmp(b.m->ram.base + DATA, file + 512, 512), "blk-read");
 	check_eq(used_bytes(&b.r, 1), 513, "blk-read-used");
 	check_eq(request(&b, 4, 0, 0, 0), 0, "blk-flush");
+	master_off_and_on(b.v);
+	check(!(status_of(b.v) & VIRTIO_S_DRIVER_OK), "blk-not-ready");
+	check_eq(request(&b, 0, 6, 0, 512), 0, "blk-serves-who-kicks-all-the-same");
 	check_eq(request(&b, 0, SIZE / 512 - 1, 0, 512), 0, "blk-last-sector");
 	check_eq(request(&b, 0, SIZE / 512, 0, 512), 1, "blk-behind");
 	check_eq(request(&b, 0, SIZE / 512 - 1, 0, 1024), 1, "blk-over-the-end");
@@ -454,6 +464,8 @@ static void test_scsi(void)
 	check_eq(ring_get(&b.r, STATUS + 4, 4), 488, "scsi-residual");
 	check_eq(used_bytes(&b.r, 2), 108 + 512, "scsi-used");
 	check_eq(command(&b, 0, read, 10, 0, 511), 1, "scsi-overrun");
+	master_off_and_on(b.v);
+	check_eq(command(&b, 0, read, 10, 0, 1000), 0, "scsi-serves-who-kicks-all-the-same");
 	check_eq(command(&b, 1, read, 10, 0, 512), 3, "scsi-bad-target");
 	check_eq(command(&b, 0, read, 10, 512, 512), 9, "scsi-both-ways");
 	begin(&b, V1, 0);

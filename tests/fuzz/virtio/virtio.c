@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "machine/core/clock.h"
+#include "machine/core/config.h"
+#include "machine/host/chardev.h"
 #include "machine/virtio/virtio.h"
 #include "tests/fuzz/firmware/rig.h"
 #include "tests/fuzz/rng.h"
@@ -17,7 +19,7 @@
 #define TABLE    UINT64_C(0x80000)
 #define BUFFER   UINT64_C(0x100000)
 
-extern const struct device_class virtio_rng_class, virtio_balloon_class;
+extern const struct device_class virtio_rng_class, virtio_balloon_class, virtio_serial_class, virtconsole_class, virtserialport_class;
 
 static const struct target {
 	const struct device_class *class;
@@ -25,6 +27,7 @@ static const struct target {
 } targets[] = {
 	{ &virtio_rng_class, "" }, { &virtio_rng_class, "max-bytes=100,period=1" }, { &virtio_rng_class, "disable-modern=on,vectors=0" },
 	{ &virtio_balloon_class, "guest-stats-polling-interval=1,deflate-on-oom=on" },
+	{ &virtio_serial_class, "id=one,max_ports=1" }, { &virtio_serial_class, "id=more,max_ports=3" },
 };
 
 static struct virtio_device *device[ARRAY_SIZE(targets)];
@@ -284,6 +287,12 @@ static void seeds(void)
 		6, 0, 128, 4, 100, 3, 1, 6, 0, 129, 12, 100, 2, 0, 6, 0, 3, 0, 32, 4, 0, 7, 0, 3, 11, 24, 12, 1, 1, 0, 0, 0x10,
 	};
 	static const uint8_t old[] = { 5, 0, 6, 0, 0, 4, 64, 2, 0, 7, 0, 0, 2, 0, 19, 11, 30, 8, 0, 9, 9, 0, 10, 0, 0 };
+	/* What a driver of serial ports says: it is there, it has found port 0, which it opens and writes to. */
+	static const uint8_t serial[] = {
+		4, 0x20, 6, 2, 0, 4, 40, 2, 0, 7, 2, 0, 6, 2, 1, 12, 40, 2, 0, 7, 2, 1,
+		9, 20, 0, 0, 0, 0, 0, 0, 1, 0, 6, 3, 0, 20, 8, 0, 0, 7, 3, 0, 9, 28, 0, 0, 0, 0, 3, 0, 1, 0, 6, 3, 1, 28, 8, 0, 0, 7, 3, 1,
+		9, 36, 0, 0, 0, 0, 6, 0, 1, 0, 6, 3, 2, 36, 8, 0, 0, 7, 3, 2, 6, 1, 0, 4, 100, 0, 0, 7, 1, 0, 12, 1,
+	};
 	uint8_t data[128];
 	char name[32];
 
@@ -295,6 +304,9 @@ static void seeds(void)
 		memcpy(data + 1, old, sizeof old);
 		snprintf(name, sizeof name, "legacy-%u", i);
 		rig_seed(name, data, 1 + sizeof old);
+		memcpy(data + 1, serial, sizeof serial);
+		snprintf(name, sizeof name, "serial-%u", i);
+		rig_seed(name, data, 1 + sizeof serial);
 		/* Page numbers, given back; statistics. */
 		for (uint8_t q = 0; q < 3; q++) {
 			const uint8_t balloon[] = { i, 4, 0x20, 9, 4, 1, 1, 0, 0, 2, 1, 0, 0, 6, q, 0, 4, 40, 0, 0, 7, q, 0, 11, 31, 7, q, 0 };
@@ -319,6 +331,21 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 	return size + len;
 }
 
+/* On streams that nobody looks at. */
+static bool make_ports(struct error *err)
+{
+	static struct chardev streams[] = { { "c0", "null" }, { "c1", "null" }, { "c2", "null" } };
+	static struct config config;
+
+	config = *rig->config;
+	for (unsigned i = 0; i < ARRAY_SIZE(streams); i++)
+		config.chardev[config.chardevs++] = &streams[i];
+	rig->config = &config;
+	return device_new(rig, &virtconsole_class, "bus=one.0,chardev=c0", err) &&
+	       device_new(rig, &virtconsole_class, "bus=more.0,chardev=c1", err) &&
+	       device_new(rig, &virtserialport_class, "bus=more.0,chardev=c2,name=org.cede", err);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct error err = { "" };
@@ -329,6 +356,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		if (!device[i])
 			die(targets[i].class->name, err.msg);
 	}
+	if (!make_ports(&err))
+		die("ports", err.msg);
 	return 0;
 }
 
