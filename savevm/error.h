@@ -12,7 +12,17 @@ struct error {
 	char msg[256];
 };
 
-/* Keeps one line; `err` may be NULL when nobody wants to know. */
+/* What a file or a stream says of itself may stand in a line that a terminal shows: none of its control characters, in
+ * ASCII or in UTF-8, gets there. `text` is changed. */
+static inline char *text_plain(char *text)
+{
+	for (unsigned char *c = (unsigned char *)text; *c; c++)
+		if (*c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0))
+			*c = '?';
+	return text;
+}
+
+/* Keeps one line, in which text_plain() finds nothing; `err` may be NULL when nobody wants to know. */
 __attribute__((format(printf, 2, 3))) static inline void error_set(struct error *err, const char *fmt, ...)
 {
 	va_list ap;
@@ -22,6 +32,7 @@ __attribute__((format(printf, 2, 3))) static inline void error_set(struct error 
 	va_start(ap, fmt);
 	vsnprintf(err->msg, sizeof err->msg, fmt, ap);
 	va_end(ap);
+	text_plain(err->msg);
 }
 
 #endif
