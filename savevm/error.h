@@ -12,13 +12,23 @@ struct error {
 	char msg[256];
 };
 
-/* What a file or a stream says of itself may stand in a line that a terminal shows: none of its control characters, in
- * ASCII or in UTF-8, gets there. `text` is changed. */
+/* What a file or a stream says of itself may stand in a line that a terminal shows: none of its control characters gets
+ * there, be they ASCII, bytes 0x80 to 0x9f, or the same in UTF-8. `text` is changed. */
 static inline char *text_plain(char *text)
 {
-	for (unsigned char *c = (unsigned char *)text; *c; c++)
-		if (*c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0))
+	unsigned more = 0;		/* bytes of a character in UTF-8 that are still to come */
+
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		if (more && (*c & 0xc0) == 0x80) {
+			more--;
+			if (c[-1] == 0xc2 && *c < 0xa0)
+				c[-1] = *c = '?';
+			continue;
+		}
+		more = *c >= 0xf0 ? 3 : *c >= 0xe0 ? 2 : *c >= 0xc2 ? 1 : 0;
+		if (*c < ' ' || *c == 0x7f || (*c >= 0x80 && *c < 0xc2))
 			*c = '?';
+	}
 	return text;
 }
 
