@@ -268,7 +268,7 @@ static bool request_check(const void *s, struct vms_walk *w)
 
 	if (data_bytes(r) > DISK_MAX_BYTES)
 		return vms_wrong(w, "bytes", r->io.bytes, "at most 0x%x", DISK_MAX_BYTES);
-	if (r->rest && (!comes_in_pieces(r->io.op) || r->rest > UINT64_MAX - r->io.offset - r->io.bytes))
+	if (r->rest && !r->io.error && (!comes_in_pieces(r->io.op) || r->rest > UINT64_MAX - r->io.offset - r->io.bytes))
 		return vms_wrong(w, "rest", r->rest, "0, or what lies behind a piece");
 	if (r->issued > r->due)
 		return vms_wrong(w, "issued", r->issued, "at most due (0x%llx)", (unsigned long long)r->due);
