@@ -336,7 +336,8 @@ void disks_no_place(const struct machine *m, struct error *err)
 	while (d && !d->block)
 		d = d->next;
 	if (d)
-		error_set(err, "No block device can accept snapshots: drive '%.40s' (%.80s) is read-only. -snapdir DIR is a place, too", d->id, file_of(d));
+		error_set(err, "No block device can accept snapshots: drive '%.40s' (%.80s) is read-only. -snapdir DIR is a place, too",
+			  d->id, file_of(d));
 	else
 		error_set(err, "no place for snapshots: start with -snapdir DIR");
 }
@@ -438,11 +439,11 @@ static bool return_back(struct machine *m)
 	struct error why;
 	bool ok = true;
 
-	for_each_writable(m, d)
-		if (block_keeps_states(d->block) && !block_state_return(d->block, BACK, &why)) {
+	for_each_writable(m, d) if (block_keeps_states(d->block) && !block_state_return(d->block, BACK, &why))
+	{
 			fprintf(stderr, "cede: drive '%.40s' keeps what it had as state '" BACK "': %.150s\n", d->id, why.msg);
-			ok = false;
-		}
+		ok = false;
+	}
 	if (ok)
 		forget_state(m, BACK);
 	return ok;

@@ -515,7 +515,8 @@ static bool states_extend(struct qcow2 *q, const struct block_state *state)
 static int forget_machine(struct qcow2 *q, uint64_t bytes)
 {
 	uint64_t from = qcow2_round_up(q->node.size, qcow2_l1_span(q));
-	uint64_t end = qcow2_min(qcow2_round_up(bytes, q->cluster), q->l1_entries * qcow2_l1_span(q) - qcow2_min(from, q->l1_entries * qcow2_l1_span(q)));
+	uint64_t reach = q->l1_entries * qcow2_l1_span(q);
+	uint64_t end = qcow2_min(qcow2_round_up(bytes, q->cluster), reach - qcow2_min(from, reach));
 
 	return end ? qcow2_data_discard(q, from, end, true) : 0;
 }
