@@ -192,12 +192,12 @@ static int write_header(struct qcow2 *q, const struct qcow2_place *p)
 	int error;
 
 	be_put(be, q->node.size, 8);
-	be_put(be + QCOW2_AT_L1_ENTRIES - AT_FIRST, q->l1_entries, 4);
-	be_put(be + QCOW2_AT_L1 - AT_FIRST, p->l1, 8);
-	be_put(be + QCOW2_AT_COUNTS - AT_FIRST, p->counts, 8);
-	be_put(be + QCOW2_AT_COUNTS + 8 - AT_FIRST, q->counts_clusters, 4);
-	be_put(be + QCOW2_AT_STATES - AT_FIRST, p->n_states, 4);
-	be_put(be + QCOW2_AT_STATES + 4 - AT_FIRST, p->states, 8);
+	be_put(be + (QCOW2_AT_L1_ENTRIES - AT_FIRST), q->l1_entries, 4);
+	be_put(be + (QCOW2_AT_L1 - AT_FIRST), p->l1, 8);
+	be_put(be + (QCOW2_AT_COUNTS - AT_FIRST), p->counts, 8);
+	be_put(be + (QCOW2_AT_COUNTS + 8 - AT_FIRST), q->counts_clusters, 4);
+	be_put(be + (QCOW2_AT_STATES - AT_FIRST), p->n_states, 4);
+	be_put(be + (QCOW2_AT_STATES + 4 - AT_FIRST), p->states, 8);
 	error = q->file->driver->write(q->file, AT_FIRST, be, sizeof be);
 	return error ? error : qcow2_file_barrier(q);
 }

@@ -201,8 +201,8 @@ int qcow2_l1_replace(struct qcow2 *q, uint64_t *l1, uint32_t entries, uint64_t s
 		return error;
 	}
 	be_put(be, size, 8);
-	be_put(be + QCOW2_AT_L1_ENTRIES - QCOW2_AT_SIZE, entries, 4);
-	be_put(be + QCOW2_AT_L1 - QCOW2_AT_SIZE, offset, 8);
+	be_put(be + (QCOW2_AT_L1_ENTRIES - QCOW2_AT_SIZE), entries, 4);
+	be_put(be + (QCOW2_AT_L1 - QCOW2_AT_SIZE), offset, 8);
 	error = q->file->driver->write(q->file, QCOW2_AT_SIZE, be, sizeof be);
 	if (!error)
 		error = qcow2_file_barrier(q);
