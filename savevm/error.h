@@ -12,7 +12,27 @@ struct error {
 	char msg[256];
 };
 
-/* Keeps one line; `err` may be NULL when nobody wants to know. */
+/* What a file or a stream says of itself may stand in a line that a terminal shows: none of its control characters gets
+ * there, be they ASCII, bytes 0x80 to 0x9f, or the same in UTF-8. `text` is changed. */
+static inline char *text_plain(char *text)
+{
+	unsigned more = 0;		/* bytes of a character in UTF-8 that are still to come */
+
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		if (more && (*c & 0xc0) == 0x80) {
+			more--;
+			if (c[-1] == 0xc2 && *c < 0xa0)
+				c[-1] = *c = '?';
+			continue;
+		}
+		more = *c >= 0xf0 ? 3 : *c >= 0xe0 ? 2 : *c >= 0xc2 ? 1 : 0;
+		if (*c < ' ' || *c == 0x7f || (*c >= 0x80 && *c < 0xc2))
+			*c = '?';
+	}
+	return text;
+}
+
+/* Keeps one line, in which text_plain() finds nothing; `err` may be NULL when nobody wants to know. */
 __attribute__((format(printf, 2, 3))) static inline void error_set(struct error *err, const char *fmt, ...)
 {
 	va_list ap;
@@ -22,6 +42,7 @@ __attribute__((format(printf, 2, 3))) static inline void error_set(struct error 
 	va_start(ap, fmt);
 	vsnprintf(err->msg, sizeof err->msg, fmt, ap);
 	va_end(ap);
+	text_plain(err->msg);
 }
 
 #endif

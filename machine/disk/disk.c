@@ -1,6 +1,7 @@
 /* Requests of the guest's disks: when each is due, and what of them a snapshot has. See disk.h. */
 #include "machine/disk/disk.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,11 @@
 static bool has_data(enum block_op op)
 {
 	return op == BLOCK_READ || op == BLOCK_WRITE;
+}
+
+static bool comes_in_pieces(enum block_op op)
+{
+	return op == BLOCK_DISCARD || op == BLOCK_ZERO;
 }
 
 /* ---- The host's end ---- */
@@ -53,6 +59,10 @@ struct disk_request *disk_request_new(struct disk *d, enum block_op op, uint64_t
 	if (!r)
 		return NULL;
 	r->io = (struct block_request){ .op = op, .offset = offset, .bytes = bytes };
+	if (comes_in_pieces(op) && bytes > DISK_PIECE) {
+		r->io.bytes = DISK_PIECE;
+		r->rest = bytes - DISK_PIECE;
+	}
 	r->io.data = has_data(op) ? calloc(1, bytes ? bytes : 1) : NULL;
 	if (has_data(op) && !r->io.data) {
 		free(r);
@@ -160,12 +170,32 @@ static void count_request(struct drive_stats *s, const struct disk_request *r, u
 	s->cycles[r->io.op] += now - r->issued;
 }
 
+/* False: that was the last one. */
+static bool next_piece(struct disk *d, struct disk_request *r)
+{
+	if (r->rest && !d->drive->block)	/* the medium has gone meanwhile */
+		r->io.error = EIO;
+	if (!r->rest || r->io.error)
+		return false;
+	d->drive->stats.bytes[r->io.op] += r->io.bytes;
+	r->io.offset += r->io.bytes;
+	r->io.bytes = r->rest < DISK_PIECE ? r->rest : DISK_PIECE;
+	r->rest -= r->io.bytes;
+	r->due += CYCLES_PER_US;
+	r->at_host = true;
+	link_request(d, r);
+	block_submit(d->drive->block, &r->io);
+	return true;
+}
+
 static void complete_first(struct disk *d)
 {
 	struct disk_request *r = d->first;
 
 	settle_request(d, r);
 	unlink_request(d, r);
+	if (next_piece(d, r))
+		return;
 	count_request(&d->drive->stats, r, machine_now(d->dev->machine));
 	d->done(d->dev, r);
 	disk_request_free(r);
@@ -238,6 +268,8 @@ static bool request_check(const void *s, struct vms_walk *w)
 
 	if (data_bytes(r) > DISK_MAX_BYTES)
 		return vms_wrong(w, "bytes", r->io.bytes, "at most 0x%x", DISK_MAX_BYTES);
+	if (r->rest && !r->io.error && (!comes_in_pieces(r->io.op) || r->rest > UINT64_MAX - r->io.offset - r->io.bytes))
+		return vms_wrong(w, "rest", r->rest, "0, or what lies behind a piece");
 	if (r->issued > r->due)
 		return vms_wrong(w, "issued", r->issued, "at most due (0x%llx)", (unsigned long long)r->due);
 	return r->saved_bytes == wanted || vms_wrong(w, "saved_bytes", r->saved_bytes, "0x%llx", (unsigned long long)wanted);
@@ -254,6 +286,7 @@ static const struct vmstate disk_request_state = {
 		VMS_ONE("error", struct disk_request, io.error, int32_t, vms_i32, VMS_MOST(4095)),
 		VMS_U64_TO(struct disk_request, due, CLOCK_END),
 		VMS_U64(struct disk_request, issued),
+		VMS_U64(struct disk_request, rest),
 		VMS_U64_ARRAY(struct disk_request, tag),
 		VMS_U32_TO(struct disk_request, saved_bytes, DISK_MAX_BYTES),
 		VMS_ALLOCATED_BUFFER("data", struct disk_request, io.data, saved_bytes, DISK_MAX_BYTES),

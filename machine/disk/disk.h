@@ -5,7 +5,8 @@
  * of a write is copied when it is submitted. So the guest sees the same whatever the host's speed.
  *
  * The model (latency=, in us, default 60; bandwidth=, in MB/s, default 2000) is that of an SSD: a request occupies the
- * disk's channel for bytes / bandwidth, and ends `latency` after it has had it. A flush waits for all before it.
+ * disk's channel for bytes / bandwidth, and ends `latency` after it has had it. A flush waits for all before it. Giving up
+ * or clearing a large part goes by pieces, one each us, or the machine would have to wait long for the host.
  */
 #ifndef MACHINE_DISK_DISK_H
 #define MACHINE_DISK_DISK_H
@@ -15,6 +16,7 @@
 
 #define DISK_MAX_REQUESTS 1024	/* in flight, of one disk */
 #define DISK_MAX_BYTES (UINT32_C(64) << 20)	/* of one request's data; of those in flight of one disk together, too */
+#define DISK_PIECE (UINT64_C(16) << 20)	/* bytes of a DISCARD or ZERO that the host is given at once */
 #define DISK_TAGS 4
 
 struct disk;
@@ -25,6 +27,7 @@ struct disk_request {
 	uint64_t due;			/* cycle */
 	uint64_t issued;		/* cycle */
 	uint64_t tag[DISK_TAGS];	/* the device's: what it must know to complete it, saved with it */
+	uint64_t rest;			/* DISCARD, ZERO: bytes behind io's that are still to come */
 	uint32_t saved_bytes;		/* of io.data, in a snapshot: a read's that went well */
 	bool at_host;			/* the image may not be done with it yet: nobody has asked */
 	struct disk_request *next;	/* in the order of `due` */

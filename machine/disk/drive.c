@@ -6,11 +6,15 @@
 
 #include "machine/core/config.h"
 
-static bool open_image(struct drive *d, struct error *err)
+/* While a machine is awaited, its images are another process's. */
+static bool open_image(struct machine *m, struct drive *d, struct error *err)
 {
-	if (!d->config->image.file)
+	struct block_options o = d->config->image;
+
+	if (!o.file)
 		return true;
-	d->block = block_open(&d->config->image, err);
+	o.yielded = m->config->incoming && !o.snapshot;
+	d->block = block_open(&o, err);
 	return d->block;
 }
 
@@ -29,7 +33,7 @@ bool drives_new(struct machine *m, struct error *err)
 		last = &d->next;
 		d->config = m->config->drive[i];
 		d->id = d->config->id;
-		if (!open_image(d, err))
+		if (!open_image(m, d, err))
 			return false;
 	}
 	return true;
@@ -108,6 +112,16 @@ static void change_medium(struct drive *d, struct block *block)
 	d->block = block;
 }
 
+/* What the host cannot write would be lost with the medium. */
+static bool is_written(const struct drive *d, bool force, struct error *err)
+{
+	int error = d->block && !block_is_readonly(d->block) ? block_flush(d->block) : 0;
+
+	if (error && !force)
+		error_set(err, "Device '%.60s' cannot be flushed, and force was not specified: %s", d->id, strerror(error));
+	return !error || force;
+}
+
 static void tell_user(const struct drive *d)
 {
 	if (d->user && d->user->class->drive_changed)
@@ -116,7 +130,7 @@ static void tell_user(const struct drive *d)
 
 bool drive_eject(struct drive *d, bool force, struct error *err)
 {
-	if (!can_leave(d, force, err))
+	if (!can_leave(d, force, err) || !is_written(d, force, err))
 		return false;
 	if (d->block) {
 		change_medium(d, NULL);
@@ -130,7 +144,7 @@ bool drive_insert(struct drive *d, const char *file, const char *format, bool re
 	struct block_options o = d->config->image;
 	struct block *block;
 
-	if (!can_leave(d, force, err))
+	if (!can_leave(d, force, err) || !is_written(d, force, err))
 		return false;
 	o.file = file;
 	o.format = format;
@@ -140,6 +154,32 @@ bool drive_insert(struct drive *d, const char *file, const char *format, bool re
 		return false;
 	change_medium(d, block);
 	tell_user(d);
+	return true;
+}
+
+bool drives_yield(struct machine *m, struct error *err)
+{
+	struct error why;
+	bool ok = true;
+
+	for (struct drive *d = m->drives; d; d = d->next)
+		if (d->block && !block_yield(d->block, &why)) {
+			error_set(err, "drive '%.40s' is kept: %.180s", d->id, why.msg);
+			ok = false;
+		}
+	return ok;
+}
+
+bool drives_resume(struct machine *m, struct error *err)
+{
+	struct error why, ignored;
+
+	for (struct drive *d = m->drives; d; d = d->next)
+		if (d->block && !block_resume(d->block, &why)) {
+			error_set(err, "drive '%.40s' cannot be taken: %.180s", d->id, why.msg);
+			drives_yield(m, &ignored);
+			return false;
+		}
 	return true;
 }
 

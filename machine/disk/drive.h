@@ -48,6 +48,9 @@ struct drive {
 /* All that the configuration has. False and err->msg set. */
 bool drives_new(struct machine *m, struct error *err);
 void drives_free(struct machine *m);
+/* The machine is another process's now, with its disks; or it is here again: false, none is taken. err->msg is set. */
+bool drives_yield(struct machine *m, struct error *err);
+bool drives_resume(struct machine *m, struct error *err);
 
 struct drive *drive_find(const struct machine *m, const char *id);	/* NULL: there is none */
 /* For one device alone. NULL and err->msg set: no such drive, it is taken, it has no medium though one must be there. */

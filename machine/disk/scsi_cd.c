@@ -186,10 +186,10 @@ static unsigned take_event(struct scsi_unit *u)
 	return event;
 }
 
-/* Polled; the only class with events is that of media. */
+/* Polled; the only class with events is that of media. The length is that of what follows the head, as QEMU gives it. */
 static void get_event_status(struct scsi_unit *u, struct scsi_command *c)
 {
-	uint8_t buf[8] = { 0, 2, 0x80, 1 << CLASS_MEDIA };	/* head alone: no event of what was asked for */
+	uint8_t buf[8] = { 0, 0, 0x80, 1 << CLASS_MEDIA };	/* head alone: no event of what was asked for */
 	unsigned n = 4;
 
 	if (!(c->cdb[1] & 1)) {
@@ -198,7 +198,7 @@ static void get_event_status(struct scsi_unit *u, struct scsi_command *c)
 	}
 	if (c->cdb[4] & 1 << CLASS_MEDIA) {
 		n = 8;
-		buf[1] = 6;
+		buf[1] = 4;
 		buf[2] = CLASS_MEDIA;
 		buf[4] = (uint8_t)take_event(u);
 		buf[5] = (uint8_t)(u->tray_open | (scsi_has_medium(u) ? 2 : 0));

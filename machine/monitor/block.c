@@ -3,6 +3,7 @@
 #include "machine/monitor/block.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,8 +54,17 @@ static void print_user(const struct drive *d, FILE *out)
 			d->tray_open && *d->tray_open ? "open" : "closed");
 }
 
+/* An image says what it is based on, and may not steer a terminal. */
+static const char *plain(const char *text, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", text);
+	return text_plain(buf);
+}
+
 static void print_image(const struct block_info *info, FILE *out)
 {
+	char name[PATH_MAX];
+
 	fprintf(out, "\nImages:\nimage: %s\nfile format: %s\nvirtual size: ", info->file, info->format);
 	print_size(info->size, out);
 	fprintf(out, " (%" PRIu64 " bytes)\ndisk size: ", info->size);
@@ -63,13 +73,14 @@ static void print_image(const struct block_info *info, FILE *out)
 	if (info->cluster)
 		fprintf(out, "cluster_size: %" PRIu32 "\n", info->cluster);
 	if (info->backing)
-		fprintf(out, "backing file: %s\n", info->backing);
+		fprintf(out, "backing file: %s\n", plain(info->backing, name, sizeof name));
 }
 
 static void print_medium(struct drive *d, bool verbose, FILE *out)
 {
 	const struct block_options *o = block_options(d->block);
 	struct block_info info;
+	char name[PATH_MAX];
 
 	block_info(d->block, &info);
 	fprintf(out, ": %s (%s%s%s)\n", info.file, info.format, info.readonly ? ", read-only" : "", info.encrypted ? ", encrypted" : "");
@@ -77,7 +88,7 @@ static void print_medium(struct drive *d, bool verbose, FILE *out)
 	fprintf(out, "    Cache mode:       %s%s%s\n", is_through(o) ? "writethrough" : "writeback", is_direct(o) ? ", direct" : "",
 		o->cache == BLOCK_UNSAFE ? ", ignore flushes" : "");
 	if (info.backing)
-		fprintf(out, "    Backing file:     %s (chain depth: %u)\n", info.backing, info.depth);
+		fprintf(out, "    Backing file:     %s (chain depth: %u)\n", plain(info.backing, name, sizeof name), info.depth);
 	if (o->zeroes)
 		fprintf(out, "    Detect zeroes:    %s\n", zeroes[o->zeroes]);
 	if (verbose)

@@ -17,6 +17,7 @@
 #include "machine/core/config.h"
 #include "machine/host/term.h"
 #include "machine/snapshot/outgoing.h"
+#include "machine/disk/drive.h"
 #include "machine/snapshot/disks.h"
 #include "machine/snapshot/snapshot.h"
 #include "machine/snapshot/state.h"
@@ -56,7 +57,7 @@ static bool may_go_on(const struct machine *m, struct error *err)
 
 bool control_cont(struct machine *m, struct error *err)
 {
-	if (!may_go_on(m, err))
+	if (!may_go_on(m, err) || !drives_resume(m, err))
 		return false;
 	machine_resume(m);
 	return true;
@@ -99,7 +100,7 @@ static bool name_ok(const char *name)
 static bool path_of(const struct machine *m, const char *name, char *buf, size_t size, struct error *err)
 {
 	if (!m->config->snapdir)
-		error_set(err, "no place for snapshots: start with -snapdir DIR");
+		disks_no_place(m, err);
 	else if (!name_ok(name))
 		error_set(err, "'%.60s' is no name for a snapshot", name);
 	else if ((size_t)snprintf(buf, size, "%s/%s" SUFFIX, m->config->snapdir, name) < size)
@@ -221,7 +222,7 @@ bool control_list(struct machine *m, FILE *out, struct error *err)
 		return true;
 	}
 	if (!m->config->snapdir) {
-		error_set(err, "no place for snapshots: start with -snapdir DIR");
+		disks_no_place(m, err);
 		return false;
 	}
 	n = scandir(m->config->snapdir, &entry, is_snapshot, alphasort);

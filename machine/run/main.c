@@ -1,6 +1,7 @@
 /* cede: from the command line to an exit status. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "machine/board/pseries.h"
@@ -25,7 +26,7 @@ static int run_machine(const struct config *options, struct term *term, struct e
 			error_set(err, "%s", term_end(term));
 		term_free(term);
 		fprintf(stderr, "cede: %s\n", err->msg);
-		return EXIT_HOST_ERROR;
+		return strncmp(err->msg, "-device", 7) ? EXIT_HOST_ERROR : EXIT_USAGE;	/* a value that makes no sense here */
 	}
 	status = machine_run(m);
 	machine_free(m);

@@ -16,6 +16,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "firmware/firmware.h"
 #include "hcall/dispatcher.h"
@@ -109,9 +110,11 @@ static bool load_named(struct machine *m, const char *name, struct error *err)
 {
 	char path[PATH_MAX];
 
-	if (disks_know(m, name))
+	const char *file = control_find(m, name, path, sizeof path);
+
+	if (disks_know(m, name) || (disks_know_part(m, name) && access(file, F_OK)))
 		return disks_begin(m, name, err);
-	return snapshot_load(m, control_find(m, name, path, sizeof path), err);
+	return snapshot_load(m, file, err);
 }
 
 /* From power-on or, the first time, from a snapshot. */
@@ -144,10 +147,22 @@ struct machine *machine_make(const struct config *o, struct term *term, struct e
 	m->snapshots = snapshots_new(m);
 	if (!m->snapshots)
 		error_set(err, "out of memory");
-	if (m->snapshots && monitors_new(m, err))
+	if (m->snapshots && disks_recover(m, err) && monitors_new(m, err))
 		return m;
 	machine_free(m);
 	return NULL;
+}
+
+/* What the host's disk has not taken is said, however the machine has ended. */
+static int end_disks(struct machine *m, int status)
+{
+	struct error err;
+
+	if (disks_end(m, &err))
+		return status;
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: %s\n", err.msg);
+	return status ? status : EXIT_HOST_ERROR;
 }
 
 int machine_run(struct machine *m)
@@ -177,5 +192,5 @@ int machine_run(struct machine *m)
 			(unsigned long long)machine_statehash(m), (unsigned long long)m->clock.now,
 			(unsigned long long)machine_instructions(m));
 	}
-	return run_status(m);
+	return end_disks(m, run_status(m));
 }

@@ -3,15 +3,19 @@
 #include "machine/snapshot/disks.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "machine/core/clock.h"
+#include "machine/core/config.h"
 #include "machine/disk/drive.h"
+#include "machine/host/term.h"
 #include "machine/snapshot/snapshot.h"
 
+#define PATIENCE 250			/* times 20 ms, until an image that was sent is free */
 #define PIECE (UINT64_C(1) << 20)	/* bytes that go from file to image at once */
 
 /* ---- Which disks ---- */
@@ -31,15 +35,6 @@ bool disks_any(const struct machine *m)
 	return next_writable(m->drives) != NULL;
 }
 
-void disks_settle(struct machine *m)
-{
-	devices_settle(m);
-	for (struct drive *d = m->drives; d; d = d->next)
-		if (d->block)
-			block_drain(d->block);
-	for_each_writable(m, d)
-		block_flush(d->block);
-}
 
 /* That is in it now, which may be none that the options know of. */
 static const char *file_of(const struct drive *d)
@@ -48,6 +43,34 @@ static const char *file_of(const struct drive *d)
 
 	block_info(d->block, &info);
 	return info.file;
+}
+
+static bool flush_all(struct machine *m, struct error *err)
+{
+	int first = 0;
+
+	for_each_writable(m, d) {
+		int error = block_flush(d->block);
+
+		if (error && !first)
+			error_set(err, "drive '%.40s' (%.100s) cannot be flushed, what was written last may be lost: %s", d->id, file_of(d), strerror(error));
+		first = first ? first : error;
+	}
+	return !first;
+}
+
+bool disks_settle(struct machine *m, struct error *err)
+{
+	devices_settle(m);
+	for (struct drive *d = m->drives; d; d = d->next)
+		if (d->block)
+			block_drain(d->block);
+	return flush_all(m, err);
+}
+
+bool disks_end(struct machine *m, struct error *err)
+{
+	return flush_all(m, err);
 }
 
 static bool can_keep(struct machine *m, struct error *err)
@@ -84,8 +107,7 @@ static bool have_state(const struct machine *m, const char *name, struct error *
 	for_each_writable(m, d) {
 		if (find_state(d->block, name, &state))
 			continue;
-		error_set(err, "drive '%.40s' (%.80s) has no state '%.60s', which it had when the machine was saved", d->id,
-			  file_of(d), name);
+		error_set(err, "drive '%.40s' (%.80s) has no state '%.60s'", d->id, file_of(d), name);
 		return false;
 	}
 	return true;
@@ -152,7 +174,8 @@ bool disks_save(struct machine *m, struct error *err)
 	char name[sizeof m->disk_state];
 	struct timespec now;
 
-	disks_settle(m);
+	if (!disks_settle(m, err))
+		return false;
 	if (!disks_any(m))
 		return true;
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -163,9 +186,29 @@ bool disks_save(struct machine *m, struct error *err)
 	return true;
 }
 
-bool disks_have_loaded(const struct machine *m, struct error *err)
+/* The other side gives its images away when it knows that all was sent. */
+static bool take_over(struct machine *m, struct error *err)
 {
-	return !m->disk_state[0] || have_state(m, (const char *)m->disk_state, err);
+	bool ok = drives_resume(m, err);
+
+	for (unsigned i = 0; !ok && m->config->incoming && i < PATIENCE && !term_ending(m->term); i++) {
+		poll(NULL, 0, 20);
+		ok = drives_resume(m, err);
+	}
+	return ok;
+}
+
+bool disks_have_loaded(struct machine *m, struct error *err)
+{
+	struct error why;
+
+	if (!take_over(m, err))
+		return false;
+
+	if (!m->disk_state[0] || have_state(m, (const char *)m->disk_state, &why))
+		return true;
+	error_set(err, "%.180s, which it had when the machine was saved", why.msg);
+	return false;
 }
 
 bool disks_return_loaded(struct machine *m, struct error *err)
@@ -266,15 +309,37 @@ bool disks_savevm(struct machine *m, const char *name, struct error *err)
 	FILE *f;
 	bool ok;
 
-	if (!name_is_free(name, err) || !can_keep(m, err) || !(f = temporary(err)))
+	if (!name_is_free(name, err) || !can_keep(m, err) || !disks_settle(m, err) || !(f = temporary(err)))
 		return false;
-	disks_settle(m);
 	ok = snapshot_save_both(m, fileno(f), err) && file_to_image(f, first->block, &bytes, err);
 	if (ok)
 		forget_state(m, name);
 	ok = ok && keep_state(m, name, bytes, err);
 	fclose(f);
 	return ok;
+}
+
+bool disks_know_part(const struct machine *m, const char *name)
+{
+	struct block_state state;
+
+	for_each_writable(m, d)
+		if (find_state(d->block, name, &state))
+			return true;
+	return false;
+}
+
+void disks_no_place(const struct machine *m, struct error *err)
+{
+	const struct drive *d = m->drives;
+
+	while (d && !d->block)
+		d = d->next;
+	if (d)
+		error_set(err, "No block device can accept snapshots: drive '%.40s' (%.80s) is read-only. -snapdir DIR is a place, too",
+			  d->id, file_of(d));
+	else
+		error_set(err, "no place for snapshots: start with -snapdir DIR");
 }
 
 bool disks_know(const struct machine *m, const char *name)
@@ -319,8 +384,10 @@ static bool may_load(struct machine *m, const char *name, struct error *err)
 	struct block_state state;
 	struct error why;
 
-	if (!first || !strcmp(name, BACK) || !have_state(m, name, &why))
+	if (!first || !strcmp(name, BACK))
 		error_set(err, "Snapshot '%.60s' does not exist in one or more devices", name);
+	else if (!have_state(m, name, &why))
+		error_set(err, "Snapshot '%.30s' does not exist in one or more devices: %.160s", name, why.msg);
 	else if (!find_state(first->block, name, &state) || !state.machine_bytes)
 		error_set(err, "This is a disk-only snapshot. Revert to it offline using qemu-img");
 	else if (state.machine_bytes > most_bytes(m))
@@ -366,15 +433,49 @@ static bool keep_back(struct machine *m, struct error *err)
 	return keep_state(m, BACK, 0, err);
 }
 
-static void return_back(struct machine *m)
+/* All are back before the first one forgets that there was a way: disks_recover(). */
+static bool return_back(struct machine *m)
 {
 	struct error why;
+	bool ok = true;
 
-	for_each_writable(m, d)
-		if (block_keeps_states(d->block) && !block_state_return(d->block, BACK, &why))
+	for_each_writable(m, d) if (block_keeps_states(d->block) && !block_state_return(d->block, BACK, &why))
+	{
 			fprintf(stderr, "cede: drive '%.40s' keeps what it had as state '" BACK "': %.150s\n", d->id, why.msg);
-		else if (block_keeps_states(d->block))
-			block_state_delete(d->block, BACK, &why);
+		ok = false;
+	}
+	if (ok)
+		forget_state(m, BACK);
+	return ok;
+}
+
+/* If all have a way back, some may be elsewhere; if only some have, all are where they were, or all where they were to be. */
+bool disks_recover(struct machine *m, struct error *err)
+{
+	struct block_state state;
+	struct drive *any = NULL;
+	bool all = true;
+
+	for_each_writable(m, d) {
+		if (!block_keeps_states(d->block))
+			continue;
+		if (find_state(d->block, BACK, &state))
+			any = d;
+		else
+			all = false;
+	}
+	if (!any)
+		return true;
+	if (!all) {
+		forget_state(m, BACK);
+		return true;
+	}
+	if (!return_back(m)) {
+		error_set(err, "drive '%.40s' (%.80s) was left within a loadvm, and cannot return to state '" BACK "'", any->id, file_of(any));
+		return false;
+	}
+	fprintf(stderr, "cede: drive '%s' (%s) was left within a loadvm: the disks are as before it\n", any->id, file_of(any));
+	return true;
 }
 
 /* All as it was if that fails: what the disks hold now is nowhere else. */
@@ -383,8 +484,7 @@ static bool try_there(struct machine *m, const char *name, bool (*load)(struct m
 {
 	bool ok;
 
-	disks_settle(m);
-	if (!keep_back(m, err))
+	if (!disks_settle(m, err) || !keep_back(m, err))
 		return false;
 	ok = go_there(m, name, load, err);
 	if (ok)
@@ -410,7 +510,7 @@ bool disks_delvm(struct machine *m, const char *name, struct error *err)
 	struct error why;
 	bool any = false;
 
-	disks_settle(m);
+	devices_settle(m);
 	for_each_writable(m, d) {
 		if (!find_state(d->block, name, &state))
 			continue;
@@ -435,9 +535,7 @@ static void list_state(const struct block_state *state, FILE *out)
 	struct tm tm;
 
 	memcpy(name, state->name, sizeof name);
-	for (char *c = name; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	text_plain(name);
 	if (localtime_r(&date, &tm))
 		strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
 	fprintf(out, "%-9s %-16s %6.1f MiB %19s %02llu:%02llu:%02llu.%03llu\n", "--", name,

@@ -13,7 +13,10 @@
 bool disks_any(const struct machine *m);	/* some are writable */
 /* What has been submitted is done and on the host's disk: before a save, and before a copy of the process is made,
  * in which no image's thread runs. */
-void disks_settle(struct machine *m);
+bool disks_settle(struct machine *m, struct error *err);	/* false and err->msg set: the host cannot write */
+bool disks_end(struct machine *m, struct error *err);		/* the last flush: the same */
+/* At the start: cede may have been killed within a loadvm. Then the disks are as before it, and a line says so. */
+bool disks_recover(struct machine *m, struct error *err);
 
 /* ---- A file of -save, savevm without disks, migrate: the state's name is in section cede/disks ---- */
 
@@ -21,8 +24,8 @@ void disks_settle(struct machine *m);
  * clears it. True if there is nothing to keep. False and err->msg set: a disk whose image keeps no states. */
 bool disks_save(struct machine *m, struct error *err);
 void disks_forget(struct machine *m, const char *name);	/* "": nothing */
-/* A snapshot has been read: do the disks have the state that it names? */
-bool disks_have_loaded(const struct machine *m, struct error *err);
+/* A snapshot has been read, and who sent it does not have the disks any more: do they have the state that it names? */
+bool disks_have_loaded(struct machine *m, struct error *err);
 /* And it is to be kept: returns them there, and forgets the name. */
 bool disks_return_loaded(struct machine *m, struct error *err);
 
@@ -36,6 +39,8 @@ bool disks_begin(struct machine *m, const char *name, struct error *err);	/* -lo
 bool disks_delvm(struct machine *m, const char *name, struct error *err);
 /* As QEMU lists those that are on all disks. */
 void disks_list(struct machine *m, FILE *out);
+bool disks_know_part(const struct machine *m, const char *name);	/* some of them */
+void disks_no_place(const struct machine *m, struct error *err);	/* why none is writable */
 bool disks_know(const struct machine *m, const char *name);	/* all of them have such a state, with a machine's in the first */
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "cpu/core/bits.h"
 #include "machine/core/device.h"
+#include "machine/disk/drive.h"
 #include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/host/time.h"
@@ -163,9 +164,10 @@ static bool start_writer(struct machine *m, struct outgoing *o, struct error *er
 {
 	const struct child_work work = { .run = write_job, .opaque = m, .dies_with_us = o->job.migrates, .own_session = true };
 
+	if (!disks_settle(m, err))
+		return false;
 	o->report = mmap(NULL, sizeof *o->report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	o->cancelled = false;
-	disks_settle(m);
 	if (o->report != MAP_FAILED && child_copy(&o->child, &work, &o->alive))
 		return true;
 	error_set(err, "cannot write in the background: %s", strerror(errno));
@@ -209,12 +211,21 @@ static void measure_job(struct outgoing *o)
 		o->zeros = o->done / OUTGOING_PAGE;	/* they are not written at once */
 }
 
+static void print_failure(struct machine *m, const char *what, const char *why)
+{
+	term_fresh_line(m->term);
+	fprintf(stderr, "cede: %s: %s\n", what, why);
+}
+
 static void end_migration(struct machine *m, bool ok)
 {
 	struct outgoing *o = m->outgoing;
+	struct error why;
 
 	if (ok) {
 		m->run.sent = true;
+		if (!drives_yield(m, &why))
+			print_failure(m, "migrate", why.msg);
 		set_status(m, OUT_COMPLETED);
 	} else if (o->cancelled) {
 		if (o->resumes)
@@ -225,12 +236,6 @@ static void end_migration(struct machine *m, bool ok)
 		if (o->resumes)
 			machine_resume(m);
 	}
-}
-
-static void print_failure(struct machine *m, const char *what, const char *why)
-{
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: %s: %s\n", what, why);
 }
 
 /* Its writer has ended. */

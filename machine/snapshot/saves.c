@@ -179,9 +179,7 @@ static bool save_with_disks(struct machine *m, unsigned i, const struct snapshot
 
 	if (behind)
 		end_earlier(m, i);
-	if (r->for_qemu)
-		disks_settle(m);
-	else if (!disks_save(m, err))
+	if (!(r->for_qemu ? disks_settle(m, err) : disks_save(m, err)))
 		return false;
 	memcpy(m->snapshots->of[i].next, m->disk_state, sizeof m->disk_state);
 	ok = behind ? save_behind(m, i, o, err) : snapshot_save(m, r->path, o, err);

@@ -874,7 +874,8 @@ bool snapshot_reload(struct machine *m, const char *path, struct error *err)
 {
 	bool ok;
 
-	disks_settle(m);	/* no image's thread runs in the copy */
+	if (!disks_settle(m, err))	/* no image's thread runs in the copy */
+		return false;
 	if (!snapshot_try(m, path, err))
 		return false;
 	machine_clear(m);

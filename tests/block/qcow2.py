@@ -1,7 +1,7 @@
 """The qcow2 driver beside qemu-img: images that either makes, the other reads, and both agree on what is in them.
 
-usage: qcow2.py ops|made|chains|states|dirty|killed|crashes [SEED]"""
-# needs: $B/tests/unit/qcow2
+usage: qcow2.py ops|made|chains|states|dirty|killed|crashes|stops [SEED]"""
+# needs: $B/tests/unit/qcow2 $B/tests/unit/qcow2_stops
 import os
 import random
 import re
@@ -267,6 +267,43 @@ def test_crashes(folder):
                 status, text = run(DRIVER, 'proven', name, seed, flushes.strip())
                 check(status == 0, '%s: %s flushes' % (what, flushes.strip()), text[-300:])
                 clean(name, what, (0, 3))
+
+
+STOPS = ['keep', 'return', 'delete', 'write', 'full-delete', 'full-keep']
+
+
+def with_states(name, kind):
+    """Two snapshots, of which one has the state of a machine; the disk has been written since."""
+    create(name, '3M', kind)
+    must('qemu-io', '-c', 'write -P 1 0 1M', '-c', 'write -z 1100k 64k', '-c', 'write -P 2 2000k 300k', name)
+    must(DRIVER, 'state', name, 'keep', 's')
+    must('qemu-io', '-c', 'write -P 3 700k 600k', name)
+    must('qemu-img', 'snapshot', '-c', 't', name)
+    must('qemu-io', '-c', 'write -P 4 100k 200k', '-c', 'discard 2000k 128k', name)
+
+
+def test_stops(folder):
+    """Stopped before each write in turn of what changes much at once: the image is whole, and so are its snapshots."""
+    kinds = [k for k in KINDS if 'prealloc' not in k and k != 'refcount_bits=1']
+    name, left = folder + '/i.qcow2', folder + '/left'
+    whole = SEED > 1
+    for i, kind in enumerate(kinds if whole else ['', 'cluster_size=512', 'compat=0.10']):
+        with_states(name, kind)
+        for step in STOPS + (['grow'] if whole and kind == 'cluster_size=512' else []):
+            if step == 'grow':
+                create(name, '16M', kind)
+            for seed in range(8) if whole else (2 * i + STOPS.index(step) % 2,):
+                what = 'stops %s %s %d' % (step, kind or 'default', seed)
+                os.mkdir(left)
+                status, text = run(DRIVER + '_stops', name, left, step, seed)
+                check(status == 0, '%s: %s' % (what, text.strip()), text)
+                for f in sorted(os.listdir(left))[::1 if whole else 5]:     # the checker of qcow2_stops has seen each
+                    status, text = run('qemu-img', 'check', left + '/' + f)
+                    if status not in (0, 3):
+                        check(False, '%s: qemu-img check of %s' % (what, f), text[-300:])
+                        break
+                shutil.rmtree(left)
+        os.unlink(name)
 
 
 def main(what):

@@ -352,4 +352,5 @@ def nbd():
             server.wait()
 
 
-main({'refuses': refuses, 'names': names, 'locks': locks, 'monitor': monitor, 'snapshot': snapshot, 'qmp': qmp, 'nbd': nbd})
+if __name__ == '__main__':
+    main({'refuses': refuses, 'names': names, 'locks': locks, 'monitor': monitor, 'snapshot': snapshot, 'qmp': qmp, 'nbd': nbd})

@@ -8,7 +8,7 @@
 #include "toy_disk.h"
 
 #define US (CPU_HZ / 1000000)
-#define SIZE (UINT64_C(8) << 20)
+#define SIZE (UINT64_C(40) << 20)
 
 struct toy {
 	struct device dev;
@@ -156,6 +156,26 @@ static void test_model(void)
 	resubmits = 5;
 	toy_run_to(b.m, 3);
 	check_eq(b.t->endings, 3, "what-an-end-submits-is-due-later");
+	bench_free(&b);
+}
+
+/* Much is given up by pieces, and others get their turn between them. */
+static void test_pieces(void)
+{
+	struct bench b;
+
+	bench_new(&b, "drive=d", false);
+	ask(&b, BLOCK_ZERO, 0, SIZE, 0);
+	ask(&b, BLOCK_READ, SIZE - 512, 512, 1);
+	toy_run_to(b.m, 61 * US);
+	check_eq(b.t->endings, 1, "the-read-does-not-wait");
+	notes[0] = 0;
+	toy_run_to(b.m, 62 * US - 1);
+	check(said(""), "the-last-piece-is-not-due");
+	toy_run_to(b.m, 62 * US);
+	check(said("0@62:0. "), "with-the-last-piece-it-ends");
+	check_eq(b.t->disk.drive->stats.bytes[BLOCK_ZERO], SIZE, "all-bytes-are-counted");
+	check_eq(b.t->disk.drive->stats.requests[BLOCK_ZERO], 1, "it-is-one-request");
 	bench_free(&b);
 }
 
@@ -361,6 +381,7 @@ static void test_refused(void)
 int main(void)
 {
 	test_model();
+	test_pieces();
 	test_stats();
 	test_speed();
 	test_bounds();

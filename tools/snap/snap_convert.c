@@ -96,6 +96,33 @@ static bool is_own(const struct inspect_section *s)
 	return strstr(s->name, "cede/") != NULL;
 }
 
+/* A list of a disk's or an adapter's that has something in it: requests, of which QEMU would never hear. */
+static bool find_flight(void *opaque, const struct inspect_value *v)
+{
+	const uint8_t **data = opaque;
+	const char *dot = strrchr(v->path, '.'), *name = dot ? dot + 1 : v->path;
+	bool found = v->size && (!strcmp(name, "requests") || !strcmp(name, "commands")) && (*data)[v->at];
+
+	if (found)
+		*data = NULL;
+	return !found;
+}
+
+/* The section with the first one; NULL: there is none. */
+static const struct inspect_section *section_in_flight(struct inspect *in)
+{
+	for (unsigned i = 0; i < in->sections; i++) {
+		const uint8_t *data = in->data;
+
+		if (is_own(&in->section[i]) && (strstr(in->section[i].name, "virtio-blk") || strstr(in->section[i].name, "scsi"))) {
+			inspect_walk(in, &in->section[i], find_flight, &data, NULL);
+			if (!data)
+				return &in->section[i];
+		}
+	}
+	return NULL;
+}
+
 /* Writes the part of the old description that stays true. */
 static void keep_description(const struct inspect *in, struct text *t)
 {
@@ -288,6 +315,7 @@ static int write_to(struct job *j, const char *path)
 int convert(struct inspect *in, char **args, bool json)
 {
 	struct job j = { .in = in, .memory = inspect_find(in, "ram", 0) };
+	const struct inspect_section *busy;
 	struct error err;
 	int status = 1;
 
@@ -306,6 +334,10 @@ int convert(struct inspect *in, char **args, bool json)
 		if (why)
 			return give_up("processor %u %s", cpu, why);
 	}
+	busy = j.how.qemu ? section_in_flight(in) : NULL;
+	if (busy)
+		return give_up("a disk has requests in flight at that cycle (section %.80s), which QEMU would lose: save with target=qemu",
+			       busy->name);
 	j.tail = malloc(in->len - in->pages_end);
 	if (!j.tail || !gather_memory(in, &j.ram)) {
 		free(j.tail);

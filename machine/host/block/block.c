@@ -293,6 +293,17 @@ static void guard(struct block *b, const struct block_options *o)
 			"otherwise is not written. format=raw lifts that\n", o->file);
 }
 
+/* What is read-only anyway is not yielded. */
+static struct block_node *open_first(const struct block_options *options, struct block_options *kept, struct error *err)
+{
+	struct block_options o = *options;
+
+	kept->yielded &= !o.readonly;
+	o.readonly |= kept->yielded;
+	o.shared |= kept->yielded;
+	return block_node_open(&o, 0, err);
+}
+
 struct block *block_open(const struct block_options *options, struct error *err)
 {
 	struct block *b = calloc(1, sizeof *b);
@@ -306,7 +317,7 @@ struct block *block_open(const struct block_options *options, struct error *err)
 	pthread_cond_init(&b->work, NULL);
 	pthread_cond_init(&b->progress, NULL);
 	if (keep_options(b, options, err))
-		b->node = options->snapshot ? overlay_open(options, err) : block_node_open(options, 0, err);
+		b->node = options->snapshot ? overlay_open(options, err) : open_first(options, &b->options, err);
 	if (!b->node || !start_thread(b, err)) {
 		block_close(b);
 		return NULL;
@@ -402,6 +413,62 @@ bool block_resize(struct block *b, uint64_t size, struct error *err)
 const struct block_options *block_options(const struct block *b)
 {
 	return &b->options;
+}
+
+/* The present image in place of itself, opened otherwise. */
+static bool reopen(struct block *b, bool yielded, struct error *err)
+{
+	struct block_options o = b->options;
+	struct block_node *n;
+
+	o.file = b->node->name;
+	o.format = node_format(b->node);
+	o.readonly |= yielded;
+	o.shared |= yielded;
+	n = block_node_open(&o, 0, err);
+	if (!n)
+		return false;
+	block_node_close(b->node);
+	b->node = n;
+	b->options.yielded = yielded;
+	return true;
+}
+
+static void call_yield(struct block *b, void *arguments)
+{
+	struct arguments *a = arguments;
+	int error = b->node->driver->flush(b->node);
+
+	if (error)
+		error_set(a->err, "cannot flush '%.100s': %s", b->options.file, strerror(error));
+	a->ok = !error && reopen(b, true, a->err);
+}
+
+bool block_yield(struct block *b, struct error *err)
+{
+	struct arguments a = { .err = err };
+
+	if (b->options.snapshot || b->options.readonly || b->options.yielded)
+		return true;
+	run_there(b, call_yield, &a);
+	return a.ok;
+}
+
+static void call_resume(struct block *b, void *arguments)
+{
+	struct arguments *a = arguments;
+
+	a->ok = reopen(b, false, a->err);
+}
+
+bool block_resume(struct block *b, struct error *err)
+{
+	struct arguments a = { .err = err };
+
+	if (!b->options.yielded)
+		return true;
+	run_there(b, call_resume, &a);
+	return a.ok;
 }
 
 static void call_snapshot(struct block *b, void *arguments)

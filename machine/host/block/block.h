@@ -28,6 +28,7 @@ struct block_options {
 	bool readonly;
 	bool snapshot;			/* writes go to an overlay that is gone at the end; the file is opened read-only */
 	bool shared;			/* file.locking=off: nobody is asked, nobody is kept out */
+	bool yielded;			/* opened as block_yield() leaves one */
 	bool discard;			/* discard=unmap: bytes that a guest gives up are given back to the host */
 	enum block_cache cache;
 	enum block_zeroes zeroes;
@@ -73,6 +74,12 @@ bool block_resize(struct block *b, uint64_t size, struct error *err);
 /* What is written from now on goes to the qcow2 image `file`, made unless it `exists`, on top of the present one. False
  * and err->msg set: it cannot be made or opened, and all is as it was. */
 bool block_snapshot(struct block *b, const char *file, bool exists, struct error *err);
+
+/* Another process is to have the image: all is written, and it can be read only from now on, without a lock. Snapshot=on
+ * images stay as they are. */
+bool block_yield(struct block *b, struct error *err);
+/* It is ours again, as it is now. False and err->msg set: it is in use, or what it is now cannot be opened. */
+bool block_resume(struct block *b, struct error *err);
 
 /* ---- What there is to see: "info block", query-block ---- */
 

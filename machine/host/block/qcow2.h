@@ -63,7 +63,7 @@ struct qcow2_cache {
 
 /* Clusters that are tables in use: how many entries point there. */
 struct qcow2_guard {
-	struct qcow2_guarded { uint64_t cluster; uint32_t l2, counts; } *at;	/* cluster 0: a free place */
+	struct qcow2_guarded { uint64_t cluster; uint32_t l2, counts, fixed; } *at;	/* cluster 0: a free place */
 	uint64_t mask, used;
 };
 
@@ -73,6 +73,17 @@ struct qcow2_state {
 	char *id, *name;
 	uint8_t *extra;			/* what stands behind the three numbers that we know */
 };
+
+/* What the file points to while a change of it is prepared: qcow2_change.c. */
+struct qcow2_change {
+	uint64_t *counts, *l1, hint;
+	uint32_t counts_entries, counts_clusters, l1_entries, n_later;
+	struct qcow2_later { uint64_t cluster, n; } last_later;
+	uint64_t *spare, spares, spare_room, next_spare;	/* clusters that are to be taken, in place of free ones; NULL */
+};
+
+struct qcow2_states_table { uint8_t *data; uint64_t bytes; uint32_t n; };
+struct qcow2_place { uint64_t l1, counts, states, states_bytes; uint32_t n_states; };	/* new ones */
 
 struct qcow2 {
 	struct block_node node;
@@ -105,9 +116,10 @@ struct qcow2 {
 	bool fresh;			/* what qcow2_alloc() gave last is zero */
 	uint64_t file_end;		/* of what is in use */
 	bool grown;			/* further than that */
-	struct qcow2_later { uint64_t cluster, n; } *later;	/* to be given back after the next flush */
+	struct qcow2_later *later;	/* to be given back after the next flush */
 	uint32_t n_later, room_later;
 
+	struct qcow2_change *change;	/* NULL: none is prepared */
 	uint8_t *bounce, *unzipped;	/* a cluster each; the second on demand */
 	uint64_t unzipped_entry;	/* whose data that is; 0: none */
 	uint8_t *zipped;		/* two clusters, on demand */
@@ -152,7 +164,7 @@ int qcow2_settle(struct qcow2 *q);
 
 /* ---- qcow2_guard.c: what must not be overwritten ---- */
 
-enum qcow2_part { QCOW2_L2 = 1, QCOW2_BLOCKS = 2, QCOW2_FIXED = 4 };	/* FIXED: header, L1, refcount and snapshot table */
+enum qcow2_part { QCOW2_L2 = 1, QCOW2_BLOCKS = 2, QCOW2_FIXED = 4 };	/* FIXED: header, any L1, refcount and snapshot table */
 bool qcow2_guard_add(struct qcow2 *q, uint64_t offset, enum qcow2_part part);	/* false: out of memory */
 void qcow2_guard_remove(struct qcow2 *q, uint64_t offset, enum qcow2_part part);
 /* Do these bytes lie in a part other than `but`? */
@@ -168,6 +180,8 @@ int qcow2_count_add(struct qcow2 *q, uint64_t offset, uint64_t bytes, int by);	/
 uint64_t qcow2_count_max(const struct qcow2 *q);
 /* One cluster at least, `n` at most, side by side, refcount 1. `all`: n. */
 int qcow2_alloc(struct qcow2 *q, uint64_t n, bool all, uint64_t *offset, uint64_t *got);
+/* One, for a block in a change, with what its count is to be: the caller sets it. */
+int qcow2_alloc_uncounted(struct qcow2 *q, uint64_t *offset, uint64_t *count);
 void qcow2_free_now(struct qcow2 *q, uint64_t offset, uint64_t n);	/* clusters that no table on the disk points to */
 void qcow2_free_later(struct qcow2 *q, uint64_t offset, uint64_t bytes);	/* all that they touch */
 void qcow2_free_entry(struct qcow2 *q, uint64_t entry);			/* what this one of an L2 pointed to */
@@ -176,6 +190,19 @@ void qcow2_apply_frees(struct qcow2 *q);
 int qcow2_block_make(struct qcow2 *q, uint64_t index, uint64_t cluster);
 /* The refcount table's part that the file has not. */
 int qcow2_counts_write(struct qcow2 *q);
+
+/* ---- qcow2_change.c: refcounts, the L1 and snapshots in one write ---- */
+
+/* All has been committed. Until the end counts, q->l1 and copies of L2 tables may change: the file knows nothing of it. */
+int qcow2_change_begin(struct qcow2 *q);
+/* With this table of snapshots; NULL: the present one. What fails has changed nothing, unless nobody knows whether the
+ * header was written: then the image is marked corrupt. */
+int qcow2_change_end(struct qcow2 *q, const struct qcow2_states_table *states);
+void qcow2_change_cancel(struct qcow2 *q);
+int qcow2_change_block(struct qcow2 *q, uint64_t index);	/* a count in this block of refcounts is to change */
+/* On a full disk: a cluster that is counted once, but by a snapshot that is to go; then who allocates gets only such ones. */
+int qcow2_change_spare(struct qcow2 *q, uint64_t cluster);
+int qcow2_change_take(struct qcow2 *q, uint64_t n, uint64_t *first);
 
 /* ---- qcow2_rebuild.c ---- */
 
@@ -197,6 +224,8 @@ void qcow2_zipped_range(const struct qcow2 *q, uint64_t entry, uint64_t *offset,
 int qcow2_map(struct qcow2 *q, uint64_t offset, uint64_t bytes, struct qcow2_run *run);
 /* The L2 table for an offset, to be changed: made, or copied, if need be. */
 int qcow2_l2_own(struct qcow2 *q, uint64_t offset, struct qcow2_table **t);
+/* A new table in place of what entry i of the L1 points to: the same contents, or zeros. */
+int qcow2_l2_copy(struct qcow2 *q, uint32_t i, struct qcow2_table **t);
 /* The one that is there: NULL if none is. `owned`: may it be changed as it is? */
 int qcow2_l2_find(struct qcow2 *q, uint64_t offset, struct qcow2_table **t, bool *owned);
 uint64_t qcow2_entry(const struct qcow2 *q, const struct qcow2_table *t, uint32_t i);
@@ -206,8 +235,10 @@ uint32_t qcow2_l2_index(const struct qcow2 *q, uint64_t offset);
 int qcow2_l1_grow(struct qcow2 *q, uint64_t entries);
 int qcow2_l1_write(struct qcow2 *q);	/* what is dirty of it */
 void qcow2_l1_touch(struct qcow2 *q, uint32_t i);
-/* Puts an L1 of so many entries in place of the present one, whose clusters are given back. Takes `l1` (malloc). */
-int qcow2_l1_replace(struct qcow2 *q, uint64_t *l1, uint32_t entries);
+int qcow2_l1_store(struct qcow2 *q, uint64_t offset, const uint64_t *entries, uint32_t n);
+/* Puts an L1 of so many entries in place of the present one, whose clusters are given back, and the size of the disk into
+ * the header with it. Takes `l1` (malloc). */
+int qcow2_l1_replace(struct qcow2 *q, uint64_t *l1, uint32_t entries, uint64_t size);
 static inline uint64_t qcow2_l1_span(const struct qcow2 *q)	/* bytes of the guest for each entry */
 {
 	return UINT64_C(1) << (q->cluster_bits + q->l2_bits);

@@ -2,6 +2,7 @@
  *
  * A hand goes round the slots and takes the first clean one that nobody asked for since it came by. Refcounts may be written
  * at any time: they are raised before, and lowered after, anything else is. L2 tables are written with all they stand on.
+ * In a change (qcow2_change.c) nothing that is written is pointed to, and what points there is not written.
  */
 #include "machine/host/block/qcow2.h"
 
@@ -106,7 +107,7 @@ static int commit_counts(struct qcow2 *q)
 {
 	int error = qcow2_cache_write(q, &q->blocks);
 
-	if (!error && q->counts_dirty_from != q->counts_dirty_to) {
+	if (!error && !q->change && q->counts_dirty_from != q->counts_dirty_to) {
 		error = qcow2_file_barrier(q);
 		if (!error)
 			error = qcow2_counts_write(q);
@@ -128,7 +129,7 @@ int qcow2_commit(struct qcow2 *q)
 {
 	int error = commit_l2(q);
 
-	if (error || q->l1_dirty_from == q->l1_dirty_to)
+	if (error || q->change || q->l1_dirty_from == q->l1_dirty_to)
 		return error;
 	error = qcow2_file_barrier(q);
 	return error ? error : qcow2_l1_write(q);

@@ -23,7 +23,7 @@ static bool guard_resize(struct qcow2_guard *g)
 	if (!bigger.at)
 		return false;
 	for (uint64_t i = 0; g->at && i <= g->mask; i++)
-		if (g->at[i].l2 || g->at[i].counts) {
+		if (g->at[i].l2 || g->at[i].counts || g->at[i].fixed) {
 			*find_guarded(&bigger, g->at[i].cluster) = g->at[i];
 			bigger.used++;
 		}
@@ -47,6 +47,7 @@ bool qcow2_guard_add(struct qcow2 *q, uint64_t offset, enum qcow2_part part)
 	at->cluster = cluster;
 	at->l2 += part == QCOW2_L2;
 	at->counts += part == QCOW2_BLOCKS;
+	at->fixed += part == QCOW2_FIXED;
 	return true;
 }
 
@@ -59,6 +60,7 @@ void qcow2_guard_remove(struct qcow2 *q, uint64_t offset, enum qcow2_part part)
 		return;
 	at->l2 -= part == QCOW2_L2 && at->l2;
 	at->counts -= part == QCOW2_BLOCKS && at->counts;
+	at->fixed -= part == QCOW2_FIXED && at->fixed;
 }
 
 static bool is_hit(uint64_t offset, uint64_t bytes, uint64_t from, uint64_t n)
@@ -77,7 +79,8 @@ bool qcow2_guard_hit(struct qcow2 *q, uint64_t offset, uint64_t bytes, unsigned 
 	for (uint64_t cluster = offset >> q->cluster_bits; cluster <= last; cluster++) {
 		const struct qcow2_guarded *at = find_guarded(&q->guard, cluster);
 
-		if (at && at->cluster && ((at->l2 && !(but & QCOW2_L2)) || (at->counts && !(but & QCOW2_BLOCKS))))
+		if (at && at->cluster && ((at->l2 && !(but & QCOW2_L2)) || (at->counts && !(but & QCOW2_BLOCKS)) ||
+				  (at->fixed && !(but & QCOW2_FIXED))))
 			return true;
 	}
 	return false;

@@ -111,7 +111,7 @@ void qcow2_l1_touch(struct qcow2 *q, uint32_t i)
 }
 
 /* A new table in place of what entry i points to: the same contents, or zeros. */
-static int make_l2(struct qcow2 *q, uint32_t i, struct qcow2_table **t)
+int qcow2_l2_copy(struct qcow2 *q, uint32_t i, struct qcow2_table **t)
 {
 	uint64_t old = q->l1[i] & QCOW2_OFFSET, offset, got;
 	int error = old ? qcow2_table_get(q, &q->l2, old, false, t) : 0;
@@ -147,12 +147,12 @@ int qcow2_l2_own(struct qcow2 *q, uint64_t offset, struct qcow2_table **t)
 		return EIO;
 	if ((q->l1[i] & QCOW2_OFFSET) && (q->l1[i] & QCOW2_COPIED))
 		return qcow2_table_get(q, &q->l2, q->l1[i] & QCOW2_OFFSET, false, t);
-	return make_l2(q, (uint32_t)i, t);
+	return qcow2_l2_copy(q, (uint32_t)i, t);
 }
 
 /* ---- The L1 itself ---- */
 
-static int write_l1_at(struct qcow2 *q, uint64_t offset, const uint64_t *entries, uint32_t n)
+int qcow2_l1_store(struct qcow2 *q, uint64_t offset, const uint64_t *entries, uint32_t n)
 {
 	uint8_t *be = malloc(n * (size_t)8 + 1);
 	int error;
@@ -169,17 +169,17 @@ static int write_l1_at(struct qcow2 *q, uint64_t offset, const uint64_t *entries
 int qcow2_l1_write(struct qcow2 *q)
 {
 	uint32_t from = q->l1_dirty_from;
-	int error = write_l1_at(q, q->l1_offset + from * UINT64_C(8), q->l1 + from, q->l1_dirty_to - from);
+	int error = qcow2_l1_store(q, q->l1_offset + from * UINT64_C(8), q->l1 + from, q->l1_dirty_to - from);
 
 	if (!error)
 		q->l1_dirty_from = q->l1_dirty_to = 0;
 	return error;
 }
 
-int qcow2_l1_replace(struct qcow2 *q, uint64_t *l1, uint32_t entries)
+int qcow2_l1_replace(struct qcow2 *q, uint64_t *l1, uint32_t entries, uint64_t size)
 {
 	uint64_t old = q->l1_offset, old_bytes = q->l1_entries * UINT64_C(8), clusters, offset, got;
-	uint8_t be[12];
+	uint8_t be[QCOW2_AT_L1 + 8 - QCOW2_AT_SIZE] = { 0 };
 	int error;
 
 	clusters = (entries * UINT64_C(8) + q->cluster - 1) >> q->cluster_bits;
@@ -190,7 +190,7 @@ int qcow2_l1_replace(struct qcow2 *q, uint64_t *l1, uint32_t entries)
 		free(l1);
 		return error;
 	}
-	error = write_l1_at(q, offset, l1, entries);
+	error = qcow2_l1_store(q, offset, l1, entries);
 	if (!error)
 		error = qcow2_commit(q);
 	if (!error)
@@ -200,9 +200,10 @@ int qcow2_l1_replace(struct qcow2 *q, uint64_t *l1, uint32_t entries)
 		free(l1);
 		return error;
 	}
-	be_put(be, entries, 4);
-	be_put(be + 4, offset, 8);
-	error = q->file->driver->write(q->file, QCOW2_AT_L1_ENTRIES, be, sizeof be);
+	be_put(be, size, 8);
+	be_put(be + (QCOW2_AT_L1_ENTRIES - QCOW2_AT_SIZE), entries, 4);
+	be_put(be + (QCOW2_AT_L1 - QCOW2_AT_SIZE), offset, 8);
+	error = q->file->driver->write(q->file, QCOW2_AT_SIZE, be, sizeof be);
 	if (!error)
 		error = qcow2_file_barrier(q);
 	free(q->l1);
@@ -229,5 +230,5 @@ int qcow2_l1_grow(struct qcow2 *q, uint64_t entries)
 	if (!l1)
 		return ENOMEM;
 	memcpy(l1, q->l1, q->l1_entries * sizeof *l1);
-	return qcow2_l1_replace(q, l1, (uint32_t)entries);
+	return qcow2_l1_replace(q, l1, (uint32_t)entries, q->node.size);
 }

@@ -50,6 +50,19 @@ static int block_get(struct qcow2 *q, uint64_t index, struct qcow2_table **t)
 	return offset ? qcow2_table_get(q, &q->blocks, offset, false, t) : 0;
 }
 
+/* To be changed. */
+static int block_get_own(struct qcow2 *q, uint64_t index, struct qcow2_table **t)
+{
+	int error = block_get(q, index, t);
+
+	if (!error && *t && q->change) {
+		error = qcow2_change_block(q, index);
+		if (!error)
+			error = block_get(q, index, t);
+	}
+	return error;
+}
+
 int qcow2_count_get(struct qcow2 *q, uint64_t cluster, uint64_t *count)
 {
 	struct qcow2_table *t;
@@ -62,7 +75,7 @@ int qcow2_count_get(struct qcow2 *q, uint64_t cluster, uint64_t *count)
 int qcow2_count_set(struct qcow2 *q, uint64_t cluster, uint64_t count)
 {
 	struct qcow2_table *t;
-	int error = block_get(q, block_of(q, cluster), &t);
+	int error = block_get_own(q, block_of(q, cluster), &t);
 	uint64_t i = cluster & ((UINT64_C(1) << block_entries_log2(q)) - 1), bits = UINT64_C(1) << q->order;
 
 	if (error || !t)
@@ -154,84 +167,63 @@ int qcow2_block_make(struct qcow2 *q, uint64_t index, uint64_t cluster)
 	return 0;
 }
 
-/* The header's word on the table is one write. */
-static int counts_switch(struct qcow2 *q, uint64_t offset, uint32_t clusters)
+static int enlarge_table(struct qcow2 *q, uint64_t entries)
 {
-	uint64_t old = q->counts_offset, old_bytes = (uint64_t)q->counts_clusters << q->cluster_bits;
-	uint8_t be[12];
-	int error;
+	uint64_t each = q->cluster / 8, clusters = qcow2_round_up(entries + entries / 2, each) / each, *bigger;
 
-	q->counts_offset = offset;
-	q->counts_clusters = clusters;
-	q->counts_dirty_from = 0;
-	q->counts_dirty_to = q->counts_entries;
-	error = qcow2_commit(q);
-	if (!error)
-		error = qcow2_file_barrier(q);
-	be_put(be, offset, 8);
-	be_put(be + 8, clusters, 4);
-	if (!error)
-		error = q->file->driver->write(q->file, QCOW2_AT_COUNTS, be, sizeof be);
-	if (!error)
-		error = qcow2_file_barrier(q);
-	if (error)		/* nobody knows which of them the file has */
-		return qcow2_mark_corrupt(q);
-	qcow2_free_later(q, old, old_bytes);
+	if (clusters << q->cluster_bits > QCOW2_MAX_COUNTS)
+		clusters = qcow2_round_up(entries, each) / each;
+	if (clusters << q->cluster_bits > QCOW2_MAX_COUNTS)
+		return EFBIG;
+	bigger = calloc((size_t)(clusters * each), 8);
+	if (!bigger)
+		return ENOMEM;
+	memcpy(bigger, q->counts, q->counts_entries * (size_t)8);
+	free(q->counts);
+	q->counts = bigger;
+	q->counts_entries = (uint32_t)(clusters * each);
+	q->counts_clusters = (uint32_t)clusters;
 	return 0;
 }
 
-/* A table for `entries` at least. New blocks and the table lie side by side where the first new block counts. */
+/* A table for `entries` at least, in place of the present one: all of it, or nothing has changed. */
 static int counts_grow(struct qcow2 *q, uint64_t entries)
 {
-	uint32_t each = q->cluster / 8, first = q->counts_entries;
-	uint64_t start = (uint64_t)first << block_entries_log2(q), blocks = 1, clusters, had, *bigger;
-	int error = 0;
+	int error;
 
-	do {
-		had = blocks;
-		clusters = qcow2_round_up(entries + entries / 2 + blocks, each) / each;
-		blocks = ((blocks + clusters) >> block_entries_log2(q)) + 1;
-	} while (blocks != had);
-	if (clusters << q->cluster_bits > QCOW2_MAX_COUNTS)
-		clusters = qcow2_round_up(entries + blocks, each) / each;
-	if (clusters << q->cluster_bits > QCOW2_MAX_COUNTS)
-		return EFBIG;
-	if (qcow2_guard_hit(q, start << q->cluster_bits, (blocks + clusters) << q->cluster_bits, 0))
-		return qcow2_mark_corrupt(q);
+	if (q->change)
+		return enlarge_table(q, entries);
 	error = qcow2_commit(q);
+	if (!error)
+		error = qcow2_change_begin(q);
 	if (error)
 		return error;
-	bigger = calloc((size_t)clusters * each, 8);
-	if (!bigger)
-		return ENOMEM;
-	memcpy(bigger, q->counts, first * (size_t)8);
-	free(q->counts);
-	q->counts = bigger;
-	q->counts_entries = (uint32_t)clusters * each;
-	for (uint64_t i = 0; i < blocks && !error; i++)
-		error = qcow2_block_make(q, first + i, start + i);
-	for (uint64_t i = 0; i < blocks + clusters && !error; i++)
-		error = qcow2_count_set(q, start + i, 1);
-	note_use(q, start << q->cluster_bits, blocks + clusters);
-	return error ? qcow2_mark_corrupt(q) : counts_switch(q, (start + blocks) << q->cluster_bits, (uint32_t)clusters);
+	error = enlarge_table(q, entries);
+	if (!error)
+		return qcow2_change_end(q, NULL);
+	qcow2_change_cancel(q);
+	return error;
 }
 
 /* ---- The next free ones ---- */
 
-/* There is a block for `cluster`, which is free. It takes the first cluster of the run that ends there. */
-static int block_need(struct qcow2 *q, uint64_t cluster, uint64_t *first)
+/* There is a block for `cluster`, which is free; or one is made in `first`, where the run of free ones begins that ends
+ * there. *made: what was found free may be taken now. */
+static int block_need(struct qcow2 *q, uint64_t cluster, uint64_t first, bool *made)
 {
-	uint64_t index = block_of(q, cluster);
+	uint64_t index = block_of(q, cluster), hint = q->hint;
 	int error;
 
+	*made = index >= q->counts_entries || !q->counts[index];
+	if (!*made)
+		return 0;
 	if (index >= q->counts_entries)
 		return counts_grow(q, index + 1);
-	if (q->counts[index])
-		return 0;
-	error = qcow2_block_make(q, index, *first);
+	error = qcow2_block_make(q, index, first);
+	q->hint = first + 1;		/* for blocks that move when it is counted */
 	if (!error)
-		error = qcow2_count_set(q, *first, 1);
-	++*first;
+		error = qcow2_count_set(q, first, 1);
+	q->hint = hint;
 	return error;
 }
 
@@ -239,7 +231,7 @@ static int block_need(struct qcow2 *q, uint64_t cluster, uint64_t *first)
 static int find_free(struct qcow2 *q, uint64_t n, bool all, uint64_t *first, uint64_t *got)
 {
 	uint64_t searched = 0, c = q->hint, count, run = c;
-	bool found = false;
+	bool found = false, made;
 	int error;
 
 	while (c - run < n) {
@@ -257,16 +249,70 @@ static int find_free(struct qcow2 *q, uint64_t n, bool all, uint64_t *first, uin
 		if (!found)
 			q->hint = c;
 		found = true;
-		error = block_need(q, c, &run);
+		error = block_need(q, c, run, &made);
 		if (error)
 			return error;
-		if (run > c)		/* it was taken for the block itself */
-			c = run;
-		else if (!qcow2_count_get(q, c, &count) && !count)
-			c++;
+		c = made ? q->hint : c + 1;
+		run = made ? c : run;
+		found &= !made;
 	}
 	*first = run;
 	*got = c - run;
+	return 0;
+}
+
+/* In a change: the blocks that count them have moved. *moved: one did so just now, perhaps to where these are. */
+static int blocks_move(struct qcow2 *q, uint64_t first, uint64_t n, bool *moved)
+{
+	uint64_t last = block_of(q, first + n - 1);
+	int error = 0;
+
+	*moved = false;
+	for (uint64_t i = block_of(q, first); q->change && i <= last && !error && !*moved; i++) {
+		uint64_t place = q->counts[i];
+
+		error = qcow2_change_block(q, i);
+		*moved = place != q->counts[i];
+	}
+	return error;
+}
+
+static int find_lasting(struct qcow2 *q, uint64_t n, bool all, uint64_t *first, uint64_t *got)
+{
+	bool moved = true;
+	int error = 0;
+
+	*got = n;
+	if (q->change && q->change->spare)
+		return qcow2_change_take(q, n, first);
+	while (moved && !error) {
+		error = find_free(q, n, all, first, got);
+		if (!error)
+			error = blocks_move(q, *first, *got, &moved);
+	}
+	return error;
+}
+
+/* What is taken from a snapshot that is to go is counted for that, too, until it has gone. */
+static uint64_t first_count(const struct qcow2 *q)
+{
+	return q->change && q->change->spare ? 2 : 1;
+}
+
+int qcow2_alloc_uncounted(struct qcow2 *q, uint64_t *offset, uint64_t *count)
+{
+	uint64_t first, got;
+	int error = q->change->spare ? qcow2_change_take(q, 1, &first) : find_free(q, 1, true, &first, &got);
+
+	if (error)
+		return error;
+	*offset = first << q->cluster_bits;
+	*count = first_count(q);
+	if (qcow2_guard_hit(q, *offset, q->cluster, 0))
+		return qcow2_mark_corrupt(q);
+	if (!q->change->spare)
+		q->hint = first + 1;
+	note_use(q, *offset, 1);
 	return 0;
 }
 
@@ -277,7 +323,7 @@ int qcow2_alloc(struct qcow2 *q, uint64_t n, bool all, uint64_t *offset, uint64_
 
 	if (q->corrupt)
 		return EIO;
-	error = find_free(q, n, all, &first, &found);
+	error = find_lasting(q, n, all, &first, &found);
 	if (error)
 		return error;
 	if ((first + found) >> (56 - q->cluster_bits))
@@ -286,7 +332,7 @@ int qcow2_alloc(struct qcow2 *q, uint64_t n, bool all, uint64_t *offset, uint64_
 	if (qcow2_guard_hit(q, *offset, found << q->cluster_bits, 0))
 		return qcow2_mark_corrupt(q);
 	for (uint64_t i = 0; i < found && !error; i++)
-		error = qcow2_count_set(q, first + i, 1);
+		error = qcow2_count_set(q, first + i, first_count(q));
 	if (error)
 		return error;
 	q->fresh = *offset >= q->zero_from;

@@ -2,7 +2,8 @@
  * state of a machine, as bytes of the guest's disk behind its end.
  *
  * The present one's L1 and the table of snapshots are never changed in place: a new one is written, then the header says
- * where it is. What a crash leaves is counted too high, which is a leak. */
+ * where it is; with the refcounts, if COPIED bits change with them (qcow2_change.c). What a crash leaves is counted too
+ * high, which is a leak. */
 #include "machine/host/block/qcow2.h"
 
 #define ENTRY       40u			/* bytes, before what is of variable length */
@@ -11,6 +12,7 @@
 #define MOST_BYTES  (64u << 20)		/* of the table */
 #define NO_ICOUNT   UINT64_MAX
 #define NAME        256u
+#define MOST_GUARDED (16u << 20)	/* bytes of all L1 tables whose places are watched */
 
 /* ---- The table ---- */
 
@@ -64,6 +66,43 @@ static uint64_t entry_read(struct qcow2 *q, uint64_t at, uint64_t end, struct qc
 	return qcow2_round_up(bytes, 8);
 }
 
+/* Without memory for it, a place is not watched. */
+static void guard_set(struct qcow2 *q, uint64_t offset, enum qcow2_part part, bool add)
+{
+	if (add)
+		(void)!qcow2_guard_add(q, offset, part);
+	else
+		qcow2_guard_remove(q, offset, part);
+}
+
+/* Its L1, and the L2 tables that this points to. */
+static void guard_tables(struct qcow2 *q, const struct qcow2_state *s, const uint64_t *l1, bool add)
+{
+	for (uint64_t at = 0; at < s->l1_entries * UINT64_C(8); at += q->cluster)
+		guard_set(q, s->l1 + at, QCOW2_FIXED, add);
+	for (uint32_t i = 0; i < s->l1_entries; i++)
+		if (l1[i] & QCOW2_OFFSET && (l1[i] & QCOW2_OFFSET) < q->file_end)
+			guard_set(q, l1[i] & QCOW2_OFFSET, QCOW2_L2, add);
+}
+
+/* A damaged one is refused when somebody wants it. */
+static void guard_states(struct qcow2 *q)
+{
+	uint64_t bytes = 0, *l1;
+
+	for (uint32_t i = 0; i < q->n_states && !q->node.readonly; i++) {
+		const struct qcow2_state *s = &q->states[i];
+
+		bytes += s->l1_entries * UINT64_C(8);
+		if (bytes > MOST_GUARDED)
+			return;
+		if (qcow2_l1_read(q, s->l1, s->l1_entries, &l1))
+			continue;
+		guard_tables(q, s, l1, true);
+		free(l1);
+	}
+}
+
 bool qcow2_states_read(struct qcow2 *q, uint64_t offset, uint32_t n, struct error *err)
 {
 	uint64_t at = offset, bytes;
@@ -94,6 +133,8 @@ bool qcow2_states_read(struct qcow2 *q, uint64_t offset, uint32_t n, struct erro
 	q->states_bytes = at - offset;
 	if (!q->states)
 		error_set(err, "out of memory");
+	else
+		guard_states(q);
 	return q->states;
 }
 
@@ -127,48 +168,24 @@ static void entry_put(uint8_t *h, const struct qcow2_state *s)
 	memcpy(h + ENTRY + extra + id, s->name, name);
 }
 
-/* A new table with the first n of q->states but number `without`, then the header. */
-static int states_write(struct qcow2 *q, uint32_t n, uint32_t without)
+/* The first n of q->states but number `without`. */
+static int table_make(const struct qcow2 *q, uint32_t n, uint32_t without, struct qcow2_states_table *table)
 {
-	uint64_t bytes = 0, offset = 0, got = 0, old = q->states_offset, old_bytes = q->states_bytes, at = 0;
-	uint8_t *table, be[12];
-	int error;
+	uint64_t at = 0;
 
+	*table = (struct qcow2_states_table){ .n = n - (without < n) };
 	for (uint32_t i = 0; i < n; i++)
-		bytes += i == without ? 0 : entry_bytes(&q->states[i]);
-	if (bytes > MOST_BYTES)
+		table->bytes += i == without ? 0 : entry_bytes(&q->states[i]);
+	if (table->bytes > MOST_BYTES)
 		return EFBIG;
-	table = calloc(1, bytes + 1);
-	if (!table)
+	table->data = calloc(1, table->bytes + 1);
+	if (!table->data)
 		return ENOMEM;
 	for (uint32_t i = 0; i < n; i++)
 		if (i != without) {
-			entry_put(table + at, &q->states[i]);
+			entry_put(table->data + at, &q->states[i]);
 			at += entry_bytes(&q->states[i]);
 		}
-	error = bytes ? qcow2_alloc(q, (bytes + q->cluster - 1) >> q->cluster_bits, true, &offset, &got) : 0;
-	if (!error && bytes)
-		error = qcow2_file_write(q, offset, table, bytes);
-	free(table);
-	if (!error)
-		error = qcow2_commit(q);
-	if (!error)
-		error = qcow2_file_barrier(q);
-	if (error) {
-		qcow2_free_now(q, offset, got);
-		return error;
-	}
-	be_put(be, n - (without < n), 4);
-	be_put(be + 4, offset, 8);
-	error = q->file->driver->write(q->file, QCOW2_AT_STATES, be, sizeof be);
-	if (!error)
-		error = qcow2_file_barrier(q);
-	q->states_offset = offset;
-	q->states_bytes = bytes;
-	if (error)		/* nobody knows which of them the file has */
-		return qcow2_mark_corrupt(q);
-	if (old_bytes)
-		qcow2_free_later(q, old, old_bytes);
 	return 0;
 }
 
@@ -192,7 +209,9 @@ int qcow2_l1_read(struct qcow2 *q, uint64_t offset, uint32_t entries, uint64_t *
 	return error;
 }
 
-enum walk { WALK_CHECK, WALK_ADD, WALK_SUB, WALK_COPIED };	/* CHECK: may they be added? COPIED: sets these bits */
+/* What is done to the clusters of data that an L1 reaches. CHECK: may they be added, with the tables? SUB: what nobody
+ * else has is given back later. LEAK: the same, but who is in two places stays counted so. */
+enum walk { WALK_CHECK, WALK_ADD, WALK_SUB, WALK_LEAK, WALK_SPARE };
 
 static int is_copied(struct qcow2 *q, uint64_t offset, bool *copied)
 {
@@ -203,39 +222,52 @@ static int is_copied(struct qcow2 *q, uint64_t offset, bool *copied)
 	return error;
 }
 
-static int walk_entry(struct qcow2 *q, struct qcow2_table *t, uint32_t i, enum walk walk)
+static int sub_cluster(struct qcow2 *q, uint64_t cluster, enum walk walk)
 {
-	uint64_t entry = qcow2_entry(q, t, i), offset = entry & QCOW2_OFFSET, bytes = q->cluster, count = 0;
-	bool zipped = entry & QCOW2_COMPRESSED, copied;
+	uint64_t count;
+	int error = qcow2_count_get(q, cluster, &count);
+
+	if (error || !count)
+		return error ? error : EIO;
+	if (walk == WALK_SPARE)
+		return count == 1 ? qcow2_change_spare(q, cluster) : 0;
+	if (count == 1)
+		qcow2_free_later(q, cluster << q->cluster_bits, q->cluster);
+	else if (walk == WALK_SUB || count > 2)
+		error = qcow2_count_set(q, cluster, count - 1);
+	return error;
+}
+
+static int walk_cluster(struct qcow2 *q, uint64_t cluster, bool zipped, enum walk walk)
+{
+	uint64_t count;
 	int error;
+
+	if (walk == WALK_ADD)
+		return qcow2_count_add(q, cluster << q->cluster_bits, q->cluster, 1);
+	if (walk != WALK_CHECK)
+		return sub_cluster(q, cluster, walk);
+	error = qcow2_count_get(q, cluster, &count);
+	if (!error && (!count || count > qcow2_count_max(q) / (zipped ? 2 : 1) - !zipped))
+		error = ERANGE;
+	return error;
+}
+
+static int walk_entry(struct qcow2 *q, uint64_t entry, enum walk walk)
+{
+	uint64_t offset = entry & QCOW2_OFFSET, bytes = q->cluster;
+	bool zipped = entry & QCOW2_COMPRESSED;
+	int error = 0;
 
 	if (zipped)
 		qcow2_zipped_range(q, entry, &offset, &bytes);
-	if (!offset)
+	if (!offset || (zipped && walk == WALK_SPARE))
 		return 0;
 	if (offset >= q->file_end || (!zipped && offset & (q->cluster - 1)))
 		return EIO;
-	switch (walk) {
-	case WALK_ADD:
-		return qcow2_count_add(q, offset, bytes, 1);
-	case WALK_SUB:
-		return qcow2_count_add(q, offset, bytes, -1);
-	case WALK_CHECK:
-		for (uint64_t c = offset; c < offset + bytes; c = (c & ~(uint64_t)(q->cluster - 1)) + q->cluster) {
-			error = qcow2_count_get(q, c >> q->cluster_bits, &count);
-			if (error || !count || count > qcow2_count_max(q) / (zipped ? 2 : 1) - !zipped)
-				return error ? error : ERANGE;
-		}
-		return 0;
-	case WALK_COPIED:
-		if (zipped)
-			return 0;
-		error = is_copied(q, offset, &copied);
-		if (!error && copied != !!(entry & QCOW2_COPIED))
-			qcow2_entry_set(q, t, i, entry ^ QCOW2_COPIED, qcow2_bitmap(q, t, i));
-		return error;
-	}
-	return EIO;
+	for (uint64_t c = offset >> q->cluster_bits; c <= (offset + bytes - 1) >> q->cluster_bits && !error; c++)
+		error = walk_cluster(q, c, zipped, walk);
+	return error;
 }
 
 static int walk_l2(struct qcow2 *q, uint64_t offset, enum walk walk)
@@ -246,46 +278,118 @@ static int walk_l2(struct qcow2 *q, uint64_t offset, enum walk walk)
 	for (uint32_t i = 0; i < 1u << q->l2_bits && !error; i++) {
 		error = qcow2_table_get(q, &q->l2, offset, false, &t);
 		if (!error)
-			error = walk_entry(q, t, i, walk);
+			error = walk_entry(q, qcow2_entry(q, t, i), walk);
 	}
 	return error;
 }
 
-/* All clusters that an L1 reaches, and their tables. COPIED is for the active one alone. */
+static int walk_table(struct qcow2 *q, uint64_t offset, enum walk walk)
+{
+	uint64_t count;
+
+	if (walk == WALK_SUB || walk == WALK_LEAK)
+		return sub_cluster(q, offset >> q->cluster_bits, walk);
+	if (walk == WALK_CHECK)
+		return qcow2_count_get(q, offset >> q->cluster_bits, &count) || !count || count >= qcow2_count_max(q) ? ERANGE : 0;
+	return 0;
+}
+
+/* All clusters that an L1 reaches, and their tables, but that those are not added. */
 static int walk_l1(struct qcow2 *q, const uint64_t *l1, uint32_t entries, enum walk walk)
 {
 	uint64_t tables = 0;
 	int error = 0;
 
 	for (uint32_t i = 0; i < entries && !error; i++) {
-		uint64_t offset = l1[i] & QCOW2_OFFSET, count;
-		bool copied;
+		uint64_t offset = l1[i] & QCOW2_OFFSET;
 
 		if (!offset)
 			continue;
 		if (++tables > q->file_end >> q->cluster_bits)	/* the same one again and again */
 			return EIO;
 		error = walk_l2(q, offset, walk);
-		if (error)
-			break;
-		if (walk == WALK_ADD || walk == WALK_SUB)
-			error = qcow2_count_add(q, offset, q->cluster, walk == WALK_ADD ? 1 : -1);
-		if (walk == WALK_CHECK)
-			error = qcow2_count_get(q, offset >> q->cluster_bits, &count) || !count || count >= qcow2_count_max(q) ? ERANGE : 0;
-		if (walk != WALK_COPIED)
+		if (!error)
+			error = walk_table(q, offset, walk);
+	}
+	return error;
+}
+
+/* Another L1 has these tables, too: none of them is its alone. */
+static int add_tables(struct qcow2 *q, uint64_t *l1, uint32_t entries)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < entries && !error; i++) {
+		if (l1[i] & QCOW2_OFFSET)
+			error = qcow2_count_add(q, l1[i] & QCOW2_OFFSET, q->cluster, 1);
+		l1[i] &= ~QCOW2_COPIED;
+	}
+	return error;
+}
+
+/* ---- COPIED bits: as the refcounts are ---- */
+
+static int copied_entry(struct qcow2 *q, uint64_t entry, bool *wrong)
+{
+	bool copied = false;
+	int error;
+
+	*wrong = false;
+	if (entry & QCOW2_COMPRESSED || !(entry & QCOW2_OFFSET))
+		return 0;
+	error = is_copied(q, entry & QCOW2_OFFSET, &copied);
+	*wrong = copied != !!(entry & QCOW2_COPIED);
+	return error;
+}
+
+/* In the table that *l1 points to; in a change, in a copy of it, which takes its place in the active L1. */
+static int copied_l2(struct qcow2 *q, uint64_t *l1)
+{
+	bool own = !q->change, wrong;
+	struct qcow2_table *t;
+	int error = 0;
+
+	for (uint32_t i = 0; i < 1u << q->l2_bits && !error; i++) {
+		error = qcow2_table_get(q, &q->l2, *l1 & QCOW2_OFFSET, false, &t);
+		if (!error)
+			error = copied_entry(q, qcow2_entry(q, t, i), &wrong);
+		if (error || !wrong)
 			continue;
-		error = is_copied(q, offset, &copied);
-		if (!error && copied != !!(l1[i] & QCOW2_COPIED)) {
-			q->l1[i] ^= QCOW2_COPIED;
+		if (!own)
+			error = qcow2_l2_copy(q, (uint32_t)(l1 - q->l1), &t);
+		own = true;
+		if (!error)
+			qcow2_entry_set(q, t, i, qcow2_entry(q, t, i) ^ QCOW2_COPIED, qcow2_bitmap(q, t, i));
+	}
+	return error;
+}
+
+static int copied_all(struct qcow2 *q, uint64_t *l1, uint32_t entries)
+{
+	uint64_t tables = 0;
+	bool copied;
+	int error = 0;
+
+	for (uint32_t i = 0; i < entries && !error; i++) {
+		if (!(l1[i] & QCOW2_OFFSET))
+			continue;
+		if (++tables > q->file_end >> q->cluster_bits)	/* the same one again and again */
+			return EIO;
+		error = copied_l2(q, &l1[i]);
+		if (!error)
+			error = is_copied(q, l1[i] & QCOW2_OFFSET, &copied);
+		if (error || copied == !!(l1[i] & QCOW2_COPIED))
+			continue;
+		l1[i] ^= QCOW2_COPIED;
+		if (l1 == q->l1)
 			qcow2_l1_touch(q, i);
-		}
 	}
 	return error;
 }
 
 int qcow2_copied_set(struct qcow2 *q)
 {
-	return walk_l1(q, q->l1, q->l1_entries, WALK_COPIED);
+	return copied_all(q, q->l1, q->l1_entries);
 }
 
 /* ---- What others ask for ---- */
@@ -338,25 +442,52 @@ static char *next_id(const struct qcow2 *q)
 	return strdup(text);
 }
 
-/* Its own L1, and one more for all that it points to. */
+/* All is in the file, and nothing waits: a change may begin. */
+static int settle_all(struct qcow2 *q)
+{
+	int error = qcow2_settle(q);
+
+	return error ? error : qcow2_commit(q);
+}
+
+/* In a change: its own L1, and one more for all that it points to. */
 static int keep_tables(struct qcow2 *q, struct qcow2_state *s)
 {
 	uint64_t clusters = (q->l1_entries * UINT64_C(8) + q->cluster - 1) >> q->cluster_bits, got;
-	uint8_t *be = malloc(q->l1_entries * (size_t)8 + 1);
-	int error = be ? walk_l1(q, q->l1, q->l1_entries, WALK_CHECK) : ENOMEM;
+	int error = walk_l1(q, q->l1, q->l1_entries, WALK_CHECK);
 
-	if (!error)
-		error = clusters ? qcow2_alloc(q, clusters, true, &s->l1, &got) : 0;
 	if (!error)
 		error = walk_l1(q, q->l1, q->l1_entries, WALK_ADD);
 	if (!error)
 		error = qcow2_copied_set(q);
-	for (uint32_t i = 0; i < q->l1_entries && !error; i++)
-		be_put(be + i * (size_t)8, q->l1[i], 8);
 	if (!error)
-		error = qcow2_file_write(q, s->l1, be, q->l1_entries * UINT64_C(8));
-	free(be);
+		error = add_tables(q, q->l1, q->l1_entries);
+	if (!error)
+		error = clusters ? qcow2_alloc(q, clusters, true, &s->l1, &got) : 0;
+	if (!error)
+		error = qcow2_l1_store(q, s->l1, q->l1, q->l1_entries);
 	s->l1_entries = q->l1_entries;
+	return error;
+}
+
+static int keep_state(struct qcow2 *q)
+{
+	struct qcow2_states_table table = { 0 };
+	struct qcow2_state *s = &q->states[q->n_states];
+	int error = qcow2_change_begin(q);
+
+	if (error)
+		return error;
+	error = keep_tables(q, s);
+	if (!error)
+		error = table_make(q, q->n_states + 1, UINT32_MAX, &table);
+	if (error)
+		qcow2_change_cancel(q);
+	else
+		error = qcow2_change_end(q, &table);
+	free(table.data);
+	if (!error)
+		guard_tables(q, s, q->l1, true);
 	return error;
 }
 
@@ -384,7 +515,8 @@ static bool states_extend(struct qcow2 *q, const struct block_state *state)
 static int forget_machine(struct qcow2 *q, uint64_t bytes)
 {
 	uint64_t from = qcow2_round_up(q->node.size, qcow2_l1_span(q));
-	uint64_t end = qcow2_min(qcow2_round_up(bytes, q->cluster), q->l1_entries * qcow2_l1_span(q) - qcow2_min(from, q->l1_entries * qcow2_l1_span(q)));
+	uint64_t reach = q->l1_entries * qcow2_l1_span(q);
+	uint64_t end = qcow2_min(qcow2_round_up(bytes, q->cluster), reach - qcow2_min(from, reach));
 
 	return end ? qcow2_data_discard(q, from, end, true) : 0;
 }
@@ -404,60 +536,79 @@ bool qcow2_state_keep(struct block_node *n, const struct block_state *state, str
 			return fail(q, err, "cannot make snapshot", state->name, EEXIST);
 	if (q->n_states >= QCOW2_MAX_STATES)
 		return fail(q, err, "cannot make snapshot", state->name, EFBIG);
-	error = qcow2_settle(q);
+	error = settle_all(q);
 	if (!error && !states_extend(q, state))
 		error = ENOMEM;
 	if (error)
 		return fail(q, err, "cannot make snapshot", state->name, error);
-	error = keep_tables(q, &q->states[q->n_states]);
-	if (!error)
-		error = states_write(q, q->n_states + 1, UINT32_MAX);
+	error = keep_state(q);
 	if (error) {
 		state_free(&q->states[q->n_states]);
 		return fail(q, err, "cannot make snapshot", state->name, error);
 	}
 	q->n_states++;
-	error = forget_machine(q, state->machine_bytes);
-	if (!error)
-		error = qcow2_settle(q);
-	return !error || fail(q, err, "cannot write snapshot", state->name, error);
+	if (!forget_machine(q, state->machine_bytes))	/* there it is, though this may find no room */
+		(void)!qcow2_settle(q);
+	return true;
 }
 
-/* The active L1 as the snapshot has it, for at least as many bytes as the disk has then. */
+/* An L1 for all that the snapshot has, for as many bytes as the disk has then, and has now. NULL: *error. */
+static uint64_t *active_copy(struct qcow2 *q, const struct qcow2_state *s, const uint64_t *theirs, uint32_t *entries, int *error)
+{
+	uint64_t size = s->size > q->node.size ? s->size : q->node.size, *l1;
+	uint64_t need = size / qcow2_l1_span(q) + !!(size & (qcow2_l1_span(q) - 1)), n = need > s->l1_entries ? need : s->l1_entries;
+
+	*entries = (uint32_t)n;
+	*error = n > QCOW2_MAX_L1 / 8 ? EFBIG : ENOMEM;
+	l1 = n > QCOW2_MAX_L1 / 8 ? NULL : calloc(n + 1, sizeof *l1);
+	if (l1 && s->l1_entries)
+		memcpy(l1, theirs, s->l1_entries * sizeof *l1);
+	*error = l1 ? 0 : *error;
+	return l1;
+}
+
+/* The tables of `l1`, which are a snapshot's, are to be the active one's, too. Their bits say nothing before that. */
+static int share_tables(struct qcow2 *q, uint64_t *l1, uint32_t entries)
+{
+	int error = walk_l1(q, l1, entries, WALK_CHECK);
+
+	if (!error)
+		error = walk_l1(q, l1, entries, WALK_ADD);
+	if (!error)
+		error = add_tables(q, l1, entries);
+	return error ? error : copied_all(q, l1, entries);
+}
+
 static int return_tables(struct qcow2 *q, const struct qcow2_state *s)
 {
-	uint64_t need = s->size / qcow2_l1_span(q) + !!(s->size & (qcow2_l1_span(q) - 1)), entries = need > s->l1_entries ? need : s->l1_entries;
 	uint64_t *theirs, *l1, *old;
-	uint32_t n_old = q->l1_entries;
-	int error;
+	uint32_t n_old = q->l1_entries, entries;
+	int error = qcow2_l1_read(q, s->l1, s->l1_entries, &theirs);
 
-	if (entries > QCOW2_MAX_L1 / 8)
-		return EFBIG;
-	error = qcow2_l1_read(q, s->l1, s->l1_entries, &theirs);
 	if (error)
 		return error;
 	old = malloc(n_old * sizeof *old + 1);
-	l1 = calloc(entries + 1, sizeof *l1);
-	error = old && l1 ? walk_l1(q, theirs, s->l1_entries, WALK_CHECK) : ENOMEM;
-	if (!error)
-		error = walk_l1(q, theirs, s->l1_entries, WALK_ADD);
-	for (uint32_t i = 0; i < s->l1_entries && !error; i++)
-		l1[i] = theirs[i] & ~QCOW2_COPIED;
-	if (!error)
-		memcpy(old, q->l1, n_old * sizeof *old);
+	l1 = old ? active_copy(q, s, theirs, &entries, &error) : NULL;
+	if (!l1) {
+		free(old);
+		free(theirs);
+		return error ? error : ENOMEM;
+	}
+	memcpy(old, q->l1, n_old * sizeof *old);
+	error = share_tables(q, l1, entries);
 	if (error)
 		free(l1);
 	else
-		error = qcow2_l1_replace(q, l1, (uint32_t)entries);
+		error = qcow2_l1_replace(q, l1, entries, s->size);
 	for (uint32_t i = 0; i < n_old && !error; i++)
 		qcow2_guard_remove(q, old[i] & QCOW2_OFFSET, QCOW2_L2);
 	for (uint32_t i = 0; i < q->l1_entries && !error; i++)
 		if (q->l1[i] & QCOW2_OFFSET && !qcow2_guard_add(q, q->l1[i] & QCOW2_OFFSET, QCOW2_L2))
 			error = ENOMEM;
 	if (!error)
-		error = walk_l1(q, old, n_old, WALK_SUB);
+		q->node.size = s->size;
 	if (!error)
-		error = qcow2_copied_set(q);
+		error = walk_l1(q, old, n_old, WALK_SUB);
 	free(old);
 	free(theirs);
 	return error;
@@ -476,13 +627,9 @@ bool qcow2_state_return(struct block_node *n, const char *name, struct error *er
 		return false;
 	if (s->size & (BLOCK_SECTOR - 1))
 		return fail(q, err, "cannot return to snapshot", name, EIO);
-	error = qcow2_settle(q);
+	error = settle_all(q);
 	if (!error)
 		error = return_tables(q, s);
-	if (!error && s->size != n->size) {
-		error = qcow2_header_write(q, QCOW2_AT_SIZE, s->size, 8);
-		n->size = s->size;
-	}
 	if (!error)
 		error = qcow2_settle(q);
 	return !error || fail(q, err, "cannot return to snapshot", name, error);
@@ -510,44 +657,126 @@ bool qcow2_state_show(struct block_node *n, const char *name, struct error *err)
 	return true;
 }
 
-static void free_l1(struct qcow2 *q, uint64_t offset, uint32_t entries)
+static void free_l1(struct qcow2 *q, const struct qcow2_state *s)
 {
-	if (entries)
-		qcow2_free_later(q, offset, entries * UINT64_C(8));
+	if (s->l1_entries)
+		qcow2_free_later(q, s->l1, s->l1_entries * UINT64_C(8));
+}
+
+/* What it alone has, its machine's state first: the disk has room for that much. */
+static int find_spares(struct qcow2 *q, const struct qcow2_state *s, const uint64_t *l1)
+{
+	uint64_t start = qcow2_min(qcow2_round_up(s->size, qcow2_l1_span(q)) / qcow2_l1_span(q), s->l1_entries);
+	int error = walk_l1(q, l1 + start, (uint32_t)(s->l1_entries - start), WALK_SPARE);
+
+	if (!error)
+		error = walk_l1(q, l1, (uint32_t)start, WALK_SPARE);
+	return error || q->change->spares ? error : ENOSPC;
+}
+
+static int delete_state(struct qcow2 *q, uint32_t i, const uint64_t *l1, bool full)
+{
+	struct qcow2_states_table table = { 0 };
+	const struct qcow2_state *s = &q->states[i];
+	int error = qcow2_change_begin(q);
+
+	if (error)
+		return error;
+	if (full)
+		error = find_spares(q, s, l1);
+	if (!error)
+		error = walk_l1(q, l1, s->l1_entries, WALK_SUB);
+	if (!error)
+		error = qcow2_copied_set(q);
+	if (!error)
+		error = table_make(q, q->n_states, i, &table);
+	free_l1(q, s);
+	if (error)
+		qcow2_change_cancel(q);
+	else
+		error = qcow2_change_end(q, &table);
+	free(table.data);
+	return error;
+}
+
+/* Puts it behind the others, in place. */
+static int move_last(struct qcow2 *q, uint32_t i)
+{
+	struct qcow2_state s = q->states[i];
+	struct qcow2_states_table table;
+	int error;
+
+	memmove(&q->states[i], &q->states[i + 1], (q->n_states - 1 - i) * sizeof s);
+	q->states[q->n_states - 1] = s;
+	error = table_make(q, q->n_states, UINT32_MAX, &table);
+	if (!error && table.bytes != q->states_bytes)	/* others write shorter entries */
+		error = ENOSPC;
+	if (!error)
+		error = qcow2_file_write(q, q->states_offset, table.data, table.bytes);
+	free(table.data);
+	return error ? error : qcow2_file_barrier(q);
+}
+
+/* The disk is full, and nothing is this snapshot's alone that would give room: the table gets shorter. What is shared with
+ * one other stays counted as it is, a leak. */
+static int drop_state(struct qcow2 *q, uint32_t i, const uint64_t *l1)
+{
+	const struct qcow2_state *last = &q->states[q->n_states - 1];
+	int error = i < q->n_states - 1 ? move_last(q, i) : 0;
+
+	if (!error)
+		error = qcow2_header_write(q, QCOW2_AT_STATES, q->n_states - 1, 4);
+	if (!error)
+		error = qcow2_file_barrier(q);
+	if (error)
+		return error;
+	q->states_bytes -= qcow2_min(q->states_bytes, entry_bytes(last));
+	if (q->n_states == 1) {
+		qcow2_free_later(q, q->states_offset, 1);
+		q->states_offset = q->states_bytes = 0;
+	}
+	free_l1(q, last);
+	return walk_l1(q, l1, last->l1_entries, WALK_LEAK);
+}
+
+static bool has_no_room(int error)
+{
+	return error == ENOSPC || error == EFBIG || error == EDQUOT;
 }
 
 bool qcow2_state_delete(struct block_node *n, const char *name, struct error *err)
 {
 	struct qcow2 *q = qcow2_of(n);
+	struct qcow2_state *s, gone;
 	uint32_t i;
-	struct qcow2_state *s = find_state(q, name, &i);
 	uint64_t *l1;
 	int error;
 
+	s = find_state(q, name, &i);
 	if (!s)
 		return fail(q, err, "no snapshot", name, ENOENT);
 	if (!writable(q, "cannot delete snapshot", name, err))
 		return false;
-	error = qcow2_settle(q);
+	gone = *s;
+	error = settle_all(q);
 	if (!error)
 		error = qcow2_l1_read(q, s->l1, s->l1_entries, &l1);
 	if (error)
 		return fail(q, err, "cannot delete snapshot", name, error);
-	error = states_write(q, q->n_states, i);
+	error = delete_state(q, i, l1, false);
+	if (has_no_room(error))
+		error = delete_state(q, i, l1, true);
+	if (has_no_room(error)) {
+		error = drop_state(q, i, l1);
+		i = error ? i : q->n_states - 1;
+	}
 	if (!error) {
-		struct qcow2_state gone = *s;
-
-		memmove(s, s + 1, (--q->n_states - i) * sizeof *s);
-		error = walk_l1(q, l1, gone.l1_entries, WALK_SUB);
-		if (!error)
-			free_l1(q, gone.l1, gone.l1_entries);
+		guard_tables(q, &gone, l1, false);
+		memmove(&q->states[i], &q->states[i + 1], (--q->n_states - i) * sizeof *s);
 		state_free(&gone);
+		error = qcow2_settle(q);
 	}
 	free(l1);
-	if (!error)
-		error = qcow2_copied_set(q);
-	if (!error)
-		error = qcow2_settle(q);
 	return !error || fail(q, err, "cannot delete snapshot", name, error);
 }
 
@@ -572,7 +801,11 @@ int qcow2_machine_write(struct block_node *n, uint64_t offset, const void *data,
 	if (error || !bytes)
 		return error;
 	error = qcow2_l1_grow(q, (at + bytes + qcow2_l1_span(q) - 1) / qcow2_l1_span(q));
-	return error ? error : qcow2_data_write(q, at, data, bytes);
+	if (!error)
+		error = qcow2_data_write(q, at, data, bytes);
+	if (error && !forget_machine(q, offset + bytes))	/* what there is of it is of no use */
+		(void)!qcow2_settle(q);
+	return error;
 }
 
 int qcow2_machine_read(struct block_node *n, uint64_t offset, void *data, uint64_t bytes)
