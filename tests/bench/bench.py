@@ -339,7 +339,7 @@ class Run:
     def __init__(self, name, command, limit, replies=()):
         """replies: (what a line without an end says, what is typed then, the mark's name or "")."""
         self.name, self.lines, self.marks, self.memory = name, [], {}, 0
-        self.replies = list(replies)
+        self.replies, self.heard = list(replies), ""
         with tempfile.TemporaryFile() as errors:
             self.start = time.perf_counter()
             child = subprocess.Popen(command, stdin=subprocess.PIPE if replies else subprocess.DEVNULL,
@@ -382,14 +382,18 @@ class Run:
                             peak = re.search(r"^VmHWM:\s*(\d+) kB", file.read(), re.M)
                         self.memory = int(peak[1]) * 1024 if peak else self.memory
                     self.lines.append(line)
-                self.reply(child, rest, now)
+                self.reply(child, chunk, now)
             return False
         finally:
             os.close(process)
 
-    def reply(self, child, rest, now):
-        """A prompt has no end of line; what comes next is typed once."""
-        if self.replies and rest.decode(errors="replace").endswith(self.replies[0][0]):
+    def reply(self, child, chunk, now):
+        """Types what answers the next prompt. It has no end of line, and a kernel's message may follow."""
+        if not self.replies:
+            return
+        self.heard += chunk.decode(errors="replace")
+        if self.replies[0][0] in self.heard:
+            self.heard = ""
             _, typed, mark = self.replies.pop(0)
             if mark:
                 self.marks[mark] = now

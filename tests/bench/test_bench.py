@@ -299,7 +299,7 @@ def installed_system():
     """The group that logs into a guest, on guests that ask and do nothing before they are answered."""
     rows = "fast integer a\nread disk b\n"
     login = """\
-sleep 0.05; printf 'debian login: '; read who
+sleep 0.05; printf 'debian login: [ 1.0] vio\\n'; read who
 printf 'Password: '; read word
 sleep 0.05; printf 'root@debian:~# '; read command; echo
 [ "$who $word ${command##* }" = "root cede /mnt/bench" ] || exit 1
