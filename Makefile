@@ -65,7 +65,7 @@ SAVEVM_OBJ := $(filter $(B)/obj/savevm/%,$(OBJ))
 ROUNDING := cpu/fp/%
 
 # The flags of a source file.
-c_flags = $(C_FLAGS) $(if $(filter cpu/%,$(1)),$(PGO_CFLAGS)) $(if $(filter $(ROUNDING),$(1)),-frounding-math)
+c_flags = $(C_FLAGS) $(if $(filter cpu/%,$(1)),$(PGO_CFLAGS)) $(if $(filter $(ROUNDING),$(1)),-frounding-math) $(CFLAGS_$(1)_$(MODE))
 
 V ?= 0
 Q := $(if $(filter 0,$(V)),@)
