@@ -26,7 +26,7 @@ PACKAGED = 25
 KEPT, SHARE = '/root/kept', '/usr/share/alternate'
 
 # name, program, options, buses in turn.
-WAYS = (('cede', CEDE, (), ('virtio', 'scsi')), ('slof', CEDE, ('-bios', SLOF), ('scsi',)), ('qemu', QEMU, (), ('virtio', 'scsi')))
+WAYS = (('cede', CEDE, (), ('virtio', 'scsi')), ('slof', CEDE, ('-bios', SLOF), ('virtio', 'scsi')), ('qemu', QEMU, (), ('virtio', 'scsi')))
 
 APT = ('apt-get -qy -o Dir::Etc::sourcelist=/mnt/repo.list -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 '
        '-o Dpkg::Use-Pty=0 ')
