@@ -204,7 +204,7 @@ static bool disk_boot(struct machine *m, struct boot_disk *disk, struct error *e
 bool boot_find(struct machine *m, struct error *err)
 {
 	struct firmware *fw = m->firmware;
-	struct error why, all = { "" };
+	struct error why, all = { .msg = "" };
 	struct order order;
 
 	fw->booted = false;

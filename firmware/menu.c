@@ -68,7 +68,7 @@ static void menu_take(struct machine *m, unsigned i)
 {
 	struct firmware *fw = m->firmware;
 	struct cpu *cpu = &m->cpu[0]->cpu;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	say(m, (const char[]){ keys[i], '\r', '\n', 0 });
 	fw->menu.first = fw->menu.disk[i] + 1u;

@@ -86,7 +86,7 @@ static void write_header(struct machine *m)
 bool dtl_file_open(struct machine *m, const char *path, struct error *err)
 {
 	struct dtl_file *f = calloc(1, sizeof *f);
-	struct error why = { "out of memory" };
+	struct error why = { .msg = "out of memory" };
 	struct stat st;
 	int fd;
 

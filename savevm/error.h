@@ -6,10 +6,12 @@
 #define SAVEVM_ERROR_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 struct error {
 	char msg[256];
+	bool usage;		/* the command line is wrong, not the host: another exit status */
 };
 
 /* What a file or a stream says of itself may stand in a line that a terminal shows: none of its control characters gets
@@ -32,17 +34,33 @@ static inline char *text_plain(char *text)
 	return text;
 }
 
+static inline void error_keep(struct error *err, bool usage, const char *fmt, va_list ap)
+{
+	if (!err)
+		return;
+	vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+	text_plain(err->msg);
+	err->usage = usage;
+}
+
 /* Keeps one line, in which text_plain() finds nothing; `err` may be NULL when nobody wants to know. */
 __attribute__((format(printf, 2, 3))) static inline void error_set(struct error *err, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (!err)
-		return;
 	va_start(ap, fmt);
-	vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+	error_keep(err, false, fmt, ap);
 	va_end(ap);
-	text_plain(err->msg);
+}
+
+/* The same, about what the command line asks for. */
+__attribute__((format(printf, 2, 3))) static inline void error_usage(struct error *err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	error_keep(err, true, fmt, ap);
+	va_end(ap);
 }
 
 #endif

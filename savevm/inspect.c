@@ -683,7 +683,7 @@ static bool read_all(struct inspect *in, int fd, struct opening *o, struct error
 static bool open_at(struct inspect *in, struct opening *o, struct error *err)
 {
 	const char *path = o->path;
-	struct error why = { "" };
+	struct error why = { .msg = "" };
 	int fd = layout_open(path, &why);
 	struct stat st;
 	bool ok = false;

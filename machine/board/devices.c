@@ -125,9 +125,9 @@ bool board_device_ok(const char *text, struct error *err)
 	size_t len = strcspn(text, ",");
 
 	if (!class)
-		error_set(err, "-device: there is no device '%.*s' (-device help)", len < 60 ? (int)len : 60, text);
+		error_usage(err, "-device: there is no device '%.*s' (-device help)", len < 60 ? (int)len : 60, text);
 	else if (!class->pluggable)
-		error_set(err, "-device %s: the board has what it can have of it (-device help)", class->name);
+		error_usage(err, "-device %s: the board has what it can have of it (-device help)", class->name);
 	else
 		return device_values_ok(class, values_of(text), err);
 	return false;

@@ -58,7 +58,7 @@ static bool set_property(struct device *dev, const struct device_property *p, co
 	else
 		*(const char **)at = text;
 	if (!ok)
-		error_set(err, "-device %s: %s=%.60s: not %s", dev->class->name, p->name, text, expected[p->type]);
+		error_usage(err, "-device %s: %s=%.60s: not %s", dev->class->name, p->name, text, expected[p->type]);
 	return ok;
 }
 
@@ -79,7 +79,7 @@ static bool set_item(struct device *dev, char *item, struct error *err)
 	const struct device_property *p;
 
 	if (!value) {
-		error_set(err, "-device %s: '%.60s' is not NAME=VALUE", dev->class->name, item);
+		error_usage(err, "-device %s: '%.60s' is not NAME=VALUE", dev->class->name, item);
 		return false;
 	}
 	*value++ = 0;
@@ -93,7 +93,7 @@ static bool set_item(struct device *dev, char *item, struct error *err)
 	}
 	p = find_property(dev->class, item);
 	if (!p) {
-		error_set(err, "-device %s has no property '%.60s' (-device %s,help)", dev->class->name, item, dev->class->name);
+		error_usage(err, "-device %s has no property '%.60s' (-device %s,help)", dev->class->name, item, dev->class->name);
 		return false;
 	}
 	return set_property(dev, p, value, err);
@@ -173,7 +173,7 @@ static bool attach(struct device *dev, struct error *err)
 	if (dev->bridge)
 		return bus->attach(dev->bridge, dev, err);
 	if (dev->bus)
-		error_set(err, "-device %s: bus=%.60s: there is no such %s", dev->class->name, dev->bus, bus->type);
+		error_usage(err, "-device %s: bus=%.60s: there is no such %s", dev->class->name, dev->bus, bus->type);
 	else
 		error_set(err, "%s: the machine has no %s", dev->class->name, bus->type);
 	return false;

@@ -59,7 +59,7 @@ void log_help(FILE *out)
 
 bool log_open(struct machine *m, const char *file, struct error *err)
 {
-	struct error why = { "out of memory" };
+	struct error why = { .msg = "out of memory" };
 	int fd = file ? output_open(file, &why) : -1;
 	struct stat st;
 

@@ -65,13 +65,13 @@ struct drive *drive_take(struct machine *m, const char *id, struct device *dev, 
 	struct drive *d = id ? drive_find(m, id) : NULL;
 
 	if (!id)
-		error_set(err, "-device %s: drive=ID is needed", name);
+		error_usage(err, "-device %s: drive=ID is needed", name);
 	else if (!d)
-		error_set(err, "-device %s: there is no drive '%.60s' (-drive id=, -blockdev node-name=)", name, id);
+		error_usage(err, "-device %s: there is no drive '%.60s' (-drive id=, -blockdev node-name=)", name, id);
 	else if (d->user)
-		error_set(err, "-device %s: drive '%.60s' is %s's already", name, id, d->user->class->name);
+		error_usage(err, "-device %s: drive '%.60s' is %s's already", name, id, d->user->class->name);
 	else if (!d->block && !removable)
-		error_set(err, "-device %s: drive '%.60s' has no medium (file=)", name, id);
+		error_usage(err, "-device %s: drive '%.60s' has no medium (file=)", name, id);
 	else
 		d->user = dev, d->removable = removable;
 	return d && d->user == dev ? d : NULL;

@@ -87,13 +87,13 @@ static bool scsi_attach(struct device *bridge, struct device *dev, struct error 
 	struct scsi_unit *u = scsi_unit(dev);
 
 	if (u->channel > a->max_channel || !is_within(u->scsi_id, a->max_target) || !is_within(u->lun, a->max_lun)) {
-		error_set(err, "-device %s: channel, scsi-id and lun on this bus are at most %u, %u, %u", dev->class->name,
+		error_usage(err, "-device %s: channel, scsi-id and lun on this bus are at most %u, %u, %u", dev->class->name,
 			  a->max_channel, a->max_target, a->max_lun);
 		return false;
 	}
 	if (choose_address(bridge, u, &u->address))
 		return true;
-	error_set(err, "-device %s: that address on the SCSI bus is taken", dev->class->name);
+	error_usage(err, "-device %s: that address on the SCSI bus is taken", dev->class->name);
 	return false;
 }
 

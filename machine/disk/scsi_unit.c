@@ -27,7 +27,7 @@ static bool sizes_ok(const struct scsi_unit *u, struct error *err)
 	if ((u->block_bytes == 512 || u->block_bytes == 2048 || u->block_bytes == 4096) &&
 	    u->physical_bytes >= u->block_bytes && u->physical_bytes <= 65536 && !(u->physical_bytes & (u->physical_bytes - 1)))
 		return true;
-	error_set(err, "-device %s: logical_block_size is 512 or 4096, physical_block_size a power of two from there to 65536",
+	error_usage(err, "-device %s: logical_block_size is 512 or 4096, physical_block_size a power of two from there to 65536",
 		  u->dev.class->name);
 	return false;
 }
@@ -36,7 +36,7 @@ static bool take_drive(struct scsi_unit *u, struct error *err)
 {
 	if (!u->drive_id) {
 		if (!u->kind->removable)
-			error_set(err, "-device %s wants drive=ID", u->dev.class->name);
+			error_usage(err, "-device %s wants drive=ID", u->dev.class->name);
 		return u->kind->removable;
 	}
 	u->disk.drive = drive_take(u->dev.machine, u->drive_id, &u->dev, u->kind->removable, err);

@@ -162,7 +162,7 @@ bool msix_init(struct pci_device *pci, unsigned vectors, unsigned bar, uint8_t a
 	uint32_t end;
 
 	if (!vectors || vectors > PCI_MAX_VECTORS) {
-		error_set(err, "-device %s: %u interrupt vectors: 1 to %u can be had", pci->dev.class->name, vectors, PCI_MAX_VECTORS);
+		error_usage(err, "-device %s: %u interrupt vectors: 1 to %u can be had", pci->dev.class->name, vectors, PCI_MAX_VECTORS);
 		return false;
 	}
 	*msix = (struct msix){ .vectors = vectors, .bar = bar, .table_bytes = vectors * ENTRY_BYTES,

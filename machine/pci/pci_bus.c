@@ -57,14 +57,14 @@ static bool find_address(struct device *bridge, struct pci_device *pci, struct e
 	if (pci->addr) {
 		if (parse_address(pci->addr, &pci->devfn))
 			return true;
-		error_set(err, "-device %s: addr=%.20s: not SLOT[.FUNCTION], 0 to 1f and 0 to 7", pci->dev.class->name, pci->addr);
+		error_usage(err, "-device %s: addr=%.20s: not SLOT[.FUNCTION], 0 to 1f and 0 to 7", pci->dev.class->name, pci->addr);
 		return false;
 	}
 	while (slot < SLOTS && !slot_free(bridge, slot, &pci->dev))
 		slot++;
 	pci->devfn = (uint8_t)(slot << 3);
 	if (slot == SLOTS)
-		error_set(err, "-device %s: all slots of the PCI bus are taken", pci->dev.class->name);
+		error_usage(err, "-device %s: all slots of the PCI bus are taken", pci->dev.class->name);
 	return slot < SLOTS;
 }
 
@@ -76,16 +76,16 @@ static bool fits_slot(struct device *bridge, const struct pci_device *pci, struc
 	unsigned slot = pci_slot(pci);
 
 	if (there) {
-		error_set(err, "-device %s: slot %x function %x is taken by %s", name, slot, pci_function(pci), there->dev.class->name);
+		error_usage(err, "-device %s: slot %x function %x is taken by %s", name, slot, pci_function(pci), there->dev.class->name);
 		return false;
 	}
 	there = function_at(bridge, slot << 3, &pci->dev);
 	if (pci_function(pci) && there && !there->multifunction) {
-		error_set(err, "-device %s: slot %x has one function, %s (multifunction=on)", name, slot, there->dev.class->name);
+		error_usage(err, "-device %s: slot %x has one function, %s (multifunction=on)", name, slot, there->dev.class->name);
 		return false;
 	}
 	if (!pci_function(pci) && !pci->multifunction && !slot_free(bridge, slot, &pci->dev)) {
-		error_set(err, "-device %s: slot %x has more functions, so function 0 needs multifunction=on", name, slot);
+		error_usage(err, "-device %s: slot %x has more functions, so function 0 needs multifunction=on", name, slot);
 		return false;
 	}
 	return true;

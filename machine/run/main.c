@@ -1,7 +1,6 @@
 /* cede: from the command line to an exit status. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "machine/board/pseries.h"
@@ -26,7 +25,7 @@ static int run_machine(const struct config *options, struct term *term, struct e
 			error_set(err, "%s", term_end(term));
 		term_free(term);
 		fprintf(stderr, "cede: %s\n", err->msg);
-		return strncmp(err->msg, "-device", 7) ? EXIT_HOST_ERROR : EXIT_USAGE;	/* a value that makes no sense here */
+		return err->usage ? EXIT_USAGE : EXIT_HOST_ERROR;
 	}
 	status = machine_run(m);
 	machine_free(m);
@@ -37,7 +36,7 @@ static int run_machine(const struct config *options, struct term *term, struct e
 int main(int argc, char **argv)
 {
 	struct config options;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct term *term;
 	int status = EXIT_SUCCESS;
 

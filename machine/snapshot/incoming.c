@@ -31,7 +31,7 @@ static bool from_command(struct machine *m, const char *command, struct error *e
 {
 	struct child child;
 	int fd;
-	struct error why = { "its command was cut short" };
+	struct error why = { .msg = "its command was cut short" };
 	bool ok;
 
 	if (!child_command(&child, command, CHILD_STDOUT, &fd)) {

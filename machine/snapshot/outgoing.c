@@ -150,7 +150,7 @@ static bool write_job(void *opaque, int alive)
 	struct report *r = m->outgoing->report;
 	const struct job *job = &m->outgoing->job;
 	const struct snapshot_options o = { .quiet = true, .tell = report_progress, .teller = r };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	bool ok = job->way->send(m, job->where, &o, &err);
 
 	(void)alive;
@@ -243,7 +243,7 @@ static void finish_job(struct machine *m)
 {
 	struct outgoing *o = m->outgoing;
 	bool ok = !child_code(&o->child), migrates = o->job.migrates;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	measure_job(o);
 	if (child_signal(&o->child)) {

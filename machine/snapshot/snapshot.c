@@ -806,7 +806,7 @@ static bool try_load(void *opaque, int report)
 {
 	const struct trial *trial = opaque;
 	struct machine *m = trial->m;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	if (null >= 0)
@@ -837,7 +837,7 @@ bool snapshot_try(struct machine *m, const char *path, struct error *err)
 {
 	struct trial trial = { .m = m, .path = path };
 	const struct child_work work = { .run = try_load, .opaque = &trial, .dies_with_us = true };
-	struct error why = { "" };
+	struct error why = { .msg = "" };
 	struct child child;
 	int report;
 

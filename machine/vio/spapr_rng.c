@@ -12,9 +12,9 @@ struct rng {
 static bool rng_init(struct device *dev, struct error *err)
 {
 	if (((struct rng *)dev)->use_kvm)
-		error_set(err, "-device spapr-rng,use-kvm=on: there is no KVM");
+		error_usage(err, "-device spapr-rng,use-kvm=on: there is no KVM");
 	else if (dev->number)
-		error_set(err, "-device spapr-rng: there can be only one");
+		error_usage(err, "-device spapr-rng: there can be only one");
 	else
 		return true;
 	return false;

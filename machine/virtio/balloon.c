@@ -259,7 +259,7 @@ static bool balloon_init(struct device *dev, struct error *err)
 	struct balloon *b = (struct balloon *)dev;
 
 	if (dev->number) {
-		error_set(err, "-device virtio-balloon-pci: there can be only one");
+		error_usage(err, "-device virtio-balloon-pci: there can be only one");
 		return false;
 	}
 	timer_init(dev, &b->more, "more", serve_more);

@@ -415,14 +415,14 @@ static const struct virtio_class blk_class = {
 static bool options_ok(struct virtio_blk *b, struct error *err)
 {
 	if (!b->drive_id)
-		error_set(err, "-device virtio-blk-pci wants drive=ID");
+		error_usage(err, "-device virtio-blk-pci wants drive=ID");
 	else if (!b->num_queues || b->num_queues > VIRTIO_QUEUES)
-		error_set(err, "-device virtio-blk-pci: num-queues is 1 to %u", VIRTIO_QUEUES);
+		error_usage(err, "-device virtio-blk-pci: num-queues is 1 to %u", VIRTIO_QUEUES);
 	else if (!is_power_of_two(b->queue_size) || b->queue_size < 4 || b->queue_size > VIRTIO_RING_MAX)
-		error_set(err, "-device virtio-blk-pci: queue-size is a power of two from 4 to %u", VIRTIO_RING_MAX);
+		error_usage(err, "-device virtio-blk-pci: queue-size is a power of two from 4 to %u", VIRTIO_RING_MAX);
 	else if ((b->block_bytes != 512 && b->block_bytes != 4096) || !is_power_of_two(b->physical_bytes) ||
 		 b->physical_bytes < b->block_bytes || b->physical_bytes > 65536)
-		error_set(err, "-device virtio-blk-pci: logical_block_size is 512 or 4096, physical_block_size a power of two from "
+		error_usage(err, "-device virtio-blk-pci: logical_block_size is 512 or 4096, physical_block_size a power of two from "
 			  "there to 65536");
 	else
 		return true;

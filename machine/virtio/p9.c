@@ -217,11 +217,11 @@ static const struct fsdev_config *options_of(const struct virtio_9p *p, struct e
 	const struct fsdev_config *f = p->fsdev ? find_fsdev(p->v.pci.dev.machine->config, p->fsdev) : NULL;
 
 	if (!p->fsdev || !p->mount_tag || !*p->mount_tag)
-		error_set(err, "-device virtio-9p-pci wants fsdev=ID,mount_tag=TAG");
+		error_usage(err, "-device virtio-9p-pci wants fsdev=ID,mount_tag=TAG");
 	else if (strlen(p->mount_tag) > TAG_MAX)
-		error_set(err, "-device virtio-9p-pci: mount_tag=%.60s is longer than %d bytes", p->mount_tag, TAG_MAX);
+		error_usage(err, "-device virtio-9p-pci: mount_tag=%.60s is longer than %d bytes", p->mount_tag, TAG_MAX);
 	else if (!f)
-		error_set(err, "-device virtio-9p-pci: fsdev=%.60s: there is no such -fsdev", p->fsdev);
+		error_usage(err, "-device virtio-9p-pci: fsdev=%.60s: there is no such -fsdev", p->fsdev);
 	else
 		return f;
 	return NULL;

@@ -102,7 +102,7 @@ static bool rng_init(struct device *dev, struct error *err)
 	struct virtio_rng *rng = (struct virtio_rng *)dev;
 
 	if (!rng->period_ms) {
-		error_set(err, "-device virtio-rng-pci: period=0: expected at least 1");
+		error_usage(err, "-device virtio-rng-pci: period=0: expected at least 1");
 		return false;
 	}
 	timer_init(dev, &rng->refill, "refill", rng_refill);

@@ -456,9 +456,9 @@ static const struct virtio_class vs_class = {
 static bool options_ok(const struct virtio_scsi *s, struct error *err)
 {
 	if (!s->num_queues || s->num_queues > VIRTIO_QUEUES - QUEUE_REQUEST)
-		error_set(err, "-device virtio-scsi-pci: num_queues is 1 to %u", VIRTIO_QUEUES - QUEUE_REQUEST);
+		error_usage(err, "-device virtio-scsi-pci: num_queues is 1 to %u", VIRTIO_QUEUES - QUEUE_REQUEST);
 	else if (!is_power_of_two(s->queue_size) || s->queue_size < 4 || s->queue_size > VIRTIO_RING_MAX)
-		error_set(err, "-device virtio-scsi-pci: virtqueue_size is a power of two from 4 to %u", VIRTIO_RING_MAX);
+		error_usage(err, "-device virtio-scsi-pci: virtqueue_size is a power of two from 4 to %u", VIRTIO_RING_MAX);
 	else
 		return true;
 	return false;

@@ -341,7 +341,7 @@ static bool serial_init(struct device *dev, struct error *err)
 
 	timer_init(dev, &s->more, "more", serve_more);
 	if (!s->max_ports || s->max_ports > PORTS_MAX) {
-		error_set(err, "-device virtio-serial-pci: max_ports is 1 to %u", PORTS_MAX);
+		error_usage(err, "-device virtio-serial-pci: max_ports is 1 to %u", PORTS_MAX);
 		return false;
 	}
 	if (s->v.vectors == UINT32_MAX)
@@ -411,11 +411,11 @@ static bool choose_number(struct virtio_serial *s, const struct port_device *p, 
 			++*id;
 	}
 	if (*id >= s->max_ports)
-		error_set(err, "-device %s: nr is at most %u on this adapter (max_ports)", name, (unsigned)s->max_ports - 1);
+		error_usage(err, "-device %s: nr is at most %u on this adapter (max_ports)", name, (unsigned)s->max_ports - 1);
 	else if (find_port(s, *id))
-		error_set(err, "-device %s: there is a port %u already", name, (unsigned)*id);
+		error_usage(err, "-device %s: there is a port %u already", name, (unsigned)*id);
 	else if (!*id && !is_console(p))
-		error_set(err, "-device %s: port 0 is for a virtconsole", name);
+		error_usage(err, "-device %s: port 0 is for a virtconsole", name);
 	else
 		return true;
 	return false;
@@ -425,7 +425,7 @@ static bool name_ok(const struct virtio_serial *s, const struct port_device *p, 
 {
 	for (uint32_t i = 0; p->name && i < s->ports; i++) {
 		if (s->port[i].dev->name && !strcmp(s->port[i].dev->name, p->name)) {
-			error_set(err, "-device %s: there are two ports called '%.60s'", p->dev.class->name, p->name);
+			error_usage(err, "-device %s: there are two ports called '%.60s'", p->dev.class->name, p->name);
 			return false;
 		}
 	}
@@ -482,9 +482,9 @@ static bool port_init(struct device *dev, struct error *err)
 	if (!p->chardev)
 		return true;
 	if (!chardev)
-		error_set(err, "-device %s: there is no -chardev called '%.60s'", dev->class->name, p->chardev);
+		error_usage(err, "-device %s: there is no -chardev called '%.60s'", dev->class->name, p->chardev);
 	else if (chardev_in_use(p))
-		error_set(err, "-device %s: another device has -chardev '%.60s'", dev->class->name, p->chardev);
+		error_usage(err, "-device %s: another device has -chardev '%.60s'", dev->class->name, p->chardev);
 	else
 		p->console = console_open(dev->machine->term, chardev->spec, err);
 	if (p->console)

@@ -65,7 +65,7 @@ bool virtio_init(struct virtio_device *v, const struct virtio_class *class, uint
 		return false;
 	}
 	if (v->disable_legacy && v->disable_modern) {
-		error_set(err, "-device %s: disable-legacy and disable-modern leave no interface", v->pci.dev.class->name);
+		error_usage(err, "-device %s: disable-legacy and disable-modern leave no interface", v->pci.dev.class->name);
 		return false;
 	}
 	v->host_features = class->features | COMMON_FEATURES | (v->disable_modern ? 0 : BIT(VIRTIO_F_VERSION_1));

@@ -179,7 +179,7 @@ CASES = [
                                                     'frob=1', '', 'base=9999999999-01-01', 'foo', 'utc', 'help')),
     *(('device=' + v, 2, 'device', ('-device', v)) for v in ('', ',', 'frob', 'frob,x=1', 'spapr-rn', 'spapr-rng,frob=1', 'spapr-rng,use-kvm',
                                                              'spapr-rng,use-kvm=maybe', 'spapr-nvram', 'spapr-vty')),
-    ('device=twice', 1, 'only one', kernel('fine', '-device', 'spapr-rng', '-device', 'spapr-rng')),
+    ('device=twice', 2, 'only one', kernel('fine', '-device', 'spapr-rng', '-device', 'spapr-rng')),
     ('device=257', 2, 'device', RUN + ('-device', 'spapr-rng') * 257),
     *(('timing=' + v, 2, 'timing', ('-timing', v)) for v in ('frob', '', 'power9')),
     *(('clock=' + v, 2, 'clock', ('-clock', v)) for v in ('frob', '')),

@@ -158,7 +158,7 @@ static uint64_t run_once(struct run *run, const struct config *options)
 	struct event end = { .when = UINT64_MAX, .fire = on_end, .opaque = run };
 	struct config logging = *options;
 	char log[256];
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct term *term = term_new(&err);
 	struct machine *m;
 	uint64_t hash;

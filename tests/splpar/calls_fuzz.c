@@ -585,7 +585,7 @@ static void check_save(struct machine *m, const char *path)
 {
 	const struct snapshot_options plain = { .quiet = true };
 	int first = open(path, O_RDONLY | O_CLOEXEC), second = memfd_create("again", MFD_CLOEXEC);
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	uint8_t *a = NULL, *b = NULL;
 	size_t len;
 
@@ -610,7 +610,7 @@ static void check_save(struct machine *m, const char *path)
 static void check_saves(const struct config *o, struct term *term)
 {
 	struct config plain = *o;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct machine *m;
 
 	plain.saves = 0;
@@ -634,7 +634,7 @@ static void run(const struct configuration *c, uint64_t calls, uint64_t seed, co
 		.no_reboot = true, .seed = seed, .cfpc = MITIGATION_FIXED, .dtl_file = seed & 1 ? "/dev/null" : NULL,
 	};
 	struct event start = { .when = UINT64_MAX, .fire = on_start }, shake = { .when = UINT64_MAX, .fire = on_shake };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct term *term = term_new(&err);
 
 	memset(&t, 0, sizeof t);

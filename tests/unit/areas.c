@@ -139,7 +139,7 @@ static void test_registered(struct machine *m)
 static uint8_t *save_good(struct machine *m, size_t *len)
 {
 	uint8_t *data = NULL;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct vms_set set;
 	struct vms_ram ram;
 	int fd = memfd_create("snapshot", 0);

@@ -298,7 +298,7 @@ static void test_gives_up(void)
 
 static void test_order(const char *what, const char *wanted, const char *more[], unsigned n)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct box box;
 	bool ok = box_new(&box, more, n, &err);
 
@@ -315,7 +315,7 @@ static void test_variables(void)
 {
 	const char *more[] = { devices[0], devices[1], devices[2], devices[3], devices[4], devices[5],
 			       "-prom-env", "a=1", "-prom-env", "bb=x=y", "-prom-env", "a=22", "-prom-env", "boot-device=disk1" };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	char buf[64];
 	const char *value, *in_tree;
 	struct box box;
@@ -338,7 +338,7 @@ int main(void)
 	const char *strict[] = { devices[0], devices[1], devices[2], "scsi-hd,drive=empty,bootindex=0", devices[4], devices[5], "-boot", "strict=on" };
 	const char *letters[] = { devices[0], devices[1], devices[2], devices[3], devices[4], devices[5], "-boot", "d,strict=on" };
 	const char *loose[] = { devices[0], devices[1], devices[2], devices[3], devices[4], devices[5], "-boot", "d" };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct box box;
 
 	if (!box_new(&box, (const char **)devices, PLAIN, &err)) {

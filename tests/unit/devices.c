@@ -200,14 +200,14 @@ static void test_board(struct machine *m)
 
 static bool refused(struct machine *m, const char *values, const char *why)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	return !device_new(m, &toy_class, values, &err) && strstr(err.msg, why);
 }
 
 static void test_making(struct machine *m)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct toy *first, *second;
 
 	check(refused(m, NULL, "no toy-box"), "no-bus");
@@ -269,7 +269,7 @@ static void test_help(void)
 
 static void test_asking(struct machine *m)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct toy *first = toy(device_next(m, NULL, &toy_class)), *second = toy(device_next(m, &first->dev, &toy_class));
 
 	notes[0] = 0;
@@ -414,7 +414,7 @@ static void test_timers(void)
 {
 	struct rig a, b, other;
 	struct toy *first, *second;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	uint64_t now;
 	off_t without;
 	uint64_t hash;

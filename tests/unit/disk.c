@@ -80,7 +80,7 @@ struct bench {
 
 static void bench_new(struct bench *b, const char *values, bool readonly)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	rig_new(&b->rig, "1");
 	b->m = b->rig.m;
@@ -289,7 +289,7 @@ static void test_reset(void)
 static void test_snapshot(void)
 {
 	struct bench a, b;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	size_t len = 0;
 	uint8_t *data;
 	uint64_t hash;
@@ -331,7 +331,7 @@ static void test_snapshot(void)
 
 static bool refused(struct bench *b, const char *field)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	size_t len;
 	uint8_t *data = toy_save(b->m, &len, &err);
 

@@ -108,7 +108,7 @@ static struct block_options raw(void)
 /* Ends the test if it cannot. */
 static struct block *open_image(struct block_options o)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct block *b = block_open(&o, &err);
 
 	if (!check(b, "opened"))
@@ -118,7 +118,7 @@ static struct block *open_image(struct block_options o)
 
 static bool refused(struct block_options o, const char *text)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct block *b = block_open(&o, &err);
 
 	if (b || !strstr(err.msg, text))
@@ -432,7 +432,7 @@ static void test_nbd(void)
 {
 	char socket[PATH_MAX], name[PATH_MAX + 16], *at = realpath(folder, NULL);
 	struct block_options o = { .file = name, .format = "raw", .discard = true };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct block *b = NULL;
 	int status;
 	pid_t pid;
@@ -474,7 +474,7 @@ static void test_overlays(void)
 	struct block_options o = raw();
 	uint8_t buf[512], one[512];
 	char top[128];
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct block *b, *other;
 
 	memset(one, 1, sizeof one);
@@ -523,7 +523,7 @@ static void test_disguise(void)
 {
 	struct block_options o = { .file = file, .format = "qcow2" };
 	struct block_state state = { .name = "s" };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct block *b;
 	char head[4];
 
@@ -548,7 +548,7 @@ static void test_others(void)
 	struct block_state state = { .name = "s" };
 	struct block_info info;
 	struct block_options o = raw();
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	uint8_t byte;
 	struct block *b;
 

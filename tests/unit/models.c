@@ -60,7 +60,7 @@ static void test_tree(struct machine *m)
 		{ "i-cache-size", 0x2000 }, { "ibm,slb-size", 16 }, { "ibm,dec-bits", 60 }, { "ibm,processor-segment-sizes", 28 },
 		{ "ibm,segment-page-sizes", 12 }, { "ibm,processor-radix-AP-encodings", 12 }, { "ibm,pa-features", 0x0200f23f },
 	};
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	void *fdt = tree_build(m, &(struct tree_boot){ 0 }, &err);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cells); i++)

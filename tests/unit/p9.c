@@ -239,7 +239,7 @@ static bool start(const char *folder, enum share_model model, bool readonly)
 {
 	const char *path = at(folder);
 	struct share_options o = { .path = path, .model = model, .readonly = readonly, .file_mode = 0600, .folder_mode = 0700 };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	if (!check(p9_open(&server, &o, &err), "%s opens", folder))
 		return false;
@@ -255,7 +255,7 @@ static void stop(void)
 
 static void test_begin(void)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct share_options o = { .path = "/nonexistent" };
 	const char *path = at("begin");
 
@@ -745,7 +745,7 @@ static void test_bounds(void)
 
 static bool save(int fd)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct stream s;
 	struct vms_walk w = { .stream = &s, .section = "test" };
 	bool ok = stream_open(&s, fd, true, &err) && vms_save(&w, &p9_state, &server) && stream_finish(&s);
@@ -756,7 +756,7 @@ static bool save(int fd)
 
 static bool load(int fd, char *why, size_t size)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct stream s;
 	struct vms_walk w = { .stream = &s, .section = "test" };
 	bool ok = lseek(fd, 0, SEEK_SET) == 0 && stream_open(&s, fd, false, &err) && vms_load(&w, &p9_state, &server, 1);

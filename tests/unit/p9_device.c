@@ -53,7 +53,7 @@ static const uint8_t tattach[] = { 23, 0, 0, 0, 104, 1, 0, 7, 0, 0, 0, 255, 255,
 static void test_answers(struct machine *m)
 {
 	struct virtio_device *v = virtio_new(m, &virtio_9p_class, "fsdev=f,mount_tag=laptop,latency=10,bandwidth=0");
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct ring r = begin(v);
 
 	check(r.size == 128 && v->pci.msix.vectors == 2, "queue and vectors are QEMU's");

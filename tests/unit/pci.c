@@ -103,7 +103,7 @@ static const struct device_class toy_class = {
 
 static struct toy *new_toy(struct machine *m, const char *values)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct toy *toy = (struct toy *)device_new(m, &toy_class, values, &err);
 
 	if (!toy) {
@@ -173,7 +173,7 @@ static int32_t change_msi(struct machine *m, const struct toy *toy, uint32_t fun
 
 static bool refused(struct machine *m, const char *values, const char *why)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	bool ok = !device_new(m, &toy_class, values, &err) && strstr(err.msg, why);
 
 	return check(ok, "%s: %s", values, err.msg);
@@ -584,7 +584,7 @@ static void test_tree(struct machine *m)
 static int save(struct machine *m)
 {
 	const struct snapshot_options o = { .quiet = true };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	int fd = memfd_create("snapshot", 0);
 
 	if (fd < 0 || !snapshot_save_fd(m, fd, &o, &err) || lseek(fd, 0, SEEK_SET))
@@ -601,7 +601,7 @@ static bool restore(struct machine *m, int fd, struct error *err)
 static void test_snapshot(void)
 {
 	struct rig a, b, plain, other;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct toy *toy, *there;
 	uint32_t out[5];
 	int with, without;

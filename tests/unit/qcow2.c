@@ -34,7 +34,7 @@ static struct block_node *open_node(const char *file, const char *format, bool r
 
 static struct block_node *must_open(const char *file, bool readonly)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct block_node *n = open_node(file, NULL, readonly, &err);
 
 	if (!n) {
@@ -94,7 +94,7 @@ static void fill(uint8_t *at, uint64_t bytes, uint64_t *seed)
 static bool keep_state(struct block_node *n, struct model *m, uint64_t *seed)
 {
 	struct block_state s = { .date_s = 1700000000, .clock_ns = 12345 };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	unsigned i = m->n_states;
 
 	snprintf(s.name, sizeof s.name, "s%u", m->made++);
@@ -121,7 +121,7 @@ static bool keep_state(struct block_node *n, struct model *m, uint64_t *seed)
 static bool return_state(struct block_node *n, struct model *m, uint64_t *seed)
 {
 	unsigned i = (unsigned)(check_random(seed) % m->n_states);
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	uint8_t machine[64];
 
 	if (!n->driver->state_return(n, m->states[i].name, &err)) {
@@ -140,7 +140,7 @@ static bool return_state(struct block_node *n, struct model *m, uint64_t *seed)
 static bool delete_state(struct block_node *n, struct model *m, uint64_t *seed)
 {
 	unsigned i = (unsigned)(check_random(seed) % m->n_states);
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	if (!n->driver->state_delete(n, m->states[i].name, &err)) {
 		printf("FAIL delete: %s\n", err.msg);
@@ -258,7 +258,7 @@ static int run_state(const char *image, const char *what, const char *name)
 {
 	struct block_node *n = must_open(image, false);
 	struct block_state s = { .date_s = 1700000000, .machine_bytes = 5 };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	char machine[6] = "hello";
 	bool ok = true;
 
@@ -380,7 +380,7 @@ static int run_proven(const char *image, uint64_t seed, uint64_t flushes)
 static int run_crash(const char *image, const char *left, uint64_t seed)
 {
 	const struct block_options o = { .file = "memory", .format = "qcow2" };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct disk d;
 	struct block_node *n;
 	uint64_t r = seed, flushes = 0, *buf = malloc(600 * SECTOR);
@@ -458,7 +458,7 @@ static char folder[64], path[128], other[128];
 static void test_create(void)
 {
 	struct block_node *n;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	uint8_t buf[1024];
 	struct block_info info;
 
@@ -485,7 +485,7 @@ static void test_create(void)
 static void test_backing(void)
 {
 	struct block_node *n;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	uint8_t buf[16];
 	struct block_info info;
 
@@ -507,7 +507,7 @@ static void test_backing(void)
 
 static bool is_refused(unsigned at, uint64_t value, unsigned bytes, const char *why)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct block_node *n;
 	uint8_t be[8];
 	int fd;
@@ -563,7 +563,7 @@ static void test_one_table(void)
 	enum { BITS = 21, ENTRIES = 65536 };
 	uint64_t cluster = UINT64_C(1) << BITS, l1 = 3 * cluster, l2 = 4 * cluster;
 	uint8_t *table = malloc(ENTRIES * (size_t)8);
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	int fd;
 
 	block_create_qcow2(path, 4096, NULL, NULL, &err);
@@ -586,7 +586,7 @@ static void test_one_table(void)
 
 static void test_states(void)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct block_state s = { .name = "one", .machine_bytes = 5, .date_s = 77 }, got;
 	struct block_node *n;
 	char buf[8] = "";
@@ -615,7 +615,7 @@ static void test_states(void)
 /* A host without room fails a new table: its cluster is anybody's again, and the image as good as before. */
 static void test_no_room(void)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct rlimit limit, before;
 	struct block_node *n;
 	struct stat st;

@@ -145,7 +145,7 @@ struct contents {
 static uint8_t *read_all(struct disk *d, const char *state, uint64_t *size)
 {
 	const struct block_options o = { .file = "memory", .format = "qcow2", .readonly = true };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct block_node *n = block_qcow2.open(&d->node, &o, 0, &err);
 	uint8_t *data = NULL;
 
@@ -324,7 +324,7 @@ static bool run_once(const char *image, const struct step *step, uint64_t writes
 {
 	const struct block_options o = { .file = "memory", .format = "qcow2", .discard = seed & 2 };
 	uint64_t r = seed + writes;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct disk d;
 	struct block_node *n;
 	bool done, ok;
@@ -399,7 +399,7 @@ static void test_checker(void)
 	const char *path = "/tmp/cede-qcow2-stops.qcow2";
 	struct block_options o = { .file = path, .format = "qcow2" };
 	const struct block_state s = { .name = "s" };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct block_node *n;
 	struct disk d;
 	struct census c;

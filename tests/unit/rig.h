@@ -31,7 +31,7 @@ static void rig_new_pool(struct rig *rig, const char *smp, const char *pool)
 			 "-clock", "warp", "-rtc", "base=2026-01-31", "-kernel", rig->kernel, pool ? "-pool" : NULL,
 			 (char *)pool, NULL };
 	int argc = (int)(sizeof argv / sizeof argv[0]) - (pool ? 1 : 3);
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	uint8_t image[sizeof power_off];
 	int status, fd;
 

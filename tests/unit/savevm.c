@@ -179,7 +179,7 @@ static void refuse_toy(uint8_t *data, size_t len, size_t at, uint8_t value, cons
 {
 	struct toy toy = { .fixed = 77 };
 	uint8_t old = data[at];
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	data[at] = value;
 	check(!load_toy(&toy, data, len, 3, &err) && strstr(err.msg, word), "%s (%s)", name, err.msg);
@@ -366,7 +366,7 @@ static void test_faults(struct machine *m, const char *path, save_fn *save, cons
 		bool saved = false;
 
 		while (!saved && tried < 1000) {
-			struct error err = { "" };
+			struct error err = { .msg = "" };
 
 			put_old(path);
 			faults.fault = fault;
@@ -448,7 +448,7 @@ static void test_kill(struct machine *m, struct machine *spare, const char *path
 {
 	uint64_t seed = 1;
 	unsigned bad = 0, ended = 0, seen[3] = { 0 };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	char part[256];
 
 	snprintf(part, sizeof part, "%s.part", path);
@@ -512,7 +512,7 @@ int main(int argc, char **argv)
 	};
 	char folder[] = "/tmp/cede-savevm-XXXXXX", path[64], parent[80], named[80];
 	unsigned kills = argc > 1 ? (unsigned)atoi(argv[1]) : 10;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct config to_load;
 	struct machine *spare;
 	struct rig rig;

@@ -128,7 +128,7 @@ struct bench {
 
 static struct device *make(struct bench *b, const struct device_class *class, const char *values)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct device *dev = device_new(b->m, class, values, &err);
 
 	if (!dev)
@@ -766,7 +766,7 @@ static void test_hostile(struct bench *b)
 static void test_snapshot(void)
 {
 	struct bench a, b;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	size_t len = 0;
 	uint8_t *data;
 	uint64_t hash;

@@ -39,7 +39,7 @@ __attribute__((unused))
 static struct drive *toy_drive(struct machine *m, struct toy_image *image, const char *id, bool readonly)
 {
 	struct drive *d = calloc(1, sizeof *d);
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	image->config.id = d->id = id;
 	image->config.image.readonly = readonly;

@@ -171,7 +171,7 @@ static void test_codes(void)
 static const struct trace_config *parsed(const char *text)
 {
 	static struct trace_config o;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	o = (struct trace_config){ .hcall = false };
 	return trace_parse(&o, text, &err) && !*err.msg ? &o : NULL;

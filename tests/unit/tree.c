@@ -423,7 +423,7 @@ static void test_own(const struct machine *m)
 static const char *loaded(struct machine *m, const uint8_t *blob, uint32_t size, struct stream *s)
 {
 	uint8_t *section = malloc(8 + (size_t)size);
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct vms_walk w = { .stream = s, .section = "spapr_dtb", .state = &spapr_dtb_state };
 	bool good;
 

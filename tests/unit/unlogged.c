@@ -19,7 +19,7 @@ static off_t size_of(const char *path)
 
 static void test_trial(struct machine *m, FILE *lines)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	off_t before = size_of(dispatch_log);
 
 	check_eq(m->cpu[0]->vp.state, VP_RUNNING, "guest-runs");
@@ -31,7 +31,7 @@ static void test_trial(struct machine *m, FILE *lines)
 
 static void test_load(struct machine *m, FILE *lines)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	machine_clear(m);
 	check(ftello(lines) > 0, "clear-is-logged");
@@ -43,7 +43,7 @@ static void test_load(struct machine *m, FILE *lines)
 int main(void)
 {
 	const struct snapshot_options o = { .quiet = true };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct rig rig;
 	FILE *lines = tmpfile();
 

@@ -166,7 +166,7 @@ static void test_identity(struct machine *m)
 {
 	struct virtio_device *v = virtio_new(m, &keeper_class, ""), *modern = virtio_new(m, &keeper_class, "disable-legacy=on");
 	struct virtio_device *old = virtio_new(m, &keeper_class, "disable-modern=on,vectors=0");
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	check_eq(config_le(v, 0, 4), 0x10111af4, "transitional: device and vendor");
 	check_eq(config_le(v, 0x2c, 4), 0x00111af4, "transitional: subsystem");
@@ -670,7 +670,7 @@ static void test_legacy(struct virtio_device *v, bool big)
 static uint8_t *save(struct virtio_device *v, const struct vmstate *state, size_t *len)
 {
 	int fd = memfd_create("state", 0);
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct stream s;
 	struct vms_walk w = { .stream = &s, .section = "keeper" };
 	uint8_t *data;
@@ -688,7 +688,7 @@ static uint8_t *save(struct virtio_device *v, const struct vmstate *state, size_
 
 static bool load(struct virtio_device *v, const struct vmstate *state, const uint8_t *data, size_t len)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct stream s;
 	struct vms_walk w = { .stream = &s, .section = "keeper" };
 	bool ok = stream_open_memory(&s, data, len, &err) && vms_load(&w, state, v, 1) && stream_at_end(&s);

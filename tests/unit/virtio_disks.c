@@ -349,7 +349,7 @@ static void test_work_is_bounded(void)
 static void test_snapshot(void)
 {
 	struct bench a, b;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	size_t len = 0;
 	uint8_t *data;
 	uint64_t hash;
@@ -391,7 +391,7 @@ static void test_snapshot(void)
 
 static struct device *scsi_new(struct bench *b, const char *values)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	memset(b, 0, sizeof *b);
 	rig_new(&b->rig, "1");

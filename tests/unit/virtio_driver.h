@@ -20,7 +20,7 @@ struct ring {
 
 static inline struct virtio_device *virtio_new(struct machine *m, const struct device_class *class, const char *values)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct device *dev = device_new(m, class, values, &err);
 
 	if (!dev) {

@@ -25,7 +25,7 @@ static char path[] = "/tmp/cede-unit-serial-XXXXXX";
 
 static struct device *port_new(const struct device_class *class, const char *values, const char *wrong)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct device *dev = device_new(rig.m, class, values, &err);
 
 	check((dev == NULL) == (wrong != NULL) && (!wrong || strstr(err.msg, wrong)), "%s: %s", values, err.msg);
@@ -201,7 +201,7 @@ static void test_single(void)
 
 static void test_chardev(const char *text, const char *spec)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct chardev c;
 	bool ok = chardev_parse(text, &c, &err);
 

@@ -51,7 +51,7 @@ static void collect(struct all *all, const struct vmstate *state)
 static struct all collect_all(struct machine *m)
 {
 	struct all all = { .n = 0 };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct vms_set set;
 	struct vms_ram ram;
 
@@ -178,7 +178,7 @@ static void die_of(const char *what)
 
 static uint8_t *file_of(struct machine *m, size_t *len)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	int fd = memfd_create("snapshot", 0);
 	struct vms_set set;
 	struct vms_ram ram;
@@ -216,7 +216,7 @@ static void test_random(struct rig *a, struct rig *b)
 	uint64_t seed = 2, other = 6;	/* so that the first has something typed: what is not sent is not changed */
 	size_t len_a, len_b;
 	uint8_t *file_a, *file_b;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct vms_set set;
 	struct vms_ram ram;
 	bool ok;
@@ -435,7 +435,7 @@ static bool is_whole(const char *name)
 
 static bool saves(struct machine *m, uint8_t **data, size_t *len)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	int fd = memfd_create("snapshot", 0);
 	struct vms_set set;
 	struct vms_ram ram;
@@ -453,7 +453,7 @@ static bool saves(struct machine *m, uint8_t **data, size_t *len)
 static bool comes_back(struct flipper *f, const struct vmstate *state, const char *name, unsigned i)
 {
 	uint8_t *data, *again;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	size_t len, len2 = 0;
 	bool saved = saves(f->a->m, &data, &len), loads, same, changed;
 
@@ -647,7 +647,7 @@ static void test_adopted(void)
 	struct rig a, b;
 	struct vms_set set;
 	struct vms_ram ram;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	int fd = memfd_create("snapshot", 0);
 	bool ok;
 

@@ -528,7 +528,7 @@ static void test_node(struct guest *g)
 
 int main(void)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct guest g;
 	struct rig rig;
 

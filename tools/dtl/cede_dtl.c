@@ -240,7 +240,7 @@ static int run_command(struct command *c, char *const *files, struct error *err)
 int main(int argc, char **argv)
 {
 	struct command c = { .memory.threads = 1 };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	int status;
 
 	/* A reader that reads no further, such as head(1), ends cede-dtl by SIGPIPE: nothing is said about that. */

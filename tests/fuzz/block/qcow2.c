@@ -184,7 +184,7 @@ static int request(struct block_node *n, struct rng *r)
 static bool use_image(struct memory *m, bool readonly, struct rng *r)
 {
 	const struct block_options o = { .file = "memory", .readonly = readonly };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct block_node *n;
 	int errors = 0;
 

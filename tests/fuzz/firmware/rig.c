@@ -108,7 +108,7 @@ static void rig_make(void)
 			 "-drive", drive, NULL };
 	uint8_t image[DISK_SIZE];
 	int fd = memfd_create("disk", MFD_CLOEXEC), status;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct term *term;
 	sigset_t none;
 

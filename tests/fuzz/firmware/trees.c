@@ -53,7 +53,7 @@ static bool load(const uint8_t *blob, uint32_t size)
 {
 	uint8_t *section = malloc(8 + (size_t)size);
 	struct stream s;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct vms_walk w = { .stream = &s, .section = "spapr_dtb", .state = &spapr_dtb_state };
 	bool good;
 

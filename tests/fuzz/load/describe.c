@@ -98,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char path[INPUT_PATH], len[5] = { 6 };
 	uint64_t values = 0, number;
 	struct inspect in;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	int fd;
 
 	t.inputs++;

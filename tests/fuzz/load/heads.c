@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t *file, *head;
 	char path[INPUT_PATH];
 	struct inspect in;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	size_t n;
 
 	t.inputs++;

@@ -88,7 +88,7 @@ static void save_and_compare(struct machine *m, unsigned config, unsigned how)
 {
 	char path[INPUT_PATH], parent[INPUT_PATH], name[16];
 	struct snapshot_options o = { .compress = how == 1 && zip_known(), .mapped = how == 2 };
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct machine *again = machine_of(&options[config]);
 
 	snprintf(name, sizeof name, "parent-%u", config);

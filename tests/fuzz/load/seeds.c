@@ -117,7 +117,7 @@ void machine_options(struct config *o, unsigned config, const char *bios)
 			 "-rtc", "base=2026-01-31", "-no-reboot", bios ? "-bios" : "-loadvm", bios ? (char *)bios : "none",
 			 "-pool", (char *)c->pool, NULL };
 	int argc = (int)(sizeof argv / sizeof argv[0]) - (c->pool ? 1 : 3), status;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	if (options_parse(o, argc, argv, &err, &status) != OPTIONS_RUN)
 		die("options", err.msg);
@@ -128,7 +128,7 @@ void machine_options(struct config *o, unsigned config, const char *bios)
 static struct term *the_term(void)
 {
 	static struct term *term;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	sigset_t none;
 
 	if (term)
@@ -143,7 +143,7 @@ static struct term *the_term(void)
 
 struct machine *machine_of(const struct config *o)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct machine *m = machine_make(o, the_term(), &err);
 
 	if (!m)
@@ -223,7 +223,7 @@ static void save_for_qemu(struct machine *m, const char *folder, unsigned config
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	struct vms_set set;
 	struct vms_ram ram;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	m->cas_done = true;
 	if (fd < 0 || !snapshot_sections(m, m->cpu, &set, &ram, &err) || !savevm_write(&set, fd, true, &err))

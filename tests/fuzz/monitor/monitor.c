@@ -137,7 +137,7 @@ static void tell(void)
 static struct machine *machine_with(bool qmp)
 {
 	static struct config o;
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct machine *m;
 	struct monitor *mon = calloc(1, sizeof *mon);
 

@@ -83,7 +83,7 @@ static void check_options(const struct config *o)
 static void run(int argc, char **argv)
 {
 	static struct config o;	/* 30 KiB */
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	int status = -1;
 
 	switch (options_parse(&o, argc, argv, &err, &status)) {

@@ -161,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 static void open_servers(void)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	for (unsigned i = 0; i < MODELS; i++) {
 		const char *path = path_of("room");

@@ -100,7 +100,7 @@ static const struct device_class adapter_class = {
 
 static struct device *make(const struct device_class *class, const char *values)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 	struct device *dev = device_new(fuzz.rig.m, class, values, &err);
 
 	check(dev, err.msg);

@@ -348,7 +348,7 @@ static bool make_ports(struct error *err)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	rig_begin(*argc, *argv, seeds);
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {

@@ -186,7 +186,7 @@ static void seeds(void)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	struct error err = { "" };
+	struct error err = { .msg = "" };
 
 	rig_begin(*argc, *argv, seeds);
 	if (!guest_new(&guest, rig, &err))
