@@ -23,9 +23,9 @@ with tempfile.TemporaryDirectory(prefix='cede-fuzz-') as found:
                         '-artifact_prefix=%s/%s-' % (log, name), found, corpus], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 text = p.stdout.decode('utf-8', 'replace')
 counts = [int(n) for n in re.findall(r'^(\d+) inputs: (\d+) (?:loaded|good)', text, re.M)[-1:] for n in n]
-# Both must happen, or the fuzzer does not get behind the first check. Not each run is an input: some are too short, and how
-# many depends on libFuzzer's clock.
-if p.returncode or len(counts) != 2 or counts[0] < runs // 10 * 9 or not counts[0] // 500 < counts[1] < counts[0] // 10 * 9:
+# A seed at least is good, and most inputs are not, or the fuzzer does not get behind the first check. How many are depends on
+# libFuzzer's clock and its own addresses: of 3000 descriptions 4 to 56. So does the number of runs that are too short to be inputs.
+if p.returncode or len(counts) != 2 or counts[0] < runs // 10 * 9 or not 0 < counts[1] < counts[0] // 10 * 9:
     print(text[-6000:])
     print('FAIL %s: status %d, %s' % (name, p.returncode, counts))
     sys.exit(1)
