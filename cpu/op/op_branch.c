@@ -52,6 +52,44 @@ OP_RAW(blr_f)
 	FOLLOW(&EDGES->fall, NEXT_OFFSET);
 }
 
+/* ---- 32-bit mode, where targets and LR have 32 bits ---- */
+
+#define NARROW(ea) ((uint64_t)(uint32_t)(ea))
+
+OP_RAW(b_far_32) { JUMP_TO(NARROW(cpu->page_ea + IMM)); }
+
+OP_RAW(bl_far_32)
+{
+	cpu->lr = NARROW(cpu->page_ea + NEXT_OFFSET);
+	JUMP_TO(NARROW(cpu->page_ea + IMM));
+}
+
+OP_RAW(blr_32) { JUMP_TO(NARROW(cpu->lr & ~UINT64_C(3))); }
+OP_RAW(bctr_32) { JUMP_TO(NARROW(cpu->ctr & ~UINT64_C(3))); }
+
+OP_RAW(bctrl_32)
+{
+	cpu->lr = NARROW(cpu->page_ea + NEXT_OFFSET);
+	JUMP_TO(NARROW(cpu->ctr & ~UINT64_C(3)));
+}
+
+OP_RAW(blr_t_32)
+{
+	if (CONDITION)
+		JUMP_TO(NARROW(cpu->lr & ~UINT64_C(3)));
+	FOLLOW(&EDGES->fall, NEXT_OFFSET);
+}
+
+OP_RAW(blr_f_32)
+{
+	if (!CONDITION)
+		JUMP_TO(NARROW(cpu->lr & ~UINT64_C(3)));
+	FOLLOW(&EDGES->fall, NEXT_OFFSET);
+}
+
+OP_RAW(bdnz_near_32) { GO_NEAR((uint32_t)--cpu->ctr != 0); }
+OP_RAW(bdz_near_32) { GO_NEAR((uint32_t)--cpu->ctr == 0); }
+
 /* ---- Every other form, by the book ---- */
 
 enum branch_kind { TO_DISPLACEMENT, TO_ABSOLUTE, TO_LR, TO_CTR, TO_TAR };
@@ -119,6 +157,24 @@ static op_fn *direct_handler(enum branch_kind kind, unsigned bo, bool link, bool
 	return NULL;
 }
 
+/* The same for 32-bit mode. NIP is below 4 GiB there, and so is all of its page: near branches are the same. */
+static op_fn *narrow_handler(op_fn *wide)
+{
+	static const struct {
+		op_fn *wide, *narrow;
+	} pairs[] = {
+		{ op_b_near, op_b_near }, { op_bl_near, op_bl_near }, { op_bc_t_near, op_bc_t_near }, { op_bc_f_near, op_bc_f_near },
+		{ op_b_far, op_b_far_32 }, { op_bl_far, op_bl_far_32 }, { op_bdnz_near, op_bdnz_near_32 },
+		{ op_bdz_near, op_bdz_near_32 }, { op_blr, op_blr_32 }, { op_blr_t, op_blr_t_32 }, { op_blr_f, op_blr_f_32 },
+		{ op_bctr, op_bctr_32 }, { op_bctrl, op_bctrl_32 },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(pairs); i++)
+		if (pairs[i].wide == wide)
+			return pairs[i].narrow;
+	return NULL;
+}
+
 /* What stands for a conditional branch that the block goes on behind; NULL if there is nothing. */
 static op_fn *exit_handler(op_fn *fn)
 {
@@ -154,8 +210,10 @@ bool decode_branch(struct decoder *d, uint32_t word)
 	}
 	if (kind == TO_TAR && decode_mode(d) & MODE_PR)
 		decode_emit(d, (struct op){ .fn = op_facility_check, .b = FAC_TAR });
-	if (wide && (next < RAM_PAGE_SIZE || (bo & 0x14) == BO_ALWAYS))
+	if (next < RAM_PAGE_SIZE || (bo & 0x14) == BO_ALWAYS)
 		fn = direct_handler(kind, bo, link, near);
+	if (!wide)
+		fn = next < RAM_PAGE_SIZE || !link ? narrow_handler(fn) : NULL;
 	if (!fn) {
 		decode_emit(d, (struct op){ .fn = op_b_slow, .a = (uint8_t)bo, .b = (uint8_t)bi,
 					    .c = (uint8_t)(kind | (link ? 8 : 0) | (wide ? 0 : 16)),

@@ -35,6 +35,13 @@ PROBE(p_lbzx0, "", "lbzx 5,0,3", "");
 PROBE(p_bl, "mflr 7\n\tbl 1f", "nop", "1:\tmflr 3\n\tmtlr 7");
 PROBE(p_blr, "mflr 7\n\tmtlr 3", "blr", "");
 PROBE(p_bctr, "mtctr 3", "bctr", "");
+PROBE(p_called, "mflr 3", "li 9,78", "");
+PROBE(p_bctrl, "mflr 7\n\tmtctr 3", "bctrl", "mtlr 7");
+PROBE(p_beqlr, "mflr 7\n\tmtlr 3\n\tcmpw 4,5\n\tli 9,0", "beqlr", "mtlr 7");
+PROBE(p_bnelr, "mflr 7\n\tmtlr 3\n\tcmpw 4,5\n\tli 9,0", "bnelr", "mtlr 7");
+PROBE(p_bl_far, "mflr 7\n\tbl 1f", "nop", ".skip 4096\n1:\tmflr 3\n\tmtlr 7");
+PROBE(p_b_far, "li 5,0\n\tb 1f", "li 5,1", ".skip 4096\n1:\tli 6,2");
+PROBE(p_bdz, "mtctr 3\n\tli 5,0", "bdz 1f", "li 5,1\n1:\tmfctr 6");
 PROBE(p_blr_target, "mtlr 7\n\tli 9,77", "nop", "");
 PROBE(p_add_rec, "", "add. 5,3,4", "mfcr 6");
 PROBE(p_or_rec, "", "or. 5,3,3", "mfcr 6");
@@ -151,6 +158,22 @@ void test(void)
 	check(c->vector == 0xc00 && c->r[9] == 77, "blr-high-half-ignored");
 	c = probe(p_bctr, NARROW, JUNK | (u64)p_blr_target_at);
 	check(c->vector == 0xc00 && c->srr0 == (u64)probe_end + 4, "bctr-high-half-ignored");
+	c = probe(p_bctrl, NARROW, JUNK | (u64)p_called);
+	check(c->r[9] == 78 && c->r[3] == (u64)p_bctrl_next, "bctrl-LR");
+	for (u64 differ = 0; differ < 2; differ++) {
+		c = probe(p_beqlr, NARROW, JUNK | (u64)p_blr_target, differ, 0);
+		check_eq(c->r[9], differ ? 0 : 77, "beqlr");
+		c = probe(p_bnelr, NARROW, JUNK | (u64)p_blr_target, differ, 0);
+		check_eq(c->r[9], differ ? 77 : 0, "bnelr");
+	}
+	c = probe(p_bl_far, NARROW);
+	check_eq(c->r[3], (u64)p_bl_far_at, "bl-far-LR");
+	c = probe(p_b_far, NARROW);
+	check(c->r[5] == 0 && c->r[6] == 2, "b-far");
+	c = probe(p_bdz, NARROW, 0x100000001ull);
+	check(c->r[5] == 0 && c->r[6] == 0x100000000ull, "bdz-looks-at-32-bits");
+	c = probe(p_bdz, NARROW, 0x100000000ull);
+	check_eq(c->r[5], 1, "bdz-wraps-at-32-bits");
 	c = probe(p_bdnz, NARROW, 0x100000001ull);
 	check(c->r[5] == 1 && c->r[6] == 0x100000000ull, "bdnz-looks-at-32-bits");
 	c = probe(p_bdnz, OUR_MSR, 0x100000001ull);
