@@ -144,12 +144,23 @@ static void unlink_request(struct disk *d, struct disk_request *r)
 	d->bytes_in_flight -= data_bytes(r);
 }
 
-static void wait_for_first(struct disk *d)
+/* The cycle at which the guest is to hear of what has ended. */
+static uint64_t batch_cycle(const struct disk *d)
 {
-	uint64_t due = d->first ? d->first->due : UINT64_MAX;
+	const struct disk_request *r = d->first;
+	uint64_t latest = r ? r->due + (uint64_t)d->model.coalesce_us * CYCLES_PER_US : UINT64_MAX;
 
-	if (d->event.when != due)
-		event_schedule(d->dev->machine, &d->event, due);
+	for (uint32_t i = 1; i < DISK_BATCH && r && r->next && r->due < latest; i++)
+		r = r->next;
+	return r && r->due < latest ? r->due : latest;
+}
+
+static void wait_for_batch(struct disk *d)
+{
+	uint64_t when = batch_cycle(d);
+
+	if (d->event.when != when)
+		event_schedule(d->dev->machine, &d->event, when);
 }
 
 void disk_submit(struct disk *d, struct disk_request *r)
@@ -159,7 +170,7 @@ void disk_submit(struct disk *d, struct disk_request *r)
 	r->at_host = true;
 	link_request(d, r);
 	block_submit(d->drive->block, &r->io);
-	wait_for_first(d);
+	wait_for_batch(d);
 }
 
 static void count_request(struct drive_stats *s, const struct disk_request *r, uint64_t now)
@@ -181,7 +192,7 @@ static bool next_piece(struct disk *d, struct disk_request *r)
 	r->io.offset += r->io.bytes;
 	r->io.bytes = r->rest < DISK_PIECE ? r->rest : DISK_PIECE;
 	r->rest -= r->io.bytes;
-	r->due += CYCLES_PER_US;
+	r->due = machine_now(d->dev->machine) + CYCLES_PER_US;
 	r->at_host = true;
 	link_request(d, r);
 	block_submit(d->drive->block, &r->io);
@@ -209,7 +220,7 @@ static void disk_fire(void *opaque)
 
 	while (d->first && d->first->due <= now)
 		complete_first(d);
-	wait_for_first(d);
+	wait_for_batch(d);
 }
 
 static void drop_request(struct disk *d, struct disk_request *r)
@@ -222,7 +233,7 @@ static void drop_request(struct disk *d, struct disk_request *r)
 void disk_cancel(struct disk *d, struct disk_request *r)
 {
 	drop_request(d, r);
-	wait_for_first(d);
+	wait_for_batch(d);
 }
 
 void disk_reset(struct disk *d)

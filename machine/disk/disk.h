@@ -5,8 +5,12 @@
  * of a write is copied when it is submitted. So the guest sees the same whatever the host's speed.
  *
  * The model (latency=, in us, default 60; bandwidth=, in MB/s, default 2000) is that of an SSD: a request occupies the
- * disk's channel for bytes / bandwidth, and ends `latency` after it has had it. A flush waits for all before it. Giving up
+ * disk's channel for bytes / bandwidth, and ends (`due`) `latency` after it has had it. A flush waits for all before it. Giving up
  * or clearing a large part goes by pieces, one each us, or the machine would have to wait long for the host.
+ *
+ * The guest hears of requests together, as with NVMe's interrupt coalescing: once all in flight have ended, or DISK_BATCH
+ * of them, or `coalesce` (us, default 100; 0: at once) after the first. An interrupt costs a guest more instructions than a
+ * request does, and time that it idles away costs the host nothing.
  */
 #ifndef MACHINE_DISK_DISK_H
 #define MACHINE_DISK_DISK_H
@@ -17,6 +21,7 @@
 #define DISK_MAX_REQUESTS 1024	/* in flight, of one disk */
 #define DISK_MAX_BYTES (UINT32_C(64) << 20)	/* of one request's data; of those in flight of one disk together, too */
 #define DISK_PIECE (UINT64_C(16) << 20)	/* bytes of a DISCARD or ZERO that the host is given at once */
+#define DISK_BATCH 16
 #define DISK_TAGS 4
 
 struct disk;
@@ -35,6 +40,7 @@ struct disk_request {
 
 struct disk_model {
 	uint32_t latency_us, bandwidth_mb;	/* bandwidth 0: without a bound */
+	uint32_t coalesce_us;
 };
 
 /* `done` completes a request, which is freed afterwards; it may submit others. The names of properties for a device's
@@ -55,7 +61,9 @@ struct disk {
 	{ .name = "latency", .help = "of a request, in us", .type = PROPERTY_U32, .settable = true, \
 	  .offset = offsetof(S, disk_.model.latency_us), .value = 60 }, \
 	{ .name = "bandwidth", .help = "of the disk, in MB/s; 0: no bound", .type = PROPERTY_U32, .settable = true, \
-	  .offset = offsetof(S, disk_.model.bandwidth_mb), .value = 2000 }
+	  .offset = offsetof(S, disk_.model.bandwidth_mb), .value = 2000 }, \
+	{ .name = "coalesce", .help = "of interrupts, in us; 0: none", .type = PROPERTY_U32, .settable = true, \
+	  .offset = offsetof(S, disk_.model.coalesce_us), .value = 100 }
 
 /* In a device's init(), once it has its drive. `name`: of its timer, a constant. */
 void disk_init(struct disk *d, struct device *dev, struct drive *drive, const char *name,

@@ -134,7 +134,7 @@ static void test_model(void)
 	struct bench b;
 	struct disk_request *r;
 
-	bench_new(&b, "drive=d", false);
+	bench_new(&b, "drive=d,coalesce=0", false);
 	r = ask(&b, BLOCK_READ, 0, 4096, 0);
 	check_eq(r->due, 60 * US + 4096 * US / 2000, "a-read-takes-latency-and-bytes-by-bandwidth");
 	r = ask(&b, BLOCK_READ, 0, 4096, 1);
@@ -164,7 +164,7 @@ static void test_pieces(void)
 {
 	struct bench b;
 
-	bench_new(&b, "drive=d", false);
+	bench_new(&b, "drive=d,coalesce=0", false);
 	ask(&b, BLOCK_ZERO, 0, SIZE, 0);
 	ask(&b, BLOCK_READ, SIZE - 512, 512, 1);
 	toy_run_to(b.m, 61 * US);
@@ -194,6 +194,64 @@ static void test_stats(void)
 	check_eq(s->bytes[BLOCK_READ], 1024, "its-bytes-are");
 	check_eq(s->cycles[BLOCK_READ], 60 * US + 512 * US / 2000 + 1024 * US / 2000, "its-time-is");
 	check(!strncmp(notes, "3@60:30. ", 9), "an-error-of-the-host-comes-when-the-request-is-due");
+	bench_free(&b);
+}
+
+/* ---- Endings that the guest hears of together ---- */
+
+static void test_coalescing(void)
+{
+	struct bench b;
+	struct disk_request *late;
+
+	bench_new(&b, "drive=d,bandwidth=0", false);
+	ask(&b, BLOCK_WRITE, 0, 512, 0);
+	toy_run_to(b.m, 60 * US);
+	check(said("0@60:0. "), "one-alone-waits-for-nobody");
+	ask(&b, BLOCK_WRITE, 0, 512, 1);
+	toy_run_to(b.m, 100 * US);
+	ask(&b, BLOCK_WRITE, 0, 512, 2);
+	toy_run_to(b.m, 160 * US - 1);
+	check(said(""), "the-first-waits-for-the-second");
+	toy_run_to(b.m, 160 * US);
+	check(said("1@160:0. 2@160:0. "), "both-end-with-it");
+	for (unsigned i = 0; i < 6; i++) {
+		ask(&b, BLOCK_WRITE, 0, 512, i);
+		toy_run_to(b.m, b.m->clock.now + 30 * US);
+	}
+	check(said("0@320:0. 1@320:0. 2@320:0. 3@320:0. "), "nobody-waits-longer-than-coalesce");
+	toy_run_to(b.m, 1000 * US);
+	check(said("4@370:0. 5@370:0. "), "then-the-others");
+	ask(&b, BLOCK_WRITE, 0, 512, 1);
+	toy_run_to(b.m, 1050 * US);
+	late = ask(&b, BLOCK_WRITE, 0, 512, 2);
+	toy_run_to(b.m, 1070 * US);
+	disk_cancel(&b.t->disk, late);
+	toy_run_to(b.m, 1071 * US);
+	check(said("1@1070:0. "), "who-has-waited-for-one-that-is-cancelled-ends");
+	toy_reset(&b.t->dev);
+	for (unsigned i = 0; i < DISK_BATCH + 1; i++) {
+		ask(&b, BLOCK_WRITE, 0, 512, i);
+		toy_run_to(b.m, b.m->clock.now + US);
+	}
+	toy_run_to(b.m, 1071 * US + (60 + DISK_BATCH - 1) * US);
+	check_eq(b.t->endings, DISK_BATCH, "so-many-wait-for-nobody");
+	bench_free(&b);
+}
+
+/* Its pieces have waited for others meanwhile: they are still given to the host one by one. */
+static void test_pieces_late(void)
+{
+	struct bench b;
+
+	bench_new(&b, "drive=d", false);
+	ask(&b, BLOCK_ZERO, 0, SIZE, 0);
+	toy_run_to(b.m, 40 * US);
+	ask(&b, BLOCK_WRITE, SIZE - 512, 512, 1);
+	toy_run_to(b.m, 101 * US);
+	check_eq(b.t->disk.drive->stats.bytes[BLOCK_ZERO], DISK_PIECE, "one-piece-after-a-wait");
+	toy_run_to(b.m, 200 * US);
+	check_eq(b.t->disk.drive->stats.requests[BLOCK_ZERO], 1, "and-then-the-others");
 	bench_free(&b);
 }
 
@@ -312,7 +370,7 @@ static void test_snapshot(void)
 	check(data != NULL, "a-save-with-requests-in-flight%s", err.msg);
 	toy_put(&a.image, 0, "R", 1);
 	toy_run_to(a.m, 2000 * US);
-	check(said("1@1062:0=Q 2@1062:0. 3@1062:5. 4@1122:0. "), "the-machine-goes-on");
+	check(said("1@1122:0=Q 2@1122:0. 3@1122:5. 4@1122:0. "), "the-machine-goes-on");
 
 	bench_new(&b, "drive=d", false);
 	toy_put(&b.image, 0, "R", 1);
@@ -321,7 +379,7 @@ static void test_snapshot(void)
 	check(ok, "it-loads%s%s", ok ? "" : ": ", ok ? "" : err.msg);
 	check_eq(machine_statehash(b.m), hash, "to-the-same-state");
 	toy_run_to(b.m, 2000 * US);
-	check(said("1@1062:0=Q 2@1062:0. 3@1062:5. 4@1122:0. "), "and-goes-on-the-same-with-data-from-the-snapshot");
+	check(said("1@1122:0=Q 2@1122:0. 3@1122:5. 4@1122:0. "), "and-goes-on-the-same-with-data-from-the-snapshot");
 	check_eq(machine_statehash(a.m), machine_statehash(b.m), "to-the-same-state-again");
 	check(devices_qemu_ready(b.m), "now-QEMU-could-have-it");
 	free(data);
@@ -382,6 +440,8 @@ int main(void)
 {
 	test_model();
 	test_pieces();
+	test_coalescing();
+	test_pieces_late();
 	test_stats();
 	test_speed();
 	test_bounds();
