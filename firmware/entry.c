@@ -128,6 +128,11 @@ static void menu_wait(struct machine *m, struct cpu *boot)
 	cpu_state_changed(boot);
 }
 
+bool firmware_boots_next(const struct machine *m)
+{
+	return m->firmware->boot_again;
+}
+
 bool firmware_start(struct machine *m, struct error *err)
 {
 	struct cpu *boot = &m->cpu[0]->cpu;

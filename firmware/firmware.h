@@ -22,6 +22,9 @@ bool firmware_load(struct machine *m, const struct config *o, struct error *err)
  * builds the device tree, sets the boot processor's registers; the others stay stopped. */
 bool firmware_start(struct machine *m, struct error *err);
 
+/* A boot program has given up and its reset is for the next disk: not a reboot of the guest's. */
+bool firmware_boots_next(const struct machine *m);
+
 void firmware_free(struct machine *m);
 
 /* m->fdt has been replaced or edited from outside this folder (a loaded snapshot). */

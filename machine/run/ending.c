@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "firmware/firmware.h"
 #include "machine/core/config.h"
 #include "machine/host/term.h"
 #include "machine/monitor/monitor.h"
@@ -20,6 +21,12 @@ static void announce_event(struct machine *m, enum run_event_kind kind, bool by_
 	machine_announce(m, (struct run_event){ .kind = kind, .by_guest = by_guest, .word = reason });
 }
 
+/* -no-reboot is about the guest's reboots. */
+static bool reboots(const struct machine *m)
+{
+	return m->request == REQ_RESET && (!m->config->no_reboot || firmware_boots_next(m));
+}
+
 void announce_end(struct machine *m)
 {
 	bool stays = m->config->no_shutdown || machine_pauses_on_panic(m->config), host = m->run.user_resets;
@@ -27,7 +34,7 @@ void announce_end(struct machine *m)
 	m->run.user_resets = false;
 	switch (m->request) {
 	case REQ_RESET:
-		announce_event(m, m->config->no_reboot ? RUN_SHUTDOWN : RUN_RESET, !host, host ? "host-qmp-system-reset" : "guest-reset");
+		announce_event(m, reboots(m) ? RUN_RESET : RUN_SHUTDOWN, !host, host ? "host-qmp-system-reset" : "guest-reset");
 		break;
 	case REQ_PANIC:
 		announce_event(m, RUN_PANICKED, true, stays ? "pause" : "poweroff");
@@ -59,7 +66,7 @@ static void keep_for_user(struct machine *m)
 	}
 	m->run.gone = m->run.panicked = false;
 	announce_end(m);
-	if (m->request == REQ_RESET && !m->config->no_reboot && !m->run.stopped)
+	if (reboots(m) && !m->run.stopped)
 		announce_event(m, RUN_RESUME, false, NULL);
 }
 
@@ -90,7 +97,7 @@ bool goes_on(struct machine *m)
 
 	if ((m->request == REQ_POWER_OFF || m->request == REQ_PANIC) && stays)
 		keep_for_user(m);
-	return m->request == REQ_RESET && !m->config->no_reboot;
+	return reboots(m);
 }
 
 /* Says on stderr why the run ended, if the user did not ask for it; returns the exit status. */

@@ -120,7 +120,7 @@ def order():
         first('first-one-made', 'one', *plain)
         first('bootindex', 'two', '-device', 'virtio-blk-pci,drive=a,bootindex=2', '-device', 'virtio-blk-pci,drive=b,bootindex=1')
         first('boot-device', 'two', *plain, '-prom-env', 'boot-device=disk1 disk')
-        with Machine(*both, *plain) as m:
+        with Machine(*both, *plain, '-no-reboot') as m:
             menu(m)
             m.send('\x1b[B\x1b[B\r')
             m.expect('GNU GRUB', 60)
