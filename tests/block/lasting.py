@@ -1,11 +1,12 @@
 """What a guest was told is on its disk, is: cede is killed while Linux writes, and saved and returned while files come and go.
 
-usage: lasting.py killed|points [TIMES [SEED]]"""
+usage: lasting.py killed|points|saved [TIMES [SEED]]"""
 # needs: programs guest
 import os
 import random
 import re
 import shutil
+import signal
 import sys
 import time
 
@@ -15,6 +16,7 @@ from console import Failure, Folder, Machine, check, linux, main, need     # noq
 from disks import RAM, make_image, run     # noqa: E402
 from monitor import Client      # noqa: E402
 
+SNAP = os.environ.get('B', 'build') + '/cede-snap'
 TIMES = int(sys.argv[2]) if len(sys.argv) > 2 else 6
 SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 1
 BLOCK, BATCH, BATCHES = 4096, 8, 64      # bytes; blocks that are flushed together; places for so many on the disk
@@ -159,6 +161,75 @@ def points(*_):
         check(code == 0, 'image-is-whole', text)
 
 
+# One of these in turn. A parent lies in the same folder.
+WAYS = ('', ',layout=mapped', ',compress=zstd', ',background=on', ',parent=base')
+AT_ONCE = 10
+
+
+def working(at):
+    """A snapshot in which files come and go, and its cycle."""
+    make_image(at('disk'), '32M')
+    with linux('-save', at('base'), *drive(at('disk'), 'writeback'), ram=RAM) as m:
+        m.shell()
+        m.command('mkdir -p /d; mount -t ext4 /dev/vda /d; touch /tmp/j')
+        m.send('(' + LOAD + ') &\n')
+        m.command('true')
+        m.kill(signal.SIGUSR1)
+        end = time.monotonic() + 60
+        while not os.path.exists(at('base')) and time.monotonic() < end:
+            m.pump(0.1)
+        m.kill()
+        m.wait(30)
+    text = run(SNAP, 'info', at('base'))[1]
+    return int(re.search(r'cycle (\d+)', text).group(1))
+
+
+def as_it_was(at, name):
+    """How many files the loaded guest knows, all as they were; None, and why not."""
+    with Machine('-loadvm', at(name), *drive(at('disk'), 'writeback'), ram=RAM) as m:
+        m.send('\n')
+        m.expect('# ', 60)
+        text = m.command(ASK, 120)
+        known = [int(n) for n in text.split() if n.isdigit()]
+        m.command('umount /d && sync')
+        m.send('poweroff -f\n')
+        ended = m.wait(60)
+    if ended or 'wrong' in text or len(known) != 2 or known[0] != known[1]:
+        return None, text[-400:] + m.errors
+    run('qemu-img', 'convert', '-O', 'raw', at('disk'), at('raw'))
+    code, text = run('e2fsck', '-fn', at('raw'))
+    return (None, text[-400:]) if code else (known[0], '')
+
+
+def saved(*_):
+    """-save FILE in each layout while files come and go: -loadvm FILE has the filesystem clean and each file as the guest knows it."""
+    rng = random.Random(SEED)
+    files = done = 0
+    with Folder() as at:
+        base = cycle = working(at)
+        while done < TIMES:
+            names, options, cycle = [], [], base
+            for i in range(done, min(done + AT_ONCE, TIMES)):
+                cycle += rng.randrange(10 ** 6, 15 * 10 ** 7)
+                names.append('s%d' % (i % AT_ONCE))
+                options += ['-save', '%s@%d%s' % (at(names[-1]), cycle, WAYS[i % len(WAYS)].replace('base', at('base')))]
+            options[-1] += ',quit=on'
+            with Machine('-loadvm', at('base'), *options, *drive(at('disk'), 'writeback'), ram=RAM) as m:
+                if m.wait(300) or m.errors:
+                    check(False, 'saved-%d' % done, m.errors)
+                    return
+            for name in names:
+                n, why = as_it_was(at, name)
+                if n is None:
+                    check(False, 'saved-%d%s' % (done, WAYS[done % len(WAYS)]), why)
+                    return
+                files += n
+                done += 1
+        check(files > TIMES, 'saved %d times: %d files as they were, filesystems clean' % (TIMES, files))
+        code, text = run('qemu-img', 'check', at('disk'))
+        check(code == 0, 'image-is-whole', text)
+
+
 def rest(m, seconds):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -166,4 +237,4 @@ def rest(m, seconds):
 
 
 if __name__ == '__main__':
-    main({'killed': killed, 'points': points})
+    main({'killed': killed, 'points': points, 'saved': saved})
