@@ -733,6 +733,16 @@ static void test_bounds(void)
 	check(server.open_files < 500, "open files: few at a time");
 	version(MSIZE);
 	attach(0, 0);
+	for (fid = 1, good = 0; fid <= 600; fid++) {
+		good += !create_at(fid, "", "brief", 0600);
+		call(TUNLINKAT, "dsd", 0, "brief", 0);
+	}
+	check(good == 400 && server.open_files == 400, "open files: no more without a name than may be open");
+	check_eq(open_at(fid, "text", 0), ENFILE, "open files: nor with one then");
+	clunk(1);
+	check_eq(open_at(fid, "text", 0), 0, "open files: but if one is closed");
+	version(MSIZE);
+	attach(0, 0);
 	for (fid = 1, good = 0; fid <= 1000; fid++) {
 		walk(fid, "text");
 		good += !call(TXATTRCREATE, "dsqd", fid, "user.a", UINT64_C(65536), 0);

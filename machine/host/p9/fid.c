@@ -150,15 +150,25 @@ static struct p9_fid *oldest(struct p9 *p, const struct p9_fid *but, bool (*can)
 	return found;
 }
 
-static void keep_descriptor(struct p9 *p, struct p9_fid *f, int fd)
+/* Files that cannot be opened again stay open, so that there may be no room at all. */
+int fid_make_room(struct p9 *p)
 {
 	struct p9_fid *old;
 
+	if (p->open_files < OPEN_MAX_)
+		return 0;
+	old = oldest(p, NULL, can_close);
+	if (!old)
+		return -ENFILE;
+	drop_descriptor(p, old);
+	return 0;
+}
+
+static void keep_descriptor(struct p9 *p, struct p9_fid *f, int fd)
+{
 	f->fd = fd;
 	f->has_fd = true;
 	p->open_files++;
-	if (p->open_files > OPEN_MAX_ && (old = oldest(p, f, can_close)))
-		drop_descriptor(p, old);
 }
 
 void fid_opened(struct p9 *p, struct p9_fid *f, enum fid_kind kind, uint32_t flags, int fd)
@@ -178,6 +188,9 @@ int fid_descriptor(struct p9 *p, struct p9_fid *f)
 		return f->fd;
 	if (f->pinned)
 		return -ESTALE;
+	fd = fid_make_room(p);
+	if (fd)
+		return fd;
 	fd = share_open_file(&p->share, fid_path(f), fid_host_flags(f->flags & ~(uint32_t)L_ONCE));
 	if (fd < 0)
 		return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP ? -ESTALE : fd;
@@ -186,7 +199,7 @@ int fid_descriptor(struct p9 *p, struct p9_fid *f)
 }
 
 /* An old one that somebody comes back to is made again, and then goes on by number. */
-static void make_room(struct p9 *p, const struct p9_fid *but)
+static void drop_old_listings(struct p9 *p, const struct p9_fid *but)
 {
 	struct p9_fid *old;
 
@@ -207,7 +220,7 @@ int fid_listing(struct p9 *p, struct p9_fid *f, bool again)
 	if (e)
 		return e;
 	p->listing_bytes += f->listing->bytes;
-	make_room(p, f);
+	drop_old_listings(p, f);
 	return 0;
 }
 

@@ -287,7 +287,7 @@ static int do_lopen(struct p9 *p, struct wire_in *in, struct wire_out *out)
 	if (p->readonly && flags & (L_ACCESS | L_TRUNC))
 		return -EROFS;
 	e = look(p, fid_path(f), &qid);
-	if (e)
+	if (e || (e = fid_make_room(p)))
 		return e;
 	folder = qid.type & QID_FOLDER;
 	fd = share_open_file(&p->share, fid_path(f), folder ? O_RDONLY | O_DIRECTORY : fid_host_flags(flags));
@@ -321,6 +321,9 @@ static int do_lcreate(struct p9 *p, struct wire_in *in, struct wire_out *out)
 	gid = get32(in);
 	if (in->bad || e || (flags & L_ACCESS) == L_ACCESS)
 		return e ? e : -EINVAL;
+	e = fid_make_room(p);
+	if (e)
+		return e;
 	owner = owner_of(f, gid, (mode & 07777) | S_IFREG);
 	fd = share_create(&p->share, path, fid_host_flags(flags) | (flags & L_EXCL ? O_EXCL : 0), &owner);
 	if (fd < 0)
