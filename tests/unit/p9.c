@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "machine/host/p9/fid.h"
 #include "machine/host/p9/p9.h"
 #include "savevm/stream.h"
 
@@ -323,6 +324,45 @@ static void test_files(void)
 	check_eq(open_at(1, "none", 0), ENOENT, "open: what is not there");
 }
 
+/* A fid whose file has no name any more is not the next file of that name. */
+static void test_nameless(void)
+{
+	uint32_t mode;
+
+	create_at(1, "", "name", 0640);
+	check_eq(call(TUNLINKAT, "dsd", 0, "name", 0), 0, "nameless: it has none any more");
+	create_at(2, "", "name", 0644);
+	write_at(2, 0, "new");
+	mode = attr_at("name").mode;
+	check_eq(setattr(1, 1, 0777, 0, 0, 0), ESTALE, "nameless: chmod");
+	check_eq(setattr(1, 2, 0, 5, 0, 0), ESTALE, "nameless: chown");
+	check_eq(setattr(1, 32 | 256, 0, 0, 0, 0), 0, "nameless: utimens, of the open file");
+	check_eq(setattr(1, 8 | 32 | 64, 0, 0, 0, 1), 0, "nameless: truncate, too");
+	check_eq(setattr(1, 64, 0, 0, 0, 0), 0, "nameless: ctime alone");
+	check_eq(attr_of(1).size, 1, "nameless: it is as long");
+	check_eq(call(TRENAME, "dds", 1, 0, "taken"), ESTALE, "nameless: rename");
+	check_eq(call(TLINK, "dds", 0, 1, "taken"), ESTALE, "nameless: link");
+	check_eq(call(TXATTRWALK, "dds", 1, 9, ""), ESTALE, "nameless: attributes");
+	check_eq(call(TREMOVE, "d", 1), ESTALE, "nameless: remove");
+	check(attr_at("name").mode == mode && attr_at("name").size == 3, "nameless: the new one is as it was");
+	clunk(2);
+	walk(1, "name");
+	call(TUNLINKAT, "dsd", 0, "name", 0);
+	check_eq(call(TWALK, "ddws", 1, 1, 1, ".."), 0, "nameless: a fid that is not open goes elsewhere");
+	check(!fid_find(&server, 1)->pinned, "nameless: and has a name there");
+	clunk(1);
+}
+
+/* An error leaves a fid where it was. */
+static void test_stays(void)
+{
+	check_eq(call(TMKDIR, "dsdd", 0, "there", 0755, group), 0, "stays: a folder");
+	walk(1, "");
+	check_eq(call(TLCREATE, "dsddd", 1, "there", 0, 0644, group), EISDIR, "stays: it is not created as a file");
+	check_eq(call(TUNLINKAT, "dsd", 1, "there", 0x200), 0, "stays: the fid is the folder it was");
+	clunk(1);
+}
+
 static void test_folders(void)
 {
 	char names[512] = "";
@@ -487,6 +527,8 @@ static void test_model(enum share_model model)
 	group = geteuid() && (model == SHARE_PASSTHROUGH || model == SHARE_NONE) ? getegid() : 1000;
 	server.share.no_openat2 = model == SHARE_NONE;	/* the other way to a file */
 	test_files();
+	test_nameless();
+	test_stays();
 	test_folders();
 	test_links(model);
 	test_owners(model);

@@ -37,6 +37,11 @@ static struct p9_fid *get_fid(struct p9 *p, struct wire_in *in)
 	return in->bad ? NULL : fid_find(p, number);
 }
 
+static bool is_open(const struct p9_fid *f) { return f->kind == FID_FILE || f->kind == FID_FOLDER; }
+
+/* An open file whose name is gone: what is called so by now is another one. */
+static bool is_lost(const struct p9_fid *f) { return f->pinned && is_open(f); }
+
 /* ---- Names ---- */
 
 /* False: it is no name of something in a folder. */
@@ -230,7 +235,10 @@ static int move_fid(struct p9 *p, struct p9_fid *f, uint32_t number, const char 
 		return fid_new(p, number, f->uid, path) ? 0 : fid_find(p, number) || number == P9_NOFID ? -EINVAL : -ENFILE;
 	if (f->kind != FID_PATH)
 		return -EINVAL;
-	return fid_set_path(f, path) ? 0 : -ENOMEM;
+	if (!fid_set_path(f, path))
+		return -ENOMEM;
+	f->pinned = false;		/* there is something of that name */
+	return 0;
 }
 
 static int do_walk(struct p9 *p, struct wire_in *in, struct wire_out *out)
@@ -329,11 +337,13 @@ static int do_lcreate(struct p9 *p, struct wire_in *in, struct wire_out *out)
 	if (fd < 0)
 		return fd;
 	e = look(p, path, &qid);
+	if (!e && qid.type & QID_FOLDER)
+		e = -EISDIR;
 	if (!e && !fid_set_path(f, path))
 		e = -ENOMEM;
-	if (e || qid.type & QID_FOLDER) {
+	if (e) {
 		close(fd);
-		return e ? e : -EISDIR;
+		return e;
 	}
 	fid_opened(p, f, FID_FILE, flags, fd);
 	put_qid(out, &qid);
@@ -421,8 +431,8 @@ static int do_link(struct p9 *p, struct wire_in *in, struct wire_out *out)
 	if (!dir || !f)
 		return -EBADF;
 	e = child_path(p, dir, in, path, -EEXIST);
-	if (e)
-		return e;
+	if (e || is_lost(f))
+		return e ? e : -ESTALE;
 	return *fid_path(f) ? share_link(&p->share, fid_path(f), path) : -EPERM;
 }
 
@@ -479,7 +489,7 @@ static int do_remove(struct p9 *p, struct wire_in *in, struct wire_out *out)
 	(void)out;
 	if (in->bad || !f)
 		return in->bad ? -EINVAL : -EBADF;
-	e = p->readonly ? -EROFS : look(p, fid_path(f), &qid);
+	e = p->readonly ? -EROFS : is_lost(f) ? -ESTALE : look(p, fid_path(f), &qid);
 	if (!e)
 		e = unlink_path(p, fid_path(f), qid.type & QID_FOLDER);
 	fid_free(p, f);
@@ -510,8 +520,8 @@ static int do_rename(struct p9 *p, struct wire_in *in, struct wire_out *out)
 	if (!f || !dir)
 		return -EBADF;
 	e = child_path(p, dir, in, to, -EISDIR);
-	if (e)
-		return e;
+	if (e || is_lost(f))
+		return e ? e : -ESTALE;
 	strcpy(from, fid_path(f));
 	return rename_path(p, from, to);
 }
@@ -538,11 +548,9 @@ static int do_renameat(struct p9 *p, struct wire_in *in, struct wire_out *out)
 /* Of an open file, though its name may be gone. */
 static int stat_fid(struct p9 *p, struct p9_fid *f, struct stat *st)
 {
-	bool open = f->kind == FID_FILE || f->kind == FID_FOLDER;
-
-	if (open && f->has_fd)
+	if (is_open(f) && f->has_fd)
 		return share_fstat(&p->share, f->fd, fid_path(f), st);
-	return f->pinned && open ? -ESTALE : share_stat(&p->share, fid_path(f), st);
+	return is_lost(f) ? -ESTALE : share_stat(&p->share, fid_path(f), st);
 }
 
 static void put_time(struct wire_out *out, const struct timespec *t)
@@ -608,12 +616,16 @@ static struct timespec time_for(const struct changes *c, uint32_t set, uint32_t 
 	return (struct timespec){ .tv_sec = (time_t)time[0], .tv_nsec = time[1] < 1000000000 ? (long)time[1] : 0 };
 }
 
-static int set_times(struct p9 *p, const char *path, const struct changes *c)
+static int set_times(struct p9 *p, const struct p9_fid *f, const struct changes *c)
 {
 	const struct timespec times[2] = { time_for(c, SET_ATIME, SET_ATIME_TO, c->time),
 					   time_for(c, SET_MTIME, SET_MTIME_TO, c->time + 2) };
 
-	return c->valid & (SET_ATIME | SET_MTIME) ? share_utimens(&p->share, path, times) : 0;
+	if (!(c->valid & (SET_ATIME | SET_MTIME)))
+		return 0;
+	if (!is_lost(f))
+		return share_utimens(&p->share, fid_path(f), times);
+	return !f->has_fd ? -ESTALE : futimens(f->fd, times) < 0 ? -errno : 0;
 }
 
 /* Its type is the file's, whatever a mode says. */
@@ -646,7 +658,7 @@ static int set_size(struct p9 *p, struct p9_fid *f, const struct changes *c)
 		return -EFBIG;
 	if (f->kind == FID_FILE && f->has_fd && f->flags & L_ACCESS)
 		return ftruncate(f->fd, (off_t)c->size) < 0 ? -errno : 0;
-	return share_truncate(&p->share, fid_path(f), c->size);
+	return is_lost(f) ? -ESTALE : share_truncate(&p->share, fid_path(f), c->size);
 }
 
 static int do_setattr(struct p9 *p, struct wire_in *in, struct wire_out *out)
@@ -659,10 +671,12 @@ static int do_setattr(struct p9 *p, struct wire_in *in, struct wire_out *out)
 	get_changes(in, &c);
 	if (in->bad || !f)
 		return f ? -EINVAL : -EBADF;
+	if (is_lost(f) && c.valid & (SET_MODE | SET_UID | SET_GID))
+		return -ESTALE;		/* a mapped model keeps them by name */
 	e = set_mode(p, fid_path(f), &c);
 	if (!e)
-		e = set_times(p, fid_path(f), &c);
-	if (!e)
+		e = set_times(p, f, &c);
+	if (!e && !is_lost(f))
 		e = set_owner(p, fid_path(f), &c);
 	return e ? e : set_size(p, f, &c);
 }
@@ -923,8 +937,8 @@ static int do_xattrwalk(struct p9 *p, struct wire_in *in, struct wire_out *out)
 
 	if (!f)
 		return -EBADF;
-	if (!get_text(in, name, sizeof name))
-		return in->bad ? -EINVAL : -ERANGE;
+	if (!get_text(in, name, sizeof name) || is_lost(f))
+		return in->bad ? -EINVAL : is_lost(f) ? -ESTALE : -ERANGE;
 	x = fid_new(p, number, f->uid, fid_path(f));
 	if (!x)
 		return fid_find(p, number) || number == P9_NOFID ? -EINVAL : -ENFILE;
