@@ -793,6 +793,26 @@ static void test_bounds(void)
 	stop();
 }
 
+/* Numbers that a client would choose to have all of its fids in one chain. */
+static void test_chains(void)
+{
+	unsigned longest = 0;
+
+	if (!start("x", SHARE_NONE, false))
+		return;
+	for (uint32_t i = 1; i < 20000; i++)
+		call(TWALK, "ddw", 0, i << 16, 0);
+	for (unsigned i = 0; i < P9_BUCKETS; i++) {
+		unsigned n = 0;
+
+		for (const struct p9_fid *f = server.bucket[i]; f; f = f->chain)
+			n++;
+		longest = n > longest ? n : longest;
+	}
+	check(server.fids == 20000 && longest < 100, "chains: the longest of them has %u fids", longest);
+	stop();
+}
+
 /* ---- Snapshots ---- */
 
 static bool save(int fd)
@@ -921,6 +941,7 @@ int main(void)
 	test_escapes(true);
 	test_malformed();
 	test_bounds();
+	test_chains();
 	test_saved();
 	snprintf(rm, sizeof rm, "rm -rf %s", base);
 	check_eq(system(rm), 0, "cleaned up");

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #define OPEN_MAX_ (UINT32_C(400))			/* descriptors: well below what a process has by default */
@@ -33,9 +34,20 @@ int fid_host_flags(uint32_t flags)
 
 /* ---- Finding, making ---- */
 
+/* A client that knew which numbers meet would have each message look through all of its fids. */
 static struct p9_fid **bucket_of(struct p9 *p, uint32_t number)
 {
-	return &p->bucket[number % P9_BUCKETS];
+	uint64_t mixed = (number + UINT64_C(1)) * p->bucket_key;
+
+	mixed = (mixed ^ mixed >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+	return &p->bucket[(mixed >> 32) % P9_BUCKETS];
+}
+
+void fids_init(struct p9 *p)
+{
+	if (getrandom(&p->bucket_key, sizeof p->bucket_key, GRND_NONBLOCK) != sizeof p->bucket_key)
+		p->bucket_key = (uintptr_t)p;
+	p->bucket_key |= 1;
 }
 
 struct p9_fid *fid_find(struct p9 *p, uint32_t number)
@@ -388,6 +400,7 @@ const struct vmstate p9_state = {
 		VMS_SKIP(struct p9, readonly, "an option"),
 		VMS_SKIP(struct p9, devices, "an option"),
 		VMS_SKIP(struct p9, bucket, "the list, by numbers"),
+		VMS_SKIP(struct p9, bucket_key, "the host's: nothing of the guest's depends on it"),
 		VMS_SKIP(struct p9, fids, "counted in the list"),
 		VMS_SKIP(struct p9, open_files, "the host's"),
 		VMS_SKIP(struct p9, xattr_bytes, "counted in the list"),

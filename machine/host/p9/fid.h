@@ -34,6 +34,7 @@ struct p9_fid {
 
 static inline const char *fid_path(const struct p9_fid *f) { return f->path; }
 
+void fids_init(struct p9 *p);
 struct p9_fid *fid_find(struct p9 *p, uint32_t number);	/* NULL: there is none */
 /* NULL: the number is in use, there are too many, or no memory. */
 struct p9_fid *fid_new(struct p9 *p, uint32_t number, uint32_t uid, const char *path);

@@ -1088,6 +1088,7 @@ bool p9_open(struct p9 *p, const struct share_options *o, struct error *err)
 	if (!share_open(&p->share, o, err))
 		return false;
 	device_number(p, p->share.device, 0);
+	fids_init(p);
 	return true;
 }
 

@@ -20,7 +20,7 @@
 #define P9_MSIZE_MIN 4096u
 #define P9_MSIZE_MAX (UINT32_C(1) << 20)
 #define P9_FIDS_MAX  65536u
-#define P9_BUCKETS   1024u
+#define P9_BUCKETS   16384u
 #define P9_DEVICES   256u
 
 struct p9_fid;
@@ -37,6 +37,7 @@ struct p9 {
 	uint32_t msize;				/* agreed on; 0: no Tversion yet */
 	struct p9_fid *first;			/* newest first */
 	struct p9_fid *bucket[P9_BUCKETS];	/* by number */
+	uint64_t bucket_key;			/* at random */
 	uint32_t fids;
 	uint32_t open_files;			/* descriptors of the host that fids have */
 	uint64_t xattr_bytes;			/* that fids have, of values */
