@@ -813,6 +813,37 @@ static void test_chains(void)
 	stop();
 }
 
+
+/* A path of 4000 bytes, and how many fids it may be of. */
+static void test_long_paths(void)
+{
+	char name[251] = "";
+	uint32_t fid, most = (uint32_t)(P9_PATHS_MAX / 4000);
+
+	memset(name, 'n', sizeof name - 1);
+	if (!start("x", SHARE_NONE, false))
+		return;
+	walk(1, "");
+	for (unsigned i = 0; i < 15; i++) {
+		call(TMKDIR, "dsdd", 1, name, 0755, group);
+		call(TWALK, "ddws", 1, 1, 1, name);
+	}
+	check_eq(call(TMKDIR, "dsdd", 1, "0", 0755, group), 0, "long paths: made");
+	for (fid = 2; !call(TWALK, "ddws", 1, fid, 1, "0"); fid++)
+		;
+	check(fid > most && fid < 2 * most, "long paths: so many: %u", fid);
+	check_eq(call(TUNLINKAT, "dsd", 1, "0", 0x200), 0, "long paths: removed");
+	version(MSIZE);
+	attach(0, 0);
+	call(TMKDIR, "dsdd", 0, "s", 0755, group);
+	for (fid = 1; fid < 20000; fid++)
+		walk(fid, "s");
+	walk(fid, name);
+	check_eq(call(TRENAMEAT, "dsds", 0, "s", fid, "s"), 0, "long paths: renamed");
+	check(server.path_bytes <= P9_PATHS_MAX, "long paths: no more bytes afterwards");
+	stop();
+}
+
 /* ---- Snapshots ---- */
 
 static bool save(int fd)
@@ -942,6 +973,7 @@ int main(void)
 	test_malformed();
 	test_bounds();
 	test_chains();
+	test_long_paths();
 	test_saved();
 	snprintf(rm, sizeof rm, "rm -rf %s", base);
 	check_eq(system(rm), 0, "cleaned up");

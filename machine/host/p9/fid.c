@@ -61,15 +61,18 @@ struct p9_fid *fid_find(struct p9 *p, uint32_t number)
 	return f;
 }
 
-bool fid_set_path(struct p9_fid *f, const char *path)
+bool fid_set_path(struct p9 *p, struct p9_fid *f, const char *path)
 {
-	void *copy = strdup(path);
+	size_t bytes = strlen(path) + 1;
+	uint64_t others = p->path_bytes - f->path_bytes;
+	void *copy = others + bytes <= P9_PATHS_MAX ? strdup(path) : NULL;
 
 	if (!copy)
 		return false;
 	free(f->path);
 	f->path = copy;
-	f->path_bytes = (uint32_t)strlen(path) + 1;
+	f->path_bytes = (uint32_t)bytes;
+	p->path_bytes = others + bytes;
 	return true;
 }
 
@@ -100,7 +103,7 @@ struct p9_fid *fid_new(struct p9 *p, uint32_t number, uint32_t uid, const char *
 
 	if (number == P9_NOFID || p->fids >= P9_FIDS_MAX || fid_find(p, number) || !(f = calloc(1, sizeof *f)))
 		return NULL;
-	if (!fid_set_path(f, path)) {
+	if (!fid_set_path(p, f, path)) {
 		free(f);
 		return NULL;
 	}
@@ -141,6 +144,7 @@ void fid_free(struct p9 *p, struct p9_fid *f)
 	*(f->before ? &f->before->next : &p->first) = f->next;
 	if (f->next)
 		f->next->before = f->before;
+	p->path_bytes -= f->path_bytes;
 	p->xattr_bytes -= f->value_bytes;
 	free(f->path);
 	free(f->name);
@@ -264,7 +268,7 @@ void fids_unlinked(struct p9 *p, const char *path)
 		f->pinned |= !strcmp(fid_path(f), path);
 }
 
-/* Too long a path leads nowhere: its fid's files answer ESTALE, but for those that are open. */
+/* Too long a path, or too many, lead nowhere: its fid's files answer ESTALE, but for those that are open. */
 void fids_renamed(struct p9 *p, const char *from, const char *to)
 {
 	char path[SHARE_PATH_MAX];
@@ -281,7 +285,7 @@ void fids_renamed(struct p9 *p, const char *from, const char *to)
 		}
 		memcpy(path, to, n);
 		strcpy(path + n, rest);
-		f->pinned |= !fid_set_path(f, path);
+		f->pinned |= !fid_set_path(p, f, path);
 	}
 }
 
@@ -353,10 +357,14 @@ static const struct vmstate fid_state = {
 static bool server_check(const void *s, struct vms_walk *w)
 {
 	const struct p9 *p = s;
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, paths = 0;
 
-	for (const struct p9_fid *f = p->first; f; f = f->next)
+	for (const struct p9_fid *f = p->first; f; f = f->next) {
 		bytes += f->value_bytes;
+		paths += f->path_bytes;
+	}
+	if (paths > P9_PATHS_MAX)
+		return vms_wrong(w, "fids", paths, "at most %llu bytes of paths", (unsigned long long)P9_PATHS_MAX);
 	if (bytes > VALUES_MAX)
 		return vms_wrong(w, "fids", bytes, "at most %llu bytes of attributes", (unsigned long long)VALUES_MAX);
 	return !p->msize || p->msize >= P9_MSIZE_MIN || vms_wrong(w, "msize", p->msize, "0, or at least %u", P9_MSIZE_MIN);
@@ -371,10 +379,11 @@ static bool server_loaded(void *s, uint32_t version, struct vms_walk *w)
 	p->seen[0] = (struct p9_device){ .device = p->share.device };	/* the host may number its devices anew */
 	p->devices_seen += !p->devices_seen;
 	p->fids = p->open_files = 0;
-	p->xattr_bytes = p->listing_bytes = 0;
+	p->path_bytes = p->xattr_bytes = p->listing_bytes = 0;
 	memset(p->bucket, 0, sizeof p->bucket);
 	for (struct p9_fid *f = p->first; f; before = f, f = f->next) {
 		f->before = before;
+		p->path_bytes += f->path_bytes;
 		p->xattr_bytes += f->value_bytes;
 		if (fid_find(p, f->number))
 			return vms_wrong(w, "number", f->number, "each fid once");
@@ -403,6 +412,7 @@ const struct vmstate p9_state = {
 		VMS_SKIP(struct p9, bucket_key, "the host's: nothing of the guest's depends on it"),
 		VMS_SKIP(struct p9, fids, "counted in the list"),
 		VMS_SKIP(struct p9, open_files, "the host's"),
+		VMS_SKIP(struct p9, path_bytes, "counted in the list"),
 		VMS_SKIP(struct p9, xattr_bytes, "counted in the list"),
 		VMS_SKIP(struct p9, listing_bytes, "the host's"),
 		VMS_SKIP(struct p9, uses, "the host's"),

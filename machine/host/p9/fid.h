@@ -39,7 +39,7 @@ struct p9_fid *fid_find(struct p9 *p, uint32_t number);	/* NULL: there is none *
 /* NULL: the number is in use, there are too many, or no memory. */
 struct p9_fid *fid_new(struct p9 *p, uint32_t number, uint32_t uid, const char *path);
 void fid_free(struct p9 *p, struct p9_fid *f);
-bool fid_set_path(struct p9_fid *f, const char *path);		/* false: no memory */
+bool fid_set_path(struct p9 *p, struct p9_fid *f, const char *path);	/* false: no memory, or all paths have too many bytes */
 /* Before a file is opened: another one is closed if there are too many. -ENFILE: none of them can be. */
 int fid_make_room(struct p9 *p);
 void fid_opened(struct p9 *p, struct p9_fid *f, enum fid_kind kind, uint32_t flags, int fd);

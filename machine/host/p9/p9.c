@@ -235,7 +235,7 @@ static int move_fid(struct p9 *p, struct p9_fid *f, uint32_t number, const char 
 		return fid_new(p, number, f->uid, path) ? 0 : fid_find(p, number) || number == P9_NOFID ? -EINVAL : -ENFILE;
 	if (f->kind != FID_PATH)
 		return -EINVAL;
-	if (!fid_set_path(f, path))
+	if (!fid_set_path(p, f, path))
 		return -ENOMEM;
 	f->pinned = false;		/* there is something of that name */
 	return 0;
@@ -339,7 +339,7 @@ static int do_lcreate(struct p9 *p, struct wire_in *in, struct wire_out *out)
 	e = look(p, path, &qid);
 	if (!e && qid.type & QID_FOLDER)
 		e = -EISDIR;
-	if (!e && !fid_set_path(f, path))
+	if (!e && !fid_set_path(p, f, path))
 		e = -ENOMEM;
 	if (e) {
 		close(fd);
@@ -1078,7 +1078,7 @@ void p9_reset(struct p9 *p)
 		fid_free(p, p->first);
 	p->msize = 0;
 	p->fids = 0;
-	p->xattr_bytes = 0;
+	p->path_bytes = p->xattr_bytes = 0;
 	memset(p->bucket, 0, sizeof p->bucket);
 }
 
