@@ -923,6 +923,32 @@ static void test_saved(void)
 	close(fd);
 }
 
+/* A value that nobody would ever give back. */
+static void test_saved_value(void)
+{
+	int fd = memfd_create("value", 0);
+	char why[256], *map, *path;
+
+	if (!start("x", SHARE_NONE, false))
+		return;
+	walk(1, "stays");
+	fid_make_value(&server, fid_find(&server, 1), 4);
+	fid_find(&server, 1)->kind = FID_XATTR_READ;
+	check(save(fd) && !ftruncate(fd, 4096), "value: saved");
+	p9_reset(&server);
+	check(load(fd, why, sizeof why), "value: loaded: %s", why);
+	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	path = memmem(map, 4096, "stays", 5);
+	check(path && path[-9] == FID_XATTR_READ, "value: the fid's kind is where it is looked for");
+	if (path)
+		path[-9] = FID_PATH;
+	munmap(map, 4096);
+	p9_reset(&server);
+	check(!load(fd, why, sizeof why) && strstr(why, "value"), "value: refused: %s", why);
+	stop();
+	close(fd);
+}
+
 /* ---- As an ordinary user ---- */
 
 static int models_as(uid_t user)
@@ -975,6 +1001,7 @@ int main(void)
 	test_chains();
 	test_long_paths();
 	test_saved();
+	test_saved_value();
 	snprintf(rm, sizeof rm, "rm -rf %s", base);
 	check_eq(system(rm), 0, "cleaned up");
 	return check_done();

@@ -136,6 +136,14 @@ static void drop_listing(struct p9 *p, struct p9_fid *f)
 	f->listing = NULL;
 }
 
+void fid_drop_value(struct p9 *p, struct p9_fid *f)
+{
+	p->xattr_bytes -= f->value_bytes;
+	f->value_bytes = 0;
+	free(f->value);
+	f->value = NULL;
+}
+
 void fid_free(struct p9 *p, struct p9_fid *f)
 {
 	drop_descriptor(p, f);
@@ -145,10 +153,9 @@ void fid_free(struct p9 *p, struct p9_fid *f)
 	if (f->next)
 		f->next->before = f->before;
 	p->path_bytes -= f->path_bytes;
-	p->xattr_bytes -= f->value_bytes;
+	fid_drop_value(p, f);
 	free(f->path);
 	free(f->name);
-	free(f->value);
 	free(f);
 }
 
@@ -326,6 +333,8 @@ static bool fid_check(const void *s, struct vms_walk *w)
 		return vms_wrong(w, "number", f->number, "a fid");
 	if (sets ? !text_ok(f->name, f->name_bytes) : f->name_bytes != 0)
 		return vms_wrong(w, "name", f->name_bytes, "an attribute's name, where one is to be set");
+	if (f->value_bytes && !sets && f->kind != FID_XATTR_READ)
+		return vms_wrong(w, "value_bytes", f->value_bytes, "0: it is no attribute");
 	return f->value_done <= f->value_bytes || vms_wrong(w, "value_done", f->value_done, "at most %u", (unsigned)f->value_bytes);
 }
 

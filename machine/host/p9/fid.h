@@ -48,6 +48,7 @@ int fid_descriptor(struct p9 *p, struct p9_fid *f);
 int fid_listing(struct p9 *p, struct p9_fid *f, bool again);	/* f->listing is there then; `again`: as it is now */
 /* Room for an attribute's value. */
 int fid_make_value(struct p9 *p, struct p9_fid *f, uint32_t bytes);
+void fid_drop_value(struct p9 *p, struct p9_fid *f);
 /* A name is gone, or leads elsewhere. */
 void fids_unlinked(struct p9 *p, const char *path);
 void fids_renamed(struct p9 *p, const char *from, const char *to);

@@ -917,6 +917,7 @@ static int read_xattr(struct p9 *p, const struct p9_fid *f, const char *name, vo
 		       share_xattr_list(&p->share, fid_path(f), value, size);
 }
 
+/* It may have become shorter since it was asked for its length. */
 static int fill_xattr(struct p9 *p, struct p9_fid *f, const char *name)
 {
 	int n = read_xattr(p, f, name, NULL, 0), e;
@@ -924,8 +925,12 @@ static int fill_xattr(struct p9 *p, struct p9_fid *f, const char *name)
 	if (n < 0 || (e = fid_make_value(p, f, (uint32_t)n)))
 		return n < 0 ? n : e;
 	e = n ? read_xattr(p, f, name, f->value, (size_t)n) : 0;
+	if (e < 0)
+		return e;
+	p->xattr_bytes -= f->value_bytes - (uint32_t)e;
+	f->value_bytes = (uint32_t)e;
 	f->kind = FID_XATTR_READ;
-	return e < 0 ? e : 0;
+	return 0;
 }
 
 static int do_xattrwalk(struct p9 *p, struct wire_in *in, struct wire_out *out)
@@ -966,8 +971,13 @@ static int do_xattrcreate(struct p9 *p, struct wire_in *in, struct wire_out *out
 	if (!fits || !*name || size > SHARE_XATTR_MAX)
 		return fits && *name ? -E2BIG : -ERANGE;
 	e = fid_make_value(p, f, (uint32_t)size);
-	if (e || !(f->name = strdup(name)))
-		return e ? e : -ENOMEM;
+	if (e)
+		return e;
+	f->name = strdup(name);
+	if (!f->name) {
+		fid_drop_value(p, f);
+		return -ENOMEM;
+	}
 	f->name_bytes = (uint32_t)strlen(name) + 1;
 	f->flags = flags;
 	f->kind = FID_XATTR_WRITE;
