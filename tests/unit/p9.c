@@ -177,6 +177,27 @@ static const char *read_at(uint32_t fid, uint64_t offset, uint32_t count)
 	return text;
 }
 
+/* Names of the folder that fid 1 is open on, from an offset on, as text; where the next ones are. */
+static const char *list_from(uint64_t *offset, uint32_t count)
+{
+	static char names[512];
+	uint32_t n, end;
+
+	names[0] = 0;
+	if (call(TREADDIR, "dqd", 1, *offset, count))
+		return "!";
+	n = (uint32_t)get(4);
+	for (end = wire.at + n; wire.at < end;) {
+		get(8), get(5);
+		*offset = get(8);
+		get(1);
+		n = (uint32_t)get(2);
+		snprintf(names + strlen(names), sizeof names - strlen(names), "%.*s ", (int)n, (char *)wire.out + wire.at);
+		wire.at += n;
+	}
+	return names;
+}
+
 /* mode, uid, gid, size of a path; all ones: an error. */
 struct attr { uint32_t mode, uid, gid; uint64_t rdev, size; };
 
@@ -366,7 +387,8 @@ static void test_stays(void)
 static void test_folders(void)
 {
 	char names[512] = "";
-	uint32_t n, end;
+	const char *some;
+	uint64_t offset = 0;
 
 	check_eq(call(TMKDIR, "dsdd", 0, "folder", 0750, group), 0, "mkdir");
 	check_eq(attr_at("folder").mode, S_IFDIR | 0750, "mkdir: mode");
@@ -383,15 +405,8 @@ static void test_folders(void)
 	check_eq(walk(2, "folder/a/x"), 1002, "walk: a file is no folder");
 	clunk(1);
 	check_eq(open_at(1, "folder", 0), 0, "open a folder");
-	for (uint64_t offset = 0; !call(TREADDIR, "dqd", 1, offset, 40) && (n = (uint32_t)get(4));)
-		for (end = wire.at + n; wire.at < end;) {
-			get(8), get(5);
-			offset = get(8);
-			get(1);
-			n = (uint32_t)get(2);
-			snprintf(names + strlen(names), sizeof names - strlen(names), "%.*s ", (int)n, (char *)wire.out + wire.at);
-			wire.at += n;
-		}
+	while (*(some = list_from(&offset, 40)) && strcmp(some, "!"))
+		strncat(names, some, sizeof names - strlen(names) - 1);
 	check(!strcmp(names, ". .. a b c "), "readdir: all, in order: %s", names);
 	check_eq(call(TREADDIR, "dqd", 1, UINT64_C(0), 10), EINVAL, "readdir: no room for one");
 	check(!call(TREADDIR, "dqd", 1, UINT64_MAX, 100) && get(4) == 0, "readdir: behind the end");
@@ -923,6 +938,47 @@ static void test_saved(void)
 	close(fd);
 }
 
+/* Half of a folder has been read and removed, and something that has not been read, too; `saved`: and the server is another
+ * one then. The rest is the same. */
+static void test_listing(bool saved)
+{
+	int fd = memfd_create("listing", 0);
+	uint64_t offset = 0;
+	char why[256];
+
+	if (!start("x", SHARE_NONE, false))
+		return;
+	call(TMKDIR, "dsdd", 0, "list", 0755, group);
+	for (char name[2] = "a"; name[0] <= 'h'; name[0]++) {
+		create_at(1, "list", name, 0644);
+		clunk(1);
+	}
+	open_at(1, "list", 0);
+	check(!strcmp(list_from(&offset, 160), ". .. a b c d "), "listing: the first half");
+	walk(2, "list");
+	for (char name[2] = "a"; name[0] <= 'd'; name[0]++)
+		call(TUNLINKAT, "dsd", 2, name, 0);
+	call(TUNLINKAT, "dsd", 2, "g", 0);
+	create_at(3, "list", "z", 0644);
+	if (saved) {
+		check(save(fd), "listing: saved");
+		stop();
+		start("x", SHARE_NONE, false);
+		p9_reset(&server);
+		check(load(fd, why, sizeof why), "listing: loaded: %s", why);
+	}
+	check(!strcmp(list_from(&offset, 75), "e f h "), "listing: goes on by name, as the folder is now");
+	check(!strcmp(list_from(&offset, 160), "z "), "listing: and on");
+	check(!*list_from(&offset, 160), "listing: to its end");
+	offset = 0;
+	check(!strcmp(list_from(&offset, 160), ". .. e f h z "), "listing: from the beginning");
+	for (const char *at = "efhz"; *at; at++)
+		call(TUNLINKAT, "dsd", 2, (char[]){ *at, 0 }, 0);
+	check_eq(call(TUNLINKAT, "dsd", 0, "list", 0x200), 0, "listing: gone");
+	stop();
+	close(fd);
+}
+
 /* A value that nobody would ever give back. */
 static void test_saved_value(void)
 {
@@ -1002,6 +1058,8 @@ int main(void)
 	test_long_paths();
 	test_saved();
 	test_saved_value();
+	test_listing(false);
+	test_listing(true);
 	snprintf(rm, sizeof rm, "rm -rf %s", base);
 	check_eq(system(rm), 0, "cleaned up");
 	return check_done();

@@ -156,6 +156,7 @@ void fid_free(struct p9 *p, struct p9_fid *f)
 	fid_drop_value(p, f);
 	free(f->path);
 	free(f->name);
+	free(f->place_name);
 	free(f);
 }
 
@@ -221,7 +222,7 @@ int fid_descriptor(struct p9 *p, struct p9_fid *f)
 	return fd;
 }
 
-/* An old one that somebody comes back to is made again, and then goes on by number. */
+/* An old one that somebody comes back to is made again. */
 static void drop_old_listings(struct p9 *p, const struct p9_fid *but)
 {
 	struct p9_fid *old;
@@ -230,19 +231,51 @@ static void drop_old_listings(struct p9 *p, const struct p9_fid *but)
 		drop_listing(p, old);
 }
 
-int fid_listing(struct p9 *p, struct p9_fid *f, bool again)
+bool fid_set_place(struct p9_fid *f, uint64_t number, const char *name)
+{
+	void *copy = number ? strdup(name) : NULL;
+
+	if (number && !copy)
+		return false;
+	free(f->place_name);
+	f->place_name = copy;
+	f->place_bytes = number ? (uint32_t)strlen(name) + 1 : 0;
+	f->place = number;
+	return true;
+}
+
+/* How many of the names, which are in order, come before the place and at it. */
+static uint32_t names_until(const struct share_listing *l, const char *place)
+{
+	uint32_t low = 0, high = l->entries;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (strcmp(l->entry[middle]->name, place) > 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+int fid_listing(struct p9 *p, struct p9_fid *f, bool first)
 {
 	int fd = fid_descriptor(p, f), e;
 
 	if (fd < 0 || f->kind != FID_FOLDER)
 		return fd < 0 ? fd : -ENOTDIR;
-	if (f->listing && !again)
+	if (first)
+		fid_set_place(f, 0, NULL);
+	else if (f->listing)
 		return 0;
 	drop_listing(p, f);
 	e = share_list(&p->share, fd, LISTING_MAX / 2, &f->listing);
 	if (e)
 		return e;
 	p->listing_bytes += f->listing->bytes;
+	f->shift = f->place ? (int64_t)f->place - names_until(f->listing, f->place_name) : 0;
 	drop_old_listings(p, f);
 	return 0;
 }
@@ -267,6 +300,16 @@ static const char *rest_of(const char *path, const char *above)
 	size_t n = strlen(above);
 
 	return !strncmp(path, above, n) && (!path[n] || path[n] == '/') ? path + n : NULL;
+}
+
+void fids_changed(struct p9 *p, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+
+	for (struct p9_fid *f = p->listing_bytes ? p->first : NULL; f; f = f->next)
+		if (f->listing && f->path_bytes == n + 1 && !memcmp(f->path, path, n))
+			drop_listing(p, f);
 }
 
 void fids_unlinked(struct p9 *p, const char *path)
@@ -338,8 +381,28 @@ static bool fid_check(const void *s, struct vms_walk *w)
 	return f->value_done <= f->value_bytes || vms_wrong(w, "value_done", f->value_done, "at most %u", (unsigned)f->value_bytes);
 }
 
+static bool place_needed(const void *s) { return ((const struct p9_fid *)s)->place; }
+
+static bool place_check(const void *s, struct vms_walk *w)
+{
+	const struct p9_fid *f = s;
+
+	return (f->place && f->place <= FID_PLACE_MAX && text_ok(f->place_name, f->place_bytes)) ||
+	       vms_wrong(w, "place", f->place, "a number, and a name");
+}
+
+static const struct vmstate place_state = {
+	.name = "cede/p9/fid/place", .version = 1, .min_version = 1, VMS_OF(struct p9_fid), .needed = place_needed,
+	.check = place_check,
+	.fields = VMS_FIELDS(
+		VMS_U64(struct p9_fid, place),
+		VMS_U32_TO(struct p9_fid, place_bytes, SHARE_NAME_MAX),
+		VMS_ALLOCATED_BUFFER("place_name", struct p9_fid, place_name, place_bytes, SHARE_NAME_MAX)),
+};
+
 static const struct vmstate fid_state = {
 	.name = "cede/p9/fid", .version = 1, .min_version = 1, VMS_OF(struct p9_fid), .check = fid_check,
+	.subs = VMS_SUBS(&place_state),
 	.fields = VMS_FIELDS(
 		VMS_U32(struct p9_fid, number),
 		VMS_U32(struct p9_fid, uid),
@@ -356,6 +419,7 @@ static const struct vmstate fid_state = {
 		VMS_SKIP(struct p9_fid, fd, "opened again when it is used"),
 		VMS_SKIP(struct p9_fid, has_fd, "opened again when it is used"),
 		VMS_SKIP(struct p9_fid, listing, "made again when it is used"),
+		VMS_SKIP(struct p9_fid, shift, "the listing's"),
 		VMS_SKIP(struct p9_fid, used, "the host's: which of its files to close"),
 		VMS_SKIP(struct p9_fid, next, "its place in the list"),
 		VMS_SKIP(struct p9_fid, before, "its place in the list"),

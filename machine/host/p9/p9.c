@@ -336,6 +336,7 @@ static int do_lcreate(struct p9 *p, struct wire_in *in, struct wire_out *out)
 	fd = share_create(&p->share, path, fid_host_flags(flags) | (flags & L_EXCL ? O_EXCL : 0), &owner);
 	if (fd < 0)
 		return fd;
+	fids_changed(p, path);
 	e = look(p, path, &qid);
 	if (!e && qid.type & QID_FOLDER)
 		e = -EISDIR;
@@ -356,10 +357,13 @@ static int put_new(struct p9 *p, const char *path, struct wire_out *out, int e)
 {
 	struct qid qid;
 
-	if (e || (e = look(p, path, &qid)))
+	if (e)
 		return e;
-	put_qid(out, &qid);
-	return 0;
+	fids_changed(p, path);
+	e = look(p, path, &qid);
+	if (!e)
+		put_qid(out, &qid);
+	return e;
 }
 
 static int do_mkdir(struct p9 *p, struct wire_in *in, struct wire_out *out)
@@ -433,7 +437,10 @@ static int do_link(struct p9 *p, struct wire_in *in, struct wire_out *out)
 	e = child_path(p, dir, in, path, -EEXIST);
 	if (e || is_lost(f))
 		return e ? e : -ESTALE;
-	return *fid_path(f) ? share_link(&p->share, fid_path(f), path) : -EPERM;
+	e = *fid_path(f) ? share_link(&p->share, fid_path(f), path) : -EPERM;
+	if (!e)
+		fids_changed(p, path);
+	return e;
 }
 
 static int do_readlink(struct p9 *p, struct wire_in *in, struct wire_out *out)
@@ -457,8 +464,10 @@ static int unlink_path(struct p9 *p, const char *path, bool folder)
 {
 	int e = *path ? share_unlink(&p->share, path, folder) : -EBUSY;
 
-	if (!e)
+	if (!e) {
+		fids_changed(p, path);
 		fids_unlinked(p, path);
+	}
 	return e;
 }
 
@@ -505,6 +514,8 @@ static int rename_path(struct p9 *p, const char *from, const char *to)
 	e = share_rename(&p->share, from, to);
 	if (e || !strcmp(from, to))
 		return e;
+	fids_changed(p, from);
+	fids_changed(p, to);
 	fids_unlinked(p, to);
 	fids_renamed(p, from, to);
 	return 0;
@@ -814,20 +825,26 @@ static int put_entry(struct p9 *p, const struct p9_fid *f, const struct stat *st
 	return 0;
 }
 
-/* An entry's place is its number in the listing, which is made when somebody reads from the beginning. */
-static int put_entries(struct p9 *p, const struct p9_fid *f, const struct stat *st, uint64_t from, struct wire_out *out)
+/* The entries behind the one of that number. */
+static int put_entries(struct p9 *p, struct p9_fid *f, const struct stat *st, uint64_t number, struct wire_out *out)
 {
+	const struct share_listing *l = f->listing;
+	int64_t i = number <= FID_PLACE_MAX ? (int64_t)number - f->shift : l->entries;
+	const struct share_entry *last = NULL;
 	int e = 0;
 
-	for (uint64_t i = from; i < f->listing->entries && !e; i++) {
+	for (i = i < 0 ? 0 : i; i < l->entries && !e; i++) {
 		uint32_t before = out->at;
 
-		e = put_entry(p, f, st, i, f->listing->entry[i], out);
+		e = put_entry(p, f, st, (uint64_t)(i + f->shift), l->entry[i], out);
 		if (out->full || e)
 			out->at = before;
 		if (out->full)
 			break;
+		last = l->entry[i];
 	}
+	if (!e && last && !fid_set_place(f, (uint64_t)(i + f->shift), last->name))
+		e = -ENOMEM;
 	return e;
 }
 
