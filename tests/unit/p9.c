@@ -594,6 +594,29 @@ static void test_formats(void)
 	stop();
 }
 
+/* What is kept of names takes part when they change, and is not in the way. */
+static void test_notes(void)
+{
+	mkdir(at("n"), 0755);
+	if (!start("n", SHARE_FILE, false))
+		return;
+	check(!call(TMKDIR, "dsdd", 0, "a", 0755, 1) && !call(TMKDIR, "dsdd", 0, "b", 0755, 2), "notes: two folders");
+	create_at(1, "b", "f", 0600);
+	walk(2, "b");
+	check_eq(call(TUNLINKAT, "dsd", 2, "f", 0), 0, "notes: one has had a file");
+	clunk(1);
+	clunk(2);
+	check_eq(call(TRENAMEAT, "dsds", 0, "a", 0, "b"), 0, "notes: a folder takes the place of an empty one");
+	check_eq(attr_at("b").gid, 1, "notes: and is what it was");
+	create_at(1, "", "one", 0641);
+	check_eq(call(TLINK, "dds", 0, 1, "two"), 0, "notes: a file of two names");
+	check_eq(call(TRENAMEAT, "dsds", 0, "one", 0, "two"), 0, "notes: one renamed to the other changes nothing");
+	check(attr_at("one").mode == (S_IFREG | 0641) && attr_at("two").mode == (S_IFREG | 0641), "notes: of neither");
+	check_eq(call(TUNLINKAT, "dsd", 0, "two", 0), 0, "notes: two goes");
+	check(!strcmp(fid_path(fid_find(&server, 1)), "one") && !fid_find(&server, 1)->pinned, "notes: the fid is one's still");
+	stop();
+}
+
 static void test_readonly(void)
 {
 	make("x/text", "text");
@@ -1048,6 +1071,7 @@ int main(void)
 	}
 	unlink(at("probe"));
 	test_formats();
+	test_notes();
 	test_readonly();
 	make_escapes();
 	test_escapes(false);

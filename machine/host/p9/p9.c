@@ -512,8 +512,8 @@ static int rename_path(struct p9 *p, const char *from, const char *to)
 	if (!*from)
 		return -EBUSY;
 	e = share_rename(&p->share, from, to);
-	if (e || !strcmp(from, to))
-		return e;
+	if (e)
+		return e < 0 ? e : 0;
 	fids_changed(p, from);
 	fids_changed(p, to);
 	fids_unlinked(p, to);
