@@ -5,6 +5,7 @@
 #include "machine/host/p9/p9.h"
 
 #define P9_NOFID UINT32_MAX
+#define FID_VALUES_MAX (UINT64_C(8) << 20)	/* bytes of attributes' values */
 #define FID_PLACE_MAX (INT64_MAX / 2)	/* numbers of entries */
 
 enum fid_kind {
@@ -44,6 +45,7 @@ void fids_init(struct p9 *p);
 struct p9_fid *fid_find(struct p9 *p, uint32_t number);	/* NULL: there is none */
 /* NULL: the number is in use, there are too many, or no memory. */
 struct p9_fid *fid_new(struct p9 *p, uint32_t number, uint32_t uid, const char *path);
+void fid_index(struct p9 *p, struct p9_fid *f);			/* one of a loaded list can be found now */
 void fid_free(struct p9 *p, struct p9_fid *f);
 bool fid_set_path(struct p9 *p, struct p9_fid *f, const char *path);	/* false: no memory, or all paths have too many bytes */
 /* Before a file is opened: another one is closed if there are too many. -ENFILE: none of them can be. */
