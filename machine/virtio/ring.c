@@ -343,7 +343,7 @@ static uint64_t copy_segments(struct virtio_device *v, const struct virtio_segme
 	unsigned i;
 	uint64_t done = 0;
 
-	for (i = 0; i < n && done < bytes; i++) {
+	for (i = 0; i < n && done < bytes && !v->disabled; i++) {
 		uint64_t part = s[i].bytes;
 
 		if (at >= part) {

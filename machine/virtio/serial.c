@@ -372,18 +372,15 @@ static void serial_reset(struct device *dev)
 		s->port[i].host_connected = host_there(s->port[i].dev);
 }
 
-/* Of what QEMU had taken nothing stays with this device: it is taken again. */
 static void serial_loaded(struct device *dev, bool foreign)
 {
 	struct virtio_serial *s = (struct virtio_serial *)dev;
 
 	virtio_loaded(&s->v, foreign);
-	for (uint32_t i = 0; foreign && i < s->v.queues; i++) {
-		s->v.queue[i].last_avail -= s->v.queue[i].in_flight;
-		s->v.queue[i].in_flight = 0;
-	}
-	if (foreign)
+	if (foreign) {
+		virtio_take_again(&s->v);
 		serve_more(dev);
+	}
 }
 
 static const struct device_property serial_properties[] = {
