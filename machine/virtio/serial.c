@@ -95,7 +95,7 @@ static struct serial_port *find_port(struct virtio_serial *s, uint32_t id)
 /* Without a buffer for it, it is lost, as with QEMU: there are as many as a guest needs at once. */
 static void send_control(struct virtio_serial *s, uint32_t id, uint16_t event, uint16_t value, const char *text)
 {
-	struct virtio_element *e = virtio_pop(&s->v, QUEUE_CONTROL_IN);
+	struct virtio_element *e = virtio_pop_now(&s->v, QUEUE_CONTROL_IN);
 	uint8_t head[CONTROL_BYTES];
 	uint64_t n;
 

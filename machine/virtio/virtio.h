@@ -118,6 +118,8 @@ void virtio_device_loaded(struct device *dev, bool foreign);
 /* The next element: virtio_element_free(). NULL: none, or the ring is broken and so is the device now, or the guest has made
  * the host work enough in this quantum: then the device is told of its queues again at the quantum's end. */
 struct virtio_element *virtio_pop(struct virtio_device *v, unsigned queue);
+/* However much that was: for what would be lost without an element now. */
+struct virtio_element *virtio_pop_now(struct virtio_device *v, unsigned queue);
 /* Back to the driver, with `written` bytes of its `in` part; virtio_notify() tells it. */
 void virtio_push(struct virtio_device *v, const struct virtio_element *e, uint32_t written);
 void virtio_unpop(struct virtio_device *v, const struct virtio_element *e);	/* the last one was not taken */

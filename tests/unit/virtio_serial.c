@@ -104,6 +104,22 @@ static void test_ports(void)
 	check(heard(5) == 0xdead && !v->broken && used_index(&r[3]) == 9, "what means nothing is taken, and nothing follows");
 }
 
+/* The quantum's work is nearly done: what follows a message comes all the same. */
+static void test_busy(void)
+{
+	struct machine *m = rig.m;
+
+	begin(V1 | MULTIPORT);
+	m->running = &m->cpu[0]->cpu;
+	m->side_by_side = true;
+	m->hcall_work = MACHINE_WORK_MOST - 1;
+	say(0, 0, 1);
+	m->running = NULL;
+	m->side_by_side = false;
+	m->hcall_work = 0;
+	check(heard(0) == 0x101 && heard(1) == 0x10101, "busy: ready: both ports are there");
+}
+
 static void put_out(unsigned queue, const char *text, uint32_t bytes)
 {
 	ram_write(&rig.m->ram, BUFFER + 0x2000, text, strlen(text));
@@ -226,6 +242,7 @@ int main(void)
 	port_new(&virtconsole_class, "chardev=file", NULL);
 	port = port_new(&virtserialport_class, "chardev=socket,name=org.cede", NULL);
 	port_new(&virtserialport_class, "nr=0", "a port 0 already");
+	test_busy();
 	test_ports();
 	test_out();
 	test_large();
