@@ -480,7 +480,7 @@ static bool port_init(struct device *dev, struct error *err)
 		return true;
 	if (!chardev)
 		error_usage(err, "-device %s: there is no -chardev called '%.60s'", dev->class->name, p->chardev);
-	else if (chardev_in_use(p))
+	else if (chardev->taken || chardev_in_use(p))
 		error_usage(err, "-device %s: another device has -chardev '%.60s'", dev->class->name, p->chardev);
 	else
 		p->console = console_open(dev->machine->term, chardev->spec, err);

@@ -226,7 +226,7 @@ static void test_chardev(const char *text, const char *spec)
 
 int main(void)
 {
-	struct chardev streams[3] = { { "file", "" }, { "socket", "" }, { "null", "null" } };
+	struct chardev streams[3] = { { .id = "file" }, { .id = "socket" }, { .id = "null", .spec = "null" } };
 	char name[64];
 	struct device *port;
 
@@ -248,6 +248,8 @@ int main(void)
 	test_large();
 	test_in(port, name);
 	test_single();
+	streams[2].taken = true;
+	port_new(&virtserialport_class, "chardev=null", "another device");
 	test_chardev("null,id=a", "null");
 	test_chardev("stdio,mux=on,id=a", "mon:stdio");
 	test_chardev("file,path=x,,y,id=a", "file:x,y");
