@@ -12,6 +12,7 @@
 struct chardev {
 	char id[CHARDEV_ID_MAX];
 	char spec[4096];		/* for console_open() */
+	bool taken;			/* by -serial chardev:ID */
 };
 
 /* "BACKEND,id=ID[,KEY=VALUE..]"; a doubled comma is one of a value. Nothing is opened. False and err->msg set. */

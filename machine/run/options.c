@@ -188,7 +188,8 @@ static bool finish_options(struct parse *p)
 	struct config *o = p->opts;
 
 	p->status = EXIT_USAGE;
-	if (!finish_accel(p) || !finish_smp(p) || !finish_drives(p) || !pool_finish(&o->pool, o->cpus / o->threads, p->err))
+	if (!finish_accel(p) || !finish_smp(p) || !finish_drives(p) || !finish_serials(p) ||
+	    !pool_finish(&o->pool, o->cpus / o->threads, p->err))
 		return false;
 	if (o->initrd && !o->kernel)
 		return option_fail(p, "-initrd needs -kernel");

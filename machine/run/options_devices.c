@@ -9,6 +9,8 @@
 #include "machine/host/chardev.h"
 #include "machine/host/console.h"
 
+#define CHARDEV "chardev:"
+
 bool opt_serial(struct parse *p, const char *text)
 {
 	struct config *o = p->opts;
@@ -17,20 +19,40 @@ bool opt_serial(struct parse *p, const char *text)
 		return option_fail(p, "-serial: %d are the most", CONFIG_MAX_SERIAL);
 	if (!strcmp(text, "help")) {
 		console_help(stdout);
+		puts("chardev:ID     what -chardev names so");
 		return p->done = true;
 	}
-	if (!console_spec_ok(text, p->err))
+	if (strncmp(text, CHARDEV, strlen(CHARDEV)) && !console_spec_ok(text, p->err))
 		return false;
 	o->serial[o->serials++] = text;
 	return true;
 }
 
-static bool chardev_is_there(const struct config *o, const char *id)
+static struct chardev *find_chardev(const struct config *o, const char *id)
 {
 	for (unsigned i = 0; i < o->chardevs; i++)
 		if (!strcmp(o->chardev[i]->id, id))
-			return true;
-	return false;
+			return o->chardev[i];
+	return NULL;
+}
+
+bool finish_serials(struct parse *p)
+{
+	struct config *o = p->opts;
+
+	for (unsigned i = 0; i < o->serials; i++) {
+		const char *id = o->serial[i] + strlen(CHARDEV);
+		struct chardev *c;
+
+		if (strncmp(o->serial[i], CHARDEV, strlen(CHARDEV)))
+			continue;
+		c = find_chardev(o, id);
+		if (!c || c->taken)
+			return option_fail(p, "-serial chardev: %s -chardev called '%.60s'", c ? "two terminals on the" : "there is no", id);
+		c->taken = true;
+		o->serial[i] = c->spec;
+	}
+	return true;
 }
 
 bool opt_chardev(struct parse *p, const char *text)
@@ -49,7 +71,7 @@ bool opt_chardev(struct parse *p, const char *text)
 	if (!chardev)
 		return option_fail(p, "out of memory");
 	ok = chardev_parse(text, chardev, p->err);
-	if (ok && chardev_is_there(o, chardev->id))
+	if (ok && find_chardev(o, chardev->id))
 		ok = option_fail(p, "-chardev: there are two called '%.60s'", chardev->id);
 	if (ok)
 		o->chardev[o->chardevs++] = chardev;

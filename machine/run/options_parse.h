@@ -59,6 +59,7 @@ bool finish_smp(struct parse *p);
 
 /* ---- options_block.c: the same for drives; and their end ---- */
 bool finish_drives(struct parse *p);
+bool finish_serials(struct parse *p);	/* -serial chardev:ID */
 void drives_forget(struct config *opts);
 
 /* ---- options_share.c ---- */

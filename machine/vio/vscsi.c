@@ -157,6 +157,7 @@ static void vscsi_drop(struct device *dev, struct scsi_command *c)
 /* All bytes of the range, piece for piece; `put`: into the guest's memory. */
 static bool move_data(struct vscsi *s, const struct vscsi_request *r, uint32_t at, uint8_t *buf, uint32_t n, bool put)
 {
+	s->vio.dev.machine->hcall_work += n;
 	while (n) {
 		uint32_t len;
 		uint64_t addr = srp_data_piece(&r->data, at, n, &len);
@@ -177,7 +178,6 @@ static bool vscsi_take(struct device *dev, struct scsi_command *c, uint32_t at, 
 
 	if (!r->out)
 		return false;
-	dev->machine->hcall_work += n;
 	return move_data(to_vscsi(dev), r, at, buf, n, false);
 }
 

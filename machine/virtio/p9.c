@@ -81,9 +81,10 @@ static struct p9_message *take_first(struct virtio_9p *p)
 	return m;
 }
 
+/* While the device may not answer, all wait. */
 static void wait_for_first(struct virtio_9p *p)
 {
-	uint64_t due = p->first ? p->first->due : UINT64_MAX;
+	uint64_t due = p->first && virtio_ready(&p->v) ? p->first->due : UINT64_MAX;
 
 	if (p->event.when != due)
 		event_schedule(p->v.pci.dev.machine, &p->event, due);
@@ -160,11 +161,10 @@ static void p9_fire(void *dev)
 	struct virtio_9p *p = dev;
 	uint64_t now = machine_now(p->v.pci.dev.machine);
 
-	while (p->first && p->first->due <= now) {
+	while (virtio_ready(&p->v) && p->first && p->first->due <= now) {
 		struct p9_message *m = take_first(p);
 
-		if (virtio_ready(&p->v))
-			serve(p, m->element);
+		serve(p, m->element);
 		drop_message(m);
 	}
 	wait_for_first(p);
@@ -261,7 +261,7 @@ static void p9_device_free(struct device *dev)
 
 static void p9_device_reset(struct device *dev) { virtio_reset(&to_9p(dev)->v); }
 
-/* QEMU takes messages in flight up again from the ring, having answered none of them. */
+/* What QEMU had taken it has not answered. */
 static void p9_loaded(struct device *dev, bool foreign)
 {
 	struct virtio_9p *p = to_9p(dev);
@@ -270,8 +270,10 @@ static void p9_loaded(struct device *dev, bool foreign)
 	while (p->last && p->last->next)
 		p->last = p->last->next;
 	virtio_loaded(&p->v, foreign);
-	if (foreign)
+	if (foreign) {
+		virtio_take_again(&p->v);
 		take_messages(p);
+	}
 }
 
 static bool p9_qemu_ready(const struct device *dev) { return !((const struct virtio_9p *)dev)->first; }

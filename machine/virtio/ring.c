@@ -237,12 +237,17 @@ static bool next_head(struct virtio_device *v, const struct virtqueue *q, uint16
 
 struct virtio_element *virtio_pop(struct virtio_device *v, unsigned queue)
 {
+	return ring_running(v, queue) && virtio_puts_off(v) ? NULL : virtio_pop_now(v, queue);
+}
+
+struct virtio_element *virtio_pop_now(struct virtio_device *v, unsigned queue)
+{
 	struct virtqueue *q = ring_running(v, queue);
 	struct virtio_element *e;
 	struct chain c;
 	uint16_t head;
 
-	if (!q || virtio_puts_off(v) || !next_head(v, q, &head))
+	if (!q || !next_head(v, q, &head))
 		return NULL;
 	c.v = v;
 	c.table = q->desc;
@@ -343,7 +348,7 @@ static uint64_t copy_segments(struct virtio_device *v, const struct virtio_segme
 	unsigned i;
 	uint64_t done = 0;
 
-	for (i = 0; i < n && done < bytes; i++) {
+	for (i = 0; i < n && done < bytes && !v->disabled; i++) {
 		uint64_t part = s[i].bytes;
 
 		if (at >= part) {

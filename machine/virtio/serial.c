@@ -50,6 +50,11 @@ struct serial_port {
 	uint8_t guest_connected;	/* the guest has opened it */
 	uint8_t host_connected;		/* somebody is at the other end, as the guest has been told */
 	struct port_device *dev;
+	/* While a stream of QEMU's is loaded, from a port that it had throttled: one element of the guest's was half written. */
+	uint32_t popped;		/* 1: so it was */
+	uint32_t popped_index;		/* segments of it that had been written */
+	uint64_t popped_offset;		/* and bytes of the next one */
+	uint64_t written;		/* bytes of the first element that must not be written again */
 };
 
 struct virtio_serial {
@@ -95,7 +100,7 @@ static struct serial_port *find_port(struct virtio_serial *s, uint32_t id)
 /* Without a buffer for it, it is lost, as with QEMU: there are as many as a guest needs at once. */
 static void send_control(struct virtio_serial *s, uint32_t id, uint16_t event, uint16_t value, const char *text)
 {
-	struct virtio_element *e = virtio_pop(&s->v, QUEUE_CONTROL_IN);
+	struct virtio_element *e = virtio_pop_now(&s->v, QUEUE_CONTROL_IN);
 	uint8_t head[CONTROL_BYTES];
 	uint64_t n;
 
@@ -152,7 +157,7 @@ static void feed(struct virtio_serial *s, struct serial_port *port)
 
 static uint64_t put_out(struct virtio_serial *s, const struct serial_port *port, const struct virtio_element *e)
 {
-	uint64_t n = e->out_bytes < OUT_AT_A_TIME ? e->out_bytes : OUT_AT_A_TIME, done = 0, part;
+	uint64_t n = e->out_bytes < OUT_AT_A_TIME ? e->out_bytes : OUT_AT_A_TIME, done = port ? port->written : 0, part;
 	uint8_t buf[CHUNK];
 
 	while (port && port->dev->console && port->host_connected && done < n) {
@@ -165,7 +170,7 @@ static uint64_t put_out(struct virtio_serial *s, const struct serial_port *port,
 	return n;
 }
 
-static void serve_out(struct virtio_serial *s, unsigned queue, const struct serial_port *port)
+static void serve_out(struct virtio_serial *s, unsigned queue, struct serial_port *port)
 {
 	struct machine *m = s->v.pci.dev.machine;
 	struct virtio_element *e;
@@ -174,6 +179,8 @@ static void serve_out(struct virtio_serial *s, unsigned queue, const struct seri
 
 	while (bytes < OUT_AT_A_TIME && (e = virtio_pop(&s->v, queue))) {
 		bytes += put_out(s, port, e);
+		if (port)
+			port->written = 0;
 		virtio_push(&s->v, e, 0);
 		virtio_element_free(e);
 		any = true;
@@ -372,18 +379,19 @@ static void serial_reset(struct device *dev)
 		s->port[i].host_connected = host_there(s->port[i].dev);
 }
 
-/* Of what QEMU had taken nothing stays with this device: it is taken again. */
 static void serial_loaded(struct device *dev, bool foreign)
 {
 	struct virtio_serial *s = (struct virtio_serial *)dev;
 
 	virtio_loaded(&s->v, foreign);
-	for (uint32_t i = 0; foreign && i < s->v.queues; i++) {
-		s->v.queue[i].last_avail -= s->v.queue[i].in_flight;
-		s->v.queue[i].in_flight = 0;
-	}
-	if (foreign)
+	for (uint32_t i = 0; i < s->ports; i++)
+		s->port[i].written = s->port[i].popped ? s->port[i].written + s->port[i].popped_offset : 0;
+	if (foreign) {
+		virtio_take_again(&s->v);
 		serve_more(dev);
+	}
+	for (uint32_t i = 0; i < s->ports; i++)
+		s->port[i].popped = 0, s->port[i].written = 0;
 }
 
 static const struct device_property serial_properties[] = {
@@ -483,7 +491,7 @@ static bool port_init(struct device *dev, struct error *err)
 		return true;
 	if (!chardev)
 		error_usage(err, "-device %s: there is no -chardev called '%.60s'", dev->class->name, p->chardev);
-	else if (chardev_in_use(p))
+	else if (chardev->taken || chardev_in_use(p))
 		error_usage(err, "-device %s: another device has -chardev '%.60s'", dev->class->name, p->chardev);
 	else
 		p->console = console_open(dev->machine->term, chardev->spec, err);
@@ -534,27 +542,49 @@ static uint64_t get_ports(const void *s, unsigned i)
 	return __builtin_bswap32(((const struct virtio_serial *)s)->max_ports);
 }
 
-static uint64_t no_element(const void *s, unsigned i)
+/* An element that QEMU has popped, as its struct was once, of a 64-bit host that is little-endian: three numbers and four
+ * more bytes, addresses of 1024 segments in and as many out, then an address and a length of each of those. */
+#define OLD_ELEMENT_HEAD (16 + 2 * 8 * 1024 + 16 * 1024)
+#define OLD_ELEMENT_OUT  (2 * 1024)
+
+static uint64_t no_word(const void *s, unsigned i)
 {
 	(void)s;
 	(void)i;
 	return 0;
 }
 
-/* An element that QEMU had written a part of: nobody can say which. */
-static bool refuse_element(void *s, unsigned i, uint64_t value)
+/* Lengths of the segments that QEMU had written. */
+static bool add_length(void *s, unsigned i, uint64_t value)
 {
-	(void)s;
-	(void)i;
-	return !value;
+	struct serial_port *port = s;
+	uint64_t length = __builtin_bswap64(value);
+
+	if (!i)
+		port->written = 0;
+	if (!(i & 1) || i / 2 >= port->popped_index)
+		return true;
+	port->written += length;
+	return length <= UINT32_MAX;
 }
+
+static const struct vmstate popped_state = {
+	.name = "virtio-console/element", .version = 1, .min_version = 1, VMS_OF(struct serial_port),
+	.fields = VMS_FIELDS(
+		VMS_U32_AS("iov_idx", struct serial_port, popped_index, VMS_MOST(VIRTIO_SEGMENTS)),
+		VMS_U64_AS("iov_offset", struct serial_port, popped_offset, VMS_MOST(UINT32_MAX)),
+		VMS_UNUSED("element", OLD_ELEMENT_HEAD),
+		VMS_CALC_ARRAY("out_sg", vms_u64, OLD_ELEMENT_OUT, no_word, add_length)),
+};
 
 static const struct vmstate port_state = {
 	.name = "virtio-console/port", .version = 1, .min_version = 1, VMS_OF(struct serial_port),
 	.fields = VMS_FIELDS(
 		VMS_U32(struct serial_port, id, VMS_SAME),
 		VMS_U8_TO(struct serial_port, guest_connected, 1), VMS_U8_TO(struct serial_port, host_connected, 1),
-		VMS_CALC("elem_popped", vms_u32, no_element, refuse_element),
+		VMS_U32_AS("elem_popped", struct serial_port, popped, VMS_MOST(1)),
+		{ .name = "elem", .kind = VMS_NESTED, .count = 1, .state = &popped_state, VMS_COUNTED(struct serial_port, popped) },
+		VMS_SKIP(struct serial_port, written, "added up from what QEMU has saved, and used at once"),
 		VMS_SKIP(struct serial_port, dev, "the port's device")),
 };
 

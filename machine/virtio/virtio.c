@@ -123,6 +123,14 @@ void virtio_loaded(struct virtio_device *v, bool foreign)
 			break;
 }
 
+void virtio_take_again(struct virtio_device *v)
+{
+	for (unsigned i = 0; i < v->queues; i++) {
+		v->queue[i].last_avail -= v->queue[i].in_flight;
+		v->queue[i].in_flight = 0;
+	}
+}
+
 void virtio_device_free(struct device *dev) { virtio_free((struct virtio_device *)dev); }
 void virtio_device_reset(struct device *dev) { virtio_reset((struct virtio_device *)dev); }
 void virtio_device_loaded(struct device *dev, bool foreign) { virtio_loaded((struct virtio_device *)dev, foreign); }

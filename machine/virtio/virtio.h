@@ -109,6 +109,7 @@ void virtio_free(struct virtio_device *v);
 void virtio_reset(struct virtio_device *v);	/* with the machine */
 /* After a load; `foreign`: what QEMU does not save is taken from the rings. */
 void virtio_loaded(struct virtio_device *v, bool foreign);
+void virtio_take_again(struct virtio_device *v);	/* what is in flight then is in the rings once more */
 /* The same as functions of a device_class, for devices that have no more to do. */
 void virtio_device_free(struct device *dev);
 void virtio_device_reset(struct device *dev);
@@ -117,6 +118,8 @@ void virtio_device_loaded(struct device *dev, bool foreign);
 /* The next element: virtio_element_free(). NULL: none, or the ring is broken and so is the device now, or the guest has made
  * the host work enough in this quantum: then the device is told of its queues again at the quantum's end. */
 struct virtio_element *virtio_pop(struct virtio_device *v, unsigned queue);
+/* However much that was: for what would be lost without an element now. */
+struct virtio_element *virtio_pop_now(struct virtio_device *v, unsigned queue);
 /* Back to the driver, with `written` bytes of its `in` part; virtio_notify() tells it. */
 void virtio_push(struct virtio_device *v, const struct virtio_element *e, uint32_t written);
 void virtio_unpop(struct virtio_device *v, const struct virtio_element *e);	/* the last one was not taken */
@@ -128,7 +131,8 @@ void virtio_break(struct virtio_device *v, const char *why);	/* -d guest_errors 
 bool virtio_ready(const struct virtio_device *v);	/* the driver is there, nothing is broken */
 static inline bool virtio_has(const struct virtio_device *v, unsigned bit) { return v->features >> bit & 1; }
 
-/* Bytes of an element's parts. How many there were: fewer than n at its end. */
+/* Bytes of an element's parts. How many there were: fewer than n at its end; none while the driver has taken the device's
+ * right to use memory away. */
 uint64_t virtio_take(struct virtio_device *v, const struct virtio_element *e, uint64_t at, void *buf, uint64_t n);	/* out */
 uint64_t virtio_give(struct virtio_device *v, const struct virtio_element *e, uint64_t at, const void *buf, uint64_t n);	/* in */
 

@@ -7,6 +7,7 @@
  * Identities, the order of capabilities, sizes and what an access of an unusual size finds are QEMU's: a snapshot from
  * there holds this configuration space.
  * Source: Virtual I/O Device (VIRTIO) Version 1.1, "Virtio Over PCI Bus". */
+#include <stddef.h>
 #include <string.h>
 
 #include "machine/core/bytes.h"
@@ -69,39 +70,22 @@ static uint64_t take_isr(struct virtio_device *v)
 struct common {
 	uint64_t (*load)(struct virtio_device *v, unsigned word);
 	void (*store)(struct virtio_device *v, unsigned word, uint32_t value);
-	unsigned word;			/* of a register of two words: low, high */
+	/* Of one that is what has been written: its byte in struct virtio_device, or in the selected struct virtqueue. */
+	unsigned word;
 };
 
 static struct virtqueue *selected(struct virtio_device *v) { return &v->queue[v->queue_select]; }
+static uint32_t *word_in(void *s, unsigned at) { return (uint32_t *)((char *)s + at); }
 
-static uint64_t load_feature_select(struct virtio_device *v, unsigned word)
-{
-	(void)word;
-	return v->feature_select;
-}
-
-static void store_feature_select(struct virtio_device *v, unsigned word, uint32_t value)
-{
-	(void)word;
-	v->feature_select = value;
-}
+static uint64_t load_word(struct virtio_device *v, unsigned word) { return *word_in(v, word); }
+static void store_word(struct virtio_device *v, unsigned word, uint32_t value) { *word_in(v, word) = value; }
+static uint64_t load_queue_word(struct virtio_device *v, unsigned word) { return *word_in(selected(v), word); }
+static void store_queue_word(struct virtio_device *v, unsigned word, uint32_t value) { *word_in(selected(v), word) = value; }
 
 static uint64_t load_features(struct virtio_device *v, unsigned word)
 {
 	(void)word;
 	return v->feature_select < 2 ? virtio_offered(v, true) >> 32 * v->feature_select : 0;
-}
-
-static uint64_t load_driver_select(struct virtio_device *v, unsigned word)
-{
-	(void)word;
-	return v->driver_feature_select;
-}
-
-static void store_driver_select(struct virtio_device *v, unsigned word, uint32_t value)
-{
-	(void)word;
-	v->driver_feature_select = value;
 }
 
 static uint64_t load_driver_features(struct virtio_device *v, unsigned word)
@@ -227,13 +211,6 @@ static uint64_t load_notify_offset(struct virtio_device *v, unsigned word)
 	return v->queue_select;
 }
 
-static uint64_t load_desc(struct virtio_device *v, unsigned word) { return selected(v)->set_desc[word]; }
-static uint64_t load_avail(struct virtio_device *v, unsigned word) { return selected(v)->set_avail[word]; }
-static uint64_t load_used(struct virtio_device *v, unsigned word) { return selected(v)->set_used[word]; }
-static void store_desc(struct virtio_device *v, unsigned word, uint32_t value) { selected(v)->set_desc[word] = value; }
-static void store_avail(struct virtio_device *v, unsigned word, uint32_t value) { selected(v)->set_avail[word] = value; }
-static void store_used(struct virtio_device *v, unsigned word, uint32_t value) { selected(v)->set_used[word] = value; }
-
 /* Reads 0: it is done at once. */
 static void store_queue_reset(struct virtio_device *v, unsigned word, uint32_t value)
 {
@@ -245,10 +222,12 @@ static void store_queue_reset(struct virtio_device *v, unsigned word, uint32_t v
 	ring_clear(selected(v));
 }
 
+#define QUEUE_WORD(member) { load_queue_word, store_queue_word, offsetof(struct virtqueue, member) }
+
 static const struct common common[] = {
-	[0x00] = { load_feature_select, store_feature_select, 0 },
+	[0x00] = { load_word, store_word, offsetof(struct virtio_device, feature_select) },
 	[0x04] = { load_features, NULL, 0 },
-	[0x08] = { load_driver_select, store_driver_select, 0 },
+	[0x08] = { load_word, store_word, offsetof(struct virtio_device, driver_feature_select) },
 	[0x0c] = { load_driver_features, store_driver_features, 0 },
 	[0x10] = { load_config_vector, store_config_vector, 0 },
 	[0x12] = { load_queues, NULL, 0 },
@@ -259,12 +238,12 @@ static const struct common common[] = {
 	[0x1a] = { load_queue_vector, store_queue_vector, 0 },
 	[0x1c] = { load_queue_enable, store_queue_enable, 0 },
 	[0x1e] = { load_notify_offset, NULL, 0 },
-	[0x20] = { load_desc, store_desc, 0 },
-	[0x24] = { load_desc, store_desc, 1 },
-	[0x28] = { load_avail, store_avail, 0 },
-	[0x2c] = { load_avail, store_avail, 1 },
-	[0x30] = { load_used, store_used, 0 },
-	[0x34] = { load_used, store_used, 1 },
+	[0x20] = QUEUE_WORD(set_desc[0]),
+	[0x24] = QUEUE_WORD(set_desc[1]),
+	[0x28] = QUEUE_WORD(set_avail[0]),
+	[0x2c] = QUEUE_WORD(set_avail[1]),
+	[0x30] = QUEUE_WORD(set_used[0]),
+	[0x34] = QUEUE_WORD(set_used[1]),
 	[0x3a] = { NULL, store_queue_reset, 0 },
 };
 

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 
 #include "check.h"
+#include "machine/host/chardev.h"
 #include "machine/run/options.h"
 
 #define MAX_WORDS 24
@@ -174,8 +175,30 @@ static void test_refused(void)
 	options_free(&o);
 }
 
+/* A terminal on what -chardev names, wherever that stands. */
+static void test_serial_chardev(void)
+{
+	static const struct { const char *line, *why; } rows[] = {
+		{ "-kernel K -serial chardev:b -chardev null,id=a", "'b'" },
+		{ "-kernel K -serial chardev: -chardev null,id=a", "''" },
+		{ "-kernel K -serial chardev:a -chardev null,id=a -serial chardev:a", "'a'" },
+	};
+	struct config o = good("-kernel K -serial null -serial chardev:a -chardev file,path=f,id=a");
+	struct error err;
+	int status;
+
+	check(o.serials == 2 && !strcmp(o.serial[1], "file:f") && o.chardev[0]->taken, "serial-on-a-chardev");
+	options_free(&o);
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		check(parse(&o, &err, &status, rows[i].line) == OPTIONS_BAD && status == 2 && strstr(err.msg, rows[i].why), "refused: %s: %s",
+		      rows[i].line, err.msg);
+		options_free(&o);
+	}
+}
+
 int main(void)
 {
+	test_serial_chardev();
 	test_defaults();
 	test_memory();
 	test_smp();

@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "machine/host/p9/fid.h"
 #include "machine/host/p9/p9.h"
 #include "savevm/stream.h"
 
@@ -176,6 +177,27 @@ static const char *read_at(uint32_t fid, uint64_t offset, uint32_t count)
 	return text;
 }
 
+/* Names of the folder that fid 1 is open on, from an offset on, as text; where the next ones are. */
+static const char *list_from(uint64_t *offset, uint32_t count)
+{
+	static char names[512];
+	uint32_t n, end;
+
+	names[0] = 0;
+	if (call(TREADDIR, "dqd", 1, *offset, count))
+		return "!";
+	n = (uint32_t)get(4);
+	for (end = wire.at + n; wire.at < end;) {
+		get(8), get(5);
+		*offset = get(8);
+		get(1);
+		n = (uint32_t)get(2);
+		snprintf(names + strlen(names), sizeof names - strlen(names), "%.*s ", (int)n, (char *)wire.out + wire.at);
+		wire.at += n;
+	}
+	return names;
+}
+
 /* mode, uid, gid, size of a path; all ones: an error. */
 struct attr { uint32_t mode, uid, gid; uint64_t rdev, size; };
 
@@ -323,10 +345,50 @@ static void test_files(void)
 	check_eq(open_at(1, "none", 0), ENOENT, "open: what is not there");
 }
 
+/* A fid whose file has no name any more is not the next file of that name. */
+static void test_nameless(void)
+{
+	uint32_t mode;
+
+	create_at(1, "", "name", 0640);
+	check_eq(call(TUNLINKAT, "dsd", 0, "name", 0), 0, "nameless: it has none any more");
+	create_at(2, "", "name", 0644);
+	write_at(2, 0, "new");
+	mode = attr_at("name").mode;
+	check_eq(setattr(1, 1, 0777, 0, 0, 0), ESTALE, "nameless: chmod");
+	check_eq(setattr(1, 2, 0, 5, 0, 0), ESTALE, "nameless: chown");
+	check_eq(setattr(1, 32 | 256, 0, 0, 0, 0), 0, "nameless: utimens, of the open file");
+	check_eq(setattr(1, 8 | 32 | 64, 0, 0, 0, 1), 0, "nameless: truncate, too");
+	check_eq(setattr(1, 64, 0, 0, 0, 0), 0, "nameless: ctime alone");
+	check_eq(attr_of(1).size, 1, "nameless: it is as long");
+	check_eq(call(TRENAME, "dds", 1, 0, "taken"), ESTALE, "nameless: rename");
+	check_eq(call(TLINK, "dds", 0, 1, "taken"), ESTALE, "nameless: link");
+	check_eq(call(TXATTRWALK, "dds", 1, 9, ""), ESTALE, "nameless: attributes");
+	check_eq(call(TREMOVE, "d", 1), ESTALE, "nameless: remove");
+	check(attr_at("name").mode == mode && attr_at("name").size == 3, "nameless: the new one is as it was");
+	clunk(2);
+	walk(1, "name");
+	call(TUNLINKAT, "dsd", 0, "name", 0);
+	check_eq(call(TWALK, "ddws", 1, 1, 1, ".."), 0, "nameless: a fid that is not open goes elsewhere");
+	check(!fid_find(&server, 1)->pinned, "nameless: and has a name there");
+	clunk(1);
+}
+
+/* An error leaves a fid where it was. */
+static void test_stays(void)
+{
+	check_eq(call(TMKDIR, "dsdd", 0, "there", 0755, group), 0, "stays: a folder");
+	walk(1, "");
+	check_eq(call(TLCREATE, "dsddd", 1, "there", 0, 0644, group), EISDIR, "stays: it is not created as a file");
+	check_eq(call(TUNLINKAT, "dsd", 1, "there", 0x200), 0, "stays: the fid is the folder it was");
+	clunk(1);
+}
+
 static void test_folders(void)
 {
 	char names[512] = "";
-	uint32_t n, end;
+	const char *some;
+	uint64_t offset = 0;
 
 	check_eq(call(TMKDIR, "dsdd", 0, "folder", 0750, group), 0, "mkdir");
 	check_eq(attr_at("folder").mode, S_IFDIR | 0750, "mkdir: mode");
@@ -343,15 +405,8 @@ static void test_folders(void)
 	check_eq(walk(2, "folder/a/x"), 1002, "walk: a file is no folder");
 	clunk(1);
 	check_eq(open_at(1, "folder", 0), 0, "open a folder");
-	for (uint64_t offset = 0; !call(TREADDIR, "dqd", 1, offset, 40) && (n = (uint32_t)get(4));)
-		for (end = wire.at + n; wire.at < end;) {
-			get(8), get(5);
-			offset = get(8);
-			get(1);
-			n = (uint32_t)get(2);
-			snprintf(names + strlen(names), sizeof names - strlen(names), "%.*s ", (int)n, (char *)wire.out + wire.at);
-			wire.at += n;
-		}
+	while (*(some = list_from(&offset, 40)) && strcmp(some, "!"))
+		strncat(names, some, sizeof names - strlen(names) - 1);
 	check(!strcmp(names, ". .. a b c "), "readdir: all, in order: %s", names);
 	check_eq(call(TREADDIR, "dqd", 1, UINT64_C(0), 10), EINVAL, "readdir: no room for one");
 	check(!call(TREADDIR, "dqd", 1, UINT64_MAX, 100) && get(4) == 0, "readdir: behind the end");
@@ -487,6 +542,8 @@ static void test_model(enum share_model model)
 	group = geteuid() && (model == SHARE_PASSTHROUGH || model == SHARE_NONE) ? getegid() : 1000;
 	server.share.no_openat2 = model == SHARE_NONE;	/* the other way to a file */
 	test_files();
+	test_nameless();
+	test_stays();
 	test_folders();
 	test_links(model);
 	test_owners(model);
@@ -534,6 +591,29 @@ static void test_formats(void)
 	unlink(at("y/.virtfs_metadata/f"));
 	mkfifo(at("y/.virtfs_metadata/f"), 0600);
 	check_eq(attr_of(1).mode & S_IFMT, S_IFREG, "mapped-file: a FIFO says nothing, and blocks nobody");
+	stop();
+}
+
+/* What is kept of names takes part when they change, and is not in the way. */
+static void test_notes(void)
+{
+	mkdir(at("n"), 0755);
+	if (!start("n", SHARE_FILE, false))
+		return;
+	check(!call(TMKDIR, "dsdd", 0, "a", 0755, 1) && !call(TMKDIR, "dsdd", 0, "b", 0755, 2), "notes: two folders");
+	create_at(1, "b", "f", 0600);
+	walk(2, "b");
+	check_eq(call(TUNLINKAT, "dsd", 2, "f", 0), 0, "notes: one has had a file");
+	clunk(1);
+	clunk(2);
+	check_eq(call(TRENAMEAT, "dsds", 0, "a", 0, "b"), 0, "notes: a folder takes the place of an empty one");
+	check_eq(attr_at("b").gid, 1, "notes: and is what it was");
+	create_at(1, "", "one", 0641);
+	check_eq(call(TLINK, "dds", 0, 1, "two"), 0, "notes: a file of two names");
+	check_eq(call(TRENAMEAT, "dsds", 0, "one", 0, "two"), 0, "notes: one renamed to the other changes nothing");
+	check(attr_at("one").mode == (S_IFREG | 0641) && attr_at("two").mode == (S_IFREG | 0641), "notes: of neither");
+	check_eq(call(TUNLINKAT, "dsd", 0, "two", 0), 0, "notes: two goes");
+	check(!strcmp(fid_path(fid_find(&server, 1)), "one") && !fid_find(&server, 1)->pinned, "notes: the fid is one's still");
 	stop();
 }
 
@@ -733,11 +813,72 @@ static void test_bounds(void)
 	check(server.open_files < 500, "open files: few at a time");
 	version(MSIZE);
 	attach(0, 0);
+	for (fid = 1, good = 0; fid <= 600; fid++) {
+		good += !create_at(fid, "", "brief", 0600);
+		call(TUNLINKAT, "dsd", 0, "brief", 0);
+	}
+	check(good == 400 && server.open_files == 400, "open files: no more without a name than may be open");
+	check_eq(open_at(fid, "text", 0), ENFILE, "open files: nor with one then");
+	clunk(1);
+	check_eq(open_at(fid, "text", 0), 0, "open files: but if one is closed");
+	version(MSIZE);
+	attach(0, 0);
 	for (fid = 1, good = 0; fid <= 1000; fid++) {
 		walk(fid, "text");
 		good += !call(TXATTRCREATE, "dsqd", fid, "user.a", UINT64_C(65536), 0);
 	}
 	check(good == 128, "attributes: 8 MiB together");
+	stop();
+}
+
+/* Numbers that a client would choose to have all of its fids in one chain. */
+static void test_chains(void)
+{
+	unsigned longest = 0;
+
+	if (!start("x", SHARE_NONE, false))
+		return;
+	for (uint32_t i = 1; i < 20000; i++)
+		call(TWALK, "ddw", 0, i << 16, 0);
+	for (unsigned i = 0; i < P9_BUCKETS; i++) {
+		unsigned n = 0;
+
+		for (const struct p9_fid *f = server.bucket[i]; f; f = f->chain)
+			n++;
+		longest = n > longest ? n : longest;
+	}
+	check(server.fids == 20000 && longest < 100, "chains: the longest of them has %u fids", longest);
+	stop();
+}
+
+
+/* A path of 4000 bytes, and how many fids it may be of. */
+static void test_long_paths(void)
+{
+	char name[251] = "";
+	uint32_t fid, most = (uint32_t)(P9_PATHS_MAX / 4000);
+
+	memset(name, 'n', sizeof name - 1);
+	if (!start("x", SHARE_NONE, false))
+		return;
+	walk(1, "");
+	for (unsigned i = 0; i < 15; i++) {
+		call(TMKDIR, "dsdd", 1, name, 0755, group);
+		call(TWALK, "ddws", 1, 1, 1, name);
+	}
+	check_eq(call(TMKDIR, "dsdd", 1, "0", 0755, group), 0, "long paths: made");
+	for (fid = 2; !call(TWALK, "ddws", 1, fid, 1, "0"); fid++)
+		;
+	check(fid > most && fid < 2 * most, "long paths: so many: %u", fid);
+	check_eq(call(TUNLINKAT, "dsd", 1, "0", 0x200), 0, "long paths: removed");
+	version(MSIZE);
+	attach(0, 0);
+	call(TMKDIR, "dsdd", 0, "s", 0755, group);
+	for (fid = 1; fid < 20000; fid++)
+		walk(fid, "s");
+	walk(fid, name);
+	check_eq(call(TRENAMEAT, "dsds", 0, "s", fid, "s"), 0, "long paths: renamed");
+	check(server.path_bytes <= P9_PATHS_MAX, "long paths: no more bytes afterwards");
 	stop();
 }
 
@@ -820,6 +961,73 @@ static void test_saved(void)
 	close(fd);
 }
 
+/* Half of a folder has been read and removed, and something that has not been read, too; `saved`: and the server is another
+ * one then. The rest is the same. */
+static void test_listing(bool saved)
+{
+	int fd = memfd_create("listing", 0);
+	uint64_t offset = 0;
+	char why[256];
+
+	if (!start("x", SHARE_NONE, false))
+		return;
+	call(TMKDIR, "dsdd", 0, "list", 0755, group);
+	for (char name[2] = "a"; name[0] <= 'h'; name[0]++) {
+		create_at(1, "list", name, 0644);
+		clunk(1);
+	}
+	open_at(1, "list", 0);
+	check(!strcmp(list_from(&offset, 160), ". .. a b c d "), "listing: the first half");
+	walk(2, "list");
+	for (char name[2] = "a"; name[0] <= 'd'; name[0]++)
+		call(TUNLINKAT, "dsd", 2, name, 0);
+	call(TUNLINKAT, "dsd", 2, "g", 0);
+	create_at(3, "list", "z", 0644);
+	if (saved) {
+		check(save(fd), "listing: saved");
+		stop();
+		start("x", SHARE_NONE, false);
+		p9_reset(&server);
+		check(load(fd, why, sizeof why), "listing: loaded: %s", why);
+	}
+	check(!strcmp(list_from(&offset, 75), "e f h "), "listing: goes on by name, as the folder is now");
+	check(!strcmp(list_from(&offset, 160), "z "), "listing: and on");
+	check(!*list_from(&offset, 160), "listing: to its end");
+	offset = 0;
+	check(!strcmp(list_from(&offset, 160), ". .. e f h z "), "listing: from the beginning");
+	for (const char *at = "efhz"; *at; at++)
+		call(TUNLINKAT, "dsd", 2, (char[]){ *at, 0 }, 0);
+	check_eq(call(TUNLINKAT, "dsd", 0, "list", 0x200), 0, "listing: gone");
+	stop();
+	close(fd);
+}
+
+/* A value that nobody would ever give back. */
+static void test_saved_value(void)
+{
+	int fd = memfd_create("value", 0);
+	char why[256], *map, *path;
+
+	if (!start("x", SHARE_NONE, false))
+		return;
+	walk(1, "stays");
+	fid_make_value(&server, fid_find(&server, 1), 4);
+	fid_find(&server, 1)->kind = FID_XATTR_READ;
+	check(save(fd) && !ftruncate(fd, 4096), "value: saved");
+	p9_reset(&server);
+	check(load(fd, why, sizeof why), "value: loaded: %s", why);
+	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	path = memmem(map, 4096, "stays", 5);
+	check(path && path[-9] == FID_XATTR_READ, "value: the fid's kind is where it is looked for");
+	if (path)
+		path[-9] = FID_PATH;
+	munmap(map, 4096);
+	p9_reset(&server);
+	check(!load(fd, why, sizeof why) && strstr(why, "value"), "value: refused: %s", why);
+	stop();
+	close(fd);
+}
+
 /* ---- As an ordinary user ---- */
 
 static int models_as(uid_t user)
@@ -863,13 +1071,19 @@ int main(void)
 	}
 	unlink(at("probe"));
 	test_formats();
+	test_notes();
 	test_readonly();
 	make_escapes();
 	test_escapes(false);
 	test_escapes(true);
 	test_malformed();
 	test_bounds();
+	test_chains();
+	test_long_paths();
 	test_saved();
+	test_saved_value();
+	test_listing(false);
+	test_listing(true);
 	snprintf(rm, sizeof rm, "rm -rf %s", base);
 	check_eq(system(rm), 0, "cleaned up");
 	return check_done();

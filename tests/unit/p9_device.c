@@ -112,6 +112,40 @@ static void test_hostile(struct machine *m)
 	check(used_index(&r) == 1 && used_bytes(&r, 0) == 21, "64 MiB each way: what its size says, no more");
 }
 
+/* The driver takes its right to use memory away (bus master) and gives it back: a message is answered then. */
+static void test_disabled(struct machine *m)
+{
+	struct virtio_device *v = virtio_new(m, &virtio_9p_class, "fsdev=f,mount_tag=t,latency=10");
+	struct ring r = begin(v);
+
+	pci_config_store(&v->pci, 4, 2, 6);
+	modern_ready(v);
+	send(&r, tversion, sizeof tversion, 64);
+	pci_config_store(&v->pci, 4, 2, 2);
+	pass(m, 100 * US);
+	check_eq(used_index(&r), 0, "disabled: no answer");
+	pci_config_store(&v->pci, 4, 2, 6);
+	modern_ready(v);
+	pass(m, 100 * US);
+	check(used_index(&r) == 1 && used_bytes(&r, 0) == 21, "disabled: it comes afterwards");
+}
+
+/* QEMU had taken a message and not answered it. */
+static void test_foreign(struct machine *m)
+{
+	struct virtio_device *v = virtio_new(m, &virtio_9p_class, "fsdev=f,mount_tag=t,latency=10");
+	struct ring r = begin(v);
+
+	ram_write(&m->ram, BUFFER, tversion, sizeof tversion);
+	put_desc(&r, 0, BUFFER, sizeof tversion, D_NEXT, 1);
+	put_desc(&r, 1, BUFFER + 4096, 64, D_WRITE, 0);
+	offer(&r, 0);
+	v->queue[0].last_avail = 1;
+	virtio_9p_class.loaded(&v->pci.dev, true);
+	pass(m, 100 * US);
+	check(used_index(&r) == 1 && used_bytes(&r, 0) == 21 && !v->queue[0].in_flight, "foreign: it is answered here");
+}
+
 int main(void)
 {
 	struct rig rig;
@@ -122,6 +156,8 @@ int main(void)
 	test_answers(rig.m);
 	test_bandwidth(rig.m);
 	test_hostile(rig.m);
+	test_disabled(rig.m);
+	test_foreign(rig.m);
 	rig.options.fsdevs = 0;
 	rig_free(&rig);
 	return check_done();

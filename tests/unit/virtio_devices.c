@@ -70,8 +70,10 @@ static void test_rng(struct machine *m)
 	check_eq(ld_be64(&m->ram, BUFFER + 16), first, "rng: they are the machine's");
 	put_desc(&r, 0, BUFFER, 1 << 20, D_WRITE, 0);
 	offer(&r, 0);
+	m->hcall_work = 0;
 	kick(&r);
 	check_eq(used_bytes(&r, 2), 4096, "rng: a page at a time");
+	check(m->hcall_work >= 5 * 4096, "rng: what it costs is counted: numbers and a copy");
 	put_desc(&r, 0, BUFFER, 10, 0, 0);
 	offer(&r, 0);
 	kick(&r);
@@ -183,8 +185,10 @@ static void test_work(struct machine *m, struct virtio_device *v)
 	put_desc(&r, 0, BUFFER, 4 << 20, 0, 0);
 	for (unsigned i = 0; i < 128; i++)
 		offer(&r, 0);
+	m->hcall_work = 0;
 	kick(&r);
 	check_eq(used_index(&r), 1, "work: one at a time");
+	check(m->hcall_work >= 8192 * PAGE && m->hcall_work < 8192 * PAGE + (64 << 10), "work: its pages are counted");
 	check(clock_next_event(m) != UINT64_MAX, "work: the next one a little later");
 	pass(m, 3 * 100000);
 	check_eq(used_index(&r), 4, "work: one by one");

@@ -148,6 +148,13 @@ static void test_data(void)
 	check(!memcmp(b.m->ram.base + DATA, file + 512, 512), "blk-read");
 	check_eq(used_bytes(&b.r, 1), 513, "blk-read-used");
 	check_eq(request(&b, 4, 0, 0, 0), 0, "blk-flush");
+	ram_fill(&b.m->ram, DATA, 0, 512);
+	put_request(&b, 0, 0, 6, 0, 512);
+	kick(&b.r);
+	pci_config_store(&b.v->pci, 4, 2, 2);
+	toy_run_to(b.m, b.m->clock.now + CPU_HZ);
+	check(!ld_u8(&b.m->ram, DATA + 1) && status_at(&b, 0) == 0xff, "blk-writes-nothing-once-it-may-not");
+	begin(&b, V1 | FLUSHES, 0);
 	master_off_and_on(b.v);
 	check(!(status_of(b.v) & VIRTIO_S_DRIVER_OK), "blk-not-ready");
 	check_eq(request(&b, 0, 6, 0, 512), 0, "blk-serves-who-kicks-all-the-same");

@@ -1,5 +1,8 @@
 /* virtio-serial-pci: what a driver hears of ports, bytes both ways, what is refused, options. */
+#define _GNU_SOURCE
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "check.h"
@@ -7,6 +10,7 @@
 #include "machine/core/timers.h"
 #include "machine/host/chardev.h"
 #include "machine/host/console.h"
+#include "savevm/stream.h"
 #include "virtio_driver.h"
 
 #define RINGS     UINT64_C(0x1000000)	/* of each queue, 0x8000 bytes */
@@ -104,6 +108,22 @@ static void test_ports(void)
 	check(heard(5) == 0xdead && !v->broken && used_index(&r[3]) == 9, "what means nothing is taken, and nothing follows");
 }
 
+/* The quantum's work is nearly done: what follows a message comes all the same. */
+static void test_busy(void)
+{
+	struct machine *m = rig.m;
+
+	begin(V1 | MULTIPORT);
+	m->running = &m->cpu[0]->cpu;
+	m->side_by_side = true;
+	m->hcall_work = MACHINE_WORK_MOST - 1;
+	say(0, 0, 1);
+	m->running = NULL;
+	m->side_by_side = false;
+	m->hcall_work = 0;
+	check(heard(0) == 0x101 && heard(1) == 0x10101, "busy: ready: both ports are there");
+}
+
 static void put_out(unsigned queue, const char *text, uint32_t bytes)
 {
 	ram_write(&rig.m->ram, BUFFER + 0x2000, text, strlen(text));
@@ -199,6 +219,121 @@ static void test_single(void)
 	check_eq(used_index(&r[1]), 1, "one port: out");
 }
 
+/* ---- Streams of QEMU's ---- */
+
+static int saved_as(const uint8_t *data, size_t n)
+{
+	int fd = memfd_create("serial", 0);
+
+	if (fd < 0 || write(fd, data, n) != (ssize_t)n)
+		exit(EXIT_FAILURE);
+	return fd;
+}
+
+static size_t save(uint8_t *data, size_t room)
+{
+	struct error err = { .msg = "" };
+	struct stream s;
+	struct vms_walk w = { .stream = &s, .section = "test" };
+	int fd = memfd_create("serial", 0);
+	bool ok = stream_open(&s, fd, true, &err) && vms_save(&w, virtio_serial_class.state, v) && stream_finish(&s);
+	ssize_t n = pread(fd, data, room, 0);
+
+	stream_close(&s);
+	close(fd);
+	return check(ok && n > 0, "saved") ? (size_t)n : 0;
+}
+
+static bool load(const uint8_t *data, size_t n, const char **why)
+{
+	static char text[256];
+	struct error err = { .msg = "" };
+	struct stream s;
+	struct vms_walk w = { .stream = &s, .section = "test" };
+	int fd = saved_as(data, n);
+	bool ok = lseek(fd, 0, SEEK_SET) == 0 && stream_open(&s, fd, false, &err) && vms_load(&w, virtio_serial_class.state, v, 3);
+
+	snprintf(text, sizeof text, "%s", ok ? "" : s.error.msg);
+	*why = text;
+	stream_close(&s);
+	close(fd);
+	return ok;
+}
+
+/* Where the ports' numbers stand, behind columns, rows and how many there may be; then how many there are, and each of them:
+ * number, two bytes, whether an element follows. */
+static const uint8_t ports_begin[] = { 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 2 };
+
+static void test_other_ports(void)
+{
+	static uint8_t data[65536];
+	size_t n = save(data, sizeof data);
+	uint8_t *at = memmem(data, n, ports_begin, sizeof ports_begin);
+	const char *why;
+
+	if (!check(at != NULL, "ports: they are in the stream"))
+		return;
+	check(load(data, n, &why), "ports: the same: %s", why);
+	at[11] = 5;
+	check(!load(data, n, &why) && strstr(why, "ports_map"), "ports: other numbers: %s", why);
+	at[11] = 3;
+	at[15] = 1;
+	check(!load(data, n, &why) && strstr(why, "ports"), "ports: fewer: %s", why);
+}
+
+static size_t put_number(uint8_t *p, uint64_t value, unsigned bytes)
+{
+	for (unsigned i = 0; i < bytes; i++)
+		p[i] = (uint8_t)(value >> 8 * (bytes - 1 - i));
+	return bytes;
+}
+
+/* A port that QEMU had throttled in the middle of an element, of four bytes and six: five are written. */
+static void test_half_written(void)
+{
+	enum { ELEMENT = 49168, OUT_LENGTHS = 32784 + 8 };
+	static uint8_t data[131072], with[262144], *to = with;
+	char text[64] = "";
+	struct stat before;
+	const char *why;
+	uint8_t *at;
+	size_t n;
+	FILE *f;
+
+	begin(V1 | MULTIPORT);
+	stat(path, &before);
+	ram_write(&rig.m->ram, BUFFER + 0x2000, "0123456789", 10);
+	put_desc(&r[1], 0, BUFFER + 0x2000, 4, D_NEXT, 1);
+	put_desc(&r[1], 1, BUFFER + 0x2004, 6, 0, 0);
+	offer(&r[1], 0);
+	v->queue[1].last_avail = 1;
+	n = save(data, sizeof data);
+	at = memmem(data, n, ports_begin, sizeof ports_begin);
+	if (!check(at && !at[25], "half-written: the port is in the stream"))
+		return;
+	at += 26;
+	memcpy(with, data, (size_t)(at - data));
+	to = with + (at - data);
+	to[-1] = 1;
+	to += put_number(to, 1, 4);
+	to += put_number(to, 1, 8);
+	to[OUT_LENGTHS] = 4;
+	to[OUT_LENGTHS + 16] = 6;
+	to += ELEMENT;
+	memcpy(to, at, n - (size_t)(at - data));
+	to += n - (size_t)(at - data);
+	check(load(with, (size_t)(to - with), &why), "half-written: loaded: %s", why);
+	virtio_serial_class.loaded(&v->pci.dev, true);
+	f = fopen(path, "r");
+	check(f && !fseek(f, before.st_size, SEEK_SET) && fgets(text, sizeof text, f) && !strcmp(text, "56789"), "half-written: the rest: %s", text);
+	if (f)
+		fclose(f);
+	check(used_index(&r[1]) == 1 && !v->queue[1].in_flight, "half-written: and it is used");
+	check_eq(save(data, sizeof data), n, "half-written: nothing of it is saved");
+	put_number(with + (at - data), 1025, 4);
+	check(!load(with, (size_t)(to - with), &why) && strstr(why, "iov_idx"), "half-written: more than there may be: %s", why);
+}
+
 static void test_chardev(const char *text, const char *spec)
 {
 	struct error err = { .msg = "" };
@@ -210,7 +345,7 @@ static void test_chardev(const char *text, const char *spec)
 
 int main(void)
 {
-	struct chardev streams[3] = { { "file", "" }, { "socket", "" }, { "null", "null" } };
+	struct chardev streams[3] = { { .id = "file" }, { .id = "socket" }, { .id = "null", .spec = "null" } };
 	char name[64];
 	struct device *port;
 
@@ -226,11 +361,16 @@ int main(void)
 	port_new(&virtconsole_class, "chardev=file", NULL);
 	port = port_new(&virtserialport_class, "chardev=socket,name=org.cede", NULL);
 	port_new(&virtserialport_class, "nr=0", "a port 0 already");
+	test_busy();
 	test_ports();
 	test_out();
 	test_large();
 	test_in(port, name);
 	test_single();
+	test_other_ports();
+	test_half_written();
+	streams[2].taken = true;
+	port_new(&virtserialport_class, "chardev=null", "another device");
 	test_chardev("null,id=a", "null");
 	test_chardev("stdio,mux=on,id=a", "mon:stdio");
 	test_chardev("file,path=x,,y,id=a", "file:x,y");

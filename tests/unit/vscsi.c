@@ -316,7 +316,9 @@ static void test_indirect(struct guest *g)
 	iu = put_indirect(g, 1, GUEST_TABLE, 16 * 20, 20 * 10);
 	for (unsigned i = 0; i < 20; i++)
 		put_descriptor(table + 16 * i, GUEST_DATA + 0x100 * i, 10);
+	g->m->hcall_work = 0;
 	check_eq(run_command(g, 84), SCSI_GOOD, "descriptors-in-a-table");
+	check(g->m->hcall_work >= 200 + 20 * 16 * 20, "the-bytes-and-each-look-through-the-table-are-counted");
 	check(pattern_at(g, GUEST_DATA, 0, 10) && pattern_at(g, GUEST_DATA + 0x1300, 190, 10), "first-and-last-piece");
 	check_eq(target.last.in_bytes, 200, "in-all");
 	put_indirect(g, 1, GUEST_TABLE, 16 * 20, 15);

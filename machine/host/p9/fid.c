@@ -1,4 +1,4 @@
-/* The fid table, and how it is saved. See fid.h. */
+/* The fid table, and what of the host fids have. See fid.h. */
 #define _GNU_SOURCE
 #include "machine/host/p9/fid.h"
 
@@ -6,16 +6,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #define OPEN_MAX_ (UINT32_C(400))			/* descriptors: well below what a process has by default */
-#define VALUES_MAX (UINT64_C(8) << 20)			/* bytes of attributes' values */
 #define LISTING_MAX (UINT64_C(128) << 20)		/* bytes of all listings; of one at most half */
 
 /* The protocol's numbers of what open() has other ones for on other hosts. */
 enum { L_TRUNC = 01000, L_APPEND = 02000, L_DSYNC = 010000, L_DIRECTORY = 0200000, L_SYNC = 04000000 };
 #define L_ONCE (L_TRUNC | 0300)		/* of opening it the first time alone: truncate, create, exclusively */
-
 
 static const struct { uint32_t wire; int host; } flag_rows[] = {
 	{ L_TRUNC, O_TRUNC }, { L_APPEND, O_APPEND }, { L_DSYNC, O_DSYNC }, { L_DIRECTORY, O_DIRECTORY },
@@ -33,9 +32,20 @@ int fid_host_flags(uint32_t flags)
 
 /* ---- Finding, making ---- */
 
+/* A client that knew which numbers meet would have each message look through all of its fids. */
 static struct p9_fid **bucket_of(struct p9 *p, uint32_t number)
 {
-	return &p->bucket[number % P9_BUCKETS];
+	uint64_t mixed = (number + UINT64_C(1)) * p->bucket_key;
+
+	mixed = (mixed ^ mixed >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+	return &p->bucket[(mixed >> 32) % P9_BUCKETS];
+}
+
+void fids_init(struct p9 *p)
+{
+	if (getrandom(&p->bucket_key, sizeof p->bucket_key, GRND_NONBLOCK) != sizeof p->bucket_key)
+		p->bucket_key = (uintptr_t)p;
+	p->bucket_key |= 1;
 }
 
 struct p9_fid *fid_find(struct p9 *p, uint32_t number)
@@ -49,19 +59,22 @@ struct p9_fid *fid_find(struct p9 *p, uint32_t number)
 	return f;
 }
 
-bool fid_set_path(struct p9_fid *f, const char *path)
+bool fid_set_path(struct p9 *p, struct p9_fid *f, const char *path)
 {
-	void *copy = strdup(path);
+	size_t bytes = strlen(path) + 1;
+	uint64_t others = p->path_bytes - f->path_bytes;
+	void *copy = others + bytes <= P9_PATHS_MAX ? strdup(path) : NULL;
 
 	if (!copy)
 		return false;
 	free(f->path);
 	f->path = copy;
-	f->path_bytes = (uint32_t)strlen(path) + 1;
+	f->path_bytes = (uint32_t)bytes;
+	p->path_bytes = others + bytes;
 	return true;
 }
 
-static void index_fid(struct p9 *p, struct p9_fid *f)
+void fid_index(struct p9 *p, struct p9_fid *f)
 {
 	struct p9_fid **bucket = bucket_of(p, f->number);
 
@@ -88,7 +101,7 @@ struct p9_fid *fid_new(struct p9 *p, uint32_t number, uint32_t uid, const char *
 
 	if (number == P9_NOFID || p->fids >= P9_FIDS_MAX || fid_find(p, number) || !(f = calloc(1, sizeof *f)))
 		return NULL;
-	if (!fid_set_path(f, path)) {
+	if (!fid_set_path(p, f, path)) {
 		free(f);
 		return NULL;
 	}
@@ -99,7 +112,7 @@ struct p9_fid *fid_new(struct p9 *p, uint32_t number, uint32_t uid, const char *
 	if (f->next)
 		f->next->before = f;
 	p->first = f;
-	index_fid(p, f);
+	fid_index(p, f);
 	return f;
 }
 
@@ -121,6 +134,14 @@ static void drop_listing(struct p9 *p, struct p9_fid *f)
 	f->listing = NULL;
 }
 
+void fid_drop_value(struct p9 *p, struct p9_fid *f)
+{
+	p->xattr_bytes -= f->value_bytes;
+	f->value_bytes = 0;
+	free(f->value);
+	f->value = NULL;
+}
+
 void fid_free(struct p9 *p, struct p9_fid *f)
 {
 	drop_descriptor(p, f);
@@ -129,10 +150,11 @@ void fid_free(struct p9 *p, struct p9_fid *f)
 	*(f->before ? &f->before->next : &p->first) = f->next;
 	if (f->next)
 		f->next->before = f->before;
-	p->xattr_bytes -= f->value_bytes;
+	p->path_bytes -= f->path_bytes;
+	fid_drop_value(p, f);
 	free(f->path);
 	free(f->name);
-	free(f->value);
+	free(f->place_name);
 	free(f);
 }
 
@@ -150,15 +172,25 @@ static struct p9_fid *oldest(struct p9 *p, const struct p9_fid *but, bool (*can)
 	return found;
 }
 
-static void keep_descriptor(struct p9 *p, struct p9_fid *f, int fd)
+/* Files that cannot be opened again stay open, so that there may be no room at all. */
+int fid_make_room(struct p9 *p)
 {
 	struct p9_fid *old;
 
+	if (p->open_files < OPEN_MAX_)
+		return 0;
+	old = oldest(p, NULL, can_close);
+	if (!old)
+		return -ENFILE;
+	drop_descriptor(p, old);
+	return 0;
+}
+
+static void keep_descriptor(struct p9 *p, struct p9_fid *f, int fd)
+{
 	f->fd = fd;
 	f->has_fd = true;
 	p->open_files++;
-	if (p->open_files > OPEN_MAX_ && (old = oldest(p, f, can_close)))
-		drop_descriptor(p, old);
 }
 
 void fid_opened(struct p9 *p, struct p9_fid *f, enum fid_kind kind, uint32_t flags, int fd)
@@ -178,6 +210,9 @@ int fid_descriptor(struct p9 *p, struct p9_fid *f)
 		return f->fd;
 	if (f->pinned)
 		return -ESTALE;
+	fd = fid_make_room(p);
+	if (fd)
+		return fd;
 	fd = share_open_file(&p->share, fid_path(f), fid_host_flags(f->flags & ~(uint32_t)L_ONCE));
 	if (fd < 0)
 		return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP ? -ESTALE : fd;
@@ -185,8 +220,8 @@ int fid_descriptor(struct p9 *p, struct p9_fid *f)
 	return fd;
 }
 
-/* An old one that somebody comes back to is made again, and then goes on by number. */
-static void make_room(struct p9 *p, const struct p9_fid *but)
+/* An old one that somebody comes back to is made again. */
+static void drop_old_listings(struct p9 *p, const struct p9_fid *but)
 {
 	struct p9_fid *old;
 
@@ -194,26 +229,58 @@ static void make_room(struct p9 *p, const struct p9_fid *but)
 		drop_listing(p, old);
 }
 
-int fid_listing(struct p9 *p, struct p9_fid *f, bool again)
+bool fid_set_place(struct p9_fid *f, uint64_t number, const char *name)
+{
+	void *copy = number ? strdup(name) : NULL;
+
+	if (number && !copy)
+		return false;
+	free(f->place_name);
+	f->place_name = copy;
+	f->place_bytes = number ? (uint32_t)strlen(name) + 1 : 0;
+	f->place = number;
+	return true;
+}
+
+/* How many of the names, which are in order, come before the place and at it. */
+static uint32_t names_until(const struct share_listing *l, const char *place)
+{
+	uint32_t low = 0, high = l->entries;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (strcmp(l->entry[middle]->name, place) > 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+int fid_listing(struct p9 *p, struct p9_fid *f, bool first)
 {
 	int fd = fid_descriptor(p, f), e;
 
 	if (fd < 0 || f->kind != FID_FOLDER)
 		return fd < 0 ? fd : -ENOTDIR;
-	if (f->listing && !again)
+	if (first)
+		fid_set_place(f, 0, NULL);
+	else if (f->listing)
 		return 0;
 	drop_listing(p, f);
 	e = share_list(&p->share, fd, LISTING_MAX / 2, &f->listing);
 	if (e)
 		return e;
 	p->listing_bytes += f->listing->bytes;
-	make_room(p, f);
+	f->shift = f->place ? (int64_t)f->place - names_until(f->listing, f->place_name) : 0;
+	drop_old_listings(p, f);
 	return 0;
 }
 
 int fid_make_value(struct p9 *p, struct p9_fid *f, uint32_t bytes)
 {
-	if (bytes > VALUES_MAX - p->xattr_bytes)
+	if (bytes > FID_VALUES_MAX - p->xattr_bytes)
 		return -ENOSPC;
 	f->value = calloc(1, bytes ? bytes : 1);
 	if (!f->value)
@@ -233,13 +300,23 @@ static const char *rest_of(const char *path, const char *above)
 	return !strncmp(path, above, n) && (!path[n] || path[n] == '/') ? path + n : NULL;
 }
 
+void fids_changed(struct p9 *p, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+
+	for (struct p9_fid *f = p->listing_bytes ? p->first : NULL; f; f = f->next)
+		if (f->listing && f->path_bytes == n + 1 && !memcmp(f->path, path, n))
+			drop_listing(p, f);
+}
+
 void fids_unlinked(struct p9 *p, const char *path)
 {
 	for (struct p9_fid *f = p->first; f; f = f->next)
 		f->pinned |= !strcmp(fid_path(f), path);
 }
 
-/* Too long a path leads nowhere: its fid's files answer ESTALE, but for those that are open. */
+/* Too long a path, or too many, lead nowhere: its fid's files answer ESTALE, but for those that are open. */
 void fids_renamed(struct p9 *p, const char *from, const char *to)
 {
 	char path[SHARE_PATH_MAX];
@@ -256,129 +333,6 @@ void fids_renamed(struct p9 *p, const char *from, const char *to)
 		}
 		memcpy(path, to, n);
 		strcpy(path + n, rest);
-		f->pinned |= !fid_set_path(f, path);
+		f->pinned |= !fid_set_path(p, f, path);
 	}
 }
-
-/* ---- Snapshots ---- */
-
-static bool component_ok(const char *at, size_t n)
-{
-	return n && n < SHARE_NAME_MAX && !(n == 1 && at[0] == '.') && !(n == 2 && at[0] == '.' && at[1] == '.');
-}
-
-static bool text_ok(const char *text, uint32_t bytes)
-{
-	return text && bytes && memchr(text, 0, bytes) == text + bytes - 1;
-}
-
-static bool path_ok(const char *path, uint32_t bytes)
-{
-	if (!text_ok(path, bytes))
-		return false;
-	for (const char *at = path; *at;) {
-		size_t n = strcspn(at, "/");
-
-		if (!component_ok(at, n) || (at[n] && !at[n + 1]))
-			return false;
-		at += n + (at[n] == '/');
-	}
-	return true;
-}
-
-static bool fid_check(const void *s, struct vms_walk *w)
-{
-	const struct p9_fid *f = s;
-	bool sets = f->kind == FID_XATTR_WRITE;
-
-	if (!path_ok(f->path, f->path_bytes))
-		return vms_wrong(w, "path", f->path_bytes, "a path within the folder");
-	if (f->number == P9_NOFID)
-		return vms_wrong(w, "number", f->number, "a fid");
-	if (sets ? !text_ok(f->name, f->name_bytes) : f->name_bytes != 0)
-		return vms_wrong(w, "name", f->name_bytes, "an attribute's name, where one is to be set");
-	return f->value_done <= f->value_bytes || vms_wrong(w, "value_done", f->value_done, "at most %u", (unsigned)f->value_bytes);
-}
-
-static const struct vmstate fid_state = {
-	.name = "cede/p9/fid", .version = 1, .min_version = 1, VMS_OF(struct p9_fid), .check = fid_check,
-	.fields = VMS_FIELDS(
-		VMS_U32(struct p9_fid, number),
-		VMS_U32(struct p9_fid, uid),
-		VMS_U32_TO(struct p9_fid, kind, FID_XATTR_WRITE),
-		VMS_U32(struct p9_fid, flags),
-		VMS_U32_TO(struct p9_fid, path_bytes, SHARE_PATH_MAX),
-		VMS_ALLOCATED_BUFFER("path", struct p9_fid, path, path_bytes, SHARE_PATH_MAX),
-		VMS_U32_TO(struct p9_fid, name_bytes, SHARE_NAME_MAX),
-		VMS_ALLOCATED_BUFFER("name", struct p9_fid, name, name_bytes, SHARE_NAME_MAX),
-		VMS_U32_TO(struct p9_fid, value_bytes, SHARE_XATTR_MAX),
-		VMS_U32(struct p9_fid, value_done),
-		VMS_ALLOCATED_BUFFER("value", struct p9_fid, value, value_bytes, SHARE_XATTR_MAX),
-		VMS_BOOL(struct p9_fid, pinned),
-		VMS_SKIP(struct p9_fid, fd, "opened again when it is used"),
-		VMS_SKIP(struct p9_fid, has_fd, "opened again when it is used"),
-		VMS_SKIP(struct p9_fid, listing, "made again when it is used"),
-		VMS_SKIP(struct p9_fid, used, "the host's: which of its files to close"),
-		VMS_SKIP(struct p9_fid, next, "its place in the list"),
-		VMS_SKIP(struct p9_fid, before, "its place in the list"),
-		VMS_SKIP(struct p9_fid, chain, "by its number")),
-};
-
-/* Twice the same number: no server has given it. */
-static bool server_check(const void *s, struct vms_walk *w)
-{
-	const struct p9 *p = s;
-	uint64_t bytes = 0;
-
-	for (const struct p9_fid *f = p->first; f; f = f->next)
-		bytes += f->value_bytes;
-	if (bytes > VALUES_MAX)
-		return vms_wrong(w, "fids", bytes, "at most %llu bytes of attributes", (unsigned long long)VALUES_MAX);
-	return !p->msize || p->msize >= P9_MSIZE_MIN || vms_wrong(w, "msize", p->msize, "0, or at least %u", P9_MSIZE_MIN);
-}
-
-static bool server_loaded(void *s, uint32_t version, struct vms_walk *w)
-{
-	struct p9 *p = s;
-	struct p9_fid *before = NULL;
-
-	(void)version;
-	p->seen[0] = (struct p9_device){ .device = p->share.device };	/* the host may number its devices anew */
-	p->devices_seen += !p->devices_seen;
-	p->fids = p->open_files = 0;
-	p->xattr_bytes = p->listing_bytes = 0;
-	memset(p->bucket, 0, sizeof p->bucket);
-	for (struct p9_fid *f = p->first; f; before = f, f = f->next) {
-		f->before = before;
-		p->xattr_bytes += f->value_bytes;
-		if (fid_find(p, f->number))
-			return vms_wrong(w, "number", f->number, "each fid once");
-		index_fid(p, f);
-	}
-	return true;
-}
-
-static const struct vmstate device_state = {
-	.name = "cede/p9/device", .version = 1, .min_version = 1, VMS_OF(struct p9_device),
-	.fields = VMS_FIELDS(VMS_U64(struct p9_device, device), VMS_U64(struct p9_device, high)),
-};
-
-const struct vmstate p9_state = {
-	.name = "cede/p9", .version = 1, .min_version = 1, VMS_OF(struct p9), .check = server_check, .post_load = server_loaded,
-	.fields = VMS_FIELDS(
-		VMS_U32_TO(struct p9, msize, P9_MSIZE_MAX),
-		VMS_LIST("fids", struct p9, first, struct p9_fid, next, P9_FIDS_MAX, fid_state),
-		VMS_U32(struct p9, devices_seen, VMS_MOST(P9_DEVICES), VMS_UNHASHED("the host's devices")),
-		VMS_STRUCT_ARRAY("devices", struct p9, seen, struct p9_device, device_state, VMS_COUNTED(struct p9, devices_seen),
-				 VMS_UNHASHED("the host's numbers")),
-		VMS_SKIP(struct p9, share, "the host's"),
-		VMS_SKIP(struct p9, readonly, "an option"),
-		VMS_SKIP(struct p9, devices, "an option"),
-		VMS_SKIP(struct p9, bucket, "the list, by numbers"),
-		VMS_SKIP(struct p9, fids, "counted in the list"),
-		VMS_SKIP(struct p9, open_files, "the host's"),
-		VMS_SKIP(struct p9, xattr_bytes, "counted in the list"),
-		VMS_SKIP(struct p9, listing_bytes, "the host's"),
-		VMS_SKIP(struct p9, uses, "the host's"),
-		VMS_SKIP(struct p9, warned, "said once by each process")),
-};

@@ -20,7 +20,8 @@
 #define P9_MSIZE_MIN 4096u
 #define P9_MSIZE_MAX (UINT32_C(1) << 20)
 #define P9_FIDS_MAX  65536u
-#define P9_BUCKETS   1024u
+#define P9_PATHS_MAX (UINT64_C(32) << 20)	/* bytes of all fids' paths */
+#define P9_BUCKETS   16384u
 #define P9_DEVICES   256u
 
 struct p9_fid;
@@ -37,9 +38,11 @@ struct p9 {
 	uint32_t msize;				/* agreed on; 0: no Tversion yet */
 	struct p9_fid *first;			/* newest first */
 	struct p9_fid *bucket[P9_BUCKETS];	/* by number */
+	uint64_t bucket_key;			/* at random */
 	uint32_t fids;
 	uint32_t open_files;			/* descriptors of the host that fids have */
-	uint64_t xattr_bytes;			/* that fids have, of values */
+	uint64_t path_bytes;			/* that fids have */
+	uint64_t xattr_bytes;			/* of values */
 	uint64_t listing_bytes;
 	uint64_t uses;				/* of fids, counted */
 	struct p9_device seen[P9_DEVICES];

@@ -76,7 +76,7 @@ int share_mknod(struct share *s, const char *path, const struct share_owner *own
 int share_symlink(struct share *s, const char *target, const char *path, const struct share_owner *owner);
 int share_readlink(struct share *s, const char *path, char *buf, size_t size);	/* bytes; no NUL */
 int share_link(struct share *s, const char *from, const char *to);
-int share_rename(struct share *s, const char *from, const char *to);
+int share_rename(struct share *s, const char *from, const char *to);	/* 1: two names of one file, which both stay */
 int share_unlink(struct share *s, const char *path, bool folder);
 
 int share_chmod(struct share *s, const char *path, uint32_t mode);

@@ -22,7 +22,7 @@ void mapped_stat(struct share *s, int dir, const char *name, struct stat *st);	/
 int mapped_set(struct share *s, int dir, const char *name, const struct share_owner *owner, bool fresh);
 /* Whatever else is kept in files follows: those are no errors. */
 void mapped_unlinked(struct share *s, int dir, const char *name);
-void mapped_empty(struct share *s, int dir, const char *name);		/* before that folder is removed */
+void mapped_empty(struct share *s, int dir, const char *name);		/* before that folder is removed, or replaced */
 int mapped_link(struct share *s, const struct spot *from, const struct spot *to);
 int mapped_rename(struct share *s, const struct spot *from, const struct spot *to);
 

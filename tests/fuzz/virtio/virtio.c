@@ -334,7 +334,9 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 /* On streams that nobody looks at. */
 static bool make_ports(struct error *err)
 {
-	static struct chardev streams[] = { { "c0", "null" }, { "c1", "null" }, { "c2", "null" } };
+	static struct chardev streams[] = {
+		{ .id = "c0", .spec = "null" }, { .id = "c1", .spec = "null" }, { .id = "c2", .spec = "null" },
+	};
 	static struct config config;
 
 	config = *rig->config;
