@@ -357,7 +357,7 @@ const struct device_class virtio_balloon_class = {
 	.name = "virtio-balloon-pci", .help = "memory that the guest gives back (balloon N in a monitor)",
 	.size = sizeof(struct balloon), .on = &pci_bus, .pluggable = true, .properties = balloon_properties, .init = balloon_init,
 	.free = balloon_free, .reset = balloon_reset, .state = &balloon_state, .own_state = &balloon_own_state,
-	.loaded = balloon_loaded,
+	.loaded = balloon_loaded, .qemu_ready = virtio_device_qemu_ready,
 };
 
 /* ---- For monitors ---- */

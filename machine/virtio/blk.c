@@ -468,7 +468,10 @@ static void blk_free(struct device *dev)
 
 static void blk_reset(struct device *dev) { virtio_reset(&to_blk(dev)->v); }
 static void blk_settle(struct device *dev) { disk_settle(&to_blk(dev)->disk); }
-static bool blk_qemu_ready(const struct device *dev) { return !((const struct virtio_blk *)dev)->disk.first; }
+static bool blk_qemu_ready(const struct device *dev)
+{
+	return virtio_device_qemu_ready(dev) && !((const struct virtio_blk *)dev)->disk.first;
+}
 static void blk_resized(struct device *dev) { virtio_config_changed(&to_blk(dev)->v); }
 
 /* QEMU's requests in flight are taken up again from the ring. */

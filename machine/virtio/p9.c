@@ -276,7 +276,10 @@ static void p9_loaded(struct device *dev, bool foreign)
 	}
 }
 
-static bool p9_qemu_ready(const struct device *dev) { return !((const struct virtio_9p *)dev)->first; }
+static bool p9_qemu_ready(const struct device *dev)
+{
+	return virtio_device_qemu_ready(dev) && !((const struct virtio_9p *)dev)->first;
+}
 
 /* QEMU has no place for fids, and refuses to be saved as we do. */
 static bool p9_qemu_can(const struct device *dev, struct error *err)

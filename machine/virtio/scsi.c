@@ -491,7 +491,10 @@ static void vs_free(struct device *dev)
 }
 
 static void vs_reset(struct device *dev) { virtio_reset(&to_vs(dev)->v); }
-static bool vs_qemu_ready(const struct device *dev) { return !((const struct virtio_scsi *)dev)->bus.first; }
+static bool vs_qemu_ready(const struct device *dev)
+{
+	return virtio_device_qemu_ready(dev) && !((const struct virtio_scsi *)dev)->bus.first;
+}
 
 /* QEMU has the sizes in the configuration alone; what it had not taken from the rings yet is taken now. */
 static void vs_loaded(struct device *dev, bool foreign)

@@ -135,6 +135,11 @@ void virtio_device_free(struct device *dev) { virtio_free((struct virtio_device 
 void virtio_device_reset(struct device *dev) { virtio_reset((struct virtio_device *)dev); }
 void virtio_device_loaded(struct device *dev, bool foreign) { virtio_loaded((struct virtio_device *)dev, foreign); }
 
+bool virtio_device_qemu_ready(const struct device *dev)
+{
+	return ((const struct virtio_device *)dev)->later.when == UINT64_MAX;
+}
+
 /* ---- Features and status ---- */
 
 uint64_t virtio_offered(const struct virtio_device *v, bool modern)

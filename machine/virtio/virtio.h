@@ -114,6 +114,7 @@ void virtio_take_again(struct virtio_device *v);	/* what is in flight then is in
 void virtio_device_free(struct device *dev);
 void virtio_device_reset(struct device *dev);
 void virtio_device_loaded(struct device *dev, bool foreign);
+bool virtio_device_qemu_ready(const struct device *dev);	/* not while a queue is to be looked at later: QEMU would not */
 
 /* The next element: virtio_element_free(). NULL: none, or the ring is broken and so is the device now, or the guest has made
  * the host work enough in this quantum: then the device is told of its queues again at the quantum's end. */

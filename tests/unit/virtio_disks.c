@@ -348,7 +348,9 @@ static void test_work_is_bounded(void)
 	check(b.m->hcall_work >= MACHINE_WORK_MOST && b.m->hcall_work < MACHINE_WORK_MOST + kick_work,
 	      "blk-when-it-is-enough: 0x%" PRIx64, b.m->hcall_work);
 	b.m->running = NULL;
+	check(!devices_qemu_ready(b.m), "blk-QEMU-would-not-look-again");
 	toy_run_to(b.m, b.m->clock.now + MACHINE_QUANTUM);
+	check(devices_qemu_ready(b.m), "blk-QEMU-need-not-look-again");
 	check_eq(used_index(&b.r), b.r.index, "blk-and-done-at-the-end-of-the-quantum");
 	bench_free(&b);
 }
