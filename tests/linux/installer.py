@@ -56,7 +56,8 @@ def partitions():
         table = f.read(128 * 128)
     found = []
     for at in range(0, len(table), 128):
-        kind, first, last = table[at:at + 16], *(int.from_bytes(table[at + 32 + i:at + 40 + i], 'little') for i in (0, 8))
+        kind = table[at:at + 16]
+        first, last = (int.from_bytes(table[at + i:at + i + 8], 'little') for i in (32, 40))
         if any(kind):
             found.append((kind, first, last - first + 1))
     return found

@@ -1,5 +1,5 @@
-"""The CD of Debian's installer, made of packages that are made here: lists that agree with the pool, the second archive of
-the initrd, the answers, and the program that looks packages up."""
+"""The CD of Debian's installer, made of packages that are made here: lists that agree with the pool, the second archive
+of the initrd, the answers, and the program that looks packages up."""
 # needs: programs
 import gzip
 import hashlib
@@ -67,13 +67,14 @@ def lists(folder):
         sums = re.findall(r'^ (\w{64}) (\d+) (\S+)$', f.read(), re.M)
     check(len(sums) == 2 and all((installer_cd.digest(at + name), os.path.getsize(at + name)) == (digest, int(size))
                                  for digest, size, name in sums), 'release-sums', sums)
-    with gzip.open(at + 'main/binary-ppc64el/Packages.gz', 'rb') as f, open(at + 'main/binary-ppc64el/Packages', 'rb') as g:
+    packages = at + 'main/binary-ppc64el/Packages'
+    with gzip.open(packages + '.gz', 'rb') as f, open(packages, 'rb') as g:
         check(f.read() == g.read(), 'compressed-is-the-same')
     with open(debs[1], 'ab') as f:
         f.write(b'\n')
     status, said = quiet(['tree', folder + '/list', folder + '/Packages', 'bookworm', cd + '2'])
     check(status == 1 and said.count('\n') == 1 and 'this very file' in said, 'another-file-is-refused', said)
-    return at + 'main/binary-ppc64el/Packages'
+    return packages
 
 
 def looked_up(packages):
@@ -82,10 +83,12 @@ def looked_up(packages):
         done = subprocess.run(['sh', FOLDER + '/pkgdetails', *argv], capture_output=True, text=True)
         return done.stdout.splitlines()
     one = ask('PKGS', 'file:/m', packages, 'one', 'six')
-    check(len(one) == 2 and re.match(r'one 1 all file:/m pool/main/o/one.deb \w{64} \d+$', one[0]) and one[1] == 'six -',
-          'pkgdetails-pkgs', one)
-    check([line.split()[0] for line in ask('FIELD', 'Priority:', 'm', packages, 'required')] == ['one'], 'pkgdetails-field')
-    check(ask('GETDEPS', packages, 'one') == ['two', 'four', 'five'], 'pkgdetails-depends', ask('GETDEPS', packages, 'one'))
+    check(len(one) == 2 and re.match(r'one 1 all file:/m pool/main/o/one.deb \w{64} \d+$', one[0]) and
+          one[1] == 'six -', 'pkgdetails-pkgs', one)
+    required = [line.split()[0] for line in ask('FIELD', 'Priority:', 'm', packages, 'required')]
+    check(required == ['one'], 'pkgdetails-field', required)
+    depends = ask('GETDEPS', packages, 'one')
+    check(depends == ['two', 'four', 'five'], 'pkgdetails-depends', depends)
     check('Package: two' in ask('STANZAS', packages, 'two') and 'Package: one' not in ask('STANZAS', packages, 'two'),
           'pkgdetails-stanzas')
 
@@ -120,8 +123,9 @@ def initrd(folder):
 def answers():
     """Each line is one; what a script asks for has a template."""
     with open(FOLDER + '/preseed.cfg') as f:
-        lines = [line for line in f.read().splitlines() if line and not line.startswith('#')]
-    bad = [line for line in lines if not re.match(r'[\w-]+ [\w/.-]+ (string|boolean (true|false)|select|password)( |$)', line)]
+        lines = [line for line in f.read().replace('\\\n', '').splitlines() if line and not line.startswith('#')]
+    answer = r'[\w-]+ [\w/.-]+ (string|boolean (true|false)|select|password)( |$)'
+    bad = [line for line in lines if not re.match(answer, line)]
     check(lines and not bad, 'answers', bad)
     with open(FOLDER + '/templates') as f:
         templates = f.read()

@@ -1,5 +1,6 @@
 #!/bin/sh
-# guest.sh [kernel|installer|bench|grub|debian|disks|cd]: brings a ppc64el guest into build/guest, or where GUEST_DIR says.
+# guest.sh [kernel|installer|bench|grub|debian|disks|cd]: brings a ppc64el guest into build/guest, or where GUEST_DIR
+# says.
 #
 #   kernel      vmlinux and initrd.gz: Debian's kernel, and busybox packed by guest_pack.py
 #   installer   di-vmlinux and di-initrd.gz: Debian's text installer for the network

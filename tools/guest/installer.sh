@@ -35,7 +35,10 @@ seconds() { echo $(($(date +%s) - start)); }
 say() { echo "installer: [$(seconds) s] $*"; }
 die() { echo "installer: $*" >&2; exit 1; }
 mb() { du -sm "$1" | cut -f 1; }
-needs() { PATH=$PATH:/usr/sbin:/sbin command -v "$2" || die "$2 is missing: install the package $1 (make deps-debian)"; }
+# needs PACKAGE PROGRAM: finds a program where only root's PATH may look, too.
+needs() {
+    PATH=$PATH:/usr/sbin:/sbin command -v "$2" || die "$2 is missing: install the package $1 (make deps-debian)"
+}
 
 # ---- The CD ----
 
@@ -93,7 +96,8 @@ make_cd() {
 
 # ---- The disk ----
 
-# Tells the steps of the installer's menu that have begun since the last time. What it logs comes on the second terminal.
+# Tells the steps of the installer's menu that have begun since the last time. What it logs comes on the second
+# terminal.
 tell() {
     sed -n "s/.*main-menu.*Menu item '\(cede-.*\)' selected.*/\1/p" "$work/log" >"$work/steps"
     tail -n +$((told + 1)) "$work/steps" | while read -r step; do say "  ${step#cede-}"; done
@@ -125,16 +129,19 @@ make_install() {
     "$INSTALL_EMULATOR" -M pseries -cpu "$CPU" -m 1G -smp 1 -nographic -nodefaults \
         -serial "file:$work/console" -serial "file:$work/log" -monitor none \
         -seed "$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')" -device virtio-rng-pci \
-        -cdrom "$iso" -drive "file=$disk.new,format=qcow2,if=virtio,cache=unsafe" -boot d </dev/null >"$work/output" 2>&1 &
+        -cdrom "$iso" -drive "file=$disk.new,format=qcow2,if=virtio,cache=unsafe" -boot d \
+        </dev/null >"$work/output" 2>&1 8>&- &
     emulator=$! told=0 began=$(date +%s)
     trap 'kill $emulator 2>/dev/null' EXIT
+    trap 'exit 1' INT TERM HUP
     while kill -0 $emulator 2>/dev/null; do
         sleep 1
         tell
         why=$(trouble)
         [ -z "$why" ] || die "the installation failed ($why); what it said is in $work/log, $work/console"
     done
-    trap - EXIT
+    trap - EXIT INT TERM HUP
+    tell
     wait $emulator || die "${INSTALL_EMULATOR##*/} failed: $(tail -n 1 "$work/output")"
     grep -qa "the installation is complete" "$work/log" ||
         die "the installation ended before its end; what it said is in $work/log, $work/console"

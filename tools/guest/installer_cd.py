@@ -8,8 +8,8 @@
 TOOLS and LIST name packages, one file a line. FOLDER is tools/guest/installer: what we bring ourselves, a table of
 which is below. PACKAGES is what Debian's archive says of the packages of LIST.
 
-The kernel unpacks all archives of an initrd, one over the other: what the second one has is what the installer finds. So
-dpkg's status in it names what is there now, and leaves out what would ask for a network. Nothing of the target
+The kernel unpacks all archives of an initrd, one over the other: what the second one has is what the installer finds.
+So dpkg's status in it names what is there now, and leaves out what would ask for a network. Nothing of the target
 architecture is run, and the same packages give the same bytes.
 
 Sources: deb(5); the internals manual of debian-installer for menu numbers, states and debconf templates; Debian's wiki
@@ -73,7 +73,7 @@ def cpio_entries(data):
     """Yields (path, bytes) of a newc archive."""
     at = 0
     while data[at:at + 6] == b"070701":
-        size, = (int(data[at + 54:at + 62], 16),)
+        size = int(data[at + 54:at + 62], 16)
         named = int(data[at + 94:at + 102], 16)
         path = data[at + 110:at + 110 + named - 1].decode()
         body = (at + 110 + named + 3) & ~3
