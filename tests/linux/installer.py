@@ -10,8 +10,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
-from console import CEDE, Machine, check, skip
+from console import CEDE, GUEST, Machine, check, skip
 
 QEMU = 'qemu-system-ppc64'
 DISK = os.path.join(os.environ.get('B', 'build'), 'tests', 'installed.qcow2')
@@ -84,6 +85,22 @@ def sound():
         os.unlink(RAW)
 
 
+def refused(emulator):
+    """The CD beside that disk: it is not empty, so nothing happens to it."""
+    log, before = DISK[:-5] + 'log', os.stat(DISK).st_mtime_ns
+    with Machine('-serial', 'file:' + log, '-cdrom', GUEST + '/installer.iso', '-boot', 'd',
+                 '-drive', 'file=%s,format=qcow2,if=virtio' % DISK, program=emulator) as m:
+        m.expect('step failed', 900)
+        # The log comes a little later: what copies it looks once a second.
+        until, text = time.monotonic() + 120, ''
+        while 'cede-disk: error' not in text and time.monotonic() < until and m.pump(0.5):
+            with open(log, errors='replace') as f:
+                text = f.read()
+    os.unlink(log)
+    check(re.search('cede-disk: error: .* is not empty', text), 'not-empty', text[-1000:])
+    check(os.stat(DISK).st_mtime_ns == before, 'untouched')
+
+
 def main(emulator):
     for name in ('qemu-img', 'e2fsck', 'xorriso', 'grub-mkimage'):
         if not program(name):
@@ -107,6 +124,7 @@ def main(emulator):
          r'^install ok installed grub-ieee1275\ninstall ok installed linux-image-powerpc64le\n$'),
         ('no-cd', 'cat /etc/apt/sources.list; ls /sys/block', r'^(?!.*(cdrom|sr0))'),
         ('writes', 'echo kept >kept; sync', r'^$')])
+    refused(emulator)
     if program(QEMU):
         session(QEMU, 'boots-under-qemu', [('reads', 'cat kept', r'^kept$')])
     sound()
