@@ -72,7 +72,7 @@ Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 
 .DELETE_ON_ERROR:
-.PHONY: all run bench profile FORCE guest guest-installer debian run-debian deps deps-test deps-debian install-missing install clean help
+.PHONY: all run bench profile FORCE guest guest-installer debian run-debian debian-installed deps deps-test deps-debian install-missing install clean help
 
 # cede-dtl knows a log's format and what its numbers mean (machine/vp/), not the machine.
 DTL_SRC  := $(call sources,tools/dtl)
@@ -142,6 +142,11 @@ debian: install-missing	## build/guest/debian.qcow2: Debian on a disk of its own
 
 run-debian: debian	## boot that disk to a login in this terminal; what is done in it stays
 	@GUEST_DIR=$(BUILD)/guest CEDE="$${CEDE:-$(B)/cede}" tools/guest/debian.sh run
+
+debian-installed: install-missing	## build/guest/installed.qcow2: Debian's installer puts Debian on an empty disk, from a CD, unattended
+	@B=$(BUILD) tools/dev/deps.sh debian
+	@$(MAKE) --no-print-directory $(ALL_CORES) all
+	@GUEST_DIR=$(BUILD)/guest CEDE="$${CEDE:-$(B)/cede}" tools/guest/installer.sh install
 
 deps:	## install the packages that building needs
 	@B=$(BUILD) tools/dev/deps.sh build

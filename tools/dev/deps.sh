@@ -27,7 +27,7 @@ test)  wanted="gcc ?llvm-19 ?clang-format-19 ?gdb ?qemu-user ?qemu-system-ppc ?q
                ?gcc-powerpc64le-linux-gnu ?gcc-powerpc64-linux-gnu
                ?binutils-powerpc64le-linux-gnu ?binutils-powerpc64-linux-gnu
                ?libc6-dev-ppc64el-cross ?libc6-dev-ppc64-cross" ;;
-debian) wanted="fakeroot e2fsprogs qemu-utils" ;;
+debian) wanted="fakeroot e2fsprogs qemu-utils xorriso grub-common" ;;
 dev)   wanted="git ?linux-perf dpkg-dev ninja-build meson libglib2.0-dev libpixman-1-dev zlib1g-dev" ;;
 *) die "usage: deps.sh [build|test|debian|dev]" ;;
 esac

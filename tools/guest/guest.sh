@@ -1,5 +1,6 @@
 #!/bin/sh
-# guest.sh [kernel|installer|bench|grub|debian|disks]: brings a ppc64el guest into build/guest, or where GUEST_DIR says.
+# guest.sh [kernel|installer|bench|grub|debian|disks|cd]: brings a ppc64el guest into build/guest, or where GUEST_DIR
+# says.
 #
 #   kernel      vmlinux and initrd.gz: Debian's kernel, and busybox packed by guest_pack.py
 #   installer   di-vmlinux and di-initrd.gz: Debian's text installer for the network
@@ -9,6 +10,8 @@
 #               debian.sources, where they came from (debian.sh makes a disk of them)
 #   disks       debs/disks.list: what `make bench` installs and unpacks in that system: git and all that it needs
 #               there, and the kernel's sources
+#   cd          cd/: what installer.sh makes a CD of: the packages of a minimal system, what Debian's archive says of
+#               them, and what its installer needs besides (cd/tools.list)
 #
 # The packages come by name through apt, with a configuration and state of their own under
 # build/guest/apt: the host's package database and architectures are neither used nor changed.
@@ -26,6 +29,7 @@ case $guest in /*) apt=$guest/apt ;; *) apt=$PWD/$guest/apt ;; esac
   "${DEBIAN_SUITE:=bookworm}"
 
 die() { echo "guest: $*" >&2; exit 1; }
+component=main         # what of the archive is looked at
 bring_own="bring your own: make run KERNEL=path/vmlinux INITRD=path/initrd.gz"
 
 # Runs a command with the apt configuration that the user has.
@@ -61,7 +65,7 @@ sources() {
     list=$apt/etc/sources.list.d/guest.sources
     case $1 in
     host)
-        hosts python3 tools/guest/guest_apt.py >"$list" ;;
+        hosts python3 tools/guest/guest_apt.py | sed "s|^Components: main$|Components: $component|" >"$list" ;;
     default)
         for keys in /usr/share/keyrings/debian-archive-keyring.*; do :; done
         [ -e "$keys" ] || die "no key for Debian's archive: install debian-archive-keyring" \
@@ -72,7 +76,7 @@ sources() {
 Types: deb
 URIs: $DEBIAN_MIRROR
 Suites: $DEBIAN_SUITE
-Components: main
+Components: $component
 Signed-By: $keys
 EOF
     esac
@@ -279,9 +283,56 @@ disks() {
     done >$debs/disks.list
 }
 
+# ---- cd ----
+
+# What the installer runs before there is a system.
+tools="debootstrap fdisk libfdisk1 libsmartcols1 e2fsprogs libext2fs2 libcom-err2"
+# What debootstrap takes for a minimal system, and what makes it boot.
+minimal="usr-is-merged busybox zstd initramfs-tools linux-image-powerpc64le grub-ieee1275"
+cd_known() { for package in $tools $minimal "linux-image-$abi"; do candidate "$package" || return 1; done; }
+udebs_known() { candidate base-installer; }
+
+# newest_of SUFFIX PACKAGE...: the newest file of each in $debs.
+newest_of() { suffix=$1; shift; for package; do ls -t $debs/"$package"_*."$suffix" | head -n 1; done; }
+
+cd_packages() {
+    installer
+    grub
+    at=$guest/cd
+    abi=$(python3 tools/guest/installer_cd.py kernel $guest/di-initrd.gz) || exit 1
+    wanted=$(echo $abi $tools $minimal)
+    if [ "$(cat $at/stamp 2>/dev/null)" = "$wanted" ] && ls $(cat $at/system.list $at/tools.list) >/dev/null 2>&1; then
+        echo "guest: the $(wc -l <$at/system.list) packages of the installer's CD are there"
+        return
+    fi
+    mkdir -p $at
+    configure
+    update cd_known
+    needed=$(apt-get -s --no-install-recommends install '?essential' '?priority(required)' '?priority(important)' \
+             $minimal 2>>"$apt/log" | awk '$1 == "Inst" { print $2 }')
+    [ -n "$needed" ] || die "apt cannot install a minimal system ($(tail -n 1 "$apt/log"))"
+    echo "guest: downloading the $(echo $needed | wc -w) packages of the installer's CD"
+    download $needed $tools "linux-image-$abi"
+    newest_of deb $needed >$at/system.list
+    newest_of deb $tools "linux-image-$abi" >$at/tools.list
+    # What the archive says of a package is not all in the package: its priority, above all.
+    apt-cache show --no-all-versions $needed >$at/Packages
+    cp "$list" $at/debian.sources
+    (
+        # The installer's own packages are a part of the archive of their own.
+        apt=$apt-udebs component=main/debian-installer APT_CONFIG=$apt/apt.conf
+        configure
+        update udebs_known
+        download base-installer
+        newest_of udeb base-installer >>$at/tools.list
+    ) || exit 1
+    echo $wanted >$at/stamp
+}
+
 case ${1:-kernel} in
-kernel|installer|bench|grub|debian|disks) ;;
-*) die "usage: guest.sh [kernel|installer|bench|grub|debian|disks]" ;;
+kernel|installer|bench|grub|debian|disks) command=${1:-kernel} ;;
+cd) command=cd_packages ;;
+*) die "usage: guest.sh [kernel|installer|bench|grub|debian|disks|cd]" ;;
 esac
 for tool in apt-get dpkg-deb python3; do
     command -v $tool >/dev/null || die "$tool is missing (make deps); or $bring_own"
@@ -291,4 +342,4 @@ exec 9>$guest/lock      # two at a time would spoil each other's files
 flock 9
 host_config=${APT_CONFIG:-}
 export APT_CONFIG="$apt/apt.conf"
-"${1:-kernel}"
+$command
