@@ -91,6 +91,23 @@ static bool can_keep(struct machine *m, struct error *err)
 	return true;
 }
 
+/* How a state is called on each disk. A user's name is the same on all, as QEMU has it. A file's names the place of the
+ * disk's device, too: with another disk in that place the state is not found. */
+enum naming { AS_GIVEN, BY_PLACE };
+
+static const char *name_on(const struct drive *d, const char *name, enum naming naming,
+			   char own[static sizeof ((struct block_state *)0)->name])
+{
+	unsigned place = 0;
+
+	if (naming == AS_GIVEN)
+		return name;
+	for (const struct device *dev = d->user ? d->user->machine->devices : NULL; dev && dev != d->user; dev = dev->next)
+		place++;
+	snprintf(own, sizeof ((struct block_state *)0)->name, "%s.%u", name, place);
+	return own;
+}
+
 static bool find_state(struct block *b, const char *name, struct block_state *state)
 {
 	for (unsigned i = 0; block_state_get(b, i, state); i++)
@@ -100,53 +117,58 @@ static bool find_state(struct block *b, const char *name, struct block_state *st
 }
 
 /* On all disks. */
-static bool have_state(const struct machine *m, const char *name, struct error *err)
+static bool have_state(const struct machine *m, const char *name, enum naming naming, struct error *err)
 {
 	struct block_state state;
+	char own[sizeof state.name];
 
 	for_each_writable(m, d) {
-		if (find_state(d->block, name, &state))
+		const char *wanted = name_on(d, name, naming, own);
+
+		if (find_state(d->block, wanted, &state))
 			continue;
-		error_set(err, "drive '%.40s' (%.80s) has no state '%.60s'", d->id, file_of(d), name);
+		error_set(err, "drive '%.40s' (%.80s) has no state '%.60s'", d->id, file_of(d), wanted);
 		return false;
 	}
 	return true;
 }
 
-static void forget_state(struct machine *m, const char *name)
+static void forget_state(struct machine *m, const char *name, enum naming naming)
 {
 	struct block_state state;
+	char own[sizeof state.name];
 	struct error err;
 
 	for_each_writable(m, d)
-		if (find_state(d->block, name, &state))
-			block_state_delete(d->block, name, &err);
+		if (find_state(d->block, name_on(d, name, naming, own), &state))
+			block_state_delete(d->block, state.name, &err);
 }
 
 void disks_forget(struct machine *m, const char *name)
 {
 	if (*name)
-		forget_state(m, name);
+		forget_state(m, name, BY_PLACE);
 }
 
 /* `machine` bytes of the machine's are in the first one. What some have kept is forgotten if another cannot. A drive with
  * snapshot=on has nothing to keep. */
-static bool keep_state(struct machine *m, const char *name, uint64_t machine, struct error *err)
+static bool keep_state(struct machine *m, const char *name, enum naming naming, uint64_t machine, struct error *err)
 {
 	struct block_state state = { .machine_bytes = machine, .clock_ns = cycles_to_ns(m->clock.now) };
+	char own[sizeof state.name];
 	struct timespec now;
 	struct error why;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	state.date_s = (uint64_t)now.tv_sec;
 	state.date_ns = (uint32_t)now.tv_nsec;
-	snprintf(state.name, sizeof state.name, "%s", name);
 	for_each_writable(m, d) {
 		if (d->config->image.snapshot)
 			continue;
+		snprintf(state.name, sizeof state.name, "%s", name_on(d, name, naming, own));
 		if (!block_state_keep(d->block, &state, &why)) {
 			error_set(err, "drive '%.40s' cannot keep its state: %.150s", d->id, why.msg);
-			forget_state(m, name);
+			forget_state(m, name, naming);
 			return false;
 		}
 		state.machine_bytes = 0;
@@ -154,12 +176,13 @@ static bool keep_state(struct machine *m, const char *name, uint64_t machine, st
 	return true;
 }
 
-static bool return_to(struct machine *m, const char *name, struct error *err)
+static bool return_to(struct machine *m, const char *name, enum naming naming, struct error *err)
 {
+	char own[sizeof ((struct block_state *)0)->name];
 	struct error why;
 
 	for_each_writable(m, d) {
-		if (block_state_return(d->block, name, &why))
+		if (block_state_return(d->block, name_on(d, name, naming, own), &why))
 			continue;
 		error_set(err, "drive '%.40s' cannot return to state '%.60s': %.120s", d->id, name, why.msg);
 		return false;
@@ -180,7 +203,7 @@ bool disks_save(struct machine *m, struct error *err)
 		return true;
 	clock_gettime(CLOCK_REALTIME, &now);
 	snprintf(name, sizeof name, "cede-%llx.%lx-%x", (unsigned long long)now.tv_sec, now.tv_nsec, (unsigned)getpid());
-	if (!can_keep(m, err) || !keep_state(m, name, 0, err))
+	if (!can_keep(m, err) || !keep_state(m, name, BY_PLACE, 0, err))
 		return false;
 	memcpy(m->disk_state, name, sizeof name);
 	return true;
@@ -205,7 +228,7 @@ bool disks_have_loaded(struct machine *m, struct error *err)
 	if (!take_over(m, err))
 		return false;
 
-	if (!m->disk_state[0] || have_state(m, (const char *)m->disk_state, &why))
+	if (!m->disk_state[0] || have_state(m, (const char *)m->disk_state, BY_PLACE, &why))
 		return true;
 	error_set(err, "%.180s, which it had when the machine was saved", why.msg);
 	return false;
@@ -217,7 +240,7 @@ bool disks_return_loaded(struct machine *m, struct error *err)
 
 	memcpy(name, m->disk_state, sizeof name);
 	memset(m->disk_state, 0, sizeof m->disk_state);
-	return !name[0] || return_to(m, name, err);
+	return !name[0] || return_to(m, name, BY_PLACE, err);
 }
 
 static bool is_named(const void *s)
@@ -313,8 +336,8 @@ bool disks_savevm(struct machine *m, const char *name, struct error *err)
 		return false;
 	ok = snapshot_save_both(m, fileno(f), err) && file_to_image(f, first->block, &bytes, err);
 	if (ok)
-		forget_state(m, name);
-	ok = ok && keep_state(m, name, bytes, err);
+		forget_state(m, name, AS_GIVEN);
+	ok = ok && keep_state(m, name, AS_GIVEN, bytes, err);
 	fclose(f);
 	return ok;
 }
@@ -348,7 +371,7 @@ bool disks_know(const struct machine *m, const char *name)
 	struct block_state state;
 	struct error err;
 
-	return first && find_state(first->block, name, &state) && state.machine_bytes && have_state(m, name, &err);
+	return first && find_state(first->block, name, &state) && state.machine_bytes && have_state(m, name, AS_GIVEN, &err);
 }
 
 /* The machine's state as a file of ours; the disks must be there. NULL: err->msg says why. */
@@ -386,7 +409,7 @@ static bool may_load(struct machine *m, const char *name, struct error *err)
 
 	if (!first || !strcmp(name, BACK))
 		error_set(err, "Snapshot '%.60s' does not exist in one or more devices", name);
-	else if (!have_state(m, name, &why))
+	else if (!have_state(m, name, AS_GIVEN, &why))
 		error_set(err, "Snapshot '%.30s' does not exist in one or more devices: %.160s", name, why.msg);
 	else if (!find_state(first->block, name, &state) || !state.machine_bytes)
 		error_set(err, "This is a disk-only snapshot. Revert to it offline using qemu-img");
@@ -412,7 +435,7 @@ static void say_name(const char *path, const char *name, struct error *err)
 static bool go_there(struct machine *m, const char *name, bool (*load)(struct machine *m, const char *path, struct error *err),
 		     struct error *err)
 {
-	FILE *f = return_to(m, name, err) ? extract_machine(m, name, err) : NULL;
+	FILE *f = return_to(m, name, AS_GIVEN, err) ? extract_machine(m, name, err) : NULL;
 	char path[48];
 	bool ok;
 
@@ -429,8 +452,8 @@ static bool go_there(struct machine *m, const char *name, bool (*load)(struct ma
 /* What is written over a snapshot=on drive's image is gone in any case. */
 static bool keep_back(struct machine *m, struct error *err)
 {
-	forget_state(m, BACK);
-	return keep_state(m, BACK, 0, err);
+	forget_state(m, BACK, AS_GIVEN);
+	return keep_state(m, BACK, AS_GIVEN, 0, err);
 }
 
 /* All are back before the first one forgets that there was a way: disks_recover(). */
@@ -445,7 +468,7 @@ static bool return_back(struct machine *m)
 		ok = false;
 	}
 	if (ok)
-		forget_state(m, BACK);
+		forget_state(m, BACK, AS_GIVEN);
 	return ok;
 }
 
@@ -467,7 +490,7 @@ bool disks_recover(struct machine *m, struct error *err)
 	if (!any)
 		return true;
 	if (!all) {
-		forget_state(m, BACK);
+		forget_state(m, BACK, AS_GIVEN);
 		return true;
 	}
 	if (!return_back(m)) {
@@ -488,7 +511,7 @@ static bool try_there(struct machine *m, const char *name, bool (*load)(struct m
 		return false;
 	ok = go_there(m, name, load, err);
 	if (ok)
-		forget_state(m, BACK);
+		forget_state(m, BACK, AS_GIVEN);
 	else
 		return_back(m);
 	return ok;

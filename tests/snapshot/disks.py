@@ -159,6 +159,25 @@ def refused():
             h.s.sendall(b'quit\n')
             m.wait(30)
         too_large(at)
+        swapped(at)
+
+
+def swapped(at):
+    """Two disks of one save, each in the other's place."""
+    for name in ('one', 'two'):
+        run('qemu-img', 'create', '-q', '-f', 'qcow2', at(name), '1M')
+
+    def ends(first, second, *options):
+        drives = ['-drive', 'file=%s,if=virtio,format=qcow2' % at(first), '-drive', 'file=%s,if=virtio,format=qcow2' % at(second)]
+        with linux(*drives, *options, ram=RAM) as m:
+            return m.wait(30), m.errors
+
+    status, text = ends('one', 'two', '-save', at('both') + '@2000000,quit=on')
+    check(status == 0, 'two-disks-saved', text)
+    status, text = ends('two', 'one', '-loadvm', at('both'), '-save', at('none') + '@3000000,quit=on')
+    check(status == 1 and text.count('\n') == 1 and "'virtio0' (%s) has no state" % at('two') in text, 'two-disks-swapped', text)
+    status, text = ends('one', 'two', '-loadvm', at('both'), '-save', at('again') + '@3000000,quit=on')
+    check(status == 0 and os.path.exists(at('again')), 'two-disks-as-they-were', text)
 
 
 def too_large(at):
