@@ -2,7 +2,8 @@
 into as a user does.
 
 Its three disks, all virtio: an overlay of build/guest/debian.qcow2, new for each run; a read-only one with what the rows
-need, mounted at $bench; an empty qcow2 of 1 GiB, new for each run, /dev/vdc. On the second one are
+need, mounted at $bench; an empty qcow2 of 1 GiB, new for each run, /dev/vdc. A folder of the host's, empty at first, is
+shared by 9p (`shared COMMAND` mounts it). On the second one are
 
     bench       the script with the rows
     bin/        programs of ours
@@ -40,6 +41,10 @@ PRELUDE = """\
 stty -echo
 dmesg -n 1
 set -o pipefail
+shared() {
+    mkdir -p /root/shared
+    mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 shared /root/shared && sh -c "$1" && umount /root/shared
+}
 export bench=/mnt PATH=/mnt/bin:$PATH LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PAGER=cat
 systemctl is-system-running --wait >/dev/null
 systemctl stop '*.timer'
@@ -156,10 +161,13 @@ def fresh():
     """Before each run: disks on which nobody has written."""
     run("qemu-img", "create", "-q", "-f", "qcow2", "-b", os.path.abspath(IMAGE), "-F", "qcow2", f"{OUT}/root.qcow2")
     run("qemu-img", "create", "-q", "-f", "qcow2", f"{OUT}/scratch.qcow2", SCRATCH)
+    shutil.rmtree(f"{OUT}/shared", ignore_errors=True)
+    os.makedirs(f"{OUT}/shared")
 
 
 def options():
     """Both machines'."""
     return ["-m", MEMORY, "-drive", f"file={OUT}/root.qcow2,if=virtio,format=qcow2",
             "-drive", f"file={OUT}/material.ext4,if=virtio,format=raw,readonly=on",
-            "-drive", f"file={OUT}/scratch.qcow2,if=virtio,format=qcow2"]
+            "-drive", f"file={OUT}/scratch.qcow2,if=virtio,format=qcow2",
+            "-virtfs", f"local,path={OUT}/shared,mount_tag=shared,security_model=none"]
