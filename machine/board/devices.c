@@ -18,13 +18,18 @@ const struct device_class *const device_classes[] = {
 	NULL,
 };
 
+static bool begins(const char *text, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strcspn(text, ",") == len && !memcmp(name, text, len);
+}
+
 /* The class that begins `text`, up to the first comma; NULL: none. */
 static const struct device_class *find_class(const char *text)
 {
-	size_t len = strcspn(text, ",");
-
 	for (const struct device_class *const *class = device_classes; *class; class++)
-		if (strlen((*class)->name) == len && !memcmp((*class)->name, text, len))
+		if (begins(text, (*class)->name) || ((*class)->alias && begins(text, (*class)->alias)))
 			return *class;
 	return NULL;
 }
@@ -138,6 +143,8 @@ static void list_class(const struct device_class *class, FILE *out)
 	fprintf(out, "name \"%s\"", class->name);
 	if (class->on)
 		fprintf(out, ", bus %s", class->on->type);
+	if (class->alias)
+		fprintf(out, ", alias \"%s\"", class->alias);
 	fprintf(out, ", desc \"%s\"%s\n", class->help, class->pluggable ? "" : ", made by the board");
 }
 

@@ -43,6 +43,7 @@ struct device_section {
 
 struct device_class {
 	const char *name;		/* QEMU's type: -device, "info qtree" */
+	const char *alias;		/* what -device takes for it as well; NULL: nothing */
 	const char *help;
 	size_t size;			/* bytes of the device's struct, whose first member is a struct device */
 	const struct bus_class *on;	/* the bus it is on; NULL: the system bus */

@@ -354,7 +354,7 @@ static const struct vmstate balloon_own_state = {
 };
 
 const struct device_class virtio_balloon_class = {
-	.name = "virtio-balloon-pci", .help = "memory that the guest gives back (balloon N in a monitor)",
+	.name = "virtio-balloon-pci", .alias = "virtio-balloon", .help = "memory that the guest gives back (balloon N in a monitor)",
 	.size = sizeof(struct balloon), .on = &pci_bus, .pluggable = true, .properties = balloon_properties, .init = balloon_init,
 	.free = balloon_free, .reset = balloon_reset, .state = &balloon_state, .own_state = &balloon_own_state,
 	.loaded = balloon_loaded, .qemu_ready = virtio_device_qemu_ready,

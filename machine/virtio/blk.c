@@ -552,7 +552,7 @@ static const struct vmstate blk_own_state = {
 };
 
 const struct device_class virtio_blk_class = {
-	.name = "virtio-blk-pci", .help = "disk", .size = sizeof(struct virtio_blk), .on = &pci_bus, .pluggable = true,
+	.name = "virtio-blk-pci", .alias = "virtio-blk", .help = "disk", .size = sizeof(struct virtio_blk), .on = &pci_bus, .pluggable = true,
 	.properties = blk_properties,
 	.init = blk_init, .free = blk_free, .reset = blk_reset, .loaded = blk_loaded, .settle = blk_settle,
 	.qemu_ready = blk_qemu_ready, .drive_changed = blk_resized,

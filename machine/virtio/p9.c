@@ -361,7 +361,7 @@ static const struct vmstate p9_own_state = {
 };
 
 const struct device_class virtio_9p_class = {
-	.name = "virtio-9p-pci", .help = "folder shared with the guest", .size = sizeof(struct virtio_9p), .on = &pci_bus,
+	.name = "virtio-9p-pci", .alias = "virtio-9p", .help = "folder shared with the guest", .size = sizeof(struct virtio_9p), .on = &pci_bus,
 	.pluggable = true, .properties = p9_properties,
 	.init = p9_init, .free = p9_device_free, .reset = p9_device_reset, .loaded = p9_loaded,
 	.qemu_ready = p9_qemu_ready, .qemu_can = p9_qemu_can,

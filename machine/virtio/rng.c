@@ -154,7 +154,7 @@ static const struct vmstate rng_own_state = {
 };
 
 const struct device_class virtio_rng_class = {
-	.name = "virtio-rng-pci", .help = "source of random numbers", .size = sizeof(struct virtio_rng), .on = &pci_bus,
+	.name = "virtio-rng-pci", .alias = "virtio-rng", .help = "source of random numbers", .size = sizeof(struct virtio_rng), .on = &pci_bus,
 	.pluggable = true, .properties = rng_properties, .init = rng_init, .free = virtio_device_free, .reset = rng_reset,
 	.state = &rng_state, .own_state = &rng_own_state, .loaded = virtio_device_loaded, .qemu_ready = virtio_device_qemu_ready,
 };

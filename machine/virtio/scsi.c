@@ -576,7 +576,7 @@ static const struct vmstate vs_own_state = {
 };
 
 const struct device_class virtio_scsi_class = {
-	.name = "virtio-scsi-pci", .help = "SCSI adapter", .size = sizeof(struct virtio_scsi), .on = &pci_bus, .bus = &scsi_bus,
+	.name = "virtio-scsi-pci", .alias = "virtio-scsi", .help = "SCSI adapter", .size = sizeof(struct virtio_scsi), .on = &pci_bus, .bus = &scsi_bus,
 	.pluggable = true, .properties = vs_properties,
 	.init = vs_init, .free = vs_free, .reset = vs_reset, .loaded = vs_loaded, .qemu_ready = vs_qemu_ready,
 	.state = &vs_state, .own_state = &vs_own_state, .state_bytes = UINT64_C(128) << 20,

@@ -651,7 +651,7 @@ static const struct device_section port_sections[] = {
 /* ---- Classes ---- */
 
 const struct device_class virtio_serial_class = {
-	.name = "virtio-serial-pci", .help = "adapter for ports: virtconsole, virtserialport", .size = sizeof(struct virtio_serial),
+	.name = "virtio-serial-pci", .alias = "virtio-serial", .help = "adapter for ports: virtconsole, virtserialport", .size = sizeof(struct virtio_serial),
 	.on = &pci_bus, .bus = &virtio_serial_bus, .pluggable = true, .properties = serial_properties, .init = serial_init,
 	.free = virtio_device_free, .reset = serial_reset, .state = &serial_state, .own_state = &serial_own_state, .loaded = serial_loaded,
 	.qemu_ready = virtio_device_qemu_ready,

@@ -41,3 +41,6 @@ with Folder() as at:
           'all-words', (p.stdout, p.stderr))
     text = subprocess.run([CEDE, '-device', 'virtio-9p-pci,help'], capture_output=True, text=True).stdout
     check('mount_tag=<str>' in text and 'latency=<uint32>' in text, 'help', text)
+    for name in ('9p', 'balloon', 'blk', 'rng', 'scsi', 'serial'):
+        text = subprocess.run([CEDE, '-device', 'virtio-%s,help' % name], capture_output=True, text=True).stdout
+        check(text.startswith('virtio-%s-pci options:' % name), 'alias-virtio-' + name, text)
