@@ -70,8 +70,7 @@ sources() {
         for keys in /usr/share/keyrings/debian-archive-keyring.*; do :; done
         [ -e "$keys" ] || die "no key for Debian's archive: install debian-archive-keyring" \
                               "(make deps), or $bring_own"
-        [ -n "$DEBIAN_MIRROR" ] || die "no Debian archive is known here: set DEBIAN_MIRROR" \
-                                       "(or make deps), or $bring_own"
+        [ -n "$DEBIAN_MIRROR" ] || return 1
         cat >"$list" <<EOF
 Types: deb
 URIs: $DEBIAN_MIRROR
@@ -92,8 +91,10 @@ newest() { apt-cache search --names-only "$1" | cut -d ' ' -f 1 | sort -V | tail
 # FUNCTION succeeds. A suite that fails is left out: another may have what is needed.
 update() {
     echo "guest: reading Debian's lists for ppc64el"
+    known=
     for from in host default; do
         sources $from || continue
+        known=yes
         apt-get -q update >"$apt/log" 2>&1 || true
         if "$@"; then
             failed=$(grep -c '^Err:' "$apt/log") &&
@@ -101,6 +102,7 @@ update() {
             return 0
         fi
     done
+    [ "$known" ] || die "no Debian archive is known here: set DEBIAN_MIRROR (or make deps), or $bring_own"
     die "Debian's ppc64el packages cannot be had ($(sed -n 's/^[EW]: //p' "$apt/log" |
         head -n 1)); without a network, $bring_own"
 }

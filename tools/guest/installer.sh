@@ -68,7 +68,15 @@ EOF
         sleep ls cat boot terminal minicmd
 }
 
+# One at a time in this folder.
+lock() {
+    mkdir -p "$work" || exit 1
+    exec 8>"$work/lock"
+    flock -n 8 || die "another installation is at work in $work"
+}
+
 make_cd() {
+    lock
     xorriso=$(needs xorriso xorriso)
     grub_mkimage=$(needs grub-common grub-mkimage)
     tools/guest/guest.sh cd
@@ -115,13 +123,12 @@ make_install() {
         echo "installer: $disk is there ($(mb "$disk") MB)"
         return
     fi
-    case $INSTALL_SIZE in *[!0-9]*|''|0*) die "INSTALL_SIZE=$INSTALL_SIZE: a number of GiB is expected" ;; esac
+    case $INSTALL_SIZE in *[!0-9]*|''|0*|??????*) die "INSTALL_SIZE=$INSTALL_SIZE: 2 to 99999 GiB are expected" ;; esac
     [ "$INSTALL_SIZE" -ge 2 ] || die "INSTALL_SIZE=$INSTALL_SIZE: at least 2 GiB are needed"
+    case $INSTALL_LIMIT in *[!0-9]*|''|0*|???????*) die "INSTALL_LIMIT=$INSTALL_LIMIT: 1 to 999999 seconds are expected" ;; esac
     qemu_img=$(needs qemu-utils qemu-img)
     command -v "$INSTALL_EMULATOR" >/dev/null || die "$INSTALL_EMULATOR is missing; make builds it"
     make_cd
-    exec 8>"$work/lock"
-    flock -n 8 || die "another installation is at work in $work"
     "$qemu_img" create -q -f qcow2 "$disk.new" "${INSTALL_SIZE}G"
     say "installing under ${INSTALL_EMULATOR##*/}"
     : >"$work/console" >"$work/log"
