@@ -5,8 +5,8 @@
  * of a write is copied when it is submitted. So the guest sees the same whatever the host's speed.
  *
  * The model (latency=, in us, default 60; bandwidth=, in MB/s, default 2000) is that of an SSD: a request occupies the
- * disk's channel for bytes / bandwidth, and ends (`due`) `latency` after it has had it. A flush waits for all before it. Giving up
- * or clearing a large part goes by pieces, one each us, or the machine would have to wait long for the host.
+ * disk's channel for bytes / bandwidth, and ends (`due`) `latency` after it has had it. A flush waits for all before it.
+ * Giving up or clearing a large part goes by pieces, one each us at most, or the machine would wait long for the host.
  *
  * The guest hears of requests together, as with NVMe's interrupt coalescing: once all in flight have ended, or DISK_BATCH
  * of them, or `coalesce` (us, default 100; 0: at once) after the first. An interrupt costs a guest more instructions than a
