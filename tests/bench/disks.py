@@ -42,8 +42,8 @@ stty -echo
 dmesg -n 1
 set -o pipefail
 shared() {
-    mkdir -p /root/shared
-    mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 shared /root/shared && sh -c "$1" && umount /root/shared
+    mkdir -p /srv/shared
+    mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 shared /srv/shared && sh -c "$1" && umount /srv/shared
 }
 export bench=/mnt PATH=/mnt/bin:$PATH LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PAGER=cat
 systemctl is-system-running --wait >/dev/null
