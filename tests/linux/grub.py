@@ -74,8 +74,8 @@ def keys():
             with Machine(*drive(path)) as m:
                 menu(m)
                 m.send('\x1b[B\r')
-                m.expect(r'count is (\w+)', 30)
-                line = m.expect(r'command line: (.*)', 60)
+                m.expect(r'count is \w', 30)
+                line = m.expect(r'command line: (.*)\n', 60)      # all of it: it may come in pieces
                 check(f'counted={boot}' in line.group(1).split(), f'counted-{boot}', line.group(1))
                 m.shell(200)
                 m.send('poweroff\n')
