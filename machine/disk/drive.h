@@ -32,6 +32,16 @@ struct drive_stats {
 	uint64_t cycles[5];		/* of the guest's time */
 };
 
+/* What is in a drive, as a snapshot says it: machine/snapshot/media.h. */
+enum medium_kind { MEDIUM_UNKNOWN, MEDIUM_NONE, MEDIUM_READ, MEDIUM_WRITTEN };
+
+struct medium {
+	uint8_t kind;			/* enum medium_kind */
+	uint8_t file[96];		/* for what a load says: where it is cut, it ends */
+	uint64_t size, sum;		/* of one that is only read: bytes, and of its bytes */
+	uint64_t identity[3];		/* as block_identify() */
+};
+
 struct drive {
 	const char *id;
 	const struct drive_config *config;
@@ -42,6 +52,7 @@ struct drive {
 	const bool *tray_open, *tray_locked;
 	bool *eject_request;		/* the user tells its guest that somebody wants the medium out */
 	struct drive_stats stats;
+	struct medium medium;		/* while a snapshot is written or read */
 	struct drive *next;		/* in the order of the command line */
 };
 

@@ -13,6 +13,7 @@
 #include "machine/core/config.h"
 #include "machine/disk/drive.h"
 #include "machine/host/term.h"
+#include "machine/snapshot/media.h"
 #include "machine/snapshot/snapshot.h"
 
 #define PATIENCE 250			/* times 20 ms, until an image that was sent is free */
@@ -98,13 +99,9 @@ enum naming { AS_GIVEN, BY_PLACE };
 static const char *name_on(const struct drive *d, const char *name, enum naming naming,
 			   char own[static sizeof ((struct block_state *)0)->name])
 {
-	unsigned place = 0;
-
 	if (naming == AS_GIVEN)
 		return name;
-	for (const struct device *dev = d->user ? d->user->machine->devices : NULL; dev && dev != d->user; dev = dev->next)
-		place++;
-	snprintf(own, sizeof ((struct block_state *)0)->name, "%s.%u", name, place);
+	snprintf(own, sizeof ((struct block_state *)0)->name, "%s.%u", name, media_place(d));
 	return own;
 }
 
@@ -225,9 +222,8 @@ bool disks_have_loaded(struct machine *m, struct error *err)
 {
 	struct error why;
 
-	if (!take_over(m, err))
+	if (!take_over(m, err) || !media_agree(m, err))
 		return false;
-
 	if (!m->disk_state[0] || have_state(m, (const char *)m->disk_state, BY_PLACE, &why))
 		return true;
 	error_set(err, "%.180s, which it had when the machine was saved", why.msg);

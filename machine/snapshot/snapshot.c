@@ -26,6 +26,7 @@
 #include "machine/host/child.h"
 #include "machine/host/term.h"
 #include "machine/snapshot/disks.h"
+#include "machine/snapshot/media.h"
 #include "machine/snapshot/progress.h"
 #include "machine/snapshot/state.h"
 #include "savevm/file.h"
@@ -46,7 +47,7 @@ struct listing {
 
 /* How many of a row there are, or what of the devices stands there. Rows next to each other that go by processor are
  * written for each processor in turn. */
-enum each { ONCE, EACH_CPU, EARLY_DEVICES, DEVICES_EACH_CPU, LATE_DEVICES, OWN_OF_DEVICES, MORE_OWN_OF_DEVICES };
+enum each { ONCE, EACH_CPU, EACH_DRIVE, EARLY_DEVICES, DEVICES_EACH_CPU, LATE_DEVICES, OWN_OF_DEVICES, MORE_OWN_OF_DEVICES };
 
 struct row {
 	const struct vmstate *state;	/* gives the section its name; NULL: the row is for sections of devices */
@@ -81,6 +82,7 @@ static const struct row rows[] = {
 	{ &cede_firmware_state, ONCE,     true,  the_firmware },
 	{ &timers_state,        ONCE,     true,  the_clock },
 	{ &cede_disks_state,    ONCE,     true,  the_machine },
+	{ &cede_medium_state,   EACH_DRIVE, true, NULL },
 	{ NULL, OWN_OF_DEVICES,           true,  NULL },
 	{ NULL, MORE_OWN_OF_DEVICES,      true,  NULL },
 };
@@ -149,9 +151,18 @@ static void list_device(const struct listing *l, enum each each, unsigned i, str
 	}
 }
 
+static void list_drives(const struct listing *l, const struct row *row, struct vms_set *set)
+{
+	for (struct drive *d = l->m->drives; d; d = d->next)
+		if (d->user)
+			list_section(set, row->state, &d->medium, "", media_place(d), row->own);
+}
+
 static void list_row(const struct listing *l, const struct row *row, unsigned i, struct vms_set *set)
 {
-	if (row->state)
+	if (row->each == EACH_DRIVE)
+		list_drives(l, row, set);
+	else if (row->state)
 		list_section(set, row->state, row->object(l, i), "", i, row->own);
 	else
 		for (struct device *dev = l->m->devices; dev; dev = dev->next)
@@ -451,6 +462,8 @@ static bool write_from(struct machine *m, struct spapr_cpu *const *cpu, int fd, 
 
 	if (!snapshot_sections(m, cpu, &set, &ram, err))
 		return false;
+	if (!o->for_qemu)
+		media_note(m);
 	if (!o->quiet)
 		show_progress(&ram, "saving");
 	else if (o->tell)
@@ -464,6 +477,7 @@ static bool write_from(struct machine *m, struct spapr_cpu *const *cpu, int fd, 
 		ok = write_child(&set, &ram, fd, o->parent, path, err);
 	else
 		ok = savevm_write(&set, fd, o->for_qemu, err);
+	media_forget(m);
 	snapshot_sections_free(&set, &ram);
 	return ok;
 }
@@ -503,7 +517,9 @@ static bool write_exact(struct machine *m, int fd, struct error *err)
 	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
 		return false;
 	ram.elsewhere = true;
+	media_note(m);
 	ok = times_fit(m, err) && dispatcher_check(m, err) && savevm_write(&set, fd, false, err);
+	media_forget(m);
 	snapshot_sections_free(&set, &ram);
 	return ok;
 }
@@ -737,6 +753,7 @@ static bool load_from(struct machine *m, int fd, const char *path, bool logged, 
 	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
 		return false;
 	show_progress(&ram, "loading");
+	media_forget(m);
 	ok = place_memory(m, &ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, logged, err);
 	snapshot_sections_free(&set, &ram);
 	return ok;

@@ -193,6 +193,73 @@ def too_large(at):
     check(code == 1 and "Snapshot 'big' is larger than this machine can be" in text and text.count('\n') == 1, 'too-large', text)
 
 
+def media():
+    """CDs and disks that are only read: with another one a load is refused, and says which is where; a copy is the same."""
+    with Folder() as at:
+        for name, first in (('a', 1), ('b', 2), ('c', 1)):
+            with open(at(name), 'wb') as f:
+                f.write(bytes([first]) * (3 << 20))
+        with open(at('longer'), 'wb') as f:
+            f.write(bytes([1]) * (4 << 20))
+        run('qemu-img', 'create', '-q', '-f', 'qcow2', at('disk'), '1M')
+
+        def ends(*options, cd='a', read='a', kind='readonly=on,format=raw', disk='', more=()):
+            drives = ['-device', 'virtio-scsi-pci', '-device', 'scsi-cd,drive=cd', '-device', 'scsi-hd,drive=read',
+                      '-drive', 'if=none,id=cd,media=cdrom' + (cd and ',format=raw,file=' + at(cd)),
+                      '-drive', 'if=none,id=read,file=%s,%s' % (at(read), kind),
+                      '-drive', 'if=virtio,id=disk,format=qcow2,file=%s%s' % (at('disk'), disk), *more]
+            with linux(*drives, *options, ram=RAM) as m:
+                return m.wait(30), m.errors
+
+        def loads(name, refusal='', state='s', **kw):
+            status, text = ends('-loadvm', at(state), '-save', at('end') + '@3000000,quit=on', **kw)
+            if refusal:
+                check(status == 1 and text.count('\n') == 1 and re.search(refusal, text), name, text)
+            else:
+                check(status == 0, name, text)
+
+        status, text = ends('-save', at('s') + '@2000000,quit=on', '-d', 'statehash')
+        check(status == 0, 'saved', text)
+        loads('the-same')
+        loads('a-copy', cd='c', read='c')
+        loads('another-cd', "'cd' has '%s' of 3145728 bytes, read-only; .* had another one: '%s'" % (at('b'), at('a')), cd='b')
+        loads('a-longer-one', "'read' has '%s' of 4194304 bytes.* '%s' of 3145728 bytes" % (at('longer'), at('a')), read='longer')
+        loads('no-cd', "'cd' has no medium; .* had '%s' of" % at('a'), cd='')
+        loads('writable', "'read' has '%s', which is writable; .* had '%s' of .*, read-only" % (at('copy'), at('a')),
+              read=shutil.copyfile(at('a'), at('copy')), kind='format=raw')
+        loads('not-writable', "'disk' has '%s' of 1048576 bytes, read-only; .* '.*', which is writable" % at('disk'), disk=',readonly=on')
+        status, text = ends('-save', at('e') + '@2000000,quit=on', cd='')
+        check(status == 0, 'saved-without-cd', text)
+        loads('still-none', state='e', cd='')
+        loads('one-is-there', "'cd' has '%s' of .*; .* had no medium" % at('a'), state='e')
+        with open(at('a'), 'r+b') as f:     # where nobody looks
+            f.seek((1 << 20) + 6000)
+            f.write(b'x')
+        loads('written', "'cd' has '%s', which was written to after" % at('a'))
+        changed(at)
+
+
+def changed(at):
+    """By a monitor: the CD that is not there any more is what loadvm asks for, and the machine goes on as it is."""
+    cd = ['-device', 'virtio-scsi-pci', '-drive', 'if=none,id=cd,media=cdrom,format=raw,file=' + at('b'), '-device', 'scsi-cd,drive=cd']
+    make_image(at('ext4'))
+    m, h = start(at, *disk(at('ext4')), *cd)
+    with m:
+        m.command('echo one >/d/file && sync')
+        check(h.hmp('savevm a') == '', 'savevm')
+        m.command('echo two >/d/file && sync')
+        h.hmp('eject cd')
+        check("'cd' has no medium" in h.hmp('loadvm a'), 'loadvm-without')
+        check(m.command('cat /d/file').strip() == 'two', 'as-it-was')
+        h.hmp('change cd %s raw' % at('longer'))
+        text = h.hmp('loadvm a')
+        check("'cd' has '%s'" % at('longer') in text and at('b') in text, 'loadvm-with-another', text)
+        h.hmp('change cd %s raw' % at('b'))
+        check(h.hmp('loadvm a') == '' and m.command('cat /d/file').strip() == 'one', 'loadvm-with-it')
+        h.s.sendall(b'quit\n')
+        m.wait(30)
+
+
 def forks():
     """-snapshot: many guests go on from one snapshot and one image at once, each with what it writes; the image stays as it is."""
     with Folder() as at:
@@ -327,4 +394,4 @@ def moved():
 
 
 if __name__ == '__main__':
-    main({'names': names, 'files': files, 'refused': refused, 'forks': forks, 'to-qemu': to_qemu, 'moved': moved})
+    main({'names': names, 'files': files, 'refused': refused, 'media': media, 'forks': forks, 'to-qemu': to_qemu, 'moved': moved})

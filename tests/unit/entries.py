@@ -46,7 +46,7 @@ def options():
 
 def sections():
     """Those of snapshot.c's rows and of the devices' tables; a device's own one is named after it, memory's is savevm's own."""
-    variables = re.findall(r'^\t\{ &(\w+),\s+(?:ONCE|EACH_CPU),', read('machine/snapshot/snapshot.c'), re.M)
+    variables = re.findall(r'^\t\{ &(\w+),\s+(?:ONCE|EACH_CPU|EACH_DRIVE),', read('machine/snapshot/snapshot.c'), re.M)
     variables += re.findall(r'^\t\{ \.state = &(\w+)', every('machine/*/*.c'), re.M)
     names = [re.search(r'\bstruct vmstate %s = \{\s*\.name = "([^"]+)"' % v, every('*/*/*.c', '*/*.c')).group(1) for v in variables]
     return names + re.findall(r'^\t\.node = "([^"]+)"', every('machine/*/*.c'), re.M) + re.findall(r'\.name = "([^"]+)", \.version', read('savevm/ram.c'))

@@ -352,6 +352,7 @@ static bool is_fixed(const char *name)
 	static const char *const fixed[] = {
 		"spapr/cap/htm", "spapr/cap/vsx", "spapr/cap/dfp", "spapr/cap/nested_kvm_hv", "spapr/cap/fwnmi",
 		"spapr/cap/rpt_invalidate", "spapr/cap/hpt_maxpagesize",
+		"cede/medium",		/* tests/snapshot/disks.py */
 		"cede/console",		/* tests/snapshot/snapshot.py */
 		"cede/p9/fid/place",	/* tests/unit/p9.c */
 	};

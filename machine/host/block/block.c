@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "machine/host/block/driver.h"
+#include "machine/host/block/file.h"
 #include "machine/host/block/overlay.h"
 #include "machine/host/block/probe.h"
 
@@ -372,6 +373,27 @@ void block_info(struct block *b, struct block_info *info)
 {
 	*info = (struct block_info){ .file = b->options.file };
 	run_there(b, call_info, info);
+}
+
+static void call_identify(struct block *b, void *identity)
+{
+	const struct block_node *n = b->node;
+	uint64_t *id = identity;
+	struct stat st;
+
+	while (n->file)
+		n = n->file;
+	if (fstat(block_file_fd(n), &st))
+		return;
+	id[0] = st.st_dev;
+	id[1] = st.st_ino;
+	id[2] = (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec;
+}
+
+void block_identify(struct block *b, uint64_t identity[static 3])
+{
+	memset(identity, 0, 3 * sizeof *identity);
+	run_there(b, call_identify, identity);
 }
 
 /* ---- Other calls, each with its arguments and what it gives ---- */

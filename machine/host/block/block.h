@@ -94,6 +94,8 @@ struct block_info {
 };
 
 void block_info(struct block *b, struct block_info *info);
+/* Which file it is on this host: device, inode, and ns since 1970 when it was written last. Zeros: it is no file. */
+void block_identify(struct block *b, uint64_t identity[static 3]);
 
 /* ---- States that an image keeps beside its present one: qcow2's internal snapshots ---- */
 

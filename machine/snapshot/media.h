@@ -1,0 +1,25 @@
+/* Media in snapshots: what is in each drive that a device has taken, so that a load does not go on with another one.
+ *
+ * A disk that is written to keeps the state it had at the save (disks.h). CDs and other disks that are only read keep
+ * nothing: a snapshot has their size and a sum of samples of them, and a load compares. */
+#ifndef MACHINE_SNAPSHOT_MEDIA_H
+#define MACHINE_SNAPSHOT_MEDIA_H
+
+#include "machine/core/machine.h"
+#include "machine/disk/drive.h"
+#include "savevm/error.h"
+#include "savevm/vmstate.h"
+
+/* Its device's number among all of the machine's, in the order of their making. */
+unsigned media_place(const struct drive *d);
+
+/* Before sections are written: what each drive has now is in its struct medium, until media_forget(). */
+void media_note(struct machine *m);
+/* Also before sections are read: nothing is said of any drive. */
+void media_forget(struct machine *m);
+/* After they have been read: does each drive have what the snapshot says of it? One of which it says nothing has. */
+bool media_agree(struct machine *m, struct error *err);
+
+extern const struct vmstate cede_medium_state;	/* of struct medium */
+
+#endif
