@@ -147,7 +147,8 @@ def compare_stats(rows, ends, history):
         same, moved, size = row[1], row[2], row[0]
         fits = any(h[i + size][1] - h[i][1] == moved for i in range(begun, ended + 1 - size))
         check(size <= most, 'cpu%d-no-more-dispatches-than-there-were' % n, (size, most))
-        check(size >= 0.9 * most - 50, 'cpu%d-hardly-fewer' % n, (size, most))
+        # The programs between the two VPAs and the load are dispatched, too: some 10 times, or 80 when they wait for a lock.
+        check(size >= most / 2, 'cpu%d-hardly-fewer' % n, (size, most))
         check(fits, 'cpu%d-dispersions-are-those-of-the-log' % n, (same, moved))
 
 
