@@ -284,6 +284,7 @@ static bool read_full(struct reader *r, const char *name, uint32_t instance, uin
 		if (section->loaded)
 			return stream_fail(r->s, "section %s %u comes twice", name, (unsigned)instance);
 		section->loaded = true;
+		r->set->read_last = section;
 		return vms_load(&walk, section->state, section->object, version) && read_footer(r, name, id);
 	}
 	return stream_fail(r->s, "section %s %u: this machine has none (other -smp, -serial, -device or -M ic-mode?)", name,

@@ -57,6 +57,7 @@ struct vms_set {
 	struct vms_section *section;	/* in the order they are written */
 	unsigned sections;
 	bool compress;			/* writing: the whole stream in a frame of zstd */
+	const struct vms_section *read_last;	/* reading: the one that the stream is or was in */
 	uint64_t most;			/* reading: bytes that a compressed stream may grow to; 0: any */
 };
 

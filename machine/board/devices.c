@@ -156,6 +156,8 @@ static void list_properties(const struct device_property *p, FILE *out)
 		fprintf(out, "  %s=<%s> - %s", p->name, types[p->type], p->help);
 		if (!p->settable)
 			fputs(" (shown only)\n", out);
+		else if (p->type == PROPERTY_U32 && p->value == UINT32_MAX)
+			fputs(" (default: not given)\n", out);
 		else if (p->type == PROPERTY_BOOL)
 			fprintf(out, " (default: %s)\n", p->value ? "on" : "off");
 		else if (p->type == PROPERTY_U32)

@@ -175,7 +175,7 @@ static bool attach(struct device *dev, struct error *err)
 	if (dev->bus)
 		error_usage(err, "-device %s: bus=%.60s: there is no such %s", dev->class->name, dev->bus, bus->type);
 	else
-		error_set(err, "%s: the machine has no %s", dev->class->name, bus->type);
+		error_usage(err, "-device %s: No '%s' bus found, whose adapter goes before it", dev->class->name, bus->type);
 	return false;
 }
 

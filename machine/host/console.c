@@ -199,7 +199,7 @@ static void open_stdout(struct console *c)
 static bool open_stdio(struct console *c, struct error *err)
 {
 	if (!term_claim_stdio(c->term)) {
-		error_set(err, "stdio is used by more than one character device");
+		error_usage(err, "stdio is used by more than one character device");
 		return false;
 	}
 	c->in = STDIN_FILENO;

@@ -285,21 +285,22 @@ static const struct command commands[] = {
 	{ "snapshot_blkdev", "[-n] DRIVE FILE [qcow2]", "write to FILE from now on, a new image on top; -n: one that is there", true, true, run_snapshot },
 	{ "quit", "", "end cede", false, false, run_quit },
 	{ "info", "[WHAT]", "show it; alone: what there is to show", false, false, run_info },
-	{ "help", "", "this text", false, false, run_help },
+	{ "help", "[COMMAND]", "this text, or the line about one", false, false, run_help },
 	{ NULL, NULL, NULL, false, false, NULL },
 };
 
-static void list_commands(const struct command *c, const char *before, FILE *out)
+/* `only`: that one; "": all. */
+static void list_commands(const struct command *c, const char *before, const char *only, FILE *out)
 {
 	for (; c->name; c++)
-		fprintf(out, "%s%s%s%s -- %s\n", before, c->name, *c->arguments ? " " : "", c->arguments, c->help);
+		if (!*only || !strcmp(c->name, only))
+			fprintf(out, "%s%s%s%s -- %s\n", before, c->name, *c->arguments ? " " : "", c->arguments, c->help);
 }
 
 static void run_help(struct machine *m, const char *argument, FILE *out)
 {
 	(void)m;
-	(void)argument;
-	list_commands(commands, "", out);
+	list_commands(commands, "", argument, out);
 }
 
 /* `line` is cut in place: the command, and the rest without blanks around it. */
@@ -337,7 +338,7 @@ static void run_info(struct machine *m, const char *what, FILE *out)
 	if (*what)
 		run_row(infos, m, copy, out);
 	else
-		list_commands(infos, "info ", out);
+		list_commands(infos, "info ", "", out);
 }
 
 bool hmp_waits(const char *line)

@@ -198,7 +198,7 @@ static bool finish_options(struct parse *p)
 	if (o->loadvm && o->incoming)
 		return option_fail(p, "-loadvm and -incoming: from one of them only");
 	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming && !o->drives)
-		return option_fail(p, "nothing to run: give -kernel, -bios or a disk (cede -h lists all options)");
+		return option_fail(p, "nothing to run: give -kernel, -bios or a disk (-drive, -hda, -cdrom); cede -h lists all options");
 	/* There is no display that a terminal could hide behind. */
 	if (!o->serials && !p->no_defaults)
 		o->serial[o->serials++] = on_stdio(o->monitor) || on_stdio(o->qmp) ? "null" : "mon:stdio";

@@ -114,6 +114,10 @@ static bool load_named(struct machine *m, const char *name, struct error *err)
 
 	if (disks_know(m, name) || (disks_know_part(m, name) && access(file, F_OK)))
 		return disks_begin(m, name, err);
+	if (disks_any(m) && !strchr(name, '/') && access(file, F_OK)) {
+		error_set(err, "Snapshot '%.60s' does not exist in one or more devices, and no file is called so", name);
+		return false;
+	}
 	return snapshot_load(m, file, err);
 }
 

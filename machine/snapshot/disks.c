@@ -42,6 +42,8 @@ static const char *file_of(const struct drive *d)
 {
 	struct block_info info;
 
+	if (block_options(d->block)->snapshot)
+		return block_options(d->block)->file;
 	block_info(d->block, &info);
 	return info.file;
 }

@@ -741,6 +741,21 @@ static bool load_first(struct machine *m, int fd, uint64_t second, struct error 
 	return ok;
 }
 
+/* A device may be made for as many processors as there are, and its section comes behind theirs: then it is not what differs. */
+static void name_processors(const struct machine *m, const struct vms_set *set, struct error *err)
+{
+	const struct vms_section *all = set->section;
+	unsigned found = 0;
+
+	while (found < m->ncpus && loaded(set, "cpu_common", found))
+		found++;
+	for (unsigned i = 0; found && found < m->ncpus && set->read_last && all + i < set->read_last; i++)
+		if (!all[i].loaded && all[i].instance == found && !strcmp(all[i].name, "cpu_common")) {
+			error_set(err, "expected %u processors, found %u (-smp)", m->ncpus, found);
+			return;
+		}
+}
+
 static bool load_from(struct machine *m, int fd, const char *path, bool logged, struct error *err)
 {
 	uint64_t second = second_stream(fd);
@@ -755,6 +770,8 @@ static bool load_from(struct machine *m, int fd, const char *path, bool logged, 
 	show_progress(&ram, "loading");
 	media_forget(m);
 	ok = place_memory(m, &ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, logged, err);
+	if (!ok)
+		name_processors(m, &set, err);
 	snapshot_sections_free(&set, &ram);
 	return ok;
 }

@@ -57,6 +57,8 @@ BAD = (
     ('fifo', 'neither a file nor a block device', 1, '-drive file=fifo,if=none,format=raw'),
     ('terminal', 'neither a file nor a block device', 1, '-drive file=/dev/zero,if=none,format=raw'),
     ('no-server', 'Connection refused', 1, '-drive file=nbd:localhost:1,if=none,format=raw'),
+    ('orphan', "'orphan' is based on another image: cannot open 'nonesuch'", 1, '-drive file=orphan,if=none,format=qcow2'),
+    ('no-adapter', "-device scsi-hd: No 'SCSI' bus found", 2, '-drive file=disk,if=none,format=raw,id=d -device scsi-hd,drive=d'),
     ('not-qcow2', 'not a qcow2 image', 1, '-drive file=disk,if=none,format=qcow2'),
     ('vmdk', 'looks like vmdk', 1, '-drive file=vmdk,if=none'),
     ('format', "format 'vmdk' is not there", 2, '-drive file=disk,if=none,format=vmdk'),
@@ -98,6 +100,8 @@ def refuses():
     with Folder() as at:
         make(at('disk'))
         make(at('vmdk'), MIB, b'KDMV')
+        if subprocess.run(['qemu-img', 'create', '-q', '-u', '-f', 'qcow2', '-b', 'nonesuch', '-F', 'raw', at('orphan'), '1M'], check=False).returncode:
+            skip('qemu-img is missing')
         os.mkdir(at('folder'))
         os.mkfifo(at('fifo'))
         for name, text, status, drives in BAD:

@@ -41,6 +41,8 @@ with Folder() as at:
           'all-words', (p.stdout, p.stderr))
     text = subprocess.run([CEDE, '-device', 'virtio-9p-pci,help'], capture_output=True, text=True).stdout
     check('mount_tag=<str>' in text and 'latency=<uint32>' in text, 'help', text)
+    text = subprocess.run([CEDE, '-device', 'virtio-blk-pci,help'], capture_output=True, text=True).stdout
+    check('bootindex=<uint32>' in text and '(default: not given)' in text and '4294967295' not in text, 'help-default', text)
     for name in ('9p', 'balloon', 'blk', 'rng', 'scsi', 'serial'):
         text = subprocess.run([CEDE, '-device', 'virtio-%s,help' % name], capture_output=True, text=True).stdout
         check(text.startswith('virtio-%s-pci options:' % name), 'alias-virtio-' + name, text)

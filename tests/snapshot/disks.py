@@ -160,6 +160,7 @@ def refused():
             m.wait(30)
         too_large(at)
         swapped(at)
+        named_well(at)
 
 
 def swapped(at):
@@ -178,6 +179,24 @@ def swapped(at):
     check(status == 1 and text.count('\n') == 1 and "'virtio0' (%s) has no state" % at('two') in text, 'two-disks-swapped', text)
     status, text = ends('one', 'two', '-loadvm', at('both'), '-save', at('again') + '@3000000,quit=on')
     check(status == 0 and os.path.exists(at('again')), 'two-disks-as-they-were', text)
+
+
+def named_well(at):
+    """What differs, and the user's own image, not what lies over it."""
+    drive = ['-drive', 'file=%s,if=virtio,format=qcow2' % at('one')]
+
+    def says(name, wanted, *options, cpus):
+        code, text = run(CEDE, '-m', RAM, '-nographic', '-smp', cpus, *drive, *options)
+        check(code == 1 and text.count('\n') == 1 and wanted in text, name, text)
+
+    with linux(*drive, '-save', at('s') + '@2000000,quit=on', cpus='2', ram=RAM) as m:
+        check(m.wait(30) == 0, 'saved', m.errors)
+    says('fewer-processors', 'expected 3 processors, found 2 (-smp)', '-loadvm', at('s'), cpus='3')
+    says('more-processors', 'section cpu_common 1: this machine has none (other -smp', '-loadvm', at('s'), cpus='1')
+    says('nowhere', "Snapshot 'nobody' does not exist in one or more devices, and no file is called so", '-loadvm', 'nobody', cpus='2')
+    for state in re.findall(r'cede-\S+', run('qemu-img', 'snapshot', '-l', at('one'))[1]):
+        run('qemu-img', 'snapshot', '-d', state, at('one'))
+    says('user-s-image', "'virtio0' (%s) has no state" % at('one'), '-loadvm', at('s'), '-snapshot', cpus='2')
 
 
 def too_large(at):

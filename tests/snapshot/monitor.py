@@ -128,6 +128,7 @@ def by_hand():
             check('nip=0x' in h.hmp('info cpus') and 'GPR28' in h.hmp('info registers'), 'processors')
             check('\n    bus: spapr-vio\n' in h.hmp('info qtree') and 'dev: spapr-rtc' in h.hmp('info qtree'), 'devices')
             check(h.hmp('info version').startswith('cede ') and 'savevm' in h.hmp('help'), 'texts')
+            check(h.hmp('help stop').splitlines() == ['stop -- stop the machine; its clock stands still'], 'help-about-one', h.hmp('help stop'))
             check('info migrate_capabilities -- ' in h.hmp('info') and '|' not in h.hmp('help').partition('\ninfo ')[2], 'one-list-of-info')
             check('unknown command' in h.hmp('nonsense') and 'expected' in h.hmp('loadvm'), 'errors')
             check(h.hmp('migrate "exec:cat >%s"' % at('sent')) == '', 'migrate')

@@ -83,7 +83,7 @@ bool block_resume(struct block *b, struct error *err);
 
 /* ---- What there is to see: "info block", query-block ---- */
 
-const struct block_options *block_options(const struct block *b);	/* file and format are not in it */
+const struct block_options *block_options(const struct block *b);	/* as it was opened; no format in it */
 
 struct block_info {
 	const char *file, *format, *backing;	/* backing NULL: none. The image's */

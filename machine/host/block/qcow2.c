@@ -174,22 +174,25 @@ static char *backing_path(struct qcow2 *q)
 static bool backing_open(struct qcow2 *q, const struct block_options *o, struct error *err)
 {
 	struct block_options below = { .readonly = true, .shared = o->shared, .cache = o->cache };
+	struct error why;
 	char *path;
 
 	if (!q->backing_file)
 		return true;
 	if (q->backing_format[0] && strcmp(q->backing_format, "raw") && strcmp(q->backing_format, "qcow2")) {
-		char why[96];
+		char reason[96];
 
-		snprintf(why, sizeof why, unknown_format, q->backing_format);
-		return refuse(q, err, why);
+		snprintf(reason, sizeof reason, unknown_format, q->backing_format);
+		return refuse(q, err, reason);
 	}
 	path = backing_path(q);
 	if (!path)
 		return refuse(q, err, "its backing file is neither a file nor nbd:");
 	below.file = path;
 	below.format = q->backing_format[0] ? q->backing_format : NULL;
-	q->backing = block_node_open(&below, q->depth + 1, err);
+	q->backing = block_node_open(&below, q->depth + 1, &why);
+	if (!q->backing)
+		error_set(err, "'%.60s' is based on another image: %.170s", q->node.name, why.msg);
 	free(path);
 	return q->backing;
 }
