@@ -339,7 +339,9 @@ esac
 for tool in apt-get dpkg-deb python3; do
     command -v $tool >/dev/null || die "$tool is missing (make deps); or $bring_own"
 done
-mkdir -p $guest
+if ! mkdir -p $guest 2>/dev/null || [ ! -w $guest ]; then
+    die "cannot write to $guest (GUEST_DIR is another folder)"
+fi
 exec 9>$guest/lock      # two at a time would spoil each other's files
 flock 9
 host_config=${APT_CONFIG:-}

@@ -70,7 +70,9 @@ EOF
 
 # One at a time in this folder.
 lock() {
-    mkdir -p "$work" || exit 1
+    if ! mkdir -p "$work" 2>/dev/null || [ ! -w "$work" ]; then
+        die "cannot write to $work (GUEST_DIR is another folder)"
+    fi
     exec 8>"$work/lock"
     flock -n 8 || die "another installation is at work in $work"
 }
