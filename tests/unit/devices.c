@@ -210,7 +210,7 @@ static void test_making(struct machine *m)
 	struct error err = { .msg = "" };
 	struct toy *first, *second;
 
-	check(refused(m, NULL, "no toy-box"), "no-bus");
+	check(refused(m, NULL, "No 'toy-box' bus"), "no-bus");
 	check(device_new(m, &box_class, NULL, &err) != NULL, "bridge");
 	notes[0] = 0;
 	first = (struct toy *)device_new(m, &toy_class, NULL, &err);

@@ -9,6 +9,7 @@
 #define LEAST_CACHE  (1u << 20)		/* bytes of tables in memory */
 #define MOST_CACHE   (32u << 20)
 
+static const char based_on[] = " is based on another image";
 static const char *const unknown_format = "its backing file's format is '%s': only raw and qcow2 are known";
 
 /* ---- The header ---- */
@@ -191,8 +192,11 @@ static bool backing_open(struct qcow2 *q, const struct block_options *o, struct 
 	below.file = path;
 	below.format = q->backing_format[0] ? q->backing_format : NULL;
 	q->backing = block_node_open(&below, q->depth + 1, &why);
-	if (!q->backing)
-		error_set(err, "'%.60s' is based on another image: %.170s", q->node.name, why.msg);
+	/* Of a long chain the last one that there is says it. */
+	if (!q->backing && strstr(why.msg, based_on))
+		error_set(err, "%s", why.msg);
+	else if (!q->backing)
+		error_set(err, "'%.60s'%s: %.170s", q->node.name, based_on, why.msg);
 	free(path);
 	return q->backing;
 }
