@@ -357,6 +357,7 @@ static void test_guess(void)
 {
 	struct block_options o = { .file = file };
 	uint8_t buf[1024] = "QFI\xfb";
+	struct error err = { .msg = "" };
 	struct block *b;
 
 	new_file(MIB, true);
@@ -368,6 +369,17 @@ static void test_guess(void)
 	check_eq(block_write(b, 512, buf, 512), 0, "the same elsewhere");
 	check_eq(block_write(b, 0, "KDMV", 4), EPERM, "that of one that cede does not read");
 	check_eq(byte_of_file(2), 0xa5, "nothing of it is there");
+	block_close(b);
+	/* One that another process has had until now. */
+	o.yielded = true;
+	b = open_image(o);
+	o.yielded = false;
+	check(block_is_readonly(b) && block_resume(b, &err) && !block_is_readonly(b), "given back %s", err.msg);
+	check_eq(block_write(b, 0, buf, 1024), EPERM, "given back: another format's head");
+	host.read = EIO;
+	check_eq(block_write(b, 0, buf, 256), EPERM, "nor where nobody knows what the rest is");
+	host.read = 0;
+	check_eq(block_write(b, 0, "QF", 2), 0, "given back: half of it");
 	block_close(b);
 
 	b = open_image(raw());
@@ -415,14 +427,14 @@ static void test_copy(void)
 	pid = fork();
 	if (!pid) {
 		alarm(5);
-		status = block_read(b, 512, buf, 512) || buf[0] != 0xa5;
+		status = !block_is_copy(b) || block_read(b, 512, buf, 512) || buf[0] != 0xa5;
 		status |= block_write(b, 512, buf, 512) != EROFS || block_flush(b);
 		block_drain(b);
 		block_close(b);
 		_exit(status);
 	}
 	waitpid(pid, &status, 0);
-	check(WIFEXITED(status) && !WEXITSTATUS(status), "a copy of the process reads, and changes nothing");
+	check(!block_is_copy(b) && WIFEXITED(status) && !WEXITSTATUS(status), "a copy of the process reads, and changes nothing");
 	check_eq(block_write(b, 512, buf, 512), 0, "the original goes on");
 	block_close(b);
 }
@@ -530,10 +542,12 @@ static void test_disguise(void)
 	check(block_create_qcow2(file, MIB, NULL, NULL, &err), "a qcow2 image %s", err.msg);
 	b = open_image(o);
 	check(block_state_keep(b, &state, &err), "keeps a state");
+	check(block_resize(b, 2 * MIB, &err), "and is larger afterwards %s", err.msg);
 	block_close(b);
 	o.snapshot = true;
 	b = open_image(o);
 	check(block_state_return(b, "s", &err), "snapshot=on: the state is shown %s", err.msg);
+	check_eq(block_size(b), MIB, "snapshot=on: of its size");
 	block_close(b);
 	o = raw();
 	o.snapshot = true;

@@ -51,8 +51,10 @@ static bool changes_format(struct block *b, const struct block_request *r, const
 	uint64_t n = r->offset < sizeof head ? sizeof head - r->offset : 0;
 
 	n = n < r->bytes ? n : r->bytes;
-	if (!b->guarded || !n || b->node->driver->read(b->node, 0, head, sizeof head))
+	if (!b->guarded || !n)
 		return false;
+	if (b->node->driver->read(b->node, 0, head, sizeof head))
+		return true;
 	if (data)
 		memcpy(head + r->offset, data, n);
 	else
@@ -169,6 +171,11 @@ static void *run_thread(void *block)
 static bool in_copy(const struct block *b)
 {
 	return b->running && b->owner != getpid();
+}
+
+bool block_is_copy(const struct block *b)
+{
+	return in_copy(b);
 }
 
 /* The images are the original's: a copy looks at them, and changes nothing. */
@@ -288,7 +295,7 @@ static bool keep_options(struct block *b, const struct block_options *o, struct 
 /* QEMU says this, too: a guest that writes another format's head into a raw image would be given any file of the host. */
 static void guard(struct block *b, const struct block_options *o)
 {
-	b->guarded = !o->format && !o->snapshot && !b->node->readonly && !strcmp(block_format(b), "raw");
+	b->guarded = !o->format && !o->snapshot && !o->readonly && !strcmp(block_format(b), "raw");
 	if (b->guarded)
 		fprintf(stderr, "cede: warning: '%.200s' has no format= and looks raw: what would make its first sector look "
 			"otherwise is not written. format=raw lifts that\n", o->file);
@@ -570,15 +577,21 @@ static bool show_below(struct block *b, const char *name, struct error *err)
 	top = overlay_open(&o, err);
 	below = top ? top->driver->below(top) : NULL;
 
+	if (!top)
+		return false;
 	if (!below || !below->driver->state_show) {
 		error_set(err, "'%.100s' keeps no snapshots", b->options.file);
 	} else if (below->driver->state_show(below, name, err)) {
-		block_node_close(b->node);
-		b->node = top;
-		return true;
+		int error = top->size != below->size ? top->driver->resize(top, below->size) : 0;
+
+		if (!error) {
+			block_node_close(b->node);
+			b->node = top;
+			return true;
+		}
+		error_set(err, "cannot resize what lies over '%.100s': %s", b->options.file, strerror(error));
 	}
-	if (top)
-		block_node_close(top);
+	block_node_close(top);
 	return false;
 }
 

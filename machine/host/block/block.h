@@ -39,6 +39,10 @@ struct block *block_open(const struct block_options *options, struct error *err)
 /* Waits for what has been submitted, writes what is held back, gives the lock away. NULL is allowed. */
 void block_close(struct block *b);
 
+/* This process is a copy of the image's. It may ask for its states and for what is known of it; what it read from a
+ * server's image, or from one with cache=none, would spoil the reads of the original. */
+bool block_is_copy(const struct block *b);
+
 uint64_t block_size(const struct block *b);		/* bytes, a multiple of BLOCK_SECTOR */
 bool block_is_readonly(const struct block *b);
 const char *block_format(const struct block *b);	/* "raw", "qcow2" */

@@ -70,7 +70,7 @@ static const struct block_driver *find_named(const char *name, struct error *err
 
 /* ---- Ways to bytes ---- */
 
-static bool is_nbd(const char *file)
+bool probe_is_nbd(const char *file)
 {
 	static const char *const begins[] = { "nbd:", "nbds:", "nbd+unix:", "nbds+unix:" };
 
@@ -96,7 +96,7 @@ struct block_node *block_protocol_open(const struct block_options *o, struct err
 	struct block_options plain = *o;
 	struct block_node *n;
 
-	if (is_nbd(o->file))
+	if (probe_is_nbd(o->file))
 		return block_nbd.open(NULL, o, 0, err);
 	if (!strncmp(o->file, "file:", 5))
 		plain.file += 5;

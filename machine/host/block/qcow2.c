@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <unistd.h>
 
+#include "machine/host/block/probe.h"
+
 #define MAX_NAME     1023u		/* bytes of a backing file's name */
 #define FEATURE_ROW  48u		/* kind, bit, 46 bytes of name */
 #define LEAST_CACHE  (1u << 20)		/* bytes of tables in memory */
@@ -162,7 +164,7 @@ static char *backing_path(struct qcow2 *q)
 		if (!strncmp(name, "file:", 5))
 			name += 5;
 		else
-			return strncmp(name, "nbd:", 4) && strncmp(name, "nbd+unix:", 9) ? NULL : strdup(name);
+			return probe_is_nbd(name) ? strdup(name) : NULL;
 	}
 	if (*name == '/')
 		folder = 0;
