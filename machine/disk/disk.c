@@ -312,6 +312,8 @@ static bool disk_check(const void *s, struct vms_walk *w)
 	const struct disk *d = s;
 	uint64_t bytes = 0, due = 0;
 
+	if (d->first && !d->drive)
+		return vms_wrong(w, "requests", 1, "none, for there is no drive");
 	for (const struct disk_request *r = d->first; r; r = r->next) {
 		if (r->due < due)
 			return vms_wrong(w, "due", r->due, "at least 0x%llx", (unsigned long long)due);

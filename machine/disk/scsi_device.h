@@ -100,6 +100,8 @@ void scsi_attend(struct scsi_unit *u, enum scsi_sense attention);	/* unit attent
 void scsi_read(struct scsi_unit *u, struct scsi_command *c);
 void scsi_write(struct scsi_unit *u, struct scsi_command *c);
 void scsi_flush(struct scsi_unit *u, struct scsi_command *c);
+/* To be submitted after a write that is to be on the disk when it ends. NULL: there is no place for both. */
+struct disk_request *scsi_flush_behind(struct scsi_unit *u);
 void scsi_in_range(struct scsi_unit *u, struct scsi_command *c);	/* VERIFY, SEEK, PRE-FETCH: blocks that are there */
 /* First block and how many a CDB of any of its lengths is about. */
 void scsi_cdb_range(const uint8_t *cdb, uint64_t *lba, uint64_t *count);

@@ -159,7 +159,7 @@ static void write_same(struct scsi_unit *u, struct scsi_command *c)
 {
 	bool no_data = c->cdb[0] == 0x93 && c->cdb[1] & 1;
 	uint8_t block[4096] = { 0 };
-	struct disk_request *r;
+	struct disk_request *r, *flush;
 	uint64_t lba, count;
 
 	scsi_cdb_range(c->cdb, &lba, &count);
@@ -177,12 +177,16 @@ static void write_same(struct scsi_unit *u, struct scsi_command *c)
 			return;
 		}
 		r = same_request(u, c, lba, count, block);
-		if (!r) {
+		flush = r && !u->write_cache ? scsi_flush_behind(u) : NULL;
+		if (!r || (!u->write_cache && !flush)) {
+			disk_request_free(r);
 			scsi_full(u, c);
 			return;
 		}
 		scsi_hold(u, c);
 		scsi_submit(u, c, r);
+		if (flush)
+			scsi_submit(u, c, flush);
 	}
 }
 

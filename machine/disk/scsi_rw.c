@@ -100,7 +100,7 @@ static bool is_forced(const struct scsi_unit *u, const uint8_t *cdb)
 }
 
 /* A request has its place when it is submitted: a write and its flush need two. */
-static struct disk_request *flush_behind(struct scsi_unit *u)
+struct disk_request *scsi_flush_behind(struct scsi_unit *u)
 {
 	return u->disk.in_flight + 2 <= DISK_MAX_REQUESTS ? disk_request_new(&u->disk, BLOCK_FLUSH, 0, 0) : NULL;
 }
@@ -118,7 +118,7 @@ void scsi_write(struct scsi_unit *u, struct scsi_command *c)
 	if (!find_blocks(u, c, c->out_bytes, &offset, &bytes))
 		return;
 	r = disk_request_new(&u->disk, BLOCK_WRITE, offset, bytes);
-	flush = r && forced ? flush_behind(u) : NULL;
+	flush = r && forced ? scsi_flush_behind(u) : NULL;
 	if (!r || (forced && !flush)) {
 		scsi_full(u, c);
 	} else if (scsi_take(u, c, r->io.data, (uint32_t)bytes)) {

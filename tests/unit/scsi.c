@@ -496,6 +496,17 @@ static unsigned select_mode(struct bench *b, const char *cdb, const char *list)
 	return run(b, disk, cdb, n, 0);
 }
 
+/* How often the disk's image was flushed for that command. */
+static unsigned flushes_of(struct bench *b, const char *cdb, unsigned bytes)
+{
+	const struct drive *d = drive_find(b->m, "disk");
+	uint64_t before = d->stats.requests[BLOCK_FLUSH];
+
+	memset(last.out, 0x5a, bytes);
+	check_eq(run(b, disk, cdb, bytes, 0), 0, "%s", cdb);
+	return (unsigned)(d->stats.requests[BLOCK_FLUSH] - before);
+}
+
 static void test_select(struct bench *b)
 {
 	const char *on = "00 00 00 00 08 12 04 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0", *off = "00 00 00 00 08 12 00 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0";
@@ -503,6 +514,9 @@ static void test_select(struct bench *b)
 	check_eq(select_mode(b, "15 10 00 00 18", off), 0, "select-off");
 	run(b, disk, "1a 08 08 00 ff", 0, 255);
 	check(answers("17 00 10 00 08 12 00", 24), "select-off-is-off");
+	check_eq(flushes_of(b, "2a 00 00 00 00 10 00 00 01", 512), 1, "without-a-cache-a-write-is-flushed");
+	check_eq(flushes_of(b, "41 00 00 00 00 10 00 00 02", 512), 1, "without-a-cache-the-same-is-flushed");
+	check_eq(flushes_of(b, "93 09 0 0 0 0 0 0 0 10 00 00 00 10", 0), 1, "without-a-cache-zeros-are-flushed");
 	check_eq(select_mode(b, "15 10 00 00 18", "00 00 00 00 08 12 05 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"), 0x052600, "select-what-cannot-be");
 	check_eq(select_mode(b, "15 10 00 00 18", "00 00 00 00 08 11 04 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"), 0x052600, "select-a-page-of-another-length");
 	check_eq(select_mode(b, "15 10 00 00 18", "00 00 00 00 2a 12 04 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"), 0x052600, "select-another-page");
