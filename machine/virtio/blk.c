@@ -429,11 +429,17 @@ static bool options_ok(struct virtio_blk *b, struct error *err)
 	return false;
 }
 
+/* One that is another process's while a machine is awaited does not. */
+static bool stays_readonly(const struct block *block)
+{
+	return block && block_is_readonly(block) && !block_options(block)->yielded;
+}
+
 static void offer_features(struct virtio_blk *b)
 {
 	b->v.host_features |= (b->config_wce ? BIT(F_CONFIG_WCE) : 0) | (b->discard ? BIT(F_DISCARD) : 0) |
 			      (b->write_zeroes ? BIT(F_WRITE_ZEROES) : 0) | (b->num_queues > 1 ? BIT(F_MQ) : 0) |
-			      (is_readonly(b) ? BIT(F_RO) : 0);
+			      (stays_readonly(b->disk.drive->block) ? BIT(F_RO) : 0);
 }
 
 static bool blk_init(struct device *dev, struct error *err)

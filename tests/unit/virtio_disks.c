@@ -46,6 +46,22 @@ static void bench_new(struct bench *b, const char *values, uint64_t features, bo
 	begin(b, features, 0);
 }
 
+/* A disk that another process has while its machine is awaited is not for reading only. */
+static void test_awaited(void)
+{
+	struct bench b;
+
+	memset(&b, 0, sizeof b);
+	rig_new(&b.rig, "2");
+	b.m = b.rig.m;
+	toy_image_new(&b.image, SIZE);
+	b.image.config.image.yielded = true;
+	check(block_is_readonly(toy_drive(b.m, &b.image, "d", false)->block), "awaited-is-not-ours-yet");
+	check(!(virtio_new(b.m, &virtio_blk_class, "drive=d")->host_features & 1 << 5), "awaited-can-be-written");
+	rig_free(&b.rig);
+	unlink(b.image.path);
+}
+
 static void bench_free(struct bench *b)
 {
 	rig_free(&b->rig);
@@ -523,6 +539,7 @@ static void test_events(void)
 int main(void)
 {
 	test_config();
+	test_awaited();
 	test_data();
 	test_erase();
 	test_broken();
