@@ -52,7 +52,8 @@ struct drive {
 	const bool *tray_open, *tray_locked;
 	bool *eject_request;		/* the user tells its guest that somebody wants the medium out */
 	struct drive_stats stats;
-	struct medium medium;		/* while a snapshot is written or read */
+	struct medium found;		/* that was in it when a snapshot was begun, */
+	struct medium medium;		/* and what the snapshot says, while it is written or read */
 	struct drive *next;		/* in the order of the command line */
 };
 

@@ -68,6 +68,7 @@ bool disks_settle(struct machine *m, struct error *err)
 	for (struct drive *d = m->drives; d; d = d->next)
 		if (d->block)
 			block_drain(d->block);
+	media_look(m);
 	return flush_all(m, err);
 }
 
@@ -189,6 +190,33 @@ static bool return_to(struct machine *m, const char *name, enum naming naming, s
 	return true;
 }
 
+/* ---- The way back, while a load is tried: all as it was if that fails, for what the disks hold then is nowhere else ---- */
+
+#define BACK "cede-back"
+
+/* What is written over a snapshot=on drive's image is gone in any case. */
+static bool keep_back(struct machine *m, struct error *err)
+{
+	forget_state(m, BACK, AS_GIVEN);
+	return keep_state(m, BACK, AS_GIVEN, 0, err);
+}
+
+/* All are back before the first one forgets that there was a way: disks_recover(). */
+static bool return_back(struct machine *m)
+{
+	struct error why;
+	bool ok = true;
+
+	for_each_writable(m, d) if (block_keeps_states(d->block) && !block_state_return(d->block, BACK, &why))
+	{
+			fprintf(stderr, "cede: drive '%.40s' keeps what it had as state '" BACK "': %.150s\n", d->id, why.msg);
+		ok = false;
+	}
+	if (ok)
+		forget_state(m, BACK, AS_GIVEN);
+	return ok;
+}
+
 /* ---- Files of cede's ---- */
 
 bool disks_save(struct machine *m, struct error *err)
@@ -224,7 +252,10 @@ bool disks_have_loaded(struct machine *m, struct error *err)
 {
 	struct error why;
 
-	if (!take_over(m, err) || !media_agree(m, err))
+	if (!take_over(m, err))
+		return false;
+	media_look(m);
+	if (!media_agree(m, err))
 		return false;
 	if (!m->disk_state[0] || have_state(m, (const char *)m->disk_state, BY_PLACE, &why))
 		return true;
@@ -238,7 +269,16 @@ bool disks_return_loaded(struct machine *m, struct error *err)
 
 	memcpy(name, m->disk_state, sizeof name);
 	memset(m->disk_state, 0, sizeof m->disk_state);
-	return !name[0] || return_to(m, name, BY_PLACE, err);
+	if (!name[0])
+		return true;
+	if (!keep_back(m, err))
+		return false;
+	if (return_to(m, name, BY_PLACE, err)) {
+		forget_state(m, BACK, AS_GIVEN);
+		return true;
+	}
+	return_back(m);
+	return false;
 }
 
 static bool is_named(const void *s)
@@ -309,9 +349,6 @@ static bool image_to_file(struct block *b, uint64_t bytes, FILE *f, struct error
 	free(piece);
 	return !error || host_failed(err, "read", error);
 }
-
-/* The way back, while a load is tried. */
-#define BACK "cede-back"
 
 static bool name_is_free(const char *name, struct error *err)
 {
@@ -447,30 +484,8 @@ static bool go_there(struct machine *m, const char *name, bool (*load)(struct ma
 	return ok;
 }
 
-/* What is written over a snapshot=on drive's image is gone in any case. */
-static bool keep_back(struct machine *m, struct error *err)
-{
-	forget_state(m, BACK, AS_GIVEN);
-	return keep_state(m, BACK, AS_GIVEN, 0, err);
-}
-
-/* All are back before the first one forgets that there was a way: disks_recover(). */
-static bool return_back(struct machine *m)
-{
-	struct error why;
-	bool ok = true;
-
-	for_each_writable(m, d) if (block_keeps_states(d->block) && !block_state_return(d->block, BACK, &why))
-	{
-			fprintf(stderr, "cede: drive '%.40s' keeps what it had as state '" BACK "': %.150s\n", d->id, why.msg);
-		ok = false;
-	}
-	if (ok)
-		forget_state(m, BACK, AS_GIVEN);
-	return ok;
-}
-
-/* If all have a way back, some may be elsewhere; if only some have, all are where they were, or all where they were to be. */
+/* If all have a way back, some may be elsewhere; if only some have, all are where they were, or all where they were to be.
+ * Nobody knows what has been written to them since: the user says which way. */
 bool disks_recover(struct machine *m, struct error *err)
 {
 	struct block_state state;
@@ -491,15 +506,11 @@ bool disks_recover(struct machine *m, struct error *err)
 		forget_state(m, BACK, AS_GIVEN);
 		return true;
 	}
-	if (!return_back(m)) {
-		error_set(err, "drive '%.40s' (%.80s) was left within a loadvm, and cannot return to state '" BACK "'", any->id, file_of(any));
-		return false;
-	}
-	fprintf(stderr, "cede: drive '%s' (%s) was left within a loadvm: the disks are as before it\n", any->id, file_of(any));
-	return true;
+	error_set(err, "drive '%.30s' was left within a loadvm: qemu-img snapshot -a " BACK " %.60s takes it back to before that; then, or to leave "
+		  "it as it is, qemu-img snapshot -d " BACK " (the same with all disks)", any->id, file_of(any));
+	return false;
 }
 
-/* All as it was if that fails: what the disks hold now is nowhere else. */
 static bool try_there(struct machine *m, const char *name, bool (*load)(struct machine *m, const char *path, struct error *err),
 		      struct error *err)
 {

@@ -43,10 +43,13 @@ static uint64_t sum_of(struct block *b)
 	return part >= SAMPLE ? sum : add(b, sum, head, size);
 }
 
-static void look_at(struct drive *d, struct medium *now)
+static void look_at(struct drive *d)
 {
+	struct medium *now = &d->found;
 	struct block_info info;
 
+	if (d->block && block_is_copy(d->block))
+		return;
 	*now = (struct medium){ .kind = MEDIUM_NONE };
 	if (!d->block)
 		return;
@@ -60,11 +63,17 @@ static void look_at(struct drive *d, struct medium *now)
 	block_identify(d->block, now->identity);
 }
 
-void media_note(struct machine *m)
+void media_look(struct machine *m)
 {
 	for (struct drive *d = m->drives; d; d = d->next)
 		if (d->user)
-			look_at(d, &d->medium);
+			look_at(d);
+}
+
+void media_note(struct machine *m)
+{
+	for (struct drive *d = m->drives; d; d = d->next)
+		d->medium = d->found;
 }
 
 void media_forget(struct machine *m)
@@ -94,18 +103,16 @@ static bool was_written(const struct medium *a, const struct medium *b)
 	return a->identity[0] && !memcmp(a->identity, b->identity, 2 * sizeof a->identity[0]) && a->identity[2] != b->identity[2];
 }
 
-static bool agrees(struct drive *d, struct error *err)
+static bool agrees(const struct drive *d, struct error *err)
 {
-	const struct medium *then = &d->medium;
+	const struct medium *now = &d->found, *then = &d->medium;
 	char text[2][112];
-	struct medium now;
 
-	look_at(d, &now);
-	if (now.kind != then->kind || now.size != then->size || now.sum != then->sum)
-		error_set(err, "drive '%.30s' has %s; when the machine was saved it had %s%s", d->id, describe(&now, text[0], sizeof text[0]),
-			  now.kind == then->kind ? "another one: " : "", describe(then, text[1], sizeof text[1]));
-	else if (was_written(&now, then))
-		error_set(err, "drive '%.30s' has '%.100s', which was written to after the machine was saved", d->id, (const char *)now.file);
+	if (now->kind != then->kind || now->size != then->size || now->sum != then->sum)
+		error_set(err, "drive '%.30s' has %s; when the machine was saved it had %s%s", d->id, describe(now, text[0], sizeof text[0]),
+			  now->kind == then->kind ? "another one: " : "", describe(then, text[1], sizeof text[1]));
+	else if (was_written(now, then))
+		error_set(err, "drive '%.30s' has '%.100s', which was written to after the machine was saved", d->id, (const char *)now->file);
 	else
 		return true;
 	return false;

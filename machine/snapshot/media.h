@@ -13,7 +13,9 @@
 /* Its device's number among all of the machine's, in the order of their making. */
 unsigned media_place(const struct drive *d);
 
-/* Before sections are written: what each drive has now is in its struct medium, until media_forget(). */
+/* Reads what is in the drives. In a copy of the process nothing: there it is what was read before the copy was made. */
+void media_look(struct machine *m);
+/* Before sections are written: what was read last is in each drive's struct medium, until media_forget(). */
 void media_note(struct machine *m);
 /* Also before sections are read: nothing is said of any drive. */
 void media_forget(struct machine *m);

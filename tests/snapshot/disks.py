@@ -256,6 +256,7 @@ def media():
             f.write(b'x')
         loads('written', "'cd' has '%s', which was written to after" % at('a'))
         changed(at)
+        served(at)
 
 
 def changed(at):
@@ -277,6 +278,35 @@ def changed(at):
         check(h.hmp('loadvm a') == '' and m.command('cat /d/file').strip() == 'one', 'loadvm-with-it')
         h.s.sendall(b'quit\n')
         m.wait(30)
+
+
+def served(at):
+    """By a server, to which the copy of the process that writes a snapshot says nothing: the guest reads on."""
+    if not shutil.which('qemu-nbd'):
+        skip('qemu-nbd is missing')
+    server = subprocess.Popen(['qemu-nbd', '-r', '-t', '-k', at('socket'), '-f', 'raw', '-x', 'd', at('b')])
+    try:
+        for _ in range(200):
+            if os.path.exists(at('socket')):
+                break
+            time.sleep(0.05)
+        drive = ['-drive', 'file=nbd:unix:%s:exportname=d,format=raw,if=virtio,readonly=on' % at('socket')]
+        with linux(*drive, '-save', at('beside') + ',background=on', ram=RAM) as m:
+            m.shell()
+            sum_of = 'echo 3 >/proc/sys/vm/drop_caches; md5sum </dev/vda'
+            wanted = m.command(sum_of)
+            m.kill(10)
+            until = time.monotonic() + 30
+            while not os.path.exists(at('beside')) and time.monotonic() < until:
+                check(m.command(sum_of) == wanted, 'read-beside-the-save')
+            check(m.command(sum_of) == wanted and os.path.exists(at('beside')), 'read-after-the-save')
+        with linux(*drive, '-loadvm', at('beside'), ram=RAM) as m:
+            m.send('\n')
+            m.expect('# ', 30)
+            check(m.command(sum_of) == wanted, 'read-after-the-load')
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def forks():
