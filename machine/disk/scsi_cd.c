@@ -212,7 +212,8 @@ static void prevent_allow(struct scsi_unit *u, struct scsi_command *c)
 	scsi_finish(u, c);
 }
 
-/* START STOP UNIT: only with LOEJ does the tray move. The medium stays in the drive for when it closes. */
+/* START STOP UNIT: only with LOEJ does the tray move. The medium stays in the drive for when it closes; as it is the same one,
+ * there is nothing to attend to: Linux closes the tray and reads. */
 static void start_stop(struct scsi_unit *u, struct scsi_command *c)
 {
 	bool start = c->cdb[4] & 1, moves = c->cdb[4] & 2 && !(c->cdb[4] & 0xf0);
@@ -224,8 +225,6 @@ static void start_stop(struct scsi_unit *u, struct scsi_command *c)
 	if (moves && u->tray_open == start) {
 		u->tray_open = !start;
 		u->media_event = true;
-		if (start && scsi_has_medium(u))
-			scsi_attend(u, ATTENTION_MEDIUM);
 	}
 	scsi_finish(u, c);
 }
@@ -307,13 +306,14 @@ static bool cd_init(struct device *dev, struct error *err)
 	return scsi_unit_init(dev, &cd_kind, err);
 }
 
-/* The user has put another disc in, or taken it out. */
+/* The user has put another disc in and closed the tray, or has opened it, whatever the guest wants, and taken the disc out. */
 static void cd_changed(struct device *dev)
 {
 	struct scsi_unit *u = scsi_unit(dev);
 
 	u->media_event = u->media_changed = true;
-	u->tray_open = false;
+	u->tray_open = !u->disk.drive->block;
+	u->tray_locked &= !u->tray_open;
 	scsi_unit_changed(dev, ATTENTION_MEDIUM);
 }
 

@@ -589,9 +589,8 @@ static void test_cd(struct bench *b)
 		{ "46 02 00 00 00 00 00 00 08", 0, 255, 0, "00 00 00 10 00 00 00 00", 8, "ejected-has-no-profile" },
 		{ "12 00 00 00 05", 0, 255, 0, "05 80", 5, "ejected-answers-inquiry" },
 		{ "1b 00 00 00 03", 0, 0, 0, NULL, 0, "load" },
-		{ "12 00 00 00 05", 0, 255, 0, "05 80", 5, "inquiry-takes-no-attention" },
-		{ "00", 0, 0, 0x062800, NULL, 0, "loaded-is-an-attention" },
-		{ "00", 0, 0, 0, NULL, 0, "then-ready" },
+		{ "28 00 00 00 00 00 00 00 01", 0, 2048, 0, NULL, 0, "loaded-is-read-at-once" },
+		{ "00", 0, 0, 0, NULL, 0, "and-ready" },
 	};
 
 	RUN(b, disc, cd_rows);
@@ -606,8 +605,10 @@ static void test_media(struct bench *b)
 	struct block *block = d->block;
 	struct device *empty = make(b, &scsi_cd_class, "scsi-id=2,lun=3");
 
+	check_eq(run(b, disc, "1e 00 00 00 01", 0, 0), 0, "lock");
 	d->block = NULL;
 	cd->class->drive_changed(cd);
+	check(*d->tray_open && !*d->tray_locked, "taken-out-by-force-it-is-open-and-not-locked");
 	check_eq(last.changed, 0x2800, "the-adapter-hears-of-a-change");
 	check_eq(run(b, disc, "00", 0, 0), 0x062800, "no-disc-is-an-attention");
 	check_eq(run(b, disc, "00", 0, 0), 0x023a00, "then-not-ready");
@@ -615,6 +616,8 @@ static void test_media(struct bench *b)
 	check_eq(run(b, disc, "1a 00 2a 00 80", 0, 255), 0, "no-disc-has-mode-pages");
 	d->block = block;
 	cd->class->drive_changed(cd);
+	check(!*d->tray_open, "a-new-disc-closes-the-tray");
+	check_eq(run(b, disc, "12 00 00 00 05", 0, 255), 0, "inquiry-takes-no-attention");
 	check_eq(run(b, disc, "25", 0, 8), 0x062800, "a-new-disc-is-an-attention");
 	check_eq(run(b, disc, "25", 0, 8), 0, "then-it-is-there");
 	check(empty != NULL, "a-CD-drive-needs-no-drive");
