@@ -19,27 +19,6 @@
 
 /* ---- What there is ---- */
 
-static const struct device_property *property_in(const struct device_property *p, const char *name)
-{
-	while (p && p->name && strcmp(p->name, name))
-		p++;
-	return p && p->name && p->type == PROPERTY_U32 ? p : NULL;
-}
-
-/* A number among the properties of a device or of what its bus knows of it. */
-static uint32_t property_u32(const struct device *dev, const char *name, uint32_t otherwise)
-{
-	const struct device_property *p = property_in(dev->class->properties, name);
-	uint32_t value;
-
-	if (!p && dev->class->on)
-		p = property_in(dev->class->on->properties, name);
-	if (!p)
-		return otherwise;
-	memcpy(&value, (const uint8_t *)dev + p->offset, sizeof value);
-	return value;
-}
-
 /* The node of a device on the PCI bus or the virtual I/O bus. False: it is on neither. */
 static bool node_path(const struct device *dev, char path[BOOT_PATH_MAX], uint64_t *rank)
 {
@@ -75,9 +54,9 @@ static bool disk_of(struct drive *drive, struct boot_disk *disk)
 	const struct device *dev = drive->user;
 	size_t len;
 
-	*disk = (struct boot_disk){ .drive = drive, .bootindex = property_u32(dev, "bootindex", UINT32_MAX) };
+	*disk = (struct boot_disk){ .drive = drive, .bootindex = device_property_u32(dev, "bootindex", UINT32_MAX) };
 	disk->lun = dev->class->on == &scsi_bus;
-	disk->sector = property_u32(dev, "logical_block_size", BLOCK_SECTOR);
+	disk->sector = device_property_u32(dev, "logical_block_size", BLOCK_SECTOR);
 	disk->cdrom = drive->config->cdrom || !strcmp(dev->class->name, "scsi-cd");
 	if (disk->sector < BLOCK_SECTOR || disk->sector > CD_BLOCK * 2)
 		disk->sector = BLOCK_SECTOR;

@@ -109,6 +109,20 @@ static bool make_disks(struct machine *m, enum drive_interface interface, struct
 	return true;
 }
 
+/* No two devices stand at one place in the order. */
+static bool boot_order_ok(struct machine *m, struct error *err)
+{
+	for (const struct device *a = m->devices; a; a = a->next)
+		for (const struct device *b = a->next; b; b = b->next)
+			if (device_property_u32(a, "bootindex", UINT32_MAX) != UINT32_MAX &&
+			    device_property_u32(a, "bootindex", UINT32_MAX) == device_property_u32(b, "bootindex", UINT32_MAX)) {
+				error_usage(err, "-device %s: The bootindex %u has already been used", b->class->name,
+					    device_property_u32(b, "bootindex", 0));
+				return false;
+			}
+	return true;
+}
+
 /* In QEMU's order, so that each device has its place there: the board's adapters, -device, disks of if=virtio. */
 bool board_devices_new(struct machine *m, bool early, struct error *err)
 {
@@ -121,7 +135,7 @@ bool board_devices_new(struct machine *m, bool early, struct error *err)
 	for (unsigned i = 0; i < m->config->devices; i++)
 		if (!make_device(m, m->config->device[i], err))
 			return false;
-	return make_disks(m, DRIVE_VIRTIO, err);
+	return make_disks(m, DRIVE_VIRTIO, err) && boot_order_ok(m, err);
 }
 
 bool board_device_ok(const char *text, struct error *err)

@@ -121,6 +121,17 @@ static bool set_values(struct device *dev, const char *values, struct error *err
 	return true;
 }
 
+uint32_t device_property_u32(const struct device *dev, const char *name, uint32_t otherwise)
+{
+	const struct device_property *p = find_property(dev->class, name);
+	uint32_t value;
+
+	if (!p || p->type != PROPERTY_U32)
+		return otherwise;
+	memcpy(&value, property_at(dev, p), sizeof value);
+	return value;
+}
+
 void device_property_text(const struct device *dev, const struct device_property *p, char *buf, size_t size)
 {
 	const void *at = property_at(dev, p);

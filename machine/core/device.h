@@ -143,5 +143,7 @@ struct device *bus_next(const struct machine *m, const struct device *after, con
 bool device_values_ok(const struct device_class *class, const char *values, struct error *err);
 /* The value as "info qtree" prints it. */
 void device_property_text(const struct device *dev, const struct device_property *property, char *buf, size_t size);
+/* A number among the properties of a device, or of what its bus knows of it; `otherwise` if there is none of that name. */
+uint32_t device_property_u32(const struct device *dev, const char *name, uint32_t otherwise);
 
 #endif

@@ -176,7 +176,7 @@ void disk_submit(struct disk *d, struct disk_request *r)
 static void count_request(struct drive_stats *s, const struct disk_request *r, uint64_t now)
 {
 	s->requests[r->io.op]++;
-	s->bytes[r->io.op] += r->io.bytes;
+	s->bytes[r->io.op] += r->io.error ? 0 : r->io.bytes;
 	s->failed[r->io.op] += r->io.error != 0;
 	s->cycles[r->io.op] += now - r->issued;
 }

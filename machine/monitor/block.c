@@ -38,6 +38,18 @@ static void node_name(const struct machine *m, const struct drive *d, char *buf,
 		snprintf(buf, size, "#block%u", n);
 }
 
+struct drive *block_find(const struct machine *m, const char *name)
+{
+	struct drive *d = drive_of(m, name);
+	char node[64];
+
+	for (struct drive *other = m->drives; other && !d; other = other->next) {
+		node_name(m, other, node, sizeof node);
+		d = strcmp(node, name) ? NULL : other;
+	}
+	return d;
+}
+
 static bool is_through(const struct block_options *o) { return o->cache == BLOCK_WRITETHROUGH || o->cache == BLOCK_DIRECTSYNC; }
 static bool is_direct(const struct block_options *o) { return o->cache == BLOCK_NONE || o->cache == BLOCK_DIRECTSYNC; }
 static bool is_removable(const struct drive *d) { return !d->user || d->removable; }
@@ -149,6 +161,8 @@ void block_print(struct machine *m, const char *argument, FILE *out)
 			print_drive(m, d, verbose, out);
 			some = true;
 		}
+	if (*only && !some)
+		fprintf(out, "Device '%.60s' not found\n", only);
 }
 
 void block_print_stats(struct machine *m, const char *argument, FILE *out)

@@ -7,6 +7,9 @@
 #include "machine/core/machine.h"
 #include "savevm/error.h"
 
+/* By its own name, its user's, or that of its node. NULL: there is none. */
+struct drive *block_find(const struct machine *m, const char *name);
+
 /* ---- By hand, in QEMU's form ---- */
 void block_print(struct machine *m, const char *argument, FILE *out);	/* "info block [-v] [DEVICE]" */
 void block_print_stats(struct machine *m, const char *argument, FILE *out);

@@ -269,7 +269,7 @@ static void run_info(struct machine *m, const char *what, FILE *out);
 static void run_help(struct machine *m, const char *argument, FILE *out);
 
 static const struct command commands[] = {
-	{ "savevm", "[NAME]", "save the machine under that name in -snapdir", false, true, run_savevm },
+	{ "savevm", "[NAME]", "save the machine under that name, in its disks or in -snapdir", false, true, run_savevm },
 	{ "loadvm", "NAME", "go on from it", true, true, run_loadvm },
 	{ "delvm", "NAME", "delete it", true, false, run_delvm },
 	{ "migrate", "[-d] exec:CMD|file:PATH|tcp:HOST:PORT", "send the machine there, and stop it; -d: do not wait", true, true, run_migrate },

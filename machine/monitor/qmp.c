@@ -377,7 +377,7 @@ static struct drive *drive_argument(struct call *c, const char *other)
 
 	if (!string_argument(c, name, id, sizeof id))
 		return NULL;
-	d = drive_of(c->m, id);
+	d = block_find(c->m, id);
 	if (!d) {
 		c->class = "DeviceNotFound";
 		error_set(&c->err, "Device '%.60s' not found", id);

@@ -58,6 +58,8 @@ BAD = (
     ('terminal', 'neither a file nor a block device', 1, '-drive file=/dev/zero,if=none,format=raw'),
     ('no-server', 'Connection refused', 1, '-drive file=nbd:localhost:1,if=none,format=raw'),
     ('orphan', "'orphan' is based on another image: cannot open 'nonesuch'", 1, '-drive file=orphan,if=none,format=qcow2'),
+    ('bootindex', 'The bootindex 1 has already been used', 2, '-drive file=disk,if=none,format=raw,readonly=on,id=d '
+     '-drive if=none,media=cdrom,id=e -device virtio-scsi-pci -device scsi-hd,drive=d,bootindex=1 -device scsi-cd,drive=e,bootindex=1'),
     ('no-adapter', "-device scsi-hd: No 'SCSI' bus found", 2, '-drive file=disk,if=none,format=raw,id=d -device scsi-hd,drive=d'),
     ('not-qcow2', 'not a qcow2 image', 1, '-drive file=disk,if=none,format=qcow2'),
     ('vmdk', 'looks like vmdk', 1, '-drive file=vmdk,if=none'),
@@ -229,6 +231,7 @@ def monitor():
         _, out, _ = run(at, drives, 'info block\ninfo block -v d\ninfo block nope\ninfo blockstats\nquit\n')
         check('d (#block100): a (raw)\n    Removable device: not locked, tray closed\n    Cache mode:       writeback\n\ne: [not inserted]\n' in out, 'info-block', out)
         check('image: a\nfile format: raw\nvirtual size: 1 MiB (1048576 bytes)\ndisk size: 0 B\n' in out, 'info-block-v', out)
+        check(out.count("Device 'nope' not found") == 1, 'info-block-of-nothing', out)
         _, swapped, _ = run(at, drives, 'info block d -v\nquit\n')
         check('image: a\nfile format: raw\n' in swapped, 'info-block-v-behind', swapped)
         check('d: rd_bytes=0 wr_bytes=0 rd_operations=0 wr_operations=0 flush_operations=0 ' in out, 'info-blockstats', out)
@@ -248,8 +251,8 @@ def returns(at):
         return
     subprocess.check_call(['qemu-img', 'create', '-q', '-f', 'qcow2', at('q'), '1M'])
     drive = ('-drive', 'if=none,id=q,file=q,format=qcow2', '-device', 'virtio-blk-pci,drive=q')
-    _, out, err = run(at, drive, 'savevm cede-back\nsavevm x\nloadvm cede-back\nquit\n')
-    check("'cede-back' is no name" in out and "'cede-back' does not exist" in out, 'name-of-the-way-back', out + err)
+    _, out, err = run(at, drive, 'savevm cede-back\nsavevm x\nloadvm cede-back\nsavevm a b\nquit\n')
+    check("'a b' is no name" in out and "'cede-back' is no name" in out and "'cede-back' does not exist" in out, 'name-of-the-way-back', out + err)
     run(at, drive, 'savevm a..b\nquit\n')
     with open(at('q'), 'r+b') as f:
         place = f.read().rindex(b'a..b')
@@ -301,7 +304,8 @@ def qmp():
         ('blockdev-change-medium', {'id': 'd', 'filename': 'b', 'format': 'raw', 'read-only-mode': 'read-only'}), ('query-block', {}),
         ('block_resize', {'device': 'd', 'size': 1000}), ('block_resize', {'device': 'd'}), ('block_resize', {'device': 'd', 'size': -512}),
         ('blockdev-snapshot-sync', {'device': 'd', 'snapshot-file': 's', 'format': 'raw'}),
-        ('blockdev-change-medium', {'id': 'd', 'filename': 'a', 'format': 'raw', 'read-only-mode': 'readonly'}), ('quit', {}),
+        ('blockdev-change-medium', {'id': 'd', 'filename': 'a', 'format': 'raw', 'read-only-mode': 'readonly'}),
+        ('block_resize', {'node-name': '#block100', 'size': 3 * MIB}), ('quit', {}),
     )
     with Folder() as at:
         make(at('a'))
@@ -317,6 +321,7 @@ def qmp():
         check(value[2]['class'] == 'DeviceNotFound' and value[3]['class'] == 'GenericError' and value[4] == {}, 'eject', value[2:5])
         check(value[5] == {} and value[6][0]['inserted']['file'] == 'b' and value[6][0]['inserted']['ro'], 'change', value[5:7])
         check(all('desc' in v for v in value[7:12]), 'refused', value[7:12])
+        check('Permission denied' in value[12]['desc'], 'by-the-name-of-its-node', value[12])
 
 
 # ---- NBD ----

@@ -190,6 +190,7 @@ static void test_stats(void)
 	toy_run_to(b.m, CPU_HZ);
 	s = &b.t->disk.drive->stats;
 	check_eq(s->failed[BLOCK_WRITE], 1, "a-failed-write-is-counted");
+	check_eq(s->bytes[BLOCK_WRITE], 0, "and-none-of-its-bytes");
 	check_eq(s->requests[BLOCK_READ], 1, "a-read-is-counted");
 	check_eq(s->bytes[BLOCK_READ], 1024, "its-bytes-are");
 	check_eq(s->cycles[BLOCK_READ], 60 * US + 512 * US / 2000 + 1024 * US / 2000, "its-time-is");
