@@ -38,8 +38,8 @@ enum medium_kind { MEDIUM_UNKNOWN, MEDIUM_NONE, MEDIUM_READ, MEDIUM_WRITTEN };
 struct medium {
 	uint8_t kind;			/* enum medium_kind */
 	uint8_t file[96];		/* for what a load says: where it is cut, it ends */
-	uint64_t size, sum;		/* of one that is only read: bytes, and of its bytes */
-	uint64_t identity[3];		/* as block_identify() */
+	uint64_t size;			/* bytes; 0: any */
+	uint64_t sum, files, written;	/* struct block_sample */
 };
 
 struct drive {

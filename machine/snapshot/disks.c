@@ -53,7 +53,7 @@ static bool flush_all(struct machine *m, struct error *err)
 	int first = 0;
 
 	for_each_writable(m, d) {
-		int error = block_flush(d->block);
+		int error = block_options(d->block)->snapshot ? 0 : block_flush(d->block);
 
 		if (error && !first)
 			error_set(err, "drive '%.40s' (%.100s) cannot be flushed, what was written last may be lost: %s", d->id, file_of(d), strerror(error));
@@ -68,8 +68,7 @@ bool disks_settle(struct machine *m, struct error *err)
 	for (struct drive *d = m->drives; d; d = d->next)
 		if (d->block)
 			block_drain(d->block);
-	media_look(m);
-	return flush_all(m, err);
+	return flush_all(m, err) && media_look(m, err);
 }
 
 bool disks_end(struct machine *m, struct error *err)
@@ -116,19 +115,33 @@ static bool find_state(struct block *b, const char *name, struct block_state *st
 	return false;
 }
 
-/* On all disks. */
+static bool is_of_same_moment(const struct block_state *a, const struct block_state *b)
+{
+	return a->clock_ns == b->clock_ns && a->date_s == b->date_s && a->date_ns == b->date_ns;
+}
+
+/* On all disks, and of one moment. */
 static bool have_state(const struct machine *m, const char *name, enum naming naming, struct error *err)
 {
-	struct block_state state;
+	struct block_state state, first;
+	const struct drive *one = NULL;
 	char own[sizeof state.name];
 
 	for_each_writable(m, d) {
 		const char *wanted = name_on(d, name, naming, own);
 
-		if (find_state(d->block, wanted, &state))
-			continue;
-		error_set(err, "drive '%.40s' (%.80s) has no state '%.60s'", d->id, file_of(d), wanted);
-		return false;
+		if (!find_state(d->block, wanted, &state)) {
+			error_set(err, "drive '%.40s' (%.80s) has no state '%.60s'", d->id, file_of(d), wanted);
+			return false;
+		}
+		if (one && !is_of_same_moment(&state, &first)) {
+			error_set(err, "drive '%.30s' (%.60s) has a state '%.30s' of another moment than drive '%.30s'", d->id, file_of(d), wanted,
+				  one->id);
+			return false;
+		}
+		if (!one)
+			first = state;
+		one = one ? one : d;
 	}
 	return true;
 }
@@ -252,10 +265,7 @@ bool disks_have_loaded(struct machine *m, struct error *err)
 {
 	struct error why;
 
-	if (!take_over(m, err))
-		return false;
-	media_look(m);
-	if (!media_agree(m, err))
+	if (!take_over(m, err) || !media_look(m, err) || !media_agree(m, err))
 		return false;
 	if (!m->disk_state[0] || have_state(m, (const char *)m->disk_state, BY_PLACE, &why))
 		return true;
@@ -352,7 +362,7 @@ static bool image_to_file(struct block *b, uint64_t bytes, FILE *f, struct error
 
 static bool name_is_free(const char *name, struct error *err)
 {
-	if (*name && strlen(name) < sizeof ((struct block_state *)0)->name && strcmp(name, BACK))
+	if (*name && strlen(name) < sizeof ((struct block_state *)0)->name && strcmp(name, BACK) && !strpbrk(name, " \t\""))
 		return true;
 	error_set(err, "'%.60s' is no name for a snapshot", name);
 	return false;
@@ -447,7 +457,8 @@ static bool may_load(struct machine *m, const char *name, struct error *err)
 	else if (!have_state(m, name, AS_GIVEN, &why))
 		error_set(err, "Snapshot '%.30s' does not exist in one or more devices: %.160s", name, why.msg);
 	else if (!find_state(first->block, name, &state) || !state.machine_bytes)
-		error_set(err, "This is a disk-only snapshot. Revert to it offline using qemu-img");
+		error_set(err, "This is a disk-only snapshot. Revert to it offline using qemu-img (there is no machine in drive '%.40s', '%.80s')",
+			  first->id, file_of(first));
 	else if (state.machine_bytes > most_bytes(m))
 		error_set(err, "Snapshot '%.60s' is larger than this machine can be", name);
 	else
@@ -484,31 +495,20 @@ static bool go_there(struct machine *m, const char *name, bool (*load)(struct ma
 	return ok;
 }
 
-/* If all have a way back, some may be elsewhere; if only some have, all are where they were, or all where they were to be.
- * Nobody knows what has been written to them since: the user says which way. */
+/* Some disks may be elsewhere, and nobody knows which others took part, nor what has been written to them since: the user
+ * says which way. Also where nothing can be written, for the guest would see them so. */
 bool disks_recover(struct machine *m, struct error *err)
 {
 	struct block_state state;
-	struct drive *any = NULL;
-	bool all = true;
 
-	for_each_writable(m, d) {
-		if (!block_keeps_states(d->block))
+	for (const struct drive *d = m->drives; d; d = d->next) {
+		if (!d->block || !find_state(d->block, BACK, &state))
 			continue;
-		if (find_state(d->block, BACK, &state))
-			any = d;
-		else
-			all = false;
+		error_set(err, "drive '%.30s' was left within a loadvm: qemu-img snapshot -a " BACK " %.60s takes it back to before that; then, "
+			  "or to leave it as it is, qemu-img snapshot -d " BACK " (the same with all disks)", d->id, file_of(d));
+		return false;
 	}
-	if (!any)
-		return true;
-	if (!all) {
-		forget_state(m, BACK, AS_GIVEN);
-		return true;
-	}
-	error_set(err, "drive '%.30s' was left within a loadvm: qemu-img snapshot -a " BACK " %.60s takes it back to before that; then, or to leave "
-		  "it as it is, qemu-img snapshot -d " BACK " (the same with all disks)", any->id, file_of(any));
-	return false;
+	return true;
 }
 
 static bool try_there(struct machine *m, const char *name, bool (*load)(struct machine *m, const char *path, struct error *err),

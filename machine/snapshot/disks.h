@@ -15,7 +15,7 @@ bool disks_any(const struct machine *m);	/* some are writable */
  * in which no image's thread runs. */
 bool disks_settle(struct machine *m, struct error *err);	/* false and err->msg set: the host cannot write */
 bool disks_end(struct machine *m, struct error *err);		/* the last flush: the same */
-/* At the start. False and err->msg set: cede was killed within a loadvm, and the user has to say where the disks are to be. */
+/* At the start. False and err->msg set: cede was killed within a loadvm, and the user says where the disks are to be. */
 bool disks_recover(struct machine *m, struct error *err);
 
 /* ---- A file of -save, savevm without disks, migrate: the state's name is in section cede/disks ---- */

@@ -1,13 +1,7 @@
-/* Media in snapshots: their sums, and whether a drive has the same at a load; see media.h. */
+/* Media in snapshots: what is in the drives, and whether it is the same at a load; see media.h. */
 #include "machine/snapshot/media.h"
 
 #include <string.h>
-
-#include "savevm/hash.h"
-
-#define HEAD (UINT64_C(1) << 20)	/* bytes that are summed whole: labels, tables of partitions, dates of filesystems */
-#define SAMPLES 256u			/* and of the rest one piece of each part */
-#define SAMPLE 4096u			/* bytes */
 
 unsigned media_place(const struct drive *d)
 {
@@ -20,60 +14,54 @@ unsigned media_place(const struct drive *d)
 
 /* ---- What is in a drive ---- */
 
-/* What cannot be read is no part of it. */
-static uint64_t add(struct block *b, uint64_t sum, uint64_t from, uint64_t to)
+static bool look_at(struct drive *d, struct error *err)
 {
-	uint8_t piece[SAMPLE];
-
-	for (uint64_t n; from < to; from += n) {
-		n = to - from < sizeof piece ? to - from : sizeof piece;
-		if (!block_read(b, from, piece, n))
-			sum = hash_bytes(sum, piece, n);
-	}
-	return sum;
-}
-
-static uint64_t sum_of(struct block *b)
-{
-	uint64_t size = block_size(b), head = size < HEAD ? size : HEAD, part = (size - head) / SAMPLES;
-	uint64_t sum = add(b, 0, 0, head);
-
-	for (unsigned i = 0; i < SAMPLES && part >= SAMPLE; i++)
-		sum = add(b, sum, head + i * part, head + i * part + SAMPLE);
-	return part >= SAMPLE ? sum : add(b, sum, head, size);
-}
-
-static void look_at(struct drive *d)
-{
-	struct medium *now = &d->found;
+	struct medium *found = &d->found;
+	struct block_sample sample;
 	struct block_info info;
+	int error;
 
-	if (d->block && block_is_copy(d->block))
-		return;
-	*now = (struct medium){ .kind = MEDIUM_NONE };
+	*found = (struct medium){ .kind = MEDIUM_NONE };
 	if (!d->block)
-		return;
-	now->kind = block_is_readonly(d->block) ? MEDIUM_READ : MEDIUM_WRITTEN;
+		return true;
 	block_info(d->block, &info);
-	strncpy((char *)now->file, info.file, sizeof now->file - 1);
-	if (now->kind == MEDIUM_WRITTEN)
-		return;
-	now->size = block_size(d->block);
-	now->sum = sum_of(d->block);
-	block_identify(d->block, now->identity);
+	strncpy((char *)found->file, info.file, sizeof found->file - 1);
+	found->kind = block_is_readonly(d->block) ? MEDIUM_READ : MEDIUM_WRITTEN;
+	found->size = block_size(d->block);
+	error = block_sample(d->block, &sample);
+	if (error)
+		error_set(err, "drive '%.40s' (%.100s) cannot be read: %s", d->id, (const char *)found->file, strerror(error));
+	found->sum = sample.sum;
+	found->files = sample.files;
+	found->written = sample.written;
+	return !error;
 }
 
-void media_look(struct machine *m)
+bool media_look(struct machine *m, struct error *err)
 {
-	for (struct drive *d = m->drives; d; d = d->next)
-		if (d->user)
-			look_at(d);
+	for (struct drive *d = m->drives; d; d = d->next) {
+		if (!d->block || !block_is_copy(d->block)) {
+			if (d->user && !look_at(d, err))
+				return false;
+		} else {
+			d->found.size = block_size(d->block);
+		}
+	}
+	return true;
 }
 
-void media_note(struct machine *m)
+void media_note(struct machine *m, bool with_states)
 {
-	for (struct drive *d = m->drives; d; d = d->next)
+	for (struct drive *d = m->drives; d; d = d->next) {
 		d->medium = d->found;
+		if (d->medium.kind != MEDIUM_WRITTEN)
+			continue;
+		/* A state has its own size; and one that is sent away may be based on something else where it goes. */
+		if (with_states)
+			d->medium.size = 0;
+		else
+			d->medium.sum = d->medium.files = d->medium.written = 0;
+	}
 }
 
 void media_forget(struct machine *m)
@@ -97,22 +85,31 @@ static const char *describe(const struct medium *medium, char *text, size_t size
 	return text;
 }
 
-/* The file is the same one, and somebody has written to it. */
-static bool was_written(const struct medium *a, const struct medium *b)
+static bool other_medium(const struct drive *d, const struct medium *now, const struct medium *then, struct error *err)
 {
-	return a->identity[0] && !memcmp(a->identity, b->identity, 2 * sizeof a->identity[0]) && a->identity[2] != b->identity[2];
+	char text[2][112];
+
+	error_set(err, "drive '%.30s' has %s; when the machine was saved it had %s%s", d->id, describe(now, text[0], sizeof text[0]),
+		  now->kind == then->kind ? "another one: " : "", describe(then, text[1], sizeof text[1]));
+	return false;
 }
 
 static bool agrees(const struct drive *d, struct error *err)
 {
 	const struct medium *now = &d->found, *then = &d->medium;
-	char text[2][112];
+	bool read = then->kind == MEDIUM_READ, based = then->kind == MEDIUM_WRITTEN && then->sum;
+	const char *what = read ? "is read-only, and" : "is based on an image that";
 
-	if (now->kind != then->kind || now->size != then->size || now->sum != then->sum)
-		error_set(err, "drive '%.30s' has %s; when the machine was saved it had %s%s", d->id, describe(now, text[0], sizeof text[0]),
-			  now->kind == then->kind ? "another one: " : "", describe(then, text[1], sizeof text[1]));
-	else if (was_written(now, then))
-		error_set(err, "drive '%.30s' has '%.100s', which was written to after the machine was saved", d->id, (const char *)now->file);
+	if (now->kind != then->kind || (read && (now->size != then->size || now->sum != then->sum)))
+		return other_medium(d, now, then, err);
+	if (then->size && now->size != then->size)
+		error_set(err, "drive '%.30s' ('%.100s') is of %llu bytes; when the machine was saved it was of %llu", d->id,
+			  (const char *)now->file, (unsigned long long)now->size, (unsigned long long)then->size);
+	else if (based && now->sum != then->sum)
+		error_set(err, "drive '%.30s' ('%.100s') is based on another image than when the machine was saved", d->id,
+			  (const char *)now->file);
+	else if ((read || based) && now->files == then->files && now->written != then->written)
+		error_set(err, "drive '%.30s' ('%.100s') %s was written to after the machine was saved", d->id, (const char *)now->file, what);
 	else
 		return true;
 	return false;
@@ -148,6 +145,6 @@ const struct vmstate cede_medium_state = {
 	.fields = VMS_FIELDS(
 		VMS_U8(struct medium, kind, VMS_MOST(MEDIUM_WRITTEN), VMS_UNHASHED(THERE)),
 		VMS_U64(struct medium, size, VMS_UNHASHED(THERE)), VMS_U64(struct medium, sum, VMS_UNHASHED(THERE)),
-		VMS_U64_ARRAY_AS("identity", struct medium, identity, VMS_UNHASHED(THERE)),
+		VMS_U64(struct medium, files, VMS_UNHASHED(THERE)), VMS_U64(struct medium, written, VMS_UNHASHED(THERE)),
 		VMS_BUFFER(struct medium, file, VMS_UNHASHED(THERE))),
 };

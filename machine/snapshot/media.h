@@ -1,7 +1,7 @@
 /* Media in snapshots: what is in each drive that a device has taken, so that a load does not go on with another one.
  *
  * A disk that is written to keeps the state it had at the save (disks.h). CDs and other disks that are only read keep
- * nothing: a snapshot has their size and a sum of samples of them, and a load compares. */
+ * nothing, nor does what a disk is based on: a snapshot has a sample of them, and a load compares. */
 #ifndef MACHINE_SNAPSHOT_MEDIA_H
 #define MACHINE_SNAPSHOT_MEDIA_H
 
@@ -14,9 +14,9 @@
 unsigned media_place(const struct drive *d);
 
 /* Reads what is in the drives. In a copy of the process nothing: there it is what was read before the copy was made. */
-void media_look(struct machine *m);
+bool media_look(struct machine *m, struct error *err);	/* false and err->msg set: something cannot be read */
 /* Before sections are written: what was read last is in each drive's struct medium, until media_forget(). */
-void media_note(struct machine *m);
+void media_note(struct machine *m, bool with_states);	/* the disks keep states of this moment */
 /* Also before sections are read: nothing is said of any drive. */
 void media_forget(struct machine *m);
 /* After they have been read: does each drive have what the snapshot says of it? One of which it says nothing has. */

@@ -194,6 +194,7 @@ static bool save_now(struct machine *m, unsigned i)
 {
 	const struct save_request *r = &m->config->save[i];
 	const struct snapshot_options o = {
+		.with_states = !r->for_qemu && disks_any(m),
 		.for_qemu = r->for_qemu, .mapped = r->mapped, .compress = r->compress, .parent = r->parent, .quiet = r->background,
 		.guests = r->when == SAVE_FOR_GUEST,
 	};

@@ -463,7 +463,7 @@ static bool write_from(struct machine *m, struct spapr_cpu *const *cpu, int fd, 
 	if (!snapshot_sections(m, cpu, &set, &ram, err))
 		return false;
 	if (!o->for_qemu)
-		media_note(m);
+		media_note(m, o->with_states);
 	if (!o->quiet)
 		show_progress(&ram, "saving");
 	else if (o->tell)
@@ -517,7 +517,7 @@ static bool write_exact(struct machine *m, int fd, struct error *err)
 	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
 		return false;
 	ram.elsewhere = true;
-	media_note(m);
+	media_note(m, true);
 	ok = times_fit(m, err) && dispatcher_check(m, err) && savevm_write(&set, fd, false, err);
 	media_forget(m);
 	snapshot_sections_free(&set, &ram);
@@ -526,11 +526,12 @@ static bool write_exact(struct machine *m, int fd, struct error *err)
 
 bool snapshot_save_both(struct machine *m, int fd, struct error *err)
 {
-	const struct snapshot_options for_qemu = { .for_qemu = true }, exact = { .for_qemu = false };
+	const struct snapshot_options for_qemu = { .for_qemu = true }, exact = { .with_states = true };
 	uint64_t tail[BOTH_BYTES / 8];
+	struct error why;
 	off_t at;
 
-	if (!snapshot_qemu_ready(m))
+	if (!snapshot_qemu_ready(m) || !devices_qemu_can(m, &why))
 		return save_to(m, fd, &exact, NULL, err);
 	if (!save_to(m, fd, &for_qemu, NULL, err) || (at = lseek(fd, 0, SEEK_CUR)) < 0 || !write_exact(m, fd, err))
 		return false;

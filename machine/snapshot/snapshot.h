@@ -10,6 +10,7 @@ struct snapshot_options {
 	bool mapped;			/* memory where a load maps it: savevm/layout.h; a stream otherwise */
 	bool compress;			/* the stream in a frame of zstd */
 	bool quiet;			/* no progress: the guest has the terminal meanwhile */
+	bool with_states;		/* the disks keep states of this moment */
 	bool guests;			/* a guest asks for it, and might do so for ever: a signal does not wait for its end */
 	/* Gets the progress instead of the terminal: bytes of memory looked at, bytes written, pages that were zero.
 	 * NULL: nobody. */

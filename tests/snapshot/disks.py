@@ -191,6 +191,12 @@ def named_well(at):
 
     with linux(*drive, '-save', at('s') + '@2000000,quit=on', cpus='2', ram=RAM) as m:
         check(m.wait(30) == 0, 'saved', m.errors)
+    run('qemu-img', 'create', '-q', '-f', 'qcow2', at('moment'), '1M')
+    for name in ('moment', 'one'):
+        run('qemu-img', 'snapshot', '-c', 'x', at(name))
+        time.sleep(1.1)
+    code, text = run(CEDE, '-m', RAM, '-nographic', '-drive', 'file=%s,if=virtio,format=qcow2' % at('moment'), *drive, '-smp', '2', '-loadvm', 'x')
+    check(code == 1 and text.count('\n') == 1 and "has a state 'x' of another moment than drive 'virtio0'" in text, 'another-moment', text)
     says('fewer-processors', 'expected 3 processors, found 2 (-smp)', '-loadvm', at('s'), cpus='3')
     says('more-processors', 'section cpu_common 1: this machine has none (other -smp', '-loadvm', at('s'), cpus='1')
     says('nowhere', "Snapshot 'nobody' does not exist in one or more devices, and no file is called so", '-loadvm', 'nobody', cpus='2')
@@ -254,17 +260,21 @@ def media():
         with open(at('a'), 'r+b') as f:     # where nobody looks
             f.seek((1 << 20) + 6000)
             f.write(b'x')
-        loads('written', "'cd' has '%s', which was written to after" % at('a'))
+        loads('written', "'cd' .'%s'. is read-only, and was written to after" % at('a'))
         changed(at)
         served(at)
+        based(at)
 
 
 def changed(at):
     """By a monitor: the CD that is not there any more is what loadvm asks for, and the machine goes on as it is."""
     cd = ['-device', 'virtio-scsi-pci', '-drive', 'if=none,id=cd,media=cdrom,format=raw,file=' + at('b'), '-device', 'scsi-cd,drive=cd']
     make_image(at('ext4'))
-    m, h = start(at, *disk(at('ext4')), *cd)
+    # A folder that is mounted is no reason not to save: only QEMU has no place for that.
+    share = ['-virtfs', 'local,path=%s,mount_tag=laptop,security_model=none' % at.path]
+    m, h = start(at, *disk(at('ext4')), *cd, *share)
     with m:
+        m.command('modprobe 9p && mkdir /l && mount -t 9p -o trans=virtio,version=9p2000.L laptop /l')
         m.command('echo one >/d/file && sync')
         check(h.hmp('savevm a') == '', 'savevm')
         m.command('echo two >/d/file && sync')
@@ -278,6 +288,52 @@ def changed(at):
         check(h.hmp('loadvm a') == '' and m.command('cat /d/file').strip() == 'one', 'loadvm-with-it')
         h.s.sendall(b'quit\n')
         m.wait(30)
+
+
+def based(at):
+    """What a writable disk is based on is another image, or has been written to; so has a disk whose machine was sent away."""
+    run('qemu-img', 'create', '-q', '-f', 'qcow2', at('base'), '8M')
+    for name in ('base', 'other'):
+        shutil.copyfile(at('base'), at(name)) if name == 'other' else run('qemu-io', '-c', 'write -P 1 4M 1M', at(name))
+    run('qemu-img', 'create', '-q', '-f', 'qcow2', '-b', at('base'), '-F', 'qcow2', at('top'))
+
+    def ends(*options):
+        with linux('-drive', 'file=%s,if=virtio,format=qcow2' % at('top'), *options, ram=RAM) as m:
+            return m.wait(30), m.errors
+
+    def loads(name, refusal):
+        status, text = ends('-loadvm', at('t'), '-save', at('end') + '@3000000,quit=on')
+        check(status == 0 if not refusal else status == 1 and text.count('\n') == 1 and refusal in text, name, text)
+
+    status, text = ends('-save', at('t') + '@2000000,quit=on')
+    check(status == 0, 'based-saved', text)
+    loads('based-on-the-same', '')
+    run('qemu-img', 'rebase', '-u', '-b', at('other'), '-F', 'qcow2', at('top'))
+    loads('based-on-a-copy', '')
+    run('qemu-io', '-c', 'write -P 2 0 64k', at('other'))
+    loads('based-on-another', 'is based on another image than when the machine was saved')
+    run('qemu-img', 'rebase', '-u', '-b', at('base'), '-F', 'qcow2', at('top'))
+    run('qemu-io', '-c', 'write -P 2 1070k 512', at('base'))
+    loads('based-on-what-was-written', 'is based on an image that was written to after')
+    unreadable(at)
+
+
+def unreadable(at):
+    """A CD whose server is gone: no snapshot says of it what nobody has read."""
+    server = subprocess.Popen(['qemu-nbd', '-r', '-t', '-k', at('gone'), '-f', 'raw', '-x', 'd', at('b')])
+    while not os.path.exists(at('gone')) and server.poll() is None:
+        time.sleep(0.05)
+    drive = ['-drive', 'file=nbd:unix:%s:exportname=d,format=raw,if=virtio,readonly=on' % at('gone')]
+    with linux(*drive, '-save', at('u'), '-monitor', 'unix:%s,server=on,wait=off' % at('m'), ram=RAM) as m:
+        m.shell()
+        h = Client(m, at('m'))
+        h.until(r'\(cede\) ')
+        server.kill()
+        server.wait()
+        m.kill(10)
+        m.command('true')
+        h.s.sendall(b'quit\n')
+        check(m.wait(30) == 1 and 'cannot be read' in m.errors and not os.path.exists(at('u')), 'unreadable', m.errors)
 
 
 def served(at):

@@ -536,6 +536,7 @@ static void test_disguise(void)
 	struct block_options o = { .file = file, .format = "qcow2" };
 	struct block_state state = { .name = "s" };
 	struct error err = { .msg = "" };
+	struct block_sample sample;
 	struct block *b;
 	char head[4];
 
@@ -548,6 +549,7 @@ static void test_disguise(void)
 	b = open_image(o);
 	check(block_state_return(b, "s", &err), "snapshot=on: the state is shown %s", err.msg);
 	check_eq(block_size(b), MIB, "snapshot=on: of its size");
+	check(!block_sample(b, &sample) && !sample.size, "based on nothing");
 	block_close(b);
 	o = raw();
 	o.snapshot = true;

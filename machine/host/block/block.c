@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "machine/host/block/driver.h"
-#include "machine/host/block/file.h"
 #include "machine/host/block/overlay.h"
 #include "machine/host/block/probe.h"
+#include "machine/host/block/sample.h"
 
 /* A request of our own: `data` is a struct call. */
 #define BLOCK_CALL ((enum block_op)(BLOCK_ZERO + 1))
@@ -382,27 +382,6 @@ void block_info(struct block *b, struct block_info *info)
 	run_there(b, call_info, info);
 }
 
-static void call_identify(struct block *b, void *identity)
-{
-	const struct block_node *n = b->node;
-	uint64_t *id = identity;
-	struct stat st;
-
-	while (n->file)
-		n = n->file;
-	if (fstat(block_file_fd(n), &st))
-		return;
-	id[0] = st.st_dev;
-	id[1] = st.st_ino;
-	id[2] = (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec;
-}
-
-void block_identify(struct block *b, uint64_t identity[static 3])
-{
-	memset(identity, 0, 3 * sizeof *identity);
-	run_there(b, call_identify, identity);
-}
-
 /* ---- Other calls, each with its arguments and what it gives ---- */
 
 struct arguments {
@@ -534,6 +513,26 @@ bool block_keeps_states(const struct block *b)
 static struct block_node *keeper(const struct block *b)
 {
 	return b->options.snapshot ? b->node->driver->below(b->node) : b->node;
+}
+
+static void call_sample(struct block *b, void *arguments)
+{
+	struct arguments *a = arguments;
+	struct block_node *n = keeper(b);
+
+	if (!b->node->readonly)
+		n = n->driver->below ? n->driver->below(n) : NULL;
+	if (n)
+		a->error = sample_take(n, a->data);
+}
+
+int block_sample(struct block *b, struct block_sample *sample)
+{
+	struct arguments a = { .data = sample };
+
+	*sample = (struct block_sample){ .size = 0 };
+	run_there(b, call_sample, &a);
+	return a.error;
 }
 
 /* Not on the thread: what there is changes in calls alone, and in a copy of the process there is no thread. */

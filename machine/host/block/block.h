@@ -98,8 +98,15 @@ struct block_info {
 };
 
 void block_info(struct block *b, struct block_info *info);
-/* Which file it is on this host: device, inode, and ns since 1970 when it was written last. Zeros: it is no file. */
-void block_identify(struct block *b, uint64_t identity[static 3]);
+
+/* What of an image is not to change: all of one that is read-only, else what it is based on. */
+struct block_sample {
+	uint64_t size;			/* bytes; 0: nothing is */
+	uint64_t sum;			/* of the first MiB, and of 256 pieces of the rest */
+	uint64_t files, written;	/* which files of this host it lies in, and when they were written; 0: in others, too */
+};
+
+int block_sample(struct block *b, struct block_sample *sample);		/* 0 or an errno */
 
 /* ---- States that an image keeps beside its present one: qcow2's internal snapshots ---- */
 
