@@ -205,7 +205,7 @@ def refused():
         run('-save', at('s') + '@300000000,quit=on')
         good = open(at('s'), 'rb').read()
         wrong = [
-            ('ram-size', ['-m', '512M'], 'section ram 0'), ('processors', ['-smp', str(int(CPUS) + 1)], 'section'),
+            ('ram-size', ['-m', '512M'], 'section ram 0'), ('processors', ['-smp', str(int(CPUS) + 1)], 'expected %d processors, found %s (-smp)' % (int(CPUS) + 1, CPUS)),
             ('terminals', ['-serial', 'null'], 'section nvram@71000001'), ('no-file', None, 'cannot open'),
         ]
         for name, options, word in wrong:
