@@ -160,14 +160,14 @@ struct cpu {
 	uint64_t page_ea;		/* effective address of the 4 KiB page of the running block */
 
 	/* Engine, hot. Not saved. */
-	int64_t budget;			/* cycles left until the engine must look around */
+	int64_t budget;			/* cycles left until the engine must look around: dispatch.h, BUDGET_OF */
 	struct tlb_entry *tlb;		/* of the current context */
 	struct jump_entry *jumps;	/* of the current context */
 	uint8_t *ram_base;
 	struct mmu_ctx *ctx;
 	uint32_t mode;			/* enum block_mode bits of the current MSR */
 	uint32_t halt;			/* non-zero: leave the engine at the next block edge */
-	uint64_t refund;		/* cycles charged for instructions that an interrupt cut off */
+	int64_t refund;			/* what was charged for instructions that an interrupt cut off, as in the budget */
 	uint64_t limit;			/* cycle at which the budget reaches zero */
 	uint64_t sum;			/* scratch, too: RA + RB of an update form in 32-bit mode */
 	uint64_t unused_slots[64 - 32 - 5 - 2 - 2 - 5 - 1 - 2 - 1];

@@ -364,7 +364,7 @@ uint64_t op_cycle(const struct cpu *cpu, const struct op *op, int64_t budget)
 {
 	const struct block *b = block_of(op);
 
-	return cpu->limit - (uint64_t)budget - (block_cost(b) - b->info[op - b->ops].cycles);
+	return cpu->limit - CYCLES_LEFT - (block_cost(b) - b->info[op - b->ops].cycles);
 }
 
 void op_unwind(struct cpu *cpu, const struct op *op)
@@ -373,7 +373,7 @@ void op_unwind(struct cpu *cpu, const struct op *op)
 	const struct op_info *info = &b->info[op - b->ops];
 
 	cpu->nip = nip_of(cpu, b, info->insn);
-	cpu->refund = block_cost(b) - info->cycles;
+	cpu->refund = block_rest(b, b->info, (unsigned)(op - b->ops));
 }
 
 void op_restart(struct cpu *cpu, const struct op *op)
@@ -384,7 +384,7 @@ void op_restart(struct cpu *cpu, const struct op *op)
 	while (i > 1 && b->info[i - 1].insn == b->info[i].insn)
 		i--;
 	cpu->nip = nip_of(cpu, b, b->info[i].insn);
-	cpu->refund = block_cost(b) - (i == 1 ? 0 : b->info[i - 1].cycles);
+	cpu->refund = i == 1 ? block_price(b) : block_rest(b, b->info, i - 1);
 }
 
 bool end_block(struct cpu *cpu, const struct op *op)
@@ -550,18 +550,18 @@ OP_RAW(seek)
 {
 	const struct block *b;
 
-	if (unlikely(budget <= 0 || cpu->halt || cpu->msr & (MSR_SE | MSR_BE) || cpu->env->log_mask & LOG_EXEC))
+	if (unlikely(budget < BUDGET_CYCLE || cpu->halt || cpu->msr & (MSR_SE | MSR_BE) || cpu->env->log_mask & LOG_EXEC))
 		LEAVE;
-	cpu->cycles = cpu->limit - (uint64_t)budget;	/* for a trace, should the fetch fault */
+	cpu->cycles = cpu->limit - CYCLES_LEFT;	/* for a trace, should the fetch fault */
 	b = block_at_nip(cpu);
 	cpu->link = NULL;
 	if (unlikely(!b)) {
-		budget--;
+		budget -= BUDGET_CYCLE;
 		LEAVE;
 	}
-	if (unlikely(block_cost(b) > budget))
+	if (unlikely(block_price(b) > budget))
 		LEAVE;
-	budget -= block_cost(b);
+	budget -= block_price(b);
 	tlb = cpu->tlb;
 	cpu->page_ea = TLB_PAGE(cpu->nip);
 	GOTO_OP(b->ops + 1);
@@ -570,8 +570,8 @@ OP_RAW(seek)
 static int64_t run_block(struct cpu *cpu, const struct block *b, int64_t budget)
 {
 	cpu->page_ea = TLB_PAGE(cpu->nip);
-	run_ops(cpu, b->ops + 1, budget - block_cost(b));
-	budget = cpu->budget + (int64_t)cpu->refund;
+	run_ops(cpu, b->ops + 1, budget - block_price(b));
+	budget = cpu->budget + cpu->refund;
 	cpu->refund = 0;
 	return budget;
 }
@@ -591,9 +591,9 @@ static int64_t run_again(struct cpu *cpu, int64_t budget)
 	uint64_t gra;
 
 	cpu->alone = false;
-	cpu->cycles = cpu->limit - (uint64_t)budget;
+	cpu->cycles = cpu->limit - CYCLES_LEFT;
 	if (!fetch_translate(cpu, cpu->nip, &gra))
-		return budget - 1;
+		return budget - BUDGET_CYCLE;
 	return run_alone(cpu, one_at(cpu->engine, gra, cpu->mode), budget);
 }
 
@@ -611,15 +611,15 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 	b = block_at_nip(cpu);
 	cpu->link = NULL;
 	if (unlikely(!b))
-		return budget - 1;	/* a fetch that faults takes a cycle */
+		return budget - BUDGET_CYCLE;	/* a fetch that faults takes a cycle */
 	if (unlikely(single)) {
 		b = one_at(cpu->engine, b->gra, b->mode);
 		operand = cpu_operand_address(cpu, b->words[0]);
-		budget = block_cost(b);	/* nothing can be entered after it */
+		budget = BUDGET_OF(block_cost(b));	/* nothing can be entered after it */
 		cpu->limit = cpu->cycles + block_cost(b);
-	} else if (unlikely(block_cost(b) > budget)) {
+	} else if (unlikely(block_price(b) > budget)) {
 		earn_credit(cpu);
-		b = cpu->engine->credit > 0 && b != cpu->engine->scratch ? part_of(cpu->engine, b, (uint64_t)budget) : one_at(cpu->engine, b->gra, b->mode);
+		b = cpu->engine->credit > 0 && b != cpu->engine->scratch ? part_of(cpu->engine, b, CYCLES_LEFT) : one_at(cpu->engine, b->gra, b->mode);
 	}
 	budget = single ? run_alone(cpu, b, budget) : run_block(cpu, b, budget);
 	if (unlikely(cpu->alone))
@@ -643,15 +643,16 @@ void cpu_run(struct cpu *cpu, uint64_t until)
 	ctx_catch_up(cpu);
 	cpu->spin_op = NULL;
 	while (cpu->cycles < until && cpu->run_state == CPU_RUNNING && !cpu->halt) {
-		uint64_t before = cpu->cycles;
-		int64_t left;
+		int64_t budget;
 
 		if (cpu_deliver_pending(cpu))
 			cpu->link = NULL;
 		cpu->limit = decrementer_limit(cpu, until);
-		left = run_some(cpu, (int64_t)(cpu->limit - cpu->cycles));
-		cpu->cycles = cpu->limit - (uint64_t)left;
-		cpu->insns += cpu->cycles - before;
+		if (cpu->limit - cpu->cycles > BUDGET_MOST)
+			cpu->limit = cpu->cycles + BUDGET_MOST;
+		budget = run_some(cpu, BUDGET_OF(cpu->limit - cpu->cycles));
+		cpu->cycles = cpu->limit - CYCLES_LEFT;
+		cpu->insns += INSNS_DONE(budget);
 	}
 	cpu->link = NULL;
 	fp_leave(cpu);

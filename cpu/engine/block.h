@@ -40,8 +40,8 @@ struct block {
 	uint32_t *words;	/* the instructions as fetched, in the processor's order */
 	struct block *hash_next, *page_next;
 	struct op_info *info;	/* nops of them, parallel to ops */
-	/* ops[0] marks the start, and its imm is what all of the block costs, in cycles; execution begins
-	 * at ops[1]. */
+	/* ops[0] marks the start, and has what all of the block costs: instructions in the place of its bytes, cycles in
+	 * imm; execution begins at ops[1]. */
 	_Alignas(BLOCK_ALIGN) struct op ops[];
 };
 
@@ -52,9 +52,22 @@ static inline uint32_t block_cost(const struct block *b)
 	return (uint32_t)b->ops[0].imm;
 }
 
+/* What the budget pays on entry. */
+static inline int64_t block_price(const struct block *b)
+{
+	int64_t price;
+
+	memcpy(&price, &b->ops[0].a, sizeof price);
+	return price;
+}
+
 /* In the place of the op after a direct branch: the blocks that it leads to, NULL until first taken. */
 struct edge {
-	struct block *taken, *fall;
+	struct block *taken;
+	union {
+		struct block *fall;
+		int64_t behind;		/* the block goes on behind: what was charged for that */
+	};
 };
 _Static_assert(sizeof(struct edge) == sizeof(struct op), "an edge pair takes one op's place");
 
@@ -189,8 +202,10 @@ struct engine {
 void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned max_insns,
 		  struct block *out, struct op_info *info);
 
-/* After a block's cost has changed: tells the ops that give some of it back or read the time. */
+/* After a block's cost has changed: its price, and what ops need to know that give some of it back or read the time. */
 void decode_finish_cost(const struct engine *engine, struct block *block, const struct op_info *info);
+/* What was charged for what follows this op's instruction. */
+int64_t block_rest(const struct block *block, const struct op_info *info, unsigned i);
 
 /* Zeroed bytes for a context's table, a multiple of 8; never NULL: there is room for CTX_SLOTS of
  * each kind per processor. */

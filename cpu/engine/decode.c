@@ -455,16 +455,27 @@ static const struct insn *decode_insn(struct decoder *d, uint32_t word)
 
 bool decode_may_go_on(const struct decoder *d) { return d->block->nedges < BLOCK_MAX_EXITS; }
 
+int64_t block_rest(const struct block *block, const struct op_info *info, unsigned i)
+{
+	unsigned next = i + 1;
+
+	while (next < block->nops && info[next].insn == info[i].insn)
+		next++;
+	return (int64_t)(block_cost(block) - info[i].cycles) * BUDGET_CYCLE +
+	       (next < block->nops && info[next].insn < block->ninsns ? block->ninsns - info[next].insn : 0);
+}
+
 /* Exits and TIME ops learn what was charged beyond them, once that is known. */
 void decode_finish_cost(const struct engine *engine, struct block *block, const struct op_info *info)
 {
-	for (unsigned i = 0; i < block->nedges; i++) {
-		unsigned exit = block->edge_at[i] - 1u, rest = block_cost(block) - info[exit].cycles;
+	uint32_t insns_in = block->ninsns;
 
-		if (exit + 2u == block->nops)
-			break;
-		block->ops[exit].c = (uint8_t)rest;
-		block->ops[exit].d = (uint8_t)(rest >> 8);
+	memcpy(&block->ops[0].a, &insns_in, sizeof insns_in);
+	for (unsigned i = 0; i < block->nedges; i++) {
+		unsigned at = block->edge_at[i];
+
+		if (at + 1u < block->nops)
+			((struct edge *)&block->ops[at])->behind = block_rest(block, info, at);
 	}
 	for (unsigned i = 1; block->timed && i < block->nops; i++) {
 		uint32_t word;
@@ -510,8 +521,7 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		decode_emit(&d, (struct op){ .fn = op_leave, .imm = (int32_t)(d.gra & (RAM_PAGE_SIZE - 1)) });
 	else if (!d.ended)
 		decode_fall_through(&d, d.gra == page_end);
-	if (out->timed || out->nedges)
-		decode_finish_cost(engine, out, info);
+	decode_finish_cost(engine, out, info);
 	if (!(mode & MODE_PLAIN) && !PROFILING) {
 		spin_block(out);
 		fuse_block(out);

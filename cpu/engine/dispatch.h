@@ -55,6 +55,15 @@ typedef const struct op *op_fn(struct cpu *cpu, const struct op *op, int64_t bud
 #define BUDGET budget
 #endif
 
+/* The budget counts down both, with one subtraction for a block: cycles above, instructions below. It starts with as
+ * many instructions as there is room for, which is more than cycles: none is borrowed from a cycle, and who
+ * has overdrawn his cycles sees it by the sign. */
+#define BUDGET_CYCLE       (INT64_C(1) << 32)
+#define BUDGET_OF(cycles)  ((int64_t)(cycles) * BUDGET_CYCLE + UINT32_MAX)
+#define BUDGET_MOST        UINT64_C(0x7fffffff)	/* cycles */
+#define CYCLES_LEFT        ((uint64_t)(budget >> 32))
+#define INSNS_DONE(budget) (UINT32_MAX - (uint32_t)(budget))
+
 struct op {
 	op_fn *fn;
 	uint8_t a, b, c, d;

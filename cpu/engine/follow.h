@@ -13,9 +13,9 @@
 #define ENTER_BLOCK(block_, ea_) \
 	do { \
 		const struct block *to_ = (block_); \
-		budget -= to_->ops[0].imm; \
+		budget -= block_price(to_); \
 		if (unlikely(budget < 0)) { \
-			budget += to_->ops[0].imm; \
+			budget += block_price(to_); \
 			cpu->nip = (ea_); \
 			LEAVE; \
 		} \
@@ -48,9 +48,8 @@
 
 #define EDGES ((struct edge *)(uintptr_t)(op + 1))
 
-/* Branch ops: imm is the target relative to the page of the branch. At a block's end c and d are the
- * offset of the next instruction in the page; before it, what was charged for the instructions
- * behind. Conditional ones: a is the CR field, b the mask of its bit. */
+/* Branch ops: imm is the target relative to the page of the branch, c and d are the offset of the next
+ * instruction in the page. Conditional ones: a is the CR field, b the mask of its bit. */
 #define NEXT_OFFSET ((uint64_t)op->c | (uint64_t)op->d << 8)
 #define CONDITION (cpu->cr[op->a] & op->b)
 
@@ -70,18 +69,17 @@ CONDITIONAL_BRANCHES(TAKEN_IF)
 			FOLLOW(&EDGES->taken, (uint64_t)IMM); \
 		FOLLOW(&EDGES->fall, NEXT_OFFSET); \
 	} while (0)
-#define CHARGED_BEHIND ((int64_t)op->c | (int64_t)op->d << 8)
 #define EXIT_NEAR(is_taken) \
 	do { \
 		if (is_taken) { \
-			budget += CHARGED_BEHIND; \
+			budget += EDGES->behind; \
 			FOLLOW(&EDGES->taken, (uint64_t)IMM); \
 		} \
 	} while (0)
 #define EXIT_FAR(is_taken) \
 	do { \
 		if (is_taken) { \
-			budget += CHARGED_BEHIND; \
+			budget += EDGES->behind; \
 			JUMP_TO(cpu->page_ea + IMM); \
 		} \
 	} while (0)

@@ -61,6 +61,6 @@ static inline __attribute__((always_inline)) uint8_t cr_compare(struct cpu *cpu,
 }
 
 /* In a handler of a TIME row: the cycle after its instruction. */
-#define NOW (cpu->limit - (uint64_t)budget - (uint64_t)op->imm)
+#define NOW (cpu->limit - CYCLES_LEFT - (uint64_t)op->imm)
 
 #endif

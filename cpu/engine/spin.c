@@ -18,12 +18,13 @@
  * by since it was there, it has been nowhere else in between. With -d exec each round is shown. */
 #define ROUND_AND_ROUND \
 	do { \
-		uint32_t cost_ = block_cost(block_of(op)); \
-		bool alike_ = cpu->spin_op == op && cpu->limit - (uint64_t)budget == cpu->spin_cycle + cost_; \
-		if (alike_ && budget >= cost_ && !(cpu->env->log_mask & LOG_EXEC)) \
-			budget %= cost_; \
+		const struct block *round_ = block_of(op); \
+		uint64_t cost_ = block_cost(round_); \
+		bool alike_ = cpu->spin_op == op && cpu->limit - CYCLES_LEFT == cpu->spin_cycle + cost_; \
+		if (alike_ && budget >= 0 && !(cpu->env->log_mask & LOG_EXEC)) \
+			budget -= block_price(round_) * (int64_t)(CYCLES_LEFT / cost_); \
 		cpu->spin_op = op; \
-		cpu->spin_cycle = cpu->limit - (uint64_t)budget; \
+		cpu->spin_cycle = cpu->limit - CYCLES_LEFT; \
 	} while (0)
 
 OP_RAW(spin) { ROUND_AND_ROUND; FOLLOW(&EDGES->taken, (uint64_t)IMM); }

@@ -89,7 +89,7 @@ OP_RAW(sc)
 		LEAVE;
 	}
 	end_block(cpu, op);
-	cpu->cycles = cpu->limit - (uint64_t)budget;
+	cpu->cycles = cpu->limit - CYCLES_LEFT;
 	cpu_interrupt(cpu, VEC_SYSTEM_CALL, cpu->nip, 0);
 	GOTO_SAME(op_seek);
 }
@@ -101,7 +101,7 @@ OP_RAW(scv)
 		LEAVE;
 	}
 	end_block(cpu, op);
-	cpu->cycles = cpu->limit - (uint64_t)budget;
+	cpu->cycles = cpu->limit - CYCLES_LEFT;
 	cpu_system_call_vectored(cpu, cpu->nip, (unsigned)op->imm);
 	GOTO_SAME(op_seek);
 }
@@ -118,7 +118,7 @@ static void return_to(struct cpu *cpu, uint64_t nip, uint64_t msr)
 /* What has waited for MSR[EE] comes first. */
 #define GO_ON_UNLESS_INTERRUPTED \
 	do { \
-		if (unlikely(cpu_async_waits(cpu, cpu->limit - (uint64_t)budget))) \
+		if (unlikely(cpu_async_waits(cpu, cpu->limit - CYCLES_LEFT))) \
 			LEAVE; \
 		GOTO_SAME(op_seek); \
 	} while (0)

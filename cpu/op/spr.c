@@ -87,18 +87,17 @@ static uint64_t next_timebase(struct cpu *cpu, uint64_t now)
  * begins again in the processor's next slice. */
 OP_RAW(mfspr_tb)
 {
-	int64_t rest = op->imm, wait = (int64_t)timebase_wait(cpu, NOW);
+	uint64_t wait = timebase_wait(cpu, NOW), left = CYCLES_LEFT + (uint64_t)op->imm;
 
-	if (unlikely(wait > budget + rest)) {
+	if (unlikely(wait > left)) {
 		op_unwind(cpu, op);
 		cpu->interrupts++;	/* it is not completed: no trace */
-		cpu->insns -= (uint64_t)(budget + rest) + 1;
-		budget = -rest;
+		cpu->insns--;
+		budget -= (int64_t)left * BUDGET_CYCLE;
 		LEAVE;
 	}
-	cpu->insns -= (uint64_t)wait;
-	budget -= wait;
-	RT = next_timebase(cpu, cpu->limit - (uint64_t)(budget + rest));
+	budget -= (int64_t)wait * BUDGET_CYCLE;
+	RT = next_timebase(cpu, NOW);
 	if (likely(budget >= 0))
 		NEXT;
 	end_block(cpu, op);

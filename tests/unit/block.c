@@ -308,6 +308,37 @@ static void test_no_spin(void)
 	}
 }
 
+/* Instructions are counted beside cycles, through exits in the middle of blocks, cuts and interrupts. With one cycle each
+ * they are as many, and a fetch that faults takes a cycle without being one. */
+static void test_counts(void)
+{
+	static const uint32_t loop[] = {
+		0x38630001, 0x70640003, 0x41820010,	/* addi r3,r3,1; andi. r4,r3,3; beq +16 */
+		0x38a50001, 0x70640005, 0x4182ffec,	/* addi r5,r5,1; andi. r4,r3,5; beq -20 */
+		0x70640009, 0x41820008, 0x38c60001,	/* andi. r4,r3,9; beq +8; addi r6,r6,1 */
+		0x4bffffdc,				/* b -36 */
+	};
+	uint64_t seed = 7, faults = 0;
+	struct rig rig;
+	struct cpu *cpu;
+
+	rig_new(&rig);
+	cpu = &rig.cpu[0];
+	for (unsigned i = 0; i < ARRAY_SIZE(loop); i++)
+		put(&rig, CODE + 4 * i, loop[i]);
+	put(&rig, VEC_INST_STORAGE, 0x48000000);
+	cpu->nip = CODE;
+	for (unsigned i = 0; i < 2000; i++)
+		cpu_run(cpu, cpu->cycles + check_random(&seed) % (i % 2 ? 8 : 200));
+	check(cpu->r[5] > 1000 && cpu->r[6] > 1000, "both-ways");
+	check_eq(cpu->insns, cpu->cycles, "an-instruction-a-cycle");
+	cpu->nip = UINT64_C(1) << 40;	/* behind memory */
+	cpu_run(cpu, cpu->cycles + 100);
+	faults = cpu->cycles - cpu->insns;
+	check(faults == 1 && cpu->nip < 0x1000, "a-fetch-that-faults-is-none: %llu", (unsigned long long)faults);
+	rig_free(&rig);
+}
+
 /* Each instruction of the table that came with a generation is illegal to the one before. */
 static void test_since(void)
 {
@@ -351,6 +382,7 @@ int main(void)
 	test_broadcasts();
 	test_spin();
 	test_no_spin();
+	test_counts();
 	test_since();
 	return check_failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

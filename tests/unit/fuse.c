@@ -536,11 +536,13 @@ static void draw_state(struct rig *rig, const struct sequence *s, const uint8_t 
 	for (unsigned i = 0; i < rig->block->nedges; i++) {
 		struct edge *edges = (struct edge *)&rig->block->ops[rig->block->edge_at[i]];
 
-		*edges = (struct edge){ one_in(3) ? NULL : rig->taken, one_in(3) ? NULL : rig->fall };
+		edges->taken = one_in(3) ? NULL : rig->taken;
+		if (rig->block->edge_at[i] + 1u == rig->block->nops)
+			edges->fall = one_in(3) ? NULL : rig->fall;
 	}
 	memcpy(state->ops, rig->block->ops, rig->block->nops * sizeof state->ops[0]);
 	state->dead = false;
-	state->budget = (int64_t)(one_in(2) ? below(3) : below(100));
+	state->budget = BUDGET_OF(one_in(2) ? below(3) : below(100));
 	state->jumps = below(2);
 }
 
