@@ -17,6 +17,7 @@
 #include "machine/snapshot/snapshot.h"
 
 #define PATIENCE 250			/* times 20 ms, until an image that was sent is free */
+#define MOST_LISTED 1024u		/* each is looked for on all disks, and an image may say that it has 65536 */
 #define PIECE (UINT64_C(1) << 20)	/* bytes that go from file to image at once */
 
 /* ---- Which disks ---- */
@@ -582,6 +583,10 @@ void disks_list(struct machine *m, FILE *out)
 	bool any = false;
 
 	for (unsigned i = 0; first && block_state_get(first->block, i, &state); i++) {
+		if (i == MOST_LISTED) {
+			fprintf(out, "(those behind the first %u in drive '%s' are not listed)\n", MOST_LISTED, first->id);
+			return;
+		}
 		if (!disks_know(m, state.name))
 			continue;
 		if (!any)

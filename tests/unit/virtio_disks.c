@@ -3,6 +3,7 @@
 #include "check.h"
 #include "machine/core/clock.h"
 #include "machine/disk/scsi.h"
+#include "machine/snapshot/disks.h"
 #include "machine/snapshot/statehash.h"
 #include "virtio_driver.h"
 #include "toy_disk.h"
@@ -58,6 +59,39 @@ static void test_awaited(void)
 	b.image.config.image.yielded = true;
 	check(block_is_readonly(toy_drive(b.m, &b.image, "d", false)->block), "awaited-is-not-ours-yet");
 	check(!(virtio_new(b.m, &virtio_blk_class, "drive=d")->host_features & 1 << 5), "awaited-can-be-written");
+	rig_free(&b.rig);
+	unlink(b.image.path);
+}
+
+/* An image may say that it has any number of states: as many are listed as are looked for in no time. */
+static void test_listed(void)
+{
+	struct block_state state = { .machine_bytes = 0 };
+	struct error err = { .msg = "" };
+	char text[256] = "";
+	struct bench b;
+	struct drive *d;
+	bool ok = true;
+	FILE *out = tmpfile();
+
+	memset(&b, 0, sizeof b);
+	rig_new(&b.rig, "1");
+	b.m = b.rig.m;
+	toy_image_new(&b.image, 0);
+	unlink(b.image.path);
+	check(block_create_qcow2(b.image.path, SIZE, NULL, NULL, &err), "an-image-%s", err.msg);
+	b.image.config.image.format = "qcow2";
+	b.image.config.image.cache = BLOCK_UNSAFE;
+	d = toy_drive(b.m, &b.image, "d", false);
+	for (unsigned i = 0; i < 1030 && ok; i++) {
+		snprintf(state.name, sizeof state.name, "s%u", i);
+		ok = block_state_keep(d->block, &state, &err);
+	}
+	check(ok, "many-states-%s", err.msg);
+	disks_list(b.m, out);
+	rewind(out);
+	check(fgets(text, sizeof text, out) && strstr(text, "behind the first 1024 in drive 'd'"), "listed: %s", text);
+	fclose(out);
 	rig_free(&b.rig);
 	unlink(b.image.path);
 }
@@ -540,6 +574,7 @@ int main(void)
 {
 	test_config();
 	test_awaited();
+	test_listed();
 	test_data();
 	test_erase();
 	test_broken();
