@@ -207,7 +207,11 @@ def full():
             subprocess.Popen = real
         with m:
             m.shell()
-            m.command('for i in 1 2 3 4 5 6 7 8; do dd if=/proc/version of=/dev/vda bs=64k seek=$((i*8192)) conv=notrunc,fsync; done; true')
+            text = m.command('for i in 1 2 3 4 5 6 7 8; do dd if=/proc/version of=/dev/vda bs=64k seek=$((i*8192)) conv=notrunc,fsync; done; true')
+            check('error' in text, 'guest-hears-of-it', text)
+            resource.prlimit(m.process.pid, resource.RLIMIT_FSIZE, (limit << 4, -1))
+            m.command('dd if=/dev/zero of=/dev/vda bs=64k count=1 seek=$((9*8192)) oflag=direct; true')
+            resource.prlimit(m.process.pid, resource.RLIMIT_FSIZE, (4096, -1))      # nor what it has
             m.send('poweroff -f\n')
             status = m.wait(60)
         check(status == 1 and m.errors.count('cannot be flushed') == 1, 'end-says-it', (status, m.errors))

@@ -1,6 +1,6 @@
 """The qcow2 driver beside qemu-img: images that either makes, the other reads, and both agree on what is in them.
 
-usage: qcow2.py ops|made|chains|states|dirty|killed|crashes|stops [SEED]"""
+usage: qcow2.py ops|made|chains|states|dirty|killed|crashes|stops|full [SEED]"""
 # needs: $B/tests/unit/qcow2 $B/tests/unit/qcow2_stops
 import os
 import random
@@ -304,6 +304,59 @@ def test_stops(folder):
                         break
                 shutil.rmtree(left)
         os.unlink(name)
+
+
+# Options, bytes that an L2 table tells of.
+FULL = [('', 512 << 20), ('cluster_size=512', 32 << 10), ('cluster_size=4k', 2 << 20), ('compat=0.10', 512 << 20),
+        ('extended_l2=on', 256 << 20), ('cluster_size=1k,refcount_bits=64', 128 << 10)]
+ROOM = 3 << 20                  # bytes
+
+
+def fill(folder, name, where, seed):
+    """The driver writes until its place is full: exit status, text. None: there is no such place here."""
+    limit, size = 1 << 40, os.path.getsize(name)
+    if where == 'limit':
+        return run(DRIVER, 'full', name, seed, size + ROOM)
+    if where == 'export':
+        os.truncate(name, size + ROOM)
+        socket = folder + '/socket'
+        with subprocess.Popen(['qemu-nbd', '-k', socket, '-f', 'raw', '-t', name]) as server:
+            while server.poll() is None and not os.path.exists(socket):
+                time.sleep(0.02)
+            result = run(DRIVER, 'full', 'nbd:unix:' + socket, seed, limit)
+            server.terminate()
+        return None if 'without libnbd' in result[1] else result
+    disk = folder + '/disk'
+    os.makedirs(disk, exist_ok=True)
+    script = 'mount -t tmpfs -o size=%d none %s || exit 77\n' % (size + ROOM, disk)
+    script += 'cp --sparse=always %s %s/i && %s full %s/i %d %d; s=$?; cp %s/i %s; exit $s' % (name, disk, DRIVER, disk, seed, limit, disk, name)
+    result = run('unshare', '-rm', 'sh', '-c', script)
+    return None if result[0] == 77 or 'unshare' in result[1] else result
+
+
+def test_full(folder):
+    """A file that may grow no further, an export that never does, a host's disk without room: what was said to be written
+    is there, flushes are done, and what is given up gives room."""
+    name = folder + '/i.qcow2'
+    for i, (kind, span) in enumerate(FULL):
+        for state in (False, True):
+            for where in ('limit', 'export', 'disk'):
+                what = 'full %s %s%s' % (where, kind or 'default', ' with a snapshot' if state else '')
+                size = 2048 * span
+                create(name, size, kind)
+                if state:
+                    must('qemu-io', '-c', 'write -P 1 0 40k', '-c', 'write -P 2 %d 8k' % (size // 2), name)
+                    must(DRIVER, 'state', name, 'keep', 's')
+                result = fill(folder, name, where, SEED + i)
+                if not result:
+                    print('skip %s' % what)
+                    continue
+                check(result[0] == 0, '%s: %s' % (what, result[1].strip()), result[1][-300:])
+                clean(name, what)
+                if state:
+                    must('qemu-img', 'snapshot', '-a', 's', name)
+                    text = must('qemu-io', '-r', '-c', 'read -P 1 0 40k', '-c', 'read -P 2 %d 8k' % (size // 2), name)
+                    check('failed' not in text, what + ': the snapshot', text)
 
 
 def main(what):

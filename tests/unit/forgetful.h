@@ -1,5 +1,5 @@
-/* A disk in memory, for what drives an image: it forgets what was not flushed, as a disk does when the power goes, and fails
- * after a number of writes, as if whoever writes had been killed. */
+/* A disk in memory, for what drives an image: it forgets what was not flushed, as a disk does when the power goes, fails
+ * after a number of writes, as if whoever writes had been killed, and has no more room than it is given. */
 #ifndef TESTS_UNIT_FORGETFUL_H
 #define TESTS_UNIT_FORGETFUL_H
 
@@ -11,6 +11,7 @@
 #include "machine/host/block/driver.h"
 
 #define SECTOR BLOCK_SECTOR
+#define PAGE   UINT64_C(4096)
 
 struct write {
 	uint64_t offset, bytes;
@@ -24,12 +25,27 @@ struct disk {
 	uint64_t durable_size, room;
 	struct write *first, **last;
 	uint64_t writes_left;		/* then all fails */
+	uint8_t *held;			/* NULL, or which pages have room; ENOSPC when none is left for another */
+	uint64_t pages_left;
 };
 
 static inline int disk_read(struct block_node *n, uint64_t offset, void *data, uint64_t bytes)
 {
 	memcpy(data, ((struct disk *)n)->now + offset, bytes);
 	return 0;
+}
+
+static inline bool disk_hold(struct disk *d, uint64_t offset, uint64_t bytes)
+{
+	for (uint64_t page = offset / PAGE; page <= (offset + bytes - 1) / PAGE; page++) {
+		if (d->held[page])
+			continue;
+		if (!d->pages_left)
+			return false;
+		d->pages_left--;
+		d->held[page] = 1;
+	}
+	return true;
 }
 
 static inline int disk_write(struct block_node *n, uint64_t offset, const void *data, uint64_t bytes)
@@ -39,6 +55,8 @@ static inline int disk_write(struct block_node *n, uint64_t offset, const void *
 
 	if (!d->writes_left || offset + bytes > n->size)
 		return EIO;
+	if (d->held && !disk_hold(d, offset, bytes))
+		return ENOSPC;
 	d->writes_left--;
 	memcpy(d->now + offset, data, bytes);
 	w = malloc(sizeof *w);
@@ -116,6 +134,7 @@ static inline void disk_free(struct disk *d)
 	disk_settle(d, 256, NULL);
 	free(d->durable);
 	free(d->now);
+	free(d->held);
 }
 
 #endif

@@ -9,6 +9,7 @@
  *        qcow2 crash IMAGE LEFT SEED           the same until the power goes (odd seeds), or cede is killed, after a
  *                                              random number of its writes: LEFT is what the disk has; prints the flushes
  *        qcow2 proven IMAGE SEED N             is all there that was before flush N, and nothing that never was?
+ *        qcow2 full IMAGE SEED BYTES           until there is no room for more, which there is not behind that many bytes
  *        qcow2 state IMAGE keep|return|delete|machine|touch NAME
  *        qcow2 speed IMAGE
  */
@@ -412,6 +413,135 @@ static int run_crash(const char *image, const char *left, uint64_t seed)
 	return EXIT_SUCCESS;
 }
 
+/* ---- Full: what was said to be written is there ---- */
+
+#define SLOTS 4096u
+
+struct full {
+	struct block_node *n;
+	uint64_t step, seed;		/* bytes from slot to slot */
+	struct put { uint64_t at, bytes, word; } *puts;		/* bytes 0: it is gone */
+	unsigned n_puts, good;
+};
+
+static bool full_fact(bool ok, const char *what, int error)
+{
+	if (!ok)
+		printf("FAIL full: %s: %s\n", what, strerror(error));
+	return ok;
+}
+
+static int full_write(struct full *f, uint64_t at, uint64_t bytes)
+{
+	uint64_t word = f->n_puts + 1, *data = malloc(bytes);
+	int error;
+
+	for (uint64_t i = 0; i < bytes / 8; i++)
+		data[i] = word;
+	error = f->n->driver->write(f->n, at, data, bytes);
+	free(data);
+	if (!error)
+		f->puts[f->n_puts++] = (struct put){ at, bytes, word };
+	return error;
+}
+
+static bool full_verify(struct full *f, const char *when)
+{
+	uint64_t *data = malloc(f->step);
+	bool ok = true;
+
+	for (unsigned i = 0; i < f->n_puts && ok; i++) {
+		const struct put *p = &f->puts[i];
+		int error = p->bytes ? f->n->driver->read(f->n, p->at, data, p->bytes) : 0;
+
+		ok = full_fact(!error, when, error);
+		for (uint64_t k = 0; k < p->bytes / 8 && ok; k++)
+			if (data[k] != p->word) {
+				printf("FAIL full: %s: write %u of %u is not there\n", when, i, f->n_puts);
+				ok = false;
+			}
+	}
+	free(data);
+	return ok;
+}
+
+static bool full_flush(struct full *f, const char *when)
+{
+	int error = f->n->driver->flush(f->n);
+
+	return full_fact(!error, when, error);
+}
+
+/* Each slot in turn, most of which need a table; a flush now and then. */
+static bool full_slots(struct full *f)
+{
+	int error = 0;
+	bool flushed = true;
+
+	for (unsigned i = 0; i < SLOTS && !error && flushed; i++) {
+		uint64_t most = f->step / 4 / SECTOR < 40 ? f->step / 4 / SECTOR : 40;
+
+		error = full_write(f, i * f->step + check_random(&f->seed) % 8 * SECTOR, (1 + check_random(&f->seed) % most) * SECTOR);
+		f->good += !error;
+		if (check_random(&f->seed) % 8 == 0)
+			flushed = full_flush(f, "flush among slots");
+	}
+	return flushed && full_fact(error == ENOSPC, "slots", error);
+}
+
+/* In slots that have a table, until no cluster is left. */
+static bool full_rest(struct full *f, uint64_t cluster, unsigned from, unsigned to)
+{
+	uint64_t each = f->step / 2 / cluster;
+	int error = 0;
+
+	each = each < 64 ? each : 64;
+	for (uint64_t i = from * each; i < to * each && !error; i++)
+		error = full_write(f, i / each * f->step + f->step / 2 + i % each * cluster, SECTOR);
+	return full_fact(error == ENOSPC, "rest", error);
+}
+
+/* A third of the slots is given up: there is room again. */
+static bool full_discard(struct full *f)
+{
+	unsigned n = f->good / 3, before = f->n_puts;
+	int error = 0;
+
+	for (unsigned i = 0; i < n && !error; i++) {
+		error = f->n->driver->discard(f->n, i * f->step, f->step / 2);
+		f->puts[i].bytes = 0;
+	}
+	if (!full_fact(!error, "discard", error))
+		return false;
+	for (unsigned i = 0; i < n && !error; i++)
+		error = full_write(f, i * f->step, SECTOR);
+	return full_fact(f->n_puts > before && (!error || error == ENOSPC), "write into what was given up", error);
+}
+
+static int run_full(const char *image, uint64_t seed, uint64_t limit)
+{
+	struct full f = { .n = must_open(image, false), .seed = seed, .puts = calloc(SLOTS * 70, sizeof *f.puts) };
+	struct rlimit r = { limit, limit };
+	struct block_info info;
+	bool ok;
+
+	f.step = f.n->size / SLOTS;
+	f.n->driver->info(f.n, &info);
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &r);
+	make_forgetful(f.n, seed & 1);
+	ok = full_slots(&f) && full_rest(&f, info.cluster, 0, f.good / 2) && full_verify(&f, "full");
+	ok = ok && full_flush(&f, "flush") && full_discard(&f);
+	ok = ok && full_rest(&f, info.cluster, f.good / 2, f.good) && full_flush(&f, "flush at the end");
+	block_node_close(f.n);
+	f.n = must_open(image, true);
+	ok = full_verify(&f, "opened again") && ok;
+	block_node_close(f.n);
+	printf("%s full: %u slots, %u writes\n", ok ? "ok" : "FAIL", f.good, f.n_puts);
+	free(f.puts);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 /* ---- How fast ---- */
 
 static double now_s(void)
@@ -631,12 +761,61 @@ static void test_no_room(void)
 	setrlimit(RLIMIT_FSIZE, &limit);
 	for (uint64_t i = 0; i < 12; i++)
 		error = n->driver->write(n, i << 29, "data", 4);
-	check_eq(error, EFBIG, "no-room-write");
+	check_eq(error, ENOSPC, "no-room-write");
 	setrlimit(RLIMIT_FSIZE, &before);
 	for (uint64_t i = 0; i < 12; i++)
 		check_eq(n->driver->write(n, i << 29, "data", 4), 0, "room-again-write");
 	check_eq(n->driver->flush(n), 0, "room-again-flush");
 	block_node_close(n);
+}
+
+/* Writes to a sparse file on a host that has so many pages: what was said to be written is there. */
+static bool fill_thin(uint64_t pages, unsigned *good)
+{
+	const struct block_options o = { .file = "memory", .format = "qcow2" };
+	struct error err = { .msg = "" };
+	struct block_node *n;
+	struct disk d;
+	uint8_t data[SECTOR];
+	unsigned there = 0;
+	bool flushed;
+
+	if (!disk_load(&d, path))
+		return false;
+	d.held = calloc(1, d.room / PAGE);
+	for (uint64_t i = 0; i < d.node.size; i++)
+		d.held[i / PAGE] |= d.now[i];
+	d.pages_left = pages;
+	d.writes_left = UINT64_MAX;
+	n = block_qcow2.open(&d.node, &o, 0, &err);
+	memset(data, 7, sizeof data);
+	for (*good = 0; n && *good < 16 && !n->driver->write(n, (uint64_t)*good << 29, data, sizeof data); ++*good)
+		;
+	flushed = n && !n->driver->flush(n);
+	if (n)
+		block_node_close(n);
+	n = block_qcow2.open(&d.node, &o, 0, &err);
+	for (unsigned i = 0; n && i < *good; i++)
+		there += !n->driver->read(n, (uint64_t)i << 29, data, sizeof data) && data[0] == 7 && data[SECTOR - 1] == 7;
+	if (n)
+		block_node_close(n);
+	disk_free(&d);
+	return flushed && there == *good;
+}
+
+/* However much room there is: nothing points to a table that finds none. Even the L1 of a new image is a hole. */
+static void test_thin(void)
+{
+	struct error err = { .msg = "" };
+	unsigned good = 0, kept = 0;
+	uint64_t pages = 0;
+
+	block_create_qcow2(path, UINT64_C(8) << 30, NULL, NULL, &err);
+	while (pages < 300 && fill_thin(pages, &good) && good < 16) {
+		kept += good > 0;
+		pages += pages < 40 ? 1 : 7;
+	}
+	check(good == 16 && kept > 20, "thin: with %" PRIu64 " pages %u", pages, good);
 }
 
 static void run_facts(void)
@@ -652,6 +831,7 @@ static void run_facts(void)
 	test_one_table();
 	test_states();
 	test_no_room();
+	test_thin();
 	unlink(path);
 	unlink(other);
 	rmdir(folder);
@@ -673,6 +853,8 @@ int main(int argc, char **argv)
 		return run_crash(argv[2], argv[3], seed);
 	if (!strcmp(what, "proven") && argc == 5)
 		return run_proven(argv[2], strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
+	if (!strcmp(what, "full") && argc == 5)
+		return run_full(argv[2], strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
 	if (!strcmp(what, "state") && argc == 5)
 		return run_state(argv[2], argv[3], argv[4]);
 	if (!strcmp(what, "speed") && argc == 3)

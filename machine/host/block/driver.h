@@ -32,6 +32,9 @@ struct block_driver {
 	int (*discard)(struct block_node *n, uint64_t offset, uint64_t bytes);	/* may do nothing */
 	int (*zero)(struct block_node *n, uint64_t offset, uint64_t bytes, bool unmap);
 	int (*resize)(struct block_node *n, uint64_t size);
+	/* These bytes, which lie within the size and stay as they are, have room on the host from now on: writing them does
+	 * not fail for want of it. ENOTSUP: who wants that writes them. NULL: the same. */
+	int (*reserve)(struct block_node *n, uint64_t offset, uint64_t bytes);
 	void (*info)(struct block_node *n, struct block_info *info);
 
 	/* NULL: it keeps no states. As block.h says. */

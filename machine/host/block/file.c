@@ -324,6 +324,19 @@ static int file_resize(struct block_node *n, uint64_t size)
 	return 0;
 }
 
+/* A device has its room, as far as anybody here can tell. */
+static int file_reserve(struct block_node *n, uint64_t offset, uint64_t bytes)
+{
+	struct file *f = (struct file *)n;
+
+	if (f->device)
+		return 0;
+	while (fallocate(f->fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes))
+		if (errno != EINTR)
+			return errno == ENOSYS ? ENOTSUP : errno;
+	return 0;
+}
+
 static void file_info(struct block_node *n, struct block_info *info)
 {
 	struct stat st;
@@ -336,5 +349,5 @@ static void file_info(struct block_node *n, struct block_info *info)
 const struct block_driver block_file = {
 	.name = "raw", .open = raw_open, .close = file_close,
 	.read = file_read, .write = file_write, .flush = file_flush, .discard = file_discard, .zero = file_zero,
-	.resize = file_resize, .info = file_info,
+	.resize = file_resize, .reserve = file_reserve, .info = file_info,
 };

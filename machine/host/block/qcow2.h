@@ -6,7 +6,8 @@
  * Order on the disk, so that what was flushed survives a crash and nothing worse than a leak comes of one: counts are
  * raised before a table points to a cluster, data and counts stand before the L2 table that points there, L2 before L1;
  * what nobody points to any longer is given back when that stands on the disk. Tables wait in memory meanwhile, until
- * somebody flushes or there is no room for them.
+ * somebody flushes or there is no room for them. A full host must not keep them there: before anything points to a table,
+ * or one is changed, its place in the file has been reserved, so that it is who writes that hears of ENOSPC.
  */
 #ifndef MACHINE_HOST_BLOCK_QCOW2_H
 #define MACHINE_HOST_BLOCK_QCOW2_H
@@ -53,6 +54,7 @@ struct qcow2_table {
 	uint32_t dirty_from, dirty_to;	/* bytes that the file has not; equal: none */
 	uint32_t next;			/* index + 1 in the chain of its hash */
 	bool used;			/* since the hand came by */
+	bool placed;			/* its place in the file has no holes */
 };
 
 struct qcow2_cache {
@@ -99,6 +101,7 @@ struct qcow2 {
 	uint32_t entry_bytes, l2_bits;	/* of an L2 entry; log2 of how many a table has */
 
 	uint64_t *l1, l1_offset;	/* host byte order */
+	uint64_t l1_placed, counts_placed;	/* the offsets of such a table whose place has no holes */
 	uint32_t l1_entries, l1_dirty_from, l1_dirty_to;
 
 	uint64_t *counts, counts_offset;	/* refcount table, host byte order */
@@ -144,6 +147,10 @@ static inline uint64_t qcow2_min(uint64_t a, uint64_t b)
 
 int qcow2_file_read(struct qcow2 *q, uint64_t offset, void *data, uint64_t bytes);	/* zeros behind its end */
 int qcow2_file_write(struct qcow2 *q, uint64_t offset, const void *data, uint64_t bytes);	/* grows it */
+/* It reaches up to here. ENOSPC: it cannot, be it a device, a server's export, at a limit or on a full disk. */
+int qcow2_file_extend(struct qcow2 *q, uint64_t end);
+/* What is written there later finds room. `fresh`: what is there is of no use. */
+int qcow2_file_reserve(struct qcow2 *q, uint64_t offset, uint64_t bytes, bool fresh);
 int qcow2_file_barrier(struct qcow2 *q);	/* what was written before is on the disk before what is written later */
 void qcow2_file_trim(struct qcow2 *q);		/* cuts off what it has grown by in vain */
 int qcow2_header_write(struct qcow2 *q, unsigned at, uint64_t value, unsigned bytes);
@@ -153,8 +160,9 @@ int qcow2_mark_corrupt(struct qcow2 *q);	/* EIO, from now on for all writes */
 
 bool qcow2_cache_init(struct qcow2_cache *c, uint64_t tables);
 void qcow2_cache_end(struct qcow2_cache *c);
-/* The table at this offset, valid until the next call for the same cache. `fresh`: of zeros, not read. */
+/* The table at this offset, valid until the next call for the same cache. `fresh`: of zeros, not read, and with room. */
 int qcow2_table_get(struct qcow2 *q, struct qcow2_cache *c, uint64_t offset, bool fresh, struct qcow2_table **t);
+int qcow2_table_own(struct qcow2 *q, struct qcow2_table *t);	/* room for what is to be changed in it */
 void qcow2_table_touch(struct qcow2_cache *c, struct qcow2_table *t, uint32_t from, uint32_t bytes);	/* it was changed */
 void qcow2_table_drop(struct qcow2_cache *c, uint64_t offset);		/* if it is there: without writing it */
 int qcow2_cache_write(struct qcow2 *q, struct qcow2_cache *c);

@@ -176,11 +176,34 @@ static int make_room(struct qcow2 *q, struct qcow2_cache *c, struct qcow2_table 
 	return (*t)->data ? 0 : ENOMEM;
 }
 
+/* Zeros that nobody has written need room when they are. */
+static bool may_have_hole(const struct qcow2 *q, const struct qcow2_table *t)
+{
+	for (uint32_t at = 0; at < q->cluster; at += UNIT)
+		if (!t->data[at] && !memcmp(t->data + at, t->data + at + 1, UNIT - 1))
+			return true;
+	return false;
+}
+
+/* In a change all is written before anything points there. */
+int qcow2_table_own(struct qcow2 *q, struct qcow2_table *t)
+{
+	int error;
+
+	if (t->placed || q->change)
+		return 0;
+	error = may_have_hole(q, t) ? qcow2_file_reserve(q, t->offset, q->cluster, false) : 0;
+	t->placed = !error;
+	return error;
+}
+
 int qcow2_table_get(struct qcow2 *q, struct qcow2_cache *c, uint64_t offset, bool fresh, struct qcow2_table **out)
 {
 	struct qcow2_table *t = find_table(c, offset);
-	int error = 0;
+	int error = fresh && !q->change ? qcow2_file_reserve(q, offset, q->cluster, true) : 0;
 
+	if (error)
+		return error;
 	if (!t) {
 		if (!fresh && !qcow2_table_ok(q, offset, c == &q->l2 ? QCOW2_L2 : QCOW2_BLOCKS))
 			return EIO;
@@ -190,12 +213,14 @@ int qcow2_table_get(struct qcow2 *q, struct qcow2_cache *c, uint64_t offset, boo
 		if (error)
 			return error;
 		t->offset = offset;
+		t->placed = false;
 		t->next = *chain_of(c, offset);
 		*chain_of(c, offset) = (uint32_t)(t - c->slots) + 1;
 	}
 	if (fresh) {
 		memset(t->data, 0, q->cluster);
 		qcow2_table_touch(c, t, 0, q->cluster);
+		t->placed = true;
 	}
 	t->used = true;
 	*out = t;

@@ -272,6 +272,8 @@ int qcow2_data_write(struct qcow2 *q, uint64_t offset, const void *data, uint64_
 		error = q->corrupt ? EIO : settle_if_much(q);
 		if (!error)
 			error = write_some(q, offset + done, (const uint8_t *)data + done, bytes - done, &n);
+		if (error == ENOSPC && q->n_later && !qcow2_settle(q))	/* what waited to be given back may do */
+			error = write_some(q, offset + done, (const uint8_t *)data + done, bytes - done, &n);
 	}
 	return error;
 }

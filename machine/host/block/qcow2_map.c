@@ -110,12 +110,25 @@ void qcow2_l1_touch(struct qcow2 *q, uint32_t i)
 		q->l1_dirty_to = i + 1;
 }
 
+static int l1_place(struct qcow2 *q)
+{
+	int error = 0;
+
+	if (!q->change && q->l1_placed != q->l1_offset) {
+		error = qcow2_file_reserve(q, q->l1_offset, q->l1_entries * UINT64_C(8), false);
+		q->l1_placed = error ? 0 : q->l1_offset;
+	}
+	return error;
+}
+
 /* A new table in place of what entry i points to: the same contents, or zeros. */
 int qcow2_l2_copy(struct qcow2 *q, uint32_t i, struct qcow2_table **t)
 {
 	uint64_t old = q->l1[i] & QCOW2_OFFSET, offset, got;
-	int error = old ? qcow2_table_get(q, &q->l2, old, false, t) : 0;
+	int error = l1_place(q);
 
+	if (!error && old)
+		error = qcow2_table_get(q, &q->l2, old, false, t);
 	if (error)
 		return error;
 	if (old)
@@ -142,12 +155,14 @@ int qcow2_l2_copy(struct qcow2 *q, uint32_t i, struct qcow2_table **t)
 int qcow2_l2_own(struct qcow2 *q, uint64_t offset, struct qcow2_table **t)
 {
 	uint64_t i = offset >> (q->cluster_bits + q->l2_bits);
+	int error;
 
 	if (i >= q->l1_entries)
 		return EIO;
-	if ((q->l1[i] & QCOW2_OFFSET) && (q->l1[i] & QCOW2_COPIED))
-		return qcow2_table_get(q, &q->l2, q->l1[i] & QCOW2_OFFSET, false, t);
-	return qcow2_l2_copy(q, (uint32_t)i, t);
+	if (!(q->l1[i] & QCOW2_OFFSET) || !(q->l1[i] & QCOW2_COPIED))
+		return qcow2_l2_copy(q, (uint32_t)i, t);
+	error = qcow2_table_get(q, &q->l2, q->l1[i] & QCOW2_OFFSET, false, t);
+	return error ? error : qcow2_table_own(q, *t);
 }
 
 /* ---- The L1 itself ---- */

@@ -78,6 +78,8 @@ int qcow2_count_set(struct qcow2 *q, uint64_t cluster, uint64_t count)
 	int error = block_get_own(q, block_of(q, cluster), &t);
 	uint64_t i = cluster & ((UINT64_C(1) << block_entries_log2(q)) - 1), bits = UINT64_C(1) << q->order;
 
+	if (!error && t && count)
+		error = qcow2_table_own(q, t);
 	if (error || !t)
 		return error ? error : EIO;
 	count_store(q, t->data, i, count);
@@ -146,6 +148,17 @@ static void note_use(struct qcow2 *q, uint64_t offset, uint64_t n)
 		q->zero_from = end;
 }
 
+static int counts_place(struct qcow2 *q)
+{
+	int error = 0;
+
+	if (!q->change && q->counts_placed != q->counts_offset) {
+		error = qcow2_file_reserve(q, q->counts_offset, (uint64_t)q->counts_clusters << q->cluster_bits, false);
+		q->counts_placed = error ? 0 : q->counts_offset;
+	}
+	return error;
+}
+
 int qcow2_block_make(struct qcow2 *q, uint64_t index, uint64_t cluster)
 {
 	uint64_t offset = cluster << q->cluster_bits;
@@ -154,6 +167,9 @@ int qcow2_block_make(struct qcow2 *q, uint64_t index, uint64_t cluster)
 
 	if (qcow2_guard_hit(q, offset, q->cluster, 0))
 		return qcow2_mark_corrupt(q);
+	error = counts_place(q);
+	if (error)
+		return error;
 	if (!qcow2_guard_add(q, offset, QCOW2_BLOCKS))
 		return ENOMEM;
 	error = qcow2_table_get(q, &q->blocks, offset, true, &t);
@@ -207,6 +223,13 @@ static int counts_grow(struct qcow2 *q, uint64_t entries)
 
 /* ---- The next free ones ---- */
 
+static void block_unmake(struct qcow2 *q, uint64_t index)
+{
+	qcow2_guard_remove(q, q->counts[index], QCOW2_BLOCKS);
+	qcow2_table_drop(&q->blocks, q->counts[index]);
+	q->counts[index] = 0;
+}
+
 /* There is a block for `cluster`, which is free; or one is made in `first`, where the run of free ones begins that ends
  * there. *made: what was found free may be taken now. */
 static int block_need(struct qcow2 *q, uint64_t cluster, uint64_t first, bool *made)
@@ -220,10 +243,13 @@ static int block_need(struct qcow2 *q, uint64_t cluster, uint64_t first, bool *m
 	if (index >= q->counts_entries)
 		return counts_grow(q, index + 1);
 	error = qcow2_block_make(q, index, first);
+	if (error)
+		return error;
 	q->hint = first + 1;		/* for blocks that move when it is counted */
-	if (!error)
-		error = qcow2_count_set(q, first, 1);
+	error = qcow2_count_set(q, first, 1);
 	q->hint = hint;
+	if (error)
+		block_unmake(q, index);
 	return error;
 }
 
@@ -318,7 +344,7 @@ int qcow2_alloc_uncounted(struct qcow2 *q, uint64_t *offset, uint64_t *count)
 
 int qcow2_alloc(struct qcow2 *q, uint64_t n, bool all, uint64_t *offset, uint64_t *got)
 {
-	uint64_t first, found;
+	uint64_t first, found, n_set = 0;
 	int error;
 
 	if (q->corrupt)
@@ -331,8 +357,13 @@ int qcow2_alloc(struct qcow2 *q, uint64_t n, bool all, uint64_t *offset, uint64_
 	*offset = first << q->cluster_bits;
 	if (qcow2_guard_hit(q, *offset, found << q->cluster_bits, 0))
 		return qcow2_mark_corrupt(q);
-	for (uint64_t i = 0; i < found && !error; i++)
-		error = qcow2_count_set(q, first + i, first_count(q));
+	error = qcow2_file_extend(q, *offset + (found << q->cluster_bits));
+	while (n_set < found && !error) {
+		error = qcow2_count_set(q, first + n_set, first_count(q));
+		n_set += !error;
+	}
+	while (error && n_set)
+		(void)!qcow2_count_set(q, first + --n_set, first_count(q) - 1);
 	if (error)
 		return error;
 	q->fresh = *offset >= q->zero_from;
