@@ -742,6 +742,45 @@ static void test_states(void)
 	block_node_close(n);
 }
 
+static bool shows(struct block_node *n, uint64_t at, int byte)
+{
+	uint8_t buf[70000];
+
+	memset(buf, ~byte, sizeof buf);
+	return !n->driver->read(n, at, buf, sizeof buf) && buf[0] == byte && !memcmp(buf, buf + 1, sizeof buf - 1);
+}
+
+/* The machine's state, which a return or a savevm that was killed leaves behind the disk's end, is not the guest's when the
+ * disk grows over it; the snapshot has it still. */
+static void test_grow_over_machine(uint64_t size, bool returned)
+{
+	struct error err = { .msg = "" };
+	struct block_state s = { .name = "one", .machine_bytes = 70000 };
+	uint64_t span = UINT64_C(512) << 20;
+	static uint8_t machine[70000];
+	struct block_node *n;
+
+	memset(machine, 0x53, sizeof machine);
+	block_create_qcow2(path, size, NULL, NULL, &err);
+	n = must_open(path, false);
+	check_eq(n->driver->machine_write(n, 0, machine, sizeof machine), 0, "grow-machine-write");
+	check(!returned || (n->driver->state_keep(n, &s, &err) && n->driver->state_return(n, "one", &err)), "grow-return %s", err.msg);
+	check_eq(n->driver->flush(n), 0, "grow-flush");
+	block_node_close(n);
+	n = must_open(path, false);
+	check_eq(n->driver->resize(n, 4 * span), 0, "grow-over-machine");
+	check(shows(n, span, 0), "grow-shows-zeros, %" PRIu64 " bytes%s", size, returned ? ", returned" : "");
+	check_eq(n->driver->write(n, span, "guest", 5), 0, "grow-write");
+	if (returned) {
+		check(n->driver->state_return(n, "one", &err), "grow-return-again %s", err.msg);
+		check_eq(n->size, size, "grow-returned-size");
+		memset(machine, 0, sizeof machine);
+		check_eq(n->driver->machine_read(n, 0, machine, sizeof machine), 0, "grow-machine-read");
+		check(machine[0] == 0x53 && !memcmp(machine, machine + 1, sizeof machine - 1), "grow-machine-is-there");
+	}
+	block_node_close(n);
+}
+
 /* A host without room fails a new table: its cluster is anybody's again, and the image as good as before. */
 static void test_no_room(void)
 {
@@ -830,6 +869,10 @@ static void run_facts(void)
 	test_refused();
 	test_one_table();
 	test_states();
+	test_grow_over_machine(UINT64_C(512) << 20, true);
+	test_grow_over_machine(UINT64_C(512) << 20, false);
+	test_grow_over_machine((UINT64_C(300) << 20) + 512, true);
+	test_grow_over_machine((UINT64_C(300) << 20) + 512, false);
 	test_no_room();
 	test_thin();
 	unlink(path);

@@ -8,10 +8,22 @@ static int hide_below(struct qcow2 *q, uint64_t from, uint64_t to)
 	return from < to ? qcow2_data_zero(q, from, to - from, true) : 0;
 }
 
+/* Behind the end there may be a machine's state, of the snapshot that was returned to last, or of one that was never
+ * finished: it is not the guest's. */
+static int drop_behind(struct qcow2 *q)
+{
+	uint64_t from = qcow2_round_up(q->node.size, q->cluster), reach = q->l1_entries * qcow2_l1_span(q);
+
+	return from < reach ? qcow2_data_discard(q, from, reach - from, true) : 0;
+}
+
 static int grow_image(struct qcow2 *q, uint64_t size)
 {
 	uint64_t old = q->node.size;
-	int error = qcow2_l1_grow(q, size / qcow2_l1_span(q) + !!(size & (qcow2_l1_span(q) - 1)));
+	int error = drop_behind(q);
+
+	if (!error)
+		error = qcow2_l1_grow(q, size / qcow2_l1_span(q) + !!(size & (qcow2_l1_span(q) - 1)));
 
 	if (!error)
 		error = hide_below(q, old, size);
