@@ -2,8 +2,8 @@
  * state of a machine, as bytes of the guest's disk behind its end.
  *
  * The present one's L1 and the table of snapshots are never changed in place: a new one is written, then the header says
- * where it is; with the refcounts, if COPIED bits change with them (qcow2_change.c). What a crash leaves is counted too
- * high, which is a leak. */
+ * where it is, and where the refcounts are that go with it (qcow2_change.c). What a crash leaves is counted too high, which
+ * is a leak. */
 #include "machine/host/block/qcow2.h"
 
 #define ENTRY       40u			/* bytes, before what is of variable length */
@@ -342,21 +342,21 @@ static int copied_entry(struct qcow2 *q, uint64_t entry, bool *wrong)
 	return error;
 }
 
-/* In the table that *l1 points to; in a change, in a copy of it, which takes its place in the active L1. */
-static int copied_l2(struct qcow2 *q, uint64_t *l1)
+/* In the table that entry `at` of the active L1 points to; in a change, in a copy of it, which takes its place there. */
+static int copied_l2(struct qcow2 *q, uint32_t at)
 {
 	bool own = !q->change, wrong;
 	struct qcow2_table *t;
 	int error = 0;
 
 	for (uint32_t i = 0; i < 1u << q->l2_bits && !error; i++) {
-		error = qcow2_table_get(q, &q->l2, *l1 & QCOW2_OFFSET, false, &t);
+		error = qcow2_table_get(q, &q->l2, q->l1[at] & QCOW2_OFFSET, false, &t);
 		if (!error)
 			error = copied_entry(q, qcow2_entry(q, t, i), &wrong);
 		if (error || !wrong)
 			continue;
 		if (!own)
-			error = qcow2_l2_copy(q, (uint32_t)(l1 - q->l1), &t);
+			error = qcow2_l2_copy(q, at, &t);
 		own = true;
 		if (!error)
 			qcow2_entry_set(q, t, i, qcow2_entry(q, t, i) ^ QCOW2_COPIED, qcow2_bitmap(q, t, i));
@@ -364,32 +364,26 @@ static int copied_l2(struct qcow2 *q, uint64_t *l1)
 	return error;
 }
 
-static int copied_all(struct qcow2 *q, uint64_t *l1, uint32_t entries)
+int qcow2_copied_set(struct qcow2 *q)
 {
 	uint64_t tables = 0;
 	bool copied;
 	int error = 0;
 
-	for (uint32_t i = 0; i < entries && !error; i++) {
-		if (!(l1[i] & QCOW2_OFFSET))
+	for (uint32_t i = 0; i < q->l1_entries && !error; i++) {
+		if (!(q->l1[i] & QCOW2_OFFSET))
 			continue;
 		if (++tables > q->file_end >> q->cluster_bits)	/* the same one again and again */
 			return EIO;
-		error = copied_l2(q, &l1[i]);
+		error = copied_l2(q, i);
 		if (!error)
-			error = is_copied(q, l1[i] & QCOW2_OFFSET, &copied);
-		if (error || copied == !!(l1[i] & QCOW2_COPIED))
+			error = is_copied(q, q->l1[i] & QCOW2_OFFSET, &copied);
+		if (error || copied == !!(q->l1[i] & QCOW2_COPIED))
 			continue;
-		l1[i] ^= QCOW2_COPIED;
-		if (l1 == q->l1)
-			qcow2_l1_touch(q, i);
+		q->l1[i] ^= QCOW2_COPIED;
+		qcow2_l1_touch(q, i);
 	}
 	return error;
-}
-
-int qcow2_copied_set(struct qcow2 *q)
-{
-	return copied_all(q, q->l1, q->l1_entries);
 }
 
 /* ---- What others ask for ---- */
@@ -567,50 +561,70 @@ static uint64_t *active_copy(struct qcow2 *q, const struct qcow2_state *s, const
 	return l1;
 }
 
-/* The tables of `l1`, which are a snapshot's, are to be the active one's, too. Their bits say nothing before that. */
-static int share_tables(struct qcow2 *q, uint64_t *l1, uint32_t entries)
+/* In a change: `l1` (malloc) is the active one. The other one is the caller's. */
+static uint64_t *replace_l1(struct qcow2 *q, uint64_t *l1, uint32_t entries)
 {
+	uint64_t *old = q->l1;
+
+	for (uint32_t i = 0; i < entries; i++)
+		guard_set(q, l1[i] & QCOW2_OFFSET, QCOW2_L2, true);
+	for (uint32_t i = 0; i < q->l1_entries; i++)
+		guard_set(q, old[i] & QCOW2_OFFSET, QCOW2_L2, false);
+	q->l1 = l1;
+	q->l1_entries = entries;
+	return old;
+}
+
+/* In a change: the tables of `l1`, which are a snapshot's, are the active one's, too, in place of those that it has. Their
+ * bits say nothing before that. Takes `l1`. */
+static int return_tables(struct qcow2 *q, uint64_t *l1, uint32_t entries)
+{
+	uint32_t n_old = q->l1_entries;
 	int error = walk_l1(q, l1, entries, WALK_CHECK);
+	uint64_t *old;
 
 	if (!error)
 		error = walk_l1(q, l1, entries, WALK_ADD);
 	if (!error)
 		error = add_tables(q, l1, entries);
-	return error ? error : copied_all(q, l1, entries);
+	if (error) {
+		free(l1);
+		return error;
+	}
+	old = replace_l1(q, l1, entries);
+	error = walk_l1(q, old, n_old, WALK_SUB);
+	free(old);
+	if (error == EIO)	/* it is damaged, which is why somebody returns: what it had behind that leaks */
+		error = 0;
+	return error ? error : qcow2_copied_set(q);
 }
 
-static int return_tables(struct qcow2 *q, const struct qcow2_state *s)
+static int return_state(struct qcow2 *q, const struct qcow2_state *s)
 {
-	uint64_t *theirs, *l1, *old;
-	uint32_t n_old = q->l1_entries, entries;
+	uint64_t *theirs, *l1, size = q->node.size;
+	uint32_t entries;
 	int error = qcow2_l1_read(q, s->l1, s->l1_entries, &theirs);
 
 	if (error)
 		return error;
-	old = malloc(n_old * sizeof *old + 1);
-	l1 = old ? active_copy(q, s, theirs, &entries, &error) : NULL;
-	if (!l1) {
-		free(old);
-		free(theirs);
-		return error ? error : ENOMEM;
-	}
-	memcpy(old, q->l1, n_old * sizeof *old);
-	error = share_tables(q, l1, entries);
-	if (error)
-		free(l1);
-	else
-		error = qcow2_l1_replace(q, l1, entries, s->size);
-	for (uint32_t i = 0; i < n_old && !error; i++)
-		qcow2_guard_remove(q, old[i] & QCOW2_OFFSET, QCOW2_L2);
-	for (uint32_t i = 0; i < q->l1_entries && !error; i++)
-		if (q->l1[i] & QCOW2_OFFSET && !qcow2_guard_add(q, q->l1[i] & QCOW2_OFFSET, QCOW2_L2))
-			error = ENOMEM;
-	if (!error)
-		q->node.size = s->size;
-	if (!error)
-		error = walk_l1(q, old, n_old, WALK_SUB);
-	free(old);
+	l1 = active_copy(q, s, theirs, &entries, &error);
 	free(theirs);
+	if (!l1)
+		return error;
+	error = qcow2_change_begin(q);
+	if (error) {
+		free(l1);
+		return error;
+	}
+	error = return_tables(q, l1, entries);
+	if (error) {
+		qcow2_change_cancel(q);
+		return error;
+	}
+	q->node.size = s->size;
+	error = qcow2_change_end(q, NULL);
+	if (error)
+		q->node.size = size;
 	return error;
 }
 
@@ -629,7 +643,7 @@ bool qcow2_state_return(struct block_node *n, const char *name, struct error *er
 		return fail(q, err, "cannot return to snapshot", name, EIO);
 	error = settle_all(q);
 	if (!error)
-		error = return_tables(q, s);
+		error = return_state(q, s);
 	if (!error)
 		error = qcow2_settle(q);
 	return !error || fail(q, err, "cannot return to snapshot", name, error);
