@@ -38,17 +38,6 @@ bool disks_any(const struct machine *m)
 }
 
 
-/* That is in it now, which may be none that the options know of. */
-static const char *file_of(const struct drive *d)
-{
-	struct block_info info;
-
-	if (block_options(d->block)->snapshot)
-		return block_options(d->block)->file;
-	block_info(d->block, &info);
-	return info.file;
-}
-
 static bool flush_all(struct machine *m, struct error *err)
 {
 	int first = 0;
@@ -57,7 +46,7 @@ static bool flush_all(struct machine *m, struct error *err)
 		int error = block_options(d->block)->snapshot ? 0 : block_flush(d->block);
 
 		if (error && !first)
-			error_set(err, "drive '%.40s' (%.100s) cannot be flushed, what was written last may be lost: %s", d->id, file_of(d), strerror(error));
+			error_set(err, "drive '%.40s' (%.100s) cannot be flushed, what was written last may be lost: %s", d->id, media_file(d), strerror(error));
 		first = first ? first : error;
 	}
 	return !first;
@@ -87,7 +76,7 @@ static bool can_keep(struct machine *m, struct error *err)
 				  d->id);
 		else if (!block_keeps_states(d->block))
 			error_set(err, "Device '%.40s' is writable but does not support snapshots (qemu-img convert -O qcow2 %.60s NEW.qcow2, "
-				  "or snapshot=on)", d->id, file_of(d));
+				  "or snapshot=on)", d->id, media_file(d));
 		else
 			continue;
 		return false;
@@ -132,11 +121,11 @@ static bool have_state(const struct machine *m, const char *name, enum naming na
 		const char *wanted = name_on(d, name, naming, own);
 
 		if (!find_state(d->block, wanted, &state)) {
-			error_set(err, "drive '%.40s' (%.80s) has no state '%.60s'", d->id, file_of(d), wanted);
+			error_set(err, "drive '%.40s' (%.80s) has no state '%.60s'", d->id, media_file(d), wanted);
 			return false;
 		}
 		if (one && !is_of_same_moment(&state, &first)) {
-			error_set(err, "drive '%.30s' (%.60s) has a state '%.30s' of another moment than drive '%.30s'", d->id, file_of(d), wanted,
+			error_set(err, "drive '%.30s' (%.60s) has a state '%.30s' of another moment than drive '%.30s'", d->id, media_file(d), wanted,
 				  one->id);
 			return false;
 		}
@@ -406,7 +395,7 @@ void disks_no_place(const struct machine *m, struct error *err)
 		d = d->next;
 	if (d)
 		error_set(err, "No block device can accept snapshots: drive '%.40s' (%.80s) is read-only. -snapdir DIR is a place, too",
-			  d->id, file_of(d));
+			  d->id, media_file(d));
 	else
 		error_set(err, "no place for snapshots: start with -snapdir DIR");
 }
@@ -459,7 +448,7 @@ static bool may_load(struct machine *m, const char *name, struct error *err)
 		error_set(err, "Snapshot '%.30s' does not exist in one or more devices: %.160s", name, why.msg);
 	else if (!find_state(first->block, name, &state) || !state.machine_bytes)
 		error_set(err, "This is a disk-only snapshot. Revert to it offline using qemu-img (there is no machine in drive '%.40s', '%.80s')",
-			  first->id, file_of(first));
+			  first->id, media_file(first));
 	else if (state.machine_bytes > most_bytes(m))
 		error_set(err, "Snapshot '%.60s' is larger than this machine can be", name);
 	else
@@ -505,8 +494,8 @@ bool disks_recover(struct machine *m, struct error *err)
 	for (const struct drive *d = m->drives; d; d = d->next) {
 		if (!d->block || !find_state(d->block, BACK, &state))
 			continue;
-		error_set(err, "drive '%.30s' was left within a loadvm: qemu-img snapshot -a " BACK " %.60s takes it back to before that; then, "
-			  "or to leave it as it is, qemu-img snapshot -d " BACK " (the same with all disks)", d->id, file_of(d));
+		error_set(err, "drive '%.30s' ('%.70s') was left within a loadvm. If all disks of that machine have state " BACK
+			  ", 'qemu-img snapshot -a " BACK "' takes each back; then, or else, -d", d->id, media_file(d));
 		return false;
 	}
 	return true;

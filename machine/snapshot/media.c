@@ -14,18 +14,26 @@ unsigned media_place(const struct drive *d)
 
 /* ---- What is in a drive ---- */
 
+const char *media_file(const struct drive *d)
+{
+	struct block_info info;
+
+	if (block_options(d->block)->snapshot)
+		return block_options(d->block)->file;
+	block_info(d->block, &info);
+	return info.file;
+}
+
 static bool look_at(struct drive *d, struct error *err)
 {
 	struct medium *found = &d->found;
 	struct block_sample sample;
-	struct block_info info;
 	int error;
 
 	*found = (struct medium){ .kind = MEDIUM_NONE };
 	if (!d->block)
 		return true;
-	block_info(d->block, &info);
-	strncpy((char *)found->file, info.file, sizeof found->file - 1);
+	strncpy((char *)found->file, media_file(d), sizeof found->file - 1);
 	found->kind = block_is_readonly(d->block) ? MEDIUM_READ : MEDIUM_WRITTEN;
 	found->size = block_size(d->block);
 	error = block_sample(d->block, &sample);
@@ -141,7 +149,7 @@ static bool medium_check(const void *s, struct vms_walk *w)
 #define THERE "the host's; the guest sees what it reads"
 
 const struct vmstate cede_medium_state = {
-	.name = "cede/medium", .version = 1, .min_version = 1, VMS_OF(struct medium), .needed = is_known, .check = medium_check,
+	.name = "cede/medium", .version = 2, .min_version = 2, VMS_OF(struct medium), .needed = is_known, .check = medium_check,
 	.fields = VMS_FIELDS(
 		VMS_U8(struct medium, kind, VMS_MOST(MEDIUM_WRITTEN), VMS_UNHASHED(THERE)),
 		VMS_U64(struct medium, size, VMS_UNHASHED(THERE)), VMS_U64(struct medium, sum, VMS_UNHASHED(THERE)),

@@ -15,6 +15,9 @@ unsigned media_place(const struct drive *d);
 
 /* Reads what is in the drives. In a copy of the process nothing: there it is what was read before the copy was made. */
 bool media_look(struct machine *m, struct error *err);	/* false and err->msg set: something cannot be read */
+/* The name of the file in it now, which may be none that the options know of; never that of an overlay of -snapshot. */
+const char *media_file(const struct drive *d);
+
 /* Before sections are written: what was read last is in each drive's struct medium, until media_forget(). */
 void media_note(struct machine *m, bool with_states);	/* the disks keep states of this moment */
 /* Also before sections are read: nothing is said of any drive. */

@@ -50,7 +50,7 @@ def back():
         for what, drives in (('all', drive('a') + drive('b')), ('another', drive('c') + drive('b')), ('one', drive('b')),
                              ('read-only', drive('c') + drive('b', ',readonly=on')), ('nothing-kept', ['-snapshot'] + drive('b'))):
             status, out, err = run(at, drives)
-            check(status == 1 and err.count('\n') == 1 and 'qemu-img snapshot -a cede-back ' in err, what + '-said', (status, out, err))
+            check(status == 1 and err.count('\n') == 1 and "'qemu-img snapshot -a cede-back' takes each back" in err, what + '-said', (status, out, err))
             check(all(has(at(n), 2) and states(at(n)) == ['cede-back'] for n in 'ab'), what + '-as-it-was')
         for name in ('a', 'b'):
             image(at(name), 'write -P 1 0 64k')

@@ -312,6 +312,8 @@ def based(at):
     loads('based-on-a-copy', '')
     run('qemu-io', '-c', 'write -P 2 0 64k', at('other'))
     loads('based-on-another', 'is based on another image than when the machine was saved')
+    status, text = ends('-loadvm', at('t'), '-snapshot')
+    check(status == 1 and "('%s') is based on another image" % at('top') in text, 'based-on-another-of-the-user-s', text)
     run('qemu-img', 'rebase', '-u', '-b', at('base'), '-F', 'qcow2', at('top'))
     run('qemu-io', '-c', 'write -P 2 1070k 512', at('base'))
     loads('based-on-what-was-written', 'is based on an image that was written to after')
@@ -324,6 +326,17 @@ def unreadable(at):
     while not os.path.exists(at('gone')) and server.poll() is None:
         time.sleep(0.05)
     drive = ['-drive', 'file=nbd:unix:%s:exportname=d,format=raw,if=virtio,readonly=on' % at('gone')]
+    # Whole pages only, and of a size that no 256 of them make.
+    with open(at('pages'), 'wb') as f:
+        f.truncate((3 << 20) + 4096 * 7)
+    whole = subprocess.Popen(['qemu-nbd', '-r', '-t', '-k', at('whole'), '-x', 'd', '--image-opts',
+                              'driver=blkdebug,align=4096,image.driver=raw,image.file.driver=file,image.file.filename=' + at('pages')])
+    while not os.path.exists(at('whole')) and whole.poll() is None:
+        time.sleep(0.05)
+    with linux('-drive', 'file=nbd:unix:%s:exportname=d,format=raw,if=virtio,readonly=on' % at('whole'), '-save', at('w') + '@2000000,quit=on', ram=RAM) as m:
+        check(m.wait(30) == 0, 'whole-pages', m.errors)
+    whole.terminate()
+    whole.wait()
     with linux(*drive, '-save', at('u'), '-monitor', 'unix:%s,server=on,wait=off' % at('m'), ram=RAM) as m:
         m.shell()
         h = Client(m, at('m'))

@@ -26,7 +26,8 @@ static int add(struct block_node *n, uint64_t *sum, uint64_t from, uint64_t to)
 
 static int sum_up(struct block_node *n, uint64_t *sum)
 {
-	uint64_t head = n->size < HEAD ? n->size : HEAD, part = (n->size - head) / PIECES;
+	/* A server may take whole pages only. */
+	uint64_t head = n->size < HEAD ? n->size : HEAD, part = (n->size - head) / PIECES & ~(uint64_t)(PIECE - 1);
 	int error = add(n, sum, 0, head);
 
 	for (unsigned i = 0; i < PIECES && part >= PIECE && !error; i++)
