@@ -112,14 +112,15 @@ static bool make_disks(struct machine *m, enum drive_interface interface, struct
 /* No two devices stand at one place in the order. */
 static bool boot_order_ok(struct machine *m, struct error *err)
 {
-	for (const struct device *a = m->devices; a; a = a->next)
-		for (const struct device *b = a->next; b; b = b->next)
-			if (device_property_u32(a, "bootindex", UINT32_MAX) != UINT32_MAX &&
-			    device_property_u32(a, "bootindex", UINT32_MAX) == device_property_u32(b, "bootindex", UINT32_MAX)) {
-				error_usage(err, "-device %s: The bootindex %u has already been used", b->class->name,
-					    device_property_u32(b, "bootindex", 0));
+	for (const struct device *a = m->devices; a; a = a->next) {
+		uint32_t index = device_property_u32(a, "bootindex", UINT32_MAX);
+
+		for (const struct device *b = index == UINT32_MAX ? NULL : a->next; b; b = b->next)
+			if (device_property_u32(b, "bootindex", UINT32_MAX) == index) {
+				error_usage(err, "-device %s: The bootindex %u has already been used", b->class->name, index);
 				return false;
 			}
+	}
 	return true;
 }
 

@@ -205,18 +205,28 @@ static bool keep_back(struct machine *m, struct error *err)
 }
 
 /* All are back before the first one forgets that there was a way: disks_recover(). */
-static bool return_back(struct machine *m)
+static void return_back(struct machine *m)
 {
 	struct error why;
 	bool ok = true;
 
-	for_each_writable(m, d) if (block_keeps_states(d->block) && !block_state_return(d->block, BACK, &why))
-	{
-			fprintf(stderr, "cede: drive '%.40s' keeps what it had as state '" BACK "': %.150s\n", d->id, why.msg);
+	for_each_writable(m, d) {
+		if (!block_keeps_states(d->block) || block_state_return(d->block, BACK, &why))
+			continue;
+		fprintf(stderr, "cede: drive '%.40s' keeps what it had as state '" BACK "': %.150s\n", d->id, why.msg);
 		ok = false;
 	}
 	if (ok)
 		forget_state(m, BACK, AS_GIVEN);
+}
+
+/* The try has ended: so well, or as if it had not been. */
+static bool end_try(struct machine *m, bool ok)
+{
+	if (ok)
+		forget_state(m, BACK, AS_GIVEN);
+	else
+		return_back(m);
 	return ok;
 }
 
@@ -269,16 +279,7 @@ bool disks_return_loaded(struct machine *m, struct error *err)
 
 	memcpy(name, m->disk_state, sizeof name);
 	memset(m->disk_state, 0, sizeof m->disk_state);
-	if (!name[0])
-		return true;
-	if (!keep_back(m, err))
-		return false;
-	if (return_to(m, name, BY_PLACE, err)) {
-		forget_state(m, BACK, AS_GIVEN);
-		return true;
-	}
-	return_back(m);
-	return false;
+	return !name[0] || (keep_back(m, err) && end_try(m, return_to(m, name, BY_PLACE, err)));
 }
 
 static bool is_named(const void *s)
@@ -504,16 +505,7 @@ bool disks_recover(struct machine *m, struct error *err)
 static bool try_there(struct machine *m, const char *name, bool (*load)(struct machine *m, const char *path, struct error *err),
 		      struct error *err)
 {
-	bool ok;
-
-	if (!disks_settle(m, err) || !keep_back(m, err))
-		return false;
-	ok = go_there(m, name, load, err);
-	if (ok)
-		forget_state(m, BACK, AS_GIVEN);
-	else
-		return_back(m);
-	return ok;
+	return disks_settle(m, err) && keep_back(m, err) && end_try(m, go_there(m, name, load, err));
 }
 
 bool disks_loadvm(struct machine *m, const char *name, struct error *err)

@@ -48,12 +48,10 @@ static bool look_at(struct drive *d, struct error *err)
 bool media_look(struct machine *m, struct error *err)
 {
 	for (struct drive *d = m->drives; d; d = d->next) {
-		if (!d->block || !block_is_copy(d->block)) {
-			if (d->user && !look_at(d, err))
-				return false;
-		} else {
+		if (d->block && block_is_copy(d->block))
 			d->found.size = block_size(d->block);
-		}
+		else if (d->user && !look_at(d, err))
+			return false;
 	}
 	return true;
 }
