@@ -14,6 +14,7 @@
 #include "cpu/core/ram.h"
 #include "cpu/core/vreg.h"
 #include "cpu/table/since.h"
+#include "cpu/core/counts.h"
 
 /* ---- MSR. Power ISA 3.0B, Book III, 4.2.1 ---- */
 #define MSR_SF  PPC_BIT(0)
@@ -212,6 +213,7 @@ struct cpu {
 	bool prodded;
 	uint64_t cycles;		/* cycle this processor has reached; exact outside blocks */
 	uint64_t insns;			/* instructions completed (statistics, not state) */
+	uint64_t event[NEVENTS], stall[NSTALLS];
 
 	/* Engine, not saved. */
 	struct block **link;		/* the edge that led out of the engine; NULL: none */
