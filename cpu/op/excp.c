@@ -203,9 +203,16 @@ bool cpu_deliver_pending(struct cpu *cpu)
 
 /* ---- Synchronous interrupts, from handlers ---- */
 
-bool raise_interrupt(struct cpu *cpu, const struct op *op, enum vector vector, uint64_t srr1_bits)
+/* The instruction has been charged for, and is not completed. */
+static void unwind_uncompleted(struct cpu *cpu, const struct op *op)
 {
 	op_unwind(cpu, op);
+	cpu->insns--;
+}
+
+bool raise_interrupt(struct cpu *cpu, const struct op *op, enum vector vector, uint64_t srr1_bits)
+{
+	unwind_uncompleted(cpu, op);
 	cpu_interrupt(cpu, vector, cpu->nip, srr1_bits);
 	return false;
 }
@@ -242,7 +249,7 @@ bool raise_no_storage(struct cpu *cpu, const struct op *op, uint64_t ea, bool st
 {
 	cpu->dar = ea;
 	cpu->dsisr = DSISR_REAL_ADDRESS;
-	op_unwind(cpu, op);
+	unwind_uncompleted(cpu, op);
 	cpu_machine_check(cpu, cpu->nip, store ? SRR1_MC_STORE : SRR1_MC_LOAD);
 	return false;
 }

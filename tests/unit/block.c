@@ -309,7 +309,8 @@ static void test_no_spin(void)
 }
 
 /* Instructions are counted beside cycles, through exits in the middle of blocks, cuts and interrupts. With one cycle each
- * they are as many, and a fetch that faults takes a cycle without being one. */
+ * they are as many; a fetch that faults, and an instruction that an interrupt leaves undone, take a cycle without being
+ * one. */
 static void test_counts(void)
 {
 	static const uint32_t loop[] = {
@@ -326,7 +327,7 @@ static void test_counts(void)
 	cpu = &rig.cpu[0];
 	for (unsigned i = 0; i < ARRAY_SIZE(loop); i++)
 		put(&rig, CODE + 4 * i, loop[i]);
-	put(&rig, VEC_INST_STORAGE, 0x48000000);
+	put(&rig, VEC_MACHINE_CHECK, 0x48000000);
 	cpu->nip = CODE;
 	for (unsigned i = 0; i < 2000; i++)
 		cpu_run(cpu, cpu->cycles + check_random(&seed) % (i % 2 ? 8 : 200));
@@ -336,6 +337,10 @@ static void test_counts(void)
 	cpu_run(cpu, cpu->cycles + 100);
 	faults = cpu->cycles - cpu->insns;
 	check(faults == 1 && cpu->nip < 0x1000, "a-fetch-that-faults-is-none: %llu", (unsigned long long)faults);
+	put(&rig, VEC_PROGRAM, 0x48000000);
+	cpu->nip = TARGET;		/* zeros: illegal */
+	cpu_run(cpu, cpu->cycles + 100);
+	check(cpu->nip == VEC_PROGRAM && cpu->cycles - cpu->insns == 2, "nor-an-instruction-that-is-interrupted");
 	rig_free(&rig);
 }
 
