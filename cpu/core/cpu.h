@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "cpu/core/bits.h"
+#include "cpu/core/pmu.h"
 #include "cpu/core/ram.h"
 #include "cpu/core/vreg.h"
 #include "cpu/table/since.h"
@@ -214,6 +215,7 @@ struct cpu {
 	uint64_t cycles;		/* cycle this processor has reached; exact outside blocks */
 	uint64_t insns;			/* instructions completed (statistics, not state) */
 	uint64_t event[NEVENTS], stall[NSTALLS];
+	struct pmu pmu;
 
 	/* Engine, not saved. */
 	struct block **link;		/* the edge that led out of the engine; NULL: none */
@@ -268,6 +270,8 @@ void cpu_machine_check(struct cpu *cpu, uint64_t srr0, uint64_t srr1_bits);
 void cpu_trace(struct cpu *cpu, uint64_t nip, uint32_t word, uint64_t operand);
 /* Where the instruction's storage operand lies, as the registers are now; 0: it has none. */
 uint64_t cpu_operand_address(const struct cpu *cpu, uint32_t word);
+/* It stores there. */
+bool cpu_operand_is_stored(const struct cpu *cpu, uint32_t word);
 /* Delivers a pending asynchronous interrupt if MSR and the lines allow one; true if it did. */
 bool cpu_deliver_pending(struct cpu *cpu);
 /* True if an asynchronous interrupt would be taken right now (used by H_CEDE as well,

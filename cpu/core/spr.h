@@ -10,16 +10,42 @@
 #define FSCR_BIT(facility) (UINT64_C(1) << (facility))
 
 /* ---- PMU control. Power ISA 3.0B, Book III, 9.4.4 ---- */
-#define MMCR0_FC    PPC_BIT(32)
-#define MMCR0_PMAE  PPC_BIT(37)
-#define MMCR0_BHRBA PPC_BIT(42)
-#define MMCR0_EBE   PPC_BIT(43)
+#define MMCR0_FC      PPC_BIT(32)
+#define MMCR0_FCS     PPC_BIT(33)
+#define MMCR0_FCP     PPC_BIT(34)
+#define MMCR0_FCM1    PPC_BIT(35)
+#define MMCR0_FCM0    PPC_BIT(36)
+#define MMCR0_PMAE    PPC_BIT(37)
+#define MMCR0_FCECE   PPC_BIT(38)
+#define MMCR0_TBSEL(mmcr0) ((unsigned)((mmcr0) >> 23) & 3)	/* bits 39:40 */
+#define MMCR0_TBEE    PPC_BIT(41)
+#define MMCR0_BHRBA   PPC_BIT(42)
+#define MMCR0_EBE     PPC_BIT(43)
 #define MMCR0_PMCC(mmcr0) ((unsigned)((mmcr0) >> 18) & 3)	/* bits 44:45 */
-#define MMCR0_PMAO  PPC_BIT(56)
+#define MMCR0_PMC1CE  PPC_BIT(48)
+#define MMCR0_PMCJCE  PPC_BIT(49)
+#define MMCR0_TRIGGER PPC_BIT(50)
+#define MMCR0_FCPC    PPC_BIT(51)
+#define MMCR0_CC56RUN PPC_BIT(55)
+#define MMCR0_PMAO    PPC_BIT(56)
+#define MMCR0_FC14    PPC_BIT(58)
+#define MMCR0_FC56    PPC_BIT(59)
+#define MMCR0_FC14W   PPC_BIT(62)
+/* Of PMC1: those of the next one are nine bits further. 9.4.6. */
+#define MMCR2_FC1S    PPC_BIT(0)
+#define MMCR2_FC1P0   PPC_BIT(1)
+#define MMCR2_FC1M1   PPC_BIT(3)
+#define MMCR2_FC1M0   PPC_BIT(4)
+#define MMCR2_FC1WAIT PPC_BIT(5)
+#define MMCR2_BITS    9
+#define MMCRA_SAMPLE_ENABLE PPC_BIT(63)
+#define MMCRA_ELIGIBLE(mmcra) ((unsigned)((mmcra) >> 4) & 7)	/* bits 57:59 */
 
 /* ---- Event-based branches. Book II, 7.2.1 ---- */
-#define BESCR_GE PPC_BIT(0)
-#define BESCR_TS PPC_MASK(32, 33)
+#define BESCR_GE   PPC_BIT(0)
+#define BESCR_PME  PPC_BIT(31)
+#define BESCR_TS   PPC_MASK(32, 33)
+#define BESCR_PMEO PPC_BIT(63)
 
 /* Program priority, PPR bits 11:13: 4 is "medium", 1 and 2 are what loops wait at. Book II, 3.1. */
 #define PPR_SHIFT    50

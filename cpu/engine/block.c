@@ -367,6 +367,13 @@ uint64_t op_cycle(const struct cpu *cpu, const struct op *op, int64_t budget)
 	return cpu->limit - CYCLES_LEFT - (block_cost(b) - b->info[op - b->ops].cycles);
 }
 
+int64_t op_budget(const struct op *op, int64_t budget)
+{
+	const struct block *b = block_of(op);
+
+	return budget + block_rest(b, b->info, (unsigned)(op - b->ops));
+}
+
 void op_unwind(struct cpu *cpu, const struct op *op)
 {
 	const struct block *b = block_of(op);
@@ -552,6 +559,8 @@ OP_RAW(seek)
 
 	if (unlikely(budget < BUDGET_CYCLE || cpu->halt || cpu->msr & (MSR_SE | MSR_BE) || cpu->env->log_mask & LOG_EXEC))
 		LEAVE;
+	if (unlikely(cpu->pmu.due < cpu->limit))
+		LEAVE;
 	cpu->cycles = cpu->limit - CYCLES_LEFT;	/* for a trace, should the fetch fault */
 	b = block_at_nip(cpu);
 	cpu->link = NULL;
@@ -602,7 +611,7 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 {
 	const struct block *b;
 	uint64_t taken = cpu->interrupts, nip, operand = 0;
-	bool single = cpu->msr & (MSR_SE | MSR_BE);
+	bool traced = cpu->msr & (MSR_SE | MSR_BE), single = traced || cpu->pmu.close;
 
 	cpu->nip &= ~UINT64_C(3);
 	if (!(cpu->msr & MSR_SF))
@@ -624,17 +633,27 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 	budget = single ? run_alone(cpu, b, budget) : run_block(cpu, b, budget);
 	if (unlikely(cpu->alone))
 		budget = run_again(cpu, budget);
-	if (unlikely(single) && taken == cpu->interrupts)
+	if (unlikely(single) && cpu->pmu.close)
+		pmu_ran(cpu, nip, b->words[0], operand, b->mode & MODE_PR);
+	if (unlikely(traced) && taken == cpu->interrupts)
 		cpu_trace(cpu, nip, b->words[0], operand);
 	return budget;
 }
 
-/* The cycle at which DEC will become negative, if that is to come. */
-static uint64_t decrementer_limit(const struct cpu *cpu, uint64_t until)
+/* The cycle at which DEC will become negative, if that is to come, or the performance monitor wants to look. */
+static uint64_t next_limit(const struct cpu *cpu, uint64_t until)
 {
 	uint64_t due = cpu_dec_due(cpu, cpu->cycles);
 
-	return due > cpu->cycles && due < until ? due : until;
+	if (due > cpu->cycles && due < until)
+		until = due;
+	return cpu->pmu.due < until ? cpu->pmu.due : until;
+}
+
+static inline void watch_counters(struct cpu *cpu)
+{
+	if (unlikely(cpu->pmu.due <= cpu->cycles))
+		pmu_look(cpu);
 }
 
 void cpu_run(struct cpu *cpu, uint64_t until)
@@ -642,18 +661,26 @@ void cpu_run(struct cpu *cpu, uint64_t until)
 	fp_enter(cpu);
 	ctx_catch_up(cpu);
 	cpu->spin_op = NULL;
+	if (unlikely(cpu->pmu.active))
+		pmu_enter(cpu);
 	while (cpu->cycles < until && cpu->run_state == CPU_RUNNING && !cpu->halt) {
 		int64_t budget;
 
-		if (cpu_deliver_pending(cpu))
+		watch_counters(cpu);
+		if (cpu_deliver_pending(cpu)) {
 			cpu->link = NULL;
-		cpu->limit = decrementer_limit(cpu, until);
+			watch_counters(cpu);
+		}
+		cpu->limit = next_limit(cpu, until);
 		if (cpu->limit - cpu->cycles > BUDGET_MOST)
 			cpu->limit = cpu->cycles + BUDGET_MOST;
 		budget = run_some(cpu, BUDGET_OF(cpu->limit - cpu->cycles));
 		cpu->cycles = cpu->limit - CYCLES_LEFT;
 		cpu->insns += INSNS_DONE(budget);
 	}
+	watch_counters(cpu);
+	if (unlikely(cpu->pmu.active))
+		pmu_leave(cpu);
 	cpu->link = NULL;
 	fp_leave(cpu);
 }

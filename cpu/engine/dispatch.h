@@ -150,6 +150,9 @@ uint32_t op_word(const struct cpu *cpu, const struct op *op);
 /* The cycle after this op's instruction, given the budget register. */
 uint64_t op_cycle(const struct cpu *cpu, const struct op *op, int64_t budget);
 
+/* The budget as it is at that cycle, with nothing charged yet for what follows in the block. */
+int64_t op_budget(const struct op *op, int64_t budget);
+
 /* Sets cpu->nip to this op's instruction and cpu->refund to what was charged for those after it. */
 void op_unwind(struct cpu *cpu, const struct op *op);
 

@@ -319,6 +319,7 @@ static const struct vms_field cpu_fields[] = {
 	VMS_SKIP(struct cpu, waiting, ENGINE),
 	VMS_SKIP(struct cpu, interrupts, "counted for the engine"),
 	VMS_SKIP(struct cpu, event, "counted for the performance monitor"), VMS_SKIP(struct cpu, stall, "counted for the performance monitor"),
+	VMS_SKIP(struct cpu, pmu, "follows from the counters' registers, which are exact outside the engine"),
 	VMS_SKIP(struct cpu, alone_until, "0, between instructions"), VMS_SKIP(struct cpu, alone, "false, between instructions"),
 	VMS_SKIP(struct cpu, index, "its place in the machine"),
 	VMS_SKIP(struct cpu, engine, ENGINE), VMS_SKIP(struct cpu, env, ENGINE),

@@ -33,6 +33,8 @@ void cpu_set_msr(struct cpu *cpu, uint64_t msr)
 		msr |= MSR_EE | MSR_IR | MSR_DR;
 	changed = cpu->msr ^ msr;
 	cpu->msr = msr;
+	if (unlikely(cpu->pmu.follows_msr) && changed & (MSR_PR | MSR_PMM))
+		pmu_changed(cpu);
 	if (changed & MSR_CONTEXT)
 		cpu_context_changed(cpu);
 }
@@ -306,6 +308,13 @@ static bool is_store(const struct insn *insn)
 	return !strncmp(insn->name, "st", 2) || !strncmp(insn->name, "dcbz", 4) || !strcmp(insn->name, "paste");
 }
 
+bool cpu_operand_is_stored(const struct cpu *cpu, uint32_t word)
+{
+	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
+
+	return insn && insn->flags & MEM && is_store(insn);
+}
+
 /* Instructions that set MSR anew have no trace of their own. */
 static bool returns(const struct insn *insn)
 {
@@ -350,6 +359,7 @@ void cpu_reset(struct cpu *cpu)
 	memset((uint8_t *)cpu + offsetof(struct cpu, srr0), 0, offsetof(struct cpu, slb) + sizeof cpu->slb - offsetof(struct cpu, srr0));
 	cpu->ppr = PPR_MEDIUM;
 	cpu->mmcr0 = MMCR0_FC;
+	pmu_forget(cpu);
 	cpu_set_dec(cpu, cpu->cycles, INT32_MAX);
 
 	cpu->irq = 0;
@@ -362,6 +372,7 @@ void cpu_reset(struct cpu *cpu)
 
 void cpu_state_changed(struct cpu *cpu)
 {
+	pmu_forget(cpu);
 	engine_flush(cpu->engine);
 	tlb_flush_all(cpu);
 	cpu_context_changed(cpu);

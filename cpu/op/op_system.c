@@ -146,6 +146,7 @@ OP_TRY(rfebb)
 		return raise_program(cpu, op, PROG_ILLEGAL);
 	cpu->bescr = op->imm ? cpu->bescr | BESCR_GE : cpu->bescr & ~BESCR_GE;
 	return_to(cpu, cpu->ebbrr, cpu->msr);
+	pmu_changed(cpu);
 	return false;
 }
 

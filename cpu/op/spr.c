@@ -164,7 +164,14 @@ OP(mfspr_ctrl)
 
 	RT = run | (cpu->msr & MSR_PR ? 0 : run << (15 - (cpu->tir & 7)));
 }
-OP(mtspr_ctrl) { cpu->ctrl = RS & 1; }
+OP_TRY(mtspr_ctrl)
+{
+	cpu->ctrl = RS & 1;
+	if (likely(!cpu->pmu.active))
+		return true;
+	pmu_changed(cpu);
+	return end_block(cpu, op);
+}
 
 OP(mfspr_ppr32) { RT = cpu->ppr >> 32; }
 OP(mtspr_ppr32) { cpu->ppr = RS << 32 | (uint32_t)cpu->ppr; }
@@ -227,10 +234,18 @@ OP_TRY(mtspr_tm) { return raise_facility(cpu, op, FAC_TM); }
 
 /* ---- Event-based branches: set and reset views of BESCR. Book II, 7.2.1 ---- */
 
-OP(mtspr_bescrs) { cpu->bescr |= RS; }
-OP(mtspr_bescrsu) { cpu->bescr |= RS << 32; }
-OP(mtspr_bescrr) { cpu->bescr &= ~RS; }
-OP(mtspr_bescrru) { cpu->bescr &= ~(RS << 32); }
+static bool set_bescr(struct cpu *cpu, const struct op *op, uint64_t v)
+{
+	cpu->bescr = v;
+	pmu_changed(cpu);
+	return end_block(cpu, op);
+}
+
+OP_TRY(mtspr_bescr) { return set_bescr(cpu, op, RS); }
+OP_TRY(mtspr_bescrs) { return set_bescr(cpu, op, cpu->bescr | RS); }
+OP_TRY(mtspr_bescrsu) { return set_bescr(cpu, op, cpu->bescr | RS << 32); }
+OP_TRY(mtspr_bescrr) { return set_bescr(cpu, op, cpu->bescr & ~RS); }
+OP_TRY(mtspr_bescrru) { return set_bescr(cpu, op, cpu->bescr & ~(RS << 32)); }
 
 /* ---- Performance monitor ---- */
 
@@ -238,16 +253,22 @@ OP(mtspr_bescrru) { cpu->bescr &= ~(RS << 32); }
 /* FCnP0 of the six counters. Book III, 9.4.6. */
 #define UMMCR2_BITS (PPC_BIT(1) | PPC_BIT(10) | PPC_BIT(19) | PPC_BIT(28) | PPC_BIT(37) | PPC_BIT(46))
 
+/* What counts, and what happens then, is different after this instruction. */
+static bool counting_changed(struct cpu *cpu, const struct op *op)
+{
+	pmu_changed(cpu);
+	return end_block(cpu, op);
+}
+
 /* PMAO is the exception itself: software may set it, and the interrupt stays until it is
- * cleared. Book III, 9.2 and 9.4.4. True if the block can go on. */
+ * cleared. Book III, 9.2 and 9.4.4. */
 static bool set_mmcr0(struct cpu *cpu, const struct op *op, uint64_t v)
 {
 	cpu->mmcr0 = v;
 	cpu->irq &= ~(uint32_t)IRQ_PERFMON;
-	if (!(v & MMCR0_PMAO) || (v & MMCR0_EBE))
-		return true;
-	cpu->irq |= IRQ_PERFMON;
-	return cpu->msr & MSR_EE ? end_block(cpu, op) : true;
+	if (v & MMCR0_PMAO && !(v & MMCR0_EBE))
+		cpu->irq |= IRQ_PERFMON;
+	return counting_changed(cpu, op);
 }
 
 static uint64_t visible_bits(const struct cpu *cpu, uint64_t problem_bits)
@@ -264,11 +285,37 @@ OP_TRY(mtspr_ummcr0)
 	return set_mmcr0(cpu, op, (RS & bits) | (cpu->mmcr0 & ~bits));
 }
 OP(mfspr_ummcr2) { RT = cpu->mmcr2 & visible_bits(cpu, UMMCR2_BITS); }
-OP(mtspr_ummcr2)
+OP_TRY(mtspr_ummcr2)
 {
 	uint64_t bits = visible_bits(cpu, UMMCR2_BITS);
 
 	cpu->mmcr2 = (RS & bits) | (cpu->mmcr2 & ~bits);
+	return counting_changed(cpu, op);
+}
+
+/* MMCR1, MMCR2, MMCRA. */
+OP_TRY(mtspr_mmcr)
+{
+	FIELD(uint64_t) = RS;
+	return counting_changed(cpu, op);
+}
+
+/* A counter is a field like the others, and more while it counts. */
+#define COUNTER ((unsigned)(&FIELD(uint64_t) - cpu->pmc))
+
+OP_TRY(mfspr_pmc)
+{
+	int64_t left = op_budget(op, budget);
+
+	RT = pmu_counter(cpu, COUNTER, cpu->limit - (uint64_t)(left >> 32), cpu->insns + INSNS_DONE(left));
+	return true;
+}
+
+OP_TRY(mtspr_pmc)
+{
+	FIELD(uint64_t) = (uint32_t)RS;
+	cpu->pmu.counting &= (uint8_t)~(1u << COUNTER);
+	return counting_changed(cpu, op);
 }
 
 /* ---- Checks that come before the move, as ops of their own ---- */
