@@ -11,12 +11,14 @@
 #define SLICE  UINT64_C(200000)	/* cycles: a thread that runs alone comes out of the engine after so many */
 
 /* Where a processor goes on that leaves the rest of its slice to the others: where its
- * decrementer calls, or at the end. */
+ * decrementer or its performance monitor calls, or at the end. */
 static uint64_t after_wait(const struct cpu *cpu, uint64_t end)
 {
 	uint64_t due = cpu_dec_due(cpu, cpu->cycles);
 
-	return due > cpu->cycles && due < end ? due : end;
+	if (due > cpu->cycles && due < end)
+		end = due;
+	return cpu->pmu.due > cpu->cycles && cpu->pmu.due < end ? cpu->pmu.due : end;
 }
 
 /* A thread that spins waits for another one, which does not run during this slice: the rest of the slice is skipped. */
@@ -24,8 +26,11 @@ static void run_shared(struct cpu *cpu, uint64_t end)
 {
 	cpu->waiting = false;
 	cpu_run(cpu, end);
-	if (cpu->run_state == CPU_RUNNING && cpu->cycles < end && cpu->waiting)
-		cpu->cycles = after_wait(cpu, end);
+	if (cpu->run_state != CPU_RUNNING || cpu->cycles >= end || !cpu->waiting)
+		return;
+	cpu->cycles = after_wait(cpu, end);
+	if (cpu->pmu.active)
+		pmu_leave(cpu);		/* it spins */
 }
 
 static bool thread_stays(const struct machine *m, const struct cpu *cpu, uint64_t end)
