@@ -13,7 +13,7 @@ static const struct cpu_level levels[] = {
 
 /* ibm,pa-features, by the byte and bit numbers of PAPR's table of processor architecture
  * attributes. Off though POWER9 has them: transactional memory (22), decimal floating point (54), and
- * what would count and match (DABR in 0, performance monitor in 28 and 42) but does not here. */
+ * what would match but does not here (DABR in 0). */
 static const uint8_t pa_features[2 + 66] = {
 	66, 0,			/* length, attribute specifier type */
 	[2 + 0] = 0xf2,		/* MMU, FPU, SLB, RUN, no-execute */
@@ -25,12 +25,14 @@ static const uint8_t pa_features[2 + 66] = {
 	[2 + 20] = 0x80,	/* vector XOR */
 	[2 + 24] = 0x80,	/* external decrementer */
 	[2 + 26] = 0x80,	/* 64-bit features */
+	[2 + 28] = 0x80,	/* performance monitor, as in 2.07 */
 	[2 + 30] = 0x80,	/* MMR */
 	[2 + 32] = 0x80,	/* little-endian atomics */
 	[2 + 34] = 0xc0,	/* event-based branches */
 	[2 + 36] = 0x80,	/* SPR SO */
 	[2 + 38] = 0x80,	/* copy and paste */
 	[2 + 40] = 0x80,	/* radix MMU */
+	[2 + 42] = 0x80,	/* performance monitor, as in 3.0 */
 	[2 + 44] = 0x80,	/* PC-relative adds */
 	[2 + 46] = 0x80,	/* system call vectored */
 	[2 + 48] = 0x80,	/* SIMD */
