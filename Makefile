@@ -72,7 +72,7 @@ Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 
 .DELETE_ON_ERROR:
-.PHONY: all run bench profile FORCE guest guest-installer debian run-debian debian-installed deps deps-test deps-debian install-missing install clean help
+.PHONY: all run bench profile FORCE guest guest-installer guest-perf debian run-debian debian-installed deps deps-test deps-debian install-missing install clean help
 
 # cede-dtl knows a log's format and what its numbers mean (machine/vp/), not the machine.
 DTL_SRC  := $(call sources,tools/dtl)
@@ -133,6 +133,9 @@ guest:	## build/guest/vmlinux and initrd.gz from Debian packages
 
 guest-installer:	## build/guest/di-vmlinux and di-initrd.gz: Debian's installer
 	@GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh installer
+
+guest-perf:	## build/guest/perf: Linux's perf and its libraries, for the tests
+	@GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh perf
 
 # Both leave a disk that is there as it is.
 debian: install-missing	## build/guest/debian.qcow2: Debian on a disk of its own, from its packages (once; minutes)

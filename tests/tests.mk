@@ -74,6 +74,7 @@ test-guests:
 	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh kernel
 	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh installer
 	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh grub
+	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh perf
 
 # Where writing to the disk is made to fail.
 $(TESTS_AT)/unit/savevm: LD_FLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=renameat

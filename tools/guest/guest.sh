@@ -1,10 +1,11 @@
 #!/bin/sh
-# guest.sh [kernel|installer|bench|grub|debian|disks|cd]: brings a ppc64el guest into build/guest, or where GUEST_DIR
+# guest.sh [kernel|installer|bench|perf|grub|debian|disks|cd]: brings a ppc64el guest into build/guest, or where GUEST_DIR
 # says.
 #
 #   kernel      vmlinux and initrd.gz: Debian's kernel, and busybox packed by guest_pack.py
 #   installer   di-vmlinux and di-initrd.gz: Debian's text installer for the network
 #   bench       real/: a tree of Debian's programs and their libraries, for `make bench`
+#   perf        perf/: the same of perf and objdump, which look at the performance monitor
 #   grub        grub/powerpc-ieee1275: GRUB's modules, of which grub-mkimage makes what disks boot
 #   debian      debs/debian.list: the packages of a whole system, in the order in which they go in;
 #               debian.sources, where they came from (debian.sh makes a disk of them)
@@ -173,18 +174,18 @@ installer() {
          "$(size $guest/di-initrd.gz) MB in $(($(date +%s) - start)) s"
 }
 
-# ---- bench ----
+# ---- bench, perf: programs with all that they need, unpacked ----
 
-programs="gzip xz-utils openssl sqlite3 python3-minimal lua5.4"
-bench_known() { for program in $programs; do candidate "$program" || return 1; done; }
+programs_known() { for program in $programs; do candidate "$program" || return 1; done; }
 
-bench() {
-    stamp=$debs/bench.stamp
-    if [ "$(cat $stamp 2>/dev/null)" != "$programs" ] || ! ls $(cat $debs/bench.list) >/dev/null 2>&1
+# tree NAME DIRECTORY: of $programs.
+tree() {
+    stamp=$debs/$1.stamp tree=$guest/$2
+    if [ "$(cat $stamp 2>/dev/null)" != "$programs" ] || ! ls $(cat $debs/$1.list) >/dev/null 2>&1
     then
-        rm -rf $guest/real
+        rm -rf $tree
         configure
-        update bench_known
+        update programs_known
         # What they need and no more: nothing counts as installed in apt's private state.
         needed=$(apt-get -s --no-install-recommends install $programs 2>>"$apt/log" |
                  awk '$1 == "Inst" { print $2 }')
@@ -193,19 +194,29 @@ bench() {
         download $needed
         for package in $needed; do
             ls -t $debs/"$package"_*.deb | head -n 1
-        done >$debs/bench.list
+        done >$debs/$1.list
         echo "$programs" >$stamp
     fi
-    if [ -e $guest/real ]; then
-        echo "guest: $guest/real is there"
+    if [ -e $tree ]; then
+        echo "guest: $tree is there"
         return
     fi
-    rm -rf $guest/real.new
-    for deb in $(cat $debs/bench.list); do
-        dpkg-deb -x "$deb" $guest/real.new || die "$deb: dpkg-deb cannot unpack it"
+    rm -rf $tree.new
+    for deb in $(cat $debs/$1.list); do
+        dpkg-deb -x "$deb" $tree.new || die "$deb: dpkg-deb cannot unpack it"
     done
-    mv $guest/real.new $guest/real
-    echo "guest: $guest/real $(size $guest/real) MB"
+    mv $tree.new $tree
+    echo "guest: $tree $(size $tree) MB"
+}
+
+bench() {
+    programs="gzip xz-utils openssl sqlite3 python3-minimal lua5.4"
+    tree bench real
+}
+
+perf() {
+    programs="linux-perf binutils"
+    tree perf perf
 }
 
 # ---- grub ----
@@ -332,9 +343,9 @@ cd_packages() {
 }
 
 case ${1:-kernel} in
-kernel|installer|bench|grub|debian|disks) command=${1:-kernel} ;;
+kernel|installer|bench|perf|grub|debian|disks) command=${1:-kernel} ;;
 cd) command=cd_packages ;;
-*) die "usage: guest.sh [kernel|installer|bench|grub|debian|disks|cd]" ;;
+*) die "usage: guest.sh [kernel|installer|bench|perf|grub|debian|disks|cd]" ;;
 esac
 for tool in apt-get dpkg-deb python3; do
     command -v $tool >/dev/null || die "$tool is missing (make deps); or $bring_own"

@@ -1,0 +1,123 @@
+"""Linux's perf on the performance monitor: Debian's own, in an initrd with the libraries that it needs."""
+# needs: programs guest guest-perf linux-programs
+import os
+import re
+import subprocess
+import sys
+
+from console import CEDE, GUEST, INITRD, KERNEL, Failure, Folder, check, linux, main, need
+
+CPUS = os.environ.get('CPUS', '1')
+TREE = GUEST + '/perf'
+LIBRARIES = 'lib/powerpc64le-linux-gnu'
+HOT = os.path.join(os.environ.get('B', 'build'), 'tests/linux/hot')
+INSNS = 3300000                 # of that program: its loops
+
+
+def needed(path):
+    out = subprocess.run(['readelf', '-d', path], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return re.findall(r'\(NEEDED\).*\[(.*)\]', out)
+
+
+def find(name):
+    for folder in LIBRARIES, 'usr/' + LIBRARIES:
+        if os.path.exists(os.path.join(TREE, folder, name)):
+            return os.path.realpath(os.path.join(TREE, folder, name))
+    raise Failure('no %s in %s' % (name, TREE))
+
+
+def packed(folder):
+    """An initrd with perf, objdump, the libraries of both, and a program to look at."""
+    need(KERNEL, INITRD, TREE, HOT)
+    files = {'bin/perf': TREE + '/usr/bin/perf', 'bin/objdump': os.path.realpath(TREE + '/usr/bin/objdump'), 'bin/hot': HOT,
+             'lib64/ld64.so.2': find('ld64.so.2')}
+    libraries, todo = {}, [name for program in ('bin/perf', 'bin/objdump') for name in needed(files[program])]
+    while todo:
+        name = todo.pop()
+        if name not in libraries:
+            libraries[name] = find(name)
+            todo += needed(libraries[name])
+    files.update({LIBRARIES + '/' + name: path for name, path in libraries.items()})
+    out = folder('initrd.gz')
+    subprocess.run([sys.executable, 'tools/guest/guest_pack.py', 'add', INITRD, out] +
+                   ['%s=%s' % pair for pair in sorted(files.items())], check=True)
+    return out
+
+
+def stat(m, events, command='hot', options=''):
+    """Event to count, None where perf has none."""
+    text = m.command('perf stat -x, %s -e %s %s 2>&1 >/dev/null' % (options, events, command))
+    rows = re.findall(r'^(\d+|<[^>]*>),[^,]*,([^,]+),', text, re.M)
+    return {event: int(n) if n.isdigit() else None for n, event in rows}
+
+
+def counts():
+    """What is counted is what has run, in each state, and every run counts the same."""
+    with Folder() as folder, linux(initrd=packed(folder), append='quiet', ram='2G', cpus=CPUS) as m:
+        m.shell()
+        check('POWER9 performance monitor' in m.command('dmesg'), 'detected')
+        n = stat(m, 'cycles:u,instructions:u,cycles:k,instructions:k')
+        check(n['instructions:u'] is not None and 0 <= n['instructions:u'] - INSNS < 100, 'instructions-of-the-process', n)
+        check(0 <= n['cycles:u'] - n['instructions:u'] < 50, 'cycles-of-the-process', n)
+        check(5000 < n['instructions:k'] < 500000, 'instructions-of-the-kernel', n)
+        both = stat(m, 'cycles,instructions')
+        check(abs(both['instructions'] - n['instructions:u'] - n['instructions:k']) < 50000, 'both-together', (both, n))
+        check(0 <= both['cycles'] - both['instructions'] < 2000, 'a-cycle-each', both)
+        raw = stat(m, 'r500fa:u,r600f4:u,r2:u,r1e:u')
+        check(len(raw) == 4 and all(v and abs(v - INSNS) < 150 for v in raw.values()), 'raw-codes', raw)
+        again = [stat(m, 'instructions:u')['instructions:u'] for _ in range(3)]
+        check(len(set(again)) == 1, 'the-same-each-time', again)
+        idle = stat(m, 'cycles,instructions', 'sleep 1', '-a')
+        check(0 < idle['cycles'] < 200000000, 'idle-does-not-count', idle)
+        text = m.command('perf stat hot x 2>&1')
+        check(re.search(r'\d{9} +cycles .*GHz', text) and re.search(r'\d{9} +instructions ', text), 'what-perf-asks-for-by-itself', text)
+
+
+def samples():
+    """Who is hot is named first, and the instructions that make it so."""
+    with Folder() as folder, linux(initrd=packed(folder), append='quiet', ram='2G', cpus=CPUS) as m:
+        m.shell()
+        m.command('export PAGER=cat')
+        m.command('perf record -q -e cycles -o /tmp/cycles hot x')
+        text = m.command('perf report -i /tmp/cycles --stdio 2>/dev/null | cat')
+        lines = re.findall(r'^ +(\d+\.\d+)% +(\S+) +\S+ +\[(.)\] (\S+)', text, re.M)
+        check(lines and lines[0][1:] == ('hot', '.', 'hot') and abs(float(lines[0][0]) - 90.8) < 2, 'hot-first', text)
+        check(len(lines) > 1 and lines[1][3] == 'cold' and abs(float(lines[1][0]) - 9.1) < 2, 'cold-second', text)
+        text = m.command('perf annotate -i /tmp/cycles --stdio -s hot 2>/dev/null | cat')
+        shares = {name: float(share) for share, name in re.findall(r'(\d+\.\d+) : +[0-9a-f]+: +(\S+)', text)}
+        check(all(25 < shares.get(name, 0) < 42 for name in ('addi', 'xor', 'bdnz')), 'a-third-each', text)
+        m.command('perf record -q -e instructions:u -c 10007 -o /tmp/insns hot')
+        got = re.findall(r'10007 instructions:u: +[0-9a-f]+ (\w+)\+0x(\w+)', m.command('perf script -i /tmp/insns', 120))
+        check(len(got) == INSNS // 10007, 'every-10007th', len(got))
+        # Three instructions a round, 10007 is 3 * 3335 + 2: the next sample is in each place in turn.
+        turns = [int(offset, 16) for name, offset in got if name == 'hot']
+        check(len(turns) > 200 and all(b == {8: 16, 16: 12, 12: 8}[a] for a, b in zip(turns, turns[1:])), 'each-in-its-place', turns[:9])
+        text = m.command('(sleep 3; killall -INT perf) & hot x & perf top --stdio -d 1 2>&1 | head -n 100; wait', 120)
+        check(re.search(r'^ +\d+\.\d+% +hot +\[\.\] hot', text, re.M), 'perf-top', text)
+        check(not re.search('BUG|Oops|WARNING', m.command('dmesg')), 'dmesg')
+
+
+def saved():
+    """Saved while perf takes samples and gone on, it ends in the state of the run that was not."""
+    work = 'console=hvc0 quiet cede.cmd="perf record -q -c 20011 -e cycles -o /tmp/p hot x; md5sum /tmp/p"'
+    with Folder() as at:
+        base = [CEDE, '-m', '2G', '-nographic', '-nodefaults', '-serial', 'stdio', '-clock', 'warp', '-rtc', 'base=2026-01-01',
+                '-d', 'statehash']
+        boot = ['-kernel', KERNEL, '-initrd', packed(at), '-append', work]
+
+        def run(*options):
+            p = subprocess.run(base + list(options), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200)
+            found = re.search(r'statehash=\w+ cycles=\d+', p.stdout + p.stderr)
+            return found.group() if found else p.stdout[-500:] + p.stderr[-500:], re.findall(r'^[0-9a-f]{32}\b', p.stdout, re.M)
+
+        state, sums = run(*boot)
+        check(len(sums) == 1 and state.startswith('statehash'), 'a-recording', (state, sums))
+        check(run(*boot) == (state, sums), 'it-repeats')
+        end = int(state.split('cycles=')[1]) if 'cycles=' in state else 0
+        for n in range(3):
+            cycle = end - 60000000 - 70000001 * n
+            check(run(*boot, '-save', at(n) + '@%d' % cycle) == (state, sums), 'a-save-changes-nothing-%d' % n)
+            check(run('-loadvm', at(n)) == (state, sums), 'it-goes-on-%d' % n)
+
+
+main({f.__name__: f for f in (counts, samples, saved)})
