@@ -28,9 +28,10 @@ struct pmu {
 	uint64_t from[PMCS];	/* total of what the counter counts at the moment of which its register tells */
 	uint64_t ticks;		/* timebase at that moment */
 	uint8_t tb;		/* timebase events: which bit, as MMCR0[TBSEL] says, and 1; 0: none */
-	uint64_t selected;	/* MMCR1 for which `event` has been looked up */
-	uint64_t sampling;	/* and MMCRA */
+	/* By MMCR0, MMCR1, MMCR2, MMCRA and CTRL as they were when it was worked out last. */
+	uint64_t by[5];
 	const struct pmu_event *event[PMCS];	/* NULL: counts nothing */
+	uint8_t counting_in[4];	/* for each MSR[PR] and MSR[PMM] */
 
 	/* The instruction that ran last, by itself. */
 	struct pmu_last {

@@ -6,14 +6,14 @@
  */
 #include "cpu/core/pmu.h"
 
+#include <string.h>
+
 #include "cpu/core/spr.h"
 #include "cpu/core/timebase.h"
 
 enum { PMC1, PMC5 = 4, PMC6 };
 
 #define NEGATIVE UINT64_C(0x80000000)
-/* An instruction has fewer events of a kind than that: lmw, its lines and the walks to them. */
-#define EVENTS_MOST 64
 /* Cycles before an overflow from which on instructions run one at a time. Farther than most instructions take, so that
  * the one that brings it seldom is among others. */
 #define CLOSE 16
@@ -69,10 +69,6 @@ static void select_events(struct cpu *cpu)
 	struct pmu *p = &cpu->pmu;
 	bool marking = cpu->mmcra & MMCRA_SAMPLE_ENABLE;
 
-	if (p->event[PMC5] && p->selected == cpu->mmcr1 && p->sampling == cpu->mmcra)
-		return;
-	p->selected = cpu->mmcr1;
-	p->sampling = cpu->mmcra;
 	for (unsigned n = 0; n < PMC5; n++) {
 		uint32_t code = code_of(cpu, n);
 
@@ -160,22 +156,41 @@ static uint8_t which_count(const struct cpu *cpu, uint64_t msr, bool run)
 	return mask;
 }
 
-/* From now on, by the registers as they are. */
-static void start(struct cpu *cpu)
+enum { STATES = 4 };
+
+static uint64_t state_msr(unsigned state) { return (state & 1 ? MSR_PR : 0) | (state & 2 ? MSR_PMM : 0); }
+static unsigned state_of(uint64_t msr) { return (msr & MSR_PR ? 1 : 0) | (msr & MSR_PMM ? 2 : 0); }
+
+static void work_out(struct cpu *cpu)
 {
-	static const uint64_t states[] = { 0, MSR_PR, MSR_PMM, MSR_PR | MSR_PMM };
 	struct pmu *p = &cpu->pmu;
-	uint8_t ever = 0;
+	bool run = cpu->ctrl & 1;
+	uint8_t otherwise = 0, ever = 0;
 
 	select_events(cpu);
-	p->counting = which_count(cpu, cpu->msr, cpu->ctrl & 1);
-	p->follows_msr = cpu->bescr & BESCR_PMEO;
-	for (unsigned i = 0; i < ARRAY_SIZE(states); i++) {
-		p->follows_msr |= which_count(cpu, states[i], cpu->ctrl & 1) != p->counting;
-		ever |= which_count(cpu, states[i], true) | which_count(cpu, states[i], false);
+	for (unsigned i = 0; i < STATES; i++) {
+		p->counting_in[i] = which_count(cpu, state_msr(i), run);
+		otherwise |= which_count(cpu, state_msr(i), !run);
+		ever |= p->counting_in[i];
 	}
 	p->tb = cpu->mmcr0 & MMCR0_TBEE ? (uint8_t)(MMCR0_TBSEL(cpu->mmcr0) + 1) : 0;
-	p->active = ever || p->tb;
+	p->active = ever || otherwise || p->tb;
+}
+
+/* From now on, by the registers as they are. A change of MSR alone, as at each system call, is little work. */
+static void start(struct cpu *cpu)
+{
+	struct pmu *p = &cpu->pmu;
+	const uint64_t by[] = { cpu->mmcr0, cpu->mmcr1, cpu->mmcr2, cpu->mmcra, cpu->ctrl };
+
+	if (!p->event[PMC5] || memcmp(p->by, by, sizeof by)) {
+		memcpy(p->by, by, sizeof by);
+		work_out(cpu);
+	}
+	p->counting = p->counting_in[state_of(cpu->msr)];
+	p->follows_msr = cpu->bescr & BESCR_PMEO;
+	for (unsigned i = 0; i < STATES; i++)
+		p->follows_msr |= p->counting_in[i] != p->counting;
 }
 
 static void count_from(struct cpu *cpu)
