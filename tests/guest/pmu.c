@@ -285,7 +285,10 @@ static void test_access(void)
 
 /* The handler notes where it came from and that it was here, clears PMAO and PMEO, makes room for 50 more, returns. */
 PROBE(p_ebb, "li 9,0\n\tli 8,0", TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN, "");
-extern char ebb_handler[], ebb_again[];
+PROBE(p_enable, "li 9,0", "mtspr 800,5\n\tnop", "nop");
+extern char ebb_handler[], ebb_thrice[];
+/* Leaves PMEO on until the third time. */
+__asm__(".text\n.balign 4\nebb_thrice:\n\tmfspr 7,805\n\taddi 9,9,1\n\tcmpwi 9,3\n\tblt 1f\n\tmtspr 802,4\n1:\t.long 0x4c000924\n");
 __asm__(".text\n.balign 4\nebb_handler:\n\tmfspr 7,805\n\taddi 9,9,1\n\tmfspr 10,806\n\tcmpwi 9,1\n\tbne 1f\n\tmr 6,7\n"
 	"1:\tmtspr 771,3\n\tmtspr 802,4\n\tmtspr 800,5\n\tmtspr 779,11\n\t.long 0x4c000924\n");	/* rfebb 1 */
 
@@ -314,6 +317,12 @@ static void test_ebb(void)
 	mtspr(795, FC | PMCC(2));
 	c = probe(p_ebb, USER, 0, BESCR_PMEO, 0);
 	check(c->vector == 0xc00 && mfspr(805) == (u64)p_ebb, "waits-for-problem-state");
+	/* The program itself lets it in; the return from one lets the next one in. */
+	mtspr(804, ebb_thrice);
+	mtspr(806, BESCR_PMEO);
+	c = probe(p_enable, USER, 0, BESCR_PMEO, BESCR_GE);
+	check(c->vector == 0xc00 && c->r[7] == (u64)p_enable_at + 4, "GE-lets-it-in");
+	check_eq(c->r[9], 3, "rfebb-lets-it-in-again");
 	mtspr(153, 0);
 	mtspr(806, BESCR_GE | BESCR_PMEO);
 	probe(p_hundred, USER);
