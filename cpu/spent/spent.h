@@ -1,0 +1,136 @@
+/* What a guest spends its time on, by block and by calls, while it runs as always: -profile.
+ *
+ * While an engine has one of these, each block begins with an op that calls spent_block() (cpu/engine/op_spent.c).
+ * What has passed since the processor's last such call is the last block's: cycles, instructions, and cycles lost by
+ * reason. A block is known by address, space, guest real address, mode and instructions, so that what was counted outlives
+ * flushed blocks and code that is overwritten. A visit is in the interval if it begins in it.
+ *
+ * Between two calls of cpu_run() a processor is idle, stopped, or ready and without its turn: that time is kept apart.
+ * So what is counted of a processor is all of its time, and all of its instructions.
+ */
+#ifndef CPU_SPENT_SPENT_H
+#define CPU_SPENT_SPENT_H
+
+#include "cpu/core/cpu.h"
+
+/* Where an address is valid: the kernel's, real mode, or a process's. */
+#define SPENT_KERNEL UINT64_C(0)
+#define SPENT_REAL   UINT64_C(1)
+#define SPENT_USER   UINT64_C(2)	/* | PID << 2 */
+
+static inline uint64_t spent_space(uint64_t msr, uint64_t pid)
+{
+	return msr & MSR_PR ? SPENT_USER | pid << 2 : msr & MSR_IR ? SPENT_KERNEL : SPENT_REAL;
+}
+
+enum spent_kind { SPENT_PLAIN, SPENT_JUMP, SPENT_CALL, SPENT_RETURN, SPENT_RFI };	/* of a block's last instruction */
+enum spent_idle { SPENT_IDLE, SPENT_STOPPED, SPENT_READY, SPENT_IDLES };
+
+struct spent_entry {
+	uint64_t ea, gra, space;
+	uint64_t cycles, insns;
+	uint64_t *ends;			/* ninsns + 1: visits that ended after so many instructions */
+	uint64_t *stall;		/* NSTALLS, or NULL: nobody counts them */
+	uint32_t *words;		/* in the processor's order */
+	uint32_t hash, next;		/* of the bucket */
+	uint16_t ninsns;
+	uint8_t mode;			/* enum block_mode: byte order, width */
+	uint8_t kind;
+	bool called;			/* some call has led here */
+};
+
+/* A function as it was called from another one, which was called... Node 0 is the root. */
+enum spent_how { SPENT_BY_CALL, SPENT_BY_INTERRUPT, SPENT_UNKNOWN };
+struct spent_node {
+	uint64_t ea, space;		/* of the function; SPENT_UNKNOWN: of some instruction of it */
+	uint64_t site;			/* of the call */
+	uint64_t count, cycles, insns;	/* calls; without those that it called in turn */
+	uint32_t parent, next;
+	uint16_t depth;
+	uint8_t how;
+};
+
+struct spent_frame {
+	uint64_t ret, sp, space;	/* where it returns to, with which stack pointer */
+	uint32_t node;			/* whose frame that is */
+	bool interrupt;
+};
+
+#define SPENT_DEPTH 256			/* frames of a stack; deeper ones are not kept */
+struct spent_stack {
+	uint64_t region;		/* of the kernel's stack, whose thread this is */
+	uint64_t used;
+	uint32_t node;			/* that it was in when another stack took its place */
+	unsigned n, refused;		/* frames; those that there was no room for since one went */
+	struct spent_frame frame[SPENT_DEPTH];
+};
+
+struct spent_cpu {
+	bool inside;			/* cpu_run() */
+	bool open;			/* the present visit is not yet counted */
+	bool fresh;			/* nothing is known of where it was before */
+	uint64_t cycle, insns, interrupts, stall[NSTALLS];	/* when it began */
+	uint64_t ran;			/* instructions of the last visit */
+	uint32_t entry, node;
+	enum spent_idle idle;
+	struct spent_stack *stack, own;
+	uint64_t cycles, counted, away[SPENT_IDLES];	/* in all: cycles and instructions of blocks, cycles between */
+};
+
+#define SPENT_STACKS 1024
+#define SPENT_WAYS   4
+struct spent {
+	unsigned ncpus;
+	int only;			/* this processor; -1: all */
+	uint64_t from, to;		/* cycles: visits that begin in [from, to) */
+	bool stalls;
+	uint64_t factor;		/* of hashes; the guest does not know it */
+	struct spent_entry *entries;	/* number 0: all that there was no room for */
+	uint32_t nentries, *entry_hash;
+	struct spent_node *nodes;
+	uint32_t nnodes, *node_hash;
+	uint8_t *arena;
+	size_t used;
+	uint64_t lost_blocks, lost_calls;	/* visits, calls: there was no room */
+	uint64_t turn;
+	struct spent_stack *stacks[SPENT_STACKS];
+	struct spent_cpu cpu[];
+};
+
+struct spent_visit {
+	uint64_t ea, gra;
+	const uint32_t *words;
+	unsigned ninsns, mode;
+	uint64_t cycle, insns;		/* before its first instruction */
+	uint32_t hint;			/* what spent_block() returned for this block last; 0: nothing yet */
+};
+
+/* NULL: out of memory. */
+struct spent *spent_new(unsigned ncpus, bool stalls, int only, uint64_t from, uint64_t to);
+void spent_free(struct spent *s);
+/* All are where they are now, at that cycle, from here on. */
+void spent_begin(struct spent *s, struct cpu *const *cpus, uint64_t cycle);
+/* Counts what is open, up to that cycle: between two calls of cpu_run(). */
+void spent_settle(struct spent *s, struct cpu *const *cpus, uint64_t cycle);
+
+/* ---- Called by the engine ---- */
+void spent_enter(struct spent *s, struct cpu *cpu);
+void spent_leave(struct spent *s, struct cpu *cpu);
+uint32_t spent_block(struct spent *s, struct cpu *cpu, const struct spent_visit *v);
+
+/* ---- entries.c ---- */
+uint32_t spent_find(struct spent *s, uint64_t space, const struct spent_visit *v);
+static inline uint64_t spent_visits(const struct spent_entry *e)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i <= e->ninsns; i++)
+		n += e->ends[i];
+	return n;
+}
+
+/* ---- calls.c: the block `to` begins, and comes after c->entry ---- */
+void spent_follow(struct spent *s, struct spent_cpu *c, const struct cpu *cpu, uint32_t to, bool counts);
+void spent_forget(struct spent *s, struct spent_cpu *c);
+
+#endif
