@@ -78,6 +78,7 @@ struct block;
 struct tlb_entry;
 struct mmu_ctx;
 struct engine;
+struct spent;
 struct cpu;
 
 /* The part of the clock that all processors of the machine share. */
@@ -251,6 +252,8 @@ _Static_assert(__builtin_offsetof(struct cpu, vsr) == 8 * SLOT_VSR0, "slot");
 struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since level, unsigned max_cpus);
 void engine_free(struct engine *engine);
 void engine_flush(struct engine *engine);		/* forget every decoded block */
+/* From now on what passes is counted there (cpu/spent), block by block; NULL: nowhere. */
+void engine_spent(struct engine *engine, struct spent *spent);
 /* Executes until cpu->cycles == until, or cpu->halt is set, or the processor leaves CPU_RUNNING.
  * Exact: stops at that very cycle. */
 void cpu_run(struct cpu *cpu, uint64_t until);

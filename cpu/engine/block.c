@@ -18,6 +18,7 @@
 #include "cpu/engine/fuse.h"
 #include "cpu/engine/profile.h"
 #include "cpu/engine/tlb.h"
+#include "cpu/spent/spent.h"
 
 #define ARENA_SIZE (UINT64_C(48) << 20)	/* bytes of decoded blocks; full: all are forgotten */
 #define BLOCK_BYTES(nops, ninsns) \
@@ -175,6 +176,13 @@ void engine_flush(struct engine *e)
 	e->code_pages = NULL;
 	memset(e->hash, 0, sizeof *e->hash << BLOCK_HASH_BITS);
 	e->arena_used = 0;
+}
+
+void engine_spent(struct engine *e, struct spent *spent)
+{
+	if (!e->spent != !spent)
+		engine_flush(e);
+	e->spent = spent;
 }
 
 /* ---- Finding and keeping blocks ---- */
@@ -661,8 +669,8 @@ void cpu_run(struct cpu *cpu, uint64_t until)
 	fp_enter(cpu);
 	ctx_catch_up(cpu);
 	cpu->spin_op = NULL;
-	if (unlikely(cpu->pmu.active))
-		pmu_enter(cpu);
+	if (unlikely(cpu->engine->spent))
+		spent_enter(cpu->engine->spent, cpu);
 	while (cpu->cycles < until && cpu->run_state == CPU_RUNNING && !cpu->halt) {
 		int64_t budget;
 
@@ -678,9 +686,8 @@ void cpu_run(struct cpu *cpu, uint64_t until)
 		cpu->cycles = cpu->limit - CYCLES_LEFT;
 		cpu->insns += INSNS_DONE(budget);
 	}
-	watch_counters(cpu);
-	if (unlikely(cpu->pmu.active))
-		pmu_leave(cpu);
+	if (unlikely(cpu->engine->spent))
+		spent_leave(cpu->engine->spent, cpu);
 	cpu->link = NULL;
 	fp_leave(cpu);
 }

@@ -194,6 +194,7 @@ struct engine {
 	struct block *build;		/* where blocks are decoded before they are kept */
 	struct op_info *build_info;
 	const struct timing_model *timing;
+	struct spent *spent;		/* blocks begin with op_spent; NULL: they do not */
 	enum insn_since level;		/* the latest instructions that there are */
 	uint64_t decoded, flushes;	/* so far: stale links are recognised by the latter */
 };
@@ -231,7 +232,7 @@ void ctx_catch_up(struct cpu *cpu);
 /* Ops that the decoder adds by itself. */
 #define ENGINE_OPS(X) \
 	X(set_cr0) X(set_cr0_32) X(set_cr1) X(ca_from_ca32) X(so_save) X(ov_from_ov32) X(mr) X(addi) X(add) X(truncate_d) X(truncate_x) \
-	X(illegal) X(privileged) X(unavailable) X(facility_check) X(leave) X(next_near) X(next_far) X(marker) X(edges) X(dead) X(seek)
+	X(illegal) X(privileged) X(unavailable) X(facility_check) X(leave) X(next_near) X(next_far) X(marker) X(edges) X(dead) X(seek) X(spent)
 #define DECLARE_OP(name) OP_RETURN OP_ABI op_##name(OP_PARAMS);
 ENGINE_OPS(DECLARE_OP)
 #undef DECLARE_OP

@@ -485,7 +485,7 @@ void decode_finish_cost(const struct engine *engine, struct block *block, const 
 			continue;
 		word = block->words[info[i].insn];
 		insn = insn_lookup_at(word, engine->level);
-		if (insn && insn->flags & TIME && block->ops[i].fn != op_leave)
+		if (insn && insn->flags & TIME && block->ops[i].fn != op_leave && block->ops[i].fn != op_spent)
 			block->ops[i].imm = (int32_t)(block_cost(block) - info[i].cycles);
 	}
 }
@@ -504,6 +504,8 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 	out->dead = out->timed = false;
 	out->info = info;
 	decode_emit(&d, (struct op){ .fn = op_marker });
+	if (engine->spent)
+		decode_emit(&d, (struct op){ .fn = op_spent });
 	while (!d.ended && d.insn < max_insns && d.gra < page_end) {
 		const struct insn *insn;
 		uint32_t word;
