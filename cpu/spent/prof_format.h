@@ -1,0 +1,64 @@
+/* The format of the file that -profile writes and that cede-prof reads: what a guest spent its time on.
+ *
+ * All numbers are big-endian. A header of 128 bytes, then five tables, one behind the other, to the end of the file.
+ *
+ *   header
+ *    0  8  "CEDEPRF\n"                            64  4  blocks
+ *    8  4  version, 1                             68  4  calls
+ *   12  4  header bytes, 128                      72  4  symbols
+ *   16  4  processors                             76  4  processor that was counted; 0xffffffff: all
+ *   20  4  reasons for lost cycles, S             80  8  cycles of blocks that there was no room for
+ *   24  8  cycle at which counting began          88  8  their instructions
+ *   32  8  cycle at which it ended                96  8  visits to them
+ *   40  8  cycles per second                     104  8  calls that there was no room for: they are their callers'
+ *   48 16  name of the timing model              112 16  zero
+ *
+ *   S reasons: 16 bytes, a name
+ *
+ *   processors, 40 bytes: 0  8  cycles in blocks           8  8  instructions
+ *                        16  8  idle (ceded, joined, conferred)   24  8  stopped   32  8  ready, without its turn
+ *
+ *   blocks, of 56 + 8S + 4n + 8(n + 1) bytes, in the order of their first visits
+ *    0  8  effective address                      40  8  instructions
+ *    8  8  guest real address                     48  2  instructions of the block, n: 1 to 64
+ *   16  8  0 kernel, 1 real mode, 2 | PID << 2     50  1  mode: 1 64-bit, 2 little-endian, 4 problem state, 8 memory
+ *   24  8  visits                                          holds something else there by the end
+ *   32  8  cycles                                 51  5  zero;   56 8S  cycles lost, by reason
+ *          n words: the instructions, most significant byte first
+ *          n + 1 times 8: visits that ended after 0, 1, ... n instructions; they add up to the visits
+ *
+ *   calls, 64 bytes: a function, as it was called from another one, which was called... A parent stands before its
+ *   children; the root, number 0, is the first.
+ *    0  4  number of the parent                   24  8  address of the call; 0: none
+ *    4  1  0 called, 1 by an interrupt, 2 its caller is unknown, and so is where it begins
+ *    5  3  zero                                   32  8  calls
+ *    8  8  address of the function                40  8  cycles, 48  8  instructions: its own
+ *   16  8  where it is valid, as for blocks       56  8  zero
+ *
+ *   symbols of the guest's kernel, by address: 0  8  address   8  1  length of the name, 1 to 255   9  the name
+ *
+ * The cycles of all blocks and of what there was no room for are those of the processors, and those of all calls;
+ * so are the instructions.
+ */
+#ifndef CPU_SPENT_PROF_FORMAT_H
+#define CPU_SPENT_PROF_FORMAT_H
+
+#define PROF_MAGIC   "CEDEPRF\n"
+#define PROF_VERSION 1
+#define PROF_HEADER  128
+#define PROF_NAME    16
+#define PROF_CPU     40
+#define PROF_BLOCK   56
+#define PROF_CALL    64
+#define PROF_SYMBOL  9
+#define PROF_MAX_CPUS    64
+#define PROF_MAX_REASONS 64
+#define PROF_MAX_BLOCKS  (1u << 20)
+#define PROF_MAX_CALLS   (1u << 20)
+#define PROF_MAX_SYMBOLS (1u << 20)
+#define PROF_MAX_INSNS   64
+#define PROF_MODES       15
+#define PROF_GONE        8
+#define PROF_ALL_CPUS    0xffffffffu
+
+#endif
