@@ -70,6 +70,13 @@ struct save_request {
 	bool quit;			/* quit=on: end then */
 };
 
+/* -profile */
+struct profile_config {
+	char *path;			/* NULL: not given. options_free() */
+	uint64_t from, to;		/* cycles */
+	int cpu;			/* -1: all */
+};
+
 struct config {
 	/* -M */
 	const char *machine;		/* "pseries" or "pseries-7.2" */
@@ -82,6 +89,7 @@ struct config {
 
 	struct pool_config pool;	/* -pool */
 	const char *dtl_file;		/* -dtl; NULL */
+	struct profile_config profile;
 
 	const struct cpu_model *cpu_model;	/* -cpu */
 	uint32_t compat_pvr;		/* max-cpu-compat=: logical PVR; 0: none */

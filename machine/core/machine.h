@@ -99,6 +99,7 @@ struct machine {
 	const struct config *config;
 	struct dispatcher *dispatcher;
 	struct hcall_trace *trace;	/* -trace hcall; NULL */
+	struct profile *profile;	/* -profile; NULL */
 	struct device *devices;		/* in order of making */
 	struct drive *drives;		/* in the order of the options; made before devices, freed after them */
 	struct xics *xics;		/* the one of them that all others interrupt through */

@@ -8,6 +8,7 @@
 #include "machine/core/config.h"
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
+#include "machine/profile/profile.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/virtio/balloon.h"
 
@@ -77,6 +78,23 @@ static void run_migrate(struct machine *m, const char *uri, FILE *out)
 
 static void run_cancel(struct machine *m, const char *argument, FILE *out) { (void)argument; (void)out; outgoing_cancel(m); }
 static void run_stop(struct machine *m, const char *argument, FILE *out) { (void)argument; (void)out; control_stop(m); }
+
+static void run_profile(struct machine *m, const char *what, FILE *out)
+{
+	static const struct {
+		const char *name;
+		bool (*run)(struct machine *m, struct error *err);
+	} rows[] = { { "save", profile_save }, { "start", profile_start }, { "stop", profile_stop } };
+	struct error err;
+
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (strcmp(rows[i].name, what))
+			continue;
+		print_failure(rows[i].run(m, &err), &err, out);
+		return;
+	}
+	fputs("Error: save, start or stop\n", out);
+}
 
 static void run_cont(struct machine *m, const char *argument, FILE *out)
 {
@@ -283,6 +301,7 @@ static const struct command commands[] = {
 	{ "change", "[-f] DRIVE FILE [FORMAT [retain|read-only|read-write]]", "put another medium in", true, true, run_change },
 	{ "block_resize", "DRIVE SIZE[K|M|G|T]", "give the image another size (M)", true, true, run_resize },
 	{ "snapshot_blkdev", "[-n] DRIVE FILE [qcow2]", "write to FILE from now on, a new image on top; -n: one that is there", true, true, run_snapshot },
+	{ "profile", "save|start|stop", "write what -profile has counted until now; go on counting, or not", true, true, run_profile },
 	{ "quit", "", "end cede", false, false, run_quit },
 	{ "info", "[WHAT]", "show it; alone: what there is to show", false, false, run_info },
 	{ "help", "[COMMAND]", "this text, or the line about one", false, false, run_help },

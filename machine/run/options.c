@@ -195,6 +195,8 @@ static bool finish_options(struct parse *p)
 		return option_fail(p, "-initrd needs -kernel");
 	if (o->append && !o->kernel && !o->drives)
 		return option_fail(p, "-append needs -kernel");
+	if (o->profile.path && o->profile.cpu >= (int)o->cpus)
+		return option_fail(p, "-profile cpu=%d: there are %u processors", o->profile.cpu, o->cpus);
 	if (o->loadvm && o->incoming)
 		return option_fail(p, "-loadvm and -incoming: from one of them only");
 	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming && !o->drives)
@@ -231,6 +233,7 @@ out_bad:
 
 void options_free(struct config *opts)
 {
+	free(opts->profile.path);
 	free(opts->nvram_file);
 	free(opts->boot_order);
 	free(opts->boot_once);

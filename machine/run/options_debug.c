@@ -10,6 +10,23 @@
 #include "machine/core/log.h"
 #include "machine/core/machine.h"
 
+static bool profile_item(struct parse *p, const char *key, const char *value)
+{
+	struct profile_config *o = &p->opts->profile;
+	uint64_t cpu;
+
+	if (key && !strcmp(key, "from"))
+		return parse_u64(value, &o->from) || option_fail(p, "-profile from=%.60s: not a cycle", value);
+	if (key && !strcmp(key, "to"))
+		return parse_u64(value, &o->to) || option_fail(p, "-profile to=%.60s: not a cycle", value);
+	if (!key || strcmp(key, "cpu"))
+		return option_fail(p, "-profile does not know '%.60s'", key ? key : value);
+	if (!parse_u64(value, &cpu) || cpu >= MACHINE_MAX_CPUS)
+		return option_fail(p, "-profile cpu=%.60s: no number of a processor", value);
+	o->cpu = (int)cpu;
+	return true;
+}
+
 bool opt_d(struct parse *p, const char *text)
 {
 	if (!strcmp(text, "help")) {
@@ -30,6 +47,27 @@ bool opt_trace(struct parse *p, const char *text)
 	if (p->opts->trace.dispatch)
 		p->opts->log_mask |= LOG_DISPATCH;
 	return true;
+}
+
+/* The file comes first; commas of its name are doubled. */
+bool opt_profile(struct parse *p, const char *text)
+{
+	struct profile_config *o = &p->opts->profile;
+	struct pairs pairs;
+	char *key, *value;
+	bool ok;
+
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	free(o->path);
+	*o = (struct profile_config){ .to = UINT64_MAX, .cpu = -1 };
+	ok = (pairs_next(&pairs, &key, &value) && !key && *value) || option_fail(p, "-profile begins with the name of a file");
+	if (ok)
+		ok = (o->path = strdup(value)) || option_fail(p, "out of memory");
+	while (ok && pairs_next(&pairs, &key, &value))
+		ok = profile_item(p, key, value);
+	free(pairs.copy);
+	return ok && (o->from < o->to || option_fail(p, "-profile: from= is not before to="));
 }
 
 bool opt_umask(struct parse *p, const char *text)

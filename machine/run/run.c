@@ -27,6 +27,7 @@
 #include "machine/host/term.h"
 #include "machine/monitor/control.h"
 #include "machine/monitor/monitor.h"
+#include "machine/profile/profile.h"
 #include "machine/run/loop.h"
 #include "machine/snapshot/disks.h"
 #include "machine/snapshot/incoming.h"
@@ -93,6 +94,7 @@ static void run_until_request(struct machine *m)
 			look_around(m);
 		if (m->request != REQ_NONE)
 			break;
+		profile_look(m);
 		running = machine_threads_dispatched(m);
 		if (running)
 			machine_run_quantum(m, running);
@@ -136,6 +138,7 @@ static bool begin_run(struct machine *m, bool first, struct error *err)
 static void free_saves(struct machine *m)
 {
 	snapshots_free(m->snapshots);
+	profile_free(m);
 }
 
 static const struct machine_listener host = { .serve = host_serve, .free = free_saves };
@@ -151,7 +154,7 @@ struct machine *machine_make(const struct config *o, struct term *term, struct e
 	m->snapshots = snapshots_new(m);
 	if (!m->snapshots)
 		error_set(err, "out of memory");
-	if (m->snapshots && disks_recover(m, err) && monitors_new(m, err))
+	if (m->snapshots && profile_new(m, err) && disks_recover(m, err) && monitors_new(m, err))
 		return m;
 	machine_free(m);
 	return NULL;
@@ -172,7 +175,8 @@ static int end_disks(struct machine *m, int status)
 int machine_run(struct machine *m)
 {
 	struct error err;
-	bool first = true;
+	bool first = true, profiled;
+	int status;
 
 	do {
 		if (!begin_run(m, first, &err)) {
@@ -190,11 +194,13 @@ int machine_run(struct machine *m)
 	hcall_trace_summary(m);
 	snapshots_wait(m);
 	outgoing_end(m);
+	profiled = profile_end(m);
 	if (m->log_mask & LOG_STATEHASH) {
 		term_fresh_line(m->term);
 		fprintf(stderr, "cede: statehash=%016llx cycles=%llu instructions=%llu\n",
 			(unsigned long long)machine_statehash(m), (unsigned long long)m->clock.now,
 			(unsigned long long)machine_instructions(m));
 	}
-	return end_disks(m, run_status(m));
+	status = run_status(m);
+	return end_disks(m, status || profiled ? status : EXIT_HOST_ERROR);
 }

@@ -25,6 +25,7 @@
 #include "machine/core/timers.h"
 #include "machine/host/child.h"
 #include "machine/host/term.h"
+#include "machine/profile/profile.h"
 #include "machine/snapshot/disks.h"
 #include "machine/snapshot/media.h"
 #include "machine/snapshot/progress.h"
@@ -676,6 +677,7 @@ static bool settle(struct machine *m, const struct vms_set *set, bool logged, st
 		return false;
 	if (logged)
 		dispatcher_log_begin(m);
+	profile_restart(m);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		cpu_state_changed(&m->cpu[i]->cpu);
 	firmware_loaded(m);

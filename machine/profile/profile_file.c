@@ -1,0 +1,157 @@
+/* Writes the file of -profile: cpu/spent/prof_format.h. */
+#include "machine/profile/profile_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cpu/engine/block.h"
+#include "cpu/spent/prof_format.h"
+#include "cpu/spent/spent.h"
+#include "machine/core/config.h"
+#include "machine/core/machine.h"
+#include "savevm/be.h"
+#include "savevm/file.h"
+
+_Static_assert(SPENT_IDLES == 3, "PROF_CPU has a place for each");
+
+static const char stall_names[NSTALLS][PROF_NAME] = STALL_NAMES;
+
+struct number {
+	uint64_t value;
+	unsigned bytes;
+};
+
+static void put_numbers(FILE *out, const struct number *numbers, unsigned n)
+{
+	uint8_t bytes[8];
+
+	for (unsigned i = 0; i < n; i++) {
+		be_put(bytes, numbers[i].value, numbers[i].bytes);
+		fwrite(bytes, 1, numbers[i].bytes, out);
+	}
+}
+
+static void put_u64(FILE *out, uint64_t value)
+{
+	put_numbers(out, &(struct number){ value, 8 }, 1);
+}
+
+static unsigned reasons(const struct spent *s) { return s->stalls ? NSTALLS : 0; }
+
+static void put_header(FILE *out, const struct machine *m, const struct spent *s, uint64_t began, uint64_t ended, uint32_t symbols)
+{
+	const struct spent_entry *other = &s->entries[0];
+	char timing[PROF_NAME] = "";
+	const struct number first[] = {
+		{ PROF_VERSION, 4 }, { PROF_HEADER, 4 }, { s->ncpus, 4 }, { reasons(s), 4 }, { began, 8 }, { ended, 8 }, { CPU_HZ, 8 },
+	}, second[] = {
+		{ s->nentries - 1, 4 }, { s->nnodes, 4 }, { symbols, 4 }, { s->only < 0 ? PROF_ALL_CPUS : (uint32_t)s->only, 4 },
+		{ other->cycles, 8 }, { other->insns, 8 }, { s->lost_blocks, 8 }, { s->lost_calls, 8 }, { 0, 8 }, { 0, 8 },
+	};
+
+	snprintf(timing, sizeof timing, "%s", m->config->timing);
+	fwrite(PROF_MAGIC, 1, 8, out);
+	put_numbers(out, first, ARRAY_SIZE(first));
+	fwrite(timing, 1, sizeof timing, out);
+	put_numbers(out, second, ARRAY_SIZE(second));
+	for (unsigned i = 0; i < reasons(s); i++)
+		fwrite(stall_names[i], 1, PROF_NAME, out);
+}
+
+static void put_cpu(FILE *out, const struct spent_cpu *c)
+{
+	put_u64(out, c->cycles);
+	put_u64(out, c->counted);
+	for (unsigned i = 0; i < SPENT_IDLES; i++)
+		put_u64(out, c->away[i]);
+}
+
+/* What was there has been overwritten, or the pages given back. */
+static bool is_gone(const struct ram *ram, const struct spent_entry *e)
+{
+	uint32_t words[PROF_MAX_INSNS];
+
+	if (e->ninsns > PROF_MAX_INSNS || !ram_read(ram, e->gra, words, e->ninsns * sizeof words[0]))
+		return true;
+	for (unsigned i = 0; i < e->ninsns; i++)
+		if ((e->mode & MODE_LE ? words[i] : __builtin_bswap32(words[i])) != e->words[i])
+			return true;
+	return false;
+}
+
+static void put_block(FILE *out, const struct ram *ram, const struct spent_entry *e)
+{
+	const struct number numbers[] = {
+		{ e->ea, 8 }, { e->gra, 8 }, { e->space, 8 }, { spent_visits(e), 8 }, { e->cycles, 8 }, { e->insns, 8 },
+		{ e->ninsns, 2 }, { (e->mode & (MODE_SF | MODE_LE | MODE_PR)) | (is_gone(ram, e) ? PROF_GONE : 0), 1 }, { 0, 5 },
+	};
+
+	put_numbers(out, numbers, ARRAY_SIZE(numbers));
+	for (unsigned i = 0; e->stall && i < NSTALLS; i++)
+		put_u64(out, e->stall[i]);
+	for (unsigned i = 0; i < e->ninsns; i++)
+		put_numbers(out, &(struct number){ e->words[i], 4 }, 1);
+	for (unsigned i = 0; i <= e->ninsns; i++)
+		put_u64(out, e->ends[i]);
+}
+
+static void put_call(FILE *out, const struct spent_node *n)
+{
+	const struct number numbers[] = {
+		{ n->parent, 4 }, { n->how, 1 }, { 0, 3 }, { n->ea, 8 }, { n->space, 8 }, { n->site, 8 }, { n->count, 8 },
+		{ n->cycles, 8 }, { n->insns, 8 }, { 0, 8 },
+	};
+
+	put_numbers(out, numbers, ARRAY_SIZE(numbers));
+}
+
+static void put_symbols(FILE *out, const struct kernel_symbols *symbols)
+{
+	for (uint32_t i = 0; i < symbols->n; i++) {
+		const char *name = symbols->names + symbols->at[i].name;
+		size_t len = strnlen(name, 255);
+		const struct number numbers[] = { { symbols->at[i].addr, 8 }, { len, 1 } };
+
+		put_numbers(out, numbers, ARRAY_SIZE(numbers));
+		fwrite(name, 1, len, out);
+	}
+}
+
+static void put_all(FILE *out, const struct machine *m, const struct spent *s, uint64_t began, uint64_t ended)
+{
+	struct kernel_symbols symbols;
+
+	kallsyms_find(&m->ram, &symbols);
+	put_header(out, m, s, began, ended, symbols.n);
+	for (unsigned i = 0; i < s->ncpus; i++)
+		put_cpu(out, &s->cpu[i]);
+	for (uint32_t i = 1; i < s->nentries; i++)
+		put_block(out, &m->ram, &s->entries[i]);
+	for (uint32_t i = 0; i < s->nnodes; i++)
+		put_call(out, &s->nodes[i]);
+	put_symbols(out, &symbols);
+	kallsyms_free(&symbols);
+}
+
+bool profile_write(struct machine *m, const char *path, const struct spent *s, uint64_t began, uint64_t ended, struct error *err)
+{
+	struct save_file file;
+	FILE *out;
+	bool ok;
+
+	if (!save_file_open(&file, path, err))
+		return false;
+	out = fdopen(dup(file.fd), "w");
+	if (out)
+		put_all(out, m, s, began, ended);
+	ok = out && !ferror(out);
+	if (out && fclose(out))
+		ok = false;
+	if (ok)
+		return save_file_commit(&file, err);
+	error_set(err, "cannot write '%.120s': %s", path, strerror(errno));
+	save_file_drop(&file);
+	return false;
+}
