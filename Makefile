@@ -32,7 +32,8 @@ CPP_FLAGS += $(shell $(PKG_CONFIG) --cflags libfdt 2>/dev/null)
 LIBS      += $(shell $(PKG_CONFIG) --libs libfdt 2>/dev/null || echo -lfdt)
 ifeq ($(call have,capstone),yes)
 CPP_FLAGS += -DHAVE_CAPSTONE $(shell $(PKG_CONFIG) --cflags capstone)
-LIBS      += $(shell $(PKG_CONFIG) --libs capstone)
+CAPSTONE  := $(shell $(PKG_CONFIG) --libs capstone)
+LIBS      += $(CAPSTONE)
 endif
 
 ifeq ($(call have,libzstd),yes)
@@ -80,8 +81,12 @@ SNAP_SRC := $(call sources,tools/snap)
 SNAP_OBJ := $(SNAP_SRC:%.c=$(B)/obj/%.o)
 DTL_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(DTL_SRC) $(call sources,machine/vp))
 
-PROGRAMS := $(addprefix $(B)/,cede cede-dtl cede-snap)
-all: $(PROGRAMS)	## build build/cede, build/cede-dtl and build/cede-snap (the default)
+# cede-prof knows a profile's format (cpu/spent/prof_format.h), and how files are written whole.
+PROF_SRC := $(call sources,tools/prof)
+PROF_OBJ := $(PROF_SRC:%.c=$(B)/obj/%.o)
+
+PROGRAMS := $(addprefix $(B)/,cede cede-dtl cede-snap cede-prof)
+all: $(PROGRAMS)	## build build/cede, build/cede-dtl, build/cede-snap and build/cede-prof (the default)
 
 $(B)/cede: $(OBJ)
 	$(call say,LD,$@)
@@ -94,6 +99,10 @@ $(B)/cede-snap: $(SNAP_OBJ) $(SAVEVM_OBJ)
 $(B)/cede-dtl: $(DTL_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/cede-prof: $(PROF_OBJ) $(SAVEVM_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(ZSTD) $(CAPSTONE) $(LDLIBS)
 
 # A file that is new whenever this text is another.
 define remembered
@@ -115,7 +124,7 @@ $(B)/obj/%.o: %.c $(B)/obj/flags
 
 $(CPU_OBJ): $(PROFILE_DATA)
 
--include $(OBJ:.o=.d) $(DTL_OBJ:.o=.d) $(SNAP_OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(DTL_OBJ:.o=.d) $(SNAP_OBJ:.o=.d) $(PROF_OBJ:.o=.d)
 
 # ---- What people run ----
 # What is missing is installed first. What follows is another make, which finds it; it uses all cores if nobody said how many.
@@ -170,11 +179,11 @@ profile: all	## what the guest executes most (ops in a row, blocks), and the hos
 PREFIX ?= /usr/local
 install: all	## into $(DESTDIR)$(PREFIX)
 	install -d $(call quote,$(DESTDIR)$(PREFIX)/bin) $(call quote,$(DESTDIR)$(PREFIX)/share/man/man1)
-	install -m 755 $(B)/cede $(B)/cede-dtl $(B)/cede-snap $(call quote,$(DESTDIR)$(PREFIX)/bin)
+	install -m 755 $(PROGRAMS) $(call quote,$(DESTDIR)$(PREFIX)/bin)
 	install -m 644 $(wildcard tools/man/*.1) $(call quote,$(DESTDIR)$(PREFIX)/share/man/man1)
 
 clean:	## remove what was built; the guest's images stay
-	rm -rf $(addprefix $(BUILD)/,obj cede cede-dtl cede-snap $(filter-out release,$(MODES)) tests bench) $(COMPILE_COMMANDS)
+	rm -rf $(addprefix $(BUILD)/,obj cede cede-dtl cede-snap cede-prof $(filter-out release,$(MODES)) tests bench) $(COMPILE_COMMANDS)
 
 help:	## this list
 	@awk -F'\t?## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
