@@ -61,7 +61,7 @@ oracles: $(ORACLES)
 linux-programs: $(LINUX_PROGRAMS)
 
 # A build of its own, under $(B)/san, with what is to run in it. Without the compiler's run-time library: none.
-SAN_PROGRAMS := $(addprefix $(B)/san/,cede cede-dtl cede-snap $(UNIT:$(B)/%=%) $(addprefix tests/,insn_test guest_fuzz calls_fuzz load_many))
+SAN_PROGRAMS := $(addprefix $(B)/san/,cede cede-dtl cede-prof cede-snap $(UNIT:$(B)/%=%) $(addprefix tests/,insn_test guest_fuzz calls_fuzz load_many))
 test-sanitizers:
 	$(Q)$(if $(call sanitizer_cc,san),$(MAKE) --no-print-directory MODE=san BUILD=$(BUILD) B=$(B)/san $(SAN_PROGRAMS), \
 		echo "cede: $(CC) has no run-time library for sanitizers, tests that want it are skipped")

@@ -140,12 +140,12 @@ def blanks(folder):
     lines = [line for line in out.splitlines() if line.startswith('install ')]
     check(not status and len(lines) == 3, 'install-commands', out + err)
     os.makedirs(folder + '/build')
-    for name in ('cede', 'cede-dtl', 'cede-snap'):
+    for name in ('cede', 'cede-dtl', 'cede-prof', 'cede-snap'):
         open(folder + '/build/' + name, 'w').close()
     for line in lines:
         run(['sh', '-c', line.replace(TOP + '/build/', folder + '/build/')])
     there = sorted(f for _, _, files in os.walk(folder + "/a b'c") for f in files)
-    check(there == sorted(['cede', 'cede-dtl', 'cede-snap'] + [f for f in os.listdir('tools/man') if f.endswith('.1')]), 'DESTDIR-with-a-blank', there)
+    check(there == sorted(['cede', 'cede-dtl', 'cede-prof', 'cede-snap'] + [f for f in os.listdir('tools/man') if f.endswith('.1')]), 'DESTDIR-with-a-blank', there)
     status, _, err = make('-n', 'B=%s/a b' % folder)
     check(status and 'blank' in err and err.count('\n') == 1, 'B-with-a-blank', err)
 

@@ -13,7 +13,9 @@ import tempfile
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.dont_write_bytecode = True         # nothing is written beside the sources
 sys.path.insert(0, os.path.join(TOP, 'tests', 'dtl'))
+sys.path.insert(0, os.path.join(TOP, 'tests', 'prof'))
 import dtl_log          # noqa: E402
+import made             # noqa: E402
 
 
 def dtl():
@@ -27,6 +29,21 @@ def dtl():
             yield 'log-%d-%d' % (s, w), way.encode() + b'\n' + log
         yield 'log-%d-diff' % s, b'--diff @%d\n' % len(log) + log + log[:-64]
         yield 'log-%d-cut' % s, b'\n' + log[:-32]
+
+
+def prof():
+    """Small profiles, in each way of looking at them; and files with symbols."""
+    ways = ['', '--top=0 --sort=all', '--sort=name', '--annotate=first', '--callgrind=-', '--folded=-', '--svg=-', '--json', '--compare', 'pipe --json']
+    for s, p in enumerate((made.sample(), made.sample(()))):
+        data = p.pack()
+        for w, way in enumerate(ways):
+            yield 'profile-%d-%d' % (s, w), way.encode() + b'\n' + data
+    files = [b'0000000010000100 t mapped\n00000000100001fc D data\nffffffff00000000 W weak\n']
+    for bits, big in ((64, False), (64, True), (32, False), (32, True)):
+        files.append(made.elf([(0x10000100, 12, made.FUNC, 'alpha'), (0x10000500, 0, 2, 'local')], bits, big))
+    for i, image in enumerate(files):
+        yield 'symbols-%d' % i, b'symbols @%d --top=5\n' % len(data) + data + image
+        yield 'moved-%d' % i, b'moved @%d --svg=-\n' % len(data) + data + image
 
 
 def options():

@@ -18,6 +18,7 @@ LOAD_FUZZ := $(addprefix tests/fuzz/load/,input mutate seeds custom)
 $(eval $(call fuzzer,load,tests/fuzz/load/load $(LOAD_FUZZ),-Wl$(comma)--wrap=snapshot_load,$(BUILD)/san/tests/load_many))
 $(eval $(call fuzzer,inspect,tests/fuzz/load/inspect tests/fuzz/snap_main tools/snap/snap_convert $(LOAD_FUZZ),,$(BUILD)/san/tests/load_many))
 $(eval $(call fuzzer,dtl,tests/fuzz/dtl/dtl tests/fuzz/dtl_main $(basename $(filter-out tools/dtl/cede_dtl.c,$(DTL_SRC))),,tests/fuzz/corpus.py dtl))
+$(eval $(call fuzzer,prof,tests/fuzz/prof/prof tests/fuzz/prof_main $(basename $(filter-out tools/prof/cede_prof.c,$(PROF_SRC))),,tests/fuzz/corpus.py prof))
 $(eval $(call fuzzer,scsi,tests/fuzz/scsi/scsi,,tests/fuzz/corpus.py scsi))
 $(eval $(call fuzzer,options,tests/fuzz/options/options,,tests/fuzz/corpus.py options))
 $(eval $(call fuzzer,monitor,tests/fuzz/monitor/monitor $(filter-out %/custom,$(LOAD_FUZZ)),$(addprefix -Wl$(comma)--wrap=,console_read console_write console_client outgoing_migrate outgoing_save place_has_file unlink),tests/fuzz/corpus.py monitor))
@@ -51,7 +52,7 @@ $(B)/obj/tests/fuzz/$(1)_main.o: tools/$(1)/cede_$(1).c $(B)/obj/flags
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CPP_FLAGS) -Dmain=$(1)_main $$(C_FLAGS) -MMD -MP -c -o $$@ $$<
 endef
-$(foreach tool,dtl snap,$(eval $(call renamed_main,$(tool))))
+$(foreach tool,dtl snap prof,$(eval $(call renamed_main,$(tool))))
 
 FUZZ_CPU := $(CPU_OBJ:$(B)/%=$(BUILD)/san/%)
 ifeq ($(MODE),fuzz)

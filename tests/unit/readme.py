@@ -146,7 +146,7 @@ def targets(path, text):
 
 def names_of_options():
     names = set(re.findall(r'^OPT(?:_LATER)?\("([^"]+)"', read('machine/run/options.def'), re.M))
-    for tool in ('cede-dtl', 'cede-snap'):
+    for tool in ('cede-dtl', 'cede-prof', 'cede-snap'):
         names |= set(re.findall(r'--([a-z-]+)', shell(B + '/' + tool + ' --help')[1]))
     for script in glob.glob('tools/dev/*'):
         names |= set(re.findall(r'^-([a-z])\b', read(script), re.M))
@@ -202,9 +202,10 @@ def manuals():
         examples = re.findall(r'^(cede(?:-\w+)? -*\w.*)$', plain(read(page)).split('.SH EXAMPLES')[1], re.M)
         none_of(refused('build/' + line for line in examples), 'examples of ' + page)
         check(len(examples) > 3, page + ' has examples', examples)
-    help_ = shell(B + '/cede-dtl --help')[1]
-    named = set(re.findall(r'--[a-z-]+', help_)) - {'--help'}
-    none_of({n for n in named ^ set(re.findall(r'--[a-z]+(?:-[a-z]+)*', plain(read('tools/man/cede-dtl.1')))) - {'--help'}}, 'options of cede-dtl.1')
+    for tool in ('cede-dtl', 'cede-prof'):
+        named = set(re.findall(r'--[a-z-]+', shell(B + '/%s --help' % tool)[1])) - {'--help'}
+        written = set(re.findall(r'--[a-z]+(?:-[a-z]+)*', plain(read('tools/man/%s.1' % tool)))) - {'--help'}
+        none_of(named ^ written, 'options of %s.1' % tool)
     help_ = shell(B + '/cede-snap --help')[1]
     named = set(re.findall(r'^  ([a-z]+) ', help_, re.M))
     heads = set(re.findall(r'^\.TP\n\.BI "?([a-z]+) "? ?"?(?:FILE|A B)', plain(read('tools/man/cede-snap.1')), re.M))
@@ -256,7 +257,7 @@ def check_samples():
     with tempfile.TemporaryDirectory() as folder:
         os.mkdir(folder + '/build')
         os.symlink(GUEST_DIR, folder + '/build/guest')
-        for program in ('cede', 'cede-dtl', 'cede-snap'):
+        for program in ('cede', 'cede-dtl', 'cede-prof', 'cede-snap'):
             os.symlink(B + '/' + program, folder + '/build/' + program)
         for path in pages():
             run_samples(path, folder)
