@@ -1,13 +1,15 @@
-/* The figures of each processor model for cpu/timing's branches. */
+/* The figures of each processor model for cpu/timing's branches and caches. */
 #ifndef CPU_TIMING_MEMORY_MODELS_H
 #define CPU_TIMING_MEMORY_MODELS_H
 
 #include "cpu/timing/branch.h"
+#include "cpu/timing/caches.h"
 
 struct memory_model {
 	const char *name;
 	unsigned mhz;		/* of the core, unless somebody says otherwise */
 	struct branch_params branch;
+	struct cache_params cache;
 };
 
 const struct memory_model *memory_model_find(const char *name);	/* NULL: no such model */
