@@ -39,6 +39,14 @@ static const struct memory_model models[] = {
 			.fetch_ahead = 0,					/* J: from the same 2.4 */
 			.depth = { 12, 0, 4, 8, 12, 16, 20, 24 },		/* J: 12; the scale ? */
 		},
+		.tlb = {
+			.erat_fetch = 64, .erat_data = 48, .erat_data_smt = 96,	/* J */
+			.second_data = 256, .second_cost = CACHE_CYCLES(15.75),	/* J: 18.8 cycles from load to use */
+			.sets_hash = 512, .sets_radix = 512,			/* K: 2048 entries */
+			.walk_caches = 0,
+			.tlb_data_cost = CACHE_CYCLES(26), .tlb_fetch_cost = CACHE_CYCLES(26),	/* ? */
+			.walk_cost = CACHE_CYCLES(10),				/* ? */
+		},
 	}, {
 		.name = "power9", .mhz = 3800,
 		.branch = {
@@ -65,6 +73,14 @@ static const struct memory_model models[] = {
 			.fetch_ahead = 7,					/* UM: 0 to 7; J: 4.7 NOPs a cycle from L2 */
 			.depth = { 24, 0, 4, 8, 12, 16, 20, 24 },		/* UM: 4 to 24, as it goes; the scale ? */
 		},
+		.tlb = {
+			.erat_fetch = 256, .erat_data = 256, .erat_data_smt = 256,	/* J, measured; UM: 64 */
+			.second_data = 0,
+			.sets_hash = 256, .sets_radix = 128, .walk_caches = 3,	/* K, UM */
+			.tlb_data_cost = CACHE_CYCLES(20),			/* ? */
+			.tlb_fetch_cost = CACHE_CYCLES(25),			/* J: page-hopping branches, 3 to 28 cycles */
+			.walk_cost = CACHE_CYCLES(10),				/* ? */
+		},
 	}, {
 		.name = "power10", .mhz = 4000,
 		.branch = {
@@ -89,6 +105,14 @@ static const struct memory_model models[] = {
 			.misses = 12, .stores = 40, .streams = 16,		/* HC; misses ? as POWER9 */
 			.fetch_ahead = 7,					/* ? as POWER9 */
 			.depth = { 24, 0, 4, 8, 12, 16, 20, 24 },		/* ? as POWER9 */
+		},
+		.tlb = {
+			.erat_fetch = 64, .erat_data = 64, .erat_data_smt = 64,	/* ? */
+			.second_data = 0,
+			.sets_hash = 1024, .sets_radix = 1024, .walk_caches = 3,	/* HC: 4096 entries */
+			.tlb_data_cost = CACHE_CYCLES(8.5), .tlb_fetch_cost = CACHE_CYCLES(8.5),	/* HC */
+			.walk_cost = CACHE_CYCLES(10),				/* ? */
+			.after_miss = true,					/* HC */
 		},
 	},
 };
