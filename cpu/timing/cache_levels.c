@@ -32,12 +32,12 @@ void cache_l1_put(struct cache_l1 *l1, uint32_t sets, unsigned ways, uint32_t ta
 {
 	unsigned set = tag & (sets - 1);
 
-	set_put(l1->tag[set], &l1->hand[set], ways, tag);
+	set_put(&l1->tag[set * CACHE_L1_WAYS], &l1->hand[set], ways, tag);
 }
 
 void cache_l1_drop(struct cache_l1 *l1, uint32_t sets, uint32_t tag)
 {
-	set_drop(l1->tag[tag & (sets - 1)], CACHE_L1_WAYS, tag);
+	set_drop(&l1->tag[(tag & (sets - 1)) * CACHE_L1_WAYS], CACHE_L1_WAYS, tag);
 }
 
 static void disown(struct core_caches *c, uint32_t tag)

@@ -14,8 +14,9 @@ void cache_forget(struct cache_chip *chip, uint32_t tag);
 void cache_l1_put(struct cache_l1 *l1, uint32_t sets, unsigned ways, uint32_t tag);
 void cache_l1_drop(struct cache_l1 *l1, uint32_t sets, uint32_t tag);
 
-/* A line on its way from `level`: how much later than its latency it comes, for those before it. */
-uint32_t cache_delay(const struct cache_chip *chip, uint64_t *free, enum cache_level level, uint64_t now);
+/* A line on its way from `level`: how much later than its latency it comes, for those before it. Those that are waited for
+ * go before those that are fetched ahead. */
+uint32_t cache_delay(const struct cache_chip *chip, struct core_caches *c, enum cache_level level, uint64_t now, bool ahead);
 
 /* True if a stream has fetched the line ahead: what is left of its latency, and from where. Goes on with the stream. */
 bool cache_stream_use(struct cache_chip *chip, unsigned core, uint32_t tag, uint64_t now, uint32_t *left, enum cache_level *from,

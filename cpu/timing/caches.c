@@ -50,16 +50,16 @@ static bool hands_ok(const uint8_t *hand, unsigned n, unsigned ways)
 
 static bool core_ok(const struct cache_params *p, const struct core_caches *c)
 {
-	for (unsigned i = 0; i < CACHE_STREAMS; i++) {
-		const struct cache_stream *s = &c->stream[i];
+	const struct cache_streams *s = &c->streams;
 
-		if (s->down > 1 || s->ahead > CACHE_AHEAD)
+	for (unsigned i = 0; i < CACHE_STREAMS; i++) {
+		if ((s->down[i] && s->down[i] != UINT32_MAX) || s->ahead[i] > CACHE_AHEAD)
 			return false;
-		for (unsigned n = 0; n < CACHE_AHEAD; n++)
-			if (s->from[n] >= CACHE_LEVELS)
-				return false;
 	}
-	return c->l1d_mask == p->l1d_sets - 1 && c->dpfd < 8 && c->stream_hand < CACHE_STREAMS && c->missed_hand < CACHE_STREAMS &&
+	for (unsigned i = 0; i < CACHE_STREAMS * CACHE_AHEAD; i++)
+		if (s->from[i] >= CACHE_LEVELS)
+			return false;
+	return c->l1d_mask == p->l1d_sets - 1 && s->dpfd < 8 && s->hand < p->streams && s->missed_hand < p->streams &&
 	       hands_ok(c->l1d.hand, CACHE_L1_SETS, CACHE_L1_WAYS) && hands_ok(c->l1i.hand, CACHE_L1_SETS, p->l1i_ways);
 }
 
@@ -76,14 +76,24 @@ bool cache_chip_ok(const struct cache_chip *chip)
 }
 
 /* Threads of a core run one after the other, each with its own time: what is far in one's future is another's. */
-uint32_t cache_delay(const struct cache_chip *chip, uint64_t *free, enum cache_level level, uint64_t now)
+static uint64_t wait_until(uint64_t then, uint64_t now, uint64_t most)
+{
+	return then - now <= most ? then - now : 0;
+}
+
+uint32_t cache_delay(const struct cache_chip *chip, struct core_caches *c, enum cache_level level, uint64_t now, bool ahead)
 {
 	uint32_t each = chip->line_time[level];
-	uint64_t wait = free[level] - now;
+	uint64_t wait = wait_until(c->demand_free[level], now, 64 * each);
 
-	if (wait > 64 * each)
-		wait = 0;
-	free[level] = now + wait + each;
+	if (ahead) {
+		uint64_t others = wait_until(c->ahead_free[level], now, 64 * each);
+
+		wait = others > wait ? others : wait;
+		c->ahead_free[level] = now + wait + each;
+	} else {
+		c->demand_free[level] = now + wait + each;
+	}
 	return (uint32_t)wait;
 }
 
@@ -127,7 +137,7 @@ static unsigned load_line(struct cache_chip *chip, unsigned core, uint64_t gra, 
 			  uint64_t *stall)
 {
 	struct core_caches *c = &chip->core[core];
-	bool streams = chip->p->depth[c->dpfd & 7] != 0;
+	bool streams = chip->p->depth[c->streams.dpfd & 7] != 0;
 	uint32_t tag = cache_tag(gra), cost;
 	enum cache_level level;
 
@@ -140,7 +150,7 @@ static unsigned load_line(struct cache_chip *chip, unsigned core, uint64_t gra, 
 		level = cache_reach(chip, core, tag);
 		event[EVENT_L1D_LOAD_MISS]++;
 		count_level(level, event);
-		cost = overlap(chip, c, now, chip->latency[level] + cache_delay(chip, c->demand_free, level, now), dependent);
+		cost = overlap(chip, c, now, chip->latency[level] + cache_delay(chip, c, level, now, false), dependent);
 		if (streams)
 			cache_stream_train(chip, core, tag, now, event);
 	}
@@ -169,7 +179,7 @@ static unsigned own(struct cache_chip *chip, unsigned core, uint32_t tag, uint64
 		    uint64_t *stall)
 {
 	struct core_caches *c = &chip->core[core];
-	uint64_t wait = c->stores_end - now, limit = (uint64_t)chip->p->stores * STORE_PLACE;
+	uint64_t limit = (uint64_t)chip->p->stores * STORE_PLACE, wait = wait_until(c->stores_end, now, limit);
 	enum cache_level level;
 	uint32_t cost = 0;
 
@@ -178,8 +188,6 @@ static unsigned own(struct cache_chip *chip, unsigned core, uint32_t tag, uint64
 	c->owned[tag % CACHE_OWNED] = tag;
 	if (!whole)
 		count_level(level, event);
-	if (wait > limit)
-		wait = 0;
 	/* A line that is read from memory is written there later. */
 	wait += chip->line_time[level] << (level >= CACHE_FAR && !whole);
 	if (wait > limit) {
@@ -218,7 +226,7 @@ unsigned cache_zero(struct cache_chip *chip, unsigned core, uint64_t gra, uint64
 
 static bool l1i_hit(const struct cache_params *p, const struct core_caches *c, uint32_t tag)
 {
-	const uint32_t *set = c->l1i.tag[tag & (p->l1i_sets - 1)];
+	const uint32_t *set = &c->l1i.tag[(tag & (p->l1i_sets - 1)) * CACHE_L1_WAYS];
 	uint32_t hit = 0;
 
 	for (unsigned i = 0; i < CACHE_L1_WAYS; i++)
@@ -253,7 +261,7 @@ unsigned cache_walk(struct cache_chip *chip, unsigned core, uint64_t gra, uint64
 	enum cache_level level = cache_reach(chip, core, cache_tag(gra));
 
 	count_level(level, event);
-	return chip->latency[level] + cache_delay(chip, chip->core[core].demand_free, level, now);
+	return chip->latency[level] + cache_delay(chip, &chip->core[core], level, now, false);
 }
 
 void cache_touch(struct cache_chip *chip, unsigned core, uint64_t gra, uint64_t now, uint64_t *event)
@@ -263,7 +271,7 @@ void cache_touch(struct cache_chip *chip, unsigned core, uint64_t gra, uint64_t 
 
 	if (cache_l1d_hit(c, gra))
 		return;
-	cache_delay(chip, c->ahead_free, cache_reach(chip, core, tag), now);
+	cache_delay(chip, c, cache_reach(chip, core, tag), now, true);
 	cache_l1_put(&c->l1d, chip->p->l1d_sets, CACHE_L1_WAYS, tag);
 	event[EVENT_PREFETCH]++;
 }
@@ -281,5 +289,5 @@ void cache_flush_code(struct cache_chip *chip, uint64_t gra)
 
 void cache_set_depth(struct cache_chip *chip, unsigned core, unsigned dpfd)
 {
-	chip->core[core].dpfd = dpfd & 7;
+	chip->core[core].streams.dpfd = dpfd & 7;
 }

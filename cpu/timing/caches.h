@@ -51,17 +51,21 @@ struct cache_params {
 };
 
 struct cache_l1 {
-	uint32_t tag[CACHE_L1_SETS][CACHE_L1_WAYS];	/* cache_tag(); 0: empty */
-	uint8_t hand[CACHE_L1_SETS];			/* next to be replaced */
+	uint32_t tag[CACHE_L1_SETS * CACHE_L1_WAYS];	/* cache_tag(); 0: empty */
+	uint8_t hand[CACHE_L1_SETS];	/* next to be replaced */
 };
 
-struct cache_stream {
-	uint64_t ready[CACHE_AHEAD];	/* when line n is there, at n % CACHE_AHEAD */
-	uint8_t from[CACHE_AHEAD];	/* enum cache_level */
-	uint32_t line;			/* the last one used; 0: no stream */
-	uint8_t down;			/* 1: towards lower addresses */
-	uint8_t ahead;			/* lines fetched beyond it */
-	uint8_t unused[2];
+/* One beside the other, since all are searched at a miss. */
+struct cache_streams {
+	uint32_t line[CACHE_STREAMS];		/* the last one used */
+	uint32_t down[CACHE_STREAMS];		/* all ones: towards lower addresses; 0: higher */
+	uint32_t ahead[CACHE_STREAMS];		/* lines fetched beyond it; 0: no stream */
+	uint32_t missed[CACHE_STREAMS];		/* lines whose neighbour's miss makes a stream */
+	uint64_t ready[CACHE_STREAMS * CACHE_AHEAD];	/* when a line is there, at its number % CACHE_AHEAD of each */
+	uint8_t from[CACHE_STREAMS * CACHE_AHEAD];	/* enum cache_level */
+	uint8_t hand, missed_hand;		/* next to be replaced */
+	uint8_t dpfd;				/* DSCR[DPFD] */
+	uint8_t unused[5];
 };
 
 struct core_caches {
@@ -69,15 +73,12 @@ struct core_caches {
 	uint32_t l1d_mask;			/* sets - 1 */
 	uint32_t fetched;			/* the last line of instructions that missed */
 	uint32_t owned[CACHE_OWNED];		/* lines that this core has stored to and no other has read since */
-	struct cache_stream stream[CACHE_STREAMS];
-	uint32_t missed[CACHE_STREAMS];		/* lines whose neighbour's miss makes a stream */
+	struct cache_streams streams;
 	uint64_t demand_free[CACHE_LEVELS];	/* when the way from there can take the next line */
 	uint64_t ahead_free[CACHE_LEVELS];	/* the same for what is fetched ahead, which yields to the others */
 	uint64_t group_end;			/* until then misses wait together with the oldest */
 	uint64_t stores_end;			/* when the store queue is empty */
 	uint32_t group_latency, group_misses;
-	uint8_t stream_hand, missed_hand, dpfd;
-	uint8_t unused[5];
 };
 
 struct cache_slice {
@@ -142,7 +143,7 @@ static inline uint32_t cache_tag(uint64_t gra)
 static inline bool cache_l1d_hit(const struct core_caches *c, uint64_t gra)
 {
 	uint32_t tag = cache_tag(gra), hit = 0;
-	const uint32_t *set = c->l1d.tag[tag & c->l1d_mask & (CACHE_L1_SETS - 1)];
+	const uint32_t *set = &c->l1d.tag[(tag & c->l1d_mask & (CACHE_L1_SETS - 1)) * CACHE_L1_WAYS];
 
 	for (unsigned i = 0; i < CACHE_L1_WAYS; i++)
 		hit |= set[i] == tag;
