@@ -30,11 +30,15 @@ static void erat_drop(struct erat *e, unsigned i)
 	e->page[i] = e->key[i] = e->next[i] = 0;
 }
 
-/* `entries` of it are in use. */
-static void erat_put(struct erat *e, unsigned entries, uint64_t page, uint64_t key)
+/* Into one of the first `entries`. What had to go is told, as a page of the size that the entry had. */
+static void erat_put(struct erat *e, unsigned entries, uint64_t page, uint64_t key, struct tlb_page *evicted)
 {
 	unsigned i = e->hand < entries ? e->hand : 0;
 
+	if (evicted)
+		*evicted = (struct tlb_page){
+			.ea = e->page[i] << 12, .key = e->key[i], .shift = !e->page[i] ? 0 : e->page[i] & ERAT_64K ? 16 : 12,
+		};
 	erat_drop(e, i);
 	e->page[i] = page;
 	e->key[i] = key;
@@ -204,9 +208,9 @@ unsigned translate_data(const struct tlb_params *p, struct core_tlb *t, const st
 	} else {
 		cost = behind(p, t, page, p->tlb_data_cost, call, EVENT_DTLB_MISS);
 		if (p->second_data)
-			erat_put(&t->second, p->second_data, tag, page->key);
+			erat_put(&t->second, p->second_data, tag, page->key, NULL);
 	}
-	erat_put(&t->data, data_entries(p, t), tag, page->key);
+	erat_put(&t->data, data_entries(p, t), tag, page->key, call->evicted);
 	/* Others go on meanwhile, as behind a load that misses. */
 	cost = dependent ? cost : cost / 2;
 	call->stall[STALL_TRANSLATION] += cost;
@@ -222,7 +226,7 @@ unsigned translate_fetch(const struct tlb_params *p, struct core_tlb *t, const s
 		return 0;
 	call->event[EVENT_IERAT_MISS]++;
 	cost = behind(p, t, page, p->tlb_fetch_cost, call, EVENT_ITLB_MISS);
-	erat_put(&t->fetch, p->erat_fetch, tag, page->key);
+	erat_put(&t->fetch, p->erat_fetch, tag, page->key, call->evicted);
 	call->stall[STALL_TRANSLATION] += cost;
 	return cost;
 }

@@ -77,6 +77,7 @@ struct tlb_call {
 	uint64_t *event, *stall;	/* cpu/core/counts.h */
 	tlb_walk *walk;
 	void *opaque;
+	struct tlb_page *evicted;	/* set to what had to leave the first level; its shift is 0: nothing had to. NULL: not asked */
 };
 
 /* 0: an ERAT hit. `dependent` as for cache_load(). */
@@ -87,15 +88,18 @@ unsigned translate_fetch(const struct tlb_params *p, struct core_tlb *t, const s
 void translation_flush_all(struct core_tlb *t);
 void translation_flush_key(struct core_tlb *t, uint64_t key);
 void translation_flush_page(const struct tlb_params *p, struct core_tlb *t, const struct tlb_page *page);
-/* Several threads have more of an ERAT on some models. */
+/* Several threads have more of an ERAT on some models; going back to one throws away what is beyond, which nobody reports. */
 void translation_set_threads(const struct tlb_params *p, struct core_tlb *t, unsigned threads);
 /* Whether what a file says can be; makes the chains. */
 bool translation_load(struct core_tlb *t);
 
+#define ERAT_VALID	(UINT64_C(1) << 63)
+#define ERAT_64K	(UINT64_C(1) << 62)
+
 /* The page in an ERAT's words: valid, its size, its number in units of 4 KiB. */
 static inline uint64_t erat_page(uint64_t ea, unsigned shift)
 {
-	return shift < 16 ? UINT64_C(1) << 63 | ea >> 12 : UINT64_C(3) << 62 | (ea >> 12 & ~UINT64_C(15));
+	return shift < 16 ? ERAT_VALID | ea >> 12 : ERAT_VALID | ERAT_64K | (ea >> 12 & ~UINT64_C(15));
 }
 
 static inline unsigned erat_chain(uint64_t page, uint64_t key)

@@ -22,6 +22,7 @@ struct rig {
 	uint64_t event[NEVENTS], stall[NSTALLS];
 	uint64_t now;
 	uint64_t walking;		/* effective address */
+	struct tlb_page evicted;
 	unsigned walks, reads;		/* how often was asked, and how many entries a walk reads: 4 unless set */
 };
 
@@ -51,7 +52,8 @@ static struct rig *rig_new(const struct memory_model *m)
 
 static struct tlb_call call_of(struct rig *r)
 {
-	return (struct tlb_call){ .chip = &r->chip, .now = r->now, .event = r->event, .stall = r->stall, .walk = walk, .opaque = r };
+	return (struct tlb_call){ .chip = &r->chip, .now = r->now, .event = r->event, .stall = r->stall, .walk = walk, .opaque = r,
+				  .evicted = &r->evicted };
 }
 
 static unsigned data(struct rig *r, struct tlb_page page)
@@ -173,6 +175,32 @@ static void test_threads(void)
 	data(r, page_at(95, 16, false));
 	check_eq(r->event[EVENT_DERAT_MISS], 1, "power8: and no more");
 	free(r);
+}
+
+/* What a caller that keeps translations of its own must drop. */
+static void test_evicted(void)
+{
+	static const unsigned shift[] = { 12, 16, 24 };
+	const struct memory_model *m;
+
+	EACH_MODEL(m)
+		for (unsigned i = 0; i < 3; i++) {
+			struct rig *r = rig_new(m);
+			struct tlb_page page = page_at(0, shift[i], true);
+
+			page.ea += 0xabc;
+			data(r, page);
+			check_eq(r->evicted.shift, 0, "%s: the first page evicts none", m->name);
+			for (unsigned n = 1; n < m->tlb.erat_data; n++)
+				data(r, page_at(n, shift[i], true));
+			check_eq(r->evicted.shift, 0, "%s: nor the others while there is room", m->name);
+			data(r, page_at(1000, shift[i], true));
+			check_eq(r->evicted.shift, shift[i] < 16 ? 12 : 16, "%s: then a page of 2^%u has to go", m->name, shift[i]);
+			check_eq(r->evicted.ea, BASE, "%s: the first", m->name);
+			check_eq(r->evicted.key, page.key, "%s: of its address space", m->name);
+			check(!erat_hit(&r->tlb.data, page.key, page.ea, shift[i]), "%s: it is gone", m->name);
+			free(r);
+		}
 }
 
 /* ---- Walks ---- */
@@ -477,6 +505,7 @@ int main(int argc, char **argv)
 	test_knees();
 	test_costs();
 	test_threads();
+	test_evicted();
 	test_walks();
 	test_flushes();
 	test_loaded();
