@@ -27,15 +27,15 @@ static const uint8_t known[128] = { KNOWN_U(0), KNOWN_U(1), KNOWN_U(2), KNOWN_U(
 #define TAGGED_STATE	0x1f
 #define TAGGED_TAKEN	0x04
 
-/* Multiplying lets each branch of a history longer than the index have a say. */
+/* Multiplying lets each branch of a history longer than the index have a say: in the upper bits of the product. */
 #define SPREAD		UINT64_C(0x9e3779b97f4a7c15)
 
 /* `base` is what the counters guess. Returns the guess in its place. */
 static bool by_long_history(const struct branch_params *p, struct branch_unit *u, uint64_t history, uint64_t ea, bool base, bool taken)
 {
-	uint64_t h = ((history & p->long_history) ^ ea << 17) * SPREAD;
-	uint16_t *entry = &u->tagged[((h >> 48) ^ (ea >> 2)) & p->tagged];
-	uint16_t tag = (uint16_t)(h >> 32 << 6 | TAGGED_VALID), e = *entry;
+	uint64_t old = history & p->long_history, h = (old ^ old >> 31 ^ ea << 17) * SPREAD;
+	uint16_t *entry = &u->tagged[h >> 52 & p->tagged];
+	uint16_t tag = (uint16_t)(h >> 42 << 6 | TAGGED_VALID), e = *entry;
 
 	if ((e & ~TAGGED_STATE) == tag) {
 		*entry = tag | known[(e & TAGGED_STATE) << 2 | base << 1 | taken];
@@ -51,7 +51,7 @@ bool branch_conditional(const struct branch_params *p, struct branch_unit *u, st
 {
 	uint64_t history = t->history;
 	uint8_t *local = &u->local[ea >> 2 & p->local];
-	uint8_t *global = &u->global[((history & p->history) * SPREAD >> 40 ^ ea >> 2) & p->global];
+	uint8_t *global = &u->global[((history & p->history) * SPREAD >> 50 ^ ea >> 2) & p->global];
 	unsigned next = steps[(*local & 3) << 5 | (*global & 15) << 1 | taken];
 	bool guess = next >> 6;
 

@@ -88,6 +88,7 @@ static void test_directions(void)
 	/* A loop of 30 is longer than POWER8's history of 21, which holds two branches of each round. */
 	check(pattern_misses(memory_model_find("power8"), (1 << 29) - 1, 30) >= 3, "power8: a loop of 30 is not learnt");
 	check_eq(pattern_misses(memory_model_find("power9"), (1 << 29) - 1, 30), 0, "power9: a loop of 30 is, by the long history");
+	check(pattern_misses(memory_model_find("power9"), (UINT64_C(1) << 39) - 1, 40) >= 2, "power9: a loop of 40 is longer than that");
 }
 
 /* Misses of the second of two rounds through bctr at `sites` places, `apart` bytes from each other. */

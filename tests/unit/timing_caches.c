@@ -205,6 +205,31 @@ static void test_stream_count(void)
 	}
 }
 
+/* A line in the middle of those fetched ahead leaves out those before it. */
+static void test_stream_skips(void)
+{
+	const struct memory_model *m;
+
+	EACH_MODEL(m) {
+		struct rig *r = rig_new(m, 1);
+		unsigned line = 0;
+
+		load(r, 0, 0, false);
+		check_eq(r->event[EVENT_PREFETCH], 0, "%s: the first line of all has no neighbour before it", m->name);
+		for (; line < 100; line += line < 60 ? 1 : 2) {
+			load(r, 0, RAM + line * 128, false);
+			r->now += CACHE_CYCLES(1000);
+		}
+		for (unsigned i = 0; i < 20; i++, line++) {
+			load(r, 0, RAM + line * 128, false);
+			r->now += CACHE_CYCLES(1000);
+		}
+		/* All from the third line on to as far ahead as it goes. */
+		check_eq(r->event[EVENT_PREFETCH], line - 2 + m->cache.depth[0], "%s: no line is fetched twice or left out", m->name);
+		free(r);
+	}
+}
+
 /* ---- What waits together ---- */
 
 static uint64_t scattered(unsigned i)
@@ -318,6 +343,10 @@ static void test_stores(void)
 		cache_touch(&r->chip, 0, scattered(20), r->now, r->event);
 		check(cache_l1d_hit(r->core, scattered(20)), "%s: dcbt: in L1D", m->name);
 		check_eq(r->event[EVENT_STORE], 6, "%s: stores are counted", m->name);
+		check_eq(r->core[0].owned[cache_tag(scattered(2)) % CACHE_OWNED], cache_tag(scattered(2)), "%s: a line stored to is owned", m->name);
+		for (unsigned i = 1; i <= CACHE_L2_WAYS; i++)
+			load(r, 0, scattered(2) + (uint64_t)i * m->cache.l2_sets * 128, true);
+		check(r->core[0].owned[cache_tag(scattered(2)) % CACHE_OWNED] == 0, "%s: but not once it has left L2", m->name);
 		store(r, 0, scattered(30) + 124);
 		check_eq(r->event[EVENT_STORE], 8, "%s: for two if one crosses a line", m->name);
 		free(r);
@@ -633,6 +662,7 @@ int main(int argc, char **argv)
 	test_ladder();
 	test_streams();
 	test_stream_count();
+	test_stream_skips();
 	test_overlap();
 	test_fetch();
 	test_stores();

@@ -177,6 +177,25 @@ static void test_threads(void)
 	free(r);
 }
 
+/* Others go on behind a load whose address they do not need. */
+static void test_dependent(void)
+{
+	const struct memory_model *m;
+
+	EACH_MODEL(m) {
+		struct rig *r = rig_new(m);
+		struct tlb_page page = page_at(0, 16, false);
+		struct tlb_call call;
+
+		rounds(r, 300, 16, false, data);
+		call = call_of(r);
+		check_eq(translate_data(&m->tlb, &r->tlb, &page, false, &call), m->tlb.tlb_data_cost / 2, "%s: half is hidden", m->name);
+		page = page_at(1, 16, false);
+		check_eq(translate_data(&m->tlb, &r->tlb, &page, true, &call), m->tlb.tlb_data_cost, "%s: nothing from a chain", m->name);
+		free(r);
+	}
+}
+
 /* What a caller that keeps translations of its own must drop. */
 static void test_evicted(void)
 {
@@ -242,6 +261,13 @@ static void test_walks(void)
 		r->reads = 2;
 		check_eq(reads_of(r, BASE, false), 2, "%s: a hash table's two groups are read", m->name);
 		check_eq(reads_of(r, BASE + 0x10000, false), 2, "%s: each time", m->name);
+		r->reads = 4;
+		reads_of(r, BASE + 0x30000, true);
+		check_eq(reads_of(r, BASE + 0x40000, true), m->tlb.walk_caches ? 1 : 4, "%s: upper entries are cached if the model has that", m->name);
+		translation_flush_key(&r->tlb, 8);
+		check_eq(reads_of(r, BASE + 0x50000, true), m->tlb.walk_caches ? 1 : 4, "%s: another space's flush leaves them", m->name);
+		translation_flush_key(&r->tlb, 7);
+		check_eq(reads_of(r, BASE + 0x60000, true), 4, "%s: their own does not", m->name);
 		r->reads = 0;
 		check_eq(reads_of(r, BASE + 0x20000, false), 0, "%s: nothing if the walk says nothing", m->name);
 		free(r);
@@ -278,9 +304,10 @@ static void test_flushes(void)
 		other.key = 8;
 		data(r, page);
 		data(r, other);
-		fetch(r, page);
 		check_eq(r->walks, 2, "%s: a page for each address space", m->name);
 		translation_flush_key(&r->tlb, 8);
+		fetch(r, page);
+		check_eq(r->walks, 2, "%s: another's flush leaves it in the TLB", m->name);
 		check_eq(data(r, page) + fetch(r, page), 0, "%s: another's flush leaves it", m->name);
 		data(r, other);
 		check_eq(r->walks, 3, "%s: its own does not", m->name);
@@ -359,6 +386,16 @@ static void rig_copy(struct rig *to, const struct rig *from)
 	to->chip = chip;
 }
 
+/* Entries that are valid but not found. */
+static unsigned lost(const struct erat *e)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ERAT_ENTRIES; i++)
+		n += e->page[i] && !erat_find(e, e->page[i], e->key[i]);
+	return n;
+}
+
 static void make_valid(struct rig *r)
 {
 	r->tlb.smt %= 2;
@@ -413,6 +450,7 @@ static void test_loaded(void)
 		rig_copy(b, a);
 		check_eq(any_calls(a, 2, 200000, 1000, &most), any_calls(b, 2, 200000, 1000, &most), "%s: the same calls cost the same", m->name);
 		check(same_state(a, b), "%s: and leave the same state", m->name);
+		check_eq(lost(&a->tlb.data) + lost(&a->tlb.fetch) + lost(&a->tlb.second), 0, "%s: no entry is lost from its chain", m->name);
 		check(most <= m->tlb.tlb_data_cost + m->tlb.tlb_fetch_cost + m->tlb.walk_cost + 8 * a->chip.latency[CACHE_MEMORY],
 		      "%s: no call costs without limit: %" PRIu64 " units", m->name, most);
 		/* Saved and loaded, the chains are in another order: what is found is not. */
@@ -505,6 +543,7 @@ int main(int argc, char **argv)
 	test_knees();
 	test_costs();
 	test_threads();
+	test_dependent();
 	test_evicted();
 	test_walks();
 	test_flushes();
