@@ -230,12 +230,53 @@ static void test_stream_skips(void)
 	}
 }
 
-/* ---- What waits together ---- */
-
+/* Lines without neighbours. */
 static uint64_t scattered(unsigned i)
 {
 	return RAM + (uint64_t)(i * 2654435761u % (1u << 24)) * 128;
 }
+
+/* Where the time goes, and which levels are counted as missed. */
+static void test_counts(void)
+{
+	static const enum stall stalls[CACHE_LEVELS] = { STALL_L2, STALL_L3, STALL_L3, STALL_MEMORY };
+	const struct memory_model *m;
+
+	EACH_MODEL(m)
+		for (unsigned level = 0; level < CACHE_LEVELS; level++) {
+			struct rig *r = rig_new(m, 1);
+			unsigned cost;
+
+			store(r, 0, RAM);
+			if (level > CACHE_L2)
+				memset(r->slice[0].l2, 0, sizeof r->slice[0].l2);
+			if (level > CACHE_L3)
+				memset(r->slice[0].l3, 0, sizeof r->slice[0].l3);
+			if (level > CACHE_FAR)
+				memset(&r->far, 0, sizeof r->far);
+			memset(r->event, 0, sizeof r->event);
+			cost = load(r, 0, RAM, true);
+			check_eq(cost, r->chip.latency[level], "%s: level %u: its latency", m->name, level);
+			check_eq(r->stall[stalls[level]], cost, "%s: level %u: its stall", m->name, level);
+			check_eq(r->event[EVENT_L2_MISS], level > CACHE_L2, "%s: level %u: misses of L2", m->name, level);
+			check_eq(r->event[EVENT_L3_MISS], level > CACHE_L3, "%s: level %u: misses of L3", m->name, level);
+			check_eq(r->event[EVENT_LOAD], 1, "%s: level %u: a load", m->name, level);
+			cost = fetch(r, 0, RAM + 0x10000);
+			check_eq(r->stall[STALL_FETCH], cost, "%s: a fetch's stall", m->name);
+			r->now += CACHE_CYCLES(1000000);
+			memset(r->event, 0, sizeof r->event);
+			cost = 0;
+			for (unsigned i = 1; i < 200; i++)
+				cost += store(r, 0, scattered(i));
+			check(cost && r->stall[STALL_STORE] == cost, "%s: a store's stall", m->name);
+			check_eq(r->event[EVENT_L2_MISS], 199, "%s: stores miss L2", m->name);
+			load(r, 0, RAM + 0x20000 + 124, true);
+			check_eq(r->event[EVENT_LOAD], 2, "%s: two loads if one crosses a line", m->name);
+			free(r);
+		}
+}
+
+/* ---- What waits together ---- */
 
 static void test_overlap(void)
 {
@@ -663,6 +704,7 @@ int main(int argc, char **argv)
 	test_streams();
 	test_stream_count();
 	test_stream_skips();
+	test_counts();
 	test_overlap();
 	test_fetch();
 	test_stores();
