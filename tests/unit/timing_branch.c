@@ -8,7 +8,7 @@
 
 static const char *const names[] = { "power8", "power9", "power10" };
 
-#define EACH_MODEL(m) for (unsigned m##_i = 0; m##_i < 3; m##_i++) for (m = memory_model_find(names[m##_i]); m; m = NULL)
+#define EACH(m) for (unsigned m##_i = 0; m##_i < 3; m##_i++) for (m = memory_model_find(names[m##_i]); m; m = NULL)
 
 struct core {
 	const struct branch_params *p;
@@ -72,7 +72,7 @@ static void test_directions(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		unsigned random = random_misses(m, 8), skewed = random_misses(m, 15);
 
 		check(random > 4500 && random < 5500, "%s: random directions miss half: %u of 10000", m->name, random);
@@ -196,7 +196,7 @@ static void test_loaded(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct core *a = core_new(m), *b = core_new(m);
 
 		fill_random(&a->unit, sizeof a->unit, 3);
@@ -224,7 +224,7 @@ static void bench(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct core *c = core_new(m);
 		unsigned misses = 0, n = 50000000;
 		struct timespec from, to;

@@ -12,7 +12,7 @@
 
 static const char *const names[] = { "power8", "power9", "power10" };
 
-#define EACH_MODEL(m) for (unsigned m##_i = 0; m##_i < 3; m##_i++) for (m = memory_model_find(names[m##_i]); m; m = NULL)
+#define EACH(m) for (unsigned m##_i = 0; m##_i < 3; m##_i++) for (m = memory_model_find(names[m##_i]); m; m = NULL)
 
 struct rig {
 	const struct memory_model *m;
@@ -157,7 +157,7 @@ static void test_streams(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *r = rig_new(m, 1);
 		unsigned each = r->chip.line_time[CACHE_MEMORY], memory = r->chip.latency[CACHE_MEMORY];
 		/* As many lines for each latency as are fetched ahead, and the one that is waited for. */
@@ -182,7 +182,7 @@ static void test_stream_count(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		for (unsigned n = m->cache.streams; n <= 2 * m->cache.streams; n += m->cache.streams) {
 			struct rig *r = rig_new(m, 1);
 			uint64_t misses;
@@ -210,7 +210,7 @@ static void test_stream_skips(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *r = rig_new(m, 1);
 		unsigned line = 0;
 
@@ -242,7 +242,7 @@ static void test_counts(void)
 	static const enum stall stalls[CACHE_LEVELS] = { STALL_L2, STALL_L3, STALL_L3, STALL_MEMORY };
 	const struct memory_model *m;
 
-	EACH_MODEL(m)
+	EACH(m)
 		for (unsigned level = 0; level < CACHE_LEVELS; level++) {
 			struct rig *r = rig_new(m, 1);
 			unsigned cost;
@@ -282,7 +282,7 @@ static void test_overlap(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *r = rig_new(m, 1);
 		unsigned memory = r->chip.latency[CACHE_MEMORY], hide = m->cache.hide, cost = load(r, 0, scattered(1), false), sum = 0;
 
@@ -311,7 +311,7 @@ static void test_fetch(void)
 	static const double nops[] = { 2.4, 4.7, 0 };
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *r = rig_new(m, 1);
 		unsigned lines = m->cache.l1i_sets * m->cache.l1i_ways;
 		uint64_t begun = 0;
@@ -366,7 +366,7 @@ static void test_stores(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *r = rig_new(m, 1);
 		unsigned memory = r->chip.line_time[CACHE_MEMORY], sum = 0;
 		double filled = fill_line(m, false), zeroed = fill_line(m, true);
@@ -400,7 +400,7 @@ static void test_sharing(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *r = rig_new(m, MANY_CORES);
 		uint64_t a = RAM + 0x12340;
 
@@ -556,7 +556,7 @@ static void test_loaded(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *a = rig_new(m, MANY_CORES), *b = rig_new(m, MANY_CORES);
 		uint64_t most = 0, limit = 2 * (uint64_t)(a->chip.latency[CACHE_MEMORY] + 64 * a->chip.line_time[CACHE_MEMORY] + a->chip.hide);
 
@@ -601,7 +601,7 @@ static void test_hits(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *a = rig_new(m, MANY_CORES), *b = rig_new(m, MANY_CORES);
 		uint64_t seed = 6, most = 0;
 		unsigned loads = 0, stores = 0, costs = 0;
@@ -667,7 +667,7 @@ static void bench(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *r = rig_new(m, 1);
 		unsigned n = 100000000, hits = 0;
 		double from;

@@ -11,7 +11,7 @@
 
 static const char *const names[] = { "power8", "power9", "power10" };
 
-#define EACH_MODEL(m) for (unsigned m##_i = 0; m##_i < 3; m##_i++) for (m = memory_model_find(names[m##_i]); m; m = NULL)
+#define EACH(m) for (unsigned m##_i = 0; m##_i < 3; m##_i++) for (m = memory_model_find(names[m##_i]); m; m = NULL)
 
 struct rig {
 	const struct memory_model *m;
@@ -182,7 +182,7 @@ static void test_dependent(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *r = rig_new(m);
 		struct tlb_page page = page_at(0, 16, false);
 		struct tlb_call call;
@@ -202,7 +202,7 @@ static void test_evicted(void)
 	static const unsigned shift[] = { 12, 16, 24 };
 	const struct memory_model *m;
 
-	EACH_MODEL(m)
+	EACH(m)
 		for (unsigned i = 0; i < 3; i++) {
 			struct rig *r = rig_new(m);
 			struct tlb_page page = page_at(0, shift[i], true);
@@ -241,7 +241,7 @@ static void test_walks(void)
 	const struct memory_model *m;
 	struct rig *r;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct tlb_page page = page_at(0, 16, true);
 
 		r = rig_new(m);
@@ -297,7 +297,7 @@ static void test_flushes(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *r = rig_new(m);
 		struct tlb_page page = page_at(5, 16, true), other = page, huge = page_at(3, 24, true), piece = huge;
 
@@ -427,7 +427,7 @@ static void test_loaded(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *a = rig_new(m), *b = rig_new(m);
 		uint64_t seed = 1, most = 0;
 
@@ -470,7 +470,7 @@ static void test_hits(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *a = rig_new(m), *b = rig_new(m);
 		unsigned hits = 0, wrong = 0, cost = 0;
 		uint64_t most = 0;
@@ -511,7 +511,7 @@ static void bench(void)
 {
 	const struct memory_model *m;
 
-	EACH_MODEL(m) {
+	EACH(m) {
 		struct rig *r = rig_new(m);
 		unsigned n = 20000000, hits = 0;
 		double from;
