@@ -108,8 +108,8 @@ static enum stall stall_of(enum cache_level level)
 	return level == CACHE_L2 ? STALL_L2 : level == CACHE_MEMORY ? STALL_MEMORY : STALL_L3;
 }
 
-/* What is seen of a wait of `latency` by a load at `now`. */
-static uint32_t overlap(const struct cache_chip *chip, struct core_caches *c, uint64_t now, uint32_t latency, bool dependent)
+/* What a load at `now` sees of a wait for `latency`, `delay` of it for its turn, which nothing hides within a group. */
+static uint32_t overlap(const struct cache_chip *chip, struct core_caches *c, uint64_t now, uint32_t latency, uint32_t delay, bool dependent)
 {
 	uint64_t left = c->group_end - now;
 	uint32_t cost = latency, hidden;
@@ -119,8 +119,10 @@ static uint32_t overlap(const struct cache_chip *chip, struct core_caches *c, ui
 		hidden = latency / 2 < chip->hide ? latency / 2 : chip->hide;
 		cost = latency - hidden;
 		if (grouped && latency <= c->group_latency + cost) {
+			latency -= delay;
 			cost = latency > c->group_latency ? latency - c->group_latency : 0;
 			c->group_latency += cost;
+			cost += delay;
 			c->group_end += cost;
 			c->group_misses++;
 			return cost;
@@ -138,7 +140,7 @@ static unsigned load_line(struct cache_chip *chip, unsigned core, uint64_t gra, 
 {
 	struct core_caches *c = &chip->core[core];
 	bool streams = chip->p->depth[c->streams.dpfd & 7] != 0;
-	uint32_t tag = cache_tag(gra), cost;
+	uint32_t tag = cache_tag(gra), cost, delay;
 	enum cache_level level;
 
 	event[EVENT_LOAD]++;
@@ -150,7 +152,8 @@ static unsigned load_line(struct cache_chip *chip, unsigned core, uint64_t gra, 
 		level = cache_reach(chip, core, tag);
 		event[EVENT_L1D_LOAD_MISS]++;
 		count_level(level, event);
-		cost = overlap(chip, c, now, chip->latency[level] + cache_delay(chip, c, level, now, false), dependent);
+		delay = cache_delay(chip, c, level, now, false);
+		cost = overlap(chip, c, now, chip->latency[level] + delay, delay, dependent);
 		if (streams)
 			cache_stream_train(chip, core, tag, now, event);
 	}
