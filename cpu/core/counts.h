@@ -2,13 +2,7 @@
 #ifndef CPU_CORE_COUNTS_H
 #define CPU_CORE_COUNTS_H
 
-/* Under `flat` all of these stay 0. Cycles and instructions are counted by the engine itself.
- *
- * A model adds to cpu->event[] and cpu->stall[], and calls nobody: the engine stops before a counter of the performance
- * monitor can overflow, and looks. For that, what an instruction brings is added by the time it ends, it is less than
- * EVENTS_MOST of each kind, and no more stalls than the cycles charged for it. */
-#define EVENTS_MOST 64		/* lmw, its lines and the walks to them are fewer */
-
+/* Under `flat` all of these stay 0. Cycles and instructions are counted by the engine itself. */
 enum cpu_event {
 	EVENT_BRANCH,		/* branches completed, taken or not */
 	EVENT_TAKEN,

@@ -1,0 +1,557 @@
+/* The clock of dispatch, and what instructions leave pending. Times are in units, `now` counts from pipe_open(). */
+#include "cpu/timing/pipeline.h"
+
+#include <string.h>
+
+#include "cpu/table/forms.h"
+
+enum {
+	ISSUE = UNITS_PER_CYCLE,	/* from dispatch to the earliest start */
+	RETIRE = UNITS_PER_CYCLE,	/* from completion until the window's entry is free */
+	FARTHEST = 0xf000,		/* what is later than that is not: 16 bits hold a time */
+	EPOCH = 16 * UNITS_PER_CYCLE,	/* `now` of a pipe just opened: values that are there for some may be older */
+};
+
+/* What a state keeps behind a branch. More of each is nearer to the whole state, and recurs less. */
+enum {
+	COARSE_REGISTERS = 6,		/* those that come last */
+	COARSE_STORES = 1,
+	COARSE_TIME = 24,		/* units to which times are rounded */
+	COARSE_WINDOW = 24,		/* the same for the window's */
+};
+
+static uint32_t later(uint32_t a, uint32_t b) { return a > b ? a : b; }
+
+/* ---- Decoding ---- */
+
+static void add_read(struct pipe_insn *out, unsigned reg)
+{
+	if (out->nread < sizeof out->read)
+		out->read[out->nread++] = (uint8_t)reg;
+}
+
+/* Status bits are renamed, or taken as they are found: only their movers wait for them or make others wait. */
+static bool moves_status(unsigned row)
+{
+	switch (row) {
+	case ROW_mffs: case ROW_mffsce: case ROW_mffscdrn: case ROW_mffscdrni: case ROW_mffscrn: case ROW_mffscrni:
+	case ROW_mffsl: case ROW_mcrfs: case ROW_mtfsfi: case ROW_mtfsf: case ROW_mtfsb0: case ROW_mtfsb1:
+	case ROW_mfvscr: case ROW_mtvscr: case ROW_mfspr: case ROW_mtspr:
+		return true;
+	default:
+		return false;
+	}
+}
+
+enum { NOP = 0x60000000 };
+
+static bool counts(unsigned row, unsigned reg)
+{
+	return (reg != REG_SO && reg != REG_FPSCR && reg != REG_VSCR) || moves_status(row);
+}
+
+static void decode_reads(unsigned row, const struct uses *uses, bool many, struct pipe_insn *out)
+{
+	for (unsigned address = 2; address-- > 0;) {
+		for (unsigned reg = 0; reg < NREGS; reg++) {
+			if (!regset_has(&uses->read, reg) || regset_has(&uses->address, reg) != address || !counts(row, reg))
+				continue;
+			if (!address && many && reg < REG_VSR)
+				out->gprs_read |= UINT32_C(1) << reg;
+			else
+				add_read(out, reg);
+		}
+		if (address)
+			out->naddress = out->nread;
+	}
+}
+
+static void decode_writes(unsigned row, const struct uses *uses, const struct core_model *m, const struct figures *f, bool many,
+			  struct pipe_insn *out)
+{
+	for (unsigned reg = 0; reg < NREGS; reg++) {
+		bool cr = reg >= REG_CR && reg < REG_CR + 8;
+
+		if (!regset_has(&uses->written, reg) || !counts(row, reg))
+			continue;
+		if (many && reg < REG_VSR && !(uses->update && reg == uses->base)) {
+			out->gprs_written |= UINT32_C(1) << reg;
+		} else if (out->nwritten < sizeof out->written) {
+			out->written[out->nwritten] = (uint8_t)reg;
+			out->written_latency[out->nwritten++] = uses->update && reg == uses->base ? m->base_latency :
+								cr ? f->cr_latency : f->latency;
+		}
+	}
+}
+
+static unsigned count_gprs(const struct regset *s)
+{
+	return (unsigned)__builtin_popcountll(s->bits[0] & UINT32_MAX);
+}
+
+/* mr, addi and so on of a register to itself: where stores went is known under the new value, too. */
+static void decode_step(unsigned row, uint32_t word, struct pipe_insn *out)
+{
+	if (row == ROW_addi && (word >> 21 & 31) == (word >> 16 & 31) && word >> 16 & 31) {
+		out->update = true;
+		out->base = word >> 16 & 31;
+		out->displacement = (int16_t)word;
+	}
+}
+
+void pipe_decode(const struct core_model *m, int row, uint32_t word, struct pipe_insn *out)
+{
+	const struct cost *cost;
+	const struct figures *f;
+	struct uses uses;
+
+	memset(out, 0, sizeof *out);
+	out->slots = out->uops = 1;
+	out->base = out->index = NO_BASE;
+	if (row < 0)
+		return;
+	cost = cost_find(m, (unsigned)row, word);
+	f = m->as_llvm && cost->llvm.latency ? &cost->llvm : &cost->ours;
+	out->slots = f->slots;
+	out->uops = cost->uops;
+	out->kind = cost->kind;
+	out->hold = m->as_llvm ? 0 : cost->hold;
+	out->latency = f->latency;
+	out->far = f->far;
+	memcpy(out->use, cost->use, sizeof out->use);
+	if (word == NOP)
+		return;
+	uses_find((unsigned)row, word, &uses);
+	out->branch = uses.branch;
+	out->load = uses.load;
+	out->store = uses.store;
+	out->update = uses.update;
+	out->base = uses.base;
+	out->index = uses.index;
+	out->displacement = uses.displacement;
+	decode_reads((unsigned)row, &uses, count_gprs(&uses.read) > 5, out);
+	decode_writes((unsigned)row, &uses, m, f, count_gprs(&uses.written) > 2, out);
+	decode_step((unsigned)row, word, out);
+}
+
+/* ---- The state: packed ---- */
+
+enum { PORTS_AT = 0, REGISTERS_AT = 8, WINDOW_AT = 16, STORES_AT = 24 };
+#define LINE (UINT32_C(1) << 31)
+
+static unsigned count_of(const struct pipe_state *s, unsigned at) { return s->word[0] >> at & 0x7f; }
+
+unsigned pipe_state_words(const struct pipe_state *s)
+{
+	return s->word[0] ? 1 + count_of(s, PORTS_AT) + count_of(s, REGISTERS_AT) + count_of(s, WINDOW_AT) + 2 * count_of(s, STORES_AT) : 0;
+}
+
+struct writer {
+	struct pipe_state *s;
+	unsigned n;
+};
+
+static void put(struct writer *w, unsigned at, uint32_t word)
+{
+	w->s->word[0] += UINT32_C(1) << at;
+	w->s->word[w->n++] = word;
+}
+
+static unsigned window_of(const struct pipe *p) { return p->m->window / p->threads; }
+
+/* By how much the dispatch of the k-th entry from here is late, if entries before it go as fast as can be. */
+static int64_t lateness(const struct pipe *p, unsigned k)
+{
+	return (int64_t)p->window[(p->head + k) % window_of(p)] - p->now - (int64_t)k * p->m->uop_units;
+}
+
+/* An entry that is late no more than one before it makes nobody wait. */
+static void close_window(const struct pipe *p, struct writer *w)
+{
+	int64_t latest = 0;
+
+	for (unsigned k = 0; k < window_of(p); k++) {
+		int64_t late = lateness(p, k);
+
+		if (late > latest) {
+			put(w, WINDOW_AT, k << 16 | (uint32_t)late);
+			latest = late;
+		}
+	}
+}
+
+static bool store_matters(const struct pipe *p, const struct pipe_store *store)
+{
+	return store->ready > p->now + ISSUE;
+}
+
+static void close_all(const struct pipe *p, struct pipe_state *s)
+{
+	struct writer w = { s, 1 };
+
+	memset(s, 0, sizeof *s);
+	for (unsigned i = 0; i < p->m->nports; i++)
+		if (p->port[i] > p->now)
+			put(&w, PORTS_AT, i << 16 | (p->port[i] - p->now));
+	for (unsigned i = 0; i < NREGS; i++) {
+		uint32_t last = p->ready[i] + (p->far[i] & 15) * UNITS_PER_CYCLE;
+
+		if (last > p->now + ISSUE)
+			put(&w, REGISTERS_AT, i << 24 | (uint32_t)p->far[i] << 16 | (last - p->now));
+	}
+	close_window(p, &w);
+	for (unsigned i = 0; i < p->nstores; i++) {
+		const struct pipe_store *store = &p->store[i];
+
+		if (store_matters(p, store)) {
+			put(&w, STORES_AT, (uint32_t)store->base << 24 | (uint32_t)store->index << 16 | (store->ready - p->now));
+			w.s->word[w.n++] = (uint32_t)store->displacement;
+		}
+	}
+}
+
+void pipe_close(const struct pipe *p, struct pipe_state *s)
+{
+	if (p->fresh)
+		*s = p->last;
+	else
+		close_all(p, s);
+}
+
+/* ---- Opened ---- */
+
+/* A line makes each entry a little later than the one before it, up to the one that is named. */
+static void open_window(struct pipe *p, const uint32_t *word, unsigned n, bool line)
+{
+	unsigned size = window_of(p), next = 0;
+	int64_t late = 0;
+
+	for (unsigned k = 0; k < size; k++) {
+		if (line && k < word[0] >> 16)
+			late = (int64_t)(word[0] & 0xffff) * (k + 1) / ((word[0] >> 16) + 1);
+		else if (next < n && word[next] >> 16 == k)
+			late = word[next++] & 0xffff;
+		p->window[k] = late ? (uint32_t)(p->now + k * p->m->uop_units + late) : 0;
+	}
+}
+
+void pipe_open(struct pipe *p, const struct core_model *m, unsigned threads, const struct pipe_state *s)
+{
+	const uint32_t *word = s->word + 1;
+
+	memset(p, 0, sizeof *p - sizeof p->last);
+	p->m = m;
+	p->threads = (uint8_t)threads;
+	p->now = EPOCH;
+	for (unsigned n = count_of(s, PORTS_AT); n; n--, word++)
+		p->port[*word >> 16] = EPOCH + (*word & 0xffff);
+	for (unsigned n = count_of(s, REGISTERS_AT); n; n--, word++) {
+		p->ready[*word >> 24] = EPOCH + (*word & 0xffff) - (*word >> 16 & 15) * UNITS_PER_CYCLE;
+		p->far[*word >> 24] = *word >> 16 & 0xff;
+	}
+	open_window(p, word, count_of(s, WINDOW_AT), s->word[0] & LINE);
+	word += count_of(s, WINDOW_AT);
+	for (unsigned n = count_of(s, STORES_AT); n; n--, word += 2)
+		p->store[p->nstores++] = (struct pipe_store){ EPOCH + (word[0] & 0xffff), (int32_t)word[1], word[0] >> 24 & 0xff, word[0] >> 16 & 0xff };
+	p->fresh = true;
+	p->last = *s;
+}
+
+/* ---- Made coarse ---- */
+
+static uint32_t rounded(uint32_t t, uint32_t to) { return (t + to / 2) / to * to; }
+
+/* To whole cycles from `like`: what is on a chain of dependences with it stays as it is. Rounded each for itself, the chain
+ * of a loop would lose or win a part of a cycle at each turn. */
+static uint32_t rounded_like(uint32_t t, uint32_t like)
+{
+	uint32_t part = like % COARSE_TIME;
+
+	return (t + COARSE_TIME + COARSE_TIME / 2 - part) / COARSE_TIME * COARSE_TIME + part - COARSE_TIME;
+}
+
+static void coarsen_registers(struct writer *w, const uint32_t *word, unsigned n)
+{
+	bool keep[NREGS] = { false };
+	uint32_t last = 0;
+
+	for (unsigned kept = 0; kept < COARSE_REGISTERS && kept < n; kept++) {
+		unsigned best = n;
+
+		for (unsigned i = 0; i < n; i++)
+			if (!keep[i] && (best == n || (word[i] & 0xffff) > (word[best] & 0xffff)))
+				best = i;
+		keep[best] = true;
+		if (!kept)
+			last = word[best] & 0xffff;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t t = rounded_like(word[i] & 0xffff, last);
+
+		if (keep[i] && t > ISSUE)
+			put(w, REGISTERS_AT, (word[i] & ~UINT32_C(0xffff)) | t);
+	}
+}
+
+/* The entry that is latest, and a line to it. */
+static void coarsen_window(struct writer *w, const uint32_t *word, unsigned n)
+{
+	uint32_t late = n ? rounded(word[n - 1] & 0xffff, COARSE_WINDOW) : 0;
+
+	if (late)
+		put(w, WINDOW_AT, (word[n - 1] & ~UINT32_C(0xffff)) | late);
+}
+
+/* The port with the most work keeps all of it: it may bind a loop. */
+static void coarsen_ports(struct writer *w, const uint32_t *word, unsigned n)
+{
+	uint32_t most = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		most = later(most, word[i] & 0xffff);
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t t = (word[i] & 0xffff) == most ? most : rounded(word[i] & 0xffff, COARSE_TIME);
+
+		if (t)
+			put(w, PORTS_AT, (word[i] & ~UINT32_C(0xffff)) | t);
+	}
+}
+
+static void coarsen(const struct pipe_state *from, struct pipe_state *to)
+{
+	struct writer w = { to, 1 };
+	const uint32_t *word = from->word + 1;
+	unsigned n = count_of(from, STORES_AT), skip = n > COARSE_STORES ? n - COARSE_STORES : 0;
+
+	memset(to, 0, sizeof *to);
+	coarsen_ports(&w, word, count_of(from, PORTS_AT));
+	word += count_of(from, PORTS_AT);
+	coarsen_registers(&w, word, count_of(from, REGISTERS_AT));
+	word += count_of(from, REGISTERS_AT);
+	coarsen_window(&w, word, count_of(from, WINDOW_AT));
+	to->word[0] |= count_of(to, WINDOW_AT) ? LINE : 0;
+	word += count_of(from, WINDOW_AT);
+	for (unsigned i = 0; i < n; i++, word += 2) {
+		uint32_t t = rounded(word[0] & 0xffff, COARSE_TIME);
+
+		if (i >= skip && t > ISSUE) {
+			put(&w, STORES_AT, (word[0] & ~UINT32_C(0xffff)) | t);
+			to->word[w.n++] = word[1];
+		}
+	}
+}
+
+static void make_coarse(struct pipe *p)
+{
+	struct pipe_state whole, coarse;
+
+	close_all(p, &whole);
+	coarsen(&whole, &coarse);
+	pipe_open(p, p->m, p->threads, &coarse);
+}
+
+/* ---- A step ---- */
+
+/* A value's time for this instruction. */
+static uint32_t ready_for(const struct pipe *p, const struct pipe_insn *i, unsigned reg)
+{
+	unsigned kind = p->far[reg] >> 4, far = p->far[reg] & 15;
+
+	return p->ready[reg] + (far && !(p->m->near[kind] >> i->kind & 1) ? far * UNITS_PER_CYCLE : 0);
+}
+
+static uint32_t sources_ready(const struct pipe *p, const struct pipe_insn *i)
+{
+	uint32_t t = 0;
+
+	for (unsigned k = 0; k < i->nread; k++)
+		t = later(t, ready_for(p, i, i->read[k]));
+	for (uint32_t left = i->gprs_read; left; left &= left - 1)
+		t = later(t, ready_for(p, i, (unsigned)__builtin_ctz(left)));
+	return t;
+}
+
+/* The time at which pipes are free, from their work before; and that work grows. A group of n pipes makes the next wait
+ * when all n are busy. */
+static uint32_t take_ports(struct pipe *p, const struct pipe_insn *i, uint32_t dispatch)
+{
+	uint32_t start = dispatch + ISSUE;
+
+	for (unsigned k = 0; k < p->m->nports; k++) {
+		uint32_t n = p->m->pipes[k], use = i->use[k] * UNITS_PER_CYCLE, spare;
+
+		if (!use || !n)
+			continue;
+		spare = use * (n - 1) / n;
+		if (p->port[k] > dispatch + spare)
+			start = later(start, p->port[k] - spare + ISSUE);
+		p->port[k] = later(p->port[k], dispatch) + use * p->threads / n;
+		if (p->port[k] > dispatch + FARTHEST)
+			p->port[k] = dispatch + FARTHEST;
+	}
+	return start;
+}
+
+static void drop_store(struct pipe *p, unsigned k)
+{
+	memmove(&p->store[k], &p->store[k + 1], (p->nstores - k - 1u) * sizeof p->store[0]);
+	p->nstores--;
+}
+
+/* A base that steps by a known distance leads to the same places by other names. */
+static void rename_stores(struct pipe *p, const struct pipe_insn *i)
+{
+	for (unsigned k = p->nstores; k-- > 0;) {
+		struct pipe_store *store = &p->store[k];
+		bool lost = false;
+
+		for (unsigned n = 0; n < i->nwritten; n++)
+			lost |= i->written[n] == store->base || i->written[n] == store->index;
+		for (uint32_t left = i->gprs_written; left; left &= left - 1)
+			lost |= (unsigned)__builtin_ctz(left) == store->base || (unsigned)__builtin_ctz(left) == store->index;
+		if (lost && i->update && i->base == store->base && i->index == NO_BASE && store->index == NO_BASE && !i->load) {
+			store->displacement -= i->displacement;
+			lost = false;
+		}
+		if (lost)
+			drop_store(p, k);
+	}
+}
+
+static bool same_place(const struct pipe_store *a, const struct pipe_store *b)
+{
+	return a->base == b->base && a->index == b->index && a->displacement == b->displacement;
+}
+
+static void add_store(struct pipe *p, const struct pipe_insn *i, uint32_t start)
+{
+	struct pipe_store store = { start + p->m->forward * UNITS_PER_CYCLE, i->update ? 0 : i->displacement, i->base,
+				    i->update ? NO_BASE : i->index };
+
+	/* What a newer store covers is never looked for again. */
+	for (unsigned k = p->nstores; k-- > 0;)
+		if (!store_matters(p, &p->store[k]) || same_place(&p->store[k], &store))
+			drop_store(p, k);
+	if (p->nstores == PIPE_SLOTS)
+		drop_store(p, 0);
+	p->store[p->nstores++] = store;
+}
+
+/* When what a load reads was stored lately: the time from which it is there. */
+static uint32_t stored_at(const struct pipe *p, const struct pipe_insn *i)
+{
+	for (unsigned k = p->nstores; k-- > 0;)
+		if (p->store[k].base == i->base && p->store[k].index == i->index && p->store[k].displacement == i->displacement)
+			return p->store[k].ready;
+	return 0;
+}
+
+static void write_register(struct pipe *p, const struct pipe_insn *i, unsigned reg, uint32_t t, uint32_t limit)
+{
+	p->ready[reg] = t < limit ? t : limit;
+	p->far[reg] = i->far ? (uint8_t)(i->kind << 4 | i->far) : 0;
+}
+
+static void write_registers(struct pipe *p, const struct pipe_insn *i, uint32_t start, uint32_t completion, uint32_t dispatch)
+{
+	uint32_t late = completion - start - i->latency * UNITS_PER_CYCLE;
+
+	for (unsigned k = 0; k < i->nwritten; k++) {
+		/* What waits for a store is the loaded value, not the base. */
+		bool base = i->update && i->written[k] == i->base;
+
+		write_register(p, i, i->written[k], start + i->written_latency[k] * UNITS_PER_CYCLE + (base ? 0 : late),
+			       dispatch + FARTHEST);
+	}
+	for (uint32_t left = i->gprs_written; left; left &= left - 1)
+		write_register(p, i, (unsigned)__builtin_ctz(left), completion, dispatch + FARTHEST);
+}
+
+/* The time at which the window has room: a uop enters it after the one before it. */
+static uint32_t enter_window(const struct pipe *p, unsigned uops, uint32_t t)
+{
+	for (unsigned k = 0; k < uops; k++) {
+		uint32_t free = p->window[(p->head + k) % window_of(p)];
+
+		if (free > t + k * p->m->uop_units)
+			t = free - k * p->m->uop_units;
+	}
+	return t;
+}
+
+static void fill_window(struct pipe *p, unsigned uops, uint32_t free)
+{
+	unsigned size = window_of(p);
+	uint32_t last = p->window[(p->head + size - 1) % size];
+
+	for (unsigned k = 0; k < uops; k++) {
+		p->window[p->head] = later(free, last);
+		p->head = (uint8_t)((p->head + 1) % size);
+	}
+}
+
+unsigned pipe_step(struct pipe *p, const struct pipe_insn *i)
+{
+	unsigned uops = i->uops < window_of(p) ? i->uops : window_of(p);
+	uint32_t before = p->now, dispatch = enter_window(p, uops, p->now), slots = i->slots * p->m->slot_units * p->threads;
+	uint32_t start = later(take_ports(p, i, dispatch), sources_ready(p, i)), completion, cost;
+
+	p->fresh = false;
+	completion = start + i->latency * UNITS_PER_CYCLE;
+	if (i->load && i->base != NO_BASE && !p->m->as_llvm)
+		completion = later(completion, stored_at(p, i));
+	if (completion > dispatch + FARTHEST)
+		completion = dispatch + FARTHEST;
+	write_registers(p, i, start, completion, dispatch);
+	fill_window(p, uops, completion + RETIRE < dispatch + FARTHEST ? completion + RETIRE : dispatch + FARTHEST);
+	p->now = dispatch + (slots ? slots : 1) + i->hold * UNITS_PER_CYCLE;
+	if (p->nstores)
+		rename_stores(p, i);
+	if (i->store && i->base != NO_BASE && !p->m->as_llvm)
+		add_store(p, i, start);
+	cost = p->now - before;
+	if (i->branch) {
+		uint32_t known = completion > p->now ? completion - p->now : 0;
+
+		make_coarse(p);
+		p->resolve = known;
+	}
+	return cost < PIPE_MAX_COST ? cost : PIPE_MAX_COST;
+}
+
+void pipe_wait(struct pipe *p, unsigned units)
+{
+	p->now += units;
+	make_coarse(p);
+}
+
+/* ---- States from files ---- */
+
+bool pipe_state_valid(const struct pipe_state *s, const struct core_model *m)
+{
+	unsigned ports = count_of(s, PORTS_AT), registers = count_of(s, REGISTERS_AT), window = count_of(s, WINDOW_AT);
+	unsigned stores = count_of(s, STORES_AT), words = pipe_state_words(s), i = 1;
+	int64_t last = -1;
+
+	if (ports > m->nports || registers > NREGS || window > m->window || stores > PIPE_SLOTS || words > PIPE_STATE_WORDS ||
+	    s->word[0] & (0x80u << PORTS_AT | 0x80u << REGISTERS_AT | 0x80u << WINDOW_AT) || (s->word[0] & LINE && window != 1))
+		return false;
+	for (unsigned n = 0; n < ports; n++, last = s->word[i++] >> 16)
+		if ((int64_t)(s->word[i] >> 16) <= last || s->word[i] >> 16 >= m->nports || !(s->word[i] & 0xffff))
+			return false;
+	last = -1;
+	for (unsigned n = 0; n < registers; n++, last = s->word[i++] >> 24)
+		if ((int64_t)(s->word[i] >> 24) <= last || s->word[i] >> 24 >= NREGS || (s->word[i] >> 20 & 15) >= MAX_PORTS)
+			return false;
+	last = -1;
+	for (unsigned n = 0; n < window; n++, last = s->word[i++] >> 16)
+		if ((int64_t)(s->word[i] >> 16) <= last || s->word[i] >> 16 >= m->window)
+			return false;
+	for (unsigned n = 0; n < stores; n++, i += 2)
+		if (s->word[i] >> 24 >= 32 || ((s->word[i] >> 16 & 0xff) >= 32 && (s->word[i] >> 16 & 0xff) != NO_BASE))
+			return false;
+	for (i = words; i < PIPE_STATE_WORDS; i++)
+		if (s->word[i])
+			return false;
+	return true;
+}
