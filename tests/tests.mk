@@ -20,7 +20,7 @@ FUZZ_OBJ     := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/*.c))
 LOAD_OBJ     := $(addprefix $(B)/obj/tests/fuzz/load/,input.o mutate.o seeds.o)
 LOAD_MANY    := $(addprefix $(B)/obj/tests/fuzz/load/,many.o load.o fields.o)
 CALLS_FUZZ   := $(B)/obj/tests/splpar/calls_fuzz.o
-TEST_PROGRAMS := $(UNIT) $(TESTS_AT)/calls_fuzz $(TESTS_AT)/load_many $(TESTS_AT)/insn_test $(TESTS_AT)/guest_fuzz $(ORACLES) $(GUESTS) $(LINUX_PROGRAMS)
+TEST_PROGRAMS := $(UNIT) $(TESTS_AT)/pipe_bench $(TESTS_AT)/calls_fuzz $(TESTS_AT)/load_many $(TESTS_AT)/insn_test $(TESTS_AT)/guest_fuzz $(ORACLES) $(GUESTS) $(LINUX_PROGRAMS)
 
 .PHONY: test test-long test-all test-programs test-sanitizers test-guests check check-built check-analyze programs commands guests oracles linux-programs
 .SECONDARY: $(FUZZ_OBJ) $(LOAD_OBJ) $(LOAD_MANY) $(CALLS_FUZZ) $(UNIT:$(TESTS_AT)/%=$(B)/obj/tests/%.o) $(INSN_OBJ)
@@ -94,6 +94,11 @@ $(TESTS_AT)/insn_test: $(INSN_OBJ) $(CPU_OBJ) $(SAVEVM_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(LIBS)
 
+$(TESTS_AT)/pipe_bench: $(B)/obj/tests/bench/timing/pipe_bench.o $(CPU_OBJ) $(SAVEVM_OBJ)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(LIBS)
+
 # Between the run loop and its processors the fuzzer cuts time into slices; it maps RAM between guards.
 $(TESTS_AT)/guest_fuzz: $(FUZZ_OBJ) $(LINK_OBJ)
 	$(call say,LD,$@)
@@ -151,4 +156,4 @@ $(TESTS_AT)/guest/elf32-be.elf: tests/guest/elf32/elf32.c
 		-fno-stack-protector -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-strict-aliasing \
 		-Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-N -Wl,-Ttext=0x4000000 -o $@ $<
 
--include $(UNIT:$(TESTS_AT)/%=$(B)/obj/tests/%.d) $(INSN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(wildcard $(B)/obj/tests/fuzz/*/*.d) $(CALLS_FUZZ:.o=.d)
+-include $(UNIT:$(TESTS_AT)/%=$(B)/obj/tests/%.d) $(INSN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(wildcard $(B)/obj/tests/fuzz/*/*.d) $(CALLS_FUZZ:.o=.d) $(B)/obj/tests/bench/timing/pipe_bench.d

@@ -23,3 +23,7 @@ bench-dispatch:	## what the way from handler to handler costs on this host, what
 	$(Q)mkdir -p $(B)/bench
 	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -o $(B)/bench/dispatch tests/bench/dispatch.c
 	$(Q)$(B)/bench/dispatch
+
+.PHONY: bench-timing
+bench-timing: $(TESTS_AT)/pipe_bench	## the pipeline models of POWER8, 9 and 10 beside llvm-mca, on blocks of real programs (BENCHFLAGS=--traces DIR: and on paths)
+	@B=$(B) GUEST_DIR=$(BUILD)/guest python3 tests/bench/timing/compare.py $(BENCHFLAGS)

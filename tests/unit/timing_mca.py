@@ -1,0 +1,64 @@
+"""The pipeline models, with LLVM's figures, against llvm-mca: loops of common instructions, drawn at random.
+
+usage: timing_mca.py [SEED]"""
+# needs: $B/tests/pipe_bench
+import os
+import random
+import shutil
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'bench', 'timing'))
+import compare  # noqa: E402
+from timing_insns import CPUS, MCA, LEVELS, read_rows  # noqa: E402
+
+# 64-bit forms where there are two: LLVM thinks that a 32-bit one keeps half of its target, and waits for it.
+COMMON = ('ld std ldx stdx rldicl rldicr sld srd mulld divd cntlzd extsw mulhdu fadd fmul fmadd lfd stfd fmr lvx stvx vaddubm vperm '
+          'xxlor xvadddp vmuluwm cmpd cmpdi vcmpequb crand popcntd xsadddp vxor vsldoi mulhd srad').split()
+LATENCIES = 'mulld divd fadd rldicl ld vperm cntlzd fmadd xvadddp vmuluwm'.split()     # each for itself, on itself
+BLOCKS, LENGTH = 150, 12
+
+
+def draw(rows, fields, names, rng, same=None):
+    row = rows[rng.choice(names)]
+    w = row.match
+    for name in row.operands:
+        shift, width, kind = fields[name]
+        if kind in ('G', 'G0', 'F', 'V', 'X1', 'X2', 'X3', 'X4', 'X5'):
+            w |= (same if same else rng.choice((3, 4, 5, 6, 7, 8, 9, 10))) << shift
+        elif kind != 'T':
+            w |= rng.randrange(1 << width) << shift & ~(7 if name in ('D', 'SI') else 0) if name != 'DS' else rng.randrange(64) << 3
+        elif name == 'BF':
+            w |= rng.randrange(8) << shift
+        else:
+            w |= rng.randrange(32) << shift
+    return w
+
+
+def main():
+    if not shutil.which(MCA):
+        print('FAIL no %s: package llvm-19 (make deps-test)' % MCA)
+        return 1
+    rng = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    rows, fields = read_rows()
+    rows = {r.name: r for r in rows if LEVELS.index(r.since) <= LEVELS.index('P8')}
+    blocks = [tuple(draw(rows, fields, [n], rng, same=5) for _ in range(4)) for n in LATENCIES]
+    blocks += [tuple(draw(rows, fields, COMMON, rng) for _ in range(LENGTH)) for _ in range(BLOCKS)]
+    failed = 0
+    for model in CPUS:
+        known = compare.known_words(model, {w for b in blocks for w in b})
+        theirs = compare.steady_cycles(CPUS[model], compare.to_text(blocks, known))
+        ours = compare.run_bench('blocks', model + '-llvm', blocks, str(compare.TIMES))
+        for name, a, b in zip(LATENCIES, ours, theirs):
+            ok = b and abs(a / b - 1) < .02
+            failed += not ok
+            if not ok:
+                print('FAIL %s: four of %s on themselves: %.2f cycles, llvm-mca %.2f' % (model, name, a, b or 0))
+        f = compare.figures(ours[len(LATENCIES):], theirs[len(LATENCIES):])
+        ok = f['median'] < .1 and f['p90'] < .3 and f['tau'] > .8
+        failed += not ok
+        print('%s %s: median error %.1f %%, 90 of 100 below %.1f %%, tau %.3f' % (
+            'ok' if ok else 'FAIL', model, 100 * f['median'], 100 * f['p90'], f['tau']))
+    return 1 if failed else 0
+
+
+sys.exit(main())
