@@ -22,6 +22,19 @@ struct mmu_fault {
 	uint64_t bits;		/* DSISR for data, SRR1 bits for instructions */
 };
 
+#define MMU_LEVELS 4
+
+/* Where ea lies, and how one finds that out. */
+struct mmu_look {
+	uint64_t gra;
+	unsigned shift;			/* log2 of the page's size */
+	unsigned n;			/* entries of page tables that lead there, from the root on, and where they are */
+	uint64_t entry[MMU_LEVELS];
+};
+
+/* The same for who only looks: no access, so R and C stay, and what the page permits is not asked. False: nowhere. */
+bool mmu_look(const struct cpu *cpu, uint64_t ea, bool fetch, struct mmu_look *out);
+
 /* Translates ea under cpu->msr (IR or DR by access), sets R and C in the guest's tables.
  * Every address read from guest tables is checked against RAM. */
 bool mmu_translate(struct cpu *cpu, uint64_t ea, enum access access,

@@ -74,8 +74,9 @@ static bool level_supported(unsigned level, unsigned shift, unsigned bits)
 }
 
 struct leaf {
-	uint64_t pte, addr;	/* the entry and where it lies */
-	unsigned shift;
+	uint64_t pte;
+	unsigned shift, levels;
+	uint64_t addr[MMU_LEVELS];	/* of the entries on the way, the last one being pte's */
 };
 
 /* From the process table entry down to a leaf; 0, or what is wrong as DSISR bits. */
@@ -87,13 +88,16 @@ static uint64_t walk_tree(const struct ram *ram, uint64_t prte, uint64_t ea, str
 	uint64_t table = prte & PRTE_RPDB, entry, addr;
 
 	for (unsigned level = 0;; level++) {
+		_Static_assert(MMU_LEVELS == 4, "level_supported() ends the walk");
 		if (!level_supported(level, shift, bits))
 			return FAULT_CONFIG;
 		shift -= bits;
 		addr = (table & ~((UINT64_C(8) << bits) - 1)) + 8 * (ea >> shift & ((UINT64_C(1) << bits) - 1));
+		leaf->addr[level] = addr;
 		entry = ld_be64(ram, addr);
 		if (!(entry & PDE_V))
 			return FAULT_NO_PTE;
+		leaf->levels = level + 1;
 		if (entry & PDE_L)
 			break;
 		table = entry & PDE_NLB;
@@ -101,7 +105,8 @@ static uint64_t walk_tree(const struct ram *ram, uint64_t prte, uint64_t ea, str
 	}
 	if (shift > 30)		/* a leaf in the root would map 512 GiB */
 		return FAULT_CONFIG;
-	*leaf = (struct leaf){ .pte = entry, .addr = addr, .shift = shift };
+	leaf->pte = entry;
+	leaf->shift = shift;
 	return 0;
 }
 
@@ -132,32 +137,50 @@ static bool access_permitted(const struct translation *t, enum access access)
 static void set_reference_change(struct cpu *cpu, const struct leaf *leaf, uint64_t bits)
 {
 	struct ram *ram = cpu->env->ram;
+	uint64_t addr = leaf->addr[leaf->levels - 1];
 
-	if (!(bits & ~leaf->pte) || !ram_ok(ram, leaf->addr, 8))
+	if (!(bits & ~leaf->pte) || !ram_ok(ram, addr, 8))
 		return;
-	__atomic_fetch_or((uint64_t *)(void *)(ram->base + leaf->addr), __builtin_bswap64(bits), __ATOMIC_SEQ_CST);
-	ram_written(ram, leaf->addr, 8);
+	__atomic_fetch_or((uint64_t *)(void *)(ram->base + addr), __builtin_bswap64(bits), __ATOMIC_SEQ_CST);
+	ram_written(ram, addr, 8);
 	cpu->spin_op = NULL;
+}
+
+/* From the effective address to the leaf; 0, SEGMENT, or what is wrong as DSISR bits. */
+#define SEGMENT UINT64_MAX
+static uint64_t find_leaf(const struct cpu *cpu, uint64_t ea, struct leaf *leaf)
+{
+	const struct ram *ram = cpu->env->ram;
+	uint64_t size = UINT64_C(1) << (12 + (cpu->proc_tbl & PRTB_SIZE)), base = cpu->proc_tbl & PRTB_BASE;
+	uint64_t pid, offset;
+
+	/* Quadrant 0 is the process, quadrant 3 the kernel; 1 and 2 are the hypervisor's. 5.7.5.1 */
+	if (ea & PPC_MASK(2, 11) || ea >> 62 == 1 || ea >> 62 == 2)
+		return SEGMENT;
+	pid = ea >> 62 ? 0 : cpu->pidr;
+	if (base & (size - 1))
+		return FAULT_CONFIG;
+	offset = pid * 16;
+	if (offset >= size)
+		return FAULT_NO_PTE;
+	return walk_tree(ram, ld_be64(ram, base + offset), ea & PPC_MASK(12, 63), leaf);
+}
+
+static uint64_t leaf_gra(const struct leaf *leaf, uint64_t ea)
+{
+	uint64_t page = (UINT64_C(1) << leaf->shift) - 1;
+
+	return (leaf->pte & PTE_RPN & ~page) | (ea & page);
 }
 
 static bool radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
 			    struct translation *out, struct mmu_fault *fault)
 {
-	struct ram *ram = cpu->env->ram;
-	uint64_t size = UINT64_C(1) << (12 + (cpu->proc_tbl & PRTB_SIZE)), base = cpu->proc_tbl & PRTB_BASE;
-	uint64_t pid, offset, bits, page;
 	struct leaf leaf;
+	uint64_t bits = find_leaf(cpu, ea, &leaf);
 
-	/* Quadrant 0 is the process, quadrant 3 the kernel; 1 and 2 are the hypervisor's. 5.7.5.1 */
-	if (ea & PPC_MASK(2, 11) || ea >> 62 == 1 || ea >> 62 == 2)
+	if (bits == SEGMENT)
 		return segment_fault(fault, access);
-	pid = ea >> 62 ? 0 : cpu->pidr;
-	if (base & (size - 1))
-		return storage_fault(fault, access, FAULT_CONFIG);
-	offset = pid * 16;
-	if (offset >= size)
-		return storage_fault(fault, access, FAULT_NO_PTE);
-	bits = walk_tree(ram, ld_be64(ram, base + offset), ea & PPC_MASK(12, 63), &leaf);
 	if (bits)
 		return storage_fault(fault, access, bits);
 
@@ -170,8 +193,7 @@ static bool radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
 	set_reference_change(cpu, &leaf, access == ACCESS_WRITE ? PTE_R | PTE_C : PTE_R);
 	/* The first store must come back to set C. */
 	out->write &= access == ACCESS_WRITE || (leaf.pte & PTE_C);
-	page = (UINT64_C(1) << leaf.shift) - 1;
-	out->gra = (leaf.pte & PTE_RPN & ~page) | (ea & page);
+	out->gra = leaf_gra(&leaf, ea);
 	return true;
 }
 
@@ -190,4 +212,21 @@ bool mmu_translate(struct cpu *cpu, uint64_t ea, enum access access,
 	if (cpu->lpcr & LPCR_HR)
 		return radix_translate(cpu, ea, access, out, fault);
 	return storage_fault(fault, access, FAULT_NO_PTE);
+}
+
+bool mmu_look(const struct cpu *cpu, uint64_t ea, bool fetch, struct mmu_look *out)
+{
+	struct translation real;
+	struct leaf leaf;
+
+	if (!(cpu->msr & (fetch ? MSR_IR : MSR_DR))) {
+		real_translate(ea, &real);
+		*out = (struct mmu_look){ .gra = real.gra };
+		return true;
+	}
+	if (!(cpu->lpcr & LPCR_HR) || find_leaf(cpu, ea, &leaf))
+		return false;
+	*out = (struct mmu_look){ .gra = leaf_gra(&leaf, ea), .shift = leaf.shift, .n = leaf.levels };
+	memcpy(out->entry, leaf.addr, sizeof out->entry);
+	return true;
 }
