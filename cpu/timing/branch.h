@@ -45,6 +45,11 @@ struct branch_thread {
 
 /* Each of these returns true if the guess was wrong, and learns. ea: of the branch. */
 bool branch_conditional(const struct branch_params *p, struct branch_unit *u, struct branch_thread *t, uint64_t ea, bool taken);
+/* Of a conditional branch that was taken, by its address alone: it is known for that, so its target is at hand. */
+static inline bool branch_steady(const struct branch_params *p, const struct branch_unit *u, uint64_t ea)
+{
+	return (u->local[ea >> 2 & p->local] & 3) == 3;
+}
 bool branch_return(const struct branch_params *p, struct branch_thread *t, uint64_t target);
 bool branch_indirect(const struct branch_params *p, struct branch_unit *u, uint64_t ea, uint64_t target);
 void branch_call(const struct branch_params *p, struct branch_thread *t, uint64_t return_address);

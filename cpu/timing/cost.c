@@ -30,14 +30,14 @@ static const struct cost power10_costs[] = {
  * a branch takes one, for there are two places more for branches. */
 #define POWER8 \
 	COSTS(power8_costs), .window = 64, .base_latency = 1, .forward = 9, .nports = P8_PORTS, \
-	.near = { [P8_FX] = (uint16_t)~BIT(P8_LS) & (uint16_t)~BIT(P8_LULS) }, \
-	.mhz = 3500, .taken_bubble = 3, .mispredict = 16
+	.near = { [P8_FX] = (uint16_t)~BIT(P8_LS) & (uint16_t)~BIT(P8_LULS), [P8_ALL] = (uint16_t)~BIT(P8_LS) & (uint16_t)~BIT(P8_LULS) }, \
+	.mhz = 3500, .taken = 66, .redirect = 66, .mispredict = 16	/* three cycles each, of which a place is the branch's */
 #define POWER8_PIPES \
 	[P8_FX] = 2, [P8_LS] = 2, [P8_LULS] = 4, [P8_ALL] = 6, [P8_VF] = 2, [P8_BR] = 1, [P8_CR] = 1, [P8_CY] = 1, [P8_DFU] = 1
 
 #define POWER9 \
 	COSTS(power9_costs), .slot_units = 4, .uop_units = 2, .window = 44, .base_latency = 2, .forward = 15, .nports = P9_PORTS, \
-	.mhz = 3800, .taken_bubble = 1, .mispredict = 25
+	.mhz = 3800, .taken = 20, .redirect = 56, .mispredict = 24	/* one cycle, and three, in which a short block is dispatched */
 #define POWER9_PIPES \
 	[P9_ALU] = 4, [P9_LS] = 4, [P9_EXEC] = 4, [P9_DP] = 4, [P9_PM] = 2, [P9_DIV] = 2, [P9_BR] = 1, [P9_CY] = 1, [P9_DFU] = 1
 
@@ -49,7 +49,7 @@ static const struct cost power10_costs[] = {
 		  [P10_ST] = BIT(P10_FX) | BIT(P10_PM) | BIT(P10_ST) | BIT(P10_SX) | BIT(P10_BR), \
 		  [P10_SX] = BIT(P10_FX) | BIT(P10_PM) | BIT(P10_ST) | BIT(P10_SX) | BIT(P10_BR), \
 		  [P10_BF] = BIT(P10_BF), [P10_CY] = BIT(P10_CY), [P10_DX] = BIT(P10_DX) }, \
-	.mhz = 4000, .taken_bubble = 1, .mispredict = 18
+	.mhz = 4000, .taken = 21, .redirect = 40, .mispredict = 18
 #define POWER10_PIPES \
 	[P10_FX] = 4, [P10_LD] = 2, [P10_ST] = 2, [P10_SX] = 2, [P10_BF] = 4, [P10_PM] = 4, [P10_CY] = 4, [P10_DX] = 2, \
 	[P10_DV] = 2, [P10_DF] = 1, [P10_BR] = 2

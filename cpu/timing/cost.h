@@ -69,8 +69,9 @@ struct core_model {
 
 	/* For others: clock, branches. */
 	uint16_t mhz;
-	uint8_t taken_bubble;		/* cycles lost behind a taken branch that was foreseen */
-	uint8_t mispredict;		/* cycles lost behind one that was not */
+	uint8_t taken;			/* units lost behind a taken branch whose target was at hand */
+	uint8_t redirect;		/* units lost behind one whose target had to be asked for */
+	uint8_t mispredict;		/* cycles lost behind one that was not foreseen */
 };
 
 /* "power8", "power9", "power10"; with "-llvm" behind it, LLVM's figures. NULL: no such model. */

@@ -118,7 +118,8 @@ void pipe_decode(const struct core_model *m, int row, uint32_t word, struct pipe
 	out->hold = m->as_llvm ? 0 : cost->hold;
 	out->latency = f->latency;
 	out->far = f->far;
-	memcpy(out->use, cost->use, sizeof out->use);
+	if (word != NOP || m->as_llvm)		/* a core dispatches it and no more */
+		memcpy(out->use, cost->use, sizeof out->use);
 	if (word == NOP)
 		return;
 	uses_find((unsigned)row, word, &uses);
@@ -494,16 +495,17 @@ unsigned pipe_step(struct pipe *p, const struct pipe_insn *i)
 {
 	unsigned uops = i->uops < window_of(p) ? i->uops : window_of(p);
 	uint32_t before = p->now, dispatch = enter_window(p, uops, p->now), slots = i->slots * p->m->slot_units * p->threads;
-	uint32_t start = later(take_ports(p, i, dispatch), sources_ready(p, i)), completion, cost;
+	uint32_t start = later(take_ports(p, i, dispatch), sources_ready(p, i)), completion, freed, cost;
 
 	p->fresh = false;
-	completion = start + i->latency * UNITS_PER_CYCLE;
+	completion = freed = start + i->latency * UNITS_PER_CYCLE;
+	/* The window is as short as issue queues are: a load that waits for a store does not hold up all behind it. */
 	if (i->load && i->base != NO_BASE && !p->m->as_llvm)
 		completion = later(completion, stored_at(p, i));
 	if (completion > dispatch + FARTHEST)
 		completion = dispatch + FARTHEST;
 	write_registers(p, i, start, completion, dispatch);
-	fill_window(p, uops, completion + RETIRE < dispatch + FARTHEST ? completion + RETIRE : dispatch + FARTHEST);
+	fill_window(p, uops, freed + RETIRE < dispatch + FARTHEST ? freed + RETIRE : dispatch + FARTHEST);
 	p->now = dispatch + (slots ? slots : 1) + i->hold * UNITS_PER_CYCLE;
 	if (p->nstores)
 		rename_stores(p, i);

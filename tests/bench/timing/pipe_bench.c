@@ -179,7 +179,7 @@ static void wait_for_branch(struct pipe *p, uint8_t *predictor, uint64_t end, ui
 	if (!foreseen)
 		pipe_wait(p, p->resolve + p->m->mispredict * UNITS_PER_CYCLE);
 	else if (taken)
-		pipe_wait(p, p->m->taken_bubble * UNITS_PER_CYCLE);
+		pipe_wait(p, p->m->taken);
 }
 
 static void bench_memo(const struct core_model *m, bool plain)
