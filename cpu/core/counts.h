@@ -2,7 +2,13 @@
 #ifndef CPU_CORE_COUNTS_H
 #define CPU_CORE_COUNTS_H
 
-/* Under `flat` all of these stay 0. Cycles and instructions are counted by the engine itself. */
+/* Under `flat` all of these stay 0. Cycles and instructions are counted by the engine itself.
+ *
+ * A model adds to cpu->event[] and cpu->stall[], and calls nobody: the engine stops before a counter of the performance
+ * monitor can overflow, and looks. For that, what an instruction brings is added by the time it ends, it is less than
+ * EVENTS_MOST of each kind, and no more stalls than the cycles charged for it. */
+#define EVENTS_MOST 64		/* lmw, its lines and the walks to them are fewer */
+
 enum cpu_event {
 	EVENT_BRANCH,		/* branches completed, taken or not */
 	EVENT_TAKEN,
@@ -38,6 +44,8 @@ enum stall {
 	NSTALLS
 };
 
+#define EVENT_NAMES { "branches", "taken", "mispredicts", "loads", "stores", "l1d-load-misses", "l1d-store-miss", "l1i-misses", \
+	"l2-misses", "l3-misses", "derat-misses", "dtlb-misses", "ierat-misses", "itlb-misses", "prefetches" }
 #define STALL_NAMES { "units", "taken", "mispredict", "fetch", "l2", "l3", "memory", "translation", "store", "sync", "threads" }
 
 #endif

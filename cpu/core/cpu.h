@@ -147,6 +147,7 @@ enum irq_line {		/* cpu->irq bits, levels */
 enum slot { SLOT_R0 = 0, SLOT_ZERO = 32, SLOT_LR, SLOT_CTR, SLOT_EA, SLOT_TAR, SLOT_SUM = 49, SLOT_VSR0 = 64 };
 
 #define SLB_ENTRIES 32
+#define PACE_BYTES  768		/* of a struct pipe_state */
 
 struct cpu {
 	uint64_t r[32];
@@ -214,6 +215,11 @@ struct cpu {
 	uint32_t run_state;		/* enum run_state */
 	bool prodded;
 	uint64_t cycles;		/* cycle this processor has reached; exact outside blocks */
+	/* Under timing models other than `flat`: units beyond that (more than a cycle's: it will be there by then), and the
+	 * number of the pipeline's state (pace.h). For a snapshot, which model it is, 0 being `flat`, and what is in that. */
+	uint64_t phase;
+	uint32_t pace, timing_model, held_model;
+	uint8_t held[PACE_BYTES];
 	uint64_t insns;			/* instructions completed (statistics, not state) */
 	uint64_t event[NEVENTS], stall[NSTALLS];
 	struct pmu pmu;
@@ -226,11 +232,19 @@ struct cpu {
 	uint64_t spin_cycle;		/* the cycle at which it did */
 	bool shared;			/* others run in the same slice of time (set by the machine) */
 	bool waiting;			/* the guest has hinted that the others should have the rest of the slice */
-	/* One instruction runs by itself, up to that cycle, and so may reach a device; 0: blocks run. In a block, an
-	 * instruction that meets a device is left undone, and `alone` says that it is to be run by itself. */
-	uint64_t alone_until;
+	/* 1 + the cycle that a device sees: one instruction runs by itself, and so may reach one; 0: blocks run. In a block,
+	 * an instruction that meets a device is left undone, and `alone` says that it is to be run by itself. */
+	uint64_t alone_at;
 	bool alone;
 	uint64_t interrupts;		/* delivered so far (statistics; single-stepping looks at it) */
+	/* Timing models other than `flat`. */
+	uint32_t per_cycle;		/* units of the budget in a cycle; `flat`: 1 */
+	uint32_t pace_in;		/* the state in which the last block was entered */
+	uint64_t owed;			/* units that an interrupt takes, not yet off the budget */
+	uint64_t called_at;		/* 0, or 1 + the cycle at which the machine has been called: it sees the processor there */
+	bool cut;			/* the block at NIP has been left untouched: all of it is more than there is budget for */
+	const struct op *sure;		/* pace.h's op of a block that starts in time, however long it takes */
+	uint8_t pace_empty;		/* the state in which nothing is under way */
 
 	uint32_t index;			/* 0.. in the machine */
 	struct engine *engine;		/* block cache, shared by all processors */
@@ -250,6 +264,7 @@ _Static_assert(__builtin_offsetof(struct cpu, vsr) == 8 * SLOT_VSR0, "slot");
 /* For up to max_cpus processors, 64 at most, of that generation: instructions that came later are
  * illegal. NULL: out of memory, or no such timing model. */
 struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since level, unsigned max_cpus);
+uint64_t engine_core_hz(const struct engine *engine);
 void engine_free(struct engine *engine);
 void engine_flush(struct engine *engine);		/* forget every decoded block */
 /* From now on what passes is counted there (cpu/spent), block by block; NULL: nowhere. */
@@ -257,6 +272,16 @@ void engine_spent(struct engine *engine, struct spent *spent);
 /* Executes until cpu->cycles == until, or cpu->halt is set, or the processor leaves CPU_RUNNING.
  * Exact: stops at that very cycle. */
 void cpu_run(struct cpu *cpu, uint64_t until);
+
+/* The processor goes on at that cycle, having waited. What it is ahead of its cycle has gone by meanwhile. */
+static inline void cpu_wait_until(struct cpu *cpu, uint64_t cycle)
+{
+	uint64_t waited = cycle > cpu->cycles ? cycle - cpu->cycles : 0;
+
+	if (waited)
+		cpu->phase = cpu->phase / cpu->per_cycle >= waited ? cpu->phase - waited * cpu->per_cycle : 0;
+	cpu->cycles = cycle;
+}
 
 /* ---- cpu/op/excp.c ---- */
 void cpu_reset(struct cpu *cpu);

@@ -45,8 +45,8 @@ struct pmu {
 void pmu_look(struct cpu *cpu);
 /* Registers have changed, at the end of the instruction that runs: the engine looks after it. */
 void pmu_changed(struct cpu *cpu);
-/* PMC n+1 at a moment. */
-uint64_t pmu_counter(const struct cpu *cpu, unsigned n, uint64_t cycles, uint64_t insns);
+/* PMC n+1 at a moment: so many units of the timing model after a cycle, or before it. */
+uint64_t pmu_counter(const struct cpu *cpu, unsigned n, uint64_t cycle, int64_t units, uint64_t insns);
 /* The engine is entered, and left: what went by in between has not been counted; registers are exact after it. */
 void pmu_enter(struct cpu *cpu);
 void pmu_leave(struct cpu *cpu);

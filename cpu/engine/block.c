@@ -16,11 +16,13 @@
 #include "cpu/core/timebase.h"
 #include "cpu/engine/decode.h"
 #include "cpu/engine/fuse.h"
+#include "cpu/engine/pace.h"
 #include "cpu/engine/profile.h"
 #include "cpu/engine/tlb.h"
 #include "cpu/spent/spent.h"
 
 #define ARENA_SIZE (UINT64_C(48) << 20)	/* bytes of decoded blocks; full: all are forgotten */
+#define ARENA_PACED (2 * ARENA_SIZE)	/* the same where each has memos */
 #define BLOCK_BYTES(nops, ninsns) \
 	(sizeof(struct block) + (nops) * (sizeof(struct op) + sizeof(struct op_info)) + (ninsns) * sizeof(uint32_t))
 #define ALIGNED(bytes) (((bytes) + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN)
@@ -77,10 +79,19 @@ static uint64_t draw_hash_factor(void)
 struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since level, unsigned max_cpus)
 {
 	struct engine *e = calloc(1, sizeof *e);
+	char why[160];
 
 	if (!e)
 		return NULL;
 	assert(max_cpus <= ARRAY_SIZE(e->cpus));
+	if (!timing_parse(timing, &e->timing, why, sizeof why)) {
+		free(e);
+		return NULL;
+	}
+	if (e->timing.core) {
+		e->pace = pace_new(e->timing.core);
+		e->pace_kept = calloc(max_cpus, sizeof *e->pace_kept);
+	}
 	e->max_cpus = max_cpus;
 	e->level = level;
 	e->hash_factor = draw_hash_factor();
@@ -88,9 +99,8 @@ struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since l
 	e->ram = ram;
 	ram->code_written = on_code_written;
 	ram->opaque = e;
-	e->timing = timing_find(timing);
 	e->npages = ram->size >> RAM_PAGE_SHIFT;
-	e->arena_size = ARENA_SIZE;
+	e->arena_size = e->timing.core ? ARENA_PACED : ARENA_SIZE;
 	e->arena = map_hot(e->arena_size);
 	e->tables_size = (size_t)max_cpus * CTX_SLOTS * (sizeof(struct data_ctx) + sizeof(struct code_ctx));
 	e->tables = map_hot(e->tables_size);
@@ -101,7 +111,7 @@ struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since l
 	e->build = spare_block();
 	e->scratch_info = calloc(BLOCK_MAX_OPS, sizeof *e->scratch_info);
 	e->build_info = calloc(BLOCK_MAX_OPS, sizeof *e->build_info);
-	if (!e->timing || !e->arena || !e->tables || !e->hash || !e->pages || !e->writer || !e->scratch ||
+	if ((e->timing.core && (!e->pace || !e->pace_kept)) || !e->arena || !e->tables || !e->hash || !e->pages || !e->writer || !e->scratch ||
 	    !e->scratch->words || !e->build || !e->build->words || !e->scratch_info || !e->build_info) {
 		engine_free(e);
 		return NULL;
@@ -137,6 +147,8 @@ void engine_free(struct engine *e)
 	free_spare(e->build);
 	free(e->scratch_info);
 	free(e->build_info);
+	pace_free(e->pace);
+	free(e->pace_kept);
 	free(e);
 }
 
@@ -145,12 +157,16 @@ bool engine_add_cpu(struct engine *e, struct cpu *cpu)
 	if (e->ncpus == e->max_cpus)
 		return false;
 	cpu->engine = e;
+	cpu->per_cycle = e->timing.per_cycle;
+	cpu->timing_model = e->timing.core ? timing_number(e->timing.core) : 0;
 	cpu->ram_base = e->ram->base;
 	if (!ctx_init(cpu))
 		return false;
 	e->cpus[e->ncpus++] = cpu;
 	return true;
 }
+
+uint64_t engine_core_hz(const struct engine *e) { return timing_hz(&e->timing); }
 
 void *engine_take_table(struct engine *e, size_t size)
 {
@@ -239,6 +255,8 @@ static struct block *keep_block(struct engine *e, const struct block *from, cons
 	memcpy(b->info, info, b->nops * sizeof b->info[0]);
 	b->words = (uint32_t *)(b->info + b->nops);
 	memcpy(b->words, from->words, b->ninsns * sizeof b->words[0]);
+	if (e->pace)
+		pace_name(e, b);
 	b->hash_next = *bucket;
 	*bucket = b;
 	b->page_next = page->blocks;
@@ -368,18 +386,39 @@ uint32_t op_word(const struct cpu *cpu, const struct op *op)
 	return b->words[b->info[op - b->ops].insn];
 }
 
+int64_t op_charged(const struct cpu *cpu, const struct op *op)
+{
+	const struct block *b = block_of(op);
+	uint32_t state;
+
+	return pace_rest(cpu, b, b->info[op - b->ops].insn, &state);
+}
+
 uint64_t op_cycle(const struct cpu *cpu, const struct op *op, int64_t budget)
 {
 	const struct block *b = block_of(op);
 
-	return cpu->limit - CYCLES_LEFT - (block_cost(b) - b->info[op - b->ops].cycles);
+	if (cpu->per_cycle != 1)
+		return cycle_at(cpu, UNITS_LEFT + op_charged(cpu, op));
+	return cpu->limit - (uint64_t)UNITS_LEFT - (block_cost(b) - b->info[op - b->ops].cycles);
 }
 
-int64_t op_budget(const struct op *op, int64_t budget)
+/* The processor leaves the block it is in before instruction n: what has been charged from there on. */
+static int64_t leave_before(struct cpu *cpu, const struct block *b, unsigned n)
+{
+	unsigned behind = n < b->ninsns ? b->ninsns - n : 0;
+
+	return pace_rest(cpu, b, n < b->ninsns ? n : b->ninsns, &cpu->pace) * BUDGET_UNIT + behind;
+}
+
+int64_t op_budget(const struct cpu *cpu, const struct op *op, int64_t budget)
 {
 	const struct block *b = block_of(op);
+	unsigned i = (unsigned)(op - b->ops);
 
-	return budget + block_rest(b, b->info, (unsigned)(op - b->ops));
+	if (cpu->per_cycle != 1)
+		return budget + op_charged(cpu, op) * BUDGET_UNIT + b->ninsns - b->info[i].insn;
+	return budget + decode_rest(b, b->info, i);
 }
 
 void op_unwind(struct cpu *cpu, const struct op *op)
@@ -388,7 +427,7 @@ void op_unwind(struct cpu *cpu, const struct op *op)
 	const struct op_info *info = &b->info[op - b->ops];
 
 	cpu->nip = nip_of(cpu, b, info->insn);
-	cpu->refund = block_rest(b, b->info, (unsigned)(op - b->ops));
+	cpu->refund = cpu->per_cycle != 1 ? leave_before(cpu, b, info->insn + 1u) : decode_rest(b, b->info, (unsigned)(op - b->ops));
 }
 
 void op_restart(struct cpu *cpu, const struct op *op)
@@ -399,7 +438,12 @@ void op_restart(struct cpu *cpu, const struct op *op)
 	while (i > 1 && b->info[i - 1].insn == b->info[i].insn)
 		i--;
 	cpu->nip = nip_of(cpu, b, b->info[i].insn);
-	cpu->refund = i == 1 ? block_price(b) : block_rest(b, b->info, i - 1);
+	if (i == 1 && (unsigned)(op - b->ops) < b->head)
+		cpu->refund = block_price(b);	/* the head has not run */
+	else if (cpu->per_cycle != 1)
+		cpu->refund = leave_before(cpu, b, b->info[i].insn);
+	else
+		cpu->refund = i == 1 ? block_price(b) : decode_rest(b, b->info, i - 1);
 }
 
 bool end_block(struct cpu *cpu, const struct op *op)
@@ -431,19 +475,26 @@ static void run_ops(struct cpu *cpu, const struct op *op, int64_t budget)
 #endif
 }
 
-/* The index of the op at which `cycles` have been charged, at an instruction's start; 0 if
- * that falls within an op (one that stands for several instructions). */
-static unsigned cut_at(const struct block *b, uint64_t cycles)
+/* How many of the block's instructions start within so many units from now: one or more. */
+static unsigned fitting(struct cpu *cpu, const struct block *b, uint64_t units)
 {
-	unsigned i = 1;
+	unsigned n = 0;
 
-	while (i < b->nops && b->info[i].cycles < cycles)
+	if (cpu->engine->pace)
+		return pace_fit(cpu, b, (unsigned)units);
+	for (unsigned i = b->head; i < b->nops && b->info[i].cycles <= units; i++)
+		n = b->info[i].insn + 1u;
+	return n ? n : 1;
+}
+
+/* The index of the first op of instruction n; 0 if an op stands for it and the one before. */
+static unsigned cut_at(const struct block *b, unsigned n)
+{
+	unsigned i = b->head;
+
+	while (i < b->nops && b->info[i].insn < n)
 		i++;
-	if (i == b->nops || b->info[i].cycles > cycles)
-		return 0;
-	while (i < b->nops && b->info[i].cycles == cycles)
-		i++;
-	return i < b->nops ? i : 0;
+	return i < b->nops && b->info[i].insn == n ? i : 0;
 }
 
 /* A sequence that the cut goes through runs op by op. */
@@ -459,20 +510,16 @@ static void unfuse_last(struct block *s)
 	}
 }
 
-/* The first instructions of `b`, until `cycles` have been charged, as a block of its own. */
-static const struct block *part_of(struct engine *e, const struct block *b, uint64_t cycles)
+/* The first `count` instructions of `b` as a block of its own. */
+static const struct block *part_of(struct engine *e, const struct block *b, unsigned count)
 {
 	struct block *s = e->scratch;
-	unsigned n = cut_at(b, cycles);
+	unsigned n = cut_at(b, count);
 	uint32_t *words = s->words;
 
-	e->credit -= COST_OF_BLOCK + (int64_t)cycles * (n ? COST_OF_COPY : COST_OF_INSN);
+	e->credit -= COST_OF_BLOCK + (int64_t)count * (n ? COST_OF_COPY : COST_OF_INSN);
 	if (n == 0) {
-		unsigned count = 0;
-
-		for (unsigned i = 1; i < b->nops && b->info[i].cycles <= cycles; i++)
-			count = b->info[i].insn + 1u;
-		decode_block(e, b->gra, b->mode | MODE_PLAIN, count ? count : 1, s, e->scratch_info);
+		decode_block(e, b->gra, b->mode | MODE_PLAIN, count, s, e->scratch_info);
 		return s;
 	}
 	*s = *b;
@@ -489,6 +536,8 @@ static const struct block *part_of(struct engine *e, const struct block *b, uint
 	while (s->nedges && s->edge_at[s->nedges - 1] >= n)
 		s->nedges--;
 	unfuse_last(s);
+	if (e->pace)
+		pace_clear(s);
 	decode_finish_cost(e, s, s->info);
 	return s;
 }
@@ -559,21 +608,37 @@ static const struct block *block_at_nip(struct cpu *cpu)
 	return b;
 }
 
+/* What has been taken for interrupts on the way. */
+static int64_t pay_owed(struct cpu *cpu, int64_t budget)
+{
+	budget -= (int64_t)cpu->owed * BUDGET_UNIT;
+	cpu->owed = 0;
+	return budget;
+}
+
+/* A fetch that faults takes a cycle. */
+static int64_t fetch_fault(const struct cpu *cpu)
+{
+	return (cpu->per_cycle == 1 ? 1 : UNITS_PER_CYCLE) * BUDGET_UNIT;
+}
+
 /* Goes on at NIP, which the jump cache lacks or which lies in a context just entered: what the
  * loop of cpu_run() would do. No asynchronous interrupt waits here: a handler that unmasks one leaves instead. */
 OP_RAW(seek)
 {
 	const struct block *b;
 
-	if (unlikely(budget < BUDGET_CYCLE || cpu->halt || cpu->msr & (MSR_SE | MSR_BE) || cpu->env->log_mask & LOG_EXEC))
+	if (unlikely(cpu->owed))
+		budget = pay_owed(cpu, budget);
+	if (unlikely(budget < BUDGET_UNIT || cpu->halt || cpu->msr & (MSR_SE | MSR_BE) || cpu->env->log_mask & LOG_EXEC))
 		LEAVE;
 	if (unlikely(cpu->pmu.due < cpu->limit))
 		LEAVE;
-	cpu->cycles = cpu->limit - CYCLES_LEFT;	/* for a trace, should the fetch fault */
+	cpu->cycles = CYCLE_NOW;	/* for a trace, should the fetch fault */
 	b = block_at_nip(cpu);
 	cpu->link = NULL;
 	if (unlikely(!b)) {
-		budget -= BUDGET_CYCLE;
+		budget -= fetch_fault(cpu);
 		LEAVE;
 	}
 	if (unlikely(block_price(b) > budget))
@@ -590,15 +655,24 @@ static int64_t run_block(struct cpu *cpu, const struct block *b, int64_t budget)
 	run_ops(cpu, b->ops + 1, budget - block_price(b));
 	budget = cpu->budget + cpu->refund;
 	cpu->refund = 0;
+	return unlikely(cpu->owed) ? pay_owed(cpu, budget) : budget;
+}
+
+/* One that starts in time, however long it takes. */
+static int64_t run_surely(struct cpu *cpu, const struct block *b, int64_t budget)
+{
+	cpu->sure = cpu->engine->pace ? pace_op(b) : NULL;
+	budget = run_block(cpu, b, budget);
+	cpu->sure = NULL;
 	return budget;
 }
 
 /* The block of one instruction, which devices see at its cycle and at its address. */
 static int64_t run_alone(struct cpu *cpu, const struct block *b, int64_t budget)
 {
-	cpu->alone_until = cpu->cycles + block_cost(b);
-	budget = run_block(cpu, b, budget);
-	cpu->alone_until = 0;
+	cpu->alone_at = 1 + cpu->cycles + (cpu->per_cycle == 1);
+	budget = run_surely(cpu, b, budget);
+	cpu->alone_at = 0;
 	return budget;
 }
 
@@ -608,10 +682,37 @@ static int64_t run_again(struct cpu *cpu, int64_t budget)
 	uint64_t gra;
 
 	cpu->alone = false;
-	cpu->cycles = cpu->limit - CYCLES_LEFT;
+	cpu->cycles = CYCLE_NOW;
 	if (!fetch_translate(cpu, cpu->nip, &gra))
-		return budget - BUDGET_CYCLE;
+		return budget - fetch_fault(cpu);
 	return run_alone(cpu, one_at(cpu->engine, gra, cpu->mode), budget);
+}
+
+/* What there is budget for of the block at NIP, which costs more than that. */
+static int64_t run_part(struct cpu *cpu, const struct block *b, int64_t budget)
+{
+	struct engine *e = cpu->engine;
+	unsigned n;
+
+	earn_credit(cpu);
+	if (e->credit <= 0 || b == e->scratch)
+		return run_surely(cpu, one_at(e, b->gra, b->mode), budget);
+	n = fitting(cpu, b, (uint64_t)UNITS_LEFT);
+	return run_surely(cpu, n < b->ninsns ? part_of(e, b, n) : b, budget);
+}
+
+/* The block has been entered, and left at once. */
+static int64_t run_cut(struct cpu *cpu, int64_t budget)
+{
+	const struct block *b;
+
+	cpu->cut = false;
+	if (pace_make_room(cpu->engine) || budget < BUDGET_UNIT)
+		return budget;
+	cpu->cycles = CYCLE_NOW;
+	b = block_at_nip(cpu);
+	cpu->link = NULL;
+	return b ? run_part(cpu, b, budget) : budget - fetch_fault(cpu);
 }
 
 /* Runs from NIP; returns the budget that is left. */
@@ -621,6 +722,8 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 	uint64_t taken = cpu->interrupts, nip, operand = 0;
 	bool traced = cpu->msr & (MSR_SE | MSR_BE), single = traced || cpu->pmu.close;
 
+	if (cpu->engine->pace)
+		pace_make_room(cpu->engine);
 	cpu->nip &= ~UINT64_C(3);
 	if (!(cpu->msr & MSR_SF))
 		cpu->nip = (uint32_t)cpu->nip;
@@ -628,17 +731,20 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 	b = block_at_nip(cpu);
 	cpu->link = NULL;
 	if (unlikely(!b))
-		return budget - BUDGET_CYCLE;	/* a fetch that faults takes a cycle */
+		return budget - fetch_fault(cpu);
 	if (unlikely(single)) {
 		b = one_at(cpu->engine, b->gra, b->mode);
 		operand = cpu_operand_address(cpu, b->words[0]);
-		budget = BUDGET_OF(block_cost(b));	/* nothing can be entered after it */
-		cpu->limit = cpu->cycles + block_cost(b);
+		budget = BUDGET_OF(cpu->per_cycle - cpu->phase);	/* nothing can be entered after it */
+		cpu->limit = cpu->cycles + 1;
+		budget = run_alone(cpu, b, budget);
 	} else if (unlikely(block_price(b) > budget)) {
-		earn_credit(cpu);
-		b = cpu->engine->credit > 0 && b != cpu->engine->scratch ? part_of(cpu->engine, b, CYCLES_LEFT) : one_at(cpu->engine, b->gra, b->mode);
+		budget = run_part(cpu, b, budget);
+	} else {
+		budget = run_block(cpu, b, budget);
 	}
-	budget = single ? run_alone(cpu, b, budget) : run_block(cpu, b, budget);
+	if (unlikely(cpu->cut))
+		budget = run_cut(cpu, budget);
 	if (unlikely(cpu->alone))
 		budget = run_again(cpu, budget);
 	if (unlikely(single) && cpu->pmu.close)
@@ -655,7 +761,7 @@ static uint64_t next_limit(const struct cpu *cpu, uint64_t until)
 
 	if (due > cpu->cycles && due < until)
 		until = due;
-	return cpu->pmu.due < until ? cpu->pmu.due : until;
+	return cpu->pmu.due < until && cpu->pmu.due > cpu->cycles ? cpu->pmu.due : until;
 }
 
 static inline void watch_counters(struct cpu *cpu)
@@ -664,28 +770,68 @@ static inline void watch_counters(struct cpu *cpu)
 		pmu_look(cpu);
 }
 
+/* The processor has come further than its cycle says: true if it has come to the next one. */
+static bool catch_up(struct cpu *cpu, uint64_t until)
+{
+	uint64_t ahead = cpu->phase / cpu->per_cycle;
+
+	if (ahead > until - cpu->cycles)
+		ahead = until - cpu->cycles;
+	cpu->cycles += ahead;
+	cpu->phase -= ahead * cpu->per_cycle;
+	return ahead != 0;
+}
+
+/* Where the processor has come to. What took it beyond its limit is kept. Whom it has called on the way saw it at
+ * the cycle of the call, and it stays there: where its slice ends makes no difference to others. */
+static void note_time(struct cpu *cpu, int64_t budget)
+{
+	uint64_t beyond = UNITS_LEFT < 0 ? (uint64_t)-UNITS_LEFT : 0;
+
+	cpu->cycles = beyond ? cpu->limit : cycle_at(cpu, UNITS_LEFT);
+	cpu->phase = beyond ? beyond : (cpu->limit - cpu->cycles) * cpu->per_cycle - (uint64_t)UNITS_LEFT;
+	if (cpu->called_at) {
+		cpu->phase += (cpu->cycles - (cpu->called_at - 1)) * cpu->per_cycle;
+		cpu->cycles = cpu->called_at - 1;
+		cpu->called_at = 0;
+	}
+}
+
 void cpu_run(struct cpu *cpu, uint64_t until)
 {
 	fp_enter(cpu);
 	ctx_catch_up(cpu);
 	cpu->spin_op = NULL;
+	if (unlikely(cpu->pmu.active))
+		pmu_enter(cpu);
 	if (unlikely(cpu->engine->spent))
 		spent_enter(cpu->engine->spent, cpu);
 	while (cpu->cycles < until && cpu->run_state == CPU_RUNNING && !cpu->halt) {
+		uint64_t most = BUDGET_MOST / cpu->per_cycle;
 		int64_t budget;
 
+		if (unlikely(cpu->phase >= cpu->per_cycle) && catch_up(cpu, until))
+			continue;
 		watch_counters(cpu);
 		if (cpu_deliver_pending(cpu)) {
 			cpu->link = NULL;
 			watch_counters(cpu);
 		}
+		if (unlikely(cpu->owed)) {
+			cpu->phase += cpu->owed;
+			cpu->owed = 0;
+			continue;
+		}
 		cpu->limit = next_limit(cpu, until);
-		if (cpu->limit - cpu->cycles > BUDGET_MOST)
-			cpu->limit = cpu->cycles + BUDGET_MOST;
-		budget = run_some(cpu, BUDGET_OF(cpu->limit - cpu->cycles));
-		cpu->cycles = cpu->limit - CYCLES_LEFT;
+		if (cpu->limit - cpu->cycles > most)
+			cpu->limit = cpu->cycles + most;
+		budget = run_some(cpu, BUDGET_OF((cpu->limit - cpu->cycles) * cpu->per_cycle - cpu->phase));
+		note_time(cpu, budget);
 		cpu->insns += INSNS_DONE(budget);
 	}
+	watch_counters(cpu);
+	if (unlikely(cpu->pmu.active))
+		pmu_leave(cpu);
 	if (unlikely(cpu->engine->spent))
 		spent_leave(cpu->engine->spent, cpu);
 	cpu->link = NULL;

@@ -18,7 +18,7 @@ enum block_mode {
 };
 
 #define BLOCK_MAX_INSNS 64
-#define BLOCK_MAX_OPS   (BLOCK_MAX_INSNS * 6 + 8)	/* 32-bit addco. takes five */
+#define BLOCK_MAX_OPS   (BLOCK_MAX_INSNS * 8 + 24)	/* 32-bit addco. takes five */
 #define BLOCK_ALIGN     64	/* the host's cache line */
 #define BLOCK_MAX_EXITS 3	/* branches that a block goes on behind */
 
@@ -35,6 +35,7 @@ struct block {
 	uint16_t ninsns, nops;
 	bool dead;		/* overwritten: each of its instructions leads back to the engine */
 	bool timed;		/* some of its ops read the time */
+	uint8_t head;		/* the first op that is an instruction's; those before it charge for the block */
 	uint8_t nedges;		/* pairs of edges in the places of ops, and which these are */
 	uint16_t edge_at[BLOCK_MAX_EXITS + 1];
 	uint32_t *words;	/* the instructions as fetched, in the processor's order */
@@ -193,7 +194,9 @@ struct engine {
 	struct op_info *scratch_info;
 	struct block *build;		/* where blocks are decoded before they are kept */
 	struct op_info *build_info;
-	const struct timing_model *timing;
+	struct timing timing;
+	struct pace *pace;		/* NULL: the model knows no pipeline */
+	struct pipe_state *pace_kept;	/* [max_cpus], while room is made for states */
 	struct spent *spent;		/* blocks begin with op_spent; NULL: they do not */
 	enum insn_since level;		/* the latest instructions that there are */
 	uint64_t decoded, flushes;	/* so far: stale links are recognised by the latter */
@@ -203,11 +206,10 @@ struct engine {
 void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned max_insns,
 		  struct block *out, struct op_info *info);
 
+/* Under `flat`: what was charged for what follows op i's instruction. */
+int64_t decode_rest(const struct block *block, const struct op_info *info, unsigned i);
 /* After a block's cost has changed: its price, and what ops need to know that give some of it back or read the time. */
 void decode_finish_cost(const struct engine *engine, struct block *block, const struct op_info *info);
-/* What was charged for what follows this op's instruction. */
-int64_t block_rest(const struct block *block, const struct op_info *info, unsigned i);
-
 /* Zeroed bytes for a context's table, a multiple of 8; never NULL: there is room for CTX_SLOTS of
  * each kind per processor. */
 void *engine_take_table(struct engine *engine, size_t size);

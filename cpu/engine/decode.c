@@ -5,6 +5,7 @@
  */
 #include "cpu/engine/decode.h"
 #include "cpu/engine/fuse.h"
+#include "cpu/engine/pace.h"
 #include "cpu/engine/profile.h"
 #include "cpu/engine/spin.h"
 
@@ -432,7 +433,7 @@ static const struct insn *decode_insn(struct decoder *d, uint32_t word)
 	enum vector missing;
 
 	d->nafter = 0;
-	block->ops[0].imm += (int32_t)(insn ? d->engine->timing->cycles(insn, word, d->insn) : 1);
+	block->ops[0].imm += !d->engine->pace;
 	if (!insn) {
 		end_with(d, op_illegal, (int32_t)word);
 	} else if (insn->flags & PRIV && block->mode & MODE_PR) {
@@ -453,15 +454,16 @@ static const struct insn *decode_insn(struct decoder *d, uint32_t word)
 	return insn;
 }
 
-bool decode_may_go_on(const struct decoder *d) { return d->block->nedges < BLOCK_MAX_EXITS; }
+/* What a block costs to an exit in its middle is known under `flat` only. */
+bool decode_may_go_on(const struct decoder *d) { return d->block->nedges < BLOCK_MAX_EXITS && !d->engine->pace; }
 
-int64_t block_rest(const struct block *block, const struct op_info *info, unsigned i)
+int64_t decode_rest(const struct block *block, const struct op_info *info, unsigned i)
 {
 	unsigned next = i + 1;
 
 	while (next < block->nops && info[next].insn == info[i].insn)
 		next++;
-	return (int64_t)(block_cost(block) - info[i].cycles) * BUDGET_CYCLE +
+	return (int64_t)(block_cost(block) - info[i].cycles) * BUDGET_UNIT +
 	       (next < block->nops && info[next].insn < block->ninsns ? block->ninsns - info[next].insn : 0);
 }
 
@@ -475,9 +477,9 @@ void decode_finish_cost(const struct engine *engine, struct block *block, const 
 		unsigned at = block->edge_at[i];
 
 		if (at + 1u < block->nops)
-			((struct edge *)&block->ops[at])->behind = block_rest(block, info, at);
+			((struct edge *)&block->ops[at])->behind = decode_rest(block, info, at);
 	}
-	for (unsigned i = 1; block->timed && i < block->nops; i++) {
+	for (unsigned i = block->head; block->timed && !engine->pace && i < block->nops; i++) {
 		uint32_t word;
 		const struct insn *insn;
 
@@ -495,6 +497,7 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 {
 	struct decoder d = { .engine = engine, .block = out, .info = info, .gra = gra };
 	uint64_t page_end = (gra | (RAM_PAGE_SIZE - 1)) + 1;
+	bool part = max_insns < BLOCK_MAX_INSNS;
 
 	out->gra = gra;
 	out->mode = mode & ~(uint32_t)MODE_PLAIN;
@@ -506,6 +509,9 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 	decode_emit(&d, (struct op){ .fn = op_marker });
 	if (engine->spent)
 		decode_emit(&d, (struct op){ .fn = op_spent });
+	if (engine->pace)
+		pace_emit(&d);
+	out->head = (uint8_t)out->nops;
 	while (!d.ended && d.insn < max_insns && d.gra < page_end) {
 		const struct insn *insn;
 		uint32_t word;
@@ -519,13 +525,14 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		d.insn++;
 		d.gra += 4;
 	}
-	if (!d.ended && max_insns < BLOCK_MAX_INSNS && d.gra < page_end)
+	if (!d.ended && part && (engine->pace || d.gra < page_end))
 		decode_emit(&d, (struct op){ .fn = op_leave, .imm = (int32_t)(d.gra & (RAM_PAGE_SIZE - 1)) });
 	else if (!d.ended)
 		decode_fall_through(&d, d.gra == page_end);
 	decode_finish_cost(engine, out, info);
 	if (!(mode & MODE_PLAIN) && !PROFILING) {
-		spin_block(out);
+		if (!engine->pace)
+			spin_block(out);
 		fuse_block(out);
 	}
 }

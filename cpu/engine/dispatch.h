@@ -55,14 +55,25 @@ typedef const struct op *op_fn(struct cpu *cpu, const struct op *op, int64_t bud
 #define BUDGET budget
 #endif
 
-/* The budget counts down both, with one subtraction for a block: cycles above, instructions below. It starts with as
- * many instructions as there is room for, which is more than cycles: none is borrowed from a cycle, and who
- * has overdrawn his cycles sees it by the sign. */
-#define BUDGET_CYCLE       (INT64_C(1) << 32)
-#define BUDGET_OF(cycles)  ((int64_t)(cycles) * BUDGET_CYCLE + UINT32_MAX)
-#define BUDGET_MOST        UINT64_C(0x7fffffff)	/* cycles */
-#define CYCLES_LEFT        ((uint64_t)(budget >> 32))
+/* The budget counts down both, with one subtraction for a block: time above, in units of the timing model (`flat`: cycles),
+ * instructions below. It starts with as many instructions as there is room for, which is more than units: none is
+ * borrowed from a unit, and who has overdrawn his time sees it by the sign. */
+#define BUDGET_UNIT        (INT64_C(1) << 32)
+#define BUDGET_OF(units)   ((int64_t)(units) * BUDGET_UNIT + UINT32_MAX)
+#define BUDGET_MOST        UINT64_C(0x7fffffff)	/* units */
+#define UNITS_LEFT         (budget >> 32)
 #define INSNS_DONE(budget) (UINT32_MAX - (uint32_t)(budget))
+
+/* The cycle that is not over while so many units are left, fewer than none if they have been overdrawn. */
+static inline uint64_t cycle_at(const struct cpu *cpu, int64_t left)
+{
+	int64_t per = cpu->per_cycle;
+
+	if (likely(per == 1))
+		return cpu->limit - (uint64_t)left;
+	return left > 0 ? cpu->limit - (uint64_t)((left + per - 1) / per) : cpu->limit + (uint64_t)(-left / per);
+}
+#define CYCLE_NOW cycle_at(cpu, UNITS_LEFT)
 
 struct op {
 	op_fn *fn;
@@ -147,11 +158,14 @@ enum { TRY_SLOWLY = 2 };
 uint64_t op_nip(const struct cpu *cpu, const struct op *op);
 /* The instruction word, fetched again from the block's record. */
 uint32_t op_word(const struct cpu *cpu, const struct op *op);
-/* The cycle after this op's instruction, given the budget register. */
+/* The cycle at which this op's instruction reads the clock, given the budget register: under `flat` the one after it,
+ * under other models the one in which it starts, which is never past the cycle at which the engine stops. */
 uint64_t op_cycle(const struct cpu *cpu, const struct op *op, int64_t budget);
 
-/* The budget as it is at that cycle, with nothing charged yet for what follows in the block. */
-int64_t op_budget(const struct op *op, int64_t budget);
+/* Under models other than `flat`: the units that have been charged for this op's instruction and those after it. */
+int64_t op_charged(const struct cpu *cpu, const struct op *op);
+/* The budget as it was at that cycle, with nothing charged yet for what follows in the block. */
+int64_t op_budget(const struct cpu *cpu, const struct op *op, int64_t budget);
 
 /* Sets cpu->nip to this op's instruction and cpu->refund to what was charged for those after it. */
 void op_unwind(struct cpu *cpu, const struct op *op);

@@ -60,7 +60,11 @@ static inline __attribute__((always_inline)) uint8_t cr_compare(struct cpu *cpu,
 	return (uint8_t)((lt ? CR_LT : gt ? CR_GT : CR_EQ) | cpu->so);
 }
 
-/* In a handler of a TIME row: the cycle after its instruction. */
-#define NOW (cpu->limit - CYCLES_LEFT - (uint64_t)op->imm)
+/* In a handler of a TIME row: what op_cycle() says. */
+#define NOW \
+	(likely(cpu->per_cycle == 1) ? cpu->limit - (uint64_t)UNITS_LEFT - (uint64_t)op->imm : op_cycle(cpu, op, budget))
+/* For whether an interrupt waits that the decrementer has raised: it does not in the middle of a run, or all the time. */
+#define NOW_FOR_ASYNC \
+	(likely(cpu->per_cycle == 1) ? cpu->limit - (uint64_t)UNITS_LEFT - (uint64_t)op->imm : cpu->limit - 1)
 
 #endif

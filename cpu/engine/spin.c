@@ -20,11 +20,11 @@
 	do { \
 		const struct block *round_ = block_of(op); \
 		uint64_t cost_ = block_cost(round_); \
-		bool alike_ = cpu->spin_op == op && cpu->limit - CYCLES_LEFT == cpu->spin_cycle + cost_; \
+		bool alike_ = cpu->spin_op == op && CYCLE_NOW == cpu->spin_cycle + cost_; \
 		if (alike_ && budget >= 0 && !(cpu->env->log_mask & LOG_EXEC)) \
-			budget -= block_price(round_) * (int64_t)(CYCLES_LEFT / cost_); \
+			budget -= block_price(round_) * (int64_t)((uint64_t)UNITS_LEFT / cost_); \
 		cpu->spin_op = op; \
-		cpu->spin_cycle = cpu->limit - CYCLES_LEFT; \
+		cpu->spin_cycle = CYCLE_NOW; \
 	} while (0)
 
 OP_RAW(spin) { ROUND_AND_ROUND; FOLLOW(&EDGES->taken, (uint64_t)IMM); }

@@ -335,7 +335,7 @@ static void leave_ram(struct cpu *cpu, const struct op *op, uint64_t ea, uint64_
 {
 	if (!device || !cpu->env->mmio_load) {
 		raise_no_storage(cpu, op, ea, access == ACCESS_WRITE);
-	} else if (cpu->alone_until) {
+	} else if (cpu->alone_at) {
 		*device = gra;
 	} else {
 		op_restart(cpu, op);
@@ -410,11 +410,19 @@ static unsigned device_part(uint64_t gra, unsigned size)
 	return n;
 }
 
+/* What the device sees, and where the processor will have been. */
+static void show_cycle(struct cpu *cpu, uint64_t cycle)
+{
+	cpu->cycles = cycle;
+	if (cpu->per_cycle != 1)
+		cpu->called_at = 1 + cycle;
+}
+
 static bool device_load(struct cpu *cpu, const struct op *op, uint64_t ea, uint64_t gra, void *out, unsigned size)
 {
 	uint8_t *to = out;
 
-	cpu->cycles = cpu->alone_until;	/* what the device sees */
+	show_cycle(cpu, cpu->alone_at - 1);
 	for (unsigned n; size; size -= n, gra += n, to += n) {
 		uint64_t value;
 
@@ -430,7 +438,7 @@ static bool device_store(struct cpu *cpu, const struct op *op, uint64_t ea, uint
 {
 	const uint8_t *from = in;
 
-	cpu->cycles = cpu->alone_until;	/* what the device sees */
+	show_cycle(cpu, cpu->alone_at - 1);
 	for (unsigned n; size; size -= n, gra += n, from += n) {
 		uint64_t value = 0;
 

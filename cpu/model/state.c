@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cpu/core/timebase.h"
+#include "cpu/engine/pace.h"
 #include "cpu/fp/fp.h"
 
 /* ---- cpu_common ---- */
@@ -318,9 +319,14 @@ static const struct vms_field cpu_fields[] = {
 	VMS_SKIP(struct cpu, link_from, ENGINE), VMS_SKIP(struct cpu, spin_op, ENGINE), VMS_SKIP(struct cpu, spin_cycle, ENGINE), VMS_SKIP(struct cpu, shared, ENGINE),
 	VMS_SKIP(struct cpu, waiting, ENGINE),
 	VMS_SKIP(struct cpu, interrupts, "counted for the engine"),
-	VMS_SKIP(struct cpu, event, "counted for the performance monitor"), VMS_SKIP(struct cpu, stall, "counted for the performance monitor"),
+	VMS_SKIP(struct cpu, per_cycle, "the timing model's"), VMS_SKIP(struct cpu, timing_model, "the user's choice"),
+	VMS_SKIP(struct cpu, pace_in, ENGINE), VMS_SKIP(struct cpu, owed, "0, between instructions"),
+	VMS_SKIP(struct cpu, called_at, "0, between instructions"), VMS_SKIP(struct cpu, cut, "false, between instructions"),
+	VMS_SKIP(struct cpu, sure, ENGINE),
+	VMS_SKIP(struct cpu, pace_empty, "follows from the threads that run"),
+	VMS_ELSEWHERE(struct cpu, pace, "by its contents, in cede/cpu/timing"),
+	VMS_SKIP(struct cpu, alone_at, "0, between instructions"), VMS_SKIP(struct cpu, alone, "false, between instructions"),
 	VMS_SKIP(struct cpu, pmu, "follows from the counters' registers, which are exact outside the engine"),
-	VMS_SKIP(struct cpu, alone_until, "0, between instructions"), VMS_SKIP(struct cpu, alone, "false, between instructions"),
 	VMS_SKIP(struct cpu, index, "its place in the machine"),
 	VMS_SKIP(struct cpu, engine, ENGINE), VMS_SKIP(struct cpu, env, ENGINE),
 	VMS_SKIP(struct cpu, machine_data, ENGINE),
@@ -337,6 +343,7 @@ const struct vmstate cpu_state = {
 
 #define IRQ_LINES (IRQ_EXTERNAL | IRQ_RESET | IRQ_DOORBELL | IRQ_PERFMON | IRQ_MACHINE_CHECK)
 #define RESV_MAX  16		/* bytes: lqarx */
+#define PHASE_MOST (UINT64_C(1) << 32)	/* units: a second or less */
 
 /* The address of a reservation means nothing once the reservation has ended: the state hash has 0 in its place. */
 static uint64_t reserved(const void *s)
@@ -345,6 +352,54 @@ static uint64_t reserved(const void *s)
 
 	return cpu->resv_size ? cpu->resv_addr : 0;
 }
+
+/* ---- cede/cpu/timing: what a timing model remembers of the guest's past ---- */
+
+static bool timing_needed(const void *s) { return ((const struct cpu *)s)->timing_model != 0; }
+
+static void hold_pace(void *s)
+{
+	struct cpu *cpu = s;
+	struct pipe_state state = { 0 };
+
+	if (cpu->engine->pace)
+		pace_get(cpu, &state);
+	memcpy(cpu->held, &state, sizeof state);
+	cpu->held_model = cpu->timing_model;
+}
+
+static void timing_absent(void *s)
+{
+	struct cpu *cpu = s;
+
+	cpu->phase = 0;
+	cpu->pace = cpu->pace_empty;
+}
+
+/* Under another model the guest goes on with an empty pipeline, as under `flat`, which has none. */
+static bool timing_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	struct cpu *cpu = s;
+	struct pipe_state state;
+
+	(void)version;
+	if (cpu->held_model != cpu->timing_model || !cpu->engine->pace) {
+		timing_absent(s);
+		return true;
+	}
+	memcpy(&state, cpu->held, sizeof state);
+	return pace_set(cpu, &state) || vms_wrong(w, "held", 0, "a state of the pipeline");
+}
+
+static const struct vmstate timing_state = {
+	.name = "cede/cpu/timing", .version = 1, .min_version = 1, VMS_OF(struct cpu), .needed = timing_needed,
+	.pre_save = hold_pace, .post_load = timing_post_load, .absent = timing_absent,
+	.fields = VMS_FIELDS(
+		VMS_U32(struct cpu, held_model),
+		VMS_U64_TO(struct cpu, phase, PHASE_MOST),
+		VMS_BUFFER(struct cpu, held),
+		VMS_U64_ARRAY(struct cpu, event), VMS_U64_ARRAY(struct cpu, stall)),
+};
 
 const struct vmstate cede_cpu_state = {
 	.name = "cede/cpu", .version = 2, .min_version = 2, VMS_OF(struct cpu),
@@ -372,4 +427,5 @@ const struct vmstate cede_cpu_state = {
 		VMS_U32_EQUAL(struct cpu, pvr),
 		VMS_U32_EQUAL(struct cpu, pir),
 		VMS_U32_EQUAL(struct cpu, tir)),
+	.subs = VMS_SUBS(&timing_state),
 };

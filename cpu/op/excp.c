@@ -101,6 +101,13 @@ static const char *vector_name(enum vector vector)
 	return "?";
 }
 
+/* Nothing is under way at the first instruction of a handler, and fetching that takes its time. */
+static void timing_interrupt(struct cpu *cpu)
+{
+	cpu->pace = cpu->pace_empty;
+	cpu->owed += cpu->engine->timing.interrupt;
+}
+
 void cpu_interrupt(struct cpu *cpu, enum vector vector, uint64_t srr0, uint64_t srr1_bits)
 {
 	bool severe = vector == VEC_SYSTEM_RESET || vector == VEC_MACHINE_CHECK;
@@ -111,6 +118,7 @@ void cpu_interrupt(struct cpu *cpu, enum vector vector, uint64_t srr0, uint64_t 
 		vector_name(vector), (unsigned long long)srr0, (unsigned long long)cpu->msr,
 		(unsigned long long)srr1_bits);
 	cpu->interrupts++;
+	timing_interrupt(cpu);
 	cpu->srr0 = srr0;
 	cpu->srr1 = (cpu->msr & ~SRR1_CAUSE) | srr1_bits;
 	cpu_set_msr(cpu, interrupt_msr(cpu, MSR_ME, ail));
@@ -144,6 +152,7 @@ void cpu_system_call_vectored(struct cpu *cpu, uint64_t nip, unsigned lev)
 	cpu_log(cpu, LOG_INT, "interrupt 0x3000 scv %u, next 0x%016llx, r0 %lld\n", lev,
 		(unsigned long long)nip, (long long)cpu->r[0]);
 	cpu->interrupts++;
+	timing_interrupt(cpu);
 	cpu->lr = nip;
 	cpu->ctr = cpu->msr & ~SRR1_CAUSE;
 	cpu_set_msr(cpu, interrupt_msr(cpu, MSR_ME | MSR_EE | MSR_RI, ail));
@@ -364,6 +373,8 @@ void cpu_reset(struct cpu *cpu)
 
 	cpu->irq = 0;
 	cpu->prodded = false;
+	cpu->phase = 0;
+	cpu->pace = cpu->pace_empty;
 	if (cpu->engine) {
 		tlb_flush_all(cpu);
 		cpu_context_changed(cpu);

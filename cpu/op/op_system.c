@@ -23,7 +23,7 @@ OP(mfmsr) { RT = cpu->msr; }
 OP_RAW(mtmsrd_light)
 {
 	cpu->msr = (cpu->msr & ~MSR_LIGHT) | (RS & MSR_LIGHT);
-	if (RS & MSR_EE && unlikely(cpu_async_waits(cpu, NOW))) {
+	if (RS & MSR_EE && unlikely(cpu_async_waits(cpu, NOW_FOR_ASYNC))) {
 		end_block(cpu, op);
 		LEAVE;
 	}
@@ -78,6 +78,9 @@ static bool make_hypercall(struct cpu *cpu, const struct op *op, int64_t budget)
 		return false;
 	}
 	cpu->cycles = now;
+	if (cpu->per_cycle != 1)
+		cpu->called_at = 1 + now;
+	cpu->pace = cpu->pace_empty;
 	cpu->env->hypercall(cpu);
 	return false;
 }
@@ -89,7 +92,7 @@ OP_RAW(sc)
 		LEAVE;
 	}
 	end_block(cpu, op);
-	cpu->cycles = cpu->limit - CYCLES_LEFT;
+	cpu->cycles = CYCLE_NOW;
 	cpu_interrupt(cpu, VEC_SYSTEM_CALL, cpu->nip, 0);
 	GOTO_SAME(op_seek);
 }
@@ -101,7 +104,7 @@ OP_RAW(scv)
 		LEAVE;
 	}
 	end_block(cpu, op);
-	cpu->cycles = cpu->limit - CYCLES_LEFT;
+	cpu->cycles = CYCLE_NOW;
 	cpu_system_call_vectored(cpu, cpu->nip, (unsigned)op->imm);
 	GOTO_SAME(op_seek);
 }
@@ -111,6 +114,7 @@ OP_RAW(scv)
 /* What the saved MSR cannot change in a guest: ME, and the bits that tell causes. */
 static void return_to(struct cpu *cpu, uint64_t nip, uint64_t msr)
 {
+	cpu->pace = cpu->pace_empty;
 	cpu_set_msr(cpu, (msr & ~MSR_ME) | (cpu->msr & MSR_ME));
 	cpu->nip = cpu->msr & MSR_SF ? nip & ~UINT64_C(3) : (uint32_t)nip & ~UINT32_C(3);
 }
@@ -118,7 +122,7 @@ static void return_to(struct cpu *cpu, uint64_t nip, uint64_t msr)
 /* What has waited for MSR[EE] comes first. */
 #define GO_ON_UNLESS_INTERRUPTED \
 	do { \
-		if (unlikely(cpu_async_waits(cpu, cpu->limit - CYCLES_LEFT))) \
+		if (unlikely(cpu_async_waits(cpu, cpu->per_cycle == 1 ? CYCLE_NOW : cpu->limit - 1))) \
 			LEAVE; \
 		GOTO_SAME(op_seek); \
 	} while (0)

@@ -10,13 +10,17 @@
 
 #include "cpu/core/spr.h"
 #include "cpu/core/timebase.h"
+#include "cpu/timing/pipeline.h"
 
 enum { PMC1, PMC5 = 4, PMC6 };
 
 #define NEGATIVE UINT64_C(0x80000000)
-/* Cycles before an overflow from which on instructions run one at a time. Farther than most instructions take, so that
- * the one that brings it seldom is among others. */
-#define CLOSE 16
+/* So close to an overflow instructions run one at a time: cycles that are more than most instructions take, so that the
+ * one that brings it seldom is among others; or more events than a cycle of the machine's clock can bring. */
+#define CLOSE        16
+#define CLOSE_MODEL  1024
+#define EVENTS_CYCLE 60			/* 30 instructions, two lines each */
+#define CLOSE_EVENTS 128
 
 /* ---- What a counter counts ---- */
 
@@ -102,28 +106,36 @@ static uint32_t eligible(const struct cpu *cpu)
 	}
 }
 
-static uint64_t total(const struct cpu *cpu, const struct pmu_event *event, uint64_t cycles, uint64_t insns)
+/* The core's cycles that begin within so many units after a cycle of the machine's clock. */
+static uint64_t core_cycles(const struct cpu *cpu, uint64_t cycle, int64_t units)
+{
+	uint64_t at = cycle * cpu->per_cycle + (uint64_t)units;
+
+	return cpu->per_cycle == 1 ? at : at / UNITS_PER_CYCLE;
+}
+
+static uint64_t total(const struct cpu *cpu, const struct pmu_event *event, uint64_t cycle, int64_t units, uint64_t insns)
 {
 	switch ((enum kind)event->kind) {
 	case CYCLES:
-		return cycles;
+		return core_cycles(cpu, cycle, units);
 	case INSNS:
 		return insns;
 	case EVENTS:
 		return sum(cpu->event, event->totals);
 	case STALLS:
-		return sum(cpu->stall, event->totals);
+		return sum(cpu->stall, event->totals) / UNITS_PER_CYCLE;
 	case MARKED:
 		return sum(cpu->event, eligible(cpu));
 	}
 	return 0;
 }
 
-uint64_t pmu_counter(const struct cpu *cpu, unsigned n, uint64_t cycles, uint64_t insns)
+uint64_t pmu_counter(const struct cpu *cpu, unsigned n, uint64_t cycle, int64_t units, uint64_t insns)
 {
 	if (!(cpu->pmu.counting >> n & 1))
 		return cpu->pmc[n];
-	return (uint32_t)(cpu->pmc[n] + total(cpu, cpu->pmu.event[n], cycles, insns) - cpu->pmu.from[n]);
+	return (uint32_t)(cpu->pmc[n] + total(cpu, cpu->pmu.event[n], cycle, units, insns) - cpu->pmu.from[n]);
 }
 
 /* ---- Whether it counts ---- */
@@ -197,7 +209,7 @@ static void count_from(struct cpu *cpu)
 {
 	for (unsigned n = 0; n < PMCS; n++)
 		if (cpu->pmu.counting >> n & 1)
-			cpu->pmu.from[n] = total(cpu, cpu->pmu.event[n], cpu->cycles, cpu->insns);
+			cpu->pmu.from[n] = total(cpu, cpu->pmu.event[n], cpu->cycles, (int64_t)cpu->phase, cpu->insns);
 	if (cpu->pmu.tb)
 		cpu->pmu.ticks = clock_ticks(cpu, cpu->cycles);
 }
@@ -205,7 +217,7 @@ static void count_from(struct cpu *cpu)
 static void settle(struct cpu *cpu)
 {
 	for (unsigned n = 0; n < PMCS; n++)
-		cpu->pmc[n] = pmu_counter(cpu, n, cpu->cycles, cpu->insns);
+		cpu->pmc[n] = pmu_counter(cpu, n, cpu->cycles, (int64_t)cpu->phase, cpu->insns);
 }
 
 /* ---- Conditions and events ---- */
@@ -309,13 +321,28 @@ static bool awaited(const struct cpu *cpu, unsigned n)
 	return enabled(cpu, n) ? cpu->mmcr0 & (MMCR0_PMAE | MMCR0_FCECE | MMCR0_TRIGGER) : n == PMC1 && cpu->mmcr0 & MMCR0_TRIGGER;
 }
 
-/* So many cycles can go by for certain before PMC n+1 is negative. An instruction takes a cycle at least; stalls are
- * parts of the cycles. */
+/* So many cycles can go by for certain before PMC n+1 is close to turning negative; 0: it is. An instruction takes a unit
+ * at least, which is a cycle under `flat`; stalls are parts of the cycles. */
 static uint64_t room(const struct cpu *cpu, unsigned n)
 {
-	uint64_t left = NEGATIVE - cpu->pmc[n];
+	uint64_t left = NEGATIVE - cpu->pmc[n], close = CLOSE, most = 1;
+	bool flat = cpu->per_cycle == 1;
 
-	return cpu->pmu.event[n]->kind == EVENTS || cpu->pmu.event[n]->kind == MARKED ? left / EVENTS_MOST : left;
+	switch ((enum kind)cpu->pmu.event[n]->kind) {
+	case CYCLES: case STALLS:
+		close = flat ? CLOSE : CLOSE_MODEL;
+		most = cpu->per_cycle / UNITS_PER_CYCLE + 1;
+		break;
+	case INSNS:
+		close = flat ? CLOSE : CLOSE_EVENTS;
+		most = flat ? 1 : EVENTS_CYCLE;
+		break;
+	case EVENTS: case MARKED:
+		close = CLOSE_EVENTS;
+		most = EVENTS_CYCLE;
+		break;
+	}
+	return left <= close ? 0 : (left - close + most - 1) / most;
 }
 
 static uint64_t next_transition(const struct cpu *cpu)
@@ -334,8 +361,8 @@ static void schedule(struct cpu *cpu)
 	for (unsigned n = 0; n < PMCS; n++)
 		if (awaited(cpu, n) && room(cpu, n) < least)
 			least = room(cpu, n);
-	p->close = least <= CLOSE;
-	p->due = p->close ? cpu->cycles + 1 : least == UINT64_MAX ? UINT64_MAX : cpu->cycles + least - CLOSE;
+	p->close = !least;
+	p->due = least == UINT64_MAX ? UINT64_MAX : cpu->cycles + least;
 	if (cpu->mmcr0 & MMCR0_TBEE && next_transition(cpu) < p->due)
 		p->due = next_transition(cpu);
 }

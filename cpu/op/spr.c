@@ -82,21 +82,50 @@ static uint64_t next_timebase(struct cpu *cpu, uint64_t now)
 	return clock->tb_floor;
 }
 
+/* Under other models than `flat` mftb reads the clock as it starts, and what it waits for is the start of a cycle. It does
+ * not start at the limit or later. */
+OP_RAW(mfspr_tb_paced)
+{
+	int64_t to_start;		/* units left when it starts; then, what it has waited */
+	uint64_t now, wait;
+
+	to_start = UNITS_LEFT + op_charged(cpu, op);
+	now = cycle_at(cpu, to_start);
+	wait = timebase_wait(cpu, now);
+	if (wait && now + wait >= cpu->limit) {
+		op_restart(cpu, op);
+		cpu->interrupts++;
+		budget -= to_start * BUDGET_UNIT;
+		LEAVE;
+	}
+	if (wait)
+		budget -= (to_start - (int64_t)(cpu->limit - now - wait) * cpu->per_cycle) * BUDGET_UNIT;
+	RT = next_timebase(cpu, now + wait);
+	if (likely(budget >= 0))
+		NEXT;
+	end_block(cpu, op);
+	LEAVE;
+}
+
 /* `rest` cycles have been charged for the instructions after mftb in the block. If the wait leaves too few cycles
  * for them, the block ends after mftb. If the wait is longer than everything that is left, mftb is not completed: it
  * begins again in the processor's next slice. */
 OP_RAW(mfspr_tb)
 {
-	uint64_t wait = timebase_wait(cpu, NOW), left = CYCLES_LEFT + (uint64_t)op->imm;
+	uint64_t wait, left;
 
+	if (unlikely(cpu->per_cycle != 1))
+		GOTO_SAME(op_mfspr_tb_paced);
+	wait = timebase_wait(cpu, NOW);
+	left = (uint64_t)UNITS_LEFT + (uint64_t)op->imm;
 	if (unlikely(wait > left)) {
 		op_unwind(cpu, op);
 		cpu->interrupts++;	/* it is not completed: no trace */
 		cpu->insns--;
-		budget -= (int64_t)left * BUDGET_CYCLE;
+		budget -= (int64_t)left * BUDGET_UNIT;
 		LEAVE;
 	}
-	budget -= (int64_t)wait * BUDGET_CYCLE;
+	budget -= (int64_t)wait * BUDGET_UNIT;
 	RT = next_timebase(cpu, NOW);
 	if (likely(budget >= 0))
 		NEXT;
@@ -305,9 +334,9 @@ OP_TRY(mtspr_mmcr)
 
 OP_TRY(mfspr_pmc)
 {
-	int64_t left = op_budget(op, budget);
+	int64_t left = op_budget(cpu, op, budget);
 
-	RT = pmu_counter(cpu, COUNTER, cpu->limit - (uint64_t)(left >> 32), cpu->insns + INSNS_DONE(left));
+	RT = pmu_counter(cpu, COUNTER, cpu->limit, -(left >> 32), cpu->insns + INSNS_DONE(left));
 	return true;
 }
 

@@ -1,0 +1,64 @@
+/* What a block costs under a timing model that knows a pipeline: the engine's side of cpu/timing/pipeline.h.
+ *
+ * What an instruction costs depends on what is under way when it is dispatched. So each block begins with an op that
+ * looks up what the block has cost before from the same state of the pipeline, and to which state it led; what it has not
+ * met it simulates. States have numbers, which are the host's affair: only their contents are the guest's.
+ *
+ * Costs are those of the instructions along the guest's path, one by one. Where blocks begin and end, what is
+ * remembered, and what is forgotten changes none.
+ */
+#ifndef CPU_ENGINE_PACE_H
+#define CPU_ENGINE_PACE_H
+
+#include "cpu/engine/block.h"
+#include "cpu/timing/pipeline.h"
+
+struct pace;
+struct decoder;
+
+/* By how much the next block is late: behind a taken branch whose target was at hand, and behind one whose target was not. */
+enum pace_bubble { BUBBLE_TAKEN, BUBBLE_REDIRECT, BUBBLES };
+/* By number of a state that a branch has led to: the states after each of these waits, whose costs the branch charges. */
+struct pace_after { uint32_t state[BUBBLES]; };
+
+struct pace *pace_new(const struct core_model *core);	/* NULL: out of memory */
+void pace_free(struct pace *pace);
+
+/* In the place of ops behind op_pace, one for each value of the low bits of `in`: from the state `in` the block costs `cost`
+ * units and leads to `out`. 0: nothing is remembered. */
+typedef uint64_t memo;
+#define MEMO(in, out, cost) ((memo)(in) << 44 | (memo)(out) << 24 | (cost))
+#define MEMO_IN(m)   ((uint32_t)((m) >> 44))
+#define MEMO_OUT(m)  ((uint32_t)((m) >> 24) & 0xfffff)
+#define MEMO_COST(m) ((uint32_t)(m) & 0xffffff)
+#define MEMOS    16
+#define MEMO_OPS (MEMOS * sizeof(memo) / sizeof(struct op))
+_Static_assert(sizeof(struct pipe_state) == PACE_BYTES, "a processor has room for one");
+
+void pace_emit(struct decoder *d);	/* the block's head: op_pace and its memos */
+void pace_name(struct engine *engine, struct block *block);	/* one that is kept has a number, by which it is remembered */
+void pace_clear(struct block *block);	/* the memos and the number of one that has been copied */
+
+/* By number of a state. */
+const struct pace_after *pace_after(const struct engine *engine);
+
+/* What has been charged for the block's instructions from number `n` on, and the state before that one. The block must be
+ * the one that cpu has entered last. */
+unsigned pace_rest(const struct cpu *cpu, const struct block *block, unsigned n, uint32_t *state);
+/* How many of the block's instructions start within `units` from now: at least one. */
+unsigned pace_fit(struct cpu *cpu, const struct block *block, unsigned units);
+
+/* Between blocks: makes room for states. True if all blocks have been forgotten for it. */
+bool pace_make_room(struct engine *engine);
+
+/* So many threads of the processor's core run from now on. */
+void pace_set_threads(struct cpu *cpu, unsigned busy);
+
+/* The processor's state of the pipeline to be saved, and one that comes from outside; false: it is none. */
+void pace_get(const struct cpu *cpu, struct pipe_state *state);
+bool pace_set(struct cpu *cpu, const struct pipe_state *state);
+
+/* The op at the block's head. */
+const struct op *pace_op(const struct block *block);
+
+#endif
