@@ -80,6 +80,9 @@ struct mmu_ctx;
 struct engine;
 struct spent;
 struct cpu;
+struct known_page;
+struct charge_thread;
+struct core_caches;
 
 /* The part of the clock that all processors of the machine share. */
 struct cpu_clock {
@@ -244,7 +247,11 @@ struct cpu {
 	uint64_t called_at;		/* 0, or 1 + the cycle at which the machine has been called: it sees the processor there */
 	bool cut;			/* the block at NIP has been left untouched: all of it is more than there is budget for */
 	const struct op *sure;		/* pace.h's op of a block that starts in time, however long it takes */
+	bool paid;			/* the instruction at NIP has been charged for, beyond what was left, and has not run */
 	uint8_t pace_empty;		/* the state in which nothing is under way */
+	struct known_page *known;	/* charge.c's, of this processor */
+	struct charge_thread *charged;
+	struct core_caches *caches;
 
 	uint32_t index;			/* 0.. in the machine */
 	struct engine *engine;		/* block cache, shared by all processors */
@@ -264,7 +271,14 @@ _Static_assert(__builtin_offsetof(struct cpu, vsr) == 8 * SLOT_VSR0, "slot");
 /* For up to max_cpus processors, 64 at most, of that generation: instructions that came later are
  * illegal. NULL: out of memory, or no such timing model. */
 struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since level, unsigned max_cpus);
+/* After all processors have been added, `threads` to a core: what the timing model charges beside instructions. False: out
+ * of memory. */
+bool engine_charge(struct engine *engine, unsigned threads);
 uint64_t engine_core_hz(const struct engine *engine);
+void *engine_held(struct engine *engine);		/* for cede_timing_state */
+void engine_forget_timing(struct engine *engine);	/* caches are empty, and nothing can be foreseen */
+/* So many threads of the processor's core run from now on. */
+void cpu_share_core(struct cpu *cpu, unsigned busy);
 void engine_free(struct engine *engine);
 void engine_flush(struct engine *engine);		/* forget every decoded block */
 /* From now on what passes is counted there (cpu/spent), block by block; NULL: nowhere. */

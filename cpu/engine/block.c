@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cpu/core/timebase.h"
+#include "cpu/engine/charge.h"
 #include "cpu/engine/decode.h"
 #include "cpu/engine/fuse.h"
 #include "cpu/engine/pace.h"
@@ -93,6 +94,7 @@ struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since l
 		e->pace_kept = calloc(max_cpus, sizeof *e->pace_kept);
 	}
 	e->max_cpus = max_cpus;
+	e->held.engine = e;
 	e->level = level;
 	e->hash_factor = draw_hash_factor();
 	e->credit = CREDIT_MOST;
@@ -149,6 +151,8 @@ void engine_free(struct engine *e)
 	free(e->build_info);
 	pace_free(e->pace);
 	free(e->pace_kept);
+	charge_free(e->charge);
+	free(e->held.bytes);
 	free(e);
 }
 
@@ -166,7 +170,22 @@ bool engine_add_cpu(struct engine *e, struct cpu *cpu)
 	return true;
 }
 
+bool engine_charge(struct engine *e, unsigned threads)
+{
+	return !(e->timing.parts & TIMING_CHARGES) || charge_new(e, threads);
+}
+
 uint64_t engine_core_hz(const struct engine *e) { return timing_hz(&e->timing); }
+
+void *engine_held(struct engine *e) { return &e->held; }
+
+void engine_forget_timing(struct engine *e) { charge_reset(e); }
+
+void cpu_share_core(struct cpu *cpu, unsigned busy)
+{
+	if (cpu->engine->timing.parts & TIMING_SMT)
+		charge_set_threads(cpu, busy);
+}
 
 void *engine_take_table(struct engine *e, size_t size)
 {
@@ -688,6 +707,17 @@ static int64_t run_again(struct cpu *cpu, int64_t budget)
 	return run_alone(cpu, one_at(cpu->engine, gra, cpu->mode), budget);
 }
 
+/* The instruction at NIP has been charged for, and has been left undone. */
+static int64_t run_paid(struct cpu *cpu, int64_t budget)
+{
+	uint64_t gra;
+
+	cpu->paid = false;
+	if (!fetch_translate(cpu, cpu->nip, &gra))
+		return budget - fetch_fault(cpu);
+	return run_surely(cpu, one_at(cpu->engine, gra, cpu->mode | MODE_PAID), budget);
+}
+
 /* What there is budget for of the block at NIP, which costs more than that. */
 static int64_t run_part(struct cpu *cpu, const struct block *b, int64_t budget)
 {
@@ -745,6 +775,8 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 	}
 	if (unlikely(cpu->cut))
 		budget = run_cut(cpu, budget);
+	if (unlikely(cpu->paid))
+		budget = run_paid(cpu, budget);
 	if (unlikely(cpu->alone))
 		budget = run_again(cpu, budget);
 	if (unlikely(single) && cpu->pmu.close)

@@ -15,6 +15,7 @@
 enum block_mode {
 	MODE_SF = 1, MODE_LE = 2, MODE_PR = 4, MODE_FP = 8, MODE_VEC = 16, MODE_VSX = 32,
 	MODE_PLAIN = 64,	/* not in the cache: no fused ops, for running part of a block */
+	MODE_PAID = 128,	/* the same, and its accesses have been charged for */
 };
 
 #define BLOCK_MAX_INSNS 64
@@ -168,6 +169,13 @@ struct code_page {
 #define COST_OF_COPY  50
 #define COST_OF_ENTRY 3		/* of a TLB or a jump cache, looked at */
 
+/* What charge.h keeps, while it is saved or loaded. */
+struct timing_held {
+	struct engine *engine;
+	uint32_t model, parts, size;
+	uint8_t *bytes;
+};
+
 #define BLOCK_HASH_BITS 18
 struct engine {
 	struct ram *ram;
@@ -197,6 +205,8 @@ struct engine {
 	struct timing timing;
 	struct pace *pace;		/* NULL: the model knows no pipeline */
 	struct pipe_state *pace_kept;	/* [max_cpus], while room is made for states */
+	struct timing_held held;
+	struct charge *charge;		/* NULL: nothing costs beyond that */
 	struct spent *spent;		/* blocks begin with op_spent; NULL: they do not */
 	enum insn_since level;		/* the latest instructions that there are */
 	uint64_t decoded, flushes;	/* so far: stale links are recognised by the latter */

@@ -3,6 +3,7 @@
  * Owns the row lookup and operand extraction. What an instruction means is not known
  * here; what MSR forbids (facilities, privilege) is decided here, once per block.
  */
+#include "cpu/engine/charge.h"
 #include "cpu/engine/decode.h"
 #include "cpu/engine/fuse.h"
 #include "cpu/engine/pace.h"
@@ -278,8 +279,10 @@ struct decoder {
 	struct op after[6];		/* appended by hooks */
 	unsigned nafter;
 	bool ended;
+	bool charges;
 };
 
+bool decode_charges(const struct decoder *d) { return d->charges; }
 uint32_t decode_mode(const struct decoder *d) { return d->block->mode; }
 uint64_t decode_gra(const struct decoder *d) { return d->gra; }
 
@@ -418,6 +421,8 @@ static bool decode_row(struct decoder *d, const struct insn *insn, uint32_t word
 		append_record(d, insn, &op, word);
 	if (!(mode & MODE_SF) && insn->flags & CARRY)
 		decode_append(d, (struct op){ .fn = op_ca_from_ca32 });
+	if (insn->flags & MEM && d->charges)
+		charge_emit_access(d, insn, &op);
 	decode_emit(d, op);
 	for (unsigned i = 0; i < d->nafter; i++)
 		decode_emit(d, d->after[i]);
@@ -495,12 +500,15 @@ void decode_finish_cost(const struct engine *engine, struct block *block, const 
 void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned max_insns,
 		  struct block *out, struct op_info *info)
 {
-	struct decoder d = { .engine = engine, .block = out, .info = info, .gra = gra };
+	struct decoder d = { .engine = engine, .block = out, .info = info, .gra = gra, .charges = engine->charge && !(mode & MODE_PAID) };
 	uint64_t page_end = (gra | (RAM_PAGE_SIZE - 1)) + 1;
+	unsigned most = charge_most_insns(engine, gra);
 	bool part = max_insns < BLOCK_MAX_INSNS;
 
 	out->gra = gra;
-	out->mode = mode & ~(uint32_t)MODE_PLAIN;
+	if (max_insns > most)
+		max_insns = most;
+	out->mode = mode & ~(uint32_t)(MODE_PLAIN | MODE_PAID);
 	out->ops[0].imm = 0;
 	out->ninsns = out->nops = 0;
 	out->nedges = 0;
@@ -509,6 +517,8 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 	decode_emit(&d, (struct op){ .fn = op_marker });
 	if (engine->spent)
 		decode_emit(&d, (struct op){ .fn = op_spent });
+	if (d.charges)
+		charge_emit_fetch(&d);
 	if (engine->pace)
 		pace_emit(&d);
 	out->head = (uint8_t)out->nops;

@@ -58,6 +58,7 @@ void decode_emit(struct decoder *d, struct op op);	/* an op before the row's own
 void decode_edges(struct decoder *d);			/* where the branch emitted just now leads: two edges in an op's place */
 void decode_append(struct decoder *d, struct op op);	/* an op after the row's own; same instruction */
 
+bool decode_charges(const struct decoder *d);		/* accesses and branches are charged for */
 bool decode_may_go_on(const struct decoder *d);		/* the block may have one more exit in its middle */
 
 /* op_branch.c: a branch, true if it ends the block; the end of a block without one. */

@@ -1,4 +1,5 @@
 /* Branches, condition-register logic, and the ops that end blocks. Power ISA 3.0B, Book I, 2.4, 2.5. */
+#include "cpu/engine/charge.h"
 #include "cpu/engine/decode.h"
 #include "cpu/engine/dispatch.h"
 #include "cpu/engine/follow.h"
@@ -91,8 +92,6 @@ OP_RAW(bdnz_near_32) { GO_NEAR((uint32_t)--cpu->ctr != 0); }
 OP_RAW(bdz_near_32) { GO_NEAR((uint32_t)--cpu->ctr == 0); }
 
 /* ---- Every other form, by the book ---- */
-
-enum branch_kind { TO_DISPLACEMENT, TO_ABSOLUTE, TO_LR, TO_CTR, TO_TAR };
 
 #define SLOW_KIND (op->c & 7)
 #define SLOW_LINK (op->c & 8)
@@ -210,6 +209,8 @@ bool decode_branch(struct decoder *d, uint32_t word)
 	}
 	if (kind == TO_TAR && decode_mode(d) & MODE_PR)
 		decode_emit(d, (struct op){ .fn = op_facility_check, .b = FAC_TAR });
+	if (decode_charges(d))
+		charge_emit_branch(d, &(struct charge_branch){ bo, bi, kind, link, wide, displacement });
 	if (next < RAM_PAGE_SIZE || (bo & 0x14) == BO_ALWAYS)
 		fn = direct_handler(kind, bo, link, near);
 	if (!wide)

@@ -6,6 +6,7 @@
 #include "cpu/core/spr.h"
 #include "cpu/core/timebase.h"
 #include "cpu/engine/block.h"
+#include "cpu/engine/charge.h"
 #include "cpu/engine/decode.h"
 #include "cpu/engine/operands.h"
 #include "cpu/engine/tlb.h"
@@ -277,16 +278,19 @@ static unsigned ap_shift(unsigned ap)
 static void flush_pid(struct cpu *cpu, bool local, uint64_t pid)
 {
 	(local ? tlb_flush_pid : tlb_flush_pid_everywhere)(cpu, pid);
+	charge_flush_pid(cpu, pid, !local);
 }
 
 static void flush_all(struct cpu *cpu, bool local)
 {
 	(local ? tlb_flush_all : tlb_flush_all_everywhere)(cpu);
+	charge_flush_all(cpu, !local);
 }
 
 static void flush_page(struct cpu *cpu, bool local, uint64_t pid, uint64_t ea, unsigned shift)
 {
 	(local ? tlb_flush_page : tlb_flush_page_everywhere)(cpu, pid, ea, shift);
+	charge_flush_page(cpu, pid, ea, shift, !local);
 }
 
 /* PID 0 is reached through quadrant 3 by everybody, and through quadrant 0 by itself. */

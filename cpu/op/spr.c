@@ -9,6 +9,7 @@
 
 #include "cpu/core/spr.h"
 #include "cpu/core/timebase.h"
+#include "cpu/engine/charge.h"
 #include "cpu/engine/decode.h"
 #include "cpu/engine/operands.h"
 #include "cpu/engine/tlb.h"
@@ -193,6 +194,13 @@ OP(mfspr_ctrl)
 
 	RT = run | (cpu->msr & MSR_PR ? 0 : run << (15 - (cpu->tir & 7)));
 }
+/* Its DPFD is how far ahead streams of loads are fetched. Book II, 4.2. */
+OP(mtspr_dscr)
+{
+	cpu->dscr = RS;
+	charge_set_depth(cpu, RS & 7);
+}
+
 OP_TRY(mtspr_ctrl)
 {
 	cpu->ctrl = RS & 1;
