@@ -4,6 +4,7 @@
 #include "cpu/core/spr.h"
 #include "cpu/engine/block.h"
 #include "cpu/engine/tlb.h"
+#include "cpu/timing/pipeline.h"
 
 #define CODE    0x10000u
 #define LOGGER 0x2000u
@@ -414,7 +415,7 @@ static void test_codes(void)
 			want += rows[k].event >> i & 1 ? UINT64_C(1) << i : 0;
 		}
 		for (unsigned i = 0; i < NSTALLS; i++) {
-			cpu->stall[i] += UINT64_C(1) << i;
+			cpu->stall[i] += (UINT64_C(1) << i) * UNITS_PER_CYCLE;
 			want += rows[k].stall >> i & 1 ? UINT64_C(1) << i : 0;
 		}
 		pmu_leave(cpu);

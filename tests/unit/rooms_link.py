@@ -14,10 +14,12 @@ BUILD = os.environ.get('B', 'build')
 # Handlers and hooks of insn.def, bodies of hcall.def.
 TABLES = re.compile(r'(op|decode|hcall_H)_\w+$')
 INTERFACE = 'what cpu/core/cpu.h promises to all who have a processor: its parts are spread over the rooms of cpu/'
+MONITOR = 'what cpu/core/pmu.h promises to the engine: where a counter overflows it has to look'
 RAISING = 'dispatch.h has for handlers what excp.c does; the TLB raises storage interrupts, too'
 UPWARD = {
     'cpu_interrupt': INTERFACE, 'cpu_machine_check': INTERFACE, 'cpu_deliver_pending': INTERFACE, 'cpu_trace': INTERFACE,
     'cpu_operand_address': INTERFACE, 'fp_enter': INTERFACE, 'fp_leave': INTERFACE, 'fpscr_set': INTERFACE,
+    'pmu_look': MONITOR, 'pmu_enter': MONITOR, 'pmu_leave': MONITOR, 'pmu_ran': MONITOR,
     'raise_interrupt': RAISING, 'raise_program': RAISING, 'raise_no_storage': RAISING,
     'fuse_block': 'decoding ends with fusing, and the sequences are made of handlers',
     'fuse_first': 'a block that is cut short needs the op that a sequence begins with',

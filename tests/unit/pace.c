@@ -1,0 +1,168 @@
+/* What instructions cost under a timing model depends on the guest's path alone: not on where a run is cut, on what is
+ * decoded or remembered, or on fused ops. The program reads the clock all the time, so that it would see a difference. */
+#include <stdlib.h>
+
+#include "check.h"
+#include "cpu/core/timebase.h"
+#include "cpu/engine/block.h"
+#include "cpu/engine/charge.h"
+#include "cpu/engine/pace.h"
+#include "cpu/engine/tlb.h"
+
+#define CODE 0x1000u
+#define DATA 0x8000u
+#define SIZE (UINT64_C(1) << 20)
+#define MSR_START (MSR_SF | MSR_ME | MSR_LE | MSR_EE)
+#define NCALLS 3
+
+struct rig {
+	struct ram ram;
+	struct cpu_clock clock;
+	struct cpu_env env;
+	struct engine *engine;
+	struct cpu *cpu;
+	uint64_t calls, called;		/* hypercalls, and the cycles at which they came, in one number */
+};
+
+/* The decrementer calls every 700 ticks; every fourth round has a system call, and every eighth a hypercall. */
+static const uint32_t program[] = {
+	0x38630001, 0x7c8319d2, 0x7ca41bd2,		/* addi r3,r3,1; mulld r4,r3,r3; divd r5,r4,r3 */
+	0xf8aa0000, 0xe8ca0000, 0x88ca0009,		/* std r5,0(r10); ld r6,0(r10); lbz r6,9(r10) */
+	0x70670003, 0x41820008, 0x7d083214,		/* andi. r7,r3,3; beq +8; add r8,r8,r6 */
+	0x7d2c42a6, 0x7d6b4a14,				/* mftb r9; add r11,r11,r9 */
+	0x7067000f, 0x40820008, 0x44000002,		/* andi. r7,r3,15; bne +8; sc */
+	0x7067001f, 0x40820008, 0x44000022,		/* andi. r7,r3,31; bne +8; sc 1 */
+	0x3a520340, 0x565203b8, 0x7dca902a,		/* addi r18,r18,832; rlwinm r18,r18,0,14,28; ldx r14,r10,r18 */
+	0x7dce5a14, 0x7e6a912e,				/* add r14,r14,r11; stwx r19,r10,r18 */
+	0x4bffffa8,					/* b -88 */
+};
+static const uint32_t on_decrementer[] = { 0x39a002bc, 0x7db603a6, 0x39ef0001, 0x4c000024 };	/* li r13,700; mtdec r13; addi r15,r15,1; rfid */
+static const uint32_t on_call[] = { 0x398c0001, 0x7e2c42a6, 0x4c000024 };	/* addi r12,r12,1; mftb r17; rfid */
+
+static void hypercall(struct cpu *cpu)
+{
+	struct rig *rig = cpu->machine_data;
+
+	rig->calls++;
+	rig->called = rig->called * 31 + cpu->cycles;
+	cpu->halt = rig->calls % NCALLS == 0;
+}
+
+static void put(struct rig *rig, uint32_t at, const uint32_t *words, unsigned n)
+{
+	ram_write(&rig->ram, at, words, n * sizeof words[0]);
+}
+
+static void rig_new(struct rig *rig, const char *timing)
+{
+	struct cpu *cpu = aligned_alloc(64, (sizeof *cpu + 63) & ~(size_t)63);
+
+	memset(rig, 0, sizeof *rig);
+	rig->ram = (struct ram){ .base = calloc(1, SIZE), .size = SIZE, .page = calloc(SIZE >> RAM_PAGE_SHIFT, 1) };
+	rig->env = (struct cpu_env){ .hypercall = hypercall, .ram = &rig->ram, .clock = &rig->clock };
+	rig->engine = engine_new(&rig->ram, timing, P9, 1);
+	rig->cpu = memset(cpu, 0, sizeof *cpu);
+	cpu->env = &rig->env;
+	cpu->machine_data = rig;
+	engine_add_cpu(rig->engine, cpu);
+	engine_charge(rig->engine, 1);
+	cpu_reset(cpu);
+	cpu->run_state = CPU_RUNNING;
+	put(rig, CODE, program, ARRAY_SIZE(program));
+	put(rig, VEC_DECREMENTER, on_decrementer, ARRAY_SIZE(on_decrementer));
+	put(rig, VEC_SYSTEM_CALL, on_call, ARRAY_SIZE(on_call));
+	cpu->lpcr |= LPCR_ILE;
+	cpu_set_dec(cpu, 0, 1);
+	cpu->r[10] = DATA;
+	cpu->nip = CODE;
+	cpu_set_msr(cpu, MSR_START);
+}
+
+static void rig_free(struct rig *rig)
+{
+	engine_free(rig->engine);
+	free(rig->cpu);
+	free(rig->ram.page);
+	free(rig->ram.base);
+}
+
+/* The machine takes the processor out of the engine for a hypercall now and then, as for a device. */
+static void run_to(struct rig *rig, uint64_t cycle)
+{
+	while (rig->cpu->cycles < cycle) {
+		rig->cpu->halt = 0;
+		cpu_run(rig->cpu, cycle);
+	}
+}
+
+static bool alike(const struct rig *a, const struct rig *b)
+{
+	struct pipe_state x = { 0 }, y = { 0 };
+	size_t na, nb;
+	uint64_t ta = a->cpu->cycles * a->cpu->per_cycle + a->cpu->phase, tb = b->cpu->cycles * b->cpu->per_cycle + b->cpu->phase;
+
+	const void *sa = charge_state(a->engine, &na), *sb = charge_state(b->engine, &nb);
+
+	pace_get(a->cpu, &x);
+	pace_get(b->cpu, &y);
+	return ta == tb && na == nb && !memcmp(sa, sb, na) && !memcmp(a->cpu->event, b->cpu->event, sizeof a->cpu->event) &&
+	       !memcmp(a->cpu->stall, b->cpu->stall, sizeof a->cpu->stall) && !memcmp(&x, &y, sizeof x) && a->cpu->nip == b->cpu->nip && a->cpu->insns == b->cpu->insns &&
+	       !memcmp(a->cpu->r, b->cpu->r, sizeof a->cpu->r) && a->calls == b->calls && a->called == b->called;
+}
+
+static const char *const models[] = { "power8", "power9", "power10" };
+#define END 60000u
+
+/* Cut at random places, each cut also as one that forgets all blocks. */
+static void test_cuts(void)
+{
+	for (unsigned k = 0; k < ARRAY_SIZE(models); k++) {
+		for (unsigned widest = 1; widest <= 4096; widest *= 8) {
+			struct rig whole, cut;
+			uint64_t seed = widest;
+
+			rig_new(&whole, models[k]);
+			rig_new(&cut, models[k]);
+			run_to(&whole, END);
+			while (cut.cpu->cycles < END) {
+				uint64_t to = cut.cpu->cycles + 1 + check_random(&seed) % widest;
+
+				run_to(&cut, to < END ? to : END);
+				if (check_random(&seed) % 16 == 0)
+					engine_flush(cut.engine);
+			}
+			check(alike(&whole, &cut), "%s-cut-every-%u", models[k], widest);
+			check(whole.cpu->r[12] > 10 && whole.cpu->r[15] > 10 && whole.calls > 10, "%s-calls-and-interrupts-%u", models[k], widest);
+			rig_free(&whole);
+			rig_free(&cut);
+		}
+	}
+}
+
+/* Without credit for blocks each instruction runs by itself; with MSR[SE] on top it is traced, which takes time. */
+static void test_alone(void)
+{
+	for (unsigned k = 0; k < ARRAY_SIZE(models); k++) {
+		struct rig whole, poor;
+
+		rig_new(&whole, models[k]);
+		rig_new(&poor, models[k]);
+		run_to(&whole, END);
+		while (poor.cpu->cycles < END) {
+			poor.engine->credit = -(INT64_C(1) << 40);
+			poor.cpu->ctx->credited = UINT64_MAX;
+			run_to(&poor, poor.cpu->cycles + 100 < END ? poor.cpu->cycles + 100 : END);
+		}
+		check(alike(&whole, &poor), "%s-one-at-a-time", models[k]);
+		check(poor.engine->stepped > 100, "%s-was-one-at-a-time", models[k]);
+		rig_free(&whole);
+		rig_free(&poor);
+	}
+}
+
+int main(void)
+{
+	test_cuts();
+	test_alone();
+	return check_done();
+}
