@@ -159,7 +159,7 @@ static void dispatch_thread(struct machine *m, struct spapr_cpu *sc, unsigned ph
 	uint16_t before = t->physical;
 	enum vp_reason reason;
 
-	sc->cpu.cycles = cycle;
+	cpu_wait_until(&sc->cpu, cycle);
 	reason = dispatch_reason(sc);
 	t->physical = (uint16_t)(phys * m->threads + sc->cpu.tir);
 	enter_state(m, sc, VP_RUNNING, reason, cycle, vp_dispatch_code(reason));
@@ -322,7 +322,7 @@ static enum vp_reason wake_reason(struct machine *m, struct spapr_cpu *sc)
 		return sc->vp.state == VP_STOPPED ? VP_STARTED : VP_RESET;
 	if (cpu->run_state == CPU_STOPPED)
 		return VP_NONE;
-	cpu->cycles = m->clock.now;
+	cpu_wait_until(cpu, m->clock.now);
 	if (cpu->prodded) {
 		cpu->prodded = false;
 		return VP_PROD;

@@ -58,12 +58,28 @@ void share_settle(struct machine *m, unsigned first, uint64_t now)
 	}
 }
 
-void share_deal(struct machine *m, unsigned first)
+static unsigned runners(const struct machine *m, unsigned first)
 {
 	unsigned n = 0;
 
 	for (unsigned i = first; i < first + m->threads; i++)
 		n += vp_runs(m->cpu[i]);
+	return n;
+}
+
+void share_tell(struct machine *m, unsigned first)
+{
+	unsigned n = runners(m, first);
+
+	for (unsigned i = first; n && i < first + m->threads; i++)
+		cpu_share_core(&m->cpu[i]->cpu, n);
+}
+
+void share_deal(struct machine *m, unsigned first)
+{
+	unsigned n = runners(m, first);
+
+	share_tell(m, first);
 	for (unsigned i = first; i < first + m->threads; i++)
 		m->cpu[i]->cpu.share = vp_runs(m->cpu[i]) ? CORE_PARTS / n : 0;
 }

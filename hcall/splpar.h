@@ -30,6 +30,7 @@ bool others_joined(const struct machine *m, const struct cpu *cpu);
 void share_settle(struct machine *m, unsigned first, uint64_t now);
 /* Divides the core, from the last settlement on, among the threads that are dispatched now. */
 void share_deal(struct machine *m, unsigned first);
+void share_tell(struct machine *m, unsigned first);	/* the timing model, how many threads run */
 /* A thread of the core starts at clock.now, the first to do so. */
 void share_start(struct machine *m, unsigned first);
 void share_reset(struct cpu *cpu, uint64_t now);

@@ -121,6 +121,10 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 	for (unsigned i = 0; i < o->cpus; i++)
 		if (!new_cpu(m, err))
 			goto out_free;
+	if (!engine_charge(m->engine, m->threads)) {
+		error_set(err, "out of memory");
+		goto out_free;
+	}
 	if (!dispatcher_new(m, &o->pool, err) || (o->dtl_file && !dtl_file_open(m, o->dtl_file, err)))
 		goto out_free;
 	if (!board_devices_new(m, false, err) || !firmware_load(m, o, err))

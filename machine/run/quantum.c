@@ -28,7 +28,7 @@ static void run_shared(struct cpu *cpu, uint64_t end)
 	cpu_run(cpu, end);
 	if (cpu->run_state != CPU_RUNNING || cpu->cycles >= end || !cpu->waiting)
 		return;
-	cpu->cycles = after_wait(cpu, end);
+	cpu_wait_until(cpu, after_wait(cpu, end));
 	if (cpu->pmu.active)
 		pmu_leave(cpu);		/* it spins */
 }
@@ -179,6 +179,6 @@ void machine_run_quantum(struct machine *m, unsigned running)
 	/* All processors run in parallel time: the suspending thread goes on at the cycle at which the last of the
 	 * others stopped. */
 	if (m->suspending)
-		m->suspending->cycles = q.reached;
+		cpu_wait_until(m->suspending, q.reached);
 	m->clock.now = q.alone || !q.runs || m->request != REQ_NONE || m->suspending ? q.reached : end;
 }

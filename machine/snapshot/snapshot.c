@@ -16,6 +16,7 @@
 #include "cpu/model/state.h"
 #include "firmware/firmware.h"
 #include "hcall/dispatcher.h"
+#include "hcall/splpar.h"
 #include "hcall/state.h"
 #include "machine/board/pseries.h"
 #include "machine/core/clock.h"
@@ -61,6 +62,7 @@ static void *the_clock(const struct listing *l, unsigned i) { (void)i; return &l
 static void *the_machine(const struct listing *l, unsigned i) { (void)i; return l->m; }
 static void *the_firmware(const struct listing *l, unsigned i) { (void)i; return l->m->firmware; }
 static void *the_dispatcher(const struct listing *l, unsigned i) { (void)i; return l->m->dispatcher; }
+static void *the_timing(const struct listing *l, unsigned i) { (void)i; return engine_held(l->m->engine); }
 static void *the_cpu(const struct listing *l, unsigned i) { return &l->cpu[i]->cpu; }
 static void *the_vcpu(const struct listing *l, unsigned i) { return l->cpu[i]; }
 
@@ -83,6 +85,7 @@ static const struct row rows[] = {
 	{ &cede_firmware_state, ONCE,     true,  the_firmware },
 	{ &timers_state,        ONCE,     true,  the_clock },
 	{ &cede_disks_state,    ONCE,     true,  the_machine },
+	{ &cede_timing_state,   ONCE,     true,  the_timing },
 	{ &cede_medium_state,   EACH_DRIVE, true, NULL },
 	{ NULL, OWN_OF_DEVICES,           true,  NULL },
 	{ NULL, MORE_OWN_OF_DEVICES,      true,  NULL },
@@ -646,6 +649,8 @@ static void adopt(struct machine *m)
 		cpu->proc_tbl = m->proc_tbl & ~PPC_BIT(0);
 		cpu->irq = cpu->mmcr0 & MMCR0_PMAO && !(cpu->mmcr0 & MMCR0_EBE) ? IRQ_PERFMON : 0;
 		cpu->prodded = false;
+		cpu->phase = 0;
+		cpu->pace = cpu->pace_empty;
 	}
 	firmware_adopt(m);
 	dispatcher_adopt(m);
@@ -675,6 +680,10 @@ static bool settle(struct machine *m, const struct vms_set *set, bool logged, st
 		return false;
 	if (!disks_have_loaded(m, err))
 		return false;
+	if (!loaded(set, cede_timing_state.name, 0))
+		engine_forget_timing(m->engine);
+	for (unsigned i = 0; i < m->ncpus; i += m->threads)
+		share_tell(m, i);
 	if (logged)
 		dispatcher_log_begin(m);
 	profile_restart(m);

@@ -67,22 +67,23 @@ def same_log(whole, part, cycle):
             {r[8:11]: r[11:12] + r[14:16] for r in first} == before(len(rest)))
 
 
-def equal(points='8', seed='1'):
+def equal(points='8', seed='1', timing='flat'):
     """At pseudo-random cycles: save, load in a new process, run on. Console, state hash, dispatch log and a later
     snapshot are those of the run that was never interrupted, nor saved."""
     rng = random.Random(int(seed))
+    options = (*POOL, '-timing', timing, '-d', 'statehash')
     with Folder() as at:
-        plain = run(*POOL, '-d', 'statehash', '-dtl', at('log'))
+        plain = run(*options, '-dtl', at('log'))
         check(plain[0] == 0 and 'cede guest status 0' in plain[1], 'uninterrupted', plain)
         cycles = int(re.search(r'cycles=(\d+)', plain[2]).group(1))
         points = sorted(rng.randrange(1000000, cycles - 1000) for _ in range(int(points)))
         last = max(cycles - 100000, points[-1] + 1)
         saves = [x for c in points + [last] for x in ('-save', '%s@%d' % (at(c), c))]
-        saved = run(*POOL, '-d', 'statehash', *saves, '-dtl', at('part'))
+        saved = run(*options, *saves, '-dtl', at('part'))
         check(saved == plain and same(at('log'), at('part')), 'saving-changes-nothing', (saved[2], plain[2]))
         for c in points:
             later = at('later')
-            got = run(*POOL, '-d', 'statehash', '-loadvm', at(c), '-save', '%s@%d' % (later, last), '-dtl', at('part'), kernel=False)
+            got = run(*options, '-loadvm', at(c), '-save', '%s@%d' % (later, last), '-dtl', at('part'), kernel=False)
             check(got[0] == 0 and got[2] == plain[2], 'statehash-from-%d' % c, (got[2], plain[2]))
             check(plain[1].endswith(got[1]), 'console-from-%d' % c, got[1][-300:])
             check(same(later, at(last)), 'file-from-%d' % c)

@@ -1,0 +1,58 @@
+/* What a timing model remembers of the guest's past beside the pipeline, in a snapshot: predictors, caches, look-aside buffers.
+ *
+ * It is one piece of bytes, as it lies in a little-endian host's memory, that this model makes on a machine of this size. To
+ * any other, and to `flat`, a load leaves it: the guest goes on with empty caches. */
+#include "cpu/model/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/engine/charge.h"
+
+#define MOST (64u << 20)
+
+static bool charge_needed(const void *s) { return ((const struct timing_held *)s)->engine->charge != NULL; }
+
+static void hold_charge(void *s)
+{
+	struct timing_held *held = s;
+	size_t size;
+	const void *bytes;
+
+	held->model = timing_number(held->engine->timing.core);
+	held->parts = held->engine->timing.parts;
+	bytes = charge_state(held->engine, &size);
+	if (held->size != size) {
+		free(held->bytes);
+		held->size = 0;
+		held->bytes = malloc(size);
+	}
+	if (!held->bytes)
+		return;
+	held->size = (uint32_t)size;
+	memcpy(held->bytes, bytes, size);
+}
+
+static void charge_absent(void *s) { charge_reset(((struct timing_held *)s)->engine); }
+
+static bool charge_post_load(void *s, uint32_t version, struct vms_walk *w)
+{
+	struct timing_held *held = s;
+	struct engine *engine = held->engine;
+	bool same = engine->charge && held->model == timing_number(engine->timing.core) && held->parts == engine->timing.parts &&
+		    held->size == charge_size(engine);
+
+	(void)version;
+	charge_reset(engine);
+	return !same || charge_load(engine, held->bytes, held->size) || vms_wrong(w, "bytes", held->size, "a state of the model's");
+}
+
+const struct vmstate cede_timing_state = {
+	.name = "cede/timing", .version = 1, .min_version = 1, VMS_OF(struct timing_held), .needed = charge_needed,
+	.pre_save = hold_charge, .post_load = charge_post_load, .absent = charge_absent,
+	.fields = VMS_FIELDS(
+		VMS_U32(struct timing_held, model), VMS_U32(struct timing_held, parts),
+		VMS_U32_TO(struct timing_held, size, MOST),
+		VMS_ALLOCATED_BUFFER("bytes", struct timing_held, bytes, size, MOST),
+		VMS_SKIP(struct timing_held, engine, "the engine's, on this host")),
+};
