@@ -122,7 +122,7 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	node_string(t, at, "status", "okay");
 	node_cell(t, at, "cpu-version", m->cpu[first]->cpu.pvr);
 	node_cell(t, at, "timebase-frequency", (uint32_t)TIMEBASE_HZ);
-	node_cell(t, at, "clock-frequency", (uint32_t)CPU_HZ);
+	node_cell(t, at, "clock-frequency", (uint32_t)engine_core_hz(m->engine));
 	add_caches(t, at, model);
 	node_flag(t, at, "64-bit");
 	node_cell(t, at, "ibm,purr", 1);

@@ -127,7 +127,8 @@ struct config {
 
 	enum rtc_base rtc_base;
 	int64_t rtc_date;		/* seconds since 1970, for RTC_DATE */
-	const char *timing;		/* name of the timing model */
+	char timing[96];		/* the timing model, as timing_parse() reads it */
+	char cpu_freq[24];		/* -cpu ...,freq=: MHz of the core; "": the model's own */
 	bool warp;			/* -clock warp */
 	bool no_reboot, no_shutdown;	/* -action reboot=, shutdown= as well */
 	enum panic_action panic;	/* -action panic= */

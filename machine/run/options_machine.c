@@ -107,23 +107,30 @@ static bool cpu_help(struct parse *p)
 	return p->done = true;
 }
 
+static bool cpu_item(struct parse *p, const char *key, const char *value)
+{
+	if (strcmp(key, "freq"))
+		return option_fail(p, "-cpu: no property '%.60s'", key);
+	snprintf(p->opts->cpu_freq, sizeof p->opts->cpu_freq, "%s", value);
+	return true;
+}
+
 bool opt_cpu(struct parse *p, const char *text)
 {
 	size_t len = strcspn(text, ",");
 	const struct cpu_model *model;
-	char names[80];
+	char names[80], name[32];
 
 	if (!strcmp(text, "help"))
 		return cpu_help(p);
-	if (text[len])
-		return option_fail(p, "-cpu: no property '%.60s'", text + len + 1);
-	model = cpu_model_find(text);
-	if (!model && later_model(text))
-		return option_fail(p, "-cpu %.60s is not there yet (there is %s)", text, model_names(names, sizeof names, ", "));
+	snprintf(name, sizeof name, "%.*s", len < sizeof name ? (int)len : 0, text);
+	model = cpu_model_find(name);
+	if (!model && later_model(name))
+		return option_fail(p, "-cpu %.60s is not there yet (there is %s)", name, model_names(names, sizeof names, ", "));
 	if (!model)
-		return option_fail(p, "-cpu: no such processor '%.60s' (there is %s)", text, model_names(names, sizeof names, ", "));
+		return option_fail(p, "-cpu: no such processor '%.*s' (there is %s)", (int)(len > 60 ? 60 : len), text, model_names(names, sizeof names, ", "));
 	p->opts->cpu_model = model;
-	return true;
+	return !text[len] || each_pair(p, "cpu", text + len + 1, "freq=MHZ", cpu_item);
 }
 
 static bool set_prop(struct parse *p, enum prop prop, const char *value, int index)

@@ -50,6 +50,7 @@ struct pairs {
 
 bool pairs_open(struct parse *p, struct pairs *pairs, const char *text);
 bool pairs_next(struct pairs *pairs, char **key, char **value);
+bool finish_timing(struct parse *p);
 bool each_pair(struct parse *p, const char *name, const char *text, const char *wanted,
 	       bool (*set)(struct parse *p, const char *key, const char *value));
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cpu/timing/timing.h"
+
 static bool parse_date(const char *text, int64_t *seconds)
 {
 	struct tm tm = { 0 }, given;
@@ -56,12 +58,33 @@ bool opt_rtc(struct parse *p, const char *text)
 
 bool opt_timing(struct parse *p, const char *text)
 {
-	p->opts->timing = text;
-	if (!strcmp(text, "flat"))
+	struct timing timing;
+	char why[160];
+
+	if (!timing_parse(text, &timing, why, sizeof why))
+		return option_fail(p, "-timing: %s", why);
+	if (strlen(text) >= sizeof p->opts->timing)
+		return option_fail(p, "-timing: '%.60s...' says things twice", text);
+	snprintf(p->opts->timing, sizeof p->opts->timing, "%s", text);
+	return true;
+}
+
+/* The core's clock is the timing model's, wherever it is said. */
+bool finish_timing(struct parse *p)
+{
+	struct config *o = p->opts;
+	char text[sizeof o->timing + sizeof o->cpu_freq + 8], why[160];
+	struct timing timing;
+
+	if (!o->cpu_freq[0])
 		return true;
-	if (!strcmp(text, "power8") || !strcmp(text, "power9") || !strcmp(text, "power10"))
-		return option_fail(p, "-timing %s is not there yet (there is flat)", text);
-	return option_fail(p, "-timing: no such model '%.60s' (there is flat)", text);
+	snprintf(text, sizeof text, "%s,freq=%s", o->timing, o->cpu_freq);
+	if (!timing_parse(text, &timing, why, sizeof why))
+		return option_fail(p, timing.core ? "-cpu: freq=%.40s is not 500 to 8000 MHz" : "-cpu: freq=%.40s needs -timing power8, power9 or power10", o->cpu_freq);
+	if (strlen(text) >= sizeof o->timing)
+		return option_fail(p, "-timing: '%.60s...' says things twice", text);
+	strcpy(o->timing, text);
+	return true;
 }
 
 bool opt_clock(struct parse *p, const char *text)
