@@ -26,7 +26,7 @@ static __attribute__((noinline)) void begin_block(struct cpu *cpu, const struct 
 	found = spent_block(cpu->engine->spent, cpu, &(struct spent_visit){
 		.ea = cpu->page_ea + (b->gra & (RAM_PAGE_SIZE - 1)), .gra = b->gra, .words = b->words,
 		.ninsns = b->ninsns, .mode = b->mode, .hint = hint,
-		.cycle = cpu->limit - (uint64_t)(before >> 32), .insns = cpu->insns + INSNS_DONE(before),
+		.time = cpu->limit * cpu->per_cycle - (uint64_t)(before >> 32), .insns = cpu->insns + INSNS_DONE(before),
 	});
 	if (found != hint)
 		set_hint(op, found);

@@ -26,7 +26,12 @@ static void unmap(void *p, size_t size)
 		munmap(p, size);
 }
 
-struct spent *spent_new(unsigned ncpus, bool stalls, int only, uint64_t from, uint64_t to)
+static uint64_t units_of(uint64_t cycle, unsigned per_cycle)
+{
+	return cycle > UINT64_MAX / per_cycle ? UINT64_MAX : cycle * per_cycle;
+}
+
+struct spent *spent_new(unsigned ncpus, bool stalls, int only, uint64_t from, uint64_t to, unsigned per_cycle)
 {
 	struct spent *s = calloc(1, sizeof *s + ncpus * sizeof s->cpu[0]);
 	static const uint64_t none[2];
@@ -36,8 +41,8 @@ struct spent *spent_new(unsigned ncpus, bool stalls, int only, uint64_t from, ui
 	s->ncpus = ncpus;
 	s->stalls = stalls;
 	s->only = only;
-	s->from = from;
-	s->to = to;
+	s->from = units_of(from, per_cycle);
+	s->to = units_of(to, per_cycle);
 	if (getrandom(&s->factor, sizeof s->factor, 0) != sizeof s->factor)
 		s->factor = UINT64_C(0x9e3779b97f4a7c15);
 	s->factor |= 1;

@@ -1,12 +1,15 @@
 /* What a guest spends its time on, by block and by calls, while it runs as always: -profile.
  *
  * While an engine has one of these, each block begins with an op that calls spent_block() (cpu/engine/op_spent.c).
- * What has passed since the processor's last such call is the last block's: cycles, instructions, and cycles lost by
+ * What has passed since the processor's last such call is the last block's: time, instructions, and time lost by
  * reason. A block is known by address, space, guest real address, mode and instructions, so that what was counted outlives
  * flushed blocks and code that is overwritten. A visit is in the interval if it begins in it.
  *
  * Between two calls of cpu_run() a processor is idle, stopped, or ready and without its turn: that time is kept apart.
- * So what is counted of a processor is all of its time, and all of its instructions.
+ * So what is counted of a processor is all of its time, and all of its instructions. What a block takes the processor
+ * ahead of its cycle is the block's.
+ *
+ * Time is in units of the timing model throughout: cpu->cycles * cpu->per_cycle + cpu->phase is a processor's.
  */
 #ifndef CPU_SPENT_SPENT_H
 #define CPU_SPENT_SPENT_H
@@ -28,7 +31,7 @@ enum spent_idle { SPENT_IDLE, SPENT_STOPPED, SPENT_READY, SPENT_IDLES };
 
 struct spent_entry {
 	uint64_t ea, gra, space;
-	uint64_t cycles, insns;
+	uint64_t units, insns;
 	uint64_t *ends;			/* ninsns + 1: visits that ended after so many instructions */
 	uint64_t *stall;		/* NSTALLS, or NULL: nobody counts them */
 	uint32_t *words;		/* in the processor's order */
@@ -44,7 +47,7 @@ enum spent_how { SPENT_BY_CALL, SPENT_BY_INTERRUPT, SPENT_UNKNOWN };
 struct spent_node {
 	uint64_t ea, space;		/* of the function; SPENT_UNKNOWN: of some instruction of it */
 	uint64_t site;			/* of the call */
-	uint64_t count, cycles, insns;	/* calls; without those that it called in turn */
+	uint64_t count, units, insns;	/* calls; without those that it called in turn */
 	uint32_t parent, next;
 	uint16_t depth;
 	uint8_t how;
@@ -69,12 +72,15 @@ struct spent_cpu {
 	bool inside;			/* cpu_run() */
 	bool open;			/* the present visit is not yet counted */
 	bool fresh;			/* nothing is known of where it was before */
-	uint64_t cycle, insns, interrupts, stall[NSTALLS];	/* when it began */
+	bool counting;			/* the present visit's events are */
+	uint64_t time, insns, interrupts, stall[NSTALLS];	/* when it began */
 	uint64_t ran;			/* instructions of the last visit */
 	uint32_t entry, node;
 	enum spent_idle idle;
 	struct spent_stack *stack, own;
-	uint64_t cycles, counted, away[SPENT_IDLES];	/* in all: cycles and instructions of blocks, cycles between */
+	uint64_t units, counted, away[SPENT_IDLES];	/* in all: time and instructions of blocks, time between */
+	uint64_t ahead;			/* of the cycle up to which all was counted last */
+	uint64_t events[NEVENTS];	/* right while not `counting` */
 };
 
 #define SPENT_STACKS 1024
@@ -82,7 +88,7 @@ struct spent_cpu {
 struct spent {
 	unsigned ncpus;
 	int only;			/* this processor; -1: all */
-	uint64_t from, to;		/* cycles: visits that begin in [from, to) */
+	uint64_t from, to;		/* units: visits that begin in [from, to) */
 	bool stalls;
 	uint64_t factor;		/* of hashes; the guest does not know it */
 	struct spent_entry *entries;	/* number 0: all that there was no room for */
@@ -101,12 +107,12 @@ struct spent_visit {
 	uint64_t ea, gra;
 	const uint32_t *words;
 	unsigned ninsns, mode;
-	uint64_t cycle, insns;		/* before its first instruction */
+	uint64_t time, insns;		/* units and instructions before its first */
 	uint32_t hint;			/* what spent_block() returned for this block last; 0: nothing yet */
 };
 
-/* NULL: out of memory. */
-struct spent *spent_new(unsigned ncpus, bool stalls, int only, uint64_t from, uint64_t to);
+/* `from` and `to`: cycles of the machine's clock. `stalls`: the timing model has reasons and events. NULL: out of memory. */
+struct spent *spent_new(unsigned ncpus, bool stalls, int only, uint64_t from, uint64_t to, unsigned per_cycle);
 void spent_free(struct spent *s);
 /* All are where they are now, at that cycle, from here on. */
 void spent_begin(struct spent *s, struct cpu *const *cpus, uint64_t cycle);

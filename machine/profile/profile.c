@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "cpu/engine/block.h"
 #include "cpu/spent/spent.h"
 #include "machine/core/clock.h"
 #include "machine/core/config.h"
@@ -27,7 +28,7 @@ static struct spent *make_spent(const struct machine *m)
 {
 	const struct profile_config *o = &m->config->profile;
 
-	return spent_new(m->config->cpus, strcmp(m->config->timing, "flat") != 0, o->cpu, o->from, o->to);
+	return spent_new(m->config->cpus, m->engine->timing.core, o->cpu, o->from, o->to, m->engine->timing.per_cycle);
 }
 
 bool profile_new(struct machine *m, struct error *err)

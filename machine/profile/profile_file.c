@@ -9,13 +9,14 @@
 #include "cpu/engine/block.h"
 #include "cpu/spent/prof_format.h"
 #include "cpu/spent/spent.h"
-#include "machine/core/config.h"
+#include "cpu/timing/pipeline.h"
 #include "machine/core/machine.h"
 #include "savevm/be.h"
 #include "savevm/file.h"
 
 _Static_assert(SPENT_IDLES == 3, "PROF_CPU has a place for each");
 
+static const char event_names[NEVENTS][PROF_NAME] = EVENT_NAMES;
 static const char stall_names[NSTALLS][PROF_NAME] = STALL_NAMES;
 
 struct number {
@@ -39,33 +40,41 @@ static void put_u64(FILE *out, uint64_t value)
 }
 
 static unsigned reasons(const struct spent *s) { return s->stalls ? NSTALLS : 0; }
+static unsigned events(const struct spent *s) { return s->stalls ? NEVENTS : 0; }
 
 static void put_header(FILE *out, const struct machine *m, const struct spent *s, uint64_t began, uint64_t ended, uint32_t symbols)
 {
 	const struct spent_entry *other = &s->entries[0];
-	char timing[PROF_NAME] = "";
+	const struct timing *timing = &m->engine->timing;
+	char model[PROF_NAME] = "";
 	const struct number first[] = {
 		{ PROF_VERSION, 4 }, { PROF_HEADER, 4 }, { s->ncpus, 4 }, { reasons(s), 4 }, { began, 8 }, { ended, 8 }, { CPU_HZ, 8 },
 	}, second[] = {
 		{ s->nentries - 1, 4 }, { s->nnodes, 4 }, { symbols, 4 }, { s->only < 0 ? PROF_ALL_CPUS : (uint32_t)s->only, 4 },
-		{ other->cycles, 8 }, { other->insns, 8 }, { s->lost_blocks, 8 }, { s->lost_calls, 8 }, { 0, 8 }, { 0, 8 },
+		{ other->units, 8 }, { other->insns, 8 }, { s->lost_blocks, 8 }, { s->lost_calls, 8 }, { timing_hz(timing), 8 },
+		{ timing->core ? UNITS_PER_CYCLE : 1, 4 }, { timing->per_cycle, 4 }, { events(s), 4 }, { timing->parts, 4 }, { 0, 8 },
 	};
 
-	snprintf(timing, sizeof timing, "%s", m->config->timing);
+	snprintf(model, sizeof model, "%s", timing->core ? timing->core->name : "flat");
 	fwrite(PROF_MAGIC, 1, 8, out);
 	put_numbers(out, first, ARRAY_SIZE(first));
-	fwrite(timing, 1, sizeof timing, out);
+	fwrite(model, 1, sizeof model, out);
 	put_numbers(out, second, ARRAY_SIZE(second));
 	for (unsigned i = 0; i < reasons(s); i++)
 		fwrite(stall_names[i], 1, PROF_NAME, out);
+	for (unsigned i = 0; i < events(s); i++)
+		fwrite(event_names[i], 1, PROF_NAME, out);
 }
 
-static void put_cpu(FILE *out, const struct spent_cpu *c)
+static void put_cpu(FILE *out, const struct spent *s, const struct spent_cpu *c)
 {
-	put_u64(out, c->cycles);
+	put_u64(out, c->units);
 	put_u64(out, c->counted);
 	for (unsigned i = 0; i < SPENT_IDLES; i++)
 		put_u64(out, c->away[i]);
+	put_u64(out, c->ahead);
+	for (unsigned i = 0; i < events(s); i++)
+		put_u64(out, c->events[i]);
 }
 
 /* What was there has been overwritten, or the pages given back. */
@@ -84,7 +93,7 @@ static bool is_gone(const struct ram *ram, const struct spent_entry *e)
 static void put_block(FILE *out, const struct ram *ram, const struct spent_entry *e)
 {
 	const struct number numbers[] = {
-		{ e->ea, 8 }, { e->gra, 8 }, { e->space, 8 }, { spent_visits(e), 8 }, { e->cycles, 8 }, { e->insns, 8 },
+		{ e->ea, 8 }, { e->gra, 8 }, { e->space, 8 }, { spent_visits(e), 8 }, { e->units, 8 }, { e->insns, 8 },
 		{ e->ninsns, 2 }, { (e->mode & (MODE_SF | MODE_LE | MODE_PR)) | (is_gone(ram, e) ? PROF_GONE : 0), 1 }, { 0, 5 },
 	};
 
@@ -101,7 +110,7 @@ static void put_call(FILE *out, const struct spent_node *n)
 {
 	const struct number numbers[] = {
 		{ n->parent, 4 }, { n->how, 1 }, { 0, 3 }, { n->ea, 8 }, { n->space, 8 }, { n->site, 8 }, { n->count, 8 },
-		{ n->cycles, 8 }, { n->insns, 8 }, { 0, 8 },
+		{ n->units, 8 }, { n->insns, 8 }, { 0, 8 },
 	};
 
 	put_numbers(out, numbers, ARRAY_SIZE(numbers));
@@ -126,7 +135,7 @@ static void put_all(FILE *out, const struct machine *m, const struct spent *s, u
 	kallsyms_find(&m->ram, &symbols);
 	put_header(out, m, s, began, ended, symbols.n);
 	for (unsigned i = 0; i < s->ncpus; i++)
-		put_cpu(out, &s->cpu[i]);
+		put_cpu(out, s, &s->cpu[i]);
 	for (uint32_t i = 1; i < s->nentries; i++)
 		put_block(out, &m->ram, &s->entries[i]);
 	for (uint32_t i = 0; i < s->nnodes; i++)

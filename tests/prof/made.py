@@ -4,7 +4,7 @@ import struct
 from prof_file import Block, Call, Cpu, Profile
 
 
-def sample(reasons=('fetch', 'memory')):
+def sample(reasons=('fetch', 'memory'), **options):
     """Two functions of a kernel, one of a process; the first calls the second from two places, which calls itself."""
     n = len(reasons)
 
@@ -20,7 +20,8 @@ def sample(reasons=('fetch', 'memory')):
              Call(0, 1, 0x10000100, 2 | 42 << 2, 0, 1, 50, 50), Call(0, 2, 0x10000100, 2 | 43 << 2, 0, 0, 4, 1)]
     calls.append(Call(2, 0, 0xc000000000001000, 0, 0xc000000000002008, 1, total[0] - sum(c.cycles for c in calls), total[1] - sum(c.insns for c in calls)))
     symbols = [(0xc000000000001000, b'first'), (0xc000000000002000, b'second<&>"\'')]
-    return Profile([Cpu(*total, 10, 20, 30)], blocks, calls, symbols, reasons, 100, 5000, (5, 4, 1), 9, 'power9')
+    return Profile([Cpu(*total, 10, 20, 30, 0, tuple(range(7, 7 + len(options.get('events', ())))))], blocks, calls, symbols, reasons, 100, 5000,
+                   (5, 4, 1), 9, 'power9', **options)
 
 
 def elf(symbols, bits=64, big=False, link=None, vaddr=0x10000):

@@ -23,6 +23,7 @@ static const char usage[] =
 	"  --folded OUT      stacks, one a line, as flamegraph.pl reads them\n"
 	"  --svg OUT         a flame graph\n"
 	"  --compare OTHER   functions of FILE and of OTHER, by difference of cycles\n"
+	"  --totals          cycles, instructions, events and lost time of all, as perf stat shows them\n"
 	"  --json            what the table has, for other programs\n"
 	"\n"
 	"  --symbols SYMBOLS[@ADDR]  names of functions: a System.map, or an ELF file, which lies at ADDR; repeatable\n"
@@ -33,14 +34,14 @@ static const char usage[] =
 	"OUT is a file, or - for standard output. The guest's kernel's names are in FILE.\n";
 
 enum {
-	OPT_ANNOTATE = 256, OPT_CALLGRIND, OPT_FOLDED, OPT_SVG, OPT_COMPARE, OPT_JSON, OPT_SYMBOLS, OPT_TOP, OPT_SORT, OPT_TITLE, OPT_HELP,
+	OPT_ANNOTATE = 256, OPT_CALLGRIND, OPT_FOLDED, OPT_SVG, OPT_COMPARE, OPT_JSON, OPT_TOTALS, OPT_SYMBOLS, OPT_TOP, OPT_SORT, OPT_TITLE, OPT_HELP,
 	OPT_VERSION,
 };
 
 static const struct option long_options[] = {
 	{ "annotate", required_argument, NULL, OPT_ANNOTATE }, { "callgrind", required_argument, NULL, OPT_CALLGRIND },
 	{ "folded", required_argument, NULL, OPT_FOLDED }, { "svg", required_argument, NULL, OPT_SVG },
-	{ "compare", required_argument, NULL, OPT_COMPARE }, { "json", no_argument, NULL, OPT_JSON },
+	{ "compare", required_argument, NULL, OPT_COMPARE }, { "json", no_argument, NULL, OPT_JSON }, { "totals", no_argument, NULL, OPT_TOTALS },
 	{ "symbols", required_argument, NULL, OPT_SYMBOLS }, { "top", required_argument, NULL, OPT_TOP },
 	{ "sort", required_argument, NULL, OPT_SORT }, { "title", required_argument, NULL, OPT_TITLE },
 	{ "help", no_argument, NULL, OPT_HELP }, { "version", no_argument, NULL, OPT_VERSION }, { 0 },
@@ -53,7 +54,7 @@ static const struct view {
 	enum { NO_ARGUMENT, A_FILE, A_FUNCTION, A_PROFILE } argument;
 } views[] = {
 	{ OPT_ANNOTATE, prof_annotate, A_FUNCTION }, { OPT_CALLGRIND, prof_callgrind, A_FILE }, { OPT_FOLDED, prof_folded, A_FILE },
-	{ OPT_SVG, prof_svg, A_FILE }, { OPT_JSON, prof_json, NO_ARGUMENT }, { OPT_COMPARE, NULL, A_PROFILE },
+	{ OPT_SVG, prof_svg, A_FILE }, { OPT_JSON, prof_json, NO_ARGUMENT }, { OPT_TOTALS, prof_totals, NO_ARGUMENT }, { OPT_COMPARE, NULL, A_PROFILE },
 };
 
 static const char *const orders[PROF_ORDERS] = {
@@ -77,7 +78,7 @@ static bool choose_view(struct command *c, int option, const char *arg, struct e
 		if (views[i].option != option)
 			continue;
 		if (c->view) {
-			error_set(err, "--annotate, --callgrind, --folded, --svg, --compare, --json: one at a time");
+			error_set(err, "--annotate, --callgrind, --folded, --svg, --compare, --json, --totals: one at a time");
 			return false;
 		}
 		c->view = &views[i];

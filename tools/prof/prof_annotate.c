@@ -18,8 +18,8 @@ static void put_head(const struct prof_functions *f, const struct prof_function 
 {
 	const struct prof *p = f->p;
 
-	fprintf(out, "%s: %" PRIu64 " cycles (%.2f%%), %" PRIu64 " instructions, CPI %.2f, %" PRIu64 " calls\n\n", g->name, g->cycles,
-		prof_percent(g->cycles, p->cycles), g->insns, prof_cpi(g->cycles, g->insns), g->calls);
+	fprintf(out, "%s: %" PRIu64 " cycles (%.2f%%), %" PRIu64 " instructions, CPI %.2f, %" PRIu64 " calls\n\n", g->name, prof_cycles(p, g->units),
+		prof_percent(g->units, p->units), g->insns, prof_cpi(p, g->units, g->insns), g->calls);
 	fprintf(out, "         address    executions        cycles      %%");
 	for (unsigned i = 0; i < p->nreasons; i++)
 		if (g->reasons[i])
@@ -31,10 +31,11 @@ static void put_line(const struct prof_functions *f, const struct prof_function 
 {
 	char text[256];
 
-	fprintf(out, "%016" PRIx64 " %13" PRIu64 " %13" PRIu64 " %6.2f", i->ea, i->executions, i->cycles, prof_percent(i->cycles, g->cycles));
+	fprintf(out, "%016" PRIx64 " %13" PRIu64 " %13" PRIu64 " %6.2f", i->ea, i->executions, prof_cycles(f->p, i->units),
+		prof_percent(i->units, g->units));
 	for (unsigned k = 0; k < f->p->nreasons; k++)
 		if (g->reasons[k])
-			fprintf(out, " %11" PRIu64, i->reasons[k]);
+			fprintf(out, " %11" PRIu64, prof_cycles(f->p, i->reasons[k]));
 	prof_disasm(f, i->ea, i->space, i->word, text, sizeof text);
 	fprintf(out, "  %08" PRIx32 "  %s\n", i->word, text);
 }

@@ -8,7 +8,7 @@
 /* Calls from one instruction to one function. */
 struct edge {
 	uint32_t from, to;
-	uint64_t site, target, count, cycles, insns;
+	uint64_t site, target, count, units, insns;
 };
 
 static int by_edge(const void *a, const void *b)
@@ -31,7 +31,7 @@ static size_t collect_edges(const struct prof_functions *f, struct edge *edges)
 		const struct prof_call *c = &p->calls[i];
 
 		if (c->parent && c->count)
-			edges[n++] = (struct edge){ p->calls[c->parent].function, c->function, c->site, c->ea, c->count, c->all_cycles, c->all_insns };
+			edges[n++] = (struct edge){ p->calls[c->parent].function, c->function, c->site, c->ea, c->count, c->all_units, c->all_insns };
 	}
 	if (n)
 		qsort(edges, n, sizeof *edges, by_edge);
@@ -43,7 +43,7 @@ static size_t collect_edges(const struct prof_functions *f, struct edge *edges)
 			continue;
 		}
 		last->count += edges[i].count;
-		last->cycles += edges[i].cycles;
+		last->units += edges[i].units;
 		last->insns += edges[i].insns;
 	}
 	return kept;
@@ -55,26 +55,33 @@ static void put_head(const struct prof *p, FILE *out)
 	for (unsigned i = 0; i < p->nreasons; i++)
 		if (p->reasons[i])
 			fprintf(out, " Lost_%s", p->reason[i]);
-	fprintf(out, "\nsummary: %" PRIu64 " %" PRIu64 "", p->cycles, p->insns);
+	fprintf(out, "\nsummary: %" PRIu64 " %" PRIu64 "", p->units / p->per_core, p->insns);
 	for (unsigned i = 0; i < p->nreasons; i++)
 		if (p->reasons[i])
-			fprintf(out, " %" PRIu64, p->reasons[i]);
+			fprintf(out, " %" PRIu64, p->reasons[i] / p->per_core);
 	fputs("\n\n", out);
 }
 
-static void put_cost(const struct prof *p, const struct prof_insn *i, FILE *out)
+/* What is less than a cycle, of time and of each reason. */
+struct rests {
+	uint64_t units, reasons[PROF_MAX_REASONS];
+};
+
+static void put_cost(const struct prof *p, const struct prof_insn *i, struct rests *rests, FILE *out)
 {
-	fprintf(out, "0x%" PRIx64 " 0 %" PRIu64 " %" PRIu64, i->ea, i->cycles, i->executions);
+	fprintf(out, "0x%" PRIx64 " 0 %" PRIu64 " %" PRIu64, i->ea, prof_cycles_of_list(p, i->units, &rests->units),
+		i->executions);
 	for (unsigned k = 0; k < p->nreasons; k++)
 		if (p->reasons[k])
-			fprintf(out, " %" PRIu64, i->reasons[k]);
+			fprintf(out, " %" PRIu64, prof_cycles_of_list(p, i->reasons[k], &rests->reasons[k]));
 	putc('\n', out);
 }
 
 static void put_edge(const struct prof_functions *f, const struct edge *e, FILE *out)
 {
 	fprintf(out, "cfn=(%" PRIu32 ") %s\ncalls=%" PRIu64 " 0x%" PRIx64 " 0\n0x%" PRIx64 " 0 %" PRIu64 " %" PRIu64 "\n", e->to,
-		f->at[e->to].name, e->count, e->target, e->site, e->cycles, e->insns);
+		f->at[e->to].name, e->count, e->target, e->site,
+		prof_cycles(f->p, e->units), e->insns);
 }
 
 static void put_object(const struct prof_function *g, FILE *out)
@@ -89,6 +96,7 @@ static void put_object(const struct prof_function *g, FILE *out)
 bool prof_callgrind(const struct prof_functions *f, const struct prof_options *o, FILE *out, struct error *err)
 {
 	struct edge *edges = calloc(f->p->ncalls, sizeof *edges), *edge = edges, *end;
+	struct rests rests = { 0 };
 	struct prof_code code;
 	size_t i = 0;
 
@@ -105,9 +113,10 @@ bool prof_callgrind(const struct prof_functions *f, const struct prof_options *o
 		put_object(&f->at[function], out);
 		fprintf(out, "fn=(%" PRIu32 ") %s\n", function, f->at[function].name);
 		if (!function)
-			fprintf(out, "0x0 0 %" PRIu64 " %" PRIu64 "\n", f->p->other_cycles, f->p->other_insns);
+			fprintf(out, "0x0 0 %" PRIu64 " %" PRIu64 "\n", prof_cycles_of_list(f->p, f->p->other_units, &rests.units),
+				f->p->other_insns);
 		for (; i < code.n && code.at[i].function == function; i++)
-			put_cost(f->p, &code.at[i], out);
+			put_cost(f->p, &code.at[i], &rests, out);
 		for (; edge < end && edge->from == function; edge++)
 			put_edge(f, edge, out);
 		putc('\n', out);

@@ -31,14 +31,14 @@ static size_t count(const struct prof_functions *f, uint32_t function)
 	return n;
 }
 
-/* A reason's cycles are shared out like the block's. */
+/* A reason's time is shared out like the block's. */
 static void share_reason(const struct prof_block *b, const struct prof_line *line, unsigned reason, unsigned nreasons, uint64_t *at)
 {
 	uint64_t value = prof_reason(b, reason), sum = 0, before = 0, until;
 
 	for (unsigned i = 0; i < b->n; i++) {
-		sum += line[i].cycles;
-		until = b->cycles ? (uint64_t)((unsigned __int128)value * sum / b->cycles) : i ? before : value;
+		sum += line[i].units;
+		until = b->units ? (uint64_t)((unsigned __int128)value * sum / b->units) : i ? before : value;
 		at[(size_t)i * nreasons + reason] = until - before;
 		before = until;
 	}
@@ -55,7 +55,7 @@ static void add_block(struct prof_code *c, const struct prof_functions *f, const
 		share_reason(b, line, i, nreasons, reasons);
 	for (unsigned i = 0; i < b->n; i++)
 		c->at[c->n++] = (struct prof_insn){
-			.ea = b->ea + 4u * i, .space = b->space, .executions = line[i].executions, .cycles = line[i].cycles,
+			.ea = b->ea + 4u * i, .space = b->space, .executions = line[i].executions, .units = line[i].units,
 			.reasons = reasons + (size_t)i * nreasons, .function = b->function, .word = prof_word(b, i),
 		};
 }
@@ -72,7 +72,7 @@ static void merge(struct prof_code *c, unsigned nreasons)
 			continue;
 		}
 		last->executions += c->at[i].executions;
-		last->cycles += c->at[i].cycles;
+		last->units += c->at[i].units;
 		for (unsigned k = 0; k < nreasons; k++)
 			((uint64_t *)(uintptr_t)last->reasons)[k] += c->at[i].reasons[k];
 	}

@@ -5,7 +5,7 @@
 #include "tools/prof/prof_functions.h"
 
 struct prof_insn {
-	uint64_t ea, space, executions, cycles;
+	uint64_t ea, space, executions, units;
 	const uint64_t *reasons;
 	uint32_t function, word;
 };

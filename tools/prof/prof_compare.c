@@ -15,6 +15,11 @@ static uint64_t distance(const struct pair *p)
 	return p->cycles[0] > p->cycles[1] ? p->cycles[0] - p->cycles[1] : p->cycles[1] - p->cycles[0];
 }
 
+static double cpi(const struct pair *p, unsigned side)
+{
+	return p->insns[side] ? (double)p->cycles[side] / (double)p->insns[side] : 0;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	const struct pair *x = a, *y = b;
@@ -38,10 +43,10 @@ static size_t collect(const struct prof_functions f[2], struct pair *pairs)
 			const struct prof_function *g = &f[side].at[i];
 			struct pair *p = &pairs[n];
 
-			if (!g->cycles && !g->insns)
+			if (!g->units && !g->insns)
 				continue;
 			p->name = g->name;
-			p->cycles[side] = g->cycles;
+			p->cycles[side] = prof_cycles(f[side].p, g->units);
 			p->insns[side] = g->insns;
 			n++;
 		}
@@ -64,13 +69,13 @@ static size_t collect(const struct prof_functions f[2], struct pair *pairs)
 static void put_row(const struct pair *p, uint64_t whole, FILE *out)
 {
 	fprintf(out, "%15" PRIu64 " %15" PRIu64 " %c%14" PRIu64 " %7.2f %6.2f %6.2f  %s\n", p->cycles[0], p->cycles[1],
-		p->cycles[1] < p->cycles[0] ? '-' : '+', distance(p), prof_percent(distance(p), whole), prof_cpi(p->cycles[0], p->insns[0]),
-		prof_cpi(p->cycles[1], p->insns[1]), p->name);
+		p->cycles[1] < p->cycles[0] ? '-' : '+', distance(p), prof_percent(distance(p), whole), cpi(p, 0),
+		cpi(p, 1), p->name);
 }
 
 bool prof_compare(const struct prof_functions f[2], const struct prof_options *o, FILE *out, struct error *err)
 {
-	const struct pair all = { "all", { f[0].p->cycles, f[1].p->cycles }, { f[0].p->insns, f[1].p->insns } };
+	const struct pair all = { "all", { prof_cycles(f[0].p, f[0].p->units), prof_cycles(f[1].p, f[1].p->units) }, { f[0].p->insns, f[1].p->insns } };
 	struct pair *pairs = calloc((size_t)f[0].n + f[1].n, sizeof *pairs);
 	size_t n;
 

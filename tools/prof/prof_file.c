@@ -133,20 +133,37 @@ static const struct field {
 } fields[] = {
 #define FIELD(name, at, bytes, member, min, max) { name, at, bytes, offsetof(struct prof, member), min, max }
 	FIELD("processors", 16, 4, ncpus, 1, PROF_MAX_CPUS),
-	FIELD("reasons for lost cycles", 20, 4, nreasons, 0, PROF_MAX_REASONS),
+	FIELD("reasons for lost time", 20, 4, nreasons, 0, PROF_MAX_REASONS),
 	FIELD("cycle at which it begins", 24, 8, began, 0, UINT64_MAX),
 	FIELD("cycle at which it ends", 32, 8, ended, 0, UINT64_MAX),
 	FIELD("cycles per second", 40, 8, hz, 1, UINT64_C(1) << 40),
+	FIELD("cycles of the core per second", 112, 8, core_hz, 1, UINT64_C(1) << 40),
+	FIELD("units in a cycle of the core", 120, 4, per_core, 1, 1 << 16),
+	FIELD("units in a cycle", 124, 4, per_cycle, 1, 1 << 16),
+	FIELD("events", 128, 4, nevents, 0, PROF_MAX_EVENTS),
+	FIELD("parts of the model", 132, 4, parts, 0, 15),
 	FIELD("blocks", 64, 4, nblocks, 0, PROF_MAX_BLOCKS),
 	FIELD("calls", 68, 4, ncalls, 1, PROF_MAX_CALLS),
 	FIELD("symbols", 72, 4, nsymbols, 0, PROF_MAX_SYMBOLS),
 	FIELD("processor that was counted", 76, 4, only, 0, PROF_ALL_CPUS),
-	FIELD("cycles of other blocks", 80, 8, other_cycles, 0, UINT64_MAX),
+	FIELD("time of other blocks", 80, 8, other_units, 0, UINT64_MAX),
 	FIELD("instructions of other blocks", 88, 8, other_insns, 0, UINT64_MAX),
 	FIELD("visits to other blocks", 96, 8, other_visits, 0, UINT64_MAX),
 	FIELD("calls without room", 104, 8, lost_calls, 0, UINT64_MAX),
 #undef FIELD
 };
+
+static bool read_names(struct reader *r, char names[][PROF_NAME], uint32_t n, const char *what)
+{
+	if (!has(r, (uint64_t)n * PROF_NAME, what, 0))
+		return false;
+	for (unsigned i = 0; i < n; i++, r->at += PROF_NAME) {
+		memcpy(names[i], r->at, PROF_NAME);
+		if (!name_ok(names[i]))
+			return refuse(r, "%s %u has no name", what, i);
+	}
+	return true;
+}
 
 static bool read_header(struct reader *r, struct prof *p)
 {
@@ -164,21 +181,14 @@ static bool read_header(struct reader *r, struct prof *p)
 	memcpy(p->timing, head + 48, PROF_NAME);
 	if (!name_ok(p->timing))
 		return refuse(r, "header has no name of a timing model");
-	if (!all_zero(head + 112, 16))
+	if (!all_zero(head + 136, 8))
 		return refuse(r, "header has something where nothing should be");
 	if (p->ended < p->began)
 		return refuse(r, "header says an end before the beginning");
 	if (p->only != PROF_ALL_CPUS && p->only >= p->ncpus)
 		return refuse(r, "header says processor %u of %u", p->only, p->ncpus);
 	r->at += PROF_HEADER;
-	if (!has(r, (uint64_t)p->nreasons * PROF_NAME, "reason", 0))
-		return false;
-	for (unsigned i = 0; i < p->nreasons; i++, r->at += PROF_NAME) {
-		memcpy(p->reason[i], r->at, PROF_NAME);
-		if (!name_ok(p->reason[i]))
-			return refuse(r, "reason %u has no name", i);
-	}
-	return true;
+	return read_names(r, p->reason, p->nreasons, "reason") && read_names(r, p->event, p->nevents, "event");
 }
 
 /* ---- Tables ---- */
@@ -188,16 +198,22 @@ static bool read_cpus(struct reader *r, struct prof *p)
 	for (unsigned i = 0; i < p->ncpus; i++) {
 		struct prof_cpu *c = &p->cpu[i];
 
-		if (!has(r, PROF_CPU, "processor", i))
+		if (!has(r, PROF_CPU + 8 * (uint64_t)p->nevents, "processor", i))
 			return false;
-		c->cycles = take(r, 8);
+		c->units = take(r, 8);
 		c->insns = take(r, 8);
 		for (unsigned k = 0; k < PROF_IDLES; k++) {
 			c->away[k] = take(r, 8);
 			if (!add(&p->away[k], c->away[k]))
 				return refuse(r, "processor %u is idle for too long", i);
 		}
-		if (!add(&p->cycles, c->cycles) || !add(&p->insns, c->insns))
+		c->ahead = take(r, 8);
+		for (unsigned k = 0; k < p->nevents; k++) {
+			c->events[k] = take(r, 8);
+			if (!add(&p->events[k], c->events[k]))
+				return refuse(r, "processor %u has too many events", i);
+		}
+		if (!add(&p->units, c->units) || !add(&p->insns, c->insns))
 			return refuse(r, "processor %u has too many cycles", i);
 	}
 	return true;
@@ -233,7 +249,7 @@ static bool read_block(struct reader *r, struct prof *p, struct prof_block *b, u
 
 	if (!has(r, PROF_BLOCK, "block", number))
 		return false;
-	*b = (struct prof_block){ .ea = take(r, 8), .gra = take(r, 8), .space = take(r, 8), .visits = take(r, 8), .cycles = take(r, 8) };
+	*b = (struct prof_block){ .ea = take(r, 8), .gra = take(r, 8), .space = take(r, 8), .visits = take(r, 8), .units = take(r, 8) };
 	b->insns = take(r, 8);
 	b->n = (uint16_t)take(r, 2);
 	b->mode = (uint8_t)take(r, 1);
@@ -254,7 +270,7 @@ static bool read_block(struct reader *r, struct prof *p, struct prof_block *b, u
 
 static bool read_blocks(struct reader *r, struct prof *p)
 {
-	uint64_t cycles = p->other_cycles, insns = p->other_insns;
+	uint64_t units = p->other_units, insns = p->other_insns;
 
 	if (!has(r, (uint64_t)p->nblocks * PROF_BLOCK, "block", 0))
 		return false;
@@ -264,10 +280,10 @@ static bool read_blocks(struct reader *r, struct prof *p)
 	for (uint32_t i = 0; i < p->nblocks; i++) {
 		if (!read_block(r, p, &p->blocks[i], i))
 			return false;
-		if (!add(&cycles, p->blocks[i].cycles) || !add(&insns, p->blocks[i].insns))
+		if (!add(&units, p->blocks[i].units) || !add(&insns, p->blocks[i].insns))
 			return refuse(r, "block %u: too many cycles", i);
 	}
-	return (cycles == p->cycles && insns == p->insns) || refuse(r, "its blocks and its processors do not add up to the same");
+	return (units == p->units && insns == p->insns) || refuse(r, "its blocks and its processors do not add up to the same");
 }
 
 static bool read_call(struct reader *r, struct prof *p, uint32_t number)
@@ -283,7 +299,7 @@ static bool read_call(struct reader *r, struct prof *p, uint32_t number)
 	c->space = take(r, 8);
 	c->site = take(r, 8);
 	c->count = take(r, 8);
-	c->cycles = take(r, 8);
+	c->units = take(r, 8);
 	c->insns = take(r, 8);
 	zeros = zeros && all_zero(r->at, 8);
 	r->at += 8;
@@ -295,7 +311,7 @@ static bool read_call(struct reader *r, struct prof *p, uint32_t number)
 		c->depth = (uint16_t)(p->calls[c->parent].depth + 1);
 	if (c->depth > MAX_DEPTH)
 		return refuse(r, "call %u: more than %u calls deep", number, MAX_DEPTH);
-	c->all_cycles = c->cycles;
+	c->all_units = c->units;
 	c->all_insns = c->insns;
 	return true;
 }
@@ -303,7 +319,7 @@ static bool read_call(struct reader *r, struct prof *p, uint32_t number)
 /* What a call costs with all that it made is a part of a sum that fits. */
 static bool read_calls(struct reader *r, struct prof *p)
 {
-	uint64_t cycles = 0, insns = 0;
+	uint64_t units = 0, insns = 0;
 
 	if (!has(r, (uint64_t)p->ncalls * PROF_CALL, "call", 0))
 		return false;
@@ -313,13 +329,13 @@ static bool read_calls(struct reader *r, struct prof *p)
 	for (uint32_t i = 0; i < p->ncalls; i++) {
 		if (!read_call(r, p, i))
 			return false;
-		if (!add(&cycles, p->calls[i].cycles) || !add(&insns, p->calls[i].insns))
+		if (!add(&units, p->calls[i].units) || !add(&insns, p->calls[i].insns))
 			return refuse(r, "call %u: too many cycles", i);
 	}
-	if (cycles != p->cycles || insns != p->insns)
+	if (units != p->units || insns != p->insns)
 		return refuse(r, "its calls and its processors do not add up to the same");
 	for (uint32_t i = p->ncalls - 1; i; i--) {
-		p->calls[p->calls[i].parent].all_cycles += p->calls[i].all_cycles;
+		p->calls[p->calls[i].parent].all_units += p->calls[i].all_units;
 		p->calls[p->calls[i].parent].all_insns += p->calls[i].all_insns;
 	}
 	return true;
@@ -391,16 +407,16 @@ void prof_lines(const struct prof_block *b, struct prof_line line[PROF_MAX_INSNS
 	for (unsigned i = b->n; i--;) {
 		n += prof_end(b, i + 1);
 		line[i].executions = n;
-		line[i].cycles = 0;
+		line[i].units = 0;
 	}
 	if (!b->insns)
-		line[0].cycles = b->cycles;	/* it never got further than to an interrupt */
+		line[0].units = b->units;	/* it never got further than to an interrupt */
 	for (unsigned i = 0; b->insns && i < b->n; i++) {
 		uint64_t until;
 
 		sum += line[i].executions;
-		until = (uint64_t)((unsigned __int128)b->cycles * sum / b->insns);
-		line[i].cycles = until - before;
+		until = (uint64_t)((unsigned __int128)b->units * sum / b->insns);
+		line[i].units = until - before;
 		before = until;
 	}
 }

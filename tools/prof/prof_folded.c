@@ -11,7 +11,7 @@ static void put_name(const char *name, FILE *out)
 }
 
 /* `path`: room for as many as there are calls. */
-static void put_stack(const struct prof_functions *f, const struct prof_tree *t, uint32_t node, uint32_t *path, FILE *out)
+static void put_stack(const struct prof_functions *f, const struct prof_tree *t, uint32_t node, uint32_t *path, uint64_t *rest, FILE *out)
 {
 	uint32_t n = 0;
 
@@ -23,13 +23,14 @@ static void put_stack(const struct prof_functions *f, const struct prof_tree *t,
 		put_name(f->at[path[n]].name, out);
 		putc(n ? ';' : ' ', out);
 	}
-	fprintf(out, "%" PRIu64 "\n", t->at[node].cycles);
+	fprintf(out, "%" PRIu64 "\n", prof_cycles_of_list(f->p, t->at[node].units, rest));
 }
 
 bool prof_folded(const struct prof_functions *f, const struct prof_options *o, FILE *out, struct error *err)
 {
 	uint32_t *path = calloc(f->p->ncalls, sizeof *path);
 	struct prof_tree t;
+	uint64_t rest = 0;
 
 	(void)o;
 	if (!path) {
@@ -41,8 +42,8 @@ bool prof_folded(const struct prof_functions *f, const struct prof_options *o, F
 		return false;
 	}
 	for (uint32_t i = 0; i < t.n; i++)
-		if (t.at[i].cycles)
-			put_stack(f, &t, i, path, out);
+		if (t.at[i].units)
+			put_stack(f, &t, i, path, &rest, out);
 	prof_tree_free(&t);
 	free(path);
 	return true;

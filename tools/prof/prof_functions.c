@@ -195,13 +195,13 @@ static bool count_blocks(struct prof_functions *f, struct prof *p)
 		if (b->function == NONE)
 			return false;
 		g = &f->at[b->function];
-		g->cycles += b->cycles;
+		g->units += b->units;
 		g->insns += b->insns;
 		g->visits += b->visits;
 		for (unsigned k = 0; k < p->nreasons; k++)
 			g->reasons[k] += prof_reason(b, k);
 	}
-	f->at[0].cycles += p->other_cycles;
+	f->at[0].units += p->other_units;
 	f->at[0].insns += p->other_insns;
 	f->at[0].visits += p->other_visits;
 	return true;
@@ -221,7 +221,7 @@ static bool is_inside(const struct prof *p, uint32_t call)
 static bool count_calls(struct prof_functions *f, struct prof *p)
 {
 	p->calls[0].function = 0;
-	f->at[0].all_cycles += p->calls[0].cycles;
+	f->at[0].all_units += p->calls[0].units;
 	f->at[0].all_insns += p->calls[0].insns;
 	for (uint32_t i = 1; i < p->ncalls; i++) {
 		struct prof_call *c = &p->calls[i];
@@ -233,14 +233,14 @@ static bool count_calls(struct prof_functions *f, struct prof *p)
 			f->at[c->function].calls = UINT64_MAX;
 		if (is_inside(p, i))
 			continue;
-		f->at[c->function].all_cycles += c->all_cycles;
+		f->at[c->function].all_units += c->all_units;
 		f->at[c->function].all_insns += c->all_insns;
 	}
 	/* One that others jump to is in their stacks: all that is known is its own. */
 	for (uint32_t i = 0; i < f->n; i++) {
 		struct prof_function *g = &f->at[i];
 
-		g->all_cycles = g->all_cycles < g->cycles ? g->cycles : g->all_cycles;
+		g->all_units = g->all_units < g->units ? g->units : g->all_units;
 		g->all_insns = g->all_insns < g->insns ? g->insns : g->all_insns;
 	}
 	return true;
@@ -310,9 +310,9 @@ uint32_t *prof_functions_sorted(const struct prof_functions *f, enum prof_order 
 	*n = 0;
 	for (uint32_t i = 0; ranked && numbers && i < f->n; i++) {
 		const struct prof_function *g = &f->at[i];
-		const uint64_t keys[PROF_ORDERS] = { g->cycles, g->all_cycles, g->insns, g->calls, 0 };
+		const uint64_t keys[PROF_ORDERS] = { g->units, g->all_units, g->insns, g->calls, 0 };
 
-		if (g->visits || g->cycles || g->all_cycles || g->calls)
+		if (g->visits || g->units || g->all_units || g->calls)
 			ranked[(*n)++] = (struct ranked){ i, keys[order], g->name };
 	}
 	if (ranked && *n)

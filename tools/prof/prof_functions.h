@@ -8,9 +8,9 @@
 struct prof_function {
 	const char *name;
 	uint64_t addr, space;			/* of the first that was seen */
-	uint64_t cycles, insns, visits;		/* its own; visits of blocks */
+	uint64_t units, insns, visits;		/* its own; visits of blocks */
 	uint64_t calls;
-	uint64_t all_cycles, all_insns;		/* inclusive; counted once, however often it calls itself */
+	uint64_t all_units, all_insns;		/* inclusive; counted once, however often it calls itself */
 	uint64_t *reasons;
 };
 

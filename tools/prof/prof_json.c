@@ -24,16 +24,17 @@ static void put_reasons(const struct prof *p, const uint64_t *reasons, FILE *out
 {
 	fputs("{", out);
 	for (unsigned i = 0; i < p->nreasons; i++)
-		fprintf(out, "%s\"%s\": %" PRIu64, i ? ", " : "", p->reason[i], reasons[i]);
+		fprintf(out, "%s\"%s\": %" PRIu64, i ? ", " : "", p->reason[i], prof_cycles(p, reasons[i]));
 	fputs("}", out);
 }
 
 static void put_totals(const struct prof *p, FILE *out)
 {
 	fprintf(out, "\"began\": %" PRIu64 ", \"ended\": %" PRIu64 ", \"hz\": %" PRIu64 ", \"timing\": \"%s\", \"processors\": %" PRIu32
-		", \"cycles\": %" PRIu64 ", \"instructions\": %" PRIu64 ", \"idle\": %" PRIu64 ", \"stopped\": %" PRIu64 ", \"ready\": %" PRIu64
-		", \"lost\": ", p->began, p->ended, p->hz, p->timing, p->ncpus, p->cycles, p->insns, p->away[PROF_IDLE], p->away[PROF_STOPPED],
-		p->away[PROF_READY]);
+		", \"core_hz\": %" PRIu64 ", \"units_in_a_cycle\": %" PRIu32 ", \"units\": %" PRIu64 ", \"cycles\": %" PRIu64
+		", \"instructions\": %" PRIu64 ", \"idle\": %" PRIu64 ", \"stopped\": %" PRIu64 ", \"ready\": %" PRIu64 ", \"lost\": ",
+		p->began, p->ended, p->hz, p->timing, p->ncpus, p->core_hz, p->per_core, p->units, prof_cycles(p, p->units), p->insns,
+		prof_cycles(p, p->away[PROF_IDLE]), prof_cycles(p, p->away[PROF_STOPPED]), prof_cycles(p, p->away[PROF_READY]));
 	put_reasons(p, p->reasons, out);
 }
 
@@ -43,9 +44,9 @@ static void put_function(const struct prof *p, const struct prof_function *g, FI
 	put_string(g->name, out);
 	if (prof_is_user(g->space))
 		fprintf(out, ", \"pid\": %" PRIu64, prof_pid(g->space));
-	fprintf(out, ", \"address\": \"0x%" PRIx64 "\", \"cycles\": %" PRIu64 ", \"instructions\": %" PRIu64 ", \"calls\": %" PRIu64
-		", \"all_cycles\": %" PRIu64 ", \"all_instructions\": %" PRIu64 ", \"lost\": ", g->addr, g->cycles, g->insns, g->calls,
-		g->all_cycles, g->all_insns);
+	fprintf(out, ", \"address\": \"0x%" PRIx64 "\", \"units\": %" PRIu64 ", \"cycles\": %" PRIu64 ", \"instructions\": %" PRIu64
+		", \"calls\": %" PRIu64 ", \"all_units\": %" PRIu64 ", \"all_cycles\": %" PRIu64 ", \"all_instructions\": %" PRIu64 ", \"lost\": ",
+		g->addr, g->units, prof_cycles(p, g->units), g->insns, g->calls, g->all_units, prof_cycles(p, g->all_units), g->all_insns);
 	put_reasons(p, g->reasons, out);
 	putc('}', out);
 }

@@ -18,9 +18,9 @@
 struct flame {
 	const struct prof_functions *f;
 	struct prof_tree t;
-	uint64_t *begins;		/* cycles left of it */
+	uint64_t *begins;		/* units left of it */
 	uint32_t height;		/* rows */
-	double scale;			/* pixels a cycle */
+	double scale;			/* pixels a unit */
 	FILE *out;
 };
 
@@ -58,7 +58,7 @@ static bool place_all(struct flame *m)
 		if (i == 1 || all[i].parent != all[i - 1].parent)
 			next = m->begins[all[i].parent];
 		m->begins[all[i].node] = next;
-		next += m->t.at[all[i].node].all_cycles;
+		next += m->t.at[all[i].node].all_units;
 	}
 	free(all);
 	return true;
@@ -66,7 +66,7 @@ static bool place_all(struct flame *m)
 
 static bool is_seen(const struct flame *m, uint32_t i)
 {
-	return (double)m->t.at[i].all_cycles * m->scale >= HAIR;
+	return (double)m->t.at[i].all_units * m->scale >= HAIR;
 }
 
 static void put_escaped(const char *text, size_t most, FILE *out)
@@ -99,13 +99,14 @@ static void put_box(const struct flame *m, uint32_t i)
 {
 	const struct prof_tree_node *n = &m->t.at[i];
 	const struct prof_function *g = &m->f->at[n->function];
-	double x = LEFT + (double)m->begins[i] * m->scale, width = (double)n->all_cycles * m->scale;
+	double x = LEFT + (double)m->begins[i] * m->scale, width = (double)n->all_units * m->scale;
 	unsigned y = TOP + (m->height - n->depth) * ROW, letters = (unsigned)(width / LETTER);
 
 	fprintf(m->out, "<g><title>");
 	put_escaped(i ? g->name : "all", SIZE_MAX, m->out);
-	fprintf(m->out, ": %" PRIu64 " cycles, %.2f%%</title><rect x=\"%.3f\" y=\"%u\" width=\"%.3f\" height=\"%u\" fill=\"", n->all_cycles,
-		prof_percent(n->all_cycles, m->t.at[0].all_cycles), x, y, width, ROW - 1);
+	fprintf(m->out, ": %" PRIu64 " cycles, %.2f%%</title><rect x=\"%.3f\" y=\"%u\" width=\"%.3f\" height=\"%u\" fill=\"",
+		prof_cycles(m->f->p, n->all_units),
+		prof_percent(n->all_units, m->t.at[0].all_units), x, y, width, ROW - 1);
 	if (i)
 		put_colour(g, m->out);
 	else
@@ -131,7 +132,7 @@ static void put_page(const struct flame *m, const char *title)
 		WIDTH + 2 * LEFT, height, LEFT);
 	put_escaped(title, 150, m->out);
 	fprintf(m->out, "</text>\n<text x=\"%g\" y=\"38\" fill=\"#777\">%" PRIu64 " cycles, %" PRIu64 " instructions</text>\n", LEFT,
-		m->f->p->cycles, m->f->p->insns);
+		prof_cycles(m->f->p, m->f->p->units), m->f->p->insns);
 	for (uint32_t i = 0; i < m->t.n; i++)
 		if (!i || is_seen(m, i))
 			put_box(m, i);
@@ -145,7 +146,7 @@ bool prof_svg(const struct prof_functions *f, const struct prof_options *o, FILE
 
 	if (!prof_tree_make(&m.t, f, err))
 		return false;
-	m.scale = m.t.at[0].all_cycles ? WIDTH / (double)m.t.at[0].all_cycles : 0;
+	m.scale = m.t.at[0].all_units ? WIDTH / (double)m.t.at[0].all_units : 0;
 	ok = place_all(&m);
 	for (uint32_t i = 0; ok && i < m.t.n; i++)
 		if (is_seen(&m, i) && m.t.at[i].depth > m.height)

@@ -9,15 +9,15 @@ static void put_summary(const struct prof_functions *f, FILE *out)
 	static const char *const names[PROF_IDLES] = { "idle", "stopped", "ready without its turn" };
 	const struct prof *p = f->p;
 
-	fprintf(out, "%" PRIu64 " cycles, %" PRIu64 " instructions, CPI %.2f; from cycle %" PRIu64 " to %" PRIu64 " (%.6f s), timing %s",
-		p->cycles, p->insns, prof_cpi(p->cycles, p->insns), p->began, p->ended, (double)(p->ended - p->began) / (double)p->hz, p->timing);
+	fprintf(out, "%" PRIu64 " cycles, %" PRIu64 " instructions, CPI %.2f; from cycle %" PRIu64 " to %" PRIu64 " (%.6f s), timing %s, %.0f MHz",
+		prof_cycles(p, p->units), p->insns, prof_cpi(p, p->units, p->insns), p->began, p->ended, (double)(p->ended - p->began) / (double)p->hz, p->timing, (double)p->core_hz / 1e6);
 	if (p->only != PROF_ALL_CPUS)
 		fprintf(out, ", processor %u", p->only);
 	else
 		fprintf(out, ", %u processor%s", p->ncpus, p->ncpus == 1 ? "" : "s");
 	fprintf(out, "\nbesides");
 	for (unsigned i = 0; i < PROF_IDLES; i++)
-		fprintf(out, "%s %s %" PRIu64, i ? "," : ":", names[i], p->away[i]);
+		fprintf(out, "%s %s %" PRIu64, i ? "," : ":", names[i], prof_cycles(p, p->away[i]));
 	fputs(" cycles\n", out);
 	if (p->other_visits || p->lost_calls)
 		fprintf(out, "no room: %" PRIu64 " visits of further blocks are [other]; %" PRIu64 " calls are their callers'\n",
@@ -38,11 +38,11 @@ static void put_row(const struct prof_functions *f, const struct prof_function *
 {
 	const struct prof *p = f->p;
 
-	fprintf(out, "%7.2f %15" PRIu64 " %7.2f %15" PRIu64 " %5.2f", prof_percent(g->cycles, p->cycles), g->cycles,
-		prof_percent(g->all_cycles, p->cycles), g->insns, prof_cpi(g->cycles, g->insns));
+	fprintf(out, "%7.2f %15" PRIu64 " %7.2f %15" PRIu64 " %5.2f", prof_percent(g->units, p->units), prof_cycles(p, g->units),
+		prof_percent(g->all_units, p->units), g->insns, prof_cpi(p, g->units, g->insns));
 	for (unsigned i = 0; i < p->nreasons; i++)
 		if (p->reasons[i])
-			fprintf(out, " %11" PRIu64, g->reasons[i]);
+			fprintf(out, " %11" PRIu64, prof_cycles(p, g->reasons[i]));
 	fprintf(out, " %11" PRIu64 "  %s\n", g->calls, g->name);
 }
 

@@ -42,15 +42,15 @@ bool prof_tree_make(struct prof_tree *t, const struct prof_functions *f, struct 
 	}
 	for (uint32_t i = 0; i < 1u << HASH_BITS; i++)
 		t->bucket[i] = NONE;
-	t->at[0].cycles = p->calls[0].cycles;
+	t->at[0].units = p->calls[0].units;
 	for (uint32_t i = 1; i < p->ncalls; i++) {
 		node[i] = child(t, node[p->calls[i].parent], p->calls[i].function);
-		t->at[node[i]].cycles += p->calls[i].cycles;
+		t->at[node[i]].units += p->calls[i].units;
 	}
 	for (uint32_t i = 0; i < t->n; i++)
-		t->at[i].all_cycles = t->at[i].cycles;
+		t->at[i].all_units = t->at[i].units;
 	for (uint32_t i = t->n - 1; i; i--)
-		t->at[t->at[i].parent].all_cycles += t->at[i].all_cycles;
+		t->at[t->at[i].parent].all_units += t->at[i].all_units;
 	free(node);
 	return true;
 }

@@ -192,14 +192,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 /* Visits and instructions of blocks from their counts; the first processor's and the root's numbers from what is left. */
 static void make_sums_fit(uint8_t *p, size_t size)
 {
-	uint64_t ncpus, reasons, nblocks, ncalls, at, cycles, insns;
+	uint64_t ncpus, reasons, events, nblocks, ncalls, at, cpu, units, insns;
 
 	if (size < PROF_HEADER)
 		return;
-	ncpus = be_get(p + 16, 4), reasons = be_get(p + 20, 4), nblocks = be_get(p + 64, 4), ncalls = be_get(p + 68, 4);
-	cycles = be_get(p + 80, 8), insns = be_get(p + 88, 8);
-	at = PROF_HEADER + reasons * PROF_NAME + ncpus * PROF_CPU;
-	if (ncpus != 1 || reasons > PROF_MAX_REASONS || at > size)
+	ncpus = be_get(p + 16, 4), reasons = be_get(p + 20, 4), events = be_get(p + 128, 4), nblocks = be_get(p + 64, 4), ncalls = be_get(p + 68, 4);
+	units = be_get(p + 80, 8), insns = be_get(p + 88, 8);
+	cpu = PROF_HEADER + (reasons + events) * PROF_NAME;
+	at = cpu + PROF_CPU + 8 * events;
+	if (ncpus != 1 || reasons > PROF_MAX_REASONS || events > PROF_MAX_EVENTS || at > size)
 		return;
 	for (uint64_t i = 0; i < nblocks && at + PROF_BLOCK <= size; i++) {
 		uint64_t n = be_get(p + at + 48, 2), visits = 0, done = 0, ends = at + PROF_BLOCK + 8 * reasons + 4 * n;
@@ -212,25 +213,25 @@ static void make_sums_fit(uint8_t *p, size_t size)
 		}
 		be_put(p + at + 24, visits, 8);
 		be_put(p + at + 40, done, 8);
-		cycles += be_get(p + at + 32, 8);
+		units += be_get(p + at + 32, 8);
 		insns += done;
 		at = ends + 8 * (n + 1);
 	}
-	be_put(p + PROF_HEADER + reasons * PROF_NAME, cycles, 8);
-	be_put(p + PROF_HEADER + reasons * PROF_NAME + 8, insns, 8);
+	be_put(p + cpu, units, 8);
+	be_put(p + cpu + 8, insns, 8);
 	if (ncalls < 1 || ncalls > size || at + ncalls * PROF_CALL > size)
 		return;
 	for (uint64_t i = 1; i < ncalls; i++) {
-		cycles -= be_get(p + at + i * PROF_CALL + 40, 8);
+		units -= be_get(p + at + i * PROF_CALL + 40, 8);
 		insns -= be_get(p + at + i * PROF_CALL + 48, 8);
 	}
-	be_put(p + at + 40, cycles, 8);
+	be_put(p + at + 40, units, 8);
 	be_put(p + at + 48, insns, 8);
 }
 
 static const char *const words[] = {
 	"--top=0", "--top=3", "--sort=all", "--sort=name", "--sort=calls", "--sort=instructions", "--annotate=first", "--annotate=alpha", "--callgrind=-",
-	"--folded=-", "--svg=-", "--json", "--compare", "pipe", "--title=<&\"'", "symbols", "moved", "@%u", "--top=x",
+	"--folded=-", "--svg=-", "--json", "--totals", "--compare", "pipe", "--title=<&\"'", "symbols", "moved", "@%u", "--top=x",
 };
 
 #pragma clang diagnostic ignored "-Wformat-nonliteral"
@@ -257,7 +258,7 @@ static size_t mutate_profile(uint8_t *p, size_t size, size_t max, struct rng *r)
 {
 	static const struct { uint8_t at, bytes; } header[] = {
 		{ 8, 4 }, { 12, 4 }, { 16, 4 }, { 20, 4 }, { 24, 8 }, { 32, 8 }, { 40, 8 }, { 48, 1 }, { 64, 4 }, { 68, 4 }, { 72, 4 }, { 76, 4 }, { 80, 8 },
-		{ 88, 8 }, { 96, 8 }, { 104, 8 },
+		{ 88, 8 }, { 96, 8 }, { 104, 8 }, { 112, 8 }, { 120, 4 }, { 124, 4 }, { 128, 4 }, { 132, 4 },
 	};
 	size_t f = rng_below(r, COUNT(header));
 
