@@ -491,7 +491,50 @@ static void fill_window(struct pipe *p, unsigned uops, uint32_t free)
 	}
 }
 
-unsigned pipe_step(struct pipe *p, const struct pipe_insn *i)
+static uint32_t since(uint32_t t, uint32_t before) { return t > before ? t - before : 0; }
+
+/* What the next instruction will wait for. */
+static void note_waits(const struct pipe *p, const struct pipe_insn *i, struct pipe_trace *t)
+{
+	uint32_t dispatch = enter_window(p, i->uops < window_of(p) ? i->uops : window_of(p), p->now), latest = 0, pipes = 0;
+
+	*t = (struct pipe_trace){ .reg = NREGS, .port = MAX_PORTS };
+	for (unsigned reg = 0; reg < NREGS; reg++) {
+		bool read = reg < REG_VSR && i->gprs_read >> reg & 1;
+
+		for (unsigned k = 0; k < i->nread; k++)
+			read |= i->read[k] == reg;
+		if (!read || ready_for(p, i, reg) <= latest)
+			continue;
+		latest = ready_for(p, i, reg);
+		t->reg = (uint8_t)reg;
+	}
+	for (unsigned k = 0; k < p->m->nports; k++) {
+		uint32_t n = p->m->pipes[k], spare = n ? (i->use[k] * UNITS_PER_CYCLE) * (n - 1) / n : 0;
+
+		if (!n || !i->use[k] || p->port[k] <= dispatch + spare || p->port[k] - spare + ISSUE <= pipes)
+			continue;
+		pipes = p->port[k] - spare + ISSUE;
+		t->port = (uint8_t)k;
+	}
+	t->sources = since(latest, p->now);
+	t->pipes = since(pipes, p->now);
+	t->stored = i->load && i->base != NO_BASE && !p->m->as_llvm ? since(stored_at(p, i), p->now) : 0;
+}
+
+static void note_step(const struct pipe *p, uint32_t before, uint32_t dispatch, uint32_t start, uint32_t completion, struct pipe_trace *t)
+{
+	unsigned size = window_of(p);
+
+	t->dispatch = dispatch - before;
+	t->start = start - before;
+	t->completion = completion - before;
+	t->retired = later(completion + RETIRE, p->window[(p->head + size - 1) % size]) - before;
+	t->next = p->now - before;
+}
+
+/* Without a trace, which is known when this is compiled, nothing of it is left. */
+static inline __attribute__((always_inline)) unsigned step(struct pipe *p, const struct pipe_insn *i, struct pipe_trace *t)
 {
 	unsigned uops = i->uops < window_of(p) ? i->uops : window_of(p);
 	uint32_t before = p->now, dispatch = enter_window(p, uops, p->now), slots = i->slots * p->m->slot_units * p->threads;
@@ -511,6 +554,8 @@ unsigned pipe_step(struct pipe *p, const struct pipe_insn *i)
 		rename_stores(p, i);
 	if (i->store && i->base != NO_BASE && !p->m->as_llvm)
 		add_store(p, i, start);
+	if (t)
+		note_step(p, before, dispatch, start, completion, t);
 	cost = p->now - before;
 	if (i->branch) {
 		uint32_t known = completion > p->now ? completion - p->now : 0;
@@ -519,6 +564,14 @@ unsigned pipe_step(struct pipe *p, const struct pipe_insn *i)
 		p->resolve = known;
 	}
 	return cost < PIPE_MAX_COST ? cost : PIPE_MAX_COST;
+}
+
+unsigned pipe_step(struct pipe *p, const struct pipe_insn *i) { return step(p, i, NULL); }
+
+unsigned pipe_step_traced(struct pipe *p, const struct pipe_insn *i, struct pipe_trace *t)
+{
+	note_waits(p, i, t);
+	return step(p, i, t);
 }
 
 void pipe_wait(struct pipe *p, unsigned units)

@@ -80,4 +80,17 @@ unsigned pipe_step(struct pipe *p, const struct pipe_insn *i);
 void pipe_wait(struct pipe *p, unsigned units);
 void pipe_close(const struct pipe *p, struct pipe_state *s);
 
+/* How an instruction has gone, for those who draw it. Units, from the time at which it could have been dispatched. */
+struct pipe_trace {
+	uint32_t dispatch;		/* there was room in the window */
+	uint32_t sources, pipes;	/* its last source was there; pipes were free. 0: before it came, or there are none */
+	uint32_t start, completion;
+	uint32_t stored;		/* what it loads had been stored; 0: nobody knows a store */
+	uint32_t retired;		/* it and all before it had completed: its place in the window is free */
+	uint32_t next;			/* the next one could be dispatched */
+	uint8_t reg, port;		/* the last source, the last pipes; NREGS, MAX_PORTS: none */
+};
+/* The same step. */
+unsigned pipe_step_traced(struct pipe *p, const struct pipe_insn *i, struct pipe_trace *t);
+
 #endif
