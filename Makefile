@@ -81,9 +81,9 @@ SNAP_SRC := $(call sources,tools/snap)
 SNAP_OBJ := $(SNAP_SRC:%.c=$(B)/obj/%.o)
 DTL_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(DTL_SRC) $(call sources,machine/vp))
 
-# cede-prof knows a profile's format (cpu/spent/prof_format.h), and how files are written whole.
+# cede-prof knows a profile's format (cpu/spent/prof_format.h), a core's pipeline, and how files are written whole.
 PROF_SRC := $(call sources,tools/prof)
-PROF_OBJ := $(PROF_SRC:%.c=$(B)/obj/%.o)
+PROF_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(PROF_SRC) $(addprefix cpu/timing/,pipeline.c cost.c uses.c))
 
 PROGRAMS := $(addprefix $(B)/,cede cede-dtl cede-snap cede-prof)
 all: $(PROGRAMS)	## build build/cede, build/cede-dtl, build/cede-snap and build/cede-prof (the default)

@@ -52,7 +52,7 @@ void prof_disasm(const struct prof_functions *f, uint64_t ea, uint64_t space, ui
 	if (!disassemble(ea, word, text, size))
 		snprintf(text, size, ".long 0x%08x", word);
 	len = strlen(text);
-	if (!branch_target(ea, word, &target) || !prof_is_named(f, target, space) || size - len < 8)
+	if (!f || !branch_target(ea, word, &target) || !prof_is_named(f, target, space) || size - len < 8)
 		return;
 	snprintf(text + len, size - len, "  <");
 	len += 3;

@@ -9,6 +9,10 @@ struct prof_options {
 	enum prof_order order;
 	const char *function;		/* --annotate */
 	const char *title;		/* of the picture; NULL: the file's name */
+	const char *where, *words;	/* --pipeline, --words */
+	const char *timing;		/* NULL: the profile's */
+	uint32_t rounds;		/* 0: as many as show it */
+	bool picture;			/* of the pipeline */
 };
 
 typedef bool prof_view(const struct prof_functions *f, const struct prof_options *o, FILE *out, struct error *err);
@@ -18,7 +22,7 @@ prof_view prof_table, prof_annotate, prof_callgrind, prof_folded, prof_svg, prof
 /* A second profile beside the first. */
 bool prof_compare(const struct prof_functions f[2], const struct prof_options *o, FILE *out, struct error *err);
 
-/* ---- prof_disasm.c: the text of an instruction ---- */
+/* ---- prof_disasm.c: the text of an instruction. `f`: NULL: nothing has a name ---- */
 void prof_disasm(const struct prof_functions *f, uint64_t ea, uint64_t space, uint32_t word, char *text, size_t size);
 
 /* ---- prof_tree.c: calls by functions: those that differ in the address of the call alone are one ---- */
