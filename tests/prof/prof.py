@@ -1,7 +1,7 @@
 """What a profile says: cede -profile against what a guest is known to do and what cede itself counts, and cede-prof against
 profiles with known content. Files are read by prof_file.py, callgrind's format by a parser of its own.
 
-usage: prof.py guest|models|linux|linux-power9|views|corrupt [san]
+usage: prof.py guest|models|linux|linux-power9|pipeline|views|corrupt [san]
 """
 # needs: programs
 # needs [guest]: guests
@@ -582,6 +582,152 @@ def usage(folder, path):
     check(p.returncode == 1 and b'standard output' in p.stderr, 'a full disk', p.stderr)
 
 
+# ---- The pipeline, drawn ----
+
+def add(t, a, b):
+    return 31 << 26 | t << 21 | a << 16 | b << 11 | 266 << 1
+
+
+def addi(t, a, n):
+    return 14 << 26 | t << 21 | a << 16 | n & 0xffff
+
+
+def divd(t, a, b):
+    return 31 << 26 | t << 21 | a << 16 | b << 11 | 489 << 1
+
+
+def ld(t, n, a):
+    return 58 << 26 | t << 21 | a << 16 | n
+
+
+def std(t, n, a):
+    return 62 << 26 | t << 21 | a << 16 | n
+
+
+def bdnz(n):
+    return 16 << 26 | 16 << 21 | n & 0xfffc
+
+
+def read_lanes(out):
+    """({round: [(lane, reason) of each instruction]}, {bound: cycles}, cycles that it took)."""
+    rounds, here = {}, None
+    for line in out.splitlines():
+        m = re.match(r'round (\d+), from cycle', line)
+        if m:
+            here = rounds.setdefault(int(m[1]), [])
+        m = re.match(r' *(\d+) .{26} \|(.*)\|(.*)$', line)
+        if m:
+            here.append((m[2], m[3].strip()))
+            assert int(m[1]) == len(here)
+    took = re.search(r'^([\d.]+) cycles (a round|until)', out, re.M)
+    return rounds, {m[0]: float(m[1]) for m in re.findall(r'^  (dispatch|unit \w+|chain|window) +([\d.]+)', out, re.M)}, float(took[1])
+
+
+def lanes(words, *args):
+    return read_lanes(run('--words', ','.join('%08x' % w for w in words), *args)[0])
+
+
+def starts(rows):
+    """Where it begins to execute: the unit's name, which comes after dispatch and what was waited for."""
+    return [re.search(r'(FX|L(?=R|S)|DIV|BR|DP)', lane).start() for lane, _ in rows]
+
+
+def pipeline(folder):
+    rounds, bounds, took = lanes([add(3, 4, 5), add(3, 3, 5), add(3, 3, 5)])
+    check_eq([lane for lane, _ in rounds[1]], ['DFXRC    ', 'Dr3FXRC  ', 'Dr3..FXRC'], 'dependent additions: two cycles apart')
+    check_eq([why for _, why in rounds[1]], ['', 'r3 from 1 add', 'r3 from 2 add'], 'and why')
+    check_eq((bounds['chain'], took, bounds['dispatch']), (6, 7, 0.5), 'and how long in all')
+    rounds, _, _ = lanes([ld(3, 0, 4), add(5, 3, 3)])
+    check_eq((starts(rounds[1]), rounds[1][1][1]), ([1, 5], 'r3 from 1 ld'), 'a load and its user: four cycles apart')
+    rounds, _, _ = lanes([divd(6, 4, 5), divd(7, 4, 5), divd(8, 4, 5), add(9, 4, 4)])
+    first = starts(rounds[1])
+    check(first[:2] == [1, 1] and first[2] > 4 and first[3] <= 2, 'divides take their units, and nothing else', rounds)
+    check_eq([why for _, why in rounds[1]], ['', '', 'unit DIV', ''], 'and why')
+    rounds, _, _ = lanes([std(6, 8, 3), ld(7, 8, 3), ld(8, 16, 3)])
+    check_eq([why for _, why in rounds[1]], ['', 'stored by 1 std', ''], 'a load of what has just been stored')
+    check(len(rounds[1][1][0].rstrip('C-R')) > 10 > len(rounds[1][2][0].split('R')[0]), 'waits for it, and another does not', rounds)
+    rounds, bounds, took = lanes([divd(3, 3, 4)] + [add(5, 6, 6)] * 60)
+    check(re.fullmatch(r'w+D.*', rounds[1][-1][0].strip()) or any(why == 'window full' for _, why in rounds[1][40:]), 'a full window', rounds[1][-3:])
+    loops()
+    on_other_models()
+    pictures(folder)
+    of_a_profile(folder)
+    refused(folder)
+
+
+def loops():
+    rounds, bounds, took = lanes([addi(n, 0, 1) for n in range(3, 15)])
+    check_eq((list(rounds), bounds['dispatch'], bounds['unit FX'], bounds['chain']), ([1], 2, 3, 2), 'a block: one round')
+    rounds, bounds, took = lanes([addi(n, 0, 1) for n in range(3, 15)], '--rounds', 40)
+    check_eq(list(rounds), [1, 40], 'rounds: the first and the last')
+    check(abs(took - 3) < 0.1 and 'chain' not in bounds, 'rounds: as fast as four units are', (took, bounds))
+    rounds, bounds, took = lanes([add(3, 3, 4), add(3, 3, 4), add(5, 5, 6), bdnz(-12)])
+    check_eq((len(rounds), bounds['chain']), (2, 4), 'a loop: what one round adds to the chain')
+    check(4 <= took < 4.6 and rounds[max(rounds)][0][1].endswith('r3 from 2 add, last round'), 'a loop: takes that long', (took, rounds))
+    check(bounds['window'] > 40, 'a loop: the window fills', bounds)
+    out = run('--words', '%x,%x' % (add(3, 3, 4), bdnz(-4)))[0]
+    check('1 > 1\n' in out and ', a loop;' in out, 'a loop: its chain', out)
+    rounds, _, took = lanes([divd(3, 3, 4)] * 8)
+    check(all(len(lane) <= 64 for lane, _ in rounds[1]) and took > 150, 'long waits: fewer columns', took)
+
+
+def on_other_models():
+    seen = {m: lanes([add(3, 4, 5), add(3, 3, 5), ld(6, 0, 3), add(6, 6, 6)], '--timing', m) for m in ('power8', 'power9', 'power10')}
+    check(len({str(s) for s in seen.values()}) == 3, 'models differ')
+    check_eq(lanes([add(3, 4, 5)], '--timing', 'power9'), lanes([add(3, 4, 5)]), 'power9 is what words are for')
+
+
+def pictures(folder):
+    words = [add(3, 3, 5), ld(4, 0, 3), divd(5, 4, 4), bdnz(-12)]
+    text = run('--words', ','.join('%x' % w for w in words), '--svg', '-', '--title', '<&"\'>')[0]
+    page = xml.fromstring(text)
+    check_eq(page.find(SVG + 'title').text, '<&"\'>', 'picture: title')
+    parts = [(g.find(SVG + 'title').text, g.find(SVG + 'rect')) for g in page.iter(SVG + 'g') if g.find(SVG + 'title') is not None]
+    timed = [(re.match(r'cycle ([\d.]+) to ([\d.]+): (.*)', t), r) for t, r in parts]
+    timed = [(float(m[1]), float(m[2]), m[3], r) for m, r in timed if m]
+    cell = {round(float(r.get('width')) / (b - a), 1) for a, b, _, r in timed}
+    check(len(cell) <= 2 and max(cell) - min(cell) < 0.3, 'picture: a cycle is as wide everywhere', cell)
+    check_eq(sum(what.startswith('executes in') for _, _, what, _ in timed), 8, 'picture: two rounds of four instructions')
+    check(any(what == 'r3 from 1 add' for _, _, what, _ in timed) and {'at least: longest chain', 'at least: dispatch'} < {t.split(': ')[0] + ': ' + t.split(': ')[1] for t, _ in parts if t.startswith('at')},
+          'picture: why, and bounds', parts[-3:])
+    out = os.path.join(folder, 'out.svg')
+    run('--words', '%x' % words[0], '--svg', out)
+    with open(out) as f:
+        check_eq(xml.fromstring(f.read()).tag, SVG + 'svg', 'picture: in a file')
+
+
+def of_a_profile(folder):
+    path = put(folder, 'sample', sample().pack())
+    for where, n, at in (('first', 3, 0xc000000000001000), ('first+4', 2, 0xc000000000001004), ('c000000000001008', 2, 0xc000000000001008),
+                         ('0x10000100', 1, 0x10000100)):
+        out = run('--pipeline', where, path)[0]
+        check('(0x%x)' % at in out and len(read_lanes(out)[0][1]) == n, 'of a profile: ' + where, out)
+    image = B + '/tests/guest/spent-le.elf'
+    if not os.path.exists(image):
+        return
+    path = os.path.join(folder, 'hot')
+    cede('-smp', 2, '-timing', 'power9', '-kernel', image, '-profile', path)
+    out = run('--pipeline', 'spent_hot', '--symbols', image, path)[0]
+    took, each = read_lanes(out)[2], float(re.search(r'([\d.]+) cycles each', out)[1])
+    check('3 instructions on power9, a loop' in out and abs(took + 1 - each) < 0.3, 'of a profile: a loop takes what is drawn, and a taken branch', (took, each))
+    for name in [f for f in functions(path, '--symbols', image) if f[0] != '[']:
+        out = run('--pipeline', name, '--symbols', image, path)[0]
+        check(max(map(len, out.splitlines())) <= 132 and read_lanes(out)[2] > 0, 'of a profile: ' + name, out)
+
+
+def refused(folder):
+    path = put(folder, 'sample', sample().pack())
+    for where in ('nobody', 'first+', 'first+x', 'first+4000', '12345678', '10000101', 'fffffffffffffffff', ''):
+        check('no code at' in run('--pipeline', where, path, status=1)[1], 'refused: --pipeline ' + where)
+    for args, status, word in ((('--words', ''), 1, 'hexadecimal'), (('--words', 'x'), 1, 'hexadecimal'), (('--words', '123456789'), 1, 'hexadecimal'),
+                               (('--words', '1,'), 1, 'hexadecimal'), (('--words', ','.join(['60000000'] * 65)), 1, '64 at most'), (('--words', '1', path), 2, 'no profile'),
+                               (('--words', '1', '--timing', 'flat'), 1, "'flat'"), (('--words', '1', '--timing', 'power7'), 1, "'power7'"),
+                               (('--words', '1', '--rounds', '1001'), 2, '1000'), (('--words', '1', '--pipeline', 'x'), 2, 'one at a time'),
+                               (('--pipeline', 'first', '--json', path), 2, 'with --svg alone'), (('--pipeline', 'first'), 2, 'which profile')):
+        check(word in run(*args, status=status)[1], 'refused: ' + ' '.join(args)[:50].replace(folder, ''))
+    check('1 instruction on' in run('--words', '0')[0], 'what is no instruction')
+
+
 # ---- What is no profile ----
 
 def corrupt(folder):
@@ -647,5 +793,5 @@ def corrupt(folder):
 
 
 with tempfile.TemporaryDirectory(prefix='cede-prof-') as where:
-    {'guest': guest, 'models': models, 'linux': linux, 'linux-power9': linux_power9, 'views': views, 'corrupt': corrupt}[sys.argv[1]](where)
+    {'guest': guest, 'models': models, 'pipeline': pipeline, 'linux': linux, 'linux-power9': linux_power9, 'views': views, 'corrupt': corrupt}[sys.argv[1]](where)
 sys.exit(1 if failed else 0)

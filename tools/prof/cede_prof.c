@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "savevm/file.h"
-#include "tools/prof/prof_views.h"
+#include "tools/prof/prof_pipeline.h"
 
 enum { EXIT_USAGE = 2 };
 #define DEFAULT_TOP  30
@@ -23,18 +23,22 @@ static const char usage[] =
 	"  --folded OUT      stacks, one a line, as flamegraph.pl reads them\n"
 	"  --svg OUT         a flame graph\n"
 	"  --compare OTHER   functions of FILE and of OTHER, by difference of cycles\n"
+	"  --pipeline WHERE  how code goes through the core; an address, a function, or FUNCTION+OFFSET; with --svg, a picture\n"
+	"  --words W,W,...   the same for instructions by their hexadecimal words; without FILE\n"
 	"  --totals          cycles, instructions, events and lost time of all, as perf stat shows them\n"
 	"  --json            what the table has, for other programs\n"
 	"\n"
 	"  --symbols SYMBOLS[@ADDR]  names of functions: a System.map, or an ELF file, which lies at ADDR; repeatable\n"
 	"  --top N           rows (30; 0: all)\n"
 	"  --sort KEY        self, all, instructions, calls, name\n"
-	"  --title TEXT      above the flame graph\n"
+	"  --title TEXT      above the picture\n"
+	"  --timing MODEL    of the pipeline: power8, power9, power10 (the profile's)\n"
+	"  --rounds N        through the pipeline (one; of a loop, until it has settled)\n"
 	"\n"
 	"OUT is a file, or - for standard output. The guest's kernel's names are in FILE.\n";
 
 enum {
-	OPT_ANNOTATE = 256, OPT_CALLGRIND, OPT_FOLDED, OPT_SVG, OPT_COMPARE, OPT_JSON, OPT_TOTALS, OPT_SYMBOLS, OPT_TOP, OPT_SORT, OPT_TITLE, OPT_HELP,
+	OPT_ANNOTATE = 256, OPT_CALLGRIND, OPT_FOLDED, OPT_SVG, OPT_COMPARE, OPT_JSON, OPT_TOTALS, OPT_PIPELINE, OPT_WORDS, OPT_TIMING, OPT_ROUNDS, OPT_SYMBOLS, OPT_TOP, OPT_SORT, OPT_TITLE, OPT_HELP,
 	OPT_VERSION,
 };
 
@@ -42,6 +46,8 @@ static const struct option long_options[] = {
 	{ "annotate", required_argument, NULL, OPT_ANNOTATE }, { "callgrind", required_argument, NULL, OPT_CALLGRIND },
 	{ "folded", required_argument, NULL, OPT_FOLDED }, { "svg", required_argument, NULL, OPT_SVG },
 	{ "compare", required_argument, NULL, OPT_COMPARE }, { "json", no_argument, NULL, OPT_JSON }, { "totals", no_argument, NULL, OPT_TOTALS },
+	{ "pipeline", required_argument, NULL, OPT_PIPELINE }, { "words", required_argument, NULL, OPT_WORDS },
+	{ "timing", required_argument, NULL, OPT_TIMING }, { "rounds", required_argument, NULL, OPT_ROUNDS },
 	{ "symbols", required_argument, NULL, OPT_SYMBOLS }, { "top", required_argument, NULL, OPT_TOP },
 	{ "sort", required_argument, NULL, OPT_SORT }, { "title", required_argument, NULL, OPT_TITLE },
 	{ "help", no_argument, NULL, OPT_HELP }, { "version", no_argument, NULL, OPT_VERSION }, { 0 },
@@ -92,18 +98,18 @@ static bool choose_view(struct command *c, int option, const char *arg, struct e
 	return true;
 }
 
-static bool take_top(struct command *c, const char *text, struct error *err)
+static bool take_number(const char *option, const char *text, uint32_t most, uint32_t *number, struct error *err)
 {
 	char *end;
 	unsigned long long n;
 
 	errno = 0;
 	n = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || n > UINT32_MAX) {
-		error_set(err, "--top takes a number: '%.60s'", text);
+	if (*text < '0' || *text > '9' || *end || errno || n > most) {
+		error_set(err, "%s takes a number up to %u: '%.60s'", option, most, text);
 		return false;
 	}
-	c->o.top = (uint32_t)n;
+	*number = (uint32_t)n;
 	return true;
 }
 
@@ -125,7 +131,11 @@ static bool take_option(struct command *c, int option, const char *arg, struct e
 	case OPT_TITLE: c->o.title = arg; return true;
 	case OPT_HELP: return c->help = true;
 	case OPT_VERSION: return c->version = true;
-	case OPT_TOP: return take_top(c, arg, err);
+	case OPT_PIPELINE: return c->o.where = arg;
+	case OPT_WORDS: return c->o.words = arg;
+	case OPT_TIMING: return c->o.timing = arg;
+	case OPT_ROUNDS: return take_number("--rounds", arg, PIPELINE_ROUNDS, &c->o.rounds, err);
+	case OPT_TOP: return take_number("--top", arg, UINT32_MAX, &c->o.top, err);
 	case OPT_SORT: return take_order(c, arg, err);
 	case OPT_SYMBOLS:
 		if (c->nsymbols == MAX_SYMBOLS) {
@@ -139,6 +149,21 @@ static bool take_option(struct command *c, int option, const char *arg, struct e
 	}
 }
 
+/* Code is drawn as text or as a picture, and from one place. */
+static bool pipeline_alone(struct command *c, struct error *err)
+{
+	if (!c->o.where && !c->o.words)
+		return true;
+	c->o.picture = c->view && c->view->option == OPT_SVG;
+	if (c->o.where && c->o.words) {
+		error_set(err, "--pipeline, --words: one at a time");
+		return false;
+	}
+	if (c->view && !c->o.picture)
+		error_set(err, "%s goes with --svg alone", c->o.where ? "--pipeline" : "--words");
+	return !c->view || c->o.picture;
+}
+
 static bool parse_arguments(struct command *c, int argc, char **argv, struct error *err)
 {
 	int option;
@@ -146,8 +171,16 @@ static bool parse_arguments(struct command *c, int argc, char **argv, struct err
 	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) >= 0)
 		if (!take_option(c, option == 'h' ? OPT_HELP : option, optarg, err))
 			return false;
-	if (c->help || c->version || argc - optind == 1)
+	if (c->help || c->version)
 		return true;
+	if (!pipeline_alone(c, err))
+		return false;
+	if (argc - optind == !c->o.words)
+		return true;
+	if (c->o.words) {
+		error_set(err, "--words takes no profile");
+		return false;
+	}
 	error_set(err, argc > optind ? "one profile at a time (--compare OTHER takes a second one)" : "which profile? (cede-prof --help)");
 	return false;
 }
@@ -185,6 +218,8 @@ static bool show(const struct command *c, const struct loaded l[2], FILE *out, s
 {
 	const struct prof_functions f[2] = { l[0].f, l[1].f };
 
+	if (c->o.where || c->o.words)
+		return prof_pipeline(c->o.words ? NULL : &l->f, &c->o, out, err);
 	if (c->other)
 		return prof_compare(f, &c->o, out, err);
 	return (c->view ? c->view->view : prof_table)(&l->f, &c->o, out, err);
@@ -215,7 +250,7 @@ static bool show_in_file(const struct command *c, const struct loaded l[2], stru
 static bool run_command(const struct command *c, const char *path, struct error *err)
 {
 	static struct loaded l[2];
-	bool ok = load(&l[0], c, path, err) && (!c->other || load(&l[1], c, c->other, err));
+	bool ok = c->o.words || (load(&l[0], c, path, err) && (!c->other || load(&l[1], c, c->other, err)));
 
 	if (ok)
 		ok = c->out ? show_in_file(c, l, err) : show(c, l, stdout, err);

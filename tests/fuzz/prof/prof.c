@@ -98,6 +98,7 @@ static void take_word(struct call *c, char *word)
 	else if (!strncmp(word, "--co", 4))
 		c->compare = true;
 	else if (!strncmp(word, "--a", 3) || !strncmp(word, "--t", 3) || !strncmp(word, "--so", 4) || !strncmp(word, "--j", 3) ||
+		 !strncmp(word, "--p", 3) || !strncmp(word, "--w", 3) || !strncmp(word, "--r", 3) ||
 		 !strcmp(word, "--svg=-") || !strcmp(word, "--folded=-") || !strcmp(word, "--callgrind=-"))
 		c->argv[c->argc++] = word;
 }
@@ -231,7 +232,8 @@ static void make_sums_fit(uint8_t *p, size_t size)
 
 static const char *const words[] = {
 	"--top=0", "--top=3", "--sort=all", "--sort=name", "--sort=calls", "--sort=instructions", "--annotate=first", "--annotate=alpha", "--callgrind=-",
-	"--folded=-", "--svg=-", "--json", "--totals", "--compare", "pipe", "--title=<&\"'", "symbols", "moved", "@%u", "--top=x",
+	"--folded=-", "--svg=-", "--json", "--totals", "--pipeline=first", "--pipeline=first+4", "--pipeline=10000100", "--words=7c642a14,4bfffffc", "--rounds=3", "--timing=power10",
+	"--compare", "pipe", "--title=<&\"'", "symbols", "moved", "@%u", "--top=x",
 };
 
 #pragma clang diagnostic ignored "-Wformat-nonliteral"
