@@ -33,8 +33,9 @@ def dtl():
 
 def prof():
     """Small profiles, in each way of looking at them; and files with symbols."""
-    ways = ['', '--top=0 --sort=all', '--sort=name', '--annotate=first', '--callgrind=-', '--folded=-', '--svg=-', '--json', '--compare', 'pipe --json']
-    for s, p in enumerate((made.sample(), made.sample(()))):
+    ways = ['', '--top=0 --sort=all', '--sort=name', '--annotate=first', '--callgrind=-', '--folded=-', '--svg=-', '--json', '--compare', 'pipe --json', '--totals', '--pipeline=first',
+            '--pipeline=first+4 --svg=- --rounds=3', '--pipeline=10000100 --timing=power10']
+    for s, p in enumerate((made.sample(), made.sample(()), made.sample(events=('loads', 'stores', 'mispredicts'), per_core=24, per_cycle=77))):
         data = p.pack()
         for w, way in enumerate(ways):
             yield 'profile-%d-%d' % (s, w), way.encode() + b'\n' + data
