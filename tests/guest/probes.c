@@ -1,4 +1,4 @@
-/* Cycles of the loops of probes.h and of a ladder of footprints, by PMC6: a line "probe NAME THOUSANDTHS" each. For the
+/* Cycles of the loops of probes.def and of a ladder of footprints, by PMC6: a line "probe NAME THOUSANDTHS" each. For the
  * bench of timing models: tests/bench/timing/probes.py runs it and judges. */
 #include "lib.h"
 
@@ -9,12 +9,12 @@
 	CODE(name, "mflr 0\n std 0,16(1)\n" before ".balign 128\n 1:\n" body "addi 3,3,-1\n cmpdi 3,0\n bne 1b\n" finish \
 	     "ld 0,16(1)\n mtlr 0\n blr\n" after)
 #define ARRANGED LOOP
-#include "probes.h"
+#include "probes.def"
 #undef CODE
 #undef LOOP
 #undef ARRANGED
 
-#define WALKS (1u << 17)		/* bytes of a row: as NEXT of probes.h has it */
+#define WALKS (1u << 17)		/* bytes of a row: as NEXT of probes.def has it */
 #define DSCR_NO_STREAMS 1
 #define ROOM  ((u8 *)(128ull << 20))	/* what a footprint is laid out in */
 
@@ -161,7 +161,7 @@ void test(void)
 #define CODE(name, text) { #name, p_##name },
 #define LOOP(name, before, body, finish, after) { #name, p_##name },
 #define ARRANGED(name, before, body, finish, after)
-#include "probes.h"
+#include "probes.def"
 	};
 	struct walk w = { 0, place, NULL };
 

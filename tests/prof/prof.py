@@ -663,8 +663,8 @@ def loops():
     check(abs(took - 3) < 0.1 and 'chain' not in bounds, 'rounds: as fast as four units are', (took, bounds))
     rounds, bounds, took = lanes([add(3, 3, 4), add(3, 3, 4), add(5, 5, 6), bdnz(-12)])
     check_eq((len(rounds), bounds['chain']), (2, 4), 'a loop: what one round adds to the chain')
-    check(4 <= took < 4.6 and rounds[max(rounds)][0][1].endswith('r3 from 2 add, last round'), 'a loop: takes that long', (took, rounds))
-    check(bounds['window'] > 40, 'a loop: the window fills', bounds)
+    check(3.6 <= took < 4.6 and rounds[max(rounds)][0][1].endswith('r3 from 2 add, last round'), 'a loop: takes that long', (took, rounds))
+    check(bounds['window'] > 25, 'a loop: the window fills', bounds)
     out = run('--words', '%x,%x' % (add(3, 3, 4), bdnz(-4)))[0]
     check('1 > 1\n' in out and ', a loop;' in out, 'a loop: its chain', out)
     rounds, _, took = lanes([divd(3, 3, 4)] * 8)
@@ -709,7 +709,7 @@ def of_a_profile(folder):
     cede('-smp', 2, '-timing', 'power9', '-kernel', image, '-profile', path)
     out = run('--pipeline', 'spent_hot', '--symbols', image, path)[0]
     took, each = read_lanes(out)[2], float(re.search(r'([\d.]+) cycles each', out)[1])
-    check('3 instructions on power9, a loop' in out and abs(took + 1 - each) < 0.3, 'of a profile: a loop takes what is drawn, and a taken branch', (took, each))
+    check('3 instructions on power9, a loop' in out and abs(took - each) < 0.3, 'of a profile: a loop takes what is drawn', (took, each))
     for name in [f for f in functions(path, '--symbols', image) if f[0] != '[']:
         out = run('--pipeline', name, '--symbols', image, path)[0]
         check(max(map(len, out.splitlines())) <= 132 and read_lanes(out)[2] > 0, 'of a profile: ' + name, out)

@@ -167,14 +167,14 @@ static void test_kernels(void)
 	check_cycles("power9: mulld on itself", STEADY("power9", 1, 0x7c6319d2), 5);
 	check_cycles("power9: ld of a chain", STEADY("power9", 1, 0xe8630000), 4);
 	check_cycles("power8: ld of a chain", STEADY("power8", 1, 0xe8630000), 3);
-	check_cycles("power9: six nops", STEADY("power9", 1, 0x60000000, 0x60000000, 0x60000000, 0x60000000), 1);
+	check_cycles("power9: six nops", STEADY("power9", 1, 0x60000000, 0x60000000, 0x60000000, 0x60000000, 0x60000000, 0x60000000), 1);
 	check_cycles("power8: divd waits for the divider", STEADY("power8", 1, 0x7c6423d2, 0x7ca423d2), 68);
 	/* lwz, addi, stw of one place: 17.7 cycles were measured. */
 	check_cycles("power9: through a store", STEADY("power9", 1, 0x80610010, 0x38630001, 0x90610010), 17);
 	check_cycles("power9: through a store, whose base steps", STEADY("power9", 1, 0x80610010, 0x38630001, 0x90610010, 0x38210010, 0x3821fff0), 17);
 	check(STEADY("power9", 1, 0x80610010, 0x38630001, 0x90610018) < 3, "power9: another place is not waited for");
 	check(STEADY("power9-llvm", 1, 0x80610010, 0x38630001, 0x90610010) < 3, "power9 as LLVM: nor is the same");
-	check_cycles("power9: nops of one of four threads", STEADY("power9", 4, 0x60000000), 1);
+	check_cycles("power9: a nop of one of four threads", STEADY("power9", 4, 0x60000000), 4. / 6);
 }
 
 /* ---- States from files ---- */

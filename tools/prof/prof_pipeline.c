@@ -155,6 +155,11 @@ static void run_step(struct pipeline *l, struct pipe *p, unsigned number, uint64
 		if (writes(i, reg))
 			writer[reg] = number;
 	*clock += t.next;
+	/* A round that follows comes behind a taken branch, whose target is at hand. */
+	if (i->branch && number % l->n == l->n - 1 && number + 1 < l->n * l->rounds) {
+		pipe_wait(p, l->m->taken);
+		*clock += l->m->taken;
+	}
 }
 
 static void run_rounds(struct pipeline *l)

@@ -3,7 +3,7 @@
 usage: probes.py [MODEL...]             prints all, writes probes.json and two pictures into the build folder
        probes.py check MODEL            the test: a line for each figure that must be right
 
-probes.tsv has the figures and their sources, tests/guest/probes.h the loops.
+probes.tsv has the figures and their sources, tests/guest/probes.def the loops.
 """
 # needs: $B/cede $B/tests/guest/probes-le.elf
 import json
