@@ -69,7 +69,7 @@ static void check_pool(const struct config *o)
 
 static void check_options(const struct config *o)
 {
-	check(o->machine && o->timing && (o->kernel || o->bios || o->loadvm || o->incoming || o->drives), "options", "nothing to run");
+	check(o->machine && o->timing[0] && (o->kernel || o->bios || o->loadvm || o->incoming || o->drives), "options", "nothing to run");
 	check(o->cpus && o->cpus <= o->max_cpus && o->max_cpus <= MACHINE_MAX_CPUS && o->cpus % o->threads == 0, "options", "-smp");
 	check(o->threads <= 8 && !(o->threads & (o->threads - 1)) && o->vsmt == o->threads, "options", "threads");
 	check(o->ram_size >= CONFIG_MIN_RAM && o->ram_size <= CONFIG_MAX_RAM && o->ram_size % CONFIG_RAM_STEP == 0, "options", "-m");
