@@ -137,6 +137,7 @@ HCALL_FN(H_REGISTER_PROC_TBL)
 
 		c->proc_tbl = table & ~PATE_RADIX;
 		tlb_flush_all(c);
+		cpu_forget_translations(c);
 		cpu_context_changed(c);
 	}
 	return H_SUCCESS;

@@ -187,6 +187,8 @@ void cpu_share_core(struct cpu *cpu, unsigned busy)
 		charge_set_threads(cpu, busy);
 }
 
+void cpu_forget_translations(struct cpu *cpu) { charge_flush_all(cpu, false); }
+
 void *engine_take_table(struct engine *e, size_t size)
 {
 	void *table = e->tables + e->tables_used;

@@ -62,7 +62,7 @@ static size_t lay_out(struct charge *c, uint8_t *base)
 
 #define PART(field, n) \
 	do { \
-		c->field = (void *)(base + at); \
+		c->field = base ? (void *)(base + at) : NULL; \
 		at += ((n) * sizeof *c->field + 63) & ~(size_t)63; \
 	} while (0)
 	PART(thread, c->ncpus);

@@ -19,8 +19,6 @@ enum { PMC1, PMC5 = 4, PMC6 };
  * one that brings it seldom is among others; or more events than a cycle of the machine's clock can bring. */
 #define CLOSE        16
 #define CLOSE_MODEL  1024
-#define EVENTS_CYCLE 60			/* 30 instructions, two lines each */
-#define CLOSE_EVENTS 128
 
 /* ---- What a counter counts ---- */
 
@@ -334,12 +332,11 @@ static uint64_t room(const struct cpu *cpu, unsigned n)
 		most = cpu->per_cycle / UNITS_PER_CYCLE + 1;
 		break;
 	case INSNS:
-		close = flat ? CLOSE : CLOSE_EVENTS;
-		most = flat ? 1 : EVENTS_CYCLE;
+		close = flat ? CLOSE : cpu->per_cycle;
+		most = cpu->per_cycle;
 		break;
 	case EVENTS: case MARKED:
-		close = CLOSE_EVENTS;
-		most = EVENTS_CYCLE;
+		close = most = 2 * cpu->per_cycle + EVENTS_MOST;	/* two lines for each unit; one that has more takes longer */
 		break;
 	}
 	return left <= close ? 0 : (left - close + most - 1) / most;

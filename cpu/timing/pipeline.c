@@ -411,7 +411,7 @@ static void rename_stores(struct pipe *p, const struct pipe_insn *i)
 		for (uint32_t left = i->gprs_written; left; left &= left - 1)
 			lost |= (unsigned)__builtin_ctz(left) == store->base || (unsigned)__builtin_ctz(left) == store->index;
 		if (lost && i->update && i->base == store->base && i->index == NO_BASE && store->index == NO_BASE && !i->load) {
-			store->displacement -= i->displacement;
+			store->displacement = (int32_t)((uint32_t)store->displacement - (uint32_t)i->displacement);
 			lost = false;
 		}
 		if (lost)

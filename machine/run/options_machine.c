@@ -111,6 +111,8 @@ static bool cpu_item(struct parse *p, const char *key, const char *value)
 {
 	if (strcmp(key, "freq"))
 		return option_fail(p, "-cpu: no property '%.60s'", key);
+	if (!*value)
+		return option_fail(p, "-cpu: freq= needs a number of MHz");
 	snprintf(p->opts->cpu_freq, sizeof p->opts->cpu_freq, "%s", value);
 	return true;
 }
@@ -130,6 +132,7 @@ bool opt_cpu(struct parse *p, const char *text)
 	if (!model)
 		return option_fail(p, "-cpu: no such processor '%.*s' (there is %s)", (int)(len > 60 ? 60 : len), text, model_names(names, sizeof names, ", "));
 	p->opts->cpu_model = model;
+	p->opts->cpu_freq[0] = 0;
 	return !text[len] || each_pair(p, "cpu", text + len + 1, "freq=MHZ", cpu_item);
 }
 

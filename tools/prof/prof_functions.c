@@ -273,7 +273,7 @@ bool prof_is_named(const struct prof_functions *f, uint64_t ea, uint64_t space) 
 void prof_place_name(const struct prof_functions *f, uint64_t ea, uint64_t space, char *text, size_t size)
 {
 	const struct prof_symbol *symbol = find_symbol(f, ea, space);
-	uint64_t addr = symbol && space == PROF_REAL && symbol->addr >= LINEAR ? symbol->addr - LINEAR : symbol ? symbol->addr : 0;
+	uint64_t addr = symbol && space == PROF_REAL && ea < LINEAR && symbol->addr >= LINEAR ? symbol->addr - LINEAR : symbol ? symbol->addr : 0;
 
 	if (!symbol)
 		snprintf(text, size, "0x%llx", (unsigned long long)ea);
