@@ -20,7 +20,9 @@ enum {
 	COARSE_WINDOW = 24,		/* the same for the window's */
 };
 
-static uint32_t later(uint32_t a, uint32_t b) { return a > b ? a : b; }
+_Static_assert(NREGS <= 128, "a bit each in two words");
+
+static inline uint32_t later(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 /* ---- Decoding ---- */
 
@@ -120,6 +122,8 @@ void pipe_decode(const struct core_model *m, int row, uint32_t word, struct pipe
 	out->far = f->far;
 	if (word != NOP || m->as_llvm)		/* a core dispatches it and no more */
 		memcpy(out->use, cost->use, sizeof out->use);
+	for (unsigned k = 0; k < m->nports; k++)
+		out->uses |= (uint16_t)((out->use[k] && m->pipes[k]) << k);
 	if (word == NOP)
 		return;
 	uses_find((unsigned)row, word, &uses);
@@ -140,17 +144,26 @@ void pipe_decode(const struct core_model *m, int row, uint32_t word, struct pipe
 enum { PORTS_AT = 0, REGISTERS_AT = 8, WINDOW_AT = 16, STORES_AT = 24 };
 #define LINE (UINT32_C(1) << 31)
 
-static unsigned count_of(const struct pipe_state *s, unsigned at) { return s->word[0] >> at & 0x7f; }
+static unsigned count_of(const uint32_t *words, unsigned at) { return words[0] >> at & 0x7f; }
 
-unsigned pipe_state_words(const struct pipe_state *s)
+static unsigned count_words(const uint32_t *words)
 {
-	return s->word[0] ? 1 + count_of(s, PORTS_AT) + count_of(s, REGISTERS_AT) + count_of(s, WINDOW_AT) + 2 * count_of(s, STORES_AT) : 0;
+	return words[0] ? 1 + count_of(words, PORTS_AT) + count_of(words, REGISTERS_AT) + count_of(words, WINDOW_AT) +
+				  2 * count_of(words, STORES_AT) : 0;
 }
+
+unsigned pipe_state_words(const struct pipe_state *s) { return count_words(s->word); }
 
 struct writer {
 	struct pipe_state *s;
 	unsigned n;
 };
+
+static struct writer write_to(struct pipe_state *s)
+{
+	s->word[0] = 0;
+	return (struct writer){ s, 1 };
+}
 
 static void put(struct writer *w, unsigned at, uint32_t word)
 {
@@ -158,25 +171,28 @@ static void put(struct writer *w, unsigned at, uint32_t word)
 	w->s->word[w->n++] = word;
 }
 
-static unsigned window_of(const struct pipe *p) { return p->m->window / p->threads; }
-
-/* By how much the dispatch of the k-th entry from here is late, if entries before it go as fast as can be. */
-static int64_t lateness(const struct pipe *p, unsigned k)
+/* The place of the k-th entry from here. */
+static inline unsigned entry(const struct pipe *p, unsigned k)
 {
-	return (int64_t)p->window[(p->head + k) % window_of(p)] - p->now - (int64_t)k * p->m->uop_units;
+	unsigned at = p->head + k;
+
+	return at < p->size ? at : at - p->size;
 }
 
-/* An entry that is late no more than one before it makes nobody wait. */
+static inline uint32_t newest(const struct pipe *p) { return p->window[entry(p, p->size - 1u)]; }
+
+/* By how much the dispatch of each entry from here is late, if entries before it go as fast as can be. One that is late no
+ * more than one before it makes nobody wait. None is free later than the newest one. */
 static void close_window(const struct pipe *p, struct writer *w)
 {
-	int64_t latest = 0;
+	uint32_t at = p->now, last = newest(p), latest = 0;
 
-	for (unsigned k = 0; k < window_of(p); k++) {
-		int64_t late = lateness(p, k);
+	for (unsigned k = 0; k < p->size && at + latest < last; k++, at += p->m->uop_units) {
+		uint32_t free = p->window[entry(p, k)];
 
-		if (late > latest) {
-			put(w, WINDOW_AT, k << 16 | (uint32_t)late);
-			latest = late;
+		if (free > at + latest) {
+			latest = free - at;
+			put(w, WINDOW_AT, k << 16 | latest);
 		}
 	}
 }
@@ -186,20 +202,27 @@ static bool store_matters(const struct pipe *p, const struct pipe_store *store)
 	return store->ready > p->now + ISSUE;
 }
 
+static void close_registers(const struct pipe *p, struct writer *w)
+{
+	for (unsigned half = 0; half < 2; half++)
+		for (uint64_t left = p->written[half]; left; left &= left - 1) {
+			unsigned i = half * 64 + (unsigned)__builtin_ctzll(left);
+			uint32_t last = p->ready[i] + (p->far[i] & 15) * UNITS_PER_CYCLE;
+
+			if (last > p->now + ISSUE)
+				put(w, REGISTERS_AT, i << 24 | (uint32_t)p->far[i] << 16 | (last - p->now));
+		}
+}
+
+/* Words behind those that it has stay as they are. */
 static void close_all(const struct pipe *p, struct pipe_state *s)
 {
-	struct writer w = { s, 1 };
+	struct writer w = write_to(s);
 
-	memset(s, 0, sizeof *s);
 	for (unsigned i = 0; i < p->m->nports; i++)
 		if (p->port[i] > p->now)
 			put(&w, PORTS_AT, i << 16 | (p->port[i] - p->now));
-	for (unsigned i = 0; i < NREGS; i++) {
-		uint32_t last = p->ready[i] + (p->far[i] & 15) * UNITS_PER_CYCLE;
-
-		if (last > p->now + ISSUE)
-			put(&w, REGISTERS_AT, i << 24 | (uint32_t)p->far[i] << 16 | (last - p->now));
-	}
+	close_registers(p, &w);
 	close_window(p, &w);
 	for (unsigned i = 0; i < p->nstores; i++) {
 		const struct pipe_store *store = &p->store[i];
@@ -213,49 +236,89 @@ static void close_all(const struct pipe *p, struct pipe_state *s)
 
 void pipe_close(const struct pipe *p, struct pipe_state *s)
 {
-	if (p->fresh)
-		*s = p->last;
-	else
+	unsigned n;
+
+	if (p->fresh) {
+		n = count_words(p->last.word);
+		memcpy(s->word, p->last.word, n * sizeof s->word[0]);
+	} else {
 		close_all(p, s);
+		n = count_words(s->word);
+	}
+	memset(s->word + n, 0, sizeof s->word - n * sizeof s->word[0]);
+}
+
+unsigned pipe_pack(struct pipe *p)
+{
+	if (!p->fresh)
+		close_all(p, &p->last);
+	p->fresh = true;
+	return count_words(p->last.word);
 }
 
 /* ---- Opened ---- */
 
-/* A line makes each entry a little later than the one before it, up to the one that is named. */
-static void open_window(struct pipe *p, const uint32_t *word, unsigned n, bool line)
+/* Each entry is a little later than the one before it, up to the one that is named. */
+static void open_line(struct pipe *p, uint32_t word)
 {
-	unsigned size = window_of(p), next = 0;
-	int64_t late = 0;
+	uint32_t end = word >> 16, step = (word & 0xffff) / (end + 1), rest = (word & 0xffff) % (end + 1), late = 0, parts = 0;
+	uint32_t at = p->now;
 
-	for (unsigned k = 0; k < size; k++) {
-		if (line && k < word[0] >> 16)
-			late = (int64_t)(word[0] & 0xffff) * (k + 1) / ((word[0] >> 16) + 1);
-		else if (next < n && word[next] >> 16 == k)
+	for (unsigned k = 0; k <= end; k++, at += p->m->uop_units) {
+		late += step;
+		parts += rest;
+		if (parts > end) {
+			parts -= end + 1;
+			late++;
+		}
+		p->window[k] = late ? at + late : 0;
+	}
+	for (unsigned k = end + 1; k < p->size; k++, at += p->m->uop_units)
+		p->window[k] = at + late;
+}
+
+static void open_window(struct pipe *p, const uint32_t *word, unsigned n)
+{
+	uint32_t late = 0, at = p->now;
+
+	for (unsigned k = 0, next = 0; k < p->size; k++, at += p->m->uop_units) {
+		if (next < n && word[next] >> 16 == k)
 			late = word[next++] & 0xffff;
-		p->window[k] = late ? (uint32_t)(p->now + k * p->m->uop_units + late) : 0;
+		p->window[k] = late ? at + late : 0;
 	}
 }
 
-void pipe_open(struct pipe *p, const struct core_model *m, unsigned threads, const struct pipe_state *s)
+void pipe_open_packed(struct pipe *p, const struct core_model *m, unsigned threads, const uint32_t *words)
 {
-	const uint32_t *word = s->word + 1;
+	const uint32_t *word = words + 1;
 
 	memset(p, 0, sizeof *p - sizeof p->last);
 	p->m = m;
 	p->threads = (uint8_t)threads;
+	p->size = (uint8_t)(m->window / threads);
 	p->now = EPOCH;
-	for (unsigned n = count_of(s, PORTS_AT); n; n--, word++)
+	for (unsigned n = count_of(words, PORTS_AT); n; n--, word++)
 		p->port[*word >> 16] = EPOCH + (*word & 0xffff);
-	for (unsigned n = count_of(s, REGISTERS_AT); n; n--, word++) {
+	for (unsigned n = count_of(words, REGISTERS_AT); n; n--, word++) {
+		p->written[*word >> 30] |= UINT64_C(1) << (*word >> 24 & 63);
 		p->ready[*word >> 24] = EPOCH + (*word & 0xffff) - (*word >> 16 & 15) * UNITS_PER_CYCLE;
 		p->far[*word >> 24] = *word >> 16 & 0xff;
 	}
-	open_window(p, word, count_of(s, WINDOW_AT), s->word[0] & LINE);
-	word += count_of(s, WINDOW_AT);
-	for (unsigned n = count_of(s, STORES_AT); n; n--, word += 2)
+	if (words[0] & LINE)
+		open_line(p, *word);
+	else if (count_of(words, WINDOW_AT))
+		open_window(p, word, count_of(words, WINDOW_AT));
+	word += count_of(words, WINDOW_AT);
+	for (unsigned n = count_of(words, STORES_AT); n; n--, word += 2)
 		p->store[p->nstores++] = (struct pipe_store){ EPOCH + (word[0] & 0xffff), (int32_t)word[1], word[0] >> 24 & 0xff, word[0] >> 16 & 0xff };
 	p->fresh = true;
-	p->last = *s;
+	if (words != p->last.word)
+		memcpy(p->last.word, words, (size_t)(word - words) * sizeof *words);
+}
+
+void pipe_open(struct pipe *p, const struct core_model *m, unsigned threads, const struct pipe_state *s)
+{
+	pipe_open_packed(p, m, threads, s->word);
 }
 
 /* ---- Made coarse ---- */
@@ -320,18 +383,17 @@ static void coarsen_ports(struct writer *w, const uint32_t *word, unsigned n)
 
 static void coarsen(const struct pipe_state *from, struct pipe_state *to)
 {
-	struct writer w = { to, 1 };
+	struct writer w = write_to(to);
 	const uint32_t *word = from->word + 1;
-	unsigned n = count_of(from, STORES_AT), skip = n > COARSE_STORES ? n - COARSE_STORES : 0;
+	unsigned n = count_of(from->word, STORES_AT), skip = n > COARSE_STORES ? n - COARSE_STORES : 0;
 
-	memset(to, 0, sizeof *to);
-	coarsen_ports(&w, word, count_of(from, PORTS_AT));
-	word += count_of(from, PORTS_AT);
-	coarsen_registers(&w, word, count_of(from, REGISTERS_AT));
-	word += count_of(from, REGISTERS_AT);
-	coarsen_window(&w, word, count_of(from, WINDOW_AT));
-	to->word[0] |= count_of(to, WINDOW_AT) ? LINE : 0;
-	word += count_of(from, WINDOW_AT);
+	coarsen_ports(&w, word, count_of(from->word, PORTS_AT));
+	word += count_of(from->word, PORTS_AT);
+	coarsen_registers(&w, word, count_of(from->word, REGISTERS_AT));
+	word += count_of(from->word, REGISTERS_AT);
+	coarsen_window(&w, word, count_of(from->word, WINDOW_AT));
+	to->word[0] |= count_of(to->word, WINDOW_AT) ? LINE : 0;
+	word += count_of(from->word, WINDOW_AT);
 	for (unsigned i = 0; i < n; i++, word += 2) {
 		uint32_t t = rounded(word[0] & 0xffff, COARSE_TIME);
 
@@ -342,13 +404,19 @@ static void coarsen(const struct pipe_state *from, struct pipe_state *to)
 	}
 }
 
+/* Who goes on from here opens it again: most do not. */
 static void make_coarse(struct pipe *p)
 {
-	struct pipe_state whole, coarse;
+	struct pipe_state whole;
 
 	close_all(p, &whole);
-	coarsen(&whole, &coarse);
-	pipe_open(p, p->m, p->threads, &coarse);
+	coarsen(&whole, &p->last);
+	p->fresh = p->stale = true;
+}
+
+static void reopen(struct pipe *p)
+{
+	pipe_open_packed(p, p->m, p->threads, p->last.word);
 }
 
 /* ---- A step ---- */
@@ -372,21 +440,28 @@ static uint32_t sources_ready(const struct pipe *p, const struct pipe_insn *i)
 	return t;
 }
 
+/* t / n, for times of less than 2^16 units. */
+static inline uint32_t by(uint32_t t, uint32_t n)
+{
+	static const uint32_t parts[] = { 0, 0, 1u << 31, UINT32_MAX / 3 + 1, 1u << 30, UINT32_MAX / 5 + 1, UINT32_MAX / 6 + 1,
+					  UINT32_MAX / 7 + 1, 1u << 29 };
+
+	return n < 2 ? t : (uint32_t)((uint64_t)t * parts[n] >> 32);
+}
+
 /* The time at which pipes are free, from their work before; and that work grows. A group of n pipes makes the next wait
  * when all n are busy. */
 static uint32_t take_ports(struct pipe *p, const struct pipe_insn *i, uint32_t dispatch)
 {
 	uint32_t start = dispatch + ISSUE;
 
-	for (unsigned k = 0; k < p->m->nports; k++) {
-		uint32_t n = p->m->pipes[k], use = i->use[k] * UNITS_PER_CYCLE, spare;
+	for (uint32_t left = i->uses; left; left &= left - 1) {
+		unsigned k = (unsigned)__builtin_ctz(left);
+		uint32_t n = p->m->pipes[k], use = i->use[k] * UNITS_PER_CYCLE, spare = by(use * (n - 1), n);
 
-		if (!use || !n)
-			continue;
-		spare = use * (n - 1) / n;
 		if (p->port[k] > dispatch + spare)
 			start = later(start, p->port[k] - spare + ISSUE);
-		p->port[k] = later(p->port[k], dispatch) + use * p->threads / n;
+		p->port[k] = later(p->port[k], dispatch) + by(use * p->threads, n);
 		if (p->port[k] > dispatch + FARTHEST)
 			p->port[k] = dispatch + FARTHEST;
 	}
@@ -449,6 +524,7 @@ static uint32_t stored_at(const struct pipe *p, const struct pipe_insn *i)
 
 static void write_register(struct pipe *p, const struct pipe_insn *i, unsigned reg, uint32_t t, uint32_t limit)
 {
+	p->written[reg / 64] |= UINT64_C(1) << reg % 64;
 	p->ready[reg] = t < limit ? t : limit;
 	p->far[reg] = i->far ? (uint8_t)(i->kind << 4 | i->far) : 0;
 }
@@ -472,7 +548,7 @@ static void write_registers(struct pipe *p, const struct pipe_insn *i, uint32_t 
 static uint32_t enter_window(const struct pipe *p, unsigned uops, uint32_t t)
 {
 	for (unsigned k = 0; k < uops; k++) {
-		uint32_t free = p->window[(p->head + k) % window_of(p)];
+		uint32_t free = p->window[entry(p, k)];
 
 		if (free > t + k * p->m->uop_units)
 			t = free - k * p->m->uop_units;
@@ -482,12 +558,11 @@ static uint32_t enter_window(const struct pipe *p, unsigned uops, uint32_t t)
 
 static void fill_window(struct pipe *p, unsigned uops, uint32_t free)
 {
-	unsigned size = window_of(p);
-	uint32_t last = p->window[(p->head + size - 1) % size];
+	uint32_t last = newest(p);
 
 	for (unsigned k = 0; k < uops; k++) {
 		p->window[p->head] = later(free, last);
-		p->head = (uint8_t)((p->head + 1) % size);
+		p->head = (uint8_t)entry(p, 1);
 	}
 }
 
@@ -496,7 +571,7 @@ static uint32_t since(uint32_t t, uint32_t before) { return t > before ? t - bef
 /* What the next instruction will wait for. */
 static void note_waits(const struct pipe *p, const struct pipe_insn *i, struct pipe_trace *t)
 {
-	uint32_t dispatch = enter_window(p, i->uops < window_of(p) ? i->uops : window_of(p), p->now), latest = 0, pipes = 0;
+	uint32_t dispatch = enter_window(p, i->uops < p->size ? i->uops : p->size, p->now), latest = 0, pipes = 0;
 
 	*t = (struct pipe_trace){ .reg = NREGS, .port = MAX_PORTS };
 	for (unsigned reg = 0; reg < NREGS; reg++) {
@@ -524,23 +599,26 @@ static void note_waits(const struct pipe *p, const struct pipe_insn *i, struct p
 
 static void note_step(const struct pipe *p, uint32_t before, uint32_t dispatch, uint32_t start, uint32_t completion, struct pipe_trace *t)
 {
-	unsigned size = window_of(p);
-
 	t->dispatch = dispatch - before;
 	t->start = start - before;
 	t->completion = completion - before;
-	t->retired = later(completion + RETIRE, p->window[(p->head + size - 1) % size]) - before;
+	t->retired = later(completion + RETIRE, newest(p)) - before;
 	t->next = p->now - before;
 }
 
 /* Without a trace, which is known when this is compiled, nothing of it is left. */
 static inline __attribute__((always_inline)) unsigned step(struct pipe *p, const struct pipe_insn *i, struct pipe_trace *t)
 {
-	unsigned uops = i->uops < window_of(p) ? i->uops : window_of(p);
-	uint32_t before = p->now, dispatch = enter_window(p, uops, p->now), slots = i->slots * p->m->slot_units * p->threads;
-	uint32_t start = later(take_ports(p, i, dispatch), sources_ready(p, i)), completion, freed, cost;
+	uint32_t before, dispatch, slots, start, completion, freed, cost;
+	unsigned uops = i->uops < p->size ? i->uops : p->size;
 
+	if (p->stale)
+		reopen(p);
 	p->fresh = false;
+	before = p->now;
+	dispatch = enter_window(p, uops, before);
+	slots = i->slots * p->m->slot_units * p->threads;
+	start = later(take_ports(p, i, dispatch), sources_ready(p, i));
 	completion = freed = start + i->latency * UNITS_PER_CYCLE;
 	/* The window is as short as issue queues are: a load that waits for a store does not hold up all behind it. */
 	if (i->load && i->base != NO_BASE && !p->m->as_llvm)
@@ -570,12 +648,16 @@ unsigned pipe_step(struct pipe *p, const struct pipe_insn *i) { return step(p, i
 
 unsigned pipe_step_traced(struct pipe *p, const struct pipe_insn *i, struct pipe_trace *t)
 {
+	if (p->stale)
+		reopen(p);
 	note_waits(p, i, t);
 	return step(p, i, t);
 }
 
 void pipe_wait(struct pipe *p, unsigned units)
 {
+	if (p->stale)
+		reopen(p);
 	p->now += units;
 	make_coarse(p);
 }
@@ -584,8 +666,9 @@ void pipe_wait(struct pipe *p, unsigned units)
 
 bool pipe_state_valid(const struct pipe_state *s, const struct core_model *m)
 {
-	unsigned ports = count_of(s, PORTS_AT), registers = count_of(s, REGISTERS_AT), window = count_of(s, WINDOW_AT);
-	unsigned stores = count_of(s, STORES_AT), words = pipe_state_words(s), i = 1;
+	unsigned ports = count_of(s->word, PORTS_AT), registers = count_of(s->word, REGISTERS_AT), window = count_of(s->word, WINDOW_AT);
+	unsigned stores = count_of(s->word, STORES_AT), words = pipe_state_words(s), i = 1;
+	uint32_t late = 0;
 	int64_t last = -1;
 
 	if (ports > m->nports || registers > NREGS || window > m->window || stores > PIPE_SLOTS || words > PIPE_STATE_WORDS ||
@@ -599,8 +682,8 @@ bool pipe_state_valid(const struct pipe_state *s, const struct core_model *m)
 		if ((int64_t)(s->word[i] >> 24) <= last || s->word[i] >> 24 >= NREGS || (s->word[i] >> 20 & 15) >= MAX_PORTS)
 			return false;
 	last = -1;
-	for (unsigned n = 0; n < window; n++, last = s->word[i++] >> 16)
-		if ((int64_t)(s->word[i] >> 16) <= last || s->word[i] >> 16 >= m->window)
+	for (unsigned n = 0; n < window; n++, late = s->word[i] & 0xffff, last = s->word[i++] >> 16)
+		if ((int64_t)(s->word[i] >> 16) <= last || s->word[i] >> 16 >= m->window || (s->word[i] & 0xffff) <= late)
 			return false;
 	for (unsigned n = 0; n < stores; n++, i += 2)
 		if (s->word[i] >> 24 >= 32 || ((s->word[i] >> 16 & 0xff) >= 32 && (s->word[i] >> 16 & 0xff) != NO_BASE))

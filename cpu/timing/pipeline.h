@@ -34,6 +34,7 @@ struct pipe_insn {
 	uint8_t written[9], written_latency[9];
 	uint32_t gprs_read, gprs_written;	/* of instructions with many */
 	uint8_t use[MAX_PORTS];
+	uint16_t uses;			/* ports of which it uses some, a bit each */
 };
 
 /* `row`: the row of cpu/table/insn.def; negative: no instruction. */
@@ -57,10 +58,12 @@ bool pipe_state_valid(const struct pipe_state *s, const struct core_model *m);
 
 struct pipe {
 	const struct core_model *m;
-	uint8_t threads;
+	uint8_t threads, size;		/* entries of the window that a thread has */
 	bool fresh;			/* nothing has happened since `last` */
+	bool stale;			/* `last` is coarser than what the other fields hold */
 	uint32_t now;			/* units; starts with EPOCH */
 	uint32_t resolve;		/* behind a branch: units from now until its outcome is known */
+	uint64_t written[2];		/* a bit for each register whose time is not 0 */
 	uint32_t ready[NREGS];
 	uint8_t far[NREGS];		/* kind << 4 | far */
 	uint32_t port[MAX_PORTS];	/* when its work is done */
@@ -68,7 +71,7 @@ struct pipe {
 	uint8_t head, entries;
 	uint8_t nstores;
 	struct pipe_store { uint32_t ready; int32_t displacement; uint8_t base, index; } store[PIPE_SLOTS];
-	struct pipe_state last;
+	struct pipe_state last;		/* as far as it has words */
 };
 
 /* `threads`: how many threads of the core are busy, 1, 2, 4 or 8. Each gets an equal share of dispatch, window and pipes. */
@@ -79,6 +82,11 @@ unsigned pipe_step(struct pipe *p, const struct pipe_insn *i);
  * before; the time is the caller's to charge. */
 void pipe_wait(struct pipe *p, unsigned units);
 void pipe_close(const struct pipe *p, struct pipe_state *s);
+
+/* The same for who keeps states packed: `words` has those that there are, and at least one. */
+void pipe_open_packed(struct pipe *p, const struct core_model *m, unsigned threads, const uint32_t *words);
+/* How many words the state has, which are the first of p->last then. */
+unsigned pipe_pack(struct pipe *p);
 
 /* How an instruction has gone, for those who draw it. Units, from the time at which it could have been dispatched. */
 struct pipe_trace {
