@@ -242,6 +242,7 @@ struct cpu {
 	uint64_t interrupts;		/* delivered so far (statistics; single-stepping looks at it) */
 	/* Timing models other than `flat`. */
 	uint32_t per_cycle;		/* units of the budget in a cycle; `flat`: 1 */
+	uint64_t *memos;		/* pace.h */
 	uint32_t pace_in;		/* the state in which the last block was entered */
 	uint64_t owed;			/* units that an interrupt takes, not yet off the budget */
 	uint64_t called_at;		/* 0, or 1 + the cycle at which the machine has been called: it sees the processor there */

@@ -40,7 +40,7 @@ static void *map_sparse(size_t size)
 
 /* The same for what is used all over, all the time: on huge pages where the host has them, because
  * its TLB is short of entries before ours is. */
-static void *map_hot(size_t size)
+void *map_hot(size_t size)
 {
 	void *p = map_sparse(size);
 
@@ -164,6 +164,7 @@ bool engine_add_cpu(struct engine *e, struct cpu *cpu)
 	cpu->per_cycle = e->timing.per_cycle;
 	cpu->timing_model = e->timing.core ? timing_number(e->timing.core) : 0;
 	cpu->ram_base = e->ram->base;
+	pace_add_cpu(cpu);
 	if (!ctx_init(cpu))
 		return false;
 	e->cpus[e->ncpus++] = cpu;
@@ -206,6 +207,8 @@ void engine_flush(struct engine *e)
 	e->flushes++;
 	if (!e->arena_used)
 		return;
+	if (e->pace)
+		pace_forget_blocks(e->pace);
 	for (const struct code_page *page = e->code_pages; page; page = page->next) {
 		e->ram->page[page->number] &= (uint8_t)~RAM_PAGE_CODE;
 		e->pages[page->number] = NULL;
@@ -276,8 +279,6 @@ static struct block *keep_block(struct engine *e, const struct block *from, cons
 	memcpy(b->info, info, b->nops * sizeof b->info[0]);
 	b->words = (uint32_t *)(b->info + b->nops);
 	memcpy(b->words, from->words, b->ninsns * sizeof b->words[0]);
-	if (e->pace)
-		pace_name(e, b);
 	b->hash_next = *bucket;
 	*bucket = b;
 	b->page_next = page->blocks;

@@ -212,6 +212,10 @@ struct engine {
 	uint64_t decoded, flushes;	/* so far: stale links are recognised by the latter */
 };
 
+/* Zeroed memory for tables that are looked into everywhere, on large pages of the host where there are some; to munmap().
+ * NULL: there is none. */
+void *map_hot(size_t size);
+
 /* decode.c: fills `out` (room for BLOCK_MAX_OPS) with at most max_insns instructions at gra. */
 void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned max_insns,
 		  struct block *out, struct op_info *info);

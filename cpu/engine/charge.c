@@ -452,8 +452,10 @@ OP_RAW(charge_branch)
 		} else if (taken) {
 			enum pace_bubble bubble = at_hand(cpu, op, ea, conditional) ? BUBBLE_TAKEN : BUBBLE_REDIRECT;
 
+			uint32_t after = c->after[cpu->pace].state[bubble];
+
 			cost = c->taken[bubble];
-			cpu->pace = c->after[cpu->pace].state[bubble];
+			cpu->pace = likely(after) ? after - 1 : pace_foresee(cpu->engine, cpu->pace, bubble);
 		}
 		cpu->stall[wrong ? STALL_MISPREDICT : STALL_TAKEN] += cost;
 		cpu->event[EVENT_BRANCH]++;

@@ -2,16 +2,24 @@
 #include "cpu/engine/pace.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "cpu/engine/decode.h"
 
 #define STATE_BITS 19
 #define STATES     (1u << STATE_BITS)
-_Static_assert(STATE_BITS <= 20, "a memo has room for its number");
+_Static_assert(STATE_BITS < 20, "a memo has room for its number, and for one that is none");
 #define WORDS      (STATES * 16)	/* for the contents of all */
 #define STATE_ROOM 256			/* kept for what a processor may need until it is between blocks */
 #define INSN_BITS  13			/* of the table of decoded instructions */
-#define SEEN_BITS  18			/* of the table behind the memos */
+#define PART_BITS  8			/* of the table of parts of blocks */
+
+/* A block's memos: none at first, then 1 << FIRST_BITS of them, four times as many whenever they have got into each other's
+ * way too often. */
+#define FIRST_BITS 2
+#define MOST_BITS  12
+#define MEMOS      (1u << 21)		/* of all blocks */
+#define MEMO_ROOM  (2u << MOST_BITS)	/* kept for one that grows */
 
 /* An instruction's word and what the pipeline wants to know of it. */
 struct known_insn {
@@ -20,10 +28,11 @@ struct known_insn {
 	struct pipe_insn insn;
 };
 
-/* What a block has cost, by its number and the state it was entered in. */
-struct seen {
-	uint64_t key;
-	memo memo;
+/* The first instructions of a block. */
+struct part {
+	const struct block *block;	/* NULL: none */
+	uint32_t in, n;
+	uint32_t out, cost;
 };
 
 struct state {
@@ -34,14 +43,14 @@ struct state {
 
 struct pace {
 	const struct core_model *core;
-	uint32_t nstates, nwords;
-	uint32_t named;				/* blocks so far */
+	uint32_t nstates, nwords, nmemos;
 	struct pace_after after[STATES];
 	struct state states[STATES];		/* the first ones: nothing is under way, by number of threads */
 	uint32_t hash[STATES * 2];		/* 1 + number; 0: empty */
-	uint32_t words[WORDS];
+	uint32_t words[WORDS];			/* the first one: 0, which is all there is of nothing under way */
 	struct known_insn insns[1u << INSN_BITS];
-	struct seen seen[1u << SEEN_BITS];
+	struct part parts[1u << PART_BITS];
+	memo memos[MEMOS];			/* the first one: none, for all blocks that have no others */
 };
 
 enum { EMPTY_STATES = 4 };
@@ -49,27 +58,40 @@ enum { EMPTY_STATES = 4 };
 static void forget_states(struct pace *pace)
 {
 	memset(pace->hash, 0, sizeof pace->hash);
-	memset(pace->seen, 0, sizeof pace->seen);
-	pace->nwords = 0;
+	pace->nwords = 1;
 	for (pace->nstates = 0; pace->nstates < EMPTY_STATES; pace->nstates++) {
 		pace->states[pace->nstates] = (struct state){ .threads = (uint8_t)pace->nstates };
-		pace->after[pace->nstates] = (struct pace_after){ { pace->nstates, pace->nstates } };
+		pace->after[pace->nstates] = (struct pace_after){ { 1 + pace->nstates, 1 + pace->nstates } };
 	}
 }
 
 /* Most of it is never touched. */
 struct pace *pace_new(const struct core_model *core)
 {
-	struct pace *pace = calloc(1, sizeof *pace);
+	struct pace *pace = map_hot(sizeof *pace);
 
 	if (pace) {
 		pace->core = core;
 		forget_states(pace);
+		pace_forget_blocks(pace);
 	}
 	return pace;
 }
 
-void pace_free(struct pace *pace) { free(pace); }
+void pace_free(struct pace *pace)
+{
+	if (pace)
+		munmap(pace, sizeof *pace);
+}
+
+void pace_forget_blocks(struct pace *pace)
+{
+	pace->memos[0] = MEMO_NONE;
+	pace->nmemos = 1;
+	memset(pace->parts, 0, sizeof pace->parts);
+}
+
+void pace_add_cpu(struct cpu *cpu) { cpu->memos = cpu->engine->pace ? cpu->engine->pace->memos : NULL; }
 
 /* ---- States and their numbers ---- */
 
@@ -84,31 +106,35 @@ static uint32_t state_hash(const uint32_t *words, unsigned n, unsigned threads)
 
 static bool has_room(const struct pace *pace, unsigned room)
 {
-	return pace->nstates < STATES - room && pace->nwords < WORDS - room * PIPE_STATE_WORDS;
+	return pace->nstates < STATES - room && pace->nwords < WORDS - room * PIPE_STATE_WORDS && pace->nmemos < MEMOS - MEMO_ROOM;
 }
 
 /* The caller has seen to it that there is room. */
-static uint32_t number_of(struct pace *pace, const struct pipe_state *state, unsigned threads)
+static uint32_t number_of(struct pace *pace, const uint32_t *words, unsigned n, unsigned threads)
 {
-	unsigned n = pipe_state_words(state);
 	uint32_t at;
 
 	if (!n)
 		return threads;
-	for (at = state_hash(state->word, n, threads); pace->hash[at]; at = (at + 1) & (2 * STATES - 1)) {
+	for (at = state_hash(words, n, threads); pace->hash[at]; at = (at + 1) & (2 * STATES - 1)) {
 		const struct state *s = &pace->states[pace->hash[at] - 1];
 
-		if (s->n == n && s->threads == threads && !memcmp(&pace->words[s->at], state->word, n * sizeof state->word[0]))
+		if (s->n == n && s->threads == threads && !memcmp(&pace->words[s->at], words, n * sizeof words[0]))
 			return pace->hash[at] - 1;
 	}
-	if (!has_room(pace, 1))
+	if (pace->nstates == STATES || pace->nwords > WORDS - PIPE_STATE_WORDS)
 		abort();
 	pace->states[pace->nstates] = (struct state){ .at = pace->nwords, .n = (uint8_t)n, .threads = (uint8_t)threads };
-	memcpy(&pace->words[pace->nwords], state->word, n * sizeof state->word[0]);
+	memcpy(&pace->words[pace->nwords], words, n * sizeof words[0]);
 	pace->nwords += n;
 	pace->after[pace->nstates] = (struct pace_after){ { 0 } };
 	pace->hash[at] = ++pace->nstates;
 	return pace->nstates - 1;
+}
+
+static uint32_t number_of_state(struct pace *pace, const struct pipe_state *state, unsigned threads)
+{
+	return number_of(pace, state->word, pipe_state_words(state), threads);
 }
 
 static void contents(const struct pace *pace, uint32_t number, struct pipe_state *state)
@@ -132,7 +158,7 @@ bool pace_make_room(struct engine *engine)
 		pace_get(engine->cpus[i], &kept[i]);
 	forget_states(pace);
 	for (unsigned i = 0; i < engine->ncpus; i++)
-		engine->cpus[i]->pace = number_of(pace, &kept[i], engine->cpus[i]->pace_empty);
+		engine->cpus[i]->pace = number_of_state(pace, &kept[i], engine->cpus[i]->pace_empty);
 	return true;
 }
 
@@ -148,7 +174,7 @@ bool pace_set(struct cpu *cpu, const struct pipe_state *state)
 	if (!pipe_state_valid(state, pace->core))
 		return false;
 	pace_make_room(cpu->engine);
-	cpu->pace = number_of(pace, state, cpu->pace_empty);
+	cpu->pace = number_of_state(pace, state, cpu->pace_empty);
 	return true;
 }
 
@@ -162,7 +188,7 @@ void pace_set_threads(struct cpu *cpu, unsigned busy)
 	pace_make_room(cpu->engine);
 	pace_get(cpu, &state);
 	cpu->pace_empty = log2;
-	cpu->pace = number_of(cpu->engine->pace, &state, log2);
+	cpu->pace = number_of_state(cpu->engine->pace, &state, log2);
 }
 
 /* ---- Simulating ---- */
@@ -183,34 +209,53 @@ static const struct pipe_insn *known(const struct engine *engine, uint32_t word)
 
 static void open_at(struct pipe *pipe, const struct pace *pace, uint32_t number)
 {
-	struct pipe_state state;
+	const struct state *s = &pace->states[number];
 
-	contents(pace, number, &state);
-	pipe_open(pipe, pace->core, 1u << pace->states[number].threads, &state);
+	pipe_open_packed(pipe, pace->core, 1u << s->threads, &pace->words[s->at]);
+}
+
+static uint32_t close_as(struct pipe *pipe, struct pace *pace, uint32_t from)
+{
+	unsigned n = pipe_pack(pipe);
+
+	return number_of(pace, pipe->last.word, n, pace->states[from].threads);
 }
 
 /* The block's first n instructions. */
 static unsigned simulate(const struct engine *engine, const struct block *block, uint32_t from, unsigned n, uint32_t *to)
 {
 	struct pace *pace = engine->pace;
-	struct pipe_state state;
 	struct pipe pipe;
 	unsigned units = 0;
 
 	open_at(&pipe, pace, from);
 	for (unsigned i = 0; i < n; i++)
 		units += pipe_step(&pipe, known(engine, block->words[i]));
-	pipe_close(&pipe, &state);
-	*to = number_of(pace, &state, pace->states[from].threads);
+	*to = close_as(&pipe, pace, from);
 	return units;
+}
+
+/* The scratch block is another one each time. */
+static unsigned simulate_part(const struct engine *engine, const struct block *block, uint32_t from, unsigned n, uint32_t *to)
+{
+	uint64_t key = ((uintptr_t)block / BLOCK_ALIGN << 6 ^ from) + n;
+	struct part *part = &engine->pace->parts[key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - PART_BITS)];
+
+	if (block != part->block || from != part->in || n != part->n) {
+		uint32_t out, cost = simulate(engine, block, from, n, &out);
+
+		*part = (struct part){ block == engine->scratch ? NULL : block, from, n, out, cost };
+	}
+	*to = part->out;
+	return part->cost;
 }
 
 unsigned pace_rest(const struct cpu *cpu, const struct block *block, unsigned n, uint32_t *state)
 {
 	uint32_t end;
-	unsigned whole = simulate(cpu->engine, block, cpu->pace_in, block->ninsns, &end);
+	unsigned whole = simulate_part(cpu->engine, block, cpu->pace_in, block->ninsns, &end);
 
-	return whole - simulate(cpu->engine, block, cpu->pace_in, n, state);
+	return whole - simulate_part(cpu->engine, block, cpu->pace_in, n, state);
 }
 
 unsigned pace_fit(struct cpu *cpu, const struct block *block, unsigned units)
@@ -226,40 +271,66 @@ unsigned pace_fit(struct cpu *cpu, const struct block *block, unsigned units)
 
 /* ---- The block's head ---- */
 
-/* The states that a taken branch makes of this one. 0 is one of them only where nothing is under way. */
-static void foresee(struct pace *pace, uint32_t number)
-{
-	const uint32_t units[BUBBLES] = { pace->core->taken, pace->core->redirect };
-	unsigned threads = pace->states[number].threads;
-
-	for (unsigned i = 0; i < BUBBLES && !pace->after[number].state[i]; i++) {
-		struct pipe_state state;
-		struct pipe pipe;
-
-		open_at(&pipe, pace, number);
-		pipe_wait(&pipe, units[i]);
-		pipe_close(&pipe, &state);
-		pace->after[number].state[i] = number_of(pace, &state, threads);
-	}
-}
-
 const struct pace_after *pace_after(const struct engine *engine) { return engine->pace ? engine->pace->after : NULL; }
 
-/* What the block's own memo is not about. */
-static __attribute__((noinline)) memo find_memo(struct cpu *cpu, const struct op *op, memo *place)
+/* There is room: a state that is new here has no memo, and whoever has none looks at the room. */
+uint32_t pace_foresee(const struct engine *engine, uint32_t number, enum pace_bubble bubble)
+{
+	struct pace *pace = engine->pace;
+	const uint32_t units[BUBBLES] = { [BUBBLE_TAKEN] = pace->core->taken, [BUBBLE_REDIRECT] = pace->core->redirect };
+	struct pipe pipe;
+	uint32_t to;
+
+	open_at(&pipe, pace, number);
+	pipe_wait(&pipe, units[bubble]);
+	to = close_as(&pipe, pace, number);
+	pace->after[number].state[bubble] = 1 + to;
+	return to;
+}
+
+/* Fields of the op: where the block's memos begin in imm, how many there are, as a logarithm, in a; in b, how often one has
+ * taken another's place since they grew. */
+#define MEMO_AT(op, state) ((uint32_t)(op)->imm + ((state) & ((1u << (op)->a) - 1)))
+
+static void grow(struct pace *pace, struct op *op)
+{
+	unsigned bits = op->imm ? op->a + 2u : FIRST_BITS;
+	const memo *old = &pace->memos[op->imm];
+	unsigned n = 1u << op->a;
+
+	op->a = (uint8_t)bits;
+	op->b = 0;
+	op->imm = (int32_t)pace->nmemos;
+	memset(&pace->memos[pace->nmemos], 0xff, sizeof(memo) << bits);
+	pace->nmemos += 1u << bits;
+	for (unsigned i = 0; i < n; i++)
+		if (old[i] != MEMO_NONE)
+			pace->memos[MEMO_AT(op, MEMO_IN(old[i]))] = old[i];
+}
+
+static void remember(struct pace *pace, struct op *op, memo m)
+{
+	bool clash = op->imm && pace->memos[MEMO_AT(op, MEMO_IN(m))] != MEMO_NONE;
+
+	if (clash && op->a < MOST_BITS)
+		op->b++;
+	if ((!op->imm || op->b > 1u << (op->a / 2)) && pace->nmemos < MEMOS - (1u << MOST_BITS))
+		grow(pace, op);
+	if (op->imm)
+		pace->memos[MEMO_AT(op, MEMO_IN(m))] = m;
+}
+
+/* What the block is not known to cost. One that is another at each time has no use for a memo. */
+static __attribute__((noinline)) memo find_memo(struct cpu *cpu, const struct op *op)
 {
 	const struct block *block = block_of(op);
 	struct engine *engine = cpu->engine;
-	uint64_t key = (uint64_t)(uint32_t)op->imm << 32 | cpu->pace;
-	struct seen *seen = &engine->pace->seen[key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - SEEN_BITS)];
+	uint32_t out, cost = simulate(engine, block, cpu->pace, block->ninsns, &out);
+	memo m = MEMO(cpu->pace, out, cost);
 
-	if (seen->key != key || !op->imm) {
-		uint32_t out, cost = simulate(engine, block, cpu->pace, block->ninsns, &out);
-
-		foresee(engine->pace, out);
-		*seen = (struct seen){ key, MEMO(cpu->pace, out, cost) };
-	}
-	return *place = seen->memo;
+	if (block != engine->scratch)
+		remember(engine->pace, (struct op *)(uintptr_t)op, m);
+	return m;
 }
 
 /* The block is left as it was before: the engine makes room, or runs part of it. */
@@ -272,43 +343,29 @@ static __attribute__((noinline)) int64_t back_out(struct cpu *cpu, const struct 
 
 OP_RAW(pace)
 {
-	memo *place = (memo *)(uintptr_t)(op + 1) + cpu->pace % MEMOS, memo = *place;
+	memo m = cpu->memos[MEMO_AT(op, cpu->pace)];
 	int64_t left;
 
-	if (unlikely(MEMO_IN(memo) != cpu->pace || !memo)) {
+	if (unlikely(MEMO_IN(m) != cpu->pace)) {
 		if (unlikely(!has_room(cpu->engine->pace, STATE_ROOM))) {
 			budget = back_out(cpu, op, budget);
 			LEAVE;
 		}
-		memo = find_memo(cpu, op, place);
+		m = find_memo(cpu, op);
 	}
-	left = budget - (int64_t)MEMO_COST(memo) * BUDGET_UNIT;
+	left = budget - (int64_t)MEMO_COST(m) * BUDGET_UNIT;
 	if (unlikely(left < 0) && cpu->sure != op) {
 		budget = back_out(cpu, op, budget);
 		LEAVE;
 	}
 	budget = left;
 	cpu->pace_in = cpu->pace;
-	cpu->pace = MEMO_OUT(memo);
-	GOTO_OP(op + 1 + MEMO_OPS);
+	cpu->pace = MEMO_OUT(m);
+	NEXT;
 }
 
-void pace_emit(struct decoder *d)
-{
-	decode_emit(d, (struct op){ .fn = op_pace });
-	for (unsigned i = 0; i < MEMO_OPS; i++)
-		decode_emit(d, (struct op){ .fn = NULL });
-}
+void pace_emit(struct decoder *d) { decode_emit(d, (struct op){ .fn = op_pace }); }
 
-void pace_name(struct engine *engine, struct block *block)
-{
-	block->ops[block->head - 1 - MEMO_OPS].imm = (int32_t)++engine->pace->named;
-}
+const struct op *pace_op(const struct block *block) { return &block->ops[block->head - 1]; }
 
-const struct op *pace_op(const struct block *block) { return &block->ops[block->head - 1 - MEMO_OPS]; }
-
-void pace_clear(struct block *block)
-{
-	block->ops[block->head - 1 - MEMO_OPS].imm = 0;
-	memset(&block->ops[block->head - MEMO_OPS], 0, MEMO_OPS * sizeof block->ops[0]);
-}
+void pace_clear(struct block *block) { block->ops[block->head - 1] = (struct op){ .fn = op_pace }; }

@@ -18,29 +18,31 @@ struct decoder;
 
 /* By how much the next block is late: behind a taken branch whose target was at hand, and behind one whose target was not. */
 enum pace_bubble { BUBBLE_TAKEN, BUBBLE_REDIRECT, BUBBLES };
-/* By number of a state that a branch has led to: the states after each of these waits, whose costs the branch charges. */
+/* By number of a state that a branch has led to: 1 + the states after each of these waits, whose costs the branch charges; 0:
+ * nobody has asked yet. */
 struct pace_after { uint32_t state[BUBBLES]; };
 
 struct pace *pace_new(const struct core_model *core);	/* NULL: out of memory */
 void pace_free(struct pace *pace);
 
-/* In the place of ops behind op_pace, one for each value of the low bits of `in`: from the state `in` the block costs `cost`
- * units and leads to `out`. 0: nothing is remembered. */
+/* What a block has cost from one state: from `in` it costs `cost` units and leads to `out`. */
 typedef uint64_t memo;
 #define MEMO(in, out, cost) ((memo)(in) << 44 | (memo)(out) << 24 | (cost))
 #define MEMO_IN(m)   ((uint32_t)((m) >> 44))
 #define MEMO_OUT(m)  ((uint32_t)((m) >> 24) & 0xfffff)
 #define MEMO_COST(m) ((uint32_t)(m) & 0xffffff)
-#define MEMOS    16
-#define MEMO_OPS (MEMOS * sizeof(memo) / sizeof(struct op))
+#define MEMO_NONE    UINT64_MAX		/* in: no state's number */
 _Static_assert(sizeof(struct pipe_state) == PACE_BYTES, "a processor has room for one");
 
-void pace_emit(struct decoder *d);	/* the block's head: op_pace and its memos */
-void pace_name(struct engine *engine, struct block *block);	/* one that is kept has a number, by which it is remembered */
-void pace_clear(struct block *block);	/* the memos and the number of one that has been copied */
+void pace_emit(struct decoder *d);		/* the block's head */
+void pace_clear(struct block *block);		/* a copy remembers nothing */
+void pace_forget_blocks(struct pace *pace);	/* none is left */
+void pace_add_cpu(struct cpu *cpu);
 
 /* By number of a state. */
 const struct pace_after *pace_after(const struct engine *engine);
+/* What is not there yet, between a block's head and the next one's. */
+uint32_t pace_foresee(const struct engine *engine, uint32_t number, enum pace_bubble bubble);
 
 /* What has been charged for the block's instructions from number `n` on, and the state before that one. The block must be
  * the one that cpu has entered last. */
