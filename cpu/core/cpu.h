@@ -228,7 +228,7 @@ struct cpu {
 	struct pmu pmu;
 
 	/* Engine, not saved. */
-	struct block **link;		/* the edge that led out of the engine; NULL: none */
+	const struct op **link;		/* the edge that led out of the engine; NULL: none */
 	uint64_t link_nip;		/* where that edge leads */
 	const struct op *link_from;	/* the op that the edge belongs to */
 	const struct op *spin_op;	/* branch that last closed a waiting loop; NULL: memory has changed since. spin.c */

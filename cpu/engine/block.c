@@ -279,6 +279,7 @@ static struct block *keep_block(struct engine *e, const struct block *from, cons
 	memcpy(b->info, info, b->nops * sizeof b->info[0]);
 	b->words = (uint32_t *)(b->info + b->nops);
 	memcpy(b->words, from->words, b->ninsns * sizeof b->words[0]);
+	decode_link_ways_out(b);
 	b->hash_next = *bucket;
 	*bucket = b;
 	b->page_next = page->blocks;
@@ -532,11 +533,11 @@ static void unfuse_last(struct block *s)
 	}
 }
 
-/* The first `count` instructions of `b` as a block of its own. */
+/* The first `count` instructions of `b` as a block of its own. Exits that have ways out are not copied. */
 static const struct block *part_of(struct engine *e, const struct block *b, unsigned count)
 {
 	struct block *s = e->scratch;
-	unsigned n = cut_at(b, count);
+	unsigned n = b->end == b->nops ? cut_at(b, count) : 0;
 	uint32_t *words = s->words;
 
 	e->credit -= COST_OF_BLOCK + (int64_t)count * (n ? COST_OF_COPY : COST_OF_INSN);
@@ -554,7 +555,7 @@ static const struct block *part_of(struct engine *e, const struct block *b, unsi
 	s->ops[0].imm = b->info[n - 1].cycles;
 	s->info[n] = (struct op_info){ .insn = s->ninsns, .cycles = b->info[n - 1].cycles };
 	s->ops[n] = (struct op){ .fn = op_leave, .imm = (int32_t)((b->gra & (RAM_PAGE_SIZE - 1)) + 4u * s->ninsns) };
-	s->nops = (uint16_t)(n + 1);
+	s->nops = s->end = (uint16_t)(n + 1);
 	while (s->nedges && s->edge_at[s->nedges - 1] >= n)
 		s->nedges--;
 	unfuse_last(s);
@@ -626,7 +627,7 @@ static const struct block *block_at_nip(struct cpu *cpu)
 	/* An edge stays within its real page, whatever the page is mapped to by now. */
 	if (cpu->link && cpu->link_nip == cpu->nip && flushes == cpu->engine->flushes &&
 	    block_of(cpu->link_from)->gra >> RAM_PAGE_SHIFT == b->gra >> RAM_PAGE_SHIFT)
-		*cpu->link = b;
+		*cpu->link = b->ops;
 	return b;
 }
 

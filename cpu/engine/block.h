@@ -19,7 +19,7 @@ enum block_mode {
 };
 
 #define BLOCK_MAX_INSNS 64
-#define BLOCK_MAX_OPS   (BLOCK_MAX_INSNS * 8 + 24)	/* 32-bit addco. takes five */
+#define BLOCK_MAX_OPS   (BLOCK_MAX_INSNS * 8 + 40)	/* 32-bit addco. takes five */
 #define BLOCK_ALIGN     64	/* the host's cache line */
 #define BLOCK_MAX_EXITS 3	/* branches that a block goes on behind */
 
@@ -39,6 +39,7 @@ struct block {
 	uint8_t head;		/* the first op that is an instruction's; those before it charge for the block */
 	uint8_t nedges;		/* pairs of edges in the places of ops, and which these are */
 	uint16_t edge_at[BLOCK_MAX_EXITS + 1];
+	uint16_t end;		/* the ops behind it are not the next ones of any: see decode_ways_out() */
 	uint32_t *words;	/* the instructions as fetched, in the processor's order */
 	struct block *hash_next, *page_next;
 	struct op_info *info;	/* nops of them, parallel to ops */
@@ -55,19 +56,21 @@ static inline uint32_t block_cost(const struct block *b)
 }
 
 /* What the budget pays on entry. */
-static inline int64_t block_price(const struct block *b)
+static inline int64_t marker_price(const struct op *marker)
 {
 	int64_t price;
 
-	memcpy(&price, &b->ops[0].a, sizeof price);
+	memcpy(&price, &marker->a, sizeof price);
 	return price;
 }
 
-/* In the place of the op after a direct branch: the blocks that it leads to, NULL until first taken. */
+static inline int64_t block_price(const struct block *b) { return marker_price(b->ops); }
+
+/* In the place of the op after a direct branch: the markers of the blocks that it leads to, NULL until first taken. */
 struct edge {
-	struct block *taken;
+	const struct op *taken;
 	union {
-		struct block *fall;
+		const struct op *fall;
 		int64_t behind;		/* the block goes on behind: what was charged for that */
 	};
 };
@@ -224,6 +227,8 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 int64_t decode_rest(const struct block *block, const struct op_info *info, unsigned i);
 /* After a block's cost has changed: its price, and what ops need to know that give some of it back or read the time. */
 void decode_finish_cost(const struct engine *engine, struct block *block, const struct op_info *info);
+/* The exits of a block that is kept lead to their ways out. */
+void decode_link_ways_out(struct block *block);
 /* Zeroed bytes for a context's table, a multiple of 8; never NULL: there is room for CTX_SLOTS of
  * each kind per processor. */
 void *engine_take_table(struct engine *engine, size_t size);
@@ -248,7 +253,7 @@ void ctx_catch_up(struct cpu *cpu);
 /* Ops that the decoder adds by itself. */
 #define ENGINE_OPS(X) \
 	X(set_cr0) X(set_cr0_32) X(set_cr1) X(ca_from_ca32) X(so_save) X(ov_from_ov32) X(mr) X(addi) X(add) X(truncate_d) X(truncate_x) \
-	X(illegal) X(privileged) X(unavailable) X(facility_check) X(leave) X(next_near) X(next_far) X(marker) X(edges) X(dead) X(seek) X(spent)
+	X(illegal) X(privileged) X(unavailable) X(facility_check) X(leave) X(b_near) X(b_far) X(next_near) X(next_far) X(marker) X(edges) X(dead) X(seek) X(spent)
 #define DECLARE_OP(name) OP_RETURN OP_ABI op_##name(OP_PARAMS);
 ENGINE_OPS(DECLARE_OP)
 #undef DECLARE_OP

@@ -279,7 +279,7 @@ struct decoder {
 	struct op after[6];		/* appended by hooks */
 	unsigned nafter;
 	bool ended;
-	bool charges;
+	bool charges, plain;
 };
 
 bool decode_charges(const struct decoder *d) { return d->charges; }
@@ -459,8 +459,44 @@ static const struct insn *decode_insn(struct decoder *d, uint32_t word)
 	return insn;
 }
 
-/* What a block costs to an exit in its middle is known under `flat` only. */
-bool decode_may_go_on(const struct decoder *d) { return d->block->nedges < BLOCK_MAX_EXITS && !d->engine->pace; }
+/* Where it costs more to take a branch than not to, the block ends there. */
+bool decode_may_go_on(const struct decoder *d)
+{
+	return d->block->nedges < BLOCK_MAX_EXITS && !d->engine->charge && !(d->engine->pace && d->plain);
+}
+
+bool decode_exits_charge(const struct decoder *d) { return d->engine->pace; }
+
+/* What a block costs to an exit in its middle is known beforehand under `flat` only. Under other models exits lead to ops
+ * behind the block's end: a marker without a price, an op that gives back what has been charged for the rest, and the
+ * branch. */
+enum { WAY_OUT_OPS = 4 };
+
+static bool is_exit(const struct block *block, unsigned edge) { return block->edge_at[edge] + 1u < block->end; }
+
+static void decode_ways_out(struct decoder *d)
+{
+	struct block *block = d->block;
+	unsigned insn = d->insn;
+
+	for (unsigned i = 0; i < block->nedges && is_exit(block, i); i++) {
+		int32_t target = block->ops[block->edge_at[i] - 1].imm;
+
+		d->insn = d->info[block->edge_at[i]].insn;
+		decode_emit(d, (struct op){ .fn = op_edges });
+		pace_emit_exit(d);
+		decode_emit(d, (struct op){ .fn = target >= 0 && target < (int32_t)RAM_PAGE_SIZE ? op_b_near : op_b_far, .imm = target });
+		decode_emit(d, (struct op){ .fn = NULL });	/* two edges */
+	}
+	d->insn = insn;
+}
+
+void decode_link_ways_out(struct block *block)
+{
+	if (block->end != block->nops)
+		for (unsigned i = 0; i < block->nedges && is_exit(block, i); i++)
+			((struct edge *)&block->ops[block->edge_at[i]])->taken = &block->ops[block->end + i * WAY_OUT_OPS];
+}
 
 int64_t decode_rest(const struct block *block, const struct op_info *info, unsigned i)
 {
@@ -481,8 +517,8 @@ void decode_finish_cost(const struct engine *engine, struct block *block, const 
 	for (unsigned i = 0; i < block->nedges; i++) {
 		unsigned at = block->edge_at[i];
 
-		if (at + 1u < block->nops)
-			((struct edge *)&block->ops[at])->behind = decode_rest(block, info, at);
+		if (is_exit(block, i))
+			((struct edge *)&block->ops[at])->behind = decode_rest(block, info, at) + (engine->pace ? PACE_LENT * BUDGET_UNIT : 0);
 	}
 	for (unsigned i = block->head; block->timed && !engine->pace && i < block->nops; i++) {
 		uint32_t word;
@@ -500,7 +536,8 @@ void decode_finish_cost(const struct engine *engine, struct block *block, const 
 void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned max_insns,
 		  struct block *out, struct op_info *info)
 {
-	struct decoder d = { .engine = engine, .block = out, .info = info, .gra = gra, .charges = engine->charge && !(mode & MODE_PAID) };
+	struct decoder d = { .engine = engine, .block = out, .info = info, .gra = gra, .charges = engine->charge && !(mode & MODE_PAID),
+			     .plain = mode & MODE_PLAIN };
 	uint64_t page_end = (gra | (RAM_PAGE_SIZE - 1)) + 1;
 	unsigned most = charge_most_insns(engine, gra);
 	bool part = max_insns < BLOCK_MAX_INSNS;
@@ -539,6 +576,9 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		decode_emit(&d, (struct op){ .fn = op_leave, .imm = (int32_t)(d.gra & (RAM_PAGE_SIZE - 1)) });
 	else if (!d.ended)
 		decode_fall_through(&d, d.gra == page_end);
+	out->end = out->nops;
+	if (engine->pace)
+		decode_ways_out(&d);
 	decode_finish_cost(engine, out, info);
 	if (!(mode & MODE_PLAIN) && !PROFILING) {
 		if (!engine->pace)

@@ -60,6 +60,7 @@ void decode_append(struct decoder *d, struct op op);	/* an op after the row's ow
 
 bool decode_charges(const struct decoder *d);		/* accesses and branches are charged for */
 bool decode_may_go_on(const struct decoder *d);		/* the block may have one more exit in its middle */
+bool decode_exits_charge(const struct decoder *d);	/* which has a way of its own then, and is near */
 
 /* op_branch.c: a branch, true if it ends the block; the end of a block without one. */
 bool decode_branch(struct decoder *d, uint32_t word);

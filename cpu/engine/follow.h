@@ -10,21 +10,21 @@
 #include "cpu/engine/block.h"
 
 /* Charges the whole block on entry; too little budget left: the engine runs part of it. */
-#define ENTER_BLOCK(block_, ea_) \
+#define ENTER_BLOCK(marker_, ea_) \
 	do { \
-		const struct block *to_ = (block_); \
-		budget -= block_price(to_); \
+		const struct op *to_ = (marker_); \
+		budget -= marker_price(to_); \
 		if (unlikely(budget < 0)) { \
-			budget += block_price(to_); \
+			budget += marker_price(to_); \
 			cpu->nip = (ea_); \
 			LEAVE; \
 		} \
-		GOTO_OP(to_->ops + 1); \
+		GOTO_OP(to_ + 1); \
 	} while (0)
 
 #define FOLLOW(edge_, offset_) \
 	do { \
-		struct block **link_ = (edge_); \
+		const struct op **link_ = (edge_); \
 		if (unlikely(!*link_)) { \
 			cpu->nip = cpu->link_nip = cpu->page_ea + (offset_); \
 			cpu->link = link_; \
@@ -43,7 +43,7 @@
 			GOTO_SAME(op_seek); \
 		} \
 		cpu->page_ea = TLB_PAGE(ea_); \
-		ENTER_BLOCK(entry_->block, ea_); \
+		ENTER_BLOCK(entry_->block->ops, ea_); \
 	} while (0)
 
 #define EDGES ((struct edge *)(uintptr_t)(op + 1))

@@ -14,12 +14,12 @@ _Static_assert(STATE_BITS < 20, "a memo has room for its number, and for one tha
 #define INSN_BITS  13			/* of the table of decoded instructions */
 #define PART_BITS  8			/* of the table of parts of blocks */
 
-/* A block's memos: none at first, then 1 << FIRST_BITS of them, four times as many whenever they have got into each other's
+/* A block's memos: none at first, then 1 << FIRST_BITS of them, twice as many whenever they have got into each other's
  * way too often. */
-#define FIRST_BITS 2
-#define MOST_BITS  12
-#define MEMOS      (1u << 21)		/* of all blocks */
-#define MEMO_ROOM  (2u << MOST_BITS)	/* kept for one that grows */
+#define FIRST_BITS 1
+#define MOST_BITS  13
+#define MEMOS      (1u << 22)		/* of all blocks */
+#define MEMO_ROOM  (2u << MOST_BITS)	/* kept for those that grow until then */
 
 /* An instruction's word and what the pipeline wants to know of it. */
 struct known_insn {
@@ -109,10 +109,13 @@ static bool has_room(const struct pace *pace, unsigned room)
 	return pace->nstates < STATES - room && pace->nwords < WORDS - room * PIPE_STATE_WORDS && pace->nmemos < MEMOS - MEMO_ROOM;
 }
 
+/* The states that a loop of four blocks gives them one after the other must not have the same low bits in each. */
+static uint32_t mixed(uint32_t n) { return n ^ (n >> 3 & 7); }
+
 /* The caller has seen to it that there is room. */
 static uint32_t number_of(struct pace *pace, const uint32_t *words, unsigned n, unsigned threads)
 {
-	uint32_t at;
+	uint32_t at, number;
 
 	if (!n)
 		return threads;
@@ -124,12 +127,13 @@ static uint32_t number_of(struct pace *pace, const uint32_t *words, unsigned n, 
 	}
 	if (pace->nstates == STATES || pace->nwords > WORDS - PIPE_STATE_WORDS)
 		abort();
-	pace->states[pace->nstates] = (struct state){ .at = pace->nwords, .n = (uint8_t)n, .threads = (uint8_t)threads };
+	number = mixed(pace->nstates++);
+	pace->states[number] = (struct state){ .at = pace->nwords, .n = (uint8_t)n, .threads = (uint8_t)threads };
 	memcpy(&pace->words[pace->nwords], words, n * sizeof words[0]);
 	pace->nwords += n;
-	pace->after[pace->nstates] = (struct pace_after){ { 0 } };
-	pace->hash[at] = ++pace->nstates;
-	return pace->nstates - 1;
+	pace->after[number] = (struct pace_after){ { 0 } };
+	pace->hash[at] = 1 + number;
+	return number;
 }
 
 static uint32_t number_of_state(struct pace *pace, const struct pipe_state *state, unsigned threads)
@@ -193,8 +197,15 @@ void pace_set_threads(struct cpu *cpu, unsigned busy)
 
 /* ---- Simulating ---- */
 
-static const struct pipe_insn *known(const struct engine *engine, uint32_t word)
+/* Where a branch leads makes no difference to it. */
+static uint32_t without_target(uint32_t word)
 {
+	return word >> 26 == 16 ? word & ~UINT32_C(0xfffc) : word >> 26 == 18 ? word & ~UINT32_C(0x3fffffc) : word;
+}
+
+static const struct pipe_insn *known(const struct engine *engine, uint32_t whole)
+{
+	uint32_t word = without_target(whole);
 	struct known_insn *k = &engine->pace->insns[(word * UINT32_C(0x9e3779b9)) >> (32 - INSN_BITS)];
 
 	if (!k->known || k->word != word) {
@@ -250,25 +261,6 @@ static unsigned simulate_part(const struct engine *engine, const struct block *b
 	return part->cost;
 }
 
-unsigned pace_rest(const struct cpu *cpu, const struct block *block, unsigned n, uint32_t *state)
-{
-	uint32_t end;
-	unsigned whole = simulate_part(cpu->engine, block, cpu->pace_in, block->ninsns, &end);
-
-	return whole - simulate_part(cpu->engine, block, cpu->pace_in, n, state);
-}
-
-unsigned pace_fit(struct cpu *cpu, const struct block *block, unsigned units)
-{
-	struct pipe pipe;
-	unsigned n = 0;
-
-	open_at(&pipe, cpu->engine->pace, cpu->pace);
-	for (unsigned at = 0; n < block->ninsns && at < units; n++)
-		at += pipe_step(&pipe, known(cpu->engine, block->words[n]));
-	return n;
-}
-
 /* ---- The block's head ---- */
 
 const struct pace_after *pace_after(const struct engine *engine) { return engine->pace ? engine->pace->after : NULL; }
@@ -288,49 +280,118 @@ uint32_t pace_foresee(const struct engine *engine, uint32_t number, enum pace_bu
 	return to;
 }
 
-/* Fields of the op: where the block's memos begin in imm, how many there are, as a logarithm, in a; in b, how often one has
- * taken another's place since they grew. */
+/* Fields of an op that charges: where its memos begin in imm, how many there are, as a logarithm, in a; in b, how often one
+ * has lost its place since they grew. A memo is in its state's place or in the one beside that. */
 #define MEMO_AT(op, state) ((uint32_t)(op)->imm + ((state) & ((1u << (op)->a) - 1)))
+
+/* What must make way for it is lost. */
+static void place(struct pace *pace, struct op *op, memo m)
+{
+	memo *at = &pace->memos[MEMO_AT(op, MEMO_IN(m))], *beside = &pace->memos[MEMO_AT(op, MEMO_IN(m) ^ 1)];
+
+	if (*at != MEMO_NONE) {
+		op->b += *beside != MEMO_NONE;
+		*beside = *at;
+	}
+	*at = m;
+}
 
 static void grow(struct pace *pace, struct op *op)
 {
-	unsigned bits = op->imm ? op->a + 2u : FIRST_BITS;
 	const memo *old = &pace->memos[op->imm];
-	unsigned n = 1u << op->a;
+	unsigned n = op->imm ? 1u << op->a : 0;
 
-	op->a = (uint8_t)bits;
-	op->b = 0;
+	op->a = (uint8_t)(n ? op->a + 1u : FIRST_BITS);
 	op->imm = (int32_t)pace->nmemos;
-	memset(&pace->memos[pace->nmemos], 0xff, sizeof(memo) << bits);
-	pace->nmemos += 1u << bits;
+	memset(&pace->memos[pace->nmemos], 0xff, sizeof(memo) << op->a);
+	pace->nmemos += 1u << op->a;
 	for (unsigned i = 0; i < n; i++)
 		if (old[i] != MEMO_NONE)
-			pace->memos[MEMO_AT(op, MEMO_IN(old[i]))] = old[i];
+			place(pace, op, old[i]);
+	op->b = 0;
 }
 
-static void remember(struct pace *pace, struct op *op, memo m)
+static void remember(struct pace *pace, const struct op *const_op, memo m)
 {
-	bool clash = op->imm && pace->memos[MEMO_AT(op, MEMO_IN(m))] != MEMO_NONE;
+	struct op *op = (struct op *)(uintptr_t)const_op;
+	bool crowded = !op->imm || op->b >= (op->a < 8 ? 1u << op->a : 255) / 4;
 
-	if (clash && op->a < MOST_BITS)
-		op->b++;
-	if ((!op->imm || op->b > 1u << (op->a / 2)) && pace->nmemos < MEMOS - (1u << MOST_BITS))
+	if (crowded && op->a < MOST_BITS && pace->nmemos + (1u << MOST_BITS) <= MEMOS)
 		grow(pace, op);
 	if (op->imm)
-		pace->memos[MEMO_AT(op, MEMO_IN(m))] = m;
+		place(pace, op, m);
 }
 
-/* What the block is not known to cost. One that is another at each time has no use for a memo. */
+/* The one beside, which comes to its place. */
+static bool is_beside(struct pace *pace, const struct op *op, uint32_t state)
+{
+	memo *at = &pace->memos[MEMO_AT(op, state)], *beside = &pace->memos[MEMO_AT(op, state ^ 1)], m = *beside;
+
+	if (MEMO_IN(m) != state)
+		return false;
+	*beside = *at;
+	*at = m;
+	return true;
+}
+
+static memo block_memo(struct engine *engine, const struct op *op, uint32_t in)
+{
+	struct pace *pace = engine->pace;
+	const struct block *block = block_of(op);
+	uint32_t out, cost;
+	memo m = pace->memos[MEMO_AT(op, in)];
+
+	if (MEMO_IN(m) == in)
+		return m;
+	if (is_beside(pace, op, in))
+		return pace->memos[MEMO_AT(op, in)];
+	cost = simulate(engine, block, in, block->ninsns, &out);
+	m = MEMO(in, out, cost);
+	if (block != engine->scratch)		/* which is another one each time */
+		remember(pace, op, m);
+	return m;
+}
+
 static __attribute__((noinline)) memo find_memo(struct cpu *cpu, const struct op *op)
 {
-	const struct block *block = block_of(op);
-	struct engine *engine = cpu->engine;
-	uint32_t out, cost = simulate(engine, block, cpu->pace, block->ninsns, &out);
-	memo m = MEMO(cpu->pace, out, cost);
+	return block_memo(cpu->engine, op, cpu->pace);
+}
 
-	if (block != engine->scratch)
-		remember(engine->pace, (struct op *)(uintptr_t)op, m);
+/* From the block's start the exit leads to `out`, and has that much of what has been charged given back. */
+static __attribute__((noinline)) memo find_exit(struct cpu *cpu, const struct op *op)
+{
+	struct pace *pace = cpu->engine->pace;
+	const struct block *block = block_of(op);
+	uint32_t in = cpu->pace_in, out, cost;
+	memo m;
+
+	if (is_beside(pace, op, in))
+		return pace->memos[MEMO_AT(op, in)];
+	cost = simulate(cpu->engine, block, in, block->info[op - block->ops].insn + 1u, &out);
+	m = MEMO(in, out, MEMO_COST(block_memo(cpu->engine, pace_op(block), in)) - cost);
+	remember(pace, op, m);
 	return m;
+}
+
+unsigned pace_rest(const struct cpu *cpu, const struct block *block, unsigned n, uint32_t *state)
+{
+	memo whole = block_memo(cpu->engine, pace_op(block), cpu->pace_in);
+
+	if (n < block->ninsns)
+		return MEMO_COST(whole) - simulate_part(cpu->engine, block, cpu->pace_in, n, state);
+	*state = MEMO_OUT(whole);
+	return 0;
+}
+
+unsigned pace_fit(struct cpu *cpu, const struct block *block, unsigned units)
+{
+	struct pipe pipe;
+	unsigned n = 0;
+
+	open_at(&pipe, cpu->engine->pace, cpu->pace);
+	for (unsigned at = 0; n < block->ninsns && at < units; n++)
+		at += pipe_step(&pipe, known(cpu->engine, block->words[n]));
+	return n;
 }
 
 /* The block is left as it was before: the engine makes room, or runs part of it. */
@@ -364,7 +425,20 @@ OP_RAW(pace)
 	NEXT;
 }
 
+/* The state before the block and what it was charged are known: none of its exits has been taken. */
+OP_RAW(pace_exit)
+{
+	memo m = cpu->memos[MEMO_AT(op, cpu->pace_in)];
+
+	if (unlikely(MEMO_IN(m) != cpu->pace_in))
+		m = find_exit(cpu, op);
+	budget += ((int64_t)MEMO_COST(m) - PACE_LENT) * BUDGET_UNIT;
+	cpu->pace = MEMO_OUT(m);
+	NEXT;
+}
+
 void pace_emit(struct decoder *d) { decode_emit(d, (struct op){ .fn = op_pace }); }
+void pace_emit_exit(struct decoder *d) { decode_emit(d, (struct op){ .fn = op_pace_exit }); }
 
 const struct op *pace_op(const struct block *block) { return &block->ops[block->head - 1]; }
 

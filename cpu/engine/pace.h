@@ -32,9 +32,15 @@ typedef uint64_t memo;
 #define MEMO_OUT(m)  ((uint32_t)((m) >> 24) & 0xfffff)
 #define MEMO_COST(m) ((uint32_t)(m) & 0xffffff)
 #define MEMO_NONE    UINT64_MAX		/* in: no state's number */
+/* Units, more than any block costs: what an exit lends the budget, which pays it back on its way out. Thus a block that may
+ * overdraw gets as far as that. */
+#define PACE_LENT INT64_C(0x100000)
+_Static_assert(PACE_LENT > BLOCK_MAX_INSNS * PIPE_MAX_COST, "more than any block costs");
+
 _Static_assert(sizeof(struct pipe_state) == PACE_BYTES, "a processor has room for one");
 
 void pace_emit(struct decoder *d);		/* the block's head */
+void pace_emit_exit(struct decoder *d);		/* of this instruction, which is a branch in the block's middle */
 void pace_clear(struct block *block);		/* a copy remembers nothing */
 void pace_forget_blocks(struct pace *pace);	/* none is left */
 void pace_add_cpu(struct cpu *cpu);

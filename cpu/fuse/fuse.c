@@ -289,7 +289,7 @@ void fuse_block(struct block *block)
 	const struct sequence *chosen[BLOCK_MAX_OPS];
 	op_fn *fns[BLOCK_MAX_OPS];
 	uint16_t fewest[BLOCK_MAX_OPS + 1];
-	unsigned nops = block->nops;
+	unsigned nops = block->end;
 
 	list_handlers(block, fns);
 	fewest[nops] = 0;

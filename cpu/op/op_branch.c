@@ -175,9 +175,10 @@ static op_fn *narrow_handler(op_fn *wide)
 }
 
 /* What stands for a conditional branch that the block goes on behind; NULL if there is nothing. */
-static op_fn *exit_handler(op_fn *fn)
+static op_fn *exit_handler(op_fn *fn, bool near)
 {
-	return fn == op_bc_t_near ? op_bc_t_exit_near : fn == op_bc_f_near ? op_bc_f_exit_near :
+	return fn == op_bc_t_near || (near && fn == op_bc_t_far) ? op_bc_t_exit_near :
+	       fn == op_bc_f_near || (near && fn == op_bc_f_far) ? op_bc_f_exit_near :
 	       fn == op_bc_t_far ? op_bc_t_exit_far : fn == op_bc_f_far ? op_bc_f_exit_far : NULL;
 }
 
@@ -222,7 +223,7 @@ bool decode_branch(struct decoder *d, uint32_t word)
 		return true;
 	}
 	if (displacement > 0 && kind == TO_DISPLACEMENT && decode_may_go_on(d))
-		exit = exit_handler(fn);
+		exit = exit_handler(fn, decode_exits_charge(d));
 	decode_emit(d, (struct op){ .fn = exit ? exit : fn, .a = (uint8_t)(bi >> 2), .b = (uint8_t)(8 >> (bi & 3)),
 				    .c = (uint8_t)next, .d = (uint8_t)(next >> 8), .imm = (int32_t)target });
 	decode_edges(d);

@@ -325,6 +325,7 @@ static void add_op(struct block *b, struct op op, unsigned insn)
 	}
 	b->info[b->nops] = (struct op_info){ .insn = (uint16_t)insn, .cycles = (uint16_t)block_cost(b) };
 	b->ops[b->nops++] = op;
+	b->end = b->nops;
 }
 
 static void start_block(struct block *b, uint64_t gra)
@@ -536,9 +537,9 @@ static void draw_state(struct rig *rig, const struct sequence *s, const uint8_t 
 	for (unsigned i = 0; i < rig->block->nedges; i++) {
 		struct edge *edges = (struct edge *)&rig->block->ops[rig->block->edge_at[i]];
 
-		edges->taken = one_in(3) ? NULL : rig->taken;
-		if (rig->block->edge_at[i] + 1u == rig->block->nops)
-			edges->fall = one_in(3) ? NULL : rig->fall;
+		edges->taken = one_in(3) ? NULL : rig->taken->ops;
+		if (rig->block->edge_at[i] + 1u == rig->block->end)
+			edges->fall = one_in(3) ? NULL : rig->fall->ops;
 	}
 	memcpy(state->ops, rig->block->ops, rig->block->nops * sizeof state->ops[0]);
 	state->dead = false;
