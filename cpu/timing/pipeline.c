@@ -22,6 +22,9 @@ enum {
 
 _Static_assert(NREGS <= 128, "a bit each in two words");
 
+/* What is left of a cycle in times that a coarse state keeps: parts as large as a slot of dispatch, or twice that. */
+static unsigned grain_of(const struct core_model *m) { return m->slot_units < 3 ? 2u * m->slot_units : m->slot_units; }
+
 static inline uint32_t later(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 /* ---- Decoding ---- */
@@ -262,7 +265,7 @@ unsigned pipe_pack(struct pipe *p)
 static void open_line(struct pipe *p, uint32_t word)
 {
 	uint32_t end = word >> 16, step = (word & 0xffff) / (end + 1), rest = (word & 0xffff) % (end + 1), late = 0, parts = 0;
-	uint32_t at = p->now;
+	uint32_t at = p->now, grain = grain_of(p->m);
 
 	for (unsigned k = 0; k <= end; k++, at += p->m->uop_units) {
 		late += step;
@@ -271,7 +274,7 @@ static void open_line(struct pipe *p, uint32_t word)
 			parts -= end + 1;
 			late++;
 		}
-		p->window[k] = late ? at + late : 0;
+		p->window[k] = late >= grain ? at + late / grain * grain : 0;
 	}
 	for (unsigned k = end + 1; k < p->size; k++, at += p->m->uop_units)
 		p->window[k] = at + late;
@@ -334,7 +337,7 @@ static uint32_t rounded_like(uint32_t t, uint32_t like)
 	return (t + COARSE_TIME + COARSE_TIME / 2 - part) / COARSE_TIME * COARSE_TIME + part - COARSE_TIME;
 }
 
-static void coarsen_registers(struct writer *w, const uint32_t *word, unsigned n)
+static void coarsen_registers(struct writer *w, const uint32_t *word, unsigned n, unsigned grain)
 {
 	bool keep[NREGS] = { false };
 	uint32_t last = 0;
@@ -347,7 +350,7 @@ static void coarsen_registers(struct writer *w, const uint32_t *word, unsigned n
 				best = i;
 		keep[best] = true;
 		if (!kept)
-			last = word[best] & 0xffff;
+			last = rounded(word[best] & 0xffff, grain);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t t = rounded_like(word[i] & 0xffff, last);
@@ -366,30 +369,30 @@ static void coarsen_window(struct writer *w, const uint32_t *word, unsigned n)
 		put(w, WINDOW_AT, (word[n - 1] & ~UINT32_C(0xffff)) | late);
 }
 
-/* The port with the most work keeps all of it: it may bind a loop. */
-static void coarsen_ports(struct writer *w, const uint32_t *word, unsigned n)
+/* The port with the most work keeps nearly all of it: it may bind a loop. */
+static void coarsen_ports(struct writer *w, const uint32_t *word, unsigned n, unsigned grain)
 {
 	uint32_t most = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		most = later(most, word[i] & 0xffff);
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t t = (word[i] & 0xffff) == most ? most : rounded(word[i] & 0xffff, COARSE_TIME);
+		uint32_t t = rounded(word[i] & 0xffff, (word[i] & 0xffff) == most ? grain : COARSE_TIME);
 
 		if (t)
 			put(w, PORTS_AT, (word[i] & ~UINT32_C(0xffff)) | t);
 	}
 }
 
-static void coarsen(const struct pipe_state *from, struct pipe_state *to)
+static void coarsen(const struct core_model *m, const struct pipe_state *from, struct pipe_state *to)
 {
 	struct writer w = write_to(to);
 	const uint32_t *word = from->word + 1;
 	unsigned n = count_of(from->word, STORES_AT), skip = n > COARSE_STORES ? n - COARSE_STORES : 0;
 
-	coarsen_ports(&w, word, count_of(from->word, PORTS_AT));
+	coarsen_ports(&w, word, count_of(from->word, PORTS_AT), grain_of(m));
 	word += count_of(from->word, PORTS_AT);
-	coarsen_registers(&w, word, count_of(from->word, REGISTERS_AT));
+	coarsen_registers(&w, word, count_of(from->word, REGISTERS_AT), grain_of(m));
 	word += count_of(from->word, REGISTERS_AT);
 	coarsen_window(&w, word, count_of(from->word, WINDOW_AT));
 	to->word[0] |= count_of(to->word, WINDOW_AT) ? LINE : 0;
@@ -410,7 +413,7 @@ static void make_coarse(struct pipe *p)
 	struct pipe_state whole;
 
 	close_all(p, &whole);
-	coarsen(&whole, &p->last);
+	coarsen(p->m, &whole, &p->last);
 	p->fresh = p->stale = true;
 }
 
