@@ -55,11 +55,24 @@ static bool counts(unsigned row, unsigned reg)
 	return (reg != REG_SO && reg != REG_FPSCR && reg != REG_VSCR) || moves_status(row);
 }
 
+static unsigned next_register(const struct regset *s, unsigned from)
+{
+	for (; from < NREGS; from = (from | 63) + 1) {
+		uint64_t left = s->bits[from / 64] >> from % 64;
+
+		if (left)
+			return from + (unsigned)__builtin_ctzll(left);
+	}
+	return NREGS;
+}
+
+#define EACH_REGISTER(reg, set) for (unsigned reg = next_register(set, 0); reg < NREGS; reg = next_register(set, reg + 1))
+
 static void decode_reads(unsigned row, const struct uses *uses, bool many, struct pipe_insn *out)
 {
 	for (unsigned address = 2; address-- > 0;) {
-		for (unsigned reg = 0; reg < NREGS; reg++) {
-			if (!regset_has(&uses->read, reg) || regset_has(&uses->address, reg) != address || !counts(row, reg))
+		EACH_REGISTER(reg, &uses->read) {
+			if (regset_has(&uses->address, reg) != address || !counts(row, reg))
 				continue;
 			if (!address && many && reg < REG_VSR)
 				out->gprs_read |= UINT32_C(1) << reg;
@@ -74,10 +87,10 @@ static void decode_reads(unsigned row, const struct uses *uses, bool many, struc
 static void decode_writes(unsigned row, const struct uses *uses, const struct core_model *m, const struct figures *f, bool many,
 			  struct pipe_insn *out)
 {
-	for (unsigned reg = 0; reg < NREGS; reg++) {
+	EACH_REGISTER(reg, &uses->written) {
 		bool cr = reg >= REG_CR && reg < REG_CR + 8;
 
-		if (!regset_has(&uses->written, reg) || !counts(row, reg))
+		if (!counts(row, reg))
 			continue;
 		if (many && reg < REG_VSR && !(uses->update && reg == uses->base)) {
 			out->gprs_written |= UINT32_C(1) << reg;
