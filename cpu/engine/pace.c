@@ -14,12 +14,12 @@ _Static_assert(STATE_BITS < 20, "a memo has room for its number, and for one tha
 #define INSN_BITS  13			/* of the table of decoded instructions */
 #define PART_BITS  8			/* of the table of parts of blocks */
 
-/* A block's memos: none at first, then 1 << FIRST_BITS of them, twice as many whenever they have got into each other's
- * way too often. */
-#define FIRST_BITS 1
-#define MOST_BITS  13
-#define MEMOS      (1u << 22)		/* of all blocks */
-#define MEMO_ROOM  (2u << MOST_BITS)	/* kept for those that grow until then */
+/* A block's memos: none at first, then so many, twice as many whenever they have got into each other's way too often. */
+#define FIRST_MEMOS 2u
+#define MOST_MEMOS  8192u
+_Static_assert(MOST_MEMOS <= 65536, "the op has two bytes");
+#define MEMOS       (1u << 22)		/* of all blocks */
+#define MEMO_ROOM   (2 * MOST_MEMOS)	/* kept for those that grow until then */
 
 /* An instruction's word and what the pipeline wants to know of it. */
 struct known_insn {
@@ -280,9 +280,10 @@ uint32_t pace_foresee(const struct engine *engine, uint32_t number, enum pace_bu
 	return to;
 }
 
-/* Fields of an op that charges: where its memos begin in imm, how many there are, as a logarithm, in a; in b, how often one
- * has lost its place since they grew. A memo is in its state's place or in the one beside that. */
-#define MEMO_AT(op, state) ((uint32_t)(op)->imm + ((state) & ((1u << (op)->a) - 1)))
+/* Fields of an op that charges: where its memos begin in imm, how many there are less one, which is a mask, in c and d; in b, how
+ * often one has lost its place since they grew. A memo is in its state's place or in the one beside that. */
+#define MEMO_MASK(op)      ((op)->c | (unsigned)(op)->d << 8)
+#define MEMO_AT(op, state) ((uint32_t)(op)->imm + ((state) & MEMO_MASK(op)))
 
 /* What must make way for it is lost. */
 static void place(struct pace *pace, struct op *op, memo m)
@@ -299,12 +300,13 @@ static void place(struct pace *pace, struct op *op, memo m)
 static void grow(struct pace *pace, struct op *op)
 {
 	const memo *old = &pace->memos[op->imm];
-	unsigned n = op->imm ? 1u << op->a : 0;
+	unsigned n = op->imm ? MEMO_MASK(op) + 1 : 0, more = n ? 2 * n : FIRST_MEMOS;
 
-	op->a = (uint8_t)(n ? op->a + 1u : FIRST_BITS);
+	op->c = (uint8_t)(more - 1);
+	op->d = (uint8_t)((more - 1) >> 8);
 	op->imm = (int32_t)pace->nmemos;
-	memset(&pace->memos[pace->nmemos], 0xff, sizeof(memo) << op->a);
-	pace->nmemos += 1u << op->a;
+	memset(&pace->memos[pace->nmemos], 0xff, more * sizeof(memo));
+	pace->nmemos += more;
 	for (unsigned i = 0; i < n; i++)
 		if (old[i] != MEMO_NONE)
 			place(pace, op, old[i]);
@@ -314,9 +316,10 @@ static void grow(struct pace *pace, struct op *op)
 static void remember(struct pace *pace, const struct op *const_op, memo m)
 {
 	struct op *op = (struct op *)(uintptr_t)const_op;
-	bool crowded = !op->imm || op->b >= (op->a < 8 ? 1u << op->a : 255) / 4;
+	unsigned mask = MEMO_MASK(op);
+	bool crowded = !op->imm || op->b > (mask < 255 ? mask : 255) / 4;
 
-	if (crowded && op->a < MOST_BITS && pace->nmemos + (1u << MOST_BITS) <= MEMOS)
+	if (crowded && mask + 1 < MOST_MEMOS && pace->nmemos + MOST_MEMOS <= MEMOS)
 		grow(pace, op);
 	if (op->imm)
 		place(pace, op, m);
@@ -350,11 +353,6 @@ static memo block_memo(struct engine *engine, const struct op *op, uint32_t in)
 	if (block != engine->scratch)		/* which is another one each time */
 		remember(pace, op, m);
 	return m;
-}
-
-static __attribute__((noinline)) memo find_memo(struct cpu *cpu, const struct op *op)
-{
-	return block_memo(cpu->engine, op, cpu->pace);
 }
 
 /* From the block's start the exit leads to `out`, and has that much of what has been charged given back. */
@@ -395,46 +393,73 @@ unsigned pace_fit(struct cpu *cpu, const struct block *block, unsigned units)
 }
 
 /* The block is left as it was before: the engine makes room, or runs part of it. */
-static __attribute__((noinline)) int64_t back_out(struct cpu *cpu, const struct op *op, int64_t budget)
+static int64_t back_out(struct cpu *cpu, const struct op *op, int64_t budget)
 {
 	cpu->nip = op_nip(cpu, op);
 	cpu->cut = true;
 	return budget + block_price(block_of(op));
 }
 
+/* Out of line, so that the common way keeps no frame. */
+static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_pace(OP_PARAMS);
+
+#define CHARGE_FOR_BLOCK(m) \
+	do { \
+		budget -= (int64_t)MEMO_COST(m) * BUDGET_UNIT; \
+		cpu->pace_in = MEMO_IN(m); \
+		cpu->pace = MEMO_OUT(m); \
+		NEXT; \
+	} while (0)
+
 OP_RAW(pace)
 {
-	memo m = cpu->memos[MEMO_AT(op, cpu->pace)];
-	int64_t left;
+	uint32_t in = cpu->pace;
+	memo m = cpu->memos[MEMO_AT(op, in)];
 
-	if (unlikely(MEMO_IN(m) != cpu->pace)) {
-		if (unlikely(!has_room(cpu->engine->pace, STATE_ROOM))) {
-			budget = back_out(cpu, op, budget);
-			LEAVE;
-		}
-		m = find_memo(cpu, op);
-	}
-	left = budget - (int64_t)MEMO_COST(m) * BUDGET_UNIT;
-	if (unlikely(left < 0) && cpu->sure != op) {
+	if (unlikely(MEMO_IN(m) != in) || unlikely(budget - (int64_t)MEMO_COST(m) * BUDGET_UNIT < 0))
+		GOTO_SAME(slow_pace);
+	CHARGE_FOR_BLOCK(m);
+}
+
+/* No memo, or more than there is left. */
+static OP_RETURN OP_ABI slow_pace(OP_PARAMS)
+{
+	memo m;
+
+	if (unlikely(!has_room(cpu->engine->pace, STATE_ROOM))) {
 		budget = back_out(cpu, op, budget);
 		LEAVE;
 	}
-	budget = left;
-	cpu->pace_in = cpu->pace;
-	cpu->pace = MEMO_OUT(m);
-	NEXT;
+	m = block_memo(cpu->engine, op, cpu->pace);
+	if (unlikely(budget - (int64_t)MEMO_COST(m) * BUDGET_UNIT < 0) && cpu->sure != op) {
+		budget = back_out(cpu, op, budget);
+		LEAVE;
+	}
+	CHARGE_FOR_BLOCK(m);
 }
 
 /* The state before the block and what it was charged are known: none of its exits has been taken. */
+#define GIVE_BACK(m) \
+	do { \
+		budget += ((int64_t)MEMO_COST(m) - PACE_LENT) * BUDGET_UNIT; \
+		cpu->pace = MEMO_OUT(m); \
+		NEXT; \
+	} while (0)
+
+static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_pace_exit(OP_PARAMS)
+{
+	memo m = find_exit(cpu, op);
+
+	GIVE_BACK(m);
+}
+
 OP_RAW(pace_exit)
 {
 	memo m = cpu->memos[MEMO_AT(op, cpu->pace_in)];
 
 	if (unlikely(MEMO_IN(m) != cpu->pace_in))
-		m = find_exit(cpu, op);
-	budget += ((int64_t)MEMO_COST(m) - PACE_LENT) * BUDGET_UNIT;
-	cpu->pace = MEMO_OUT(m);
-	NEXT;
+		GOTO_SAME(slow_pace_exit);
+	GIVE_BACK(m);
 }
 
 void pace_emit(struct decoder *d) { decode_emit(d, (struct op){ .fn = op_pace }); }
