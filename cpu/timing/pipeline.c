@@ -1,6 +1,7 @@
 /* The clock of dispatch, and what instructions leave pending. Times are in units, `now` counts from pipe_open(). */
 #include "cpu/timing/pipeline.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "cpu/table/forms.h"
@@ -24,6 +25,10 @@ _Static_assert(NREGS <= 128, "a bit each in two words");
 
 /* What is left of a cycle in times that a coarse state keeps: parts as large as a slot of dispatch, or twice that. */
 static unsigned grain_of(const struct core_model *m) { return m->slot_units < 3 ? 2u * m->slot_units : m->slot_units; }
+
+/* t / n, for t * n below 2^32 and n from 2 on; `part` is PART_OF(n). */
+#define PART_OF(n) (UINT32_MAX / (n) + 1)
+static inline uint32_t by(uint32_t t, uint32_t part) { return (uint32_t)((uint64_t)t * part >> 32); }
 
 static inline uint32_t later(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
@@ -195,21 +200,56 @@ static inline unsigned entry(const struct pipe *p, unsigned k)
 	return at < p->size ? at : at - p->size;
 }
 
-static inline uint32_t newest(const struct pipe *p) { return p->window[entry(p, p->size - 1u)]; }
+/* When the k-th entry that the window was opened with is free: each a little later than the one before it, up to the one at
+ * the line's end; those behind that are as late as it. */
+static uint32_t on_line(const struct pipe *p, unsigned k)
+{
+	uint32_t late = p->line_late, grain = grain_of(p->m);
+
+	if (k < p->line_end) {
+		late = by(late * (k + 1), p->line_part);
+		late -= late % grain;
+	}
+	return late ? EPOCH + k * p->m->uop_units + late : 0;
+}
+
+/* When the k-th entry from here is free. */
+static inline uint32_t freed_at(const struct pipe *p, unsigned k)
+{
+	return k < p->left ? on_line(p, p->size - p->left + k) : p->window[entry(p, k)];
+}
+
+static inline uint32_t newest(const struct pipe *p) { return freed_at(p, p->size - 1u); }
 
 /* By how much the dispatch of each entry from here is late, if entries before it go as fast as can be. One that is late no
  * more than one before it makes nobody wait. None is free later than the newest one. */
-static void close_window(const struct pipe *p, struct writer *w)
+static void close_window(const struct pipe *p, struct writer *w, unsigned from, uint32_t latest)
 {
-	uint32_t at = p->now, last = newest(p), latest = 0;
+	uint32_t at = p->now + from * p->m->uop_units, last = newest(p);
 
-	for (unsigned k = 0; k < p->size && at + latest < last; k++, at += p->m->uop_units) {
-		uint32_t free = p->window[entry(p, k)];
+	for (unsigned k = from; k < p->size && at + latest < last; k++, at += p->m->uop_units) {
+		uint32_t free = freed_at(p, k);
 
 		if (free > at + latest) {
 			latest = free - at;
 			put(w, WINDOW_AT, k << 16 | latest);
 		}
+	}
+}
+
+/* The same where only the last of these is asked for: what is left of the line is latest at its end. */
+static void close_window_end(const struct pipe *p, struct writer *w)
+{
+	unsigned gone = p->size - p->left, k = p->line_end > gone ? p->line_end - gone : 0u;
+	uint32_t at = EPOCH + gone * p->m->uop_units + p->line_late;
+
+	if (p->line_end >= p->size) {		/* it was a longer one */
+		close_window(p, w, 0, 0);
+	} else if (k < p->left && p->line_late && at > p->now) {
+		put(w, WINDOW_AT, k << 16 | (at - p->now));
+		close_window(p, w, p->left, at - p->now);
+	} else {
+		close_window(p, w, p->left, 0);
 	}
 }
 
@@ -230,8 +270,8 @@ static void close_registers(const struct pipe *p, struct writer *w)
 		}
 }
 
-/* Words behind those that it has stay as they are. */
-static void close_all(const struct pipe *p, struct pipe_state *s)
+/* Words behind those that it has stay as they are. To be made coarse, it has the window's last word only. */
+static inline __attribute__((always_inline)) void close_as(const struct pipe *p, struct pipe_state *s, bool coarse)
 {
 	struct writer w = write_to(s);
 
@@ -239,7 +279,10 @@ static void close_all(const struct pipe *p, struct pipe_state *s)
 		if (p->port[i] > p->now)
 			put(&w, PORTS_AT, i << 16 | (p->port[i] - p->now));
 	close_registers(p, &w);
-	close_window(p, &w);
+	if (coarse)
+		close_window_end(p, &w);
+	else
+		close_window(p, &w, 0, 0);
 	for (unsigned i = 0; i < p->nstores; i++) {
 		const struct pipe_store *store = &p->store[i];
 
@@ -249,6 +292,8 @@ static void close_all(const struct pipe *p, struct pipe_state *s)
 		}
 	}
 }
+
+static void close_all(const struct pipe *p, struct pipe_state *s) { close_as(p, s, false); }
 
 void pipe_close(const struct pipe *p, struct pipe_state *s)
 {
@@ -274,23 +319,12 @@ unsigned pipe_pack(struct pipe *p)
 
 /* ---- Opened ---- */
 
-/* Each entry is a little later than the one before it, up to the one that is named. */
 static void open_line(struct pipe *p, uint32_t word)
 {
-	uint32_t end = word >> 16, step = (word & 0xffff) / (end + 1), rest = (word & 0xffff) % (end + 1), late = 0, parts = 0;
-	uint32_t at = p->now, grain = grain_of(p->m);
-
-	for (unsigned k = 0; k <= end; k++, at += p->m->uop_units) {
-		late += step;
-		parts += rest;
-		if (parts > end) {
-			parts -= end + 1;
-			late++;
-		}
-		p->window[k] = late >= grain ? at + late / grain * grain : 0;
-	}
-	for (unsigned k = end + 1; k < p->size; k++, at += p->m->uop_units)
-		p->window[k] = at + late;
+	p->left = p->size;
+	p->line_end = (uint8_t)(word >> 16);
+	p->line_late = word & 0xffff;
+	p->line_part = PART_OF(p->line_end + 1u);
 }
 
 static void open_window(struct pipe *p, const uint32_t *word, unsigned n)
@@ -308,7 +342,7 @@ void pipe_open_packed(struct pipe *p, const struct core_model *m, unsigned threa
 {
 	const uint32_t *word = words + 1;
 
-	memset(p, 0, sizeof *p - sizeof p->last);
+	memset(p, 0, offsetof(struct pipe, window));
 	p->m = m;
 	p->threads = (uint8_t)threads;
 	p->size = (uint8_t)(m->window / threads);
@@ -320,9 +354,9 @@ void pipe_open_packed(struct pipe *p, const struct core_model *m, unsigned threa
 		p->ready[*word >> 24] = EPOCH + (*word & 0xffff) - (*word >> 16 & 15) * UNITS_PER_CYCLE;
 		p->far[*word >> 24] = *word >> 16 & 0xff;
 	}
-	if (words[0] & LINE)
-		open_line(p, *word);
-	else if (count_of(words, WINDOW_AT))
+	if (words[0] & LINE || !count_of(words, WINDOW_AT))
+		open_line(p, words[0] & LINE ? *word : 0);
+	else
 		open_window(p, word, count_of(words, WINDOW_AT));
 	word += count_of(words, WINDOW_AT);
 	for (unsigned n = count_of(words, STORES_AT); n; n--, word += 2)
@@ -425,7 +459,7 @@ static void make_coarse(struct pipe *p)
 {
 	struct pipe_state whole;
 
-	close_all(p, &whole);
+	close_as(p, &whole, true);
 	coarsen(p->m, &whole, &p->last);
 	p->fresh = p->stale = true;
 }
@@ -456,13 +490,12 @@ static uint32_t sources_ready(const struct pipe *p, const struct pipe_insn *i)
 	return t;
 }
 
-/* t / n, for times of less than 2^16 units. */
-static inline uint32_t by(uint32_t t, uint32_t n)
+/* What one of n equal pipes has of so many units. */
+static inline uint32_t shared(uint32_t units, unsigned n)
 {
-	static const uint32_t parts[] = { 0, 0, 1u << 31, UINT32_MAX / 3 + 1, 1u << 30, UINT32_MAX / 5 + 1, UINT32_MAX / 6 + 1,
-					  UINT32_MAX / 7 + 1, 1u << 29 };
+	static const uint32_t part[] = { 0, 0, PART_OF(2), PART_OF(3), PART_OF(4), PART_OF(5), PART_OF(6), PART_OF(7), PART_OF(8) };
 
-	return n < 2 ? t : (uint32_t)((uint64_t)t * parts[n] >> 32);
+	return n < 2 ? units : by(units, part[n]);
 }
 
 /* The time at which pipes are free, from their work before; and that work grows. A group of n pipes makes the next wait
@@ -473,11 +506,11 @@ static uint32_t take_ports(struct pipe *p, const struct pipe_insn *i, uint32_t d
 
 	for (uint32_t left = i->uses; left; left &= left - 1) {
 		unsigned k = (unsigned)__builtin_ctz(left);
-		uint32_t n = p->m->pipes[k], use = i->use[k] * UNITS_PER_CYCLE, spare = by(use * (n - 1), n);
+		uint32_t n = p->m->pipes[k], use = i->use[k] * UNITS_PER_CYCLE, spare = shared(use * (n - 1), n);
 
 		if (p->port[k] > dispatch + spare)
 			start = later(start, p->port[k] - spare + ISSUE);
-		p->port[k] = later(p->port[k], dispatch) + by(use * p->threads, n);
+		p->port[k] = later(p->port[k], dispatch) + shared(use * p->threads, n);
 		if (p->port[k] > dispatch + FARTHEST)
 			p->port[k] = dispatch + FARTHEST;
 	}
@@ -564,7 +597,7 @@ static void write_registers(struct pipe *p, const struct pipe_insn *i, uint32_t 
 static uint32_t enter_window(const struct pipe *p, unsigned uops, uint32_t t)
 {
 	for (unsigned k = 0; k < uops; k++) {
-		uint32_t free = p->window[entry(p, k)];
+		uint32_t free = freed_at(p, k);
 
 		if (free > t + k * p->m->uop_units)
 			t = free - k * p->m->uop_units;
@@ -579,6 +612,7 @@ static void fill_window(struct pipe *p, unsigned uops, uint32_t free)
 	for (unsigned k = 0; k < uops; k++) {
 		p->window[p->head] = later(free, last);
 		p->head = (uint8_t)entry(p, 1);
+		p->left -= p->left != 0;
 	}
 }
 

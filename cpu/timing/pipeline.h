@@ -67,10 +67,13 @@ struct pipe {
 	uint32_t ready[NREGS];
 	uint8_t far[NREGS];		/* kind << 4 | far */
 	uint32_t port[MAX_PORTS];	/* when its work is done */
-	uint32_t window[PIPE_MAX_WINDOW];	/* when each entry is free; the oldest at `head` */
-	uint8_t head, entries;
+	/* The oldest `left` entries of the window are still those that it was opened with, on a line to line_late at line_end. */
+	uint8_t head, left, line_end;
+	uint32_t line_late, line_part;	/* units; 2^32 / (line_end + 1) */
 	uint8_t nstores;
 	struct pipe_store { uint32_t ready; int32_t displacement; uint8_t base, index; } store[PIPE_SLOTS];
+	/* What is below is not cleared for a new one. */
+	uint32_t window[PIPE_MAX_WINDOW];	/* when each of the others is free; the oldest at `head` + `left` */
 	struct pipe_state last;		/* as far as it has words */
 };
 
