@@ -23,7 +23,7 @@ static unsigned field_rb(uint32_t word) { return field(word, 11, 5); }
 
 static bool is_token(const char *token, size_t len, const char *name)
 {
-	return strlen(name) == len && !strncmp(token, name, len);
+	return *token == *name && strlen(name) == len && !strncmp(token, name, len);
 }
 
 /* The register that an operand names, NREGS: none. */
