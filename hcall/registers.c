@@ -136,7 +136,6 @@ HCALL_FN(H_REGISTER_PROC_TBL)
 		struct cpu *c = &m->cpu[i]->cpu;
 
 		c->proc_tbl = table & ~PATE_RADIX;
-		tlb_flush_all(c);
 		cpu_forget_translations(c);
 		cpu_context_changed(c);
 	}

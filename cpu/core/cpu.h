@@ -280,7 +280,7 @@ void *engine_held(struct engine *engine);		/* for cede_timing_state */
 void engine_forget_timing(struct engine *engine);	/* caches are empty, and nothing can be foreseen */
 /* So many threads of the processor's core run from now on. */
 void cpu_share_core(struct cpu *cpu, unsigned busy);
-/* The timing model translates anew: the processor's tables are others. */
+/* The processor's tables are others: nothing that its core remembers of them holds, nor what the timing model does. */
 void cpu_forget_translations(struct cpu *cpu);
 void engine_free(struct engine *engine);
 void engine_flush(struct engine *engine);		/* forget every decoded block */

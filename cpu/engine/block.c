@@ -188,7 +188,11 @@ void cpu_share_core(struct cpu *cpu, unsigned busy)
 		charge_set_threads(cpu, busy);
 }
 
-void cpu_forget_translations(struct cpu *cpu) { charge_flush_all(cpu, false); }
+void cpu_forget_translations(struct cpu *cpu)
+{
+	tlb_flush_all(cpu);
+	charge_flush_all(cpu, false);
+}
 
 void *engine_take_table(struct engine *e, size_t size)
 {

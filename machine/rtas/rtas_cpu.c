@@ -48,8 +48,7 @@ RTAS_FN(start_cpu)
 	c->irq &= ~(uint32_t)IRQ_RESET;
 	c->prodded = false;
 	cpu_set_msr(c, MSR_SF | MSR_ME);
-	cpu_forget_translations(c);
-	tlb_flush_all(c);		/* what it remembers is from under another LPCR and process table */
+	cpu_forget_translations(c);	/* what it remembers is from under another LPCR and process table */
 	cpu_context_changed(c);
 	c->run_state = CPU_RUNNING;
 	machine_kick(m);

@@ -92,6 +92,27 @@ def equal(points='8', seed='1', timing='flat'):
             os.unlink(at(c))
 
 
+def remapped(timing='power9'):
+    """A bare guest moves its pages, and resets: whatever cycle it is saved at, the run that goes on costs the same."""
+    guest = os.environ.get('B', 'build') + '/tests/guest/remap-le.elf'
+    need(guest)
+    options = ('-kernel', guest, '-timing', timing, '-d', 'statehash')
+    with Folder() as at:
+        plain = run(*options, '-trace', 'hcall=H_REGISTER_PROC_TBL,H_PUT_TERM_CHAR', '-D', at('trace'), kernel=False)
+        check(plain[0] == 0 and 'done' in plain[1], 'uninterrupted', plain)
+        with open(at('trace')) as f:
+            calls = [int(line.split()[0]) for line in f if ' cpu0 ' in line and 'H_' in line]
+        moves, boots = calls[:22], [c for c in calls if c > 1024000]
+        points = sorted({c + 400 for c in moves} | {c + 10 for c in boots[::16]} | {1024000, calls[-1] - 100})
+        saved = run(*options, *[x for c in points for x in ('-save', '%s@%d' % (at(c), c))], kernel=False)
+        errors = [line for line in plain[2].splitlines() if 'statehash' in line]
+        check(saved[1] == plain[1] and saved[2].splitlines() == errors, 'saving-changes-nothing', (saved[2], plain[2]))
+        for c in points:
+            got = run(*options, '-loadvm', at(c), kernel=False)
+            check(got[2] == saved[2], 'statehash-from-%d' % c, (got[2], saved[2]))
+            os.unlink(at(c))
+
+
 LAYOUTS = {'stream': '', 'mapped': ',layout=mapped', 'zstd': ',compress=zstd', 'child': ',parent=%s', 'packed-child': ',parent=%s,compress=zstd'}
 
 
@@ -660,5 +681,5 @@ def layouts_mutated(count='300', seconds='100', seed='1'):
     check(refusals > tried // 20 and ran > tried // 20, 'both-happen', (tried, refusals, ran))
 
 
-main({f.__name__: f for f in (equal, layouts, converted_layouts, layouts_refused, background, progress, sections, prodded, areas, on_signal, typed,
+main({f.__name__: f for f in (equal, remapped, layouts, converted_layouts, layouts_refused, background, progress, sections, prodded, areas, on_signal, typed,
                               refused, inspector, mutated, layouts_mutated)})
