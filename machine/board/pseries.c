@@ -196,6 +196,7 @@ static void clear_machine(struct machine *m, bool logged)
 	memory_clear(&m->ram);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		reset_cpu(m, m->cpu[i]);
+	engine_forget_timing(m->engine);
 	dispatcher_reset(m, logged);
 	timers_clear(m);
 	devices_reset(m);
