@@ -600,6 +600,6 @@ void charge_set_threads(struct cpu *cpu, unsigned busy)
 	if (!c)
 		return;
 	branch_set_threads(&thread_of(cpu)->branch, busy);
-	translation_set_threads(&c->model->tlb, &c->core[core_number(cpu)].tlb, busy);
-	forget_pages(cpu);
+	if (translation_set_threads(&c->model->tlb, &c->core[core_number(cpu)].tlb, busy))
+		forget_pages(cpu);
 }

@@ -268,11 +268,16 @@ void translation_flush_page(const struct tlb_params *p, struct core_tlb *t, cons
 	tlb_flush_page(p, &t->tlb, *page);
 }
 
-void translation_set_threads(const struct tlb_params *p, struct core_tlb *t, unsigned threads)
+bool translation_set_threads(const struct tlb_params *p, struct core_tlb *t, unsigned threads)
 {
+	bool dropped = false;
+
 	t->smt = threads > 1;
-	for (unsigned i = data_entries(p, t); i < ERAT_ENTRIES; i++)
+	for (unsigned i = data_entries(p, t); i < ERAT_ENTRIES; i++) {
+		dropped |= t->data.page[i] != 0;
 		erat_drop(&t->data, i);
+	}
+	return dropped;
 }
 
 static bool hands_ok(const uint8_t *hand, unsigned n, unsigned ways)

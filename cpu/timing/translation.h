@@ -88,8 +88,8 @@ unsigned translate_fetch(const struct tlb_params *p, struct core_tlb *t, const s
 void translation_flush_all(struct core_tlb *t);
 void translation_flush_key(struct core_tlb *t, uint64_t key);
 void translation_flush_page(const struct tlb_params *p, struct core_tlb *t, const struct tlb_page *page);
-/* Several threads have more of an ERAT on some models; going back to one throws away what is beyond, which nobody reports. */
-void translation_set_threads(const struct tlb_params *p, struct core_tlb *t, unsigned threads);
+/* Several threads have more of an ERAT on some models; going back to one throws away what is beyond. True: there was some. */
+bool translation_set_threads(const struct tlb_params *p, struct core_tlb *t, unsigned threads);
 /* Whether what a file says can be; makes the chains. */
 bool translation_load(struct core_tlb *t);
 

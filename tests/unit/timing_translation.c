@@ -164,10 +164,11 @@ static void test_threads(void)
 {
 	struct rig *r = rig_new(memory_model_find("power8"));
 
-	translation_set_threads(&r->m->tlb, &r->tlb, 2);
+	check(!translation_set_threads(&r->m->tlb, &r->tlb, 2), "power8: more room throws nothing away");
 	rounds(r, 96, 16, false, data);
 	check_eq(r->event[EVENT_DERAT_MISS], 0, "power8: two threads have 96 pages in the ERAT");
-	translation_set_threads(&r->m->tlb, &r->tlb, 1);
+	check(translation_set_threads(&r->m->tlb, &r->tlb, 1), "power8: less room does");
+	check(!translation_set_threads(&r->m->tlb, &r->tlb, 1), "power8: the same room does not");
 	memset(r->event, 0, sizeof r->event);
 	for (unsigned i = 0; i < 48; i++)
 		data(r, page_at(i, 16, false));
