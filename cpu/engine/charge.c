@@ -88,6 +88,8 @@ void charge_reset(struct engine *engine)
 		return;
 	memset(c->state, 0, c->size);
 	cache_chip_init(&c->chip, &c->model->cache, engine->timing.mhz, c->ncores, c->caches, c->slices, c->far);
+	for (unsigned i = 0; i < c->ncpus; i++)
+		cache_set_depth(&c->chip, i / c->threads, engine->cpus[i]->dscr & 7);
 	forget_derived(c);
 }
 

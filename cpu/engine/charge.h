@@ -35,7 +35,7 @@ enum branch_kind { TO_DISPLACEMENT, TO_ABSOLUTE, TO_LR, TO_CTR, TO_TAR };
 void charge_flush_all(struct cpu *cpu, bool everywhere);
 void charge_flush_pid(struct cpu *cpu, uint64_t pid, bool everywhere);
 void charge_flush_page(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift, bool everywhere);
-/* DSCR[DPFD], which the threads of a core share here: the last one to be written stands. */
+/* DSCR[DPFD], which the threads of a core share here: the last one to be written stands; after charge_reset(), its last thread's. */
 void charge_set_depth(struct cpu *cpu, unsigned dpfd);
 /* So many threads of the processor's core run from now on. */
 void charge_set_threads(struct cpu *cpu, unsigned busy);

@@ -8,6 +8,7 @@
 #include "cpu/engine/charge.h"
 #include "cpu/engine/pace.h"
 #include "cpu/engine/tlb.h"
+#include "cpu/timing/caches.h"
 
 #define CODE 0x1000u
 #define DATA 0x8000u
@@ -161,9 +162,24 @@ static void test_alone(void)
 	}
 }
 
+/* What DSCR says of streams holds for caches that begin anew under it: after a load from another model. */
+static void test_dscr(void)
+{
+	for (unsigned k = 0; k < ARRAY_SIZE(models); k++) {
+		struct rig rig;
+
+		rig_new(&rig, models[k]);
+		rig.cpu->dscr = 0xd;
+		charge_reset(rig.engine);
+		check_eq(rig.cpu->caches->streams.dpfd, 5, "%s-depth-is-DSCR's", models[k]);
+		rig_free(&rig);
+	}
+}
+
 int main(void)
 {
 	test_cuts();
 	test_alone();
+	test_dscr();
 	return check_done();
 }
