@@ -222,7 +222,7 @@ struct cpu {
 	 * number of the pipeline's state (pace.h). For a snapshot, which model it is, 0 being `flat`, and what is in that. */
 	uint64_t phase;
 	uint32_t pace, timing_model, held_model;
-	uint8_t held[PACE_BYTES];
+	uint32_t held[PACE_BYTES / 4];
 	uint64_t insns;			/* instructions completed (statistics, not state) */
 	uint64_t event[NEVENTS], stall[NSTALLS];
 	struct pmu pmu;

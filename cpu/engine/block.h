@@ -175,7 +175,7 @@ struct code_page {
 /* What charge.h keeps, while it is saved or loaded. */
 struct timing_held {
 	struct engine *engine;
-	uint32_t model, parts, size;
+	uint32_t model, parts, per_cycle, size;
 	uint8_t *bytes;
 };
 

@@ -393,12 +393,12 @@ static bool timing_post_load(void *s, uint32_t version, struct vms_walk *w)
 }
 
 static const struct vmstate timing_state = {
-	.name = "cede/cpu/timing", .version = 1, .min_version = 1, VMS_OF(struct cpu), .needed = timing_needed,
+	.name = "cede/cpu/timing", .version = 2, .min_version = 2, VMS_OF(struct cpu), .needed = timing_needed,
 	.pre_save = hold_pace, .post_load = timing_post_load, .absent = timing_absent,
 	.fields = VMS_FIELDS(
 		VMS_U32(struct cpu, held_model),
 		VMS_U64_TO(struct cpu, phase, PHASE_MOST),
-		VMS_BUFFER(struct cpu, held),
+		VMS_U32_ARRAY(struct cpu, held),
 		VMS_U64_ARRAY(struct cpu, event), VMS_U64_ARRAY(struct cpu, stall)),
 };
 

@@ -113,6 +113,21 @@ def remapped(timing='power9'):
             os.unlink(at(c))
 
 
+def retimed():
+    """To another model, or one with other parts, the guest goes on with empty caches; under another clock of the same it does not."""
+    guest = os.environ.get('B', 'build') + '/tests/guest/remap-le.elf'
+    need(guest)
+    with Folder() as at:
+        run('-kernel', guest, '-timing', 'power9', '-save', at('s') + '@1030000,quit=on', kernel=False)
+        for timing in 'power9', 'power9,freq=3800', 'power8', 'power10,freq=3000', 'flat', 'power9,caches=off':
+            status, text, errors = run('-timing', timing, '-loadvm', at('s'), kernel=False)
+            check(status == 0 and text.endswith('done 64\n') and not errors, 'goes-on-' + timing, (status, text[-100:], errors))
+        for timing in 'power9,freq=3000', 'power9,freq=3000,tlb=off':
+            status, text, errors = run('-timing', timing, '-loadvm', at('s'), kernel=False)
+            check(status == 1 and 'cede/timing: field per_cycle: expected 0x46 (-timing freq=), found 0x' in errors and errors.count('\n') == 1,
+                  'refused-' + timing, (status, errors))
+
+
 LAYOUTS = {'stream': '', 'mapped': ',layout=mapped', 'zstd': ',compress=zstd', 'child': ',parent=%s', 'packed-child': ',parent=%s,compress=zstd'}
 
 
@@ -681,5 +696,5 @@ def layouts_mutated(count='300', seconds='100', seed='1'):
     check(refusals > tried // 20 and ran > tried // 20, 'both-happen', (tried, refusals, ran))
 
 
-main({f.__name__: f for f in (equal, remapped, layouts, converted_layouts, layouts_refused, background, progress, sections, prodded, areas, on_signal, typed,
+main({f.__name__: f for f in (equal, remapped, retimed, layouts, converted_layouts, layouts_refused, background, progress, sections, prodded, areas, on_signal, typed,
                               refused, inspector, mutated, layouts_mutated)})
