@@ -32,7 +32,7 @@
 #define LEAST       1000		/* symbols of a kernel */
 #define KERNEL_BASE UINT64_C(0xc000000000000000)
 #define MAX_CHANCES 1000		/* places that seem to be the table */
-#define MAX_TRIES   200
+#define MOST_STEPS  (UINT64_C(32) << 20)	/* of all of them together: places, and names of tables that seem to be there */
 
 struct tables {
 	const uint8_t *base;		/* of memory */
@@ -41,7 +41,7 @@ struct tables {
 	uint64_t offsets, names, tokens, index;	/* places in it */
 	uint64_t relative_base;
 	uint32_t n;
-	unsigned *tries;		/* walks through names that a guest may still cost us */
+	uint64_t *steps;		/* that a guest may still cost us */
 };
 
 static bool within(const struct tables *t, uint64_t at, uint64_t len)
@@ -59,6 +59,8 @@ static uint64_t number(const struct tables *t, uint64_t at, unsigned bytes)
 		v |= (uint64_t)t->base[at + i] << 8 * (t->big ? bytes - 1 - i : i);
 	return v;
 }
+
+static bool step(const struct tables *t) { return *t->steps && (*t->steps)--; }
 
 /* The strings from place `at` on, `n` of them, end there; 0: they are none. */
 static uint64_t skip_strings(const struct tables *t, uint64_t at, unsigned n)
@@ -127,7 +129,7 @@ static bool names_fit(const struct tables *t)
 	uint64_t at = t->names, tokens, len, markers, end;
 
 	for (uint32_t i = 0; i < t->n; i++)
-		if (!next_name(t, &at, &tokens, &len))
+		if (!step(t) || !next_name(t, &at, &tokens, &len))
 			return false;
 	markers = aligned(at);
 	end = aligned(markers + ((uint64_t)t->n + 255) / 256 * 4);
@@ -170,7 +172,7 @@ static bool offsets_rise(const struct tables *t)
 	for (uint32_t i = 0; i < t->n; i++) {
 		uint64_t v = number(t, t->offsets + 4 * (uint64_t)i, 4);
 
-		if (v < last)
+		if (v < last || !step(t))
 			return false;
 		last = v;
 	}
@@ -181,12 +183,11 @@ static bool find_names(struct tables *t)
 {
 	uint64_t at = t->tokens & ~UINT64_C(7), least = at > MOST_NAMES ? at - MOST_NAMES : 8;
 
-	for (; at > least; at -= 8) {
+	for (; at > least && step(t); at -= 8) {
 		t->n = (uint32_t)number(t, at - 8, 4);
 		t->names = at;
-		if (t->n < LEAST || t->n > PROF_MAX_SYMBOLS || !find_base(t, at - 8) || !*t->tries)
+		if (t->n < LEAST || t->n > PROF_MAX_SYMBOLS || !find_base(t, at - 8))
 			continue;
-		--*t->tries;
 		if (offsets_rise(t) && names_fit(t))
 			return true;
 	}
@@ -242,9 +243,9 @@ static void take_symbols(const struct tables *t, struct kernel_symbols *found)
 
 /* ---- Where they are ---- */
 
-static bool try_at(const struct ram *ram, uint64_t digits, unsigned *tries, struct kernel_symbols *found)
+static bool try_at(const struct ram *ram, uint64_t digits, uint64_t *steps, struct kernel_symbols *found)
 {
-	struct tables t = { .base = ram->base, .size = ram->size, .tries = tries };
+	struct tables t = { .base = ram->base, .size = ram->size, .steps = steps };
 
 	if (!find_tokens(&t, digits) || !find_names(&t))
 		return false;
@@ -256,11 +257,12 @@ void kallsyms_find(const struct ram *ram, struct kernel_symbols *found)
 {
 	static const char digits[20] = "0\0" "1\0" "2\0" "3\0" "4\0" "5\0" "6\0" "7\0" "8\0" "9";
 	struct memory_used used;
-	unsigned chances = 0, tries = MAX_TRIES;
+	unsigned chances = 0;
+	uint64_t steps = MOST_STEPS;
 
 	*found = (struct kernel_symbols){ .n = 0 };
 	memory_used_open(&used, ram);
-	for (uint64_t at = 0; chances < MAX_CHANCES && (at = memory_used_next(&used, at)) < ram->size;) {
+	for (uint64_t at = 0; chances < MAX_CHANCES && steps && (at = memory_used_next(&used, at)) < ram->size;) {
 		uint64_t end = (at | (RAM_PAGE_SIZE - 1)) + 1, stop = end + sizeof digits < ram->size ? end + sizeof digits : ram->size;
 		const uint8_t *hit = memmem(ram->base + at, stop - at, digits, sizeof digits);
 
@@ -270,7 +272,7 @@ void kallsyms_find(const struct ram *ram, struct kernel_symbols *found)
 		}
 		at = (uint64_t)(hit - ram->base);
 		chances++;
-		if (try_at(ram, at, &tries, found))
+		if (try_at(ram, at, &steps, found))
 			break;
 		at++;
 	}

@@ -2,6 +2,8 @@
  * before and since 6.4; and tables that a hostile guest has changed. */
 #include "machine/profile/profile_file.h"
 
+#include <time.h>
+
 #include "cpu/core/cpu.h"
 #include "machine/core/memory.h"
 #include "tests/fuzz/rng.h"
@@ -172,6 +174,39 @@ static void check_hostile(struct ram *ram, struct rng *r)
 	kallsyms_free(&found);
 }
 
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* A thousand good tables of tokens, behind as much memory as names may take, all of which each of them asks for a number. */
+static void check_bounded(void)
+{
+	struct ram ram = { 0 };
+	struct kernel_symbols found;
+	struct error err;
+	struct image m;
+	double began;
+
+	if (!memory_map(&ram, UINT64_C(40) << 20, &err)) {
+		check(false, "memory for many tables");
+		return;
+	}
+	memset(ram.base, 1, UINT64_C(34) << 20);
+	m = (struct image){ .at = ram.base, .pos = UINT64_C(34) << 20 };
+	for (unsigned i = 0; i < 1000; i++)
+		put_tokens(&m);
+	began = seconds();
+	kallsyms_find(&ram, &found);
+	check_eq(found.n, 0, "many tables of tokens, no names");
+	check(seconds() - began < 2, "many tables of tokens: %.1f s", seconds() - began);
+	kallsyms_free(&found);
+	memory_unmap(&ram);
+}
+
 int main(void)
 {
 	struct ram ram = { 0 };
@@ -202,6 +237,7 @@ int main(void)
 	for (unsigned i = 0; i < 2000; i++)
 		check_hostile(&ram, &r);
 	check(true, "hostile tables are survived");
+	check_bounded();
 	memory_unmap(&ram);
 	return check_failures != 0;
 }
