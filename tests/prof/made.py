@@ -24,14 +24,15 @@ def sample(reasons=('fetch', 'memory'), **options):
                    (5, 4, 1), 9, 'power9', **options)
 
 
-def elf(symbols, bits=64, big=False, link=None, vaddr=0x10000):
-    """A file with a table of symbols: (address, size, type, name)."""
+def elf(symbols, bits=64, big=False, link=None, vaddr=0x10000, copies=0):
+    """A file with a table of symbols: (address, size, type, name); and copies of the last one."""
     order, names = '>' if big else '<', b'\0'
     table = bytes(24 if bits == 64 else 16)
     for addr, size, kind, name in symbols:
         where = len(names)
         names += name.encode() + b'\0'
         table += struct.pack(order + 'IBBHQQ', where, kind, 0, 1, addr, size) if bits == 64 else struct.pack(order + 'IIIBBH', where, addr, size, kind, 0, 1)
+    table += table[-(24 if bits == 64 else 16):] * copies
     head, ph, sh = (64, 56, 64) if bits == 64 else (52, 32, 40)
     at = head + ph
     word = 'Q' if bits == 64 else 'I'

@@ -533,6 +533,12 @@ def symbols(folder):
                              ('NUL', b'0000000010000100 t a\0b\n', 'neither'), ('short', b'\x7fELF', 'no ELF'), ('no sections', elf([])[:64] + bytes(200), 'section'),
                              ('cut', elf([(1, 1, FUNC, 'x')])[:-70], 'section'), ('link', elf([(1, 1, FUNC, 'x')], link=9), 'not there')):
         check(word in run('--symbols', put(folder, 'bad', data), path, status=1)[1], 'symbols: ' + what)
+    long = put(folder, 'long', elf([(0x10000100, 4, FUNC, 'f' * 5000)]))
+    check_eq(functions(path, '--symbols', long)['f' * 4000]['cycles'], 53, 'symbols: a long name is cut')
+    began = time.monotonic()
+    many = put(folder, 'many', elf([(0x10000100, 4, FUNC, 'f' * (1 << 24))], copies=100000))
+    check('too many' in run('--symbols', many, path, status=1)[1], 'symbols: a name of 16 MB for each of many')
+    check(time.monotonic() - began < 20, 'symbols: is refused at once', '%.1f s' % (time.monotonic() - began))
     rng, good = random.Random(2), elf([(0x10000100 + 8 * i, 8, FUNC, 'f%d' % i) for i in range(20)], 64)
     for i in range(60 if SAN else 200):
         bad = bytearray(good)

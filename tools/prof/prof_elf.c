@@ -94,6 +94,16 @@ static struct section section(const struct elf *e, uint64_t table, uint64_t i)
 
 static bool is_function(unsigned type) { return type == STT_FUNC || type == STT_GNU_IFUNC; }
 
+/* The name, of which no more is looked at than is kept. NULL: it has no end. */
+static const char *name_at(const struct elf *e, const struct section *strings, uint64_t name, size_t *len)
+{
+	uint64_t left = name < strings->size ? strings->size - name : 0, most = left < PROF_LONGEST_NAME ? left : PROF_LONGEST_NAME;
+	const char *text = left ? (const char *)e->bytes + strings->offset + name : NULL;
+
+	*len = text ? strnlen(text, most) : 0;
+	return *len < left ? text : NULL;
+}
+
 /* One pass takes global symbols, the other local ones: of several names for one address a global one counts. */
 static bool take_symbols(const struct elf *e, struct prof_symbols *s, const struct section *table, const struct section *strings,
 			 bool local, uint64_t shift, struct error *why)
@@ -103,16 +113,15 @@ static bool take_symbols(const struct elf *e, struct prof_symbols *s, const stru
 	for (uint64_t i = 0; i < table->size / l->sym_size; i++) {
 		uint64_t at = table->offset + i * l->sym_size, name = get(e, at, 4);
 		unsigned info = (unsigned)get(e, at + l->info_at, 1);
-		const uint8_t *text, *end;
+		const char *text;
+		size_t len;
 
 		if (!is_function(info & 15) || !get(e, at + l->shndx_at, 2) || (info >> 4 == BIND_LOCAL) != local)
 			continue;
-		text = name < strings->size ? e->bytes + strings->offset + name : NULL;
-		end = text ? memchr(text, 0, strings->size - name) : NULL;
-		if (!end)
+		text = name_at(e, strings, name, &len);
+		if (!text)
 			return fail(why, "a name in it has no end");
-		if (end != text && !prof_symbols_add(s, get(e, at + l->value_at, l->word) + shift, get(e, at + l->size_at, l->word),
-						     (const char *)text, (size_t)(end - text)))
+		if (len && !prof_symbols_add(s, get(e, at + l->value_at, l->word) + shift, get(e, at + l->size_at, l->word), text, len))
 			return fail(why, "has too many symbols");
 	}
 	return true;

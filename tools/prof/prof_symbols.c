@@ -7,7 +7,7 @@
 
 #define MOST_BYTES   (UINT64_C(1) << 30)
 #define MOST_SYMBOLS (4u << 20)
-#define LONGEST_NAME 4000
+#define MOST_NAMES   (UINT64_C(256) << 20)	/* bytes: an ELF file may give one name to many */
 #define MOST_GAP     (UINT64_C(1) << 20)	/* bytes: what has no end does not reach farther */
 
 bool prof_symbols_add(struct prof_symbols *s, uint64_t addr, uint64_t size, const char *name, size_t len)
@@ -15,7 +15,9 @@ bool prof_symbols_add(struct prof_symbols *s, uint64_t addr, uint64_t size, cons
 	uint64_t end;
 	char *copy;
 
-	if (s->n == MOST_SYMBOLS)
+	if (len > PROF_LONGEST_NAME)
+		len = PROF_LONGEST_NAME;
+	if (s->n == MOST_SYMBOLS || len > MOST_NAMES - s->bytes)
 		return false;
 	if (s->n == s->room) {
 		size_t room = s->room ? 2 * s->room : 1024;
@@ -26,7 +28,7 @@ bool prof_symbols_add(struct prof_symbols *s, uint64_t addr, uint64_t size, cons
 		s->at = more;
 		s->room = room;
 	}
-	copy = strndup(name, len < LONGEST_NAME ? len : LONGEST_NAME);
+	copy = strndup(name, len);
 	if (!copy)
 		return false;
 	text_plain(copy);
@@ -34,6 +36,7 @@ bool prof_symbols_add(struct prof_symbols *s, uint64_t addr, uint64_t size, cons
 		end = 0;
 	s->at[s->n] = (struct prof_symbol){ .addr = addr, .end = size ? end : 0, .name = copy, .order = (uint32_t)s->n, .function = UINT32_MAX };
 	s->n++;
+	s->bytes += len;
 	return true;
 }
 

@@ -14,7 +14,10 @@ struct prof_symbol {
 struct prof_symbols {
 	struct prof_symbol *at;		/* by address, once prof_symbols_sort() has been there */
 	size_t n, room;
+	size_t bytes;			/* of names */
 };
+
+#define PROF_LONGEST_NAME 4000		/* the rest of a longer one is dropped */
 
 /* False: out of memory, or too many. The name is copied; what a terminal must not see in it is not. */
 bool prof_symbols_add(struct prof_symbols *s, uint64_t addr, uint64_t size, const char *name, size_t len);
