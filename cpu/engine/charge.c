@@ -357,7 +357,7 @@ static __attribute__((noinline)) uint64_t fetch_cost(struct cpu *cpu, const stru
 	if (found.page)
 		*fetched = found;
 	if (c->parts & TIMING_CACHES)
-		cost += cache_fetch(&c->chip, core_number(cpu), block_of(op)->gra, t->now + cost, cpu->event, cpu->stall);
+		cost += cache_fetch(&c->chip, core_number(cpu), block_of(op)->gra, cpu->event, cpu->stall);
 	t->now += cost;
 	return cost;
 }

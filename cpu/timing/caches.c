@@ -238,13 +238,12 @@ static bool l1i_hit(const struct cache_params *p, const struct core_caches *c, u
 }
 
 /* In sequence, the lines that are fetched ahead share the time that one takes. */
-unsigned cache_fetch(struct cache_chip *chip, unsigned core, uint64_t gra, uint64_t now, uint64_t *event, uint64_t *stall)
+unsigned cache_fetch(struct cache_chip *chip, unsigned core, uint64_t gra, uint64_t *event, uint64_t *stall)
 {
 	struct core_caches *c = &chip->core[core];
 	uint32_t tag = cache_tag(gra), cost;
 	enum cache_level level;
 
-	(void)now;
 	if (l1i_hit(chip->p, c, tag))
 		return 0;
 	level = cache_reach(chip, core, tag);

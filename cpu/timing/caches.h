@@ -120,7 +120,7 @@ unsigned cache_load(struct cache_chip *chip, unsigned core, uint64_t gra, unsign
 unsigned cache_store(struct cache_chip *chip, unsigned core, uint64_t gra, unsigned size, uint64_t now, uint64_t *event,
 		     uint64_t *stall);
 /* The first instruction of a line of them, or of a block. */
-unsigned cache_fetch(struct cache_chip *chip, unsigned core, uint64_t gra, uint64_t now, uint64_t *event, uint64_t *stall);
+unsigned cache_fetch(struct cache_chip *chip, unsigned core, uint64_t gra, uint64_t *event, uint64_t *stall);
 /* Reading an entry of a page table, which begins at L2. The stall is for the caller to count. */
 unsigned cache_walk(struct cache_chip *chip, unsigned core, uint64_t gra, uint64_t now, uint64_t *event);
 /* dcbz: a store that need not read the line. */

@@ -112,7 +112,6 @@ static const struct memory_model models[] = {
 			.sets_hash = 1024, .sets_radix = 1024, .walk_caches = 3,	/* HC: 4096 entries */
 			.tlb_data_cost = CACHE_CYCLES(8.5), .tlb_fetch_cost = CACHE_CYCLES(8.5),	/* HC */
 			.walk_cost = CACHE_CYCLES(10),				/* ? */
-			.after_miss = true,					/* HC */
 		},
 	},
 };

@@ -27,7 +27,6 @@ struct tlb_params {
 	uint32_t walk_caches;		/* upper levels of a radix table that are cached, at most 3 */
 	uint32_t second_cost, tlb_data_cost, tlb_fetch_cost;
 	uint32_t walk_cost;		/* what a walk costs beside its reads */
-	bool after_miss;		/* L1 is looked up by effective address: translate what misses there alone */
 };
 
 struct erat {

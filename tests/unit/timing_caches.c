@@ -53,7 +53,7 @@ static unsigned store(struct rig *r, unsigned core, uint64_t gra)
 
 static unsigned fetch(struct rig *r, unsigned core, uint64_t gra)
 {
-	unsigned cost = cache_fetch(&r->chip, core, gra, r->now, r->event, r->stall);
+	unsigned cost = cache_fetch(&r->chip, core, gra, r->event, r->stall);
 
 	r->now += cost;
 	return cost;
