@@ -223,8 +223,10 @@ static unsigned walk_of(void *opaque, uint64_t gra[TLB_WALK_MOST])
 	return look->n;
 }
 
-/* Translates for the models alone; the guest real address of the page to *known, if there is memory. */
-static unsigned translate(struct cpu *cpu, struct charge_thread *t, uint64_t ea, uint64_t space, bool fetch, struct known_page *known)
+/* Translates for the models alone; the guest real address of the page to *known, if there is memory. `dependent` as for
+ * cache_load(); a fetch waits anyway. */
+static unsigned translate(struct cpu *cpu, struct charge_thread *t, uint64_t ea, uint64_t space, bool fetch, bool dependent,
+			  struct known_page *known)
 {
 	struct charge *c = cpu->engine->charge;
 	struct core_tlb *tlb = &c->core[core_number(cpu)].tlb;
@@ -245,7 +247,7 @@ static unsigned translate(struct cpu *cpu, struct charge_thread *t, uint64_t ea,
 
 		if (!erat_hit(fetch ? &tlb->fetch : &tlb->data, space, ea, look.shift)) {
 			cost = fetch ? translate_fetch(&c->model->tlb, tlb, &page, &call) :
-				       translate_data(&c->model->tlb, tlb, &page, false, &call);
+				       translate_data(&c->model->tlb, tlb, &page, dependent, &call);
 			if (gone.shift)
 				forget_page(cpu, fetch, &gone);
 		}
@@ -269,7 +271,7 @@ static __attribute__((noinline)) uint64_t access_cost(struct cpu *cpu, const str
 	bool dependent = t->missed && t->now < t->missed_until && (op->b == t->missed - 1 || op->c == t->missed - 1);
 
 	if (known->page != (ea | (RAM_PAGE_SIZE - 1)) || known->space != space) {
-		cost = translate(cpu, t, ea, space, false, &found);
+		cost = translate(cpu, t, ea, space, false, kind == A_LOAD && dependent, &found);
 		if (!found.page)
 			return 0;
 		*known = found;
@@ -351,7 +353,7 @@ static __attribute__((noinline)) uint64_t fetch_cost(struct cpu *cpu, const stru
 	t->line = 1 + ea / LINE;
 	t->line_space = space;
 	if (fetched->page != (ea | (RAM_PAGE_SIZE - 1)) || fetched->space != space)
-		cost = translate(cpu, t, ea, space, true, &found);
+		cost = translate(cpu, t, ea, space, true, true, &found);
 	else
 		found.page = 0;
 	if (found.page)

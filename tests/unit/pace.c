@@ -12,7 +12,7 @@
 
 #define CODE 0x1000u
 #define DATA 0x8000u
-#define SIZE (UINT64_C(1) << 20)
+#define SIZE (UINT64_C(8) << 20)
 #define MSR_START (MSR_SF | MSR_ME | MSR_LE | MSR_EE)
 #define NCALLS 3
 
@@ -176,10 +176,69 @@ static void test_dscr(void)
 	}
 }
 
+/* ---- Translation ---- */
+
+#define TABLES 0x700000u
+#define STRIDE 0x10000u		/* a page of the ERAT */
+#define CELLS  96u
+
+/* Process 0 sees all of memory where it is. */
+static void map_all(struct rig *rig)
+{
+	const uint64_t leaf = UINT64_C(0xc00000000000018f), table = UINT64_C(1) << 63;
+
+	st_be64(&rig->ram, TABLES, UINT64_C(2) << 61 | 5 << 5 | (TABLES + 0x10000) | 13);
+	st_be64(&rig->ram, TABLES + 0x10000, table | (TABLES + 0x1000) | 9);
+	st_be64(&rig->ram, TABLES + 0x1000, table | (TABLES + 0x2000) | 9);
+	for (unsigned i = 0; i < SIZE >> 21; i++)
+		st_be64(&rig->ram, TABLES + 0x2000 + 8 * i, leaf | (uint64_t)i << 21);
+	rig->cpu->proc_tbl = TABLES;
+	rig->cpu->lpcr |= LPCR_HR | LPCR_UPRT;
+	cpu_set_msr(rig->cpu, MSR_START | MSR_DR);
+}
+
+/* What translation takes of a way through cold cells, each of which holds the next one's address. */
+static uint64_t translating(const char *model, const uint32_t *words, unsigned n)
+{
+	struct rig rig;
+	uint64_t units;
+
+	rig_new(&rig, model);
+	map_all(&rig);
+	for (unsigned i = 0; i < CELLS; i++) {
+		uint64_t next = (i + 1) * STRIDE + DATA;
+
+		ram_write(&rig.ram, i * STRIDE + DATA, &next, sizeof next);
+	}
+	put(&rig, CODE, words, n);
+	rig.cpu->r[10] = DATA;
+	rig.cpu->r[11] = STRIDE;
+	rig.cpu->ctr = CELLS;
+	for (uint64_t at = 1000; rig.cpu->ctr; at += 1000)
+		run_to(&rig, at);
+	units = rig.cpu->stall[STALL_TRANSLATION];
+	rig_free(&rig);
+	return units;
+}
+
+/* A load whose address another brings hides nothing of its translation, one whose address is counted hides half. */
+static void test_dependent(void)
+{
+	static const uint32_t chain[] = { 0xe94a0000, 0x4200fffc, 0x48000000 };		/* ld r10,0(r10); bdnz -4; b . */
+	static const uint32_t array[] = { 0xe86a0000, 0x7d4a5a14, 0x4200fff8, 0x48000000 };	/* ld r3,0(r10); add r10,r10,r11; bdnz -8; b . */
+
+	for (unsigned k = 0; k < ARRAY_SIZE(models); k++) {
+		uint64_t alone = translating(models[k], chain, ARRAY_SIZE(chain)), together = translating(models[k], array, ARRAY_SIZE(array));
+
+		check(together && alone > together * 14 / 10 && alone < together * 2, "%s-chain-hides-no-translation: %" PRIu64 " and %" PRIu64, models[k], alone, together);
+	}
+}
+
 int main(void)
 {
 	test_cuts();
 	test_alone();
 	test_dscr();
+	test_dependent();
 	return check_done();
 }
