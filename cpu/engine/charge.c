@@ -340,6 +340,7 @@ CHARGE_OP(charge_zero, A_ZERO, false)
 CHARGE_OP(charge_touch, A_TOUCH, false)
 CHARGE_OP(charge_flush, A_FLUSH, false)
 CHARGE_OP(charge_icbi, A_ICBI, false)
+CHARGE_OP(charge_page, A_LOAD, true)		/* without caches any access is a page's and no more */
 
 /* ---- Instructions' own way: lines of the cache, and branches ---- */
 
@@ -391,6 +392,7 @@ static __attribute__((always_inline)) inline uint64_t branch_target(const struct
 	return 0;
 }
 
+#define TELL_TIME (cpu->charged->now = cpu->limit * cpu->per_cycle - (uint64_t)UNITS_LEFT)
 #define BO_ALWAYS 0x14		/* neither CTR nor CR is looked at */
 
 static bool guessed_wrong(struct cpu *cpu, const struct op *op, uint64_t ea, bool conditional, bool taken)
@@ -435,7 +437,7 @@ static bool at_hand(struct cpu *cpu, const struct op *op, uint64_t ea, bool cond
 OP_RAW(charge_branch)
 {
 	unsigned bo = op->a & 31;
-	bool conditional = (bo & BO_ALWAYS) != BO_ALWAYS, taken = true, wrong = false;
+	bool conditional = (bo & BO_ALWAYS) != BO_ALWAYS, taken = true, wrong;
 	const struct charge *c = cpu->engine->charge;
 	uint64_t ea = BRANCH_AT, cost = 0;
 
@@ -446,32 +448,39 @@ OP_RAW(charge_branch)
 	}
 	if (!(bo & 16))
 		taken &= cr_bit(cpu, op->b) == (bo >> 3 & 1);
-	if (c->parts & TIMING_BRANCHES) {
-		wrong = guessed_wrong(cpu, op, ea, conditional, taken);
-		if (wrong) {
-			cost = c->mispredicted;
-			thread_of(cpu)->quick = 0;
-			/* By the time that the right way is fetched, nothing is under way any more. */
-			cpu->pace = cpu->pace_empty;
-		} else if (taken) {
-			enum pace_bubble bubble = at_hand(cpu, op, ea, conditional) ? BUBBLE_TAKEN : BUBBLE_REDIRECT;
+	wrong = guessed_wrong(cpu, op, ea, conditional, taken);
+	if (wrong) {
+		cost = c->mispredicted;
+		thread_of(cpu)->quick = 0;
+		/* By the time that the right way is fetched, nothing is under way any more. */
+		cpu->pace = cpu->pace_empty;
+	} else if (taken) {
+		enum pace_bubble bubble = at_hand(cpu, op, ea, conditional) ? BUBBLE_TAKEN : BUBBLE_REDIRECT;
 
-			uint32_t after = c->after[cpu->pace].state[bubble];
+		uint32_t after = c->after[cpu->pace].state[bubble];
 
-			cost = c->taken[bubble];
-			cpu->pace = likely(after) ? after - 1 : pace_foresee(cpu->engine, cpu->pace, bubble);
-		}
-		cpu->stall[wrong ? STALL_MISPREDICT : STALL_TAKEN] += cost;
-		cpu->event[EVENT_BRANCH]++;
-		cpu->event[EVENT_TAKEN] += taken;
-		cpu->event[EVENT_MISPREDICT] += wrong;
-		budget -= (int64_t)cost * BUDGET_UNIT;
+		cost = c->taken[bubble];
+		cpu->pace = likely(after) ? after - 1 : pace_foresee(cpu->engine, cpu->pace, bubble);
 	}
-	cpu->charged->now = cpu->limit * cpu->per_cycle - (uint64_t)UNITS_LEFT;
+	cpu->stall[wrong ? STALL_MISPREDICT : STALL_TAKEN] += cost;
+	cpu->event[EVENT_BRANCH]++;
+	cpu->event[EVENT_TAKEN] += taken;
+	cpu->event[EVENT_MISPREDICT] += wrong;
+	budget -= (int64_t)cost * BUDGET_UNIT;
+	TELL_TIME;
 	NEXT;
 }
 
-/* ---- Decoding ---- */
+/* In the place of that one, if branches are not part of the model: for the others, which go by the time at branches. */
+OP_RAW(charge_time)
+{
+	TELL_TIME;
+	NEXT;
+}
+
+/* ---- Decoding: what belongs to parts that are switched off is not emitted ---- */
+
+static bool has_part(const struct decoder *d, unsigned parts) { return decode_parts(d) & parts; }
 
 unsigned charge_most_insns(const struct engine *engine, uint64_t gra)
 {
@@ -480,7 +489,8 @@ unsigned charge_most_insns(const struct engine *engine, uint64_t gra)
 
 void charge_emit_fetch(struct decoder *d)
 {
-	decode_emit(d, (struct op){ .fn = op_charge_fetch, .imm = (int32_t)(decode_gra(d) & (RAM_PAGE_SIZE - 1)) });
+	if (has_part(d, TIMING_CACHES | TIMING_TLB))
+		decode_emit(d, (struct op){ .fn = op_charge_fetch, .imm = (int32_t)(decode_gra(d) & (RAM_PAGE_SIZE - 1)) });
 }
 
 /* Bytes of an access, by the mnemonic's letters. */
@@ -523,6 +533,8 @@ void charge_emit_access(struct decoder *d, const struct insn *insn, const struct
 	op_fn *fn = access_op(insn->name);
 	bool indexed = strstr(insn->operands, "RB") != NULL, to_gpr = !strncmp(insn->operands, "RT", 2);
 
+	if (!has_part(d, TIMING_CACHES) && fn)
+		fn = has_part(d, TIMING_TLB) ? op_charge_page : NULL;
 	if (fn)
 		decode_emit(d, (struct op){ .fn = fn, .a = to_gpr ? op->a : UINT8_MAX, .b = op->b, .c = indexed ? op->c : SLOT_ZERO,
 					    .d = (uint8_t)access_size(insn->name), .imm = indexed ? 0 : op->imm });
@@ -532,7 +544,7 @@ void charge_emit_branch(struct decoder *d, const struct charge_branch *b)
 {
 	unsigned number = (unsigned)(decode_gra(d) & (RAM_PAGE_SIZE - 1)) / 4;
 
-	decode_emit(d, (struct op){ .fn = op_charge_branch, .a = (uint8_t)(b->bo | number >> 8 << 5), .b = (uint8_t)b->bi,
+	decode_emit(d, (struct op){ .fn = has_part(d, TIMING_BRANCHES) ? op_charge_branch : op_charge_time, .a = (uint8_t)(b->bo | number >> 8 << 5), .b = (uint8_t)b->bi,
 				    .c = (uint8_t)(b->kind | b->link << 3 | !b->wide << 4), .d = (uint8_t)number,
 				    .imm = (int32_t)b->displacement });
 }

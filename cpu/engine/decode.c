@@ -285,6 +285,7 @@ struct decoder {
 bool decode_charges(const struct decoder *d) { return d->charges; }
 uint32_t decode_mode(const struct decoder *d) { return d->block->mode; }
 uint64_t decode_gra(const struct decoder *d) { return d->gra; }
+unsigned decode_parts(const struct decoder *d) { return d->engine->timing.parts; }
 
 void decode_emit(struct decoder *d, struct op op)
 {

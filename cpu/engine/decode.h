@@ -54,6 +54,7 @@ bool decode_operands_valid(const struct insn *insn);
 
 uint32_t decode_mode(const struct decoder *d);		/* enum block_mode */
 uint64_t decode_gra(const struct decoder *d);		/* real address of this instruction */
+unsigned decode_parts(const struct decoder *d);		/* enum timing_part: what the model has */
 void decode_emit(struct decoder *d, struct op op);	/* an op before the row's own; same instruction */
 void decode_edges(struct decoder *d);			/* where the branch emitted just now leads: two edges in an op's place */
 void decode_append(struct decoder *d, struct op op);	/* an op after the row's own; same instruction */
