@@ -725,9 +725,11 @@ def refused(folder):
     path = put(folder, 'sample', sample().pack())
     for where in ('nobody', 'first+', 'first+x', 'first+4000', '12345678', '10000101', 'fffffffffffffffff', ''):
         check('no code at' in run('--pipeline', where, path, status=1)[1], 'refused: --pipeline ' + where)
-    for args, status, word in ((('--words', ''), 1, 'hexadecimal'), (('--words', 'x'), 1, 'hexadecimal'), (('--words', '123456789'), 1, 'hexadecimal'),
-                               (('--words', '1,'), 1, 'hexadecimal'), (('--words', ','.join(['60000000'] * 65)), 1, '64 at most'), (('--words', '1', path), 2, 'no profile'),
-                               (('--words', '1', '--timing', 'flat'), 1, "'flat'"), (('--words', '1', '--timing', 'power7'), 1, "'power7'"),
+    for args, status, word in ((('--words', ''), 2, 'hexadecimal'), (('--words', 'zz'), 2, 'hexadecimal'), (('--words', '123456789'), 2, 'hexadecimal'),
+                               (('--words', '1,'), 2, 'hexadecimal'), (('--words', ','.join(['60000000'] * 65)), 2, '64 at most'), (('--words', '1', path), 2, 'no profile'),
+                               (('--words', '1', '--timing', 'flat'), 2, "'flat'"), (('--words', '1', '--timing', 'power7'), 2, "'power7'"),
+                               (('--words', '1', '--timing', 'power9-llvm'), 2, "'power9-llvm'"), (('--timing', 'power9', path), 2, '--timing goes with --pipeline or --words'),
+                               (('--rounds', '3', '--json', path), 2, '--rounds goes with --pipeline or --words'),
                                (('--words', '1', '--rounds', '1001'), 2, '1000'), (('--words', '1', '--pipeline', 'x'), 2, 'one at a time'),
                                (('--pipeline', 'first', '--json', path), 2, 'with --svg alone'), (('--pipeline', 'first'), 2, 'which profile')):
         check(word in run(*args, status=status)[1], 'refused: ' + ' '.join(args)[:50].replace(folder, ''))

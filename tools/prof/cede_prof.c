@@ -73,7 +73,7 @@ struct command {
 	const char *out, *other;	/* NULL: standard output; none */
 	const char *symbols[MAX_SYMBOLS];
 	unsigned nsymbols;
-	bool help, version;
+	bool help, version, rounds_given;
 };
 
 /* ---- The command line ---- */
@@ -134,7 +134,7 @@ static bool take_option(struct command *c, int option, const char *arg, struct e
 	case OPT_PIPELINE: return c->o.where = arg;
 	case OPT_WORDS: return c->o.words = arg;
 	case OPT_TIMING: return c->o.timing = arg;
-	case OPT_ROUNDS: return take_number("--rounds", arg, PIPELINE_ROUNDS, &c->o.rounds, err);
+	case OPT_ROUNDS: c->rounds_given = true; return take_number("--rounds", arg, PIPELINE_ROUNDS, &c->o.rounds, err);
 	case OPT_TOP: return take_number("--top", arg, UINT32_MAX, &c->o.top, err);
 	case OPT_SORT: return take_order(c, arg, err);
 	case OPT_SYMBOLS:
@@ -152,16 +152,21 @@ static bool take_option(struct command *c, int option, const char *arg, struct e
 /* Code is drawn as text or as a picture, and from one place. */
 static bool pipeline_alone(struct command *c, struct error *err)
 {
-	if (!c->o.where && !c->o.words)
-		return true;
+	if (!c->o.where && !c->o.words) {
+		if (c->o.timing || c->rounds_given)
+			error_set(err, "%s goes with --pipeline or --words", c->o.timing ? "--timing" : "--rounds");
+		return !c->o.timing && !c->rounds_given;
+	}
 	c->o.picture = c->view && c->view->option == OPT_SVG;
 	if (c->o.where && c->o.words) {
 		error_set(err, "--pipeline, --words: one at a time");
 		return false;
 	}
-	if (c->view && !c->o.picture)
+	if (c->view && !c->o.picture) {
 		error_set(err, "%s goes with --svg alone", c->o.where ? "--pipeline" : "--words");
-	return !c->view || c->o.picture;
+		return false;
+	}
+	return prof_pipeline_fits(&c->o, err);
 }
 
 static bool parse_arguments(struct command *c, int argc, char **argv, struct error *err)

@@ -187,19 +187,34 @@ static bool add_code(struct pipeline *l, const struct prof_functions *f, const c
 
 /* ---- */
 
-static const struct core_model *choose_model(const struct prof_functions *f, const struct prof_options *o, struct error *err)
+/* One with LLVM's figures is for comparison only, as for cede. */
+static const struct core_model *find_model(const char *name, struct error *err)
 {
-	const char *name = o->timing ? o->timing : f && strcmp(f->p->timing, "flat") ? f->p->timing : "power9";
-	const struct core_model *m = core_model_find(name);
+	const struct core_model *m = strchr(name, '-') ? NULL : core_model_find(name);
 
 	if (!m)
 		error_set(err, "no model '%.60s' of a pipeline (there are power8, power9, power10)", name);
 	return m;
 }
 
+bool prof_pipeline_fits(const struct prof_options *o, struct error *err)
+{
+	struct pipeline *l = o->words ? calloc(1, sizeof *l) : NULL;
+	bool ok = !o->timing || find_model(o->timing, err);
+
+	if (ok && o->words && !l)
+		error_set(err, "out of memory");
+	if (ok && o->words)
+		ok = l && add_words(l, o->words, err);
+	if (l)
+		pipeline_free(l);
+	free(l);
+	return ok;
+}
+
 bool prof_pipeline(const struct prof_functions *f, const struct prof_options *o, FILE *out, struct error *err)
 {
-	const struct core_model *m = choose_model(f, o, err);
+	const struct core_model *m = find_model(o->timing ? o->timing : f && strcmp(f->p->timing, "flat") ? f->p->timing : "power9", err);
 	struct pipeline *l = m ? calloc(1, sizeof *l) : NULL;
 	char title[320] = "by words";
 	bool ok;

@@ -58,6 +58,8 @@ void pipeline_text(const struct pipeline *l, const char *title, FILE *out);
 void pipeline_svg(const struct pipeline *l, const char *title, FILE *out);
 
 /* ---- prof_block.c: the code that is asked for, out of a profile or by words ---- */
+/* Whether words and model of the options can be; NULL ones can. */
+bool prof_pipeline_fits(const struct prof_options *o, struct error *err);
 bool prof_pipeline(const struct prof_functions *f, const struct prof_options *o, FILE *out, struct error *err);
 
 #endif
