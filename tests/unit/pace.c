@@ -1,29 +1,18 @@
 /* What instructions cost under a timing model depends on the guest's path alone: not on where a run is cut, on what is
  * decoded or remembered, or on fused ops. The program reads the clock all the time, so that it would see a difference. */
-#include <stdlib.h>
-
 #include "check.h"
 #include "cpu/core/timebase.h"
-#include "cpu/engine/block.h"
 #include "cpu/engine/charge.h"
 #include "cpu/engine/pace.h"
 #include "cpu/engine/tlb.h"
 #include "cpu/timing/caches.h"
+#include "one_cpu.h"
 
 #define CODE 0x1000u
 #define DATA 0x8000u
 #define SIZE (UINT64_C(8) << 20)
 #define MSR_START (MSR_SF | MSR_ME | MSR_LE | MSR_EE)
 #define NCALLS 3
-
-struct rig {
-	struct ram ram;
-	struct cpu_clock clock;
-	struct cpu_env env;
-	struct engine *engine;
-	struct cpu *cpu;
-	uint64_t calls, called;		/* hypercalls, and the cycles at which they came, in one number */
-};
 
 /* The decrementer calls every 700 ticks; every fourth round has a system call, and every eighth a hypercall. */
 static const uint32_t program[] = {
@@ -49,42 +38,16 @@ static void hypercall(struct cpu *cpu)
 	cpu->halt = rig->calls % NCALLS == 0;
 }
 
-static void put(struct rig *rig, uint32_t at, const uint32_t *words, unsigned n)
-{
-	ram_write(&rig->ram, at, words, n * sizeof words[0]);
-}
-
 static void rig_new(struct rig *rig, const char *timing)
 {
-	struct cpu *cpu = aligned_alloc(64, (sizeof *cpu + 63) & ~(size_t)63);
-
-	memset(rig, 0, sizeof *rig);
-	rig->ram = (struct ram){ .base = calloc(1, SIZE), .size = SIZE, .page = calloc(SIZE >> RAM_PAGE_SHIFT, 1) };
-	rig->env = (struct cpu_env){ .hypercall = hypercall, .ram = &rig->ram, .clock = &rig->clock };
-	rig->engine = engine_new(&rig->ram, timing, P9, 1);
-	rig->cpu = memset(cpu, 0, sizeof *cpu);
-	cpu->env = &rig->env;
-	cpu->machine_data = rig;
-	engine_add_cpu(rig->engine, cpu);
-	engine_charge(rig->engine, 1);
-	cpu_reset(cpu);
-	cpu->run_state = CPU_RUNNING;
+	rig_make(rig, SIZE, timing, hypercall, CODE);
 	put(rig, CODE, program, ARRAY_SIZE(program));
 	put(rig, VEC_DECREMENTER, on_decrementer, ARRAY_SIZE(on_decrementer));
 	put(rig, VEC_SYSTEM_CALL, on_call, ARRAY_SIZE(on_call));
-	cpu->lpcr |= LPCR_ILE;
-	cpu_set_dec(cpu, 0, 1);
-	cpu->r[10] = DATA;
-	cpu->nip = CODE;
-	cpu_set_msr(cpu, MSR_START);
-}
-
-static void rig_free(struct rig *rig)
-{
-	engine_free(rig->engine);
-	free(rig->cpu);
-	free(rig->ram.page);
-	free(rig->ram.base);
+	rig->cpu->lpcr |= LPCR_ILE;
+	cpu_set_dec(rig->cpu, 0, 1);
+	rig->cpu->r[10] = DATA;
+	cpu_set_msr(rig->cpu, MSR_START);
 }
 
 /* The machine takes the processor out of the engine for a hypercall now and then, as for a device. */

@@ -2,9 +2,9 @@
  * a run is cut, what is cached and whether the machine has been saved in between does not show. */
 #include "check.h"
 #include "cpu/core/spr.h"
-#include "cpu/engine/block.h"
 #include "cpu/engine/tlb.h"
 #include "cpu/timing/pipeline.h"
+#include "one_cpu.h"
 
 #define CODE    0x10000u
 #define LOGGER 0x2000u
@@ -33,14 +33,6 @@ enum { SRR0 = 26, SRR1 = 27, CTRL = 152, MMCR2 = 785, MMCRA, PMC1, PMC2, PMC3, P
 
 /* ---- A processor ---- */
 
-struct rig {
-	struct ram ram;
-	struct cpu_clock clock;
-	struct cpu_env env;
-	struct engine *engine;
-	struct cpu *cpu;
-};
-
 /* What a timing model would do. */
 static void hypercall(struct cpu *cpu)
 {
@@ -49,39 +41,14 @@ static void hypercall(struct cpu *cpu)
 	cpu->stall[STALL_FETCH] += cpu->r[3] & 1;
 }
 
-static void put(struct rig *rig, uint32_t at, const uint32_t *words, unsigned n)
-{
-	ram_write(&rig->ram, at, words, n * sizeof words[0]);
-}
-
 #define OUR_MSR (MSR_SF | MSR_ME | MSR_LE | MSR_EE | MSR_RI)
 
 static void rig_new(struct rig *rig)
 {
-	struct cpu *cpu;
-
-	memset(rig, 0, sizeof *rig);
-	rig->ram = (struct ram){ .base = calloc(1, SIZE), .size = SIZE, .page = calloc(SIZE >> RAM_PAGE_SHIFT, 1) };
-	rig->env = (struct cpu_env){ .hypercall = hypercall, .ram = &rig->ram, .clock = &rig->clock };
-	rig->engine = engine_new(&rig->ram, "flat", P9, 1);
-	rig->cpu = cpu = aligned_alloc(64, (sizeof *cpu + 63) & ~(size_t)63);
-	memset(cpu, 0, sizeof *cpu);
-	cpu->env = &rig->env;
-	cpu->pvr = 0x004e1200;
-	engine_add_cpu(rig->engine, cpu);
-	cpu_reset(cpu);
-	cpu->lpcr = LPCR_ILE;
-	cpu->nip = CODE;
-	cpu->run_state = CPU_RUNNING;
-	cpu_set_msr(cpu, OUR_MSR);
-}
-
-static void rig_free(struct rig *rig)
-{
-	engine_free(rig->engine);
-	free(rig->cpu);
-	free(rig->ram.page);
-	free(rig->ram.base);
+	rig_make(rig, SIZE, "flat", hypercall, CODE);
+	rig->cpu->pvr = 0x004e1200;
+	rig->cpu->lpcr = LPCR_ILE;
+	cpu_set_msr(rig->cpu, OUR_MSR);
 }
 
 /* ---- Read ---- */

@@ -1,14 +1,7 @@
 /* Branch prediction under the timing models: what each is known to guess and to miss.
  *
  * usage: timing_branch [bench]	with `bench`: what a call costs the host, nothing is checked */
-#include <time.h>
-
-#include "check.h"
-#include "cpu/timing/memory_models.h"
-
-static const char *const names[] = { "power8", "power9", "power10" };
-
-#define EACH(m) for (unsigned m##_i = 0; m##_i < 3; m##_i++) for (m = memory_model_find(names[m##_i]); m; m = NULL)
+#include "memory_models.h"
 
 struct core {
 	const struct branch_params *p;
@@ -227,14 +220,11 @@ static void bench(void)
 	EACH(m) {
 		struct core *c = core_new(m);
 		unsigned misses = 0, n = 50000000;
-		struct timespec from, to;
+		double from = seconds();
 
-		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
 		for (unsigned i = 0; i < n; i++)
 			misses += branch_conditional(c->p, &c->unit, &c->thread, 0x10000000 + i % 512 * 20, i % 512 & 5);
-		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
-		printf("%s: conditional %.2f ns (%u misses)\n", m->name,
-		       ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / n, misses);
+		printf("%s: conditional %.2f ns (%u misses)\n", m->name, (seconds() - from) / n * 1e9, misses);
 		free(c);
 	}
 }

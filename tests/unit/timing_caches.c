@@ -1,18 +1,11 @@
 /* Caches under the timing models: the ladder of latencies, streams, misses that wait together, stores, several cores.
  *
  * usage: timing_caches [bench]	with `bench`: what a call costs the host, nothing is checked */
-#include <time.h>
-
-#include "check.h"
 #include "cpu/core/counts.h"
-#include "cpu/timing/memory_models.h"
+#include "memory_models.h"
 
 #define MANY_CORES	4
 #define RAM		UINT64_C(0x40000000)
-
-static const char *const names[] = { "power8", "power9", "power10" };
-
-#define EACH(m) for (unsigned m##_i = 0; m##_i < 3; m##_i++) for (m = memory_model_find(names[m##_i]); m; m = NULL)
 
 struct rig {
 	const struct memory_model *m;
@@ -636,14 +629,6 @@ static void test_hits(void)
 }
 
 /* ---- What a call costs the host ---- */
-
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void bench_loads(const struct memory_model *m, uint64_t lines, unsigned step, unsigned dpfd, const char *what)
 {

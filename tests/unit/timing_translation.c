@@ -1,17 +1,10 @@
 /* Look-aside buffers under the timing models: how many pages each holds, what a walk reads, what a flush throws away.
  *
  * usage: timing_translation [bench]	with `bench`: what a call costs the host, nothing is checked */
-#include <time.h>
-
-#include "check.h"
 #include "cpu/core/counts.h"
-#include "cpu/timing/memory_models.h"
+#include "memory_models.h"
 
 #define BASE UINT64_C(0x10000000000)
-
-static const char *const names[] = { "power8", "power9", "power10" };
-
-#define EACH(m) for (unsigned m##_i = 0; m##_i < 3; m##_i++) for (m = memory_model_find(names[m##_i]); m; m = NULL)
 
 struct rig {
 	const struct memory_model *m;
@@ -497,14 +490,6 @@ static void test_hits(void)
 		free(a);
 		free(b);
 	}
-}
-
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 static void bench(void)
