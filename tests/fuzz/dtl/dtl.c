@@ -5,78 +5,14 @@
  * and their cycles made to rise again, or hardly a second one would ever be looked at. */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "machine/vp/dtl_format.h"
 #include "tests/fuzz/rng.h"
+#include "tests/fuzz/tool.h"
 
-#define MAX_INPUT  (UINT32_C(1) << 16)
-#define MAX_WORDS  24u
-#define MAX_LINE   512u
-#define MAX_OUTPUT (UINT64_C(64) << 20)	/* bytes; a picture of a log of MAX_INPUT takes a tenth of it */
-#define COUNT(a)   (sizeof (a) / sizeof *(a))
+#define MAX_WORDS 24u
 
 int dtl_main(int argc, char **argv);
-extern int optind;
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
-
-static unsigned long inputs, good;
-static uint64_t written;
-static int results;
-
-static void die(const char *what, const char *why)
-{
-	dprintf(results, "%s: %s\n", what, why);
-	abort();
-}
-
-/* ---- Where cede-dtl writes to ---- */
-
-static ssize_t count(void *opaque, const char *bytes, size_t n)
-{
-	(void)opaque;
-	(void)bytes;
-	written += n;
-	if (written > MAX_OUTPUT)
-		die("output", "without end");
-	return (ssize_t)n;
-}
-
-static void tell(void)
-{
-	dprintf(results, "%lu inputs: %lu good\n", inputs, good);
-}
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc, (void)argv;
-	results = dup(STDOUT_FILENO);
-	stdout = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = count });
-	if (!stdout)
-		die("output", "cannot be counted");
-	atexit(tell);
-	return 0;
-}
-
-/* ---- An input ---- */
-
-static int file_of(const uint8_t *data, size_t size)
-{
-	int fd = memfd_create("log", 0);
-
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size || lseek(fd, 0, SEEK_SET))
-		die("log", "cannot be made");
-	return fd;
-}
 
 /* A pipe takes it as a whole. */
 static FILE *pipe_of(const uint8_t *data, size_t size)
@@ -138,10 +74,8 @@ static void take_files(struct call *c, const int fd[2])
 /* A refusal is a line, and what is not refused has none, but for a log that was cut off. */
 static void check_said(const char *text, int status, bool diff)
 {
-	size_t lines = 0;
+	size_t lines = lines_of(text);
 
-	for (const char *p = text; *p; p++)
-		lines += *p == '\n';
 	if (status < 0 || status > 2)
 		die("status", text);
 	if (status == 2 || (status == 1 && !diff) ? lines != 1 || strncmp(text, "cede-dtl: ", 10) : lines > 2)
@@ -150,27 +84,16 @@ static void check_said(const char *text, int status, bool diff)
 
 static void run(struct call *c)
 {
-	char *said = NULL;
-	size_t len = 0;
-	int status;
+	char *said;
+	int status = call_tool(dtl_main, c->argc, c->argv, &said);
 
-	stderr = open_memstream(&said, &len);
-	if (!stderr)
-		die("errors", "out of memory");
-	optind = 0;
-	written = 0;
-	status = dtl_main(c->argc, c->argv);
-	fflush(stdout);
-	fclose(stderr);
 	check_said(said, status, c->diff);
 	free(said);
-	good += !status;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const uint8_t *end = size ? memchr(data, '\n', size < MAX_LINE ? size : MAX_LINE - 1) : NULL;
-	size_t head = end ? (size_t)(end - data) + 1 : 0;
+	size_t head = head_of(data, size);
 	struct call c = { 0 };
 	FILE *terminal = stdin;
 	int fd[2];
@@ -303,8 +226,7 @@ static size_t mutate_log(uint8_t *log, size_t size, size_t max, struct rng *r)
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
 	struct rng r = { seed };
-	uint8_t *end = size ? memchr(data, '\n', size < MAX_LINE ? size : MAX_LINE - 1) : NULL;
-	size_t head = end ? (size_t)(end - data) + 1 : 0, len;
+	size_t head = head_of(data, size), len;
 	char line[2 * MAX_LINE];
 
 	if (!head || rng_one_in(&r, 32))

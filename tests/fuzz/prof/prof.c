@@ -5,78 +5,14 @@
  * profile come through standard input. After most mutations its sums are made to fit again, or hardly anything but the
  * check of sums would ever be looked at. */
 #define _GNU_SOURCE
-#include <fcntl.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "cpu/spent/prof_format.h"
 #include "savevm/be.h"
 #include "tests/fuzz/rng.h"
+#include "tests/fuzz/tool.h"
 
-#define MAX_INPUT  (UINT32_C(1) << 16)
-#define MAX_WORDS  16u
-#define MAX_LINE   512u
-#define MAX_OUTPUT (UINT64_C(64) << 20)
-#define COUNT(a)   (sizeof (a) / sizeof *(a))
+#define MAX_WORDS 16u
 
 int prof_main(int argc, char **argv);
-extern int optind;
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
-
-static unsigned long inputs, good;
-static uint64_t written;
-static int results;
-
-static void die(const char *what, const char *why)
-{
-	dprintf(results, "%s: %s\n", what, why);
-	abort();
-}
-
-static ssize_t count(void *opaque, const char *bytes, size_t n)
-{
-	(void)opaque;
-	(void)bytes;
-	written += n;
-	if (written > MAX_OUTPUT)
-		die("output", "without end");
-	return (ssize_t)n;
-}
-
-static void tell(void)
-{
-	dprintf(results, "%lu inputs: %lu good\n", inputs, good);
-}
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc, (void)argv;
-	results = dup(STDOUT_FILENO);
-	stdout = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = count });
-	if (!stdout)
-		die("output", "cannot be counted");
-	atexit(tell);
-	return 0;
-}
-
-/* ---- An input ---- */
-
-static int file_of(const uint8_t *data, size_t size)
-{
-	int fd = memfd_create("profile", 0);
-
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size || lseek(fd, 0, SEEK_SET))
-		die("profile", "cannot be made");
-	return fd;
-}
 
 struct call {
 	char line[MAX_LINE], name[2][32], extra[64];
@@ -129,39 +65,26 @@ static void take_files(struct call *c, const int fd[2])
 /* A refusal is a line, and what is not refused has none. */
 static void check_said(const char *text, int status)
 {
-	size_t lines = 0;
+	size_t lines = lines_of(text);
 
-	for (const char *p = text; *p; p++)
-		lines += *p == '\n';
 	if (status < 0 || status > 2 || lines != (status != 0) || (status && strncmp(text, "cede-prof: ", 11)))
 		die("said", text);
 }
 
 static void run(struct call *c)
 {
-	char *said = NULL;
-	size_t len = 0;
-	int status;
+	char *said;
+	int status = call_tool(prof_main, c->argc, c->argv, &said);
 
-	stderr = open_memstream(&said, &len);
-	if (!stderr)
-		die("errors", "out of memory");
-	optind = 0;
-	written = 0;
-	status = prof_main(c->argc, c->argv);
-	fflush(stdout);
-	fclose(stderr);
 	/* getopt's own words for an option that it does not know */
 	if (status != 2 || strncmp(said, "cede-prof: option", 17))
 		check_said(said, status);
 	free(said);
-	good += !status;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const uint8_t *end = size ? memchr(data, '\n', size < MAX_LINE ? size : MAX_LINE - 1) : NULL;
-	size_t head = end ? (size_t)(end - data) + 1 : 0;
+	size_t head = head_of(data, size);
 	struct call c = { 0 };
 	FILE *terminal = stdin;
 	int fd[2];
@@ -278,8 +201,7 @@ static size_t mutate_profile(uint8_t *p, size_t size, size_t max, struct rng *r)
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
 	struct rng r = { seed };
-	uint8_t *end = size ? memchr(data, '\n', size < MAX_LINE ? size : MAX_LINE - 1) : NULL;
-	size_t head = end ? (size_t)(end - data) + 1 : 0, len;
+	size_t head = head_of(data, size), len;
 	char line[2 * MAX_LINE];
 
 	if (!head || rng_one_in(&r, 32))
