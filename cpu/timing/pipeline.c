@@ -656,10 +656,17 @@ static void note_step(const struct pipe *p, uint32_t before, uint32_t dispatch, 
 	t->next = p->now - before;
 }
 
+/* A barrier's own time begins when all before it is done: when the whole window could be filled again, which is what a state
+ * tells of it. What reserves a line and what it is reserved for are measured together, as they are. */
+static uint32_t barrier_begins(const struct pipe *p, const struct pipe_insn *i, uint32_t dispatch)
+{
+	return i->hold && !i->load && !i->store ? enter_window(p, p->size, dispatch) : 0;
+}
+
 /* Without a trace, which is known when this is compiled, nothing of it is left. */
 static inline __attribute__((always_inline)) unsigned step(struct pipe *p, const struct pipe_insn *i, struct pipe_trace *t)
 {
-	uint32_t before, dispatch, slots, start, completion, freed, cost;
+	uint32_t before, dispatch, slots, start, completion, freed, begins, cost;
 	unsigned uops = i->uops < p->size ? i->uops : p->size;
 
 	if (p->stale)
@@ -669,6 +676,7 @@ static inline __attribute__((always_inline)) unsigned step(struct pipe *p, const
 	dispatch = enter_window(p, uops, before);
 	slots = i->slots * p->m->slot_units * p->threads;
 	start = later(take_ports(p, i, dispatch), sources_ready(p, i));
+	begins = barrier_begins(p, i, dispatch);
 	completion = freed = start + i->latency * UNITS_PER_CYCLE;
 	/* The window is as short as issue queues are: a load that waits for a store does not hold up all behind it. */
 	if (i->load && i->base != NO_BASE && !p->m->as_llvm)
@@ -677,7 +685,7 @@ static inline __attribute__((always_inline)) unsigned step(struct pipe *p, const
 		completion = dispatch + FARTHEST;
 	write_registers(p, i, start, completion, dispatch);
 	fill_window(p, uops, freed + RETIRE < dispatch + FARTHEST ? freed + RETIRE : dispatch + FARTHEST);
-	p->now = dispatch + (slots ? slots : 1) + i->hold * UNITS_PER_CYCLE;
+	p->now = later(dispatch + (slots ? slots : 1), begins) + i->hold * UNITS_PER_CYCLE;
 	if (p->nstores)
 		rename_stores(p, i);
 	if (i->store && i->base != NO_BASE && !p->m->as_llvm)
