@@ -27,7 +27,8 @@ BUILD = os.environ.get('B', 'build')
 GUEST = os.environ.get('GUEST_DIR', 'build/guest')
 OUT = BUILD + '/bench/timing'
 BENCH = BUILD + '/tests/pipe_bench'
-WARM, TIMES = 50, 100     # rounds of a block until it is steady (pipe_bench has the same), and that count
+WARM, TIMES = 50, 100     # rounds of a block until llvm-mca is steady, and that count
+OUR_TIMES = 1000          # of ours, which may come back to the same state only after many
 PACKAGES = {'libc6': 'libc.so.6', 'libssl3': 'libcrypto.so.3', 'perl-base': 'usr/bin/perl', 'bash': 'bin/bash', 'git': 'usr/bin/git'}
 LONGEST = 64
 
@@ -127,21 +128,27 @@ def known_words(model, words):
     return {w for w, k in zip(words, run_bench('known', model + '-llvm', [(w,) for w in words])) if k}
 
 
+def steady(first, all_of_them):
+    """Cycles of a round, from those of the first rounds and of all. Whole numbers up to here: blocks that take the same are
+    equal, to the last bit, or they were no ties for Kendall's tau."""
+    return (all_of_them - first) / TIMES
+
+
 def steady_cycles(cpu, texts):
     """Cycles of a round of each text as a loop, the first rounds left out."""
     first, all_of_them = mca_cycles(cpu, texts, WARM), mca_cycles(cpu, texts, WARM + TIMES)
-    return [a and (a * (WARM + TIMES) - f * WARM) / TIMES for f, a in zip(first, all_of_them)]
+    return [a and steady(f, a) for f, a in zip(first, all_of_them)]
 
 
 def mca_cycles(cpu, texts, iterations, per_run=1500):
-    """Cycles of one iteration of each text, None: refused."""
+    """Cycles of so many iterations of each text, None: refused."""
     out = [None] * len(texts)
     for first in range(0, len(texts), per_run):
         regions = [(str(i), texts[i]) for i in range(first, min(first + per_run, len(texts))) if texts[i]]
         result, _, _ = mca(cpu, regions, '--iterations=%d' % iterations, '--instruction-info=0', '--resource-pressure=0')
         for region in result['CodeRegions']:
             if region.get('SummaryView') and region['Name']:
-                out[int(region['Name'])] = region['SummaryView']['TotalCycles'] / iterations
+                out[int(region['Name'])] = region['SummaryView']['TotalCycles']
     return out
 
 
@@ -199,7 +206,7 @@ def compare_blocks(model, blocks, theirs):
     words = [blocks[i][1] for i in taken]
     result = {}
     for name in (model + '-llvm', model):
-        ours = run_bench('blocks', name, words, str(TIMES))
+        ours = run_bench('blocks', name, words, str(OUR_TIMES))
         for half in (0, 1):
             mine = [k for k, w in enumerate(words) if held_out(w) == half]
             result[name, half] = figures([ours[k] for k in mine], [theirs[taken[k]] for k in mine])
@@ -273,7 +280,7 @@ def main():
     for model in args.models.split(','):
         known = known_words(model, {w for _, b in blocks for w in b})
         texts = to_text([b for _, b in blocks], known)
-        theirs = cached('mca-' + model, key_of((texts, WARM)), lambda: steady_cycles(CPUS[model], texts))
+        theirs = cached('mca-' + model, key_of((texts, WARM, TIMES)), lambda: steady_cycles(CPUS[model], texts))
         result = compare_blocks(model, blocks, theirs)
         for name in (model + '-llvm', model):
             for half in (0, 1):

@@ -1,7 +1,7 @@
 /* The pipeline model on words from outside, for those who compare it with others.
  *
- *   pipe_bench blocks MODEL TIMES      stdin: a block a line, words in hex; a line out for each: cycles for one of TIMES,
- *                                      after as many as fill the window
+ *   pipe_bench blocks MODEL TIMES      stdin: a block a line, words in hex; a line out for each: cycles for one of TIMES
+ *                                      rounds, once it is steady
  *   pipe_bench trace MODEL [FROM]      stdin: a trace; cycles of the instructions after the first FROM
  *   pipe_bench memo MODEL [plain]      stdin: a trace; how often a block's memory of states would have met; the front end
  *                                      waits for taken and for mispredicted branches, unless it is plain
@@ -19,7 +19,7 @@
 
 enum {
 	MAX_WORDS = 4096,
-	WARM = 50,		/* rounds of a block before it counts */
+	WARM = 1000,		/* rounds of a block before it counts: a window that is made coarse fills slowly */
 };
 
 static int row_of(uint32_t word)
