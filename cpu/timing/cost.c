@@ -33,7 +33,7 @@ static const struct cost power10_costs[] = {
 	.near = { [P8_FX] = (uint16_t)~BIT(P8_LS) & (uint16_t)~BIT(P8_LULS), [P8_ALL] = (uint16_t)~BIT(P8_LS) & (uint16_t)~BIT(P8_LULS) }, \
 	.mhz = 3500, .taken = 66, .redirect = 66, .mispredict = 16	/* three cycles each, of which a place is the branch's */
 #define POWER8_PIPES \
-	[P8_FX] = 2, [P8_LS] = 2, [P8_LULS] = 4, [P8_ALL] = 6, [P8_VF] = 2, [P8_BR] = 1, [P8_CR] = 1, [P8_CY] = 1, [P8_DFU] = 1
+	[P8_FX] = 2, [P8_LS] = 2, [P8_LULS] = 4, [P8_ALL] = 6, [P8_VF] = 2, [P8_BR] = 1, [P8_CR] = 1, [P8_CY] = 1, [P8_DFU] = 1, [P8_LU] = 2
 
 #define POWER9 \
 	COSTS(power9_costs), .slot_units = 4, .uop_units = 2, .window = 44, .base_latency = 2, .forward = 15, .nports = P9_PORTS, \

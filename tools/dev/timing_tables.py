@@ -19,7 +19,7 @@ SLOTS_PER = {'power8': 2, 'power9': 1, 'power10': 1}    # POWER8 counts half pla
 # LLVM's resources, by the port that stands for them here. What is not here never binds alone.
 PORTS = {
     'power8': {'P8_FX': 'FX', 'P8_LS': 'LS', 'P8_LU_LS': 'LULS', 'P8_LU_LS_FX': 'ALL', 'P8_PORT_VMX_FP': 'VF', 'P8_BR': 'BR',
-               'P8_PORT_CR': 'CR', 'P8_CY': 'CY', 'P8_DFU': 'DFU'},
+               'P8_PORT_CR': 'CR', 'P8_CY': 'CY', 'P8_DFU': 'DFU', 'P8_LU': 'LU'},
     'power9': {'ALU': 'ALU', 'LS': 'LS', 'IP_EXEC': 'EXEC', 'DP': 'DP', 'PM': 'PM', 'DIV': 'DIV', 'BR': 'BR', 'CY': 'CY',
                'DFU': 'DFU'},
     'power10': {'P10_FX': 'FX', 'P10_LD': 'LD', 'P10_ST': 'ST', 'P10_SX': 'SX', 'P10_BF': 'BF', 'P10_PM': 'PM',

@@ -50,7 +50,7 @@ static bool is_loop(const struct pipeline *l)
 const char *pipeline_port(const struct core_model *m, unsigned port)
 {
 	static const char *const names[3][MAX_PORTS] = {
-		{ "FX", "LS", "LULS", "ALL", "VF", "BR", "CR", "CY", "DFU", "DIV", "FDIV" },
+		{ "FX", "LS", "LULS", "ALL", "VF", "BR", "CR", "CY", "DFU", "DIV", "FDIV", "LU" },
 		{ "FX", "LS", "EXEC", "DP", "PM", "DIV", "BR", "CY", "DFU", "FDIV" },
 		{ "FX", "LD", "ST", "SX", "BF", "PM", "CY", "DX", "DV", "DF", "BR" },
 	};
