@@ -25,9 +25,13 @@ bench-dispatch:	## what the way from handler to handler costs on this host, what
 	$(Q)$(B)/bench/dispatch
 
 .PHONY: bench-timing
-bench-timing: $(TESTS_AT)/pipe_bench bench-timing-probes	## the timing models of POWER8, 9 and 10 beside llvm-mca, on blocks of real programs (BENCHFLAGS=--traces DIR: and on paths), and beside what was measured
+bench-timing: $(TESTS_AT)/pipe_bench bench-timing-probes bench-timing-speed	## the timing models of POWER8, 9 and 10 beside llvm-mca, on blocks of real programs (BENCHFLAGS=--traces DIR: and on paths), beside what was measured, and their speed
 	@B=$(B) GUEST_DIR=$(BUILD)/guest python3 tests/bench/timing/compare.py $(BENCHFLAGS)
 
 .PHONY: bench-timing-probes
 bench-timing-probes: all $(B)/tests/guest/probes-le.elf	## the part of it that runs loops on the bare machine, whose cycles others have measured
 	@B=$(B) python3 tests/bench/timing/probes.py
+
+.PHONY: bench-timing-speed
+bench-timing-speed: all guest	## how fast a boot is under each timing model, beside what gem5 publishes (SPEEDFLAGS=--runs=9, --base=CEDE)
+	@B=$(B) GUEST_DIR=$(BUILD)/guest python3 tests/bench/timing/speed.py $(SPEEDFLAGS)

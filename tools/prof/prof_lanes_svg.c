@@ -110,7 +110,7 @@ static void put_round(struct picture *p, unsigned round)
 
 	p->from = l->began[round] / UNITS_PER_CYCLE * UNITS_PER_CYCLE;
 	cycles = (unsigned)((last_of(l, round) - p->from) / UNITS_PER_CYCLE) + 1;
-	snprintf(text, sizeof text, "round %u", round + 1);
+	snprintf(text, sizeof text, "round %u, by cycle", round + 1);
 	put_text(p, LEFT, p->y - 6, text);
 	for (unsigned i = 0; i <= cycles; i += every) {
 		double x = x_of(p, p->from + i * (uint64_t)UNITS_PER_CYCLE);

@@ -290,7 +290,7 @@ def main():
                     name, ('tuned', 'held out')[half], f['blocks'], 100 * f['median'], 100 * f['p90'], 100 * f['mean'],
                     f['ratio'], f['tau']))
         write_scatter('%s/timing-%s.svg' % (OUT, model), [(theirs[i], c) for i, c in result[model + '-llvm']],
-                      '%s: cycles of a block in a loop, llvm-mca and cede' % model)
+                      '%s with LLVM\'s figures: cycles of a block in a loop' % model, ('llvm-mca', 'cede'))
         if args.traces:
             for row in compare_traces(model, args.traces, args.trace_insns):
                 report['%s trace %s' % (model, row['trace'])] = row

@@ -26,6 +26,8 @@ def read_table():
     with open(os.path.join(TOP, 'tests/bench/timing/probes.tsv')) as f:
         rows = [dict(zip(names, line.rstrip('\n').split('\t'))) for line in f if line.strip() and line[0] != '#']
     for row in rows:
+        if row['certain'] not in ('yes', 'no'):
+            sys.exit('probes.tsv: %s of %s is certain: "%s"?' % (row['name'], row['model'], row['certain']))
         for field in ('published', 'tolerance', 'now'):
             row[field] = None if row[field] == '-' else float(row[field])
     return rows
@@ -110,7 +112,9 @@ def write_ladder(path, report):
         size = '%d KiB' % 2 ** k if k < 10 else '%d MiB' % 2 ** (k - 10)
         out.append('<path d="M%.1f %d V%d" stroke="#ddd"/><text x="%.1f" y="%d">%s</text>' % (x(2 ** k), edge, height - edge, x(2 ** k) - 16, height - 30, size))
     for k in range(1, top + 1):
-        out.append('<path d="M%d %.1f H%d" stroke="#ddd"/><text x="14" y="%.1f">%d</text>' % (edge, y(2 ** k), width - edge, y(2 ** k) + 4, 2 ** k))
+        out.append('<path d="M%d %.1f H%d" stroke="#ddd"/><text x="20" y="%.1f">%d</text>' % (edge, y(2 ** k), width - edge, y(2 ** k) + 4, 2 ** k))
+    out.append('<text x="%d" y="%d" text-anchor="middle">footprint</text>' % (width // 2, height - 10))
+    out.append('<text transform="translate(12 %d) rotate(-90)" text-anchor="middle">cycles</text>' % (height // 2))
     for n, (model, r) in enumerate(report.items()):
         points = sorted((int(k), v) for k, v in r['ladder'].items())
         out.append('<path d="M%s" fill="none" stroke="%s" stroke-width="1.5"/>' % (' L'.join('%.1f %.1f' % (x(k), y(v)) for k, v in points), COLOURS[model]))
