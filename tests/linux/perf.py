@@ -97,6 +97,26 @@ def samples():
         check(not re.search('BUG|Oops|WARNING', m.command('dmesg')), 'dmesg')
 
 
+def timed(model='power9'):
+    """Under a timing model: what the loops of the program must take is counted, and the hot function is still named first."""
+    with Folder() as folder, linux('-timing', model, initrd=packed(folder), append='quiet', ram='2G', cpus=CPUS) as m:
+        m.shell()
+        m.command('export PAGER=cat')
+        n = stat(m, 'cycles:u,instructions:u,branch-misses:u,cache-misses:u')
+        check(None not in n.values() and 0 <= n['instructions:u'] - INSNS < 100, 'instructions-of-the-process', n)
+        # Rounds of three instructions, in two cycles: what bdnz of the round before has counted, the next one reads.
+        check(abs(n['cycles:u'] / (INSNS / 3 * 2) - 1) < 0.05, 'two-cycles-a-round', n)
+        check(0 < n['branch-misses:u'] < 100, 'branches-of-loops-are-foreseen', n)
+        check(0 < n['cache-misses:u'] < 100, 'few-cache-misses', n)
+        check(stat(m, 'instructions:u')['instructions:u'] == n['instructions:u'], 'instructions-repeat', n)
+        check(0 <= stat(m, 'branches:u')['branches:u'] - INSNS / 3 < 100, 'a-branch-a-round', n)
+        m.command('perf record -q -e cycles -o /tmp/cycles hot x')
+        text = m.command('perf report -i /tmp/cycles --stdio 2>/dev/null | cat')
+        lines = re.findall(r'^ +(\d+\.\d+)% +(\S+) +\S+ +\[(.)\] (\S+)', text, re.M)
+        check(lines and lines[0][1:] == ('hot', '.', 'hot') and float(lines[0][0]) > 80, 'hot-first', text)
+        check(not re.search('BUG|Oops|WARNING', m.command('dmesg')), 'dmesg')
+
+
 def saved():
     """Saved while perf takes samples and gone on, it ends in the state of the run that was not."""
     work = 'console=hvc0 quiet cede.cmd="perf record -q -c 20011 -e cycles -o /tmp/p hot x; md5sum /tmp/p"'
@@ -120,4 +140,4 @@ def saved():
             check(run('-loadvm', at(n)) == (state, sums), 'it-goes-on-%d' % n)
 
 
-main({f.__name__: f for f in (counts, samples, saved)})
+main({f.__name__: f for f in (counts, samples, timed, saved)})
