@@ -74,13 +74,16 @@ static bool level_supported(unsigned level, unsigned shift, unsigned bits)
 }
 
 struct leaf {
-	uint64_t pte;
+	uint64_t pte, addr;	/* the entry and where it lies */
 	unsigned shift, levels;
-	uint64_t addr[MMU_LEVELS];	/* of the entries on the way, the last one being pte's */
 };
 
-/* From the process table entry down to a leaf; 0, or what is wrong as DSISR bits. */
-static uint64_t walk_tree(const struct ram *ram, uint64_t prte, uint64_t ea, struct leaf *leaf)
+/* A walk writes down its way for who asks for it; a translation does not, and nothing of that is left in it. */
+#define WALK static inline __attribute__((always_inline)) uint64_t
+
+/* From the process table entry down to a leaf; 0, or what is wrong as DSISR bits. `way`: of MMU_LEVELS addresses of entries,
+ * or NULL. */
+WALK walk_tree(const struct ram *ram, uint64_t prte, uint64_t ea, struct leaf *leaf, uint64_t *way)
 {
 	/* RTS lies in two pieces: bits 1:2 and 56:58. */
 	unsigned shift = (unsigned)((prte >> 58 & 0x18) | (prte >> 5 & 7)) + 31;
@@ -93,19 +96,22 @@ static uint64_t walk_tree(const struct ram *ram, uint64_t prte, uint64_t ea, str
 			return FAULT_CONFIG;
 		shift -= bits;
 		addr = (table & ~((UINT64_C(8) << bits) - 1)) + 8 * (ea >> shift & ((UINT64_C(1) << bits) - 1));
-		leaf->addr[level] = addr;
+		if (way)
+			way[level] = addr;
 		entry = ld_be64(ram, addr);
 		if (!(entry & PDE_V))
 			return FAULT_NO_PTE;
-		leaf->levels = level + 1;
-		if (entry & PDE_L)
+		if (entry & PDE_L) {
+			leaf->levels = level + 1;
 			break;
+		}
 		table = entry & PDE_NLB;
 		bits = (unsigned)(entry & PDE_NLS);
 	}
 	if (shift > 30)		/* a leaf in the root would map 512 GiB */
 		return FAULT_CONFIG;
 	leaf->pte = entry;
+	leaf->addr = addr;
 	leaf->shift = shift;
 	return 0;
 }
@@ -137,7 +143,7 @@ static bool access_permitted(const struct translation *t, enum access access)
 static void set_reference_change(struct cpu *cpu, const struct leaf *leaf, uint64_t bits)
 {
 	struct ram *ram = cpu->env->ram;
-	uint64_t addr = leaf->addr[leaf->levels - 1];
+	uint64_t addr = leaf->addr;
 
 	if (!(bits & ~leaf->pte) || !ram_ok(ram, addr, 8))
 		return;
@@ -148,7 +154,7 @@ static void set_reference_change(struct cpu *cpu, const struct leaf *leaf, uint6
 
 /* From the effective address to the leaf; 0, SEGMENT, or what is wrong as DSISR bits. */
 #define SEGMENT UINT64_MAX
-static uint64_t find_leaf(const struct cpu *cpu, uint64_t ea, struct leaf *leaf)
+WALK find_leaf(const struct cpu *cpu, uint64_t ea, struct leaf *leaf, uint64_t *way)
 {
 	const struct ram *ram = cpu->env->ram;
 	uint64_t size = UINT64_C(1) << (12 + (cpu->proc_tbl & PRTB_SIZE)), base = cpu->proc_tbl & PRTB_BASE;
@@ -163,7 +169,7 @@ static uint64_t find_leaf(const struct cpu *cpu, uint64_t ea, struct leaf *leaf)
 	offset = pid * 16;
 	if (offset >= size)
 		return FAULT_NO_PTE;
-	return walk_tree(ram, ld_be64(ram, base + offset), ea & PPC_MASK(12, 63), leaf);
+	return walk_tree(ram, ld_be64(ram, base + offset), ea & PPC_MASK(12, 63), leaf, way);
 }
 
 static uint64_t leaf_gra(const struct leaf *leaf, uint64_t ea)
@@ -177,7 +183,7 @@ static bool radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
 			    struct translation *out, struct mmu_fault *fault)
 {
 	struct leaf leaf;
-	uint64_t bits = find_leaf(cpu, ea, &leaf);
+	uint64_t bits = find_leaf(cpu, ea, &leaf, NULL);
 
 	if (bits == SEGMENT)
 		return segment_fault(fault, access);
@@ -218,15 +224,16 @@ bool mmu_look(const struct cpu *cpu, uint64_t ea, bool fetch, struct mmu_look *o
 {
 	struct translation real;
 	struct leaf leaf;
+	uint64_t way[MMU_LEVELS] = { 0 };
 
 	if (!(cpu->msr & (fetch ? MSR_IR : MSR_DR))) {
 		real_translate(ea, &real);
 		*out = (struct mmu_look){ .gra = real.gra };
 		return true;
 	}
-	if (!(cpu->lpcr & LPCR_HR) || find_leaf(cpu, ea, &leaf))
+	if (!(cpu->lpcr & LPCR_HR) || find_leaf(cpu, ea, &leaf, way))
 		return false;
 	*out = (struct mmu_look){ .gra = leaf_gra(&leaf, ea), .shift = leaf.shift, .n = leaf.levels };
-	memcpy(out->entry, leaf.addr, sizeof out->entry);
+	memcpy(out->entry, way, sizeof out->entry);
 	return true;
 }
