@@ -245,6 +245,7 @@ struct cpu {
 	uint64_t *memos;		/* pace.h */
 	uint32_t pace_in;		/* the state in which the last block was entered */
 	uint64_t owed;			/* units that an interrupt takes, not yet off the budget */
+	uint64_t entries;		/* interrupts that have been entered so far, each of which took such units */
 	uint64_t called_at;		/* 0, or 1 + the cycle at which the machine has been called: it sees the processor there */
 	bool cut;			/* the block at NIP has been left untouched: all of it is more than there is budget for */
 	const struct op *sure;		/* pace.h's op of a block that starts in time, however long it takes */

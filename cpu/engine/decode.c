@@ -9,6 +9,7 @@
 #include "cpu/engine/pace.h"
 #include "cpu/engine/profile.h"
 #include "cpu/engine/spin.h"
+#include "cpu/spent/spent.h"
 
 #include <stdlib.h>
 
@@ -540,12 +541,14 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 	struct decoder d = { .engine = engine, .block = out, .info = info, .gra = gra, .charges = engine->charge && !(mode & MODE_PAID),
 			     .plain = mode & MODE_PLAIN };
 	uint64_t page_end = (gra | (RAM_PAGE_SIZE - 1)) + 1;
-	unsigned most = charge_most_insns(engine, gra);
+	unsigned most = charge_most_insns(engine, gra), unbroken = spent_most_insns(gra);
 	bool part = max_insns < BLOCK_MAX_INSNS;
 
 	out->gra = gra;
 	if (max_insns > most)
 		max_insns = most;
+	if (engine->spent && max_insns > unbroken)
+		max_insns = unbroken;
 	out->mode = mode & ~(uint32_t)(MODE_PLAIN | MODE_PAID);
 	out->ops[0].imm = 0;
 	out->ninsns = out->nops = 0;

@@ -106,6 +106,7 @@ static void timing_interrupt(struct cpu *cpu)
 {
 	cpu->pace = cpu->pace_empty;
 	cpu->owed += cpu->engine->timing.interrupt;
+	cpu->entries++;
 }
 
 void cpu_interrupt(struct cpu *cpu, enum vector vector, uint64_t srr0, uint64_t srr1_bits)

@@ -18,6 +18,7 @@
 #define REGION_SHIFT 14			/* Linux's kernel stacks are of 16 KiB, and aligned to that */
 #define MOST_REFUSED 65536
 #define MOST_STEP    4096		/* bytes: a frame on the same stack is not larger */
+#define STACK_FACTOR UINT64_C(0x9e3779b97f4a7c15)	/* the same in each run: which stack gives way is seen in the calls */
 
 /* ---- The tree ---- */
 
@@ -68,7 +69,7 @@ static uint64_t region_of(uint64_t sp)
 /* The thread's stack, else one that was not used for long. NULL: out of memory. */
 static struct spent_stack *find_stack(struct spent *s, uint64_t region)
 {
-	struct spent_stack **set = &s->stacks[(region * s->factor >> 40) % (SPENT_STACKS / SPENT_WAYS) * SPENT_WAYS];
+	struct spent_stack **set = &s->stacks[(region * STACK_FACTOR >> 40) % (SPENT_STACKS / SPENT_WAYS) * SPENT_WAYS];
 	unsigned oldest = 0;
 
 	for (unsigned i = 0; i < SPENT_WAYS; i++)
@@ -140,7 +141,7 @@ static void drop_dead(struct spent_cpu *c, uint64_t sp)
 	}
 }
 
-/* ---- Ways from one block to another ---- */
+/* ---- Ways from one visit to the next ---- */
 
 struct way {
 	uint64_t site, next;		/* the branch, and what follows it */
@@ -208,7 +209,7 @@ static void take_rfi(struct spent *s, struct spent_cpu *c, const struct way *w)
 }
 
 /* A jump to where calls lead is a call whose caller has nothing more to do. */
-static void take_jump(struct spent *s, struct spent_cpu *c, const struct spent_entry *to, bool counts)
+static void take_jump(struct spent *s, struct spent_cpu *c, const struct spent_place *to, bool counts)
 {
 	const struct spent_node *n = &s->nodes[c->node];
 
@@ -233,7 +234,7 @@ static bool is_asynchronous(uint64_t ea)
 	}
 }
 
-static void take_interrupt(struct spent *s, struct spent_cpu *c, const struct way *w, const struct spent_entry *to, bool counts)
+static void take_interrupt(struct spent *s, struct spent_cpu *c, const struct way *w, const struct spent_place *to, bool counts)
 {
 	uint32_t parent = is_asynchronous(to->ea) ? 0 : c->node;
 
@@ -253,15 +254,20 @@ void spent_forget(struct spent *s, struct spent_cpu *c)
 	c->fresh = true;
 }
 
-void spent_follow(struct spent *s, struct spent_cpu *c, const struct cpu *cpu, uint32_t number, bool counts)
+/* The last instruction that the last visit has completed. */
+static unsigned last_of(const struct spent_cpu *c)
 {
-	struct spent_entry *to = &s->entries[number];
-	const struct spent_entry *from = &s->entries[c->entry];
-	bool interrupted = cpu->interrupts != c->interrupts;
+	return c->ran <= c->nwords ? (unsigned)c->ran : c->ran % c->nwords ? (unsigned)(c->ran % c->nwords) : c->nwords;
+}
+
+void spent_follow(struct spent *s, struct spent_cpu *c, const struct cpu *cpu, uint32_t number, bool interrupted, bool counts)
+{
+	struct spent_place *to = &s->places[number];
+	unsigned last = last_of(c);
+	enum spent_kind kind = last ? spent_kind_of(c->words[last - 1]) : SPENT_PLAIN;
 	struct way w = { .dest = to->ea, .space = to->space, .sp = cpu->r[1] };
 
-	c->interrupts = cpu->interrupts;
-	if (unlikely(!number || !c->entry))
+	if (unlikely(!number || !c->place))
 		c->fresh = true;
 	if (unlikely(c->fresh)) {
 		spent_forget(s, c);
@@ -269,15 +275,15 @@ void spent_follow(struct spent *s, struct spent_cpu *c, const struct cpu *cpu, u
 		c->fresh = !number;
 		return;
 	}
-	if (likely(!interrupted && (from->kind == SPENT_PLAIN || c->ran < from->ninsns)))
+	if (likely(!interrupted && kind == SPENT_PLAIN))
 		return;
 	if (interrupted) {
 		w.dest = is_scv(to->ea) ? cpu->lr : cpu->srr0;
 		w.space = spent_space(is_scv(to->ea) ? cpu->ctr : cpu->srr1, cpu->pidr);
 	}
-	w.site = from->ea + 4u * (from->ninsns - 1u);
-	w.next = w.site + 4;
-	switch (c->ran < from->ninsns ? SPENT_PLAIN : (enum spent_kind)from->kind) {
+	w.next = s->places[c->place].ea + 4u * last;
+	w.site = w.next - 4;
+	switch (kind) {
 	case SPENT_CALL:
 		take_call(s, c, &w, counts);
 		to->called |= !interrupted && w.dest != w.next;

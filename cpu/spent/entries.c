@@ -1,4 +1,4 @@
-/* The blocks that have run, and room for them. Entries are never dropped; when there is no room for one, all further
+/* The runs that there have been, and room for them. Entries are never dropped; when there is no room for one, all further
  * ones share number 0. */
 #define _GNU_SOURCE
 #include "cpu/spent/spent.h"
@@ -11,7 +11,7 @@
 #define MAX_ENTRIES (1u << 20)
 #define MAX_NODES   (1u << 20)
 #define HASH_BITS   20
-#define ARENA_SIZE  (UINT64_C(256) << 20)	/* bytes: instructions and counts */
+#define ARENA_SIZE  (UINT64_C(512) << 20)	/* bytes: instructions and counts */
 
 static void *map_sparse(size_t size)
 {
@@ -31,7 +31,7 @@ static uint64_t units_of(uint64_t cycle, unsigned per_cycle)
 	return cycle > UINT64_MAX / per_cycle ? UINT64_MAX : cycle * per_cycle;
 }
 
-struct spent *spent_new(unsigned ncpus, bool stalls, int only, uint64_t from, uint64_t to, unsigned per_cycle)
+struct spent *spent_new(unsigned ncpus, const struct timing *timing, int only, uint64_t from, uint64_t to)
 {
 	struct spent *s = calloc(1, sizeof *s + ncpus * sizeof s->cpu[0]);
 	static const uint64_t none[2];
@@ -39,26 +39,28 @@ struct spent *spent_new(unsigned ncpus, bool stalls, int only, uint64_t from, ui
 	if (!s)
 		return NULL;
 	s->ncpus = ncpus;
-	s->stalls = stalls;
+	s->stalls = timing->core;
+	s->entry = timing->interrupt;
 	s->only = only;
-	s->from = units_of(from, per_cycle);
-	s->to = units_of(to, per_cycle);
+	s->from = units_of(from, timing->per_cycle);
+	s->to = units_of(to, timing->per_cycle);
 	if (getrandom(&s->factor, sizeof s->factor, 0) != sizeof s->factor)
 		s->factor = UINT64_C(0x9e3779b97f4a7c15);
 	s->factor |= 1;
 	s->entries = map_sparse(MAX_ENTRIES * sizeof *s->entries);
 	s->nodes = map_sparse(MAX_NODES * sizeof *s->nodes);
 	s->arena = map_sparse(ARENA_SIZE);
-	s->entry_hash = map_sparse(sizeof *s->entry_hash << HASH_BITS);
+	s->places = map_sparse(MAX_ENTRIES * sizeof *s->places);
+	s->place_hash = map_sparse(sizeof *s->place_hash << HASH_BITS);
 	s->node_hash = map_sparse(sizeof *s->node_hash << HASH_BITS);
-	if (!s->entries || !s->nodes || !s->arena || !s->entry_hash || !s->node_hash) {
+	if (!s->entries || !s->places || !s->nodes || !s->arena || !s->place_hash || !s->node_hash) {
 		spent_free(s);
 		return NULL;
 	}
-	s->nentries = s->nnodes = 1;
+	s->nentries = s->nplaces = s->nnodes = 1;
 	s->entries[0].ends = (uint64_t *)(s->arena + s->used);
 	s->used += sizeof none;
-	if (stalls) {
+	if (s->stalls) {
 		s->entries[0].stall = (uint64_t *)(s->arena + s->used);
 		s->used += NSTALLS * sizeof *s->entries[0].stall;
 	}
@@ -74,16 +76,17 @@ void spent_free(struct spent *s)
 	unmap(s->entries, MAX_ENTRIES * sizeof *s->entries);
 	unmap(s->nodes, MAX_NODES * sizeof *s->nodes);
 	unmap(s->arena, ARENA_SIZE);
-	unmap(s->entry_hash, sizeof *s->entry_hash << HASH_BITS);
+	unmap(s->places, MAX_ENTRIES * sizeof *s->places);
+	unmap(s->place_hash, sizeof *s->place_hash << HASH_BITS);
 	unmap(s->node_hash, sizeof *s->node_hash << HASH_BITS);
 	for (unsigned i = 0; i < SPENT_STACKS; i++)
 		free(s->stacks[i]);
 	free(s);
 }
 
-/* ---- What a block's last instruction does. Power ISA 3.0B, Book I, 2.4; Book III, 3.3 ---- */
+/* ---- What the last instruction of a run does. Power ISA 3.0B, Book I, 2.4; Book III, 3.3 ---- */
 
-static enum spent_kind kind_of(uint32_t word)
+enum spent_kind spent_kind_of(uint32_t word)
 {
 	bool link = word & 1, always = (word >> 21 & 0x14) == 0x14;
 
@@ -111,7 +114,7 @@ static enum spent_kind kind_of(uint32_t word)
 	}
 }
 
-/* ---- Finding them ---- */
+/* ---- Places ---- */
 
 static uint64_t mix(const struct spent *s, uint64_t h, uint64_t x)
 {
@@ -119,24 +122,39 @@ static uint64_t mix(const struct spent *s, uint64_t h, uint64_t x)
 	return h ^ h >> 29;
 }
 
-static uint32_t hash_of(const struct spent *s, uint64_t space, const struct spent_visit *v)
+static uint32_t *place_bucket(struct spent *s, uint64_t space, const struct spent_visit *v)
 {
-	uint64_t h = mix(s, mix(s, v->ea, v->gra), space ^ (uint64_t)v->ninsns << 48);
-	unsigned i = 0;
-
-	for (; i + 1 < v->ninsns; i += 2)
-		h = mix(s, h, v->words[i] | (uint64_t)v->words[i + 1] << 32);
-	if (i < v->ninsns)
-		h = mix(s, h, v->words[i]);
-	h *= s->factor;
-	return (uint32_t)(h >> 32);
+	return &s->place_hash[mix(s, mix(s, v->ea, v->gra), space) * s->factor >> (64 - HASH_BITS)];
 }
 
-static bool is_it(const struct spent_entry *e, uint32_t hash, uint64_t space, const struct spent_visit *v)
+static bool is_there(const struct spent_place *p, uint64_t space, const struct spent_visit *v)
 {
-	return e->hash == hash && e->ea == v->ea && e->gra == v->gra && e->space == space && e->ninsns == v->ninsns &&
-	       e->mode == (uint8_t)v->mode && !memcmp(e->words, v->words, v->ninsns * sizeof *e->words);
+	return p->ea == v->ea && p->gra == v->gra && p->space == space && p->mode == v->mode;
 }
+
+static uint32_t add_place(struct spent *s, uint32_t *bucket, uint64_t space, const struct spent_visit *v)
+{
+	if (s->nplaces == MAX_ENTRIES)
+		return 0;
+	s->places[s->nplaces] = (struct spent_place){ .ea = v->ea, .gra = v->gra, .space = space, .mode = (uint8_t)v->mode, .next = *bucket };
+	*bucket = s->nplaces;
+	return s->nplaces++;
+}
+
+uint32_t spent_place_at(struct spent *s, uint64_t space, const struct spent_visit *v)
+{
+	uint32_t *bucket;
+
+	if (likely(v->hint && is_there(&s->places[v->hint], space, v)))
+		return v->hint;
+	bucket = place_bucket(s, space, v);
+	for (uint32_t i = *bucket; i; i = s->places[i].next)
+		if (is_there(&s->places[i], space, v))
+			return i;
+	return add_place(s, bucket, space, v);
+}
+
+/* ---- What has run from them ---- */
 
 static void *take(struct spent *s, size_t size)
 {
@@ -146,33 +164,66 @@ static void *take(struct spent *s, size_t size)
 	return p;
 }
 
-static uint32_t add_entry(struct spent *s, uint32_t hash, uint64_t space, const struct spent_visit *v)
+/* Room for n instructions; false: there is none. */
+static bool grow(struct spent *s, struct spent_entry *e, unsigned n)
 {
-	size_t size = (v->ninsns + 2) * sizeof(uint64_t) + v->ninsns * sizeof(uint32_t) + NSTALLS * sizeof(uint64_t);
-	struct spent_entry *e = &s->entries[s->nentries];
-	uint32_t *bucket = &s->entry_hash[hash >> (32 - HASH_BITS)];
+	unsigned room = (n + 7) / 8 * 8;
+	uint64_t *ends;
+	uint32_t *words;
 
-	if (s->nentries == MAX_ENTRIES || s->used + size > ARENA_SIZE)
-		return 0;
-	*e = (struct spent_entry){
-		.ea = v->ea, .gra = v->gra, .space = space, .hash = hash, .next = *bucket, .ninsns = (uint16_t)v->ninsns,
-		.mode = (uint8_t)v->mode, .kind = (uint8_t)kind_of(v->words[v->ninsns - 1]),
-	};
-	e->ends = take(s, (v->ninsns + 1) * sizeof *e->ends);
-	e->words = take(s, v->ninsns * sizeof *e->words);
-	if (s->stalls)
-		e->stall = take(s, NSTALLS * sizeof *e->stall);
-	memcpy(e->words, v->words, v->ninsns * sizeof *e->words);
-	*bucket = s->nentries;
-	return s->nentries++;
+	if (n <= e->room)
+		return true;
+	if (s->used + (room + 1) * sizeof *ends + room * sizeof *words > ARENA_SIZE)
+		return false;
+	ends = take(s, (room + 1) * sizeof *ends);
+	words = take(s, room * sizeof *words);
+	if (e->room) {
+		memcpy(ends, e->ends, (e->ninsns + 1u) * sizeof *ends);
+		memcpy(words, e->words, e->ninsns * sizeof *words);
+	}
+	e->ends = ends;
+	e->words = words;
+	e->room = (uint8_t)room;
+	return true;
 }
 
-uint32_t spent_find(struct spent *s, uint64_t space, const struct spent_visit *v)
+static struct spent_entry *add_entry(struct spent *s, uint32_t place, uint32_t *link, unsigned n)
 {
-	uint32_t hash = hash_of(s, space, v);
+	struct spent_entry *e = &s->entries[s->nentries];
 
-	for (uint32_t i = s->entry_hash[hash >> (32 - HASH_BITS)]; i; i = s->entries[i].next)
-		if (is_it(&s->entries[i], hash, space, v))
-			return i;
-	return v->ninsns ? add_entry(s, hash, space, v) : 0;
+	if (s->nentries == MAX_ENTRIES || s->used + NSTALLS * sizeof *e->stall > ARENA_SIZE)
+		return NULL;
+	*e = (struct spent_entry){ .place = place };
+	if (s->stalls)
+		e->stall = take(s, NSTALLS * sizeof *e->stall);
+	if (!grow(s, e, n))
+		return NULL;
+	*link = s->nentries++;
+	return e;
+}
+
+/* The oldest one that agrees with the words as far as both go: which one that is depends on what has run alone. */
+struct spent_entry *spent_find(struct spent *s, uint32_t place, const uint32_t *words, unsigned n)
+{
+	uint32_t *link = &s->places[place].first;
+	struct spent_entry *e = NULL;
+	unsigned faces = 0, same;
+
+	for (; *link && faces < SPENT_FACES; link = &e->next, faces++) {
+		e = &s->entries[*link];
+		same = e->ninsns < n ? e->ninsns : n;
+		if (likely(!memcmp(e->words, words, same * sizeof words[0])))
+			break;
+	}
+	if (!place || faces == SPENT_FACES)
+		return &s->entries[0];
+	if (!*link)
+		e = add_entry(s, place, link, n);
+	if (!e || !grow(s, e, n))
+		return &s->entries[0];
+	if (unlikely(n > e->ninsns)) {
+		memcpy(e->words + e->ninsns, words + e->ninsns, (n - e->ninsns) * sizeof words[0]);
+		e->ninsns = (uint8_t)n;
+	}
+	return e;
 }

@@ -24,7 +24,8 @@
  *                        40  8  units that it was ahead of the cycle at which this was written
  *                        48 8E  events
  *
- *   blocks, of 56 + 8S + 4n + 8(n + 1) bytes, in the order of their first visits
+ *   blocks, of 56 + 8S + 4n + 8(n + 1) bytes, in the order in which their first visits ended: instructions that were
+ *   executed one behind the other (cpu/spent/spent.h says where they begin and end)
  *    0  8  effective address                      40  8  instructions
  *    8  8  guest real address                     48  2  instructions of the block, n: 1 to 64
  *   16  8  0 kernel, 1 real mode, 2 | PID << 2     50  1  mode: 1 64-bit, 2 little-endian, 4 problem state, 8 memory

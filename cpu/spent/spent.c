@@ -1,6 +1,7 @@
 /* Whose the time is that passes. See spent.h. */
 #include "cpu/spent/spent.h"
 
+#include <assert.h>
 #include <string.h>
 
 static bool counts(const struct spent *s, const struct spent_cpu *c)
@@ -25,46 +26,48 @@ static bool wanted(const struct spent *s, const struct cpu *cpu)
 	return s->only < 0 || (unsigned)s->only == cpu->index;
 }
 
-/* A spinning loop has been charged for many rounds at once. */
-static void add_visit(struct spent_entry *e, uint64_t ran)
+/* A spinning loop has been charged for many rounds at once, each of them `n` instructions. */
+static void add_visits(struct spent_entry *e, uint64_t ran, unsigned n)
 {
-	if (likely(ran <= e->ninsns)) {
-		e->ends[ran]++;
-		return;
-	}
 	if (!e->ninsns) {
 		e->ends[0]++;
-		return;
+	} else if (likely(ran <= n)) {
+		e->ends[ran]++;
+	} else {
+		e->ends[n] += ran / n;
+		if (ran % n)
+			e->ends[ran % n]++;
 	}
-	e->ends[e->ninsns] += ran / e->ninsns;
-	if (ran % e->ninsns)
-		e->ends[ran % e->ninsns]++;
+}
+
+static void count_visit(struct spent *s, struct spent_cpu *c, const struct cpu *cpu, uint64_t units)
+{
+	unsigned n = c->ran > c->nwords ? c->nwords : c->ran ? (unsigned)c->ran : 1;
+	struct spent_entry *e = spent_find(s, c->place, c->words, n);
+	struct spent_node *node = &s->nodes[c->node];
+
+	e->units += units;
+	e->insns += c->ran;
+	add_visits(e, c->ran, n);
+	node->units += units;
+	node->insns += c->ran;
+	for (unsigned i = 0; e->stall && i < NSTALLS; i++)
+		e->stall[i] += cpu->stall[i] - c->stall[i];
+	s->lost_blocks += !e->ninsns;
+	c->counted += c->ran;
+	c->units += units;
 }
 
 /* The visit ends at that time, with so many instructions completed. */
 static inline __attribute__((always_inline)) void end_visit(struct spent *s, struct spent_cpu *c, const struct cpu *cpu, uint64_t time, uint64_t insns)
 {
-	struct spent_entry *e = &s->entries[c->entry];
-	uint64_t units = time - c->time;
-
 	c->ran = insns - c->insns;
-	if (counts(s, c)) {
-		struct spent_node *node = &s->nodes[c->node];
-
-		e->units += units;
-		e->insns += c->ran;
-		add_visit(e, c->ran);
-		node->units += units;
-		node->insns += c->ran;
-		for (unsigned i = 0; e->stall && i < NSTALLS; i++)
-			e->stall[i] += cpu->stall[i] - c->stall[i];
-		s->lost_blocks += !c->entry;
-		c->counted += c->ran;
-		c->units += units;
-	}
+	if (counts(s, c))
+		count_visit(s, c, cpu, time - c->time - c->gone);
 	if (s->stalls)
 		memcpy(c->stall, cpu->stall, sizeof c->stall);
 	c->time = time;
+	c->gone = 0;
 	c->insns = insns;
 	c->open = false;
 }
@@ -72,37 +75,73 @@ static inline __attribute__((always_inline)) void end_visit(struct spent *s, str
 /* Cut to the interval: it may be long. */
 static void end_absence(struct spent *s, struct spent_cpu *c, uint64_t time)
 {
-	uint64_t from = c->time > s->from ? c->time : s->from, to = time < s->to ? time : s->to;
+	uint64_t from = c->left > s->from ? c->left : s->from, to = time < s->to ? time : s->to;
 
 	if (from < to)
 		c->away[c->idle] += to - from;
-	c->time = time;
+	c->gone += time - c->left;
+	c->left = time;
+}
+
+/* Nothing but a conditional branch forward leads on to what is behind it: that one does not end the engine's blocks either.
+ * Power ISA 3.0B, Book I, 2.4. */
+static bool ends_run(uint32_t word)
+{
+	return word >> 26 >= 16 && word >> 26 <= 19 && word >> 26 != 17 &&
+	       ((word >> 26 == 19 && spent_kind_of(word) != SPENT_PLAIN) || word >> 26 == 18 || (word >> 26 == 16 && word & 0x8003));
+}
+
+/* The engine runs a piece that goes on where the visit has come to. */
+static bool goes_on(const struct spent *s, const struct spent_cpu *c, uint64_t space, const struct spent_visit *v)
+{
+	const struct spent_place *p = &s->places[c->place];
+	uint64_t ran = v->insns - c->insns;
+
+	return c->place && ran <= c->nwords && v->ea == p->ea + 4 * ran && v->gra == p->gra + 4 * ran && space == p->space && v->mode == p->mode &&
+	       (!ran || (v->ea % SPENT_LINE && !ends_run(c->words[ran - 1])));
+}
+
+static void add_words(struct spent_cpu *c, uint64_t at, const struct spent_visit *v)
+{
+	assert(at + v->ninsns <= SPENT_MOST && "no block goes beyond a line");
+	memcpy(c->words + at, v->words, v->ninsns * sizeof c->words[0]);
+	c->nwords = (uint32_t)at + v->ninsns;
 }
 
 uint32_t spent_block(struct spent *s, struct cpu *cpu, const struct spent_visit *v)
 {
 	struct spent_cpu *c = &s->cpu[cpu->index];
-	const struct spent_entry *e = &s->entries[v->hint];
-	uint64_t space = spent_space(cpu->msr, cpu->pidr);
-	uint32_t found = v->hint;
+	uint64_t space = spent_space(cpu->msr, cpu->pidr), entries = cpu->entries - c->entries;
+	uint32_t place;
 
 	if (!c->inside)
 		return v->hint;
+	if (c->open && !entries && goes_on(s, c, space, v)) {
+		add_words(c, v->insns - c->insns, v);
+		return v->hint;
+	}
 	if (c->open)
-		end_visit(s, c, cpu, v->time, v->insns);
+		end_visit(s, c, cpu, v->time - entries * s->entry, v->insns);
 	count_events(s, c, cpu, counts(s, c));
-	/* A hint of 0 has no instructions, and so is no block's. */
-	if (e->ea != v->ea || e->space != space || e->ninsns != v->ninsns)
-		found = spent_find(s, space, v);
-	spent_follow(s, c, cpu, found, counts(s, c));
-	c->entry = found;
+	place = spent_place_at(s, space, v);
+	spent_follow(s, c, cpu, place, entries, counts(s, c));
+	c->place = place;
+	c->entries = cpu->entries;
+	add_words(c, 0, v);
 	c->open = true;
-	return found;
+	return place;
 }
 
 static enum spent_idle idle_of(const struct cpu *cpu)
 {
 	return cpu->run_state == CPU_RUNNING ? SPENT_READY : cpu->run_state == CPU_STOPPED ? SPENT_STOPPED : SPENT_IDLE;
+}
+
+/* What is not a visit's yet is the next one's, or at the end the last one's. */
+static void end_open(struct spent *s, struct spent_cpu *c, const struct cpu *cpu)
+{
+	if (c->open || c->left != c->time + c->gone)
+		end_visit(s, c, cpu, c->left, cpu->insns);
 }
 
 void spent_enter(struct spent *s, struct cpu *cpu)
@@ -112,30 +151,30 @@ void spent_enter(struct spent *s, struct cpu *cpu)
 
 	if (!wanted(s, cpu))
 		return;
-	/* A machine that comes from a snapshot may be at an earlier time. */
-	if (time > c->time)
+	if (time > c->left)
 		end_absence(s, c, time);
 	if (c->idle == SPENT_STOPPED)
 		c->fresh = true;
-	c->time = time;
-	count_events(s, c, cpu, counts(s, c));
-	c->insns = cpu->insns;
-	memcpy(c->stall, cpu->stall, sizeof c->stall);
+	if (!c->open && c->left == c->time + c->gone) {
+		c->time = c->left;
+		c->gone = 0;
+	}
+	if (!c->open)
+		count_events(s, c, cpu, counts(s, c));
 	c->inside = true;
 }
 
-/* Time that passes before the first block, for a fetch that faults, are the last block's, which is where the processor
- * came from. */
 void spent_leave(struct spent *s, struct cpu *cpu)
 {
 	struct spent_cpu *c = &s->cpu[cpu->index];
 
 	if (!c->inside)
 		return;
-	if (c->open || time_of(cpu) != c->time)
-		end_visit(s, c, cpu, time_of(cpu), cpu->insns);
+	c->left = time_of(cpu);
 	c->inside = false;
 	c->idle = idle_of(cpu);
+	if (c->idle == SPENT_STOPPED)
+		end_open(s, c, cpu);
 }
 
 /* One that is ahead of its cycle has spent that time before. */
@@ -152,7 +191,11 @@ void spent_begin(struct spent *s, struct cpu *const *cpus, uint64_t cycle)
 		struct spent_cpu *c = &s->cpu[i];
 
 		c->inside = c->open = false;
-		c->time = time_at(cpus[i], cycle);
+		c->time = c->left = time_at(cpus[i], cycle);
+		c->gone = 0;
+		c->entries = cpus[i]->entries;
+		c->insns = cpus[i]->insns;
+		memcpy(c->stall, cpus[i]->stall, sizeof c->stall);
 		c->idle = idle_of(cpus[i]);
 		spent_forget(s, c);
 	}
@@ -164,9 +207,11 @@ void spent_settle(struct spent *s, struct cpu *const *cpus, uint64_t cycle)
 		struct spent_cpu *c = &s->cpu[i];
 		uint64_t time = cycle * cpus[i]->per_cycle;
 
+		if (wanted(s, cpus[i]))
+			end_open(s, c, cpus[i]);
 		count_events(s, c, cpus[i], false);
-		if (wanted(s, cpus[i]) && time > c->time)
+		if (wanted(s, cpus[i]) && time > c->left)
 			end_absence(s, c, time);
-		c->ahead = c->time > time ? c->time - time : 0;
+		c->ahead = c->left > time ? c->left - time : 0;
 	}
 }

@@ -1,13 +1,19 @@
 /* What a guest spends its time on, by block and by calls, while it runs as always: -profile.
  *
- * While an engine has one of these, each block begins with an op that calls spent_block() (cpu/engine/op_spent.c).
- * What has passed since the processor's last such call is the last block's: time, instructions, and time lost by
- * reason. A block is known by address, space, guest real address, mode and instructions, so that what was counted outlives
- * flushed blocks and code that is overwritten. A visit is in the interval if it begins in it.
+ * While an engine has one of these, each of its blocks begins with an op that calls spent_block() (cpu/engine/op_spent.c).
+ * Where the engine cuts its blocks is the host's business, and so what is counted here are runs: instructions that were
+ * executed one behind the other, from where a branch or an interrupt led to, to the next branch that is not a conditional
+ * one forward, to an interrupt, or to a multiple of SPENT_LINE bytes. What the engine runs in pieces is put together
+ * again. So a run, its visits, and all that is counted follow from the guest's path alone.
  *
- * Between two calls of cpu_run() a processor is idle, stopped, or ready and without its turn: that time is kept apart.
- * So what is counted of a processor is all of its time, and all of its instructions. What a block takes the processor
- * ahead of its cycle is the block's.
+ * A run is known by address, space, guest real address, mode and instructions, so that what was counted outlives
+ * flushed blocks and code that is overwritten. Its visit takes all that has passed since the one before: time,
+ * instructions, and time lost by reason; but what it takes to enter an interrupt is the handler's. A visit is in the
+ * interval if it begins in it.
+ *
+ * Between two calls of cpu_run() a processor may be idle, stopped, or ready and without its turn: that time is kept apart.
+ * So what is counted of a processor is all of its time, and all of its instructions. What a visit takes the processor
+ * ahead of its cycle is the visit's.
  *
  * Time is in units of the timing model throughout: cpu->cycles * cpu->per_cycle + cpu->phase is a processor's.
  */
@@ -15,6 +21,7 @@
 #define CPU_SPENT_SPENT_H
 
 #include "cpu/core/cpu.h"
+#include "cpu/timing/timing.h"
 
 /* Where an address is valid: the kernel's, real mode, or a process's. */
 #define SPENT_KERNEL UINT64_C(0)
@@ -29,18 +36,31 @@ static inline uint64_t spent_space(uint64_t msr, uint64_t pid)
 enum spent_kind { SPENT_PLAIN, SPENT_JUMP, SPENT_CALL, SPENT_RETURN, SPENT_RFI };	/* of a block's last instruction */
 enum spent_idle { SPENT_IDLE, SPENT_STOPPED, SPENT_READY, SPENT_IDLES };
 
-struct spent_entry {
+/* Where runs have begun. */
+struct spent_place {
 	uint64_t ea, gra, space;
+	uint32_t next;			/* of the bucket */
+	uint32_t first;			/* what has run from here; 0: nothing yet */
+	uint8_t mode;			/* byte order, width, problem state */
+	bool called;			/* some call has led here */
+};
+
+/* Instructions that have run from there. What began alike and went on longer is the same run, with more instructions. */
+struct spent_entry {
 	uint64_t units, insns;
 	uint64_t *ends;			/* ninsns + 1: visits that ended after so many instructions */
 	uint64_t *stall;		/* NSTALLS, or NULL: nobody counts them */
 	uint32_t *words;		/* in the processor's order */
-	uint32_t hash, next;		/* of the bucket */
-	uint16_t ninsns;
-	uint8_t mode;			/* enum block_mode: byte order, width */
-	uint8_t kind;
-	bool called;			/* some call has led here */
+	uint32_t place, next;		/* next: what has run from there when the code was another one */
+	uint8_t ninsns, room;		/* that have run, or the first one at least; that there is room for */
 };
+
+#define SPENT_LINE 256u			/* bytes */
+#define SPENT_MOST (SPENT_LINE / 4)	/* instructions of a run */
+#define SPENT_FACES 32			/* codes at one place that are told apart */
+
+/* So many instructions can a piece of a run have from there. */
+static inline unsigned spent_most_insns(uint64_t at) { return SPENT_MOST - (unsigned)(at % SPENT_LINE) / 4; }
 
 /* A function as it was called from another one, which was called... Node 0 is the root. */
 enum spent_how { SPENT_BY_CALL, SPENT_BY_INTERRUPT, SPENT_UNKNOWN };
@@ -73,9 +93,12 @@ struct spent_cpu {
 	bool open;			/* the present visit is not yet counted */
 	bool fresh;			/* nothing is known of where it was before */
 	bool counting;			/* the present visit's events are */
-	uint64_t time, insns, interrupts, stall[NSTALLS];	/* when it began */
+	uint64_t time, insns, entries, stall[NSTALLS];	/* when it began */
+	uint64_t gone;			/* units since then that are not its own */
+	uint64_t left;			/* time at which cpu_run() was left */
 	uint64_t ran;			/* instructions of the last visit */
-	uint32_t entry, node;
+	uint32_t place, node;		/* place: where the present visit began, or the last one */
+	uint32_t nwords, words[SPENT_MOST];	/* from there on, as far as it is known what would run */
 	enum spent_idle idle;
 	struct spent_stack *stack, own;
 	uint64_t units, counted, away[SPENT_IDLES];	/* in all: time and instructions of blocks, time between */
@@ -89,10 +112,12 @@ struct spent {
 	unsigned ncpus;
 	int only;			/* this processor; -1: all */
 	uint64_t from, to;		/* units: visits that begin in [from, to) */
+	uint64_t entry;			/* units that it takes to enter an interrupt */
 	bool stalls;
 	uint64_t factor;		/* of hashes; the guest does not know it */
 	struct spent_entry *entries;	/* number 0: all that there was no room for */
-	uint32_t nentries, *entry_hash;
+	struct spent_place *places;	/* number 0: the same */
+	uint32_t nentries, nplaces, *place_hash;
 	struct spent_node *nodes;
 	uint32_t nnodes, *node_hash;
 	uint8_t *arena;
@@ -111,8 +136,11 @@ struct spent_visit {
 	uint32_t hint;			/* what spent_block() returned for this block last; 0: nothing yet */
 };
 
-/* `from` and `to`: cycles of the machine's clock. `stalls`: the timing model has reasons and events. NULL: out of memory. */
-struct spent *spent_new(unsigned ncpus, bool stalls, int only, uint64_t from, uint64_t to, unsigned per_cycle);
+/* What the last instruction of a run does. */
+enum spent_kind spent_kind_of(uint32_t word);
+
+/* `from` and `to`: cycles of the machine's clock. NULL: out of memory. */
+struct spent *spent_new(unsigned ncpus, const struct timing *timing, int only, uint64_t from, uint64_t to);
 void spent_free(struct spent *s);
 /* All are where they are now, at that cycle, from here on. */
 void spent_begin(struct spent *s, struct cpu *const *cpus, uint64_t cycle);
@@ -125,7 +153,9 @@ void spent_leave(struct spent *s, struct cpu *cpu);
 uint32_t spent_block(struct spent *s, struct cpu *cpu, const struct spent_visit *v);
 
 /* ---- entries.c ---- */
-uint32_t spent_find(struct spent *s, uint64_t space, const struct spent_visit *v);
+uint32_t spent_place_at(struct spent *s, uint64_t space, const struct spent_visit *v);
+/* What ran from there: `n` words, one at least. */
+struct spent_entry *spent_find(struct spent *s, uint32_t place, const uint32_t *words, unsigned n);
 static inline uint64_t spent_visits(const struct spent_entry *e)
 {
 	uint64_t n = 0;
@@ -135,8 +165,8 @@ static inline uint64_t spent_visits(const struct spent_entry *e)
 	return n;
 }
 
-/* ---- calls.c: the block `to` begins, and comes after c->entry ---- */
-void spent_follow(struct spent *s, struct spent_cpu *c, const struct cpu *cpu, uint32_t to, bool counts);
+/* ---- calls.c: a visit begins at the place `to`, and comes after the one that is still in c ---- */
+void spent_follow(struct spent *s, struct spent_cpu *c, const struct cpu *cpu, uint32_t to, bool interrupted, bool counts);
 void spent_forget(struct spent *s, struct spent_cpu *c);
 
 #endif

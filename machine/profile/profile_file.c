@@ -15,6 +15,7 @@
 #include "savevm/file.h"
 
 _Static_assert(SPENT_IDLES == 3, "PROF_CPU has a place for each");
+_Static_assert(SPENT_MOST == PROF_MAX_INSNS, "a block has room for a run");
 
 static const char event_names[NEVENTS][PROF_NAME] = EVENT_NAMES;
 static const char stall_names[NSTALLS][PROF_NAME] = STALL_NAMES;
@@ -78,23 +79,24 @@ static void put_cpu(FILE *out, const struct spent *s, const struct spent_cpu *c)
 }
 
 /* What was there has been overwritten, or the pages given back. */
-static bool is_gone(const struct ram *ram, const struct spent_entry *e)
+static bool is_gone(const struct ram *ram, const struct spent_place *p, const struct spent_entry *e)
 {
 	uint32_t words[PROF_MAX_INSNS];
 
-	if (e->ninsns > PROF_MAX_INSNS || !ram_read(ram, e->gra, words, e->ninsns * sizeof words[0]))
+	if (!ram_read(ram, p->gra, words, e->ninsns * sizeof words[0]))
 		return true;
 	for (unsigned i = 0; i < e->ninsns; i++)
-		if ((e->mode & MODE_LE ? words[i] : __builtin_bswap32(words[i])) != e->words[i])
+		if ((p->mode & MODE_LE ? words[i] : __builtin_bswap32(words[i])) != e->words[i])
 			return true;
 	return false;
 }
 
-static void put_block(FILE *out, const struct ram *ram, const struct spent_entry *e)
+static void put_block(FILE *out, const struct ram *ram, const struct spent *s, const struct spent_entry *e)
 {
+	const struct spent_place *p = &s->places[e->place];
 	const struct number numbers[] = {
-		{ e->ea, 8 }, { e->gra, 8 }, { e->space, 8 }, { spent_visits(e), 8 }, { e->units, 8 }, { e->insns, 8 },
-		{ e->ninsns, 2 }, { (e->mode & (MODE_SF | MODE_LE | MODE_PR)) | (is_gone(ram, e) ? PROF_GONE : 0), 1 }, { 0, 5 },
+		{ p->ea, 8 }, { p->gra, 8 }, { p->space, 8 }, { spent_visits(e), 8 }, { e->units, 8 }, { e->insns, 8 },
+		{ e->ninsns, 2 }, { p->mode | (is_gone(ram, p, e) ? PROF_GONE : 0), 1 }, { 0, 5 },
 	};
 
 	put_numbers(out, numbers, ARRAY_SIZE(numbers));
@@ -137,7 +139,7 @@ static void put_all(FILE *out, const struct machine *m, const struct spent *s, u
 	for (unsigned i = 0; i < s->ncpus; i++)
 		put_cpu(out, s, &s->cpu[i]);
 	for (uint32_t i = 1; i < s->nentries; i++)
-		put_block(out, &m->ram, &s->entries[i]);
+		put_block(out, &m->ram, s, &s->entries[i]);
 	for (uint32_t i = 0; i < s->nnodes; i++)
 		put_call(out, &s->nodes[i]);
 	put_symbols(out, &symbols);

@@ -419,6 +419,13 @@ def itself(folder, order):
 
 # ---- Linux ----
 
+def again(path, options, fact):
+    """The host takes its looks at other cycles in each run: the file has nothing of that."""
+    cede(*options, '-profile', path + '.again')
+    with open(path, 'rb') as a, open(path + '.again', 'rb') as b:
+        check(a.read() == b.read(), fact + ': the same run twice gives the same file')
+
+
 def linux_power9(folder):
     kernel, initrd = GUEST_DIR + '/vmlinux', GUEST_DIR + '/initrd.gz'
     if not os.path.exists(kernel) or not os.path.exists(initrd):
@@ -429,6 +436,7 @@ def linux_power9(folder):
     check_eq(cede(*options, '-profile', path), plain, 'linux: the guest does not notice')
     p = prof_file.read(path)
     check_whole(p, plain, 'linux')
+    again(path, options, 'linux')
     check_views(path, p, 'linux')
     lost, units = [sum(s) for s in zip(*(b.stalls for b in p.blocks))], prof_file.totals(p)[2][0]
     check(0 < sum(lost) < units, 'linux: lost time is a part of all', (lost, units))
@@ -448,6 +456,7 @@ def linux(folder):
     check_eq(cede(*options, '-profile', path), plain, 'linux: the guest does not notice')
     p = prof_file.read(path)
     check_whole(p, plain, 'linux')
+    again(path, options, 'linux')
     names = dict((n.decode(), a) for a, n in p.symbols)
     check(len(p.symbols) > 20000 and {'start_kernel', 'schedule', 'vfs_read'} <= set(names), 'linux: the kernel\'s names are in it', len(p.symbols))
     f, stacks, _ = check_views(path, p, 'linux')

@@ -1,10 +1,12 @@
 /* What instructions cost under a timing model depends on the guest's path alone: not on where a run is cut, on what is
- * decoded or remembered, or on fused ops. The program reads the clock all the time, so that it would see a difference. */
+ * decoded or remembered, or on fused ops. The program reads the clock all the time, so that it would see a difference.
+ * What a profile has of it depends on nothing else either. */
 #include "check.h"
 #include "cpu/core/timebase.h"
 #include "cpu/engine/charge.h"
 #include "cpu/engine/pace.h"
 #include "cpu/engine/tlb.h"
+#include "cpu/spent/spent.h"
 #include "cpu/timing/caches.h"
 #include "one_cpu.h"
 
@@ -201,11 +203,117 @@ static void test_dependent(void)
 	}
 }
 
+/* ---- What is counted of it ---- */
+
+static struct spent *count(struct rig *rig)
+{
+	struct spent *s = spent_new(1, &rig->engine->timing, -1, 0, UINT64_MAX);
+
+	spent_begin(s, &rig->cpu, 0);
+	engine_spent(rig->engine, s);
+	return s;
+}
+
+static bool same_entry(const struct spent_entry *a, const struct spent_entry *b)
+{
+	return a->place == b->place && a->units == b->units && a->insns == b->insns && a->ninsns == b->ninsns &&
+	       !memcmp(a->words, b->words, a->ninsns * sizeof a->words[0]) && !memcmp(a->ends, b->ends, (a->ninsns + 1u) * sizeof a->ends[0]) &&
+	       (!a->stall || !memcmp(a->stall, b->stall, NSTALLS * sizeof a->stall[0]));
+}
+
+static bool same_place(const struct spent_place *a, const struct spent_place *b)
+{
+	return a->ea == b->ea && a->gra == b->gra && a->space == b->space && a->mode == b->mode && a->first == b->first && a->called == b->called;
+}
+
+static bool same_node(const struct spent_node *a, const struct spent_node *b)
+{
+	return a->ea == b->ea && a->space == b->space && a->site == b->site && a->count == b->count && a->units == b->units && a->insns == b->insns &&
+	       a->parent == b->parent && a->how == b->how;
+}
+
+static bool counted_alike(const struct spent *a, const struct spent *b)
+{
+	const struct spent_cpu *x = &a->cpu[0], *y = &b->cpu[0];
+	bool same = a->nentries == b->nentries && a->nplaces == b->nplaces && a->nnodes == b->nnodes && x->units == y->units && x->counted == y->counted &&
+		    !memcmp(x->away, y->away, sizeof x->away) && !memcmp(x->events, y->events, sizeof x->events) && x->ahead == y->ahead;
+
+	for (uint32_t i = 1; same && i < a->nentries; i++)
+		same = same_entry(&a->entries[i], &b->entries[i]);
+	for (uint32_t i = 1; same && i < a->nplaces; i++)
+		same = same_place(&a->places[i], &b->places[i]);
+	for (uint32_t i = 0; same && i < a->nnodes; i++)
+		same = same_node(&a->nodes[i], &b->nodes[i]);
+	return same;
+}
+
+/* Of the handler there: what is counted of its first run. */
+static struct spent_entry sum_at(const struct spent *s, uint64_t ea)
+{
+	struct spent_entry sum = { .units = 0 };
+
+	for (uint32_t i = 1; i < s->nentries; i++)
+		if (s->places[s->entries[i].place].ea == ea) {
+			sum.units += s->entries[i].units;
+			sum.insns += spent_visits(&s->entries[i]);
+		}
+	return sum;
+}
+
+/* Each processor is alone in its machine, and is as `whole` at the end. `way`: 0 cut, 1 cut and blocks forgotten, 2 an instruction at a time. */
+static void run_counted(struct rig *rig, unsigned way, unsigned widest)
+{
+	uint64_t seed = widest + way;
+
+	while (rig->cpu->cycles < END) {
+		uint64_t to = rig->cpu->cycles + 1 + check_random(&seed) % widest;
+
+		if (way == 2) {
+			rig->engine->credit = -(INT64_C(1) << 40);
+			rig->cpu->ctx->credited = UINT64_MAX;
+		}
+		run_to(rig, to < END ? to : END);
+		if (way == 1 && check_random(&seed) % 16 == 0)
+			engine_flush(rig->engine);
+	}
+}
+
+static void test_counted(const char *model, unsigned way, unsigned widest)
+{
+	struct rig whole, cut;
+	struct spent *a, *b;
+	struct spent_entry handler;
+
+	rig_new(&whole, model);
+	rig_new(&cut, model);
+	a = count(&whole);
+	b = count(&cut);
+	run_to(&whole, END);
+	run_counted(&cut, way, widest);
+	spent_settle(a, &whole.cpu, END);
+	spent_settle(b, &cut.cpu, END);
+	check(counted_alike(a, b), "%s-counted-alike-%u-%u", model, way, widest);
+	handler = sum_at(a, VEC_DECREMENTER);
+	check(handler.insns == whole.cpu->entries - whole.cpu->r[12] && handler.units > handler.insns * a->entry, "%s-entered-%u-%u", model, way, widest);
+	check_eq(a->cpu[0].counted, whole.cpu->insns, "%s-all-instructions-%u-%u", model, way, widest);
+	rig_free(&whole);
+	rig_free(&cut);
+	spent_free(a);
+	spent_free(b);
+}
+
 int main(void)
 {
 	test_cuts();
 	test_alone();
 	test_dscr();
 	test_dependent();
+	for (unsigned way = 0; way < 3; way++) {
+		for (unsigned widest = 1; widest <= 4096; widest *= 16) {
+			test_counted("flat", way, widest);
+			for (unsigned k = 0; k < WHOLE; k++)
+				test_counted(models[k], way, widest);
+		}
+	}
 	return check_done();
 }
