@@ -2,6 +2,8 @@
 #ifndef CPU_CORE_COUNTS_H
 #define CPU_CORE_COUNTS_H
 
+#include <stdint.h>
+
 /* Under `flat` all of these stay 0. Cycles and instructions are counted by the engine itself.
  *
  * A model adds to cpu->event[] and cpu->stall[], and calls nobody: the engine stops before a counter of the performance
@@ -28,9 +30,13 @@ enum cpu_event {
 	NEVENTS
 };
 
-/* Parts of the time that were not spent dispatching at full width, in units of the model's clock. */
+/* Parts of the time that were not spent dispatching at full width, in units of the model's clock. With what dispatch takes
+ * for each instruction at that width they are all of the time.
+ *
+ * STALL_UNITS and STALL_THREADS are in no cpu->stall[]: stall_units() and stall_threads() work them out for those who look, over a time in which
+ * the number of threads was the same. So they cost nothing while nobody does. */
 enum stall {
-	STALL_UNITS,		/* dependences, units and window: what the pipeline model adds */
+	STALL_UNITS,		/* what remains: dependences, busy pipes, a full window, instructions of several places */
 	STALL_TAKEN,		/* bubbles behind taken branches */
 	STALL_MISPREDICT,
 	STALL_FETCH,		/* instruction cache */
@@ -39,10 +45,20 @@ enum stall {
 	STALL_MEMORY,
 	STALL_TRANSLATION,	/* ERAT, TLB, walks */
 	STALL_STORE,		/* store queue full */
-	STALL_SYNC,		/* sync, isync, larx, stcx., interrupts, sc, rfid */
-	STALL_THREADS,		/* the core's other threads had their turn */
+	STALL_SYNC,		/* nothing is dispatched behind sync, isync, larx, stcx. and their like; entering an interrupt */
+	STALL_THREADS,		/* the core's other threads had their turn at dispatch */
 	NSTALLS
 };
+
+#define STALLS_WORKED_OUT (UINT32_C(1) << STALL_UNITS | UINT32_C(1) << STALL_THREADS)
+
+/* What instructions that took `time` at `width` each, with that many threads, have lost beside what cpu->stall[] has of it, in
+ * all `known`. A time that is cut behind some instruction of a group may have less than nothing. */
+static inline uint64_t stall_threads(uint64_t insns, unsigned width, unsigned threads) { return insns * width * (threads - 1); }
+static inline uint64_t stall_units(uint64_t time, uint64_t insns, unsigned width, unsigned threads, uint64_t known)
+{
+	return time - insns * width * threads - known;
+}
 
 #define EVENT_NAMES { "branches", "taken", "mispredicts", "loads", "stores", "l1d-load-misses", "l1d-store-miss", "l1i-misses", \
 	"l2-misses", "l3-misses", "derat-misses", "dtlb-misses", "ierat-misses", "itlb-misses", "prefetches" }

@@ -478,6 +478,15 @@ OP_RAW(charge_time)
 	NEXT;
 }
 
+/* ---- Instructions behind which nothing is dispatched ---- */
+
+/* The pipeline charges for it. */
+OP_RAW(charge_hold)
+{
+	cpu->stall[STALL_SYNC] += (uint64_t)IMM;
+	NEXT;
+}
+
 /* ---- Decoding: what belongs to parts that are switched off is not emitted ---- */
 
 static bool has_part(const struct decoder *d, unsigned parts) { return decode_parts(d) & parts; }
@@ -526,6 +535,14 @@ static op_fn *access_op(const char *name)
 		if (!strncmp(name, ops[i].start, strlen(ops[i].start)))
 			return ops[i].fn;
 	return op_charge_load;
+}
+
+void charge_emit_hold(struct decoder *d, const struct core_model *m, unsigned row, uint32_t word)
+{
+	unsigned hold = m->as_llvm ? 0 : cost_find(m, row, word)->hold;
+
+	if (hold)
+		decode_emit(d, (struct op){ .fn = op_charge_hold, .imm = (int32_t)(hold * UNITS_PER_CYCLE) });
 }
 
 void charge_emit_access(struct decoder *d, const struct insn *insn, const struct op *op)

@@ -17,9 +17,10 @@ struct insn;
 struct charge *charge_new(struct engine *engine, unsigned threads);
 void charge_free(struct charge *charge);
 
-/* Decoding: the op at the block's head; the ops that belong before `op`, or before a branch with these fields; of each as much
- * as the model's parts want. */
+/* Decoding: the op at the block's head; the one before an instruction that holds others up, if this one does; the ops that
+ * belong before `op`, or before a branch with these fields; of each as much as the model's parts want. */
 void charge_emit_fetch(struct decoder *d);
+void charge_emit_hold(struct decoder *d, const struct core_model *m, unsigned row, uint32_t word);
 void charge_emit_access(struct decoder *d, const struct insn *insn, const struct op *op);
 struct charge_branch {
 	unsigned bo, bi, kind;		/* kind: enum branch_kind */

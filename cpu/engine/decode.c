@@ -281,6 +281,7 @@ struct decoder {
 	unsigned nafter;
 	bool ended;
 	bool charges, plain;
+	bool holds;			/* instructions that hold others up are counted */
 };
 
 bool decode_charges(const struct decoder *d) { return d->charges; }
@@ -423,6 +424,8 @@ static bool decode_row(struct decoder *d, const struct insn *insn, uint32_t word
 		append_record(d, insn, &op, word);
 	if (!(mode & MODE_SF) && insn->flags & CARRY)
 		decode_append(d, (struct op){ .fn = op_ca_from_ca32 });
+	if (d->holds)
+		charge_emit_hold(d, d->engine->timing.core, (unsigned)(insn - insns), word);
 	if (insn->flags & MEM && d->charges)
 		charge_emit_access(d, insn, &op);
 	decode_emit(d, op);
@@ -539,7 +542,7 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		  struct block *out, struct op_info *info)
 {
 	struct decoder d = { .engine = engine, .block = out, .info = info, .gra = gra, .charges = engine->charge && !(mode & MODE_PAID),
-			     .plain = mode & MODE_PLAIN };
+			     .holds = engine->pace && !(mode & MODE_PAID), .plain = mode & MODE_PLAIN };
 	uint64_t page_end = (gra | (RAM_PAGE_SIZE - 1)) + 1;
 	unsigned most = charge_most_insns(engine, gra), unbroken = spent_most_insns(gra);
 	bool part = max_insns < BLOCK_MAX_INSNS;

@@ -106,6 +106,7 @@ static void timing_interrupt(struct cpu *cpu)
 {
 	cpu->pace = cpu->pace_empty;
 	cpu->owed += cpu->engine->timing.interrupt;
+	cpu->stall[STALL_SYNC] += cpu->engine->timing.interrupt;
 	cpu->entries++;
 }
 

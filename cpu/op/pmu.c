@@ -10,6 +10,7 @@
 
 #include "cpu/core/spr.h"
 #include "cpu/core/timebase.h"
+#include "cpu/engine/block.h"
 #include "cpu/timing/pipeline.h"
 
 enum { PMC1, PMC5 = 4, PMC6 };
@@ -112,6 +113,27 @@ static uint64_t core_cycles(const struct cpu *cpu, uint64_t cycle, int64_t units
 	return cpu->per_cycle == 1 ? at : at / UNITS_PER_CYCLE;
 }
 
+static uint64_t stalled(const struct cpu *cpu, uint32_t totals, uint64_t time, uint64_t insns)
+{
+	const struct core_model *core = cpu->engine->timing.core;
+	unsigned threads = 1u << cpu->pace_empty;
+	uint64_t n = sum(cpu->stall, totals);
+
+	if (!core)
+		return n;
+	if (totals & ONE(STALL_THREADS))
+		n += stall_threads(insns, core->insn_units, threads);
+	if (totals & ONE(STALL_UNITS))
+		n += stall_units(time, insns, core->insn_units, threads, sum(cpu->stall, ONE(NSTALLS) - 1));
+	return n;
+}
+
+/* Downward, also of what is less than nothing: differences are what counts. */
+static uint64_t whole_cycles(int64_t units)
+{
+	return (uint64_t)((units - (units < 0 ? UNITS_PER_CYCLE - 1 : 0)) / UNITS_PER_CYCLE);
+}
+
 static uint64_t total(const struct cpu *cpu, const struct pmu_event *event, uint64_t cycle, int64_t units, uint64_t insns)
 {
 	switch ((enum kind)event->kind) {
@@ -122,7 +144,7 @@ static uint64_t total(const struct cpu *cpu, const struct pmu_event *event, uint
 	case EVENTS:
 		return sum(cpu->event, event->totals);
 	case STALLS:
-		return sum(cpu->stall, event->totals) / UNITS_PER_CYCLE;
+		return whole_cycles((int64_t)stalled(cpu, event->totals, cycle * cpu->per_cycle + (uint64_t)units, insns));
 	case MARKED:
 		return sum(cpu->event, eligible(cpu));
 	}

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "cpu/spent/spent.h"
 
+#include "cpu/timing/cost.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,7 +13,7 @@
 #define MAX_ENTRIES (1u << 20)
 #define MAX_NODES   (1u << 20)
 #define HASH_BITS   20
-#define ARENA_SIZE  (UINT64_C(512) << 20)	/* bytes: instructions and counts */
+#define ARENA_SIZE  (UINT64_C(256) << 20)	/* bytes: instructions and counts */
 
 static void *map_sparse(size_t size)
 {
@@ -41,6 +43,7 @@ struct spent *spent_new(unsigned ncpus, const struct timing *timing, int only, u
 	s->ncpus = ncpus;
 	s->stalls = timing->core;
 	s->entry = timing->interrupt;
+	s->width = timing->core ? timing->core->insn_units : 0;
 	s->only = only;
 	s->from = units_of(from, timing->per_cycle);
 	s->to = units_of(to, timing->per_cycle);

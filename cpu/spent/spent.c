@@ -40,6 +40,19 @@ static void add_visits(struct spent_entry *e, uint64_t ran, unsigned n)
 	}
 }
 
+static void count_stalls(const struct spent *s, const struct spent_cpu *c, const struct cpu *cpu, uint64_t units, uint64_t *stall)
+{
+	unsigned threads = 1u << cpu->pace_empty;
+	uint64_t known = 0;
+
+	for (unsigned i = 0; i < NSTALLS; i++) {
+		stall[i] += cpu->stall[i] - c->stall[i];
+		known += cpu->stall[i] - c->stall[i];
+	}
+	stall[STALL_THREADS] += stall_threads(c->ran, s->width, threads);
+	stall[STALL_UNITS] += stall_units(units, c->ran, s->width, threads, known);
+}
+
 static void count_visit(struct spent *s, struct spent_cpu *c, const struct cpu *cpu, uint64_t units)
 {
 	unsigned n = c->ran > c->nwords ? c->nwords : c->ran ? (unsigned)c->ran : 1;
@@ -51,8 +64,8 @@ static void count_visit(struct spent *s, struct spent_cpu *c, const struct cpu *
 	add_visits(e, c->ran, n);
 	node->units += units;
 	node->insns += c->ran;
-	for (unsigned i = 0; e->stall && i < NSTALLS; i++)
-		e->stall[i] += cpu->stall[i] - c->stall[i];
+	if (e->stall)
+		count_stalls(s, c, cpu, units, e->stall);
 	s->lost_blocks += !e->ninsns;
 	c->counted += c->ran;
 	c->units += units;
@@ -120,8 +133,11 @@ uint32_t spent_block(struct spent *s, struct cpu *cpu, const struct spent_visit 
 		add_words(c, v->insns - c->insns, v);
 		return v->hint;
 	}
-	if (c->open)
+	if (c->open) {
+		c->stall[STALL_SYNC] += entries * s->entry;
 		end_visit(s, c, cpu, v->time - entries * s->entry, v->insns);
+		c->stall[STALL_SYNC] -= entries * s->entry;
+	}
 	count_events(s, c, cpu, counts(s, c));
 	place = spent_place_at(s, space, v);
 	spent_follow(s, c, cpu, place, entries, counts(s, c));

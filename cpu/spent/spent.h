@@ -49,7 +49,7 @@ struct spent_place {
 struct spent_entry {
 	uint64_t units, insns;
 	uint64_t *ends;			/* ninsns + 1: visits that ended after so many instructions */
-	uint64_t *stall;		/* NSTALLS, or NULL: nobody counts them */
+	uint64_t *stall;		/* NSTALLS, or NULL: nobody counts them; STALL_UNITS may be less than nothing */
 	uint32_t *words;		/* in the processor's order */
 	uint32_t place, next;		/* next: what has run from there when the code was another one */
 	uint8_t ninsns, room;		/* that have run, or the first one at least; that there is room for */
@@ -113,6 +113,7 @@ struct spent {
 	int only;			/* this processor; -1: all */
 	uint64_t from, to;		/* units: visits that begin in [from, to) */
 	uint64_t entry;			/* units that it takes to enter an interrupt */
+	unsigned width;			/* units that dispatch takes for an instruction */
 	bool stalls;
 	uint64_t factor;		/* of hashes; the guest does not know it */
 	struct spent_entry *entries;	/* number 0: all that there was no room for */

@@ -59,6 +59,7 @@ struct core_model {
 	/* Units of UNITS_PER_CYCLE. */
 	uint8_t slot_units;		/* a slot of dispatch */
 	uint8_t uop_units;		/* the least that dispatch takes for an entry of the window */
+	uint8_t insn_units;		/* what it takes for an instruction as most are, at full width */
 
 	uint8_t window;			/* entries, in uops */
 	uint8_t base_latency;		/* of the base register of update forms */

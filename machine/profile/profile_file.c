@@ -91,6 +91,22 @@ static bool is_gone(const struct ram *ram, const struct spent_place *p, const st
 	return false;
 }
 
+/* What ran more than fits into the width, as branches may, has waited for nobody. */
+static void put_stalls(FILE *out, const uint64_t *stall)
+{
+	uint64_t less = (int64_t)stall[STALL_UNITS] < 0 ? -stall[STALL_UNITS] : 0;
+
+	for (unsigned i = 0; i < NSTALLS; i++) {
+		uint64_t n = stall[i];
+
+		if (less && i == STALL_UNITS)
+			n = 0;
+		if (less && i == STALL_THREADS)
+			n -= n < less ? n : less;
+		put_u64(out, n);
+	}
+}
+
 static void put_block(FILE *out, const struct ram *ram, const struct spent *s, const struct spent_entry *e)
 {
 	const struct spent_place *p = &s->places[e->place];
@@ -100,8 +116,8 @@ static void put_block(FILE *out, const struct ram *ram, const struct spent *s, c
 	};
 
 	put_numbers(out, numbers, ARRAY_SIZE(numbers));
-	for (unsigned i = 0; e->stall && i < NSTALLS; i++)
-		put_u64(out, e->stall[i]);
+	if (e->stall)
+		put_stalls(out, e->stall);
 	for (unsigned i = 0; i < e->ninsns; i++)
 		put_numbers(out, &(struct number){ e->words[i], 4 }, 1);
 	for (unsigned i = 0; i <= e->ninsns; i++)

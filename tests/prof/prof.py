@@ -394,7 +394,11 @@ def kept(folder, image):
                         '-profile', path, '-save', '%s@%d,quit=on' % (saved, cycle)], stdin=subprocess.DEVNULL, timeout=TIMEOUT, check=True)
         p, cpus = prof_file.read(path), [saved_counts(saved, i) for i in range(2)]
         check_eq([list(c.events) for c in p.cpus], [c[0] for c in cpus], 'at cycle %d: events' % cycle)
-        check_eq([sum(s) for s in zip(*(b.stalls for b in p.blocks))], [sum(s) for s in zip(*(c[1] for c in cpus))], 'at cycle %d: lost time' % cycle)
+        kept_, seen = [dict(zip(p.reasons, map(sum, zip(*v)))) for v in ([c[1] for c in cpus], [b.stalls for b in p.blocks])]
+        for reason in ('units', 'threads'):     # these are worked out
+            check(kept_.pop(reason) == 0 and (reason == 'threads' or seen[reason] > 0), 'at cycle %d: %s' % (cycle, reason), seen)
+            del seen[reason]
+        check_eq(seen, kept_, 'at cycle %d: lost time' % cycle)
         check_eq((p.ended, [c.ahead for c in p.cpus]), (cycle, [max(c[2] - cycle * p.per_cycle, 0) for c in cpus]), 'at cycle %d: units ahead of it' % cycle)
 
 

@@ -7,6 +7,7 @@
 #include "cpu/engine/pace.h"
 #include "cpu/engine/tlb.h"
 #include "cpu/spent/spent.h"
+#include "cpu/timing/cost.h"
 #include "cpu/timing/caches.h"
 #include "one_cpu.h"
 
@@ -302,12 +303,87 @@ static void test_counted(const char *model, unsigned way, unsigned widest)
 	spent_free(b);
 }
 
+/* ---- What its time was lost to ---- */
+
+#define LOST_END 20000u
+#define LOOP(...) { __VA_ARGS__ }, sizeof (uint32_t[]){ __VA_ARGS__ } / 4
+
+/* Loops, and what their time is lost to: `sync` cycles in a turn; to dependences and pipes at least and at most so many in 100. */
+static const struct lost {
+	const char *name, *model;
+	uint32_t words[9];
+	unsigned n, sync, least, most;
+	unsigned threads;
+} losts[] = {
+	{ "dependences", "power9", LOOP(0x7c6319d2, 0x7c6319d2, 0x7c6319d2, 0x7c6319d2, 0x4bfffff0), 0, 60, 100, 1 },	/* 4 mulld r3,r3,r3 */
+	{ "none", "power9", LOOP(0x38600001, 0x38800001, 0x38a00001, 0x38c00001, 0x38e00001, 0x39000001, 0x4bffffe8), 0, 0, 20, 1 },
+	{ "sync", "power9", LOOP(0x7c0004ac, 0x4bfffffc), 42, 0, 60, 1 },
+	{ "isync", "power9", LOOP(0x38600001, 0x4c00012c, 0x4bfffff8), 9, 0, 90, 1 },
+	{ "threads", "power9", LOOP(0x38600001, 0x38800001, 0x38a00001, 0x38c00001, 0x38e00001, 0x39000001, 0x4bffffe8), 0, 0, 20, 4 },
+	{ "two-threads", "power10", LOOP(0x38600001, 0x38800001, 0x38a00001, 0x4bfffff4), 0, 0, 30, 2 },
+	{ "dependences", "power8", LOOP(0x7c6319d2, 0x7c6319d2, 0x7c6319d2, 0x7c6319d2, 0x4bfffff0), 0, 60, 100, 1 },
+};
+
+/* PMC1 counts `pmc1`, PMC2 what the pipeline has lost, where there are such codes. */
+static void run_lost(struct rig *rig, const struct lost *l, uint64_t pmc1)
+{
+	static const struct { const char *model; uint32_t pvr, units; } cores[] = {
+		{ "power8", 0x004d0200, 0x2d016 }, { "power9", 0x004e1200, 0x2d018 }, { "power10", 0x00800200, 0 },
+	};
+	struct cpu *cpu = rig->cpu;
+
+	cpu_set_dec(cpu, 1u << 30, 1);
+	put(rig, CODE, l->words, l->n);
+	cpu_share_core(cpu, l->threads);
+	for (unsigned i = 0; i < ARRAY_SIZE(cores); i++) {
+		if (strcmp(cores[i].model, l->model))
+			continue;
+		cpu->pvr = cores[i].pvr;
+		cpu->mmcr1 = (pmc1 & 0xff) << 24 | (pmc1 >> 12 & 15) << 60 | (uint64_t)(cores[i].units & 0xff) << 16 | (uint64_t)(cores[i].units >> 12 & 15) << 56;
+	}
+	cpu->mmcr0 = 0;
+	while (cpu->cycles < LOST_END)
+		run_to(rig, cpu->cycles + 997 < LOST_END ? cpu->cycles + 997 : LOST_END);
+}
+
+static void test_lost(const struct lost *l)
+{
+	for (unsigned k = 0; k < 2; k++) {
+		struct rig rig;
+		struct spent *s;
+		uint64_t lost[NSTALLS] = { 0 }, turns, width;
+		int64_t off1, off2;
+
+		rig_new(&rig, l->model);
+		width = rig.engine->timing.core->insn_units;
+		s = count(&rig);
+		run_lost(&rig, l, k ? 0x10036 : 0x1001c);
+		spent_settle(s, &rig.cpu, LOST_END);
+		for (uint32_t i = 1; i < s->nentries; i++)
+			for (unsigned n = 0; n < NSTALLS; n++)
+				lost[n] += s->entries[i].stall[n];
+		turns = rig.cpu->insns / l->n;
+		check((int64_t)lost[STALL_UNITS] >= (int64_t)(s->cpu[0].units * l->least / 100) && (int64_t)lost[STALL_UNITS] <= (int64_t)(s->cpu[0].units * l->most / 100),
+		      "%s-%s-units: %lld of %llu", l->model, l->name, (long long)lost[STALL_UNITS], (unsigned long long)s->cpu[0].units);
+		check(lost[STALL_SYNC] >= turns * l->sync * UNITS_PER_CYCLE && lost[STALL_SYNC] <= (turns + 1) * l->sync * UNITS_PER_CYCLE, "%s-%s-sync", l->model, l->name);
+		check_eq(lost[STALL_THREADS], (l->threads - 1) * width * rig.cpu->insns, "%s-%s-threads", l->model, l->name);
+		off1 = (int64_t)rig.cpu->pmc[0] - (int64_t)(lost[k ? STALL_SYNC : STALL_THREADS] / UNITS_PER_CYCLE);
+		off2 = (int64_t)rig.cpu->pmc[1] - (int64_t)lost[STALL_UNITS] / UNITS_PER_CYCLE;
+		check(strcmp(l->model, "power9") || (off1 >= -1 && off1 <= 1), "%s-%s-counted-%u: %lld", l->model, l->name, k, (long long)off1);
+		check(!strcmp(l->model, "power10") || (off2 >= -1 && off2 <= 1), "%s-%s-counted-units-%u: %lld", l->model, l->name, k, (long long)off2);
+		rig_free(&rig);
+		spent_free(s);
+	}
+}
+
 int main(void)
 {
 	test_cuts();
 	test_alone();
 	test_dscr();
 	test_dependent();
+	for (unsigned i = 0; i < ARRAY_SIZE(losts); i++)
+		test_lost(&losts[i]);
 	for (unsigned way = 0; way < 3; way++) {
 		for (unsigned widest = 1; widest <= 4096; widest *= 16) {
 			test_counted("flat", way, widest);
