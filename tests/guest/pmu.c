@@ -137,7 +137,18 @@ static void set_counter(unsigned n, u64 room)
 	}
 }
 
-/* PMC5 or PMC6 counts in problem state only. */
+#define CYCLES       0x1e
+#define INSTRUCTIONS 0x02
+static u64 counted_by_1 = INSTRUCTIONS;
+
+/* Without a model of a core an instruction takes a cycle. */
+static bool is_flat(void)
+{
+	mtspr(792, 0);
+	return counted(p_hundred, OUR_MSR, 0, 0) == mfspr(792);
+}
+
+/* The counter counts in problem state only. */
 static struct cpu *alert_in_problem_state(unsigned n, u64 room, const char *code, u64 mmcr0)
 {
 	mtspr(795, FC);
@@ -145,7 +156,7 @@ static struct cpu *alert_in_problem_state(unsigned n, u64 room, const char *code
 	mtspr(787, 0);
 	mtspr(791, 0);
 	mtspr(792, 0);
-	mtspr(798, 0x1eull << 24);
+	mtspr(798, counted_by_1 << 24);
 	set_counter(n, room);
 	mtspr(795, mmcr0);
 	return probe(code, USER, 0x500000);
@@ -153,21 +164,45 @@ static struct cpu *alert_in_problem_state(unsigned n, u64 room, const char *code
 
 #define ALL (FCS | PMAE | FCECE | PMC1CE | PMCJCE)
 
+/* By the n-th event, behind an instruction of p_hundred; how many had completed, or 0: it is not as it should be. */
+static u64 alert_behind(unsigned counter, u64 n)
+{
+	struct cpu *c = alert_in_problem_state(counter, n, p_hundred, ALL);
+	u64 insns = (c->srr0 - (u64)p_hundred) / 4;
+	bool right = c->vector == 0xf00 && insns <= 102 && c->srr1 == USER && c->msr == OUR_MSR;
+
+	right &= mfspr(791) % NEGATIVE == (counter == 5 ? 0 : insns) && mfspr(795) == ((ALL & ~PMAE) | FC | PMAO);
+	right &= mfspr(796) == (u64)p_hundred + 4 * insns - 4 && mfspr(784) == (SIER_SIAR | SIER_SIPR);
+	return right ? insns : 0;
+}
+
 static void test_alert(void)
 {
-	static const unsigned counters[] = { 1, 5, 6 };
 	struct cpu *c;
-	bool right = true, sampled = true;
+	bool one = true, five = true, in_order = true, sampled = true;
+	u64 last[2] = { 1, 1 };
 
-	for (unsigned k = 0; k < 3; k++)
-		for (u64 n = 1; n <= 100; n += n < 20 ? 1 : 9) {
-			c = alert_in_problem_state(counters[k], n, p_hundred, ALL);
-			right &= c->vector == 0xf00 && c->srr0 == (u64)p_hundred + 4 * n && c->srr1 == USER && c->msr == OUR_MSR;
-			right &= mfspr(791) % NEGATIVE == (counters[k] == 5 ? 0 : n) && mfspr(795) == ((ALL & ~PMAE) | FC | PMAO);
-			sampled &= mfspr(796) == (u64)p_hundred + 4 * n - 4 && mfspr(784) == (SIER_SIAR | SIER_SIPR);
+	for (u64 n = 1; n <= 100; n += n < 20 ? 1 : 9) {
+		one &= alert_behind(1, n) == n;
+		five &= alert_behind(5, n) == n;
+	}
+	check(one, "PMC1-at-the-very-instruction");
+	check(five, "PMC5-at-the-very-instruction");
+	/* A cycle is an instruction, or there are some in one, and some that take several. */
+	for (u64 n = 2; n <= 10; n++)
+		for (unsigned k = 0; k < 2; k++) {
+			u64 insns;
+
+			counted_by_1 = CYCLES;
+			insns = alert_behind(k ? 6 : 1, n);
+			sampled &= insns != 0;
+			in_order &= is_flat() ? insns == n : insns >= last[k];
+			last[k] = insns;
 		}
-	check(right, "at-the-very-instruction");
-	check(sampled, "SIAR-and-SIER");
+	counted_by_1 = INSTRUCTIONS;
+	check(sampled, "cycles-SIAR-and-SIER");
+	check(in_order, "cycles-in-order");
+	check(is_flat() || last[0] > 10, "cycles-of-several-instructions");
 	c = alert_in_problem_state(5, 700, p_loop, ALL);
 	check_trap(c, 0xf00, p_loop_at, USER, 0, "in-a-loop");
 	check(c->ctr == 1000 - 698 && mfspr(796) == (u64)p_loop_at, "at-that-round");
@@ -206,7 +241,7 @@ static void test_sample(void)
 
 	alert_in_problem_state(5, 1, p_stores, ALL);
 	check(mfspr(796) == (u64)p_stores && mfspr(797) == 0x500000 && mfspr(784) >> 21 == 0x13 && SIER_TYPE(mfspr(784)) == 2, "a-store");
-	alert_in_problem_state(6, 4, p_stores, ALL);
+	alert_in_problem_state(5, 4, p_stores, ALL);
 	check(mfspr(797) == 0x500010 && mfspr(784) & SIER_SDAR && SIER_TYPE(mfspr(784)) == 1, "a-load");
 	alert_in_problem_state(5, 2, p_stores, ALL);
 	check(mfspr(797) == 0x500010 && !(mfspr(784) & SIER_SDAR) && !SIER_TYPE(mfspr(784)), "neither");
