@@ -127,7 +127,7 @@ static uint64_t mix(const struct spent *s, uint64_t h, uint64_t x)
 
 static uint32_t *place_bucket(struct spent *s, uint64_t space, const struct spent_visit *v)
 {
-	return &s->place_hash[mix(s, mix(s, v->ea, v->gra), space) * s->factor >> (64 - HASH_BITS)];
+	return &s->place_hash[mix(s, mix(s, mix(s, 0, v->ea), v->gra), space) * s->factor >> (64 - HASH_BITS)];
 }
 
 static bool is_there(const struct spent_place *p, uint64_t space, const struct spent_visit *v)
