@@ -365,14 +365,20 @@ static __attribute__((noinline)) uint64_t fetch_cost(struct cpu *cpu, const stru
 	return cost;
 }
 
-/* Another line than that of the instruction before. The wait comes before the block's first instruction starts. */
+/* Another line than that of the instruction before. The wait comes before the block's first instruction starts. If no time
+ * is left, it is not the processor's turn: an interrupt may come first. */
 OP_RAW(charge_fetch)
 {
 	uint64_t ea = cpu->page_ea + (uint64_t)IMM, space = space_of(cpu, ea, MSR_IR);
 	const struct charge_thread *t = cpu->charged;
 
-	if (t->line != 1 + ea / LINE || t->line_space != space)
+	if (t->line != 1 + ea / LINE || t->line_space != space) {
+		if (unlikely(budget < BUDGET_UNIT)) {
+			budget = pace_back_out(cpu, op, budget);
+			LEAVE;
+		}
 		budget -= (int64_t)fetch_cost(cpu, op, ea, space) * BUDGET_UNIT;
+	}
 	NEXT;
 }
 
@@ -456,7 +462,6 @@ OP_RAW(charge_branch)
 		cpu->pace = cpu->pace_empty;
 	} else if (taken) {
 		enum pace_bubble bubble = at_hand(cpu, op, ea, conditional) ? BUBBLE_TAKEN : BUBBLE_REDIRECT;
-
 		uint32_t after = c->after[cpu->pace].state[bubble];
 
 		cost = c->taken[bubble];

@@ -392,8 +392,7 @@ unsigned pace_fit(struct cpu *cpu, const struct block *block, unsigned units)
 	return n;
 }
 
-/* The block is left as it was before: the engine makes room, or runs part of it. */
-static int64_t back_out(struct cpu *cpu, const struct op *op, int64_t budget)
+int64_t pace_back_out(struct cpu *cpu, const struct op *op, int64_t budget)
 {
 	cpu->nip = op_nip(cpu, op);
 	cpu->cut = true;
@@ -427,12 +426,12 @@ static OP_RETURN OP_ABI slow_pace(OP_PARAMS)
 	memo m;
 
 	if (unlikely(!has_room(cpu->engine->pace, STATE_ROOM))) {
-		budget = back_out(cpu, op, budget);
+		budget = pace_back_out(cpu, op, budget);
 		LEAVE;
 	}
 	m = block_memo(cpu->engine, op, cpu->pace);
 	if (unlikely(budget - (int64_t)MEMO_COST(m) * BUDGET_UNIT < 0) && cpu->sure != op) {
-		budget = back_out(cpu, op, budget);
+		budget = pace_back_out(cpu, op, budget);
 		LEAVE;
 	}
 	CHARGE_FOR_BLOCK(m);

@@ -56,6 +56,9 @@ unsigned pace_rest(const struct cpu *cpu, const struct block *block, unsigned n,
 /* How many of the block's instructions start within `units` from now: at least one. */
 unsigned pace_fit(struct cpu *cpu, const struct block *block, unsigned units);
 
+/* From an op at its head the block is left as it was before: the engine makes room, or runs part of it. What the budget is. */
+int64_t pace_back_out(struct cpu *cpu, const struct op *op, int64_t budget);
+
 /* Between blocks: makes room for states. True if all blocks have been forgotten for it. */
 bool pace_make_room(struct engine *engine);
 

@@ -146,6 +146,40 @@ static void test_dscr(void)
 	}
 }
 
+/* ---- The end of a slice ---- */
+
+#define LINES 16u
+#define LINE_WORDS 32u
+
+/* A loop through 16 lines of instructions: where a slice ends just behind a block, the next line has not been fetched, whether
+ * blocks are linked or, being logged, are not. */
+static void test_ends(void)
+{
+	uint32_t lines[LINES * LINE_WORDS] = { 0 };
+	struct rig linked, logged;
+	unsigned differ = 0;
+	uint64_t seed = 1;
+
+	for (unsigned i = 0; i < LINES; i++) {
+		lines[i * LINE_WORDS] = 0x38630001;	/* addi r3,r3,1; b to the next line */
+		lines[i * LINE_WORDS + 1] = 0x48000000 | ((i + 1 < LINES ? LINE_WORDS * 4 - 4 : -((LINES - 1) * LINE_WORDS * 4 + 4)) & 0x3fffffc);
+	}
+	rig_new(&linked, "power9");
+	rig_new(&logged, "power9");
+	put(&linked, CODE, lines, ARRAY_SIZE(lines));
+	put(&logged, CODE, lines, ARRAY_SIZE(lines));
+	logged.env.log_mask = LOG_EXEC;
+	for (uint64_t at = 0; at < 5 * END;) {
+		at += 10 + check_random(&seed) % 50;
+		run_to(&linked, at);
+		run_to(&logged, at);
+		differ += !alike(&linked, &logged);
+	}
+	check_eq(differ, 0, "linked-or-not");
+	rig_free(&linked);
+	rig_free(&logged);
+}
+
 /* ---- Translation ---- */
 
 #define TABLES 0x700000u
@@ -381,6 +415,7 @@ int main(void)
 	test_cuts();
 	test_alone();
 	test_dscr();
+	test_ends();
 	test_dependent();
 	for (unsigned i = 0; i < ARRAY_SIZE(losts); i++)
 		test_lost(&losts[i]);
