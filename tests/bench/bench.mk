@@ -27,6 +27,7 @@ bench-dispatch:	## what the way from handler to handler costs on this host, what
 .PHONY: bench-timing
 bench-timing: $(TESTS_AT)/pipe_bench bench-timing-probes bench-timing-speed	## the timing models of POWER8, 9 and 10 beside llvm-mca, on blocks of real programs (BENCHFLAGS=--traces DIR: and on paths), beside what was measured, and their speed
 	@B=$(B) GUEST_DIR=$(BUILD)/guest python3 tests/bench/timing/compare.py $(BENCHFLAGS)
+	@B=$(B) python3 tests/bench/timing/differences.py
 
 .PHONY: bench-timing-probes
 bench-timing-probes: all $(B)/tests/guest/probes-le.elf	## the part of it that runs loops on the bare machine, whose cycles others have measured
