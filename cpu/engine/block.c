@@ -89,14 +89,14 @@ struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since l
 		free(e);
 		return NULL;
 	}
+	e->hash_factor = draw_hash_factor();
 	if (e->timing.core) {
-		e->pace = pace_new(e->timing.core);
+		e->pace = pace_new(e->timing.core, e->hash_factor);
 		e->pace_kept = calloc(max_cpus, sizeof *e->pace_kept);
 	}
 	e->max_cpus = max_cpus;
 	e->held.engine = e;
 	e->level = level;
-	e->hash_factor = draw_hash_factor();
 	e->credit = CREDIT_MOST;
 	e->ram = ram;
 	ram->code_written = on_code_written;

@@ -43,6 +43,7 @@ struct state {
 
 struct pace {
 	const struct core_model *core;
+	uint64_t salt;
 	uint32_t nstates, nwords, nmemos;
 	struct pace_after after[STATES];
 	struct state states[STATES];		/* the first ones: nothing is under way, by number of threads */
@@ -66,12 +67,13 @@ static void forget_states(struct pace *pace)
 }
 
 /* Most of it is never touched. */
-struct pace *pace_new(const struct core_model *core)
+struct pace *pace_new(const struct core_model *core, uint64_t salt)
 {
 	struct pace *pace = map_hot(sizeof *pace);
 
 	if (pace) {
 		pace->core = core;
+		pace->salt = salt;
 		forget_states(pace);
 		pace_forget_blocks(pace);
 	}
@@ -95,9 +97,9 @@ void pace_add_cpu(struct cpu *cpu) { cpu->memos = cpu->engine->pace ? cpu->engin
 
 /* ---- States and their numbers ---- */
 
-static uint32_t state_hash(const uint32_t *words, unsigned n, unsigned threads)
+static uint32_t state_hash(uint64_t salt, const uint32_t *words, unsigned n, unsigned threads)
 {
-	uint64_t h = threads;
+	uint64_t h = threads ^ salt;
 
 	for (unsigned i = 0; i < n; i++)
 		h = (h ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15) + (h >> 29);
@@ -119,7 +121,7 @@ static uint32_t number_of(struct pace *pace, const uint32_t *words, unsigned n, 
 
 	if (!n)
 		return threads;
-	for (at = state_hash(words, n, threads); pace->hash[at]; at = (at + 1) & (2 * STATES - 1)) {
+	for (at = state_hash(pace->salt, words, n, threads); pace->hash[at]; at = (at + 1) & (2 * STATES - 1)) {
 		const struct state *s = &pace->states[pace->hash[at] - 1];
 
 		if (s->n == n && s->threads == threads && !memcmp(&pace->words[s->at], words, n * sizeof words[0]))

@@ -22,7 +22,8 @@ enum pace_bubble { BUBBLE_TAKEN, BUBBLE_REDIRECT, BUBBLES };
  * nobody has asked yet. */
 struct pace_after { uint32_t state[BUBBLES]; };
 
-struct pace *pace_new(const struct core_model *core);	/* NULL: out of memory */
+/* `salt` is unknown to the guest, which cannot choose states that share a place in the table. NULL: out of memory. */
+struct pace *pace_new(const struct core_model *core, uint64_t salt);
 void pace_free(struct pace *pace);
 
 /* What a block has cost from one state: from `in` it costs `cost` units and leads to `out`. */
