@@ -23,8 +23,9 @@ enum {
 
 _Static_assert(NREGS <= 128, "a bit each in two words");
 
-/* What is left of a cycle in times that a coarse state keeps: parts as large as a slot of dispatch, or twice that. */
-static unsigned grain_of(const struct core_model *m) { return m->slot_units < 3 ? 2u * m->slot_units : m->slot_units; }
+/* What is left of a cycle in times that a coarse state keeps, so that few recur: parts in which the clock goes while the window
+ * stalls. With larger ones the pipe that binds a loop would win or lose a part at each turn. */
+static unsigned grain_of(const struct core_model *m) { return m->uop_units; }
 
 /* t / n, for t * n below 2^32 and n from 2 on; `part` is PART_OF(n). */
 #define PART_OF(n) (UINT32_MAX / (n) + 1)
