@@ -106,7 +106,7 @@ const struct insn *insn_lookup(uint32_t word) { return insn_lookup_at(word, P10)
 
 /* ---- Operands ---- */
 
-enum operand_kind { G, G0, F, V, T, U, S, S4, S16, X1, X2, X3, X4, X5, SH6, MB6, SPR, DCMX, DX };
+enum operand_kind { G, G0, F, FP2, V, T, U, S, S4, S16, X1, X2, X3, X4, X5, SH6, MB6, SPR, DCMX, DX };
 enum operand_dest { DEST_a, DEST_b, DEST_c, DEST_d, DEST_i };
 
 struct operand {
@@ -202,6 +202,7 @@ static int64_t operand_value(const struct operand *o, uint32_t word)
 	case G: case T: case U: return raw;
 	case G0: return raw ? raw : SLOT_ZERO;
 	case F: return SLOT_VSR0 + 2 * raw;
+	case FP2: return SLOT_VSR0 + 4 * raw;
 	case V: return SLOT_VSR0 + 64 + 2 * raw;
 	case X1: return SLOT_VSR0 + 2 * (raw | (word & 1) << 5);
 	case X2: return SLOT_VSR0 + 2 * (raw | (word >> 1 & 1) << 5);

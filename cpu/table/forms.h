@@ -35,7 +35,16 @@
 #define F_XX3(po, xo)    PO_(po) | (xo) << 3, M_(0x7f8)
 #define F_XX3C(po, xo)   PO_(po) | (xo) << 3, M_(0x3f8)	/* compares: Rc (bit 21) is not in the mask */
 #define F_XX4(po, xo)    PO_(po) | (xo) << 4, M_(0x30)
+#define F_Z22(po, xo)    PO_(po) | (xo) << 1, M_(0x3fe)
 #define F_Z23(po, xo)    PO_(po) | (xo) << 1, M_(0x1fe)
+/* Decimal, extended: a pair of FPRs has an even number. `odd` are the last bits of the fields that name pairs. */
+#define F_XP(po, xo, odd)   PO_(po) | (xo) << 1, M_(0x7fe | (odd))
+#define F_Z22P(po, xo, odd) PO_(po) | (xo) << 1, M_(0x3fe | (odd))
+#define F_Z23P(po, xo, odd) PO_(po) | (xo) << 1, M_(0x1fe | (odd))
+#define F_XEOP(po, xo, eo, odd) PO_(po) | (uint32_t)(eo) << 16 | (xo) << 1, M_(0x1f07fe | (odd))
+#define ODD_T 0x200000u
+#define ODD_A 0x10000u
+#define ODD_B 0x800u
 /* Extended opcode continued in the field of RA (bits 11:15). */
 #define F_XEO(po, xo, eo)   PO_(po) | (uint32_t)(eo) << 16 | (xo) << 1, M_(0x1f07fe)
 #define F_VXEO(po, xo, eo)  PO_(po) | (uint32_t)(eo) << 16 | (xo), M_(0x1f07ff)
@@ -49,7 +58,7 @@
 /* The operands that rows name, where they lie and where they go.
  *   OPERAND(token, shift, width, kind)
  * shift and width place the field in the word. Kinds: G GPR slot, G0 GPR or the zero slot,
- * F FPR (VSR slot), V VR (VSR slot of 32+n), T plain number into its letter's byte,
+ * F FPR (VSR slot), FP2 a pair of FPRs (VSR slot of the even one), V VR (VSR slot of 32+n), T plain number into its letter's byte,
  * U unsigned immediate, S signed immediate; `<<n` scaling is part of S2/S4 (displacements
  * whose low 2 or 4 bits are opcode). X* are VSR numbers whose sixth bit lies apart; their
  * decoding is in decode.c. The destination byte: a, b, c, d or i (imm, then d, c, b).
@@ -60,6 +69,7 @@
 	OPERAND(RB,  11, 5, G,  c) OPERAND(RC,   6, 5, G,  d) \
 	OPERAND(FRT, 21, 5, F,  a) OPERAND(FRS, 21, 5, F,  a) \
 	OPERAND(FRA, 16, 5, F,  b) OPERAND(FRB, 11, 5, F,  c) OPERAND(FRC, 6, 5, F, d) \
+	OPERAND(FRTP, 22, 4, FP2, a) OPERAND(FRAP, 17, 4, FP2, b) OPERAND(FRBP, 12, 4, FP2, c) \
 	OPERAND(VRT, 21, 5, V,  a) OPERAND(VRS, 21, 5, V,  a) \
 	OPERAND(VRA, 16, 5, V,  b) OPERAND(VRB, 11, 5, V,  c) OPERAND(VRC, 6, 5, V, d) \
 	OPERAND(XT,  21, 5, X1, a) OPERAND(XS,  21, 5, X1, a)	/* sixth bit: bit 31 */ \
@@ -88,7 +98,9 @@
 	OPERAND(FL,  25, 1, U, i) OPERAND(DRM, 11, 3, U, i) OPERAND(RM2, 11, 2, U, i) \
 	OPERAND(DUIM, 0, 16, DX, i) OPERAND(CT, 21, 5, U, i) OPERAND(TH, 21, 5, U, i) OPERAND(WC, 21, 2, U, i) \
 	OPERAND(RIC, 18, 2, U, i) OPERAND(PRS, 17, 1, U, i) OPERAND(SR, 16, 4, U, i) OPERAND(BHRBE, 11, 10, U, i) \
-	OPERAND(FC, 11, 5, U, i)
+	OPERAND(FC, 11, 5, U, i) \
+	OPERAND(TE, 16, 5, S, i) OPERAND(SP, 19, 2, U, i) OPERAND(S, 20, 1, U, i) OPERAND(DSH, 10, 6, U, i) \
+	OPERAND(DCM, 10, 6, U, i) OPERAND(UIM6, 16, 6, U, i)
 
 /* Row flags. */
 enum insn_flag {
@@ -112,6 +124,6 @@ enum insn_flag {
 	CARRY  = 1 << 17,	/* sets CA, which in 32-bit mode is CA32 */
 };
 
-enum insn_unit { FX, MUL, DIV, LS, BR, CRU, FP, FDIV, VX, VP, CRYPTO, SYS };
+enum insn_unit { FX, MUL, DIV, LS, BR, CRU, FP, FDIV, DFP, VX, VP, CRYPTO, SYS };
 
 #endif
