@@ -68,6 +68,7 @@
 enum fprf {
 	FPRF_QNAN = 0x11, FPRF_NEG_INF = 0x09, FPRF_NEG_NORMAL = 0x08, FPRF_NEG_DENORMAL = 0x18,
 	FPRF_NEG_ZERO = 0x12, FPRF_ZERO = 0x02, FPRF_DENORMAL = 0x14, FPRF_NORMAL = 0x04, FPRF_INF = 0x05,
+	FPRF_DECIMAL_SNAN = 0x01,	/* conversions between decimal formats leave a signalling NaN as it is */
 };
 
 /* Rounding, as FPSCR[RN]; the last two are for instructions that bring their own. */

@@ -34,6 +34,8 @@ static unsigned operand_register(const char *token, size_t len, uint32_t word)
 		{ "RB", 11, 0, REG_GPR }, { "RC", 6, 0, REG_GPR },
 		{ "FRT", 21, 0, REG_VSR }, { "FRS", 21, 0, REG_VSR }, { "FRA", 16, 0, REG_VSR }, { "FRB", 11, 0, REG_VSR },
 		{ "FRC", 6, 0, REG_VSR },
+		/* Decimal: and the one behind it. */
+		{ "FRTP", 21, 0, REG_VSR }, { "FRAP", 16, 0, REG_VSR }, { "FRBP", 11, 0, REG_VSR },
 		{ "VRT", 21, 0, REG_VSR + 32 }, { "VRS", 21, 0, REG_VSR + 32 }, { "VRA", 16, 0, REG_VSR + 32 },
 		{ "VRB", 11, 0, REG_VSR + 32 }, { "VRC", 6, 0, REG_VSR + 32 }, { "XTP", 21, 0, REG_VSR + 32 },
 		{ "XSP", 21, 0, REG_VSR + 32 },
@@ -81,14 +83,22 @@ static bool first_is_source(const struct row_facts *row)
 static void use_operand(const struct row_facts *row, const char *token, size_t len, bool target, uint32_t word,
 			struct uses *out)
 {
-	unsigned reg = operand_register(token, len, word);
+	unsigned reg = operand_register(token, len, word), last = reg + (len == 4 && token[0] == 'F');
 
 	if (reg == NREGS || (is_token(token, len, "RA0") && !field_ra(word)))
 		return;
-	if (target)
-		regset_add(&out->written, reg);
-	if (!target || reads_target(row))
-		regset_add(&out->read, reg);
+	for (; reg <= last; reg++) {
+		if (target)
+			regset_add(&out->written, reg);
+		if (!target || reads_target(row))
+			regset_add(&out->read, reg);
+	}
+}
+
+/* Immediates that stand before the target. */
+static bool leads(const char *token, size_t len)
+{
+	return is_token(token, len, "R") || is_token(token, len, "TE") || is_token(token, len, "SP") || is_token(token, len, "S");
 }
 
 static void use_operands(const struct row_facts *row, uint32_t word, struct uses *out)
@@ -101,7 +111,7 @@ static void use_operands(const struct row_facts *row, uint32_t word, struct uses
 
 		if (len) {
 			use_operand(row, s, len, target && !is_token(s, len, "TO") && !is_token(s, len, "FXM"), word, out);
-			target = target && is_token(s, len, "R");	/* R of xsrqpi stands before the target */
+			target = target && leads(s, len);
 		}
 		s += len + (s[len] != 0);
 	}
@@ -197,6 +207,8 @@ static bool moves_only(unsigned row)
 {
 	switch (row) {
 	case ROW_fmr: case ROW_fneg: case ROW_fabs: case ROW_fnabs: case ROW_fcpsgn: case ROW_fmrgew: case ROW_fmrgow: case ROW_fsel:
+	case ROW_ddedpd: case ROW_ddedpdq: case ROW_dxex: case ROW_dxexq: case ROW_diex: case ROW_diexq: case ROW_dscli: case ROW_dscliq:
+	case ROW_dscri: case ROW_dscriq:
 		return true;
 	default:
 		return false;
@@ -212,6 +224,10 @@ static void use_status(unsigned row, struct uses *out)
 		regset_add(&out->written, REG_FPSCR);
 		regset_add(&out->read, REG_VSCR);	/* of VMX: denormals */
 		regset_add(&out->written, REG_VSCR);	/* of VMX: saturation */
+	}
+	if (facts->unit == DFP && !moves_only(row)) {
+		regset_add(&out->read, REG_FPSCR);
+		regset_add(&out->written, REG_FPSCR);
 	}
 	if (facts->flags & VEC && facts->unit != LS) {
 		regset_add(&out->read, REG_VSCR);	/* saturation stays */

@@ -22,6 +22,8 @@ static uint64_t rnd(void)
 	return z ^ z >> 31;
 }
 
+uint64_t draw_random(void) { return rnd(); }
+
 static unsigned pick(unsigned n) { return (unsigned)(rnd() % n); }
 
 static uint64_t bits_of(double d)
@@ -244,6 +246,8 @@ static void draw_status(const struct insn *insn, struct state *s)
 	s->vscr = rnd() & 1;
 	if (insn->flags & VEC && insn->unit == FP && pick(2))
 		s->vscr |= 0x10000;
+	if (insn->unit == DFP)
+		s->fpscr = (s->fpscr & ~FPSCR_DRN_BITS) | (rnd() & FPSCR_DRN_BITS);
 }
 
 /* ---- Words ---- */
@@ -430,5 +434,7 @@ void draw_case(const struct insn *insn, struct testcase *c)
 	} while (insn->flags & MEM && !aim(insn, c));
 	if ((starts(insn, "bcds") || starts(insn, "bcdt") || starts(insn, "bcdu")) && row_has(insn, "VRA") && pick(8))
 		draw_shift(s->vsr[32 + ra_of(c->word)]);
+	if (insn->unit == DFP)
+		draw_decimals(insn, c->word, s->vsr);
 	c->before = draw_before(insn, c->word);
 }

@@ -14,4 +14,10 @@ bool row_has(const struct insn *insn, const char *token);
 
 void draw_case(const struct insn *insn, struct testcase *c);
 
+/* The next of the drawn numbers. */
+uint64_t draw_random(void);
+
+/* draw_decimal.c: what a decimal row's operands hold. */
+void draw_decimals(const struct insn *insn, uint32_t word, uint64_t vsr[64][2]);
+
 #endif

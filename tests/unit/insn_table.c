@@ -122,6 +122,36 @@ static void test_lookup(void)
 	check(!insn_lookup(0), "all-zeros-is-illegal");
 }
 
+/* A pair of FPRs begins at an even number; odd ones are invalid forms, and no instruction at all here. */
+static void test_pairs(void)
+{
+	static const struct { const char *token; unsigned shift; } fields[] = { { "FRTP", 21 }, { "FRAP", 16 }, { "FRBP", 11 } };
+	unsigned pairs = 0, bad = 0;
+
+	for (unsigned i = 0; i < ninsns; i++)
+		for (unsigned k = 0; k < sizeof fields / sizeof fields[0]; k++) {
+			if (!strstr(insns[i].operands, fields[k].token))
+				continue;
+			bad += insn_lookup(insns[i].match | 1u << fields[k].shift) != NULL;
+			bad += insn_lookup(insns[i].match | 2u << fields[k].shift) != &insns[i];
+			pairs++;
+		}
+	check(pairs == 51, "pairs: %u", pairs);
+	check(!bad, "odd-pairs-are-illegal");
+}
+
+static void test_generations(void)
+{
+	static const struct { uint32_t word; enum insn_since since; } rows[] = {
+		{ 0xec000004 /* dadd */, P6 }, { 0xfc000004 /* daddq */, P6 }, { 0xec000546 /* dtstsfi */, P9 },
+		{ 0xfc000546 /* dtstsfiq */, P9 }, { 0xfc0007c4 /* dcffixqq */, P10 }, { 0xfc0107c4 /* dctfixqq */, P10 },
+	};
+
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		check(insn_lookup_at(rows[i].word, rows[i].since) && !insn_lookup_at(rows[i].word, rows[i].since - 1),
+		      "generation-of-%08x", rows[i].word);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 2 && !strcmp(argv[1], "-w")) {
@@ -138,6 +168,8 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	test_overlaps();
+	test_pairs();
+	test_generations();
 	test_rows();
 	test_lookup();
 	return check_done();
