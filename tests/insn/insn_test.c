@@ -1,6 +1,6 @@
 /* Differential test of every user-mode instruction against an oracle.
  *
- *   insn_test [-n SETS] [-s SEED] [-w N/OF] [-b] [-v] [-x FILE] ORACLE-COMMAND [NAME...]
+ *   insn_test [-n SETS] [-s SEED] [-w N/OF] [-b] [-d] [-v] [-x FILE] ORACLE-COMMAND [NAME...]
  *
  * For each row of the instruction table (or those named) it draws SETS cases, sends them through
  * the oracle (tests/insn/oracle.c under qemu-user) and runs them on cede, and compares every
@@ -8,6 +8,7 @@
  *
  * -w  only every OF-th row, from the N-th (0..): for several at a time
  * -b  big-endian
+ * -d  the decimal unit's rows, POWER10's included
  * -v  four cases of a row that fails, 16 if given twice; lines of the list that were not needed
  * -x  exceptions.list
  *
@@ -34,7 +35,7 @@ struct rig {
 	struct cpu_clock clock;
 	struct cpu_env env;
 	struct cpu *cpu;
-	bool big;
+	bool big, decimal;
 };
 
 static void log_nothing(void *machine, unsigned channel, const char *fmt, ...)
@@ -62,7 +63,7 @@ static bool rig_init(struct rig *rig)
 	rig->cpu = cpu;
 	cpu->env = &rig->env;
 	cpu->pvr = 0x004e1200;
-	return rig->ram.base != MAP_FAILED && rig->ram.page && engine_add_cpu(engine_new(&rig->ram, "flat", P9, 1), cpu);
+	return rig->ram.base != MAP_FAILED && rig->ram.page && engine_add_cpu(engine_new(&rig->ram, "flat", rig->decimal ? P10 : P9, 1), cpu);
 }
 
 static void write_code(struct rig *rig, const struct testcase *c)
@@ -231,7 +232,9 @@ static void run_row(struct run *run, const struct insn *insn)
 
 static bool wanted(const struct run *run, unsigned row, char *const *names)
 {
-	if (insns[row].flags & NOTEST || insns[row].since > P9 || row % run->shards != run->shard)
+	if (run->rig.decimal != (insns[row].unit == DFP) && run->rig.decimal)
+		return false;
+	if (insns[row].flags & NOTEST || insns[row].since > (run->rig.decimal ? P10 : P9) || row % run->shards != run->shard)
 		return false;
 	if (!run->rig.big && exceptions_list(run->exceptions, &insns[row], "little"))
 		return false;
@@ -245,7 +248,7 @@ static bool wanted(const struct run *run, unsigned row, char *const *names)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: insn_test [-n SETS] [-s SEED] [-w N/OF] [-b] [-v] [-x FILE] ORACLE-COMMAND [NAME...]\n");
+	fprintf(stderr, "usage: insn_test [-n SETS] [-s SEED] [-w N/OF] [-b] [-d] [-v] [-x FILE] ORACLE-COMMAND [NAME...]\n");
 	return 2;
 }
 
@@ -253,7 +256,7 @@ static bool parse_options(struct run *run, int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:s:w:bvx:")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:w:bdvx:")) != -1) {
 		switch (opt) {
 		case 'n': run->sets = (unsigned)atoi(optarg); break;
 		case 's': run->seed = strtoull(optarg, NULL, 0); break;
@@ -262,6 +265,7 @@ static bool parse_options(struct run *run, int argc, char **argv)
 				return false;
 			break;
 		case 'b': run->rig.big = true; break;
+		case 'd': run->rig.decimal = true; break;
 		case 'v': run->shown *= 4; break;
 		case 'x':
 			run->exceptions = exceptions_read(optarg);
