@@ -12,8 +12,7 @@ static const struct cpu_level levels[] = {
 };
 
 /* ibm,pa-features, by the byte and bit numbers of PAPR's table of processor architecture
- * attributes. Off though POWER9 has them: transactional memory (22), decimal floating point (54), and
- * what would match but does not here (DABR in 0). */
+ * attributes. Off though POWER9 has them: transactional memory (22), and what would match but does not here (DABR in 0). */
 static const uint8_t pa_features[2 + 66] = {
 	66, 0,			/* length, attribute specifier type */
 	[2 + 0] = 0xf2,		/* MMU, FPU, SLB, RUN, no-execute */
@@ -38,6 +37,7 @@ static const uint8_t pa_features[2 + 66] = {
 	[2 + 48] = 0x80,	/* SIMD */
 	[2 + 50] = 0x80,	/* quad-precision binary floating point */
 	[2 + 52] = 0x80,	/* string */
+	[2 + 54] = 0x80,	/* decimal floating point */
 	[2 + 56] = 0x80,	/* decimal integer */
 	[2 + 58] = 0x80,	/* SHA */
 	[2 + 60] = 0x80,	/* near-memory atomics */

@@ -5,6 +5,8 @@
 #include <libfdt.h>
 
 #include "check.h"
+#include "cpu/core/model.h"
+#include "cpu/engine/decode.h"
 #include "firmware/fdt.h"
 #include "hcall/hcall.h"
 #include "machine/monitor/monitor.h"
@@ -172,7 +174,7 @@ static void test_reconfiguration(struct machine *m)
 static void test_features(struct machine *m)
 {
 	static const struct { unsigned byte; uint8_t bit; const char *name; } absent[] = {
-		{ 0, 0x04, "DABR" }, { 22, 0x80, "transactional-memory" }, { 54, 0x80, "decimal-floating-point" },
+		{ 0, 0x04, "DABR" }, { 22, 0x80, "transactional-memory" },
 	};
 	const char *path = "/cpus/PowerPC,POWER9@0";
 	int len;
@@ -182,7 +184,9 @@ static void test_features(struct machine *m)
 	for (unsigned i = 0; pa && i < sizeof absent / sizeof absent[0]; i++)
 		check(!(pa[2 + absent[i].byte] & absent[i].bit), "no-%s", absent[i].name);
 	check(pa && pa[2 + 28] & 0x80 && pa[2 + 42] & 0x80, "performance-monitor");
-	check(!has(m->fdt, path, "ibm,dfp"), "no-ibm,dfp");
+	/* Linux gives programs PPC_FEATURE_HAS_DFP for the property. */
+	check(pa && pa[2 + 54] & 0x80 && has(m->fdt, path, "ibm,dfp"), "decimal-floating-point");
+	check(insn_lookup_at(0xec000004, m->config->cpu_model->since) != NULL, "dadd");
 	/* The DAWR and CIABR by H_SET_MODE, 0 as well as something to match; the DABR. */
 	for (uint64_t value = 0; value < 0x2000; value += 0x1000) {
 		check_eq(hcall(m, 0x31c, 0, 1, value, 0), H_P2, "no-CIABR");
