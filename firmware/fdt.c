@@ -128,7 +128,8 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	node_cell(t, at, "ibm,purr", 1);
 	node_cell(t, at, "ibm,spurr", 1);
 	node_cell(t, at, "ibm,vmx", 2);	/* with VSX */
-	node_cell(t, at, "ibm,dfp", 1);
+	if (m->config->dfp)
+		node_cell(t, at, "ibm,dfp", 1);
 	add_mmu(t, at, model);
 	node_bytes(t, at, "ibm,pa-features", model->pa_features, model->pa_features_size);
 	add_place(t, m, at, first);

@@ -81,6 +81,7 @@ struct config {
 	/* -M */
 	const char *machine;		/* "pseries" or "pseries-7.2" */
 	unsigned vsmt;			/* distance of core ids: the threads of a core */
+	bool dfp;			/* cap-dfp=on (default): the guest is told of decimal floating point */
 	bool large_decr;		/* cap-large-decr=on (default) */
 	/* cap-cfpc, -sbbc, -ibs: what the guest is told of branch prediction and caches. PAPR,
 	 * H_GET_CPU_CHARACTERISTICS. */

@@ -13,7 +13,7 @@
 /* ---- -M ---- */
 
 /* PROP_IGNORED: the value that there is changes nothing. */
-enum prop { PROP_IGNORED, PROP_ACCEL, PROP_LARGE_DECR, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT };
+enum prop { PROP_IGNORED, PROP_ACCEL, PROP_DFP, PROP_LARGE_DECR, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT };
 
 static const struct machine_prop {
 	const char *name;
@@ -32,7 +32,7 @@ static const struct machine_prop {
 	{ "max-cpu-compat", PROP_COMPAT, "", "" },
 	{ "cap-htm", PROP_IGNORED, "off", "on" },
 	{ "cap-vsx", PROP_IGNORED, "on", "off" },
-	{ "cap-dfp", PROP_IGNORED, "off", "on" },
+	{ "cap-dfp", PROP_DFP, "off|on", "" },
 	{ "cap-hpt-max-page-size", PROP_IGNORED, "64k|65536|64K", "4k|16m|4K|16M" },
 	{ "cap-nested-hv", PROP_IGNORED, "off", "on" },
 	{ "cap-nested-papr", PROP_IGNORED, "off", "on" },
@@ -146,6 +146,9 @@ static bool set_prop(struct parse *p, enum prop prop, const char *value, int ind
 		break;
 	case PROP_ACCEL:
 		return take_accels(p, value);
+	case PROP_DFP:
+		o->dfp = index;
+		break;
 	case PROP_LARGE_DECR:
 		o->large_decr = index;
 		break;

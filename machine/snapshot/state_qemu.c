@@ -166,7 +166,7 @@ static uint64_t ibs_in_stream(enum mitigation ibs)
 
 CAP(htm, "0x00", 0, 0)
 CAP(vsx, "0x01", 1, 1)
-CAP(dfp, "0x02", 1, 1)		/* QEMU's default; programs that use it find out */
+CAP(dfp, "0x02", machine_of(s)->config->dfp, 1)
 CAP(cfpc, "0x03", machine_of(s)->config->cfpc, MITIGATION_WORKAROUND)
 CAP(sbbc, "0x04", machine_of(s)->config->sbbc, MITIGATION_WORKAROUND)
 CAP(ibs, "0x05", ibs_in_stream(machine_of(s)->config->ibs), MITIGATION_WORKAROUND)

@@ -244,7 +244,7 @@ static uint64_t run_seed(uint64_t seed, uint64_t cycles, int kind, const char *k
 			   .kind = kind >= 0 ? (enum attack_kind)kind : (enum attack_kind)(seed % ATTACK_KINDS) };
 	unsigned cpus = rng_one_in(&rng, 2) ? 1 : 1u << rng_below(&rng, 3), threads = cpus > 1 && rng_one_in(&rng, 2) ? 2 : 1;
 	struct config options = {
-		.machine = "pseries", .vsmt = threads, .large_decr = true, .cpus = cpus, .threads = threads,
+		.machine = "pseries", .vsmt = threads, .dfp = true, .large_decr = true, .cpus = cpus, .threads = threads,
 		.cores = cpus / threads, .sockets = 1, .max_cpus = cpus, .ram_size = RAM_SIZE, .kernel = kernel,
 		.serial = { "null" }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .cpu_model = cpu_models[0], .timing = "flat", .warp = true,
 		.no_reboot = !rng_one_in(&rng, 2), .seed = seed, .cfpc = MITIGATION_FIXED,

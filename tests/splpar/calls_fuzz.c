@@ -628,7 +628,7 @@ static void check_saves(const struct config *o, struct term *term)
 static void run(const struct configuration *c, uint64_t calls, uint64_t seed, const char *kernel)
 {
 	struct config o = {
-		.machine = "pseries", .vsmt = c->threads, .large_decr = true, .cpus = CPUS, .threads = c->threads,
+		.machine = "pseries", .vsmt = c->threads, .dfp = true, .large_decr = true, .cpus = CPUS, .threads = c->threads,
 		.cores = CPUS / c->threads, .sockets = 1, .max_cpus = CPUS, .ram_size = RAM_SIZE, .kernel = kernel,
 		.serial = { "null" }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .cpu_model = cpu_models[0], .timing = "flat", .warp = true,
 		.no_reboot = true, .seed = seed, .cfpc = MITIGATION_FIXED, .dtl_file = seed & 1 ? "/dev/null" : NULL,

@@ -120,8 +120,8 @@ static void test_rest(void)
 	o = good("-kernel K -name guest=g,debug-threads=on -accel kvm -accel tcg,thread=multi,tb-size=64 -no-user-config");
 	check(!strcmp(o.name, "g") && o.note && strstr(o.note, "tcg"), "tcg-and-a-name");
 	options_free(&o);
-	o = good("-kernel K -M pseries,accel=kvm:tcg,usb=no,cap-large-decr=false,cap-dfp=off -boot order=cd,strict=on -boot n -vga none");
-	check(o.note && !o.large_decr, "QEMU's-words");
+	o = good("-kernel K -M pseries,accel=kvm:tcg,usb=no,cap-large-decr=false,cap-dfp=no -boot order=cd,strict=on -boot n -vga none");
+	check(o.note && !o.large_decr && !o.dfp, "QEMU's-words");
 	options_free(&o);
 	o = good("-kernel K -nodefaults -net none -nic none -parallel none -display none -monitor none -machine pseries -cpu POWER9");
 	check(!o.note, "no-note");
@@ -154,7 +154,7 @@ static void test_refused(void)
 	check(parse(&o, &err, &status, "-kernel") == OPTIONS_BAD && status == 2 && strstr(err.msg, "kernel"), "no-value");
 	check(parse(&o, &err, &status, "-gdb tcp::1") == OPTIONS_BAD && status == 2 && strstr(err.msg, "not there"), "later");
 	static const char *const absent[] = {
-		"-M pseries,cap-dfp=on", "-M pseries,cap-dfp=yes", "-M pseries,cap-htm=on", "-M pseries,cap-vsx=off",
+		"-M pseries,cap-htm=on", "-M pseries,cap-htm=yes", "-M pseries,cap-vsx=off",
 		"-M pseries,cap-nested-hv=on", "-M pseries,cap-nested-papr=true", "-M pseries,cap-fwnmi=off",
 		"-M pseries,cap-rpt-invalidate=on", "-M pseries,cap-ail-mode-3=off", "-M pseries,cap-dawr1=on",
 		"-M pseries,cap-hpt-max-page-size=16m", "-M pseries,accel=kvm", "-accel kvm", "-accel kvm:xen", "-enable-kvm",

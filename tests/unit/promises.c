@@ -196,6 +196,20 @@ static void test_features(struct machine *m)
 	}
 }
 
+/* -M cap-dfp=off: the property, by which Linux goes, is not there. */
+static void test_unpromised(struct machine *m, struct config *o)
+{
+	struct tree_boot boot = { 0 };
+	struct error err;
+	void *fdt;
+
+	o->dfp = false;
+	fdt = tree_build(m, &boot, &err);
+	check(fdt && !has(fdt, "/cpus/PowerPC,POWER9@0", "ibm,dfp"), "no-ibm,dfp");
+	free(fdt);
+	o->dfp = true;
+}
+
 /* "ibm,os-term" under each -action. */
 static void test_os_term(struct machine *m, struct config *o)
 {
@@ -239,6 +253,7 @@ int main(void)
 	test_rtas(rig.m);
 	test_reconfiguration(rig.m);
 	test_features(rig.m);
+	test_unpromised(rig.m, &rig.options);
 	test_os_term(rig.m, &rig.options);
 	rig_free(&rig);
 	return check_done();
