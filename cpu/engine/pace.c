@@ -427,6 +427,7 @@ static OP_RETURN OP_ABI slow_pace(OP_PARAMS)
 {
 	memo m;
 
+	(void)tlb;
 	if (unlikely(!has_room(cpu->engine->pace, STATE_ROOM))) {
 		budget = pace_back_out(cpu, op, budget);
 		LEAVE;
@@ -451,6 +452,7 @@ static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_pace_exit(OP_PARAMS
 {
 	memo m = find_exit(cpu, op);
 
+	(void)tlb;
 	GIVE_BACK(m);
 }
 
