@@ -11,6 +11,7 @@
 _Static_assert(STATE_BITS < 20, "a memo has room for its number, and for one that is none");
 #define WORDS      (STATES * 16)	/* for the contents of all */
 #define STATE_ROOM 256			/* kept for what a processor may need until it is between blocks */
+_Static_assert(WORDS > 4 * STATE_ROOM * PIPE_STATE_WORDS, "that is a part of it");
 #define INSN_BITS  13			/* of the table of decoded instructions */
 #define PART_BITS  8			/* of the table of parts of blocks */
 
@@ -357,7 +358,7 @@ static memo block_memo(struct engine *engine, const struct op *op, uint32_t in)
 	return m;
 }
 
-/* From the block's start the exit leads to `out`, and has that much of what has been charged given back. */
+/* A block that is another one each time has no exits. From its start the exit leads to `out`, and has that much of what has been charged given back. */
 static __attribute__((noinline)) memo find_exit(struct cpu *cpu, const struct op *op)
 {
 	struct pace *pace = cpu->engine->pace;
@@ -422,21 +423,23 @@ OP_RAW(pace)
 	CHARGE_FOR_BLOCK(m);
 }
 
-/* No memo, or more than there is left. */
+/* No memo, or more than there is left. A block is sure once: it may come to its head again, by an exit that gives back. */
 static OP_RETURN OP_ABI slow_pace(OP_PARAMS)
 {
+	bool sure = cpu->sure == op;
 	memo m;
 
 	(void)tlb;
-	if (unlikely(!has_room(cpu->engine->pace, STATE_ROOM))) {
+	if (unlikely(!sure && !has_room(cpu->engine->pace, STATE_ROOM))) {
 		budget = pace_back_out(cpu, op, budget);
 		LEAVE;
 	}
 	m = block_memo(cpu->engine, op, cpu->pace);
-	if (unlikely(budget - (int64_t)MEMO_COST(m) * BUDGET_UNIT < 0) && cpu->sure != op) {
+	if (unlikely(!sure && budget - (int64_t)MEMO_COST(m) * BUDGET_UNIT < 0)) {
 		budget = pace_back_out(cpu, op, budget);
 		LEAVE;
 	}
+	cpu->sure = NULL;
 	CHARGE_FOR_BLOCK(m);
 }
 
