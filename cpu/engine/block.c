@@ -760,6 +760,7 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 	uint64_t taken = cpu->interrupts, nip, operand = 0;
 	bool traced = cpu->msr & (MSR_SE | MSR_BE), single = traced || cpu->pmu.close;
 
+	cpu->cut = false;
 	if (cpu->engine->pace)
 		pace_make_room(cpu->engine);
 	cpu->nip &= ~UINT64_C(3);
@@ -847,7 +848,7 @@ void cpu_run(struct cpu *cpu, uint64_t until)
 	if (unlikely(cpu->engine->spent))
 		spent_enter(cpu->engine->spent, cpu);
 	while (cpu->cycles < until && cpu->run_state == CPU_RUNNING && !cpu->halt) {
-		uint64_t most = BUDGET_MOST / cpu->per_cycle;
+		uint64_t most = (BUDGET_MOST - PACE_LENT) / cpu->per_cycle;
 		int64_t budget;
 
 		if (unlikely(cpu->phase >= cpu->per_cycle) && catch_up(cpu, until))
