@@ -508,10 +508,10 @@ int64_t decode_rest(const struct block *block, const struct op_info *info, unsig
 {
 	unsigned next = i + 1;
 
-	while (next < block->nops && info[next].insn == info[i].insn)
+	while (next < block->end && info[next].insn == info[i].insn)
 		next++;
 	return (int64_t)(block_cost(block) - info[i].cycles) * BUDGET_UNIT +
-	       (next < block->nops && info[next].insn < block->ninsns ? block->ninsns - info[next].insn : 0);
+	       (next < block->end && info[next].insn < block->ninsns ? block->ninsns - info[next].insn : 0);
 }
 
 /* Exits and TIME ops learn what was charged beyond them, once that is known. */
@@ -581,7 +581,7 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		d.gra += 4;
 	}
 	if (!d.ended && part && (engine->pace || d.gra < page_end))
-		decode_emit(&d, (struct op){ .fn = op_leave, .imm = (int32_t)(d.gra & (RAM_PAGE_SIZE - 1)) });
+		decode_emit(&d, (struct op){ .fn = op_leave, .imm = (int32_t)(d.gra - (page_end - RAM_PAGE_SIZE)) });
 	else if (!d.ended)
 		decode_fall_through(&d, d.gra == page_end);
 	out->end = out->nops;

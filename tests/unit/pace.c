@@ -180,6 +180,75 @@ static void test_ends(void)
 	rig_free(&logged);
 }
 
+/* Code goes on from a page to the next, also an instruction at a time. */
+static void test_page_end(void)
+{
+	for (unsigned k = 0; k < ARRAY_SIZE(models); k++) {
+		uint32_t words[24];
+		struct rig rig;
+
+		for (unsigned i = 0; i < 23; i++)
+			words[i] = 0x38630001;		/* addi r3,r3,1 */
+		words[23] = 0x48000000;			/* b . */
+		rig_new(&rig, models[k]);
+		put(&rig, CODE + 0xfe0, words, ARRAY_SIZE(words));
+		rig.cpu->nip = CODE + 0xfe0;
+		cpu_set_dec(rig.cpu, 0, 1u << 30);
+		rig.engine->credit = -(INT64_C(1) << 40);
+		rig.cpu->ctx->credited = UINT64_MAX;
+		run_to(&rig, 2000);
+		check(rig.cpu->r[3] == 23 && rig.cpu->nip == CODE + 0xfe0 + 23 * 4, "%s-over-a-page's-end: %" PRIu64, models[k], rig.cpu->r[3]);
+		rig_free(&rig);
+	}
+}
+
+/* A long run whose exits are taken early lends the budget much. */
+static void test_long_run(void)
+{
+	static const uint32_t loop[] = { 0x38630001, 0x2c230000, 0x40820008, 0x60000000, 0x4bfffff0 };	/* addi r3; cmpdi r3,0; bne +8; nop; b -16 */
+
+	for (unsigned k = WHOLE; k < WHOLE + 2; k++) {
+		struct rig rig;
+
+		rig_new(&rig, models[k]);
+		put(&rig, CODE, loop, ARRAY_SIZE(loop));
+		cpu_set_dec(rig.cpu, 0, 1u << 30);
+		cpu_run(rig.cpu, 30000000);
+		check(rig.cpu->cycles == 30000000 && rig.cpu->r[3] > 1000000, "%s-30-million-cycles-at-once: %" PRIu64, models[k], rig.cpu->r[3]);
+		rig_free(&rig);
+	}
+}
+
+/* The loop leaves its block by an exit and comes back to it; what is behind the exit takes long. Wherever a slice ends, it ends
+ * alike if blocks are linked and if they are not. */
+static void test_sure(const char *model)
+{
+	uint32_t loop[47] = { 0x38630001, 0x70640003, 0x408200a8 };	/* addi r3,r3,1; andi. r4,r3,3; bne over what follows */
+	struct rig linked, logged;
+	unsigned differ = 0;
+	uint64_t seed = 3;
+
+	for (unsigned i = 3; i < 43; i++)
+		loop[i] = 0x38a50001;		/* addi r5,r5,1 */
+	loop[43] = 0x7c0004ac;			/* sync */
+	loop[44] = 0x38c60001;			/* addi r6,r6,1 */
+	loop[45] = 0x4bffff4c;			/* b to the start */
+	rig_new(&linked, model);
+	rig_new(&logged, model);
+	put(&linked, CODE, loop, 46);
+	put(&logged, CODE, loop, 46);
+	logged.env.log_mask = LOG_EXEC;
+	for (uint64_t at = 0; at < 4 * END;) {
+		at += 10 + check_random(&seed) % 200;
+		run_to(&linked, at);
+		run_to(&logged, at);
+		differ += !alike(&linked, &logged);
+	}
+	check_eq(differ, 0, "%s-sure-once", model);
+	rig_free(&linked);
+	rig_free(&logged);
+}
+
 /* ---- Translation ---- */
 
 #define TABLES 0x700000u
@@ -416,6 +485,10 @@ int main(void)
 	test_alone();
 	test_dscr();
 	test_ends();
+	test_page_end();
+	test_long_run();
+	for (unsigned k = 0; k < ARRAY_SIZE(models); k++)
+		test_sure(models[k]);
 	test_dependent();
 	for (unsigned i = 0; i < ARRAY_SIZE(losts); i++)
 		test_lost(&losts[i]);
