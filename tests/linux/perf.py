@@ -140,39 +140,48 @@ def saved():
             check(run('-loadvm', at(n)) == (state, sums), 'it-goes-on-%d' % n)
 
 
-
-
-
-# What has branches that are hard to foresee. The shell's own work outside of the marks is less than 1 % of it.
-MANY = 'echo mark-begin >/dev/hvc0\ncat /bin/perf /bin/perf | gzip -c >/dev/null\necho mark-end >/dev/hvc0\n'
+# What has branches that are hard to foresee, and the program that is hot. The shell's own work outside of the marks is less than 1 %.
+MARKED = 'echo mark-begin >/dev/hvc0\n%s\necho mark-end >/dev/hvc0\n'
+MANY = 'cat /bin/perf /bin/perf | gzip -c >/dev/null'
 BEFORE = 400000000              # a cycle at which perf is about to start
 
 
 def profiled():
-    """Under a model of a core, what perf counts is what -profile has of the same time. The trace says at which cycles the work
-    began and ended, and the second run is as the first."""
+    """Under a model of a core, what perf counts is what -profile has of the same time, and whom perf's samples name first is whom
+    the profile names. The trace says at which cycles the work began and ended, and the second run is as the first."""
     events = 'cycles', 'instructions', 'branch-misses', 'cache-misses'
-    cmd = 'perf stat -a -x, -e %s sh /bin/many' % ','.join(events)
+    cmd = 'perf stat -a -x, -e %s sh /bin/many; perf record -q -e cycles -o /tmp/p sh /bin/one; ' % ','.join(events)
+    cmd += 'perf report -i /tmp/p --stdio 2>/dev/null | head -n 20'
     with Folder() as at:
-        with open(at('many'), 'w') as f:
-            f.write(MANY)
+        for name, work in ('many', MANY), ('one', 'hot x'):
+            with open(at(name), 'w') as f:
+                f.write(MARKED % work)
         base = [CEDE, '-m', '2G', '-nographic', '-nodefaults', '-serial', 'stdio', '-clock', 'warp', '-timing', 'power9']
-        boot = base + ['-rtc', 'base=2026-01-01', '-kernel', KERNEL, '-initrd', packed(at, many=at('many')), '-append', 'console=hvc0 quiet cede.cmd="%s"' % cmd]
+        boot = base + ['-rtc', 'base=2026-01-01', '-kernel', KERNEL, '-initrd', packed(at, many=at('many'), one=at('one')),
+                       '-append', 'console=hvc0 quiet cede.cmd="%s"' % cmd]
         p = subprocess.run(boot + ['-trace', 'hcall=hcall-term', '-D', at('trace'), '-save', at('saved') + '@%d' % BEFORE], stdin=subprocess.DEVNULL,
                            capture_output=True, text=True, timeout=900)
         counted = {event: int(n) for n, event in re.findall(r'^(\d+),[^,]*,([^,]+),', p.stdout, re.M) if event in events}
         check(len(counted) == 4 and p.returncode == 0, 'perf-stat', p.stdout[-1000:] + p.stderr[-300:])
         with open(at('trace')) as f:
             marks = re.findall(r'^(\d+) cpu0 H_PUT_TERM_CHAR\(.*text="mark-(\w+)"', f.read(), re.M)
-        check([m[1] for m in marks] == ['begin', 'end'] and BEFORE < int(marks[0][0]), 'marks', marks)
-        begin, end = (int(m[0]) for m in marks)
-        subprocess.run(base + ['-loadvm', at('saved'), '-profile', '%s,from=%d,to=%d' % (at('profile'), begin, end), '-save', '%s@%d,quit=on' % (at('end'), end + 1000000)],
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=900, check=True)
-        prof = os.path.join(os.environ.get('B', 'build'), 'cede-prof')
-        listed = subprocess.run([prof, '--totals', at('profile')], stdout=subprocess.PIPE, text=True, check=True).stdout
-        totals = {m[1]: int(m[0]) for m in re.findall(r'^ *(\d+) +([\w-]+)', listed, re.M)}
+        check([m[1] for m in marks] == ['begin', 'end'] * 2 and BEFORE < int(marks[0][0]), 'marks', marks)
+        times = [int(m[0]) for m in marks]
+
+        def profile(begin, end, *options):
+            """What cede-prof says of the same run between the two."""
+            subprocess.run(base + ['-loadvm', at('saved'), '-profile', '%s,from=%d,to=%d' % (at('profile'), begin, end),
+                                   '-save', '%s@%d,quit=on' % (at('end'), end + 1000000)],
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=900, check=True)
+            prof = os.path.join(os.environ.get('B', 'build'), 'cede-prof')
+            return subprocess.run([prof, *options, at('profile')], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+        totals = {m[1]: int(m[0]) for m in re.findall(r'^ *(\d+) +([\w-]+)', profile(*times[:2], '--totals'), re.M)}
         for event in events:
             check(abs(counted[event] - totals[event]) * 100 <= counted[event], event, (counted[event], totals[event]))
+        named = profile(*times[2:], '--symbols', HOT).split(' function\n')[1].split('\n')[0].split()[-1]
+        sampled = re.search(r'^ +\d+\.\d+% +\S+ +\S+ +\[.\] (\S+)', p.stdout, re.M)
+        check(sampled and sampled.group(1) == named == 'hot', 'the-hot-function', (named, p.stdout[-800:]))
 
 
 main({f.__name__: f for f in (counts, samples, timed, saved, profiled)})
