@@ -151,33 +151,41 @@ static void test_dscr(void)
 #define LINES 16u
 #define LINE_WORDS 32u
 
+/* The stops, from 10 to 10 + `widest` cycles apart, at which a run whose blocks are linked differs from one whose blocks, being
+ * logged, are not. */
+static unsigned count_unlike(const char *model, const uint32_t *words, unsigned n, uint64_t until, unsigned widest)
+{
+	struct rig linked, logged;
+	unsigned unlike = 0;
+	uint64_t seed = 1;
+
+	rig_new(&linked, model);
+	rig_new(&logged, model);
+	put(&linked, CODE, words, n);
+	put(&logged, CODE, words, n);
+	logged.env.log_mask = LOG_EXEC;
+	for (uint64_t at = 0; at < until;) {
+		at += 10 + check_random(&seed) % widest;
+		run_to(&linked, at);
+		run_to(&logged, at);
+		unlike += !alike(&linked, &logged);
+	}
+	rig_free(&linked);
+	rig_free(&logged);
+	return unlike;
+}
+
 /* A loop through 16 lines of instructions: where a slice ends just behind a block, the next line has not been fetched, whether
  * blocks are linked or, being logged, are not. */
 static void test_ends(void)
 {
 	uint32_t lines[LINES * LINE_WORDS] = { 0 };
-	struct rig linked, logged;
-	unsigned differ = 0;
-	uint64_t seed = 1;
 
 	for (unsigned i = 0; i < LINES; i++) {
 		lines[i * LINE_WORDS] = 0x38630001;	/* addi r3,r3,1; b to the next line */
 		lines[i * LINE_WORDS + 1] = 0x48000000 | ((i + 1 < LINES ? LINE_WORDS * 4 - 4 : -((LINES - 1) * LINE_WORDS * 4 + 4)) & 0x3fffffc);
 	}
-	rig_new(&linked, "power9");
-	rig_new(&logged, "power9");
-	put(&linked, CODE, lines, ARRAY_SIZE(lines));
-	put(&logged, CODE, lines, ARRAY_SIZE(lines));
-	logged.env.log_mask = LOG_EXEC;
-	for (uint64_t at = 0; at < 5 * END;) {
-		at += 10 + check_random(&seed) % 50;
-		run_to(&linked, at);
-		run_to(&logged, at);
-		differ += !alike(&linked, &logged);
-	}
-	check_eq(differ, 0, "linked-or-not");
-	rig_free(&linked);
-	rig_free(&logged);
+	check_eq(count_unlike("power9", lines, ARRAY_SIZE(lines), 5 * END, 50), 0, "linked-or-not");
 }
 
 /* Code goes on from a page to the next, also an instruction at a time. */
@@ -223,30 +231,14 @@ static void test_long_run(void)
  * alike if blocks are linked and if they are not. */
 static void test_sure(const char *model)
 {
-	uint32_t loop[47] = { 0x38630001, 0x70640003, 0x408200a8 };	/* addi r3,r3,1; andi. r4,r3,3; bne over what follows */
-	struct rig linked, logged;
-	unsigned differ = 0;
-	uint64_t seed = 3;
+	uint32_t loop[46] = { 0x38630001, 0x70640003, 0x408200a8 };	/* addi r3,r3,1; andi. r4,r3,3; bne over what follows */
 
 	for (unsigned i = 3; i < 43; i++)
 		loop[i] = 0x38a50001;		/* addi r5,r5,1 */
 	loop[43] = 0x7c0004ac;			/* sync */
 	loop[44] = 0x38c60001;			/* addi r6,r6,1 */
 	loop[45] = 0x4bffff4c;			/* b to the start */
-	rig_new(&linked, model);
-	rig_new(&logged, model);
-	put(&linked, CODE, loop, 46);
-	put(&logged, CODE, loop, 46);
-	logged.env.log_mask = LOG_EXEC;
-	for (uint64_t at = 0; at < 4 * END;) {
-		at += 10 + check_random(&seed) % 200;
-		run_to(&linked, at);
-		run_to(&logged, at);
-		differ += !alike(&linked, &logged);
-	}
-	check_eq(differ, 0, "%s-sure-once", model);
-	rig_free(&linked);
-	rig_free(&logged);
+	check_eq(count_unlike(model, loop, ARRAY_SIZE(loop), 4 * END, 200), 0, "%s-sure-once", model);
 }
 
 /* ---- Translation ---- */
