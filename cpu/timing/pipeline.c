@@ -140,6 +140,7 @@ void pipe_decode(const struct core_model *m, int row, uint32_t word, struct pipe
 	out->uops = cost->uops;
 	out->kind = cost->kind;
 	out->hold = m->as_llvm ? 0 : cost->hold;
+	out->drains = row == ROW_sync || row == ROW_eieio;
 	out->latency = f->latency;
 	out->far = f->far;
 	if (word != NOP || m->as_llvm)		/* a core dispatches it and no more */
@@ -259,12 +260,15 @@ static bool store_matters(const struct pipe *p, const struct pipe_store *store)
 	return store->ready > p->now + ISSUE;
 }
 
+/* From when on all can have it. */
+static uint32_t last_ready(const struct pipe *p, unsigned reg) { return p->ready[reg] + (p->far[reg] & 15) * UNITS_PER_CYCLE; }
+
 static void close_registers(const struct pipe *p, struct writer *w)
 {
 	for (unsigned half = 0; half < 2; half++)
 		for (uint64_t left = p->written[half]; left; left &= left - 1) {
 			unsigned i = half * 64 + (unsigned)__builtin_ctzll(left);
-			uint32_t last = p->ready[i] + (p->far[i] & 15) * UNITS_PER_CYCLE;
+			uint32_t last = last_ready(p, i);
 
 			if (last > p->now + ISSUE)
 				put(w, REGISTERS_AT, i << 24 | (uint32_t)p->far[i] << 16 | (last - p->now));
@@ -657,11 +661,28 @@ static void note_step(const struct pipe *p, uint32_t before, uint32_t dispatch, 
 	t->next = p->now - before;
 }
 
+/* When every result of those before is there, and what they store. */
+static uint32_t all_done(const struct pipe *p, bool stores)
+{
+	uint32_t t = 0;
+
+	for (unsigned half = 0; half < 2; half++)
+		for (uint64_t left = p->written[half]; left; left &= left - 1) {
+			uint32_t last = last_ready(p, half * 64 + (unsigned)__builtin_ctzll(left));
+
+			t = last > p->now + ISSUE ? later(t, last) : t;
+		}
+	for (unsigned k = 0; stores && k < p->nstores; k++)
+		t = store_matters(p, &p->store[k]) ? later(t, p->store[k].ready) : t;
+	return t;
+}
+
 /* A barrier's own time begins when all before it is done: when the whole window could be filled again, which is what a state
- * tells of it. What reserves a line and what it is reserved for are measured together, as they are. */
+ * tells of it, and nothing is awaited any more. What reserves a line and what it is reserved for are measured together, as
+ * they are. */
 static uint32_t barrier_begins(const struct pipe *p, const struct pipe_insn *i, uint32_t dispatch)
 {
-	return i->hold && !i->load && !i->store ? enter_window(p, p->size, dispatch) : 0;
+	return i->hold && !i->load && !i->store ? later(enter_window(p, p->size, dispatch), all_done(p, i->drains)) : 0;
 }
 
 /* Without a trace, which is known when this is compiled, nothing of it is left. */

@@ -27,6 +27,7 @@ struct pipe_insn {
 	uint8_t slots, uops, kind, hold;
 	uint8_t latency, far;
 	bool branch, load, store, update;
+	bool drains;			/* a barrier that waits for stores, too */
 	uint8_t base, index;		/* uses.h */
 	int32_t displacement;
 	uint8_t nread, nwritten, naddress;

@@ -412,7 +412,7 @@ static const struct lost {
 } losts[] = {
 	{ "dependences", "power9", LOOP(0x7c6319d2, 0x7c6319d2, 0x7c6319d2, 0x7c6319d2, 0x4bfffff0), 0, 60, 100, 1 },	/* 4 mulld r3,r3,r3 */
 	{ "none", "power9", LOOP(0x38600001, 0x38800001, 0x38a00001, 0x38c00001, 0x38e00001, 0x39000001, 0x4bffffe8), 0, 0, 20, 1 },
-	{ "sync", "power9", LOOP(0x7c0004ac, 0x4bfffffc), 42, 0, 60, 1 },
+	{ "sync", "power9", LOOP(0x7c0004ac, 0x4bfffffc), 37, 0, 60, 1 },
 	{ "isync", "power9", LOOP(0x38600001, 0x4c00012c, 0x4bfffff8), 9, 0, 90, 1 },
 	{ "threads", "power9", LOOP(0x38600001, 0x38800001, 0x38a00001, 0x38c00001, 0x38e00001, 0x39000001, 0x4bffffe8), 0, 0, 20, 4 },
 	{ "two-threads", "power10", LOOP(0x38600001, 0x38800001, 0x38a00001, 0x4bfffff4), 0, 0, 30, 2 },

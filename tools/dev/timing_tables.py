@@ -237,9 +237,10 @@ def decimal_cost(model, name):
 
 
 def hold_back(model, name, variant, c):
-    """Barriers: nothing is dispatched until they are done. POWER9's were measured, the others' are like them. Of a reservation
+    """Barriers: nothing is dispatched until they are done, for so long from the last result or store before them. POWER9's were
+    measured, the others' are like them. Of a reservation
     and the store to it the sum was measured, of a loop of them: none overlaps with the next."""
-    cycles = {('sync', 'hw'): (35, 42, 35), ('sync', 'pte'): (35, 42, 35), ('sync', 'lw'): (10, 14, 10),
+    cycles = {('sync', 'hw'): (35, 37, 35), ('sync', 'pte'): (35, 37, 35), ('sync', 'lw'): (9, 9, 9),
               ('isync', 'plain'): (10, 9, 9), ('eieio', 'plain'): (35, 51, 35)}.get((name, variant))
     if name in RESERVED:
         cycles = (18, 32, 18)
