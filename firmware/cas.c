@@ -33,13 +33,13 @@ static const uint8_t offered_vec5[27] = {
 	[26] = 0x40,	/* radix: guest translation shootdown */
 };
 
-/* The level of the model with that logical PVR, NULL: it has none such. Levels stand in order. */
-static const struct cpu_level *find_level(const struct cpu_model *model, uint32_t logical_pvr)
+/* PCR acts on problem state alone: privileged software knows what it asked for. */
+void firmware_appear_as(struct machine *m, const struct cpu_level *level)
 {
-	for (unsigned i = 0; i < model->nlevels; i++)
-		if (model->levels[i].logical_pvr == logical_pvr)
-			return &model->levels[i];
-	return NULL;
+	m->compat_pvr = level ? level->logical_pvr : 0;
+	for (unsigned i = 0; i < m->ncpus; i++)
+		m->cpu[i]->cpu.logical_pvr = m->compat_pvr;
+	engine_limit_problem_state(m->engine, level ? level->since : m->config->cpu_model->since);
 }
 
 /* Reads the guest's list of (mask, PVR) pairs; *vec is then behind it. *raw: the processor's own PVR fits one of
@@ -58,7 +58,7 @@ static bool pvr_list(const struct cpu_model *model, const struct ram *ram, const
 		*vec += 8;
 		if (pvr & ~mask)
 			return true;
-		level = find_level(model, pvr);
+		level = cpu_model_find_level(model, pvr);
 		if ((model->pvr & mask) == (pvr & mask))
 			*raw = true;
 		else if (level && level <= top && (!*best || level > *best))
@@ -145,7 +145,7 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 	struct machine *m = cpu_machine(cpu);
 	const struct cpu_model *model = m->config->cpu_model;
 	uint32_t max = m->config->compat_pvr;
-	const struct cpu_level *top = find_level(model, max), *best;
+	const struct cpu_level *top = cpu_model_find_level(model, max), *best;
 	struct option_vector v1, v5;
 	bool raw;
 
@@ -170,9 +170,9 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	if (!(v5.byte[2] & VEC5_SHARED) && !hide_splpar(m))
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
-	for (unsigned i = 0; best && i < m->ncpus; i++)
-		m->cpu[i]->cpu.logical_pvr = best->logical_pvr;
-	m->compat_pvr = best ? best->logical_pvr : 0;
+	if (tree_set_level(m->fdt, m->ncpus / m->threads, model, best) < 0)
+		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
+	firmware_appear_as(m, best);
 	m->radix = true;
 	keep_vector(m, &v5);
 	m->cas_done = true;

@@ -8,10 +8,12 @@
 
 #include <libfdt.h>
 
+#include "cpu/core/model.h"
 #include "firmware/boot.h"
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
+#include "machine/core/config.h"
 #include "savevm/error.h"
 
 #define MIN_FRAME 0x20		/* bytes below the first stack frame, for a callee's LR and CR */
@@ -139,7 +141,7 @@ bool firmware_start(struct machine *m, struct error *err)
 	bool ok, again = m->firmware->boot_again;
 
 	m->cas_done = m->radix = m->splpar_off = false;
-	m->compat_pvr = 0;
+	firmware_appear_as(m, cpu_model_find_level(m->config->cpu_model, m->config->compat_pvr));
 	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
 	if (!program_ready(m, err))
 		return false;

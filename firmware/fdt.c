@@ -82,7 +82,8 @@ static void add_mmu(struct tree *t, int at, const struct cpu_model *model)
 	node_cell(t, at, "ibm,slb-size", model->slb_entries);
 	node_cells(t, at, "ibm,processor-segment-sizes", model->segment_sizes.cell, model->segment_sizes.n);
 	node_cells(t, at, "ibm,segment-page-sizes", model->segment_pages.cell, model->segment_pages.n);
-	node_cells(t, at, "ibm,processor-radix-AP-encodings", model->radix_pages.cell, model->radix_pages.n);
+	if (model->radix_pages.n)
+		node_cells(t, at, "ibm,processor-radix-AP-encodings", model->radix_pages.cell, model->radix_pages.n);
 }
 
 static void add_caches(struct tree *t, int at, const struct cpu_model *model)
@@ -111,6 +112,40 @@ static void add_place(struct tree *t, const struct machine *m, int at, unsigned 
 	}
 }
 
+#define MOST_FEATURES 256
+
+/* What a core's node says of the level that it appears as, NULL: its own. */
+static int set_level(void *fdt, int at, const struct cpu_model *model, const struct cpu_level *level)
+{
+	const struct cpu_level *own = cpu_model_level(model), *as = level ? level : own;
+	uint8_t features[MOST_FEATURES];
+	int rc = fdt_setprop_u32(fdt, at, "cpu-version", level ? level->logical_pvr : model->pvr);
+
+	memcpy(features, as->pa_features, as->pa_features_size);
+	for (unsigned i = 2; i < as->pa_features_size; i++)
+		features[i] &= i < own->pa_features_size ? own->pa_features[i] : 0;
+	return rc < 0 ? rc : fdt_setprop(fdt, at, "ibm,pa-features", features, (int)as->pa_features_size);
+}
+
+int tree_set_level(void *fdt, unsigned cores, const struct cpu_model *model, const struct cpu_level *level)
+{
+	static const char cpu[] = "cpu";
+	int at, len, rc = 0;
+
+	fdt_for_each_subnode(at, fdt, fdt_path_offset(fdt, "/cpus")) {
+		const char *type = fdt_getprop(fdt, at, "device_type", &len);
+
+		if (!type || len != sizeof cpu || memcmp(type, cpu, sizeof cpu))
+			continue;
+		if (!cores--)
+			break;		/* a guest's own tree may have any number of them */
+		rc = set_level(fdt, at, model, level);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
 static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned first)
 {
 	const struct cpu_model *model = m->config->cpu_model;
@@ -120,7 +155,6 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	node_cell(t, at, "reg", core);
 	node_string(t, at, "device_type", "cpu");
 	node_string(t, at, "status", "okay");
-	node_cell(t, at, "cpu-version", m->cpu[first]->cpu.pvr);
 	node_cell(t, at, "timebase-frequency", (uint32_t)TIMEBASE_HZ);
 	node_cell(t, at, "clock-frequency", (uint32_t)engine_core_hz(m->engine));
 	add_caches(t, at, model);
@@ -131,9 +165,9 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	if (m->config->dfp)
 		node_cell(t, at, "ibm,dfp", 1);
 	add_mmu(t, at, model);
-	node_bytes(t, at, "ibm,pa-features", model->pa_features, model->pa_features_size);
+	tree_keep_error(t, set_level(t->fdt, at, model, cpu_model_find_level(model, m->compat_pvr)));
 	add_place(t, m, at, first);
-	if (m->config->large_decr)
+	if (m->config->large_decr && model->large_dec_bits)
 		node_cell(t, at, "ibm,dec-bits", model->large_dec_bits);
 	add_threads(t, m, at, core);
 }

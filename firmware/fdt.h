@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cpu_level;
+struct cpu_model;
 struct error;
 struct machine;
 
@@ -32,6 +34,10 @@ void *tree_build(struct machine *m, const struct tree_boot *boot, struct error *
 /* Sets /chosen/ibm,architecture-vec-5: option vector 5 as agreed on, `len` (1 to 256) bytes from
  * its byte 1 on. A libfdt error code if negative. */
 int tree_set_vec5(void *fdt, const uint8_t *vec5, unsigned len);
+
+/* Each core's node says that its processors appear as one of that level, NULL: as what they are. A libfdt error code if
+ * negative. */
+int tree_set_level(void *fdt, unsigned cores, const struct cpu_model *model, const struct cpu_level *level);
 
 /* Takes what belongs to the SPLPAR option out of /rtas/ibm,hypertas-functions: the guest cannot run
  * with it. A libfdt error code if negative. */

@@ -38,6 +38,10 @@ extern const struct vmstate spapr_dtb_state, cede_firmware_state;
 /* Another hypervisor has saved the guest: finds RTAS by the tree. */
 void firmware_adopt(struct machine *m);
 
+/* The processors appear as one of that level: what problem state has, and what a snapshot says. NULL: as what they are. */
+struct cpu_level;
+void firmware_appear_as(struct machine *m, const struct cpu_level *level);
+
 /* Open Firmware client call: `args` is the real address of the argument array, big-endian cells
  * of 4 bytes. IEEE 1275-1994, 6.3. */
 int64_t firmware_client(struct cpu *cpu, uint64_t args);

@@ -5,11 +5,13 @@
 
 #include <libfdt.h>
 
+#include "cpu/core/model.h"
 #include "firmware/boot.h"
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "firmware/tree_check.h"
+#include "machine/core/config.h"
 #include "machine/rtas/rtas.h"
 #include "savevm/vmstate.h"
 
@@ -146,6 +148,7 @@ void firmware_loaded(struct machine *m)
 	struct firmware *fw = m->firmware;
 
 	firmware_tree_changed(m);
+	firmware_appear_as(m, cpu_model_find_level(m->config->cpu_model, m->compat_pvr));
 	event_cancel(m, &fw->wake);
 	menu_loaded(m);
 	fw->starts = 2;

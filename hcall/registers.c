@@ -2,8 +2,10 @@
  * PAPR, "Processor Register Hypervisor Resource Access", H_SET_MODE, H_REGISTER_PROCESS_TABLE,
  * H_SIGNAL_SYS_RESET, H_GET_CPU_CHARACTERISTICS, H_RANDOM.
  */
+#include "cpu/core/model.h"
 #include "cpu/engine/tlb.h"
 #include "hcall/hcall.h"
+#include "machine/core/config.h"
 
 HCALL_FN(H_SET_SPRG0)
 {
@@ -60,8 +62,8 @@ static int64_t set_endian(struct machine *m, uint64_t flags)
 
 static int64_t set_addr_trans(struct machine *m, uint64_t flags)
 {
-	/* AIL 1 is reserved. Power ISA 3.0B, Book III, 2.2 */
-	if (flags == 1 || flags > 3)
+	/* AIL 1 is reserved, and since 3.1 AIL 2. Power ISA 3.0B, Book III, 2.2 */
+	if (flags == 1 || flags > 3 || (flags == 2 && !m->config->cpu_model->ail_2))
 		return H_UNSUPPORTED_FLAG;
 	set_lpcrs(m, flags * (LPCR_AIL & -LPCR_AIL), LPCR_AIL);
 	return H_SUCCESS;

@@ -273,6 +273,8 @@ _Static_assert(__builtin_offsetof(struct cpu, vsr) == 8 * SLOT_VSR0, "slot");
 /* For up to max_cpus processors, 64 at most, of that generation: instructions that came later are
  * illegal. NULL: out of memory, or no such timing model. */
 struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since level, unsigned max_cpus);
+/* PCR: problem state has nothing that came after that generation. At first it has all that the processor has. */
+void engine_limit_problem_state(struct engine *engine, enum insn_since level);
 /* After all processors have been added, `threads` to a core: what the timing model charges beside instructions. False: out
  * of memory. */
 bool engine_charge(struct engine *engine, unsigned threads);

@@ -5,15 +5,24 @@
 #define CPU_CORE_MODEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cpu/table/since.h"
 
 /* A level of the architecture that a guest can ask for, by the logical PVR that names it (PAPR, "Root Node Methods"). */
 struct cpu_level {
+	const char *name;		/* as max-cpu-compat= has it */
 	uint32_t logical_pvr;
+	enum insn_since since;		/* problem state has what came with it, and no more: PCR */
 	bool radix;			/* it has the radix MMU */
+	const uint8_t *pa_features;	/* ibm,pa-features */
+	unsigned pa_features_size;
 };
+
+/* All that there are, oldest first: a model appears as the first few of them. */
+enum cpu_level_count { LEVELS_TO_POWER8 = 3, LEVELS_TO_POWER9, LEVELS_TO_POWER10 };
+extern const struct cpu_level cpu_levels[LEVELS_TO_POWER10];
 
 /* Cells of a device tree's property. */
 struct cpu_cells {
@@ -24,8 +33,8 @@ struct cpu_cells {
 	{ .cell = (const uint32_t[]){ __VA_ARGS__ }, .n = sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t) }
 
 struct cpu_model {
-	const char *name;		/* as -cpu and max-cpu-compat= have it, in small letters */
-	const char *alias;		/* a revision's name, for -cpu alone */
+	const char *name;		/* as -cpu has it, in small letters */
+	const char *alias;		/* a revision's name; the same if there is no other */
 	const char *title;		/* as -cpu help says it */
 	uint32_t pvr;
 	enum insn_since since;		/* its generation: what came later is an illegal instruction */
@@ -39,15 +48,23 @@ struct cpu_model {
 	unsigned large_dec_bits;	/* of DEC with LPCR[LD]; 0: it has no such bit */
 	struct cpu_cells segment_sizes;	/* ibm,processor-segment-sizes: shifts */
 	struct cpu_cells segment_pages;	/* ibm,segment-page-sizes: shift, SLB encoding, page sizes (shift, PTE encoding) */
-	struct cpu_cells radix_pages;	/* ibm,processor-radix-AP-encodings: AP << 29 | shift */
-	const uint8_t *pa_features;	/* ibm,pa-features */
-	unsigned pa_features_size;
+	struct cpu_cells radix_pages;	/* ibm,processor-radix-AP-encodings: AP << 29 | shift; none: there is no radix MMU */
+	bool ail_2;			/* LPCR[AIL] may be 2: interrupts at + 0x18000 */
 };
 
 /* The level that it is, if nobody asks for an older one. */
 static inline const struct cpu_level *cpu_model_level(const struct cpu_model *model)
 {
 	return &model->levels[model->nlevels - 1];
+}
+
+/* The level with that logical PVR, NULL: the model cannot appear as such. */
+static inline const struct cpu_level *cpu_model_find_level(const struct cpu_model *model, uint32_t logical_pvr)
+{
+	for (unsigned i = 0; i < model->nlevels; i++)
+		if (model->levels[i].logical_pvr == logical_pvr)
+			return &model->levels[i];
+	return NULL;
 }
 
 #endif

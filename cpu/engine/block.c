@@ -96,7 +96,7 @@ struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since l
 	}
 	e->max_cpus = max_cpus;
 	e->held.engine = e;
-	e->level = level;
+	e->level = e->problem_level = level;
 	e->credit = CREDIT_MOST;
 	e->ram = ram;
 	ram->code_written = on_code_written;
@@ -220,6 +220,15 @@ void engine_flush(struct engine *e)
 	e->code_pages = NULL;
 	memset(e->hash, 0, sizeof *e->hash << BLOCK_HASH_BITS);
 	e->arena_used = 0;
+}
+
+void engine_limit_problem_state(struct engine *e, enum insn_since level)
+{
+	if (level > e->level)
+		level = e->level;
+	if (level != e->problem_level)
+		engine_flush(e);
+	e->problem_level = level;
 }
 
 void engine_spent(struct engine *e, struct spent *spent)

@@ -211,9 +211,15 @@ struct engine {
 	struct timing_held held;
 	struct charge *charge;		/* NULL: nothing costs beyond that */
 	struct spent *spent;		/* blocks begin with op_spent; NULL: they do not */
-	enum insn_since level;		/* the latest instructions that there are */
+	enum insn_since level, problem_level;	/* the latest instructions that there are, and that problem state has */
 	uint64_t decoded, flushes;	/* so far: stale links are recognised by the latter */
 };
+
+/* The latest instructions that there are in that mode. */
+static inline enum insn_since engine_level(const struct engine *engine, uint32_t mode)
+{
+	return mode & MODE_PR ? engine->problem_level : engine->level;
+}
 
 /* Zeroed memory for tables that are looked into everywhere, on large pages of the host where there are some; to munmap().
  * NULL: there is none. */

@@ -438,7 +438,7 @@ static bool decode_row(struct decoder *d, const struct insn *insn, uint32_t word
 /* One instruction, and its row; sets d->ended if nothing may follow in the block. */
 static const struct insn *decode_insn(struct decoder *d, uint32_t word)
 {
-	const struct insn *insn = insn_lookup_at(word, d->engine->level);
+	const struct insn *insn = insn_lookup_at(word, engine_level(d->engine, d->block->mode));
 	struct block *block = d->block;
 	unsigned start = block->nops;
 	enum vector missing;
@@ -533,7 +533,7 @@ void decode_finish_cost(const struct engine *engine, struct block *block, const 
 		if (info[i].insn >= block->ninsns)
 			continue;
 		word = block->words[info[i].insn];
-		insn = insn_lookup_at(word, engine->level);
+		insn = insn_lookup_at(word, engine_level(engine, block->mode));
 		if (insn && insn->flags & TIME && block->ops[i].fn != op_leave && block->ops[i].fn != op_spent)
 			block->ops[i].imm = (int32_t)(block_cost(block) - info[i].cycles);
 	}

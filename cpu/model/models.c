@@ -4,10 +4,13 @@
 #include <stddef.h>
 #include <strings.h>
 
-extern const struct cpu_model power9_model;
+extern const struct cpu_model power8_model, power9_model, power9_2_model, power10_model;
 
 const struct cpu_model *const cpu_models[] = {
 	&power9_model,
+	&power9_2_model,
+	&power8_model,
+	&power10_model,
 	NULL,
 };
 

@@ -167,10 +167,10 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 	cpu->cycles = m->clock.now;	/* DEC starts from here */
 	cpu_reset(cpu);
 	cpu->pvr = m->config->cpu_model->pvr;
-	cpu->logical_pvr = cpu_model_level(m->config->cpu_model)->logical_pvr;
+	cpu->logical_pvr = 0;
 	cpu->pir = cpu->index;
 	cpu->tir = cpu->index % m->threads;
-	cpu->lpcr = m->config->large_decr ? LPCR_LD : 0;
+	cpu->lpcr = m->config->large_decr && m->config->cpu_model->large_dec_bits ? LPCR_LD : 0;
 	cpu->run_state = CPU_STOPPED;
 	cpu->prodded = false;
 	cpu->irq = 0;

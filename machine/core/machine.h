@@ -123,7 +123,7 @@ struct machine {
 	bool cas_done, radix;
 	bool splpar_off;		/* the guest knows no shared processors: option vector 5, byte 2 */
 	struct energy_list energy[2];	/* to release, to activate */
-	uint32_t compat_pvr;
+	uint32_t compat_pvr;		/* logical PVR of the level that its processors appear as; 0: as what they are */
 	uint64_t ov5_cas[OV5_WORDS];	/* option vector 5 as agreed on: bit n of word n / 64 is bit n % 64 from the
 					 * top of its byte n / 8 + 1 */
 	uint64_t fwnmi_sreset, fwnmi_mcheck;	/* ibm,nmi-register; 0 = off */

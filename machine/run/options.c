@@ -188,7 +188,7 @@ static bool finish_options(struct parse *p)
 	struct config *o = p->opts;
 
 	p->status = EXIT_USAGE;
-	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_drives(p) || !finish_serials(p) ||
+	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_compat(p) || !finish_drives(p) || !finish_serials(p) ||
 	    !pool_finish(&o->pool, o->cpus / o->threads, p->err))
 		return false;
 	if (o->initrd && !o->kernel)

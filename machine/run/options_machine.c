@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "cpu/model/models.h"
 #include "machine/core/machine.h"
@@ -79,31 +78,43 @@ static const char *model_names(char *buf, size_t size, const char *separator)
 	return buf;
 }
 
-/* A processor that QEMU has and cede has not. */
-static bool later_model(const char *name)
+static const char *level_names(char *buf, size_t size, const char *separator)
 {
-	return !strncasecmp(name, "power8", 6) || !strncasecmp(name, "power10", 7);
+	size_t len = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cpu_levels) && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", i ? separator : "", cpu_levels[i].name);
+	return buf;
 }
 
 static bool take_compat(struct parse *p, const char *value)
 {
-	const struct cpu_model *model = cpu_model_find(value);
 	char names[80];
 
-	if (model && !strcmp(value, model->name))
-		p->opts->compat_pvr = cpu_model_level(model)->logical_pvr;
-	else if (later_model(value))
-		return option_fail(p, "-M max-cpu-compat=%.60s is not there yet", value);
-	else
-		return option_fail(p, "-M max-cpu-compat=%.60s: not one of %s", value, model_names(names, sizeof names, ", "));
-	return true;
+	for (unsigned i = 0; i < ARRAY_SIZE(cpu_levels); i++) {
+		if (strcmp(value, cpu_levels[i].name))
+			continue;
+		p->opts->compat_pvr = cpu_levels[i].logical_pvr;
+		return true;
+	}
+	return option_fail(p, "-M max-cpu-compat=%.60s: not one of %s", value, level_names(names, sizeof names, ", "));
+}
+
+bool finish_compat(struct parse *p)
+{
+	const struct config *o = p->opts;
+
+	return !o->compat_pvr || cpu_model_find_level(o->cpu_model, o->compat_pvr) ||
+	       option_fail(p, "-M max-cpu-compat=: %s cannot appear as a later processor", o->cpu_model->name);
 }
 
 static bool cpu_help(struct parse *p)
 {
-	for (unsigned i = 0; cpu_models[i]; i++)
-		printf("%-14s %s%s\n%-14s the same\n", cpu_models[i]->name, cpu_models[i]->title, i ? "" : ", the default",
-		       cpu_models[i]->alias);
+	for (unsigned i = 0; cpu_models[i]; i++) {
+		printf("%-14s %s%s\n", cpu_models[i]->name, cpu_models[i]->title, i ? "" : ", the default");
+		if (strcmp(cpu_models[i]->alias, cpu_models[i]->name))
+			printf("%-14s the same\n", cpu_models[i]->alias);
+	}
 	return p->done = true;
 }
 
@@ -127,8 +138,8 @@ bool opt_cpu(struct parse *p, const char *text)
 		return cpu_help(p);
 	snprintf(name, sizeof name, "%.*s", len < sizeof name ? (int)len : 0, text);
 	model = cpu_model_find(name);
-	if (!model && later_model(name))
-		return option_fail(p, "-cpu %.60s is not there yet (there is %s)", name, model_names(names, sizeof names, ", "));
+	if (!strcmp(name, "host"))
+		return option_fail(p, "-cpu host needs KVM, and there is no KVM (there is %s)", model_names(names, sizeof names, ", "));
 	if (!model)
 		return option_fail(p, "-cpu: no such processor '%.*s' (there is %s)", (int)(len > 60 ? 60 : len), text, model_names(names, sizeof names, ", "));
 	p->opts->cpu_model = model;
@@ -211,7 +222,7 @@ static const char *prop_values(const struct machine_prop *row, char *buf, size_t
 	case PROP_ACCEL:
 		return "tcg";
 	case PROP_COMPAT:
-		return model_names(buf, size, "|");
+		return level_names(buf, size, "|");
 	default:
 		return *row->have ? row->have : "NUMBER";
 	}

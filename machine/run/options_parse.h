@@ -57,6 +57,7 @@ bool each_pair(struct parse *p, const char *name, const char *text, const char *
 /* ---- options_machine.c: what has been left open, when all options are there ---- */
 bool finish_accel(struct parse *p);
 bool finish_smp(struct parse *p);
+bool finish_compat(struct parse *p);
 
 /* ---- options_block.c: the same for drives; and their end ---- */
 bool finish_drives(struct parse *p);

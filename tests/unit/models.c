@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "cpu/core/model.h"
+#include "cpu/engine/block.h"
 #include "cpu/model/models.h"
 #include "firmware/fdt.h"
 #include "firmware/state.h"
@@ -13,6 +14,8 @@
 #include "rig.h"
 
 #define VECTORS 0x180000
+#define CORE     "/cpus/PowerPC,POWER99@0"
+#define OLD_CORE "/cpus/PowerPC,POWER9@0"	/* in the tree of the rig, which began as another */
 
 static bool is_small(const char *name)
 {
@@ -28,27 +31,33 @@ static void test_row(const struct cpu_model *model)
 	check(cpu_model_find(model->name) == model && cpu_model_find(model->alias) == model, "%s-found", model->name);
 	check(model->pvr && !strncmp(model->node, "PowerPC,", 8), "%s-has-a-name", model->name);
 	check(model->nlevels && cpu_model_level(model)->logical_pvr, "%s-has-a-level", model->name);
-	for (unsigned i = 1; i < model->nlevels; i++)
-		check((model->levels[i].logical_pvr & 0xffff) >= (model->levels[i - 1].logical_pvr & 0xffff), "%s-levels-in-order", model->name);
-	check(model->pa_features_size >= 2 && model->pa_features[0] == model->pa_features_size - 2 && !model->pa_features[1],
-	      "%s-pa-features", model->name);
+	for (unsigned i = 0; i < model->nlevels; i++) {
+		const struct cpu_level *level = &model->levels[i], *before = i ? level - 1 : level;
+
+		check((level->logical_pvr & 0xffff) >= (before->logical_pvr & 0xffff) && level->since >= before->since, "%s-levels-in-order", model->name);
+		check(level->pa_features_size >= 2 && level->pa_features[0] == level->pa_features_size - 2 && !level->pa_features[1],
+		      "%s-%s-pa-features", model->name, level->name);
+	}
+	check_eq(cpu_model_level(model)->since, model->since, "%s-its-own-level", model->name);
+	check(!model->radix_pages.n == !cpu_model_level(model)->radix, "%s-radix", model->name);
 	check(model->slb_entries <= SLB_ENTRIES, "%s-slb", model->name);
 }
 
 /* A processor that nobody has built: whatever of it shows is from its row. */
-static const struct cpu_level levels[] = { { 0x0f000004, false }, { 0x0f000006, true }, { 0x0f000007, true } };
-static const uint8_t features[] = { 2, 0, 0xf2, 0x3f };
+static const uint8_t features[] = { 2, 0, 0xf2, 0x3f }, older[] = { 2, 0, 0x8f, 0 };
+static const struct cpu_level levels[] = { { "p8", 0x0f000004, P8, false, older, sizeof older },
+					   { "p9", 0x0f000006, P8, true, older, sizeof older },
+					   { "p99", 0x0f000007, P10, true, features, sizeof features } };
 static const struct cpu_model other = {
-	.name = "power99", .alias = "power99_v1", .title = "POWER99", .pvr = 0x00990100, .levels = levels, .nlevels = 3,
+	.name = "power99", .alias = "power99_v1", .title = "POWER99", .pvr = 0x00990100, .since = P10, .levels = levels, .nlevels = 3,
 	.node = "PowerPC,POWER99", .cache_line = 256, .l1d_size = 0x4000, .l1i_size = 0x2000, .slb_entries = 16, .large_dec_bits = 60,
 	.segment_sizes = CPU_CELLS(28), .segment_pages = CPU_CELLS(12, 0, 0), .radix_pages = CPU_CELLS(12, 16),
-	.pa_features = features, .pa_features_size = sizeof features,
 };
 
-static uint32_t cell_of(const void *fdt, const char *name, unsigned index)
+static uint32_t cell_of(const void *fdt, const char *core, const char *name, unsigned index)
 {
 	int len;
-	const fdt32_t *value = fdt_getprop(fdt, fdt_path_offset(fdt, "/cpus/PowerPC,POWER99@0"), name, &len);
+	const fdt32_t *value = fdt_getprop(fdt, fdt_path_offset(fdt, core), name, &len);
 
 	return value && len >= (int)(4 * (index + 1)) ? fdt32_to_cpu(value[index]) : 0;
 }
@@ -64,8 +73,8 @@ static void test_tree(struct machine *m)
 	void *fdt = tree_build(m, &(struct tree_boot){ 0 }, &err);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cells); i++)
-		check_eq(cell_of(fdt, cells[i].name, 0), cells[i].value, "tree-%s", cells[i].name);
-	check_eq(cell_of(fdt, "ibm,processor-radix-AP-encodings", 1), 16, "tree-both-page-sizes");
+		check_eq(cell_of(fdt, CORE, cells[i].name, 0), cells[i].value, "tree-%s", cells[i].name);
+	check_eq(cell_of(fdt, CORE, "ibm,processor-radix-AP-encodings", 1), 16, "tree-both-page-sizes");
 	free(fdt);
 }
 
@@ -85,6 +94,10 @@ static void test_levels(struct machine *m, struct config *o)
 
 	check_eq(negotiate(m, 6), H_SUCCESS, "cas");
 	check_eq(cpu->logical_pvr, 0x0f000006, "cas-best-level-of-both");
+	check_eq(cell_of(m->fdt, OLD_CORE, "cpu-version", 0), 0x0f000006, "cas-tree-says-it");
+	check_eq(cell_of(m->fdt, OLD_CORE, "ibm,pa-features", 0), 0x02008200, "cas-features-of-both");
+	check_eq(m->engine->problem_level, P8, "cas-problem-state-has-no-more");
+	check_eq(m->engine->level, P9, "and-privileged-state-all");	/* the engine was made for the default processor */
 	check_eq(negotiate(m, 5), H_PARAMETER, "cas-no-radix-at-that-level");
 	o->compat_pvr = 0x0f000006;
 	check_eq(negotiate(m, 7), H_PARAMETER, "cas-max-cpu-compat");
@@ -105,7 +118,7 @@ int main(void)
 	rig.options.cpu_model = &other;
 	machine_clear(rig.m);
 	check_eq(rig.m->cpu[0]->cpu.pvr, 0x00990100, "pvr");
-	check_eq(rig.m->cpu[0]->cpu.logical_pvr, 0x0f000007, "logical-pvr");
+	check_eq(rig.m->cpu[0]->cpu.logical_pvr, 0, "appears-as-what-it-is");
 	test_tree(rig.m);
 	test_levels(rig.m, &rig.options);
 	rig_free(&rig);

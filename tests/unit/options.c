@@ -2,6 +2,8 @@
 #include <stdarg.h>
 
 #include "check.h"
+#include "cpu/core/bits.h"
+#include "cpu/core/model.h"
 #include "machine/host/chardev.h"
 #include "machine/run/options.h"
 
@@ -99,6 +101,11 @@ static void test_pool(void)
 
 static void test_rest(void)
 {
+	static const struct { const char *name; uint32_t pvr; } models[] = {
+		{ "power8", 0x4d0200 }, { "POWER8", 0x4d0200 }, { "power8_v2.0", 0x4d0200 }, { "power9", 0x4e1200 }, { "power9_v2.0", 0x4e1200 },
+		{ "power9_v2.2", 0x4e1202 }, { "Power10", 0x801200 }, { "power10_v2.0", 0x801200 },
+	};
+	char line[120];
 	struct config o = good("--kernel K --initrd I -append root=/dev/ram -no-reboot -no-shutdown -nographic -nodefaults");
 
 	check(!strcmp(o.initrd, "I") && !strcmp(o.append, "root=/dev/ram"), "double-dash");
@@ -117,6 +124,13 @@ static void test_rest(void)
 	o = good("-kernel K -machine type=pseries,max-cpu-compat=power9 -cpu POWER9");
 	check_eq(o.compat_pvr, 0x0f000005, "compat");
 	options_free(&o);
+	for (unsigned i = 0; i < ARRAY_SIZE(models); i++) {
+		snprintf(line, sizeof line, "-kernel K -cpu %s -M pseries,max-cpu-compat=power7+", models[i].name);
+		o = good(line);
+		check_eq(o.cpu_model->pvr, models[i].pvr, "%s", models[i].name);
+		check_eq(o.compat_pvr, 0x0f100003, "%s-compat", models[i].name);
+		options_free(&o);
+	}
 	o = good("-kernel K -name guest=g,debug-threads=on -accel kvm -accel tcg,thread=multi,tb-size=64 -no-user-config");
 	check(!strcmp(o.name, "g") && o.note && strstr(o.note, "tcg"), "tcg-and-a-name");
 	options_free(&o);

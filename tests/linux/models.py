@@ -1,0 +1,66 @@
+"""What Debian's kernel makes of each model of processor, and of one that appears as an older one. Judge: what the same kernel says under
+QEMU 7.2 and 10.0."""
+# needs: programs guest
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from console import check, linux, main   # noqa: E402
+
+# AT_HWCAP2: 2.07, DSCR, EBB, ISEL, TAR, VEC_CRYPTO; 3.00, IEEE128, DARN, SCV; 3.1, MMA.
+POWER9, POWER10 = 0xbef00000, 0xbef60000
+HWCAP = 0xdc0065c2
+AT_HWCAP, AT_HWCAP2 = 16, 26
+
+ROWS = {    # the line "cpu", PVR, logical PVR, HWCAP2; further pa-features beyond those of POWER9: byte, value
+    'power9': ((), 'POWER9 (architected)', 0x4e1200, 0x0f000005, POWER9, ()),
+    'power9_v2.2': ((), 'POWER9 (architected)', 0x4e1202, 0x0f000005, POWER9, ()),
+    'power10': ((), 'POWER10 (architected)', 0x801200, 0x0f000006, POWER10, ((64, 0x80), (68, 0xce), (72, 0x80))),
+    'power10-as-power9': (('-M', 'max-cpu-compat=power9'), 'POWER9 (architected)', 0x801200, 0x0f000005, POWER9, ()),
+}
+
+
+def halfwords(text):
+    """Bytes from what `od -x` prints of them on a little-endian machine."""
+    data = b''
+    for line in text.splitlines():
+        words = line.split()
+        if re.fullmatch(r'[0-9]{7}', words[0] if words else ''):
+            data += b''.join(int(w, 16).to_bytes(2, 'little') for w in words[1:])
+    return data
+
+
+def numbers(data, size, order):
+    return [int.from_bytes(data[i:i + size], order) for i in range(0, len(data) - len(data) % size, size)]
+
+
+def boots(name):
+    options, cpu, pvr, level, hwcap2, features = ROWS[name]
+    with linux('-cpu', name.split('-')[0], *options) as m:
+        m.shell()
+        info = m.command('cat /proc/cpuinfo')
+        check(re.search(r'^cpu\s*: %s,' % re.escape(cpu), info, re.M), 'cpu', info)
+        check('(pvr %04x %04x)' % (pvr >> 16, pvr & 0xffff) in info, 'pvr', info)
+        auxv = numbers(halfwords(m.command('od -v -x /proc/self/auxv')), 8, 'little')
+        vector = dict(zip(auxv[::2], auxv[1::2]))
+        check(vector.get(AT_HWCAP) == HWCAP, 'AT_HWCAP', hex(vector.get(AT_HWCAP, 0)))
+        check(vector.get(AT_HWCAP2) == hwcap2, 'AT_HWCAP2', hex(vector.get(AT_HWCAP2, 0)))
+        node = '/proc/device-tree/cpus/PowerPC,POWER*@0/'
+        version = numbers(halfwords(m.command('od -v -x %scpu-version' % node)), 4, 'big')
+        check(version == [level], 'cpu-version', version)
+        pa = halfwords(m.command('od -v -x %sibm,pa-features' % node))
+        check(pa[:2] == (b'\x4a\0' if features else b'\x42\0') and pa[2 + 40] == 0x80, 'pa-features', pa.hex())
+        for byte, value in features:
+            check(pa[2 + byte] == value, 'pa-features-%d' % byte, pa.hex())
+        if pvr >> 16 == 0x80:
+            check(pa[2 + 4] == 0, 'no-strong-access-order', pa.hex())
+        log = m.command('dmesg')
+        check('radix' in log.lower(), 'radix')
+        got = m.command('seq 1 20000 | gzip -9 | gunzip | md5sum')
+        check('e071f707df7bbeee2a6a1eb48011ddd0' in got, 'programs-run', got)
+        m.send('poweroff -f\n')
+        check(m.wait(60) == 0, 'ends', m.errors)
+
+
+main({'boots': boots})
