@@ -133,6 +133,9 @@ static void use_cr_operands(unsigned row, uint32_t word, struct uses *out)
 		regset_add(&out->written, REG_CR + field(word, 23, 3));
 		return;
 	case ROW_isel: regset_add(&out->read, REG_CR + field(word, 8, 3)); return;
+	case ROW_setbc: case ROW_setbcr: case ROW_setnbc: case ROW_setnbcr:
+		regset_add(&out->read, REG_CR + field(word, 18, 3));
+		return;
 	case ROW_mcrf: case ROW_setb: regset_add(&out->read, REG_CR + field(word, 18, 3)); break;
 	case ROW_mfcr: case ROW_mfocrf: case ROW_mtcrf: case ROW_mtocrf:
 		for (unsigned i = 0; i < 8; i++)
