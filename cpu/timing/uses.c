@@ -54,7 +54,7 @@ static unsigned operand_register(const char *token, size_t len, uint32_t word)
 static bool reads_target(const struct row_facts *row)
 {
 	static const char *const starts[] = {
-		"vinsert", "xxinsertw", "vrlwmi", "vrldmi", "xxperm", "rlwimi", "rldimi",
+		"vins", "xxinsertw", "vrlwmi", "vrldmi", "vrlqmi", "xxperm", "rlwimi", "rldimi",
 		"xsmadd", "xsmsub", "xsnmadd", "xsnmsub", "xvmadd", "xvmsub", "xvnmadd", "xvnmsub",
 	};
 
