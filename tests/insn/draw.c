@@ -420,6 +420,15 @@ static void draw_shift(uint64_t v[2])
 	v[0] = (v[0] & ~UINT64_C(0xffff)) | (uint16_t)(pick(71) - 35);
 }
 
+/* vclrlb and vclrrb: RB is a number of bytes; vins*x: RA is one of a byte. */
+static void draw_index(const struct insn *insn, struct testcase *c)
+{
+	if (starts(insn, "vclr") && pick(8))
+		c->state.r[rb_of(c->word)] = pick(20);
+	if (starts(insn, "vins") && row_has(insn, "RA") && pick(8))
+		c->state.r[ra_of(c->word)] = pick(16);
+}
+
 void draw_case(const struct insn *insn, struct testcase *c)
 {
 	struct state *s = &c->state;
@@ -434,6 +443,7 @@ void draw_case(const struct insn *insn, struct testcase *c)
 	} while (insn->flags & MEM && !aim(insn, c));
 	if ((starts(insn, "bcds") || starts(insn, "bcdt") || starts(insn, "bcdu")) && row_has(insn, "VRA") && pick(8))
 		draw_shift(s->vsr[32 + ra_of(c->word)]);
+	draw_index(insn, c);
 	if (insn->unit == DFP)
 		draw_decimals(insn, c->word, s->vsr);
 	c->before = draw_before(insn, c->word);
