@@ -294,6 +294,8 @@ static bool valid_form(const struct insn *insn, uint32_t word, const struct stat
 		return !(rt & 1) && ra != rt && (is(insn, "lq") || rb != rt);
 	if (is(insn, "stq") || is(insn, "stqcx") || starts(insn, "lfdp") || starts(insn, "stfdp"))
 		return !(rt & 1);
+	if (starts(insn, "xxgenpcv") && ra_of(word) > 3)
+		return !pick(8);	/* invalid on both sides */
 	if (is(insn, "mfocrf") || is(insn, "mtocrf"))
 		return __builtin_popcount(word >> 12 & 0xff) == 1;
 	return valid_multiple(insn, word, s);
