@@ -32,7 +32,8 @@ UNLIKE = {
     'results of a kind of unit come early to like ones, in LLVM of most rows': {
         'power10': 'vspltb vsplth vspltw vextractub vextractuh vextractuw vextractd vinsertb vinserth vinsertw vinsertd vsumsws bcdsr '
                    'xsaddqp xsaddqpo xssubqp xssubqpo xscvqpdp xscvqpdpo xscvdpqp xscvqpsdz xscvqpswz xscvqpudz xscvqpuwz '
-                   'xscvsdqp xscvudqp vctsxs vctuxs vcfsx vcfux xvtstdcsp xvtstdcdp vslq vsrq vsraq vrlq vrlqnm vrlqmi'},
+                   'xscvsdqp xscvudqp vctsxs vctuxs vcfsx vcfux xvtstdcsp xvtstdcdp vslq vsrq vsraq vrlq vrlqnm vrlqmi '
+                   'xscvqpsqz xscvqpuqz xscvsqqp xscvuqqp'},
     'conditional and atomic accesses wait by other means': {'power9': 'stbcx sthcx stwcx stdcx stwat stdat', 'power10': 'lwat ldat'},
     'several at a time are one': {'power8': 'stmw stswi'},
     'one in a cycle, of pipes of which there are two': {'power8': 'vspltisb vspltish vspltisw'},
