@@ -16,7 +16,8 @@ static unsigned find_features(void)
 
 	return (__builtin_cpu_supports("fma") ? HOST_FMA : 0) | (shuffle ? HOST_SHUFFLE : 0) |
 	       (shuffle && __builtin_cpu_supports("aes") ? HOST_AES : 0) |
-	       (__builtin_cpu_supports("pclmul") ? HOST_CLMUL : 0) | (__builtin_cpu_supports("avx") ? HOST_WIDE : 0);
+	       (__builtin_cpu_supports("pclmul") ? HOST_CLMUL : 0) | (__builtin_cpu_supports("avx") ? HOST_WIDE : 0) |
+	       (__builtin_cpu_supports("bmi2") ? HOST_BITS : 0);
 #else
 	return HOST_FMA | HOST_SHUFFLE | HOST_WIDE;
 #endif

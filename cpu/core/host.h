@@ -13,6 +13,7 @@ enum host_feature {
 	HOST_AES = 4,		/* AES rounds, and HOST_SHUFFLE */
 	HOST_CLMUL = 8,		/* carry-less multiplication of doublewords */
 	HOST_WIDE = 16,		/* stores of 32 bytes */
+	HOST_BITS = 32,		/* bits gathered and scattered under a mask */
 };
 
 unsigned host_features(void);

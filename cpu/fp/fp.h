@@ -113,6 +113,7 @@ uint64_t fp16_to_fp64(struct fp_status *st, uint16_t x);
 uint32_t fp16_to_fp32(struct fp_status *st, uint16_t x);
 uint16_t fp64_to_fp16(struct fp_status *st, uint64_t x);
 uint16_t fp32_to_fp16(struct fp_status *st, uint32_t x);
+uint16_t fp32_to_bf16(struct fp_status *st, uint32_t x);	/* the upper half of a single */
 uint32_t fp_s64_to_fp32(struct fp_status *st, int64_t x);
 uint32_t fp_u64_to_fp32(struct fp_status *st, uint64_t x);
 
@@ -127,7 +128,7 @@ struct fp_format {
 	int emax;		/* largest unbiased exponent: 127, 1023, 16383 */
 	int wrap;		/* exponent adjustment of a trapped over- or underflow: 192, 1536, 24576 */
 };
-extern const struct fp_format fp_format16, fp_format32, fp_format64, fp_format128;
+extern const struct fp_format fp_format16, fp_format_bf16, fp_format32, fp_format64, fp_format128;
 
 /* A number on its way to rounding. Finite non-zero: (-1)^sign * 1.xxx * 2^exp with the
  * leading one at bit 127 of sig; bits that fell off below are or-ed into bit 0. */

@@ -27,6 +27,7 @@
 #include "cpu/fp/fp.h"
 
 const struct fp_format fp_format16 = { .precision = 11, .emax = 15, .wrap = 24 };
+const struct fp_format fp_format_bf16 = { .precision = 8, .emax = 127, .wrap = 192 };
 const struct fp_format fp_format32 = { .precision = 24, .emax = 127, .wrap = 192 };
 const struct fp_format fp_format64 = { .precision = 53, .emax = 1023, .wrap = 1536 };
 const struct fp_format fp_format128 = { .precision = 113, .emax = 16383, .wrap = 24576 };
@@ -643,6 +644,11 @@ uint16_t fp64_to_fp16(struct fp_status *st, uint64_t x)
 uint16_t fp32_to_fp16(struct fp_status *st, uint32_t x)
 {
 	return (uint16_t)convert_format(st, &fp_format32, &fp_format16, x);
+}
+
+uint16_t fp32_to_bf16(struct fp_status *st, uint32_t x)
+{
+	return (uint16_t)convert_format(st, &fp_format32, &fp_format_bf16, x);
 }
 
 uint32_t fp_s64_to_fp32(struct fp_status *st, int64_t x)

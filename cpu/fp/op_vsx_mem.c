@@ -111,6 +111,16 @@ VSX_LOAD(lxssp, u32, EA_D)   { return SCALAR(fp_load_single(v)); }
 VSX_LOAD(lxvdsx, u64, EA_X)  { return (union vreg){ .v2f64 = { fp_double(v), fp_double(v) } }.q; }
 VSX_LOAD(lxvwsx, u32, EA_X)  { return (union vreg){ .v4u32 = v - (v4u32){} }.q; }
 
+/* ---- The rightmost element, and zeros before it ---- */
+VSX_LOAD(lxvrbx, u8, EA_X)   { return v; }
+VSX_LOAD(lxvrhx, u16, EA_X)  { return v; }
+VSX_LOAD(lxvrwx, u32, EA_X)  { return v; }
+VSX_LOAD(lxvrdx, u64, EA_X)  { return v; }
+VSX_STORE(stxvrbx, u8, EA_X, XS.b[0])
+VSX_STORE(stxvrhx, u16, EA_X, XS.h[0])
+VSX_STORE(stxvrwx, u32, EA_X, XS.w[0])
+VSX_STORE(stxvrdx, u64, EA_X, XS.d[0])
+
 /* ---- Scalar stores ---- */
 VSX_STORE(stxsdx, u64, EA_X, VD(XS, 0))
 VSX_STORE(stxsd, u64, EA_D, VD(XS, 0))
@@ -166,6 +176,66 @@ OP_TRY(stxvd2x_be)
 	STORE_BE(u128, EA_X, XS.q);
 	return true;
 }
+
+/* ---- Pairs of registers: in little-endian mode the second comes first in memory ---- */
+
+#define SECOND(x) (&(x))[1]
+
+static inline __attribute__((always_inline)) int
+load_pair(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb, bool slowly, uint64_t ea, u128 v[2])
+{
+	const void *host = tlb_hit(tlb, ea, 32, false);
+
+	if (likely(host))
+		__builtin_memcpy(v, host, 32);
+	else if (!slowly)
+		return TRY_SLOWLY;
+	else
+		return load_slow(cpu, op, ea, &v[0], 16) && load_slow(cpu, op, address_wrap(cpu, ea + 16), &v[1], 16);
+	return true;
+}
+
+static inline __attribute__((always_inline)) int
+store_pair(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb, bool slowly, uint64_t ea, u128 first, u128 second)
+{
+	const u128 v[2] = { first, second };
+	void *host = tlb_hit(tlb, ea, 32, true);
+
+	if (likely(host))
+		__builtin_memcpy(host, v, 32);
+	else if (!slowly)
+		return TRY_SLOWLY;
+	else	/* nothing is stored unless all of it can be */
+		return store_possible(cpu, op, ea) && store_possible(cpu, op, address_wrap(cpu, ea + 31)) &&
+		       store_slow(cpu, op, ea, &v[0], 16) && store_slow(cpu, op, address_wrap(cpu, ea + 16), &v[1], 16);
+	return true;
+}
+
+#define VSX_PAIR(load, store, ea) \
+	OP_TRY(load) \
+	{ \
+		u128 v[2]; \
+		int outcome = load_pair(cpu, op, tlb, slowly, ea, v); \
+		if (likely(outcome == true)) { \
+			SECOND(XT).q = v[0]; \
+			XT.q = v[1]; \
+		} \
+		return outcome; \
+	} \
+	OP_TRY(load##_be) \
+	{ \
+		u128 v[2]; \
+		int outcome = load_pair(cpu, op, tlb, slowly, ea, v); \
+		if (likely(outcome == true)) { \
+			XT.q = swap_u128(v[0]); \
+			SECOND(XT).q = swap_u128(v[1]); \
+		} \
+		return outcome; \
+	} \
+	OP_TRY(store) { return store_pair(cpu, op, tlb, slowly, ea, SECOND(XS).q, XS.q); } \
+	OP_TRY(store##_be) { return store_pair(cpu, op, tlb, slowly, ea, swap_u128(XS.q), swap_u128(SECOND(XS).q)); }
+VSX_PAIR(lxvp, stxvp, EA_D)
+VSX_PAIR(lxvpx, stxvpx, EA_X)
 
 /* ---- With length: EA is RA alone, RB bits 0:7 are the length, more than 16 is 16. ---- */
 

@@ -473,28 +473,58 @@ static bool set_condition(struct cpu *cpu, const struct op *op, unsigned cc, uin
 	return fp_trap(cpu, op);
 }
 
-static __attribute__((noinline)) bool compare(struct cpu *cpu, const struct op *op, bool ordered)
+/* LT, GT, EQ, or SO: unordered. */
+static unsigned compare_quads(struct fp_status *st, u128 a, u128 b, bool ordered)
 {
-	struct fp_status st = fp_begin(cpu);
-	u128 a = XA.q, b = XB.q;
 	bool less;
 
 	if ((a & ~SIGN) > INFINITE || (b & ~SIGN) > INFINITE) {
 		struct fp_num x = unpack(a), y = unpack(b), ignored;
 
-		pick_nan(&st, (const struct fp_num *const[]){ &x, &y }, 2, &ignored);
+		pick_nan(st, (const struct fp_num *const[]){ &x, &y }, 2, &ignored);
 		/* Ordered: a signalling NaN adds VXVC only if invalid operation is disabled. */
-		if (ordered && !(st.raised && st.control & FPSCR_VE))
-			st.raised |= FPSCR_VXVC;
-		return set_condition(cpu, op, CR_SO, st.raised);
+		if (ordered && !(st->raised && st->control & FPSCR_VE))
+			st->raised |= FPSCR_VXVC;
+		return CR_SO;
 	}
 	if (a == b || !((a | b) & ~SIGN))
-		return set_condition(cpu, op, CR_EQ, 0);
+		return CR_EQ;
 	less = (a ^ b) & SIGN ? a >> 127 : (a < b) ^ (bool)(a >> 127);
-	return set_condition(cpu, op, less ? CR_LT : CR_GT, 0);
+	return less ? CR_LT : CR_GT;
+}
+
+static __attribute__((noinline)) bool compare(struct cpu *cpu, const struct op *op, bool ordered)
+{
+	struct fp_status st = fp_begin(cpu);
+	unsigned cc = compare_quads(&st, XA.q, XB.q, ordered);
+
+	return set_condition(cpu, op, cc, st.raised);
 }
 OP_TRY(xscmpoqp) { return compare(cpu, op, true); }
 OP_TRY(xscmpuqp) { return compare(cpu, op, false); }
+
+/* All ones if one of `holds` does, else zeros. */
+static __attribute__((noinline)) bool compare_mask(struct cpu *cpu, const struct op *op, unsigned holds, bool ordered)
+{
+	struct fp_status st = fp_begin(cpu);
+	unsigned cc = compare_quads(&st, XA.q, XB.q, ordered);
+
+	return fp_finish_vector(cpu, op, &st, &(union vreg){ .q = -(u128)((cc & holds) != 0) });
+}
+OP_TRY(xscmpeqqp) { return compare_mask(cpu, op, CR_EQ, false); }
+OP_TRY(xscmpgeqp) { return compare_mask(cpu, op, CR_GT | CR_EQ, true); }
+OP_TRY(xscmpgtqp) { return compare_mask(cpu, op, CR_GT, true); }
+
+/* As C writes it: (A > B) ? A : B, so a NaN selects B. */
+static __attribute__((noinline)) bool select_quad(struct cpu *cpu, const struct op *op, unsigned holds)
+{
+	struct fp_status st = fp_begin(cpu);
+	unsigned cc = compare_quads(&st, XA.q, XB.q, false);
+
+	return fp_finish_vector(cpu, op, &st, cc == holds ? &XA : &XB);
+}
+OP_TRY(xsmaxcqp) { return select_quad(cpu, op, CR_GT); }
+OP_TRY(xsmincqp) { return select_quad(cpu, op, CR_LT); }
 
 OP_TRY(xscmpexpqp)
 {
@@ -543,34 +573,37 @@ OP_TRY(xscvdpqp)
 	return finish_round(cpu, op, &st, &r);
 }
 
-static bool from_integer(struct cpu *cpu, const struct op *op, uint64_t v, bool sign)
+static bool from_integer(struct cpu *cpu, const struct op *op, u128 v, bool sign)
 {
 	struct fp_status st = fp_begin(cpu);
 	struct fp_num n = { .kind = FPN_ZERO };
 
 	if (v) {
-		n = (struct fp_num){ .kind = FPN_FINITE, .sign = sign, .exp = 63, .sig = (u128)(sign ? -v : v) << 64 };
+		n = (struct fp_num){ .kind = FPN_FINITE, .sign = sign, .exp = 127, .sig = sign ? -v : v };
 		normalize_num(&n);
 	}
 	return finish_round(cpu, op, &st, &n);
 }
-OP_TRY(xscvsdqp) { return from_integer(cpu, op, VD(XB, 0), VD(XB, 0) >> 63); }
+OP_TRY(xscvsdqp) { return from_integer(cpu, op, (u128)(s128)VSD(XB, 0), VD(XB, 0) >> 63); }
 OP_TRY(xscvudqp) { return from_integer(cpu, op, VD(XB, 0), false); }
+OP_TRY(xscvsqqp) { return from_integer(cpu, op, XB.q, XB.q >> 127); }
+OP_TRY(xscvuqqp) { return from_integer(cpu, op, XB.q, false); }
 
-/* Truncates to an integer from least to most. FPRF stays as it was (the manual leaves it
- * undefined); FI says inexact. */
-static __attribute__((noinline)) bool to_integer(struct cpu *cpu, const struct op *op, int64_t least, uint64_t most)
+/* Truncates to an integer of that many bits, which stands in doubleword 0 unless they are 128. FPRF stays as it was (the
+ * manual leaves it undefined); FI says inexact. */
+static __attribute__((noinline)) bool to_integer(struct cpu *cpu, const struct op *op, int bits, bool is_signed)
 {
 	struct fp_status st = fp_begin(cpu);
 	struct fp_num b = unpack(XB.q);
-	uint64_t result = 0, limit = b.sign ? -(uint64_t)least : most;
+	u128 most = ~(u128)0 >> (128 - bits + is_signed), least = is_signed ? ~most : 0;
+	u128 result = 0, limit = b.sign ? -least : most;
 	bool fits = b.kind == FPN_ZERO;
 
-	if (b.kind == FPN_FINITE && b.exp < 64) {
+	if (b.kind == FPN_FINITE && b.exp < 128) {
 		u128 fraction = b.sig;
 
 		if (b.exp >= 0) {
-			result = (uint64_t)(b.sig >> (127 - b.exp));
+			result = b.sig >> (127 - b.exp);
 			fraction = b.sig << b.exp << 1;
 		}
 		fits = result <= limit;
@@ -582,14 +615,16 @@ static __attribute__((noinline)) bool to_integer(struct cpu *cpu, const struct o
 	}
 	if (!fits) {
 		st.raised = FPSCR_VXCVI | (b.kind == FPN_SNAN ? FPSCR_VXSNAN : 0);
-		result = is_nan(&b) || b.sign ? (uint64_t)least : most;
+		result = is_nan(&b) || b.sign ? least : most;
 	}
-	return finish_quad(cpu, op, &st, (u128)result << 64, (unsigned)((fpscr_get(cpu) & FPSCR_FPRF) >> FPSCR_FPRF_SHIFT));
+	return finish_quad(cpu, op, &st, bits == 128 ? result : result << 64, (unsigned)((fpscr_get(cpu) & FPSCR_FPRF) >> FPSCR_FPRF_SHIFT));
 }
-OP_TRY(xscvqpsdz) { return to_integer(cpu, op, INT64_MIN, INT64_MAX); }
-OP_TRY(xscvqpswz) { return to_integer(cpu, op, INT32_MIN, INT32_MAX); }
-OP_TRY(xscvqpudz) { return to_integer(cpu, op, 0, UINT64_MAX); }
-OP_TRY(xscvqpuwz) { return to_integer(cpu, op, 0, UINT32_MAX); }
+OP_TRY(xscvqpsdz) { return to_integer(cpu, op, 64, true); }
+OP_TRY(xscvqpswz) { return to_integer(cpu, op, 32, true); }
+OP_TRY(xscvqpudz) { return to_integer(cpu, op, 64, false); }
+OP_TRY(xscvqpuwz) { return to_integer(cpu, op, 32, false); }
+OP_TRY(xscvqpsqz) { return to_integer(cpu, op, 128, true); }
+OP_TRY(xscvqpuqz) { return to_integer(cpu, op, 128, false); }
 
 /* ---- Rounding with a mode of its own: R and RMC ---- */
 

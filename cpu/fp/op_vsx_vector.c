@@ -494,6 +494,19 @@ OP_TRY(xvcvsphp)
 	return fp_finish_vector(cpu, op, &st, &t);
 }
 
+/* bfloat16 likewise. */
+OP(xvcvbf16spn) { XT.v4u32 = XB.v4u32 << 16; }
+
+OP_TRY(xvcvspbf16)
+{
+	struct fp_status st = fp_begin(cpu);
+	union vreg t;
+
+	for (int i = 0; i < 4; i++)
+		t.w[i] = fp32_to_bf16(&st, XB.w[i]);
+	return fp_finish_vector(cpu, op, &st, &t);
+}
+
 /* x, not a NaN, rounded to an integral value: below the point the fraction is a number of
  * which some part is added before the rest is cut off; a carry runs into the exponent as it
  * should. With a constant mode little of this remains. */

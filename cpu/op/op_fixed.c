@@ -1,4 +1,5 @@
 /* Fixed-point arithmetic, logical, rotate, compare, trap: what is not in fixed.h. Power ISA 3.0B, Book I, 3.3. */
+#include "cpu/core/gather.h"
 #include "cpu/engine/decode.h"
 #include "cpu/op/fixed.h"
 
@@ -195,6 +196,11 @@ OP(setb)
 	RT = f & CR_LT ? UINT64_MAX : f & CR_GT ? 1 : 0;
 }
 
+OP(setbc)   { RT = cr_bit(cpu, op->b); }
+OP(setbcr)  { RT = !cr_bit(cpu, op->b); }
+OP(setnbc)  { RT = -(uint64_t)cr_bit(cpu, op->b); }
+OP(setnbcr) { RT = (uint64_t)cr_bit(cpu, op->b) - 1; }
+
 OP(isel) { RT = cr_bit(cpu, op->d) ? RA : RB; }
 
 /* ---- Trap ---- */
@@ -272,6 +278,20 @@ OP(bpermd)
 	}
 	RA = r;
 }
+
+LOGICAL(brd, __builtin_bswap64(RS))
+LOGICAL(brw, rotl64(__builtin_bswap64(RS), 32))
+LOGICAL(brh, (RS >> 8 & UINT64_C(0x00ff00ff00ff00ff)) | (RS & UINT64_C(0x00ff00ff00ff00ff)) << 8)
+LOGICAL(cntlzdm, leading_zeros_under(RS, RB))
+LOGICAL(cnttzdm, trailing_zeros_under(RS, RB))
+
+#define UNDER_MASK(name, host, plain) \
+	LOGICAL(name, host) \
+	LOGICAL(name##_plain, plain) \
+	HOST_NEEDS(name, HOST_BITS)
+UNDER_MASK(pextd, host_gather(RS, RB), plain_gather(RS, RB))
+UNDER_MASK(pdepd, host_scatter(RS, RB), plain_scatter(RS, RB))
+UNDER_MASK(cfuged, CENTRIFUGE(host, RS, RB), CENTRIFUGE(plain, RS, RB))
 
 /* ---- Rotate and shift ---- */
 

@@ -18,6 +18,7 @@
 #define F_SC(po, two)    PO_(po) | (two), M_(3)		/* bits 30:31 */
 #define F_DS(po, xo)     PO_(po) | (xo), M_(3)
 #define F_DQ(po, xo)     PO_(po) | (xo), M_(7)
+#define F_DQP(po, xo)    PO_(po) | (xo), M_(15)
 #define F_DX(po, xo)     PO_(po) | (xo) << 1, M_(0x3e)
 #define F_X(po, xo)      PO_(po) | (xo) << 1, M_(0x7fe)
 #define F_XL(po, xo)     PO_(po) | (xo) << 1, M_(0x7fe)
@@ -61,7 +62,7 @@
  * F FPR (VSR slot), FP2 a pair of FPRs (VSR slot of the even one), V VR (VSR slot of 32+n), T plain number into its letter's byte,
  * U unsigned immediate, S signed immediate; `<<n` scaling is part of S2/S4 (displacements
  * whose low 2 or 4 bits are opcode). X* are VSR numbers whose sixth bit lies apart; their
- * decoding is in decode.c. The destination byte: a, b, c, d or i (imm, then d, c, b).
+ * decoding is in decode.c; XP are pairs of VSRs, whose first has an even number. The destination byte: a, b, c, d or i (imm, then d, c, b).
  */
 #define OPERANDS \
 	OPERAND(RT,  21, 5, G,  a) OPERAND(RS,  21, 5, G,  a) \
@@ -78,6 +79,7 @@
 	OPERAND(XC,   6, 5, X4, d)				/* sixth bit: bit 28 */ \
 	OPERAND(XTQ, 21, 5, X5, a) OPERAND(XSQ, 21, 5, X5, a)	/* DQ-form lxv, stxv: sixth bit: bit 28 */ \
 	OPERAND(XTP, 21, 5, V,  a) OPERAND(XSP, 21, 5, V, a)	/* lxsd, lxssp, stxsd, stxssp: a VR */ \
+	OPERAND(XPT, 21, 5, XP, a) OPERAND(XPS, 21, 5, XP, a)	/* sixth bit: bit 10 */ \
 	OPERAND(BF,  23, 3, T,  a) OPERAND(BFA, 18, 3, T,  b) \
 	OPERAND(BT,  21, 5, T,  a) OPERAND(BA,  16, 5, T,  b) OPERAND(BB, 11, 5, T, c) OPERAND(BC, 6, 5, T, d) \
 	OPERAND(BO,  21, 5, T,  a) OPERAND(BI,  16, 5, T,  b) OPERAND(BH, 11, 2, T, c) \
@@ -91,7 +93,7 @@
 	OPERAND(SH6, 11, 5, SH6, i) OPERAND(MB6, 5, 6, MB6, i) \
 	OPERAND(NB,  11, 5, U, i) OPERAND(LEV, 5, 7, U, i) OPERAND(SBIT, 11, 1, U, i) \
 	OPERAND(UIM, 16, 5, U, i) OPERAND(UIM4, 16, 4, U, i) OPERAND(UIM3, 16, 3, U, i) OPERAND(UIM2, 16, 2, U, i) \
-	OPERAND(SIM, 16, 5, S, i) OPERAND(SHB, 6, 4, U, i) OPERAND(SHW, 8, 2, U, i) OPERAND(DM, 8, 2, U, i) \
+	OPERAND(SIM, 16, 5, S, i) OPERAND(SHB, 6, 4, U, i) OPERAND(SH3, 6, 3, U, i) OPERAND(MP, 16, 1, U, i) OPERAND(KQ, 11, 5, U, i) OPERAND(SHW, 8, 2, U, i) OPERAND(DM, 8, 2, U, i) \
 	OPERAND(IMM8, 11, 8, U, i) OPERAND(ST, 15, 1, U, i) OPERAND(SIX, 11, 4, U, i) OPERAND(PS, 9, 1, U, i) \
 	OPERAND(DCMX, 16, 7, U, i) OPERAND(DCMXV, 0, 7, DCMX, i) OPERAND(RMC, 9, 2, U, i) OPERAND(R, 16, 1, U, i) \
 	OPERAND(EX,  0, 1, U, i) OPERAND(FLM, 17, 8, U, i) OPERAND(FW, 16, 1, U, i) OPERAND(FU, 12, 4, U, i) \

@@ -29,6 +29,7 @@ static bool is_token(const char *token, size_t len, const char *name)
 /* The register that an operand names, NREGS: none. */
 static unsigned operand_register(const char *token, size_t len, uint32_t word)
 {
+	enum { PAIR = 128 };	/* the field's last bit is the sixth */
 	static const struct { const char *name; uint8_t shift, sixth, first; } rows[] = {
 		{ "RT", 21, 0, REG_GPR }, { "RS", 21, 0, REG_GPR }, { "RA", 16, 0, REG_GPR }, { "RA0", 16, 0, REG_GPR },
 		{ "RB", 11, 0, REG_GPR }, { "RC", 6, 0, REG_GPR },
@@ -42,10 +43,14 @@ static unsigned operand_register(const char *token, size_t len, uint32_t word)
 		/* The sixth bit lies apart: its mask. */
 		{ "XT", 21, 1, REG_VSR }, { "XS", 21, 1, REG_VSR }, { "XA", 16, 4, REG_VSR }, { "XB", 11, 2, REG_VSR },
 		{ "XC", 6, 8, REG_VSR }, { "XTQ", 21, 8, REG_VSR }, { "XSQ", 21, 8, REG_VSR },
+		/* And the one behind it. */
+		{ "XPT", 21, PAIR, REG_VSR }, { "XPS", 21, PAIR, REG_VSR },
 	};
 
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		if (is_token(token, len, rows[i].name))
+		if (is_token(token, len, rows[i].name) && rows[i].sixth == PAIR)
+			return rows[i].first + (field(word, rows[i].shift, 5) & 30) + (field(word, rows[i].shift, 1) ? 32 : 0);
+		else if (is_token(token, len, rows[i].name))
 			return rows[i].first + field(word, rows[i].shift, 5) + (rows[i].sixth && word & rows[i].sixth ? 32 : 0);
 	return NREGS;
 }
@@ -54,7 +59,7 @@ static unsigned operand_register(const char *token, size_t len, uint32_t word)
 static bool reads_target(const struct row_facts *row)
 {
 	static const char *const starts[] = {
-		"vinsert", "xxinsertw", "vrlwmi", "vrldmi", "xxperm", "rlwimi", "rldimi",
+		"vins", "xxinsertw", "vrlwmi", "vrldmi", "vrlqmi", "xxperm", "rlwimi", "rldimi",
 		"xsmadd", "xsmsub", "xsnmadd", "xsnmsub", "xvmadd", "xvmsub", "xvnmadd", "xvnmsub",
 	};
 
@@ -68,7 +73,7 @@ static bool reads_target(const struct row_facts *row)
 
 static bool first_is_source(const struct row_facts *row)
 {
-	static const char *const sources[] = { "RS", "FRS", "VRS", "XS", "XSP", "XSQ" };
+	static const char *const sources[] = { "RS", "FRS", "VRS", "XS", "XSP", "XSQ", "XPS" };
 	size_t len = strcspn(row->operands, ",(");
 
 	for (unsigned i = 0; i < sizeof sources / sizeof sources[0]; i++)
@@ -83,7 +88,7 @@ static bool first_is_source(const struct row_facts *row)
 static void use_operand(const struct row_facts *row, const char *token, size_t len, bool target, uint32_t word,
 			struct uses *out)
 {
-	unsigned reg = operand_register(token, len, word), last = reg + (len == 4 && token[0] == 'F');
+	unsigned reg = operand_register(token, len, word), last = reg + ((len == 4 && token[0] == 'F') || (len == 3 && !strncmp(token, "XP", 2)));
 
 	if (reg == NREGS || (is_token(token, len, "RA0") && !field_ra(word)))
 		return;
@@ -133,6 +138,9 @@ static void use_cr_operands(unsigned row, uint32_t word, struct uses *out)
 		regset_add(&out->written, REG_CR + field(word, 23, 3));
 		return;
 	case ROW_isel: regset_add(&out->read, REG_CR + field(word, 8, 3)); return;
+	case ROW_setbc: case ROW_setbcr: case ROW_setnbc: case ROW_setnbcr:
+		regset_add(&out->read, REG_CR + field(word, 18, 3));
+		return;
 	case ROW_mcrf: case ROW_setb: regset_add(&out->read, REG_CR + field(word, 18, 3)); break;
 	case ROW_mfcr: case ROW_mfocrf: case ROW_mtcrf: case ROW_mtocrf:
 		for (unsigned i = 0; i < 8; i++)

@@ -94,6 +94,78 @@ OP(xxinsertw)
 	XT.q = (XT.q & ~mask) | word;
 }
 
+/* ---- Quad-precision constants: the upper word, which is all that is not zero ---- */
+OP(lxvkq) { XT.q = (u128)(uint32_t)op->imm << 96; }
+
+/* 1 to 7, infinity and a NaN, from 16 on -0 and their negatives; the others are invalid. */
+DECODE_HOOK(lxvkq)
+{
+	static const uint32_t values[10] = { 0, 0x3fff0000, 0x40000000, 0x40008000, 0x40010000, 0x40014000, 0x40018000,
+		0x4001c000, 0x7fff0000, 0x7fff8000 };
+	uint32_t k = (uint32_t)op->imm, n = k & 15;
+
+	if (n > (k < 16 ? 9 : 8) || !k)
+		return false;
+	op->imm = (int32_t)(values[n] | k >> 4 << 31);
+	return true;
+}
+
+/* ---- Permute control vectors from masks ---- */
+
+/* `number` counts bytes from the right (little-endian forms) or from the left. */
+static inline __attribute__((always_inline)) uint8_t *byte_at(union vreg *v, bool right, int number)
+{
+	return &v->b[right ? number : 15 - number];
+}
+
+/* Expand: elements that the mask names take, in their order, those of the first source, the others what stands in their
+ * place in the second. Compress: the elements that it names come first; what is behind them is undefined, and zero. */
+static inline __attribute__((always_inline)) union vreg
+generate(union vreg mask, int size, bool right, bool compress)
+{
+	union vreg t = { 0 };
+	int named = 0;
+
+	for (int i = 0; i < 16; i += size) {
+		bool is_named = *byte_at(&mask, right, right ? i + size - 1 : i) >> 7;
+
+		for (int k = 0; k < size; k++) {
+			if (!compress)
+				*byte_at(&t, right, i + k) = (uint8_t)(is_named ? named + k : 16 + i + k);
+			else if (is_named)
+				*byte_at(&t, right, named + k) = (uint8_t)(i + k);
+		}
+		named += is_named ? size : 0;
+	}
+	return t;
+}
+
+/* Each IMM has its handler; above 3 it is invalid. */
+#define GENERATE(name, size) \
+	OP(name)    { XT = generate(VRB, size, false, false); } \
+	OP(name##1) { XT = generate(VRB, size, false, true); } \
+	OP(name##2) { XT = generate(VRB, size, true, false); } \
+	OP(name##3) { XT = generate(VRB, size, true, true); } \
+	DECODE_HOOK(name) \
+	{ \
+		static op_fn *const by_imm[] = { op_##name, op_##name##1, op_##name##2, op_##name##3 }; \
+		op->fn = by_imm[op->imm & 3]; \
+		return op->imm < 4; \
+	}
+GENERATE(xxgenpcvbm, 1)
+GENERATE(xxgenpcvhm, 2)
+GENERATE(xxgenpcvwm, 4)
+GENERATE(xxgenpcvdm, 8)
+
+/* The last bits of all bytes. */
+OP(xvtlsbb)
+{
+	const uint64_t last = UINT64_C(0x0101010101010101);
+	uint64_t ones = XB.d[0] & XB.d[1] & last, some = (XB.d[0] | XB.d[1]) & last;
+
+	CRF(op->a) = ones == last ? CR_LT : !some ? CR_EQ : 0;
+}
+
 /* ---- Byte reverse within elements ---- */
 OP(xxbrh) { XT.v8u16 = XB.v8u16 << 8 | XB.v8u16 >> 8; }
 

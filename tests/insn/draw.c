@@ -294,6 +294,8 @@ static bool valid_form(const struct insn *insn, uint32_t word, const struct stat
 		return !(rt & 1) && ra != rt && (is(insn, "lq") || rb != rt);
 	if (is(insn, "stq") || is(insn, "stqcx") || starts(insn, "lfdp") || starts(insn, "stfdp"))
 		return !(rt & 1);
+	if (starts(insn, "xxgenpcv") && ra_of(word) > 3)
+		return !pick(8);	/* invalid on both sides */
 	if (is(insn, "mfocrf") || is(insn, "mtocrf"))
 		return __builtin_popcount(word >> 12 & 0xff) == 1;
 	return valid_multiple(insn, word, s);
@@ -420,6 +422,15 @@ static void draw_shift(uint64_t v[2])
 	v[0] = (v[0] & ~UINT64_C(0xffff)) | (uint16_t)(pick(71) - 35);
 }
 
+/* vclrlb and vclrrb: RB is a number of bytes; vins*x: RA is one of a byte. */
+static void draw_index(const struct insn *insn, struct testcase *c)
+{
+	if (starts(insn, "vclr") && pick(8))
+		c->state.r[rb_of(c->word)] = pick(20);
+	if (starts(insn, "vins") && row_has(insn, "RA") && pick(8))
+		c->state.r[ra_of(c->word)] = pick(16);
+}
+
 void draw_case(const struct insn *insn, struct testcase *c)
 {
 	struct state *s = &c->state;
@@ -434,6 +445,7 @@ void draw_case(const struct insn *insn, struct testcase *c)
 	} while (insn->flags & MEM && !aim(insn, c));
 	if ((starts(insn, "bcds") || starts(insn, "bcdt") || starts(insn, "bcdu")) && row_has(insn, "VRA") && pick(8))
 		draw_shift(s->vsr[32 + ra_of(c->word)]);
+	draw_index(insn, c);
 	if (insn->unit == DFP)
 		draw_decimals(insn, c->word, s->vsr);
 	c->before = draw_before(insn, c->word);

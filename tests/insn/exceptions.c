@@ -122,6 +122,23 @@ static bool when_undefined(const struct view *v)
 	return !b || (!is_unsigned && b == UINT64_MAX && a == PPC_BIT(0));
 }
 
+static u128 quad_of(const uint64_t *d) { return (u128)d[0] << 64 | d[1]; }
+static u128 quad_magnitude(u128 q) { return q >> 127 ? -q : q; }
+
+/* VRA and VRB are zeros of quad format. */
+static bool when_zeros(const struct view *v)
+{
+	return !(quad_of(v->in->state.vsr[32 + ra_of(v)]) << 1) && !(quad_of(v->in->state.vsr[32 + rb_of(v)]) << 1);
+}
+
+/* VRA with 128 zeros behind it, divided by VRB, does not fit in 128 bits. */
+static bool when_large(const struct view *v)
+{
+	u128 a = quad_of(v->in->state.vsr[32 + ra_of(v)]), b = quad_of(v->in->state.vsr[32 + rb_of(v)]);
+
+	return strchr(v->insn->name, 'u') ? a >= b : 2 * quad_magnitude(a) >= quad_magnitude(b) || quad_magnitude(a) >> 126;
+}
+
 /* A doubleword that a decimal number begins with is an infinity or a NaN. */
 static bool has_special(const uint64_t *d) { return (d[0] >> 59 & 15) == 15; }
 
@@ -142,7 +159,7 @@ static const struct { const char *name; bool (*holds)(const struct view *v); } c
 #define WHEN(name) { #name, when_##name }
 	WHEN(trapped), WHEN(alignment), WHEN(reserved), WHEN(nan), WHEN(zero), WHEN(small), WHEN(wide),
 	WHEN(digits), WHEN(denormal), WHEN(null), WHEN(same), WHEN(ffff), WHEN(far), WHEN(quotient), WHEN(undefined),
-	WHEN(decimal), WHEN(special), WHEN(limit),
+	WHEN(decimal), WHEN(special), WHEN(limit), WHEN(large), WHEN(zeros),
 #undef WHEN
 };
 

@@ -28,11 +28,12 @@ UNLIKE = {
         'power9': 'lwaux ldu ldux stbu stbux sthu sthux stwu stwux stdu stdux stfsu stfsux stfdu stfdux',
         'power10': 'lwaux ldu ldux lbzu lbzux lhzu lhzux lhau lhaux lwzu lwzux stbu sthu stwu stdu lfsu lfsux lfdu lfdux'},
     'no time is kept that is farther than 2,560 cycles, and the window is full of these': {
-        'power8': 'divde divdeu', 'power9': 'xssqrtqp xssqrtqpo', 'power10': 'xssqrtqp xssqrtqpo'},
+        'power8': 'divde divdeu', 'power9': 'xssqrtqp xssqrtqpo', 'power10': 'xssqrtqp xssqrtqpo vdivsq vdivuq vdivesw vdivesd vdivesq vdiveuw vdiveud vdiveuq vmodsw vmodsq vmoduw vmoduq'},
     'results of a kind of unit come early to like ones, in LLVM of most rows': {
         'power10': 'vspltb vsplth vspltw vextractub vextractuh vextractuw vextractd vinsertb vinserth vinsertw vinsertd vsumsws bcdsr '
                    'xsaddqp xsaddqpo xssubqp xssubqpo xscvqpdp xscvqpdpo xscvdpqp xscvqpsdz xscvqpswz xscvqpudz xscvqpuwz '
-                   'xscvsdqp xscvudqp vctsxs vctuxs vcfsx vcfux xvtstdcsp xvtstdcdp'},
+                   'xscvsdqp xscvudqp vctsxs vctuxs vcfsx vcfux xvtstdcsp xvtstdcdp vslq vsrq vsraq vrlq vrlqnm vrlqmi '
+                   'xscvqpsqz xscvqpuqz xscvsqqp xscvuqqp'},
     'conditional and atomic accesses wait by other means': {'power9': 'stbcx sthcx stwcx stdcx stwat stdat', 'power10': 'lwat ldat'},
     'several at a time are one': {'power8': 'stmw stswi'},
     'one in a cycle, of pipes of which there are two': {'power8': 'vspltisb vspltish vspltisw'},

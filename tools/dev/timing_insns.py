@@ -16,7 +16,7 @@ CPUS = {'power8': 'pwr8', 'power9': 'pwr9', 'power10': 'pwr10'}
 FIELDS = {'RT': 8, 'RS': 8, 'RA': 4, 'RA0': 4, 'RB': 5, 'RC': 6, 'FRT': 8, 'FRS': 8, 'FRA': 4, 'FRB': 5, 'FRC': 6,
           'FRTP': 4, 'FRAP': 2, 'FRBP': 3,
           'VRT': 8, 'VRS': 8, 'VRA': 4, 'VRB': 5, 'VRC': 6, 'XT': 8, 'XS': 8, 'XA': 4, 'XB': 5, 'XC': 6, 'XTQ': 8,
-          'XSQ': 8, 'XTP': 8, 'XSP': 8, 'BF': 1, 'BFA': 2, 'BT': 9, 'BA': 14, 'BB': 19, 'BC': 14, 'BO': 12, 'BI': 2,
+          'XSQ': 8, 'XPT': 8, 'XPS': 8, 'XTP': 8, 'XSP': 8, 'BF': 1, 'BFA': 2, 'BT': 9, 'BA': 14, 'BB': 19, 'BC': 14, 'BO': 12, 'BI': 2,
           'TO': 4, 'SI': 16, 'UI': 16, 'D': 16, 'DS': 4, 'DQ': 1, 'LI': 2, 'BD': 2, 'FXM': 0x80, 'SH': 3, 'MB': 4,
           'ME': 20, 'SH6': 3, 'MB6': 4, 'NB': 8, 'FLM': 1, 'IMM8': 1, 'SIM': 1}
 SPRS = {'other': 272, 'lr': 8, 'ctr': 9, 'xer': 1}    # SPRG0 stands for the others
