@@ -1,14 +1,16 @@
 /* Differential test of every user-mode instruction against an oracle.
  *
- *   insn_test [-n SETS] [-s SEED] [-w N/OF] [-b] [-d] [-v] [-x FILE] ORACLE-COMMAND [NAME...]
+ *   insn_test [-n SETS] [-s SEED] [-w N/OF] [-l LEVEL] [-o] [-b] [-d] [-v] [-x FILE] ORACLE-COMMAND [NAME...]
  *
  * For each row of the instruction table (or those named) it draws SETS cases, sends them through
  * the oracle (tests/insn/oracle.c under qemu-user) and runs them on cede, and compares every
  * register, FPSCR, VSCR and the memory operand bit for bit.
  *
  * -w  only every OF-th row, from the N-th (0..): for several at a time
+ * -l  the generation that the processor is of: P8, P9 (unless said otherwise) or P10
+ * -o  only rows that came with it
  * -b  big-endian
- * -d  the decimal unit's rows, POWER10's included
+ * -d  the decimal unit's rows alone
  * -v  four cases of a row that fails, 16 if given twice; lines of the list that were not needed
  * -x  exceptions.list
  *
@@ -35,7 +37,8 @@ struct rig {
 	struct cpu_clock clock;
 	struct cpu_env env;
 	struct cpu *cpu;
-	bool big, decimal;
+	bool big;
+	enum insn_since level;
 };
 
 static void log_nothing(void *machine, unsigned channel, const char *fmt, ...)
@@ -63,7 +66,7 @@ static bool rig_init(struct rig *rig)
 	rig->cpu = cpu;
 	cpu->env = &rig->env;
 	cpu->pvr = 0x004e1200;
-	return rig->ram.base != MAP_FAILED && rig->ram.page && engine_add_cpu(engine_new(&rig->ram, "flat", rig->decimal ? P10 : P9, 1), cpu);
+	return rig->ram.base != MAP_FAILED && rig->ram.page && engine_add_cpu(engine_new(&rig->ram, "flat", rig->level, 1), cpu);
 }
 
 static void write_code(struct rig *rig, const struct testcase *c)
@@ -144,6 +147,7 @@ struct run {
 	struct oracle oracle;
 	struct exceptions *exceptions;
 	unsigned sets, shown, shard, shards;
+	bool new_alone, decimal_alone;
 	uint64_t seed;
 	unsigned tested, failed;
 };
@@ -232,31 +236,46 @@ static void run_row(struct run *run, const struct insn *insn)
 
 static bool wanted(const struct run *run, unsigned row, char *const *names)
 {
-	if (run->rig.decimal != (insns[row].unit == DFP) && run->rig.decimal)
+	const struct insn *insn = &insns[row];
+
+	if (insn->flags & NOTEST || insn->since > run->rig.level || row % run->shards != run->shard)
 		return false;
-	if (insns[row].flags & NOTEST || insns[row].since > (run->rig.decimal ? P10 : P9) || row % run->shards != run->shard)
+	if ((run->decimal_alone && insn->unit != DFP) || (run->new_alone && insn->since != run->rig.level))
 		return false;
-	if (!run->rig.big && exceptions_list(run->exceptions, &insns[row], "little"))
+	if (!run->rig.big && exceptions_list(run->exceptions, insn, "little"))
 		return false;
 	if (!*names)
 		return true;
 	for (; *names; names++)
-		if (!strcmp(*names, insns[row].name))
+		if (!strcmp(*names, insn->name))
 			return true;
 	return false;
 }
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: insn_test [-n SETS] [-s SEED] [-w N/OF] [-b] [-d] [-v] [-x FILE] ORACLE-COMMAND [NAME...]\n");
+	fprintf(stderr, "usage: insn_test [-n SETS] [-s SEED] [-w N/OF] [-l LEVEL] [-o] [-b] [-d] [-v] [-x FILE] "
+		"ORACLE-COMMAND [NAME...]\n");
 	return 2;
+}
+
+static bool parse_level(enum insn_since *level, const char *name)
+{
+	static const struct { const char *name; enum insn_since level; } levels[] = { { "P8", P8 }, { "P9", P9 }, { "P10", P10 } };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(levels); i++)
+		if (!strcmp(levels[i].name, name)) {
+			*level = levels[i].level;
+			return true;
+		}
+	return false;
 }
 
 static bool parse_options(struct run *run, int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:s:w:bdvx:")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:w:l:obdvx:")) != -1) {
 		switch (opt) {
 		case 'n': run->sets = (unsigned)atoi(optarg); break;
 		case 's': run->seed = strtoull(optarg, NULL, 0); break;
@@ -264,8 +283,13 @@ static bool parse_options(struct run *run, int argc, char **argv)
 			if (sscanf(optarg, "%u/%u", &run->shard, &run->shards) != 2 || run->shard >= run->shards)
 				return false;
 			break;
+		case 'l':
+			if (!parse_level(&run->rig.level, optarg))
+				return false;
+			break;
+		case 'o': run->new_alone = true; break;
 		case 'b': run->rig.big = true; break;
-		case 'd': run->rig.decimal = true; break;
+		case 'd': run->decimal_alone = true; break;
 		case 'v': run->shown *= 4; break;
 		case 'x':
 			run->exceptions = exceptions_read(optarg);
@@ -280,7 +304,7 @@ static bool parse_options(struct run *run, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct run run = { .sets = 200, .shown = 1, .seed = 1, .shards = 1 };
+	static struct run run = { .sets = 200, .shown = 1, .seed = 1, .shards = 1, .rig.level = P9 };
 
 	if (!parse_options(&run, argc, argv) || !rig_init(&run.rig))
 		return usage();
