@@ -167,6 +167,42 @@ OP_TRY(stxvd2x_be)
 	return true;
 }
 
+/* ---- Pairs: 32 bytes, of which big-endian mode's first half and little-endian mode's second half is the first VSR ---- */
+
+#define NEXT_VSR(v) (&(v))[1]
+
+#define LOAD_PAIR(name, ld, first, second) \
+	OP_TRY(name) \
+	{ \
+		uint64_t ea = EA_D; \
+		u128 low, high; \
+		ld(u128, ea, &low); \
+		ld(u128, address_wrap(cpu, ea + 16), &high); \
+		XT.q = first; \
+		NEXT_VSR(XT).q = second; \
+		return true; \
+	}
+LOAD_PAIR(plxvp, LOAD, high, low)
+LOAD_PAIR(plxvp_be, LOAD_BE, low, high)
+
+/* Nothing is stored unless all of it can be: the last byte is probed first. */
+#define STORE_PAIR(name, st, first, second) \
+	OP_TRY(name) \
+	{ \
+		uint64_t ea = EA_D; \
+		if (unlikely(!tlb_hit(tlb, ea, 32, true))) { \
+			if (!slowly) \
+				return TRY_SLOWLY; \
+			if (!store_possible(cpu, op, address_wrap(cpu, ea + 31))) \
+				return false; \
+		} \
+		st(u128, ea, first); \
+		st(u128, address_wrap(cpu, ea + 16), second); \
+		return true; \
+	}
+STORE_PAIR(pstxvp, STORE, NEXT_VSR(XS).q, XS.q)
+STORE_PAIR(pstxvp_be, STORE_BE, XS.q, NEXT_VSR(XS).q)
+
 /* ---- With length: EA is RA alone, RB bits 0:7 are the length, more than 16 is 16. ---- */
 
 /* 32-bit mode: the decoder took RA + RB for the address; it is RA, and RB is still wanted. */
