@@ -62,11 +62,11 @@ static unsigned operand_register(const char *token, size_t len, uint32_t word)
 static bool reads_target(const struct row_facts *row)
 {
 	static const char *const starts[] = {
-		"vinsert", "xxinsertw", "vrlwmi", "vrldmi", "xxperm", "rlwimi", "rldimi",
+		"vinsert", "xxinsertw", "xxsplti32dx", "vrlwmi", "vrldmi", "xxperm", "rlwimi", "rldimi",
 		"xsmadd", "xsmsub", "xsnmadd", "xsnmsub", "xvmadd", "xvmsub", "xvnmadd", "xvnmsub",
 	};
 
-	if (!strcmp(row->name, "xxpermdi"))
+	if (!strcmp(row->name, "xxpermdi") || !strcmp(row->name, "xxpermx"))
 		return false;
 	for (unsigned i = 0; i < sizeof starts / sizeof starts[0]; i++)
 		if (!strncmp(row->name, starts[i], strlen(starts[i])))
