@@ -71,7 +71,7 @@ enum vector {
 
 /* FSCR facility numbers (interruption cause). Book III, 6.2.10 */
 enum facility { FAC_FP = 0, FAC_VEC = 1, FAC_DSCR = 2, FAC_PM = 3, FAC_BHRB = 4, FAC_TM = 5,
-		FAC_EBB = 7, FAC_TAR = 8, FAC_MSGP = 10, FAC_SCV = 12 };
+		FAC_EBB = 7, FAC_TAR = 8, FAC_MSGP = 10, FAC_SCV = 12, FAC_PREFIX = 13 };
 
 struct op;
 struct block;
@@ -147,7 +147,7 @@ enum irq_line {		/* cpu->irq bits, levels */
 };
 
 /* Slot numbers of what an op can name (offset / 8). */
-enum slot { SLOT_R0 = 0, SLOT_ZERO = 32, SLOT_LR, SLOT_CTR, SLOT_EA, SLOT_TAR, SLOT_SUM = 49, SLOT_VSR0 = 64 };
+enum slot { SLOT_R0 = 0, SLOT_ZERO = 32, SLOT_LR, SLOT_CTR, SLOT_EA, SLOT_TAR, SLOT_PAGE = 40, SLOT_SUM = 49, SLOT_VSR0 = 64 };
 
 #define SLB_ENTRIES 32
 #define PACE_BYTES  768		/* of a struct pipe_state */
@@ -266,6 +266,7 @@ _Static_assert(__builtin_offsetof(struct cpu, lr) == 8 * SLOT_LR, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, ctr) == 8 * SLOT_CTR, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, ea) == 8 * SLOT_EA, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, tar) == 8 * SLOT_TAR, "slot");
+_Static_assert(__builtin_offsetof(struct cpu, page_ea) == 8 * SLOT_PAGE, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, sum) == 8 * SLOT_SUM, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, vsr) == 8 * SLOT_VSR0, "slot");
 
@@ -313,13 +314,13 @@ void cpu_interrupt(struct cpu *cpu, enum vector vector, uint64_t srr0, uint64_t 
 void cpu_copy_interrupt(struct cpu *copy, enum vector vector);
 /* The interrupt, or without MSR[ME] the checkstop: this processor stops. */
 void cpu_machine_check(struct cpu *cpu, uint64_t srr0, uint64_t srr1_bits);
-/* The trace interrupt after the instruction `word` at `nip`, which MSR[SE] or MSR[BE] asked for. `operand`
+/* The trace interrupt after the instruction `insn` (table/prefix.h) at `nip`, which MSR[SE] or MSR[BE] asked for. `operand`
  * is cpu_operand_address() of before it ran. */
-void cpu_trace(struct cpu *cpu, uint64_t nip, uint32_t word, uint64_t operand);
+void cpu_trace(struct cpu *cpu, uint64_t nip, uint64_t insn, uint64_t operand);
 /* Where the instruction's storage operand lies, as the registers are now; 0: it has none. */
-uint64_t cpu_operand_address(const struct cpu *cpu, uint32_t word);
+uint64_t cpu_operand_address(const struct cpu *cpu, uint64_t insn);
 /* It stores there. */
-bool cpu_operand_is_stored(const struct cpu *cpu, uint32_t word);
+bool cpu_operand_is_stored(const struct cpu *cpu, uint64_t insn);
 /* Delivers a pending asynchronous interrupt if MSR and the lines allow one; true if it did. */
 bool cpu_deliver_pending(struct cpu *cpu);
 /* True if an asynchronous interrupt would be taken right now (used by H_CEDE as well,

@@ -53,6 +53,6 @@ void pmu_leave(struct cpu *cpu);
 /* The counters' registers have been written from outside. */
 void pmu_forget(struct cpu *cpu);
 /* The instruction `word` at `nip` has run by itself, in problem state or not. */
-void pmu_ran(struct cpu *cpu, uint64_t nip, uint32_t word, uint64_t operand, bool problem);
+void pmu_ran(struct cpu *cpu, uint64_t nip, uint64_t insn, uint64_t operand, bool problem);
 
 #endif

@@ -24,8 +24,8 @@
 
 #define ARENA_SIZE (UINT64_C(48) << 20)	/* bytes of decoded blocks; full: all are forgotten */
 #define ARENA_PACED (2 * ARENA_SIZE)	/* the same where each has memos */
-#define BLOCK_BYTES(nops, ninsns) \
-	(sizeof(struct block) + (nops) * (sizeof(struct op) + sizeof(struct op_info)) + (ninsns) * sizeof(uint32_t))
+#define BLOCK_BYTES(nops, nwords) \
+	(sizeof(struct block) + (nops) * (sizeof(struct op) + sizeof(struct op_info)) + (nwords) * sizeof(uint32_t))
 #define ALIGNED(bytes) (((bytes) + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN)
 #define BLOCK_MOST (ALIGNED(BLOCK_BYTES(BLOCK_MAX_OPS, BLOCK_MAX_INSNS)) + ALIGNED(sizeof(struct code_page)))
 
@@ -276,13 +276,13 @@ static void mark_words(struct code_page *page, const struct block *b)
 {
 	unsigned first = (unsigned)(b->gra & (RAM_PAGE_SIZE - 1)) / 4;
 
-	for (unsigned i = first; i < first + b->ninsns; i++)
+	for (unsigned i = first; i < first + b->nwords; i++)
 		page->words[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
 static struct block *keep_block(struct engine *e, const struct block *from, const struct op_info *info)
 {
-	size_t size = BLOCK_BYTES(from->nops, from->ninsns);
+	size_t size = BLOCK_BYTES(from->nops, from->nwords);
 	struct block *b = arena_take(e, size), **bucket = hash_bucket(e, from->gra, from->mode);
 	struct code_page *page = code_page(e, from->gra);
 
@@ -291,7 +291,7 @@ static struct block *keep_block(struct engine *e, const struct block *from, cons
 	b->info = (struct op_info *)(b->ops + b->nops);
 	memcpy(b->info, info, b->nops * sizeof b->info[0]);
 	b->words = (uint32_t *)(b->info + b->nops);
-	memcpy(b->words, from->words, b->ninsns * sizeof b->words[0]);
+	memcpy(b->words, from->words, b->nwords * sizeof b->words[0]);
 	decode_link_ways_out(b);
 	b->hash_next = *bucket;
 	*bucket = b;
@@ -402,24 +402,23 @@ static struct block *mutable_block_of(const struct op *op)
 
 const struct block *block_of(const struct op *op) { return mutable_block_of(op); }
 
-static uint64_t nip_of(const struct cpu *cpu, const struct block *b, unsigned insn)
+static uint64_t nip_of(const struct cpu *cpu, const struct block *b, unsigned word)
 {
-	return cpu->page_ea + (b->gra & (RAM_PAGE_SIZE - 1)) + 4u * insn;
+	return cpu->page_ea + (b->gra & (RAM_PAGE_SIZE - 1)) + 4u * word;
 }
 
 uint64_t op_nip(const struct cpu *cpu, const struct op *op)
 {
 	const struct block *b = block_of(op);
 
-	return nip_of(cpu, b, b->info[op - b->ops].insn);
+	return nip_of(cpu, b, b->info[op - b->ops].word);
 }
 
-uint32_t op_word(const struct cpu *cpu, const struct op *op)
+uint64_t op_insn(const struct op *op)
 {
 	const struct block *b = block_of(op);
 
-	(void)cpu;
-	return b->words[b->info[op - b->ops].insn];
+	return block_insn(b, b->info[op - b->ops].word);
 }
 
 int64_t op_charged(const struct cpu *cpu, const struct op *op)
@@ -462,7 +461,7 @@ void op_unwind(struct cpu *cpu, const struct op *op)
 	const struct block *b = block_of(op);
 	const struct op_info *info = &b->info[op - b->ops];
 
-	cpu->nip = nip_of(cpu, b, info->insn);
+	cpu->nip = nip_of(cpu, b, info->word);
 	cpu->refund = cpu->per_cycle != 1 ? leave_before(cpu, b, info->insn + 1u) : decode_rest(b, b->info, (unsigned)(op - b->ops));
 }
 
@@ -473,7 +472,7 @@ void op_restart(struct cpu *cpu, const struct op *op)
 
 	while (i > 1 && b->info[i - 1].insn == b->info[i].insn)
 		i--;
-	cpu->nip = nip_of(cpu, b, b->info[i].insn);
+	cpu->nip = nip_of(cpu, b, b->info[i].word);
 	if (i == 1 && (unsigned)(op - b->ops) < b->head)
 		cpu->refund = block_price(b);	/* the head has not run */
 	else if (cpu->per_cycle != 1)
@@ -485,7 +484,7 @@ void op_restart(struct cpu *cpu, const struct op *op)
 bool end_block(struct cpu *cpu, const struct op *op)
 {
 	op_unwind(cpu, op);
-	cpu->nip += 4;
+	cpu->nip += 4 * insn_words(op_insn(op));
 	return false;
 }
 
@@ -561,13 +560,14 @@ static const struct block *part_of(struct engine *e, const struct block *b, unsi
 	*s = *b;
 	s->words = words;
 	s->info = e->scratch_info;
-	memcpy(s->words, b->words, b->info[n].insn * sizeof s->words[0]);
+	memcpy(s->words, b->words, b->info[n].word * sizeof s->words[0]);
 	memcpy(s->ops, b->ops, n * sizeof s->ops[0]);
 	memcpy(s->info, b->info, n * sizeof s->info[0]);
 	s->ninsns = b->info[n].insn;
+	s->nwords = b->info[n].word;
 	s->ops[0].imm = b->info[n - 1].cycles;
-	s->info[n] = (struct op_info){ .insn = s->ninsns, .cycles = b->info[n - 1].cycles };
-	s->ops[n] = (struct op){ .fn = op_leave, .imm = (int32_t)((b->gra & (RAM_PAGE_SIZE - 1)) + 4u * s->ninsns) };
+	s->info[n] = (struct op_info){ .insn = b->info[n].insn, .word = b->info[n].word, .cycles = b->info[n - 1].cycles };
+	s->ops[n] = (struct op){ .fn = op_leave, .imm = (int32_t)((b->gra & (RAM_PAGE_SIZE - 1)) + 4u * s->nwords) };
 	s->nops = s->end = (uint16_t)(n + 1);
 	while (s->nedges && s->edge_at[s->nedges - 1] >= n)
 		s->nedges--;
@@ -632,7 +632,7 @@ static const struct block *block_at_nip(struct cpu *cpu)
 			return one_at(cpu->engine, gra, cpu->mode);
 		}
 		if (cpu->env->log_mask & LOG_IN_ASM && decoded != cpu->engine->decoded && cpu->env->show_code)
-			cpu->env->show_code(cpu->env->machine, cpu->nip, b->words, b->ninsns);
+			cpu->env->show_code(cpu->env->machine, cpu->nip, b->words, b->nwords);
 		if (cpu->env->log_mask & LOG_EXEC)
 			return show_entry(cpu, b);
 		jump_insert(cpu, cpu->nip, b);
@@ -766,7 +766,7 @@ static int64_t run_cut(struct cpu *cpu, int64_t budget)
 static int64_t run_some(struct cpu *cpu, int64_t budget)
 {
 	const struct block *b;
-	uint64_t taken = cpu->interrupts, nip, operand = 0;
+	uint64_t taken = cpu->interrupts, nip, insn = 0, operand = 0;
 	bool traced = cpu->msr & (MSR_SE | MSR_BE), single = traced || cpu->pmu.close;
 
 	cpu->cut = false;
@@ -782,7 +782,8 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 		return budget - fetch_fault(cpu);
 	if (unlikely(single)) {
 		b = one_at(cpu->engine, b->gra, b->mode);
-		operand = cpu_operand_address(cpu, b->words[0]);
+		insn = block_insn(b, 0);
+		operand = cpu_operand_address(cpu, insn);
 		budget = BUDGET_OF(cpu->per_cycle - cpu->phase);	/* nothing can be entered after it */
 		cpu->limit = cpu->cycles + 1;
 		budget = run_alone(cpu, b, budget);
@@ -798,9 +799,9 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 	if (unlikely(cpu->alone))
 		budget = run_again(cpu, budget);
 	if (unlikely(single) && cpu->pmu.close)
-		pmu_ran(cpu, nip, b->words[0], operand, b->mode & MODE_PR);
+		pmu_ran(cpu, nip, insn, operand, b->mode & MODE_PR);
 	if (unlikely(traced) && taken == cpu->interrupts)
-		cpu_trace(cpu, nip, b->words[0], operand);
+		cpu_trace(cpu, nip, insn, operand);
 	return budget;
 }
 

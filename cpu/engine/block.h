@@ -10,22 +10,25 @@
 #define CPU_ENGINE_BLOCK_H
 
 #include "cpu/engine/dispatch.h"
+#include "cpu/table/prefix.h"
 #include "cpu/timing/timing.h"
 
 enum block_mode {
 	MODE_SF = 1, MODE_LE = 2, MODE_PR = 4, MODE_FP = 8, MODE_VEC = 16, MODE_VSX = 32,
-	MODE_PLAIN = 64,	/* not in the cache: no fused ops, for running part of a block */
-	MODE_PAID = 128,	/* the same, and its accesses have been charged for */
+	MODE_NO_PREFIX = 64,	/* FSCR withholds prefixed instructions */
+	MODE_PLAIN = 128,	/* not in the cache: no fused ops, for running part of a block */
+	MODE_PAID = 256,	/* the same, and its accesses have been charged for */
 };
 
-#define BLOCK_MAX_INSNS 64
+#define BLOCK_MAX_INSNS 64	/* and words: a prefixed instruction has two */
 #define BLOCK_MAX_OPS   (BLOCK_MAX_INSNS * 8 + 40)	/* 32-bit addco. takes five */
 #define BLOCK_ALIGN     64	/* the host's cache line */
 #define BLOCK_MAX_EXITS 3	/* branches that a block goes on behind */
 
 /* Where an op's instruction lies in the block and what had been charged by its end. */
 struct op_info {
-	uint16_t insn;		/* index of the (first) instruction this op belongs to */
+	uint8_t insn;		/* index of the (first) instruction this op belongs to */
+	uint8_t word;		/* index of that instruction's first word */
 	uint16_t cycles;	/* cost of the block up to and including that instruction */
 };
 
@@ -40,6 +43,7 @@ struct block {
 	uint8_t nedges;		/* pairs of edges in the places of ops, and which these are */
 	uint16_t edge_at[BLOCK_MAX_EXITS + 1];
 	uint16_t end;		/* the ops behind it are not the next ones of any: see decode_ways_out() */
+	uint16_t nwords;	/* of the instructions, and where the block ends */
 	uint32_t *words;	/* the instructions as fetched, in the processor's order */
 	struct block *hash_next, *page_next;
 	struct op_info *info;	/* nops of them, parallel to ops */
@@ -65,6 +69,12 @@ static inline int64_t marker_price(const struct op *marker)
 }
 
 static inline int64_t block_price(const struct block *b) { return marker_price(b->ops); }
+
+/* The instruction at a word of the block: a prefix stands above its suffix. */
+static inline uint64_t block_insn(const struct block *b, unsigned word)
+{
+	return insn_at(b->words, b->nwords, word);
+}
 
 /* In the place of the op after a direct branch: the markers of the blocks that it leads to, NULL until first taken. */
 struct edge {
@@ -259,7 +269,7 @@ void ctx_catch_up(struct cpu *cpu);
 /* Ops that the decoder adds by itself. */
 #define ENGINE_OPS(X) \
 	X(set_cr0) X(set_cr0_32) X(set_cr1) X(ca_from_ca32) X(so_save) X(ov_from_ov32) X(mr) X(addi) X(add) X(truncate_d) X(truncate_x) \
-	X(illegal) X(privileged) X(unavailable) X(facility_check) X(leave) X(b_near) X(b_far) X(next_near) X(next_far) X(marker) X(edges) X(dead) X(seek) X(spent)
+	X(illegal) X(privileged) X(unavailable) X(facility_check) X(no_prefix) X(boundary) X(paddi) X(leave) X(b_near) X(b_far) X(next_near) X(next_far) X(marker) X(edges) X(dead) X(seek) X(spent)
 #define DECLARE_OP(name) OP_RETURN OP_ABI op_##name(OP_PARAMS);
 ENGINE_OPS(DECLARE_OP)
 #undef DECLARE_OP

@@ -496,7 +496,7 @@ OP_RAW(charge_hold)
 
 static bool has_part(const struct decoder *d, unsigned parts) { return decode_parts(d) & parts; }
 
-unsigned charge_most_insns(const struct engine *engine, uint64_t gra)
+unsigned charge_most_words(const struct engine *engine, uint64_t gra)
 {
 	return engine->charge ? (unsigned)(LINE - gra % LINE) / 4 : BLOCK_MAX_INSNS;
 }
@@ -542,7 +542,7 @@ static op_fn *access_op(const char *name)
 	return op_charge_load;
 }
 
-void charge_emit_hold(struct decoder *d, const struct core_model *m, unsigned row, uint32_t word)
+void charge_emit_hold(struct decoder *d, const struct core_model *m, unsigned row, uint64_t word)
 {
 	unsigned hold = m->as_llvm ? 0 : cost_find(m, row, word)->hold;
 
@@ -552,14 +552,14 @@ void charge_emit_hold(struct decoder *d, const struct core_model *m, unsigned ro
 
 void charge_emit_access(struct decoder *d, const struct insn *insn, const struct op *op)
 {
-	op_fn *fn = access_op(insn->name);
+	op_fn *fn = access_op(insn->acts);
 	bool indexed = strstr(insn->operands, "RB") != NULL, to_gpr = !strncmp(insn->operands, "RT", 2);
 
 	if (!has_part(d, TIMING_CACHES) && fn)
 		fn = has_part(d, TIMING_TLB) ? op_charge_page : NULL;
 	if (fn)
 		decode_emit(d, (struct op){ .fn = fn, .a = to_gpr ? op->a : UINT8_MAX, .b = op->b, .c = indexed ? op->c : SLOT_ZERO,
-					    .d = (uint8_t)access_size(insn->name), .imm = indexed ? 0 : op->imm });
+					    .d = (uint8_t)access_size(insn->acts), .imm = indexed ? 0 : op->imm });
 }
 
 void charge_emit_branch(struct decoder *d, const struct charge_branch *b)

@@ -20,7 +20,7 @@ void charge_free(struct charge *charge);
 /* Decoding: the op at the block's head; the one before an instruction that holds others up, if this one does; the ops that
  * belong before `op`, or before a branch with these fields; of each as much as the model's parts want. */
 void charge_emit_fetch(struct decoder *d);
-void charge_emit_hold(struct decoder *d, const struct core_model *m, unsigned row, uint32_t word);
+void charge_emit_hold(struct decoder *d, const struct core_model *m, unsigned row, uint64_t word);
 void charge_emit_access(struct decoder *d, const struct insn *insn, const struct op *op);
 struct charge_branch {
 	unsigned bo, bi, kind;		/* kind: enum branch_kind */
@@ -29,7 +29,7 @@ struct charge_branch {
 };
 void charge_emit_branch(struct decoder *d, const struct charge_branch *b);
 /* How many instructions a block that begins there may have: it stays in a line of the cache. */
-unsigned charge_most_insns(const struct engine *engine, uint64_t gra);
+unsigned charge_most_words(const struct engine *engine, uint64_t gra);
 
 enum branch_kind { TO_DISPLACEMENT, TO_ABSOLUTE, TO_LR, TO_CTR, TO_TAR };
 

@@ -23,17 +23,21 @@
 	extern op_fn op_##name##_o __attribute__((weak)); \
 	extern op_fn op_##name##_be __attribute__((weak)); \
 	extern op_fn op_##name##_upd __attribute__((weak)); \
-	extern bool decode_##name(struct decoder *, const struct insn *, struct op *, uint32_t) __attribute__((weak));
+	extern bool decode_##name(struct decoder *, const struct insn *, struct op *, uint64_t) __attribute__((weak));
+#define INSN_AS(name, ...)
 #include "cpu/table/insn.def"
 #undef INSN
 
-#define INSN(name, form, operands, since, unit, flags, reference) \
-	{ #name, form, operands, since, unit, flags, reference, \
-	  op_##name, op_##name##_rc, op_##name##_o, op_##name##_be, op_##name##_upd, decode_##name },
+#define INSN(name, ...) ROW(name, name, __VA_ARGS__)
+#define INSN_AS(name, acts, ...) ROW(name, acts, __VA_ARGS__)
+#define ROW(name, acts, match, mask, operands, since, unit, flags, reference) \
+	{ #name, #acts, match, mask, operands, since, unit, flags, reference, \
+	  op_##acts, op_##acts##_rc, op_##acts##_o, op_##acts##_be, op_##acts##_upd, decode_##acts },
 const struct insn insns[] = {
 #include "cpu/table/insn.def"
 };
 #undef INSN
+#undef ROW
 const unsigned ninsns = ARRAY_SIZE(insns);
 
 /* ---- Lookup: rows by primary opcode, the most specific mask first ---- */
@@ -41,18 +45,30 @@ const unsigned ninsns = ARRAY_SIZE(insns);
 struct lookup {
 	uint16_t sorted[ARRAY_SIZE(insns)];
 	uint16_t first[64], end[64];	/* per primary opcode, into sorted */
-	uint16_t start[64][2048];	/* by low 11 bits: where to begin in sorted, plus 1; 0 = not known yet */
+	uint16_t start[64][2048];	/* by narrow_of(): where to begin in sorted, plus 1; 0 = not known yet */
 };
+
+/* The first word's. */
+static unsigned opcode_of(uint64_t insn) { return (unsigned)(insn >> (is_prefixed(insn) ? 58 : 26)) & 63; }
+
+/* Bits that tell most rows of an opcode apart: the low 11; of prefixed ones the type and the suffix's opcode. */
+#define NARROW_WORD     UINT64_C(0x7ff)
+#define NARROW_PREFIXED (UINT64_C(3) << 56 | UINT64_C(63) << 26)
+
+static unsigned narrow_of(uint64_t insn)
+{
+	return is_prefixed(insn) ? (unsigned)((insn >> 56 & 3) << 6 | (insn >> 26 & 63)) : (unsigned)(insn & NARROW_WORD);
+}
 
 static int by_opcode_then_mask(const void *a, const void *b)
 {
 	const struct insn *x = &insns[*(const uint16_t *)a], *y = &insns[*(const uint16_t *)b];
-	int px = (int)(x->match >> 26), py = (int)(y->match >> 26);
+	int px = (int)opcode_of(x->match), py = (int)opcode_of(y->match);
 
 	if (px != py)
 		return px - py;
 	if (x->mask != y->mask)
-		return __builtin_popcount(y->mask) - __builtin_popcount(x->mask);
+		return __builtin_popcountll(y->mask) - __builtin_popcountll(x->mask);
 	return *(const uint16_t *)a - *(const uint16_t *)b;
 }
 
@@ -68,7 +84,7 @@ static struct lookup *lookup_table(void)
 		qsort(table.sorted, ninsns, sizeof table.sorted[0], by_opcode_then_mask);
 		for (unsigned i = 0, po = 0; po < 64; po++) {
 			table.first[po] = (uint16_t)i;
-			while (i < ninsns && insns[table.sorted[i]].match >> 26 == po)
+			while (i < ninsns && opcode_of(insns[table.sorted[i]].match) == po)
 				i++;
 			table.end[po] = (uint16_t)i;
 		}
@@ -77,16 +93,17 @@ static struct lookup *lookup_table(void)
 	return &table;
 }
 
-const struct insn *insn_lookup_at(uint32_t word, enum insn_since level)
+const struct insn *insn_lookup_at(uint64_t word, enum insn_since level)
 {
 	struct lookup *t = lookup_table();
-	unsigned po = word >> 26, low = word & 0x7ff, i = t->start[po][low];
+	unsigned po = opcode_of(word), low = narrow_of(word), i = t->start[po][low];
+	uint64_t narrow = is_prefixed(word) ? NARROW_PREFIXED : NARROW_WORD;
 
 	if (!i) {
 		for (i = t->first[po]; i < t->end[po]; i++) {
 			const struct insn *row = &insns[t->sorted[i]];
 
-			if (((word ^ row->match) & row->mask & 0x7ff) == 0)
+			if (((word ^ row->match) & row->mask & narrow) == 0)
 				break;
 		}
 		t->start[po][low] = (uint16_t)(i + 1);
@@ -102,11 +119,11 @@ const struct insn *insn_lookup_at(uint32_t word, enum insn_since level)
 	return NULL;
 }
 
-const struct insn *insn_lookup(uint32_t word) { return insn_lookup_at(word, P10); }
+const struct insn *insn_lookup(uint64_t word) { return insn_lookup_at(word, P10); }
 
 /* ---- Operands ---- */
 
-enum operand_kind { G, G0, F, FP2, V, T, U, S, S4, S16, X1, X2, X3, X4, X5, XP, SH6, MB6, SPR, DCMX, DX };
+enum operand_kind { G, G0, F, FP2, V, T, U, S, S4, S16, X1, X2, X3, X4, X5, X0, XI, XP, ACC, SH6, MB6, SPR, DCMX, DX, D34, I32 };
 enum operand_dest { DEST_a, DEST_b, DEST_c, DEST_d, DEST_i };
 
 struct operand {
@@ -165,35 +182,44 @@ bool decode_operands_valid(const struct insn *insn)
 	return parse_operands(insn->operands, &list);
 }
 
+/* The bits are those of stray_bits() and no others. */
+static bool is_scattered(const struct operand *o)
+{
+	return o->kind == DCMX || o->kind == DX || o->kind == D34 || o->kind == I32;
+}
+
 /* Bits of the sixth register-number bit, and other strays, by kind. */
-static uint32_t stray_bits(const struct operand *o)
+static uint64_t stray_bits(const struct operand *o)
 {
 	switch ((enum operand_kind)o->kind) {
 	case X1: return 1;
 	case X2: case SH6: return 2;
 	case X3: return 4;
 	case X4: case X5: return 8;
+	case XI: return 1u << 16;
 	case DCMX: return 31u << 16 | 1u << 6 | 1u << 2;
 	case DX: return 0x3ffu << 6 | 31u << 16 | 1;
+	case D34: return UINT64_C(0x3ffff) << 32 | 0xffff;
+	case I32: return UINT64_C(0xffff) << 32 | 0xffff;
 	default: return 0;
 	}
 }
 
-uint32_t decode_operand_bits(const struct insn *insn)
+uint64_t decode_operand_bits(const struct insn *insn)
 {
 	const struct operand_list *list = operand_list(insn);
-	uint32_t bits = (insn->flags & (RC | RCFP) ? 1 : 0) | (insn->flags & (OE | VRC) ? 1u << 10 : 0);
+	uint64_t bits = (insn->flags & (RC | RCFP) ? 1 : 0) | (insn->flags & (OE | VRC) ? 1u << 10 : 0);
 
 	for (unsigned i = 0; i < list->n; i++) {
 		const struct operand *o = &operands[list->index[i]];
 
-		bits |= o->kind == DCMX || o->kind == DX ? 0 : ((UINT32_C(1) << o->width) - 1) << o->shift;
+		bits |= is_scattered(o) ? 0 : ((UINT64_C(1) << o->width) - 1) << o->shift;
 		bits |= stray_bits(o);
 	}
 	return bits;
 }
 
-static int64_t operand_value(const struct operand *o, uint32_t word)
+static int64_t operand_value(const struct operand *o, uint64_t word)
 {
 	uint32_t raw = word >> o->shift & ((UINT32_C(1) << o->width) - 1);
 	int64_t sign = (int64_t)(raw ^ UINT32_C(1) << (o->width - 1)) - (INT64_C(1) << (o->width - 1));
@@ -208,7 +234,10 @@ static int64_t operand_value(const struct operand *o, uint32_t word)
 	case X2: return SLOT_VSR0 + 2 * (raw | (word >> 1 & 1) << 5);
 	case X3: return SLOT_VSR0 + 2 * (raw | (word >> 2 & 1) << 5);
 	case X4: case X5: return SLOT_VSR0 + 2 * (raw | (word >> 3 & 1) << 5);
+	case X0: return SLOT_VSR0 + 2 * raw;
+	case XI: return SLOT_VSR0 + 2 * (raw | (word >> 16 & 1) << 5);
 	case XP: return SLOT_VSR0 + 2 * ((raw & 30) | (raw & 1) << 5);
+	case ACC: return SLOT_VSR0 + 8 * raw;
 	case S: return sign;
 	case S4: return sign * 4;
 	case S16: return sign * 16;
@@ -217,6 +246,8 @@ static int64_t operand_value(const struct operand *o, uint32_t word)
 	case SPR: return raw >> 5 | (raw & 31) << 5;
 	case DCMX: return (word >> 16 & 31) | (word >> 2 & 1) << 5 | (word >> 6 & 1) << 6;
 	case DX: return (int16_t)((word >> 6 & 0x3ff) << 6 | (word >> 16 & 31) << 1 | (word & 1));
+	case D34: return insn_displacement(word);
+	case I32: return (int32_t)((word >> 32 & 0xffff) << 16 | (word & 0xffff));
 	}
 	return 0;
 }
@@ -242,7 +273,7 @@ static void place_operand(struct op *op, unsigned *used, enum operand_dest dest,
 	}
 }
 
-static void extract_operands(const struct insn *insn, uint32_t word, struct op *op)
+static void extract_operands(const struct insn *insn, uint64_t word, struct op *op)
 {
 	const struct operand_list *list = operand_list(insn);
 	unsigned used = 0;
@@ -278,7 +309,7 @@ struct decoder {
 	struct block *block;
 	struct op_info *info;
 	uint64_t gra;			/* of the instruction being decoded */
-	unsigned insn;			/* its index in the block */
+	unsigned insn, word;		/* its index in the block, and that of its first word */
 	struct op after[6];		/* appended by hooks */
 	unsigned nafter;
 	bool ended;
@@ -293,7 +324,8 @@ unsigned decode_parts(const struct decoder *d) { return d->engine->timing.parts;
 
 void decode_emit(struct decoder *d, struct op op)
 {
-	d->info[d->block->nops].insn = (uint16_t)d->insn;
+	d->info[d->block->nops].insn = (uint8_t)d->insn;
+	d->info[d->block->nops].word = (uint8_t)d->word;
 	d->info[d->block->nops].cycles = (uint16_t)block_cost(d->block);
 	d->block->ops[d->block->nops++] = op;
 }
@@ -316,8 +348,20 @@ static void end_with(struct decoder *d, op_fn *fn, int32_t imm)
 	d->ended = true;
 }
 
+/* Where the last bit of the register's number lies. */
+static unsigned sixth_bit(const char *row_operands)
+{
+	static const struct { const char *token; unsigned shift; } apart[] = {
+		{ "XTQ", 3 }, { "XSQ", 3 }, { "XT0", 26 }, { "XS0", 26 } };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(apart); i++)
+		if (!strncmp(row_operands, apart[i].token, 3))
+			return apart[i].shift;
+	return 0;
+}
+
 /* The facility that MSR withholds, as the vector of its interrupt; 0 = all there. */
-static enum vector missing_facility(const struct insn *insn, uint32_t word, uint32_t mode)
+static enum vector missing_facility(const struct insn *insn, uint64_t word, uint32_t mode)
 {
 	bool upper;	/* the register is one of VSR 32..63 */
 
@@ -327,7 +371,7 @@ static enum vector missing_facility(const struct insn *insn, uint32_t word, uint
 		return VEC_VEC_UNAVAIL;
 	if (insn->flags & VSX && !(mode & MODE_VSX))
 		return VEC_VSX_UNAVAIL;
-	upper = word >> (strstr(insn->operands, "TQ") || strstr(insn->operands, "SQ") ? 3 : 0) & 1;
+	upper = word >> sixth_bit(insn->operands) & 1;
 	if (insn->flags & X6 && !(mode & (upper ? MODE_VEC : MODE_VSX)))
 		return upper ? VEC_VEC_UNAVAIL : VEC_VSX_UNAVAIL;
 	if (insn->flags & FX6 && !(mode & (upper ? MODE_VEC : MODE_FP)))
@@ -375,12 +419,41 @@ static bool valid_update(const struct insn *insn, const struct op *op)
 	return op->b != SLOT_ZERO && (strncmp(insn->operands, "RT", 2) || op->a != op->b);
 }
 
-static bool decode_memory(struct decoder *d, const struct insn *insn, struct op *op)
+bool decode_base(const struct decoder *d, struct op *op, uint64_t insn, int64_t *distance)
+{
+	*distance = insn_displacement(insn);
+	op->d = 0;
+	if (!(insn & INSN_R))
+		return true;
+	op->b = SLOT_PAGE;
+	*distance += (int64_t)(d->gra & (RAM_PAGE_SIZE - 1));
+	return !(insn >> 16 & 31);
+}
+
+/* What is too far for imm is added up before, in an op of its own. */
+static bool decode_displacement(struct decoder *d, struct op *op, uint64_t insn)
+{
+	int64_t distance;
+
+	if (!decode_base(d, op, insn, &distance))
+		return false;
+	op->imm = (int32_t)distance;
+	if (distance != op->imm) {
+		decode_emit(d, (struct op){ .fn = op_paddi, .a = SLOT_EA, .b = op->b, .c = (uint8_t)(distance >> 32), .imm = (int32_t)distance });
+		op->b = SLOT_EA;
+		op->imm = 0;
+	}
+	return true;
+}
+
+static bool decode_memory(struct decoder *d, const struct insn *insn, struct op *op, uint64_t word)
 {
 	uint32_t mode = d->block->mode;
 
 	if (!(mode & MODE_LE) && insn->be)
 		op->fn = insn->be;
+	if (is_prefixed(word) && !decode_displacement(d, op, word))
+		return false;
 	if (insn->flags & UPD && !valid_update(insn, op))
 		return false;
 	if (!(mode & MODE_SF))
@@ -392,7 +465,7 @@ static bool decode_memory(struct decoder *d, const struct insn *insn, struct op 
 	return true;
 }
 
-static void append_record(struct decoder *d, const struct insn *insn, const struct op *op, uint32_t word)
+static void append_record(struct decoder *d, const struct insn *insn, const struct op *op, uint64_t word)
 {
 	bool wide = d->block->mode & MODE_SF;
 
@@ -402,7 +475,7 @@ static void append_record(struct decoder *d, const struct insn *insn, const stru
 		decode_append(d, (struct op){ .fn = wide ? op_set_cr0 : op_set_cr0_32, .a = result_slot(insn, op) });
 }
 
-static bool decode_row(struct decoder *d, const struct insn *insn, uint32_t word)
+static bool decode_row(struct decoder *d, const struct insn *insn, uint64_t word)
 {
 	uint32_t mode = d->block->mode;
 	struct op op = { .fn = insn->fn };
@@ -414,7 +487,7 @@ static bool decode_row(struct decoder *d, const struct insn *insn, uint32_t word
 		op.fn = insn->rc;
 	else if (insn->flags & RCF && word & 1 && insn->rc && mode & MODE_SF)
 		op.fn = insn->rc;
-	if (insn->flags & MEM && !decode_memory(d, insn, &op))
+	if (insn->flags & MEM && !decode_memory(d, insn, &op, word))
 		return false;
 	if (insn->hook && !insn->hook(d, insn, &op, word))
 		return false;
@@ -436,8 +509,44 @@ static bool decode_row(struct decoder *d, const struct insn *insn, uint32_t word
 	return true;
 }
 
+static uint32_t first_word(uint64_t insn) { return (uint32_t)(is_prefixed(insn) ? insn >> 32 : insn); }
+
+/* A prefix may have a suffix in problem state, and in the same 64 bytes. */
+static bool may_be_prefixed(struct decoder *d, uint64_t insn)
+{
+	if (d->block->mode & MODE_NO_PREFIX)
+		end_with(d, op_no_prefix, 0);
+	else if (!is_prefixed(insn))
+		end_with(d, op_boundary, 0);
+	return !d->ended;
+}
+
+/* The instruction at d->gra. A prefix is there without its suffix if that lies behind the boundary that no instruction
+ * crosses. False: the block has no room for both. */
+static bool fetch(struct decoder *d, uint64_t *insn)
+{
+	const uint8_t *at = d->engine->ram->base + d->gra;
+	unsigned room = BLOCK_MAX_INSNS - d->word, n = 1;
+	uint32_t words[2];
+
+	memcpy(words, at, sizeof words[0]);
+	if (!(d->block->mode & MODE_LE))
+		words[0] = __builtin_bswap32(words[0]);
+	if (unlikely(is_prefix(words[0])) && d->engine->level >= P10 && d->gra % PREFIX_ALIGN != PREFIX_ALIGN - 4) {
+		memcpy(&words[1], at + 4, sizeof words[1]);
+		if (!(d->block->mode & MODE_LE))
+			words[1] = __builtin_bswap32(words[1]);
+		n = 2;
+	}
+	if (n > room)
+		return false;
+	memcpy(&d->block->words[d->word], words, n * sizeof words[0]);
+	*insn = insn_at(words, n, 0);
+	return true;
+}
+
 /* One instruction, and its row; sets d->ended if nothing may follow in the block. */
-static const struct insn *decode_insn(struct decoder *d, uint32_t word)
+static const struct insn *decode_insn(struct decoder *d, uint64_t word)
 {
 	const struct insn *insn = insn_lookup_at(word, engine_level(d->engine, d->block->mode));
 	struct block *block = d->block;
@@ -446,21 +555,25 @@ static const struct insn *decode_insn(struct decoder *d, uint32_t word)
 
 	d->nafter = 0;
 	block->ops[0].imm += !d->engine->pace;
-	if (!insn) {
-		end_with(d, op_illegal, (int32_t)word);
+	if (is_prefix(first_word(word)) && d->engine->level >= P10 && !may_be_prefixed(d, word)) {
+		d->ended = true;
+	} else if (!insn) {
+		end_with(d, op_illegal, (int32_t)first_word(word));
 	} else if (insn->flags & PRIV && block->mode & MODE_PR) {
 		end_with(d, op_privileged, 0);
 	} else if ((missing = missing_facility(insn, word, block->mode)) != 0) {
 		end_with(d, op_unavailable, (int32_t)missing);
 	} else if (insn->flags & BRANCH) {
-		d->ended = decode_branch(d, word);
+		d->ended = decode_branch(d, (uint32_t)word);
 	} else if (!decode_row(d, insn, word)) {
 		block->nops = (uint16_t)start;
-		end_with(d, op_illegal, (int32_t)word);
+		end_with(d, op_illegal, (int32_t)first_word(word));
 	} else if (insn->flags & ENDBB) {
 		d->insn++;
+		d->word++;
 		end_with(d, op_leave, (int32_t)((d->gra & (RAM_PAGE_SIZE - 1)) + 4));
 		d->insn--;
+		d->word--;
 	}
 	block->ninsns++;
 	return insn;
@@ -484,18 +597,20 @@ static bool is_exit(const struct block *block, unsigned edge) { return block->ed
 static void decode_ways_out(struct decoder *d)
 {
 	struct block *block = d->block;
-	unsigned insn = d->insn;
+	unsigned insn = d->insn, word = d->word;
 
 	for (unsigned i = 0; i < block->nedges && is_exit(block, i); i++) {
 		int32_t target = block->ops[block->edge_at[i] - 1].imm;
 
 		d->insn = d->info[block->edge_at[i]].insn;
+		d->word = d->info[block->edge_at[i]].word;
 		decode_emit(d, (struct op){ .fn = op_edges });
 		pace_emit_exit(d);
 		decode_emit(d, (struct op){ .fn = target >= 0 && target < (int32_t)RAM_PAGE_SIZE ? op_b_near : op_b_far, .imm = target });
 		decode_emit(d, (struct op){ .fn = NULL });	/* two edges */
 	}
 	d->insn = insn;
+	d->word = word;
 }
 
 void decode_link_ways_out(struct block *block)
@@ -528,13 +643,11 @@ void decode_finish_cost(const struct engine *engine, struct block *block, const 
 			((struct edge *)&block->ops[at])->behind = decode_rest(block, info, at) + (engine->pace ? PACE_LENT * BUDGET_UNIT : 0);
 	}
 	for (unsigned i = block->head; block->timed && !engine->pace && i < block->nops; i++) {
-		uint32_t word;
 		const struct insn *insn;
 
 		if (info[i].insn >= block->ninsns)
 			continue;
-		word = block->words[info[i].insn];
-		insn = insn_lookup_at(word, engine_level(engine, block->mode));
+		insn = insn_lookup_at(block_insn(block, info[i].word), engine_level(engine, block->mode));
 		if (insn && insn->flags & TIME && block->ops[i].fn != op_leave && block->ops[i].fn != op_spent)
 			block->ops[i].imm = (int32_t)(block_cost(block) - info[i].cycles);
 	}
@@ -546,17 +659,15 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 	struct decoder d = { .engine = engine, .block = out, .info = info, .gra = gra, .charges = engine->charge && !(mode & MODE_PAID),
 			     .holds = engine->pace && !(mode & MODE_PAID), .plain = mode & MODE_PLAIN };
 	uint64_t page_end = (gra | (RAM_PAGE_SIZE - 1)) + 1;
-	unsigned most = charge_most_insns(engine, gra), unbroken = spent_most_insns(gra);
+	unsigned most = charge_most_words(engine, gra), unbroken = spent_most_words(gra);
 	bool part = max_insns < BLOCK_MAX_INSNS;
 
 	out->gra = gra;
-	if (max_insns > most)
-		max_insns = most;
-	if (engine->spent && max_insns > unbroken)
-		max_insns = unbroken;
+	if (engine->spent && most > unbroken)
+		most = unbroken;
 	out->mode = mode & ~(uint32_t)(MODE_PLAIN | MODE_PAID);
 	out->ops[0].imm = 0;
-	out->ninsns = out->nops = 0;
+	out->ninsns = out->nops = out->nwords = 0;
 	out->nedges = 0;
 	out->dead = out->timed = false;
 	out->info = info;
@@ -568,19 +679,19 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 	if (engine->pace)
 		pace_emit(&d);
 	out->head = (uint8_t)out->nops;
-	while (!d.ended && d.insn < max_insns && d.gra < page_end) {
+	while (!d.ended && d.insn < max_insns && d.word < most && d.gra < page_end) {
 		const struct insn *insn;
-		uint32_t word;
+		uint64_t word;
 
-		memcpy(&word, engine->ram->base + d.gra, sizeof word);
-		if (!(mode & MODE_LE))
-			word = __builtin_bswap32(word);
-		out->words[d.insn] = word;
+		if (!fetch(&d, &word))
+			break;
 		insn = decode_insn(&d, word);
 		out->timed |= insn && insn->flags & TIME;
 		d.insn++;
-		d.gra += 4;
+		d.word += insn_words(word);
+		d.gra += 4 * insn_words(word);
 	}
+	out->nwords = (uint16_t)d.word;
 	if (!d.ended && part && (engine->pace || d.gra < page_end))
 		decode_emit(&d, (struct op){ .fn = op_leave, .imm = (int32_t)(d.gra - (page_end - RAM_PAGE_SIZE)) });
 	else if (!d.ended)

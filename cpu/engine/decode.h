@@ -14,33 +14,33 @@
 struct decoder;
 
 struct insn {
-	const char *name;
-	uint32_t match, mask;
+	const char *name, *acts;	/* whose handlers it has: its own, or those of the instruction without a prefix */
+	uint64_t match, mask;		/* of a prefixed one: the prefix above the suffix */
 	const char *operands;
 	uint8_t since, unit;
 	uint32_t flags;
 	const char *reference;
 	op_fn *fn, *rc, *o, *be, *upd;
-	bool (*hook)(struct decoder *d, const struct insn *insn, struct op *op, uint32_t word);
+	bool (*hook)(struct decoder *d, const struct insn *insn, struct op *op, uint64_t word);
 };
 
 extern const struct insn insns[];
 extern const unsigned ninsns;
 
-/* The row that a word belongs to on a processor of that generation, NULL: none. */
-const struct insn *insn_lookup_at(uint32_t word, enum insn_since level);
+/* The row that an instruction (prefix.h) belongs to on a processor of that generation, NULL: none. */
+const struct insn *insn_lookup_at(uint64_t insn, enum insn_since level);
 /* The same on one that has every instruction of the table. */
-const struct insn *insn_lookup(uint32_t word);
+const struct insn *insn_lookup(uint64_t insn);
 
-/* The bits of a word that this row's operands, Rc and OE occupy. */
-uint32_t decode_operand_bits(const struct insn *insn);
+/* The bits of an instruction that this row's operands, Rc and OE occupy. */
+uint64_t decode_operand_bits(const struct insn *insn);
 /* Every token of the row's operand string is known. */
 bool decode_operands_valid(const struct insn *insn);
 
 #define DECODE_HOOK(name) \
-	bool decode_##name(struct decoder *d, const struct insn *insn, struct op *op, uint32_t word); \
+	bool decode_##name(struct decoder *d, const struct insn *insn, struct op *op, uint64_t word); \
 	bool decode_##name(struct decoder *d __attribute__((unused)), const struct insn *insn __attribute__((unused)), \
-			   struct op *op __attribute__((unused)), uint32_t word __attribute__((unused)))
+			   struct op *op __attribute__((unused)), uint64_t word __attribute__((unused)))
 
 /* `HOST_NEEDS(vperm, HOST_SHUFFLE)`: vperm's handler is op_vperm only on hosts that have it, else
  * op_vperm_plain. */
@@ -62,6 +62,10 @@ void decode_append(struct decoder *d, struct op op);	/* an op after the row's ow
 bool decode_charges(const struct decoder *d);		/* accesses and branches are charged for */
 bool decode_may_go_on(const struct decoder *d);		/* the block may have one more exit in its middle */
 bool decode_exits_charge(const struct decoder *d);	/* which has a way of its own then, and is near */
+
+/* A prefixed instruction's base in op->b, which with R is the page of the instruction itself, and how far from there. False:
+ * R with a base is an invalid form. */
+bool decode_base(const struct decoder *d, struct op *op, uint64_t insn, int64_t *distance);
 
 /* op_branch.c: a branch, true if it ends the block; the end of a block without one. */
 bool decode_branch(struct decoder *d, uint32_t word);

@@ -156,8 +156,8 @@ enum { TRY_SLOWLY = 2 };
 
 /* Effective address of the instruction that this op belongs to. */
 uint64_t op_nip(const struct cpu *cpu, const struct op *op);
-/* The instruction word, fetched again from the block's record. */
-uint32_t op_word(const struct cpu *cpu, const struct op *op);
+/* The instruction, fetched again from the block's record. */
+uint64_t op_insn(const struct op *op);
 /* The cycle at which this op's instruction reads the clock, given the budget register: under `flat` the one after it,
  * under other models the one in which it starts, which is never past the cycle at which the engine stops. */
 uint64_t op_cycle(const struct cpu *cpu, const struct op *op, int64_t budget);

@@ -28,7 +28,7 @@ static __attribute__((noinline)) void begin_block(struct cpu *cpu, const struct 
 		return;
 	found = spent_block(cpu->engine->spent, cpu, &(struct spent_visit){
 		.ea = cpu->page_ea + (b->gra & (RAM_PAGE_SIZE - 1)), .gra = b->gra, .words = b->words,
-		.ninsns = b->ninsns, .mode = b->mode & (MODE_SF | MODE_LE | MODE_PR), .hint = hint,
+		.nwords = b->nwords, .ninsns = b->ninsns, .mode = b->mode & (MODE_SF | MODE_LE | MODE_PR), .hint = hint,
 		.time = cpu->limit * cpu->per_cycle - (uint64_t)(before >> 32), .insns = cpu->insns + INSNS_DONE(before),
 	});
 	if (found != hint)

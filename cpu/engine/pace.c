@@ -22,9 +22,9 @@ _Static_assert(MOST_MEMOS <= 65536, "the op has two bytes");
 #define MEMOS       (1u << 22)		/* of all blocks */
 #define MEMO_ROOM   (2 * MOST_MEMOS)	/* kept for those that grow until then */
 
-/* An instruction's word and what the pipeline wants to know of it. */
+/* An instruction and what the pipeline wants to know of it. */
 struct known_insn {
-	uint32_t word;
+	uint64_t word;
 	bool known;
 	struct pipe_insn insn;
 };
@@ -201,15 +201,16 @@ void pace_set_threads(struct cpu *cpu, unsigned busy)
 /* ---- Simulating ---- */
 
 /* Where a branch leads makes no difference to it. */
-static uint32_t without_target(uint32_t word)
+static uint64_t without_target(uint64_t word)
 {
-	return word >> 26 == 16 ? word & ~UINT32_C(0xfffc) : word >> 26 == 18 ? word & ~UINT32_C(0x3fffffc) : word;
+	return word >> 26 == 16 ? word & ~UINT64_C(0xfffc) : word >> 26 == 18 ? word & ~UINT64_C(0x3fffffc) : word;
 }
 
-static const struct pipe_insn *known(const struct engine *engine, uint32_t whole)
+static const struct pipe_insn *known(const struct engine *engine, uint64_t whole)
 {
-	uint32_t word = without_target(whole);
-	struct known_insn *k = &engine->pace->insns[(word * UINT32_C(0x9e3779b9)) >> (32 - INSN_BITS)];
+	uint64_t word = without_target(whole);
+	uint32_t folded = (uint32_t)(word ^ word >> 32);
+	struct known_insn *k = &engine->pace->insns[(folded * UINT32_C(0x9e3779b9)) >> (32 - INSN_BITS)];
 
 	if (!k->known || k->word != word) {
 		const struct insn *insn = insn_lookup_at(word, engine->level);
@@ -243,8 +244,12 @@ static unsigned simulate(const struct engine *engine, const struct block *block,
 	unsigned units = 0;
 
 	open_at(&pipe, pace, from);
-	for (unsigned i = 0; i < n; i++)
-		units += pipe_step(&pipe, known(engine, block->words[i]));
+	for (unsigned i = 0, at = 0; i < n; i++) {
+		uint64_t insn = block_insn(block, at);
+
+		units += pipe_step(&pipe, known(engine, insn));
+		at += insn_words(insn);
+	}
 	*to = close_as(&pipe, pace, from);
 	return units;
 }
@@ -387,11 +392,15 @@ unsigned pace_rest(const struct cpu *cpu, const struct block *block, unsigned n,
 unsigned pace_fit(struct cpu *cpu, const struct block *block, unsigned units)
 {
 	struct pipe pipe;
-	unsigned n = 0;
+	unsigned n = 0, at = 0;
 
 	open_at(&pipe, cpu->engine->pace, cpu->pace);
-	for (unsigned at = 0; n < block->ninsns && at < units; n++)
-		at += pipe_step(&pipe, known(cpu->engine, block->words[n]));
+	for (unsigned now = 0; n < block->ninsns && now < units; n++) {
+		uint64_t insn = block_insn(block, at);
+
+		now += pipe_step(&pipe, known(cpu->engine, insn));
+		at += insn_words(insn);
+	}
 	return n;
 }
 

@@ -37,7 +37,7 @@ struct row {
 
 struct seen_block {
 	uint64_t gra, n;
-	uint32_t mode, ninsns, words[BLOCK_MAX_INSNS];
+	uint32_t mode, nwords, words[BLOCK_MAX_INSNS];
 	unsigned nops;
 	struct op *ops;			/* as decoded, with op_edges for edges */
 	uint64_t *hits;			/* of each */
@@ -78,8 +78,8 @@ static void remember_block(struct seen_block *seen, const struct block *b)
 {
 	seen->gra = b->gra;
 	seen->mode = b->mode;
-	seen->ninsns = b->ninsns;
-	memcpy(seen->words, b->words, b->ninsns * sizeof b->words[0]);
+	seen->nwords = b->nwords;
+	memcpy(seen->words, b->words, b->nwords * sizeof b->words[0]);
 	seen->nops = b->nops;
 	seen->ops = calloc(b->nops, sizeof seen->ops[0]);
 	seen->hits = calloc(b->nops, sizeof seen->hits[0]);
@@ -95,12 +95,12 @@ static void remember_block(struct seen_block *seen, const struct block *b)
 /* NULL: there is no room for one more. */
 static struct seen_block *count_block(const struct block *b)
 {
-	uint64_t h = mix_hash(b->gra, b->ninsns) >> (64 - BLOCK_BITS);
+	uint64_t h = mix_hash(b->gra, b->nwords) >> (64 - BLOCK_BITS);
 	struct seen_block *seen;
 
 	while (seen = &blocks[h], seen->n && (seen->gra != b->gra || seen->mode != b->mode ||
-					      seen->ninsns != b->ninsns ||
-					      memcmp(seen->words, b->words, b->ninsns * sizeof b->words[0])))
+					      seen->nwords != b->nwords ||
+					      memcmp(seen->words, b->words, b->nwords * sizeof b->words[0])))
 		h = (h + 1) % ARRAY_SIZE(blocks);
 	if (!seen->n) {
 		if (nblocks == FULL(BLOCK_BITS)) {
@@ -137,10 +137,13 @@ static void write_row(FILE *f, const struct row *row)
 static void write_block(FILE *f, const struct seen_block *b)
 {
 	fprintf(f, "block %" PRIu64 " %" PRIx64, b->n, b->gra);
-	for (unsigned i = 0; i < b->ninsns; i++) {
-		const struct insn *insn = insn_lookup(b->words[i]);
+	for (unsigned i = 0; i < b->nwords; i++) {
+		uint64_t word = insn_at(b->words, b->nwords, i);
+		const struct insn *insn = insn_lookup(word);
 
 		fprintf(f, " %08" PRIx32 ":%s", b->words[i], insn ? insn->name : "illegal");
+		if (is_prefixed(word))
+			fprintf(f, " %08" PRIx32 ":suffix", b->words[++i]);
 	}
 	fputc('\n', f);
 	for (unsigned i = 1; i < b->nops; i++) {

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "cpu/core/spr.h"
 #include "cpu/engine/block.h"
 #include "cpu/engine/dispatch.h"
 
@@ -211,17 +212,22 @@ static uint64_t code_key(const struct cpu *cpu, uint32_t mode)
 	return key;
 }
 
-static uint32_t mode_of(uint64_t msr)
+/* FSCR changes in privileged state alone, which it withholds nothing from. */
+static uint32_t mode_of(const struct cpu *cpu)
 {
+	uint64_t msr = cpu->msr;
+	bool withheld = msr & MSR_PR && cpu->engine->level >= P10 && !(cpu->fscr & FSCR_BIT(FAC_PREFIX));
+
 	return (msr & MSR_SF ? MODE_SF : 0) | (msr & MSR_LE ? MODE_LE : 0) | (msr & MSR_PR ? MODE_PR : 0) |
-	       (msr & MSR_FP ? MODE_FP : 0) | (msr & MSR_VEC ? MODE_VEC : 0) | (msr & MSR_VSX ? MODE_VSX : 0);
+	       (msr & MSR_FP ? MODE_FP : 0) | (msr & MSR_VEC ? MODE_VEC : 0) | (msr & MSR_VSX ? MODE_VSX : 0) |
+	       (withheld ? MODE_NO_PREFIX : 0);
 }
 
 void cpu_context_changed(struct cpu *cpu)
 {
 	struct mmu_ctx *ctx = cpu->ctx;
 
-	cpu->mode = mode_of(cpu->msr);
+	cpu->mode = mode_of(cpu);
 	select_data(cpu, data_key(cpu));
 	select_code(cpu, code_key(cpu, cpu->mode));
 	cpu->tlb = ctx->data_now->tlb;

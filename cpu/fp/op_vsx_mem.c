@@ -236,6 +236,7 @@ store_pair(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb, bo
 	OP_TRY(store##_be) { return store_pair(cpu, op, tlb, slowly, ea, swap_u128(XS.q), swap_u128(SECOND(XS).q)); }
 VSX_PAIR(lxvp, stxvp, EA_D)
 VSX_PAIR(lxvpx, stxvpx, EA_X)
+VSX_PAIR(plxvp, pstxvp, EA_D)
 
 /* ---- With length: EA is RA alone, RB bits 0:7 are the length, more than 16 is 16. ---- */
 

@@ -223,8 +223,18 @@ static void unwind_uncompleted(struct cpu *cpu, const struct op *op)
 	cpu->insns--;
 }
 
+/* POWER10: a prefixed instruction caused it; it is not executed where it lies. ISA 3.1, Book III, 7.5. */
+#define SRR1_PREFIXED PPC_BIT(34)
+#define SRR1_BOUNDARY PPC_BIT(35)
+
+static uint64_t prefixed(const struct cpu *cpu, uint64_t insn)
+{
+	return cpu->engine->level >= P10 && is_prefix((uint32_t)(is_prefixed(insn) ? insn >> 32 : insn)) ? SRR1_PREFIXED : 0;
+}
+
 bool raise_interrupt(struct cpu *cpu, const struct op *op, enum vector vector, uint64_t srr1_bits)
 {
+	srr1_bits |= prefixed(cpu, op_insn(op));
 	unwind_uncompleted(cpu, op);
 	cpu_interrupt(cpu, vector, cpu->nip, srr1_bits);
 	return false;
@@ -250,6 +260,15 @@ bool raise_alignment(struct cpu *cpu, const struct op *op, uint64_t ea)
 {
 	cpu->dar = ea;
 	return raise_interrupt(cpu, op, VEC_ALIGNMENT, 0);
+}
+
+OP_TRY(no_prefix) { return raise_facility(cpu, op, FAC_PREFIX); }
+
+/* DAR has the instruction's own address. */
+OP_TRY(boundary)
+{
+	cpu->dar = op_nip(cpu, op);
+	return raise_interrupt(cpu, op, VEC_ALIGNMENT, SRR1_BOUNDARY);
 }
 
 /* POWER9 tells an access to a real address that is not there from other machine checks by bits of DSISR
@@ -293,7 +312,7 @@ static bool has_length(const struct insn *insn)
 	return strstr(insn->name, "xvl") != NULL;
 }
 
-uint64_t cpu_operand_address(const struct cpu *cpu, uint32_t word)
+uint64_t cpu_operand_address(const struct cpu *cpu, uint64_t word)
 {
 	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
 	unsigned ra = word >> 16 & 31;
@@ -301,7 +320,9 @@ uint64_t cpu_operand_address(const struct cpu *cpu, uint32_t word)
 
 	if (!insn || !(insn->flags & MEM))
 		return 0;
-	if (strstr(insn->operands, "DS("))
+	if (is_prefixed(word))
+		ea += (uint64_t)insn_displacement(word) + (word & INSN_R ? cpu->nip : 0);
+	else if (strstr(insn->operands, "DS("))
 		ea += (uint64_t)(int16_t)(word & 0xfffc);
 	else if (strstr(insn->operands, "DQ("))
 		ea += (uint64_t)(int16_t)(word & 0xfff0);
@@ -316,10 +337,10 @@ uint64_t cpu_operand_address(const struct cpu *cpu, uint32_t word)
 
 static bool is_store(const struct insn *insn)
 {
-	return !strncmp(insn->name, "st", 2) || !strncmp(insn->name, "dcbz", 4) || !strcmp(insn->name, "paste");
+	return !strncmp(insn->acts, "st", 2) || !strncmp(insn->name, "dcbz", 4) || !strcmp(insn->name, "paste");
 }
 
-bool cpu_operand_is_stored(const struct cpu *cpu, uint32_t word)
+bool cpu_operand_is_stored(const struct cpu *cpu, uint64_t word)
 {
 	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
 
@@ -333,10 +354,10 @@ static bool returns(const struct insn *insn)
 }
 
 /* SDAR is left alone if there is no operand: undefined. */
-void cpu_trace(struct cpu *cpu, uint64_t nip, uint32_t word, uint64_t operand)
+void cpu_trace(struct cpu *cpu, uint64_t nip, uint64_t word, uint64_t operand)
 {
 	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
-	uint64_t cause = SRR1_TRACE;
+	uint64_t cause = SRR1_TRACE | prefixed(cpu, word);
 
 	if (!insn || returns(insn) || !(cpu->msr & MSR_SE || (cpu->msr & MSR_BE && insn->flags & BRANCH)))
 		return;

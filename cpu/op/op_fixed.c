@@ -463,6 +463,33 @@ DECODE_HOOK(addis)
 	return true;
 }
 
+/* c: bits of the sum's second half that imm has no room for. */
+OP(paddi) { RT = RA + ((uint64_t)(int64_t)(int8_t)op->c << 32) + (uint32_t)op->imm; }
+
+DECODE_HOOK(paddi)
+{
+	int64_t distance;
+
+	if (!decode_base(d, op, word, &distance))
+		return false;
+	op->c = (uint8_t)(distance >> 32);
+	op->imm = (int32_t)distance;
+	if (op->imm == distance)
+		op->fn = op->b == SLOT_ZERO ? op_li : op_addi;
+	return true;
+}
+
+OP(pnop) { }
+
+/* Not before what changes where or in which state the next instruction is fetched. */
+DECODE_HOOK(pnop)
+{
+	const struct insn *suffix = insn_lookup((uint32_t)word);
+
+	op->fn = op_nop;
+	return !suffix || !(suffix->flags & (BRANCH | ENDBB));
+}
+
 /* The page's base is added at run time, because the block may be mapped anywhere. */
 DECODE_HOOK(addpcis)
 {

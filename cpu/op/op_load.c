@@ -50,6 +50,19 @@ LOAD_QUAD(lq_be, LOAD_BE)
 
 DECODE_HOOK(lq) { return !(op->a & 1) && op->a != op->b; }
 
+/* plq: any address, and in both byte orders the first doubleword into the first register. */
+#define LOAD_PAIR(name, ld, first) \
+	OP_TRY(name) \
+	{ \
+		u128 v; \
+		ld(u128, D_EA, &v); \
+		return set_pair(cpu, op, first); \
+	}
+LOAD_PAIR(plq, LOAD, v << 64 | v >> 64)
+LOAD_PAIR(plq_be, LOAD_BE, v)
+
+DECODE_HOOK(plq) { return !(op->a & 1) && op->a != (word >> 16 & 31); }
+
 /* ---- Load and reserve ---- */
 
 /* The reservation names the real address; stores by this processor do not lose it, those

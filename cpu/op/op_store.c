@@ -41,6 +41,18 @@ STORE_QUAD(stq_be, STORE_BE)
 
 DECODE_HOOK(stq) { return !(op->a & 1); }
 
+#define STORE_PAIR(name, st, first) \
+	OP_TRY(name) \
+	{ \
+		u128 v = pair(cpu, op); \
+		st(u128, D_EA, first); \
+		return true; \
+	}
+STORE_PAIR(pstq, STORE, v << 64 | v >> 64)
+STORE_PAIR(pstq_be, STORE_BE, v)
+
+DECODE_HOOK(pstq) { return !(op->a & 1); }
+
 /* ---- Store conditional ---- */
 
 /* CR0 = 0b00 || stored || SO. The access is checked even when the reservation is gone, as

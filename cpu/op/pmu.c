@@ -419,8 +419,8 @@ void pmu_forget(struct cpu *cpu)
 	cpu->pmu = (struct pmu){ .due = 0 };
 }
 
-void pmu_ran(struct cpu *cpu, uint64_t nip, uint32_t word, uint64_t operand, bool problem)
+void pmu_ran(struct cpu *cpu, uint64_t nip, uint64_t insn, uint64_t operand, bool problem)
 {
 	cpu->pmu.last = (struct pmu_last){ .known = true, .problem = problem, .nip = nip, .operand = operand,
-					   .stored = operand && cpu_operand_is_stored(cpu, word) };
+					   .stored = operand && cpu_operand_is_stored(cpu, insn) };
 }

@@ -254,10 +254,10 @@ void spent_forget(struct spent *s, struct spent_cpu *c)
 	c->fresh = true;
 }
 
-/* The last instruction that the last visit has completed. */
+/* So many words has the last visit completed. */
 static unsigned last_of(const struct spent_cpu *c)
 {
-	return c->ran <= c->nwords ? (unsigned)c->ran : c->ran % c->nwords ? (unsigned)(c->ran % c->nwords) : c->nwords;
+	return c->ran <= c->ninsns ? spent_words(c, c->ran) : c->ran % c->nwords ? (unsigned)(c->ran % c->nwords) : c->nwords;
 }
 
 void spent_follow(struct spent *s, struct spent_cpu *c, const struct cpu *cpu, uint32_t number, bool interrupted, bool counts)

@@ -167,7 +167,7 @@ static void *take(struct spent *s, size_t size)
 	return p;
 }
 
-/* Room for n instructions; false: there is none. */
+/* Room for n words; false: there is none. */
 static bool grow(struct spent *s, struct spent_entry *e, unsigned n)
 {
 	unsigned room = (n + 7) / 8 * 8;
@@ -181,8 +181,8 @@ static bool grow(struct spent *s, struct spent_entry *e, unsigned n)
 	ends = take(s, (room + 1) * sizeof *ends);
 	words = take(s, room * sizeof *words);
 	if (e->room) {
-		memcpy(ends, e->ends, (e->ninsns + 1u) * sizeof *ends);
-		memcpy(words, e->words, e->ninsns * sizeof *words);
+		memcpy(ends, e->ends, (e->nwords + 1u) * sizeof *ends);
+		memcpy(words, e->words, e->nwords * sizeof *words);
 	}
 	e->ends = ends;
 	e->words = words;
@@ -214,7 +214,7 @@ struct spent_entry *spent_find(struct spent *s, uint32_t place, const uint32_t *
 
 	for (; *link && faces < SPENT_FACES; link = &e->next, faces++) {
 		e = &s->entries[*link];
-		same = e->ninsns < n ? e->ninsns : n;
+		same = e->nwords < n ? e->nwords : n;
 		if (likely(!memcmp(e->words, words, same * sizeof words[0])))
 			break;
 	}
@@ -224,9 +224,9 @@ struct spent_entry *spent_find(struct spent *s, uint32_t place, const uint32_t *
 		e = add_entry(s, place, link, n);
 	if (!e || !grow(s, e, n))
 		return &s->entries[0];
-	if (unlikely(n > e->ninsns)) {
-		memcpy(e->words + e->ninsns, words + e->ninsns, (n - e->ninsns) * sizeof words[0]);
-		e->ninsns = (uint8_t)n;
+	if (unlikely(n > e->nwords)) {
+		memcpy(e->words + e->nwords, words + e->nwords, (n - e->nwords) * sizeof words[0]);
+		e->nwords = (uint8_t)n;
 	}
 	return e;
 }

@@ -27,12 +27,12 @@
  *   blocks, of 56 + 8S + 4n + 8(n + 1) bytes, in the order in which their first visits ended: instructions that were
  *   executed one behind the other (cpu/spent/spent.h says where they begin and end)
  *    0  8  effective address                      40  8  instructions
- *    8  8  guest real address                     48  2  instructions of the block, n: 1 to 64
+ *    8  8  guest real address                     48  2  words of the block, n: 1 to 64
  *   16  8  0 kernel, 1 real mode, 2 | PID << 2     50  1  mode: 1 64-bit, 2 little-endian, 4 problem state, 8 memory
  *   24  8  visits                                          holds something else there by the end
  *   32  8  units                                  51  5  zero;   56 8S  units lost, by reason
- *          n words: the instructions, most significant byte first
- *          n + 1 times 8: visits that ended after 0, 1, ... n instructions; they add up to the visits
+ *          n words: the instructions, prefixes and suffixes apart, most significant byte first
+ *          n + 1 times 8: visits that ended after 0, 1, ... n words; they add up to the visits
  *
  *   calls, 64 bytes: a function, as it was called from another one, which was called... A parent stands before its
  *   children; the root, number 0, is the first.

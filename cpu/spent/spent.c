@@ -26,13 +26,14 @@ static bool wanted(const struct spent *s, const struct cpu *cpu)
 	return s->only < 0 || (unsigned)s->only == cpu->index;
 }
 
-/* A spinning loop has been charged for many rounds at once, each of them `n` instructions. */
+/* `n` words are what has run. A spinning loop has been charged for many rounds at once, each of them `n` instructions, which
+ * have no prefixes. */
 static void add_visits(struct spent_entry *e, uint64_t ran, unsigned n)
 {
-	if (!e->ninsns) {
+	if (!e->nwords) {
 		e->ends[0]++;
 	} else if (likely(ran <= n)) {
-		e->ends[ran]++;
+		e->ends[ran ? n : 0]++;
 	} else {
 		e->ends[n] += ran / n;
 		if (ran % n)
@@ -55,7 +56,7 @@ static void count_stalls(const struct spent *s, const struct spent_cpu *c, const
 
 static void count_visit(struct spent *s, struct spent_cpu *c, const struct cpu *cpu, uint64_t units)
 {
-	unsigned n = c->ran > c->nwords ? c->nwords : c->ran ? (unsigned)c->ran : 1;
+	unsigned n = spent_words(c, c->ran ? c->ran : 1);
 	struct spent_entry *e = spent_find(s, c->place, c->words, n);
 	struct spent_node *node = &s->nodes[c->node];
 
@@ -66,7 +67,7 @@ static void count_visit(struct spent *s, struct spent_cpu *c, const struct cpu *
 	node->insns += c->ran;
 	if (e->stall)
 		count_stalls(s, c, cpu, units, e->stall);
-	s->lost_blocks += !e->ninsns;
+	s->lost_blocks += !e->nwords;
 	c->counted += c->ran;
 	c->units += units;
 }
@@ -108,17 +109,21 @@ static bool ends_run(uint32_t word)
 static bool goes_on(const struct spent *s, const struct spent_cpu *c, uint64_t space, const struct spent_visit *v)
 {
 	const struct spent_place *p = &s->places[c->place];
-	uint64_t ran = v->insns - c->insns;
+	uint64_t ran = spent_words(c, v->insns - c->insns);
 
-	return c->place && ran <= c->nwords && v->ea == p->ea + 4 * ran && v->gra == p->gra + 4 * ran && space == p->space && v->mode == p->mode &&
+	return c->place && v->insns - c->insns <= c->ninsns && v->ea == p->ea + 4 * ran && v->gra == p->gra + 4 * ran && space == p->space && v->mode == p->mode &&
 	       (!ran || (v->ea % SPENT_LINE && !ends_run(c->words[ran - 1])));
 }
 
-static void add_words(struct spent_cpu *c, uint64_t at, const struct spent_visit *v)
+/* What the visit is to, behind `ran` instructions that have run. */
+static void add_words(struct spent_cpu *c, uint64_t ran, const struct spent_visit *v)
 {
-	assert(at + v->ninsns <= SPENT_MOST && "no block goes beyond a line");
-	memcpy(c->words + at, v->words, v->ninsns * sizeof c->words[0]);
-	c->nwords = (uint32_t)at + v->ninsns;
+	unsigned at = ran ? spent_words(c, ran) : 0;
+
+	assert(at + v->nwords <= SPENT_MOST && "no block goes beyond a line");
+	memcpy(c->words + at, v->words, v->nwords * sizeof c->words[0]);
+	c->nwords = at + v->nwords;
+	c->ninsns = (uint32_t)ran + v->ninsns;
 }
 
 uint32_t spent_block(struct spent *s, struct cpu *cpu, const struct spent_visit *v)

@@ -21,6 +21,7 @@
 #define CPU_SPENT_SPENT_H
 
 #include "cpu/core/cpu.h"
+#include "cpu/table/prefix.h"
 #include "cpu/timing/timing.h"
 
 /* Where an address is valid: the kernel's, real mode, or a process's. */
@@ -48,19 +49,19 @@ struct spent_place {
 /* Instructions that have run from there. What began alike and went on longer is the same run, with more instructions. */
 struct spent_entry {
 	uint64_t units, insns;
-	uint64_t *ends;			/* ninsns + 1: visits that ended after so many instructions */
+	uint64_t *ends;			/* nwords + 1: visits that ended after so many words */
 	uint64_t *stall;		/* NSTALLS, or NULL: nobody counts them; STALL_UNITS may be less than nothing */
 	uint32_t *words;		/* in the processor's order */
 	uint32_t place, next;		/* next: what has run from there when the code was another one */
-	uint8_t ninsns, room;		/* that have run, or the first one at least; that there is room for */
+	uint8_t nwords, room;		/* of instructions that have run, or of the first one at least; that there is room for */
 };
 
 #define SPENT_LINE 256u			/* bytes */
-#define SPENT_MOST (SPENT_LINE / 4)	/* instructions of a run */
+#define SPENT_MOST (SPENT_LINE / 4)	/* words of a run */
 #define SPENT_FACES 32			/* codes at one place that are told apart */
 
-/* So many instructions can a piece of a run have from there. */
-static inline unsigned spent_most_insns(uint64_t at) { return SPENT_MOST - (unsigned)(at % SPENT_LINE) / 4; }
+/* So many words can a piece of a run have from there. */
+static inline unsigned spent_most_words(uint64_t at) { return SPENT_MOST - (unsigned)(at % SPENT_LINE) / 4; }
 
 /* A function as it was called from another one, which was called... Node 0 is the root. */
 enum spent_how { SPENT_BY_CALL, SPENT_BY_INTERRUPT, SPENT_UNKNOWN };
@@ -98,7 +99,7 @@ struct spent_cpu {
 	uint64_t left;			/* time at which cpu_run() was left */
 	uint64_t ran;			/* instructions of the last visit */
 	uint32_t place, node;		/* place: where the present visit began, or the last one */
-	uint32_t nwords, words[SPENT_MOST];	/* from there on, as far as it is known what would run */
+	uint32_t nwords, ninsns, words[SPENT_MOST];	/* from there on, as far as it is known what would run */
 	enum spent_idle idle;
 	struct spent_stack *stack, own;
 	uint64_t units, counted, away[SPENT_IDLES];	/* in all: time and instructions of blocks, time between */
@@ -132,10 +133,16 @@ struct spent {
 struct spent_visit {
 	uint64_t ea, gra;
 	const uint32_t *words;
-	unsigned ninsns, mode;
+	unsigned nwords, ninsns, mode;
 	uint64_t time, insns;		/* units and instructions before its first */
 	uint32_t hint;			/* what spent_block() returned for this block last; 0: nothing yet */
 };
+
+/* So many words are the first `ran` instructions of what runs. */
+static inline unsigned spent_words(const struct spent_cpu *c, uint64_t ran)
+{
+	return likely(c->nwords == c->ninsns) ? (unsigned)(ran < c->nwords ? ran : c->nwords) : words_of(c->words, c->nwords, ran);
+}
 
 /* What the last instruction of a run does. */
 enum spent_kind spent_kind_of(uint32_t word);
@@ -161,7 +168,7 @@ static inline uint64_t spent_visits(const struct spent_entry *e)
 {
 	uint64_t n = 0;
 
-	for (unsigned i = 0; i <= e->ninsns; i++)
+	for (unsigned i = 0; i <= e->nwords; i++)
 		n += e->ends[i];
 	return n;
 }

@@ -10,7 +10,7 @@
 #include "cpu/table/since.h"
 
 #define PO_(po) ((uint32_t)(po) << 26)
-#define M_(bits) (0xfc000000u | (bits))
+#define M_(bits) (UINT64_C(0xfffffffffc000000) | (bits))	/* no prefix above */
 
 #define F_D(po)          PO_(po), M_(0)
 #define F_I(po, aalk)    PO_(po) | (aalk), M_(3)
@@ -54,7 +54,20 @@
 #define F_VXEOPS(po, xo, eo) PO_(po) | (uint32_t)(eo) << 16 | (xo), M_(0x1f05ff)
 #define F_XX2EO(po, xo, eo) PO_(po) | (uint32_t)(eo) << 16 | (xo) << 2, M_(0x1f07fc)
 /* Anything else: say it in full. */
-#define F_WORD(match, mask) (match), (mask)
+#define F_WORD(match, mask) (match), M_(mask)
+
+/* Prefixed: the prefix's type and the first bits of its subtype above the suffix's opcode and what else the suffix has. ISA
+ * 3.1, Book I, 1.6.3. */
+#define P_(type, subtype) (UINT64_C(1) << 58 | (uint64_t)(type) << 56 | (uint64_t)(subtype) << 52)
+#define MP_LS_  (UINT64_C(0xff800000) << 32 | 0xfc000000)	/* one bit of subtype */
+#define MP_RR_  (UINT64_C(0xfff00000) << 32 | 0xfc000000)	/* four */
+#define F_8LS(po)          P_(0, 0) | PO_(po), MP_LS_
+#define F_8LS5(po)         P_(0, 0) | PO_(po), MP_LS_ & ~UINT64_C(0x4000000)	/* the last bit of the opcode is a register's */
+#define F_MLS(po)          P_(2, 0) | PO_(po), MP_LS_
+#define F_8RR_D(po, xo, n) P_(1, 0) | PO_(po) | (uint32_t)(xo) << (21 - (n)), MP_RR_ | ((1u << (n)) - 1) << (21 - (n))
+#define F_8RR_XX4(po, xo)  P_(1, 0) | PO_(po) | (xo) << 4, MP_RR_ | 0x30
+#define F_MMIRR(po, xo)    P_(3, 9) | PO_(po) | (xo) << 3, MP_RR_ | 0x7f8
+#define F_PNOP             P_(3, 0), UINT64_C(0xfff3ffff) << 32		/* any suffix */
 
 /* The operands that rows name, where they lie and where they go.
  *   OPERAND(token, shift, width, kind)
@@ -62,7 +75,8 @@
  * F FPR (VSR slot), FP2 a pair of FPRs (VSR slot of the even one), V VR (VSR slot of 32+n), T plain number into its letter's byte,
  * U unsigned immediate, S signed immediate; `<<n` scaling is part of S2/S4 (displacements
  * whose low 2 or 4 bits are opcode). X* are VSR numbers whose sixth bit lies apart; their
- * decoding is in decode.c; XP are pairs of VSRs, whose first has an even number. The destination byte: a, b, c, d or i (imm, then d, c, b).
+ * decoding is in decode.c, as is that of D34 and I32, which lie in prefix and suffix. XP are pairs of VSRs, whose first has an
+ * even number. ACC: a slot, too. The destination byte: a, b, c, d or i (imm, then d, c, b).
  */
 #define OPERANDS \
 	OPERAND(RT,  21, 5, G,  a) OPERAND(RS,  21, 5, G,  a) \
@@ -80,6 +94,9 @@
 	OPERAND(XTQ, 21, 5, X5, a) OPERAND(XSQ, 21, 5, X5, a)	/* DQ-form lxv, stxv: sixth bit: bit 28 */ \
 	OPERAND(XTP, 21, 5, V,  a) OPERAND(XSP, 21, 5, V, a)	/* lxsd, lxssp, stxsd, stxssp: a VR */ \
 	OPERAND(XPT, 21, 5, XP, a) OPERAND(XPS, 21, 5, XP, a)	/* sixth bit: bit 10 */ \
+	OPERAND(XT0, 21, 6, X0, a) OPERAND(XS0, 21, 6, X0, a)	/* plxv, pstxv */ \
+	OPERAND(XTI, 21, 5, XI, a)				/* sixth bit: bit 15 */ \
+	OPERAND(AT,  23, 3, ACC, a)				/* an accumulator: four VSRs */ \
 	OPERAND(BF,  23, 3, T,  a) OPERAND(BFA, 18, 3, T,  b) \
 	OPERAND(BT,  21, 5, T,  a) OPERAND(BA,  16, 5, T,  b) OPERAND(BB, 11, 5, T, c) OPERAND(BC, 6, 5, T, d) \
 	OPERAND(BO,  21, 5, T,  a) OPERAND(BI,  16, 5, T,  b) OPERAND(BH, 11, 2, T, c) \
@@ -102,7 +119,12 @@
 	OPERAND(RIC, 18, 2, U, i) OPERAND(PRS, 17, 1, U, i) OPERAND(SR, 16, 4, U, i) OPERAND(BHRBE, 11, 10, U, i) \
 	OPERAND(FC, 11, 5, U, i) \
 	OPERAND(TE, 16, 5, S, i) OPERAND(SP, 19, 2, U, i) OPERAND(S, 20, 1, U, i) OPERAND(DSH, 10, 6, U, i) \
-	OPERAND(DCM, 10, 6, U, i) OPERAND(UIM6, 16, 6, U, i)
+	OPERAND(DCM, 10, 6, U, i) OPERAND(UIM6, 16, 6, U, i) \
+	/* Prefixed. */ \
+	OPERAND(D34, 0, 16, D34, i) OPERAND(SI34, 0, 16, D34, i) OPERAND(PCREL, 52, 1, U, i) \
+	OPERAND(IMM32, 0, 16, I32, i) OPERAND(IX, 17, 1, U, i) OPERAND(UIM3P, 32, 3, U, i) OPERAND(IMM8P, 32, 8, U, i) \
+	OPERAND(XMSK, 36, 4, U, i) OPERAND(YMSK, 32, 4, U, i) OPERAND(YMSK2, 34, 2, U, i) \
+	OPERAND(PMSK8, 40, 8, U, i) OPERAND(PMSK4, 44, 4, U, i) OPERAND(PMSK2, 46, 2, U, i)
 
 /* Row flags. */
 enum insn_flag {

@@ -91,7 +91,7 @@ static enum variant variant_of(unsigned row, uint32_t word)
 	return (rc ? V_rc : 0) + (oe ? V_oe : 0);
 }
 
-const struct cost *cost_find(const struct core_model *m, unsigned row, uint32_t word)
+const struct cost *cost_find(const struct core_model *m, unsigned row, uint64_t word)
 {
 	unsigned key = row * NVARIANTS + variant_of(row, word), low = 0, high = m->ncosts;
 

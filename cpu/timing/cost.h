@@ -79,6 +79,6 @@ struct core_model {
 const struct core_model *core_model_find(const char *name);
 
 /* The row of a word; never NULL for a row of the table. */
-const struct cost *cost_find(const struct core_model *m, unsigned row, uint32_t word);
+const struct cost *cost_find(const struct core_model *m, unsigned row, uint64_t word);
 
 #endif

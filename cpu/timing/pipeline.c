@@ -123,7 +123,7 @@ static void decode_step(unsigned row, uint32_t word, struct pipe_insn *out)
 	}
 }
 
-void pipe_decode(const struct core_model *m, int row, uint32_t word, struct pipe_insn *out)
+void pipe_decode(const struct core_model *m, int row, uint64_t word, struct pipe_insn *out)
 {
 	const struct cost *cost;
 	const struct figures *f;

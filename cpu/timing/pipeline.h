@@ -39,7 +39,7 @@ struct pipe_insn {
 };
 
 /* `row`: the row of cpu/table/insn.def; negative: no instruction. */
-void pipe_decode(const struct core_model *m, int row, uint32_t word, struct pipe_insn *out);
+void pipe_decode(const struct core_model *m, int row, uint64_t insn, struct pipe_insn *out);
 
 /* Between two instructions. Word 0: how many words of each kind follow; the rest of the words is 0. All zero: nothing is
  * pending. Times are in units, from the time at which the next instruction could be dispatched.

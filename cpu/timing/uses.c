@@ -6,12 +6,15 @@
 #include <string.h>
 
 #include "cpu/table/forms.h"
+#include "cpu/table/prefix.h"
 
-#define INSN(name, form, operands, since, unit, flags, reference) { #name, operands, form, flags, since, unit },
+#define INSN(name, ...) ROW(name, __VA_ARGS__)
+#define ROW(name, match, mask, operands, since, unit, flags, reference) { #name, operands, match, mask, flags, since, unit },
 const struct row_facts row_facts[NROWS] = {
 #include "cpu/table/insn.def"
 };
 #undef INSN
+#undef ROW
 
 static unsigned field(uint32_t word, unsigned shift, unsigned width) { return word >> shift & ((1u << width) - 1); }
 
@@ -30,7 +33,7 @@ static bool is_token(const char *token, size_t len, const char *name)
 static unsigned operand_register(const char *token, size_t len, uint32_t word)
 {
 	enum { PAIR = 128 };	/* the field's last bit is the sixth */
-	static const struct { const char *name; uint8_t shift, sixth, first; } rows[] = {
+	static const struct { const char *name; uint8_t shift; uint32_t sixth; uint8_t first; } rows[] = {
 		{ "RT", 21, 0, REG_GPR }, { "RS", 21, 0, REG_GPR }, { "RA", 16, 0, REG_GPR }, { "RA0", 16, 0, REG_GPR },
 		{ "RB", 11, 0, REG_GPR }, { "RC", 6, 0, REG_GPR },
 		{ "FRT", 21, 0, REG_VSR }, { "FRS", 21, 0, REG_VSR }, { "FRA", 16, 0, REG_VSR }, { "FRB", 11, 0, REG_VSR },
@@ -45,8 +48,11 @@ static unsigned operand_register(const char *token, size_t len, uint32_t word)
 		{ "XC", 6, 8, REG_VSR }, { "XTQ", 21, 8, REG_VSR }, { "XSQ", 21, 8, REG_VSR },
 		/* And the one behind it. */
 		{ "XPT", 21, PAIR, REG_VSR }, { "XPS", 21, PAIR, REG_VSR },
+		{ "XT0", 21, 1u << 26, REG_VSR }, { "XS0", 21, 1u << 26, REG_VSR }, { "XTI", 21, 1u << 16, REG_VSR },
 	};
 
+	if (is_token(token, len, "AT"))
+		return REG_VSR + 4 * field(word, 23, 3);
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		if (is_token(token, len, rows[i].name) && rows[i].sixth == PAIR)
 			return rows[i].first + (field(word, rows[i].shift, 5) & 30) + (field(word, rows[i].shift, 1) ? 32 : 0);
@@ -59,11 +65,11 @@ static unsigned operand_register(const char *token, size_t len, uint32_t word)
 static bool reads_target(const struct row_facts *row)
 {
 	static const char *const starts[] = {
-		"vins", "xxinsertw", "vrlwmi", "vrldmi", "vrlqmi", "xxperm", "rlwimi", "rldimi",
+		"vins", "xxinsertw", "xxsplti32dx", "vrlwmi", "vrldmi", "vrlqmi", "xxperm", "rlwimi", "rldimi",
 		"xsmadd", "xsmsub", "xsnmadd", "xsnmsub", "xvmadd", "xvmsub", "xvnmadd", "xvnmsub",
 	};
 
-	if (!strcmp(row->name, "xxpermdi"))
+	if (!strcmp(row->name, "xxpermdi") || !strcmp(row->name, "xxpermx"))
 		return false;
 	for (unsigned i = 0; i < sizeof starts / sizeof starts[0]; i++)
 		if (!strncmp(row->name, starts[i], strlen(starts[i])))
@@ -71,9 +77,17 @@ static bool reads_target(const struct row_facts *row)
 	return false;
 }
 
+/* So many registers are an operand. */
+static unsigned operand_count(const char *token, size_t len)
+{
+	if (is_token(token, len, "AT"))
+		return 4;
+	return (len == 3 && !strncmp(token, "XP", 2)) || (len == 4 && token[0] == 'F') ? 2 : 1;
+}
+
 static bool first_is_source(const struct row_facts *row)
 {
-	static const char *const sources[] = { "RS", "FRS", "VRS", "XS", "XSP", "XSQ", "XPS" };
+	static const char *const sources[] = { "RS", "FRS", "VRS", "XS", "XSP", "XSQ", "XS0", "XPS" };
 	size_t len = strcspn(row->operands, ",(");
 
 	for (unsigned i = 0; i < sizeof sources / sizeof sources[0]; i++)
@@ -88,7 +102,7 @@ static bool first_is_source(const struct row_facts *row)
 static void use_operand(const struct row_facts *row, const char *token, size_t len, bool target, uint32_t word,
 			struct uses *out)
 {
-	unsigned reg = operand_register(token, len, word), last = reg + ((len == 4 && token[0] == 'F') || (len == 3 && !strncmp(token, "XP", 2)));
+	unsigned reg = operand_register(token, len, word), last = reg + operand_count(token, len) - 1;
 
 	if (reg == NREGS || (is_token(token, len, "RA0") && !field_ra(word)))
 		return;
@@ -302,8 +316,8 @@ static void use_multiple(unsigned row, uint32_t word, struct uses *out)
 	case ROW_stswi: use_run(&out->read, rt, (bytes + 3) / 4); break;
 	case ROW_lswx: use_run(&out->written, rt, 32); regset_add(&out->read, REG_COUNT); break;
 	case ROW_stswx: use_run(&out->read, rt, 32); regset_add(&out->read, REG_COUNT); break;
-	case ROW_lq: case ROW_lqarx: use_run(&out->written, rt, 2); break;
-	case ROW_stq: case ROW_stqcx: use_run(&out->read, rt, 2); break;
+	case ROW_lq: case ROW_lqarx: case ROW_plq: use_run(&out->written, rt, 2); break;
+	case ROW_stq: case ROW_stqcx: case ROW_pstq: use_run(&out->read, rt, 2); break;
 	case ROW_lwat: case ROW_ldat: use_run(&out->read, (rt + 1) & 31, 2); break;
 	case ROW_lfdp: case ROW_lfdpx: regset_add(&out->written, REG_VSR + (rt | 1)); break;
 	case ROW_stfdp: case ROW_stfdpx: regset_add(&out->read, REG_VSR + (rt | 1)); break;
@@ -311,17 +325,21 @@ static void use_multiple(unsigned row, uint32_t word, struct uses *out)
 	}
 }
 
-static int32_t displacement(const struct row_facts *row, uint32_t word)
+/* Of prefixed ones that are relative to themselves, or reach far: some number. */
+static int32_t displacement(const struct row_facts *row, uint64_t word)
 {
 	int32_t d = (int16_t)word;
 
+	if (is_prefixed(word))
+		return (int32_t)insn_displacement(word);
 	return strstr(row->operands, "DQ(") ? d & ~15 : strstr(row->operands, "DS(") ? d & ~3 : d;
 }
 
-static void use_address(const struct row_facts *row, uint32_t word, struct uses *out)
+static void use_address(const struct row_facts *row, uint64_t insn, struct uses *out)
 {
 	const char *at = strstr(row->operands, "RA0");
 	bool indexed = strstr(row->operands, "RB") != NULL;
+	uint32_t word = (uint32_t)insn;
 
 	out->base = out->index = NO_BASE;
 	if (!at || row->unit != LS)
@@ -343,12 +361,13 @@ static void use_address(const struct row_facts *row, uint32_t word, struct uses 
 		out->base = (uint8_t)field_ra(word);
 		out->index = indexed ? (uint8_t)field_rb(word) : NO_BASE;
 	}
-	out->displacement = strchr(row->operands, '(') ? displacement(row, word) : 0;
+	out->displacement = strchr(row->operands, '(') ? displacement(row, insn) : 0;
 }
 
-void uses_find(unsigned row, uint32_t word, struct uses *out)
+void uses_find(unsigned row, uint64_t insn, struct uses *out)
 {
 	const struct row_facts *facts = &row_facts[row];
+	uint32_t word = (uint32_t)insn;
 
 	memset(out, 0, sizeof *out);
 	out->base = out->index = NO_BASE;
@@ -365,5 +384,5 @@ void uses_find(unsigned row, uint32_t word, struct uses *out)
 	else if (facts->unit == SYS && facts->flags & (ENDBB | PRIV))
 		regset_add(&out->written, REG_SYSTEM);
 	use_multiple(row, word, out);
-	use_address(facts, word, out);
+	use_address(facts, insn, out);
 }

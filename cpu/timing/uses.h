@@ -41,8 +41,8 @@ struct uses {
 	int32_t displacement;
 };
 
-/* `row`: index of the row in cpu/table/insn.def. */
-void uses_find(unsigned row, uint32_t word, struct uses *out);
+/* `row`: index of the row in cpu/table/insn.def; `insn`: see cpu/table/prefix.h. */
+void uses_find(unsigned row, uint64_t insn, struct uses *out);
 
 /* The rows by name, for those who tell instructions apart: ROW_add and so on. */
 enum insn_row {
@@ -54,7 +54,8 @@ enum insn_row {
 
 struct row_facts {
 	const char *name, *operands;
-	uint32_t match, mask, flags;	/* enum insn_flag */
+	uint64_t match, mask;
+	uint32_t flags;			/* enum insn_flag */
 	uint8_t since, unit;
 };
 

@@ -10,7 +10,7 @@
 #ifdef HAVE_CAPSTONE
 #include <capstone/capstone.h>
 
-/* The text of one instruction; false if capstone does not know it. */
+/* The text of one instruction of one word; false if capstone does not know it. */
 static bool disassemble(uint64_t ea, uint32_t word, char *text, size_t size)
 {
 	const uint8_t bytes[4] = { (uint8_t)(word >> 24), (uint8_t)(word >> 16), (uint8_t)(word >> 8), (uint8_t)word };
@@ -64,8 +64,14 @@ void disasm_show(void *machine, uint64_t ea, const uint32_t *words, unsigned n)
 	char text[256];
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!disassemble(ea + 4 * i, words[i], text, sizeof text))
-			name_of(insn_lookup(words[i]), text, sizeof text);
+		uint64_t insn = insn_at(words, n, i);
+
+		if (is_prefixed(insn) || !disassemble(ea + 4 * i, words[i], text, sizeof text))
+			name_of(insn_lookup(insn), text, sizeof text);
 		machine_log(machine, LOG_IN_ASM, "0x%016llx: %08x  %s\n", (unsigned long long)(ea + 4 * i), words[i], text);
+		if (is_prefixed(insn)) {
+			i++;
+			machine_log(machine, LOG_IN_ASM, "0x%016llx: %08x\n", (unsigned long long)(ea + 4 * i), words[i]);
+		}
 	}
 }

@@ -83,9 +83,9 @@ static bool is_gone(const struct ram *ram, const struct spent_place *p, const st
 {
 	uint32_t words[PROF_MAX_INSNS];
 
-	if (!ram_read(ram, p->gra, words, e->ninsns * sizeof words[0]))
+	if (!ram_read(ram, p->gra, words, e->nwords * sizeof words[0]))
 		return true;
-	for (unsigned i = 0; i < e->ninsns; i++)
+	for (unsigned i = 0; i < e->nwords; i++)
 		if ((p->mode & MODE_LE ? words[i] : __builtin_bswap32(words[i])) != e->words[i])
 			return true;
 	return false;
@@ -112,15 +112,15 @@ static void put_block(FILE *out, const struct ram *ram, const struct spent *s, c
 	const struct spent_place *p = &s->places[e->place];
 	const struct number numbers[] = {
 		{ p->ea, 8 }, { p->gra, 8 }, { p->space, 8 }, { spent_visits(e), 8 }, { e->units, 8 }, { e->insns, 8 },
-		{ e->ninsns, 2 }, { p->mode | (is_gone(ram, p, e) ? PROF_GONE : 0), 1 }, { 0, 5 },
+		{ e->nwords, 2 }, { p->mode | (is_gone(ram, p, e) ? PROF_GONE : 0), 1 }, { 0, 5 },
 	};
 
 	put_numbers(out, numbers, ARRAY_SIZE(numbers));
 	if (e->stall)
 		put_stalls(out, e->stall);
-	for (unsigned i = 0; i < e->ninsns; i++)
+	for (unsigned i = 0; i < e->nwords; i++)
 		put_numbers(out, &(struct number){ e->words[i], 4 }, 1);
-	for (unsigned i = 0; i <= e->ninsns; i++)
+	for (unsigned i = 0; i <= e->nwords; i++)
 		put_u64(out, e->ends[i]);
 }
 

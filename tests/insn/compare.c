@@ -41,7 +41,7 @@ void compare_show(const struct view *v)
 	const struct state *i = &v->in->state, *w = &v->want->state, *g = &v->got->state;
 	char name[16];
 
-	printf("  %s %08x\n", v->insn->name, v->in->word);
+	printf("  %s %08x %08x\n", v->insn->name, v->in->prefix, v->in->word);
 	if (v->want->outcome != v->got->outcome)
 		printf("    outcome: oracle %s, cede %s\n", outcomes[v->want->outcome % ARRAY_SIZE(outcomes)],
 		       outcomes[v->got->outcome % ARRAY_SIZE(outcomes)]);

@@ -9,8 +9,8 @@ import struct
 import sys
 from decimal import Decimal
 
-CASE = 1840
-WORD, OUTCOME, VSR, CR, FPSCR = 4, 8, 272, 1296, 1312
+CASE = 1848
+WORD, OUTCOME, VSR, CR, FPSCR = 4, 16, 280, 1304, 1320
 TRAPPED = 4
 
 # FPSCR

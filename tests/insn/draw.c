@@ -290,9 +290,9 @@ static bool valid_form(const struct insn *insn, uint32_t word, const struct stat
 
 	if (insn->flags & UPD && (ra == 0 || (ra == rt && row_has(insn, "RT"))))
 		return false;
-	if (is(insn, "lq") || is(insn, "lqarx"))
-		return !(rt & 1) && ra != rt && (is(insn, "lq") || rb != rt);
-	if (is(insn, "stq") || is(insn, "stqcx") || starts(insn, "lfdp") || starts(insn, "stfdp"))
+	if (is(insn, "lq") || is(insn, "plq") || is(insn, "lqarx"))
+		return !(rt & 1) && ra != rt && (!is(insn, "lqarx") || rb != rt);
+	if (is(insn, "stq") || is(insn, "pstq") || is(insn, "stqcx") || starts(insn, "lfdp") || starts(insn, "stfdp"))
 		return !(rt & 1);
 	if (starts(insn, "xxgenpcv") && ra_of(word) > 3)
 		return !pick(8);	/* invalid on both sides */
@@ -301,14 +301,26 @@ static bool valid_form(const struct insn *insn, uint32_t word, const struct stat
 	return valid_multiple(insn, word, s);
 }
 
-/* Reserved bits stay zero: only operand, Rc and OE bits are drawn. */
-static uint32_t draw_word(const struct insn *insn, const struct state *s)
-{
-	uint32_t word;
+/* A displacement is of any size. */
+static uint64_t draw_displacement(void) { return (uint64_t)((int64_t)rnd() >> (30 + pick(34))); }
 
-	do
-		word = insn->match | ((uint32_t)rnd() & decode_operand_bits(insn) & ~insn->mask);
-	while (insn_lookup(word) != insn || !valid_form(insn, word, s));
+static uint64_t with_displacement(uint64_t word, uint64_t d)
+{
+	return (word & ~UINT64_C(0x3ffff0000ffff)) | (d >> 16 & 0x3ffff) << 32 | (d & 0xffff);
+}
+
+/* Reserved bits stay zero: only operand, Rc and OE bits are drawn. */
+static uint64_t draw_word(const struct insn *insn, const struct state *s)
+{
+	uint64_t word;
+
+	do {
+		word = insn->match | (rnd() & decode_operand_bits(insn) & ~insn->mask);
+		if (row_has(insn, "D34") || row_has(insn, "SI34"))
+			word = with_displacement(word, draw_displacement());
+		if (word & INSN_R && row_has(insn, "PCREL"))
+			word &= ~UINT64_C(0x1f0000);
+	} while (insn_lookup(word) != insn || !valid_form(insn, (uint32_t)word, s));
 	return word;
 }
 
@@ -368,6 +380,22 @@ static bool aim_length(struct testcase *c, uint64_t target)
 	return true;
 }
 
+/* The displacement leads there from nothing, or from the instruction itself; else RA does from there. */
+static bool aim_prefixed(struct testcase *c, uint64_t target)
+{
+	uint64_t insn = (uint64_t)c->prefix << 32 | c->word;
+	unsigned ra = ra_of(c->word);
+
+	if (ra) {
+		c->state.r[ra] = target - (uint64_t)insn_displacement(insn);
+		return true;
+	}
+	insn = with_displacement(insn, insn & INSN_R ? target - (CODE_ADDR + 4) : target);
+	c->prefix = (uint32_t)(insn >> 32);
+	c->word = (uint32_t)insn;
+	return true;
+}
+
 /* Gives the instruction an address inside the case's memory; false: try another word. */
 static bool aim(const struct insn *insn, struct testcase *c)
 {
@@ -376,6 +404,8 @@ static bool aim(const struct insn *insn, struct testcase *c)
 
 	if (is(insn, "lxvl") || is(insn, "lxvll") || is(insn, "stxvl") || is(insn, "stxvll"))
 		return aim_length(c, target);
+	if (c->prefix)
+		return aim_prefixed(c, target);
 	if (row_has(insn, "RB")) {
 		aim_indexed(c, target);
 		return true;
@@ -434,6 +464,7 @@ static void draw_index(const struct insn *insn, struct testcase *c)
 void draw_case(const struct insn *insn, struct testcase *c)
 {
 	struct state *s = &c->state;
+	uint64_t word;
 
 	c->outcome = RAN;
 	draw_vsrs(kind_of(insn), s->vsr);
@@ -441,7 +472,9 @@ void draw_case(const struct insn *insn, struct testcase *c)
 	draw_status(insn, s);
 	do {
 		draw_gprs(s->r);
-		c->word = draw_word(insn, s);
+		word = draw_word(insn, s);
+		c->word = (uint32_t)word;
+		c->prefix = (uint32_t)(word >> 32);
 	} while (insn->flags & MEM && !aim(insn, c));
 	if ((starts(insn, "bcds") || starts(insn, "bcdt") || starts(insn, "bcdu")) && row_has(insn, "VRA") && pick(8))
 		draw_shift(s->vsr[32 + ra_of(c->word)]);

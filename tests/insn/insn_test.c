@@ -71,9 +71,10 @@ static bool rig_init(struct rig *rig)
 
 static void write_code(struct rig *rig, const struct testcase *c)
 {
-	uint32_t words[2] = { c->before, c->word };
+	uint32_t words[3];
 
-	for (unsigned i = 0; rig->big && i < 2; i++)
+	case_code(c, words);
+	for (unsigned i = 0; rig->big && i < 3; i++)
 		words[i] = __builtin_bswap32(words[i]);
 	ram_write(&rig->ram, CODE_ADDR, words, sizeof words);
 	engine_code_written(rig->cpu->engine, CODE_ADDR, sizeof words);
@@ -113,7 +114,7 @@ static void get_state(struct rig *rig, struct state *s)
 
 static enum outcome outcome_of(const struct cpu *cpu)
 {
-	if (cpu->nip == CODE_ADDR + 8)
+	if (cpu->nip == CODE_ADDR + CODE_BYTES)
 		return RAN;
 	switch (cpu->nip & 0xfff) {
 	case VEC_ALIGNMENT: return ALIGNMENT;
@@ -130,7 +131,7 @@ static void run_on_cede(struct rig *rig, struct testcase *c)
 	cpu->fscr = UINT64_MAX;
 	cpu->run_state = CPU_RUNNING;
 	cpu_set_msr(cpu, MSR_SF | MSR_FP | MSR_VEC | MSR_VSX | MSR_FE0 | MSR_FE1 | (rig->big ? 0 : MSR_LE));
-	cpu->nip = CODE_ADDR;
+	cpu->nip = CODE_ADDR + (c->prefix ? 0 : 4);	/* two instructions either way */
 	cpu->cycles = 0;
 	cpu->interrupts = 0;
 	write_code(rig, c);

@@ -28,10 +28,10 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	uint64_t nip = u->uc_mcontext.gp_regs[32];
 
 	(void)info;
-	if (nip != CODE_ADDR && nip != CODE_ADDR + 4)
+	if (nip - CODE_ADDR >= CODE_BYTES)
 		_exit(3);	/* not the case: the test's own fault */
 	outcome = sig == SIGILL ? ILLEGAL : sig == SIGBUS ? ALIGNMENT : sig == SIGSEGV ? STORAGE : TRAPPED;
-	u->uc_mcontext.gp_regs[32] = CODE_ADDR + 8;	/* behind the case's two instructions */
+	u->uc_mcontext.gp_regs[32] = CODE_ADDR + CODE_BYTES;
 }
 
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -46,6 +46,7 @@ static void swap_case(struct testcase *c)
 {
 	c->before = __builtin_bswap32(c->before);
 	c->word = __builtin_bswap32(c->word);
+	c->prefix = __builtin_bswap32(c->prefix);
 	swap_words(&c->outcome, 1);
 	swap_words((uint64_t *)&c->state, __builtin_offsetof(struct state, mem) / 8);
 }
@@ -158,7 +159,7 @@ static void build(void)
 	build_way_in();
 	way_out = (uint32_t)(uintptr_t)at;
 	build_way_out();
-	at = (uint32_t *)(uintptr_t)CODE_ADDR + 2;
+	at = (uint32_t *)(uintptr_t)CODE_ADDR + 3;
 	jump(way_out);
 }
 
@@ -183,9 +184,8 @@ static void run(struct testcase *c)
 	struct state *state = (struct state *)(uintptr_t)STATE_ADDR;
 
 	swap_case(c);
-	code[0] = c->before;
-	code[1] = c->word;
-	__builtin___clear_cache((char *)code, (char *)(code + 2));
+	case_code(c, code);
+	__builtin___clear_cache((char *)code, (char *)code + CODE_BYTES);
 	*state = c->state;
 	memcpy((void *)(uintptr_t)MEM_ADDR, c->state.mem, MEM_BYTES);
 	outcome = RAN;

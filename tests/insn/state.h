@@ -22,7 +22,9 @@ struct state {
 
 struct testcase {
 	uint32_t before;		/* runs first: a nop, or the load that reserves for a stwcx. */
-	uint32_t word;			/* the instruction under test */
+	uint32_t word;			/* the instruction under test, or its suffix */
+	uint32_t prefix;		/* 0: it has none */
+	uint32_t unused;
 	uint64_t outcome;		/* enum outcome, on return */
 	struct state state;
 };
@@ -30,5 +32,14 @@ struct testcase {
 enum outcome { RAN, ILLEGAL, ALIGNMENT, STORAGE, TRAPPED };
 
 #define NOP 0x60000000u
+
+/* The case's three words: a nop where there is no prefix. */
+static inline void case_code(const struct testcase *c, uint32_t code[3])
+{
+	code[0] = c->prefix ? c->before : NOP;
+	code[1] = c->prefix ? c->prefix : c->before;
+	code[2] = c->word;
+}
+#define CODE_BYTES 12
 
 #endif

@@ -357,7 +357,8 @@ static void test_since(void)
 		if (insns[i].since == P4)
 			continue;
 		later++;
-		put(&rig, at, insns[i].match);
+		put(&rig, at, (uint32_t)(insns[i].match >> (is_prefixed(insns[i].match) ? 32 : 0)));
+		put(&rig, at + 4, (uint32_t)insns[i].match);
 		rig.engine->level = insns[i].since - 1u;
 		run(&rig.cpu[0], at, 1);
 		if (rig.cpu[0].nip != VEC_PROGRAM || !(rig.cpu[0].srr1 & PROG_ILLEGAL))

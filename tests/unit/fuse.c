@@ -323,7 +323,7 @@ static void add_op(struct block *b, struct op op, unsigned insn)
 		b->edge_at[b->nedges++] = b->nops;
 		op.fn = NULL;
 	}
-	b->info[b->nops] = (struct op_info){ .insn = (uint16_t)insn, .cycles = (uint16_t)block_cost(b) };
+	b->info[b->nops] = (struct op_info){ .insn = (uint8_t)insn, .word = (uint8_t)insn, .cycles = (uint16_t)block_cost(b) };
 	b->ops[b->nops++] = op;
 	b->end = b->nops;
 }
@@ -332,7 +332,7 @@ static void start_block(struct block *b, uint64_t gra)
 {
 	b->gra = gra;
 	b->ops[0].imm = 0;
-	b->nops = b->ninsns = b->nedges = 0;
+	b->nops = b->ninsns = b->nwords = b->nedges = 0;
 	b->dead = false;
 	add_op(b, (struct op){ .fn = op_marker }, 0);
 }
@@ -344,7 +344,7 @@ static struct block *leaving_block(unsigned offset)
 	memset(b, 0, sizeof *b);
 	b->info = must_have(calloc(2, sizeof *b->info));
 	start_block(b, CODE + offset);
-	b->ops[0].imm = b->ninsns = 1;
+	b->ops[0].imm = b->ninsns = b->nwords = 1;
 	add_op(b, (struct op){ .fn = op_leave, .imm = (int32_t)offset }, 1);
 	return b;
 }
@@ -474,7 +474,7 @@ static void draw_block(struct rig *rig, const struct sequence *s, uint8_t slots[
 		b->words[insn] = NOP;
 		add_op(b, draw_op(&s->steps[i], slots, offset + 4 * (insn + 1), false), insn);
 	}
-	b->ninsns = (uint16_t)(insn + 1);
+	b->ninsns = b->nwords = (uint16_t)(insn + 1);
 	if (is_branch(last_step(s)))
 		add_op(b, (struct op){ .fn = op_edges }, insn);
 	else

@@ -2,7 +2,7 @@
  * the flags promise.
  *
  *   insn_table            checks
- *   insn_table -w N SEED  prints "NAME WORD" for N random words of each row: objdump.py compares
+ *   insn_table -w N SEED  prints "NAME WORD" for N random words, or prefixes and suffixes, of each row: objdump.py compares
  */
 #include <stdarg.h>
 
@@ -47,12 +47,15 @@ static void test_rows(void)
 
 	for (unsigned i = 0; i < ninsns; i++) {
 		const struct insn *r = &insns[i];
-		uint32_t operands = decode_operand_bits(r);
+		uint64_t operands = decode_operand_bits(r);
+		uint32_t opcode = 0xfc000000;
 		bool ok = true;
 
 #define FACT(fact, what) do { if (!(fact)) ok = check(false, "%s: " what, r->name); } while (0)
 		FACT((r->match & ~r->mask) == 0, "match has bits outside the mask");
-		FACT((r->mask & 0xfc000000) == 0xfc000000, "primary opcode is not in the mask");
+		FACT((r->mask >> 32 & opcode) == opcode, "primary opcode is not in the mask, or what says that it has no prefix");
+		FACT(is_prefixed(r->match) == (r->mask >> 32 != UINT32_MAX), "a prefix that the mask knows nothing of");
+		FACT(!is_prefixed(r->match) || is_prefix((uint32_t)(r->match >> 32)), "a prefix of another opcode");
 		FACT(decode_operands_valid(r), "unknown operand");
 		FACT((operands & r->mask) == 0, "an operand lies in the opcode");
 		FACT(r->fn, "no handler");
@@ -77,12 +80,15 @@ static void test_rows(void)
 }
 
 /* Random bits where the row has operands, and in what it ignores if `reserved`. */
-static uint32_t word_of(const struct insn *r, uint64_t *seed, bool reserved)
+static uint64_t word_of(const struct insn *r, uint64_t *seed, bool reserved)
 {
-	uint32_t bits = (uint32_t)check_random(seed);
+	uint64_t bits = check_random(seed);
 
 	return r->match | (bits & (reserved ? ~r->mask : decode_operand_bits(r)));
 }
+
+#define PREFIX_OPCODES (UINT64_C(63) << 58)
+#define PREFIXED       ((uint64_t)PREFIX_OPCODE << 58)
 
 static void test_lookup(void)
 {
@@ -93,24 +99,24 @@ static void test_lookup(void)
 		const struct insn *r = &insns[i];
 
 		for (unsigned k = 0; k < 50; k++) {
-			uint32_t word = word_of(r, &seed, true);
+			uint64_t word = word_of(r, &seed, true);
 			const struct insn *got = insn_lookup(word);
 
 			if (got != r)
-				bad += check(false, "%s: word %08x is %s", r->name, word, got ? got->name : "nobody's") == false;
+				bad += check(false, "%s: %016" PRIx64 " is %s", r->name, word, got ? got->name : "nobody's") == false;
 		}
 	}
 	check(!bad, "lookup-finds-its-row");
 	/* Against the plain search, by processors of each generation. */
 	bad = 0;
 	for (unsigned k = 0; k < 300000; k++) {
-		uint32_t word = (uint32_t)check_random(&seed);
+		uint64_t random = check_random(&seed), word = k % 3 ? random >> 32 : PREFIXED | (random & ~PREFIX_OPCODES);
 		enum insn_since level = (enum insn_since)(check_random(&seed) % (P10 + 1));
 		const struct insn *got = insn_lookup_at(word, level), *want = NULL;
 
 		for (unsigned i = 0; i < ninsns; i++)
 			if ((word & insns[i].mask) == insns[i].match && insns[i].since <= level &&
-			    (!want || __builtin_popcount(insns[i].mask) > __builtin_popcount(want->mask)))
+			    (!want || __builtin_popcountll(insns[i].mask) > __builtin_popcountll(want->mask)))
 				want = &insns[i];
 		bad += got != want;
 		found += got != NULL;
@@ -160,10 +166,10 @@ int main(int argc, char **argv)
 
 		for (unsigned i = 0; i < ninsns; i++)
 			for (unsigned k = 0; k < n; k++) {
-				uint32_t word = word_of(&insns[i], &seed, false);
+				uint64_t word = word_of(&insns[i], &seed, false);
 
 				if (insn_lookup(word) == &insns[i])
-					printf("%s %08x\n", insns[i].name, word);
+					printf("%s %0*" PRIx64 "\n", insns[i].name, is_prefixed(word) ? 16 : 8, word);
 			}
 		return EXIT_SUCCESS;
 	}

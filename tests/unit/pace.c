@@ -312,8 +312,8 @@ static struct spent *count(struct rig *rig)
 
 static bool same_entry(const struct spent_entry *a, const struct spent_entry *b)
 {
-	return a->place == b->place && a->units == b->units && a->insns == b->insns && a->ninsns == b->ninsns &&
-	       !memcmp(a->words, b->words, a->ninsns * sizeof a->words[0]) && !memcmp(a->ends, b->ends, (a->ninsns + 1u) * sizeof a->ends[0]) &&
+	return a->place == b->place && a->units == b->units && a->insns == b->insns && a->nwords == b->nwords &&
+	       !memcmp(a->words, b->words, a->nwords * sizeof a->words[0]) && !memcmp(a->ends, b->ends, (a->nwords + 1u) * sizeof a->ends[0]) &&
 	       (!a->stall || !memcmp(a->stall, b->stall, NSTALLS * sizeof a->stall[0]));
 }
 

@@ -17,7 +17,7 @@ static void run(uint64_t gra, uint32_t *code, unsigned nops)
 
 	if (!b)
 		abort();
-	*b = (struct block){ .gra = gra, .words = code, .ninsns = 3, .nops = EDGES + 1,
+	*b = (struct block){ .gra = gra, .words = code, .ninsns = 3, .nwords = 3, .nops = EDGES + 1,
 			    .nedges = 1, .edge_at = { EDGES } };
 	b->ops[0].fn = op_marker;
 	for (unsigned i = 0; i < ARRAY_SIZE(fns); i++)
@@ -44,7 +44,7 @@ static uint64_t block_count(uint64_t gra, uint32_t word)
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
-		if (blocks[i].n && blocks[i].gra == gra && blocks[i].words[0] == word && blocks[i].ninsns == 3)
+		if (blocks[i].n && blocks[i].gra == gra && blocks[i].words[0] == word && blocks[i].nwords == 3)
 			n += blocks[i].n;
 	return n;
 }

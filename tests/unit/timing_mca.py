@@ -48,7 +48,9 @@ def draw(rows, fields, names, rng, same=None):
     w = row.match
     for name in row.operands:
         shift, width, kind = fields[name]
-        if kind in ('G', 'G0', 'F', 'V', 'X1', 'X2', 'X3', 'X4', 'X5'):
+        if name == 'PCREL':
+            continue            # invalid with a base
+        if kind in ('G', 'G0', 'F', 'V', 'X1', 'X2', 'X3', 'X4', 'X5', 'X0', 'XI', 'XP', 'ACC'):
             w |= (same if same else rng.choice((3, 4, 5, 6, 7, 8, 9, 10))) << shift
         elif kind != 'T':
             w |= rng.randrange(1 << width) << shift & ~(7 if name in ('D', 'SI') else 0) if name != 'DS' else rng.randrange(64) << 3

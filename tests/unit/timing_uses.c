@@ -85,17 +85,18 @@ static void set_random(struct cpu *cpu, unsigned reg, uint64_t *seed)
 }
 
 /* False: it did not run to its end. */
-static bool run(struct rig *rig, uint32_t word)
+static bool run(struct rig *rig, uint64_t insn)
 {
+	const uint32_t words[2] = { (uint32_t)(insn >> (is_prefixed(insn) ? 32 : 0)), (uint32_t)insn };
 	struct cpu *cpu = rig->cpu;
 
 	memcpy(rig->ram.base, rig->memory, SIZE);
-	ram_write(&rig->ram, CODE, &word, sizeof word);
-	engine_code_written(cpu->engine, CODE, sizeof word);
+	ram_write(&rig->ram, CODE, words, sizeof words);
+	engine_code_written(cpu->engine, CODE, sizeof words);
 	cpu->cycles = 0;
 	cpu->nip = CODE;
 	cpu_run(cpu, 1);
-	return cpu->nip == CODE + 4;
+	return cpu->nip == CODE + 4 * insn_words(insn);
 }
 
 /* Loads of an element: the rest of the target is undefined. The engine keeps it, a core need not wait for it. */
@@ -103,7 +104,7 @@ static bool keeps_target(unsigned row) { return row == ROW_lvebx || row == ROW_l
 
 struct verdict { bool ran; unsigned unwritten, unread; };	/* registers at fault, NREGS: none */
 
-static struct verdict try(struct rig *rig, unsigned row, uint32_t word, uint64_t *seed)
+static struct verdict try(struct rig *rig, unsigned row, uint64_t word, uint64_t *seed)
 {
 	static uint8_t memory[SIZE];
 	static struct value before[NREGS], after[NREGS];
@@ -165,6 +166,14 @@ static struct verdict try(struct rig *rig, unsigned row, uint32_t word, uint64_t
 	return v;
 }
 
+/* A prefixed access hits memory, and its form is valid. */
+static uint64_t near_by(const struct insn *insn, uint64_t word)
+{
+	if (is_prefixed(word) && insn->flags & MEM)
+		word &= ~(UINT64_C(0x3ffff) << 32 | 0xf800);
+	return is_prefixed(word) && strstr(insn->operands, "PCREL") && word & INSN_R ? word & ~UINT64_C(0x1f0000) : word;
+}
+
 int main(void)
 {
 	unsigned rows = 0, runs = 0, never = 0, bad = 0;
@@ -175,12 +184,12 @@ int main(void)
 	for (unsigned row = 0; row < NROWS; row++) {
 		const struct insn *insn = &insns[row];
 		unsigned ran = 0, unwritten = NREGS, unread = NREGS;
-		uint32_t unwritten_word = 0, unread_word = 0;
+		uint64_t unwritten_word = 0, unread_word = 0;
 
 		if (insn->flags & (NOTEST | BRANCH | PRIV | ENDBB))
 			continue;
 		for (unsigned k = 0; k < WORDS_PER_ROW; k++) {
-			uint32_t word = insn->match | ((uint32_t)check_random(&seed) & decode_operand_bits(insn));
+			uint64_t word = near_by(insn, insn->match | (check_random(&seed) & decode_operand_bits(insn)));
 			struct verdict v = try(&rig, row, word, &seed);
 
 			ran += v.ran;
@@ -193,9 +202,9 @@ int main(void)
 		runs += ran;
 		never += !ran;
 		if (unwritten != NREGS)
-			bad += !check(false, "%s (%08x) writes register %u", insn->name, unwritten_word, unwritten);
+			bad += !check(false, "%s (%" PRIx64 ") writes register %u", insn->name, unwritten_word, unwritten);
 		if (unread != NREGS)
-			bad += !check(false, "%s (%08x) reads something else: register %u differs", insn->name, unread_word, unread);
+			bad += !check(false, "%s (%" PRIx64 ") reads something else: register %u differs", insn->name, unread_word, unread);
 	}
 	check(!bad, "registers-are-named: %u runs of %u rows", runs, rows);
 	check(rows > 700 && never < 10, "rows ran: %u, %u did not", rows, never);

@@ -15,7 +15,7 @@ def symbol_of(fn):
 
 def show_op(block, i, mark=' '):
     op, info = block['ops'][i], block['info'][i]
-    gra = int(block['gra']) + 4 * int(info['insn'])
+    gra = int(block['gra']) + 4 * int(info['word'])
     print('%s%3d  %#x  %4d  %-24s a=%d b=%d c=%d d=%d imm=%#x' % (mark, i, gra, info['cycles'], symbol_of(op['fn']), op['a'], op['b'],
                                                                  op['c'], op['d'], int(op['imm']) & 0xffffffff))
 
@@ -46,7 +46,7 @@ class Block(gdb.Command):
         block, now = (gdb.parse_and_eval(argument), None) if argument else running()
         print('block %s: real address %#x, mode %#x, %d instructions, %d ops, %d cycles%s' % (
             block, block['gra'], block['mode'], block['ninsns'], block['nops'], block['ops'][0]['imm'], ', dead' if block['dead'] else ''))
-        for i in range(int(block['ninsns'])):
+        for i in range(int(block['nwords'])):
             print('      %#x  %08x' % (int(block['gra']) + 4 * i, block['words'][i]))
         print('  op  of instr.  cycles  handler and operands')
         edges = {int(block['edge_at'][i]) for i in range(int(block['nedges']))}

@@ -17,7 +17,7 @@ FIELDS = {'RT': 8, 'RS': 8, 'RA': 4, 'RA0': 4, 'RB': 5, 'RC': 6, 'FRT': 8, 'FRS'
           'FRTP': 4, 'FRAP': 2, 'FRBP': 3,
           'VRT': 8, 'VRS': 8, 'VRA': 4, 'VRB': 5, 'VRC': 6, 'XT': 8, 'XS': 8, 'XA': 4, 'XB': 5, 'XC': 6, 'XTQ': 8,
           'XSQ': 8, 'XPT': 8, 'XPS': 8, 'XTP': 8, 'XSP': 8, 'BF': 1, 'BFA': 2, 'BT': 9, 'BA': 14, 'BB': 19, 'BC': 14, 'BO': 12, 'BI': 2,
-          'TO': 4, 'SI': 16, 'UI': 16, 'D': 16, 'DS': 4, 'DQ': 1, 'LI': 2, 'BD': 2, 'FXM': 0x80, 'SH': 3, 'MB': 4,
+          'XT0': 8, 'XS0': 8, 'XTI': 8, 'AT': 1, 'TO': 4, 'SI': 16, 'UI': 16, 'D': 16, 'DS': 4, 'DQ': 1, 'LI': 2, 'BD': 2, 'FXM': 0x80, 'SH': 3, 'MB': 4,
           'ME': 20, 'SH6': 3, 'MB6': 4, 'NB': 8, 'FLM': 1, 'IMM8': 1, 'SIM': 1}
 SPRS = {'other': 272, 'lr': 8, 'ctr': 9, 'xer': 1}    # SPRG0 stands for the others
 
@@ -45,7 +45,9 @@ class Row:
 def read_rows(cc='cc'):
     """Every row of cpu/table/insn.def, in its order, and the operand fields."""
     text = '#include "cpu/table/forms.h"\nFIELDS_ARE OPERANDS\n' \
-           '#define INSN(name, form, operands, since, unit, flags, reference) ROW name|form|operands|since|unit|#flags\n' \
+           '#define INSN(name, ...) IN_FULL(name, __VA_ARGS__)\n' \
+           '#define IN_FULL(name, match, mask, operands, since, unit, flags, reference) ' \
+           'ROW name|match,mask|operands|since|unit|#flags\n' \
            '#undef RC\n#include "cpu/table/insn.def"\n'
     text = text.replace('#flags', 'flags')
     out = subprocess.run([cc, '-E', '-P', '-I.', '-x', 'c', '-'], input=text, check=True, stdout=subprocess.PIPE,
@@ -54,9 +56,14 @@ def read_rows(cc='cc'):
               for m in re.findall(r'OPERAND\((\w+),\s*(\d+),\s*(\d+),\s*(\w+),', out)}
     rows = []
     for m in re.finditer(r'ROW\s+(\w+)\s*\|(.*?)\|\s*"([^"]*)"\s*\|\s*(\w+)\s*\|\s*(\w+)\s*\|([^"]*?)(?=ROW|$)', out, re.S):
-        match, mask = (eval(re.sub(r'\(uint32_t\)', '', re.sub(r'(?<=[0-9a-f])u\b', '', part))) for part in split(m[2]))
+        match, mask = (number(part) for part in split(m[2]))
         rows.append(Row(m[1], match, mask, m[3], m[4], m[5], re.findall(r'[A-Z]\w*', m[6])))
     return rows, fields
+
+
+def number(text):
+    """A C expression."""
+    return eval(re.sub(r'\(uint(32|64)_t\)|(?<=[0-9a-f])u\b', '', text), {'UINT64_C': int})
 
 
 def split(text):
@@ -80,16 +87,27 @@ def word(row, bits, fields):
     return w
 
 
+MARK = 0x63ff7ace       # ori r31,r31,31438: stands between two, because of a prefix that it does not know LLVM takes one word
+
+
+def as_bytes(w):
+    return ' '.join('0x%02x' % (w >> s & 255) for s in (32, 40, 48, 56, 0, 8, 16, 24)[0 if w >> 32 else 4:])
+
+
 def disassemble(words):
-    """LLVM's text of each word, None where it knows none."""
-    out = []
-    text = '\n'.join(' '.join('0x%02x' % (w >> s & 255) for s in (0, 8, 16, 24)) for w in words)
+    """LLVM's text of each instruction, None where it knows none."""
+    text = '\n'.join(as_bytes(w) + '\n' + as_bytes(MARK) for w in words)
     got = subprocess.run(['llvm-mc-19', '--disassemble', '-triple=powerpc64le', '-mcpu=pwr10', '-mattr=+htm'], input=text,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='ascii')
-    bad = {int(m) - 1 for m in re.findall(r'^<stdin>:(\d+):\d+: warning: invalid', got.stderr, re.M)}
-    lines = iter(l.strip() for l in got.stdout.split('\n') if l.startswith('\t') and not l.startswith('\t.'))
-    for i in range(len(words)):
-        out.append(None if i in bad else next(lines))
+    bad = {int(m) // 2 for m in re.findall(r'^<stdin>:(\d+):\d+: warning: invalid', got.stderr, re.M)}
+    lines = [l.strip() for l in got.stdout.split('\n') if l.startswith('\t') and not l.startswith('\t.')]
+    between, out = [], []
+    for line in lines:
+        if not re.match(r'ori\s+31, 31, 31438', line):
+            between.append(line)
+            continue
+        out.append(between[0] if len(between) == 1 and len(out) not in bad else None)
+        between = []
     return out
 
 

@@ -198,8 +198,8 @@ def correct_power9(name, variant, c, row):
 
 
 def correct_power10(name, variant, c, row):
-    if row.unit == 'LS' and row.operands[:1] and row.operands[0] in ('RT', 'FRT', 'VRT', 'XT', 'XTP', 'XTQ') and c.latency == 6:
-        c.set('G', latency=7 if name.startswith(('lfs', 'lxss')) else 4)
+    if row.unit == 'LS' and row.operands[:1] and row.operands[0] in ('RT', 'FRT', 'VRT', 'XT', 'XTP', 'XTQ', 'XT0') and c.latency == 6:
+        c.set('G', latency=7 if name.lstrip('p').startswith(('lfs', 'lxss')) else 4)
     elif row.unit == 'LS' and c.latency == 3:
         c.set('G', latency=1)
     elif name in DIVIDES_WORD + DIVIDES:

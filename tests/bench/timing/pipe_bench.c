@@ -1,6 +1,6 @@
 /* The pipeline model on words from outside, for those who compare it with others.
  *
- *   pipe_bench blocks MODEL TIMES      stdin: a block a line, words in hex; a line out for each: cycles for one of TIMES
+ *   pipe_bench blocks MODEL TIMES      stdin: a block a line, instructions in hex (cpu/table/prefix.h); a line out for each: cycles for one of TIMES
  *                                      rounds, once it is steady
  *   pipe_bench trace MODEL [FROM]      stdin: a trace; cycles of the instructions after the first FROM
  *   pipe_bench memo MODEL [plain]      stdin: a trace; how often a block's memory of states would have met; the front end
@@ -22,7 +22,7 @@ enum {
 	WARM = 1000,		/* rounds of a block before it counts: a window that is made coarse fills slowly */
 };
 
-static int row_of(uint32_t word)
+static int row_of(uint64_t word)
 {
 	const struct insn *insn = insn_lookup(word);
 
@@ -30,23 +30,23 @@ static int row_of(uint32_t word)
 }
 
 /* llvm-mca leaves out what it does not know; so does all that is compared with it. */
-static bool left_out(const struct core_model *m, uint32_t word)
+static bool left_out(const struct core_model *m, uint64_t word)
 {
 	int row = row_of(word);
 
 	return row < 0 || !cost_find(m, (unsigned)row, word)->llvm.latency;
 }
 
-static unsigned read_line(uint32_t *words)
+static unsigned read_line(uint64_t *words)
 {
-	static char line[MAX_WORDS * 9 + 2];
+	static char line[MAX_WORDS * 17 + 2];
 	unsigned n = 0;
 	char *p = line, *end;
 
 	if (!fgets(line, sizeof line, stdin))
 		return 0;
 	for (; n < MAX_WORDS; n++, p = end) {
-		words[n] = (uint32_t)strtoul(p, &end, 16);
+		words[n] = strtoull(p, &end, 16);
 		if (end == p)
 			break;
 	}
@@ -67,7 +67,7 @@ static void bench_blocks(const struct core_model *m, unsigned times)
 {
 	static const struct pipe_state empty;
 	static struct pipe_insn insns_of[MAX_WORDS];
-	static uint32_t words[MAX_WORDS];
+	static uint64_t words[MAX_WORDS];
 	unsigned n;
 
 	while ((n = read_line(words))) {
@@ -91,7 +91,7 @@ static void bench_blocks(const struct core_model *m, unsigned times)
 
 static void bench_known(const struct core_model *m)
 {
-	static uint32_t words[MAX_WORDS];
+	static uint64_t words[MAX_WORDS];
 	unsigned n;
 
 	while ((n = read_line(words))) {
