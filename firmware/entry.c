@@ -12,6 +12,7 @@
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/state.h"
+#include "machine/irq/irq.h"
 #include "savevm/error.h"
 
 #define MIN_FRAME 0x20		/* bytes below the first stack frame, for a callee's LR and CR */
@@ -141,6 +142,7 @@ bool firmware_start(struct machine *m, struct error *err)
 	m->cas_done = m->radix = m->splpar_off = false;
 	m->compat_pvr = 0;
 	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
+	irq_mode_changed(m);
 	if (!program_ready(m, err))
 		return false;
 	if (!tree_start(m, err))
