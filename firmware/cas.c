@@ -13,6 +13,7 @@
 #include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 #include "machine/core/config.h"
+#include "machine/irq/irq.h"
 
 #define MAX_PVRS   512
 #define MAX_VECTOR 256			/* bytes: the length byte says bytes - 1 */
@@ -24,11 +25,14 @@ struct option_vector {
 };
 
 #define VEC5_SHARED 0x40		/* byte 2 */
+#define VEC5_XIVE   0x40		/* byte 23, of two bits: the guest uses it, and no XICS */
+#define VEC5_XIVE_MASK 0xc0
 
 /* Option vector 5, what the platform has to offer in each byte. */
 static const uint8_t offered_vec5[27] = {
 	[2] = VEC5_SHARED,
 	[5] = 0x80,	/* form 1 affinity */
+	[23] = VEC5_XIVE,
 	[24] = 0x40,	/* radix */
 	[26] = 0x40,	/* radix: guest translation shootdown */
 };
@@ -140,6 +144,11 @@ static bool hide_splpar(struct machine *m)
 	return tree_hide_splpar(m->fdt) >= 0;
 }
 
+static bool controller_there(const struct machine *m, uint8_t wanted)
+{
+	return wanted == VEC5_XIVE ? m->xive != NULL : !wanted && m->xics;
+}
+
 int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 {
 	struct machine *m = cpu_machine(cpu);
@@ -147,7 +156,7 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 	uint32_t max = m->config->compat_pvr;
 	const struct cpu_level *top = cpu_model_find_level(model, max), *best;
 	struct option_vector v1, v5;
-	bool raw;
+	bool raw, by_xive;
 
 	if (others_run(m, cpu))
 		return refuse_cas(m, H_MULTI_THREADS_ACTIVE, "other processors run");
@@ -162,8 +171,8 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 		return refuse_cas(m, H_PARAMETER, "option vector 1 or 5 is missing");
 	if ((best && !best->radix) || (v5.byte[24] & 0xc0) != 0x40)
 		return refuse_cas(m, H_PARAMETER, "the guest does not ask for the radix MMU, and there is no other");
-	if (v5.byte[23] & 0xc0)
-		return refuse_cas(m, H_PARAMETER, "the guest asks for XIVE, and there is only XICS");
+	if (!controller_there(m, v5.byte[23] & VEC5_XIVE_MASK))
+		return refuse_cas(m, H_PARAMETER, "the guest asks for an interrupt controller that is not there (-M ic-mode=dual has both)");
 	for (unsigned i = 0; i < ARRAY_SIZE(v5.byte); i++)
 		v5.byte[i] &= i < ARRAY_SIZE(offered_vec5) ? offered_vec5[i] : 0;
 	if (!tree_grow(m) || tree_set_vec5(m->fdt, v5.byte + 1, MAX_VECTOR) < 0)
@@ -174,7 +183,11 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	firmware_appear_as(m, best);
 	m->radix = true;
+	by_xive = irq_by_xive(m);
 	keep_vector(m, &v5);
+	irq_mode_changed(m);
+	if (by_xive != irq_by_xive(m) && tree_set_controller(m, m->fdt) < 0)
+		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	m->cas_done = true;
 	return H_SUCCESS;
 }

@@ -14,6 +14,7 @@
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "machine/core/config.h"
+#include "machine/irq/irq.h"
 #include "savevm/error.h"
 
 #define MIN_FRAME 0x20		/* bytes below the first stack frame, for a callee's LR and CR */
@@ -143,6 +144,7 @@ bool firmware_start(struct machine *m, struct error *err)
 	m->cas_done = m->radix = m->splpar_off = false;
 	firmware_appear_as(m, cpu_model_find_level(m->config->cpu_model, m->config->compat_pvr));
 	memset(m->ov5_cas, 0, sizeof m->ov5_cas);
+	irq_mode_changed(m);
 	if (!program_ready(m, err))
 		return false;
 	if (!tree_start(m, err))

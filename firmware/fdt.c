@@ -18,7 +18,7 @@
 #include "machine/core/config.h"
 #include "machine/core/device.h"
 #include "machine/core/node.h"
-#include "machine/irq/xics.h"
+#include "machine/irq/irq.h"
 #include "machine/rtas/rtas.h"
 #include "machine/vio/vio_vty.h"
 #include "savevm/error.h"
@@ -201,9 +201,9 @@ static void add_events(struct tree *t)
 
 	node_flag(t, at, "interrupt-controller");
 	node_cell(t, at, "#interrupt-cells", 2);
-	NODE_CELLS(t, at, "interrupt-ranges", XICS_IRQ_EPOW, 1);
+	NODE_CELLS(t, at, "interrupt-ranges", IRQ_EPOW, 1);
 	event = node_add(t, at, "epow-events");
-	NODE_CELLS(t, event, "interrupts", XICS_IRQ_EPOW, 0);
+	NODE_CELLS(t, event, "interrupts", IRQ_EPOW, 0);
 }
 
 /* ---- /rtas ---- */
@@ -238,9 +238,15 @@ static void add_rtas(struct tree *t, struct machine *m)
 
 /* ---- /chosen ---- */
 
-/* What the guest may ask for in bytes 23 to 26 of option vector 5: XICS; radix and nothing else;
- * no segment tables; translation shootdown by the guest. */
-static const uint8_t platform_support[] = { 23, 0x00, 24, 0x40, 25, 0x00, 26, 0x40 };
+/* What the guest may ask for in bytes 23 to 26 of option vector 5: the interrupt controller; radix and nothing else; no segment
+ * tables; translation shootdown by the guest. */
+static void add_platform_support(struct tree *t, const struct machine *m, int at)
+{
+	static const uint8_t controllers[] = { [IC_XICS] = 0x00, [IC_XIVE] = 0x40, [IC_DUAL] = 0x80 };
+	const uint8_t value[] = { 23, controllers[m->config->ic_mode], 24, 0x40, 25, 0x00, 26, 0x40 };
+
+	node_bytes(t, at, "ibm,arch-vec-5-platform-support", value, sizeof value);
+}
 
 static void add_images(struct tree *t, int at, const struct tree_boot *boot)
 {
@@ -270,7 +276,7 @@ static void add_chosen(struct tree *t, struct machine *m, const struct tree_boot
 		node_string(t, at, "stdout-path", path);
 	}
 	node_cell(t, at, "linux,pci-probe-only", 0);	/* nobody has given PCI devices their addresses: the guest does */
-	node_bytes(t, at, "ibm,arch-vec-5-platform-support", platform_support, sizeof platform_support);
+	add_platform_support(t, m, at);
 	for (unsigned i = 0; i < ARRAY_SIZE(seed); i++)
 		seed[i] = cpu_to_fdt64(machine_random(m));
 	node_bytes(t, at, "rng-seed", seed, sizeof seed);
@@ -312,7 +318,7 @@ static void set_root(struct tree *t, const struct machine *m)
 
 static void number_nodes(struct tree *t)
 {
-	uint32_t next = NODE_PHANDLE_XICS + 1;
+	uint32_t next = NODE_PHANDLE_IRQ + 1;
 
 	for (int at = 0; at >= 0 && !t->err; at = fdt_next_node(t->fdt, at, NULL))
 		if (!fdt_get_phandle(t->fdt, at))
@@ -346,6 +352,24 @@ void *tree_build(struct machine *m, const struct tree_boot *boot, struct error *
 		return NULL;
 	}
 	return t.fdt;
+}
+
+int tree_set_controller(struct machine *m, void *fdt)
+{
+	struct tree t = { .fdt = fdt };
+	int at = fdt_subnode_offset(fdt, 0, "interrupt-controller");
+	uint32_t phandle = at < 0 ? 0 : fdt_get_phandle(fdt, at);
+
+	if (at < 0 || fdt_del_node(fdt, at) < 0)
+		return 0;		/* a guest's own tree */
+	fdt_delprop(fdt, 0, "ibm,plat-res-int-priorities");
+	devices_fdt(m, &t, true);
+	at = fdt_subnode_offset(fdt, 0, "interrupt-controller");
+	if (!t.err && at >= 0 && phandle) {
+		node_cell(&t, at, "linux,phandle", phandle);
+		node_cell(&t, at, "phandle", phandle);
+	}
+	return t.err;
 }
 
 int tree_set_vec5(void *fdt, const uint8_t *vec5, unsigned len)

@@ -39,6 +39,10 @@ int tree_set_vec5(void *fdt, const uint8_t *vec5, unsigned len);
  * negative. */
 int tree_set_level(void *fdt, unsigned cores, const struct cpu_model *model, const struct cpu_level *level);
 
+/* Has the interrupt controller that is in charge now describe itself in place of the other one, by the same phandle. A libfdt
+ * error code if negative. */
+int tree_set_controller(struct machine *m, void *fdt);
+
 /* Takes what belongs to the SPLPAR option out of /rtas/ibm,hypertas-functions: the guest cannot run
  * with it. A libfdt error code if negative. */
 int tree_hide_splpar(void *fdt);

@@ -21,6 +21,7 @@
 #define CONFIG_MAX_RAM (UINT64_C(64) << 30)
 #define CONFIG_RAM_STEP (UINT64_C(256) << 20)	/* one logical memory block, as the device tree reports them */
 
+enum ic_mode { IC_XICS, IC_XIVE, IC_DUAL };	/* interrupt controllers that there are */
 enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
 struct chardev;				/* machine/host/chardev.h */
 struct cpu_model;
@@ -82,6 +83,7 @@ struct config {
 	const char *machine;		/* "pseries" or "pseries-7.2" */
 	unsigned vsmt;			/* distance of core ids: the threads of a core */
 	bool dfp;			/* cap-dfp=on (default): the guest is told of decimal floating point */
+	enum ic_mode ic_mode;		/* ic-mode= */
 	bool large_decr;		/* cap-large-decr=on (default) */
 	/* cap-cfpc, -sbbc, -ibs: what the guest is told of branch prediction and caches. PAPR,
 	 * H_GET_CPU_CHARACTERISTICS. */

@@ -80,6 +80,7 @@ struct config;			/* machine/core/config.h: the parsed command line */
 struct device;			/* machine/core/device.h */
 struct drive;			/* machine/disk/drive.h */
 struct xics;			/* machine/irq/xics.h */
+struct xive;			/* machine/irq/xive.h */
 struct mmio_window;		/* machine/core/mmio.h */
 struct tce_window;		/* machine/core/tce.h */
 struct firmware;		/* firmware/firmware.h */
@@ -102,7 +103,8 @@ struct machine {
 	struct profile *profile;	/* -profile; NULL */
 	struct device *devices;		/* in order of making */
 	struct drive *drives;		/* in the order of the options; made before devices, freed after them */
-	struct xics *xics;		/* the one of them that all others interrupt through */
+	struct xics *xics;		/* one of them, or both: all others interrupt through these (irq.h); NULL: none */
+	struct xive *xive;
 	struct mmio_window *mmio;	/* mmio.h: all that there are */
 	struct tce_window *tces;	/* tce.h: the same */
 	uint64_t msi_map[MSI_WORDS];	/* msi.h: sources that are given out */

@@ -28,6 +28,6 @@ void node_cells(struct tree *t, int at, const char *name, const uint32_t *value,
 	node_cells(t, at, name, (const uint32_t[]){ __VA_ARGS__ }, sizeof((const uint32_t[]){ __VA_ARGS__ }) / 4)
 #define HIGH_LOW(v) (uint32_t)((uint64_t)(v) >> 32), (uint32_t)(v)
 
-#define NODE_PHANDLE_XICS UINT32_C(0x1111)	/* of /interrupt-controller; the others count on from here */
+#define NODE_PHANDLE_IRQ UINT32_C(0x1111)	/* of /interrupt-controller; the others count on from here */
 
 #endif

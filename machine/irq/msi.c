@@ -1,7 +1,7 @@
 /* Message-signalled interrupt sources, from a map of bits: first fit. Numbers and map are QEMU's. */
 #include "machine/irq/msi.h"
 
-#include "machine/irq/xics.h"
+#include "machine/irq/irq.h"
 
 static bool taken(const struct machine *m, uint32_t k)
 {
@@ -29,7 +29,7 @@ static uint32_t free_run(const struct machine *m, uint32_t k, uint32_t n)
 static bool claim(struct machine *m, uint32_t k, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		if (!xics_claim(m, MSI_FIRST + k + i, false)) {
+		if (!irq_claim(m, MSI_FIRST + k + i, false)) {
 			msi_free(m, MSI_FIRST + k, i);
 			return false;
 		}
@@ -58,7 +58,7 @@ void msi_free(struct machine *m, uint32_t first, uint32_t n)
 		if (!taken(m, first - MSI_FIRST))
 			continue;
 		mark(m, first - MSI_FIRST, false);
-		xics_release(m, first);
+		irq_release(m, first);
 	}
 }
 

@@ -7,6 +7,7 @@
  */
 #include "machine/irq/xics.h"
 
+#include "machine/core/config.h"
 #include "machine/core/node.h"
 
 #define XISR_MASK UINT32_C(0x00ffffff)
@@ -153,7 +154,7 @@ void xics_route(struct machine *m, unsigned irq, uint32_t server, uint8_t priori
 
 bool xics_valid(const struct machine *m, uint64_t irq)
 {
-	return in_range(irq) && m->xics->source[irq - XICS_IRQ_BASE].kind != XICS_FREE;
+	return m->xics && in_range(irq) && m->xics->source[irq - XICS_IRQ_BASE].kind != XICS_FREE;
 }
 
 const struct xics_source *xics_source(const struct machine *m, unsigned irq)
@@ -283,8 +284,8 @@ static bool xics_init(struct device *dev, struct error *err)
 	(void)err;
 	for (unsigned n = 0; n < XICS_IRQS; n++)
 		xics->source[n].priority = xics->source[n].saved_priority = XICS_PRIORITY_OFF;
-	claim_source(xics, XICS_IRQ_EPOW, XICS_MSI);
-	claim_source(xics, XICS_IRQ_HOTPLUG, XICS_MSI);
+	claim_source(xics, IRQ_EPOW, XICS_MSI);
+	claim_source(xics, IRQ_HOTPLUG, XICS_MSI);
 	dev->machine->xics = xics;
 	return true;
 }
@@ -310,19 +311,22 @@ static void xics_reset(struct device *dev)
 	}
 }
 
+void xics_lines(struct machine *m)
+{
+	for (unsigned i = 0; i < m->ncpus; i++)
+		if (xisr(m->cpu[i]))
+			line_raise(m, m->cpu[i]);
+		else
+			line_lower(m->cpu[i]);
+}
+
 /* A snapshot of another hypervisor does not say which source is behind XISR, nor which processors' lines are high: both
  * follow from XIRR. Interrupts that wait are presented again. */
 static void adopt_presentation(struct machine *m)
 {
-	for (unsigned i = 0; i < m->ncpus; i++) {
-		struct spapr_cpu *sc = m->cpu[i];
-
-		sc->xirr_owner = xics_valid(m, xisr(sc)) ? xisr(sc) : 0;
-		if (xisr(sc))
-			line_raise(m, sc);
-		else
-			line_lower(sc);
-	}
+	for (unsigned i = 0; i < m->ncpus; i++)
+		m->cpu[i]->xirr_owner = xics_valid(m, xisr(m->cpu[i])) ? xisr(m->cpu[i]) : 0;
+	xics_lines(m);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		icp_resend(m, m->cpu[i]);
 }
@@ -331,21 +335,24 @@ static void xics_loaded(struct device *dev, bool foreign)
 {
 	for (unsigned n = 0; n < XICS_IRQS; n++)
 		note_source((struct xics *)dev, n);
-	if (foreign)
+	if (foreign && !irq_by_xive(dev->machine))
 		adopt_presentation(dev->machine);
 }
 
 static void xics_fdt(struct device *dev, struct tree *t, int parent)
 {
-	int at = node_add(t, parent, "interrupt-controller");
+	int at;
 
+	if (irq_by_xive(dev->machine))
+		return;
+	at = node_add(t, parent, "interrupt-controller");
 	node_string(t, at, "device_type", "PowerPC-External-Interrupt-Presentation");
 	node_string(t, at, "compatible", "IBM,ppc-xicp");
 	node_flag(t, at, "interrupt-controller");
 	NODE_CELLS(t, at, "ibm,interrupt-server-ranges", 0, dev->machine->ncpus);
 	node_cell(t, at, "#interrupt-cells", 2);
-	node_cell(t, at, "linux,phandle", NODE_PHANDLE_XICS);
-	node_cell(t, at, "phandle", NODE_PHANDLE_XICS);
+	node_cell(t, at, "linux,phandle", NODE_PHANDLE_IRQ);
+	node_cell(t, at, "phandle", NODE_PHANDLE_IRQ);
 }
 
 /* ---- Snapshots: `ics` and `icp/server`. Kind and status have QEMU's numbers ---- */
@@ -415,8 +422,13 @@ static const struct device_section xics_sections[] = {
 	{ .state = NULL },
 };
 
+static unsigned xics_on_board(const struct config *config)
+{
+	return config->ic_mode != IC_XIVE;
+}
+
 const struct device_class xics_class = {
 	.name = "ics-spapr", .help = "XICS interrupt controller", .size = sizeof(struct xics), .early = true,
-	.on_board = device_once, .init = xics_init, .reset = xics_reset, .fdt = xics_fdt, .loaded = xics_loaded,
+	.on_board = xics_on_board, .init = xics_init, .reset = xics_reset, .fdt = xics_fdt, .loaded = xics_loaded,
 	.sections = xics_sections,
 };

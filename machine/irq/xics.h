@@ -11,13 +11,12 @@
 #define MACHINE_IRQ_XICS_H
 
 #include "machine/core/device.h"
+#include "machine/irq/irq.h"
 
 /* Source numbers that a guest keeps. */
 #define XICS_IPI        2
-#define XICS_IRQ_BASE   0x1000
-#define XICS_IRQS       4096
-#define XICS_IRQ_EPOW   0x1000
-#define XICS_IRQ_HOTPLUG 0x1001
+#define XICS_IRQ_BASE   IRQ_BASE
+#define XICS_IRQS       IRQ_COUNT
 
 #define XICS_PRIORITY_OFF 0xff
 
@@ -62,6 +61,7 @@ const struct xics_source *xics_source(const struct machine *m, unsigned irq);
 /* Presentation layer of one processor. */
 void xics_set_cppr(struct machine *m, struct spapr_cpu *sc, uint8_t cppr);
 void xics_set_mfrr(struct machine *m, struct spapr_cpu *sc, uint8_t mfrr);
+void xics_lines(struct machine *m);	/* processors' external interrupts follow XIRR */
 uint32_t xics_accept(struct spapr_cpu *sc);	/* returns XIRR */
 void xics_eoi(struct machine *m, struct spapr_cpu *sc, uint32_t xirr);
 

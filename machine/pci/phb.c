@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "machine/irq/msi.h"
-#include "machine/irq/xics.h"
+#include "machine/irq/irq.h"
 #include "machine/pci/pci.h"
 #include "machine/pci/pci_bus.h"
 
@@ -80,7 +80,7 @@ void phb_pins_changed(struct phb *phb)
 
 		phb->irq_count[i] = count_pins(phb, i);
 		if (!before != !phb->irq_count[i])
-			xics_set_irq(phb->dev.machine, phb->lsi[i].irq, phb->irq_count[i] != 0);
+			irq_set(phb->dev.machine, phb->lsi[i].irq, phb->irq_count[i] != 0);
 	}
 }
 
@@ -91,9 +91,9 @@ void phb_message(struct phb *phb, uint32_t data)
 {
 	struct machine *m = phb->dev.machine;
 
-	xics_set_irq(m, data, true);
-	if (xics_valid(m, data) && xics_source(m, data)->kind == XICS_LSI)
-		xics_set_irq(m, data, false);
+	irq_set(m, data, true);
+	if (irq_is_lsi(m, data))
+		irq_set(m, data, false);
 }
 
 static uint32_t msi_key(const struct pci_device *pci)
@@ -169,7 +169,7 @@ static bool phb_init(struct device *dev, struct error *err)
 	open_ways(phb);
 	for (unsigned i = 0; i < PHB_LSIS; i++) {
 		phb->lsi[i].irq = FIRST_LSI + i;
-		if (!xics_claim(dev->machine, FIRST_LSI + i, true)) {
+		if (!irq_claim(dev->machine, FIRST_LSI + i, true)) {
 			error_set(err, "%s: interrupt 0x%x is taken", dev->class->name, FIRST_LSI + i);
 			return false;
 		}
@@ -209,7 +209,7 @@ static void phb_loaded(struct device *dev, bool foreign)
 
 	(void)foreign;
 	for (unsigned i = 0; i < PHB_LSIS; i++) {
-		xics_claim(m, phb->lsi[i].irq, true);
+		irq_claim(m, phb->lsi[i].irq, true);
 		phb->irq_count[i] = count_pins(phb, i);
 	}
 	for (struct device *child = bus_next(m, NULL, dev); child; child = bus_next(m, child, dev))

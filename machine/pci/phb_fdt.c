@@ -163,7 +163,7 @@ static void interrupt_map(const struct phb *phb, struct tree *t, int at)
 			*p++ = 0;
 			*p++ = 0;
 			*p++ = pin;
-			*p++ = NODE_PHANDLE_XICS;
+			*p++ = NODE_PHANDLE_IRQ;
 			*p++ = phb->lsi[(slot + pin - 1) % PHB_LSIS].irq;
 			*p++ = LEVEL;
 		}

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "machine/irq/xics.h"
+#include "machine/irq/irq.h"
 #include "machine/rtas/rtas.h"
 #include "machine/rtas/rtc.h"
 
@@ -105,7 +105,7 @@ bool events_powerdown(struct machine *m)
 	while (*p)
 		p = &(*p)->next;
 	*p = log;
-	xics_set_irq(m, XICS_IRQ_EPOW, true);
+	irq_set(m, IRQ_EPOW, true);
 	return true;
 }
 
@@ -142,7 +142,7 @@ RTAS_FN(check_exception)
 	free(log);
 	/* PAPR wants the interrupt to stay as long as there is more; the source is an edge. */
 	if (m->event_logs)
-		xics_set_irq(m, XICS_IRQ_EPOW, true);
+		irq_set(m, IRQ_EPOW, true);
 	return RTAS_SUCCESS;
 }
 
@@ -153,7 +153,7 @@ RTAS_FN(event_scan)
 	struct machine *m = cpu_machine(cpu);
 
 	if (m->event_logs)
-		xics_set_irq(m, XICS_IRQ_EPOW, true);
+		irq_set(m, IRQ_EPOW, true);
 	return RTAS_NO_ERRORS_FOUND;
 }
 

@@ -12,7 +12,7 @@
 /* ---- -M ---- */
 
 /* PROP_IGNORED: the value that there is changes nothing. */
-enum prop { PROP_IGNORED, PROP_ACCEL, PROP_DFP, PROP_LARGE_DECR, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT };
+enum prop { PROP_IGNORED, PROP_ACCEL, PROP_DFP, PROP_LARGE_DECR, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT, PROP_IC };
 
 static const struct machine_prop {
 	const char *name;
@@ -25,8 +25,7 @@ static const struct machine_prop {
 	{ "graphics", PROP_IGNORED, "off", "on" },
 	{ "x-vof", PROP_IGNORED, "off|on", "" },
 	{ "vsmt", PROP_VSMT, "", "" },
-	/* A dual controller starts as XICS, and stays it with a guest that asks for no more. */
-	{ "ic-mode", PROP_IGNORED, "xics|dual", "xive" },
+	{ "ic-mode", PROP_IC, "xics|xive|dual", "" },	/* as in enum ic_mode */
 	{ "resize-hpt", PROP_IGNORED, "default|disabled", "enabled|required" },
 	{ "max-cpu-compat", PROP_COMPAT, "", "" },
 	{ "cap-htm", PROP_IGNORED, "off", "on" },
@@ -162,6 +161,9 @@ static bool set_prop(struct parse *p, enum prop prop, const char *value, int ind
 		break;
 	case PROP_LARGE_DECR:
 		o->large_decr = index;
+		break;
+	case PROP_IC:
+		o->ic_mode = (enum ic_mode)index;
 		break;
 	case PROP_CFPC:
 		o->cfpc = (enum mitigation)index;

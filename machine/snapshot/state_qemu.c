@@ -6,6 +6,7 @@
 #include "firmware/firmware.h"
 #include "machine/core/clock.h"
 #include "machine/core/config.h"
+#include "machine/irq/irq.h"
 #include "machine/rtas/events.h"
 #include "machine/snapshot/state.h"
 
@@ -69,8 +70,6 @@ static const struct vmstate timebase_state = {
 };
 
 /* Bits of option vector 5, by their number in the map. */
-#define OV5_XIVE  177
-
 static bool ov5_bit(const struct machine *m, unsigned bit)
 {
 	return m->ov5_cas[bit / 64] >> bit % 64 & 1;
@@ -80,8 +79,8 @@ static bool ov5_check(const void *s, struct vms_walk *w)
 {
 	const struct machine *m = s;
 
-	return !ov5_bit(m, OV5_XIVE) ||
-	       vms_wrong(w, "ov5_cas", m->ov5_cas[OV5_XIVE / 64], "a guest that uses XICS (-M ic-mode=xics): there is no XIVE yet");
+	return !ov5_bit(m, OV5_XIVE) || m->xive ||
+	       vms_wrong(w, "ov5_cas", m->ov5_cas[OV5_XIVE / 64], "a guest that uses XICS: this machine has no XIVE (-M ic-mode=dual)");
 }
 
 /* QEMU sends the vector only once guest and hypervisor have agreed on something. */

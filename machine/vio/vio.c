@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "machine/core/node.h"
-#include "machine/irq/xics.h"
+#include "machine/irq/irq.h"
 #include "machine/vio/crq.h"
 
 #define VIO_PAGE_SHIFT 12
@@ -21,7 +21,7 @@ static bool vio_attach(struct device *bridge, struct device *dev, struct error *
 
 	vio->reg = VIO_FIRST_REG + ((struct vio_bridge *)bridge)->devices++;
 	vio->irq = VIO_FIRST_IRQ | (vio->reg & 0xff);
-	if (xics_claim(dev->machine, vio->irq, false))
+	if (irq_claim(dev->machine, vio->irq, false))
 		return true;
 	error_set(err, "%s: interrupt 0x%x is taken", dev->class->name, (unsigned)vio->irq);
 	return false;
@@ -123,7 +123,7 @@ struct vio_device *vio_find(const struct machine *m, uint64_t reg)
 
 void vio_irq_pulse(struct vio_device *vio)
 {
-	xics_set_irq(vio->dev.machine, vio->irq, true);
+	irq_set(vio->dev.machine, vio->irq, true);
 }
 
 /* ---- /vdevice ---- */

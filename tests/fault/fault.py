@@ -168,7 +168,7 @@ CASES = [
     *(('cpu=' + v, 2, 'cpu', ('-cpu', v)) for v in ('power7', 'power11', 'power8,frob=1', 'host', '', 'power9,frob=1')),
     *(('M=' + v, 2, 'M', ('-M', v)) for v in ('pc', 'pseries-1.0', '', 'pseries,frob=1', 'pseries,x-vof=maybe',
                                               'pseries,vsmt=x', 'pseries,vsmt=0', 'pseries,cap-cfpc=x',
-                                              'pseries,max-cpu-compat=power99', 'pseries,max-cpu-compat=power10', 'pseries,ic-mode=xive')),
+                                              'pseries,max-cpu-compat=power99', 'pseries,max-cpu-compat=power10', 'pseries,ic-mode=xivex')),
     *(('serial=' + v, (1, 2), '', kernel('fine', '-serial', v)) for v in (
         'frob', '', 'file:', 'unix:', 'mon:frob', 'unix:' + 'x' * 200, 'unix:@nonesuch/socket', 'file:@nonesuch/out',
         'unix:@sock,frob=1', 'file:@directory')),

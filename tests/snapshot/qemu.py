@@ -18,7 +18,6 @@ CPUS = os.environ.get('CPUS', '1')
 QEMU = shutil.which('qemu-system-ppc64')
 SNAP = os.environ.get('B', 'build') + '/cede-snap'
 BOARD = 'pseries-7.2,ic-mode=xics'
-DUAL = ',ic-mode=dual'
 TROUBLE = r'BUG|Oops|WARNING: CPU|Call Trace|Unable to handle|Kernel panic|rcu:.*stall|soft lockup'
 ASK = 'cat /proc/uptime; date +%s; sleep 2; cat /proc/uptime; date +%s'
 
@@ -82,8 +81,8 @@ def ask(m, name):
     return float(out[3]), int(out[5])
 
 
-def save_cede(path, *options):
-    with linux('-M', BOARD, '-save', path + ',target=qemu', *options, ram='256M', cpus=CPUS) as m:
+def save_cede(path, *options, board=BOARD):
+    with linux('-M', board, '-save', path + ',target=qemu', *options, ram='256M', cpus=CPUS) as m:
         m.shell()
         m.command('echo moved >/tmp/mark')
         before = m.command('cat /proc/uptime; date +%s').split()
@@ -98,31 +97,46 @@ def save_cede(path, *options):
         return float(before[0]), int(before[2])
 
 
-def to_qemu():
+def board_of(mode):
+    """What -M says, and what the kernel's command line adds: XICS; 'dual', a machine with both whose guest uses XICS; 'both', one
+    whose guest uses XIVE, as QEMU's default has it; 'xive', one that has no XICS."""
+    name = {'': 'xics', 'both': 'dual'}.get(mode, mode)
+    return BOARD.replace('ic-mode=xics', 'ic-mode=' + name), ' xive=off' if mode == 'dual' else ''
+
+
+def to_qemu(mode=''):
     """cede saves with target=qemu; QEMU goes on, saves again, and cede takes it back."""
+    board, _ = board_of(mode)
     if not QEMU:
         skip('no qemu-system-ppc64')
     need(KERNEL, INITRD)
     folder = tempfile.mkdtemp(prefix='cede-qemu-')
     try:
         path, back = os.path.join(folder, 'a'), os.path.join(folder, 'b')
-        uptime, date = save_cede(path)
+        uptime, date = save_cede(path, board=board)
         s = Snapshot(path)
         check(not [n for n, _ in s.names() if 'cede/' in n], 'nothing-of-cede-in-it')
-        with Qemu(folder, '-incoming', 'exec:cat ' + path) as q:
+        with Qemu(folder, '-incoming', 'exec:cat ' + path, board=board) as q:
             up, now = ask(q, 'qemu')
+            controller(q, mode)
             check(uptime < up < uptime + 60 and date <= now < date + 60, 'qemu-time-follows', (uptime, up, date, now))
             q.monitor('stop')
             q.monitor('migrate_set_parameter max-bandwidth 4G')
             q.monitor('migrate "exec:cat > %s.part && mv %s.part %s"' % (back, back, back))
             wait_for(back)
-        with Machine('-M', BOARD, '-loadvm', back, cpus=CPUS, ram='256M') as m:
+        with Machine('-M', board, '-loadvm', back, cpus=CPUS, ram='256M') as m:
             later, then = ask(m, 'back')
             check(up < later < up + 120 and now <= then < now + 120, 'time-follows', (up, later, now, then))
             m.send('poweroff -f\n')
             check(m.wait(60) == 0 and m.errors == '', 'poweroff', m.errors)
     finally:
         shutil.rmtree(folder)
+
+
+def controller(m, mode):
+    """The guest interrupts through what it is to."""
+    text = m.command('cat /proc/interrupts')
+    check(('XIVE' in text) == (mode in ('both', 'xive')), 'controller', text)
 
 
 def wait_for(path):
@@ -134,9 +148,8 @@ def wait_for(path):
 
 
 def from_qemu(mode=''):
-    """QEMU boots and saves, as it is; cede goes on with that, and gives it to QEMU again. A dual machine,
-    QEMU's default, has XIVE tables as well, at rest if the guest uses XICS."""
-    board, off = (BOARD.replace(',ic-mode=xics', DUAL), ' xive=off') if mode == 'dual' else (BOARD, '')
+    """QEMU boots and saves, as it is; cede goes on with that, and gives it to QEMU again."""
+    board, off = board_of(mode)
     if not QEMU:
         skip('no qemu-system-ppc64')
     need(KERNEL, INITRD)
@@ -154,13 +167,14 @@ def from_qemu(mode=''):
         check(subprocess.run([SNAP, 'verify', path], capture_output=True).returncode == 0, 'cede-snap-reads-it')
         with Machine('-M', board, '-incoming', 'exec:cat ' + path, '-save', again + ',target=qemu', cpus=CPUS, ram='256M') as m:
             up, now = ask(m, 'cede')
+            controller(m, mode)
             check(float(before[0]) <= up < float(before[0]) + 60, 'uptime-follows', (before, up))
             m.process.send_signal(10)
             wait_for(again)
             m.send('poweroff -f\n')
             check(m.wait(60) == 0 and m.errors == '', 'poweroff', m.errors)
-        if mode == 'dual':
-            check({'xive-source', 'spapr-xive', 'xive-tctx'} <= {n for n, _ in Snapshot(again).names()}, 'xive-tables-kept')
+        if mode:
+            check({'xive-source', 'spapr-xive', 'xive-tctx'} <= {n for n, _ in Snapshot(again).names()}, 'xive-tables')
         with Qemu(folder, '-incoming', 'exec:cat ' + again, board=board) as q:
             ask(q, 'qemu-again')
     finally:

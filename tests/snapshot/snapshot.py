@@ -67,11 +67,11 @@ def same_log(whole, part, cycle):
             {r[8:11]: r[11:12] + r[14:16] for r in first} == before(len(rest)))
 
 
-def equal(points='8', seed='1', timing='flat', threads='1'):
+def equal(points='8', seed='1', timing='flat', threads='1', ic='xics'):
     """At pseudo-random cycles: save, load in a new process, run on. Console, state hash, dispatch log and a later
     snapshot are those of the run that was never interrupted, nor saved."""
     rng = random.Random(int(seed))
-    options = (*POOL, '-timing', timing, '-d', 'statehash')
+    options = (*POOL, '-timing', timing, '-d', 'statehash', '-M', 'ic-mode=' + ic)
     if threads != '1':
         # Threads share a core's width and caches, and what it remembers; the core is dispatched as one.
         options = ('-smp', '%s,threads=%s' % (CPUS, threads), '-pool', 'procs=2,entitlement=0.75,load=0.5', *options[len(POOL):])

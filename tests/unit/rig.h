@@ -28,7 +28,7 @@ __attribute__((unused))
 static void rig_new_pool(struct rig *rig, const char *smp, const char *pool)
 {
 	char *argv[] = { "cede", "-m", "256M", "-smp", (char *)smp, "-nodefaults", "-serial", "null", "-seed", "1",
-			 "-clock", "warp", "-rtc", "base=2026-01-31", "-kernel", rig->kernel, pool ? "-pool" : NULL,
+			 "-clock", "warp", "-M", "ic-mode=dual", "-rtc", "base=2026-01-31", "-kernel", rig->kernel, pool ? "-pool" : NULL,
 			 (char *)pool, NULL };
 	int argc = (int)(sizeof argv / sizeof argv[0]) - (pool ? 1 : 3);
 	struct error err = { .msg = "" };

@@ -11,7 +11,7 @@
 #include "machine/core/device.h"
 #include "machine/core/timers.h"
 #include "machine/irq/xics.h"
-#include "machine/irq/xive_idle.h"
+#include "machine/irq/xive.h"
 #include "machine/pci/pci.h"
 #include "machine/pci/phb.h"
 #include "machine/rtas/events.h"
@@ -114,7 +114,7 @@ static bool is_bound(const char *name)
 		"budget", "phys", "claims", "head", "count", "in", "out", "mig_nb_table", "xirr_owner", "bitmap", "rtas_addr",
 		"rtas_size", "extended_length", "id", "sum", "vscr", "env.fpscr", "status", "fdt_blob", "demand", "start", "size", "cut_end",
 		"page_shift", "mig_table", "msi_devs_num", "key", "value.first_irq", "value.num",
-		"crq.qladdr", "crq.qsize", "crq.qnext", "disk_state",
+		"crq.qladdr", "crq.qsize", "crq.qnext", "disk_state", "w", "w0", "line",
 	};
 
 	for (unsigned i = 0; i < sizeof bound / sizeof bound[0]; i++)
@@ -257,7 +257,6 @@ struct flip {
 
 static struct spapr_cpu *cpu0(struct machine *m) { return m->cpu[0]; }
 static struct phb *phb_of(struct machine *m) { return (struct phb *)device_next(m, NULL, &phb_class); }
-static struct xive_idle *xive_of(struct machine *m) { return (struct xive_idle *)device_next(m, NULL, &xive_idle_class); }
 static struct config *options_of(struct machine *m) { return (struct config *)(uintptr_t)m->config; }
 
 static void flip_vpa(struct machine *m, bool on) { cpu0(m)->vpa_addr = on ? 0x10000 : 0; }
@@ -281,8 +280,7 @@ static void flip_window(struct machine *m, bool on)
 		check(false, "no memory for a window");
 }
 static void flip_msi(struct machine *m, bool on) { m->msi_map[3] = on; }
-static void flip_xive(struct machine *m, bool on) { xive_of(m)->source_there = xive_of(m)->router_there = on; }
-static void flip_tctx(struct machine *m, bool on) { xive_of(m)->tctx[1].there = on; }
+static void flip_line(struct machine *m, bool on) { m->xive->tctx[1].line = on ? 0x10000 : XIVE_NO_LINE; }
 static void flip_boot(struct machine *m, bool on) { m->firmware->booted = on; }
 static void flip_menu(struct machine *m, bool on) { m->firmware->menu.first = on; }
 static void flip_vasi(struct machine *m, bool on) { m->vasi_stream = on; }
@@ -340,7 +338,7 @@ static const struct flip flips[] = {
 	{ "spapr/cap/cfpc", flip_cfpc }, { "spapr/cap/sbbc", flip_sbbc }, { "spapr/cap/ibs", flip_ibs },
 	{ "spapr/cap/dfp", flip_dfp }, { "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf }, { "spapr_fwnmi", flip_fwnmi },
 	{ "spapr_iommu_ex", flip_ex }, { "spapr_iommu", flip_window }, { "spapr_irq_map", flip_msi },
-	{ "xive-source", flip_xive }, { "spapr-xive", flip_xive }, { "xive-tctx", flip_tctx },
+	{ "cede/xive", flip_line },
 	{ "virtio/device_endian", flip_endian }, { "virtio/64bit_features", flip_modern }, { "virtio/virtqueues", flip_modern },
 	{ "virtio/ringsize", flip_ring }, { "virtio/broken", flip_broken }, { "virtio_pci/modern_state", flip_modern },
 	{ "virtio/started", flip_started }, { "virtio/disabled", flip_disabled },
@@ -416,7 +414,7 @@ static const struct bits {
 	const char *name;
 	uint64_t mask;
 } some_bits[] = {
-	{ "msr", MSR_EE | MSR_ME }, { "vscr", 0x10001 }, { "env.fpscr", 3 }, { "lpcr", LPCR_AIL | LPCR_ILE }, { "status", 15 },
+	{ "msr", MSR_EE | MSR_ME }, { "vscr", 0x10001 }, { "env.fpscr", 3 }, { "lpcr", LPCR_AIL | LPCR_ILE }, { "status", 7 },
 };
 
 /* Fields that cannot be changed alone: a tree's first byte; what has been taken of what is there; a queue of a device that
@@ -635,8 +633,7 @@ static void test_fields(void)
 	flip_msi(a.m, true);
 	phb_of(a.m)->msi[0] = (struct phb_msi){ 0x800, 0x1300, 4 };
 	phb_of(a.m)->msis = 1;
-	flip_xive(a.m, true);
-	flip_tctx(a.m, true);
+	flip_line(a.m, true);
 	a.m->cpu[1]->vpa_addr = 0x20000;
 	a.m->cpu[1]->slb_shadow_addr = a.m->cpu[1]->dtl_addr = 0x21000;
 	a.m->cpu[1]->slb_shadow_size = a.m->cpu[1]->dtl_size = 640;

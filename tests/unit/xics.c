@@ -49,7 +49,7 @@ static void test_reset(struct board *b)
 	check(!line(b->sc[0]), "reset-cppr-masks-all");
 	xics_set_mfrr(b->m, b->sc[0], 0xff);
 	check(!xics_valid(b->m, 0) && !xics_valid(b->m, XICS_IRQ_BASE - 1) && !xics_valid(b->m, XICS_IRQ_BASE + XICS_IRQS) &&
-	      !xics_valid(b->m, UINT64_MAX) && xics_valid(b->m, XICS_IRQ_EPOW), "valid-sources");
+	      !xics_valid(b->m, UINT64_MAX) && xics_valid(b->m, IRQ_EPOW), "valid-sources");
 	check(xics_claim(b->m, LSI, true) && xics_claim(b->m, MSI, false), "claim");
 	check(!xics_claim(b->m, LSI, true) && !xics_claim(b->m, XICS_IRQ_BASE + XICS_IRQS, true) &&
 	      !xics_claim(b->m, 0, false), "claim-refused");
