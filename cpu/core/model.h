@@ -38,7 +38,7 @@ struct cpu_model {
 	uint32_t slb_entries;
 	unsigned large_dec_bits;	/* of DEC with LPCR[LD]; 0: it has no such bit */
 	struct cpu_cells segment_sizes;	/* ibm,processor-segment-sizes: shifts */
-	struct cpu_cells segment_pages;	/* ibm,segment-page-sizes: shift, SLB encoding, page sizes (shift, PTE encoding) */
+	struct cpu_cells segment_pages;	/* ibm,segment-page-sizes, of which a guest gets what -M lets it have: shift, SLB encoding, page sizes (shift, PTE encoding) */
 	struct cpu_cells radix_pages;	/* ibm,processor-radix-AP-encodings: AP << 29 | shift */
 	const uint8_t *pa_features;	/* ibm,pa-features */
 	unsigned pa_features_size;
