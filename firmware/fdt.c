@@ -76,12 +76,35 @@ static void add_threads(struct tree *t, const struct machine *m, int at, uint32_
 	node_cells(t, at, "ibm,ppc-interrupt-gserver#s", gserver, 2 * m->threads);
 }
 
-static void add_mmu(struct tree *t, int at, const struct cpu_model *model)
+/* By base page size: shift, SLB encoding, and the sizes that pages may have there (shift, PTE encoding). */
+static void add_segment_pages(struct tree *t, int at, const struct hash_pages *pages)
+{
+	uint32_t value[5 * HASH_PAGES_MAX];
+	unsigned n = 0, count = 0;
+
+	for (unsigned i = 0; i < pages->n; i++) {
+		const struct hash_page *page = &pages->row[i];
+
+		if (!i || page->base != page[-1].base) {
+			value[n++] = page->base;
+			value[n++] = page->slb;
+			count = n++;
+			value[count] = 0;
+		}
+		value[count]++;
+		value[n++] = page->shift;
+		value[n++] = page->pte;
+	}
+	node_cells(t, at, "ibm,segment-page-sizes", value, n);
+}
+
+static void add_mmu(struct tree *t, const struct machine *m, int at, const struct cpu_model *model)
 {
 	node_cell(t, at, "slb-size", model->slb_entries);
 	node_cell(t, at, "ibm,slb-size", model->slb_entries);
 	node_cells(t, at, "ibm,processor-segment-sizes", model->segment_sizes.cell, model->segment_sizes.n);
-	node_cells(t, at, "ibm,segment-page-sizes", model->segment_pages.cell, model->segment_pages.n);
+	add_segment_pages(t, at, &m->hpt.pages);
+	NODE_CELLS(t, at, "ibm,pft-size", 0, hpt_shift_for(m->ram.size));
 	node_cells(t, at, "ibm,processor-radix-AP-encodings", model->radix_pages.cell, model->radix_pages.n);
 }
 
@@ -130,7 +153,7 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	node_cell(t, at, "ibm,vmx", 2);	/* with VSX */
 	if (m->config->dfp)
 		node_cell(t, at, "ibm,dfp", 1);
-	add_mmu(t, at, model);
+	add_mmu(t, m, at, model);
 	node_bytes(t, at, "ibm,pa-features", model->pa_features, model->pa_features_size);
 	add_place(t, m, at, first);
 	if (m->config->large_decr)
@@ -204,9 +227,9 @@ static void add_rtas(struct tree *t, struct machine *m)
 
 /* ---- /chosen ---- */
 
-/* What the guest may ask for in bytes 23 to 26 of option vector 5: XICS; radix and nothing else;
- * no segment tables; translation shootdown by the guest. */
-static const uint8_t platform_support[] = { 23, 0x00, 24, 0x40, 25, 0x00, 26, 0x40 };
+/* What the guest may ask for in bytes 23 to 26 of option vector 5: XICS; either MMU; no segment tables; translation
+ * shootdown by the guest, with radix. */
+static const uint8_t platform_support[] = { 23, 0x00, 24, 0xc0, 25, 0x00, 26, 0x40 };
 
 static void add_images(struct tree *t, int at, const struct tree_boot *boot)
 {
