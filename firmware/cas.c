@@ -27,13 +27,16 @@ struct option_vector {
 #define VEC5_SHARED 0x40		/* byte 2 */
 #define VEC5_XIVE   0x40		/* byte 23, of two bits: the guest uses it, and no XICS */
 #define VEC5_XIVE_MASK 0xc0
+#define VEC5_RADIX  0x40		/* byte 24 */
+#define VEC5_GTSE   0x40		/* byte 26 */
 
 /* Option vector 5, what the platform has to offer in each byte. */
 static const uint8_t offered_vec5[27] = {
 	[2] = VEC5_SHARED,
 	[5] = 0x80,	/* form 1 affinity */
+	[6] = 0x01,	/* another size of hash page table */
 	[23] = VEC5_XIVE,
-	[24] = 0x40,	/* radix */
+	[24] = VEC5_RADIX,	/* or hash */
 	[26] = 0x40,	/* radix: guest translation shootdown */
 };
 
@@ -169,12 +172,16 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 		return refuse_cas(m, H_HARDWARE, "no processor version in common");
 	if (!vector_get(&m->ram, vec, 1, &v1) || !vector_get(&m->ram, vec, 5, &v5))
 		return refuse_cas(m, H_PARAMETER, "option vector 1 or 5 is missing");
-	if ((best && !best->radix) || (v5.byte[24] & 0xc0) != 0x40)
-		return refuse_cas(m, H_PARAMETER, "the guest does not ask for the radix MMU, and there is no other");
+	if (v5.byte[24] & 0x80)
+		return refuse_cas(m, H_PARAMETER, "the guest asks for both MMUs");
+	if (!(best ? best : cpu_model_level(model))->radix && v5.byte[24] & VEC5_RADIX)
+		return refuse_cas(m, H_PARAMETER, "the guest asks for the radix MMU, and its processor has none");
 	if (!controller_there(m, v5.byte[23] & VEC5_XIVE_MASK))
 		return refuse_cas(m, H_PARAMETER, "the guest asks for an interrupt controller that is not there (-M ic-mode=dual has both)");
 	for (unsigned i = 0; i < ARRAY_SIZE(v5.byte); i++)
 		v5.byte[i] &= i < ARRAY_SIZE(offered_vec5) ? offered_vec5[i] : 0;
+	if (!(v5.byte[24] & VEC5_RADIX))
+		v5.byte[26] &= (uint8_t)~VEC5_GTSE;
 	if (!tree_grow(m) || tree_set_vec5(m->fdt, v5.byte + 1, MAX_VECTOR) < 0)
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	if (!(v5.byte[2] & VEC5_SHARED) && !hide_splpar(m))
@@ -182,7 +189,7 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 	if (tree_set_level(m->fdt, m->ncpus / m->threads, model, best) < 0)
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	firmware_appear_as(m, best);
-	m->radix = true;
+	m->radix = v5.byte[24] & VEC5_RADIX;
 	by_xive = irq_by_xive(m);
 	keep_vector(m, &v5);
 	irq_mode_changed(m);

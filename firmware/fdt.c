@@ -76,12 +76,35 @@ static void add_threads(struct tree *t, const struct machine *m, int at, uint32_
 	node_cells(t, at, "ibm,ppc-interrupt-gserver#s", gserver, 2 * m->threads);
 }
 
-static void add_mmu(struct tree *t, int at, const struct cpu_model *model)
+/* By base page size: shift, SLB encoding, and the sizes that pages may have there (shift, PTE encoding). */
+static void add_segment_pages(struct tree *t, int at, const struct hash_pages *pages)
+{
+	uint32_t value[5 * HASH_PAGES_MAX];
+	unsigned n = 0, count = 0;
+
+	for (unsigned i = 0; i < pages->n; i++) {
+		const struct hash_page *page = &pages->row[i];
+
+		if (!i || page->base != page[-1].base) {
+			value[n++] = page->base;
+			value[n++] = page->slb;
+			count = n++;
+			value[count] = 0;
+		}
+		value[count]++;
+		value[n++] = page->shift;
+		value[n++] = page->pte;
+	}
+	node_cells(t, at, "ibm,segment-page-sizes", value, n);
+}
+
+static void add_mmu(struct tree *t, const struct machine *m, int at, const struct cpu_model *model)
 {
 	node_cell(t, at, "slb-size", model->slb_entries);
 	node_cell(t, at, "ibm,slb-size", model->slb_entries);
 	node_cells(t, at, "ibm,processor-segment-sizes", model->segment_sizes.cell, model->segment_sizes.n);
-	node_cells(t, at, "ibm,segment-page-sizes", model->segment_pages.cell, model->segment_pages.n);
+	add_segment_pages(t, at, &m->hpt.pages);
+	NODE_CELLS(t, at, "ibm,pft-size", 0, hpt_shift_for(m->ram.size));
 	if (model->radix_pages.n)
 		node_cells(t, at, "ibm,processor-radix-AP-encodings", model->radix_pages.cell, model->radix_pages.n);
 }
@@ -164,7 +187,7 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	node_cell(t, at, "ibm,vmx", 2);	/* with VSX */
 	if (m->config->dfp)
 		node_cell(t, at, "ibm,dfp", 1);
-	add_mmu(t, at, model);
+	add_mmu(t, m, at, model);
 	tree_keep_error(t, set_level(t->fdt, at, model, cpu_model_find_level(model, m->compat_pvr)));
 	add_place(t, m, at, first);
 	if (m->config->large_decr && model->large_dec_bits)
@@ -238,12 +261,13 @@ static void add_rtas(struct tree *t, struct machine *m)
 
 /* ---- /chosen ---- */
 
-/* What the guest may ask for in bytes 23 to 26 of option vector 5: the interrupt controller; radix and nothing else; no segment
- * tables; translation shootdown by the guest. */
+/* What the guest may ask for in bytes 23 to 26 of option vector 5: the interrupt controller; either MMU, or hash alone; no
+ * segment tables; translation shootdown by the guest, with radix. */
 static void add_platform_support(struct tree *t, const struct machine *m, int at)
 {
 	static const uint8_t controllers[] = { [IC_XICS] = 0x00, [IC_XIVE] = 0x40, [IC_DUAL] = 0x80 };
-	const uint8_t value[] = { 23, controllers[m->config->ic_mode], 24, 0x40, 25, 0x00, 26, 0x40 };
+	bool radix = cpu_model_level(m->config->cpu_model)->radix;
+	const uint8_t value[] = { 23, controllers[m->config->ic_mode], 24, radix ? 0xc0 : 0x00, 25, 0x00, 26, radix ? 0x40 : 0x00 };
 
 	node_bytes(t, at, "ibm,arch-vec-5-platform-support", value, sizeof value);
 }

@@ -86,10 +86,26 @@ HCALL_FN(H_SET_MODE)
 #define TBL_REGISTER  0x08
 #define TBL_RADIX     0x04
 #define TBL_GTSE      0x01
-#define TBL_FLAGS     0x1f		/* 0x02: hash with segment tables, which no machine has */
+#define TBL_SEGMENTS  0x02		/* hash with segment tables, which no machine has */
+#define TBL_FLAGS     0x1f
 
 #define PATE_RADIX PPC_BIT(0)		/* of the partition table's second doubleword */
 #define PROC_TBL_MAX_SIZE 24		/* size is 2 ^ (12 + code) bytes */
+
+/* A guest with an SLB has no use for a process table, but may name one. */
+static int64_t new_hash_table(const uint64_t *in, uint64_t *table)
+{
+	if (in[0] & TBL_SEGMENTS)
+		return H_PARAMETER;
+	if (in[1] >> 38)
+		return H_P2;
+	if (in[2] > 7)
+		return H_P3;
+	if (in[3] > PROC_TBL_MAX_SIZE)
+		return H_P4;
+	*table = in[1] << 25 | in[2] << 5 | in[3];
+	return H_SUCCESS;
+}
 
 /* What is registered from now on, or an H_* code. */
 static int64_t new_table(const struct machine *m, const uint64_t *in, uint64_t *table)
@@ -105,7 +121,7 @@ static int64_t new_table(const struct machine *m, const uint64_t *in, uint64_t *
 		return H_SUCCESS;
 	}
 	if (!(flags & TBL_RADIX))
-		return H_PARAMETER;
+		return new_hash_table(in, table);
 	if (in[1] % RAM_PAGE_SIZE || in[1] >> 60)
 		return H_P2;
 	if (in[2])
@@ -114,6 +130,18 @@ static int64_t new_table(const struct machine *m, const uint64_t *in, uint64_t *
 		return H_P4;
 	*table = PATE_RADIX | in[1] | in[3];
 	return H_SUCCESS;
+}
+
+/* A guest that turns to the radix MMU loses its hash page table, one that turns back gets an empty one. */
+static bool set_hash_table(struct machine *m, bool hash)
+{
+	if (hash == !(m->proc_tbl & PATE_RADIX))
+		return true;
+	if (hash)
+		return hpt_new(&m->hpt, hpt_shift_for(m->ram.size));
+	hpt_free(&m->hpt);
+	m->hpt_prepared = 0;
+	return true;
 }
 
 HCALL_FN(H_REGISTER_PROC_TBL)
@@ -131,6 +159,8 @@ HCALL_FN(H_REGISTER_PROC_TBL)
 		lpcr |= LPCR_UPRT | LPCR_HR;
 	if (flags & TBL_GTSE)
 		lpcr |= LPCR_GTSE;
+	if (!set_hash_table(m, !(table & PATE_RADIX)))
+		return H_HARDWARE;
 	m->proc_tbl = table;
 	m->radix = flags & TBL_RADIX;
 	set_lpcrs(m, lpcr, LPCR_UPRT | LPCR_HR | LPCR_GTSE);

@@ -1,5 +1,4 @@
-/* Guest memory, and the hash page table that a radix guest has none of. Both are live sections:
- * a machine that runs on sends them in parts. Here all pages come in the last one. */
+/* Guest memory, a live section: a machine that runs on sends it in parts. Here all pages come in the last one. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +7,6 @@
 #define PAGE 4096u
 #define PROGRESS (1u << 20)		/* bytes between two reports */
 #define RAM_VERSION  4
-#define HTAB_VERSION 1
 
 /* The low bits of a record's first word; the others are the address. */
 enum ram_flag {
@@ -204,52 +202,5 @@ void vms_ram_live(struct vms_live *live, struct vms_ram *ram)
 	*live = (struct vms_live){
 		.name = "ram", .version = RAM_VERSION, .save_start = ram_save_start, .save_end = ram_save_end,
 		.load = ram_load, .object = ram,
-	};
-}
-
-/* ---- The hash page table ---- */
-
-#define NO_HTAB UINT32_MAX
-#define HTAB_ORDER_MIN 18
-#define HTAB_ORDER_MAX 46
-
-static bool htab_save(struct stream *s, void *object)
-{
-	(void)object;
-	stream_put_be(s, NO_HTAB, 4);
-	return !s->failed;
-}
-
-/* Takes a hash page table that the other machine has allocated and its guest has not used: chunks without entries. */
-static bool load_empty_chunks(struct stream *s)
-{
-	uint64_t chunk;
-
-	while ((chunk = stream_get_be(s, 8)) && !s->failed)
-		if (chunk >> 16 & 0xffff)
-			return stream_fail(s, "section spapr/htab 0: valid entries: expected none (there is no hash MMU yet), "
-					   "found %u", (unsigned)(chunk >> 16 & 0xffff));
-	return !s->failed;
-}
-
-static bool htab_load(struct stream *s, void *object, enum vms_tag part)
-{
-	uint32_t word = (uint32_t)stream_get_be(s, 4);
-
-	(void)object;
-	if (s->failed || word == NO_HTAB)
-		return !s->failed;
-	if (part == VMS_TAG_START)
-		return (word >= HTAB_ORDER_MIN && word <= HTAB_ORDER_MAX) ||
-		       stream_fail(s, "section spapr/htab 0: order: expected 18 to 46 or none, found 0x%x", (unsigned)word);
-	return word ? stream_fail(s, "section spapr/htab 0: part: expected 0, found 0x%x", (unsigned)word) :
-		      load_empty_chunks(s);
-}
-
-void vms_htab_live(struct vms_live *live)
-{
-	*live = (struct vms_live){
-		.name = "spapr/htab", .version = HTAB_VERSION, .save_start = htab_save, .save_end = htab_save,
-		.load = htab_load,
 	};
 }

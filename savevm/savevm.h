@@ -96,8 +96,19 @@ bool vms_ram_is_zero(struct vms_ram *ram, uint64_t at);
 
 /* Fill in *live; `ram` stays the caller's. */
 void vms_ram_live(struct vms_live *live, struct vms_ram *ram);
-/* No hash page table. Loading takes an empty one. */
-void vms_htab_live(struct vms_live *live);
+/* The hash page table, whose entries are two doublewords each; the callbacks get `opaque`. */
+struct vms_htab {
+	void *opaque;
+	unsigned order;			/* log2 of its size in bytes; 0: there is none */
+	unsigned most;			/* loading: the largest order that is taken */
+	/* The first index from `from` on that is valid; at the end, how many entries there are. */
+	uint64_t (*next)(void *opaque, uint64_t from);
+	void (*get)(void *opaque, uint64_t index, uint64_t entry[2]);
+	/* An empty table of that order takes the place of what there is, none if it is 0; false: out of memory. */
+	bool (*make)(void *opaque, unsigned order);
+	bool (*put)(void *opaque, uint64_t index, const uint64_t entry[2]);	/* false: it is none that there can be */
+};
+void vms_htab_live(struct vms_live *live, struct vms_htab *htab);
 void vms_ram_done(struct vms_ram *ram);		/* frees what a load has taken */
 
 #endif

@@ -83,6 +83,7 @@ struct cpu;
 struct known_page;
 struct charge_thread;
 struct core_caches;
+struct hpt;
 
 /* The part of the clock that all processors of the machine share. */
 struct cpu_clock {
@@ -102,6 +103,7 @@ struct cpu_env {
 		__attribute__((format(printf, 3, 4)));
 	void *machine;
 	struct ram *ram;
+	struct hpt *hpt;		/* cpu/mmu/hpt.h; NULL: the machine has no hash MMU */
 	struct cpu_clock *clock;	/* never NULL */
 	unsigned log_mask;		/* enum log_channel: what log() is wanted for */
 	/* FWNMI: the address to which a system reset or machine check goes; 0: to its vector.

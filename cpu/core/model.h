@@ -32,6 +32,9 @@ struct cpu_cells {
 #define CPU_CELLS(...) \
 	{ .cell = (const uint32_t[]){ __VA_ARGS__ }, .n = sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t) }
 
+/* Bases of 4 KiB, 64 KiB, 16 MiB and 16 GiB, and what pages segments of each may have. */
+#define HASH_PAGES CPU_CELLS(12, 0, 2, 12, 0, 24, 0x38, 16, 0x110, 2, 16, 1, 24, 8, 24, 0x100, 1, 24, 0, 34, 0x120, 1, 34, 3)
+
 struct cpu_model {
 	const char *name;		/* as -cpu has it, in small letters */
 	const char *alias;		/* a revision's name; the same if there is no other */
@@ -47,7 +50,7 @@ struct cpu_model {
 	uint32_t slb_entries;
 	unsigned large_dec_bits;	/* of DEC with LPCR[LD]; 0: it has no such bit */
 	struct cpu_cells segment_sizes;	/* ibm,processor-segment-sizes: shifts */
-	struct cpu_cells segment_pages;	/* ibm,segment-page-sizes: shift, SLB encoding, page sizes (shift, PTE encoding) */
+	struct cpu_cells segment_pages;	/* ibm,segment-page-sizes, of which a guest gets what -M lets it have: shift, SLB encoding, page sizes (shift, PTE encoding) */
 	struct cpu_cells radix_pages;	/* ibm,processor-radix-AP-encodings: AP << 29 | shift; none: there is no radix MMU */
 	bool ail_2;			/* LPCR[AIL] may be 2: interrupts at + 0x18000 */
 };

@@ -10,6 +10,9 @@
 #define CPU_ENGINE_BLOCK_H
 
 #include "cpu/engine/dispatch.h"
+#include "cpu/engine/space.h"
+#include "cpu/mmu/hpt.h"
+#include "cpu/mmu/mmu.h"
 #include "cpu/table/prefix.h"
 #include "cpu/timing/timing.h"
 
@@ -115,8 +118,9 @@ struct data_list {
 /* Data-side context: TLB for one (PR, DR, AMR) combination; in problem state, of one PID. The
  * kernel has one for all processes: a switch of processes drops its entries of quadrant 0. */
 struct data_ctx {
+	const struct mmu *mmu;		/* that fills it */
 	struct data_list low, high;	/* where there are, or were, entries of quadrant 0, and of the others */
-	struct tlb_entry tlb[TLB_SIZE];
+	_Alignas(BLOCK_ALIGN) struct tlb_entry tlb[TLB_SIZE];
 };
 
 /* A flush of a page looks through the whole jump cache if the page's bit is set. With so many bits, few pages of
@@ -125,12 +129,13 @@ struct data_ctx {
 
 /* Instruction-side context: jump cache for one (IR, IAMR, block mode), and PID likewise. */
 struct code_ctx {
+	const struct mmu *mmu;
 	uint64_t pages[CODE_PAGE_BITS / 64];	/* one bit per hashed 64 KiB page fetched from */
 	uint64_t fetched;	/* one bit per entry of itlb */
 	struct itlb_entry itlb[ITLB_SIZE];
 	unsigned njumps;	/* that are, or were, in use, and where */
 	uint16_t jump_at[JUMP_SIZE];
-	struct jump_entry jumps[JUMP_SIZE];
+	_Alignas(BLOCK_ALIGN) struct jump_entry jumps[JUMP_SIZE];
 };
 
 #define CTX_SLOTS 32
@@ -149,6 +154,7 @@ struct mmu_ctx {
 	unsigned data_victim, code_victim;
 	unsigned number;		/* of the processor in its engine */
 	uint64_t listed;		/* entries in all data lists */
+	struct spaces spaces;		/* of a hash guest */
 	uint64_t caught_up;		/* with so many of the engine's broadcasts */
 	uint64_t credited;		/* the cycle up to which the engine has had its credit */
 };
@@ -157,9 +163,10 @@ struct mmu_ctx {
  * next. One that has missed more flushes than the list holds empties all of its tables. */
 #define BROADCASTS 256
 struct broadcast {
-	enum { FLUSH_ALL, FLUSH_PID, FLUSH_PAGE } kind;
+	enum { FLUSH_ALL, FLUSH_PID, FLUSH_PAGE, FLUSH_HPTE } kind;
 	unsigned shift;
 	uint64_t pid, ea;
+	struct hpte hpte;		/* and its index in `ea` */
 };
 
 /* The TLB entry through which alone a page of memory can be stored to fast: 1 + its place; or one of: */
@@ -261,6 +268,14 @@ void jump_insert(struct cpu *cpu, uint64_t ea, struct block *block);
 bool ctx_init(struct cpu *cpu);
 void ctx_free(struct cpu *cpu);
 void ctx_forget_blocks(struct cpu *cpu);		/* every jump entry */
+/* Of a hash guest: what contexts hold of addresses below 2^63 in privileged state, or of those above in any; everything of
+ * a space; [ea, ea + (1 << shift)) in contexts that may hold it: those of a space, or, CTX_PRIVILEGED, of privileged state
+ * below 2^63 and of any above. */
+void ctx_forget_side(struct cpu *cpu, bool low);
+void ctx_forget_space(struct cpu *cpu, unsigned space);
+#define CTX_PRIVILEGED 0
+#define CTX_SPACE(n)   (1 + (n))
+void ctx_forget_range(struct cpu *cpu, unsigned whose, uint64_t ea, unsigned shift);
 /* No fast stores to this guest real page, by any processor. Returns how many entries it looked at. */
 uint64_t ctx_protect_page(struct engine *engine, uint64_t number);
 /* What others have broadcast since this processor ran last. */

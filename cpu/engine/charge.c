@@ -230,6 +230,7 @@ static unsigned translate(struct cpu *cpu, struct charge_thread *t, uint64_t ea,
 {
 	struct charge *c = cpu->engine->charge;
 	struct core_tlb *tlb = &c->core[core_number(cpu)].tlb;
+	const struct mmu *mmu = fetch ? cpu->ctx->code_now->mmu : cpu->ctx->data_now->mmu;
 	struct mmu_look look;
 	struct tlb_page gone = { .shift = 0 };
 	struct tlb_call call = {
@@ -240,7 +241,7 @@ static unsigned translate(struct cpu *cpu, struct charge_thread *t, uint64_t ea,
 	unsigned cost = 0;
 
 	known->page = 0;
-	if (!mmu_look(cpu, ea, fetch, &look) || !ram_ok(cpu->env->ram, look.gra & ~(RAM_PAGE_SIZE - 1), RAM_PAGE_SIZE))
+	if (!mmu->look(cpu, ea, fetch, &look) || !ram_ok(cpu->env->ram, look.gra & ~(RAM_PAGE_SIZE - 1), RAM_PAGE_SIZE))
 		return 0;
 	if (look.n && c->parts & TIMING_TLB) {
 		struct tlb_page page = { .ea = ea, .key = space, .shift = look.shift, .radix = true };

@@ -130,7 +130,7 @@ static unsigned ctx_slot(uint64_t keys[CTX_SLOTS], uint8_t hints[CTX_HINTS], uns
 	return i;
 }
 
-static void select_data(struct cpu *cpu, uint64_t key)
+static void select_data(struct cpu *cpu, uint64_t key, uint64_t owner)
 {
 	struct mmu_ctx *ctx = cpu->ctx;
 	bool fresh;
@@ -140,18 +140,20 @@ static void select_data(struct cpu *cpu, uint64_t key)
 		ctx->data[i] = engine_take_table(cpu->engine, sizeof *ctx->data[i]);
 		data_ctx_init(ctx->data[i]);
 	}
-	if (unlikely(fresh))
+	if (unlikely(fresh)) {
 		data_ctx_clear(ctx, i);
-	if (ctx->data_pid[i] != cpu->pidr) {
+		ctx->data[i]->mmu = mmu_of(cpu, false);
+	}
+	if (ctx->data_pid[i] != owner) {
 		if (ctx->data_low & SLOT_BIT(i))
 			data_list_clear(ctx, i, true);
-		ctx->data_pid[i] = cpu->pidr;
+		ctx->data_pid[i] = owner;
 	}
 	ctx->data_now = ctx->data[i];
 	ctx->data_slot = i;
 }
 
-static void select_code(struct cpu *cpu, uint64_t key)
+static void select_code(struct cpu *cpu, uint64_t key, uint64_t owner)
 {
 	struct mmu_ctx *ctx = cpu->ctx;
 	bool fresh;
@@ -161,13 +163,15 @@ static void select_code(struct cpu *cpu, uint64_t key)
 		ctx->code[i] = engine_take_table(cpu->engine, sizeof *ctx->code[i]);
 		code_ctx_init(ctx->code[i]);
 	}
-	if (unlikely(fresh))
+	if (unlikely(fresh)) {
 		code_ctx_clear(ctx, i);
+		ctx->code[i]->mmu = mmu_of(cpu, true);
+	}
 	/* What lies in quadrant 0 belongs to a process. */
-	if (ctx->code_pid[i] != cpu->pidr) {
+	if (ctx->code_pid[i] != owner) {
 		if (ctx->code_low & SLOT_BIT(i))
 			code_ctx_clear(ctx, i);
-		ctx->code_pid[i] = cpu->pidr;
+		ctx->code_pid[i] = owner;
 	}
 	ctx->code_now = ctx->code[i];
 	ctx->code_slot = i;
@@ -182,9 +186,19 @@ static void select_code(struct cpu *cpu, uint64_t key)
 #define KEY_IAMR       UINT64_C(32)
 #define KEY_MODE_SHIFT 8
 #define KEY_RADIX      (UINT64_C(1) << 16)
-#define KEY_PID_SHIFT  32
+#define KEY_OWNER_SHIFT 32
 
-static uint64_t data_key(const struct cpu *cpu)
+/* Whose what lies below 2^63 is: a process's, or of a hash guest's segments. Privileged state of a hash guest has one
+ * owner, and slb_put() to keep it honest. */
+static uint64_t low_owner(struct cpu *cpu)
+{
+	if (likely(cpu->lpcr & LPCR_HR))
+		return cpu->pidr;
+	space_check_keys(cpu);
+	return cpu->msr & MSR_PR ? CTX_SPACE(space_now(cpu)) : CTX_PRIVILEGED;
+}
+
+static uint64_t data_key(const struct cpu *cpu, uint64_t owner)
 {
 	uint64_t key = KEY_VALID;
 
@@ -192,13 +206,13 @@ static uint64_t data_key(const struct cpu *cpu)
 		return key;
 	key |= KEY_TRANSLATED | (cpu->amr >> 62) << KEY_AMR_SHIFT;
 	if (cpu->msr & MSR_PR)
-		key |= KEY_PROBLEM | cpu->pidr << KEY_PID_SHIFT;
+		key |= KEY_PROBLEM | owner << KEY_OWNER_SHIFT;
 	if (cpu->lpcr & LPCR_HR)
 		key |= KEY_RADIX;
 	return key;
 }
 
-static uint64_t code_key(const struct cpu *cpu, uint32_t mode)
+static uint64_t code_key(const struct cpu *cpu, uint32_t mode, uint64_t owner)
 {
 	uint64_t key = KEY_VALID | (uint64_t)mode << KEY_MODE_SHIFT;
 
@@ -206,7 +220,7 @@ static uint64_t code_key(const struct cpu *cpu, uint32_t mode)
 		return key;
 	key |= KEY_TRANSLATED | (cpu->iamr & PPC_BIT(1) ? KEY_IAMR : 0);
 	if (cpu->msr & MSR_PR)
-		key |= cpu->pidr << KEY_PID_SHIFT;
+		key |= owner << KEY_OWNER_SHIFT;
 	if (cpu->lpcr & LPCR_HR)
 		key |= KEY_RADIX;
 	return key;
@@ -226,10 +240,11 @@ static uint32_t mode_of(const struct cpu *cpu)
 void cpu_context_changed(struct cpu *cpu)
 {
 	struct mmu_ctx *ctx = cpu->ctx;
+	uint64_t owner = low_owner(cpu);
 
 	cpu->mode = mode_of(cpu);
-	select_data(cpu, data_key(cpu));
-	select_code(cpu, code_key(cpu, cpu->mode));
+	select_data(cpu, data_key(cpu, owner), owner);
+	select_code(cpu, code_key(cpu, cpu->mode, owner), owner);
 	cpu->tlb = ctx->data_now->tlb;
 	cpu->jumps = ctx->code_now->jumps;
 }
@@ -368,7 +383,7 @@ static uint8_t *fill_tlb(struct cpu *cpu, const struct op *op, uint64_t ea, enum
 	struct mmu_fault fault;
 	uint8_t *host;
 
-	if (!mmu_translate(cpu, ea, access, &tr, &fault)) {
+	if (!data->mmu->translate(cpu, ea, access, &tr, &fault)) {
 		raise_data_fault(cpu, op, ea, &fault);
 		return NULL;
 	}
@@ -553,7 +568,7 @@ bool fetch_translate(struct cpu *cpu, uint64_t ea, uint64_t *gra)
 		*gra = e->gra | (ea & (RAM_PAGE_SIZE - 1));
 		return true;
 	}
-	if (!mmu_translate(cpu, ea, ACCESS_EXEC, &tr, &fault)) {
+	if (!ctx->mmu->translate(cpu, ea, ACCESS_EXEC, &tr, &fault)) {
 		cpu_interrupt(cpu, fault.vector, ea, fault.bits);
 		return false;
 	}
@@ -593,6 +608,7 @@ void tlb_flush_all(struct cpu *cpu)
 		data_ctx_clear(ctx, next_bit(&slots));
 	for (uint64_t slots = ctx->code_low | ctx->code_high; slots;)
 		code_ctx_clear(ctx, next_bit(&slots));
+	ctx->spaces.moved = true;
 }
 
 /* Addresses without translation stay. PID 0's space is the kernel's quadrant, too, of every context. */
@@ -652,7 +668,7 @@ static void code_ctx_flush_page(struct engine *e, struct code_ctx *code, uint64_
 {
 	uint64_t page = ea >> shift;
 
-	if (!(code->pages[page_bit(ea) / 64] >> page_bit(ea) % 64 & 1))
+	if (shift <= 16 && !(code->pages[page_bit(ea) / 64] >> page_bit(ea) % 64 & 1))
 		return;
 	for (uint64_t fetched = code->fetched; fetched;) {
 		struct itlb_entry *entry = &code->itlb[next_bit(&fetched)];
@@ -685,6 +701,88 @@ void tlb_flush_page(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift)
 	}
 }
 
+/* ---- Of a hash guest ---- */
+
+static bool is_hash(uint64_t key) { return (key & (KEY_TRANSLATED | KEY_RADIX)) == KEY_TRANSLATED; }
+
+void ctx_forget_side(struct cpu *cpu, bool low)
+{
+	struct mmu_ctx *ctx = cpu->ctx;
+
+	for (uint64_t slots = low ? ctx->data_low : ctx->data_high; slots;) {
+		unsigned i = next_bit(&slots);
+
+		if (is_hash(ctx->data_key[i]) && (!low || ctx->data_pid[i] == CTX_PRIVILEGED))
+			data_list_clear(ctx, i, low);
+	}
+	for (uint64_t slots = low ? ctx->code_low : ctx->code_high; slots;) {
+		unsigned i = next_bit(&slots);
+
+		if (is_hash(ctx->code_key[i]) && (!low || ctx->code_pid[i] == CTX_PRIVILEGED))
+			code_ctx_clear(ctx, i);
+	}
+}
+
+void ctx_forget_space(struct cpu *cpu, unsigned space)
+{
+	struct mmu_ctx *ctx = cpu->ctx;
+
+	for (uint64_t slots = ctx->data_low; slots;) {
+		unsigned i = next_bit(&slots);
+
+		if (is_hash(ctx->data_key[i]) && ctx->data_pid[i] == CTX_SPACE(space))
+			data_list_clear(ctx, i, true);
+	}
+	for (uint64_t slots = ctx->code_low; slots;) {
+		unsigned i = next_bit(&slots);
+
+		if (is_hash(ctx->code_key[i]) && ctx->code_pid[i] == CTX_SPACE(space))
+			code_ctx_clear(ctx, i);
+	}
+}
+
+/* More pages than are worth looking for one by one: those that there are, as long as that is paid for. */
+static void data_ctx_flush_range(struct engine *e, struct mmu_ctx *ctx, unsigned slot, uint64_t ea, unsigned shift)
+{
+	struct data_ctx *data = ctx->data[slot];
+	struct data_list *list = is_low(ea) ? &data->low : &data->high;
+	uint64_t range = ea >> shift;
+
+	if (e->credit <= 0) {
+		data_list_clear(ctx, slot, is_low(ea));
+		return;
+	}
+	e->credit -= (int64_t)list->n * COST_OF_ENTRY;
+	for (unsigned i = 0; i < list->n; i++) {
+		struct tlb_entry *entry = &data->tlb[list->at[i]];
+
+		if (entry->read >> shift == range || entry->write >> shift == range)
+			entry->read = entry->write = TLB_NONE;
+	}
+}
+
+void ctx_forget_range(struct cpu *cpu, unsigned whose, uint64_t ea, unsigned shift)
+{
+	struct mmu_ctx *ctx = cpu->ctx;
+
+	for (uint64_t slots = is_low(ea) ? ctx->data_low : ctx->data_high; slots;) {
+		unsigned i = next_bit(&slots);
+
+		if (!is_hash(ctx->data_key[i]) || (is_low(ea) && ctx->data_pid[i] != whose))
+			continue;
+		if (shift <= 16)
+			data_ctx_flush_page(ctx->data[i], ea, shift);
+		else
+			data_ctx_flush_range(cpu->engine, ctx, i, ea, shift);
+	}
+	for (uint64_t slots = is_low(ea) ? ctx->code_low : ctx->code_high; slots;) {
+		unsigned i = next_bit(&slots);
+
+		if (is_hash(ctx->code_key[i]) && (!is_low(ea) || ctx->code_pid[i] == whose))
+			code_ctx_flush_page(cpu->engine, ctx->code[i], ea, shift);
+	}
+}
+
 /* ---- On every processor ---- */
 
 static void flush_named(struct cpu *cpu, const struct broadcast *b)
@@ -698,6 +796,9 @@ static void flush_named(struct cpu *cpu, const struct broadcast *b)
 		break;
 	case FLUSH_PAGE:
 		tlb_flush_page(cpu, b->pid, b->ea, b->shift);
+		break;
+	case FLUSH_HPTE:
+		tlb_flush_hpte(cpu, &b->hpte, b->ea);
 	}
 }
 
@@ -737,4 +838,9 @@ void tlb_flush_pid_everywhere(struct cpu *cpu, uint64_t pid)
 void tlb_flush_page_everywhere(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift)
 {
 	broadcast(cpu, &(struct broadcast){ .kind = FLUSH_PAGE, .pid = pid, .ea = ea, .shift = shift });
+}
+
+void tlb_flush_hpte_everywhere(struct cpu *cpu, const struct hpte *entry, uint64_t index)
+{
+	broadcast(cpu, &(struct broadcast){ .kind = FLUSH_HPTE, .hpte = *entry, .ea = index });
 }

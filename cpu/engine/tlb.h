@@ -10,6 +10,7 @@
 #define CPU_ENGINE_TLB_H
 
 #include "cpu/core/cpu.h"
+#include "cpu/mmu/hpt.h"
 #include "cpu/mmu/mmu.h"
 
 /* 16 MiB: with half of that, what cleared a freed 8 MiB missed at every page. */
@@ -98,10 +99,13 @@ void tlb_flush_pid(struct cpu *cpu, uint64_t pid);
 /* One page of 1 << shift bytes at ea in that PID's space (PID 0: the kernel's quadrant,
  * which every context can reach). */
 void tlb_flush_page(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift);
+/* The page of a hash page table's entry that has been at that index. */
+void tlb_flush_hpte(struct cpu *cpu, const struct hpte *entry, uint64_t index);
 /* The same on every processor of the machine. */
 void tlb_flush_all_everywhere(struct cpu *cpu);
 void tlb_flush_pid_everywhere(struct cpu *cpu, uint64_t pid);
 void tlb_flush_page_everywhere(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift);
+void tlb_flush_hpte_everywhere(struct cpu *cpu, const struct hpte *entry, uint64_t index);
 
 /* Selects TLB, jump cache and block mode for the current MSR, PIDR, LPCR. Cheap when it has
  * been in that context before. Must be called after any change to those. */

@@ -1,8 +1,7 @@
 /* Address translation: from a guest effective address to a guest real one.
  *
- * mmu_translate() walks guest tables (mmu_radix.c; a hash MMU takes the same place) and
- * says where a page lies or which interrupt the access deserves; it raises nothing and
- * remembers nothing. The engine's TLB (cpu/engine/tlb.h) keeps what it returns.
+ * An MMU walks its tables and says where a page lies or which interrupt the access deserves; it raises nothing and
+ * remembers nothing. The engine's TLB (cpu/engine/tlb.h) keeps what it returns, and asks mmu_of() once for each context.
  */
 #ifndef CPU_MMU_MMU_H
 #define CPU_MMU_MMU_H
@@ -32,12 +31,41 @@ struct mmu_look {
 	uint64_t entry[MMU_LEVELS];
 };
 
-/* The same for who only looks: no access, so R and C stay, and what the page permits is not asked. False: nowhere. */
-bool mmu_look(const struct cpu *cpu, uint64_t ea, bool fetch, struct mmu_look *out);
+/* One of the ways to translate, for instructions or for data. */
+struct mmu {
+	/* Translates, and sets R and C in the tables. Every address read from guest tables is checked against RAM. */
+	bool (*translate)(struct cpu *cpu, uint64_t ea, enum access access, struct translation *out, struct mmu_fault *fault);
+	/* The same for who only looks: no access, so R and C stay, and what the page permits is not asked. False: nowhere. */
+	bool (*look)(const struct cpu *cpu, uint64_t ea, bool fetch, struct mmu_look *out);
+};
 
-/* Translates ea under cpu->msr (IR or DR by access), sets R and C in the guest's tables.
- * Every address read from guest tables is checked against RAM. */
-bool mmu_translate(struct cpu *cpu, uint64_t ea, enum access access,
-		   struct translation *out, struct mmu_fault *fault);
+extern const struct mmu mmu_real, mmu_radix, mmu_hash;
+
+/* By MSR[IR] or [DR] and LPCR[HR]. */
+static inline const struct mmu *mmu_of(const struct cpu *cpu, bool fetch)
+{
+	return !(cpu->msr & (fetch ? MSR_IR : MSR_DR)) ? &mmu_real : cpu->lpcr & LPCR_HR ? &mmu_radix : &mmu_hash;
+}
+
+/* DSISR bits; the instruction side has those that apply at the same place in SRR1. Book III, 6.5.3 and 6.5.5. */
+#define FAULT_NO_PTE     PPC_BIT32(1)
+#define FAULT_NOEXEC     PPC_BIT32(3)	/* SRR1[35] only: no-execute or guarded */
+#define FAULT_PROTECTION PPC_BIT32(4)
+#define FAULT_STORE      PPC_BIT32(6)	/* DSISR only */
+
+/* What translate() returns. */
+static inline bool mmu_storage_fault(struct mmu_fault *fault, enum access access, uint64_t bits)
+{
+	fault->vector = access == ACCESS_EXEC ? VEC_INST_STORAGE : VEC_DATA_STORAGE;
+	fault->bits = access == ACCESS_WRITE ? bits | FAULT_STORE : bits;
+	return false;
+}
+
+static inline bool mmu_segment_fault(struct mmu_fault *fault, enum access access)
+{
+	fault->vector = access == ACCESS_EXEC ? VEC_INST_SEGMENT : VEC_DATA_SEGMENT;
+	fault->bits = 0;
+	return false;
+}
 
 #endif

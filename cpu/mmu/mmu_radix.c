@@ -1,4 +1,4 @@
-/* Address translation of a guest: real mode and process-scoped radix trees.
+/* Translation by process-scoped radix trees.
  *
  * Reads the guest's process table and page tables, decides what an access may do, and sets
  * R and C. Partition-scoped translation is the identity: guest real is an offset in RAM. An
@@ -7,12 +7,6 @@
  */
 #include "cpu/mmu/mmu.h"
 
-/* DSISR bits; the instruction side has those that apply at the same place in SRR1.
- * Book III, 6.5.3 and 6.5.5. */
-#define FAULT_NO_PTE     PPC_BIT32(1)
-#define FAULT_NOEXEC     PPC_BIT32(3)	/* SRR1[35] only: no-execute or guarded */
-#define FAULT_PROTECTION PPC_BIT32(4)
-#define FAULT_STORE      PPC_BIT32(6)	/* DSISR only */
 #define FAULT_CONFIG     PPC_BIT32(12)	/* unsupported radix tree configuration */
 
 /* Process table origin as H_REGISTER_PROC_TBL takes it, and doubleword 0 of an entry. 5.7.6.2 */
@@ -42,20 +36,6 @@
 #define IAMR_NO_EXEC PPC_BIT(1)
 
 #define EA_BITS 52	/* the one tree size that POWER9 has */
-
-static bool storage_fault(struct mmu_fault *fault, enum access access, uint64_t bits)
-{
-	fault->vector = access == ACCESS_EXEC ? VEC_INST_STORAGE : VEC_DATA_STORAGE;
-	fault->bits = access == ACCESS_WRITE ? bits | FAULT_STORE : bits;
-	return false;
-}
-
-static bool segment_fault(struct mmu_fault *fault, enum access access)
-{
-	fault->vector = access == ACCESS_EXEC ? VEC_INST_SEGMENT : VEC_DATA_SEGMENT;
-	fault->bits = 0;
-	return false;
-}
 
 /* Root: bits 12:24 of the address, then twice 9 bits, then 9 (4 KiB) or 5 (64 KiB). */
 static bool level_supported(unsigned level, unsigned shift, unsigned bits)
@@ -186,15 +166,15 @@ static bool radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
 	uint64_t bits = find_leaf(cpu, ea, &leaf, NULL);
 
 	if (bits == SEGMENT)
-		return segment_fault(fault, access);
+		return mmu_segment_fault(fault, access);
 	if (bits)
-		return storage_fault(fault, access, bits);
+		return mmu_storage_fault(fault, access, bits);
 
 	set_permissions(cpu, leaf.pte, out);
 	if (!access_permitted(out, access)) {
 		bool noexec = access == ACCESS_EXEC && !((leaf.pte & EAA_PRIV) && (cpu->msr & MSR_PR));
 
-		return storage_fault(fault, access, noexec ? FAULT_NOEXEC : FAULT_PROTECTION);
+		return mmu_storage_fault(fault, access, noexec ? FAULT_NOEXEC : FAULT_PROTECTION);
 	}
 	set_reference_change(cpu, &leaf, access == ACCESS_WRITE ? PTE_R | PTE_C : PTE_R);
 	/* The first store must come back to set C. */
@@ -203,37 +183,17 @@ static bool radix_translate(struct cpu *cpu, uint64_t ea, enum access access,
 	return true;
 }
 
-/* The four high bits of a real mode address are ignored. Book III, 5.7.3. */
-static bool real_translate(uint64_t ea, struct translation *out)
+static bool radix_look(const struct cpu *cpu, uint64_t ea, bool fetch, struct mmu_look *out)
 {
-	*out = (struct translation){ .gra = ea & PPC_MASK(4, 63), .read = true, .write = true, .exec = true };
-	return true;
-}
-
-bool mmu_translate(struct cpu *cpu, uint64_t ea, enum access access,
-		   struct translation *out, struct mmu_fault *fault)
-{
-	if (!(cpu->msr & (access == ACCESS_EXEC ? MSR_IR : MSR_DR)))
-		return real_translate(ea, out);
-	if (cpu->lpcr & LPCR_HR)
-		return radix_translate(cpu, ea, access, out, fault);
-	return storage_fault(fault, access, FAULT_NO_PTE);
-}
-
-bool mmu_look(const struct cpu *cpu, uint64_t ea, bool fetch, struct mmu_look *out)
-{
-	struct translation real;
 	struct leaf leaf;
 	uint64_t way[MMU_LEVELS] = { 0 };
 
-	if (!(cpu->msr & (fetch ? MSR_IR : MSR_DR))) {
-		real_translate(ea, &real);
-		*out = (struct mmu_look){ .gra = real.gra };
-		return true;
-	}
-	if (!(cpu->lpcr & LPCR_HR) || find_leaf(cpu, ea, &leaf, way))
+	(void)fetch;
+	if (find_leaf(cpu, ea, &leaf, way))
 		return false;
 	*out = (struct mmu_look){ .gra = leaf_gra(&leaf, ea), .shift = leaf.shift, .n = leaf.levels };
 	memcpy(out->entry, way, sizeof out->entry);
 	return true;
 }
+
+const struct mmu mmu_radix = { radix_translate, radix_look };

@@ -13,6 +13,6 @@ const struct cpu_model power8_model = {
 	.l1d_size = 0x8000, .l1i_size = 0x8000,
 	.slb_entries = SLB_ENTRIES,
 	.segment_sizes = CPU_CELLS(28, 40, ~0u, ~0u),
-	.segment_pages = CPU_CELLS(12, 0, 1, 12, 0, 16, 0x110, 1, 16, 1),	/* bases of 4 KiB and 64 KiB */
+	.segment_pages = HASH_PAGES,
 	.ail_2 = true,
 };

@@ -9,7 +9,9 @@
 #include "cpu/engine/charge.h"
 #include "cpu/engine/decode.h"
 #include "cpu/engine/operands.h"
+#include "cpu/engine/space.h"
 #include "cpu/engine/tlb.h"
+#include "cpu/mmu/slb.h"
 
 #define NO_OPERATION(name) OP(name) { }
 #define HYPERVISOR_ONLY(name) OP_TRY(name) { return raise_program(cpu, op, PROG_PRIV); }
@@ -355,84 +357,83 @@ DECODE_HOOK(tlbiel) { set_tlbie_fields(op, word); return true; }
 
 /* ---- SLB: kept for a hash guest; a radix guest's has no effect ---- */
 
-#define SLB_ESID_1T  PPC_MASK(0, 23)
-#define SLB_ESID     PPC_MASK(0, 35)
-#define SLB_V        PPC_BIT(36)
-#define SLB_INDEX(rb) ((unsigned)(rb) & 0xfff)
-#define SLB_B(rs)    ((unsigned)((rs) >> 62))		/* 0: 256 MiB, 1: 1 TiB */
-
-static bool slb_matches(const struct slb_entry *e, uint64_t ea)
+/* What was found by an entry that has gone is forgotten; the block may have been found by it, too. */
+static bool drop_slb_entry(struct cpu *cpu, unsigned i)
 {
-	uint64_t mask = SLB_B(e->vsid) ? SLB_ESID_1T : SLB_ESID;
+	bool was_there = cpu->slb[i].esid & SLB_V;
 
-	return (e->esid & SLB_V) && !((e->esid ^ ea) & mask);
+	slb_put(cpu, i, cpu->slb[i].esid & ~SLB_V, cpu->slb[i].vsid);
+	return was_there;
 }
 
-/* True if the block can go on. */
-static bool slb_changed(struct cpu *cpu, const struct op *op)
+/* A segment of a kind that there is not is none: an index, a size of segment, a size of pages. */
+static bool slb_operands_ok(const struct cpu *cpu, uint64_t rb, uint64_t rs)
 {
-	if (cpu->lpcr & LPCR_HR)
-		return true;
-	tlb_flush_all(cpu);
-	return end_block(cpu, op);
+	const struct hpt *hpt = cpu->env->hpt;
+
+	return SLB_INDEX(rb) < SLB_ENTRIES && !(rb & SLB_RESERVED) && !(rs >> 63) && (!hpt || hpt->pages.base_of[SLB_SIZE(rs)]);
 }
 
 OP_TRY(slbmte)
 {
-	uint64_t rb = RB;
+	uint64_t rb = RB, rs = RS;
+	bool replaces;
 
-	if (SLB_INDEX(rb) >= SLB_ENTRIES)
-		return true;
-	cpu->slb[SLB_INDEX(rb)] = (struct slb_entry){ .esid = rb & (SLB_ESID | SLB_V), .vsid = RS };
-	return slb_changed(cpu, op);
+	if (!slb_operands_ok(cpu, rb, rs))
+		return raise_program(cpu, op, PROG_ILLEGAL);
+	replaces = cpu->slb[SLB_INDEX(rb)].esid & SLB_V;
+	slb_put(cpu, SLB_INDEX(rb), rb, rs);
+	return replaces ? end_block(cpu, op) : true;
 }
 
-OP(slbmfev) { RT = SLB_INDEX(RB) < SLB_ENTRIES ? cpu->slb[SLB_INDEX(RB)].vsid : 0; }
-OP(slbmfee) { RT = SLB_INDEX(RB) < SLB_ENTRIES ? cpu->slb[SLB_INDEX(RB)].esid : 0; }
+OP_TRY(slbmfev)
+{
+	if (SLB_INDEX(RB) >= SLB_ENTRIES)
+		return raise_program(cpu, op, PROG_ILLEGAL);
+	RT = cpu->slb[SLB_INDEX(RB)].vsid;
+	return true;
+}
+
+OP_TRY(slbmfee)
+{
+	if (SLB_INDEX(RB) >= SLB_ENTRIES)
+		return raise_program(cpu, op, PROG_ILLEGAL);
+	RT = cpu->slb[SLB_INDEX(RB)].esid;
+	return true;
+}
 
 OP(slbfee)
 {
-	uint64_t ea = RB;
+	const struct slb_entry *e = slb_find(cpu, RB);
 
-	RT = 0;
-	cpu->cr[0] = cpu->so;
-	for (unsigned i = 0; i < SLB_ENTRIES; i++) {
-		if (slb_matches(&cpu->slb[i], ea)) {
-			RT = cpu->slb[i].vsid;
-			cpu->cr[0] |= CR_EQ;
-			return;
-		}
-	}
+	RT = e ? e->vsid : 0;
+	cpu->cr[0] = (e ? CR_EQ : 0) | cpu->so;
 }
 
-OP_TRY(slbie)
+static bool invalidate_segment(struct cpu *cpu, const struct op *op, uint64_t ea)
 {
+	bool any = false;
+
 	for (unsigned i = 0; i < SLB_ENTRIES; i++)
-		if (slb_matches(&cpu->slb[i], RB))
-			cpu->slb[i].esid &= ~SLB_V;
-	return slb_changed(cpu, op);
+		if (slb_matches(&cpu->slb[i], ea))
+			any |= drop_slb_entry(cpu, i);
+	return any ? end_block(cpu, op) : true;
 }
 
-OP_TRY(slbieg)
-{
-	for (unsigned i = 0; i < SLB_ENTRIES; i++)
-		if (slb_matches(&cpu->slb[i], RB))
-			cpu->slb[i].esid &= ~SLB_V;
-	return slb_changed(cpu, op);
-}
+/* slbieg is for segment tables, which a guest has none of: there are no entries but the processor's own. */
+OP_TRY(slbie) { return invalidate_segment(cpu, op, RB); }
+OP_TRY(slbieg) { return invalidate_segment(cpu, op, RB); }
 
-/* imm: IH. 0..2 and 4 spare entry 0, 3 takes the entries of class 1 ("user"), 7 none: it
- * means lookaside information only. */
+/* imm: IH. 3 takes the entries of class 1, 4 all, 7 none, because it means lookaside information only; the others spare
+ * entry 0. */
 OP_TRY(slbia)
 {
-	const uint64_t class_bit = PPC_BIT(56);
+	bool any = false;
 
-	for (unsigned i = 0; op->imm != 7 && i < SLB_ENTRIES; i++) {
-		if (op->imm == 3 ? !(cpu->slb[i].vsid & class_bit) : i == 0)
-			continue;
-		cpu->slb[i].esid &= ~SLB_V;
-	}
-	return slb_changed(cpu, op);
+	for (unsigned i = 0; op->imm != 7 && i < SLB_ENTRIES; i++)
+		if (op->imm == 3 ? (cpu->slb[i].vsid & SLB_C) != 0 : i || op->imm == 4)
+			any |= drop_slb_entry(cpu, i);
+	return any ? end_block(cpu, op) : true;
 }
 
 DECODE_HOOK(slbia) { op->imm = (int32_t)(word >> 21 & 7); return true; }

@@ -99,11 +99,12 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 	m->env = (struct cpu_env){
 		.show_code = disasm_show,
 		.hypercall = hcall_dispatch, .random = env_random,
-		.log = log_from_cpu, .machine = m, .ram = &m->ram, .clock = &m->clock.tb,
+		.log = log_from_cpu, .machine = m, .ram = &m->ram, .hpt = &m->hpt, .clock = &m->clock.tb,
 		.log_mask = o->log_mask, .fwnmi_entry = fwnmi_entry, .doorbell = env_doorbell,
 		.mmio_load = env_mmio_load, .mmio_store = env_mmio_store,
 	};
 	random_seed(m, o->seed);
+	hash_pages_choose(&m->hpt.pages, &o->cpu_model->segment_pages, o->hpt_page_shift);
 	if (!log_open(m, o->log_file, err) || !memory_map(&m->ram, o->ram_size, err))
 		goto out_free;
 	disasm_announce(m);
@@ -152,6 +153,7 @@ void machine_free(struct machine *m)
 	for (unsigned i = 0; i < m->ncpus; i++)
 		free(m->cpu[i]);
 	memory_unmap(&m->ram);
+	hpt_free(&m->hpt);
 	log_close(m);
 	free(m->panic_message);
 	free(m);
@@ -178,6 +180,15 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 	vpa_reset(sc);
 }
 
+/* Every machine starts as one with a hash MMU. */
+static void clear_hash_table(struct machine *m)
+{
+	m->hpt_prepared = 0;
+	hpt_free(&m->hpt);
+	if (!hpt_new(&m->hpt, hpt_shift_for(m->ram.size)))
+		machine_log(m, LOG_UNIMP, "no memory for a hash page table: there is the radix MMU only");
+}
+
 static void clear_machine(struct machine *m, bool logged)
 {
 	m->request = REQ_NONE;
@@ -189,6 +200,7 @@ static void clear_machine(struct machine *m, bool logged)
 	if (logged)
 		hcall_trace_cut(m);
 	m->proc_tbl = 0;
+	clear_hash_table(m);
 	m->cut_end = 0;
 	rtas_reset(m);
 	events_clear(m);

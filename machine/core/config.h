@@ -89,6 +89,7 @@ struct config {
 	 * H_GET_CPU_CHARACTERISTICS. */
 	enum mitigation cfpc, sbbc, ibs;
 	bool ccf_assist;		/* cap-ccf-assist */
+	unsigned hpt_page_shift;	/* cap-hpt-max-page-size: log2 of the largest page of a hash guest */
 
 	struct pool_config pool;	/* -pool */
 	const char *dtl_file;		/* -dtl; NULL */

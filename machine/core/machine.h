@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cpu/core/cpu.h"
+#include "cpu/mmu/hpt.h"
 #include "machine/core/runstate.h"
 #include "machine/vp/vp.h"
 
@@ -122,6 +123,8 @@ struct machine {
 	uint32_t fdt_size;
 	void *fdt;			/* host copy of the device tree as last given to the guest */
 	uint64_t proc_tbl;		/* H_REGISTER_PROC_TBL */
+	struct hpt hpt;			/* none while the guest is a radix guest */
+	uint32_t hpt_prepared;		/* H_RESIZE_HPT_PREPARE: log2 of the next one's size; 0: none */
 	bool cas_done, radix;
 	bool splpar_off;		/* the guest knows no shared processors: option vector 5, byte 2 */
 	struct energy_list energy[2];	/* to release, to activate */

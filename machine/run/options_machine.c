@@ -12,7 +12,7 @@
 /* ---- -M ---- */
 
 /* PROP_IGNORED: the value that there is changes nothing. */
-enum prop { PROP_IGNORED, PROP_ACCEL, PROP_DFP, PROP_LARGE_DECR, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT, PROP_IC };
+enum prop { PROP_IGNORED, PROP_ACCEL, PROP_DFP, PROP_LARGE_DECR, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT, PROP_IC, PROP_HPT_PAGE };
 
 static const struct machine_prop {
 	const char *name;
@@ -26,12 +26,12 @@ static const struct machine_prop {
 	{ "x-vof", PROP_IGNORED, "off|on", "" },
 	{ "vsmt", PROP_VSMT, "", "" },
 	{ "ic-mode", PROP_IC, "xics|xive|dual", "" },	/* as in enum ic_mode */
-	{ "resize-hpt", PROP_IGNORED, "default|disabled", "enabled|required" },
+	{ "resize-hpt", PROP_IGNORED, "default|enabled", "disabled|required" },
 	{ "max-cpu-compat", PROP_COMPAT, "", "" },
 	{ "cap-htm", PROP_IGNORED, "off", "on" },
 	{ "cap-vsx", PROP_IGNORED, "on", "off" },
 	{ "cap-dfp", PROP_DFP, "off|on", "" },
-	{ "cap-hpt-max-page-size", PROP_IGNORED, "64k|65536|64K", "4k|16m|4K|16M" },
+	{ "cap-hpt-max-page-size", PROP_HPT_PAGE, "4k|64k|16m|16g|4K|64K|16M|16G|4096|65536|16777216|17179869184", "" },
 	{ "cap-nested-hv", PROP_IGNORED, "off", "on" },
 	{ "cap-nested-papr", PROP_IGNORED, "off", "on" },
 	{ "cap-ail-mode-3", PROP_IGNORED, "on", "off" },
@@ -44,6 +44,9 @@ static const struct machine_prop {
 	{ "cap-sbbc", PROP_SBBC, "broken|workaround|fixed", "" },
 	{ "cap-ibs", PROP_IBS, "broken|workaround|fixed|fixed-ibs|fixed-ccd|fixed-na", "" },
 };
+
+/* Of the words for cap-hpt-max-page-size, in turns. */
+static const uint8_t hpt_page_shifts[] = { 12, 16, 24, 34 };
 
 /* One of "kvm:tcg", in the order of preference: there is the interpreter, which stands in for tcg. */
 static bool take_accels(struct parse *p, const char *names)
@@ -179,6 +182,9 @@ static bool set_prop(struct parse *p, enum prop prop, const char *value, int ind
 		break;
 	case PROP_COMPAT:
 		return take_compat(p, value);
+	case PROP_HPT_PAGE:
+		o->hpt_page_shift = hpt_page_shifts[index % (int)ARRAY_SIZE(hpt_page_shifts)];
+		break;
 	case PROP_VSMT:
 		if (!parse_u64(value, &number) || !number || number > 8 || (number & (number - 1)))
 			return option_fail(p, "-M vsmt=%.40s is not 1, 2, 4 or 8", value);

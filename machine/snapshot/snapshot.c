@@ -191,6 +191,7 @@ struct source {
 	struct memory_used used;
 	struct progress progress;
 	struct ram *ram;
+	struct vms_htab htab;
 	const struct vms_ram *vms;
 	const struct snapshot_options *told;
 };
@@ -256,11 +257,12 @@ bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct v
 	memory_used_open(&source->used, &m->ram);
 	source->ram = &m->ram;
 	ram->opaque = source;
-	set->most = m->ram.size + m->ram.size / 256 + MAX_BESIDE;
+	set->most = m->ram.size + m->ram.size / 256 + (UINT64_C(4) << hpt_shift_for(m->ram.size)) + MAX_BESIDE;
 	for (const struct device *dev = m->devices; dev; dev = dev->next)
 		set->most += dev->class->state_bytes;
 	vms_ram_live(&set->live[0], ram);
-	vms_htab_live(&set->live[1]);
+	snapshot_htab(m, &source->htab);
+	vms_htab_live(&set->live[1], &source->htab);
 	list_all(&l, set);
 	return true;
 }
@@ -682,6 +684,8 @@ static bool settle(struct machine *m, const struct vms_set *set, bool logged, st
 		return false;
 	if (!loaded(set, cede_timing_state.name, 0))
 		engine_forget_timing(m->engine);
+	if (m->proc_tbl & PPC_BIT(0))
+		hpt_free(&m->hpt);	/* a stream need not say that there is none */
 	for (unsigned i = 0; i < m->ncpus; i += m->threads)
 		share_tell(m, i);
 	if (logged)

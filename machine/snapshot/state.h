@@ -10,4 +10,9 @@ extern const struct vmstate timer_state, spapr_state, globalstate_state;
 /* cede's: the clocks exactly; all else that the guest can see and QEMU has no place for. */
 extern const struct vmstate cede_clock_state, cede_machine_state;
 
+/* hash_table.c */
+struct vms_htab;
+void snapshot_htab(struct machine *m, struct vms_htab *htab);
+uint64_t hash_htab(uint64_t hash, struct machine *m);
+
 #endif

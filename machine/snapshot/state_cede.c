@@ -82,6 +82,13 @@ static const struct vmstate vasi_session_state = {
 	.fields = VMS_FIELDS(VMS_U64(struct machine, vasi_stream), VMS_U32_TO(struct machine, vasi_state, VASI_COMPLETED)),
 };
 
+static bool resizing(const void *s) { return ((const struct machine *)s)->hpt_prepared != 0; }
+
+static const struct vmstate hpt_resize_state = {
+	.name = "cede/machine/hpt", .version = 1, .min_version = 1, VMS_OF(struct machine), .needed = resizing,
+	.fields = VMS_FIELDS(VMS_U32_TO(struct machine, hpt_prepared, HPT_SHIFT_MAX)),
+};
+
 static const struct vms_field machine_fields[] = {
 	VMS_U64_ARRAY(struct machine, rng_state),
 	VMS_U64(struct machine, rtas_addr),
@@ -97,6 +104,7 @@ static const struct vms_field machine_fields[] = {
 	VMS_ONE("threads", struct machine, threads, uint32_t, vms_u32, .equal = true),
 
 	VMS_ELSEWHERE(struct machine, ram, "ram"),
+	VMS_ELSEWHERE(struct machine, hpt, "spapr/htab"),
 	VMS_SKIP(struct machine, engine, HERE), VMS_SKIP(struct machine, env, HERE),
 	VMS_ELSEWHERE(struct machine, cpu, PARTS), VMS_SKIP(struct machine, running, "nobody, between quanta"),
 	VMS_SKIP(struct machine, config, OPTION), VMS_ELSEWHERE(struct machine, dispatcher, PARTS),
@@ -123,5 +131,5 @@ static const struct vms_field machine_fields[] = {
 /* Version 1 stood for several layouts while cede was young: a load takes none of them. */
 const struct vmstate cede_machine_state = {
 	.name = "cede/machine", .version = 2, .min_version = 2, VMS_OF(struct machine), .check = machine_check,
-	.fields = machine_fields, .subs = VMS_SUBS(&vasi_session_state),
+	.fields = machine_fields, .subs = VMS_SUBS(&vasi_session_state, &hpt_resize_state),
 };

@@ -115,8 +115,8 @@ static bool patb_check(const void *s, struct vms_walk *w)
 {
 	uint64_t entry = machine_of(s)->proc_tbl;
 
-	return (entry & PATB_RADIX && (entry & PATB_SIZE) <= PATB_SIZE_MAX && !(entry & ~(PATB_RADIX | PATB_BASE | PATB_SIZE))) ||
-	       vms_wrong(w, "patb_entry", entry, "a radix guest's: there is no hash MMU yet");
+	return ((entry & PATB_SIZE) <= PATB_SIZE_MAX && (!(entry & PATB_RADIX) || !(entry & ~(PATB_RADIX | PATB_BASE | PATB_SIZE)))) ||
+	       vms_wrong(w, "patb_entry", entry, "a process table's");
 }
 
 static const struct vmstate patb_state = {
@@ -161,7 +161,6 @@ static uint64_t ibs_in_stream(enum mitigation ibs)
 	};
 
 #define ALWAYS 256		/* no byte is equal to it, so the capability is sent in any case */
-#define HPT_PAGE_SHIFT 16
 
 CAP(htm, "0x00", 0, 0)
 CAP(vsx, "0x01", 1, 1)
@@ -169,7 +168,7 @@ CAP(dfp, "0x02", machine_of(s)->config->dfp, 1)
 CAP(cfpc, "0x03", machine_of(s)->config->cfpc, MITIGATION_WORKAROUND)
 CAP(sbbc, "0x04", machine_of(s)->config->sbbc, MITIGATION_WORKAROUND)
 CAP(ibs, "0x05", ibs_in_stream(machine_of(s)->config->ibs), MITIGATION_WORKAROUND)
-CAP(hpt_maxpagesize, "0x06", HPT_PAGE_SHIFT, ALWAYS)
+CAP(hpt_maxpagesize, "0x06", machine_of(s)->config->hpt_page_shift, ALWAYS)
 CAP(nested_kvm_hv, "0x07", 0, 0)
 CAP(large_decr, "0x08", machine_of(s)->config->large_decr, 1)
 CAP(ccf_assist, "0x09", machine_of(s)->config->ccf_assist, 1)

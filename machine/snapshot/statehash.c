@@ -7,6 +7,7 @@
 
 #include "machine/core/machine.h"
 #include "machine/snapshot/snapshot.h"
+#include "machine/snapshot/state.h"
 #include "savevm/hash.h"
 #include "savevm/savevm.h"
 
@@ -48,7 +49,7 @@ uint64_t machine_statehash(struct machine *m)
 		return 0;
 	for (unsigned i = 0; i < set.sections; i++)
 		hash = hash_section(hash, &set.section[i]);
-	hash = hash_ram(hash, &ram);
+	hash = hash_htab(hash_ram(hash, &ram), m);
 	snapshot_sections_free(&set, &ram);
 	return hash;
 }

@@ -97,7 +97,7 @@ static int64_t call(struct machine *m, unsigned c, uint64_t number, const uint64
 
 static void test_lookup(struct machine *m)
 {
-	static const uint64_t none[] = { 0, 1, 2, 3, 0x4, 0x26, 0x25, 0x3fc, 0x400, 0xefff, 0xf080, 0xffff, 0x10000,
+	static const uint64_t none[] = { 0, 1, 2, 3, 0x6, 0x26, 0x25, 0x3fc, 0x400, 0xefff, 0xf080, 0xffff, 0x10000,
 					 UINT64_C(1) << 32 | 0x300, UINT64_C(1) << 63, UINT64_MAX, UINT64_MAX - 3 };
 	const uint64_t in[HCALL_MAX_IN] = { 0x1111, 0x2222, 0x3333 };
 	bool ok = true, kept = true;

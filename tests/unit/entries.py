@@ -49,7 +49,7 @@ def sections():
     variables = re.findall(r'^\t\{ &(\w+),\s+(?:ONCE|EACH_CPU|EACH_DRIVE),', read('machine/snapshot/snapshot.c'), re.M)
     variables += re.findall(r'^\t\{ \.state = &(\w+)', every('machine/*/*.c'), re.M)
     names = [re.search(r'\bstruct vmstate %s = \{\s*\.name = "([^"]+)"' % v, every('*/*/*.c', '*/*.c')).group(1) for v in variables]
-    return names + re.findall(r'^\t\.node = "([^"]+)"', every('machine/*/*.c'), re.M) + re.findall(r'\.name = "([^"]+)", \.version', read('savevm/ram.c'))
+    return names + re.findall(r'^\t\.node = "([^"]+)"', every('machine/*/*.c'), re.M) + re.findall(r'\.name = "([^"]+)", \.version', read('savevm/ram.c') + read('savevm/htab.c'))
 
 
 def tools():

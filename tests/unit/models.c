@@ -51,8 +51,10 @@ static const struct cpu_level levels[] = { { "p8", 0x0f000004, P8, false, older,
 static const struct cpu_model other = {
 	.name = "power99", .alias = "power99_v1", .title = "POWER99", .pvr = 0x00990100, .since = P10, .levels = levels, .nlevels = 3,
 	.node = "PowerPC,POWER99", .cache_line = 256, .l1d_size = 0x4000, .l1i_size = 0x2000, .slb_entries = 16, .large_dec_bits = 60,
-	.segment_sizes = CPU_CELLS(28), .segment_pages = CPU_CELLS(12, 0, 0), .radix_pages = CPU_CELLS(12, 16),
+	.segment_sizes = CPU_CELLS(28), .segment_pages = CPU_CELLS(12, 0, 1, 12, 0), .radix_pages = CPU_CELLS(12, 16),
 };
+
+enum { HASH = 0, RADIX = 0x40, BOTH = 0x80 };
 
 static uint32_t cell_of(const void *fdt, const char *core, const char *name, unsigned index)
 {
@@ -75,14 +77,15 @@ static void test_tree(struct machine *m)
 	for (unsigned i = 0; i < ARRAY_SIZE(cells); i++)
 		check_eq(cell_of(fdt, CORE, cells[i].name, 0), cells[i].value, "tree-%s", cells[i].name);
 	check_eq(cell_of(fdt, CORE, "ibm,processor-radix-AP-encodings", 1), 16, "tree-both-page-sizes");
+	check_eq(cell_of(fdt, CORE, "ibm,pft-size", 1), 21, "tree-hash-page-table");
 	free(fdt);
 }
 
-/* The guest knows up to that level, and asks for the radix MMU. */
-static int64_t negotiate(struct machine *m, uint8_t level)
+/* The guest knows up to that level, and asks for that MMU (byte 24 of option vector 5). */
+static int64_t negotiate(struct machine *m, uint8_t level, uint8_t mmu)
 {
 	uint8_t head[] = { 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 4, 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, level, 0, 0, 0, 0, 0x0f, 0, 0, 5, 4,
-			   0, 0, 0, 0, 0, 0, 0, 0, 25, [33 + 24] = 0x40, [33 + 26] = 0 };
+			   0, 0, 0, 0, 0, 0, 0, 0, 25, [33 + 24] = mmu, [33 + 26] = 0 };
 
 	ram_write(&m->ram, VECTORS, head, sizeof head);
 	return cas_negotiate(&m->cpu[0]->cpu, VECTORS);
@@ -92,17 +95,22 @@ static void test_levels(struct machine *m, struct config *o)
 {
 	const struct cpu *cpu = &m->cpu[0]->cpu;
 
-	check_eq(negotiate(m, 6), H_SUCCESS, "cas");
+	check_eq(negotiate(m, 6, RADIX), H_SUCCESS, "cas");
 	check_eq(cpu->logical_pvr, 0x0f000006, "cas-best-level-of-both");
 	check_eq(cell_of(m->fdt, OLD_CORE, "cpu-version", 0), 0x0f000006, "cas-tree-says-it");
 	check_eq(cell_of(m->fdt, OLD_CORE, "ibm,pa-features", 0), 0x02008200, "cas-features-of-both");
 	check_eq(m->engine->problem_level, P8, "cas-problem-state-has-no-more");
 	check_eq(m->engine->level, P9, "and-privileged-state-all");	/* the engine was made for the default processor */
-	check_eq(negotiate(m, 5), H_PARAMETER, "cas-no-radix-at-that-level");
+	check(m->radix, "cas-radix");
+	check_eq(negotiate(m, 5, RADIX), H_PARAMETER, "cas-no-radix-at-that-level");
+	check_eq(negotiate(m, 5, HASH), H_SUCCESS, "cas-hash-at-that-level");
+	check(!m->radix, "cas-hash");
+	check_eq(negotiate(m, 6, BOTH), H_PARAMETER, "cas-both");
+	check_eq(negotiate(m, 6, BOTH | RADIX), H_PARAMETER, "cas-both-and-radix");
 	o->compat_pvr = 0x0f000006;
-	check_eq(negotiate(m, 7), H_PARAMETER, "cas-max-cpu-compat");
+	check_eq(negotiate(m, 7, RADIX), H_PARAMETER, "cas-max-cpu-compat");
 	o->compat_pvr = 0x0f0000ff;
-	check_eq(negotiate(m, 7), H_SUCCESS, "cas-max-cpu-compat-beyond-its-own");
+	check_eq(negotiate(m, 7, RADIX), H_SUCCESS, "cas-max-cpu-compat-beyond-its-own");
 	check_eq(cpu->logical_pvr, 0x0f000007, "cas-its-own-level");
 }
 

@@ -21,6 +21,9 @@ static const struct {
 	const char *set;
 	uint16_t numbers[9];
 } papr_sets[] = {
+	{ "hcall-pft",             { 0x004, 0x008, 0x00c, 0x010, 0x014, 0x018 } },
+	{ "hcall-bulk",            { 0x124 } },
+	{ "hcall-hpt-resize",      { 0x36c, 0x370 } },
 	{ "hcall-sprg0",           { 0x024 } },
 	{ "hcall-copy",            { 0x02c } },
 	{ "hcall-tce",             { 0x01c, 0x020 } },

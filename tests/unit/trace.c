@@ -280,9 +280,9 @@ static void test_lines(void)
 	text = lines_of(&rig);
 	check(!strcmp(text, "1000 cpu0 H_CEDE() = H_SUCCESS <2048 cycles, 2.000 us>\n"), "back");
 	come_back(m, 0, 4000);
-	make_call(m, 1, 4100, 0x4, 9, 0);
+	make_call(m, 1, 4100, 0x5, 9, 0);
 	text = lines_of(&rig);
-	check(!strcmp(text, "4100 cpu1 0x4(0x9, ..) = H_FUNCTION <0 cycles>\n"), "unknown");
+	check(!strcmp(text, "4100 cpu1 0x5(0x9, ..) = H_FUNCTION <0 cycles>\n"), "unknown");
 	o.skip[TRACE_H_PROD] = true;
 	make_call(m, 1, 4200, 0x0e8, 7, 0);
 	check(!*lines_of(&rig), "filtered");

@@ -324,6 +324,8 @@ static void flip_broken(struct machine *m, bool on) { rng_of(m)->broken = on; }
 static void flip_started(struct machine *m, bool on) { rng_of(m)->status = on ? VIRTIO_S_DRIVER_OK : 0; }
 static void flip_disabled(struct machine *m, bool on) { rng_of(m)->disabled = on; }
 
+static void flip_hpt(struct machine *m, bool on) { m->hpt_prepared = on ? 20 : 0; }
+
 static void flip_event(struct machine *m, bool on)
 {
 	if (on)
@@ -342,7 +344,7 @@ static const struct flip flips[] = {
 	{ "virtio/device_endian", flip_endian }, { "virtio/64bit_features", flip_modern }, { "virtio/virtqueues", flip_modern },
 	{ "virtio/ringsize", flip_ring }, { "virtio/broken", flip_broken }, { "virtio_pci/modern_state", flip_modern },
 	{ "virtio/started", flip_started }, { "virtio/disabled", flip_disabled },
-	{ "cede/machine/vasi", flip_vasi }, { "cede/timers", flip_timers }, { "cede/firmware/boot", flip_boot },
+	{ "cede/machine/vasi", flip_vasi }, { "cede/machine/hpt", flip_hpt }, { "cede/timers", flip_timers }, { "cede/firmware/boot", flip_boot },
 	{ "cede/firmware/menu", flip_menu },
 	{ "cede/disks", flip_disks }, { "cede/cpu/timing", flip_timing },
 };

@@ -1,0 +1,90 @@
+"""Linux with the hash MMU: Debian's kernel, told not to use radix."""
+# needs: programs guest
+import os
+import re
+import resource
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from console import CEDE, Folder, GUEST, check, linux, main   # noqa: E402
+
+CPUS = os.environ.get('CPUS', '1')
+HASH = 'disable_radix '
+FIXED = ('-rtc', 'base=2026-01-31T12:00:00')
+TROUBLE = r'BUG|Oops|WARNING|Call Trace|Unable to handle|Kernel panic|rcu:.*stall|soft lockup'
+LOAD = ('cede.cmd="cat /proc/cpuinfo; for i in 1 2 3; do (seq 1 2000 | gzip | md5sum) & done; wait; date; cat /proc/uptime; '
+        'dmesg | tail -n 3"')
+# Many processes, each with pages of its own, and a large one; what they say does not depend on the MMU.
+WORK = ('for i in $(seq 1 20); do (seq $i 1000 | gzip | gunzip | md5sum >/tmp/out.$i) & done; wait; cat /tmp/out.* | md5sum; '
+        'seq 1 20000 | sort -r | md5sum')
+LARGEST = {'4k': {0: 12}, '64k': {0: 12, 0x110: 16}, '16m': {0: 12, 0x110: 16, 0x100: 24}}
+
+
+def work(append):
+    with linux(*FIXED, append=append, cpus=CPUS) as m:
+        m.shell()
+        said = m.command(WORK, 200), m.command('cat /proc/cpuinfo'), m.command('dmesg', 60)
+        m.send('poweroff -f\n')
+        check(m.wait(60) == 0 and m.errors == '', 'status', (m.process.returncode, m.errors))
+        return said
+
+
+def shell():
+    """What a system with the one MMU does, it does with the other."""
+    radix, hashed = work(''), work(HASH)
+    check(re.search(r'^MMU\s*: Radix', radix[1], re.M), 'radix', radix[1])
+    check(re.search(r'^MMU\s*: Hash', hashed[1], re.M), 'hash', hashed[1])
+    check(len(re.findall(r'^processor\s*:', hashed[1], re.M)) == int(CPUS), 'processors', hashed[1])
+    check(len(re.findall('[0-9a-f]{32}', hashed[0])) == 2 and hashed[0] == radix[0], 'same-work', (hashed[0], radix[0]))
+    bad = [line for line in hashed[2].splitlines() if re.search(TROUBLE, line)]
+    check(not bad, 'dmesg', bad[:5])
+    check('hash-mmu: Initializing hash mmu with SLB' in hashed[2], 'says-so')
+
+
+def sizes():
+    """What -M cap-hpt-max-page-size= has to say reaches the kernel, which maps its memory with the largest pages."""
+    for size, pages in LARGEST.items():
+        with linux(*FIXED, '-M', 'cap-hpt-max-page-size=' + size, append=HASH + 'cede.cmd=dmesg', cpus=CPUS) as m:
+            if size == '4k':        # this kernel has pages of 64 KiB, and wants the hardware to have 4 KiB at least
+                m.wait(120)
+            else:
+                check(m.wait(120) == 0, size + '-status', m.text[-500:])
+            found = {int(sllp, 16): int(shift) for shift, sllp in re.findall(r'base_shift=(\d+): shift=\d+, sllp=0x(\w+)', m.text)}
+            check(found == pages, size, found)
+
+
+def determinism():
+    """Two runs come to the same state, and so does one that is saved in the middle and loaded."""
+    with Folder() as at:
+        def run(*options, append=HASH + LOAD):
+            with open(os.devnull) as null, linux(*FIXED, '-d', 'statehash', '-clock', 'warp', *options, stdin=null, append=append,
+                                                 cpus=CPUS) as m:
+                return m.wait(240), m.text, m.errors
+        first, second = run('-save', at('s') + '@700000000'), run()
+        check(first[0] == 0 and 'statehash=' in first[2], 'status', first[2])
+        check(first[1:] == second[1:], 'same', (first[2], second[2]))
+        p = subprocess.run([CEDE, '-M', 'pseries', '-smp', CPUS, '-m', '1G', '-nodefaults', '-nographic', '-serial', 'stdio', *FIXED,
+                            '-d', 'statehash', '-clock', 'warp', '-loadvm', at('s')], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240)
+        check(p.returncode == 0 and p.stderr == first[2], 'loaded', (p.stderr, first[2]))
+        check(p.stdout and first[1].endswith(p.stdout), 'loaded-says-the-rest', p.stdout[-300:])
+
+
+def user_time(append):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    subprocess.run([CEDE, '-smp', CPUS, '-m', '1G', '-nographic', '-clock', 'warp', *FIXED, '-kernel', GUEST + '/vmlinux', '-initrd',
+                    GUEST + '/initrd.gz', '-append', 'console=hvc0 quiet cede.cmd=true ' + append],
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+
+
+def pace():
+    """A boot takes at most 1.3 times what it takes with radix trees."""
+    radix, hashed = zip(*((user_time(''), user_time(HASH)) for _ in range(3)))
+    print('radix %.2f s, hash %.2f s of the host' % (min(radix), min(hashed)))
+    check(min(hashed) < 1.3 * min(radix), 'pace', (radix, hashed))
+
+
+if __name__ == '__main__':
+    main({'shell': shell, 'sizes': sizes, 'determinism': determinism, 'pace': pace})
