@@ -71,7 +71,7 @@ enum vector {
 
 /* FSCR facility numbers (interruption cause). Book III, 6.2.10 */
 enum facility { FAC_FP = 0, FAC_VEC = 1, FAC_DSCR = 2, FAC_PM = 3, FAC_BHRB = 4, FAC_TM = 5,
-		FAC_EBB = 7, FAC_TAR = 8, FAC_MSGP = 10, FAC_SCV = 12 };
+		FAC_EBB = 7, FAC_TAR = 8, FAC_MSGP = 10, FAC_SCV = 12, FAC_PREFIX = 13 };
 
 struct op;
 struct block;
@@ -197,13 +197,14 @@ struct cpu {
 	uint64_t srr0, srr1, dar, sprg[4], sprg_user3;
 	uint32_t dsisr;
 	uint64_t lpcr, fscr, dscr, ppr, amr, iamr, uamor, ctrl, pspb;
-	uint64_t ciabr, dawr0, dawrx0, dabr, dabrx;
-	uint64_t mmcr0, mmcr1, mmcr2, mmcra, siar, sdar, sier, pmc[6];
+	uint64_t ciabr, dawr[2], dawrx[2], dabr, dabrx;	/* cpu/engine/watch.h */
+	uint64_t mmcr0, mmcr1, mmcr2, mmcr3, mmcra, mmcrs, siar, sdar, sier, sier2, sier3, pmc[6];
+	uint32_t spmc[2];
 	uint64_t bescr, ebbhr, ebbrr, tfhar, texasr, tfiar, vtb_off;
 	uint64_t pidr, proc_tbl;	/* process table: base, size code as H_REGISTER_PROC_TBL gave it */
 	uint64_t dec_expires;		/* timebase tick at which DEC becomes negative */
 	uint64_t purr_base, spurr_base;	/* added to the ticks that the thread has used */
-	uint64_t cfar, tidr, wort;
+	uint64_t cfar, tidr, wort, acop, tacr, tcscr, csigr, psscr, dexcr, hashkeyr;
 	struct slb_entry { uint64_t esid, vsid; } slb[SLB_ENTRIES];	/* as slbmte's RB (index 0) and RS */
 
 	/* What a reset leaves: who it is, and how far it has come. */
@@ -223,7 +224,7 @@ struct cpu {
 	uint64_t phase;
 	uint32_t pace, timing_model, held_model;
 	uint32_t held[PACE_BYTES / 4];
-	uint64_t insns;			/* instructions completed (statistics, not state) */
+	uint64_t insns;			/* instructions completed: IC */
 	uint64_t event[NEVENTS], stall[NSTALLS];
 	struct pmu pmu;
 
@@ -316,6 +317,8 @@ void cpu_machine_check(struct cpu *cpu, uint64_t srr0, uint64_t srr1_bits);
 /* The trace interrupt after the instruction `word` at `nip`, which MSR[SE] or MSR[BE] asked for. `operand`
  * is cpu_operand_address() of before it ran. */
 void cpu_trace(struct cpu *cpu, uint64_t nip, uint32_t word, uint64_t operand);
+/* The same after one whose address CIABR holds. */
+void cpu_trace_completed(struct cpu *cpu, uint64_t nip, uint32_t word, uint64_t operand);
 /* Where the instruction's storage operand lies, as the registers are now; 0: it has none. */
 uint64_t cpu_operand_address(const struct cpu *cpu, uint32_t word);
 /* It stores there. */
