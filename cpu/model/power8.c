@@ -14,5 +14,6 @@ const struct cpu_model power8_model = {
 	.slb_entries = SLB_ENTRIES,
 	.segment_sizes = CPU_CELLS(28, 40, ~0u, ~0u),
 	.segment_pages = CPU_CELLS(12, 0, 1, 12, 0, 16, 0x110, 1, 16, 1),	/* bases of 4 KiB and 64 KiB */
+	.dawrs = 1,
 	.ail_2 = true,
 };

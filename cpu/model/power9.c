@@ -17,6 +17,7 @@
 		.segment_sizes = CPU_CELLS(28, 40, ~0u, ~0u), \
 		.segment_pages = CPU_CELLS(12, 0, 1, 12, 0, 16, 0x110, 1, 16, 1),		/* bases of 4 KiB and 64 KiB */ \
 		.radix_pages = CPU_CELLS(0u << 29 | 12, 5u << 29 | 16, 1u << 29 | 21, 2u << 29 | 30),	/* 4 KiB, 64 KiB, 2 MiB, 1 GiB */ \
+		.dawrs = 1, \
 		.ail_2 = true, \
 	}
 
