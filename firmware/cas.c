@@ -186,7 +186,7 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	if (!(v5.byte[2] & VEC5_SHARED) && !hide_splpar(m))
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
-	if (tree_set_level(m->fdt, m->ncpus / m->threads, model, best) < 0)
+	if (tree_set_level(m->fdt, m->ncpus / m->threads, m->config, best) < 0)
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	firmware_appear_as(m, best);
 	m->radix = v5.byte[24] & VEC5_RADIX;

@@ -136,10 +136,12 @@ static void add_place(struct tree *t, const struct machine *m, int at, unsigned 
 }
 
 #define MOST_FEATURES 256
+#define FEATURE_DAWR1 (2 + 64)
 
 /* What a core's node says of the level that it appears as, NULL: its own. */
-static int set_level(void *fdt, int at, const struct cpu_model *model, const struct cpu_level *level)
+static int set_level(void *fdt, int at, const struct config *o, const struct cpu_level *level)
 {
+	const struct cpu_model *model = o->cpu_model;
 	const struct cpu_level *own = cpu_model_level(model), *as = level ? level : own;
 	uint8_t features[MOST_FEATURES];
 	int rc = fdt_setprop_u32(fdt, at, "cpu-version", level ? level->logical_pvr : model->pvr);
@@ -147,10 +149,12 @@ static int set_level(void *fdt, int at, const struct cpu_model *model, const str
 	memcpy(features, as->pa_features, as->pa_features_size);
 	for (unsigned i = 2; i < as->pa_features_size; i++)
 		features[i] &= i < own->pa_features_size ? own->pa_features[i] : 0;
+	if (as->pa_features_size > FEATURE_DAWR1 && !config_dawr1(o))
+		features[FEATURE_DAWR1] = 0;
 	return rc < 0 ? rc : fdt_setprop(fdt, at, "ibm,pa-features", features, (int)as->pa_features_size);
 }
 
-int tree_set_level(void *fdt, unsigned cores, const struct cpu_model *model, const struct cpu_level *level)
+int tree_set_level(void *fdt, unsigned cores, const struct config *o, const struct cpu_level *level)
 {
 	static const char cpu[] = "cpu";
 	int at, len, rc = 0;
@@ -162,7 +166,7 @@ int tree_set_level(void *fdt, unsigned cores, const struct cpu_model *model, con
 			continue;
 		if (!cores--)
 			break;		/* a guest's own tree may have any number of them */
-		rc = set_level(fdt, at, model, level);
+		rc = set_level(fdt, at, o, level);
 		if (rc < 0)
 			return rc;
 	}
@@ -188,7 +192,7 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	if (m->config->dfp)
 		node_cell(t, at, "ibm,dfp", 1);
 	add_mmu(t, m, at, model);
-	tree_keep_error(t, set_level(t->fdt, at, model, cpu_model_find_level(model, m->compat_pvr)));
+	tree_keep_error(t, set_level(t->fdt, at, m->config, cpu_model_find_level(model, m->compat_pvr)));
 	add_place(t, m, at, first);
 	if (m->config->large_decr && model->large_dec_bits)
 		node_cell(t, at, "ibm,dec-bits", model->large_dec_bits);

@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct config;
 struct cpu_level;
-struct cpu_model;
 struct error;
 struct machine;
 
@@ -37,7 +37,7 @@ int tree_set_vec5(void *fdt, const uint8_t *vec5, unsigned len);
 
 /* Each core's node says that its processors appear as one of that level, NULL: as what they are. A libfdt error code if
  * negative. */
-int tree_set_level(void *fdt, unsigned cores, const struct cpu_model *model, const struct cpu_level *level);
+int tree_set_level(void *fdt, unsigned cores, const struct config *o, const struct cpu_level *level);
 
 /* Has the interrupt controller that is in charge now describe itself in place of the other one, by the same phandle. A libfdt
  * error code if negative. */

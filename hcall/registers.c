@@ -4,6 +4,7 @@
  */
 #include "cpu/core/model.h"
 #include "cpu/engine/tlb.h"
+#include "cpu/engine/watch.h"
 #include "hcall/hcall.h"
 #include "machine/core/config.h"
 
@@ -13,9 +14,32 @@ HCALL_FN(H_SET_SPRG0)
 	return H_SUCCESS;
 }
 
-/* No processor since POWER8 has a DABR. */
-HCALL_FN(H_SET_DABR) { return H_HARDWARE; }
-HCALL_FN(H_SET_XDABR) { return H_HARDWARE; }
+/* ---- Watchpoints. No processor since POWER8 has a DABR: DAWR0 stands in for it ---- */
+
+#define DABR_BITS      UINT64_C(7)		/* of DABR: translation, store, load */
+#define DABRX_BTI      PPC_BIT(60)
+#define DABRX_PNH      PPC_BIT(62)
+#define DABRX_PRO      PPC_BIT(63)
+
+static int64_t set_dabr(struct cpu *cpu, uint64_t dabr, uint64_t dabrx)
+{
+	uint64_t dawrx = dabrx & (DABRX_BTI | DABRX_PNH | DABRX_PRO);	/* the same bits there */
+
+	dawrx |= dabr & 4 ? DAWRX_WT : 0;
+	dawrx |= dabr & 2 ? DAWRX_DW : 0;
+	dawrx |= dabr & 1 ? DAWRX_DR : 0;
+	watch_set_data(cpu, 0, dabr & ~DABR_BITS, dawrx);
+	return H_SUCCESS;
+}
+
+HCALL_FN(H_SET_DABR) { return set_dabr(cpu, in[0], DABRX_PNH | DABRX_PRO); }
+
+HCALL_FN(H_SET_XDABR)
+{
+	if (in[1] & ~(DABRX_BTI | DABRX_PNH | DABRX_PRO) || !(in[1] & (DABRX_PNH | DABRX_PRO)))
+		return H_PARAMETER;
+	return set_dabr(cpu, in[0], in[1]);
+}
 
 HCALL_FN(H_RANDOM)
 {
@@ -48,9 +72,7 @@ static void set_lpcrs(struct machine *m, uint64_t value, uint64_t mask)
 }
 
 /* ---- H_SET_MODE ---- */
-/* CIABR (1) and DAWR0 (2) would never match: they are refused, 0 with them, by which Linux asks whether
- * there is a DAWR. A debugger falls back to breakpoints and single steps. */
-enum set_mode_resource { MODE_ADDR_TRANS = 3, MODE_ENDIAN = 4 };
+enum set_mode_resource { MODE_CIABR = 1, MODE_DAWR0 = 2, MODE_ADDR_TRANS = 3, MODE_ENDIAN = 4, MODE_DAWR1 = 5 };
 
 static int64_t set_endian(struct machine *m, uint64_t flags)
 {
@@ -69,16 +91,55 @@ static int64_t set_addr_trans(struct machine *m, uint64_t flags)
 	return H_SUCCESS;
 }
 
-/* Neither resource has values: they must be 0. */
-HCALL_FN(H_SET_MODE)
+static int64_t set_ciabr(struct cpu *cpu, uint64_t flags, uint64_t ciabr, uint64_t value2)
 {
-	if (in[1] != MODE_ADDR_TRANS && in[1] != MODE_ENDIAN)
-		return H_P2;
+	if (flags)
+		return H_UNSUPPORTED_FLAG;
+	if (value2)
+		return H_P4;
+	if (CIABR_STATE(ciabr) == CIABR_HYPERVISOR)
+		return H_P3;
+	watch_set_completion(cpu, ciabr);
+	return H_SUCCESS;
+}
+
+static int64_t set_dawr(struct cpu *cpu, unsigned n, uint64_t flags, uint64_t dawr, uint64_t dawrx)
+{
+	if (flags)
+		return H_UNSUPPORTED_FLAG;
+	if (dawrx & DAWRX_HYP)
+		return H_P4;
+	watch_set_data(cpu, n, dawr, dawrx);
+	return H_SUCCESS;
+}
+
+/* The whole machine's; neither has values: they must be 0. */
+static int64_t set_machine(struct machine *m, const uint64_t *in)
+{
 	if (in[2])
 		return H_P3;
 	if (in[3])
 		return H_P4;
-	return (in[1] == MODE_ENDIAN ? set_endian : set_addr_trans)(cpu_machine(cpu), in[0]);
+	return (in[1] == MODE_ENDIAN ? set_endian : set_addr_trans)(m, in[0]);
+}
+
+HCALL_FN(H_SET_MODE)
+{
+	struct machine *m = cpu_machine(cpu);
+
+	switch (in[1]) {
+	case MODE_CIABR:
+		return set_ciabr(cpu, in[0], in[2], in[3]);
+	case MODE_DAWR0:
+		return set_dawr(cpu, 0, in[0], in[2], in[3]);
+	case MODE_DAWR1:
+		return config_dawr1(m->config) ? set_dawr(cpu, 1, in[0], in[2], in[3]) : H_P2;
+	case MODE_ADDR_TRANS:
+	case MODE_ENDIAN:
+		return set_machine(m, in);
+	default:
+		return H_P2;
+	}
 }
 
 /* ---- H_REGISTER_PROC_TBL ---- */

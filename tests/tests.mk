@@ -131,10 +131,13 @@ $(LINUX_PROGRAMS): $(TESTS_AT)/linux/%: tests/linux/%.c
 	$(Q)$(GUEST_LE_CC) -std=gnu17 -O1 -Wall -Wextra -ffreestanding -nostdlib -static -fno-stack-protector -o $@ $<
 
 # No compiler output of a guest may use what the guest has not switched on: hence soft float.
-GUEST_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -ffreestanding -Wno-int-conversion -nostdlib -static -no-pie -fno-pic -mcpu=power9 \
+GUEST_CFLAGS = -std=gnu17 -O1 -g -Wall -Wextra -ffreestanding -Wno-int-conversion -nostdlib -static -no-pie -fno-pic -mcpu=$(GUEST_CPU) \
 		-mno-altivec -mno-vsx -msoft-float -mabi=elfv2 -mcmodel=medium -mno-pointers-to-nested-functions \
 		-fno-stack-protector -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-strict-aliasing \
 		-Wl,--build-id=none -Wl,-z,norelro -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/guest.lds
+# Programs that run on a POWER8, too.
+GUEST_CPU := power9
+$(TESTS_AT)/guest/sprs-%.elf $(TESTS_AT)/guest/watch-%.elf: GUEST_CPU = power8
 GUEST_LIB := tests/guest/start.S tests/guest/lib.c
 GUEST_HEADERS := $(wildcard tests/guest/*.h)
 

@@ -199,13 +199,14 @@ struct cpu {
 	uint64_t srr0, srr1, dar, sprg[4], sprg_user3;
 	uint32_t dsisr;
 	uint64_t lpcr, fscr, dscr, ppr, amr, iamr, uamor, ctrl, pspb;
-	uint64_t ciabr, dawr0, dawrx0, dabr, dabrx;
-	uint64_t mmcr0, mmcr1, mmcr2, mmcra, siar, sdar, sier, pmc[6];
+	uint64_t ciabr, dawr[2], dawrx[2], dabr, dabrx;	/* cpu/engine/watch.h */
+	uint64_t mmcr0, mmcr1, mmcr2, mmcr3, mmcra, mmcrs, siar, sdar, sier, sier2, sier3, pmc[6];
+	uint32_t spmc[2];
 	uint64_t bescr, ebbhr, ebbrr, tfhar, texasr, tfiar, vtb_off;
 	uint64_t pidr, proc_tbl;	/* process table: base, size code as H_REGISTER_PROC_TBL gave it */
 	uint64_t dec_expires;		/* timebase tick at which DEC becomes negative */
 	uint64_t purr_base, spurr_base;	/* added to the ticks that the thread has used */
-	uint64_t cfar, tidr, wort;
+	uint64_t cfar, tidr, wort, acop, tacr, tcscr, csigr, psscr, dexcr, hashkeyr;
 	struct slb_entry { uint64_t esid, vsid; } slb[SLB_ENTRIES];	/* as slbmte's RB (index 0) and RS */
 
 	/* What a reset leaves: who it is, and how far it has come. */
@@ -225,7 +226,7 @@ struct cpu {
 	uint64_t phase;
 	uint32_t pace, timing_model, held_model;
 	uint32_t held[PACE_BYTES / 4];
-	uint64_t insns;			/* instructions completed (statistics, not state) */
+	uint64_t insns;			/* instructions completed: IC */
 	uint64_t event[NEVENTS], stall[NSTALLS];
 	struct pmu pmu;
 
@@ -319,6 +320,8 @@ void cpu_machine_check(struct cpu *cpu, uint64_t srr0, uint64_t srr1_bits);
 /* The trace interrupt after the instruction `insn` (table/prefix.h) at `nip`, which MSR[SE] or MSR[BE] asked for. `operand`
  * is cpu_operand_address() of before it ran. */
 void cpu_trace(struct cpu *cpu, uint64_t nip, uint64_t insn, uint64_t operand);
+/* The same after one whose address CIABR holds. */
+void cpu_trace_completed(struct cpu *cpu, uint64_t nip, uint64_t insn, uint64_t operand);
 /* Where the instruction's storage operand lies, as the registers are now; 0: it has none. */
 uint64_t cpu_operand_address(const struct cpu *cpu, uint64_t insn);
 /* It stores there. */

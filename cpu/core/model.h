@@ -52,6 +52,7 @@ struct cpu_model {
 	struct cpu_cells segment_sizes;	/* ibm,processor-segment-sizes: shifts */
 	struct cpu_cells segment_pages;	/* ibm,segment-page-sizes, of which a guest gets what -M lets it have: shift, SLB encoding, page sizes (shift, PTE encoding) */
 	struct cpu_cells radix_pages;	/* ibm,processor-radix-AP-encodings: AP << 29 | shift; none: there is no radix MMU */
+	unsigned dawrs;			/* watchpoints */
 	bool ail_2;			/* LPCR[AIL] may be 2: interrupts at + 0x18000 */
 };
 

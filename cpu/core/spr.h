@@ -6,8 +6,14 @@
 
 #include "cpu/core/cpu.h"
 
+/* The generations that have a register. */
+enum { ON_8 = 1, ON_9 = 2, ON_10 = 4, ON_8_9 = ON_8 | ON_9, ON_9_10 = ON_9 | ON_10, ON_ALL = ON_8 | ON_9 | ON_10 };
+
 /* FSCR bit of a facility: facility n has bit 63 - n. Power ISA 3.0B, Book III, 6.2.10. */
 #define FSCR_BIT(facility) (UINT64_C(1) << (facility))
+
+/* What SPR 823 shows of PSSCR: what the hypervisor keeps is not among it. Book III, 3.2. */
+#define PSSCR_GUEST (PPC_MASK(0, 3) | PPC_MASK(54, 63))
 
 /* ---- PMU control. Power ISA 3.0B, Book III, 9.4.4 ---- */
 #define MMCR0_FC      PPC_BIT(32)

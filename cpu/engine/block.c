@@ -20,6 +20,7 @@
 #include "cpu/engine/pace.h"
 #include "cpu/engine/profile.h"
 #include "cpu/engine/tlb.h"
+#include "cpu/engine/watch.h"
 #include "cpu/spent/spent.h"
 
 #define ARENA_SIZE (UINT64_C(48) << 20)	/* bytes of decoded blocks; full: all are forgotten */
@@ -616,6 +617,12 @@ static const struct block *block_at_nip(struct cpu *cpu)
 	uint64_t gra, flushes = cpu->engine->flushes;
 	struct block *b;
 
+	if (unlikely(watch_completions(cpu))) {
+		if (!fetch_translate(cpu, cpu->nip, &gra))
+			return NULL;
+		earn_credit(cpu);
+		return one_at(cpu->engine, gra, cpu->mode);
+	}
 	if (entry->ea == cpu->nip && !entry->block->dead) {
 		b = entry->block;
 	} else {
@@ -668,7 +675,7 @@ OP_RAW(seek)
 		budget = pay_owed(cpu, budget);
 	if (unlikely(budget < BUDGET_UNIT || cpu->halt || cpu->msr & (MSR_SE | MSR_BE) || cpu->env->log_mask & LOG_EXEC))
 		LEAVE;
-	if (unlikely(cpu->pmu.due < cpu->limit))
+	if (unlikely(cpu->pmu.due < cpu->limit) || watch_completions(cpu))
 		LEAVE;
 	cpu->cycles = CYCLE_NOW;	/* for a trace, should the fetch fault */
 	b = block_at_nip(cpu);
@@ -767,7 +774,7 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 {
 	const struct block *b;
 	uint64_t taken = cpu->interrupts, nip, insn = 0, operand = 0;
-	bool traced = cpu->msr & (MSR_SE | MSR_BE), single = traced || cpu->pmu.close;
+	bool traced = cpu->msr & (MSR_SE | MSR_BE), completes, single;
 
 	cpu->cut = false;
 	if (cpu->engine->pace)
@@ -776,6 +783,8 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 	if (!(cpu->msr & MSR_SF))
 		cpu->nip = (uint32_t)cpu->nip;
 	nip = cpu->nip;
+	completes = watch_completions(cpu);
+	single = traced || completes || cpu->pmu.close;
 	b = block_at_nip(cpu);
 	cpu->link = NULL;
 	if (unlikely(!b))
@@ -800,6 +809,8 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 		budget = run_again(cpu, budget);
 	if (unlikely(single) && cpu->pmu.close)
 		pmu_ran(cpu, nip, insn, operand, b->mode & MODE_PR);
+	if (unlikely(completes) && taken == cpu->interrupts && nip == (cpu->ciabr & ~UINT64_C(3)))
+		cpu_trace_completed(cpu, nip, insn, operand);
 	if (unlikely(traced) && taken == cpu->interrupts)
 		cpu_trace(cpu, nip, insn, operand);
 	return budget;

@@ -315,10 +315,18 @@ struct decoder {
 	bool ended;
 	bool charges, plain;
 	bool holds;			/* instructions that hold others up are counted */
+	uint32_t lost;			/* flags of rows that the processor has no more */
 };
+
+static uint32_t lost_flags(enum insn_since level)
+{
+	return (level >= P9 ? TO_P8 : 0) | (level >= P10 ? TO_P9 : 0);
+}
 
 bool decode_charges(const struct decoder *d) { return d->charges; }
 uint32_t decode_mode(const struct decoder *d) { return d->block->mode; }
+enum insn_since decode_level(const struct decoder *d) { return engine_level(d->engine, d->block->mode); }
+enum insn_since decode_own_level(const struct decoder *d) { return d->engine->level; }
 uint64_t decode_gra(const struct decoder *d) { return d->gra; }
 unsigned decode_parts(const struct decoder *d) { return d->engine->timing.parts; }
 
@@ -553,6 +561,8 @@ static const struct insn *decode_insn(struct decoder *d, uint64_t word)
 	unsigned start = block->nops;
 	enum vector missing;
 
+	if (insn && insn->flags & d->lost)
+		insn = NULL;
 	d->nafter = 0;
 	block->ops[0].imm += !d->engine->pace;
 	if (is_prefix(first_word(word)) && d->engine->level >= P10 && !may_be_prefixed(d, word)) {
@@ -657,7 +667,7 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		  struct block *out, struct op_info *info)
 {
 	struct decoder d = { .engine = engine, .block = out, .info = info, .gra = gra, .charges = engine->charge && !(mode & MODE_PAID),
-			     .holds = engine->pace && !(mode & MODE_PAID), .plain = mode & MODE_PLAIN };
+			     .holds = engine->pace && !(mode & MODE_PAID), .plain = mode & MODE_PLAIN, .lost = lost_flags(engine->level) };
 	uint64_t page_end = (gra | (RAM_PAGE_SIZE - 1)) + 1;
 	unsigned most = charge_most_words(engine, gra), unbroken = spent_most_words(gra);
 	bool part = max_insns < BLOCK_MAX_INSNS;

@@ -53,6 +53,8 @@ bool decode_operands_valid(const struct insn *insn);
 	}
 
 uint32_t decode_mode(const struct decoder *d);		/* enum block_mode */
+enum insn_since decode_level(const struct decoder *d);	/* what this mode may have, */
+enum insn_since decode_own_level(const struct decoder *d);	/* and the processor has */
 uint64_t decode_gra(const struct decoder *d);		/* real address of this instruction */
 unsigned decode_parts(const struct decoder *d);		/* enum timing_part: what the model has */
 void decode_emit(struct decoder *d, struct op op);	/* an op before the row's own; same instruction */

@@ -11,6 +11,7 @@
 #include "cpu/core/spr.h"
 #include "cpu/engine/block.h"
 #include "cpu/engine/dispatch.h"
+#include "cpu/engine/watch.h"
 
 /* ---- Contexts ---- */
 
@@ -391,9 +392,11 @@ static uint8_t *fill_tlb(struct cpu *cpu, const struct op *op, uint64_t ea, enum
 		leave_ram(cpu, op, ea, tr.gra, access, device);
 		return NULL;
 	}
-	data_ctx_list(cpu->ctx, ea);
 	page = tr.gra & ~(RAM_PAGE_SIZE - 1);
 	host = ram->base + page;
+	if (unlikely(watch_armed(cpu)) && watch_in_page(cpu, ea))
+		return host + (ea & (RAM_PAGE_SIZE - 1));
+	data_ctx_list(cpu->ctx, ea);
 	e->read = tr.read ? TLB_PAGE(ea) : TLB_NONE;
 	e->write = tr.write && !(ram->page[page >> RAM_PAGE_SHIFT] & RAM_PAGE_CODE) ? TLB_PAGE(ea) : TLB_NONE;
 	e->add = (uint64_t)host - TLB_PAGE(ea);
@@ -471,6 +474,11 @@ static bool device_store(struct cpu *cpu, const struct op *op, uint64_t ea, uint
 	return true;
 }
 
+static bool watched(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned size, bool store)
+{
+	return unlikely(watch_armed(cpu)) && watch_raise(cpu, op, ea, size, store);
+}
+
 bool load_slow(struct cpu *cpu, const struct op *op, uint64_t ea, void *out, unsigned size)
 {
 	uint64_t device = NO_DEVICE;
@@ -481,10 +489,10 @@ bool load_slow(struct cpu *cpu, const struct op *op, uint64_t ea, void *out, uns
 		unsigned n = first_part(ea, size);
 		const uint8_t *host = find_host(cpu, op, ea, ACCESS_READ, whole ? &device : NULL);
 
+		if ((!host && device == NO_DEVICE) || watched(cpu, op, ea, n, false))
+			return false;
 		if (device != NO_DEVICE)
 			return device_load(cpu, op, ea, device, out, size);
-		if (!host)
-			return false;
 		memcpy(to, host, n);
 		to += n;
 		size -= n;
@@ -512,9 +520,7 @@ bool store_slow(struct cpu *cpu, const struct op *op, uint64_t ea, const void *i
 	/* Both pages are known to be writable before either is written. */
 	n[1] = size - n[0];
 	host[0] = find_host(cpu, op, ea, ACCESS_WRITE, n[1] ? NULL : &device);
-	if (device != NO_DEVICE)
-		return device_store(cpu, op, ea, device, in, size);
-	if (!host[0])
+	if (!host[0] && device == NO_DEVICE)
 		return false;
 	host[1] = NULL;
 	if (n[1]) {
@@ -522,6 +528,10 @@ bool store_slow(struct cpu *cpu, const struct op *op, uint64_t ea, const void *i
 		if (!host[1])
 			return false;
 	}
+	if (watched(cpu, op, ea, n[0], true) || (n[1] && watched(cpu, op, address_wrap(cpu, ea + n[0]), n[1], true)))
+		return false;
+	if (device != NO_DEVICE)
+		return device_store(cpu, op, ea, device, in, size);
 	for (unsigned i = 0; i < 2; from += n[i++]) {
 		if (!n[i])
 			continue;
@@ -535,6 +545,8 @@ void *host_address(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned s
 {
 	uint8_t *host = find_host(cpu, op, ea, access, NULL);
 
+	if (host && watched(cpu, op, ea, size, access == ACCESS_WRITE))
+		return NULL;
 	if (host && access == ACCESS_WRITE)
 		code_check(cpu, host, size);
 	return host;

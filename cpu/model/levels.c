@@ -7,7 +7,7 @@
  * both its own level and the one that it appears as have. On no model: transactional memory (22). */
 static const uint8_t features_2_06[2 + 6] = {
 	6, 0,
-	[2 + 0] = 0xf6,		/* MMU, FPU, SLB, RUN, DABR, no-execute */
+	[2 + 0] = 0xf6,		/* MMU, FPU, SLB, RUN, DABR (H_SET_DABR does by DAWR0), no-execute */
 	[2 + 1] = 0x3f, [2 + 2] = 0xc7, [2 + 4] = 0x80, [2 + 5] = 0xc0,
 };
 
@@ -25,8 +25,7 @@ static const uint8_t features_2_07[2 + 24] = {
 
 static const uint8_t features_3_00[2 + 66] = {
 	66, 0,
-	[2 + 0] = 0xf2,		/* MMU, FPU, SLB, RUN, no-execute: none for the DABR, which does not work here */
-	[2 + 1] = 0x3f, [2 + 2] = 0xc7, [2 + 3] = 0xc0, [2 + 4] = 0x80, [2 + 5] = 0xf0, [2 + 6] = 0x80,
+	[2 + 0] = 0xf6, [2 + 1] = 0x3f, [2 + 2] = 0xc7, [2 + 3] = 0xc0, [2 + 4] = 0x80, [2 + 5] = 0xf0, [2 + 6] = 0x80,
 	[2 + 16] = 0x80, [2 + 18] = 0x80, [2 + 20] = 0x80,
 	[2 + 24] = 0x80,	/* external decrementer */
 	[2 + 26] = 0x80,	/* 64-bit features */

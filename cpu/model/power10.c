@@ -17,4 +17,5 @@ const struct cpu_model power10_model = {
 	.segment_sizes = CPU_CELLS(28, 40, ~0u, ~0u),
 	.segment_pages = HASH_PAGES,
 	.radix_pages = CPU_CELLS(0u << 29 | 12, 5u << 29 | 16, 1u << 29 | 21, 2u << 29 | 30),	/* 4 KiB, 64 KiB, 2 MiB, 1 GiB */
+	.dawrs = 2,
 };

@@ -14,5 +14,6 @@ const struct cpu_model power8_model = {
 	.slb_entries = SLB_ENTRIES,
 	.segment_sizes = CPU_CELLS(28, 40, ~0u, ~0u),
 	.segment_pages = HASH_PAGES,
+	.dawrs = 1,
 	.ail_2 = true,
 };

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "cpu/core/spr.h"
 #include "cpu/core/timebase.h"
 #include "cpu/engine/pace.h"
 #include "cpu/fp/fp.h"
@@ -88,7 +89,7 @@ static uint64_t spr_special(const struct cpu *cpu, unsigned number)
 	case SPR_AMOR:
 		return UINT64_MAX;
 	case SPR_PSSCR:
-		return stopped ? PSSCR_EC : 0;
+		return (cpu->psscr & PSSCR_GUEST) | (stopped ? PSSCR_EC : 0);
 	}
 	return 0;
 }
@@ -96,7 +97,7 @@ static uint64_t spr_special(const struct cpu *cpu, unsigned number)
 /* The PMU's numbers of problem state are those of privileged state, less 16. */
 static unsigned without_alias(unsigned number)
 {
-	return number >= 768 && number <= 783 ? number + 16 : number;
+	return (number >= 768 && number <= 783) || (number >= 736 && number <= 738) ? number + 16 : number;
 }
 
 static uint64_t spr_get(const void *s, unsigned number)
@@ -132,8 +133,10 @@ static bool spr_put(void *s, unsigned number, uint64_t v)
 		cpu->dec_expires = v;
 	else if (number == SPR_LPCR)
 		cpu->lpcr = v;
+	else if (number == SPR_PSSCR)
+		cpu->psscr = v & PSSCR_GUEST;
 	else if (number == SPR_PVR)
-		return v == cpu->pvr;
+		cpu->pvr = (uint32_t)v;	/* whoever loads compares it with the model's */
 	return true;
 }
 
@@ -298,7 +301,7 @@ static const struct vms_field cpu_fields[] = {
 	VMS_CARRIED(struct cpu, ca, IN_SPR), VMS_CARRIED(struct cpu, ca32, IN_SPR),
 	VMS_CARRIED(struct cpu, ov, IN_SPR), VMS_CARRIED(struct cpu, ov32, IN_SPR),
 	VMS_CARRIED(struct cpu, so, IN_SPR), VMS_CARRIED(struct cpu, xer_count, IN_SPR),
-	VMS_CARRIED(struct cpu, lpcr, IN_SPR),
+	VMS_CARRIED(struct cpu, lpcr, IN_SPR), VMS_CARRIED(struct cpu, psscr, IN_SPR),
 	VMS_CARRIED(struct cpu, msr, "env.msr"),
 
 	VMS_SKIP(struct cpu, zero, "never anything but zero"),
@@ -407,7 +410,7 @@ const struct vmstate cede_cpu_state = {
 	.name = "cede/cpu", .version = 2, .min_version = 2, VMS_OF(struct cpu),
 	.fields = VMS_FIELDS(
 		VMS_U64_TO(struct cpu, cycles, UINT64_C(1) << 60),
-		VMS_U64(struct cpu, insns, VMS_UNHASHED("counted for the user: the guest cannot see it")),
+		VMS_U64(struct cpu, insns),
 		VMS_U32_TO(struct cpu, run_state, CPU_CONFERRED),
 		VMS_U32_TO(struct cpu, irq, IRQ_LINES),
 		VMS_BOOL(struct cpu, prodded),

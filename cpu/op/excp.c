@@ -291,6 +291,7 @@ bool raise_no_storage(struct cpu *cpu, const struct op *op, uint64_t ea, bool st
 #define SRR1_TRACE       PPC_BIT(33)
 #define SRR1_TRACE_LOAD  PPC_BIT(35)
 #define SRR1_TRACE_STORE PPC_BIT(36)
+#define SRR1_COMPLETED   PPC_BIT(43)
 
 /* What alignment the instruction forces on its address. Book I, 6.7. */
 static uint64_t forced_alignment(const struct insn *insn)
@@ -354,19 +355,30 @@ static bool returns(const struct insn *insn)
 }
 
 /* SDAR is left alone if there is no operand: undefined. */
-void cpu_trace(struct cpu *cpu, uint64_t nip, uint64_t word, uint64_t operand)
+static void interrupt_trace(struct cpu *cpu, const struct insn *insn, uint64_t nip, uint64_t operand, uint64_t cause)
 {
-	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
-	uint64_t cause = SRR1_TRACE | prefixed(cpu, word);
-
-	if (!insn || returns(insn) || !(cpu->msr & MSR_SE || (cpu->msr & MSR_BE && insn->flags & BRANCH)))
-		return;
 	cpu->siar = nip;
 	if (insn->flags & MEM) {
 		cpu->sdar = operand;
 		cause |= is_store(insn) ? SRR1_TRACE_STORE : SRR1_TRACE_LOAD;
 	}
 	cpu_interrupt(cpu, VEC_TRACE, cpu->nip, cause);
+}
+
+void cpu_trace(struct cpu *cpu, uint64_t nip, uint64_t word, uint64_t operand)
+{
+	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
+
+	if (insn && !returns(insn) && (cpu->msr & MSR_SE || (cpu->msr & MSR_BE && insn->flags & BRANCH)))
+		interrupt_trace(cpu, insn, nip, operand, SRR1_TRACE | prefixed(cpu, word));
+}
+
+void cpu_trace_completed(struct cpu *cpu, uint64_t nip, uint64_t word, uint64_t operand)
+{
+	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
+
+	if (insn && !returns(insn))
+		interrupt_trace(cpu, insn, nip, operand, SRR1_TRACE | SRR1_COMPLETED | prefixed(cpu, word));
 }
 
 /* ---- Reset ---- */

@@ -11,6 +11,7 @@
 #include "cpu/engine/operands.h"
 #include "cpu/engine/space.h"
 #include "cpu/engine/tlb.h"
+#include "cpu/fp/fp.h"
 #include "cpu/mmu/slb.h"
 
 #define NO_OPERATION(name) OP(name) { }
@@ -19,6 +20,14 @@
 /* ---- MSR ---- */
 
 #define MSR_LIGHT (MSR_EE | MSR_RI)	/* all that L=1 changes */
+#define SRR1_NEXT PPC_BIT(47)		/* SRR0 is not the instruction that is the cause */
+
+/* An enabled floating-point exception that MSR[FE0,FE1] has held back comes once they allow it. Book III, 6.5.9. */
+static inline void raise_held_exception(struct cpu *cpu)
+{
+	if (unlikely(cpu->fpscr & FPSCR_FEX) && cpu->msr & (MSR_FE0 | MSR_FE1))
+		cpu_interrupt(cpu, VEC_PROGRAM, cpu->nip, PROG_FP | SRR1_NEXT);
+}
 
 OP(mfmsr) { RT = cpu->msr; }
 
@@ -40,6 +49,7 @@ OP_TRY(mtmsrd)
 
 	end_block(cpu, op);
 	cpu_set_msr(cpu, (RS & ~keep) | (cpu->msr & keep));
+	raise_held_exception(cpu);
 	return false;
 }
 
@@ -49,6 +59,7 @@ OP_TRY(mtmsr)
 
 	end_block(cpu, op);
 	cpu_set_msr(cpu, (RS & ~keep) | (cpu->msr & keep));
+	raise_held_exception(cpu);
 	return false;
 }
 
@@ -120,6 +131,7 @@ static void return_to(struct cpu *cpu, uint64_t nip, uint64_t msr)
 	cpu->pace = cpu->pace_empty;
 	cpu_set_msr(cpu, (msr & ~MSR_ME) | (cpu->msr & MSR_ME));
 	cpu->nip = cpu->msr & MSR_SF ? nip & ~UINT64_C(3) : (uint32_t)nip & ~UINT32_C(3);
+	raise_held_exception(cpu);
 }
 
 /* What has waited for MSR[EE] comes first. */
@@ -144,6 +156,10 @@ OP_RAW(rfscv)
 
 HYPERVISOR_ONLY(hrfid)
 HYPERVISOR_ONLY(stop)
+HYPERVISOR_ONLY(doze)
+HYPERVISOR_ONLY(nap)
+HYPERVISOR_ONLY(sleep)
+HYPERVISOR_ONLY(rvwinkle)
 
 OP_TRY(rfebb)
 {
@@ -198,6 +214,20 @@ NO_OPERATION(eieio)
 NO_OPERATION(wait)
 NO_OPERATION(tlbsync)
 NO_OPERATION(slbsync)
+
+/* WC: 0 for whatever may come, 1 for a lost reservation too, 2 for a short while; PL, how short. Nothing lasts shorter. */
+DECODE_HOOK(wait)
+{
+	return decode_level(d) >= P10 ? op->imm < 3 : op->imm == 0;
+}
+
+/* Before POWER9 it is the hypervisor's, as tlbie is to a guest without LPCR[GTSE]. */
+DECODE_HOOK(tlbsync)
+{
+	if (decode_own_level(d) < P9)
+		op->fn = op_privileged;
+	return true;
+}
 
 /* ---- Caches: none to manage, but the instructions that translate may fault ---- */
 
@@ -496,7 +526,7 @@ OP_TRY(mfbhrbe)
 	return true;
 }
 
-/* ---- Transactional memory: MSR[TM] is 0 for good ---- */
+/* ---- Transactional memory: MSR[TM] is 0 for good, and POWER10 has none ---- */
 
 #define TM_UNAVAILABLE(name) OP_TRY(name) { return raise_facility(cpu, op, FAC_TM); }
 TM_UNAVAILABLE(tbegin)

@@ -32,6 +32,9 @@ void cpu_set_xer(struct cpu *cpu, uint64_t xer)
 	cpu->xer_count = xer & 0x7f;
 }
 
+/* Before POWER9 there are no OV32 and CA32. */
+#define XER_SINCE_9 (PPC_BIT(44) | PPC_BIT(45))
+
 uint32_t cpu_get_cr(const struct cpu *cpu)
 {
 	uint32_t cr = 0;
@@ -186,6 +189,25 @@ OP(mfspr_high32) { RT = FIELD(uint64_t) >> 32; }
 
 OP(mfspr_xer) { RT = cpu_get_xer(cpu); }
 OP(mtspr_xer) { cpu_set_xer(cpu, RS); }
+OP(mfspr_xer_207) { RT = cpu_get_xer(cpu) & ~XER_SINCE_9; }
+OP(mtspr_xer_207) { cpu_set_xer(cpu, RS & ~XER_SINCE_9); }
+
+OP(mfspr_low) { RT = (uint32_t)FIELD(uint64_t); }
+OP(mfspr_zero) { RT = 0; }
+
+/* What no instruction of this generation asks for cannot be allowed. */
+OP(mtspr_fscr)
+{
+	uint64_t bits = PPC_MASK(0, 7) | FSCR_BIT(FAC_DSCR) | FSCR_BIT(FAC_EBB) | FSCR_BIT(FAC_TAR);
+
+	if (cpu->engine->level >= P9)
+		bits |= FSCR_BIT(FAC_SCV);
+	if (cpu->engine->level >= P10)
+		bits |= FSCR_BIT(FAC_PREFIX);
+	cpu->fscr = RS & bits;
+}
+
+OP(mtspr_psscr) { cpu->psscr = RS & PSSCR_GUEST; }
 
 /* Problem state sees RUN only, privileged state its thread's bit in TS too. Book III, 3.3. */
 OP(mfspr_ctrl)
@@ -348,6 +370,13 @@ OP_TRY(mfspr_pmc)
 	return true;
 }
 
+/* Instructions completed. */
+OP_TRY(mfspr_ic)
+{
+	RT = cpu->insns + INSNS_DONE(op_budget(cpu, op, budget));
+	return true;
+}
+
 OP_TRY(mtspr_pmc)
 {
 	FIELD(uint64_t) = (uint32_t)RS;
@@ -393,24 +422,33 @@ enum { NO = 0, RO = 1, WO = 2, RW = 3 };
 
 struct spr {
 	uint16_t number, offset;
-	uint8_t problem, privileged, facility;
+	uint8_t on, problem, privileged, facility;
 	op_fn *read, *write;
 };
 
 #define op_mfspr_none NULL
 #define op_mtspr_none NULL
 static const struct spr sprs[] = {
-#define SPR(number, name, problem, privileged, read, write, field, facility) \
-	{ number, offsetof(struct cpu, field), problem, privileged, facility, op_mfspr_##read, op_mtspr_##write },
+#define SPR(number, name, on, problem, privileged, read, write, field, facility) \
+	{ number, offsetof(struct cpu, field), on, problem, privileged, facility, op_mfspr_##read, op_mtspr_##write },
 #include "cpu/table/spr.def"
 #undef SPR
 };
 _Static_assert(sizeof(struct cpu) < 65536, "offsets in struct spr");
 
-static const struct spr *spr_lookup(unsigned number)
+/* As a bit; what came before POWER8 counts as that. */
+static unsigned generation(enum insn_since level)
 {
+	return level <= P8 ? ON_8 : level == P9 ? ON_9 : ON_10;
+}
+
+/* On a processor of that level, where problem state may have no more than an earlier one had. */
+static const struct spr *spr_lookup(unsigned number, enum insn_since own, enum insn_since level)
+{
+	unsigned known = 2 * generation(level) - 1;
+
 	for (unsigned i = 0; i < ARRAY_SIZE(sprs); i++)
-		if (sprs[i].number == number)
+		if (sprs[i].number == number && sprs[i].on & generation(own) && sprs[i].on & known)
 			return &sprs[i];
 	return NULL;
 }
@@ -450,7 +488,7 @@ static bool decode_spr(struct decoder *d, struct op *op, uint32_t word, bool wri
 {
 	unsigned number = (word >> 16 & 31) | (word >> 6 & 0x3e0);
 	bool problem = decode_mode(d) & MODE_PR;
-	const struct spr *spr = spr_lookup(number);
+	const struct spr *spr = spr_lookup(number, decode_own_level(d), decode_level(d));
 	unsigned allowed, index;
 
 	if (!spr)

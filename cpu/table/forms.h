@@ -146,6 +146,8 @@ enum insn_flag {
 	NOTEST = 1 << 15,	/* not for the user-mode differential tests (privileged, system, time, memory hints) */
 	FX6    = 1 << 16,	/* GPR <-> VSR moves: MSR[FP] for VSR 0..31, MSR[VEC] for 32..63 */
 	CARRY  = 1 << 17,	/* sets CA, which in 32-bit mode is CA32 */
+	TO_P8  = 1 << 18,	/* POWER9 has lost it */
+	TO_P9  = 1 << 19,	/* POWER10 has lost it */
 };
 
 enum insn_unit { FX, MUL, DIV, LS, BR, CRU, FP, FDIV, DFP, VX, VP, CRYPTO, SYS };

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpu/core/model.h"
+
 #ifndef CEDE_VERSION
 #define CEDE_VERSION "0.1"
 #endif
@@ -85,6 +87,7 @@ struct config {
 	bool dfp;			/* cap-dfp=on (default): the guest is told of decimal floating point */
 	enum ic_mode ic_mode;		/* ic-mode= */
 	bool large_decr;		/* cap-large-decr=on (default) */
+	bool dawr1;			/* cap-dawr1=on (default): the second watchpoint of processors that have two */
 	/* cap-cfpc, -sbbc, -ibs: what the guest is told of branch prediction and caches. PAPR,
 	 * H_GET_CPU_CHARACTERISTICS. */
 	enum mitigation cfpc, sbbc, ibs;
@@ -144,6 +147,9 @@ struct config {
 	bool has_umask;
 	unsigned umask;			/* -umask: bits that no new file gets; not given: the process's and 077 */
 };
+
+/* There is a second watchpoint. */
+static inline bool config_dawr1(const struct config *o) { return o->dawr1 && o->cpu_model->dawrs > 1; }
 
 /* The partition's name. */
 static inline const char *config_name(const struct config *o) { return o->name ? o->name : "cede"; }

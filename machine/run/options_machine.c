@@ -12,7 +12,7 @@
 /* ---- -M ---- */
 
 /* PROP_IGNORED: the value that there is changes nothing. */
-enum prop { PROP_IGNORED, PROP_ACCEL, PROP_DFP, PROP_LARGE_DECR, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT, PROP_IC, PROP_HPT_PAGE };
+enum prop { PROP_IGNORED, PROP_ACCEL, PROP_DFP, PROP_LARGE_DECR, PROP_DAWR1, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT, PROP_IC, PROP_HPT_PAGE };
 
 static const struct machine_prop {
 	const char *name;
@@ -35,7 +35,7 @@ static const struct machine_prop {
 	{ "cap-nested-hv", PROP_IGNORED, "off", "on" },
 	{ "cap-nested-papr", PROP_IGNORED, "off", "on" },
 	{ "cap-ail-mode-3", PROP_IGNORED, "on", "off" },
-	{ "cap-dawr1", PROP_IGNORED, "off", "on" },
+	{ "cap-dawr1", PROP_DAWR1, "off|on", "" },
 	{ "cap-large-decr", PROP_LARGE_DECR, "off|on", "" },
 	{ "cap-ccf-assist", PROP_CCF, "off|on", "" },
 	{ "cap-fwnmi", PROP_IGNORED, "on", "off" },
@@ -167,6 +167,9 @@ static bool set_prop(struct parse *p, enum prop prop, const char *value, int ind
 		break;
 	case PROP_IC:
 		o->ic_mode = (enum ic_mode)index;
+		break;
+	case PROP_DAWR1:
+		o->dawr1 = index;
 		break;
 	case PROP_CFPC:
 		o->cfpc = (enum mitigation)index;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cpu/core/spr.h"
+#include "cpu/model/models.h"
 #include "cpu/model/state.h"
 #include "firmware/firmware.h"
 #include "hcall/dispatcher.h"
@@ -667,6 +668,32 @@ static bool clock_fits(const struct machine *m, struct error *err)
 	return m->clock.now <= CLOCK_END;
 }
 
+static const char *model_of(uint32_t pvr)
+{
+	for (unsigned i = 0; cpu_models[i]; i++)
+		if (cpu_models[i]->pvr == pvr)
+			return cpu_models[i]->name;
+	return "another processor";
+}
+
+static bool model_fits(const struct machine *m, struct error *err)
+{
+	const struct cpu_model *model = m->config->cpu_model;
+
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		uint32_t pvr = m->cpu[i]->cpu.pvr;
+
+		if (pvr == model->pvr)
+			continue;
+		error_set(err, "section cpu %u, cpu: it is of %s (PVR 0x%08x), and this is %s (-cpu)", i, model_of(pvr), (unsigned)pvr, model->name);
+		return false;
+	}
+	if (!m->compat_pvr || cpu_model_find_level(model, m->compat_pvr))
+		return true;
+	error_set(err, "field compat_pvr: %s cannot appear as 0x%08x", model->name, (unsigned)m->compat_pvr);
+	return false;
+}
+
 /* `logged`: a log of what the dispatcher does begins anew. */
 static bool settle(struct machine *m, const struct vms_set *set, bool logged, struct error *err)
 {
@@ -678,6 +705,8 @@ static bool settle(struct machine *m, const struct vms_set *set, bool logged, st
 		devices_loaded(m, false);
 	else
 		adopt(m);
+	if (!model_fits(m, err))
+		return false;
 	if (own && (!dispatcher_check(m, err) || !timers_restore(m, err)))
 		return false;
 	if (!disks_have_loaded(m, err))

@@ -173,7 +173,7 @@ static void put_vectors(struct attack *a)
 /* ---- Programs of single instructions ---- */
 
 static const uint16_t spr_numbers[] = {
-#define SPR(number, name, problem, privileged, read, write, field, facility) number,
+#define SPR(number, name, on, problem, privileged, read, write, field, facility) number,
 #include "cpu/table/spr.def"
 #undef SPR
 };

@@ -268,17 +268,24 @@ static void test_tables(void)
 	check_eq(probe(p_load, OUR_MSR | MSR_DR, SPACE)->vector, 0x300, "translation-by-nothing");
 	check_eq(probe(p_load, OUR_MSR | MSR_IR | MSR_DR, SPACE)->vector, 0x400, "fetch-by-nothing");
 	want(H_REGISTER_PROC_TBL, 0x10, 0, 0, 0, H_SUCCESS, "table-away");
-	want(H_SET_MODE, 0, 1, 0, 0, H_P2, "no-CIABR");
-	want(H_SET_MODE, 0, 1, 1, 0, H_P2, "no-CIABR-to-match");
-	want(H_SET_MODE, 0, 2, 0, 0, H_P2, "no-DAWR0");
-	want(H_SET_MODE, 0, 2, 0x1000, 3, H_P2, "no-DAWR0-to-match");
+	want(H_SET_MODE, 1, 1, 0, 0, H_UNSUPPORTED_FLAG, "CIABR-flags");
+	want(H_SET_MODE, 0, 1, 3, 0, H_P3, "CIABR-of-the-hypervisor");
+	want(H_SET_MODE, 0, 1, 0, 1, H_P4, "CIABR-second-value");
+	want(H_SET_MODE, 0, 1, TOP & ~1ull, 0, H_SUCCESS, "CIABR-at-the-top");
+	want(H_SET_MODE, 1, 2, 0, 0, H_UNSUPPORTED_FLAG, "DAWR0-flags");
+	want(H_SET_MODE, 0, 2, 0, 4, H_P4, "DAWR0-of-the-hypervisor");
+	want(H_SET_MODE, 0, 2, TOP, ~4ull, H_SUCCESS, "DAWR0-at-the-top");
+	want(H_SET_MODE, 0, 2, 0, 0, H_SUCCESS, "DAWR0-off");
+	want(H_SET_MODE, 0, 1, 0, 0, H_SUCCESS, "CIABR-off");
 	want(H_SET_MODE, 0, 5, 0, 0, H_P2, "no-DAWR1");
 	want(0xf0, 77, 77, 0, 0, 4, "H_SET_PPP");
 	want(0xf0, 0, 256, 0, 0, H_PARAMETER, "H_SET_PPP-weight");
 	want(0x2ec, 3, 0, 0, 0, H_PARAMETER, "associativity-flags");
 	want(0x2ec, 1, 64, 0, 0, H_P2, "associativity-processor");
 	want(H_JOIN, 0, 0, 0, 0, 18, "H_JOIN-alone");
-	want(0x28, 0, 0, 0, 0, -1, "H_SET_DABR");
+	want(0x28, 0, 0, 0, 0, H_SUCCESS, "H_SET_DABR");
+	want(0x134, 0, 0, 0, 0, H_PARAMETER, "H_SET_XDABR-for-nobody");
+	want(0x134, 0, 4, 0, 0, H_PARAMETER, "H_SET_XDABR-of-the-hypervisor");
 }
 
 void test(void)

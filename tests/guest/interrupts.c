@@ -236,8 +236,10 @@ static void test_float(void)
 	area[2] = 0x4008000000000000;
 	area[3] = 0x7ff8000000000000;
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct cpu *c = probe(rows[i].code, msr | MSR_FE0 | MSR_FE1, area);
+		struct cpu *c;
 
+		probe(p_fine, msr, area);	/* what is left in FPSCR would interrupt at once */
+		c = probe(rows[i].code, msr | MSR_FE0 | MSR_FE1, area);
 		if (rows[i].at)
 			check_trap(c, 0x700, rows[i].at, msr | MSR_FE0 | MSR_FE1, FPE, rows[i].name);
 		else

@@ -283,9 +283,6 @@ def refusals():
     """What is not there says so, and what asked for it is as it was."""
     with linux(cpus=2) as m:
         m.shell()
-        m.command('mount -t debugfs d /sys/kernel/debug 2>/dev/null; true')
-        out = m.command('echo Y > /sys/kernel/debug/powerpc/dawr_enable_dangerous 2>&1 || echo "[no] $?"')
-        check('[no]' in out, 'no-DAWR', out)
         out = m.command('echo cpu remove index 0x10000001 > /sys/kernel/dlpar 2>&1 || echo "[no] $?"')
         check('[no]' in out, 'no-removal', out)
         check(m.command('cat /sys/devices/system/cpu/online').strip() == '0-1', 'both-stay-online')

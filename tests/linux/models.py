@@ -1,12 +1,14 @@
 """What Debian's kernel makes of each model of processor, and of one that appears as an older one. Judge: what the same kernel says under
 QEMU 7.2 and 10.0."""
 # needs: programs guest
+# needs [debugger]: programs guest linux-programs
 import os
 import re
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from console import check, linux, main   # noqa: E402
+from console import INITRD, KERNEL, Folder, check, linux, main, need, skip   # noqa: E402
 
 # AT_HWCAP2: 2.07, DSCR, EBB, ISEL, TAR, VEC_CRYPTO; 3.00, IEEE128, DARN, SCV; 3.1, MMA.
 POWER9, POWER10 = 0xbef00000, 0xbef60000
@@ -63,4 +65,33 @@ def boots(name):
         check(m.wait(60) == 0, 'ends', m.errors)
 
 
-main({'boots': boots})
+PROGRAM = os.path.join(os.environ.get('B', 'build'), 'tests/linux/debugger')
+SIGTRAP, SIGSTOP, TRAP_HWBKPT = 5, 19, 4
+
+
+def debugger(name):
+    """A process that debugs another, by a watchpoint and by single steps. Linux leaves POWER9's watchpoint alone unless told
+    otherwise: in hardware it may hang the machine."""
+    need(KERNEL, INITRD)
+    if not os.path.exists(PROGRAM):
+        skip(PROGRAM + ' was not built: no cross compiler?')
+    allow = 'mount -t debugfs d /sys/kernel/debug; echo Y >/sys/kernel/debug/powerpc/dawr_enable_dangerous; '
+    want = {'stopped': SIGSTOP, 'watchpoints': 2 if name == 'power10' else 1, 'set': 1, 'signal': SIGTRAP, 'code': TRAP_HWBKPT,
+            'address': 1, 'place': 2, 'not-yet': 0, 'neighbour': 7, 'stored': 7, 'again': 1, 'signal-2': SIGTRAP, 'place-2': 1,
+            'ended': 1}
+    with Folder() as folder:
+        subprocess.run([sys.executable, 'tools/guest/guest_pack.py', 'add', INITRD, folder('initrd.gz'), 'bin/debugger=' + PROGRAM],
+                       check=True)
+        with linux('-cpu', name, initrd=folder('initrd.gz'),
+                   append='quiet cede.cmd="%sdebugger"' % (allow if name == 'power9' else '')) as m:
+            m.expect('cede guest status 0', 120)
+            lines = re.findall(r'^([-\w]+) (\d+)\r?$', m.text, re.M)
+            got = {key: int(value) for key, value in lines}
+            for key, value in want.items():
+                check(got.get(key) == value, key, (got.get(key), value))
+            steps = [int(value) for key, value in lines if key in ('step', 'bytes')]
+            check(steps == [SIGTRAP, 4, SIGTRAP, 8], 'steps', steps)
+            check(m.wait(60) == 0, 'ends', m.errors)
+
+
+main({'boots': boots, 'debugger': debugger})

@@ -45,6 +45,23 @@ INVALID = r'bc.*|paddi|p[ls].*|l[a-z]+ux?|st[a-z]+ux?|lmw|lsw[ix]|lq|stq|lqarx|s
 # Rows whose random words may all be invalid.
 ALL_INVALID = {'mftb', 'lfdp', 'lfdpx', 'stfdp', 'stfdpx'}   # phased out: not POWER9's for objdump
 
+# What POWER9 has lost; objdump calls it by name for a POWER8 alone.
+UNTIL_POWER8 = {'doze', 'nap', 'sleep', 'rvwinkle'}
+
+
+def disassemble(words, cpu):
+    """What stands at the place of each; those above 32 bits have a prefix."""
+    with tempfile.NamedTemporaryFile(prefix='cede-words-') as f:
+        f.write(b''.join(struct.pack('<II', w >> 32, w & 0xffffffff) if w >> 32 else struct.pack('<I', w) for w in words))
+        f.flush()
+        out = subprocess.run([OBJDUMP, '-D', '-b', 'binary', '-m', 'powerpc:common64', '-EL', '-M', cpu, '-z', f.name],
+                             check=True, stdout=subprocess.PIPE).stdout.decode()
+    got = {int(at, 16): text for at, text in re.findall(r'^\s*([0-9a-f]+):\t(?:[0-9a-f]{2} ){4}\s*\t(.*)$', out, re.M)}
+    places = [0]
+    for w in words:
+        places.append(places[-1] + (8 if w >> 32 else 4))
+    return [got.get(at, 'nothing') for at in places[:-1]]
+
 
 def names(row):
     """A row's name as objdump may print it: suffixes _rc and _rec stand for the dot, _ for what C cannot say."""
@@ -62,16 +79,11 @@ def main():
         return 77
     lines = subprocess.run([PROGRAM, '-w', count, seed], check=True, stdout=subprocess.PIPE).stdout.decode().split('\n')
     want = [(line.split()[0], int(line.split()[1], 16)) for line in lines if line]
-    with tempfile.NamedTemporaryFile(prefix='cede-words-') as f:
-        f.write(b''.join(struct.pack('<II', w >> 32, w & 0xffffffff) if w >> 32 else struct.pack('<I', w) for _, w in want))
-        f.flush()
-        out = subprocess.run([OBJDUMP, '-D', '-b', 'binary', '-m', 'powerpc:common64', '-EL', '-M', 'power10', '-z', f.name],
-                             check=True, stdout=subprocess.PIPE).stdout.decode()
-    got = {int(at, 16): text for at, text in re.findall(r'^\s*([0-9a-f]+):\t(?:[0-9a-f]{2} ){4}\s*\t(.*)$', out, re.M)}
-    rows, bad, unnamed, at = {}, {}, {}, 0
-    for row, word in want:
-        text = got.get(at, 'nothing')
-        at += 8 if word >> 32 else 4
+    want.sort(key=lambda w: w[0] in UNTIL_POWER8)
+    old = [word for row, word in want if row in UNTIL_POWER8]
+    got = disassemble([word for _, word in want[:len(want) - len(old)]], 'power10') + disassemble(old, 'power8')
+    rows, bad, unnamed = {}, {}, {}
+    for (row, word), text in zip(want, got):
         name = text.split()[0].rstrip('+-')
         plain = name.rstrip('.')
         # OE shows as an o at the end, LK and AA as l and a.

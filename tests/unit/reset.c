@@ -6,7 +6,7 @@
 #include "cpu/core/cpu.h"
 
 static const struct { const char *name; size_t offset, size; } rows[] = {
-#define SPR(number, name, problem, privileged, read, write, field, facility) \
+#define SPR(number, name, on, problem, privileged, read, write, field, facility) \
 	{ #name, offsetof(struct cpu, field), sizeof ((struct cpu *)0)->field },
 #include "cpu/table/spr.def"
 #undef SPR

@@ -174,6 +174,9 @@ static void test_board(struct machine *m)
 	m->clock.now ^= 1;
 	check(machine_statehash(m) != before, "shows-clock");
 	m->clock.now ^= 1;
+	m->cpu[0]->cpu.insns ^= 1;	/* a guest sees them in IC */
+	check(machine_statehash(m) != before, "shows-instructions");
+	m->cpu[0]->cpu.insns ^= 1;
 	xics_claim(m, 0x1300, true);
 	before = machine_statehash(m);
 	xics_route(m, 0x1300, 1, 5, 5);
@@ -184,7 +187,6 @@ static void test_board(struct machine *m)
 	engine_flush(m->engine);
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		cpu_state_changed(&m->cpu[i]->cpu);
-		m->cpu[i]->cpu.insns += 12345;
 		m->cpu[i]->cpu.interrupts++;
 		m->cpu[i]->cpu.zero = 0;
 		m->cpu[i]->cpu.ea = 77;
