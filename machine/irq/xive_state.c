@@ -1,6 +1,8 @@
 /* XIVE in snapshots: `xive-source`, `spapr-xive`, `xive-tctx`, whose names, numbers and layout are QEMU's. */
+#include "machine/core/config.h"
 #include "machine/irq/irq.h"
 #include "machine/irq/xive.h"
+#include "savevm/stream.h"
 
 static const struct machine *machine_of(const struct xive *xive) { return xive->dev.machine; }
 
@@ -69,10 +71,23 @@ static bool end_ok(const struct machine *m, const struct xive_end *end)
 					     (end->w1 & END1_OFFSET) < xive_queue_size(end) / 4);
 }
 
+/* The stream does not say how many ENDs it has: as many as the processors, each of which has a source. */
+static unsigned processors_of(const struct xive *xive)
+{
+	unsigned n = 0;
+
+	while (n < IRQ_BASE && xive_source_valid(xive, n))
+		n++;
+	return n;
+}
+
 static bool router_check(const void *s, struct vms_walk *w)
 {
 	const struct xive *xive = s;
+	unsigned most = machine_of(xive)->config->max_cpus;
 
+	if (processors_of(xive) != most)
+		return stream_fail(w->stream, "expected %u processors, found %u (-smp)", most, processors_of(xive));
 	for (unsigned i = 0; i < XIVE_SOURCES; i++)
 		if (xive->eat[i].w & EAS_BLOCK || (xive->eat[i].w & EAS_END) >> EAS_END_SHIFT >= xive->ends)
 			return vms_wrong(w, "eat", xive->eat[i].w, "an event queue of this machine");

@@ -214,7 +214,7 @@ enum options_result options_parse(struct config *opts, int argc, char **argv, st
 
 	*opts = (struct config){
 		.machine = "pseries", .timing = "flat", .cpu_model = cpu_models[0], .cpus = 1, .ram_size = UINT64_C(512) << 20,
-		.dfp = true, .large_decr = true, .dawr1 = true, .boot_wait_ms = 3000, .ccf_assist = true, .cfpc = MITIGATION_WORKAROUND,
+		.dfp = true, .ic_mode = IC_DUAL, .large_decr = true, .dawr1 = true, .boot_wait_ms = 3000, .ccf_assist = true, .cfpc = MITIGATION_WORKAROUND,
 		.sbbc = MITIGATION_WORKAROUND, .ibs = MITIGATION_WORKAROUND, .hpt_page_shift = 16,
 	};
 	pool_defaults(&opts->pool);

@@ -177,8 +177,8 @@ def sections():
         check(s.machine == 'pseries-7.2', 'machine', s.machine)
         names = s.names()
         n = int(CPUS)
-        want = ([('ram', 0), ('spapr/htab', 0), ('timer', 0), ('ics', 0)] +
-                [(name, i) for i in range(n) for name in ('cpu_common', 'cpu', 'icp/server', 'spapr_cpu')] +
+        want = ([('ram', 0), ('spapr/htab', 0), ('timer', 0), ('ics', 0), ('xive-source', 0), ('spapr-xive', 0)] +
+                [(name, i) for i in range(n) for name in ('cpu_common', 'cpu', 'icp/server', 'xive-tctx', 'spapr_cpu')] +
                 [('spapr/rtc', 0), ('vty@71000000/spapr_vty', 0), ('nvram@71000001/spapr_nvram', 0),
                  ('spapr_pci', 0), ('PCIBUS', 0), ('spapr', 0),
                  ('globalstate', 0)])

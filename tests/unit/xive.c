@@ -2,7 +2,10 @@
  * codes of H_INT_*. Then all of it at random.
  *
  *   xive [ROUNDS [SEED]] */
+#define _GNU_SOURCE
 #include <stdarg.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "hcall/hcall.h"
@@ -10,6 +13,8 @@
 #include "machine/irq/irq.h"
 #include "machine/irq/msi.h"
 #include "machine/irq/xive.h"
+#include "machine/rtas/events.h"
+#include "machine/snapshot/snapshot.h"
 #include "rig.h"
 
 #define CPUS     8
@@ -209,6 +214,16 @@ static void test_event(struct machine *m)
 	load(m, 0, management(3) + 0xc00, 8);
 	store(m, 0, trigger_page(3), 8, 0);
 	check(pq(m, 3) == 2 && tima(m, 2, TIMA_PIPR) == 0xff, "masked");
+}
+
+/* A wish of the user's to switch off comes as an event of the firmware's. */
+static void test_epow(struct machine *m)
+{
+	fresh(m);
+	route_to(m, IRQ_EPOW, 0, 5, 0x77);
+	events_powerdown(m);
+	check_eq(entry(m, 0, 5, 0), 0x80000077, "epow");
+	events_clear(m);
 }
 
 static void test_queue(struct machine *m)
@@ -438,6 +453,57 @@ static void test_answers(struct machine *m)
 	check_eq(out[0], NOTHING, "reset-lines");
 }
 
+/* ---- What no calls can have made is neither saved nor, by the same check, loaded ---- */
+
+static bool saves(struct machine *m)
+{
+	const struct snapshot_options o = { .quiet = true };
+	struct error err;
+	int fd = memfd_create("snapshot", 0);
+	bool ok = fd >= 0 && snapshot_save_fd(m, fd, &o, &err);
+
+	close(fd);
+	return ok;
+}
+
+static void test_snapshot(struct machine *m)
+{
+	struct xive *xive = m->xive;
+	struct xive_end *end = &xive->end[8 * 2 + 5], good;
+
+	fresh(m);
+	route_to(m, DISK, 2, 5, 1);
+	good = *end;
+	check(saves(m), "saved");
+	xive->eat[DISK].w |= (uint64_t)(8 * CPUS) << EAS_END_SHIFT;
+	check(!saves(m), "refused-no-such-queue");
+	xive->eat[DISK].w = EAS_VALID | EAS_BLOCK;
+	check(!saves(m), "refused-another-chip");
+	xive->eat[DISK].w = EAS_VALID | EAS_MASKED;
+	end->w2 = 1;
+	check(!saves(m), "refused-queue-behind-ram");
+	*end = good;
+	end->w3 += 4096;
+	check(!saves(m), "refused-queue-alignment");
+	*end = good;
+	end->w0 |= 15u << END0_SIZE_SHIFT;
+	check(!saves(m), "refused-queue-size");
+	*end = good;
+	end->w1 = PAGE / 4;
+	check(!saves(m), "refused-next-entry-behind-the-queue");
+	*end = good;
+	xive->status[5] = 8;
+	check(!saves(m), "refused-state-bits");
+	xive->status[5] = XIVE_Q;
+	xive->eat[CPUS - 1].w = 0;
+	check(!saves(m), "refused-fewer-processors");
+	xive->eat[CPUS - 1].w = EAS_VALID | EAS_MASKED;
+	xive->tctx[1].line = 0x80;
+	check(!saves(m), "refused-reporting-line");
+	xive->tctx[1].line = XIVE_NO_LINE;
+	check(saves(m), "saved-again");
+}
+
 /* ---- At random ---- */
 
 static uint32_t some_source(uint64_t *seed)
@@ -554,6 +620,7 @@ int main(int argc, char **argv)
 	test_charge(rig.m);
 	test_esb(rig.m);
 	test_event(rig.m);
+	test_epow(rig.m);
 	test_queue(rig.m);
 	test_notify(rig.m);
 	test_level(rig.m);
@@ -561,6 +628,7 @@ int main(int argc, char **argv)
 	test_tima(rig.m);
 	test_codes(rig.m);
 	test_answers(rig.m);
+	test_snapshot(rig.m);
 	test_random(rig.m, rounds, seed);
 	rig_free(&rig);
 	return check_done();
