@@ -203,7 +203,7 @@ struct cpu {
 	uint64_t pidr, proc_tbl;	/* process table: base, size code as H_REGISTER_PROC_TBL gave it */
 	uint64_t dec_expires;		/* timebase tick at which DEC becomes negative */
 	uint64_t purr_base, spurr_base;	/* added to the ticks that the thread has used */
-	uint64_t cfar, tidr, wort;
+	uint64_t cfar, tidr, wort, dexcr, hashkeyr;
 	struct slb_entry { uint64_t esid, vsid; } slb[SLB_ENTRIES];	/* as slbmte's RB (index 0) and RS */
 
 	/* What a reset leaves: who it is, and how far it has come. */
