@@ -3,6 +3,7 @@
  *
  *   insn_table            checks
  *   insn_table -w N SEED  prints "NAME WORD" for N random words of each row: objdump.py compares
+ *   insn_table -k LEVEL   a byte for each of the words on stdin: whether a processor of level P8, P9 or P10 has a row for it
  */
 #include <stdarg.h>
 
@@ -160,8 +161,20 @@ static void test_generations(void)
 	check(insn_lookup_at(0x7c000524, P9) != insn_lookup_at(0x7c000524, P10), "no-op-becomes-hashstp");
 }
 
+static int print_known(const char *level)
+{
+	enum insn_since since = !strcmp(level, "P8") ? P8 : !strcmp(level, "P9") ? P9 : P10;
+	uint32_t word;
+
+	while (fread(&word, sizeof word, 1, stdin) == 1)
+		putchar(insn_lookup_at(word, since) ? '1' : '0');
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && !strcmp(argv[1], "-k"))
+		return print_known(argv[2]);
 	if (argc > 2 && !strcmp(argv[1], "-w")) {
 		uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
 		unsigned n = (unsigned)strtoul(argv[2], NULL, 0);
