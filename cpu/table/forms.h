@@ -110,7 +110,8 @@
 	OPERAND(SH6, 11, 5, SH6, i) OPERAND(MB6, 5, 6, MB6, i) \
 	OPERAND(NB,  11, 5, U, i) OPERAND(LEV, 5, 7, U, i) OPERAND(SBIT, 11, 1, U, i) \
 	OPERAND(UIM, 16, 5, U, i) OPERAND(UIM4, 16, 4, U, i) OPERAND(UIM3, 16, 3, U, i) OPERAND(UIM2, 16, 2, U, i) \
-	OPERAND(SIM, 16, 5, S, i) OPERAND(SHB, 6, 4, U, i) OPERAND(SH3, 6, 3, U, i) OPERAND(MP, 16, 1, U, i) OPERAND(KQ, 11, 5, U, i) OPERAND(SHW, 8, 2, U, i) OPERAND(DM, 8, 2, U, i) \
+	OPERAND(SIM, 16, 5, S, i) OPERAND(SHB, 6, 4, U, i) OPERAND(SH3, 6, 3, U, i) OPERAND(MP, 16, 1, U, i) OPERAND(KQ, 11, 5, U, i) OPERAND(NOPX, 6, 3, U, i) \
+	OPERAND(RH, 11, 5, G, c) OPERAND(HD, 21, 5, HASH, i)	/* hashst and kin: not RB, for that would be an index */ OPERAND(SHW, 8, 2, U, i) OPERAND(DM, 8, 2, U, i) \
 	OPERAND(IMM8, 11, 8, U, i) OPERAND(ST, 15, 1, U, i) OPERAND(SIX, 11, 4, U, i) OPERAND(PS, 9, 1, U, i) \
 	OPERAND(DCMX, 16, 7, U, i) OPERAND(DCMXV, 0, 7, DCMX, i) OPERAND(RMC, 9, 2, U, i) OPERAND(R, 16, 1, U, i) \
 	OPERAND(EX,  0, 1, U, i) OPERAND(FLM, 17, 8, U, i) OPERAND(FW, 16, 1, U, i) OPERAND(FU, 12, 4, U, i) \

@@ -35,7 +35,7 @@ static unsigned operand_register(const char *token, size_t len, uint32_t word)
 	enum { PAIR = 128 };	/* the field's last bit is the sixth */
 	static const struct { const char *name; uint8_t shift; uint32_t sixth; uint8_t first; } rows[] = {
 		{ "RT", 21, 0, REG_GPR }, { "RS", 21, 0, REG_GPR }, { "RA", 16, 0, REG_GPR }, { "RA0", 16, 0, REG_GPR },
-		{ "RB", 11, 0, REG_GPR }, { "RC", 6, 0, REG_GPR },
+		{ "RB", 11, 0, REG_GPR }, { "RH", 11, 0, REG_GPR }, { "RC", 6, 0, REG_GPR },
 		{ "FRT", 21, 0, REG_VSR }, { "FRS", 21, 0, REG_VSR }, { "FRA", 16, 0, REG_VSR }, { "FRB", 11, 0, REG_VSR },
 		{ "FRC", 6, 0, REG_VSR },
 		/* Decimal: and the one behind it. */
@@ -94,7 +94,8 @@ static bool first_is_source(const struct row_facts *row)
 		if (is_token(row->operands, len, sources[i]))
 			return true;
 	/* A lone or leading address, and what an order to the system takes. */
-	return is_token(row->operands, len, "RA0") || is_token(row->operands, len, "RB") || !strcmp(row->name, "mtvscr") ||
+	return is_token(row->operands, len, "RA0") || is_token(row->operands, len, "RB") ||
+	       is_token(row->operands, len, "RH") || !strcmp(row->name, "mtvscr") ||
 	       !strcmp(row->name, "tabort") || !strcmp(row->name, "treclaim");
 }
 
@@ -332,6 +333,8 @@ static int32_t displacement(const struct row_facts *row, uint64_t word)
 
 	if (is_prefixed(word))
 		return (int32_t)insn_displacement(word);
+	if (strstr(row->operands, "HD("))
+		return (int32_t)(8 * (field(word, 21, 5) | field(word, 0, 1) << 5)) - 512;
 	return strstr(row->operands, "DQ(") ? d & ~15 : strstr(row->operands, "DS(") ? d & ~3 : d;
 }
 
@@ -350,8 +353,8 @@ static void use_address(const struct row_facts *row, uint64_t insn, struct uses 
 		regset_add(&out->address, field_rb(word));
 	if (!(row->flags & MEM))
 		return;
-	out->store = first_is_source(row) && at != row->operands;
-	out->load = !first_is_source(row);
+	out->store = first_is_source(row) && at != row->operands && strncmp(row->name, "hashchk", 7);
+	out->load = !first_is_source(row) || !strncmp(row->name, "hashchk", 7);
 	out->update = row->flags & UPD;
 	if (out->update)
 		regset_add(&out->written, field_ra(word));

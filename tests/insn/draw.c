@@ -320,7 +320,7 @@ static uint64_t draw_word(const struct insn *insn, const struct state *s)
 			word = with_displacement(word, draw_displacement());
 		if (word & INSN_R && row_has(insn, "PCREL"))
 			word &= ~UINT64_C(0x1f0000);
-	} while (insn_lookup(word) != insn || !valid_form(insn, (uint32_t)word, s));
+	} while (insn_lookup_at(word, insn->since) != insn || !valid_form(insn, (uint32_t)word, s));
 	return word;
 }
 
@@ -332,6 +332,8 @@ static int64_t displacement(const struct insn *insn, uint32_t word)
 		return (int16_t)(word & 0xfffc);
 	if (row_has(insn, "DQ"))
 		return (int16_t)(word & 0xfff0);
+	if (row_has(insn, "HD"))
+		return 8 * (int64_t)(rt_of(word) | (word & 1) << 5) - 512;
 	return row_has(insn, "D") ? (int16_t)word : 0;
 }
 
@@ -428,13 +430,15 @@ static void draw_memory(uint64_t mem[MEM_BYTES / 8])
 }
 
 /* What has to run before: mostly, a store conditional gets a reservation for its address, in
- * registers that it does not use. */
+ * registers that it does not use; and what hashchk looks for has been stored. */
 static uint32_t draw_before(const struct insn *insn, uint32_t word)
 {
 	static const struct { const char *name; uint16_t xo; } reserve[] = {
 		{ "stbcx", 52 }, { "sthcx", 116 }, { "stwcx", 20 }, { "stdcx", 84 }, { "stqcx", 276 } };
 	unsigned rt;
 
+	if (is(insn, "hashchk") && pick(4))
+		return word ^ (754 ^ 722) << 1;		/* hashst */
 	for (unsigned i = 0; i < ARRAY_SIZE(reserve); i++) {
 		if (!is(insn, reserve[i].name) || !pick(4))
 			continue;

@@ -125,6 +125,9 @@ static bool when_undefined(const struct view *v)
 static u128 quad_of(const uint64_t *d) { return (u128)d[0] << 64 | d[1]; }
 static u128 quad_magnitude(u128 q) { return q >> 127 ? -q : q; }
 
+/* CR6 says that an operand is no decimal number of its kind. */
+static bool when_invalid(const struct view *v) { return (v->got->state.cr >> 4 & 15) == 1; }
+
 /* VRA and VRB are zeros of quad format. */
 static bool when_zeros(const struct view *v)
 {
@@ -159,7 +162,7 @@ static const struct { const char *name; bool (*holds)(const struct view *v); } c
 #define WHEN(name) { #name, when_##name }
 	WHEN(trapped), WHEN(alignment), WHEN(reserved), WHEN(nan), WHEN(zero), WHEN(small), WHEN(wide),
 	WHEN(digits), WHEN(denormal), WHEN(null), WHEN(same), WHEN(ffff), WHEN(far), WHEN(quotient), WHEN(undefined),
-	WHEN(decimal), WHEN(special), WHEN(limit), WHEN(large), WHEN(zeros),
+	WHEN(decimal), WHEN(special), WHEN(limit), WHEN(large), WHEN(zeros), WHEN(invalid),
 #undef WHEN
 };
 

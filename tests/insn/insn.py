@@ -1,7 +1,7 @@
-"""Runs insn_test on its oracle, which needs qemu-user and a program built with a cross compiler; or on decimal_judge.py,
-which needs neither and knows the decimal rows alone.
+"""Runs insn_test on its oracle, which needs qemu-user and a program built with a cross compiler; or on decimal_judge.py or
+vector_judge.py, which need neither and know some rows alone.
 
-usage: insn.py [-s] [-p] le|be|decimal SETS SEED [NAME...]
+usage: insn.py [-s] [-p] le|be|decimal|vector SETS SEED [NAME...]
   -s: the sanitizer build of insn_test    -p: the plain handlers, as on a host with nothing of cpu/core/host.h
 """
 # needs: $B/tests/insn_test
@@ -21,6 +21,7 @@ RUNS = {
     'le': [([], 'power9', 830), (['-l', 'P10', '-o'], 'power10', 2)],
     'be': [(['-b'], 'power9', 830), (['-b', '-l', 'P10', '-o'], 'power10', 2)],
     'decimal': [(['-d', '-l', 'P10'], None, 54)],
+    'vector': [(['-l', 'P10', '-x', 'tests/insn/vector_open.list'], None, 177)],
 }
 
 
@@ -31,9 +32,9 @@ def main():
         os.environ['CEDE_HOST'] = 'baseline'
     args = [a for a in args if a not in ('-s', '-p')]
     order, sets, seed, names = args[0], args[1], args[2], args[3:]
-    judge = sys.executable if order == 'decimal' else QEMU[order]
+    judge = QEMU.get(order, sys.executable)
     program = BUILD + ('/san' if sanitized else '') + '/tests/insn_test'
-    oracle = 'tests/insn/decimal_judge.py' if order == 'decimal' else '%s/tests/oracle-%s' % (BUILD, order)
+    oracle = '%s/tests/oracle-%s' % (BUILD, order) if order in QEMU else 'tests/insn/%s_judge.py' % order
     if not shutil.which(judge):
         print('skip: no', judge)
         return 77
@@ -44,10 +45,12 @@ def main():
     failed, rows = 0, 0
     for options, processor, least in RUNS[order]:
         argv = [program, '-n', sets, '-s', seed] + options
-        if processor:       # decimal_judge.py's answers are compared to the last bit
+        if processor:       # a judge's answers are compared to the last bit
             argv += ['-x', 'tests/insn/exceptions.list', '%s -cpu %s %s' % (judge, processor, oracle)]
         else:
             argv += ['%s %s' % (judge, oracle)]
+        if order == 'vector' and not names:
+            argv += subprocess.run([judge, oracle, 'names'], check=True, stdout=subprocess.PIPE).stdout.decode().split()
         p = subprocess.run(argv + names, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         text = p.stdout.decode('utf-8', 'replace')
         if names and re.search(r'^0 instructions agree, 0 do not', text, re.M):

@@ -128,7 +128,8 @@ static void run_on_cede(struct rig *rig, struct testcase *c)
 	struct cpu *cpu = rig->cpu;
 
 	cpu_reset(cpu);
-	cpu->fscr = UINT64_MAX;
+	cpu->fscr = cpu->dexcr = UINT64_MAX;
+	cpu->hashkeyr = HASHKEYR;
 	cpu->run_state = CPU_RUNNING;
 	cpu_set_msr(cpu, MSR_SF | MSR_FP | MSR_VEC | MSR_VSX | MSR_FE0 | MSR_FE1 | (rig->big ? 0 : MSR_LE));
 	cpu->nip = CODE_ADDR + (c->prefix ? 0 : 4);	/* two instructions either way */

@@ -29,6 +29,8 @@ struct testcase {
 	struct state state;
 };
 
+#define HASHKEYR UINT64_C(0x0123456789abcdef)	/* the key of hashst: qemu-user draws one of its own */
+
 enum outcome { RAN, ILLEGAL, ALIGNMENT, STORAGE, TRAPPED };
 
 #define NOP 0x60000000u

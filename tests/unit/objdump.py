@@ -41,9 +41,9 @@ SIMPLIFIED = {
 }
 
 # Rows with forms that are invalid (update with RA=0, an odd pair, a BO that is reserved, R with RA): objdump says .long then.
-INVALID = r'bc.*|paddi|p[ls].*|l[a-z]+ux?|st[a-z]+ux?|lmw|lsw[ix]|lq|stq|lqarx|stqcx.*|m[ft]t?ocrf|mfocrf|mtocrf|sync|wait|mftb|lfdp.*|stfdp.*'
+INVALID = r'bc.*|paddi|p[ls].*|l[a-z]+ux?|st[a-z]+ux?|lmw|lsw[ix]|lq|stq|lqarx|stqcx.*|m[ft]t?ocrf|mfocrf|mtocrf|sync|wait|mftb|lfdp.*|stfdp.*|reserved_nop'
 # Rows whose random words may all be invalid.
-ALL_INVALID = {'mftb', 'lfdp', 'lfdpx', 'stfdp', 'stfdpx'}   # phased out: not POWER9's for objdump
+ALL_INVALID = {'reserved_nop', 'mftb', 'lfdp', 'lfdpx', 'stfdp', 'stfdpx'}   # phased out: not POWER9's for objdump
 
 # What POWER9 has lost; objdump calls it by name for a POWER8 alone.
 UNTIL_POWER8 = {'doze', 'nap', 'sleep', 'rvwinkle'}

@@ -13,7 +13,7 @@ MCA_ARGS = ['-mtriple=powerpc64le', '--call-latency=2', '--skip-unsupported-inst
 CPUS = {'power8': 'pwr8', 'power9': 'pwr9', 'power10': 'pwr10'}
 
 # Fields that stand for a register or must not be zero; what is not here is 0.
-FIELDS = {'RT': 8, 'RS': 8, 'RA': 4, 'RA0': 4, 'RB': 5, 'RC': 6, 'FRT': 8, 'FRS': 8, 'FRA': 4, 'FRB': 5, 'FRC': 6,
+FIELDS = {'RT': 8, 'RS': 8, 'RA': 4, 'RA0': 4, 'RB': 5, 'RH': 5, 'RC': 6, 'FRT': 8, 'FRS': 8, 'FRA': 4, 'FRB': 5, 'FRC': 6,
           'FRTP': 4, 'FRAP': 2, 'FRBP': 3,
           'VRT': 8, 'VRS': 8, 'VRA': 4, 'VRB': 5, 'VRC': 6, 'XT': 8, 'XS': 8, 'XA': 4, 'XB': 5, 'XC': 6, 'XTQ': 8,
           'XSQ': 8, 'XPT': 8, 'XPS': 8, 'XTP': 8, 'XSP': 8, 'BF': 1, 'BFA': 2, 'BT': 9, 'BA': 14, 'BB': 19, 'BC': 14, 'BO': 12, 'BI': 2,
