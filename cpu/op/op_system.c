@@ -10,7 +10,6 @@
 #include "cpu/engine/decode.h"
 #include "cpu/engine/operands.h"
 #include "cpu/engine/tlb.h"
-#include "cpu/fp/fp.h"
 
 #define NO_OPERATION(name) OP(name) { }
 #define HYPERVISOR_ONLY(name) OP_TRY(name) { return raise_program(cpu, op, PROG_PRIV); }
