@@ -15,6 +15,9 @@ enum { ON_8 = 1, ON_9 = 2, ON_10 = 4, ON_8_9 = ON_8 | ON_9, ON_9_10 = ON_9 | ON_
 /* What SPR 823 shows of PSSCR: what the hypervisor keeps is not among it. Book III, 3.2. */
 #define PSSCR_GUEST (PPC_MASK(0, 3) | PPC_MASK(54, 63))
 
+/* An enabled floating-point exception. Book I, 4.2.2. */
+#define FPSCR_FEX PPC_BIT(33)
+
 /* ---- PMU control. Power ISA 3.0B, Book III, 9.4.4 ---- */
 #define MMCR0_FC      PPC_BIT(32)
 #define MMCR0_FCS     PPC_BIT(33)

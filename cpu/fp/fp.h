@@ -31,7 +31,6 @@
 /* ---- FPSCR. Book I, 4.2.2 ---- */
 #define FPSCR_DRN    PPC_MASK(29, 31)
 #define FPSCR_FX     PPC_BIT(32)
-#define FPSCR_FEX    PPC_BIT(33)
 #define FPSCR_VX     PPC_BIT(34)
 #define FPSCR_OX     PPC_BIT(35)
 #define FPSCR_UX     PPC_BIT(36)

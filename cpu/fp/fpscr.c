@@ -9,6 +9,7 @@
  *
  * Source: Power ISA 3.0B, Book I, 4.2.2; Book III, 6.5.9.
  */
+#include "cpu/core/spr.h"
 #include "cpu/fp/fp.h"
 
 /* VX and FEX follow from the other bits. */

@@ -11,7 +11,6 @@
 #include "cpu/engine/operands.h"
 #include "cpu/engine/space.h"
 #include "cpu/engine/tlb.h"
-#include "cpu/fp/fp.h"
 #include "cpu/mmu/slb.h"
 
 #define NO_OPERATION(name) OP(name) { }

@@ -18,6 +18,7 @@ MONITOR = 'what cpu/core/pmu.h promises to the engine: where a counter overflows
 RAISING = 'dispatch.h has for handlers what excp.c does; the TLB raises storage interrupts, too'
 UPWARD = {
     'cpu_interrupt': INTERFACE, 'cpu_machine_check': INTERFACE, 'cpu_deliver_pending': INTERFACE, 'cpu_trace': INTERFACE,
+    'cpu_trace_completed': INTERFACE,
     'cpu_operand_address': INTERFACE, 'fp_enter': INTERFACE, 'fp_leave': INTERFACE, 'fpscr_set': INTERFACE,
     'pmu_look': MONITOR, 'pmu_enter': MONITOR, 'pmu_leave': MONITOR, 'pmu_ran': MONITOR,
     'raise_interrupt': RAISING, 'raise_program': RAISING, 'raise_no_storage': RAISING,
