@@ -128,6 +128,13 @@ static bool is_double(const struct cpu *cpu, unsigned index)
 	return false;
 }
 
+bool slb_segment_ok(const struct cpu *cpu, uint64_t rs)
+{
+	const struct hpt *hpt = cpu->env->hpt;
+
+	return !(rs >> 63) && (!hpt || hpt->pages.base_of[SLB_SIZE(rs)]);
+}
+
 void slb_put(struct cpu *cpu, unsigned index, uint64_t esid, uint64_t vsid)
 {
 	struct slb_entry *e = &cpu->slb[index], old = *e;
