@@ -19,6 +19,7 @@ QEMU = shutil.which('qemu-system-ppc64')
 SNAP = os.environ.get('B', 'build') + '/cede-snap'
 BOARD = 'pseries-7.2,ic-mode=xics'
 DUAL = ',ic-mode=dual'
+MMU = {'': '', 'hash': ' disable_radix'}
 TROUBLE = r'BUG|Oops|WARNING: CPU|Call Trace|Unable to handle|Kernel panic|rcu:.*stall|soft lockup'
 ASK = 'cat /proc/uptime; date +%s; sleep 2; cat /proc/uptime; date +%s'
 
@@ -82,8 +83,8 @@ def ask(m, name):
     return float(out[3]), int(out[5])
 
 
-def save_cede(path, *options):
-    with linux('-M', BOARD, '-save', path + ',target=qemu', *options, ram='256M', cpus=CPUS) as m:
+def save_cede(path, *options, append=''):
+    with linux('-M', BOARD, '-save', path + ',target=qemu', *options, append=append, ram='256M', cpus=CPUS) as m:
         m.shell()
         m.command('echo moved >/tmp/mark')
         before = m.command('cat /proc/uptime; date +%s').split()
@@ -98,17 +99,18 @@ def save_cede(path, *options):
         return float(before[0]), int(before[2])
 
 
-def to_qemu():
-    """cede saves with target=qemu; QEMU goes on, saves again, and cede takes it back."""
+def to_qemu(mmu=''):
+    """cede saves with target=qemu; QEMU goes on, saves again, and cede takes it back. "hash": with the hash MMU."""
     if not QEMU:
         skip('no qemu-system-ppc64')
     need(KERNEL, INITRD)
     folder = tempfile.mkdtemp(prefix='cede-qemu-')
     try:
         path, back = os.path.join(folder, 'a'), os.path.join(folder, 'b')
-        uptime, date = save_cede(path)
+        uptime, date = save_cede(path, append=MMU[mmu])
         s = Snapshot(path)
         check(not [n for n, _ in s.names() if 'cede/' in n], 'nothing-of-cede-in-it')
+        check((s.hpt_order or 0) == (21 if mmu else 0) and (s.hpt_entries > 1000) == bool(mmu), 'hash-page-table', (s.hpt_order, s.hpt_entries))
         with Qemu(folder, '-incoming', 'exec:cat ' + path) as q:
             up, now = ask(q, 'qemu')
             check(uptime < up < uptime + 60 and date <= now < date + 60, 'qemu-time-follows', (uptime, up, date, now))
@@ -136,7 +138,7 @@ def wait_for(path):
 def from_qemu(mode=''):
     """QEMU boots and saves, as it is; cede goes on with that, and gives it to QEMU again. A dual machine,
     QEMU's default, has XIVE tables as well, at rest if the guest uses XICS."""
-    board, off = (BOARD.replace(',ic-mode=xics', DUAL), ' xive=off') if mode == 'dual' else (BOARD, '')
+    board, off = (BOARD.replace(',ic-mode=xics', DUAL), ' xive=off') if mode == 'dual' else (BOARD, MMU[mode])
     if not QEMU:
         skip('no qemu-system-ppc64')
     need(KERNEL, INITRD)
