@@ -93,7 +93,7 @@ unsigned space_now(struct cpu *cpu)
 	}
 	all->space[i] = s;
 	all->now = i;
-	all->moved = s.odd;
+	all->moved = false;
 	return i;
 }
 
