@@ -35,6 +35,10 @@ void share_tell(struct machine *m, unsigned first);	/* the timing model, how man
 void share_start(struct machine *m, unsigned first);
 void share_reset(struct cpu *cpu, uint64_t now);
 
+/* ---- slb_shadow.c ---- */
+/* The thread has just been dispatched: its persistent segments come from the buffer, if it has one and a hash MMU. */
+void slb_shadow_load(struct machine *m, struct spapr_cpu *sc);
+
 /* ---- dtl.c ---- */
 struct dtl_entry {
 	uint8_t dispatch_reason, preempt_reason;	/* codes of PAPR */

@@ -177,6 +177,7 @@ void vpa_dispatched(struct machine *m, struct spapr_cpu *sc, enum vp_reason reas
 		return;
 	dtl_append(m, sc, &entry);
 	store_all(m, sc);
+	slb_shadow_load(m, sc);
 }
 
 void vpa_stopped(struct machine *m, struct spapr_cpu *sc)

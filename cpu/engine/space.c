@@ -93,7 +93,7 @@ unsigned space_now(struct cpu *cpu)
 	}
 	all->space[i] = s;
 	all->now = i;
-	all->moved = s.odd;
+	all->moved = false;
 	return i;
 }
 
@@ -126,6 +126,13 @@ static bool is_double(const struct cpu *cpu, unsigned index)
 		if (i != index && cpu->slb[i].esid & SLB_V && overlap(&cpu->slb[i], &cpu->slb[index]))
 			return true;
 	return false;
+}
+
+bool slb_segment_ok(const struct cpu *cpu, uint64_t rs)
+{
+	const struct hpt *hpt = cpu->env->hpt;
+
+	return !(rs >> 63) && (!hpt || hpt->pages.base_of[SLB_SIZE(rs)]);
 }
 
 void slb_put(struct cpu *cpu, unsigned index, uint64_t esid, uint64_t vsid)

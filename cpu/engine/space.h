@@ -31,6 +31,8 @@ unsigned space_now(struct cpu *cpu);
 /* AMR or IAMR may have changed. */
 void space_check_keys(struct cpu *cpu);
 
+/* There are such segments and such pages: what slbmte's RS says. */
+bool slb_segment_ok(const struct cpu *cpu, uint64_t rs);
 /* Writes an entry; TLBs forget what does not hold any more. */
 void slb_put(struct cpu *cpu, unsigned index, uint64_t esid, uint64_t vsid);
 

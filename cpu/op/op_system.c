@@ -395,20 +395,12 @@ static bool drop_slb_entry(struct cpu *cpu, unsigned i)
 	return was_there;
 }
 
-/* A segment of a kind that there is not is none: an index, a size of segment, a size of pages. */
-static bool slb_operands_ok(const struct cpu *cpu, uint64_t rb, uint64_t rs)
-{
-	const struct hpt *hpt = cpu->env->hpt;
-
-	return SLB_INDEX(rb) < SLB_ENTRIES && !(rb & SLB_RESERVED) && !(rs >> 63) && (!hpt || hpt->pages.base_of[SLB_SIZE(rs)]);
-}
-
 OP_TRY(slbmte)
 {
 	uint64_t rb = RB, rs = RS;
 	bool replaces;
 
-	if (!slb_operands_ok(cpu, rb, rs))
+	if (SLB_INDEX(rb) >= SLB_ENTRIES || rb & SLB_RESERVED || !slb_segment_ok(cpu, rs))
 		return raise_program(cpu, op, PROG_ILLEGAL);
 	replaces = cpu->slb[SLB_INDEX(rb)].esid & SLB_V;
 	slb_put(cpu, SLB_INDEX(rb), rb, rs);

@@ -18,7 +18,7 @@
 #include "hcall/hcall.h"
 #include "machine/rtas/rtas.h"
 
-const char *const attack_name[ATTACK_KINDS] = { "words", "insns", "radix", "hcalls" };
+const char *const attack_name[ATTACK_KINDS] = { "words", "insns", "radix", "hash", "hcalls" };
 
 /* Guest real addresses of what the programs play with. */
 #define SCRATCH   UINT64_C(0x080000)	/* 64 KiB of data */
@@ -261,7 +261,7 @@ static uint64_t random_msr(struct attack *a)
 		msr |= MSR_FE0 | MSR_FE1;
 	if (rng_one_in(a->rng, 16))
 		msr |= MSR_SE;
-	if (a->kind == ATTACK_RADIX) {
+	if (a->kind == ATTACK_RADIX || a->kind == ATTACK_HASH) {
 		msr |= rng_one_in(a->rng, 8) ? MSR_DR : MSR_IR | MSR_DR;
 		if (rng_one_in(a->rng, 3))
 			msr |= MSR_PR;
@@ -370,6 +370,39 @@ static void put_tree(struct attack *a)
 		if (rng_one_in(rng, 8))
 			cpu->proc_tbl ^= UINT64_C(1) << rng_below(rng, 60);
 		cpu->lpcr |= LPCR_HR | LPCR_UPRT | LPCR_GTSE | (rng_one_in(rng, 2) ? LPCR_AIL : 0);
+	}
+}
+
+#define SEGMENT (UINT64_C(1) << 12 | 0x110)	/* of 64 KiB pages */
+#define MAPPED  (UINT64_C(32) << 20)
+
+/* What is vital where it is, the rest there or elsewhere, with any protection; other segments on top. */
+static void put_table(struct attack *a)
+{
+	struct hpt *hpt = &a->m->hpt;
+	struct rng *rng = a->rng;
+
+	for (uint64_t ra = 0; ra < MAPPED; ra += 0x10000) {
+		bool vital = ra < 0x20000 || (ra >= CODE_BASE && ra < CODE_BASE + CODE_SIZE);
+		uint64_t at = (hpt_hash(SEGMENT, ra, 16) & hpt_group_mask(hpt)) * HPTEG_ENTRIES;
+		uint64_t r = ra | 0x1000 | HPTE_M | 2;
+
+		if (!vital && rng_one_in(rng, 8))
+			continue;
+		if (!vital && rng_one_in(rng, 4))
+			r = broken(a, r);
+		while (hpt->entry[at].v & HPTE_V)
+			at++;
+		hpt_put(hpt, at, (SEGMENT & ~UINT64_C(0xfff)) | (ra >> 16 & HPTE_AVPN) | HPTE_L | HPTE_V, r);
+	}
+	for (unsigned i = 0; i < a->m->ncpus; i++) {
+		struct cpu *cpu = &a->m->cpu[i]->cpu;
+
+		for (unsigned n = 0; n < SLB_ENTRIES; n++)
+			cpu->slb[n] = (struct slb_entry){ (uint64_t)rng_below(rng, 16) << 28 | (rng_one_in(rng, 3) ? PPC_BIT(36) : 0),
+							  (uint64_t)(1 + rng_below(rng, 3)) << 12 | (uint64_t)rng_below(rng, 4) << 10 | (rng_one_in(rng, 2) ? 0x110 : 0) };
+		cpu->slb[0] = (struct slb_entry){ PPC_BIT(36), SEGMENT };
+		cpu->lpcr |= rng_one_in(rng, 2) ? LPCR_AIL : 0;
 	}
 }
 
@@ -766,6 +799,8 @@ void attack_prepare(struct machine *m, enum attack_kind kind, struct rng *rng)
 	}
 	if (kind == ATTACK_RADIX)
 		put_tree(&a);
+	if (kind == ATTACK_HASH)
+		put_table(&a);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		prepare_cpu(&a, &m->cpu[i]->cpu);
 }

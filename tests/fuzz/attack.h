@@ -12,6 +12,7 @@ enum attack_kind {
 	ATTACK_WORDS,		/* uniformly random words */
 	ATTACK_INSNS,		/* valid rows of the instruction table, addresses that matter */
 	ATTACK_RADIX,		/* the same under a radix tree with broken entries */
+	ATTACK_HASH,		/* the same under a hash page table and segments */
 	ATTACK_HCALLS,		/* hypercalls, RTAS, Open Firmware calls */
 	ATTACK_KINDS,
 };

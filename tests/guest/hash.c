@@ -733,6 +733,89 @@ static void test_resizing(void)
 	slbie(BIG_EA);
 }
 
+/* ---- The SLB shadow buffer ---- */
+
+#define SHADOW_ON (3ull << 45)
+#define VPA_ON    (1ull << 45)
+
+static u8 vpa[1024] __attribute__((aligned(1024)));
+static u64 shadow[16] __attribute__((aligned(128)));
+#define SHADOW_SIZE 96		/* room for five entries */
+
+static void woken(struct cpu *c)
+{
+	(void)c;
+	mtspr(22, 0x7fffffff);
+}
+
+/* Away from the processor, and back. */
+static void cede(void)
+{
+	on_interrupt = woken;
+	mtspr(22, 50000);
+	hcall(H_CEDE);
+	on_interrupt = NULL;
+}
+
+static void test_shadow(void)
+{
+	static const struct { u64 rs; const char *name; } wrong[] = {
+		{ PPC_BIT(0) | 0x5000, "shadow-segment-size" }, { 0x5000 | 0x130, "shadow-page-size" },
+	};
+
+	memset(vpa, 0, sizeof vpa);
+	vpa[4] = sizeof vpa >> 8;
+	want(hcall(H_REGISTER_VPA, VPA_ON, 0, vpa), 0, "vpa");
+	((volatile u32 *)shadow)[0] = be32(3);
+	((volatile u32 *)shadow)[1] = be32(SHADOW_SIZE);
+	shadow[2] = be64(slbmfee(0));
+	shadow[3] = be64(slbmfev(0));
+	shadow[4] = be64(0x50000000ull | SLB_V | 0xfff);
+	shadow[5] = be64(0x555000 | KS);
+	shadow[6] = be64(0x60000000ull);
+	shadow[7] = be64(0x666000);
+	shadow[8] = be64(0x70000000ull | SLB_V);
+	shadow[9] = be64(0x777000);
+	sync();
+	slbmte(0x1000, 0xd0000000ull | SLB_V | 1);
+	slbmte(0x2000, 0xe0000000ull | SLB_V | 2);
+	slbmte(0x3000, 0xf0000000ull | SLB_V | 3);
+	cede();
+	check_eq(slbmfee(1), 0xd0000000ull | SLB_V, "no-shadow-yet");
+	want(hcall(H_REGISTER_VPA, SHADOW_ON, 0, shadow), 0, "shadow");
+	check_eq(slbmfee(1), 0xd0000000ull | SLB_V, "shadow-not-before-a-dispatch");
+	probe(p_ld, VIRTUAL, 0xd0000000ull);
+	cede();
+	check(slbmfee(1) == (0x50000000ull | SLB_V) && slbmfev(1) == (0x555000 | KS), "shadow-comes-back");
+	check_eq(probe(p_ld, VIRTUAL, 0xd0000000ull)->vector, 0x380, "what-it-replaces-is-gone");
+	check_eq(probe(p_ld, VIRTUAL, 0x50000000ull)->vector, 0x300, "and-it-is-there");
+	check_eq(slbmfee(2), 0x60000000ull, "shadow-invalid");
+	check_eq(slbmfee(3), 0xf0000000ull | SLB_V, "the-others-stay");
+	slbie(0x50000000ull);
+	cede();
+	check_eq(slbmfee(1), 0x50000000ull | SLB_V, "shadow-each-time");
+	/* A count beyond the buffer: as many as it has. */
+	((volatile u32 *)shadow)[0] = be32(~0u);
+	sync();
+	cede();
+	check_eq(slbmfee(3), 0x70000000ull | SLB_V, "shadow-count-beyond");
+	check_eq(slbmfee(DATA_SLOT), DATA_EA | SLB_V, "which-is-no-more-than-the-buffer");
+	for (unsigned i = 0; i < 2; i++) {
+		shadow[5] = be64(wrong[i].rs);
+		sync();
+		cede();
+		check(!(slbmfee(1) & SLB_V), wrong[i].name);
+	}
+	((volatile u32 *)shadow)[0] = be32(1);
+	sync();
+	want(hcall(H_REGISTER_VPA, 7ull << 45, 0, 0), 0, "shadow-away");
+	slbie(0xd0000000ull);
+	slbmte(0x1000, 0xd0000000ull | SLB_V | 1);
+	cede();
+	check_eq(slbmfee(1), 0xd0000000ull | SLB_V, "no-shadow-any-more");
+	want(hcall(H_REGISTER_VPA, 5ull << 45, 0, 0), 0, "vpa-away");
+}
+
 /* ---- Other processors ---- */
 
 static volatile u64 turn;
@@ -816,6 +899,7 @@ void test(void)
 	test_calls();
 	test_clearing();
 	test_resizing();
+	test_shadow();
 	test_others();
 	test_turning();
 }

@@ -101,12 +101,12 @@ static void test_entries(void)
 	}
 }
 
-/* After the reset there is no process table: the pages are nowhere, and cost nothing. */
+/* After the reset there is no process table but the hash MMU, without a segment: the pages are nowhere, and cost nothing. */
 static void test_reset(void)
 {
 	mtspr(22, 0x7fffffff);
 	for (unsigned i = 0; i < PAGES; i++)
-		check_trap(probe(p_sweep, DATA_ON, EA + i * PAGE, 1), 0x300, p_sweep_at, DATA_ON, 0, "nowhere-after-a-reset");
+		check_trap(probe(p_sweep, DATA_ON, EA + i * PAGE, 1), 0x380, p_sweep_at, DATA_ON, 0, "nowhere-after-a-reset");
 }
 
 #define FIRST_BOOT 512000ull	/* ticks: it is over long before */

@@ -30,7 +30,7 @@ def guest():
     put(image, ENTRY, [
         LI3 | 0x58, LIS4 | 0x7100, LI5 | 14, LD6 | TEXT, LD7 | TEXT + 8, SC,    # 6th instruction
         LI3 | 0xe8, LI4 | 99, SC,               # 9th: H_PROD of no processor
-        LI3 | 4, LI4 | 5, SC,                   # 12th
+        LI3 | 6, LI4 | 5, SC,                   # 12th
         LI4 | DEC, MTDEC4, LI3 | 0xe0, SC,      # 14th, 16th: H_CEDE
         0x48000000])
     put(image, DECREMENTER, RTAS3 + [LI4 | OFF, SC])
@@ -71,7 +71,7 @@ def exact():
     waits = (14 // 2 + DEC + 1) * 2 - 16
     want = ['6 cpu0 H_PUT_TERM_CHAR(unit=0x71000000, len=14, text="hello, POWER\\r\\n") = H_SUCCESS <0 cycles>',
             '9 cpu0 H_PROD(proc=99) = H_PARAMETER <0 cycles>',
-            '12 cpu0 0x4(0x5, ..) = H_FUNCTION <0 cycles>',
+            '12 cpu0 0x6(0x5, ..) = H_FUNCTION <0 cycles>',
             '16 cpu0 H_CEDE() = H_SUCCESS <%d cycles, %.3f us>' % (waits, waits / 1024),
             '%d cpu0 RTAS power-off(0xffffffff, 0xffffffff) = 0 <0 cycles>' % (16 + waits + 4)]
     check('hello, POWER' in out and err == '', 'guest', (out, err))
@@ -94,8 +94,8 @@ def exact():
 
 def filters():
     for names, want in (('H_CEDE', ['H_CEDE']), ('hcall-splpar', ['H_PROD', 'H_CEDE']), ('H_P*', ['H_PUT_TERM_CHAR', 'H_PROD']),
-                        ('unknown', ['0x4']), ('H_RTAS', ['RTAS']), ('power-off,H_CEDE', ['H_CEDE', 'RTAS']),
-                        ('!H_CEDE,!H_RTAS', ['H_PUT_TERM_CHAR', 'H_PROD', '0x4']), ('H_*,!H_PROD', ['H_PUT_TERM_CHAR', 'H_CEDE', 'RTAS'])):
+                        ('unknown', ['0x6']), ('H_RTAS', ['RTAS']), ('power-off,H_CEDE', ['H_CEDE', 'RTAS']),
+                        ('!H_CEDE,!H_RTAS', ['H_PUT_TERM_CHAR', 'H_PROD', '0x6']), ('H_*,!H_PROD', ['H_PUT_TERM_CHAR', 'H_CEDE', 'RTAS'])):
         lines, table = split(run('-trace', 'hcall=' + names)[2])
         got = [re.split(r'[ (]', s.split(' ', 2)[2])[0] for s in lines]
         check(got == want and counts(table)['total'] == len(lines), names, (got, table))

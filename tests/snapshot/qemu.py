@@ -81,8 +81,8 @@ def ask(m, name):
     return float(out[3]), int(out[5])
 
 
-def save_cede(path, *options, board=BOARD):
-    with linux('-M', board, '-save', path + ',target=qemu', *options, ram='256M', cpus=CPUS) as m:
+def save_cede(path, *options, board=BOARD, append=''):
+    with linux('-M', board, '-save', path + ',target=qemu', *options, append=append, ram='256M', cpus=CPUS) as m:
         m.shell()
         m.command('echo moved >/tmp/mark')
         before = m.command('cat /proc/uptime; date +%s').split()
@@ -99,23 +99,24 @@ def save_cede(path, *options, board=BOARD):
 
 def board_of(mode):
     """What -M says, and what the kernel's command line adds: XICS; 'dual', a machine with both whose guest uses XICS; 'both', one
-    whose guest uses XIVE, as QEMU's default has it; 'xive', one that has no XICS."""
-    name = {'': 'xics', 'both': 'dual'}.get(mode, mode)
-    return BOARD.replace('ic-mode=xics', 'ic-mode=' + name), ' xive=off' if mode == 'dual' else ''
+    whose guest uses XIVE, as QEMU's default has it; 'xive', one that has no XICS; 'hash', XICS and the hash MMU."""
+    name = {'': 'xics', 'hash': 'xics', 'both': 'dual'}.get(mode, mode)
+    return BOARD.replace('ic-mode=xics', 'ic-mode=' + name), {'dual': ' xive=off', 'hash': ' disable_radix'}.get(mode, '')
 
 
 def to_qemu(mode=''):
     """cede saves with target=qemu; QEMU goes on, saves again, and cede takes it back."""
-    board, _ = board_of(mode)
+    board, append = board_of(mode)
     if not QEMU:
         skip('no qemu-system-ppc64')
     need(KERNEL, INITRD)
     folder = tempfile.mkdtemp(prefix='cede-qemu-')
     try:
         path, back = os.path.join(folder, 'a'), os.path.join(folder, 'b')
-        uptime, date = save_cede(path, board=board)
+        uptime, date = save_cede(path, board=board, append=append if mode == 'hash' else '')
         s = Snapshot(path)
         check(not [n for n, _ in s.names() if 'cede/' in n], 'nothing-of-cede-in-it')
+        check((s.hpt_order or 0) == (21 if mode == 'hash' else 0) and (s.hpt_entries > 1000) == (mode == 'hash'), 'hash-page-table', (s.hpt_order, s.hpt_entries))
         with Qemu(folder, '-incoming', 'exec:cat ' + path, board=board) as q:
             up, now = ask(q, 'qemu')
             controller(q, mode)

@@ -113,15 +113,17 @@ def ram(r, pages, blocks, mine):
 
 
 def htab(r, start):
-    word = r.number(4)
+    """The table's order in the first part; how many entries the others have."""
+    word, entries = r.number(4), 0
     if start or word == 0xffffffff:
-        return
+        return None if word == 0xffffffff else word
     while True:
         r.number(4)
         valid, invalid = r.number(2), r.number(2)
         if not valid and not invalid:
-            return
+            return entries
         r.take(16 * valid)
+        entries += valid
 
 
 class Snapshot:
@@ -136,6 +138,7 @@ class Snapshot:
         self.machine = r.take(r.number(4)).decode()
         self.sections, self.live, self.pages, self.blocks = [], {}, {}, {}
         self.ids, block = set(), [None]
+        self.hpt_order, self.hpt_entries = None, 0
         while True:
             start, tag = r.at, r.number(1)
             if tag == EOF:
@@ -157,7 +160,11 @@ class Snapshot:
             elif section.name == 'ram':
                 ram(r, self.pages, self.blocks, block)
             elif section.name == 'spapr/htab':
-                htab(r, tag == START)
+                found = htab(r, tag == START)
+                if tag == START:
+                    self.hpt_order = found
+                else:
+                    self.hpt_entries += found or 0
             else:
                 raise Bad('live section ' + section.name)
             section.end = r.at

@@ -148,7 +148,9 @@ static void test_spaces(void)
 	/* Two segments of different size, one in the other: nothing of what is found there lasts. */
 	slb_put(rig.cpu, 21, SLB_V, SLB_1T | UINT64_C(9) << 24);
 	first = space_now(rig.cpu);
-	check(space_now(rig.cpu) != first, "segments-that-overlap");
+	check_eq(space_now(rig.cpu), first, "segments-that-overlap");
+	slb_put(rig.cpu, 20, 0, 0);
+	check(space_now(rig.cpu) != first, "until-something-changes");
 	rig_free(&rig);
 	hpt_free(&table);
 }

@@ -1,0 +1,214 @@
+/* Random calls for the hash page table, segments that come and go, keys and states, on eight processors that share it; and
+ * after each of them, whether a TLB still says something that the tables do not. The argument is how many steps. */
+#include "check.h"
+
+#include "cpu/engine/block.h"
+#include "cpu/engine/tlb.h"
+#include "cpu/mmu/slb.h"
+#include "hcall/hcall.h"
+#include "rig.h"
+
+#define CPUS 8
+#define VSIDS 4u		/* few of everything, so that they meet */
+#define SEGMENTS 4u
+#define OFFSETS 6u
+
+static uint64_t seed = 1;
+
+static uint64_t below(uint64_t n) { return check_random(&seed) % n; }
+static bool one_in(uint64_t n) { return !below(n); }
+
+/* ---- Addresses and entries ---- */
+
+static uint64_t any_offset(void)
+{
+	static const uint64_t offsets[OFFSETS] = { 0, 0x1000, 0xf000, 0x10000, 0x800000, 0x1230000 };
+
+	return offsets[below(OFFSETS)];
+}
+
+static uint64_t any_esid(void)
+{
+	static const uint64_t esids[SEGMENTS] = { 0, 0x10000000, 0x30000000, UINT64_C(0xc) << 60 };
+
+	return esids[below(SEGMENTS)];
+}
+
+/* SLB_B, VSID and the size of pages. */
+static uint64_t any_segment(void)
+{
+	uint64_t vsid = 1 + below(VSIDS), size = one_in(2) ? 0x110 : 0;
+
+	return one_in(3) ? SLB_1T | vsid << 24 | size : vsid << 12 | size;
+}
+
+static void any_entry(uint64_t *index, uint64_t *v, uint64_t *r)
+{
+	static const uint16_t pps[] = { 0, 1, 2, 2, 2, 3 };
+	uint64_t segment = any_segment(), offset = any_offset();
+	unsigned base = segment & 0x110 ? 16 : 12;
+	bool second = one_in(4);
+	uint64_t hash = hpt_hash(segment, offset >> base << base, base);
+
+	*index = (second ? ~hash : hash) * HPTEG_ENTRIES + below(HPTEG_ENTRIES);
+	*v = (segment & (SLB_B | SLB_VSID)) | offset >> base << base >> 16 | (base == 16 ? HPTE_L : 0) | (second ? HPTE_H : 0) | HPTE_V |
+	     (one_in(4) ? HPTE_BOLTED : 0);
+	*r = below(64) << 16 | (base == 16 ? 0x1000 : below(16) << 12) | HPTE_M | pps[below(6)] | (one_in(8) ? HPTE_N : 0) |
+	     (one_in(8) ? UINT64_C(7) << 9 : 0);
+}
+
+/* ---- Steps ---- */
+
+static int64_t call(struct machine *m, struct cpu *cpu, uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	const uint64_t in[] = { number, a, b, c, d };
+
+	memcpy(&cpu->r[3], in, sizeof in);
+	m->running = cpu;
+	ctx_catch_up(cpu);
+	hcall_dispatch(cpu);
+	m->running = NULL;
+	m->hcall_work = 0;
+	return (int64_t)cpu->r[3];
+}
+
+static void random_call(struct machine *m, struct cpu *cpu)
+{
+	static const uint16_t numbers[] = { 0x04, 0x04, 0x08, 0x08, 0x08, 0x08, 0x0c, 0x10, 0x14, 0x18, 0x18, 0x124 };
+	uint64_t number = numbers[below(ARRAY_SIZE(numbers))], flags = 0, index, v, r, group_mask = hpt_group_mask(&m->hpt);
+
+	any_entry(&index, &v, &r);
+	index &= group_mask * HPTEG_ENTRIES | (HPTEG_ENTRIES - 1);
+	if (one_in(50))
+		index = check_random(&seed);
+	if (one_in(4))
+		flags = PPC_BIT(24);
+	if (one_in(50))
+		flags = check_random(&seed), v = check_random(&seed), r = check_random(&seed);
+	if (number == 0x18)
+		flags |= below(8);
+	if (number == 0x124)
+		call(m, cpu, number, UINT64_C(1) << 62 | (index & PPC_MASK(8, 63)), v, one_in(2) ? UINT64_C(3) << 62 : check_random(&seed), 0);
+	else
+		call(m, cpu, number, flags, index, v, r);
+}
+
+static void random_resize(struct machine *m, struct cpu *cpu)
+{
+	uint64_t shift = 18 + below(5);
+
+	call(m, cpu, 0x36c, 0, shift, 0, 0);
+	call(m, cpu, 0x370, 0, one_in(8) ? 20 : shift, 0, 0);
+}
+
+/* One way round, so that what stands at those addresses differs but the processor stays out of trouble. */
+static void random_state(struct cpu *cpu)
+{
+	uint64_t msr = MSR_SF | MSR_ME | MSR_IR | MSR_DR;
+
+	/* Key 7: no stores, or neither. */
+	if (one_in(4))
+		cpu->amr = one_in(2) ? 0 : one_in(2) ? PPC_BIT(14) : PPC_MASK(14, 15);
+	cpu_set_msr(cpu, one_in(2) ? msr | MSR_PR | MSR_EE : msr);
+	cpu_context_changed(cpu);
+}
+
+static void random_segment(struct cpu *cpu)
+{
+	unsigned i = (unsigned)below(6);
+
+	if (one_in(3))
+		slb_put(cpu, i, cpu->slb[i].esid & ~SLB_V, cpu->slb[i].vsid);
+	else
+		slb_put(cpu, i, any_esid() | SLB_V, any_segment() | (one_in(4) ? SLB_KP : 0) | (one_in(4) ? SLB_KS : 0));
+	cpu_context_changed(cpu);
+}
+
+/* ---- What a TLB says ---- */
+
+static bool translate(struct cpu *cpu, uint64_t ea, enum access access, struct translation *t)
+{
+	struct mmu_fault fault;
+
+	return mmu_hash.translate(cpu, ea, access, t, &fault) && ram_ok(cpu->env->ram, t->gra, 8);
+}
+
+static void fill(struct cpu *cpu, uint64_t ea)
+{
+	enum access access = one_in(2) ? ACCESS_WRITE : ACCESS_READ;
+	struct translation t;
+
+	if (translate(cpu, ea, access, &t))
+		host_address(cpu, NULL, ea, 8, access);
+}
+
+/* Whether it is what the tables say, and asks them without changing anything: who is known has been referred to. */
+static bool is_honest(struct cpu *cpu, uint64_t ea)
+{
+	const uint8_t *read = tlb_hit(cpu->tlb, ea, 1, false), *write = tlb_hit(cpu->tlb, ea, 1, true);
+	struct translation t;
+
+	if (!read && !write)
+		return true;
+	return translate(cpu, ea, ACCESS_READ, &t) && (!read || read == cpu->env->ram->base + t.gra) &&
+	       (!write || (t.write && write == cpu->env->ram->base + t.gra));
+}
+
+static bool all_honest(struct machine *m)
+{
+	struct cpu *cpu = &m->cpu[below(CPUS)]->cpu;
+	bool ok = true;
+
+	ctx_catch_up(cpu);
+	for (unsigned i = 0; i < 4; i++)
+		ok &= is_honest(cpu, any_esid() + any_offset() + below(16) * 8);
+	return ok;
+}
+
+static bool step(struct machine *m)
+{
+	struct cpu *cpu = &m->cpu[below(CPUS)]->cpu;
+
+	ctx_catch_up(cpu);
+	switch (below(8)) {
+	case 0:
+		random_segment(cpu);
+		break;
+	case 1:
+		random_state(cpu);
+		break;
+	case 2:
+	case 3:
+	case 4:
+		fill(cpu, any_esid() + any_offset());
+		break;
+	default:
+		if (one_in(2000))
+			random_resize(m, cpu);
+		else
+			random_call(m, cpu);
+	}
+	return all_honest(m);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long steps = argc > 1 ? strtoul(argv[1], NULL, 0) : 100000, wrong = 0, valid = 0;
+	struct rig rig;
+
+	rig_new(&rig, "8");
+	machine_clear(rig.m);
+	for (unsigned i = 0; i < CPUS; i++)
+		random_state(&rig.m->cpu[i]->cpu);
+	for (unsigned long i = 0; i < steps && !wrong; i++) {
+		wrong += !step(rig.m);
+		if (wrong)
+			printf("step %lu\n", i);
+	}
+	for (uint64_t i = 0; i < hpt_entries(&rig.m->hpt); i++)
+		valid += (rig.m->hpt.entry[i].v & HPTE_V) != 0;
+	check_eq(wrong, 0, "tlbs-say-what-tables-say");
+	check(valid > 5, "there-are-entries: %lu", valid);
+	rig_free(&rig);
+	return check_done();
+}
