@@ -16,7 +16,7 @@ QEMU = 'qemu-ppc64le'
 def run(argv):
     begin = os.times().children_user
     out = subprocess.run(argv, stdout=subprocess.PIPE, check=False)
-    return out.returncode, out.stdout.decode(), os.times().children_user - begin
+    return out.returncode, out.stdout.decode('ascii', 'replace'), os.times().children_user - begin
 
 
 def main():
