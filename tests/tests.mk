@@ -9,9 +9,9 @@ GUEST_BE_CC ?= $(shell command -v powerpc64-linux-gnu-gcc)
 
 LINK_OBJ     := $(filter-out $(B)/obj/machine/run/main.o,$(OBJ))
 UNIT         := $(patsubst tests/unit/%.c,$(TESTS_AT)/unit/%,$(filter-out tests/unit/check.c,$(wildcard tests/unit/*.c)))
-INSN_SRC     := $(filter-out tests/insn/oracle.c,$(wildcard tests/insn/*.c))
+INSN_SRC     := $(filter-out tests/insn/oracle.c tests/insn/p10.c,$(wildcard tests/insn/*.c))
 INSN_OBJ     := $(INSN_SRC:%.c=$(B)/obj/%.o)
-ORACLES      := $(if $(GUEST_LE_CC),$(TESTS_AT)/oracle-le) $(if $(GUEST_BE_CC),$(TESTS_AT)/oracle-be)
+ORACLES      := $(if $(GUEST_LE_CC),$(TESTS_AT)/oracle-le $(TESTS_AT)/p10) $(if $(GUEST_BE_CC),$(TESTS_AT)/oracle-be)
 GUEST_NAMES  := $(filter-out lib,$(basename $(notdir $(wildcard tests/guest/*.c))))
 GUESTS       := $(if $(GUEST_LE_CC),$(GUEST_NAMES:%=$(TESTS_AT)/guest/%-le.elf)) \
 		$(if $(GUEST_BE_CC),$(GUEST_NAMES:%=$(TESTS_AT)/guest/%-be.elf) $(TESTS_AT)/guest/elf32-be.elf)
@@ -119,10 +119,16 @@ $(TESTS_AT)/load_many: $(LOAD_MANY) $(LOAD_OBJ) $(LINK_OBJ)
 
 $(TESTS_AT)/oracle-le: CROSS = $(GUEST_LE_CC)
 $(TESTS_AT)/oracle-be: CROSS = $(GUEST_BE_CC)
-$(ORACLES): tests/insn/oracle.c tests/insn/state.h
+$(filter-out %/p10,$(ORACLES)): tests/insn/oracle.c tests/insn/state.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CROSS) -std=gnu17 -O1 -Wall -Wextra -static -I. -o $@ $<
+
+# Addresses relative to the instruction are what this compiler makes for that processor.
+$(TESTS_AT)/p10: tests/insn/p10.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_LE_CC) -std=gnu17 -O2 -Wall -Wextra -mcpu=power10 -ffreestanding -nostdlib -static -fno-stack-protector -fno-strict-aliasing -o $@ $<
 
 # For a process of a Linux guest.
 $(LINUX_PROGRAMS): $(TESTS_AT)/linux/%: tests/linux/%.c

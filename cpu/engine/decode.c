@@ -123,7 +123,7 @@ const struct insn *insn_lookup(uint64_t word) { return insn_lookup_at(word, P10)
 
 /* ---- Operands ---- */
 
-enum operand_kind { G, G0, F, FP2, V, T, U, S, S4, S16, X1, X2, X3, X4, X5, X0, XI, XP, ACC, HASH, SH6, MB6, SPR, DCMX, DX, D34, I32 };
+enum operand_kind { G, G0, F, FP2, V, T, U, S, S4, S16, X1, X2, X3, X4, X5, X0, XI, XP, XPA, ACC, HASH, SH6, MB6, SPR, DCMX, DX, D34, I32 };
 enum operand_dest { DEST_a, DEST_b, DEST_c, DEST_d, DEST_i };
 
 struct operand {
@@ -194,7 +194,7 @@ static uint64_t stray_bits(const struct operand *o)
 	switch ((enum operand_kind)o->kind) {
 	case X1: case HASH: return 1;
 	case X2: case SH6: return 2;
-	case X3: return 4;
+	case X3: case XPA: return 4;
 	case X4: case X5: return 8;
 	case XI: return 1u << 16;
 	case DCMX: return 31u << 16 | 1u << 6 | 1u << 2;
@@ -237,6 +237,7 @@ static int64_t operand_value(const struct operand *o, uint64_t word)
 	case X0: return SLOT_VSR0 + 2 * raw;
 	case XI: return SLOT_VSR0 + 2 * (raw | (word >> 16 & 1) << 5);
 	case XP: return SLOT_VSR0 + 2 * ((raw & 30) | (raw & 1) << 5);
+	case XPA: return SLOT_VSR0 + 2 * (2 * raw | (word >> 2 & 1) << 5);
 	case ACC: return SLOT_VSR0 + 8 * raw;
 	case HASH: return 8 * (int64_t)(raw | (word & 1) << 5) - 512;
 	case S: return sign;

@@ -75,6 +75,9 @@ enum fp_round { FP_NEAREST, FP_TO_ZERO, FP_UP, FP_DOWN, FP_AWAY /* nearest, ties
 
 /* ---- The exact path (fp_exact.c) ---- */
 
+struct fp_format;
+extern const struct fp_format fp_format16, fp_format32, fp_format64, fp_format128, fp_bfloat16;
+
 /* One instruction's floating-point life: taken from FPSCR once, committed once. */
 struct fp_status {
 	uint64_t control;	/* FPSCR's enable bits and NI */
@@ -116,6 +119,12 @@ uint16_t fp32_to_bf16(struct fp_status *st, uint32_t x);	/* the upper half of a 
 uint32_t fp_s64_to_fp32(struct fp_status *st, int64_t x);
 uint32_t fp_u64_to_fp32(struct fp_status *st, uint64_t x);
 
+/* x0 * y0 + x1 * y1, exact until it is rounded to a single; halves of `from`. What a bfloat16's wide range makes too large
+ * or too small for a single keeps its exponent, in 24 bits, until the accumulator has been added. */
+enum fp_ger { FP_GER = 0, FP_GER_PP = 1, FP_GER_NP = 3, FP_GER_PN = 5, FP_GER_NN = 7 };	/* 2: the sum is negated, 4: acc is */
+uint32_t fp_ger2(struct fp_status *st, const struct fp_format *from, enum fp_ger how, const uint16_t x[2], const uint16_t y[2],
+		 uint32_t acc);
+
 /* Comparison: CR_LT 8, CR_GT 4, CR_EQ 2 or unordered 1. Raises VXSNAN; `ordered` raises VXVC
  * for NaNs as fcmpo does (with a signalling NaN only if VE is 0). */
 unsigned fp64_compare(struct fp_status *st, uint64_t x, uint64_t y, bool ordered);
@@ -127,7 +136,6 @@ struct fp_format {
 	int emax;		/* largest unbiased exponent: 127, 1023, 16383 */
 	int wrap;		/* exponent adjustment of a trapped over- or underflow: 192, 1536, 24576 */
 };
-extern const struct fp_format fp_format16, fp_format_bf16, fp_format32, fp_format64, fp_format128;
 
 /* A number on its way to rounding. Finite non-zero: (-1)^sign * 1.xxx * 2^exp with the
  * leading one at bit 127 of sig; bits that fell off below are or-ed into bit 0. */

@@ -27,7 +27,7 @@
 #include "cpu/fp/fp.h"
 
 const struct fp_format fp_format16 = { .precision = 11, .emax = 15, .wrap = 24 };
-const struct fp_format fp_format_bf16 = { .precision = 8, .emax = 127, .wrap = 192 };
+const struct fp_format fp_bfloat16 = { .precision = 8, .emax = 127, .wrap = 192 };
 const struct fp_format fp_format32 = { .precision = 24, .emax = 127, .wrap = 192 };
 const struct fp_format fp_format64 = { .precision = 53, .emax = 1023, .wrap = 1536 };
 const struct fp_format fp_format128 = { .precision = 113, .emax = 16383, .wrap = 24576 };
@@ -648,7 +648,7 @@ uint16_t fp32_to_fp16(struct fp_status *st, uint32_t x)
 
 uint16_t fp32_to_bf16(struct fp_status *st, uint32_t x)
 {
-	return (uint16_t)convert_format(st, &fp_format32, &fp_format_bf16, x);
+	return (uint16_t)convert_format(st, &fp_format32, &fp_bfloat16, x);
 }
 
 uint32_t fp_s64_to_fp32(struct fp_status *st, int64_t x)
@@ -665,6 +665,37 @@ uint32_t fp_u64_to_fp32(struct fp_status *st, uint64_t x)
 
 	round_result(st, &fp_format32, FPO_FROM_U64, &n);
 	return (uint32_t)pack_num(&fp_format32, &n);
+}
+
+/* ---- Sums of two products ---- */
+
+static const struct fp_format wide_single = { .precision = 24, .emax = 1 << 20 };
+
+static void negate_num(struct fp_num *n, bool negate)
+{
+	if (!is_nan(n))
+		n->sign ^= negate;
+}
+
+uint32_t fp_ger2(struct fp_status *st, const struct fp_format *from, enum fp_ger how, const uint16_t x[2], const uint16_t y[2],
+		 uint32_t acc)
+{
+	struct fp_num a[2], b[2], c = unpack(&fp_format32, acc), r;
+
+	for (int k = 0; k < 2; k++) {
+		a[k] = unpack(from, x[k]);
+		b[k] = unpack(from, y[k]);
+	}
+	r = compute(st, FPO_MUL, &a[0], &b[0], &b[0]);
+	r = multiply_add(st, &a[1], &b[1], &r, false, false);
+	round_result(st, from == &fp_bfloat16 ? &wide_single : &fp_format32, FPO_MADD, &r);
+	if (how != FP_GER) {
+		negate_num(&r, how & 2);
+		negate_num(&c, how & 4);
+		r = compute(st, FPO_ADD, &r, &c, &c);
+	}
+	round_result(st, &fp_format32, FPO_ADD, &r);
+	return (uint32_t)pack_num(&fp_format32, &r);
 }
 
 /* ---- Comparison and classes ---- */

@@ -567,3 +567,12 @@ XV_CONVERT(xvrdpic, 2, uint64_t, VD(b, i), TO_D, !is_nan64(x) && integral64(x, C
 	   rint64(st, CURRENT, FPO_RINTX, x))
 XV_CONVERT(xvrspic, 4, uint32_t, VW(b, i), TO_W, !is_nan32(x) && integral32(x, CURRENT) == x, x,
 	   rint32(st, CURRENT, FPO_RINTX, x))
+
+/* ---- A prefixed immediate: a single as two doubles. ISA 3.1 ---- */
+
+OP(xxspltidp)
+{
+	uint64_t d = fp_load_single((uint32_t)op->imm);
+
+	XT.v2u64 = (v2u64){ d, d };
+}

@@ -96,6 +96,7 @@
 	OPERAND(XPT, 21, 5, XP, a) OPERAND(XPS, 21, 5, XP, a)	/* sixth bit: bit 10 */ \
 	OPERAND(XT0, 21, 6, X0, a) OPERAND(XS0, 21, 6, X0, a)	/* plxv, pstxv */ \
 	OPERAND(XTI, 21, 5, XI, a)				/* sixth bit: bit 15 */ \
+	OPERAND(XAP, 17, 4, XPA, b)				/* the first of a pair, which is even; sixth bit: bit 29 */ \
 	OPERAND(AT,  23, 3, ACC, a)				/* an accumulator: four VSRs */ \
 	OPERAND(BF,  23, 3, T,  a) OPERAND(BFA, 18, 3, T,  b) \
 	OPERAND(BT,  21, 5, T,  a) OPERAND(BA,  16, 5, T,  b) OPERAND(BB, 11, 5, T, c) OPERAND(BC, 6, 5, T, d) \

@@ -48,11 +48,11 @@ static const struct cost power10_costs[] = {
 		  [P10_PM] = BIT(P10_FX) | BIT(P10_PM) | BIT(P10_ST) | BIT(P10_SX) | BIT(P10_BR), \
 		  [P10_ST] = BIT(P10_FX) | BIT(P10_PM) | BIT(P10_ST) | BIT(P10_SX) | BIT(P10_BR), \
 		  [P10_SX] = BIT(P10_FX) | BIT(P10_PM) | BIT(P10_ST) | BIT(P10_SX) | BIT(P10_BR), \
-		  [P10_BF] = BIT(P10_BF), [P10_CY] = BIT(P10_CY), [P10_DX] = BIT(P10_DX) }, \
+		  [P10_BF] = BIT(P10_BF), [P10_CY] = BIT(P10_CY), [P10_DX] = BIT(P10_DX), [P10_MM] = BIT(P10_MM) }, \
 	.mhz = 4000, .taken = 21, .redirect = 40, .mispredict = 18
 #define POWER10_PIPES \
 	[P10_FX] = 4, [P10_LD] = 2, [P10_ST] = 2, [P10_SX] = 2, [P10_BF] = 4, [P10_PM] = 4, [P10_CY] = 4, [P10_DX] = 2, \
-	[P10_DV] = 2, [P10_DF] = 1, [P10_BR] = 2
+	[P10_DV] = 2, [P10_DF] = 1, [P10_BR] = 2, [P10_MM] = 2
 
 static const struct core_model models[] = {
 	{ .name = "power8", POWER8, .slot_units = 2, .uop_units = 1, .pipes = { POWER8_PIPES, [P8_DIV] = 2, [P8_FDIV] = 2 } },

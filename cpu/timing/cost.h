@@ -14,7 +14,7 @@ enum { MAX_PORTS = 12 };
 /* Groups of equal pipes. A row names pipes that it occupies; `kind` is the group whose result it gives. */
 enum power8_port { P8_FX, P8_LS, P8_LULS, P8_ALL, P8_VF, P8_BR, P8_CR, P8_CY, P8_DFU, P8_DIV, P8_FDIV, P8_LU, P8_PORTS };
 enum power9_port { P9_ALU, P9_LS, P9_EXEC, P9_DP, P9_PM, P9_DIV, P9_BR, P9_CY, P9_DFU, P9_FDIV, P9_PORTS };
-enum power10_port { P10_FX, P10_LD, P10_ST, P10_SX, P10_BF, P10_PM, P10_CY, P10_DX, P10_DV, P10_DF, P10_BR, P10_PORTS };
+enum power10_port { P10_FX, P10_LD, P10_ST, P10_SX, P10_BF, P10_PM, P10_CY, P10_DX, P10_DV, P10_DF, P10_BR, P10_MM, P10_PORTS };
 
 /* What Rc, OE, the register of a move or the kind of a barrier make of a row. */
 enum variant {

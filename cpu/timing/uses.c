@@ -51,6 +51,8 @@ static unsigned operand_register(const char *token, size_t len, uint32_t word)
 		{ "XT0", 21, 1u << 26, REG_VSR }, { "XS0", 21, 1u << 26, REG_VSR }, { "XTI", 21, 1u << 16, REG_VSR },
 	};
 
+	if (is_token(token, len, "XAP"))
+		return REG_VSR + 2 * field(word, 17, 4) + (word & 4 ? 32 : 0);
 	if (is_token(token, len, "AT"))
 		return REG_VSR + 4 * field(word, 23, 3);
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -61,6 +63,21 @@ static unsigned operand_register(const char *token, size_t len, uint32_t word)
 	return NREGS;
 }
 
+/* Outer products: with "ger" and a number comes what becomes of them. */
+static bool adds_to_accumulator(const struct row_facts *row)
+{
+	const char *ger = strstr(row->name, "ger");
+
+	return ger && strlen(ger) > 4 && ger[strlen(ger) - 1] != 's';
+}
+
+static bool saturates_accumulator(const struct row_facts *row)
+{
+	const char *ger = strstr(row->name, "ger");
+
+	return ger && strchr(ger, 's');
+}
+
 /* Rows whose target is an operand, too: parts of it stay, or it is added to. */
 static bool reads_target(const struct row_facts *row)
 {
@@ -69,6 +86,8 @@ static bool reads_target(const struct row_facts *row)
 		"xsmadd", "xsmsub", "xsnmadd", "xsnmsub", "xvmadd", "xvmsub", "xvnmadd", "xvnmsub",
 	};
 
+	if (!strcmp(row->name, "xxmfacc") || !strcmp(row->name, "xxmtacc") || adds_to_accumulator(row))
+		return true;
 	if (!strcmp(row->name, "xxpermdi") || !strcmp(row->name, "xxpermx"))
 		return false;
 	for (unsigned i = 0; i < sizeof starts / sizeof starts[0]; i++)
@@ -82,7 +101,7 @@ static unsigned operand_count(const char *token, size_t len)
 {
 	if (is_token(token, len, "AT"))
 		return 4;
-	return (len == 3 && !strncmp(token, "XP", 2)) || (len == 4 && token[0] == 'F') ? 2 : 1;
+	return (len == 3 && !strncmp(token, "XP", 2)) || is_token(token, len, "XAP") || (len == 4 && token[0] == 'F') ? 2 : 1;
 }
 
 static bool first_is_source(const struct row_facts *row)
@@ -252,7 +271,7 @@ static void use_status(unsigned row, struct uses *out)
 		regset_add(&out->read, REG_FPSCR);
 		regset_add(&out->written, REG_FPSCR);
 	}
-	if (facts->flags & VEC && facts->unit != LS) {
+	if ((facts->flags & VEC && facts->unit != LS) || saturates_accumulator(facts)) {
 		regset_add(&out->read, REG_VSCR);	/* saturation stays */
 		regset_add(&out->written, REG_VSCR);
 	}

@@ -1,22 +1,15 @@
-/* Prefixed VSX instructions that do no arithmetic: immediates, blends, permute, evaluate.
+/* Prefixed VSX instructions that do no arithmetic: immediates, blends, permute, evaluate. xxspltidp, which
+ * converts, is in op_vsx_vector.c.
  *
  * Source: Power ISA 3.1, Book I, 7.6.3.
  */
 #include "cpu/engine/decode.h"
-#include "cpu/fp/fp.h"
 #include "cpu/vector/vmx.h"
 #include "cpu/vector/vmx_host.h"
 
 /* ---- Immediates ---- */
 
 OP(xxspltiw) { XT.v4u32 = (uint32_t)op->imm - (v4u32){}; }
-
-OP(xxspltidp)
-{
-	uint64_t d = fp_load_single((uint32_t)op->imm);
-
-	XT.v2u64 = (v2u64){ d, d };
-}
 
 /* IX chooses words 0 and 2 or words 1 and 3. */
 OP(xxsplti32dx)

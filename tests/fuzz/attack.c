@@ -99,6 +99,14 @@ static void put(struct attack *a, uint32_t word)
 	a->at += 4;
 }
 
+/* Of a prefixed one the prefix first; wherever it lies. */
+static void put_insn(struct attack *a, uint64_t insn)
+{
+	if (is_prefixed(insn))
+		put(a, (uint32_t)(insn >> 32));
+	put(a, (uint32_t)insn);
+}
+
 #define INSN_D(op, rt, ra, imm) ((uint32_t)(op) << 26 | (uint32_t)(rt) << 21 | (uint32_t)(ra) << 16 | (uint16_t)(imm))
 #define SPR_WORD(xo, reg, spr) (31u << 26 | (uint32_t)(reg) << 21 | ((spr) & 31u) << 16 | (uint32_t)(spr) >> 5 << 11 | (xo) << 1)
 #define MFSPR(reg, spr) SPR_WORD(339u, reg, spr)
@@ -181,38 +189,43 @@ static const uint16_t spr_numbers[] = {
 /* The registers that addresses are loaded into. */
 #define ADDRESS_REGS 8
 
-static uint32_t random_row_word(struct attack *a)
+/* Of any row: a word, or prefix and suffix. */
+static uint64_t random_row_word(struct attack *a)
 {
 	/* mfspr and mtspr more often than two rows of many hundred. */
 	const struct insn *insn = rng_one_in(a->rng, 16) ? insn_lookup(rng_one_in(a->rng, 2) ? MFSPR(0, 1) : MTSPR(1, 0))
 							 : &insns[rng_below(a->rng, ninsns)];
-	uint32_t bits = decode_operand_bits(insn), word = insn->match | ((uint32_t)rng_u64(a->rng) & bits);
+	uint64_t bits = decode_operand_bits(insn), word = insn->match | (rng_u64(a->rng) & bits);
 
 	/* Where the mask leaves a bit to nobody, a guest may set it all the same. */
 	if (rng_one_in(a->rng, 16))
-		word |= (uint32_t)rng_u64(a->rng) & ~insn->mask;
+		word |= rng_u64(a->rng) & ~insn->mask;
 	if (strstr(insn->operands, "RA0") || strstr(insn->operands, "RA,RB")) {
-		word = (word & ~(31u << 16)) | (1 + rng_below(a->rng, ADDRESS_REGS)) << 16;
+		word = (word & ~(UINT64_C(31) << 16)) | (1 + rng_below(a->rng, ADDRESS_REGS)) << 16;
+		if (is_prefixed(word) && rng_one_in(a->rng, 2))		/* near that, or near itself */
+			word &= ~(UINT64_C(0x3ffff) << 32);
+		if (is_prefixed(word) && word & INSN_R && !rng_one_in(a->rng, 8))
+			word &= ~(UINT64_C(31) << 16);
 		if (strstr(insn->operands, "RB") && !rng_one_in(a->rng, 4))
-			word = (word & ~(31u << 11)) | (20 + rng_below(a->rng, 2)) << 11;
+			word = (word & ~(UINT64_C(31) << 11)) | (20 + rng_below(a->rng, 2)) << 11;
 	}
 	/* One number in ten is a register. */
 	if (strstr(insn->operands, "SPR") && !rng_one_in(a->rng, 8)) {
 		uint16_t spr = spr_numbers[rng_below(a->rng, ARRAY_SIZE(spr_numbers))];
 
-		word = (word & ~0x1ff800u) | (SPR_WORD(0, 0, spr) & 0x1ff800u);
+		word = (word & ~UINT64_C(0x1ff800)) | (SPR_WORD(0, 0, spr) & 0x1ff800u);
 	}
 	/* Stay near: a jump far away ends the attack. */
 	if (strstr(insn->operands, "LI"))
 		word = insn->match | (word & 0x3fcu) | (rng_one_in(a->rng, 2) ? 0 : 0x03fffc00u);
 	if (strstr(insn->operands, "BD")) {
-		word = (word & ~0xfffcu) | (rng_below(a->rng, 128) * 4 & 0x1fc);
+		word = (word & ~UINT64_C(0xfffc)) | (rng_below(a->rng, 128) * 4 & 0x1fc);
 		word |= rng_one_in(a->rng, 2) ? 0 : 0xfe00u;
 	}
 	return word;
 }
 
-static bool hypercall_word(uint32_t word)
+static bool hypercall_word(uint64_t word)
 {
 	return word >> 26 == 17;
 }
@@ -239,7 +252,7 @@ static void put_clock(struct attack *a)
 
 	put_li(a, 18, SCRATCH + rng_below(a->rng, 0x2000) * 8);
 	for (unsigned n = rng_below(a->rng, 4); n; n--)
-		put(a, random_row_word(a));
+		put_insn(a, random_row_word(a));
 	clock = clocks[rng_below(a->rng, ARRAY_SIZE(clocks))];
 	put(a, MFSPR(19, clock));
 	put(a, 0xfa720000u);				/* std r19,0(r18) */
@@ -298,7 +311,7 @@ static void put_insns(struct attack *a)
 		default:
 			word = random_row_word(a);
 			if (!hypercall_word(word) || rng_one_in(a->rng, 8))
-				put(a, word);
+				put_insn(a, word);
 		}
 	}
 }
@@ -745,7 +758,7 @@ static void put_hypercalls(struct attack *a)
 			put(a, MTMSRD(19));
 		}
 		for (unsigned n = rng_below(a->rng, 4); n; n--) {
-			uint32_t word = random_row_word(a);
+			uint64_t word = random_row_word(a);
 			const struct insn *insn = insn_lookup(word);
 
 			if (!insn || !(insn->flags & (BRANCH | PRIV)))

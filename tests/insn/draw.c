@@ -126,9 +126,49 @@ static void draw_decimal(uint64_t v[2], bool is_signed)
 		v[pick(2)] ^= (uint64_t)pick(16) << 4 * pick(16);
 }
 
+static uint64_t draw_half(void)
+{
+	static const uint16_t edge[] = { 0, 0x3c00, 0x7c00, 0x7e00, 0x7c01, 0x7d55, 0x7bff, 0x0400, 0x03ff, 1, 0x3800, 0x3e00 };
+	uint16_t sign = (uint16_t)(rnd() << 15);
+
+	switch (pick(4)) {
+	case 0: return sign | edge[pick(ARRAY_SIZE(edge))];
+	case 1: return (uint16_t)rnd();
+	default: return sign | (uint16_t)((10 + pick(10)) << 10) | (uint16_t)(rnd() << pick(10) & 0x3ff);
+	}
+}
+
+/* Zero, or such that no product is beyond a single's normal range. */
+static uint64_t near_bfloat(void)
+{
+	uint16_t sign = (uint16_t)(rnd() << 15);
+
+	return pick(6) ? sign | (uint16_t)((pick(3) ? 120 + pick(16) : 64 + pick(126)) << 7) | (uint16_t)(rnd() & 127) : sign;
+}
+
+/* Four of them. */
+static uint64_t draw_halves(bool bfloat)
+{
+	bool near = pick(4);
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < 4; i++)
+		v = v << 16 | (!bfloat ? draw_half() : near ? near_bfloat() : draw_float32() >> 16);
+	return v;
+}
+
+/* Integers of a nibble, a byte or a half: often all alike and the smallest or the largest. */
+static uint64_t draw_parts(void)
+{
+	static const uint16_t edge[] = { 0x8000, 0x8000, 0x7fff, 0x8080, 0x7f7f, 0x8888, 0x7777, 0xffff, 0, 1 };
+
+	return pick(3) ? edge[pick(ARRAY_SIZE(edge))] * UINT64_C(0x0001000100010001) : draw_integer();
+}
+
 /* ---- Kinds of vector ---- */
 
-enum kind { INTEGERS, DOUBLES, SINGLES, QUADS, UNSIGNED_DECIMALS, DECIMALS, ANY };
+/* Those behind ANY are not taken by chance. */
+enum kind { INTEGERS, DOUBLES, SINGLES, QUADS, UNSIGNED_DECIMALS, DECIMALS, ANY, HALVES, BFLOATS, PARTS };
 
 static bool starts(const struct insn *insn, const char *s) { return !strncmp(insn->name, s, strlen(s)); }
 static bool is(const struct insn *insn, const char *name) { return !strcmp(insn->name, name); }
@@ -140,10 +180,16 @@ static enum kind kind_of(const struct insn *insn)
 		return UNSIGNED_DECIMALS;
 	if (starts(insn, "bcd"))
 		return DECIMALS;
+	if (row_has(insn, "AT") && insn->unit == VX)
+		return PARTS;
 	if (insn->unit != FP && insn->unit != FDIV)
 		return ANY;
 	if (named(insn, "qp"))
 		return QUADS;
+	if (named(insn, "f16ger"))
+		return named(insn, "bf16ger") ? BFLOATS : HALVES;
+	if (named(insn, "f32ger"))
+		return SINGLES;
 	if (insn->flags & VEC || (starts(insn, "xv") && named(insn, "sp")))
 		return SINGLES;
 	return DOUBLES;
@@ -155,6 +201,8 @@ static void draw_vector(enum kind kind, uint64_t v[2])
 		kind = pick(ANY);
 	if (kind == ANY)
 		kind = pick(UNSIGNED_DECIMALS);
+	if ((kind == HALVES || kind == BFLOATS) && !pick(3))
+		kind = SINGLES;		/* for the accumulator */
 	switch (kind) {
 	case DOUBLES:
 		v[0] = draw_float64();
@@ -166,6 +214,15 @@ static void draw_vector(enum kind kind, uint64_t v[2])
 		break;
 	case QUADS:
 		draw_float128(v);
+		break;
+	case HALVES:
+	case BFLOATS:
+		v[0] = draw_halves(kind == BFLOATS);
+		v[1] = draw_halves(kind == BFLOATS);
+		break;
+	case PARTS:
+		v[0] = draw_parts();
+		v[1] = draw_parts();
 		break;
 	case UNSIGNED_DECIMALS:
 	case DECIMALS:
@@ -284,6 +341,14 @@ static bool valid_multiple(const struct insn *insn, uint32_t word, const struct 
 	return true;
 }
 
+/* A factor lies in the accumulator. */
+static bool outer_product_of_itself(const struct insn *insn, uint32_t word)
+{
+	unsigned acc = 4 * (word >> 23 & 7), xa = ra_of(word) | (word >> 2 & 1) << 5, xb = rb_of(word) | (word >> 1 & 1) << 5;
+
+	return (row_has(insn, "XA") || row_has(insn, "XAP")) && (xa - acc < 4 || xb - acc < 4);
+}
+
 static bool valid_form(const struct insn *insn, uint32_t word, const struct state *s)
 {
 	unsigned rt = rt_of(word), ra = ra_of(word), rb = rb_of(word);
@@ -298,6 +363,8 @@ static bool valid_form(const struct insn *insn, uint32_t word, const struct stat
 		return !pick(8);	/* invalid on both sides */
 	if (is(insn, "mfocrf") || is(insn, "mtocrf"))
 		return __builtin_popcount(word >> 12 & 0xff) == 1;
+	if (row_has(insn, "AT") && outer_product_of_itself(insn, word))
+		return false;
 	return valid_multiple(insn, word, s);
 }
 

@@ -156,13 +156,30 @@ static bool when_limit(const struct view *v)
 
 	return result == INT64_MAX || result == PPC_BIT(0);
 }
+/* The product of a bfloat16 with others like it may not be a normal single. */
+static bool is_far16(uint64_t h)
+{
+	unsigned exponent16 = h >> 7 & 255;
+
+	return h << 49 && (exponent16 < 64 || exponent16 > 189);
+}
+
+static bool when_range(const struct view *v)
+{
+	unsigned xa = ra_of(v) | (v->in->word >> 2 & 1) << 5, xb = rb_of(v) | (v->in->word >> 1 & 1) << 5;
+
+	for (unsigned i = 0; i < 8; i++)
+		if (is_far16(v->in->state.vsr[xa][i / 4] >> 16 * (i % 4)) || is_far16(v->in->state.vsr[xb][i / 4] >> 16 * (i % 4)))
+			return true;
+	return false;
+}
 static bool when_decimal(const struct view *v) { return v->insn->unit == DFP; }
 
 static const struct { const char *name; bool (*holds)(const struct view *v); } conditions[] = {
 #define WHEN(name) { #name, when_##name }
 	WHEN(trapped), WHEN(alignment), WHEN(reserved), WHEN(nan), WHEN(zero), WHEN(small), WHEN(wide),
 	WHEN(digits), WHEN(denormal), WHEN(null), WHEN(same), WHEN(ffff), WHEN(far), WHEN(quotient), WHEN(undefined),
-	WHEN(decimal), WHEN(special), WHEN(limit), WHEN(large), WHEN(zeros), WHEN(invalid),
+	WHEN(decimal), WHEN(special), WHEN(limit), WHEN(large), WHEN(zeros), WHEN(invalid), WHEN(range),
 #undef WHEN
 };
 
@@ -301,16 +318,9 @@ static bool take_fx(struct view *v, uint64_t mask)
 }
 
 /* In the mirror, a zero that is exact has the other sign, and FPRF says so. */
-static bool take_mirror(struct view *v, uint64_t mask)
+static void take_zeros(uint64_t *a, const uint64_t *b, unsigned n, bool words)
 {
-	uint64_t *a = v->want->state.vsr[target_of(v)];
-	const uint64_t *b = v->got->state.vsr[target_of(v)];
-	bool words = is_vector(v) && is_single(v);
-
-	(void)mask;
-	if (!(v->in->state.fpscr & 2) || (is_quad(v) && (b[1] || b[0] << 1)))
-		return false;
-	for (unsigned i = 0; i < (is_quad(v) ? 1 : 2); i++) {
+	for (unsigned i = 0; i < n; i++) {
 		if (!words && !(b[i] << 1))
 			take(&a[i], b[i], PPC_BIT(0));
 		if (words && !(b[i] << 33))
@@ -318,7 +328,21 @@ static bool take_mirror(struct view *v, uint64_t mask)
 		if (words && !(b[i] >> 32 << 33))
 			take(&a[i], b[i], PPC_BIT(0));
 	}
-	if (!is_vector(v) && !(b[0] << 1))
+}
+
+static bool take_mirror(struct view *v, uint64_t mask)
+{
+	bool accumulator = row_has(v->insn, "AT");
+	unsigned target = accumulator ? 4 * (v->in->word >> 23 & 7) : target_of(v);
+	uint64_t (*a)[2] = &v->want->state.vsr[target];
+	const uint64_t (*b)[2] = (const uint64_t (*)[2])&v->got->state.vsr[target];
+
+	(void)mask;
+	if (!(v->in->state.fpscr & 2) || (is_quad(v) && (b[0][1] || b[0][0] << 1)))
+		return false;
+	for (unsigned i = 0; i < (accumulator ? 4 : 1); i++)
+		take_zeros(a[i], b[i], is_quad(v) ? 1 : 2, accumulator ? strstr(v->insn->name, "f32") != NULL : is_vector(v) && is_single(v));
+	if (!accumulator && !is_vector(v) && !(b[0][0] << 1))
 		take(&v->want->state.fpscr, v->got->state.fpscr, FPSCR_FPRF);
 	return false;
 }

@@ -1,7 +1,7 @@
 """Runs insn_test on its oracle, which needs qemu-user and a program built with a cross compiler; or on decimal_judge.py or
-vector_judge.py, which need neither and know some rows alone.
+vector_judge.py or mma_judge.py, which need neither and know some rows alone.
 
-usage: insn.py [-s] [-p] le|be|decimal|vector SETS SEED [NAME...]
+usage: insn.py [-s] [-p] le|be|decimal|vector|mma SETS SEED [NAME...]
   -s: the sanitizer build of insn_test    -p: the plain handlers, as on a host with nothing of cpu/core/host.h
 """
 # needs: $B/tests/insn_test
@@ -18,11 +18,17 @@ QEMU = {'le': 'qemu-ppc64le', 'be': 'qemu-ppc64'}
 # What runs one after the other: options of insn_test, the oracle's processor, and how many rows there are at least. If
 # fewer are compared, the table or the list of rows to leave out has gone wrong.
 RUNS = {
-    'le': [([], 'power9', 830), (['-l', 'P10', '-o'], 'power10', 2)],
-    'be': [(['-b'], 'power9', 830), (['-b', '-l', 'P10', '-o'], 'power10', 2)],
+    'le': [([], 'power9', 830), (['-l', 'P10', '-o'], 'power10', 98)],
+    'be': [(['-b'], 'power9', 830), (['-b', '-l', 'P10', '-o'], 'power10', 98)],
     'decimal': [(['-d', '-l', 'P10'], None, 54)],
     'vector': [(['-l', 'P10', '-x', 'tests/insn/vector_open.list'], None, 177)],
+    'mma': [(['-l', 'P10', '-o'], None, 67)],
 }
+
+
+def mma_names():
+    with open('cpu/table/insn_mma.def') as f:
+        return re.findall(r'^INSN\((\w+)', f.read(), re.M) + ['xxeval', 'xxpermx'] + ['xxblendv' + t for t in 'bhwd']
 
 
 def main():
@@ -35,6 +41,9 @@ def main():
     judge = QEMU.get(order, sys.executable)
     program = BUILD + ('/san' if sanitized else '') + '/tests/insn_test'
     oracle = '%s/tests/oracle-%s' % (BUILD, order) if order in QEMU else 'tests/insn/%s_judge.py' % order
+    every = not names
+    if order == 'mma' and every:
+        names = mma_names()
     if not shutil.which(judge):
         print('skip: no', judge)
         return 77
@@ -45,7 +54,7 @@ def main():
     failed, rows = 0, 0
     for options, processor, least in RUNS[order]:
         argv = [program, '-n', sets, '-s', seed] + options
-        if processor:       # a judge's answers are compared to the last bit
+        if processor:       # the judges' answers are compared to the last bit
             argv += ['-x', 'tests/insn/exceptions.list', '%s -cpu %s %s' % (judge, processor, oracle)]
         else:
             argv += ['%s %s' % (judge, oracle)]
@@ -58,7 +67,7 @@ def main():
         print('%s%s' % (processor + ': ' if processor else '', text), end='')
         m = re.search(r'^(\d+) instructions agree', text, re.M)
         rows += int(m.group(1)) if m else 0
-        if p.returncode or not m or (not names and int(m.group(1)) < least):
+        if p.returncode or not m or (every and int(m.group(1)) < least):
             print('FAIL insn-%s: status %d%s' % (order, p.returncode, ', %s' % processor if processor else ''))
             failed = 1
     if not failed and rows:

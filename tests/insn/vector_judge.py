@@ -8,8 +8,8 @@ Source: Power ISA 3.0B and 3.1, Book I, chapters 3, 6 and 7; where those leave a
 import struct
 import sys
 
-CASE = 1840
-BEFORE, WORD, OUTCOME, GPR, VSR, CR, FPSCR, MEM = 0, 4, 8, 16, 272, 1296, 1312, 1328
+CASE = 1848
+BEFORE, WORD, OUTCOME, GPR, VSR, CR, FPSCR, MEM = 0, 4, 16, 24, 280, 1304, 1320, 1336
 VX, VX_ALL = 1 << 29, 0x1f80700
 MEM_ADDR, HASHKEYR = 0x20000000, 0x0123456789abcdef
 ILLEGAL, TRAPPED = 1, 4

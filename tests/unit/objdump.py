@@ -40,8 +40,9 @@ SIMPLIFIED = {
     'dstst': 'dststt?', 'dss': 'dss(all)?', 'tsr': 'tsuspend|tresume', 'stop': 'stop', 'mfocrf': 'mfocrf', 'mtocrf': 'mtocrf',
 }
 
-# Rows with forms that are invalid (update with RA=0, an odd pair, a BO that is reserved, R with RA): objdump says .long then.
-INVALID = r'bc.*|paddi|p[ls].*|l[a-z]+ux?|st[a-z]+ux?|lmw|lsw[ix]|lq|stq|lqarx|stqcx.*|m[ft]t?ocrf|mfocrf|mtocrf|sync|wait|mftb|lfdp.*|stfdp.*|reserved_nop'
+# Rows with forms that are invalid (update with RA=0, an odd pair, a BO that is reserved, R with RA,
+# a factor in the accumulator): objdump says .long then.
+INVALID = r'bc.*|paddi|p[ls].*|(pm)?xv.*ger.*|l[a-z]+ux?|st[a-z]+ux?|lmw|lsw[ix]|lq|stq|lqarx|stqcx.*|m[ft]t?ocrf|mfocrf|mtocrf|sync|wait|mftb|lfdp.*|stfdp.*|reserved_nop'
 # Rows whose random words may all be invalid.
 ALL_INVALID = {'reserved_nop', 'mftb', 'lfdp', 'lfdpx', 'stfdp', 'stfdpx'}   # phased out: not POWER9's for objdump
 
@@ -85,7 +86,8 @@ def main():
     rows, bad, unnamed = {}, {}, {}
     for (row, word), text in zip(want, got):
         name = text.split()[0].rstrip('+-')
-        plain = name.rstrip('.')
+        # MMA's newer names: dmxvi4ger8, dmsetaccz.
+        plain = re.sub(r'^(pm)?dm(?=x)', r'\1', name.rstrip('.')).replace('dmset', 'xxset')
         # OE shows as an o at the end, LK and AA as l and a.
         allowed = names(row) | {n + 'o' for n in names(row)} | {n + s for n in names(row) for s in ('l', 'a', 'la')}
         fine = plain in allowed or re.fullmatch(SIMPLIFIED.get(row, '$^'), plain) or \

@@ -23,13 +23,13 @@ PORTS = {
     'power9': {'ALU': 'ALU', 'LS': 'LS', 'IP_EXEC': 'EXEC', 'DP': 'DP', 'PM': 'PM', 'DIV': 'DIV', 'BR': 'BR', 'CY': 'CY',
                'DFU': 'DFU'},
     'power10': {'P10_FX': 'FX', 'P10_LD': 'LD', 'P10_ST': 'ST', 'P10_SX': 'SX', 'P10_BF': 'BF', 'P10_PM': 'PM',
-                'P10_CY': 'CY', 'P10_DX': 'DX', 'P10_DV': 'DV', 'P10_DF': 'DF', 'P10_BR': 'BR'},
+                'P10_CY': 'CY', 'P10_DX': 'DX', 'P10_DV': 'DV', 'P10_DF': 'DF', 'P10_BR': 'BR', 'P10_MM': 'MM'},
 }
 # Of several units, the one whose result it is: the first of these.
 KINDS = {
     'power8': ('DFU', 'CY', 'VF', 'BR', 'LS', 'LULS', 'CR', 'FX', 'ALL'),
     'power9': ('DFU', 'CY', 'DIV', 'PM', 'DP', 'LS', 'BR', 'ALU', 'EXEC'),
-    'power10': ('DF', 'DX', 'CY', 'DV', 'PM', 'BF', 'LD', 'ST', 'BR', 'FX', 'SX'),
+    'power10': ('MM', 'DF', 'DX', 'CY', 'DV', 'PM', 'BF', 'LD', 'ST', 'BR', 'FX', 'SX'),
 }
 # A model's row for what it does not know, by unit of the instruction table: uops, slots, latency, pipes.
 ESTIMATES = {
@@ -261,6 +261,8 @@ def llvm_far(model, c, row):
         return 3
     if model == 'power10' and kind == 'DX' and c.latency == 5:
         return 1
+    if model == 'power10' and kind == 'MM' and c.latency == 10 and row.name not in ('xxmfacc', 'xxmtacc'):
+        return 6                # an accumulator's next outer product has it early
     return 0
 
 

@@ -52,7 +52,7 @@ const char *pipeline_port(const struct core_model *m, unsigned port)
 	static const char *const names[3][MAX_PORTS] = {
 		{ "FX", "LS", "LULS", "ALL", "VF", "BR", "CR", "CY", "DFU", "DIV", "FDIV", "LU" },
 		{ "FX", "LS", "EXEC", "DP", "PM", "DIV", "BR", "CY", "DFU", "FDIV" },
-		{ "FX", "LD", "ST", "SX", "BF", "PM", "CY", "DX", "DV", "DF", "BR" },
+		{ "FX", "LD", "ST", "SX", "BF", "PM", "CY", "DX", "DV", "DF", "BR", "MM" },
 	};
 
 	return names[m->name[5] == '8' ? 0 : m->name[5] == '9' ? 1 : 2][port];
