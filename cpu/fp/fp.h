@@ -181,7 +181,8 @@ void fp_set_status(struct cpu *cpu, unsigned fprf, uint64_t rounded);
 /* End of a scalar instruction that took the exact path: FPSCR, target XT/FRT (doubleword 1
  * becomes 0) unless suppressed, interrupt. `return fp_finish(...)`. */
 bool fp_finish(struct cpu *cpu, const struct op *op, const struct fp_status *st, uint64_t result, unsigned fprf);
-/* The same without FPRF, FR, FI and for all of XT: vector instructions. */
+/* The same without FPRF, FR, FI and for all of XT: vector instructions. Overflow, underflow and inexact, too, keep XT
+ * from being written if they are enabled: an element that is scaled or rounded is never seen. Book I, 7.4. */
 bool fp_finish_vector(struct cpu *cpu, const struct op *op, const struct fp_status *st, const union vreg *result);
 /* A whole scalar instruction in the exact path: op on x, y, z into XT. */
 bool fp_scalar(struct cpu *cpu, const struct op *op, unsigned fpo, uint64_t x, uint64_t y, uint64_t z);

@@ -139,9 +139,15 @@ bool fp_finish(struct cpu *cpu, const struct op *op, const struct fp_status *st,
 	return fp_trap_raised(cpu, op, st->raised);
 }
 
+/* Some exception that was raised is enabled, whichever. */
+static bool enabled_is_raised(const struct fp_status *st)
+{
+	return set_summaries((st->raised & FPSCR_EXCEPTIONS) | st->control) & FPSCR_FEX;
+}
+
 bool fp_finish_vector(struct cpu *cpu, const struct op *op, const struct fp_status *st, const union vreg *result)
 {
-	if (!fp_suppressed(st))
+	if (!enabled_is_raised(st))
 		*fp_vsr(cpu, op->a) = *result;
 	fp_raise(cpu, st->raised);
 	return fp_trap_raised(cpu, op, st->raised);
