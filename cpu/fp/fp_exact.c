@@ -587,6 +587,8 @@ uint64_t fp64_op(struct fp_status *st, unsigned op, uint64_t x, uint64_t y, uint
 		return convert_to_integer(st, kind, &a);
 	b = unpack(&fp_format64, y);
 	c = unpack(&fp_format64, z);
+	if (op & FPO_SINGLE && (kind == FPO_RE || kind == FPO_RSQRTE) && a.kind == FPN_FINITE && a.exp > fp_format32.emax)
+		a.kind = FPN_INF;	/* Book I, 4.3.5.1 */
 	r = operate(st, f, &fp_format64, kind, &a, &b, &c);
 	if (is_nan(&r) && op & FPO_SINGLE)
 		r.sig &= ~(u128)0 << (128 - fp_format32.precision);
