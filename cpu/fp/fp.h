@@ -198,6 +198,8 @@ bool fp_integer_exact(struct cpu *cpu, const struct op *op, unsigned fpo, uint64
 bool fp_compare(struct cpu *cpu, const struct op *op, uint64_t x, uint64_t y, bool ordered);
 /* FPSCR with XX, FX and FEX collected from the host, but FPRF, FR, FI perhaps still pending. */
 uint64_t fp_sticky(struct cpu *cpu);
+/* FX, FEX, VX and OX, for CR1. */
+static inline uint8_t fp_cr1(struct cpu *cpu) { return fp_sticky(cpu) >> 28 & 0xf; }
 
 /* ---- The fast path ---- */
 

@@ -9,6 +9,7 @@
  *
  * Source: Power ISA 3.0B, Book I, 4.2.2; Book III, 6.5.9.
  */
+#include "cpu/engine/block.h"
 #include "cpu/fp/fp.h"
 
 /* VX and FEX follow from the other bits. */
@@ -29,11 +30,20 @@ void fp_raise(struct cpu *cpu, uint64_t raised)
 		cpu->fpscr = set_summaries(cpu->fpscr | raised | FPSCR_FX);
 }
 
+/* An instruction with Rc=1 copies its exceptions to CR1 even if they are enabled, and even if it writes no result. The op
+ * that would is behind it. Book I, 4.6. */
+static bool trap(struct cpu *cpu, const struct op *op)
+{
+	if (op[1].fn == op_set_cr1)
+		cpu->cr[1] = fp_cr1(cpu);
+	return raise_program(cpu, op, PROG_FP);
+}
+
 bool fp_trap(struct cpu *cpu, const struct op *op)
 {
 	if (likely(!(cpu->fpscr & FPSCR_FEX)) || !(cpu->msr & (MSR_FE0 | MSR_FE1)))
 		return true;
-	return raise_program(cpu, op, PROG_FP);
+	return trap(cpu, op);
 }
 
 bool fp_trap_raised(struct cpu *cpu, const struct op *op, uint64_t raised)
