@@ -436,5 +436,7 @@ void draw_case(const struct insn *insn, struct testcase *c)
 		draw_shift(s->vsr[32 + ra_of(c->word)]);
 	if (insn->unit == DFP)
 		draw_decimals(insn, c->word, s->vsr);
+	if (insn->unit == FP || insn->unit == FDIV)
+		draw_floats(insn, c->word, s->vsr);
 	c->before = draw_before(insn, c->word);
 }
