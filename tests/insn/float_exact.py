@@ -233,7 +233,8 @@ class Case:
     def end_scalar(self, v, f, shape=DOUBLE, narrow=lambda bits: bits):
         """v, rounded to f, into doubleword 0 in the format `shape`."""
         bits = pack(shape, v)
-        if bits is None and not self.suppressed():
+        small = self.scaled and top(v) < shape.emin
+        if (bits is None or small) and not self.suppressed():
             raise Undefined
         fprf = (0x08 if v[1] else 0x04) if self.scaled else class_of(f, v)
         self.end(lambda: self.put_vsr(self.t, narrow(bits) << 64), fprf)
