@@ -39,11 +39,15 @@ static bool trap(struct cpu *cpu, const struct op *op)
 	return raise_program(cpu, op, PROG_FP);
 }
 
+/* FEX is never pending: with XE the host has no part in XX. */
+bool fp_exception_waits(const struct cpu *cpu)
+{
+	return unlikely(cpu->fpscr & FPSCR_FEX) && cpu->msr & (MSR_FE0 | MSR_FE1);
+}
+
 bool fp_trap(struct cpu *cpu, const struct op *op)
 {
-	if (likely(!(cpu->fpscr & FPSCR_FEX)) || !(cpu->msr & (MSR_FE0 | MSR_FE1)))
-		return true;
-	return trap(cpu, op);
+	return !fp_exception_waits(cpu) || trap(cpu, op);
 }
 
 bool fp_trap_raised(struct cpu *cpu, const struct op *op, uint64_t raised)
