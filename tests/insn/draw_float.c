@@ -224,6 +224,12 @@ static unsigned find_operands(const struct insn *insn, uint32_t word, unsigned r
 	return n;
 }
 
+void draw_occurred(struct state *s)
+{
+	if (!pick(4))
+		s->fpscr |= draw_random() & draw_random() & 0x9ff807f8;
+}
+
 void draw_floats(const struct insn *insn, uint32_t word, uint64_t vsr[64][2])
 {
 	const struct format *f = format_of(insn);

@@ -129,7 +129,7 @@ class Undefined(Exception):
 
 
 class Case:
-    """What an instruction sees and leaves: fields of the case, and what it has raised."""
+    """What an instruction sees and leaves: fields of the case, and what it has raised. With FEX it runs where nothing traps."""
 
     def __init__(self, buf, at):
         self.buf, self.at = buf, at
@@ -181,7 +181,7 @@ class Case:
         if self.raised & ~self.before:
             v |= FX
         self.fpscr = summed(v)
-        self.trapped = self.enabled()
+        self.trapped = self.enabled() and not self.before & FEX
 
     def round(self, f, v, mode=None):
         """A value of unbounded precision and range as format f has it, or scaled for a trapped over- or underflow."""

@@ -684,7 +684,7 @@ def logarithm(c, x, y, z):
 def write_fpscr(c, mask, v):
     mask &= WRITABLE
     c.fpscr = summed(c.fpscr & ~mask | v & mask)
-    c.trapped = bool(c.fpscr & FEX)
+    c.trapped = bool(c.fpscr & FEX and not c.before & FEX)
 
 
 def field_mask(bits):

@@ -128,12 +128,15 @@ static void run_on_cede(struct rig *rig, struct testcase *c)
 	cpu_reset(cpu);
 	cpu->fscr = UINT64_MAX;
 	cpu->run_state = CPU_RUNNING;
-	cpu_set_msr(cpu, MSR_SF | MSR_FP | MSR_VEC | MSR_VSX | MSR_FE0 | MSR_FE1 | (rig->big ? 0 : MSR_LE));
+	cpu_set_msr(cpu, MSR_SF | MSR_FP | MSR_VEC | MSR_VSX | (rig->big ? 0 : MSR_LE));
 	cpu->nip = CODE_ADDR;
 	cpu->cycles = 0;
 	cpu->interrupts = 0;
 	write_code(rig, c);
 	put_state(rig, &c->state);
+	/* With FEX there is no program that has not been interrupted, but with FE0 and FE1 off. */
+	if (!(cpu->fpscr & FPSCR_FEX))
+		cpu->msr |= MSR_FE0 | MSR_FE1;
 	cpu_run(cpu, 2);
 	c->outcome = outcome_of(cpu);
 	get_state(rig, &c->state);
@@ -182,6 +185,16 @@ static void judge(struct run *run, struct view *v, struct tally *tally)
 		compare_show(v);
 }
 
+static bool is_decimal(const struct insn *insn) { return insn->unit == DFP; }
+
+/* What else has numbers for operands only moves bits: signs, exponents, classes. */
+static bool is_float(const struct insn *insn)
+{
+	bool moves = insn->unit == VX && (!strncmp(insn->name, "xs", 2) || !strncmp(insn->name, "xv", 2));
+
+	return insn->unit == FP || insn->unit == FDIV || moves;
+}
+
 /* The oracle negates before it rounds ("mirror"), so it runs in the opposite directed mode. */
 static void mirror_rounding(struct testcase *c)
 {
@@ -197,6 +210,8 @@ static bool run_chunk(struct run *run, const struct insn *insn, unsigned n, stru
 
 	for (unsigned i = 0; i < CHUNK; i++) {
 		draw_case(insn, &in[i]);
+		if (run->subject == is_float)
+			draw_occurred(&in[i].state);
 		want[i] = got[i] = in[i];
 		if (mirrored)
 			mirror_rounding(&want[i]);
@@ -233,16 +248,6 @@ static void run_row(struct run *run, const struct insn *insn)
 	       answered ? "" : ", the oracle did not answer");
 	if (!answered)
 		oracle_stop(&run->oracle);
-}
-
-static bool is_decimal(const struct insn *insn) { return insn->unit == DFP; }
-
-/* What else has numbers for operands only moves bits: signs, exponents, classes. */
-static bool is_float(const struct insn *insn)
-{
-	bool moves = insn->unit == VX && (!strncmp(insn->name, "xs", 2) || !strncmp(insn->name, "xv", 2));
-
-	return insn->unit == FP || insn->unit == FDIV || moves;
 }
 
 static bool wanted(const struct run *run, unsigned row, char *const *names)
