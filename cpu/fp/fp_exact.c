@@ -20,9 +20,12 @@
  *   fnmadd, fnmsub, xsnm*    round after negation: differs in modes 2 and 3
  *   multiply-add             infinity * 0 + signalling NaN: no VXSNAN
  *   fre(s) of zero           1/2, not infinity; xsre*, xsrsqrte* of zero do not set ZX
+ *   fres, frsqrtes, xs*esp   2^128 and more is no infinity
+ *   xsmaxjdp, xsminjdp       a signalling NaN behind a quiet one raises nothing
  *   xststdcsp                any single denormal matches, whatever DCMX asks
  *   enabled exceptions       xsrsp, fcfid*: target not written; OE, UE: single conversions
- *                            wrap; xsmaxdp, xsmindp scale denormals; VE: xscmpg[te]dp write
+ *                            wrap; xsmaxdp, xsmindp scale denormals; VE: xscmpg[te]dp write;
+ *                            OE, UE, XE: vectors are written; CR1 is not
  */
 #include "cpu/fp/fp.h"
 
