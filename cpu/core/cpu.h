@@ -68,6 +68,7 @@ enum vector {
 #define PROG_ILLEGAL PPC_BIT(44)
 #define PROG_PRIV    PPC_BIT(45)
 #define PROG_TRAP    PPC_BIT(46)
+#define PROG_LATER   PPC_BIT(47)	/* SRR0 is not the instruction that has done it, but one behind it */
 
 /* FSCR facility numbers (interruption cause). Book III, 6.2.10 */
 enum facility { FAC_FP = 0, FAC_VEC = 1, FAC_DSCR = 2, FAC_PM = 3, FAC_BHRB = 4, FAC_TM = 5,
@@ -351,6 +352,7 @@ void cpu_set_cr(struct cpu *cpu, uint32_t cr);
 /* ---- cpu/fp/fpscr.c ---- */
 uint64_t fpscr_get(struct cpu *cpu);			/* with every lazy bit computed */
 void fpscr_set(struct cpu *cpu, uint64_t value);	/* and the host's rounding mode */
+bool fp_exception_waits(const struct cpu *cpu);		/* FPSCR[FEX] is 1, and so is MSR[FE0] or MSR[FE1] */
 void fp_enter(struct cpu *cpu);				/* engine entry: host FP environment for this cpu */
 void fp_leave(struct cpu *cpu);				/* engine exit: collect sticky flags, restore host's */
 

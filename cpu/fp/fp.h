@@ -91,7 +91,7 @@ struct fp_status {
  * nmsub -(x*y-z). NaN operands are preferred in the order x, z, y (manual: A, B, C). */
 enum fp_op {
 	FPO_NONE, FPO_ADD, FPO_SUB, FPO_MUL, FPO_DIV, FPO_SQRT, FPO_MADD, FPO_MSUB, FPO_NMADD, FPO_NMSUB,
-	FPO_RE, FPO_RSQRTE,	/* estimates: here the correctly rounded quotient */
+	FPO_RE, FPO_RSQRTE,	/* estimates: here the correctly rounded quotient; with FPO_SINGLE 2^128 and more is infinite */
 	FPO_ROUND,		/* x itself, rounded to the result's precision (frsp with FPO_SINGLE) */
 	FPO_RINT, FPO_RINTX,	/* to an integral value by status->round; RINTX reports inexact */
 	FPO_FROM_S64, FPO_FROM_U64,
@@ -189,7 +189,8 @@ void fp_set_status(struct cpu *cpu, unsigned fprf, uint64_t rounded);
 /* End of a scalar instruction that took the exact path: FPSCR, target XT/FRT (doubleword 1
  * becomes 0) unless suppressed, interrupt. `return fp_finish(...)`. */
 bool fp_finish(struct cpu *cpu, const struct op *op, const struct fp_status *st, uint64_t result, unsigned fprf);
-/* The same without FPRF, FR, FI and for all of XT: vector instructions. */
+/* The same without FPRF, FR, FI and for all of XT: vector instructions. Overflow, underflow and inexact, too, keep XT
+ * from being written if they are enabled: an element that is scaled or rounded is never seen. Book I, 7.4. */
 bool fp_finish_vector(struct cpu *cpu, const struct op *op, const struct fp_status *st, const union vreg *result);
 /* A whole scalar instruction in the exact path: op on x, y, z into XT. */
 bool fp_scalar(struct cpu *cpu, const struct op *op, unsigned fpo, uint64_t x, uint64_t y, uint64_t z);
@@ -205,6 +206,8 @@ bool fp_integer_exact(struct cpu *cpu, const struct op *op, unsigned fpo, uint64
 bool fp_compare(struct cpu *cpu, const struct op *op, uint64_t x, uint64_t y, bool ordered);
 /* FPSCR with XX, FX and FEX collected from the host, but FPRF, FR, FI perhaps still pending. */
 uint64_t fp_sticky(struct cpu *cpu);
+/* FX, FEX, VX and OX, for CR1. */
+static inline uint8_t fp_cr1(struct cpu *cpu) { return fp_sticky(cpu) >> 28 & 0xf; }
 
 /* ---- The fast path ---- */
 
@@ -223,6 +226,7 @@ static inline float fp_single(uint32_t v) { float f; memcpy(&f, &v, 4); return f
 #define FP_LOW64 ((UINT64_C(0x0010000000000000) << 1) + 1)
 #define FP_LIMIT64 ((UINT64_C(0x7fefffffffffffff) << 1) - FP_LOW64)
 #define FP_LOW32 ((UINT64_C(0x3810000000000000) << 1) + 1)	/* single range in double format */
+#define FP_SINGLE_END UINT64_C(0x47f0000000000000)	/* 2^128 */
 #define FP_LIMIT32 ((UINT64_C(0x47efffffe0000000) << 1) - FP_LOW32)
 
 static inline __attribute__((always_inline)) bool fp_ordinary(const struct cpu *cpu, double r)
@@ -360,8 +364,11 @@ static inline __attribute__((always_inline)) int
 fp_unary(struct cpu *cpu, const struct op *op, bool slowly, unsigned fpo, double x)
 {
 	double r, root;
-	bool once = fp_narrow(fp_bits(x));
+	bool once = fp_narrow(fp_bits(x)), estimate = fpo == (FPO_RE | FPO_SINGLE) || fpo == (FPO_RSQRTE | FPO_SINGLE);
 
+	/* What counts as an infinity has an exact reciprocal, and the host is not to call it inexact. */
+	if (estimate && unlikely(fp_bits(x) << 1 >= FP_SINGLE_END << 1))
+		return SLOWLY(fp_scalar(cpu, op, fpo, fp_bits(x), 0, 0));
 	switch (fpo & ~(unsigned)FPO_SINGLE) {
 	case FPO_SQRT: r = host_sqrt(x); break;
 	case FPO_RE: r = host_div(1, x); break;

@@ -20,9 +20,12 @@
  *   fnmadd, fnmsub, xsnm*    round after negation: differs in modes 2 and 3
  *   multiply-add             infinity * 0 + signalling NaN: no VXSNAN
  *   fre(s) of zero           1/2, not infinity; xsre*, xsrsqrte* of zero do not set ZX
+ *   fres, frsqrtes, xs*esp   2^128 and more is no infinity
+ *   xsmaxjdp, xsminjdp       a signalling NaN behind a quiet one raises nothing
  *   xststdcsp                any single denormal matches, whatever DCMX asks
  *   enabled exceptions       xsrsp, fcfid*: target not written; OE, UE: single conversions
- *                            wrap; xsmaxdp, xsmindp scale denormals; VE: xscmpg[te]dp write
+ *                            wrap; xsmaxdp, xsmindp scale denormals; VE: xscmpg[te]dp write;
+ *                            OE, UE, XE: vectors are written; CR1 is not
  */
 #include "cpu/fp/fp.h"
 
@@ -588,6 +591,8 @@ uint64_t fp64_op(struct fp_status *st, unsigned op, uint64_t x, uint64_t y, uint
 		return convert_to_integer(st, kind, &a);
 	b = unpack(&fp_format64, y);
 	c = unpack(&fp_format64, z);
+	if (op & FPO_SINGLE && (kind == FPO_RE || kind == FPO_RSQRTE) && a.kind == FPN_FINITE && a.exp > fp_format32.emax)
+		a.kind = FPN_INF;	/* Book I, 4.3.5.1 */
 	r = operate(st, f, &fp_format64, kind, &a, &b, &c);
 	if (is_nan(&r) && op & FPO_SINGLE)
 		r.sig &= ~(u128)0 << (128 - fp_format32.precision);

@@ -10,6 +10,7 @@
  * Source: Power ISA 3.0B, Book I, 4.2.2; Book III, 6.5.9.
  */
 #include "cpu/core/spr.h"
+#include "cpu/engine/block.h"
 #include "cpu/fp/fp.h"
 
 /* VX and FEX follow from the other bits. */
@@ -30,11 +31,24 @@ void fp_raise(struct cpu *cpu, uint64_t raised)
 		cpu->fpscr = set_summaries(cpu->fpscr | raised | FPSCR_FX);
 }
 
+/* An instruction with Rc=1 copies its exceptions to CR1 even if they are enabled, and even if it writes no result. The op
+ * that would is behind it. Book I, 4.6. */
+static bool trap(struct cpu *cpu, const struct op *op)
+{
+	if (op[1].fn == op_set_cr1)
+		cpu->cr[1] = fp_cr1(cpu);
+	return raise_program(cpu, op, PROG_FP);
+}
+
+/* FEX is never pending: with XE the host has no part in XX. */
+bool fp_exception_waits(const struct cpu *cpu)
+{
+	return unlikely(cpu->fpscr & FPSCR_FEX) && cpu->msr & (MSR_FE0 | MSR_FE1);
+}
+
 bool fp_trap(struct cpu *cpu, const struct op *op)
 {
-	if (likely(!(cpu->fpscr & FPSCR_FEX)) || !(cpu->msr & (MSR_FE0 | MSR_FE1)))
-		return true;
-	return raise_program(cpu, op, PROG_FP);
+	return !fp_exception_waits(cpu) || trap(cpu, op);
 }
 
 bool fp_trap_raised(struct cpu *cpu, const struct op *op, uint64_t raised)
@@ -140,9 +154,15 @@ bool fp_finish(struct cpu *cpu, const struct op *op, const struct fp_status *st,
 	return fp_trap_raised(cpu, op, st->raised);
 }
 
+/* Some exception that was raised is enabled, whichever. */
+static bool enabled_is_raised(const struct fp_status *st)
+{
+	return set_summaries((st->raised & FPSCR_EXCEPTIONS) | st->control) & FPSCR_FEX;
+}
+
 bool fp_finish_vector(struct cpu *cpu, const struct op *op, const struct fp_status *st, const union vreg *result)
 {
-	if (!fp_suppressed(st))
+	if (!enabled_is_raised(st))
 		*fp_vsr(cpu, op->a) = *result;
 	fp_raise(cpu, st->raised);
 	return fp_trap_raised(cpu, op, st->raised);

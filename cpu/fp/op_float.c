@@ -180,7 +180,7 @@ OP(fsel) { SET_TARGET(FA >= 0 ? FRC : FRB); }
 #define FPSCR_CONTROL (FPSCR_DRN | PPC_MASK(56, 63))
 
 /* CR1 of the forms with Rc=1; the decoder appends it. */
-OP(set_cr1) { CRF(1) = fp_sticky(cpu) >> 28 & 0xf; }
+OP(set_cr1) { CRF(1) = fp_cr1(cpu); }
 
 OP(mffs) { SET_TARGET(fpscr_get(cpu)); }
 OP(mffsl) { SET_TARGET(fpscr_get(cpu) & (FPSCR_CONTROL | PPC_MASK(45, 51))); }

@@ -115,15 +115,10 @@ static __attribute__((noinline)) bool select_nan_c(struct cpu *cpu, const struct
 	return finish_select(cpu, op, FRB);
 }
 
-/* As Java has it: a NaN is the result, as it is. */
+/* As Java has it: the first NaN is the result, as it is; either may signal. */
 static __attribute__((noinline)) bool select_nan_j(struct cpu *cpu, const struct op *op)
 {
-	struct fp_status st = fp_begin(cpu);
-	uint64_t nan = is_nan(FRA) ? FRA : FRB;
-
-	if (is_snan(nan))
-		st.raised = FPSCR_VXSNAN;
-	return fp_finish_vector(cpu, op, &st, &(union vreg){ .d = { 0, nan } });
+	return finish_select(cpu, op, is_nan(FRA) ? FRA : FRB);
 }
 
 /* Both zero, or equal: -0 is below +0, where the form cares. The forms of C do not: neither zero is

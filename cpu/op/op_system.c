@@ -19,16 +19,16 @@
 /* ---- MSR ---- */
 
 #define MSR_LIGHT (MSR_EE | MSR_RI)	/* all that L=1 changes */
-#define SRR1_NEXT PPC_BIT(47)		/* SRR0 is not the instruction that is the cause */
-
-/* An enabled floating-point exception that MSR[FE0,FE1] has held back comes once they allow it. Book III, 6.5.9. */
-static inline void raise_held_exception(struct cpu *cpu)
-{
-	if (unlikely(cpu->fpscr & FPSCR_FEX) && cpu->msr & (MSR_FE0 | MSR_FE1))
-		cpu_interrupt(cpu, VEC_PROGRAM, cpu->nip, PROG_FP | SRR1_NEXT);
-}
 
 OP(mfmsr) { RT = cpu->msr; }
+
+/* An MSR that lets a floating-point exception through that has waited for it: the interrupt comes before the next
+ * instruction, and before those that MSR[EE] lets through. Book III, 6.5.9 and 6.9. */
+static void take_fp_exception(struct cpu *cpu)
+{
+	if (fp_exception_waits(cpu))
+		cpu_interrupt(cpu, VEC_PROGRAM, cpu->nip, PROG_FP | PROG_LATER);
+}
 
 /* Nothing that blocks or translation depend on: goes on unless an interrupt has waited. */
 OP_RAW(mtmsrd_light)
@@ -48,7 +48,7 @@ OP_TRY(mtmsrd)
 
 	end_block(cpu, op);
 	cpu_set_msr(cpu, (RS & ~keep) | (cpu->msr & keep));
-	raise_held_exception(cpu);
+	take_fp_exception(cpu);
 	return false;
 }
 
@@ -58,7 +58,7 @@ OP_TRY(mtmsr)
 
 	end_block(cpu, op);
 	cpu_set_msr(cpu, (RS & ~keep) | (cpu->msr & keep));
-	raise_held_exception(cpu);
+	take_fp_exception(cpu);
 	return false;
 }
 
@@ -130,7 +130,7 @@ static void return_to(struct cpu *cpu, uint64_t nip, uint64_t msr)
 	cpu->pace = cpu->pace_empty;
 	cpu_set_msr(cpu, (msr & ~MSR_ME) | (cpu->msr & MSR_ME));
 	cpu->nip = cpu->msr & MSR_SF ? nip & ~UINT64_C(3) : (uint32_t)nip & ~UINT32_C(3);
-	raise_held_exception(cpu);
+	take_fp_exception(cpu);
 }
 
 /* What has waited for MSR[EE] comes first. */

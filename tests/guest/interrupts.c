@@ -209,7 +209,8 @@ static void test_facilities(void)
 
 /* ---- Enabled floating-point exceptions. Book III, 6.5.9; Book I, 4.4 ---- */
 
-#define FPE PPC_BIT(43)
+#define FPE   PPC_BIT(43)
+#define LATER PPC_BIT(47)
 #define ZERO "lfd 1,0(3)\n\tmtfsf 255,1\n\t"		/* r3 leads to 0.0; FPSCR = 0 */
 
 PROBE(p_invalid, ZERO "mtfsb1 24", "fdiv 2,1,1", "");			/* VE: 0 / 0 */
@@ -221,12 +222,43 @@ PROBE(p_fine, ZERO "mtfsb1 24\n\tlfd 3,8(3)", "fadd 2,3,1", "");
 PROBE(p_bit, ZERO "mtfsb1 24", "mtfsb1 21", "");			/* VXSOFT by hand */
 PROBE(p_disabled, ZERO, "fdiv 2,1,1", "stfd 2,32(3)");
 
+PROBE(p_clear, ZERO, "nop", "");
+PROBE(p_field, ZERO "lfd 3,40(3)", "mtfsf 255,3", "");			/* VE and VXSNAN at once */
+PROBE(p_digit, ZERO "mtfsb1 24", "mtfsfi 5,4", "");			/* VXSOFT */
+PROBE(p_mtmsrd_fe, ZERO "mtfsb1 24\n\tfdiv 2,1,1", "mtmsrd 4", "li 5,0");
+PROBE(p_mtmsr_fe, ZERO "mtfsb1 24\n\tfdiv 2,1,1", "mtmsr 4", "li 5,0");
+PROBE(p_rfscv_fe, ZERO "mtfsb1 24\n\tfdiv 2,1,1\n\tmtlr 5\n\tmtctr 4", ".long 0x4c0000a4", "");
+PROBE(p_rfid_fe, ZERO "mtfsb1 24\n\tfdiv 2,1,1\n\tmtsrr0 5\n\tmtsrr1 4", "rfid", "");
+PROBE(p_rfid_fine, ZERO "mtfsb1 24\n\tmtsrr0 5\n\tmtsrr1 4", "rfid", "");
+
+/* FEX has been 1 when MSR[FE0] or MSR[FE1] becomes so: the interrupt's SRR0 is the next instruction, wherever that is. */
+static void test_float_waiting(u64 msr)
+{
+	static const struct { const char *code, *next, *name; } rows[] = {
+		{ p_mtmsrd_fe, p_mtmsrd_fe_next, "mtmsrd-lets-through" }, { p_mtmsr_fe, p_mtmsr_fe_next, "mtmsr-lets-through" },
+		{ p_rfscv_fe, p_fine, "rfscv-lets-through" }, { p_rfid_fe, p_fine, "rfid-lets-through" },
+	};
+	static const u64 modes[] = { MSR_FE0, MSR_FE1, MSR_FE0 | MSR_FE1 };
+
+	for (unsigned i = 0; i < 3 * sizeof rows / sizeof rows[0]; i++) {
+		u64 to = msr | modes[i % 3];
+
+		check_trap(probe(rows[i / 3].code, msr, area, to, p_fine), 0x700, rows[i / 3].next, to, FPE | LATER, rows[i / 3].name);
+	}
+	check_trap(probe(p_rfid_fe, msr, area, msr | MSR_FE0 | MSR_PR, p_fine), 0x700, p_fine, msr | MSR_FE0 | MSR_PR, FPE | LATER,
+		   "rfid-to-problem-state-lets-through");
+	check_eq(probe(p_rfid_fe, msr, area, msr, probe_end)->vector, 0xc00, "rfid-with-FE-0");
+	check_eq(probe(p_rfid_fine, msr, area, msr | MSR_FE0, probe_end)->vector, 0xc00, "rfid-with-FEX-0");
+	probe(p_clear, msr, area);
+}
+
 static void test_float(void)
 {
 	static const struct { const char *code, *at; u64 vector; const char *name; } rows[] = {
 		{ p_invalid, p_invalid_at, 0x700, "invalid" }, { p_zero_divide, p_zero_divide_at, 0x700, "zero-divide" },
 		{ p_inexact, p_inexact_at, 0x700, "inexact" }, { p_vsx_invalid, p_vsx_invalid_at, 0x700, "vsx-invalid" },
 		{ p_compare, p_compare_at, 0x700, "compare-with-NaN" }, { p_bit, p_bit_at, 0x700, "bit-by-hand" },
+		{ p_field, p_field_at, 0x700, "field-by-hand" }, { p_digit, p_digit_at, 0x700, "digit-by-hand" },
 		{ p_fine, NULL, 0xc00, "nothing-wrong" }, { p_disabled, NULL, 0xc00, "not-enabled" },
 	};
 	u64 msr = OUR_MSR | MSR_FP | MSR_VSX;
@@ -235,10 +267,10 @@ static void test_float(void)
 	area[1] = 0x3ff0000000000000;
 	area[2] = 0x4008000000000000;
 	area[3] = 0x7ff8000000000000;
+	area[5] = 0x01000080;
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct cpu *c;
+		struct cpu *c = probe(p_clear, msr, area);
 
-		probe(p_fine, msr, area);	/* what is left in FPSCR would interrupt at once */
 		c = probe(rows[i].code, msr | MSR_FE0 | MSR_FE1, area);
 		if (rows[i].at)
 			check_trap(c, 0x700, rows[i].at, msr | MSR_FE0 | MSR_FE1, FPE, rows[i].name);
@@ -247,6 +279,7 @@ static void test_float(void)
 		check_eq(probe(rows[i].code, msr, area)->vector, 0xc00, "ignored-with-FE-0");
 	}
 	check_eq(area[4], 0x7ff8000000000000, "default-result");
+	test_float_waiting(msr);
 }
 
 /* ---- System calls ---- */

@@ -561,7 +561,7 @@ def judge(buf, at):
     struct.pack_into('<Q', buf, at + FPSCR, c.fpscr)
     if c.trapped:
         struct.pack_into('<Q', buf, at + OUTCOME, TRAPPED)
-    elif c.word & 1 and run not in NO_RECORD:
+    if c.word & 1 and run not in NO_RECORD:
         c.put_cr(1, c.fpscr >> 28 & 15)
 
 

@@ -552,5 +552,7 @@ void draw_case(const struct insn *insn, struct testcase *c)
 	draw_index(insn, c);
 	if (insn->unit == DFP)
 		draw_decimals(insn, c->word, s->vsr);
+	if (insn->unit == FP || insn->unit == FDIV)
+		draw_floats(insn, c->word, s->vsr);
 	c->before = draw_before(insn, c->word);
 }

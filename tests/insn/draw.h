@@ -20,4 +20,9 @@ uint64_t draw_random(void);
 /* draw_decimal.c: what a decimal row's operands hold. */
 void draw_decimals(const struct insn *insn, uint32_t word, uint64_t vsr[64][2]);
 
+/* draw_float.c: the same of rows that compute with binary floating-point numbers. */
+void draw_floats(const struct insn *insn, uint32_t word, uint64_t vsr[64][2]);
+/* Exceptions that have occurred and enable bits, any of both. */
+void draw_occurred(struct state *s);
+
 #endif

@@ -76,6 +76,9 @@ static bool has_wide(const uint64_t *d)
 	return exponent(d[0]) != 0x7ff && d[0] << 1 && (d[0] << 35 || exponent(d[0]) < 897 || exponent(d[0]) > 1150);
 }
 
+/* Of a double. */
+static bool has_huge(const uint64_t *d) { return exponent(d[0]) != 0x7ff && exponent(d[0]) > 1023 + 127; }
+
 /* No signed decimal number. */
 static bool has_bad_digit(const uint64_t *d)
 {
@@ -96,6 +99,7 @@ static bool when_nan(const struct view *v) { return some_operand(v, has_nan); }
 static bool when_zero(const struct view *v) { return some_operand(v, has_zero); }
 static bool when_small(const struct view *v) { return some_operand(v, has_small); }
 static bool when_wide(const struct view *v) { return some_operand(v, has_wide); }
+static bool when_huge(const struct view *v) { return some_operand(v, has_huge); }
 static bool when_digits(const struct view *v) { return some_operand(v, has_bad_digit); }
 static bool when_denormal(const struct view *v) { return is_single_denormal(v->got->state.vsr[target_of(v)][0]); }
 static bool when_null(const struct view *v)
@@ -178,7 +182,7 @@ static bool when_decimal(const struct view *v) { return v->insn->unit == DFP; }
 static const struct { const char *name; bool (*holds)(const struct view *v); } conditions[] = {
 #define WHEN(name) { #name, when_##name }
 	WHEN(trapped), WHEN(alignment), WHEN(reserved), WHEN(nan), WHEN(zero), WHEN(small), WHEN(wide),
-	WHEN(digits), WHEN(denormal), WHEN(null), WHEN(same), WHEN(ffff), WHEN(far), WHEN(quotient), WHEN(undefined),
+	WHEN(huge), WHEN(digits), WHEN(denormal), WHEN(null), WHEN(same), WHEN(ffff), WHEN(far), WHEN(quotient), WHEN(undefined),
 	WHEN(decimal), WHEN(special), WHEN(limit), WHEN(large), WHEN(zeros), WHEN(invalid), WHEN(range),
 #undef WHEN
 };

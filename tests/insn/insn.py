@@ -1,7 +1,7 @@
 """Runs insn_test on its oracle, which needs qemu-user and a program built with a cross compiler; or on decimal_judge.py or
-vector_judge.py or mma_judge.py, which need neither and know some rows alone.
+vector_judge.py, mma_judge.py or float_judge.py, which need neither and know the rows of their kind alone.
 
-usage: insn.py [-s] [-p] le|be|decimal|vector|mma SETS SEED [NAME...]
+usage: insn.py [-s] [-p] le|be|decimal|vector|mma|float SETS SEED [NAME...]
   -s: the sanitizer build of insn_test    -p: the plain handlers, as on a host with nothing of cpu/core/host.h
 """
 # needs: $B/tests/insn_test
@@ -18,9 +18,10 @@ QEMU = {'le': 'qemu-ppc64le', 'be': 'qemu-ppc64'}
 # What runs one after the other: options of insn_test, the oracle's processor, and how many rows there are at least. If
 # fewer are compared, the table or the list of rows to leave out has gone wrong.
 RUNS = {
-    'le': [([], 'power9', 830), (['-l', 'P10', '-o'], 'power10', 98)],
-    'be': [(['-b'], 'power9', 830), (['-b', '-l', 'P10', '-o'], 'power10', 98)],
+    'le': [([], 'power9', 830), (['-l', 'P10', '-o'], 'power10', 230)],
+    'be': [(['-b'], 'power9', 830), (['-b', '-l', 'P10', '-o'], 'power10', 230)],
     'decimal': [(['-d', '-l', 'P10'], None, 54)],
+    'float': [(['-f'], None, 289)],
     'vector': [(['-l', 'P10', '-x', 'tests/insn/vector_open.list'], None, 177)],
     'mma': [(['-l', 'P10', '-o'], None, 67)],
 }
@@ -38,13 +39,13 @@ def main():
         os.environ['CEDE_HOST'] = 'baseline'
     args = [a for a in args if a not in ('-s', '-p')]
     order, sets, seed, names = args[0], args[1], args[2], args[3:]
-    judge = QEMU.get(order, sys.executable)
+    judge = QEMU.get(order) or sys.executable + ' -B'
     program = BUILD + ('/san' if sanitized else '') + '/tests/insn_test'
     oracle = '%s/tests/oracle-%s' % (BUILD, order) if order in QEMU else 'tests/insn/%s_judge.py' % order
     every = not names
     if order == 'mma' and every:
         names = mma_names()
-    if not shutil.which(judge):
+    if not shutil.which(judge.split()[0]):
         print('skip: no', judge)
         return 77
     for f in program, oracle:
@@ -59,7 +60,7 @@ def main():
         else:
             argv += ['%s %s' % (judge, oracle)]
         if order == 'vector' and not names:
-            argv += subprocess.run([judge, oracle, 'names'], check=True, stdout=subprocess.PIPE).stdout.decode().split()
+            argv += subprocess.run([*judge.split(), oracle, 'names'], check=True, stdout=subprocess.PIPE).stdout.decode().split()
         p = subprocess.run(argv + names, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         text = p.stdout.decode('utf-8', 'replace')
         if names and re.search(r'^0 instructions agree, 0 do not', text, re.M):

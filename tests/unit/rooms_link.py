@@ -20,6 +20,7 @@ UPWARD = {
     'cpu_interrupt': INTERFACE, 'cpu_machine_check': INTERFACE, 'cpu_deliver_pending': INTERFACE, 'cpu_trace': INTERFACE,
     'cpu_trace_completed': INTERFACE,
     'cpu_operand_address': INTERFACE, 'fp_enter': INTERFACE, 'fp_leave': INTERFACE, 'fpscr_set': INTERFACE,
+    'fp_exception_waits': INTERFACE,
     'pmu_look': MONITOR, 'pmu_enter': MONITOR, 'pmu_leave': MONITOR, 'pmu_ran': MONITOR,
     'raise_interrupt': RAISING, 'raise_program': RAISING, 'raise_no_storage': RAISING,
     'fuse_block': 'decoding ends with fusing, and the sequences are made of handlers',
