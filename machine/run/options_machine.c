@@ -102,12 +102,27 @@ static bool take_compat(struct parse *p, const char *value)
 	return option_fail(p, "-M max-cpu-compat=%.60s: not one of %s", value, level_names(names, sizeof names, ", "));
 }
 
+/* Before ISA 3.0 there is XICS alone: so a machine with both controllers has that one. */
+static bool finish_controller(struct parse *p, const struct cpu_level *level)
+{
+	struct config *o = p->opts;
+
+	if (level->since >= P9 || o->ic_mode == IC_XICS)
+		return true;
+	if (o->ic_mode == IC_XIVE)
+		return option_fail(p, "-M ic-mode=xive: a processor like %s has XICS alone", level->name);
+	o->ic_mode = IC_XICS;
+	return true;
+}
+
 bool finish_compat(struct parse *p)
 {
 	const struct config *o = p->opts;
+	const struct cpu_level *level = o->compat_pvr ? cpu_model_find_level(o->cpu_model, o->compat_pvr) : cpu_model_level(o->cpu_model);
 
-	return !o->compat_pvr || cpu_model_find_level(o->cpu_model, o->compat_pvr) ||
-	       option_fail(p, "-M max-cpu-compat=: %s cannot appear as a later processor", o->cpu_model->name);
+	if (!level)
+		return option_fail(p, "-M max-cpu-compat=: %s cannot appear as a later processor", o->cpu_model->name);
+	return finish_controller(p, level);
 }
 
 static bool cpu_help(struct parse *p)

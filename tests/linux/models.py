@@ -11,15 +11,19 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from console import INITRD, KERNEL, Folder, check, linux, main, need, skip   # noqa: E402
 
 # AT_HWCAP2: 2.07, DSCR, EBB, ISEL, TAR, VEC_CRYPTO; 3.00, IEEE128, DARN, SCV; 3.1, MMA.
-POWER9, POWER10 = 0xbef00000, 0xbef60000
+POWER8, POWER9, POWER10 = 0xbe000000, 0xbef00000, 0xbef60000
 HWCAP = 0xdc0065c2
 AT_HWCAP, AT_HWCAP2 = 16, 26
+
+CPUS = os.environ.get('CPUS', '1')
 
 ROWS = {    # the line "cpu", PVR, logical PVR, HWCAP2; further pa-features beyond those of POWER9: byte, value
     'power9': ((), 'POWER9 (architected)', 0x4e1200, 0x0f000005, POWER9, ()),
     'power9_v2.2': ((), 'POWER9 (architected)', 0x4e1202, 0x0f000005, POWER9, ()),
     'power10': ((), 'POWER10 (architected)', 0x801200, 0x0f000006, POWER10, ((64, 0x80), (68, 0xce), (72, 0x80))),
     'power10-as-power9': (('-M', 'max-cpu-compat=power9'), 'POWER9 (architected)', 0x801200, 0x0f000005, POWER9, ()),
+    'power8': ((), 'POWER8 (architected)', 0x4d0200, 0x0f000004, POWER8, ()),
+    'power10-as-power8': (('-M', 'max-cpu-compat=power8'), 'POWER8 (architected)', 0x801200, 0x0f000004, POWER8, ()),
 }
 
 
@@ -39,7 +43,8 @@ def numbers(data, size, order):
 
 def boots(name):
     options, cpu, pvr, level, hwcap2, features = ROWS[name]
-    with linux('-cpu', name.split('-')[0], *options) as m:
+    radix = level > 0x0f000004
+    with linux('-cpu', name.split('-')[0], *options, cpus=CPUS) as m:
         m.shell()
         info = m.command('cat /proc/cpuinfo')
         check(re.search(r'^cpu\s*: %s,' % re.escape(cpu), info, re.M), 'cpu', info)
@@ -52,13 +57,16 @@ def boots(name):
         version = numbers(halfwords(m.command('od -v -x %scpu-version' % node)), 4, 'big')
         check(version == [level], 'cpu-version', version)
         pa = halfwords(m.command('od -v -x %sibm,pa-features' % node))
-        check(pa[:2] == (b'\x4a\0' if features else b'\x42\0') and pa[2 + 40] == 0x80, 'pa-features', pa.hex())
+        check(pa[:2] == (b'\x4a\0' if features else b'\x42\0' if radix else b'\x18\0') and (not radix or pa[2 + 40] == 0x80), 'pa-features', pa.hex())
         for byte, value in features:
             check(pa[2 + byte] == value, 'pa-features-%d' % byte, pa.hex())
         if pvr >> 16 == 0x80:
             check(pa[2 + 4] == 0, 'no-strong-access-order', pa.hex())
         log = m.command('dmesg')
-        check('radix' in log.lower(), 'radix')
+        check(('Using radix MMU' in log) == radix and ('Using hash MMU' in log or 'hash-mmu' in log) != radix, 'mmu')
+        controllers = m.command('cat /proc/interrupts')
+        check(('XIVE' in controllers) == radix and ('XICS' in controllers) != radix, 'interrupt-controller', controllers)
+        check(m.command('grep -c ^processor /proc/cpuinfo').split()[0] == str(CPUS), 'processors')
         got = m.command('seq 1 20000 | gzip -9 | gunzip | md5sum')
         check('e071f707df7bbeee2a6a1eb48011ddd0' in got, 'programs-run', got)
         m.send('poweroff -f\n')

@@ -123,6 +123,11 @@ static void test_rest(void)
 	      !strcmp(o.machine, "pseries-7.2"), "machine-properties");
 	o = good("-kernel K -machine type=pseries,max-cpu-compat=power9 -cpu POWER9");
 	check_eq(o.compat_pvr, 0x0f000005, "compat");
+	check_eq(o.ic_mode, IC_DUAL, "two-controllers");
+	o = good("-kernel K -cpu power8");
+	check_eq(o.ic_mode, IC_XICS, "power8-has-one");
+	o = good("-kernel K -cpu power10 -M pseries,max-cpu-compat=power8,ic-mode=dual");
+	check_eq(o.ic_mode, IC_XICS, "like-a-power8");
 	options_free(&o);
 	for (unsigned i = 0; i < ARRAY_SIZE(models); i++) {
 		snprintf(line, sizeof line, "-kernel K -cpu %s -M pseries,max-cpu-compat=power7+", models[i].name);
@@ -166,6 +171,7 @@ static void test_refused(void)
 
 	check(parse(&o, &err, &status, "-frob") == OPTIONS_BAD && status == 2 && strstr(err.msg, "frob"), "unknown");
 	check(parse(&o, &err, &status, "-kernel") == OPTIONS_BAD && status == 2 && strstr(err.msg, "kernel"), "no-value");
+	check(parse(&o, &err, &status, "-kernel K -cpu power8 -M pseries,ic-mode=xive") == OPTIONS_BAD && status == 2 && strstr(err.msg, "XICS alone"), "no-xive");
 	check(parse(&o, &err, &status, "-gdb tcp::1") == OPTIONS_BAD && status == 2 && strstr(err.msg, "not there"), "later");
 	static const char *const absent[] = {
 		"-M pseries,cap-htm=on", "-M pseries,cap-htm=yes", "-M pseries,cap-vsx=off",
