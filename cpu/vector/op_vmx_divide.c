@@ -20,7 +20,7 @@ OP_EACH(vmulhud, d)  { return (uint64_t)((u128)a * b >> 64); }
 /* ---- Divide, remainder ---- */
 
 /* The least number of a signed type. */
-#define LEAST(e) ((ELEMENT(e))((ELEMENT(e))1 << (8 * sizeof(ELEMENT(e)) - 1)))
+#define LEAST(e) ((ELEMENT(e))(UINT64_C(1) << (8 * sizeof(ELEMENT(e)) - 1)))
 
 #define DIVIDE_UNSIGNED(quotient, remainder, e) \
 	OP_EACH(quotient, e)  { return b ? a / b : a; } \
