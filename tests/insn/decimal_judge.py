@@ -6,12 +6,9 @@ Source: Power ISA 3.0B, Book I, chapter 5.
 """
 import decimal
 import struct
-import sys
 from decimal import Decimal
 
-CASE = 1848
-WORD, OUTCOME, VSR, CR, FPSCR = 4, 16, 280, 1304, 1320
-TRAPPED = 4
+from cases import CR, FPSCR, OUTCOME, TRAPPED, VSR, WORD, serve
 
 # FPSCR
 FX, FEX, VX, OX, UX, ZX, XX = (1 << b for b in (31, 30, 29, 28, 27, 26, 25))
@@ -567,14 +564,7 @@ def judge(buf, at):
 
 def main():
     decimal.setcontext(EXACT)
-    while True:
-        buf = bytearray(sys.stdin.buffer.read(16 * CASE))
-        if not buf:
-            return
-        for at in range(0, len(buf), CASE):
-            judge(buf, at)
-        sys.stdout.buffer.write(buf)
-        sys.stdout.buffer.flush()
+    serve(judge)
 
 
 main()

@@ -5,9 +5,7 @@ Source: Power ISA 3.0B, Book I, 4.3 and 4.4, 7.3 and 7.4.
 import struct
 from math import isqrt
 
-CASE = 1848
-WORD, OUTCOME, GPR, VSR, CR, FPSCR, VSCR = 4, 16, 24, 280, 1304, 1320, 1328
-TRAPPED, UNDEFINED = 4, 5
+from cases import CR, FPSCR, GPR, OUTCOME, TRAPPED, UNDEFINED, VSCR, VSR, WORD, serve
 
 # FPSCR
 FX, FEX, VX, OX, UX, ZX, XX = (1 << b for b in (31, 30, 29, 28, 27, 26, 25))

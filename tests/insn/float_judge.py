@@ -6,7 +6,6 @@ Source: Power ISA 3.0B, Book I, chapters 4, 6 and 7. What it leaves open is as R
 """
 import decimal
 import struct
-import sys
 from decimal import Decimal
 
 from float_exact import *
@@ -904,14 +903,7 @@ def judge(buf, at):
 
 def main():
     assert not {n >> 1 for n in XX2} & set(XX3), 'a word that is two instructions'
-    while True:
-        buf = bytearray(sys.stdin.buffer.read(16 * CASE))
-        if not buf:
-            return
-        for at in range(0, len(buf), CASE):
-            judge(buf, at)
-        sys.stdout.buffer.write(buf)
-        sys.stdout.buffer.flush()
+    serve(judge)
 
 
 main()

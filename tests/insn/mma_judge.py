@@ -5,12 +5,9 @@ rounded where the manual rounds: of one product once it is in the accumulator; o
 the accumulator. A sum of bfloat16's keeps its exponent in between, whatever a single's range is.
 """
 import struct
-import sys
 from fractions import Fraction
 
-CASE = 1848
-WORD, PREFIX, OUTCOME, VSR, FPSCR, VSCR = 4, 8, 16, 280, 1320, 1328
-TRAPPED = 4
+from cases import FPSCR, OUTCOME, PREFIX, TRAPPED, VSCR, VSR, WORD, serve
 
 OX, UX, XX, VXSNAN, VXISI, VXIMZ = (1 << b for b in (28, 27, 25, 24, 23, 20))
 FX, FEX, VX, VX_ALL = 1 << 31, 1 << 30, 1 << 29, 0x1f80700
@@ -323,15 +320,4 @@ def judge(buf, at):
         (evaluate if c.word & 0x10 else permute)(c, xt)
 
 
-def main():
-    while True:
-        buf = bytearray(sys.stdin.buffer.read(16 * CASE))
-        if not buf:
-            return
-        for at in range(0, len(buf), CASE):
-            judge(buf, at)
-        sys.stdout.buffer.write(buf)
-        sys.stdout.buffer.flush()
-
-
-main()
+serve(judge)

@@ -8,11 +8,10 @@ Source: Power ISA 3.0B and 3.1, Book I, chapters 3, 6 and 7; where those leave a
 import struct
 import sys
 
-CASE = 1848
-BEFORE, WORD, OUTCOME, GPR, VSR, CR, FPSCR, MEM = 0, 4, 16, 24, 280, 1304, 1320, 1336
+from cases import BEFORE, CR, FPSCR, GPR, ILLEGAL, MEM, OUTCOME, TRAPPED, VSR, WORD, serve
+
 VX, VX_ALL = 1 << 29, 0x1f80700
 MEM_ADDR, HASHKEYR = 0x20000000, 0x0123456789abcdef
-ILLEGAL, TRAPPED = 1, 4
 ONES64, ONES = (1 << 64) - 1, (1 << 128) - 1
 LT, GT, EQ, SO = 8, 4, 2, 1
 
@@ -747,14 +746,7 @@ def main():
     if sys.argv[1:] == ['names']:
         print(' '.join(sorted(name for name, _ in KNOWN.values())))
         return
-    while True:
-        buf = bytearray(sys.stdin.buffer.read(16 * CASE))
-        if not buf:
-            return
-        for at in range(0, len(buf), CASE):
-            judge(buf, at)
-        sys.stdout.buffer.write(buf)
-        sys.stdout.buffer.flush()
+    serve(judge)
 
 
 main()
