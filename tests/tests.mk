@@ -131,7 +131,7 @@ $(TESTS_AT)/p10: tests/insn/p10.c
 	$(Q)$(GUEST_LE_CC) -std=gnu17 -O2 -Wall -Wextra -mcpu=power10 -ffreestanding -nostdlib -static -fno-stack-protector -fno-strict-aliasing -o $@ $<
 
 # For a process of a Linux guest.
-$(LINUX_PROGRAMS): $(TESTS_AT)/linux/%: tests/linux/%.c
+$(LINUX_PROGRAMS): $(TESTS_AT)/linux/%: tests/linux/%.c tests/linux/process.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_LE_CC) -std=gnu17 -O1 -Wall -Wextra -ffreestanding -nostdlib -static -fno-stack-protector -o $@ $<

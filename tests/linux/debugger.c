@@ -1,36 +1,10 @@
 /* A process that debugs its child as gdb does: a hardware watchpoint by ptrace, then single steps. No C library; a line for
  * each fact. */
-#include <stdint.h>
+#include "process.h"
 
-enum { EXIT = 1, WRITE = 4, GETPID = 20, PTRACE = 26, KILL = 37, WAIT4 = 114, CLONE = 120 };
+enum { GETPID = 20, PTRACE = 26, KILL = 37, WAIT4 = 114, CLONE = 120 };
 enum { TRACEME = 0, PEEKDATA = 2, PEEKUSER = 3, CONT = 7, SINGLESTEP = 9, GETHWDBGINFO = 0x89, SETHWDEBUG = 0x88, DELHWDEBUG = 0x87, GETSIGINFO = 0x4202 };
 enum { SIGSTOP = 19, SIGCHLD = 17, NIP = 32 * 8, TRIGGER_READ = 2, TRIGGER_WRITE = 4 };
-
-static long call(long number, long a, long b, long c, long d)
-{
-	register long r0 __asm__("r0") = number, r3 __asm__("r3") = a, r4 __asm__("r4") = b, r5 __asm__("r5") = c;
-	register long r6 __asm__("r6") = d, r7 __asm__("r7") = 0;
-
-	__asm__ volatile("sc\n\tbns+ 1f\n\tneg 3,3\n1:" : "+r"(r0), "+r"(r3), "+r"(r4), "+r"(r5), "+r"(r6), "+r"(r7)
-			 : : "memory", "cr0", "r8", "r9", "r10", "r11", "r12", "ctr", "xer", "lr");
-	return r3;
-}
-
-static void say(const char *name, uint64_t value)
-{
-	char line[80];
-	unsigned n = 0, digits = 1;
-
-	while (*name)
-		line[n++] = *name++;
-	for (uint64_t v = value; v >= 10; v /= 10)
-		digits++;
-	for (unsigned i = digits; i--; value /= 10)
-		line[n + i] = (char)('0' + value % 10);
-	n += digits;
-	line[n++] = '\n';
-	call(WRITE, 1, (long)line, n, 0);
-}
 
 /* r3: what is watched, its neighbour behind it. */
 void touch(uint64_t *watched);

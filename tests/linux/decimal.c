@@ -1,36 +1,9 @@
 /* A process that computes in decimal, as the compiler has it: money by _Decimal64, a sum by _Decimal128; then what the kernel
  * makes of an exception that is enabled. No C library; a line for each fact. */
-#include <stdint.h>
+#include "process.h"
 
-enum { EXIT = 1, WRITE = 4, PRCTL = 171, RT_SIGACTION = 173 };
+enum { PRCTL = 171, RT_SIGACTION = 173 };
 enum { AT_HWCAP = 16, HAS_DFP = 0x400, SIGFPE = 8, SA_SIGINFO = 4, PR_SET_FPEXC = 12, PRECISE = 3 };
-
-/* System calls say by the summary overflow bit that they failed; r3 is the error then. */
-static long call(long number, long a, long b, long c, long d)
-{
-	register long r0 __asm__("r0") = number, r3 __asm__("r3") = a, r4 __asm__("r4") = b, r5 __asm__("r5") = c;
-	register long r6 __asm__("r6") = d;
-
-	__asm__ volatile("sc\n\tbns+ 1f\n\tneg 3,3\n1:" : "+r"(r0), "+r"(r3), "+r"(r4), "+r"(r5), "+r"(r6)
-			 : : "memory", "cr0", "r7", "r8", "r9", "r10", "r11", "r12", "ctr", "xer", "lr");
-	return r3;
-}
-
-static void say(const char *name, uint64_t value)
-{
-	char line[80];
-	unsigned n = 0, digits = 1;
-
-	while (*name)
-		line[n++] = *name++;
-	for (uint64_t v = value; v >= 10; v /= 10)
-		digits++;
-	for (unsigned i = digits; i--; value /= 10)
-		line[n + i] = (char)('0' + value % 10);
-	n += digits;
-	line[n++] = '\n';
-	call(WRITE, 1, (long)line, n, 0);
-}
 
 /* To a cent, half a cent to the even one. */
 static _Decimal64 to_cents(_Decimal64 amount)
