@@ -92,6 +92,7 @@ struct config {
 	 * H_GET_CPU_CHARACTERISTICS. */
 	enum mitigation cfpc, sbbc, ibs;
 	bool ccf_assist;		/* cap-ccf-assist */
+	bool rpt_invalidate;		/* cap-rpt-invalidate=on: H_RPT_INVALIDATE is there */
 	unsigned hpt_page_shift;	/* cap-hpt-max-page-size: log2 of the largest page of a hash guest */
 
 	struct pool_config pool;	/* -pool */

@@ -176,7 +176,7 @@ static void test_refused(void)
 	static const char *const absent[] = {
 		"-M pseries,cap-htm=on", "-M pseries,cap-htm=yes", "-M pseries,cap-vsx=off",
 		"-M pseries,cap-nested-hv=on", "-M pseries,cap-nested-papr=true", "-M pseries,cap-fwnmi=off",
-		"-M pseries,cap-rpt-invalidate=on", "-M pseries,cap-ail-mode-3=off",
+		"-M pseries,cap-ail-mode-3=off",
 		"-M pseries,resize-hpt=required", "-M pseries,accel=kvm", "-accel kvm", "-accel kvm:xen", "-enable-kvm",
 	};
 
