@@ -30,11 +30,13 @@ struct option_vector {
 #define VEC5_RADIX  0x40		/* byte 24 */
 #define VEC5_GTSE   0x40		/* byte 26 */
 
+#define VEC5_RESIZE 0x01		/* byte 6 */
+
 /* Option vector 5, what the platform has to offer in each byte. */
 static const uint8_t offered_vec5[27] = {
 	[2] = VEC5_SHARED,
 	[5] = 0x80,	/* form 1 affinity */
-	[6] = 0x01,	/* another size of hash page table */
+	[6] = VEC5_RESIZE,	/* another size of hash page table */
 	[23] = VEC5_XIVE,
 	[24] = VEC5_RADIX,	/* or hash */
 	[26] = 0x40,	/* radix: guest translation shootdown */
@@ -178,8 +180,12 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 		return refuse_cas(m, H_PARAMETER, "the guest asks for the radix MMU, and its processor has none");
 	if (!controller_there(m, v5.byte[23] & VEC5_XIVE_MASK))
 		return refuse_cas(m, H_PARAMETER, "the guest asks for an interrupt controller that is not there (-M ic-mode=dual has both)");
+	if (m->config->resize_hpt == RESIZE_HPT_REQUIRED && !(v5.byte[24] & VEC5_RADIX) && !(v5.byte[6] & VEC5_RESIZE))
+		return refuse_cas(m, H_HARDWARE, "the guest cannot change its hash page table's size (-M resize-hpt=required)");
 	for (unsigned i = 0; i < ARRAY_SIZE(v5.byte); i++)
 		v5.byte[i] &= i < ARRAY_SIZE(offered_vec5) ? offered_vec5[i] : 0;
+	if (m->config->resize_hpt == RESIZE_HPT_DISABLED)
+		v5.byte[6] &= (uint8_t)~VEC5_RESIZE;
 	if (!(v5.byte[24] & VEC5_RADIX))
 		v5.byte[26] &= (uint8_t)~VEC5_GTSE;
 	if (!tree_grow(m) || tree_set_vec5(m->fdt, v5.byte + 1, MAX_VECTOR) < 0)

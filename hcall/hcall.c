@@ -167,12 +167,14 @@ void hcall_dispatch(struct cpu *cpu)
 
 /* Sets that not every machine offers; their functions ask, too. */
 static bool offers_rpt(const struct config *o) { return o->rpt_invalidate; }
+static bool offers_resizing(const struct config *o) { return o->resize_hpt != RESIZE_HPT_DISABLED; }
 
 static const struct {
 	const char *set;
 	bool (*offered)(const struct config *o);
 } on_demand[] = {
 	{ "hcall-rpt-invalidate", offers_rpt },
+	{ "hcall-hpt-resize", offers_resizing },
 };
 
 static bool is_offered(const struct config *o, const char *set)

@@ -7,6 +7,7 @@
 #include "cpu/engine/tlb.h"
 #include "cpu/mmu/hpt.h"
 #include "hcall/hcall.h"
+#include "machine/core/config.h"
 
 #define FLAG_EXACT   PPC_BIT(24)	/* H_ENTER: in that very place */
 #define FLAG_READ_4  PPC_BIT(26)
@@ -206,6 +207,8 @@ HCALL_FN(H_CLEAR_MOD) { return clear_bit(cpu, in[1], HPTE_C, &out[0]); }
 /* The new table costs the host nothing before there are entries in it: what H_RESIZE_HPT_PREPARE prepares is ready at once. */
 static int64_t resize_ok(const struct machine *m, uint64_t flags, uint64_t shift)
 {
+	if (m->config->resize_hpt == RESIZE_HPT_DISABLED)
+		return H_AUTHORITY;
 	if (!m->hpt.entry)
 		return H_NOT_AVAILABLE;
 	if (flags || (shift && (shift < HPT_SHIFT_MIN || shift > HPT_SHIFT_MAX)))

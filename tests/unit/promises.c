@@ -142,6 +142,13 @@ static void test_demand(struct machine *m, struct config *o)
 
 	check(!promised(m->fdt, "hcall-rpt-invalidate"), "no-hcall-rpt-invalidate");
 	check_eq((uint64_t)hcall(m, 0x448, 0, 1, 2, 1), (uint64_t)H_FUNCTION, "no-H_RPT_INVALIDATE");
+	o->resize_hpt = RESIZE_HPT_DISABLED;
+	check_eq((uint64_t)hcall(m, 0x36c, 0, 0, 0, 0), (uint64_t)H_AUTHORITY, "resizing-disabled");
+	check_eq((uint64_t)hcall(m, 0x370, 0, 0, 0, 0), (uint64_t)H_AUTHORITY, "resizing-disabled-commit");
+	fdt = tree_build(m, &boot, &err);
+	check(fdt && !promised(fdt, "hcall-hpt-resize"), "no-hcall-hpt-resize");
+	free(fdt);
+	o->resize_hpt = RESIZE_HPT_REQUIRED;
 	o->rpt_invalidate = true;
 	check_eq((uint64_t)hcall(m, 0x448, 0, 1, 2, 1), (uint64_t)(m->radix ? H_SUCCESS : H_UNSUPPORTED), "H_RPT_INVALIDATE");
 	fdt = tree_build(m, &boot, &err);
