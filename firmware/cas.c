@@ -24,6 +24,8 @@ struct option_vector {
 	unsigned len;
 };
 
+/* Byte 3 of vector 1: who does not know ISA 3.0 may take the radix MMU for one that it can use, so it is not told of it. */
+#define VEC1_ISA_3  0x80
 #define VEC5_SHARED 0x40		/* byte 2 */
 #define VEC5_XIVE   0x40		/* byte 23, of two bits: the guest uses it, and no XICS */
 #define VEC5_XIVE_MASK 0xc0
@@ -192,7 +194,7 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	if (!(v5.byte[2] & VEC5_SHARED) && !hide_splpar(m))
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
-	if (tree_set_level(m->fdt, m->ncpus / m->threads, m->config, best) < 0)
+	if (tree_set_level(m->fdt, m->ncpus / m->threads, m->config, best, v1.byte[3] & VEC1_ISA_3) < 0)
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	firmware_appear_as(m, best);
 	m->radix = v5.byte[24] & VEC5_RADIX;

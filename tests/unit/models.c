@@ -115,6 +115,19 @@ static void test_resizing(struct machine *m, struct config *o)
 	o->resize_hpt = RESIZE_HPT_DEFAULT;
 }
 
+/* Who does not know ISA 3.0 (option vector 1) is not told of the radix MMU. */
+static void test_radix_feature(struct machine *m)
+{
+	static const struct { uint8_t vec1; bool told; const char *name; } rows[] = {
+		{ 0x80, true, "radix-told" }, { 0x40, false, "radix-hidden" }, { 0xc0, true, "radix-told-again" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		check_eq((uint64_t)negotiate_all(m, 5, HASH, 1, rows[i].vec1), H_SUCCESS, "%s-cas", rows[i].name);
+		check_eq(cell_of(m->fdt, OLD_CORE, "ibm,pa-features", 10) >> 15 & 1, rows[i].told, "%s", rows[i].name);
+	}
+}
+
 static void test_levels(struct machine *m, struct config *o)
 {
 	const struct cpu *cpu = &m->cpu[0]->cpu;
@@ -148,6 +161,7 @@ int main(void)
 	rig_new(&rig, "1");
 	check(rig.options.cpu_model == cpu_models[0] && rig.m->cpu[0]->cpu.pvr == cpu_models[0]->pvr, "the-first-is-the-default");
 	test_resizing(rig.m, &rig.options);
+	test_radix_feature(rig.m);
 	rig.options.cpu_model = &other;
 	machine_clear(rig.m);
 	check_eq(rig.m->cpu[0]->cpu.pvr, 0x00990100, "pvr");
