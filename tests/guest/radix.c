@@ -358,6 +358,72 @@ static void test_walk(void)
 	check(c->vector == 0xc00 && c->r[4] == 99, "the-kernels-quadrant");
 }
 
+/* What a process table's entry says of its tree: the one shape that there is has 52 bits, 13 of them in the root. The program
+ * runs in the kernel's quadrant, whose tree stays. */
+static void test_process_entry(void)
+{
+	const u64 root = (u64)roots[2], ea = SMALL_EA + 0x9000;
+	static const struct { unsigned rts, bits; u64 outside, dsisr; const char *name; } rows[] = {
+		{ 20, 13, 0, CONFIG, "tree-of-51-bits" }, { 22, 13, 0, CONFIG, "tree-of-53-bits" }, { 0, 13, 0, CONFIG, "tree-of-31-bits" },
+		{ 21, 12, 0, CONFIG, "root-of-12-bits" }, { 21, 14, 0, CONFIG, "root-of-14-bits" }, { 21, 0, 0, CONFIG, "root-of-0-bits" },
+		{ 21, 31, 0, CONFIG, "root-of-31-bits" }, { 21, 13, 1ull << 40, NO_PTE, "root-outside-memory" },
+	};
+	const char *high = (const char *)0xc000000000000000ull;
+	struct cpu *c;
+
+	map(roots[2], ea, FRAMES, 12, RWX);
+	mtspr(48, 2);
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		set(&prtb[4], (u64)(rows[i].rts >> 3) << 61 | (u64)(rows[i].rts & 7) << 5 | (root + rows[i].outside) | rows[i].bits);
+		tlbie_all(IS_PID, 2ull << 32);
+		c = probe(high + (u64)p_ld, VIRTUAL, ea);
+		check(c->vector == 0x300 && c->dar == ea && c->dsisr == rows[i].dsisr, rows[i].name);
+	}
+	set(&prtb[4], 2ull << 61 | 5ull << 5 | root | 13);
+	tlbie_all(IS_PID, 2ull << 32);
+	check_eq(probe(p_ld, VIRTUAL, ea)->vector, 0xc00, "tree-of-52-bits");
+	/* The table has 4 KiB, of 16 bytes each. */
+	set(&prtb[2 * 255], entry_of(&prtb[4]));
+	mtspr(48, 255);
+	check_eq(probe(p_ld, VIRTUAL, ea)->vector, 0xc00, "the-last-entry");
+	mtspr(48, 256);
+	c = probe(high + (u64)p_ld, VIRTUAL, ea);
+	check(c->vector == 0x300 && c->dar == ea && c->dsisr == NO_PTE, "behind-the-last-entry");
+	set(&prtb[2 * 255], 0);
+	tlbie_all(IS_PID, 255ull << 32);
+	mtspr(48, 1);
+}
+
+/* Attributes: what is guarded is not fetched from. R and C stand in the entry of a large page, too. */
+static void test_attributes(void)
+{
+	static const struct { u64 att; bool fetched; const char *name; } rows[] = {
+		{ 0x00, true, "normal-memory" }, { 0x10, true, "strong-access-order" }, { 0x20, false, "guarded" }, { 0x30, true, "tolerant" },
+	};
+	u64 ea = SMALL_EA + 0xd000;
+	struct cpu *c;
+
+	put_insn((void *)FRAMES, 0x44000002);
+	for (unsigned i = 0; i < 4; i++) {
+		map(roots[1], ea, FRAMES, 12, RWX | rows[i].att);
+		flush(ea, 12);
+		check_eq(probe(p_ld, VIRTUAL, ea)->vector, 0xc00, rows[i].name);
+		c = probe(p_jump, VIRTUAL, ea);
+		check(c->srr0 == ea + 4 * rows[i].fetched && c->vector == (rows[i].fetched ? 0xc00 : 0x400) &&
+		      (rows[i].fetched || (c->srr1 & (NO_PTE | NOEXEC | PROT)) == NOEXEC), rows[i].name);
+	}
+	for (unsigned shift = 16; shift <= 30; shift += shift == 16 ? 5 : 9) {
+		u64 at = shift == 16 ? MID_EA : shift == 21 ? LARGE_EA : HUGE_EA, *slot = map(roots[1], at, shift == 21 ? BIG : shift == 16 ? FRAMES : 0, shift, RWX);
+		u64 in = shift == 30 ? FRAMES : 0;
+
+		flush(at, shift);
+		probe(p_ld, VIRTUAL, at + in + 8);
+		check_eq(entry_of(slot) & (REF | CHG), REF, "a-large-page's-R");
+		probe(p_std, VIRTUAL, at + in + 0x1000, 0x4400000244000002ull);
+		check_eq(entry_of(slot) & (REF | CHG), REF | CHG, "a-large-page's-C");
+	}
+}
+
 /* ---- Keys ---- */
 
 static void test_keys(void)
@@ -985,6 +1051,8 @@ void test(void)
 	test_sizes();
 	test_permissions();
 	test_walk();
+	test_process_entry();
+	test_attributes();
 	test_keys();
 	test_invalidation();
 	test_edges();
