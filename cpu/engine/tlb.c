@@ -652,7 +652,8 @@ static void data_ctx_flush_page(struct data_ctx *ctx, uint64_t ea, unsigned shif
 {
 	uint64_t start = ea >> shift << shift;
 
-	for (uint64_t at = start; at < start + (UINT64_C(1) << shift); at += RAM_PAGE_SIZE) {
+	/* The last page ends where addresses begin again. */
+	for (uint64_t at = start; at - start < UINT64_C(1) << shift; at += RAM_PAGE_SIZE) {
 		struct tlb_entry *e = &ctx->tlb[TLB_INDEX(at)];
 
 		if (e->read == at || e->write == at)
