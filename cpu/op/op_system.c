@@ -206,7 +206,8 @@ bool decode_priority(const struct decoder *d, struct op *op, unsigned n)
 /* ---- Order: one processor runs at a time, so all storage is always in order ---- */
 
 /* isync: whatever changes the context leaves the block by itself, and code that is stored to
- * is forgotten at once. */
+ * is forgotten at once. sync: each L and SC orders less than all, which is what there is; before POWER10 their new bits are
+ * reserved, and what they say is not looked at. */
 NO_OPERATION(isync)
 NO_OPERATION(sync)
 NO_OPERATION(eieio)
@@ -214,10 +215,14 @@ NO_OPERATION(wait)
 NO_OPERATION(tlbsync)
 NO_OPERATION(slbsync)
 
-/* WC: 0 for whatever may come, 1 for a lost reservation too, 2 for a short while; PL, how short. Nothing lasts shorter. */
+/* WC: 0 for whatever may come, 1 for a lost reservation too, 2 for a short while, of which PL says how short. Nothing lasts
+ * shorter. Of the others PL is 0 since POWER10; before, its bits are reserved, and nobody looks at them. Power ISA 3.1, Book
+ * II, 4.6.4. */
 DECODE_HOOK(wait)
 {
-	return decode_level(d) >= P10 ? op->imm < 3 : op->imm == 0;
+	bool short_while = op->imm == 2, pl = decode_own_level(d) >= P10 && word & 3u << 16;
+
+	return (!pl || short_while) && (decode_level(d) >= P10 ? op->imm < 3 : op->imm == 0);
 }
 
 /* Before POWER9 it is the hypervisor's, as tlbie is to a guest without LPCR[GTSE]. */
@@ -237,7 +242,8 @@ NO_OPERATION(dst)
 NO_OPERATION(dstst)
 NO_OPERATION(dss)
 
-/* Like a load of one byte. */
+/* Like a load of one byte. dcbf: each L is a flush of fewer caches than all, or to memory that keeps its contents; those that
+ * POWER9 does not know act as 0 there. */
 static inline bool probe_byte(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb, uint64_t ea)
 {
 	return tlb_hit(tlb, ea, 1, false) || host_address(cpu, op, ea, 1, ACCESS_READ);

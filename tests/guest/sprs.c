@@ -205,7 +205,15 @@ static void test_instructions(void)
 		{ TLBSYNC, P8, 'p', 'p', "tlbsync-2.07" }, { TLBSYNC, P9_10, 'y', 'p', "tlbsync" },
 		{ 0x7c00051d, P8_9, 'f', 'f', "tbegin." }, { 0x7c00055d, P8_9, 'f', 'f', "tend." }, { 0x7c0007dd, P8_9, 'f', 'p', "trechkpt." },
 		{ 0x7c00003c, P9_10, 'y', 'y', "wait" }, { 0x7c20003c, P10, 'y', 'y', "waitrsv" }, { 0x7c40003c, P10, 'y', 'y', "pause_short" },
-		{ 0x7c60003c, 0, 'y', 'y', "wait-3" }, { 0x7c600100, P9_10, 'y', 'y', "setb" }, { 0x4c600004, P9_10, 'y', 'y', "addpcis" },
+		{ 0x7c60003c, 0, 'y', 'y', "wait-3" }, { 0x7c01003c, P9, 'y', 'y', "wait-0,1" }, { 0x7c21003c, 0, 'y', 'y', "wait-1,1" },
+		{ 0x7c41003c, P10, 'y', 'y', "wait-2,1" }, { 0x7c43003c, P10, 'y', 'y', "wait-2,3" },
+		{ 0x7c0004ac, ANY, 'y', 'y', "hwsync" }, { 0x7c2004ac, ANY, 'y', 'y', "lwsync" }, { 0x7c4004ac, ANY, 'y', 'y', "ptesync" },
+		{ 0x7c8004ac, ANY, 'y', 'y', "phwsync" }, { 0x7ca004ac, ANY, 'y', 'y', "plwsync" }, { 0x7c2104ac, ANY, 'y', 'y', "stncisync" },
+		{ 0x7c0204ac, ANY, 'y', 'y', "stcisync" }, { 0x7c0304ac, ANY, 'y', 'y', "stsync" },
+		/* 0,r4: address 0. */
+		{ 0x7c0020ac, ANY, 'y', 'y', "dcbf" }, { 0x7c2020ac, ANY, 'y', 'y', "dcbfl" }, { 0x7c6020ac, ANY, 'y', 'y', "dcbflp" },
+		{ 0x7c8020ac, ANY, 'y', 'y', "dcbfps" }, { 0x7cc020ac, ANY, 'y', 'y', "dcbstps" },
+		{ 0x7c00068c, P9_10, 'y', 'y', "cpabort" }, { 0x7c600100, P9_10, 'y', 'y', "setb" }, { 0x4c600004, P9_10, 'y', 'y', "addpcis" },
 		{ 0x7c6105e6, P9_10, 'y', 'y', "darn" },
 	};
 	unsigned bad = 0;
