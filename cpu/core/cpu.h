@@ -153,6 +153,7 @@ enum irq_line {		/* cpu->irq bits, levels */
 enum slot { SLOT_R0 = 0, SLOT_ZERO = 32, SLOT_LR, SLOT_CTR, SLOT_EA, SLOT_TAR, SLOT_PAGE = 40, SLOT_SUM = 49, SLOT_VSR0 = 64 };
 
 #define SLB_ENTRIES 32
+#define COPY_BLOCK  128		/* bytes that copy and paste. move. Book II, 4.4 */
 #define PACE_BYTES  768		/* of a struct pipe_state */
 
 struct cpu {
@@ -208,6 +209,8 @@ struct cpu {
 	uint64_t dec_expires;		/* timebase tick at which DEC becomes negative */
 	uint64_t purr_base, spurr_base;	/* added to the ticks that the thread has used */
 	uint64_t cfar, tidr, wort, acop, tacr, tcscr, csigr, psscr, dexcr, hashkeyr;
+	uint64_t copied;		/* POWER10: copy has filled copy_block, and no paste. has taken it yet */
+	uint8_t copy_block[COPY_BLOCK];
 	struct slb_entry { uint64_t esid, vsid; } slb[SLB_ENTRIES];	/* as slbmte's RB (index 0) and RS */
 
 	/* What a reset leaves: who it is, and how far it has come. */

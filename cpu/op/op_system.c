@@ -253,35 +253,82 @@ OP_TRY(dcbst) { return probe_byte(cpu, op, tlb, RA + RB); }
 OP_TRY(dcbf) { return probe_byte(cpu, op, tlb, RA + RB); }
 OP_TRY(icbi) { return probe_byte(cpu, op, tlb, RA + RB); }
 
-/* ---- Copy and paste: there is no accelerator to paste to ---- */
+/* ---- Copy and paste ---- */
 
-#define COPY_BLOCK 128
 #define DSISR_STORE      PPC_BIT32(6)
 #define DSISR_BAD_PASTE  PPC_BIT32(28)
 
-OP_TRY(copy)
+static const uint8_t *copy_source(struct cpu *cpu, const struct op *op, uint64_t ea)
 {
-	uint64_t ea = RA + RB;
-
-	if (ea & (COPY_BLOCK - 1))
-		return raise_alignment(cpu, op, ea);
-	return host_address(cpu, op, ea, COPY_BLOCK, ACCESS_READ) != NULL;
+	if (!(ea & (COPY_BLOCK - 1)))
+		return host_address(cpu, op, ea, COPY_BLOCK, ACCESS_READ);
+	raise_alignment(cpu, op, ea);
+	return NULL;
 }
+
+static uint8_t *paste_target(struct cpu *cpu, const struct op *op, uint64_t ea)
+{
+	if (!(ea & (COPY_BLOCK - 1)))
+		return host_address(cpu, op, ea, COPY_BLOCK, ACCESS_WRITE);
+	raise_alignment(cpu, op, ea);
+	return NULL;
+}
+
+/* POWER9 pastes to accelerators alone, and there is none: nothing can tell what has been copied. */
+OP_TRY(copy) { return copy_source(cpu, op, RA + RB) != NULL; }
 
 OP_TRY(paste)
 {
 	uint64_t ea = RA + RB;
 
-	if (ea & (COPY_BLOCK - 1))
-		return raise_alignment(cpu, op, ea);
-	if (!host_address(cpu, op, ea, COPY_BLOCK, ACCESS_WRITE))
+	if (!paste_target(cpu, op, ea))
 		return false;
 	cpu->dar = ea;
 	cpu->dsisr = DSISR_STORE | DSISR_BAD_PASTE;
 	return raise_interrupt(cpu, op, VEC_DATA_STORAGE, 0);
 }
 
-NO_OPERATION(cpabort)
+/* POWER10 pastes to memory, too. A second copy takes the place of the first. */
+OP_TRY(copy_kept)
+{
+	const uint8_t *from = copy_source(cpu, op, RA + RB);
+
+	if (!from)
+		return false;
+	memcpy(cpu->copy_block, from, COPY_BLOCK);
+	cpu->copied = 1;
+	return true;
+}
+
+/* EQ: it has been pasted. Without a copy before it nothing is. */
+OP_TRY(paste_kept)
+{
+	uint8_t *to = paste_target(cpu, op, RA + RB);
+
+	if (!to)
+		return false;
+	if (cpu->copied)
+		memcpy(to, cpu->copy_block, COPY_BLOCK);
+	cpu->cr[0] = (cpu->copied ? CR_EQ : 0) | cpu->so;
+	cpu->copied = 0;
+	return true;
+}
+
+OP(cpabort) { cpu->copied = 0; }
+
+DECODE_HOOK(copy)
+{
+	if (decode_own_level(d) >= P10)
+		op->fn = op_copy_kept;
+	return true;
+}
+
+DECODE_HOOK(paste)
+{
+	if (decode_own_level(d) >= P10)
+		op->fn = op_paste_kept;
+	return true;
+}
 
 /* L 0: 32 bits, 1: 64 conditioned, 2: 64 raw, 3: reserved, says "no number". */
 OP(darn)

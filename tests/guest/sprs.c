@@ -2,6 +2,7 @@
  * runs it, and what the others do; and instructions that differ by generation. With "power8" or "power9" in -append, PCR keeps from
  * problem state what came later.
  * Power ISA 2.07, 3.0B, 3.1, Book III, figure "SPR encodings". */
+#include "identity.h"
 #include "lib.h"
 #include "splpar.h"
 
@@ -238,19 +239,6 @@ static void test_instructions(void)
 	check_eq(bad, 0, "instructions-of-the-generation");
 }
 
-/* ---- Problem state, where all is where it is ---- */
-
-static void build_tables(void)
-{
-	u64 *processes = memset((void *)TABLES, 0, 0x30000), *root = processes + 0x2000, *next = processes + 0x4000;
-
-	next[0] = be64(PPC_BIT(0) | PPC_BIT(1) | PPC_BIT(55) | PPC_BIT(56) | 7);		/* 1 GiB */
-	root[0] = be64(PPC_BIT(0) | (u64)next | 9);
-	processes[0] = be64(2ull << 61 | 5ull << 5 | (u64)root | 13);
-	sync();
-	check_eq((u64)hcall(H_REGISTER_PROC_TBL, 0x1d, processes, 0, 0), H_SUCCESS, "H_REGISTER_PROC_TBL");
-}
-
 void test(void)
 {
 	u64 before, after;
@@ -261,7 +249,7 @@ void test(void)
 	__asm__ volatile("mfspr %0,848\n\tnop\n\tnop\n\tmfspr %1,848" : "=r"(before), "=r"(after));
 	check_eq(after - before, 3, "IC-counts");
 	if (model != P8) {		/* which has no radix MMU */
-		build_tables();
+		map_identity(TABLES);
 		mtspr(153, ALL);
 		mtspr(795, 0x80000000ull | 2 << 18);	/* PMCC 2: all access */
 		check_eq(sweep(true), 0, "problem-state");

@@ -286,6 +286,8 @@ static void flip_menu(struct machine *m, bool on) { m->firmware->menu.first = on
 static void flip_vasi(struct machine *m, bool on) { m->vasi_stream = on; }
 static void flip_timing(struct machine *m, bool on) { m->cpu[0]->cpu.timing_model = on; }
 
+static void flip_copy(struct machine *m, bool on) { m->cpu[0]->cpu.copied = on; }
+
 static void flip_disks(struct machine *m, bool on) { m->disk_state[0] = on ? 'd' : 0; }
 
 static void never(void *dev) { (void)dev; }
@@ -347,6 +349,7 @@ static const struct flip flips[] = {
 	{ "cede/machine/vasi", flip_vasi }, { "cede/machine/hpt", flip_hpt }, { "cede/timers", flip_timers }, { "cede/firmware/boot", flip_boot },
 	{ "cede/firmware/menu", flip_menu },
 	{ "cede/disks", flip_disks }, { "cede/cpu/timing", flip_timing },
+	{ "cede/cpu/copy", flip_copy },
 };
 
 /* What this machine never sends, or always does. */
