@@ -136,6 +136,7 @@ static void add_place(struct tree *t, const struct machine *m, int at, unsigned 
 }
 
 #define MOST_FEATURES 256
+#define FEATURE_HTM   (2 + 22)
 #define FEATURE_DAWR1 (2 + 64)
 
 /* What a core's node says of the level that it appears as, NULL: its own. */
@@ -151,6 +152,8 @@ static int set_level(void *fdt, int at, const struct config *o, const struct cpu
 		features[i] &= i < own->pa_features_size ? own->pa_features[i] : 0;
 	if (as->pa_features_size > FEATURE_DAWR1 && !config_dawr1(o))
 		features[FEATURE_DAWR1] = 0;
+	if (as->pa_features_size > FEATURE_HTM && o->htm)
+		features[FEATURE_HTM] = 0x80;
 	return rc < 0 ? rc : fdt_setprop(fdt, at, "ibm,pa-features", features, (int)as->pa_features_size);
 }
 

@@ -152,7 +152,7 @@ static uint64_t msr_get(const void *s, unsigned i)
 static bool msr_put(void *s, unsigned i, uint64_t v)
 {
 	(void)i;
-	v &= MSR_GUEST;
+	v &= cpu_msr_bits(s);
 	((struct cpu *)s)->msr = v & MSR_PR ? v | MSR_EE | MSR_IR | MSR_DR : v;
 	return true;
 }

@@ -23,11 +23,16 @@
 #define AIL_NEAR 2	/* + 0x18000 */
 #define AIL_HIGH 3	/* + 0xc000000000004000 */
 
+uint64_t cpu_msr_bits(const struct cpu *cpu)
+{
+	return MSR_GUEST | (cpu->engine && cpu->engine->tm ? MSR_TM : 0);
+}
+
 void cpu_set_msr(struct cpu *cpu, uint64_t msr)
 {
 	uint64_t changed;
 
-	msr &= MSR_GUEST;
+	msr &= cpu_msr_bits(cpu);
 	/* Problem state has no real mode and cannot mask interrupts. Book III, 4.2.1. */
 	if (msr & MSR_PR)
 		msr |= MSR_EE | MSR_IR | MSR_DR;

@@ -570,17 +570,62 @@ OP_TRY(mfbhrbe)
 	return true;
 }
 
-/* ---- Transactional memory: MSR[TM] is 0 for good, and POWER10 has none ---- */
+/* ---- Transactional memory, which POWER10 has none of: each transaction fails as it begins, for good ---- */
 
-#define TM_UNAVAILABLE(name) OP_TRY(name) { return raise_facility(cpu, op, FAC_TM); }
-TM_UNAVAILABLE(tbegin)
-TM_UNAVAILABLE(tend)
-TM_UNAVAILABLE(tcheck)
-TM_UNAVAILABLE(tsr)
-TM_UNAVAILABLE(tabortwc)
-TM_UNAVAILABLE(tabortdc)
-TM_UNAVAILABLE(tabortwci)
-TM_UNAVAILABLE(tabortdci)
-TM_UNAVAILABLE(tabort)
-TM_UNAVAILABLE(treclaim)
-TM_UNAVAILABLE(trechkpt)
+/* Bits of TEXASR. Book II, 5.4. */
+#define TEXASR_PERSISTENT PPC_BIT(7)
+#define TEXASR_NESTING    PPC_BIT(9)
+#define TEXASR_PR         PPC_BIT(35)
+#define TEXASR_FS         PPC_BIT(36)
+#define TEXASR_EXACT      PPC_BIT(37)
+
+/* MSR[TM] is looked at as they run: nothing else in a block depends on it. */
+static inline bool tm_available(struct cpu *cpu, const struct op *op)
+{
+	return cpu->msr & MSR_TM || raise_facility(cpu, op, FAC_TM);
+}
+
+/* It is begun and has failed: it goes on behind it with CR0 of a failed one, where the program looks. The nesting is too deep,
+ * which trying again does not help. Book II, 5.3.1. */
+OP_TRY(tbegin)
+{
+	bool problem = cpu->msr & MSR_PR;
+	uint64_t nip;
+
+	if (!tm_available(cpu, op))
+		return false;
+	nip = op_nip(cpu, op);
+	cpu->texasr = TEXASR_PERSISTENT | TEXASR_NESTING | TEXASR_FS | TEXASR_EXACT | (problem ? TEXASR_PR : 0);
+	cpu->tfiar = nip | problem;
+	cpu->tfhar = nip + 4;
+	cpu->cr[0] = CR_LT | CR_EQ;
+	return true;
+}
+
+/* Outside a transaction, where a processor is for good, they change nothing: CR0 is 0, MSR[TS], 0. */
+#define OUTSIDE_TRANSACTIONS(name) \
+	OP_TRY(name) \
+	{ \
+		if (!tm_available(cpu, op)) \
+			return false; \
+		cpu->cr[0] = 0; \
+		return true; \
+	}
+OUTSIDE_TRANSACTIONS(tend)
+OUTSIDE_TRANSACTIONS(tsr)
+OUTSIDE_TRANSACTIONS(tabortwc)
+OUTSIDE_TRANSACTIONS(tabortdc)
+OUTSIDE_TRANSACTIONS(tabortwci)
+OUTSIDE_TRANSACTIONS(tabortdci)
+OUTSIDE_TRANSACTIONS(tabort)
+OUTSIDE_TRANSACTIONS(treclaim)
+OUTSIDE_TRANSACTIONS(trechkpt)
+
+/* TDOOMED, MSR[TS], 0. */
+OP_TRY(tcheck)
+{
+	if (!tm_available(cpu, op))
+		return false;
+	cpu->cr[op->a] = CR_LT;
+	return true;
+}

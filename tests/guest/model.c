@@ -1,6 +1,6 @@
 /* What instructions do that differ by generation in more than being there, or depend on registers of one generation: copy and
- * paste., hashst and hashchk. In privileged state, and in problem state where all is where it is. With anything in -append, PCR
- * keeps from problem state what came after POWER9.
+ * paste., hashst and hashchk, transactional memory. In privileged state, and in problem state where all is where it is. With anything in -append, PCR
+ * keeps from POWER10's problem state what came after POWER9.
  * Power ISA 2.07, 3.0B, 3.1. */
 #include "identity.h"
 #include "lib.h"
@@ -167,6 +167,64 @@ static void test_hash(void)
 	mtspr(828, 0);
 }
 
+/* ---- Transactional memory. 2.07 and 3.0B, Book II, 5. With "htm" in -append there is some, in which all transactions fail ---- */
+
+#define MSR_TM   PPC_BIT(31)
+#define TM_CAUSE 5
+#define FAILED   (PPC_BIT(7) | PPC_BIT(9) | PPC_BIT(36) | PPC_BIT(37))	/* persistent, nesting; summary, TFIAR is exact */
+
+PROBE(p_tbegin, "mtcrf 0x80,3", ".long 0x7c00051d", "mfspr 3,130\n\tmfspr 4,129\n\tmfspr 5,128\n\tmfspr 6,131");
+PROBE(p_tend, "mtcrf 0x80,3", ".long 0x7c00055d", "");
+PROBE(p_tabort, "mtcrf 0x80,3", ".long 0x7c03071d", "");	/* of r3 */
+PROBE(p_tcheck, "mtcrf 0x80,3", ".long 0x7c00059c", "");	/* cr0 */
+PROBE(p_tm_sprs, "mtspr 128,3\n\tmtspr 129,4\n\tmtspr 130,5", "mtspr 131,6", "mfspr 3,128\n\tmfspr 4,129\n\tmfspr 5,130\n\tmfspr 6,131");
+PROBE(p_tfhar, "", "mfspr 3,128", "");
+
+static void test_no_transactions(u64 with, const char *name)
+{
+	check_trap(probe(p_tbegin, with, 0), 0xf60, p_tbegin_at, msr, 0, name);
+	check_eq(mfspr(153) >> 56, TM_CAUSE, "FSCR-cause-tbegin");
+	mtspr(153, mfspr(153) & ~0ull >> 8);
+	check_trap(probe(p_tfhar, with, 0), 0xf60, p_tfhar_at, msr, 0, name);
+	check_eq(mfspr(153) >> 56, TM_CAUSE, "FSCR-cause-TFHAR");
+}
+
+static void test_transactions(void)
+{
+	u64 problem = msr & MSR_PR ? 1 : 0;
+	struct cpu *c = probe(p_tbegin, msr | MSR_TM, 0, 0, 0, ALL_CR);
+
+	check_eq(c->vector, 0xc00, "tbegin");
+	check_eq(c->srr1 & MSR_TM, MSR_TM, "MSR-TM");
+	check_eq(CR0(c), 10, "tbegin-CR0");
+	check_eq(c->r[3], FAILED | problem << 28, "TEXASR");
+	check_eq(c->r[4], (u64)p_tbegin_at | problem, "TFIAR");
+	check_eq(c->r[5], (u64)p_tbegin_next, "TFHAR");
+	check_eq(c->r[6], FAILED >> 32, "TEXASRU");
+	check_eq(CR0(probe(p_tend, msr | MSR_TM, ALL_CR)), 0, "tend-CR0");
+	check_eq(CR0(probe(p_tabort, msr | MSR_TM, ALL_CR)), 0, "tabort-CR0");
+	check_eq(CR0(probe(p_tcheck, msr | MSR_TM, ALL_CR)), 8, "tcheck-CR0");
+	c = probe(p_tm_sprs, msr | MSR_TM, 0x11111111110ull, 0x22222222222ull, 0x3333333344444444ull, 0x55555555ull);
+	check_eq(c->vector, 0xc00, "TM-SPRs");
+	check_eq(c->r[3], 0x11111111110ull, "TFHAR-kept");
+	check_eq(c->r[4], 0x22222222222ull, "TFIAR-kept");
+	check_eq(c->r[5], 0x5555555544444444ull, "TEXASR-kept");
+	check_eq(c->r[6], 0x55555555, "TEXASRU-kept");
+}
+
+static void test_tm(void)
+{
+	if (model == P10) {
+		check_trap(probe(p_tbegin, msr | MSR_TM, 0), 0x700, p_tbegin_at, msr, PPC_BIT(44), "tbegin-illegal");
+		return;
+	}
+	test_no_transactions(msr, "without-MSR-TM");
+	if (property("/chosen", "bootargs") > 0)
+		test_transactions();
+	else
+		test_no_transactions(msr | MSR_TM, "MSR-TM-stays-0");
+}
+
 void test(void)
 {
 	u64 version = mfspr(287) >> 16;
@@ -174,6 +232,7 @@ void test(void)
 	model = version == 0x4d ? P8 : version == 0x4e ? P9 : P10;
 	msr = OUR_MSR;
 	test_copy();
+	test_tm();
 	if (model == P10)
 		test_hash();
 	if (model == P8)
@@ -181,6 +240,7 @@ void test(void)
 	map_identity(TABLES);
 	msr = USER;
 	test_copy();
+	test_tm();
 	if (model == P10)
 		test_hash();
 }

@@ -269,6 +269,7 @@ static void flip_cfpc(struct machine *m, bool on) { options_of(m)->cfpc = on ? M
 static void flip_sbbc(struct machine *m, bool on) { options_of(m)->sbbc = on ? MITIGATION_BROKEN : MITIGATION_WORKAROUND; }
 static void flip_ibs(struct machine *m, bool on) { options_of(m)->ibs = on ? MITIGATION_FIXED_NA : MITIGATION_WORKAROUND; }
 static void flip_decr(struct machine *m, bool on) { options_of(m)->large_decr = !on; }
+static void flip_htm(struct machine *m, bool on) { options_of(m)->htm = on; }
 static void flip_dfp(struct machine *m, bool on) { options_of(m)->dfp = !on; }
 static void flip_ccf(struct machine *m, bool on) { options_of(m)->ccf_assist = !on; }
 static void flip_ex(struct machine *m, bool on) { phb_of(m)->window[0].bus_offset = on ? 0x1000 : 0; }
@@ -340,7 +341,7 @@ static const struct flip flips[] = {
 	{ "spapr_cpu/vpa", flip_vpa }, { "spapr_cpu/vpa/slb_shadow", flip_shadow }, { "spapr_cpu/vpa/dtl", flip_dtl },
 	{ "cpu/compat", flip_compat }, { "spapr_patb_entry", flip_patb }, { "spapr_pending_events", flip_event },
 	{ "spapr/cap/cfpc", flip_cfpc }, { "spapr/cap/sbbc", flip_sbbc }, { "spapr/cap/ibs", flip_ibs },
-	{ "spapr/cap/dfp", flip_dfp }, { "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf }, { "spapr_fwnmi", flip_fwnmi },
+	{ "spapr/cap/htm", flip_htm }, { "spapr/cap/dfp", flip_dfp }, { "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf }, { "spapr_fwnmi", flip_fwnmi },
 	{ "spapr_iommu_ex", flip_ex }, { "spapr_iommu", flip_window }, { "spapr_irq_map", flip_msi },
 	{ "cede/xive", flip_line },
 	{ "virtio/device_endian", flip_endian }, { "virtio/64bit_features", flip_modern }, { "virtio/virtqueues", flip_modern },
@@ -356,7 +357,7 @@ static const struct flip flips[] = {
 static bool is_fixed(const char *name)
 {
 	static const char *const fixed[] = {
-		"spapr/cap/htm", "spapr/cap/vsx", "spapr/cap/nested_kvm_hv", "spapr/cap/fwnmi",
+		"spapr/cap/vsx", "spapr/cap/nested_kvm_hv", "spapr/cap/fwnmi",
 		"spapr/cap/rpt_invalidate", "spapr/cap/hpt_maxpagesize",
 		"cede/medium",		/* tests/snapshot/disks.py */
 		"cede/console",		/* tests/snapshot/snapshot.py */
