@@ -260,10 +260,23 @@ bool raise_facility(struct cpu *cpu, const struct op *op, enum facility facility
 	return raise_interrupt(cpu, op, VEC_FAC_UNAVAIL, 0);
 }
 
-/* DSISR is left alone: since 3.0 software looks at the instruction itself. Book III, 6.5.8. */
+/* Fields of the instruction: RT and RA, and of the opcode what tells forms apart. 2.07, Book III-S, 6.5.8. */
+static uint32_t alignment_dsisr(uint32_t word)
+{
+	unsigned opcode = word >> 26;
+	uint32_t dsisr = word >> 16 & 0x3ff;
+
+	if (opcode == 31)
+		return dsisr | (word & 6) << 14 | (word & 0x40) << 8 | (word & 0x780) << 3;
+	return dsisr | (opcode & 1) << 14 | (opcode >> 1 & 15) << 10 | (opcode >= 56 ? (word & 3) << 18 : 0);
+}
+
+/* Since 3.0 software looks at the instruction itself, and DSISR is left alone. Book III, 6.5.8. */
 bool raise_alignment(struct cpu *cpu, const struct op *op, uint64_t ea)
 {
 	cpu->dar = ea;
+	if (cpu->engine->level < P9)
+		cpu->dsisr = alignment_dsisr((uint32_t)op_insn(op));
 	return raise_interrupt(cpu, op, VEC_ALIGNMENT, 0);
 }
 

@@ -1,5 +1,5 @@
 /* What instructions do that differ by generation in more than being there, or depend on registers of one generation: copy and
- * paste., hashst and hashchk, transactional memory. In privileged state, and in problem state where all is where it is. With anything in -append, PCR
+ * paste., DSISR at alignment interrupts, hashst and hashchk, transactional memory. In privileged state, and in problem state where all is where it is. With anything in -append, PCR
  * keeps from POWER10's problem state what came after POWER9.
  * Power ISA 2.07, 3.0B, 3.1. */
 #include "identity.h"
@@ -105,6 +105,30 @@ static void test_copy(void)
 		test_accelerators_only();
 	else
 		test_memory();
+}
+
+/* ---- DSISR at alignment interrupts: what the instruction is, before 3.0. 2.07, Book III-S, 6.5.8 ---- */
+
+PROBE(p_lwarx, "", "lwarx 9,0,3", "");
+PROBE(p_stqcx, "", "stqcx. 18,5,3", "");
+PROBE(p_lq, "", "lq 10,0(3)", "");
+PROBE(p_stq, "", "stq 20,0(3)", "");
+
+static void test_alignment(void)
+{
+	static const struct { const char *code, *at; u64 dsisr; const char *name; } insns[] = {
+		/* 15:16 of bits 29:30 and 17:21 of bits 25, 21:24; or 17:21 of bits 5, 1:4, and 12:13 of bits 30:31; RT, RA. */
+		{ p_lwarx, p_lwarx_at, 0 << 15 | 0 << 14 | 0 << 10 | 9 << 5 | 0, "lwarx" },
+		{ p_stqcx, p_stqcx_at, 2 << 15 | 1 << 14 | 2 << 10 | 18 << 5 | 5, "stqcx." },
+		{ p_lq, p_lq_at, 0 << 18 | 0 << 14 | 12 << 10 | 10 << 5 | 3, "lq" },
+		{ p_stq, p_stq_at, 2 << 18 | 0 << 14 | 15 << 10 | 20 << 5 | 3, "stq" },
+	};
+
+	for (unsigned i = 0; i < sizeof insns / sizeof insns[0]; i++) {
+		mtspr(18, 0x12345678);
+		check_trap(probe(insns[i].code, msr, from + 2, 0, 0), 0x600, insns[i].at, msr, 0, insns[i].name);
+		check_eq(this_cpu()->dsisr, model == P8 ? insns[i].dsisr : 0x12345678, insns[i].name);
+	}
 }
 
 /* ---- Hashes of return addresses. 3.1, Book I, 3.3.16; DEXCR: Book III, 9.3 ---- */
@@ -232,6 +256,7 @@ void test(void)
 	model = version == 0x4d ? P8 : version == 0x4e ? P9 : P10;
 	msr = OUR_MSR;
 	test_copy();
+	test_alignment();
 	test_tm();
 	if (model == P10)
 		test_hash();
