@@ -136,6 +136,7 @@ static void add_place(struct tree *t, const struct machine *m, int at, unsigned 
 }
 
 #define MOST_FEATURES 256
+#define FEATURE_HTM   (2 + 22)
 #define FEATURE_DAWR1 (2 + 64)
 #define FEATURE_RADIX (2 + 40)
 
@@ -154,6 +155,8 @@ static int set_level(void *fdt, int at, const struct config *o, const struct cpu
 		features[FEATURE_DAWR1] = 0;
 	if (as->pa_features_size > FEATURE_RADIX && !radix)
 		features[FEATURE_RADIX] &= 0x7f;
+	if (as->pa_features_size > FEATURE_HTM && o->htm)
+		features[FEATURE_HTM] = 0x80;
 	return rc < 0 ? rc : fdt_setprop(fdt, at, "ibm,pa-features", features, (int)as->pa_features_size);
 }
 

@@ -168,12 +168,7 @@ static int64_t new_hash_table(const uint64_t *in, uint64_t *table)
 	return H_SUCCESS;
 }
 
-static bool has_radix(const struct machine *m)
-{
-	const struct cpu_model *model = m->config->cpu_model;
-
-	return (m->compat_pvr ? cpu_model_find_level(model, m->compat_pvr) : cpu_model_level(model))->radix;
-}
+static bool has_radix(const struct machine *m) { return cpu_model_level(m->config->cpu_model)->radix; }
 
 /* What is registered from now on, or an H_* code. */
 static int64_t new_table(const struct machine *m, const uint64_t *in, uint64_t *table)

@@ -143,7 +143,7 @@ GUEST_CFLAGS = -std=gnu17 -O1 -g -Wall -Wextra -ffreestanding -Wno-int-conversio
 		-Wl,--build-id=none -Wl,-z,norelro -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/guest.lds
 # Programs that run on a POWER8, too.
 GUEST_CPU := power9
-$(TESTS_AT)/guest/sprs-%.elf $(TESTS_AT)/guest/watch-%.elf: GUEST_CPU = power8
+$(TESTS_AT)/guest/model-%.elf $(TESTS_AT)/guest/sprs-%.elf $(TESTS_AT)/guest/watch-%.elf: GUEST_CPU = power8
 GUEST_LIB := tests/guest/start.S tests/guest/lib.c
 GUEST_HEADERS := $(wildcard tests/guest/*.h)
 

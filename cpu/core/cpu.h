@@ -38,7 +38,7 @@
 #define MSR_RI  PPC_BIT(62)
 #define MSR_LE  PPC_BIT(63)
 
-/* What a guest without HV and TM may have set. */
+/* What a guest without HV may have set; MSR[TM], too, where there is transactional memory. */
 #define MSR_GUEST (MSR_SF | MSR_VEC | MSR_VSX | MSR_EE | MSR_PR | MSR_FP | MSR_ME | MSR_FE0 | \
 		   MSR_SE | MSR_BE | MSR_FE1 | MSR_IR | MSR_DR | MSR_PMM | MSR_RI | MSR_LE)
 
@@ -153,6 +153,7 @@ enum irq_line {		/* cpu->irq bits, levels */
 enum slot { SLOT_R0 = 0, SLOT_ZERO = 32, SLOT_LR, SLOT_CTR, SLOT_EA, SLOT_TAR, SLOT_PAGE = 40, SLOT_SUM = 49, SLOT_VSR0 = 64 };
 
 #define SLB_ENTRIES 32
+#define COPY_BLOCK  128		/* bytes that copy and paste. move. Book II, 4.4 */
 #define PACE_BYTES  768		/* of a struct pipe_state */
 
 struct cpu {
@@ -208,6 +209,8 @@ struct cpu {
 	uint64_t dec_expires;		/* timebase tick at which DEC becomes negative */
 	uint64_t purr_base, spurr_base;	/* added to the ticks that the thread has used */
 	uint64_t cfar, tidr, wort, acop, tacr, tcscr, csigr, psscr, dexcr, hashkeyr;
+	uint64_t copied;		/* POWER10: copy has filled copy_block, and no paste. has taken it yet */
+	uint8_t copy_block[COPY_BLOCK];
 	struct slb_entry { uint64_t esid, vsid; } slb[SLB_ENTRIES];	/* as slbmte's RB (index 0) and RS */
 
 	/* What a reset leaves: who it is, and how far it has come. */
@@ -280,6 +283,8 @@ _Static_assert(__builtin_offsetof(struct cpu, vsr) == 8 * SLOT_VSR0, "slot");
 struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since level, unsigned max_cpus);
 /* PCR: problem state has nothing that came after that generation. At first it has all that the processor has. */
 void engine_limit_problem_state(struct engine *engine, enum insn_since level);
+/* There is transactional memory, of POWER8 and POWER9: MSR[TM] can be set, and each transaction fails as it begins. */
+void engine_allow_transactions(struct engine *engine);
 /* After all processors have been added, `threads` to a core: what the timing model charges beside instructions. False: out
  * of memory. */
 bool engine_charge(struct engine *engine, unsigned threads);
@@ -332,6 +337,7 @@ bool cpu_deliver_pending(struct cpu *cpu);
 /* True if an asynchronous interrupt would be taken right now (used by H_CEDE as well,
  * which passes MSR[EE] as set). */
 bool cpu_interrupt_pending(const struct cpu *cpu, uint64_t msr);
+uint64_t cpu_msr_bits(const struct cpu *cpu);		/* that can be set */
 void cpu_set_msr(struct cpu *cpu, uint64_t msr);	/* and the context that follows from it */
 /* scv: LR and CTR take the place of SRR0 and SRR1. nip is the next instruction. */
 void cpu_system_call_vectored(struct cpu *cpu, uint64_t nip, unsigned lev);

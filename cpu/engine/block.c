@@ -223,6 +223,8 @@ void engine_flush(struct engine *e)
 	e->arena_used = 0;
 }
 
+void engine_allow_transactions(struct engine *e) { e->tm = true; }
+
 void engine_limit_problem_state(struct engine *e, enum insn_since level)
 {
 	if (level > e->level)

@@ -227,6 +227,7 @@ struct engine {
 	struct pipe_state *pace_kept;	/* [max_cpus], while room is made for states */
 	struct timing_held held;
 	struct charge *charge;		/* NULL: nothing costs beyond that */
+	bool tm;			/* MSR[TM] can be set */
 	struct spent *spent;		/* blocks begin with op_spent; NULL: they do not */
 	enum insn_since level, problem_level;	/* the latest instructions that there are, and that problem state has */
 	uint64_t decoded, flushes;	/* so far: stale links are recognised by the latter */

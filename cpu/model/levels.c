@@ -4,7 +4,7 @@
 #include "cpu/core/model.h"
 
 /* ibm,pa-features: length, attribute specifier type, then bytes and bits by the numbers of that table. A processor has what
- * both its own level and the one that it appears as have. On no model: transactional memory (22). */
+ * both its own level and the one that it appears as have. Transactional memory (22) is an option. */
 static const uint8_t features_2_06[2 + 6] = {
 	6, 0,
 	[2 + 0] = 0xf6,		/* MMU, FPU, SLB, RUN, DABR (H_SET_DABR does by DAWR0), no-execute */

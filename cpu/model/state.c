@@ -152,7 +152,7 @@ static uint64_t msr_get(const void *s, unsigned i)
 static bool msr_put(void *s, unsigned i, uint64_t v)
 {
 	(void)i;
-	v &= MSR_GUEST;
+	v &= cpu_msr_bits(s);
 	((struct cpu *)s)->msr = v & MSR_PR ? v | MSR_EE | MSR_IR | MSR_DR : v;
 	return true;
 }
@@ -406,6 +406,16 @@ static const struct vmstate timing_state = {
 		VMS_U64_ARRAY(struct cpu, event), VMS_U64_ARRAY(struct cpu, stall)),
 };
 
+/* ---- cede/cpu/copy: a block on its way from copy to paste., which QEMU has no instructions for ---- */
+
+static bool copy_needed(const void *s) { return ((const struct cpu *)s)->copied; }
+static void copy_absent(void *s) { ((struct cpu *)s)->copied = 0; }
+
+static const struct vmstate copy_state = {
+	.name = "cede/cpu/copy", .version = 1, .min_version = 1, VMS_OF(struct cpu), .needed = copy_needed, .absent = copy_absent,
+	.fields = VMS_FIELDS(VMS_U64_TO(struct cpu, copied, 1), VMS_BUFFER_AS("copy_block", struct cpu, copy_block)),
+};
+
 const struct vmstate cede_cpu_state = {
 	.name = "cede/cpu", .version = 2, .min_version = 2, VMS_OF(struct cpu),
 	.fields = VMS_FIELDS(
@@ -432,5 +442,5 @@ const struct vmstate cede_cpu_state = {
 		VMS_U32_EQUAL(struct cpu, pvr),
 		VMS_U32_EQUAL(struct cpu, pir),
 		VMS_U32_EQUAL(struct cpu, tir)),
-	.subs = VMS_SUBS(&timing_state),
+	.subs = VMS_SUBS(&timing_state, &copy_state),
 };

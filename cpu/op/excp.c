@@ -23,11 +23,16 @@
 #define AIL_NEAR 2	/* + 0x18000 */
 #define AIL_HIGH 3	/* + 0xc000000000004000 */
 
+uint64_t cpu_msr_bits(const struct cpu *cpu)
+{
+	return MSR_GUEST | (cpu->engine && cpu->engine->tm ? MSR_TM : 0);
+}
+
 void cpu_set_msr(struct cpu *cpu, uint64_t msr)
 {
 	uint64_t changed;
 
-	msr &= MSR_GUEST;
+	msr &= cpu_msr_bits(cpu);
 	/* Problem state has no real mode and cannot mask interrupts. Book III, 4.2.1. */
 	if (msr & MSR_PR)
 		msr |= MSR_EE | MSR_IR | MSR_DR;
@@ -255,10 +260,23 @@ bool raise_facility(struct cpu *cpu, const struct op *op, enum facility facility
 	return raise_interrupt(cpu, op, VEC_FAC_UNAVAIL, 0);
 }
 
-/* DSISR is left alone: since 3.0 software looks at the instruction itself. Book III, 6.5.8. */
+/* Fields of the instruction: RT and RA, and of the opcode what tells forms apart. 2.07, Book III-S, 6.5.8. */
+static uint32_t alignment_dsisr(uint32_t word)
+{
+	unsigned opcode = word >> 26;
+	uint32_t dsisr = word >> 16 & 0x3ff;
+
+	if (opcode == 31)
+		return dsisr | (word & 6) << 14 | (word & 0x40) << 8 | (word & 0x780) << 3;
+	return dsisr | (opcode & 1) << 14 | (opcode >> 1 & 15) << 10 | (opcode >= 56 ? (word & 3) << 18 : 0);
+}
+
+/* Since 3.0 software looks at the instruction itself, and DSISR is left alone. Book III, 6.5.8. */
 bool raise_alignment(struct cpu *cpu, const struct op *op, uint64_t ea)
 {
 	cpu->dar = ea;
+	if (cpu->engine->level < P9)
+		cpu->dsisr = alignment_dsisr((uint32_t)op_insn(op));
 	return raise_interrupt(cpu, op, VEC_ALIGNMENT, 0);
 }
 

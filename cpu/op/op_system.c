@@ -206,7 +206,8 @@ bool decode_priority(const struct decoder *d, struct op *op, unsigned n)
 /* ---- Order: one processor runs at a time, so all storage is always in order ---- */
 
 /* isync: whatever changes the context leaves the block by itself, and code that is stored to
- * is forgotten at once. */
+ * is forgotten at once. sync: each L and SC orders less than all, which is what there is; before POWER10 their new bits are
+ * reserved, and what they say is not looked at. */
 NO_OPERATION(isync)
 NO_OPERATION(sync)
 NO_OPERATION(eieio)
@@ -214,10 +215,14 @@ NO_OPERATION(wait)
 NO_OPERATION(tlbsync)
 NO_OPERATION(slbsync)
 
-/* WC: 0 for whatever may come, 1 for a lost reservation too, 2 for a short while; PL, how short. Nothing lasts shorter. */
+/* WC: 0 for whatever may come, 1 for a lost reservation too, 2 for a short while, of which PL says how short. Nothing lasts
+ * shorter. Of the others PL is 0 since POWER10; before, its bits are reserved, and nobody looks at them. Power ISA 3.1, Book
+ * II, 4.6.4. */
 DECODE_HOOK(wait)
 {
-	return decode_level(d) >= P10 ? op->imm < 3 : op->imm == 0;
+	bool short_while = op->imm == 2, pl = decode_own_level(d) >= P10 && word & 3u << 16;
+
+	return (!pl || short_while) && (decode_level(d) >= P10 ? op->imm < 3 : op->imm == 0);
 }
 
 /* Before POWER9 it is the hypervisor's, as tlbie is to a guest without LPCR[GTSE]. */
@@ -237,7 +242,8 @@ NO_OPERATION(dst)
 NO_OPERATION(dstst)
 NO_OPERATION(dss)
 
-/* Like a load of one byte. */
+/* Like a load of one byte. dcbf: each L is a flush of fewer caches than all, or to memory that keeps its contents; those that
+ * POWER9 does not know act as 0 there. */
 static inline bool probe_byte(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb, uint64_t ea)
 {
 	return tlb_hit(tlb, ea, 1, false) || host_address(cpu, op, ea, 1, ACCESS_READ);
@@ -247,35 +253,82 @@ OP_TRY(dcbst) { return probe_byte(cpu, op, tlb, RA + RB); }
 OP_TRY(dcbf) { return probe_byte(cpu, op, tlb, RA + RB); }
 OP_TRY(icbi) { return probe_byte(cpu, op, tlb, RA + RB); }
 
-/* ---- Copy and paste: there is no accelerator to paste to ---- */
+/* ---- Copy and paste ---- */
 
-#define COPY_BLOCK 128
 #define DSISR_STORE      PPC_BIT32(6)
 #define DSISR_BAD_PASTE  PPC_BIT32(28)
 
-OP_TRY(copy)
+static const uint8_t *copy_source(struct cpu *cpu, const struct op *op, uint64_t ea)
 {
-	uint64_t ea = RA + RB;
-
-	if (ea & (COPY_BLOCK - 1))
-		return raise_alignment(cpu, op, ea);
-	return host_address(cpu, op, ea, COPY_BLOCK, ACCESS_READ) != NULL;
+	if (!(ea & (COPY_BLOCK - 1)))
+		return host_address(cpu, op, ea, COPY_BLOCK, ACCESS_READ);
+	raise_alignment(cpu, op, ea);
+	return NULL;
 }
+
+static uint8_t *paste_target(struct cpu *cpu, const struct op *op, uint64_t ea)
+{
+	if (!(ea & (COPY_BLOCK - 1)))
+		return host_address(cpu, op, ea, COPY_BLOCK, ACCESS_WRITE);
+	raise_alignment(cpu, op, ea);
+	return NULL;
+}
+
+/* POWER9 pastes to accelerators alone, and there is none: nothing can tell what has been copied. */
+OP_TRY(copy) { return copy_source(cpu, op, RA + RB) != NULL; }
 
 OP_TRY(paste)
 {
 	uint64_t ea = RA + RB;
 
-	if (ea & (COPY_BLOCK - 1))
-		return raise_alignment(cpu, op, ea);
-	if (!host_address(cpu, op, ea, COPY_BLOCK, ACCESS_WRITE))
+	if (!paste_target(cpu, op, ea))
 		return false;
 	cpu->dar = ea;
 	cpu->dsisr = DSISR_STORE | DSISR_BAD_PASTE;
 	return raise_interrupt(cpu, op, VEC_DATA_STORAGE, 0);
 }
 
-NO_OPERATION(cpabort)
+/* POWER10 pastes to memory, too. A second copy takes the place of the first. */
+OP_TRY(copy_kept)
+{
+	const uint8_t *from = copy_source(cpu, op, RA + RB);
+
+	if (!from)
+		return false;
+	memcpy(cpu->copy_block, from, COPY_BLOCK);
+	cpu->copied = 1;
+	return true;
+}
+
+/* EQ: it has been pasted. Without a copy before it nothing is. */
+OP_TRY(paste_kept)
+{
+	uint8_t *to = paste_target(cpu, op, RA + RB);
+
+	if (!to)
+		return false;
+	if (cpu->copied)
+		memcpy(to, cpu->copy_block, COPY_BLOCK);
+	cpu->cr[0] = (cpu->copied ? CR_EQ : 0) | cpu->so;
+	cpu->copied = 0;
+	return true;
+}
+
+OP(cpabort) { cpu->copied = 0; }
+
+DECODE_HOOK(copy)
+{
+	if (decode_own_level(d) >= P10)
+		op->fn = op_copy_kept;
+	return true;
+}
+
+DECODE_HOOK(paste)
+{
+	if (decode_own_level(d) >= P10)
+		op->fn = op_paste_kept;
+	return true;
+}
 
 /* L 0: 32 bits, 1: 64 conditioned, 2: 64 raw, 3: reserved, says "no number". */
 OP(darn)
@@ -490,17 +543,62 @@ OP_TRY(mfbhrbe)
 	return true;
 }
 
-/* ---- Transactional memory: MSR[TM] is 0 for good, and POWER10 has none ---- */
+/* ---- Transactional memory, which POWER10 has none of: each transaction fails as it begins, for good ---- */
 
-#define TM_UNAVAILABLE(name) OP_TRY(name) { return raise_facility(cpu, op, FAC_TM); }
-TM_UNAVAILABLE(tbegin)
-TM_UNAVAILABLE(tend)
-TM_UNAVAILABLE(tcheck)
-TM_UNAVAILABLE(tsr)
-TM_UNAVAILABLE(tabortwc)
-TM_UNAVAILABLE(tabortdc)
-TM_UNAVAILABLE(tabortwci)
-TM_UNAVAILABLE(tabortdci)
-TM_UNAVAILABLE(tabort)
-TM_UNAVAILABLE(treclaim)
-TM_UNAVAILABLE(trechkpt)
+/* Bits of TEXASR. Book II, 5.4. */
+#define TEXASR_PERSISTENT PPC_BIT(7)
+#define TEXASR_NESTING    PPC_BIT(9)
+#define TEXASR_PR         PPC_BIT(35)
+#define TEXASR_FS         PPC_BIT(36)
+#define TEXASR_EXACT      PPC_BIT(37)
+
+/* MSR[TM] is looked at as they run: nothing else in a block depends on it. */
+static inline bool tm_available(struct cpu *cpu, const struct op *op)
+{
+	return cpu->msr & MSR_TM || raise_facility(cpu, op, FAC_TM);
+}
+
+/* It is begun and has failed: it goes on behind it with CR0 of a failed one, where the program looks. The nesting is too deep,
+ * which trying again does not help. Book II, 5.3.1. */
+OP_TRY(tbegin)
+{
+	bool problem = cpu->msr & MSR_PR;
+	uint64_t nip;
+
+	if (!tm_available(cpu, op))
+		return false;
+	nip = op_nip(cpu, op);
+	cpu->texasr = TEXASR_PERSISTENT | TEXASR_NESTING | TEXASR_FS | TEXASR_EXACT | (problem ? TEXASR_PR : 0);
+	cpu->tfiar = nip | problem;
+	cpu->tfhar = nip + 4;
+	cpu->cr[0] = CR_LT | CR_EQ;
+	return true;
+}
+
+/* Outside a transaction, where a processor is for good, they change nothing: CR0 is 0, MSR[TS], 0. */
+#define OUTSIDE_TRANSACTIONS(name) \
+	OP_TRY(name) \
+	{ \
+		if (!tm_available(cpu, op)) \
+			return false; \
+		cpu->cr[0] = 0; \
+		return true; \
+	}
+OUTSIDE_TRANSACTIONS(tend)
+OUTSIDE_TRANSACTIONS(tsr)
+OUTSIDE_TRANSACTIONS(tabortwc)
+OUTSIDE_TRANSACTIONS(tabortdc)
+OUTSIDE_TRANSACTIONS(tabortwci)
+OUTSIDE_TRANSACTIONS(tabortdci)
+OUTSIDE_TRANSACTIONS(tabort)
+OUTSIDE_TRANSACTIONS(treclaim)
+OUTSIDE_TRANSACTIONS(trechkpt)
+
+/* TDOOMED, MSR[TS], 0. */
+OP_TRY(tcheck)
+{
+	if (!tm_available(cpu, op))
+		return false;
+	cpu->cr[op->a] = CR_LT;
+	return true;
+}

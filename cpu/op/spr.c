@@ -288,8 +288,28 @@ OP_TRY(mtspr_pidr)
 
 /* ---- Transactional memory ---- */
 
-OP_TRY(mfspr_tm) { return raise_facility(cpu, op, FAC_TM); }
-OP_TRY(mtspr_tm) { return raise_facility(cpu, op, FAC_TM); }
+static inline bool tm_available(struct cpu *cpu, const struct op *op)
+{
+	return cpu->msr & MSR_TM || raise_facility(cpu, op, FAC_TM);
+}
+
+#define TM_SPR(suffix, get, put) \
+	OP_TRY(mfspr_##suffix) \
+	{ \
+		if (!tm_available(cpu, op)) \
+			return false; \
+		RT = get; \
+		return true; \
+	} \
+	OP_TRY(mtspr_##suffix) \
+	{ \
+		if (!tm_available(cpu, op)) \
+			return false; \
+		FIELD(uint64_t) = put; \
+		return true; \
+	}
+TM_SPR(tm, FIELD(uint64_t), RS)
+TM_SPR(tm_high, FIELD(uint64_t) >> 32, RS << 32 | (uint32_t)FIELD(uint64_t))
 
 /* ---- Event-based branches: set and reset views of BESCR. Book II, 7.2.1 ---- */
 

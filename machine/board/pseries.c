@@ -117,6 +117,8 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 		error_set(err, "out of memory");
 		goto out_free;
 	}
+	if (o->htm)
+		engine_allow_transactions(m->engine);
 	if (!drives_new(m, err) || !board_devices_new(m, true, err))
 		goto out_free;
 	for (unsigned i = 0; i < o->cpus; i++)

@@ -85,6 +85,7 @@ struct config {
 	/* -M */
 	const char *machine;		/* "pseries" or "pseries-7.2" */
 	unsigned vsmt;			/* distance of core ids: the threads of a core */
+	bool htm;			/* cap-htm=on: there is transactional memory, in which each transaction fails */
 	bool dfp;			/* cap-dfp=on (default): the guest is told of decimal floating point */
 	enum ic_mode ic_mode;		/* ic-mode= */
 	bool large_decr;		/* cap-large-decr=on (default) */

@@ -12,7 +12,7 @@
 /* ---- -M ---- */
 
 /* PROP_IGNORED: the value that there is changes nothing. */
-enum prop { PROP_IGNORED, PROP_ACCEL, PROP_DFP, PROP_LARGE_DECR, PROP_DAWR1, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_RPT, PROP_RESIZE, PROP_VSMT, PROP_COMPAT, PROP_IC, PROP_HPT_PAGE };
+enum prop { PROP_IGNORED, PROP_ACCEL, PROP_HTM, PROP_DFP, PROP_LARGE_DECR, PROP_DAWR1, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_RPT, PROP_RESIZE, PROP_VSMT, PROP_COMPAT, PROP_IC, PROP_HPT_PAGE };
 
 static const struct machine_prop {
 	const char *name;
@@ -28,7 +28,7 @@ static const struct machine_prop {
 	{ "ic-mode", PROP_IC, "xics|xive|dual", "" },	/* as in enum ic_mode */
 	{ "resize-hpt", PROP_RESIZE, "default|enabled|disabled|required", "" },	/* as in enum resize_hpt */
 	{ "max-cpu-compat", PROP_COMPAT, "", "" },
-	{ "cap-htm", PROP_IGNORED, "off", "on" },
+	{ "cap-htm", PROP_HTM, "off|on", "" },
 	{ "cap-vsx", PROP_IGNORED, "on", "off" },
 	{ "cap-dfp", PROP_DFP, "off|on", "" },
 	{ "cap-hpt-max-page-size", PROP_HPT_PAGE, "4k|64k|16m|16g|4K|64K|16M|16G|4096|65536|16777216|17179869184", "" },
@@ -122,6 +122,8 @@ bool finish_compat(struct parse *p)
 
 	if (!level)
 		return option_fail(p, "-M max-cpu-compat=: %s cannot appear as a later processor", o->cpu_model->name);
+	if (o->htm && o->cpu_model->since >= P10)
+		return option_fail(p, "-M cap-htm=on: %s has no transactional memory", o->cpu_model->name);
 	return finish_controller(p, level);
 }
 
@@ -174,6 +176,9 @@ static bool set_prop(struct parse *p, enum prop prop, const char *value, int ind
 		break;
 	case PROP_ACCEL:
 		return take_accels(p, value);
+	case PROP_HTM:
+		o->htm = index;
+		break;
 	case PROP_DFP:
 		o->dfp = index;
 		break;

@@ -162,7 +162,7 @@ static uint64_t ibs_in_stream(enum mitigation ibs)
 
 #define ALWAYS 256		/* no byte is equal to it, so the capability is sent in any case */
 
-CAP(htm, "0x00", 0, 0)
+CAP(htm, "0x00", machine_of(s)->config->htm, 0)
 CAP(vsx, "0x01", 1, 1)
 CAP(dfp, "0x02", machine_of(s)->config->dfp, 1)
 CAP(cfpc, "0x03", machine_of(s)->config->cfpc, MITIGATION_WORKAROUND)

@@ -188,7 +188,7 @@ CASES = [
     *(('seed=' + v, 2, 'seed', ('-seed', v)) for v in ('x', '', '-1', '1x', '18446744073709551616')),
     *(('accel=' + v, 2, 'accel', ('-accel', v)) for v in ('', 'frob', 'kvm:frob', 'tcg,frob=1', 'x=tcg', 'tcgx')),
     *(('boot=' + v, 2, 'boot', ('-boot', v)) for v in ('x', 'menu=x', 'strict=1', 'once=C', 'splash-time=x', 'splash-time=65536', 'frob=1', 'order=c,frob')),
-    *(('M=' + v, 2, v.split('=')[0], ('-M', 'pseries,' + v)) for v in ('cap-dfp=frob', 'cap-htm=on', 'cap-vsx=off', 'accel=frob')),
+    *(('M=' + v, 2, v.split('=')[0], ('-M', 'pseries,' + v)) for v in ('cap-dfp=frob', 'cap-htm=frob', 'cap-vsx=off', 'accel=frob')),
     *(('action=' + v, 2, 'action', ('-action', v)) for v in ('', 'panic', 'panic=frob', 'panic=', 'frob=none', 'watchdog=x',
                                                              'reboot=reset,panic=x')),
     *(('d=' + v, 2, 'd', ('-d', v)) for v in ('frob', 'int,frob')),

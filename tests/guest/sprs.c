@@ -2,6 +2,7 @@
  * runs it, and what the others do; and instructions that differ by generation. With "power8" or "power9" in -append, PCR keeps from
  * problem state what came later.
  * Power ISA 2.07, 3.0B, 3.1, Book III, figure "SPR encodings". */
+#include "identity.h"
 #include "lib.h"
 #include "splpar.h"
 
@@ -205,7 +206,15 @@ static void test_instructions(void)
 		{ TLBSYNC, P8, 'p', 'p', "tlbsync-2.07" }, { TLBSYNC, P9_10, 'y', 'p', "tlbsync" },
 		{ 0x7c00051d, P8_9, 'f', 'f', "tbegin." }, { 0x7c00055d, P8_9, 'f', 'f', "tend." }, { 0x7c0007dd, P8_9, 'f', 'p', "trechkpt." },
 		{ 0x7c00003c, P9_10, 'y', 'y', "wait" }, { 0x7c20003c, P10, 'y', 'y', "waitrsv" }, { 0x7c40003c, P10, 'y', 'y', "pause_short" },
-		{ 0x7c60003c, 0, 'y', 'y', "wait-3" }, { 0x7c600100, P9_10, 'y', 'y', "setb" }, { 0x4c600004, P9_10, 'y', 'y', "addpcis" },
+		{ 0x7c60003c, 0, 'y', 'y', "wait-3" }, { 0x7c01003c, P9, 'y', 'y', "wait-0,1" }, { 0x7c21003c, 0, 'y', 'y', "wait-1,1" },
+		{ 0x7c41003c, P10, 'y', 'y', "wait-2,1" }, { 0x7c43003c, P10, 'y', 'y', "wait-2,3" },
+		{ 0x7c0004ac, ANY, 'y', 'y', "hwsync" }, { 0x7c2004ac, ANY, 'y', 'y', "lwsync" }, { 0x7c4004ac, ANY, 'y', 'y', "ptesync" },
+		{ 0x7c8004ac, ANY, 'y', 'y', "phwsync" }, { 0x7ca004ac, ANY, 'y', 'y', "plwsync" }, { 0x7c2104ac, ANY, 'y', 'y', "stncisync" },
+		{ 0x7c0204ac, ANY, 'y', 'y', "stcisync" }, { 0x7c0304ac, ANY, 'y', 'y', "stsync" },
+		/* 0,r4: address 0. */
+		{ 0x7c0020ac, ANY, 'y', 'y', "dcbf" }, { 0x7c2020ac, ANY, 'y', 'y', "dcbfl" }, { 0x7c6020ac, ANY, 'y', 'y', "dcbflp" },
+		{ 0x7c8020ac, ANY, 'y', 'y', "dcbfps" }, { 0x7cc020ac, ANY, 'y', 'y', "dcbstps" },
+		{ 0x7c00068c, P9_10, 'y', 'y', "cpabort" }, { 0x7c600100, P9_10, 'y', 'y', "setb" }, { 0x4c600004, P9_10, 'y', 'y', "addpcis" },
 		{ 0x7c6105e6, P9_10, 'y', 'y', "darn" },
 	};
 	unsigned bad = 0;
@@ -230,19 +239,6 @@ static void test_instructions(void)
 	check_eq(bad, 0, "instructions-of-the-generation");
 }
 
-/* ---- Problem state, where all is where it is ---- */
-
-static void build_tables(void)
-{
-	u64 *processes = memset((void *)TABLES, 0, 0x30000), *root = processes + 0x2000, *next = processes + 0x4000;
-
-	next[0] = be64(PPC_BIT(0) | PPC_BIT(1) | PPC_BIT(55) | PPC_BIT(56) | 7);		/* 1 GiB */
-	root[0] = be64(PPC_BIT(0) | (u64)next | 9);
-	processes[0] = be64(2ull << 61 | 5ull << 5 | (u64)root | 13);
-	sync();
-	check_eq((u64)hcall(H_REGISTER_PROC_TBL, 0x1d, processes, 0, 0), H_SUCCESS, "H_REGISTER_PROC_TBL");
-}
-
 void test(void)
 {
 	u64 before, after;
@@ -253,7 +249,7 @@ void test(void)
 	__asm__ volatile("mfspr %0,848\n\tnop\n\tnop\n\tmfspr %1,848" : "=r"(before), "=r"(after));
 	check_eq(after - before, 3, "IC-counts");
 	if (model != P8) {		/* which has no radix MMU */
-		build_tables();
+		map_identity(TABLES);
 		mtspr(153, ALL);
 		mtspr(795, 0x80000000ull | 2 << 18);	/* PMCC 2: all access */
 		check_eq(sweep(true), 0, "problem-state");

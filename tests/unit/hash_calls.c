@@ -4,6 +4,7 @@
 
 #include "cpu/engine/block.h"
 #include "cpu/engine/tlb.h"
+#include "cpu/model/models.h"
 #include "cpu/mmu/slb.h"
 #include "hcall/hcall.h"
 #include "rig.h"
@@ -215,15 +216,16 @@ static bool step(struct machine *m)
 	return all_honest(m);
 }
 
-/* Who appears as a POWER8 has no radix MMU to turn to, and keeps its table. */
-static void test_no_radix(struct machine *m)
+/* A POWER8 has no radix MMU to turn to, and keeps its table. */
+static void test_no_radix(struct machine *m, struct config *options)
 {
+	const struct cpu_model *model = options->cpu_model;
 	struct cpu *cpu = &m->cpu[0]->cpu;
 
-	m->compat_pvr = 0x0f000004;
+	options->cpu_model = cpu_model_find("power8");
 	check_eq((uint64_t)call(m, cpu, 0x37c, 0x1c, 0, 0, 0), (uint64_t)H_PARAMETER, "no-radix-to-turn-to");
 	check(m->hpt.entry && !(cpu->lpcr & LPCR_HR), "and-the-table-stays");
-	m->compat_pvr = 0;
+	options->cpu_model = model;
 	call(m, cpu, 0x37c, 0x1c, 0, 0, 0);
 	check(cpu->lpcr & LPCR_HR && m->radix, "radix");
 	call(m, cpu, 0x37c, 0x14, 0, 0, 0);
@@ -250,7 +252,7 @@ int main(int argc, char **argv)
 		valid += (rig.m->hpt.entry[i].v & HPTE_V) != 0;
 	check_eq(wrong, 0, "tlbs-say-what-tables-say");
 	check(valid > 100, "there-are-entries: %lu", valid);
-	test_no_radix(rig.m);
+	test_no_radix(rig.m, &rig.options);
 	rig_free(&rig);
 	return check_done();
 }

@@ -172,9 +172,10 @@ static void test_refused(void)
 	check(parse(&o, &err, &status, "-frob") == OPTIONS_BAD && status == 2 && strstr(err.msg, "frob"), "unknown");
 	check(parse(&o, &err, &status, "-kernel") == OPTIONS_BAD && status == 2 && strstr(err.msg, "kernel"), "no-value");
 	check(parse(&o, &err, &status, "-kernel K -cpu power8 -M pseries,ic-mode=xive") == OPTIONS_BAD && status == 2 && strstr(err.msg, "XICS alone"), "no-xive");
+	check(parse(&o, &err, &status, "-kernel K -M pseries,cap-htm=on -cpu power10") == OPTIONS_BAD && status == 2 && strstr(err.msg, "power10 has no transactional memory"), "no-htm");
 	check(parse(&o, &err, &status, "-gdb tcp::1") == OPTIONS_BAD && status == 2 && strstr(err.msg, "not there"), "later");
 	static const char *const absent[] = {
-		"-M pseries,cap-htm=on", "-M pseries,cap-htm=yes", "-M pseries,cap-vsx=off",
+		"-M pseries,cap-vsx=off",
 		"-M pseries,cap-nested-hv=on", "-M pseries,cap-nested-papr=true", "-M pseries,cap-fwnmi=off",
 		"-M pseries,cap-ail-mode-3=off",
 		"-M pseries,resize-hpt=never", "-M pseries,accel=kvm", "-accel kvm", "-accel kvm:xen", "-enable-kvm",

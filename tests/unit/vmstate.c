@@ -269,6 +269,7 @@ static void flip_cfpc(struct machine *m, bool on) { options_of(m)->cfpc = on ? M
 static void flip_sbbc(struct machine *m, bool on) { options_of(m)->sbbc = on ? MITIGATION_BROKEN : MITIGATION_WORKAROUND; }
 static void flip_ibs(struct machine *m, bool on) { options_of(m)->ibs = on ? MITIGATION_FIXED_NA : MITIGATION_WORKAROUND; }
 static void flip_decr(struct machine *m, bool on) { options_of(m)->large_decr = !on; }
+static void flip_htm(struct machine *m, bool on) { options_of(m)->htm = on; }
 static void flip_dfp(struct machine *m, bool on) { options_of(m)->dfp = !on; }
 static void flip_ccf(struct machine *m, bool on) { options_of(m)->ccf_assist = !on; }
 static void flip_rpt(struct machine *m, bool on) { options_of(m)->rpt_invalidate = on; }
@@ -286,6 +287,8 @@ static void flip_boot(struct machine *m, bool on) { m->firmware->booted = on; }
 static void flip_menu(struct machine *m, bool on) { m->firmware->menu.first = on; }
 static void flip_vasi(struct machine *m, bool on) { m->vasi_stream = on; }
 static void flip_timing(struct machine *m, bool on) { m->cpu[0]->cpu.timing_model = on; }
+
+static void flip_copy(struct machine *m, bool on) { m->cpu[0]->cpu.copied = on; }
 
 static void flip_disks(struct machine *m, bool on) { m->disk_state[0] = on ? 'd' : 0; }
 
@@ -339,8 +342,8 @@ static const struct flip flips[] = {
 	{ "spapr_cpu/vpa", flip_vpa }, { "spapr_cpu/vpa/slb_shadow", flip_shadow }, { "spapr_cpu/vpa/dtl", flip_dtl },
 	{ "cpu/compat", flip_compat }, { "spapr_patb_entry", flip_patb }, { "spapr_pending_events", flip_event },
 	{ "spapr/cap/cfpc", flip_cfpc }, { "spapr/cap/sbbc", flip_sbbc }, { "spapr/cap/ibs", flip_ibs },
-	{ "spapr/cap/dfp", flip_dfp }, { "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf }, { "spapr/cap/rpt_invalidate", flip_rpt },
-	{ "spapr_fwnmi", flip_fwnmi },
+	{ "spapr/cap/htm", flip_htm }, { "spapr/cap/dfp", flip_dfp }, { "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf },
+	{ "spapr/cap/rpt_invalidate", flip_rpt }, { "spapr_fwnmi", flip_fwnmi },
 	{ "spapr_iommu_ex", flip_ex }, { "spapr_iommu", flip_window }, { "spapr_irq_map", flip_msi },
 	{ "cede/xive", flip_line },
 	{ "virtio/device_endian", flip_endian }, { "virtio/64bit_features", flip_modern }, { "virtio/virtqueues", flip_modern },
@@ -349,13 +352,14 @@ static const struct flip flips[] = {
 	{ "cede/machine/vasi", flip_vasi }, { "cede/machine/hpt", flip_hpt }, { "cede/timers", flip_timers }, { "cede/firmware/boot", flip_boot },
 	{ "cede/firmware/menu", flip_menu },
 	{ "cede/disks", flip_disks }, { "cede/cpu/timing", flip_timing },
+	{ "cede/cpu/copy", flip_copy },
 };
 
 /* What this machine never sends, or always does. */
 static bool is_fixed(const char *name)
 {
 	static const char *const fixed[] = {
-		"spapr/cap/htm", "spapr/cap/vsx", "spapr/cap/nested_kvm_hv", "spapr/cap/fwnmi",
+		"spapr/cap/vsx", "spapr/cap/nested_kvm_hv", "spapr/cap/fwnmi",
 		"spapr/cap/hpt_maxpagesize",
 		"cede/medium",		/* tests/snapshot/disks.py */
 		"cede/console",		/* tests/snapshot/snapshot.py */
