@@ -1,5 +1,5 @@
 #!/bin/sh
-# guest.sh [kernel|kernel-13|installer|bench|perf|grub|debian|disks|cd]: brings a ppc64el guest into build/guest, or where GUEST_DIR
+# guest.sh [kernel|kernel-13|installer|bench|perf|utils|grub|debian|disks|cd]: brings a ppc64el guest into build/guest, or where GUEST_DIR
 # says.
 #
 #   kernel      vmlinux and initrd.gz: Debian's kernel, and busybox packed by guest_pack.py
@@ -7,6 +7,7 @@
 #   installer   di-vmlinux and di-initrd.gz: Debian's text installer for the network
 #   bench       real/: a tree of Debian's programs and their libraries, for `make bench`
 #   perf        perf/: the same of perf and objdump, which look at the performance monitor
+#   utils       utils/: the same of lscpu and ppc64_cpu, which say how processors are made up
 #   grub        grub/powerpc-ieee1275: GRUB's modules, of which grub-mkimage makes what disks boot
 #   debian      debs/debian.list: the packages of a whole system, in the order in which they go in;
 #               debian.sources, where they came from (debian.sh makes a disk of them)
@@ -245,6 +246,11 @@ perf() {
     tree perf perf
 }
 
+utils() {
+    programs="util-linux powerpc-ibm-utils"
+    tree utils utils
+}
+
 # ---- grub ----
 
 grub_known() { candidate grub-ieee1275-bin; }
@@ -369,10 +375,10 @@ cd_packages() {
 }
 
 case ${1:-kernel} in
-kernel|installer|bench|perf|grub|debian|disks) command=${1:-kernel} ;;
+kernel|installer|bench|perf|utils|grub|debian|disks) command=${1:-kernel} ;;
 kernel-13) command=kernel_13 ;;
 cd) command=cd_packages ;;
-*) die "usage: guest.sh [kernel|kernel-13|installer|bench|perf|grub|debian|disks|cd]" ;;
+*) die "usage: guest.sh [kernel|kernel-13|installer|bench|perf|utils|grub|debian|disks|cd]" ;;
 esac
 for tool in apt-get dpkg-deb python3; do
     command -v $tool >/dev/null || die "$tool is missing (make deps); or $bring_own"
