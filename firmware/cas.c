@@ -24,17 +24,21 @@ struct option_vector {
 	unsigned len;
 };
 
+/* Byte 3 of vector 1: who does not know ISA 3.0 may take the radix MMU for one that it can use, so it is not told of it. */
+#define VEC1_ISA_3  0x80
 #define VEC5_SHARED 0x40		/* byte 2 */
 #define VEC5_XIVE   0x40		/* byte 23, of two bits: the guest uses it, and no XICS */
 #define VEC5_XIVE_MASK 0xc0
 #define VEC5_RADIX  0x40		/* byte 24 */
 #define VEC5_GTSE   0x40		/* byte 26 */
 
+#define VEC5_RESIZE 0x01		/* byte 6 */
+
 /* Option vector 5, what the platform has to offer in each byte. */
 static const uint8_t offered_vec5[27] = {
 	[2] = VEC5_SHARED,
 	[5] = 0x80,	/* form 1 affinity */
-	[6] = 0x01,	/* another size of hash page table */
+	[6] = VEC5_RESIZE,	/* another size of hash page table */
 	[23] = VEC5_XIVE,
 	[24] = VEC5_RADIX,	/* or hash */
 	[26] = 0x40,	/* radix: guest translation shootdown */
@@ -178,15 +182,19 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 		return refuse_cas(m, H_PARAMETER, "the guest asks for the radix MMU, and its processor has none");
 	if (!controller_there(m, v5.byte[23] & VEC5_XIVE_MASK))
 		return refuse_cas(m, H_PARAMETER, "the guest asks for an interrupt controller that is not there (-M ic-mode=dual has both)");
+	if (m->config->resize_hpt == RESIZE_HPT_REQUIRED && !(v5.byte[24] & VEC5_RADIX) && !(v5.byte[6] & VEC5_RESIZE))
+		return refuse_cas(m, H_HARDWARE, "the guest cannot change its hash page table's size (-M resize-hpt=required)");
 	for (unsigned i = 0; i < ARRAY_SIZE(v5.byte); i++)
 		v5.byte[i] &= i < ARRAY_SIZE(offered_vec5) ? offered_vec5[i] : 0;
+	if (m->config->resize_hpt == RESIZE_HPT_DISABLED)
+		v5.byte[6] &= (uint8_t)~VEC5_RESIZE;
 	if (!(v5.byte[24] & VEC5_RADIX))
 		v5.byte[26] &= (uint8_t)~VEC5_GTSE;
 	if (!tree_grow(m) || tree_set_vec5(m->fdt, v5.byte + 1, MAX_VECTOR) < 0)
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	if (!(v5.byte[2] & VEC5_SHARED) && !hide_splpar(m))
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
-	if (tree_set_level(m->fdt, m->ncpus / m->threads, m->config, best) < 0)
+	if (tree_set_level(m->fdt, m->ncpus / m->threads, m->config, best, v1.byte[3] & VEC1_ISA_3) < 0)
 		return refuse_cas(m, H_HARDWARE, "no room in the device tree");
 	firmware_appear_as(m, best);
 	m->radix = v5.byte[24] & VEC5_RADIX;

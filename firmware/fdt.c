@@ -137,9 +137,10 @@ static void add_place(struct tree *t, const struct machine *m, int at, unsigned 
 
 #define MOST_FEATURES 256
 #define FEATURE_DAWR1 (2 + 64)
+#define FEATURE_RADIX (2 + 40)
 
 /* What a core's node says of the level that it appears as, NULL: its own. */
-static int set_level(void *fdt, int at, const struct config *o, const struct cpu_level *level)
+static int set_level(void *fdt, int at, const struct config *o, const struct cpu_level *level, bool radix)
 {
 	const struct cpu_model *model = o->cpu_model;
 	const struct cpu_level *own = cpu_model_level(model), *as = level ? level : own;
@@ -151,10 +152,12 @@ static int set_level(void *fdt, int at, const struct config *o, const struct cpu
 		features[i] &= i < own->pa_features_size ? own->pa_features[i] : 0;
 	if (as->pa_features_size > FEATURE_DAWR1 && !config_dawr1(o))
 		features[FEATURE_DAWR1] = 0;
+	if (as->pa_features_size > FEATURE_RADIX && !radix)
+		features[FEATURE_RADIX] &= 0x7f;
 	return rc < 0 ? rc : fdt_setprop(fdt, at, "ibm,pa-features", features, (int)as->pa_features_size);
 }
 
-int tree_set_level(void *fdt, unsigned cores, const struct config *o, const struct cpu_level *level)
+int tree_set_level(void *fdt, unsigned cores, const struct config *o, const struct cpu_level *level, bool radix)
 {
 	static const char cpu[] = "cpu";
 	int at, len, rc = 0;
@@ -166,7 +169,7 @@ int tree_set_level(void *fdt, unsigned cores, const struct config *o, const stru
 			continue;
 		if (!cores--)
 			break;		/* a guest's own tree may have any number of them */
-		rc = set_level(fdt, at, o, level);
+		rc = set_level(fdt, at, o, level, radix);
 		if (rc < 0)
 			return rc;
 	}
@@ -192,7 +195,7 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	if (m->config->dfp)
 		node_cell(t, at, "ibm,dfp", 1);
 	add_mmu(t, m, at, model);
-	tree_keep_error(t, set_level(t->fdt, at, m->config, cpu_model_find_level(model, m->compat_pvr)));
+	tree_keep_error(t, set_level(t->fdt, at, m->config, cpu_model_find_level(model, m->compat_pvr), true));
 	add_place(t, m, at, first);
 	if (m->config->large_decr && model->large_dec_bits)
 		node_cell(t, at, "ibm,dec-bits", model->large_dec_bits);

@@ -35,9 +35,9 @@ void *tree_build(struct machine *m, const struct tree_boot *boot, struct error *
  * its byte 1 on. A libfdt error code if negative. */
 int tree_set_vec5(void *fdt, const uint8_t *vec5, unsigned len);
 
-/* Each core's node says that its processors appear as one of that level, NULL: as what they are. A libfdt error code if
- * negative. */
-int tree_set_level(void *fdt, unsigned cores, const struct config *o, const struct cpu_level *level);
+/* Each core's node says that its processors appear as one of that level, NULL: as what they are; `radix`: whether
+ * they are said to have that MMU, if they do. A libfdt error code if negative. */
+int tree_set_level(void *fdt, unsigned cores, const struct config *o, const struct cpu_level *level, bool radix);
 
 /* Has the interrupt controller that is in charge now describe itself in place of the other one, by the same phandle. A libfdt
  * error code if negative. */

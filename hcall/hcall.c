@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hcall/trace.h"
+#include "machine/core/config.h"
 #include "machine/core/log.h"
 
 #define PRIVATE_BASE 0xf000
@@ -164,14 +165,34 @@ void hcall_dispatch(struct cpu *cpu)
 	memcpy(&cpu->r[4], out, count_names(h->out) * sizeof out[0]);
 }
 
-unsigned hcall_sets(const char *sets[], unsigned max)
+/* Sets that not every machine offers; their functions ask, too. */
+static bool offers_rpt(const struct config *o) { return o->rpt_invalidate; }
+static bool offers_resizing(const struct config *o) { return o->resize_hpt != RESIZE_HPT_DISABLED; }
+
+static const struct {
+	const char *set;
+	bool (*offered)(const struct config *o);
+} on_demand[] = {
+	{ "hcall-rpt-invalidate", offers_rpt },
+	{ "hcall-hpt-resize", offers_resizing },
+};
+
+static bool is_offered(const struct config *o, const char *set)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(on_demand); i++)
+		if (!strcmp(on_demand[i].set, set))
+			return on_demand[i].offered(o);
+	return true;
+}
+
+unsigned hcall_sets(const struct machine *m, const char *sets[], unsigned max)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(papr); i++) {
 		unsigned seen = 0;
 
-		if (!papr[i].fn || !*papr[i].set)
+		if (!papr[i].fn || !*papr[i].set || !is_offered(m->config, papr[i].set))
 			continue;
 		while (seen < n && strcmp(sets[seen], papr[i].set))
 			seen++;

@@ -33,8 +33,9 @@ struct hcall {
 	unsigned id;			/* enum trace_id */
 } __attribute__((aligned(64)));		/* found by a shift, in one line of the host's cache */
 
-/* Names for ibm,hypertas-functions: every function set of hcall.def, `max` at most. How many there are. */
-unsigned hcall_sets(const char *sets[], unsigned max);
+/* Names for ibm,hypertas-functions: every function set of hcall.def that this machine offers, `max` at most. How many
+ * there are. */
+unsigned hcall_sets(const struct machine *m, const char *sets[], unsigned max);
 
 /* cpu_env.hypercall: reads r3, dispatches, writes r3 and the outputs. */
 void hcall_dispatch(struct cpu *cpu);

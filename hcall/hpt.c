@@ -7,6 +7,7 @@
 #include "cpu/engine/tlb.h"
 #include "cpu/mmu/hpt.h"
 #include "hcall/hcall.h"
+#include "machine/core/config.h"
 
 #define FLAG_EXACT   PPC_BIT(24)	/* H_ENTER: in that very place */
 #define FLAG_READ_4  PPC_BIT(26)
@@ -25,10 +26,14 @@ static struct hpte *entry_at(struct cpu *cpu, uint64_t index)
 	return index < hpt_entries(hpt) ? &hpt->entry[index] : NULL;
 }
 
+/* What it costs the host, in bytes that it could have copied meanwhile: each processor asks each segment that it knows. */
+#define WORK_OF_FLUSH (UINT64_C(16) << 10)
+
 /* No TLB has the page that `was` maps any more. */
 static void forget(struct cpu *cpu, const struct hpte *was, uint64_t index)
 {
 	tlb_flush_hpte_everywhere(cpu, was, index);
+	hcall_worked(cpu_machine(cpu), cpu_machine(cpu)->ncpus * WORK_OF_FLUSH);
 	charge_flush_all(cpu, true);
 }
 
@@ -206,11 +211,11 @@ HCALL_FN(H_CLEAR_MOD) { return clear_bit(cpu, in[1], HPTE_C, &out[0]); }
 /* The new table costs the host nothing before there are entries in it: what H_RESIZE_HPT_PREPARE prepares is ready at once. */
 static int64_t resize_ok(const struct machine *m, uint64_t flags, uint64_t shift)
 {
+	if (m->config->resize_hpt == RESIZE_HPT_DISABLED)
+		return H_AUTHORITY;
 	if (!m->hpt.entry)
 		return H_NOT_AVAILABLE;
-	if (flags || (shift && (shift < HPT_SHIFT_MIN || shift > HPT_SHIFT_MAX)))
-		return H_PARAMETER;
-	return shift > hpt_shift_for(m->ram.size) + 1 ? H_RESOURCE : H_SUCCESS;
+	return flags || (shift && (shift < HPT_SHIFT_MIN || shift > HPT_SHIFT_MAX)) ? H_PARAMETER : H_SUCCESS;
 }
 
 HCALL_FN(H_RESIZE_HPT_PREPARE)
@@ -218,6 +223,8 @@ HCALL_FN(H_RESIZE_HPT_PREPARE)
 	struct machine *m = cpu_machine(cpu);
 	int64_t rc = resize_ok(m, in[0], in[1]);
 
+	if (rc == H_SUCCESS && in[1] > hpt_shift_for(m->ram.size) + 1)
+		rc = H_RESOURCE;
 	if (rc == H_SUCCESS)
 		m->hpt_prepared = (uint32_t)in[1];
 	return rc;

@@ -168,6 +168,13 @@ static int64_t new_hash_table(const uint64_t *in, uint64_t *table)
 	return H_SUCCESS;
 }
 
+static bool has_radix(const struct machine *m)
+{
+	const struct cpu_model *model = m->config->cpu_model;
+
+	return (m->compat_pvr ? cpu_model_find_level(model, m->compat_pvr) : cpu_model_level(model))->radix;
+}
+
 /* What is registered from now on, or an H_* code. */
 static int64_t new_table(const struct machine *m, const uint64_t *in, uint64_t *table)
 {
@@ -183,6 +190,8 @@ static int64_t new_table(const struct machine *m, const uint64_t *in, uint64_t *
 	}
 	if (!(flags & TBL_RADIX))
 		return new_hash_table(in, table);
+	if (!has_radix(m))
+		return H_PARAMETER;
 	if (in[1] % RAM_PAGE_SIZE || in[1] >> 60)
 		return H_P2;
 	if (in[2])
@@ -216,14 +225,14 @@ HCALL_FN(H_REGISTER_PROC_TBL)
 	rc = new_table(m, in, &table);
 	if (rc != H_SUCCESS)
 		return rc;
-	if (flags & TBL_RADIX)
+	if (table & PATE_RADIX)
 		lpcr |= LPCR_UPRT | LPCR_HR;
 	if (flags & TBL_GTSE)
 		lpcr |= LPCR_GTSE;
 	if (!set_hash_table(m, !(table & PATE_RADIX)))
 		return H_HARDWARE;
 	m->proc_tbl = table;
-	m->radix = flags & TBL_RADIX;
+	m->radix = table & PATE_RADIX;
 	set_lpcrs(m, lpcr, LPCR_UPRT | LPCR_HR | LPCR_GTSE);
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		struct cpu *c = &m->cpu[i]->cpu;

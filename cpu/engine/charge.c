@@ -508,8 +508,8 @@ void charge_emit_fetch(struct decoder *d)
 		decode_emit(d, (struct op){ .fn = op_charge_fetch, .imm = (int32_t)(decode_gra(d) & (RAM_PAGE_SIZE - 1)) });
 }
 
-/* Bytes of an access, by the mnemonic's letters. */
-static unsigned access_size(const char *name)
+/* Bytes of an access, by the mnemonic's letters, of which a prefixed one has a first more. */
+static unsigned access_size(const struct insn *insn)
 {
 	static const struct {
 		const char *start;
@@ -518,8 +518,10 @@ static unsigned access_size(const char *name)
 		{ "lb", 1 }, { "stb", 1 }, { "lh", 2 }, { "sth", 2 }, { "lw", 4 }, { "stw", 4 }, { "lfs", 4 }, { "stfs", 4 },
 		{ "lfiw", 4 }, { "stfiw", 4 }, { "lxsi", 4 }, { "stxsi", 4 }, { "lxss", 4 }, { "stxss", 4 }, { "lxsd", 8 }, { "stxsd", 8 },
 		{ "lveb", 1 }, { "lveh", 2 }, { "lvew", 4 }, { "stveb", 1 }, { "stveh", 2 }, { "stvew", 4 },
-		{ "lxvds", 8 }, { "lxvws", 4 }, { "lxv", 16 }, { "stxv", 16 }, { "lv", 16 }, { "stv", 16 }, { "lq", 16 }, { "stq", 16 },
+		{ "lxvds", 8 }, { "lxvws", 4 }, { "lxvp", 32 }, { "stxvp", 32 }, { "lxv", 16 }, { "stxv", 16 }, { "lv", 16 }, { "stv", 16 }, { "lq", 16 }, { "stq", 16 },
 	};
+
+	const char *name = insn->acts + (insn->match >> 32 && insn->acts[0] == 'p');
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
 		if (!strncmp(name, sizes[i].start, strlen(sizes[i].start)))
@@ -527,20 +529,20 @@ static unsigned access_size(const char *name)
 	return 8;
 }
 
-static op_fn *access_op(const char *name)
+static op_fn *access_op(const struct insn *insn)
 {
 	static const struct {
 		const char *start;
 		op_fn *fn;
 	} ops[] = {
-		{ "st", op_charge_store }, { "dcbz", op_charge_zero }, { "dcbt", op_charge_touch }, { "dcbf", op_charge_flush },
-		{ "icbi", op_charge_icbi }, { "dcbst", NULL }, { "icbt", NULL }, { "paste", op_charge_store },
+		{ "dcbz", op_charge_zero }, { "dcbt", op_charge_touch }, { "dcbf", op_charge_flush }, { "icbi", op_charge_icbi },
+		{ "dcbst", NULL }, { "icbt", NULL },
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++)
-		if (!strncmp(name, ops[i].start, strlen(ops[i].start)))
+		if (!strncmp(insn->name, ops[i].start, strlen(ops[i].start)))
 			return ops[i].fn;
-	return op_charge_load;
+	return insn->flags & WRITES ? op_charge_store : op_charge_load;
 }
 
 void charge_emit_hold(struct decoder *d, const struct core_model *m, unsigned row, uint64_t word)
@@ -553,14 +555,14 @@ void charge_emit_hold(struct decoder *d, const struct core_model *m, unsigned ro
 
 void charge_emit_access(struct decoder *d, const struct insn *insn, const struct op *op)
 {
-	op_fn *fn = access_op(insn->acts);
+	op_fn *fn = access_op(insn);
 	bool indexed = strstr(insn->operands, "RB") != NULL, to_gpr = !strncmp(insn->operands, "RT", 2);
 
 	if (!has_part(d, TIMING_CACHES) && fn)
 		fn = has_part(d, TIMING_TLB) ? op_charge_page : NULL;
 	if (fn)
 		decode_emit(d, (struct op){ .fn = fn, .a = to_gpr ? op->a : UINT8_MAX, .b = op->b, .c = indexed ? op->c : SLOT_ZERO,
-					    .d = (uint8_t)access_size(insn->acts), .imm = indexed ? 0 : op->imm });
+					    .d = (uint8_t)access_size(insn), .imm = indexed ? 0 : op->imm });
 }
 
 void charge_emit_branch(struct decoder *d, const struct charge_branch *b)

@@ -542,7 +542,7 @@ static bool fetch(struct decoder *d, uint64_t *insn)
 	memcpy(words, at, sizeof words[0]);
 	if (!(d->block->mode & MODE_LE))
 		words[0] = __builtin_bswap32(words[0]);
-	if (unlikely(is_prefix(words[0])) && d->engine->level >= P10 && d->gra % PREFIX_ALIGN != PREFIX_ALIGN - 4) {
+	if (unlikely(is_prefix(words[0])) && decode_level(d) >= P10 && d->gra % PREFIX_ALIGN != PREFIX_ALIGN - 4) {
 		memcpy(&words[1], at + 4, sizeof words[1]);
 		if (!(d->block->mode & MODE_LE))
 			words[1] = __builtin_bswap32(words[1]);
@@ -558,7 +558,7 @@ static bool fetch(struct decoder *d, uint64_t *insn)
 /* One instruction, and its row; sets d->ended if nothing may follow in the block. */
 static const struct insn *decode_insn(struct decoder *d, uint64_t word)
 {
-	const struct insn *insn = insn_lookup_at(word, engine_level(d->engine, d->block->mode));
+	const struct insn *insn = insn_lookup_at(word, decode_level(d));
 	struct block *block = d->block;
 	unsigned start = block->nops;
 	enum vector missing;
@@ -567,7 +567,7 @@ static const struct insn *decode_insn(struct decoder *d, uint64_t word)
 		insn = NULL;
 	d->nafter = 0;
 	block->ops[0].imm += !d->engine->pace;
-	if (is_prefix(first_word(word)) && d->engine->level >= P10 && !may_be_prefixed(d, word)) {
+	if (is_prefix(first_word(word)) && decode_level(d) >= P10 && !may_be_prefixed(d, word)) {
 		d->ended = true;
 	} else if (!insn) {
 		end_with(d, op_illegal, (int32_t)first_word(word));

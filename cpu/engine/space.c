@@ -158,6 +158,8 @@ void tlb_flush_hpte(struct cpu *cpu, const struct hpte *entry, uint64_t index)
 	uint64_t ea;
 	unsigned shift;
 
+	if (!hpt->entry)	/* whoever took it away has emptied every TLB */
+		return;
 	for (unsigned i = 0; i < SLB_ENTRIES; i++)
 		if (hpt_entry_in(hpt, entry, index, &cpu->slb[i], &ea, &shift))
 			ctx_forget_range(cpu, CTX_PRIVILEGED, ea, shift);

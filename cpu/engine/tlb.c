@@ -231,7 +231,7 @@ static uint64_t code_key(const struct cpu *cpu, uint32_t mode, uint64_t owner)
 static uint32_t mode_of(const struct cpu *cpu)
 {
 	uint64_t msr = cpu->msr;
-	bool withheld = msr & MSR_PR && cpu->engine->level >= P10 && !(cpu->fscr & FSCR_BIT(FAC_PREFIX));
+	bool withheld = msr & MSR_PR && cpu->engine->problem_level >= P10 && !(cpu->fscr & FSCR_BIT(FAC_PREFIX));
 
 	return (msr & MSR_SF ? MODE_SF : 0) | (msr & MSR_LE ? MODE_LE : 0) | (msr & MSR_PR ? MODE_PR : 0) |
 	       (msr & MSR_FP ? MODE_FP : 0) | (msr & MSR_VEC ? MODE_VEC : 0) | (msr & MSR_VSX ? MODE_VSX : 0) |
@@ -652,7 +652,8 @@ static void data_ctx_flush_page(struct data_ctx *ctx, uint64_t ea, unsigned shif
 {
 	uint64_t start = ea >> shift << shift;
 
-	for (uint64_t at = start; at < start + (UINT64_C(1) << shift); at += RAM_PAGE_SIZE) {
+	/* The last page ends where addresses begin again. */
+	for (uint64_t at = start; at - start < UINT64_C(1) << shift; at += RAM_PAGE_SIZE) {
 		struct tlb_entry *e = &ctx->tlb[TLB_INDEX(at)];
 
 		if (e->read == at || e->write == at)

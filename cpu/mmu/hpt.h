@@ -71,6 +71,7 @@ static inline uint64_t hpt_entries(const struct hpt *hpt)
 	return hpt->entry ? UINT64_C(1) << (hpt->shift - 4) : 0;
 }
 
+/* There is a table. */
 static inline uint64_t hpt_group_mask(const struct hpt *hpt)
 {
 	return (UINT64_C(1) << (hpt->shift - 7)) - 1;

@@ -46,7 +46,7 @@ static bool find_entry(const struct hpt *hpt, const struct slb_entry *segment, u
 		return false;
 	offset = offset >> base << base;
 	hash = hpt_hash(segment->vsid, offset, base);
-	v = (segment->vsid & (SLB_B | SLB_VSID)) | (offset >> 16 & HPTE_AVPN) | HPTE_V;
+	v = slb_name(segment) | (offset >> 16 & HPTE_AVPN) | HPTE_V;
 	return search_group(hpt, hash, v, base, found) || search_group(hpt, ~hash, v | HPTE_H, base, found);
 }
 

@@ -29,6 +29,12 @@
 
 #define SEGMENT_SHIFT(rs) ((rs) & SLB_B ? 40u : 28u)
 
+/* B and VSID, as an HPTE has them. Bits that a VSID of so large a segment has no use for are ignored. */
+static inline uint64_t slb_name(const struct slb_entry *e)
+{
+	return e->vsid & (SLB_B | (e->vsid & SLB_B ? SLB_VSID_1T : SLB_VSID));
+}
+
 static inline bool slb_matches(const struct slb_entry *e, uint64_t ea)
 {
 	return (e->esid & SLB_V) && !((e->esid ^ ea) & (e->vsid & SLB_B ? SLB_ESID_1T : SLB_ESID));

@@ -229,7 +229,7 @@ static void unwind_uncompleted(struct cpu *cpu, const struct op *op)
 
 static uint64_t prefixed(const struct cpu *cpu, uint64_t insn)
 {
-	return cpu->engine->level >= P10 && is_prefix((uint32_t)(is_prefixed(insn) ? insn >> 32 : insn)) ? SRR1_PREFIXED : 0;
+	return engine_level(cpu->engine, cpu->msr & MSR_PR ? MODE_PR : 0) >= P10 && is_prefix((uint32_t)(is_prefixed(insn) ? insn >> 32 : insn)) ? SRR1_PREFIXED : 0;
 }
 
 bool raise_interrupt(struct cpu *cpu, const struct op *op, enum vector vector, uint64_t srr1_bits)
@@ -336,16 +336,11 @@ uint64_t cpu_operand_address(const struct cpu *cpu, uint64_t word)
 	return ea & -forced_alignment(insn);
 }
 
-static bool is_store(const struct insn *insn)
-{
-	return !strncmp(insn->acts, "st", 2) || !strncmp(insn->name, "dcbz", 4) || !strcmp(insn->name, "paste");
-}
-
 bool cpu_operand_is_stored(const struct cpu *cpu, uint64_t word)
 {
 	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
 
-	return insn && insn->flags & MEM && is_store(insn);
+	return insn && insn->flags & WRITES;
 }
 
 /* Instructions that set MSR anew have no trace of their own. */
@@ -360,7 +355,7 @@ static void interrupt_trace(struct cpu *cpu, const struct insn *insn, uint64_t n
 	cpu->siar = nip;
 	if (insn->flags & MEM) {
 		cpu->sdar = operand;
-		cause |= is_store(insn) ? SRR1_TRACE_STORE : SRR1_TRACE_LOAD;
+		cause |= insn->flags & WRITES ? SRR1_TRACE_STORE : SRR1_TRACE_LOAD;
 	}
 	cpu_interrupt(cpu, VEC_TRACE, cpu->nip, cause);
 }

@@ -6,8 +6,8 @@
 #include "cpu/core/spr.h"
 #include "cpu/core/timebase.h"
 #include "cpu/engine/block.h"
-#include "cpu/engine/charge.h"
 #include "cpu/engine/decode.h"
+#include "cpu/engine/forget.h"
 #include "cpu/engine/operands.h"
 #include "cpu/engine/space.h"
 #include "cpu/engine/tlb.h"
@@ -306,33 +306,6 @@ static unsigned ap_shift(unsigned ap)
 	return shifts[ap];
 }
 
-static void flush_pid(struct cpu *cpu, bool local, uint64_t pid)
-{
-	(local ? tlb_flush_pid : tlb_flush_pid_everywhere)(cpu, pid);
-	charge_flush_pid(cpu, pid, !local);
-}
-
-static void flush_all(struct cpu *cpu, bool local)
-{
-	(local ? tlb_flush_all : tlb_flush_all_everywhere)(cpu);
-	charge_flush_all(cpu, !local);
-}
-
-static void flush_page(struct cpu *cpu, bool local, uint64_t pid, uint64_t ea, unsigned shift)
-{
-	(local ? tlb_flush_page : tlb_flush_page_everywhere)(cpu, pid, ea, shift);
-	charge_flush_page(cpu, pid, ea, shift, !local);
-}
-
-/* PID 0 is reached through quadrant 3 by everybody, and through quadrant 0 by itself. */
-static void flush_page_of(struct cpu *cpu, bool local, uint64_t pid, uint64_t ea, unsigned shift)
-{
-	ea &= PPC_MASK(2, 51);
-	flush_page(cpu, local, pid, ea, shift);
-	if (pid == 0)
-		flush_page(cpu, local, pid, ea | PPC_MASK(0, 1), shift);
-}
-
 /* A radix guest may invalidate what its own process table defines (PRS=1), and beyond this
  * processor only if LPCR[GTSE]. There is no page walk cache to forget. */
 static bool radix_invalidate(struct cpu *cpu, const struct op *op, bool local)
@@ -350,16 +323,16 @@ static bool radix_invalidate(struct cpu *cpu, const struct op *op, bool local)
 		shift = ap_shift(RB_AP(rb));
 		if (!shift)
 			return raise_program(cpu, op, PROG_ILLEGAL);
-		flush_page_of(cpu, local, pid, rb, shift);
+		forget_page(cpu, pid, rb, shift, !local);
 		return end_block(cpu, op);
 	}
 	/* Software walks all sets; the first of them forgets everything. */
 	if (local && RB_SET(rb))
 		return true;
 	if (is == IS_PID)
-		flush_pid(cpu, local, pid);
+		forget_pid(cpu, pid, !local);
 	else
-		flush_all(cpu, local);
+		forget_all(cpu, !local);
 	return end_block(cpu, op);
 }
 
@@ -369,7 +342,7 @@ static bool invalidate_tlb(struct cpu *cpu, const struct op *op, bool local)
 		return raise_program(cpu, op, PROG_PRIV);
 	if (cpu->lpcr & LPCR_HR)
 		return radix_invalidate(cpu, op, local);
-	flush_all(cpu, local);
+	forget_all(cpu, !local);
 	return end_block(cpu, op);
 }
 

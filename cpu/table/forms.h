@@ -150,6 +150,7 @@ enum insn_flag {
 	CARRY  = 1 << 17,	/* sets CA, which in 32-bit mode is CA32 */
 	TO_P8  = 1 << 18,	/* POWER9 has lost it */
 	TO_P9  = 1 << 19,	/* POWER10 has lost it */
+	WRITES = 1 << 20,	/* a MEM row that writes where its operand is */
 };
 
 enum insn_unit { FX, MUL, DIV, LS, BR, CRU, FP, FDIV, DFP, VX, VP, CRYPTO, SYS };

@@ -24,6 +24,7 @@
 #define CONFIG_RAM_STEP (UINT64_C(256) << 20)	/* one logical memory block, as the device tree reports them */
 
 enum ic_mode { IC_XICS, IC_XIVE, IC_DUAL };	/* interrupt controllers that there are */
+enum resize_hpt { RESIZE_HPT_DEFAULT, RESIZE_HPT_ENABLED, RESIZE_HPT_DISABLED, RESIZE_HPT_REQUIRED };
 enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
 struct chardev;				/* machine/host/chardev.h */
 struct cpu_model;
@@ -92,6 +93,8 @@ struct config {
 	 * H_GET_CPU_CHARACTERISTICS. */
 	enum mitigation cfpc, sbbc, ibs;
 	bool ccf_assist;		/* cap-ccf-assist */
+	enum resize_hpt resize_hpt;	/* resize-hpt=; by default enabled */
+	bool rpt_invalidate;		/* cap-rpt-invalidate=on: H_RPT_INVALIDATE is there */
 	unsigned hpt_page_shift;	/* cap-hpt-max-page-size: log2 of the largest page of a hash guest */
 
 	struct pool_config pool;	/* -pool */

@@ -144,10 +144,10 @@ void rtas_reset(struct machine *m)
 }
 
 /* A list of strings, one after the other. */
-static void write_function_sets(struct tree *t, int at)
+static void write_function_sets(const struct machine *m, struct tree *t, int at)
 {
 	const char *sets[32];
-	unsigned n = hcall_sets(sets, ARRAY_SIZE(sets));
+	unsigned n = hcall_sets(m, sets, ARRAY_SIZE(sets));
 
 	for (unsigned i = 0; i < n; i++)
 		tree_keep_error(t, fdt_appendprop_string(t->fdt, at, "ibm,hypertas-functions", sets[i]));
@@ -156,7 +156,7 @@ static void write_function_sets(struct tree *t, int at)
 
 void rtas_fdt(const struct machine *m, struct tree *t, int at)
 {
-	write_function_sets(t, at);
+	write_function_sets(m, t, at);
 	node_cell(t, at, "rtas-size", rtas_area_size(m));
 	node_cell(t, at, "rtas-error-log-max", RTAS_ERROR_LOG_MAX);
 	node_cell(t, at, "rtas-event-scan-rate", 1);	/* a minute */

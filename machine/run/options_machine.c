@@ -12,7 +12,7 @@
 /* ---- -M ---- */
 
 /* PROP_IGNORED: the value that there is changes nothing. */
-enum prop { PROP_IGNORED, PROP_ACCEL, PROP_DFP, PROP_LARGE_DECR, PROP_DAWR1, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_VSMT, PROP_COMPAT, PROP_IC, PROP_HPT_PAGE };
+enum prop { PROP_IGNORED, PROP_ACCEL, PROP_DFP, PROP_LARGE_DECR, PROP_DAWR1, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_RPT, PROP_RESIZE, PROP_VSMT, PROP_COMPAT, PROP_IC, PROP_HPT_PAGE };
 
 static const struct machine_prop {
 	const char *name;
@@ -26,7 +26,7 @@ static const struct machine_prop {
 	{ "x-vof", PROP_IGNORED, "off|on", "" },
 	{ "vsmt", PROP_VSMT, "", "" },
 	{ "ic-mode", PROP_IC, "xics|xive|dual", "" },	/* as in enum ic_mode */
-	{ "resize-hpt", PROP_IGNORED, "default|enabled", "disabled|required" },
+	{ "resize-hpt", PROP_RESIZE, "default|enabled|disabled|required", "" },	/* as in enum resize_hpt */
 	{ "max-cpu-compat", PROP_COMPAT, "", "" },
 	{ "cap-htm", PROP_IGNORED, "off", "on" },
 	{ "cap-vsx", PROP_IGNORED, "on", "off" },
@@ -39,7 +39,7 @@ static const struct machine_prop {
 	{ "cap-large-decr", PROP_LARGE_DECR, "off|on", "" },
 	{ "cap-ccf-assist", PROP_CCF, "off|on", "" },
 	{ "cap-fwnmi", PROP_IGNORED, "on", "off" },
-	{ "cap-rpt-invalidate", PROP_IGNORED, "off", "on" },
+	{ "cap-rpt-invalidate", PROP_RPT, "off|on", "" },
 	{ "cap-cfpc", PROP_CFPC, "broken|workaround|fixed", "" },
 	{ "cap-sbbc", PROP_SBBC, "broken|workaround|fixed", "" },
 	{ "cap-ibs", PROP_IBS, "broken|workaround|fixed|fixed-ibs|fixed-ccd|fixed-na", "" },
@@ -197,6 +197,12 @@ static bool set_prop(struct parse *p, enum prop prop, const char *value, int ind
 		break;
 	case PROP_CCF:
 		o->ccf_assist = index;
+		break;
+	case PROP_RPT:
+		o->rpt_invalidate = index;
+		break;
+	case PROP_RESIZE:
+		o->resize_hpt = (enum resize_hpt)index;
 		break;
 	case PROP_COMPAT:
 		return take_compat(p, value);

@@ -78,6 +78,8 @@ bool finish_timing(struct parse *p)
 
 	if (!o->cpu_freq[0])
 		return true;
+	if (strstr(o->timing, "freq="))
+		return option_fail(p, "-cpu: freq= and -timing: freq= both say the core's clock");
 	snprintf(text, sizeof text, "%s,freq=%s", o->timing, o->cpu_freq);
 	if (!timing_parse(text, &timing, why, sizeof why))
 		return option_fail(p, timing.core ? "-cpu: freq=%.40s is not 500 to 8000 MHz" : "-cpu: freq=%.40s needs -timing power8, power9 or power10", o->cpu_freq);

@@ -173,7 +173,7 @@ CAP(nested_kvm_hv, "0x07", 0, 0)
 CAP(large_decr, "0x08", machine_of(s)->config->large_decr, 1)
 CAP(ccf_assist, "0x09", machine_of(s)->config->ccf_assist, 1)
 CAP(fwnmi, "0x0A", 1, 1)
-CAP(rpt_invalidate, "0x0B", 0, 0)
+CAP(rpt_invalidate, "0x0B", machine_of(s)->config->rpt_invalidate, 0)
 
 /* ---- spapr_irq_map ---- */
 

@@ -183,6 +183,7 @@ CASES = [
     ('device=257', 2, 'device', RUN + ('-device', 'spapr-rng') * 257),
     *(('timing=' + v, 2, 'timing', ('-timing', v)) for v in ('frob', '', 'power7', 'power9-llvm', 'flat,caches=off', 'power9,caches=no', 'power9,freq=9')),
     *(('cpu=power9,' + v, 2, 'freq', ('-cpu', 'power9,' + v)) for v in ('freq=', 'freq=3000')),
+    ('cpu=two-clocks', 2, 'both', ('-cpu', 'power9,freq=3000', '-timing', 'power9,freq=3500')),
     *(('clock=' + v, 2, 'clock', ('-clock', v)) for v in ('frob', '')),
     *(('seed=' + v, 2, 'seed', ('-seed', v)) for v in ('x', '', '-1', '1x', '18446744073709551616')),
     *(('accel=' + v, 2, 'accel', ('-accel', v)) for v in ('', 'frob', 'kvm:frob', 'tcg,frob=1', 'x=tcg', 'tcgx')),

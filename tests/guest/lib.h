@@ -106,6 +106,7 @@ s64 rtas(u32 token, unsigned nargs, unsigned nret, const u32 *in, u32 *out);
 #define H_P2 (-55)
 #define H_P3 (-56)
 #define H_P4 (-57)
+#define H_P5 (-58)
 #define H_UNSUPPORTED_FLAG (-256)
 #define H_STATE (-75)
 #define H_RESOURCE (-16)

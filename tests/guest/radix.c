@@ -358,6 +358,72 @@ static void test_walk(void)
 	check(c->vector == 0xc00 && c->r[4] == 99, "the-kernels-quadrant");
 }
 
+/* What a process table's entry says of its tree: the one shape that there is has 52 bits, 13 of them in the root. The program
+ * runs in the kernel's quadrant, whose tree stays. */
+static void test_process_entry(void)
+{
+	const u64 root = (u64)roots[2], ea = SMALL_EA + 0x9000;
+	static const struct { unsigned rts, bits; u64 outside, dsisr; const char *name; } rows[] = {
+		{ 20, 13, 0, CONFIG, "tree-of-51-bits" }, { 22, 13, 0, CONFIG, "tree-of-53-bits" }, { 0, 13, 0, CONFIG, "tree-of-31-bits" },
+		{ 21, 12, 0, CONFIG, "root-of-12-bits" }, { 21, 14, 0, CONFIG, "root-of-14-bits" }, { 21, 0, 0, CONFIG, "root-of-0-bits" },
+		{ 21, 31, 0, CONFIG, "root-of-31-bits" }, { 21, 13, 1ull << 40, NO_PTE, "root-outside-memory" },
+	};
+	const char *high = (const char *)0xc000000000000000ull;
+	struct cpu *c;
+
+	map(roots[2], ea, FRAMES, 12, RWX);
+	mtspr(48, 2);
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		set(&prtb[4], (u64)(rows[i].rts >> 3) << 61 | (u64)(rows[i].rts & 7) << 5 | (root + rows[i].outside) | rows[i].bits);
+		tlbie_all(IS_PID, 2ull << 32);
+		c = probe(high + (u64)p_ld, VIRTUAL, ea);
+		check(c->vector == 0x300 && c->dar == ea && c->dsisr == rows[i].dsisr, rows[i].name);
+	}
+	set(&prtb[4], 2ull << 61 | 5ull << 5 | root | 13);
+	tlbie_all(IS_PID, 2ull << 32);
+	check_eq(probe(p_ld, VIRTUAL, ea)->vector, 0xc00, "tree-of-52-bits");
+	/* The table has 4 KiB, of 16 bytes each. */
+	set(&prtb[2 * 255], entry_of(&prtb[4]));
+	mtspr(48, 255);
+	check_eq(probe(p_ld, VIRTUAL, ea)->vector, 0xc00, "the-last-entry");
+	mtspr(48, 256);
+	c = probe(high + (u64)p_ld, VIRTUAL, ea);
+	check(c->vector == 0x300 && c->dar == ea && c->dsisr == NO_PTE, "behind-the-last-entry");
+	set(&prtb[2 * 255], 0);
+	tlbie_all(IS_PID, 255ull << 32);
+	mtspr(48, 1);
+}
+
+/* Attributes: what is guarded is not fetched from. R and C stand in the entry of a large page, too. */
+static void test_attributes(void)
+{
+	static const struct { u64 att; bool fetched; const char *name; } rows[] = {
+		{ 0x00, true, "normal-memory" }, { 0x10, true, "strong-access-order" }, { 0x20, false, "guarded" }, { 0x30, true, "tolerant" },
+	};
+	u64 ea = SMALL_EA + 0xd000;
+	struct cpu *c;
+
+	put_insn((void *)FRAMES, 0x44000002);
+	for (unsigned i = 0; i < 4; i++) {
+		map(roots[1], ea, FRAMES, 12, RWX | rows[i].att);
+		flush(ea, 12);
+		check_eq(probe(p_ld, VIRTUAL, ea)->vector, 0xc00, rows[i].name);
+		c = probe(p_jump, VIRTUAL, ea);
+		check(c->srr0 == ea + 4 * rows[i].fetched && c->vector == (rows[i].fetched ? 0xc00 : 0x400) &&
+		      (rows[i].fetched || (c->srr1 & (NO_PTE | NOEXEC | PROT)) == NOEXEC), rows[i].name);
+	}
+	for (unsigned shift = 16; shift <= 30; shift += shift == 16 ? 5 : 9) {
+		u64 at = shift == 16 ? MID_EA : shift == 21 ? LARGE_EA : HUGE_EA, *slot = map(roots[1], at, shift == 21 ? BIG : shift == 16 ? FRAMES : 0, shift, RWX);
+		u64 in = shift == 30 ? FRAMES : 0;
+
+		flush(at, shift);
+		probe(p_ld, VIRTUAL, at + in + 8);
+		check_eq(entry_of(slot) & (REF | CHG), REF, "a-large-page's-R");
+		probe(p_std, VIRTUAL, at + in + 0x1000, 0x4400000244000002ull);
+		check_eq(entry_of(slot) & (REF | CHG), REF | CHG, "a-large-page's-C");
+	}
+}
+
 /* ---- Keys ---- */
 
 static void test_keys(void)
@@ -840,6 +906,135 @@ static void test_own_reference(void)
 	check(most && most < 1000, "R-is-seen-at-once");
 }
 
+/* ---- H_RPT_INVALIDATE: with -M cap-rpt-invalidate=on ---- */
+
+#define H_RPT_INVALIDATE 0x448
+enum { RPT_CORES = 1, RPT_CORE = 2, RPT_NEST = 4 };
+enum { RPT_NESTED = 1, RPT_TLB = 2, RPT_PWC = 4, RPT_TABLE = 8 };
+#define RPT_ALL_SIZES (~0ull)
+
+static s64 rpt(u64 pid, u64 target, u64 type, u64 sizes, u64 start, u64 end)
+{
+	return hcall(H_RPT_INVALIDATE, pid, target, type, sizes, start, end);
+}
+
+static void test_rpt_codes(void)
+{
+	static const struct { u64 pid, target, type, sizes, start, end; s64 rc; const char *name; } rows[] = {
+		{ 1ull << 32, RPT_CORES, RPT_TLB, 1, 0, 1, H_PARAMETER, "rpt-pid" },
+		{ 1, 0, RPT_TLB, 1, 0, 1, H_P2, "rpt-no-target" },
+		{ 1, 9, RPT_TLB, 1, 0, 1, H_P2, "rpt-target" },
+		{ 1, RPT_CORES, RPT_NESTED | RPT_TLB, 1, 0, 1, H_FUNCTION, "rpt-nested" },
+		{ 1, RPT_CORES, 0, 1, 0, 1, H_P3, "rpt-no-type" },
+		{ 1, RPT_CORES, 0x10, 1, 0, 1, H_P3, "rpt-type" },
+		{ 1, RPT_CORES, RPT_TLB, 0, 0, 1, H_P4, "rpt-no-size" },
+		{ 1, RPT_CORES, RPT_TLB, 0x10, 0, 1, H_P4, "rpt-size" },
+		{ 1, RPT_CORES, RPT_TLB, 1, 2, 1, H_P5, "rpt-end-before-start" },
+		{ 1, RPT_CORES, RPT_TLB, 1, 1, 1, H_SUCCESS, "rpt-empty" },
+		{ 1, RPT_CORES, RPT_TLB, 0, 2, 1, H_P4, "rpt-in-order" },
+		{ 1, RPT_NEST, RPT_TLB, 1, 0, ~0ull, H_SUCCESS, "rpt-nest" },
+		{ 1, RPT_CORES | RPT_NEST, RPT_PWC, 1, 0, ~0ull, H_SUCCESS, "rpt-walks" },
+		{ 0xffffffff, RPT_CORES, 14, RPT_ALL_SIZES, 0, ~0ull, H_SUCCESS, "rpt-everything" },
+	};
+
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		check_eq((u64)rpt(rows[i].pid, rows[i].target, rows[i].type, rows[i].sizes, rows[i].start, rows[i].end),
+			 (u64)rows[i].rc, rows[i].name);
+}
+
+/* The page maps another frame: is that seen? */
+static bool rpt_works(u64 ea, unsigned shift, u64 target, u64 type, u64 sizes, u64 start, u64 end)
+{
+	u64 a = shift == 21 ? BIG : FRAMES, b = a + (1ull << shift), pid = ea >> 62 ? 0 : 1;
+	u64 bits = (pid ? 0 : PRIVILEGED) | RWX, there = ea & 0x3fffffffffffffffull;
+
+	*(volatile u64 *)a = 0xa;
+	*(volatile u64 *)b = 0xb;
+	map(roots[pid], there, a, shift, bits);
+	rpt(pid, RPT_CORES, RPT_TABLE, RPT_ALL_SIZES, 0, ~0ull);
+	if (look(ea) != 0xa)
+		return false;
+	map(roots[pid], there, b, shift, bits);
+	rpt(pid, target, type, sizes, start, end);
+	return look(ea) == 0xb;
+}
+
+static void test_rpt_ranges(void)
+{
+	const u64 small = SMALL_EA + 0x9000, mid = MID_EA, large = LARGE_EA, kernel = 0xc000000000000000ull | (SMALL_EA + 0xb000);
+
+	check(rpt_works(small, 12, RPT_CORES, RPT_TLB, 1, small, small + 0x1000), "rpt-4K");
+	check(rpt_works(mid, 16, RPT_CORES, RPT_TLB, 2, mid, mid + 0x10000), "rpt-64K");
+	check(rpt_works(large, 21, RPT_CORES, RPT_TLB, 4, large, large + 0x200000), "rpt-2M");
+	check(rpt_works(small, 12, RPT_CORE, RPT_TLB, 1, small, small + 0x1000), "rpt-local");
+	check(rpt_works(small, 12, RPT_CORES, RPT_TLB, 1, small - 0x3000, small + 1), "rpt-the-last-byte");
+	check(rpt_works(small, 12, RPT_CORES, RPT_TLB, 1, small + 0xfff, small + 0x2000), "rpt-the-first-byte");
+	check(rpt_works(small, 12, RPT_CORES, RPT_TLB, 15, small, small + 0x1000), "rpt-of-any-size");
+	check(rpt_works(small, 12, RPT_CORES, RPT_TLB, 1, small - 31 * 0x1000, small + 0x1000), "rpt-32-pages");
+	check(rpt_works(small, 12, RPT_CORES, RPT_TLB, 1, small - 32 * 0x1000, small + 0x1000), "rpt-33-pages");
+	check(rpt_works(small, 12, RPT_CORES, RPT_TLB, RPT_ALL_SIZES, 0, ~0ull), "rpt-a-process");
+	check(rpt_works(small, 12, RPT_CORES, RPT_TLB | RPT_PWC | RPT_TABLE, RPT_ALL_SIZES, 0, 0), "rpt-a-process's-entry");
+	check(rpt_works(kernel, 12, RPT_CORES, RPT_TLB, 1, kernel, kernel + 0x1000), "rpt-kernel");
+	check(rpt_works(kernel, 12, RPT_CORES, RPT_TLB, 2, kernel & ~0xffffull, (kernel & ~0xffffull) + 0x10000), "rpt-kernel-64K");
+}
+
+/* Another processor looks, each time that it is asked. */
+static volatile u64 asked, answered, answer;
+
+static void looks(struct cpu *cpu)
+{
+	(void)cpu;
+	mtspr(48, 1);
+	mtspr(22, 0x7fffffff);
+	for (u64 n = 1;; n++) {
+		while (asked < n)
+			sync();
+		answer = look(SMALL_EA + 0x9000);
+		sync();
+		answered = n;
+	}
+}
+
+static u64 other_looks(void)
+{
+	u64 n = asked + 1;
+
+	asked = n;
+	while (answered < n)
+		sync();
+	return answer;
+}
+
+static void test_rpt_everywhere(void)
+{
+	const u64 ea = SMALL_EA + 0x9000;
+
+	start_cpu(1, looks);
+	map(roots[1], ea, FRAMES, 12, RWX);
+	rpt(1, RPT_CORES, RPT_TLB, RPT_ALL_SIZES, 0, ~0ull);
+	check_eq(other_looks(), 0xa, "rpt-another-processor");
+	map(roots[1], ea, FRAMES + 0x1000, 12, RWX);
+	rpt(1, RPT_CORES, RPT_TLB, 1, ea, ea + 0x1000);
+	check_eq(other_looks(), 0xb, "rpt-everywhere");
+	map(roots[1], ea, FRAMES, 12, RWX);
+	rpt(1, RPT_CORES, RPT_TLB, 1, 0, ~0ull);
+	check_eq(other_looks(), 0xa, "rpt-a-process-everywhere");
+}
+
+static void test_rpt(void)
+{
+	if (rpt(1, RPT_CORES, RPT_TLB, 1, 0, 0x1000) == H_FUNCTION) {
+		check(true, "no-H_RPT_INVALIDATE");
+		return;
+	}
+	/* Who has that instead has no tlbie. */
+	check_eq((u64)hcall(H_REGISTER_PROC_TBL, 0x1c, prtb, 0, 0), H_SUCCESS, "without-GTSE");
+	check_trap(probe(p_tlbie, OUR_MSR, 0, 1ull << 32), 0x700, p_tlbie_at, OUR_MSR, PPC_BIT(45), "no-tlbie");
+	test_rpt_codes();
+	test_rpt_ranges();
+	test_rpt_everywhere();
+}
+
 void test(void)
 {
 	check_eq((u64)hcall(H_REGISTER_PROC_TBL, 0x1d, 1, 0, 0), (u64)H_P2, "table-misaligned");
@@ -856,6 +1051,8 @@ void test(void)
 	test_sizes();
 	test_permissions();
 	test_walk();
+	test_process_entry();
+	test_attributes();
 	test_keys();
 	test_invalidation();
 	test_edges();
@@ -864,4 +1061,5 @@ void test(void)
 	test_problem();
 	test_ail();
 	test_own_reference();
+	test_rpt();
 }

@@ -10,8 +10,8 @@
 
 #define CPUS 8
 #define VSIDS 4u		/* few of everything, so that they meet */
-#define SEGMENTS 4u
-#define OFFSETS 6u
+#define SEGMENTS 5u
+#define OFFSETS 8u
 
 static uint64_t seed = 1;
 
@@ -22,14 +22,14 @@ static bool one_in(uint64_t n) { return !below(n); }
 
 static uint64_t any_offset(void)
 {
-	static const uint64_t offsets[OFFSETS] = { 0, 0x1000, 0xf000, 0x10000, 0x800000, 0x1230000 };
+	static const uint64_t offsets[OFFSETS] = { 0, 0x1000, 0xf000, 0x10000, 0x800000, 0x1230000, 0xfff0000, 0xffff000 };
 
 	return offsets[below(OFFSETS)];
 }
 
 static uint64_t any_esid(void)
 {
-	static const uint64_t esids[SEGMENTS] = { 0, 0x10000000, 0x30000000, UINT64_C(0xc) << 60 };
+	static const uint64_t esids[SEGMENTS] = { 0, 0x10000000, 0x30000000, UINT64_C(0xc) << 60, UINT64_C(0xfffffffff0000000) };
 
 	return esids[below(SEGMENTS)];
 }
@@ -40,6 +40,14 @@ static uint64_t any_segment(void)
 	uint64_t vsid = 1 + below(VSIDS), size = one_in(2) ? 0x110 : 0;
 
 	return one_in(3) ? SLB_1T | vsid << 24 | size : vsid << 12 | size;
+}
+
+/* The same for an SLB, where nobody asks what the VSID of a large segment has too many. */
+static uint64_t any_slb_segment(void)
+{
+	uint64_t segment = any_segment();
+
+	return segment & SLB_1T && one_in(8) ? segment | below(1 << 12) << 12 : segment;
 }
 
 static void any_entry(uint64_t *index, uint64_t *v, uint64_t *r)
@@ -72,6 +80,12 @@ static int64_t call(struct machine *m, struct cpu *cpu, uint64_t number, uint64_
 	return (int64_t)cpu->r[3];
 }
 
+static void all_catch_up(struct machine *m)
+{
+	for (unsigned i = 0; i < CPUS; i++)
+		ctx_catch_up(&m->cpu[i]->cpu);
+}
+
 static void random_call(struct machine *m, struct cpu *cpu)
 {
 	static const uint16_t numbers[] = { 0x04, 0x04, 0x08, 0x08, 0x08, 0x08, 0x0c, 0x10, 0x14, 0x18, 0x18, 0x124 };
@@ -101,6 +115,14 @@ static void random_resize(struct machine *m, struct cpu *cpu)
 	call(m, cpu, 0x370, 0, one_in(8) ? 20 : shift, 0, 0);
 }
 
+/* To the radix MMU and back at once: the table is gone, and what others have yet to forget was in it. */
+static void random_mmu(struct machine *m, struct cpu *cpu)
+{
+	call(m, cpu, 0x37c, 0x1c, 0, 0, 0);
+	all_catch_up(m);
+	call(m, cpu, 0x37c, 0x18, 0, 0, 0);
+}
+
 /* One way round, so that what stands at those addresses differs but the processor stays out of trouble. */
 static void random_state(struct cpu *cpu)
 {
@@ -120,7 +142,7 @@ static void random_segment(struct cpu *cpu)
 	if (one_in(3))
 		slb_put(cpu, i, cpu->slb[i].esid & ~SLB_V, cpu->slb[i].vsid);
 	else
-		slb_put(cpu, i, any_esid() | SLB_V, any_segment() | (one_in(4) ? SLB_KP : 0) | (one_in(4) ? SLB_KS : 0));
+		slb_put(cpu, i, any_esid() | SLB_V, any_slb_segment() | (one_in(4) ? SLB_KP : 0) | (one_in(4) ? SLB_KS : 0));
 	cpu_context_changed(cpu);
 }
 
@@ -185,10 +207,29 @@ static bool step(struct machine *m)
 	default:
 		if (one_in(2000))
 			random_resize(m, cpu);
+		else if (one_in(2000))
+			random_mmu(m, cpu);
 		else
 			random_call(m, cpu);
 	}
 	return all_honest(m);
+}
+
+/* Who appears as a POWER8 has no radix MMU to turn to, and keeps its table. */
+static void test_no_radix(struct machine *m)
+{
+	struct cpu *cpu = &m->cpu[0]->cpu;
+
+	m->compat_pvr = 0x0f000004;
+	check_eq((uint64_t)call(m, cpu, 0x37c, 0x1c, 0, 0, 0), (uint64_t)H_PARAMETER, "no-radix-to-turn-to");
+	check(m->hpt.entry && !(cpu->lpcr & LPCR_HR), "and-the-table-stays");
+	m->compat_pvr = 0;
+	call(m, cpu, 0x37c, 0x1c, 0, 0, 0);
+	check(cpu->lpcr & LPCR_HR && m->radix, "radix");
+	call(m, cpu, 0x37c, 0x14, 0, 0, 0);
+	check(cpu->lpcr & LPCR_HR && m->radix && !m->hpt.entry, "still-radix-without-a-new-table");
+	call(m, cpu, 0x37c, 0x10, 0, 0, 0);
+	check(cpu->lpcr & LPCR_HR && m->radix && !m->hpt.entry, "flags-without-a-table-do-not-choose-the-mmu");
 }
 
 int main(int argc, char **argv)
@@ -208,7 +249,8 @@ int main(int argc, char **argv)
 	for (uint64_t i = 0; i < hpt_entries(&rig.m->hpt); i++)
 		valid += (rig.m->hpt.entry[i].v & HPTE_V) != 0;
 	check_eq(wrong, 0, "tlbs-say-what-tables-say");
-	check(valid > 5, "there-are-entries: %lu", valid);
+	check(valid > 100, "there-are-entries: %lu", valid);
+	test_no_radix(rig.m);
 	rig_free(&rig);
 	return check_done();
 }

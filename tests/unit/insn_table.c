@@ -48,6 +48,17 @@ static bool has_no_order(const struct insn *r)
 	return false;
 }
 
+/* By what the row calls its first operand: a source, or by its name where that says nothing. */
+static bool is_store(const struct insn *r)
+{
+	static const char *const sources[] = { "RS,", "FRS,", "VRS,", "XS,", "XSQ,", "XSP,", "XPS,", "XS0,", "FRSP," };
+
+	for (unsigned i = 0; i < sizeof sources / sizeof sources[0]; i++)
+		if (!strncmp(r->operands, sources[i], strlen(sources[i])))
+			return true;
+	return !strncmp(r->name, "hashst", 6) || !strcmp(r->name, "dcbz") || !strcmp(r->name, "paste");
+}
+
 static void test_rows(void)
 {
 	unsigned bad = 0;
@@ -73,6 +84,7 @@ static void test_rows(void)
 		FACT(!(r->flags & RC && r->flags & RCFP), "RC and RCFP");
 		FACT(!(r->flags & UPD) || r->flags & MEM, "UPD without MEM");
 		FACT(!(r->flags & MEM) || strstr(r->operands, "(RA") || strstr(r->operands, "RA"), "MEM without address");
+		FACT(!(r->flags & WRITES) == !(r->flags & MEM && is_store(r)), "WRITES is for stores");
 		FACT(strlen(r->reference) > 3, "no reference");
 #undef FACT
 		bad += !ok;

@@ -81,14 +81,51 @@ static void test_tree(struct machine *m)
 	free(fdt);
 }
 
-/* The guest knows up to that level, and asks for that MMU (byte 24 of option vector 5). */
-static int64_t negotiate(struct machine *m, uint8_t level, uint8_t mmu)
+/* The guest knows up to that level, and asks for that MMU (byte 24 of option vector 5) and for hash page tables of other
+ * sizes (byte 6); vec1: byte 3 of option vector 1. */
+static int64_t negotiate_all(struct machine *m, uint8_t level, uint8_t mmu, uint8_t resizes, uint8_t vec1)
 {
 	uint8_t head[] = { 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 4, 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, level, 0, 0, 0, 0, 0x0f, 0, 0, 5, 4,
-			   0, 0, 0, 0, 0, 0, 0, 0, 25, [33 + 24] = mmu, [33 + 26] = 0 };
+			   2, 0, 0, vec1, 0, 0, 0, 0, 0, 0, 25, [35 + 6] = resizes, [35 + 24] = mmu, [35 + 26] = 0 };
 
 	ram_write(&m->ram, VECTORS, head, sizeof head);
 	return cas_negotiate(&m->cpu[0]->cpu, VECTORS);
+}
+
+static int64_t negotiate(struct machine *m, uint8_t level, uint8_t mmu)
+{
+	return negotiate_all(m, level, mmu, 0, 0x80);
+}
+
+/* -M resize-hpt=: whether a guest that can change its hash page table's size may, or must. */
+static void test_resizing(struct machine *m, struct config *o)
+{
+	static const struct { enum resize_hpt option; uint8_t mmu, asks; int64_t rc; bool gets; const char *name; } rows[] = {
+		{ RESIZE_HPT_DEFAULT, HASH, 1, H_SUCCESS, true, "default" }, { RESIZE_HPT_ENABLED, HASH, 1, H_SUCCESS, true, "enabled" },
+		{ RESIZE_HPT_DISABLED, HASH, 1, H_SUCCESS, false, "disabled" }, { RESIZE_HPT_ENABLED, HASH, 0, H_SUCCESS, false, "not-asked" },
+		{ RESIZE_HPT_REQUIRED, HASH, 1, H_SUCCESS, true, "required" }, { RESIZE_HPT_REQUIRED, HASH, 0, H_HARDWARE, false, "required-not-asked" },
+		{ RESIZE_HPT_REQUIRED, RADIX, 0, H_SUCCESS, false, "required-radix" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		o->resize_hpt = rows[i].option;
+		check_eq((uint64_t)negotiate_all(m, 5, rows[i].mmu, rows[i].asks, 0x80), (uint64_t)rows[i].rc, "resize-%s", rows[i].name);
+		check_eq(rows[i].rc == H_SUCCESS && m->ov5_cas[0] >> 47 & 1, rows[i].gets, "resize-%s-gets-it", rows[i].name);
+	}
+	o->resize_hpt = RESIZE_HPT_DEFAULT;
+}
+
+/* Who does not know ISA 3.0 (option vector 1) is not told of the radix MMU. */
+static void test_radix_feature(struct machine *m)
+{
+	static const struct { uint8_t vec1; bool told; const char *name; } rows[] = {
+		{ 0x80, true, "radix-told" }, { 0x40, false, "radix-hidden" }, { 0xc0, true, "radix-told-again" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		check_eq((uint64_t)negotiate_all(m, 5, HASH, 1, rows[i].vec1), H_SUCCESS, "%s-cas", rows[i].name);
+		check_eq(cell_of(m->fdt, OLD_CORE, "ibm,pa-features", 10) >> 15 & 1, rows[i].told, "%s", rows[i].name);
+	}
 }
 
 static void test_levels(struct machine *m, struct config *o)
@@ -123,6 +160,8 @@ int main(void)
 	check(!cpu_model_find("") && !cpu_model_find("power99"), "no-other");
 	rig_new(&rig, "1");
 	check(rig.options.cpu_model == cpu_models[0] && rig.m->cpu[0]->cpu.pvr == cpu_models[0]->pvr, "the-first-is-the-default");
+	test_resizing(rig.m, &rig.options);
+	test_radix_feature(rig.m);
 	rig.options.cpu_model = &other;
 	machine_clear(rig.m);
 	check_eq(rig.m->cpu[0]->cpu.pvr, 0x00990100, "pvr");

@@ -176,8 +176,8 @@ static void test_refused(void)
 	static const char *const absent[] = {
 		"-M pseries,cap-htm=on", "-M pseries,cap-htm=yes", "-M pseries,cap-vsx=off",
 		"-M pseries,cap-nested-hv=on", "-M pseries,cap-nested-papr=true", "-M pseries,cap-fwnmi=off",
-		"-M pseries,cap-rpt-invalidate=on", "-M pseries,cap-ail-mode-3=off",
-		"-M pseries,resize-hpt=required", "-M pseries,accel=kvm", "-accel kvm", "-accel kvm:xen", "-enable-kvm",
+		"-M pseries,cap-ail-mode-3=off",
+		"-M pseries,resize-hpt=never", "-M pseries,accel=kvm", "-accel kvm", "-accel kvm:xen", "-enable-kvm",
 	};
 
 	for (unsigned i = 0; i < sizeof absent / sizeof absent[0]; i++) {

@@ -247,8 +247,29 @@ static void test_facilities(void)
 	rig_free(&rig);
 }
 
+/* Problem state of a POWER10 that appears as a POWER9 has no prefixes: a reserved opcode, wherever it lies. */
+static void test_limited(void)
+{
+	struct rig rig;
+
+	rig_new(&rig, "flat", P10, false);
+	engine_limit_problem_state(rig.engine, P9);
+	PUT(&rig, CODE, PADDI(3, 0, 1));
+	PUT(&rig, CODE + 60, PADDI(3, 0, 1));
+	for (unsigned at = 0; at < 61; at += 60) {
+		start(&rig, CODE + at, MSR_PR);
+		cpu_run(rig.cpu, 1);
+		check_interrupt(&rig, VEC_PROGRAM, CODE + at, PROG_ILLEGAL, "of-a-level-before-3.1");
+	}
+	start(&rig, CODE, 0);
+	cpu_run(rig.cpu, 1);
+	check_eq(rig.cpu->r[3], 1, "the-level-binds-problem-state-alone");
+	rig_free(&rig);
+}
+
 static void test_trace(void)
 {
+	static const uint32_t stores[][2] = { { LS8(0), D_(60, 4, 4, 0) }, { LS8(0), D_(62, 4, 4, 0) }, { 0x7fe445a5, 0 } };
 	struct rig rig;
 
 	rig_new(&rig, "flat", P10, false);
@@ -265,6 +286,14 @@ static void test_trace(void)
 	cpu_run(rig.cpu, 1);
 	check_eq(rig.cpu->srr1 & PPC_MASK(33, 36), PPC_BIT(33) | SRR1_PREFIXED | PPC_BIT(36), "traced: a store");
 	check_eq(rig.cpu->sdar, DATA + 16, "traced: its operand, by register");
+	/* pstq, pstxvp, hashst r8,-8(r4) */
+	for (unsigned i = 0; i < ARRAY_SIZE(stores); i++) {
+		put(&rig, CODE + 64, (const uint32_t[]){ stores[i][0], stores[i][1] ? stores[i][1] : NOP, NOP, 0 });
+		start(&rig, CODE + 64, MSR_SE);
+		rig.cpu->r[4] = DATA;
+		cpu_run(rig.cpu, 1);
+		check_eq(rig.cpu->srr1 & PPC_MASK(35, 36), PPC_BIT(36), "traced: store %u", i);
+	}
 	rig_free(&rig);
 }
 
@@ -375,6 +404,7 @@ int main(void)
 	test_boundaries();
 	test_illegal();
 	test_facilities();
+	test_limited();
 	test_trace();
 	test_overwritten();
 	test_cuts("flat");

@@ -46,6 +46,7 @@ static const struct {
 	{ "hcall-best-energy-1b",  { 0x2f4 } },
 	{ "hcall-random",          { 0x300 } },
 	{ "hcall-set-mode",        { 0x31c } },
+	{ "hcall-rpt-invalidate",  { 0x448 } },
 };
 #define NSETS (sizeof papr_sets / sizeof papr_sets[0])
 
@@ -130,6 +131,30 @@ static void test_sets(struct machine *m)
 			listed |= papr_sets[row].numbers[k] == hcalls[i].number;
 		check(listed && promised(m->fdt, hcalls[i].set), "row-0x%x-of-%s", (unsigned)hcalls[i].number, hcalls[i].set);
 	}
+}
+
+/* A set that only some machines offer: asked for, it is there, and its call; else neither. What follows has all of them. */
+static void test_demand(struct machine *m, struct config *o)
+{
+	struct tree_boot boot = { 0 };
+	struct error err;
+	void *fdt;
+
+	check(!promised(m->fdt, "hcall-rpt-invalidate"), "no-hcall-rpt-invalidate");
+	check_eq((uint64_t)hcall(m, 0x448, 0, 1, 2, 1), (uint64_t)H_FUNCTION, "no-H_RPT_INVALIDATE");
+	o->resize_hpt = RESIZE_HPT_DISABLED;
+	check_eq((uint64_t)hcall(m, 0x36c, 0, 0, 0, 0), (uint64_t)H_AUTHORITY, "resizing-disabled");
+	check_eq((uint64_t)hcall(m, 0x370, 0, 0, 0, 0), (uint64_t)H_AUTHORITY, "resizing-disabled-commit");
+	fdt = tree_build(m, &boot, &err);
+	check(fdt && !promised(fdt, "hcall-hpt-resize"), "no-hcall-hpt-resize");
+	free(fdt);
+	o->resize_hpt = RESIZE_HPT_REQUIRED;
+	o->rpt_invalidate = true;
+	check_eq((uint64_t)hcall(m, 0x448, 0, 1, 2, 1), (uint64_t)(m->radix ? H_SUCCESS : H_UNSUPPORTED), "H_RPT_INVALIDATE");
+	fdt = tree_build(m, &boot, &err);
+	check(fdt && promised(fdt, "hcall-rpt-invalidate"), "hcall-rpt-invalidate");
+	free(m->fdt);
+	m->fdt = fdt;
 }
 
 /* A property of /rtas that is a token is a call, and a call is a property. */
@@ -251,6 +276,7 @@ int main(void)
 	struct rig rig;
 
 	rig_new(&rig, "2");
+	test_demand(rig.m, &rig.options);
 	test_sets(rig.m);
 	test_rtas(rig.m);
 	test_reconfiguration(rig.m);

@@ -273,6 +273,7 @@ static void flip_ibs(struct machine *m, bool on) { options_of(m)->ibs = on ? MIT
 static void flip_decr(struct machine *m, bool on) { options_of(m)->large_decr = !on; }
 static void flip_dfp(struct machine *m, bool on) { options_of(m)->dfp = !on; }
 static void flip_ccf(struct machine *m, bool on) { options_of(m)->ccf_assist = !on; }
+static void flip_rpt(struct machine *m, bool on) { options_of(m)->rpt_invalidate = on; }
 static void flip_ex(struct machine *m, bool on) { phb_of(m)->window[0].bus_offset = on ? 0x1000 : 0; }
 static void flip_window(struct machine *m, bool on)
 {
@@ -340,7 +341,8 @@ static const struct flip flips[] = {
 	{ "spapr_cpu/vpa", flip_vpa }, { "spapr_cpu/vpa/slb_shadow", flip_shadow }, { "spapr_cpu/vpa/dtl", flip_dtl },
 	{ "cpu/compat", flip_compat }, { "spapr_patb_entry", flip_patb }, { "spapr_pending_events", flip_event },
 	{ "spapr/cap/cfpc", flip_cfpc }, { "spapr/cap/sbbc", flip_sbbc }, { "spapr/cap/ibs", flip_ibs },
-	{ "spapr/cap/dfp", flip_dfp }, { "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf }, { "spapr_fwnmi", flip_fwnmi },
+	{ "spapr/cap/dfp", flip_dfp }, { "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf }, { "spapr/cap/rpt_invalidate", flip_rpt },
+	{ "spapr_fwnmi", flip_fwnmi },
 	{ "spapr_iommu_ex", flip_ex }, { "spapr_iommu", flip_window }, { "spapr_irq_map", flip_msi },
 	{ "cede/xive", flip_line },
 	{ "virtio/device_endian", flip_endian }, { "virtio/64bit_features", flip_modern }, { "virtio/virtqueues", flip_modern },
@@ -356,7 +358,7 @@ static bool is_fixed(const char *name)
 {
 	static const char *const fixed[] = {
 		"spapr/cap/htm", "spapr/cap/vsx", "spapr/cap/nested_kvm_hv", "spapr/cap/fwnmi",
-		"spapr/cap/rpt_invalidate", "spapr/cap/hpt_maxpagesize",
+		"spapr/cap/hpt_maxpagesize",
 		"cpu/bhrb",		/* test_branch_history() below */
 		"cede/medium",		/* tests/snapshot/disks.py */
 		"cede/console",		/* tests/snapshot/snapshot.py */
