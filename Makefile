@@ -73,7 +73,7 @@ Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 
 .DELETE_ON_ERROR:
-.PHONY: all run bench profile FORCE guest guest-installer guest-perf debian run-debian debian-installed deps deps-test deps-debian install-missing install clean help
+.PHONY: all run bench profile FORCE guest guest-kernel-13 guest-installer guest-utils guest-perf debian run-debian debian-installed deps deps-test deps-debian install-missing install clean help
 
 # cede-dtl knows a log's format and what its numbers mean (machine/vp/), not the machine.
 DTL_SRC  := $(call sources,tools/dtl)
@@ -140,8 +140,14 @@ install-missing:
 guest:	## build/guest/vmlinux and initrd.gz from Debian packages
 	@GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh kernel
 
+guest-kernel-13:	## build/guest/13-4k, 13-64k: the same of Debian 13, for the tests
+	@GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh kernel-13
+
 guest-installer:	## build/guest/di-vmlinux and di-initrd.gz: Debian's installer
 	@GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh installer
+
+guest-utils:	## build/guest/utils: lscpu and ppc64_cpu, for the tests
+	@GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh utils
 
 guest-perf:	## build/guest/perf: Linux's perf and its libraries, for the tests
 	@GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh perf

@@ -441,13 +441,14 @@ static bool load_subs(struct vms_walk *w, const struct vmstate *state, void *s, 
 static bool load_state(struct vms_walk *w, const struct vmstate *state, void *s, uint32_t version, unsigned depth)
 {
 	const struct vmstate *outer = w->state;
+	uint32_t newest = state->same_until ? state->same_until : state->version;
 	bool ok = depth < MAX_DEPTH || stream_fail(w->stream, "descriptions are too deep: %s", state->name);
 
 	w->state = state;
-	if (ok && (version > state->version || version < state->min_version))
+	if (ok && (version > newest || version < state->min_version))
 		ok = stream_fail(w->stream, "section %s %u, %s: version: expected %u to %u, found %u", w->section,
 				 (unsigned)w->instance, state->name, (unsigned)state->min_version,
-				 (unsigned)state->version, (unsigned)version);
+				 (unsigned)newest, (unsigned)version);
 	for (const struct vms_field *f = state->fields; ok && f->kind; f++)
 		ok = load_field(w, f, s, depth);
 	ok = ok && load_subs(w, state, s, depth);

@@ -92,6 +92,8 @@ struct vms_field {
 struct vmstate {
 	const char *name;
 	uint32_t version, min_version;
+	/* A load takes up to this version: a later QEMU counts on and sends the same fields. 0: up to `version`. */
+	uint32_t same_until;
 	const char *struct_name;	/* VMS_OF */
 	size_t struct_size;
 	const struct vms_field *fields;

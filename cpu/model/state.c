@@ -247,9 +247,21 @@ static const struct vmstate vsx_state = {
 #define SLB_IN_STREAM 64
 
 static const struct vmstate slb_state = {
-	.name = "cpu/slb", .version = 1, .min_version = 1, VMS_OF(struct cpu),
+	.name = "cpu/slb", .version = 1, .min_version = 1, .same_until = 2, VMS_OF(struct cpu),
 	.fields = VMS_FIELDS(VMS_MANY("env.slb", struct cpu, slb, struct slb_entry, slbe_codec,
 				      .spare = SLB_IN_STREAM - SLB_ENTRIES)),
+};
+
+/* QEMU 10 keeps a POWER10's branch history. Here no branch is recorded, so that the buffer is always empty. */
+static bool bhrb_needed(const void *s)
+{
+	(void)s;
+	return false;
+}
+
+static const struct vmstate bhrb_state = {
+	.name = "cpu/bhrb", .version = 1, .min_version = 1, VMS_OF(struct cpu), .needed = bhrb_needed,
+	.fields = VMS_FIELDS(VMS_UNUSED("env.bhrb", 32 * 8), VMS_UNUSED("env.bhrb_offset", 8)),
 };
 
 static bool compat_needed(const void *s) { return ((const struct cpu *)s)->logical_pvr != 0; }
@@ -341,7 +353,7 @@ static const struct vms_field cpu_fields[] = {
 const struct vmstate cpu_state = {
 	.name = "cpu", .version = 5, .min_version = 5, VMS_OF(struct cpu), .post_load = cpu_post_load,
 	.fields = cpu_fields,
-	.subs = VMS_SUBS(&fpu_state, &altivec_state, &vsx_state, &slb_state, &compat_state),
+	.subs = VMS_SUBS(&fpu_state, &altivec_state, &vsx_state, &slb_state, &bhrb_state, &compat_state),
 };
 
 /* ---- cede/cpu: what is exact here and has no place there ---- */

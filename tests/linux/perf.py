@@ -5,43 +5,20 @@ import re
 import subprocess
 import sys
 
+import libraries
 from console import CEDE, GUEST, INITRD, KERNEL, Failure, Folder, check, linux, main, need
 
 CPUS = os.environ.get('CPUS', '1')
 TREE = GUEST + '/perf'
-LIBRARIES = 'lib/powerpc64le-linux-gnu'
 HOT = os.path.join(os.environ.get('B', 'build'), 'tests/linux/hot')
 INSNS = 3300000                 # of that program: its loops
-
-
-def needed(path):
-    out = subprocess.run(['readelf', '-d', path], stdout=subprocess.PIPE, text=True, check=True).stdout
-    return re.findall(r'\(NEEDED\).*\[(.*)\]', out)
-
-
-def find(name):
-    for folder in LIBRARIES, 'usr/' + LIBRARIES:
-        if os.path.exists(os.path.join(TREE, folder, name)):
-            return os.path.realpath(os.path.join(TREE, folder, name))
-    raise Failure('no %s in %s' % (name, TREE))
 
 
 def packed(folder, **more):
     """An initrd with perf, objdump, the libraries of both, a program to look at, and `more`."""
     need(KERNEL, INITRD, TREE, HOT)
-    files = {'bin/perf': TREE + '/usr/bin/perf', 'bin/objdump': os.path.realpath(TREE + '/usr/bin/objdump'), 'bin/hot': HOT,
-             'lib64/ld64.so.2': find('ld64.so.2'), **{'bin/' + name: path for name, path in more.items()}}
-    libraries, todo = {}, [name for program in ('bin/perf', 'bin/objdump') for name in needed(files[program])]
-    while todo:
-        name = todo.pop()
-        if name not in libraries:
-            libraries[name] = find(name)
-            todo += needed(libraries[name])
-    files.update({LIBRARIES + '/' + name: path for name, path in libraries.items()})
-    out = folder('initrd.gz')
-    subprocess.run([sys.executable, 'tools/guest/guest_pack.py', 'add', INITRD, out] +
-                   ['%s=%s' % pair for pair in sorted(files.items())], check=True)
-    return out
+    programs = {'bin/perf': TREE + '/usr/bin/perf', 'bin/objdump': os.path.realpath(TREE + '/usr/bin/objdump')}
+    return libraries.packed(folder, TREE, programs, hot=HOT, **more)
 
 
 def stat(m, events, command='hot', options=''):

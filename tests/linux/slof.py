@@ -24,15 +24,21 @@ WAYS = {
 }
 
 
-def kernel():
+def kernel(append='', mmu='Radix'):
     need(SLOF)
     with tempfile.NamedTemporaryFile() as trace:
-        with linux('-bios', SLOF, '-d', 'hcall,guest_errors', '-D', trace.name, append='quiet cede.cmd=true') as m:
+        with linux('-bios', SLOF, '-d', 'hcall,guest_errors', '-D', trace.name, append=append + 'quiet cede.cmd="cat /proc/cpuinfo"') as m:
             m.expect('cede guest status 0', 200)
             check(m.wait(60) == 0, 'boots', m.errors)
+            check(re.findall(r'^MMU\s*: (\w+)', m.text, re.M) == [mmu], 'mmu', re.findall(r'MMU.*', m.text))
         text = open(trace.name).read()
     given = re.findall(r'H_UPDATE_DT .* = (\S+)', text)
     check(given and set(given) == {'0'}, 'tree-taken', (given, re.findall(r'.*device tree refused.*', text)))
+
+
+def hashed():
+    """The kernel asks SLOF for a hash page table, and SLOF asks H_CAS."""
+    kernel('disable_radix ', 'Hash')
 
 
 def tools():
@@ -105,4 +111,4 @@ def debian():
 
 
 if __name__ == '__main__':
-    main({'kernel': kernel, 'disk': disk, 'ways': ways, 'nvram': nvram, 'debian': debian})
+    main({'kernel': kernel, 'hash': hashed, 'disk': disk, 'ways': ways, 'nvram': nvram, 'debian': debian})

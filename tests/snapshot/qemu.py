@@ -18,6 +18,7 @@ CPUS = os.environ.get('CPUS', '1')
 QEMU = shutil.which('qemu-system-ppc64')
 SNAP = os.environ.get('B', 'build') + '/cede-snap'
 BOARD = 'pseries-7.2,ic-mode=xics'
+CPU = 'power9_v2.0'     # what cede and QEMU 7.2 take for power9; QEMU 10 takes a later one
 TROUBLE = r'BUG|Oops|WARNING: CPU|Call Trace|Unable to handle|Kernel panic|rcu:.*stall|soft lockup'
 ASK = 'cat /proc/uptime; date +%s; sleep 2; cat /proc/uptime; date +%s'
 
@@ -30,7 +31,7 @@ class Qemu(Machine):
         self.master = None
         path = os.path.join(folder, 'serial')
         self.process = subprocess.Popen(
-            [QEMU, '-M', board + ',x-vof=on', '-smp', CPUS, '-m', '256M', '-nodefaults', '-display', 'none', '-monitor', 'stdio',
+            [QEMU, '-M', board + ',x-vof=on', '-cpu', CPU, '-smp', CPUS, '-m', '256M', '-nodefaults', '-display', 'none', '-monitor', 'stdio',
              '-serial', 'unix:%s,server=on,wait=off' % path, *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.socket = socket.socket(socket.AF_UNIX)

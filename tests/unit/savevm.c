@@ -119,7 +119,7 @@ static bool toy_post_load(void *s, uint32_t version, struct vms_walk *w)
 }
 
 static const struct vmstate extra_state = {
-	.name = "toy/extra", .version = 2, .min_version = 1, VMS_OF(struct toy), .needed = extra_needed,
+	.name = "toy/extra", .version = 2, .min_version = 1, .same_until = 3, VMS_OF(struct toy), .needed = extra_needed,
 	.fields = VMS_FIELDS(VMS_U64(struct toy, extra)),
 };
 
@@ -222,7 +222,12 @@ static void test_walker(void)
 	refuse_toy(data, len, 19, 78, "field fixed: expected 0x4d, found 0x4e", "equal");
 	refuse_toy(data, len, 49, 65, "field room: expected at most 64 elements", "room");
 	refuse_toy(data, len, 63, 'b', "subsection toy/extrb is not known", "unknown-subsection");
-	refuse_toy(data, len, 67, 3, "toy/extra: version: expected 1 to 2, found 3", "subsection-version");
+	refuse_toy(data, len, 67, 4, "toy/extra: version: expected 1 to 3, found 4", "subsection-version");
+	check(data[67] == 2, "saved-as-the-version-that-all-read");
+	data[67] = 3;
+	check(load_toy(&back, data, len, 3, &err) && back.extra == 5, "a-later-version-with-the-same-fields");
+	free_toy(&back);
+	data[67] = 2;
 	memset(data, 0, 8);
 	refuse_toy(data, len, 7, 13, "expected a number that brings luck", "post-load");
 	for (size_t cut = 0, bad = 0; cut <= len; cut++) {

@@ -1,11 +1,13 @@
 #!/bin/sh
-# guest.sh [kernel|installer|bench|perf|grub|debian|disks|cd]: brings a ppc64el guest into build/guest, or where GUEST_DIR
+# guest.sh [kernel|kernel-13|installer|bench|perf|utils|grub|debian|disks|cd]: brings a ppc64el guest into build/guest, or where GUEST_DIR
 # says.
 #
 #   kernel      vmlinux and initrd.gz: Debian's kernel, and busybox packed by guest_pack.py
+#   kernel-13   13-4k/, 13-64k/: the same of Debian 13, whose kernel is newer and comes with pages of two sizes, for the tests
 #   installer   di-vmlinux and di-initrd.gz: Debian's text installer for the network
 #   bench       real/: a tree of Debian's programs and their libraries, for `make bench`
 #   perf        perf/: the same of perf and objdump, which look at the performance monitor
+#   utils       utils/: the same of lscpu and ppc64_cpu, which say how processors are made up
 #   grub        grub/powerpc-ieee1275: GRUB's modules, of which grub-mkimage makes what disks boot
 #   debian      debs/debian.list: the packages of a whole system, in the order in which they go in;
 #               debian.sources, where they came from (debian.sh makes a disk of them)
@@ -31,6 +33,7 @@ case $guest in /*) apt=$guest/apt ;; *) apt=$PWD/$guest/apt ;; esac
 
 die() { echo "guest: $*" >&2; exit 1; }
 component=main         # what of the archive is looked at
+suite=                 # which one, if not what the host has
 bring_own="bring your own: make run KERNEL=path/vmlinux INITRD=path/initrd.gz"
 
 # Runs a command with the apt configuration that the user has.
@@ -66,7 +69,8 @@ sources() {
     list=$apt/etc/sources.list.d/guest.sources
     case $1 in
     host)
-        hosts python3 tools/guest/guest_apt.py | sed "s|^Components: main$|Components: $component|" >"$list" ;;
+        hosts python3 tools/guest/guest_apt.py |
+            sed "s|^Components: main$|Components: $component|; ${suite:+/^Suites:/s| [a-z]*| $suite|g}" >"$list" ;;
     default)
         for keys in /usr/share/keyrings/debian-archive-keyring.*; do :; done
         [ -e "$keys" ] || die "no key for Debian's archive: install debian-archive-keyring" \
@@ -75,7 +79,7 @@ sources() {
         cat >"$list" <<EOF
 Types: deb
 URIs: $DEBIAN_MIRROR
-Suites: $DEBIAN_SUITE
+Suites: ${suite:-$DEBIAN_SUITE}
 Components: $component
 Signed-By: $keys
 EOF
@@ -108,10 +112,13 @@ update() {
         head -n 1)); without a network, $bring_own"
 }
 
-# download PACKAGE...: into $debs, unless this very version is there.
-download() {
+# download PACKAGE...: into $debs, unless this very version is there; downloaded: the same, and a failure is the caller's.
+downloaded() {
     mkdir -p "$debs"
-    (cd "$debs" && apt-get -q download "$@") >>"$apt/log" 2>&1 ||
+    (cd "$debs" && apt-get -q download "$@") >>"$apt/log" 2>&1
+}
+download() {
+    downloaded "$@" ||
         die "cannot download $* ($(grep '^E: ' "$apt/log" | tail -n 1)); $bring_own"
 }
 
@@ -119,7 +126,8 @@ size() { du -sm "$1" | cut -f 1; }
 
 # ---- kernel ----
 
-kernel_known() { candidate linux-image-powerpc64le && candidate busybox-static; }
+flavour=powerpc64le
+kernel_known() { candidate linux-image-$flavour && candidate busybox-static; }
 scripts() { cat tools/guest/guest_pack.py tools/guest/guest_init | cksum; }
 
 kernel() {
@@ -134,10 +142,17 @@ kernel() {
         configure
         update kernel_known
         # The package of that name is empty; it depends on the current one.
-        image=$(apt-cache depends linux-image-powerpc64le |
-                awk '$1 == "Depends:" && $2 ~ /^linux-image-/ { print $2; exit }')
-        echo "guest: downloading $image and busybox-static"
-        download "$image" busybox-static
+        current=$(apt-cache depends linux-image-$flavour |
+                  awk '$1 == "Depends:" && $2 ~ /^linux-image-/ { print $2; exit }')
+        echo "guest: downloading $current and busybox-static"
+        download busybox-static
+        # A mirror between two of its updates lists a kernel that it does not have; then it has the one before.
+        for image in $current $(apt-cache search --names-only "^linux-image-[0-9].*-$flavour\$" | cut -d ' ' -f 1 | grep -vx "$current" | sort -rV); do
+            if downloaded "$image"; then break; fi
+            echo "guest: note: $image cannot be had"
+            image=
+        done
+        [ -n "$image" ] || die "no kernel can be downloaded ($(grep '^E: ' "$apt/log" | tail -n 1)); $bring_own"
         ls -t $debs/"$image"_*.deb | head -n 1 >$debs/kernel.list
         ls -t $debs/busybox-static_*.deb | head -n 1 >>$debs/kernel.list
     fi
@@ -145,6 +160,18 @@ kernel() {
     scripts >$stamp
     echo "guest: ready in $(($(date +%s) - start)) s"
 }
+
+# Debian 13 has the same kernel with pages of 4 KiB and of 64 KiB. The folders and apt are its own: of two versions of a
+# package, the others take the newer.
+kernel_13() (
+    top=$guest apt=$apt-13 suite=trixie APT_CONFIG=$apt/apt.conf
+    for pages in 4k 64k; do
+        guest=$top/13-$pages debs=$guest/debs
+        [ $pages = 4k ] || flavour=powerpc64le-$pages
+        mkdir -p $guest
+        kernel || return
+    done
+)
 
 # ---- installer ----
 
@@ -217,6 +244,11 @@ bench() {
 perf() {
     programs="linux-perf binutils"
     tree perf perf
+}
+
+utils() {
+    programs="util-linux powerpc-ibm-utils"
+    tree utils utils
 }
 
 # ---- grub ----
@@ -343,9 +375,10 @@ cd_packages() {
 }
 
 case ${1:-kernel} in
-kernel|installer|bench|perf|grub|debian|disks) command=${1:-kernel} ;;
+kernel|installer|bench|perf|utils|grub|debian|disks) command=${1:-kernel} ;;
+kernel-13) command=kernel_13 ;;
 cd) command=cd_packages ;;
-*) die "usage: guest.sh [kernel|installer|bench|perf|grub|debian|disks|cd]" ;;
+*) die "usage: guest.sh [kernel|kernel-13|installer|bench|perf|utils|grub|debian|disks|cd]" ;;
 esac
 for tool in apt-get dpkg-deb python3; do
     command -v $tool >/dev/null || die "$tool is missing (make deps); or $bring_own"

@@ -180,8 +180,8 @@ def kernel_package(deb):
 def applets(busybox):
     """The applet names inside a busybox binary: a sorted table of strings that opens with
     '[' and '[[' and closes with an empty one. Running it would take a ppc64el user mode."""
-    start = busybox.find(b"\0[\0[[\0")
-    names = busybox[start + 1:busybox.find(b"\0\0", start)].decode("ascii", "replace").split("\0")
+    start = busybox.find(b"[\0[[\0")
+    names = busybox[start:busybox.find(b"\0\0", start)].decode("ascii", "replace").split("\0")
     if start < 0 or names != sorted(names) or not {"sh", "mount", "poweroff"} <= set(names):
         raise Trouble("busybox: its table of applets is not where it was expected")
     return [name for name in names if name != "busybox"]
