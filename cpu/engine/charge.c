@@ -43,6 +43,7 @@ struct charge {
 	const struct pace_after *after;
 	struct cache_chip chip;
 	struct known_page (*known)[PAGES], (*fetched)[PAGES];	/* [ncpus] */
+	uint64_t empty;			/* a bit for each core whose ERATs and TLB nobody has filled since all was thrown away */
 
 	/* State, in one piece of `size` bytes. */
 	size_t size;
@@ -170,6 +171,7 @@ bool charge_load(struct engine *engine, const void *bytes, size_t size)
 	if (!c || size != c->size)
 		return false;
 	memcpy(c->state, bytes, size);
+	c->empty = 0;
 	forget_derived(c);
 	if (state_ok(c))
 		return true;
@@ -247,6 +249,7 @@ static unsigned translate(struct cpu *cpu, struct charge_thread *t, uint64_t ea,
 		struct tlb_page page = { .ea = ea, .key = space, .shift = look.shift, .radix = true };
 
 		if (!erat_hit(fetch ? &tlb->fetch : &tlb->data, space, ea, look.shift)) {
+			c->empty &= ~(UINT64_C(1) << core_number(cpu));
 			cost = fetch ? translate_fetch(&c->model->tlb, tlb, &page, &call) :
 				       translate_data(&c->model->tlb, tlb, &page, dependent, &call);
 			if (gone.shift)
@@ -595,7 +598,9 @@ void charge_flush_all(struct cpu *cpu, bool everywhere)
 	if (!c)
 		return;
 	EACH_CORE(c, i, cpu, everywhere)
-	translation_flush_all(&c->core[i].tlb);
+	if (!(c->empty >> i & 1))
+		translation_flush_all(&c->core[i].tlb);
+	c->empty |= everywhere ? UINT64_MAX : UINT64_C(1) << core_number(cpu);
 	forget_translations(cpu, everywhere);
 }
 
