@@ -6,6 +6,7 @@
 #include "cpu/engine/charge.h"
 #include "cpu/engine/tlb.h"
 #include "cpu/mmu/hpt.h"
+#include "cpu/mmu/slb.h"
 #include "hcall/hcall.h"
 #include "machine/core/config.h"
 
@@ -18,6 +19,12 @@
 
 static struct hpt *hpt_of(struct cpu *cpu) { return &cpu_machine(cpu)->hpt; }
 
+struct virtual_page {
+	struct slb_entry segment;
+	uint64_t offset;
+	unsigned shift, base;		/* log2 of its size, and of its segment's */
+};
+
 /* The entry, NULL if the index is beyond the table. */
 static struct hpte *entry_at(struct cpu *cpu, uint64_t index)
 {
@@ -26,15 +33,34 @@ static struct hpte *entry_at(struct cpu *cpu, uint64_t index)
 	return index < hpt_entries(hpt) ? &hpt->entry[index] : NULL;
 }
 
+/* Which page of which segment the entry maps; false: none. Its segment is of the first kind that has such pages: an entry does
+ * not say which. */
+static bool page_of(const struct hpt *hpt, const struct hpte *entry, uint64_t index, struct virtual_page *page)
+{
+	for (unsigned i = 0; i < hpt->pages.n; i++) {
+		const struct hash_page *row = &hpt->pages.row[i];
+
+		if (!hash_page_shift(&hpt->pages, row->base, entry->v, entry->r))
+			continue;
+		page->base = row->base;
+		page->segment = hpt_segment_of(entry, row->slb);
+		return hpt_entry_in(hpt, entry, index, &page->segment, &page->offset, &page->shift);
+	}
+	return false;
+}
+
 /* What it costs the host, in bytes that it could have copied meanwhile: each processor asks each segment that it knows. */
 #define WORK_OF_FLUSH (UINT64_C(16) << 10)
 
 /* No TLB has the page that `was` maps any more. */
 static void forget(struct cpu *cpu, const struct hpte *was, uint64_t index)
 {
+	struct virtual_page page;
+
 	tlb_flush_hpte_everywhere(cpu, was, index);
+	if (page_of(hpt_of(cpu), was, index, &page))
+		charge_flush_virtual(cpu, slb_name(&page.segment), page.offset, page.shift);
 	hcall_worked(cpu_machine(cpu), cpu_machine(cpu)->ncpus * WORK_OF_FLUSH);
-	charge_flush_all(cpu, true);
 }
 
 /* ---- H_ENTER ---- */
@@ -230,24 +256,17 @@ HCALL_FN(H_RESIZE_HPT_PREPARE)
 	return rc;
 }
 
-/* Where the entry belongs in a table with that many groups. */
-static uint64_t new_index(const struct hpt *hpt, const struct hpte *entry, uint64_t index, uint64_t group_mask)
+/* Where the entry belongs in a table with that many groups; what is no page stays with none. */
+static bool new_index(const struct hpt *hpt, const struct hpte *entry, uint64_t index, uint64_t group_mask, uint64_t *to)
 {
-	struct hash_page page = { 0 };
-	struct slb_entry segment;
-	uint64_t offset, hash;
-	unsigned shift;
+	struct virtual_page page;
+	uint64_t hash;
 
-	/* In the first kind of segment that has such pages: an entry does not say which. */
-	for (unsigned i = 0; i < hpt->pages.n; i++) {
-		page = hpt->pages.row[i];
-		if (hash_page_shift(&hpt->pages, page.base, entry->v, entry->r))
-			break;
-	}
-	segment = hpt_segment_of(entry, page.slb);
-	hpt_entry_in(hpt, entry, index, &segment, &offset, &shift);
-	hash = hpt_hash(segment.vsid, offset, page.base);
-	return ((entry->v & HPTE_H ? ~hash : hash) & group_mask) * HPTEG_ENTRIES + index % HPTEG_ENTRIES;
+	if (!page_of(hpt, entry, index, &page))
+		return false;
+	hash = hpt_hash(page.segment.vsid, page.offset, page.base);
+	*to = ((entry->v & HPTE_H ? ~hash : hash) & group_mask) * HPTEG_ENTRIES + index % HPTEG_ENTRIES;
+	return true;
 }
 
 static int64_t move_bolted(const struct hpt *old, struct hpt *new)
@@ -260,9 +279,8 @@ static int64_t move_bolted(const struct hpt *old, struct hpt *new)
 			i |= HPT_BLOCK - 1;
 			continue;
 		}
-		if (!(entry->v & HPTE_V) || !(entry->v & HPTE_BOLTED))
+		if (!(entry->v & HPTE_V) || !(entry->v & HPTE_BOLTED) || !new_index(old, entry, i, hpt_group_mask(new), &to))
 			continue;
-		to = new_index(old, entry, i, hpt_group_mask(new));
 		if (new->entry[to].v & HPTE_V)
 			return H_PTEG_FULL;
 		hpt_put(new, to, entry->v, entry->r);

@@ -225,6 +225,12 @@ static unsigned walk_of(void *opaque, uint64_t gra[TLB_WALK_MOST])
 	return look->n;
 }
 
+/* A hash guest's pages are known by where they lie in their segments, whoever has these in his SLB. */
+static struct tlb_page virtual_page(uint64_t segment, uint64_t offset, unsigned shift)
+{
+	return (struct tlb_page){ .ea = offset, .key = UINT64_C(1) << 63 | segment >> 12, .shift = shift };
+}
+
 /* Translates for the models alone; the guest real address of the page to *known, if there is memory. `dependent` as for
  * cache_load(); a fetch waits anyway. */
 static unsigned translate(struct cpu *cpu, struct charge_thread *t, uint64_t ea, uint64_t space, bool fetch, bool dependent,
@@ -246,9 +252,10 @@ static unsigned translate(struct cpu *cpu, struct charge_thread *t, uint64_t ea,
 	if (!mmu->look(cpu, ea, fetch, &look) || !ram_ok(cpu->env->ram, look.gra & ~(RAM_PAGE_SIZE - 1), RAM_PAGE_SIZE))
 		return 0;
 	if (look.n && c->parts & TIMING_TLB) {
-		struct tlb_page page = { .ea = ea, .key = space, .shift = look.shift, .radix = true };
+		struct tlb_page page = look.segment ? virtual_page(look.segment, look.offset, look.shift) :
+						      (struct tlb_page){ .ea = ea, .key = space, .shift = look.shift, .radix = true };
 
-		if (!erat_hit(fetch ? &tlb->fetch : &tlb->data, space, ea, look.shift)) {
+		if (!erat_hit(fetch ? &tlb->fetch : &tlb->data, page.key, page.ea, look.shift)) {
 			c->empty &= ~(UINT64_C(1) << core_number(cpu));
 			cost = fetch ? translate_fetch(&c->model->tlb, tlb, &page, &call) :
 				       translate_data(&c->model->tlb, tlb, &page, dependent, &call);
@@ -628,6 +635,29 @@ void charge_flush_page(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shif
 	EACH_CORE(c, i, cpu, everywhere)
 	translation_flush_page(&c->model->tlb, &c->core[i].tlb, &page);
 	forget_translations(cpu, everywhere);
+}
+
+void charge_flush_virtual(struct cpu *cpu, uint64_t segment, uint64_t offset, unsigned shift)
+{
+	struct charge *c = cpu->engine->charge;
+	struct tlb_page page = virtual_page(segment, offset, shift);
+
+	if (!c)
+		return;
+	for (unsigned i = 0; i < c->ncores; i++)
+		if (!(c->empty >> i & 1))
+			translation_flush_page(&c->model->tlb, &c->core[i].tlb, &page);
+	forget_derived(c);
+}
+
+void charge_flush_erats(struct cpu *cpu)
+{
+	struct charge *c = cpu->engine->charge;
+
+	if (!c)
+		return;
+	translation_flush_erats(&c->core[core_number(cpu)].tlb);
+	forget_pages(cpu);
 }
 
 void charge_set_depth(struct cpu *cpu, unsigned dpfd)

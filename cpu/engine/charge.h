@@ -37,6 +37,10 @@ enum branch_kind { TO_DISPLACEMENT, TO_ABSOLUTE, TO_LR, TO_CTR, TO_TAR };
 void charge_flush_all(struct cpu *cpu, bool everywhere);
 void charge_flush_pid(struct cpu *cpu, uint64_t pid, bool everywhere);
 void charge_flush_page(struct cpu *cpu, uint64_t pid, uint64_t ea, unsigned shift, bool everywhere);
+/* A page of a hash guest, on all cores: by slb_name() and where it lies in the segment. */
+void charge_flush_virtual(struct cpu *cpu, uint64_t segment, uint64_t offset, unsigned shift);
+/* A segment is another one; what is behind the ERATs knows pages by VSID, and keeps them. */
+void charge_flush_erats(struct cpu *cpu);
 /* DSCR[DPFD], which the threads of a core share here: the last one to be written stands; after charge_reset(), its last thread's. */
 void charge_set_depth(struct cpu *cpu, unsigned dpfd);
 /* So many threads of the processor's core run from now on. */

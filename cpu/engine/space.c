@@ -112,11 +112,8 @@ void space_check_keys(struct cpu *cpu)
 
 static void forget_segment(struct cpu *cpu, const struct slb_entry *e)
 {
-	if (is_low(e))
-		ctx_forget_side(cpu, true);
-	else
-		ctx_forget_side(cpu, false);
-	charge_flush_all(cpu, false);
+	ctx_forget_side(cpu, is_low(e));
+	charge_flush_erats(cpu);
 }
 
 /* It hides another one, or is hidden. */

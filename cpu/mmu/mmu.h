@@ -29,6 +29,9 @@ struct mmu_look {
 	unsigned shift;			/* log2 of the page's size */
 	unsigned n;			/* entries of page tables that lead there, from the root on, and where they are */
 	uint64_t entry[MMU_LEVELS];
+	/* By the hash MMU: the segment's slb_name() and ea's place in it; `entry` are the groups that were looked through, of a
+	 * table that lies behind the guest's memory. Others: 0. */
+	uint64_t segment, offset;
 };
 
 /* One of the ways to translate, for instructions or for data. */

@@ -12,7 +12,8 @@
 
 struct found {
 	struct hpte *entry;
-	unsigned shift;
+	unsigned shift, ngroups;	/* it is in the last of so many groups */
+	uint64_t group[2];
 };
 
 #define COMPARED (~UINT64_C(0x7c))	/* of doubleword 0: B, AVPN, H and V */
@@ -47,7 +48,13 @@ static bool find_entry(const struct hpt *hpt, const struct slb_entry *segment, u
 	offset = offset >> base << base;
 	hash = hpt_hash(segment->vsid, offset, base);
 	v = slb_name(segment) | (offset >> 16 & HPTE_AVPN) | HPTE_V;
-	return search_group(hpt, hash, v, base, found) || search_group(hpt, ~hash, v | HPTE_H, base, found);
+	found->group[0] = hash & hpt_group_mask(hpt);
+	found->group[1] = ~hash & hpt_group_mask(hpt);
+	found->ngroups = 1;
+	if (search_group(hpt, hash, v, base, found))
+		return true;
+	found->ngroups = 2;
+	return search_group(hpt, ~hash, v | HPTE_H, base, found);
 }
 
 static uint64_t hash_gra(const struct found *found, uint64_t ea)
@@ -146,7 +153,6 @@ static bool hash_translate(struct cpu *cpu, uint64_t ea, enum access access, str
 	return true;
 }
 
-/* The table is none of guest memory: no way through it is shown. */
 static bool hash_look(const struct cpu *cpu, uint64_t ea, bool fetch, struct mmu_look *out)
 {
 	const struct slb_entry *segment = slb_find(cpu, ea);
@@ -155,7 +161,12 @@ static bool hash_look(const struct cpu *cpu, uint64_t ea, bool fetch, struct mmu
 	(void)fetch;
 	if (!segment || !find_entry(cpu->env->hpt, segment, ea, &found))
 		return false;
-	*out = (struct mmu_look){ .gra = hash_gra(&found, ea), .shift = found.shift };
+	*out = (struct mmu_look){
+		.gra = hash_gra(&found, ea), .shift = found.shift, .n = found.ngroups, .segment = slb_name(segment),
+		.offset = ea & ((UINT64_C(1) << SEGMENT_SHIFT(segment->vsid)) - 1),
+	};
+	for (unsigned i = 0; i < found.ngroups; i++)
+		out->entry[i] = cpu->env->ram->size + found.group[i] * HPTEG_ENTRIES * sizeof(struct hpte);
 	return true;
 }
 

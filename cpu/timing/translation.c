@@ -241,6 +241,13 @@ void translation_flush_all(struct core_tlb *t)
 	t->smt = smt;
 }
 
+void translation_flush_erats(struct core_tlb *t)
+{
+	memset(&t->fetch, 0, sizeof t->fetch);
+	memset(&t->data, 0, sizeof t->data);
+	memset(&t->second, 0, sizeof t->second);
+}
+
 static void flush_upper(struct core_tlb *t, uint64_t key)
 {
 	for (unsigned level = 0; level < TLB_WALK_MOST - 1; level++)

@@ -85,6 +85,7 @@ unsigned translate_data(const struct tlb_params *p, struct core_tlb *t, const st
 unsigned translate_fetch(const struct tlb_params *p, struct core_tlb *t, const struct tlb_page *page, const struct tlb_call *call);
 
 void translation_flush_all(struct core_tlb *t);
+void translation_flush_erats(struct core_tlb *t);
 void translation_flush_key(struct core_tlb *t, uint64_t key);
 void translation_flush_page(const struct tlb_params *p, struct core_tlb *t, const struct tlb_page *page);
 /* Several threads have more of an ERAT on some models; going back to one throws away what is beyond. True: there was some. */

@@ -67,22 +67,23 @@ def same_log(whole, part, cycle):
             {r[8:11]: r[11:12] + r[14:16] for r in first} == before(len(rest)))
 
 
-def equal(points='8', seed='1', timing='flat', threads='1', ic='xics'):
+def equal(points='8', seed='1', timing='flat', threads='1', ic='xics', mmu='radix'):
     """At pseudo-random cycles: save, load in a new process, run on. Console, state hash, dispatch log and a later
     snapshot are those of the run that was never interrupted, nor saved."""
     rng = random.Random(int(seed))
     options = (*POOL, '-timing', timing, '-d', 'statehash', '-M', 'ic-mode=' + ic)
+    append = 'disable_radix ' * (mmu == 'hash') + LOAD
     if threads != '1':
         # Threads share a core's width and caches, and what it remembers; the core is dispatched as one.
         options = ('-smp', '%s,threads=%s' % (CPUS, threads), '-pool', 'procs=2,entitlement=0.75,load=0.5', *options[len(POOL):])
     with Folder() as at:
-        plain = run(*options, '-dtl', at('log'))
+        plain = run(*options, '-dtl', at('log'), append=append)
         check(plain[0] == 0 and 'cede guest status 0' in plain[1], 'uninterrupted', plain)
         cycles = int(re.search(r'cycles=(\d+)', plain[2]).group(1))
         points = sorted(rng.randrange(1000000, cycles - 1000) for _ in range(int(points)))
         last = max(cycles - 100000, points[-1] + 1)
         saves = [x for c in points + [last] for x in ('-save', '%s@%d' % (at(c), c))]
-        saved = run(*options, *saves, '-dtl', at('part'))
+        saved = run(*options, *saves, '-dtl', at('part'), append=append)
         check(saved == plain and same(at('log'), at('part')), 'saving-changes-nothing', (saved[2], plain[2]))
         for c in points:
             later = at('later')
