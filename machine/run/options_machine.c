@@ -24,6 +24,12 @@ static const struct machine_prop {
 	{ "usb", PROP_IGNORED, "off", "on" },
 	{ "graphics", PROP_IGNORED, "off", "on" },
 	{ "x-vof", PROP_IGNORED, "off|on", "" },
+	{ "kernel-irqchip", PROP_IGNORED, "off", "on|split" }, { "kernel_irqchip", PROP_IGNORED, "off", "on|split" },
+	{ "dump-guest-core", PROP_IGNORED, "off|on", "" },	/* the host's affair, as the next one */
+	{ "mem-merge", PROP_IGNORED, "off|on", "" },
+	{ "nvdimm", PROP_IGNORED, "off", "on" },
+	{ "suppress-vmdesc", PROP_IGNORED, "off", "on" },
+	{ "host-model", PROP_IGNORED, "none", "passthrough" }, { "host-serial", PROP_IGNORED, "none", "passthrough" },
 	{ "vsmt", PROP_VSMT, "", "" },
 	{ "ic-mode", PROP_IC, "xics|xive|dual", "" },	/* as in enum ic_mode */
 	{ "resize-hpt", PROP_RESIZE, "default|enabled|disabled|required", "" },	/* as in enum resize_hpt */

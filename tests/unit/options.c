@@ -118,6 +118,8 @@ static void test_rest(void)
 	check(o.serials == 2 && !strcmp(o.serial[1], "file:x") && o.seed == 16 && o.warp &&
 	      !strcmp(o.name, "g") && !strcmp(o.log_file, "log"), "values");
 	options_free(&o);
+	o = good("-kernel K -M pseries,kernel-irqchip=off,kernel_irqchip=no,dump-guest-core=off,mem-merge=on,nvdimm=off,suppress-vmdesc=off,host-model=none,host-serial=none");
+	options_free(&o);
 	o = good("-kernel K -M pseries-7.2,x-vof=on,cap-cfpc=fixed,cap-large-decr=off,cap-ibs=fixed-na");
 	check(o.cfpc == MITIGATION_FIXED && !o.large_decr && o.ibs == MITIGATION_FIXED_NA &&
 	      !strcmp(o.machine, "pseries-7.2"), "machine-properties");
