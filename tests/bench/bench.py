@@ -124,11 +124,11 @@ def arguments(argv):
 class Row:
     def __init__(self, name, group, command):
         self.name, self.group, self.command = name, group, command
-        self.kind = group if group in ("boot", "disk") else "rows"      # of guest
+        self.kind = name if group == "boot" else group if group == "disk" else "rows"      # of guest
 
 
 def read_rows(path):
-    rows = [Row("boot", "boot", ""), Row("login", "disk", "")]
+    rows = [Row("boot", "boot", ""), Row("boot-hash", "boot", ""), Row("login", "disk", "")]
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             if not line.strip() or line.startswith("#"):
@@ -244,7 +244,7 @@ def pack(rows, initrd, out):
 # ---- The machines ----
 
 class Machine:
-    """How to start one: {"boot": command line, "rows": command line}."""
+    """How to start one: {kind of guest: command line}."""
 
     def __init__(self, name, title, commands):
         self.name, self.title, self.commands = name, title, commands
@@ -312,7 +312,9 @@ def prepare(args, rows):
         same = [program, *own, "-cpu", args.cpu, "-smp", args.smp, "-nographic", "-nodefaults",
                 "-serial", "stdio", "-rtc", "base=2026-01-01T00:00:00"]
         kernel = same + [*firmware, "-m", args.memory, "-kernel", args.kernel]
-        return {"boot": kernel + ["-initrd", args.initrd, "-append", "console=hvc0 cede.cmd=true"],
+        plain = kernel + ["-initrd", args.initrd, "-append"]
+        return {"boot": plain + ["console=hvc0 cede.cmd=true"],
+                "boot-hash": plain + ["console=hvc0 cede.cmd=true disable_radix"],
                 "rows": kernel + ["-initrd", f"{OUT}/initrd",
                                   "-append", "console=hvc0 cede.script=bench"],
                 "disk": same + disks.options()}
@@ -438,7 +440,7 @@ class Run:
 def measure(machines, rows, pairs, limit):
     """{row: {machine: [(sample, output, status)]}} and the kernel's name."""
     found = {row.name: {machine.name: [] for machine in machines} for row in rows}
-    kinds = [kind for kind in ("boot", "rows", "disk") if any(row.kind == kind for row in rows)]
+    kinds = [kind for kind in ("boot", "boot-hash", "rows", "disk") if any(row.kind == kind for row in rows)]
     kernel = "unknown"
     for pair in range(pairs):
         told = []

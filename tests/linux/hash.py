@@ -2,12 +2,11 @@
 # needs: programs guest
 import os
 import re
-import resource
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from console import CEDE, Folder, GUEST, check, linux, main   # noqa: E402
+from console import CEDE, Folder, check, linux, main   # noqa: E402
 
 CPUS = os.environ.get('CPUS', '1')
 HASH = 'disable_radix '
@@ -71,20 +70,5 @@ def determinism():
         check(p.stdout and first[1].endswith(p.stdout), 'loaded-says-the-rest', p.stdout[-300:])
 
 
-def user_time(append):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    subprocess.run([CEDE, '-smp', CPUS, '-m', '1G', '-nographic', '-clock', 'warp', *FIXED, '-kernel', GUEST + '/vmlinux', '-initrd',
-                    GUEST + '/initrd.gz', '-append', 'console=hvc0 quiet cede.cmd=true ' + append],
-                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-
-
-def pace():
-    """A boot takes at most 1.3 times what it takes with radix trees."""
-    radix, hashed = zip(*((user_time(''), user_time(HASH)) for _ in range(3)))
-    print('radix %.2f s, hash %.2f s of the host' % (min(radix), min(hashed)))
-    check(min(hashed) < 1.3 * min(radix), 'pace', (radix, hashed))
-
-
 if __name__ == '__main__':
-    main({'shell': shell, 'sizes': sizes, 'determinism': determinism, 'pace': pace})
+    main({'shell': shell, 'sizes': sizes, 'determinism': determinism})
