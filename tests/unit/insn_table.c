@@ -179,20 +179,21 @@ static void test_generations(void)
 	check(insn_lookup_at(0x7c000524, P9) != insn_lookup_at(0x7c000524, P10), "no-op-becomes-hashstp");
 }
 
-static int print_known(const char *level)
+/* For each instruction of so many words on stdin. */
+static int print_known(const char *level, unsigned nwords)
 {
 	enum insn_since since = !strcmp(level, "P8") ? P8 : !strcmp(level, "P9") ? P9 : P10;
-	uint32_t word;
+	uint32_t words[2];
 
-	while (fread(&word, sizeof word, 1, stdin) == 1)
-		putchar(insn_lookup_at(word, since) ? '1' : '0');
+	while (fread(words, sizeof words[0], nwords, stdin) == nwords)
+		putchar(insn_lookup_at(nwords > 1 ? (uint64_t)words[0] << 32 | words[1] : words[0], since) ? '1' : '0');
 	return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && !strcmp(argv[1], "-k"))
-		return print_known(argv[2]);
+	if (argc == 3 && (!strcmp(argv[1], "-k") || !strcmp(argv[1], "-p")))
+		return print_known(argv[2], argv[1][1] == 'p' ? 2 : 1);
 	if (argc > 2 && !strcmp(argv[1], "-w")) {
 		uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
 		unsigned n = (unsigned)strtoul(argv[2], NULL, 0);
