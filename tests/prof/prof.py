@@ -747,6 +747,9 @@ def refused(folder):
                                (('--pipeline', 'first', '--json', path), 2, 'with --svg alone'), (('--pipeline', 'first'), 2, 'which profile')):
         check(word in run(*args, status=status)[1], 'refused: ' + ' '.join(args)[:50].replace(folder, ''))
     check('1 instruction on' in run('--words', '0')[0], 'what is no instruction')
+    # pld r3,0(r4), and a sum that waits for it.
+    told = run('--words', '04000000e4640000,%x' % add(5, 3, 3), '--timing', 'power10')[0]
+    check('2 instructions on' in told and 'pld' in told, 'a prefix and its suffix are one instruction', told)
 
 
 # ---- What is no profile ----

@@ -22,17 +22,20 @@ static bool read_hex(const char *text, const char *end, uint64_t *value)
 
 static bool add_words(struct pipeline *l, const char *text, struct error *err)
 {
+	uint64_t ea = 0;
+
 	for (const char *at = text; ; at++) {
 		const char *end = at + strcspn(at, ",");
 		char insn[256];
 		uint64_t word;
 
-		if (!read_hex(at, end, &word) || word > UINT32_MAX || l->n == PIPELINE_INSNS) {
+		if (!read_hex(at, end, &word) || (is_prefixed(word) && !is_prefix((uint32_t)(word >> 32))) || l->n == PIPELINE_INSNS) {
 			error_set(err, l->n == PIPELINE_INSNS ? "--words: %u at most" : "--words takes hexadecimal numbers with commas between them", PIPELINE_INSNS);
 			return false;
 		}
-		prof_disasm(NULL, 4u * l->n, 0, (uint32_t)word, insn, sizeof insn);
-		pipeline_add(l, 4u * l->n, (uint32_t)word, insn);
+		prof_disasm(NULL, ea, 0, (uint32_t)(is_prefixed(word) ? word >> 32 : word), insn, sizeof insn);
+		pipeline_add(l, ea, word, insn);
+		ea += 4 * insn_words(word);
 		at = end;
 		if (!*end)
 			return true;
@@ -154,9 +157,13 @@ static void add_blocks(struct pipeline *l, const struct prof_functions *f, const
 
 	while (b) {
 		*units += b->units;
-		for (unsigned i = (unsigned)((ea - b->ea) / 4); i < b->n && l->n < PIPELINE_INSNS; i++, ea += 4) {
-			prof_disasm(f, ea, b->space, prof_word(b, i), text, sizeof text);
-			pipeline_add(l, ea, prof_word(b, i), text);
+		for (unsigned i = (unsigned)((ea - b->ea) / 4); i < b->n && l->n < PIPELINE_INSNS; i = (unsigned)((ea - b->ea) / 4)) {
+			uint32_t words[] = { prof_word(b, i), i + 1 < b->n ? prof_word(b, i + 1) : 0 };
+			uint64_t insn = insn_at(words, i + 1 < b->n ? 2 : 1, 0);
+
+			prof_disasm(f, ea, b->space, words[0], text, sizeof text);
+			pipeline_add(l, ea, insn, text);
+			ea += 4 * insn_words(insn);
 		}
 		if (ea != b->ea + 4u * b->n || l->n == PIPELINE_INSNS || !way_on(f->p, b, &ea))
 			return;

@@ -9,18 +9,18 @@ enum { SETTLED = 32, CHAIN_ROUNDS = 64 };
 /* ---- Instructions ---- */
 
 /* The row with the most bits that fit. */
-static int find_row(uint32_t word)
+static int find_row(uint64_t word)
 {
 	int best = -1;
 
 	for (int i = 0; i < (int)NROWS; i++)
 		if ((word & row_facts[i].mask) == row_facts[i].match &&
-		    (best < 0 || __builtin_popcount(row_facts[i].mask) > __builtin_popcount(row_facts[best].mask)))
+		    (best < 0 || __builtin_popcountll(row_facts[i].mask) > __builtin_popcountll(row_facts[best].mask)))
 			best = i;
 	return best;
 }
 
-void pipeline_add(struct pipeline *l, uint64_t ea, uint32_t word, const char *text)
+void pipeline_add(struct pipeline *l, uint64_t ea, uint64_t word, const char *text)
 {
 	struct pipeline_insn *at = &l->at[l->n++];
 
@@ -36,6 +36,8 @@ static bool is_loop(const struct pipeline *l)
 	const struct pipeline_insn *last = &l->at[l->n - 1];
 	int64_t offset;
 
+	if (is_prefixed(last->word))
+		return false;
 	if (last->word >> 26 == 18)
 		offset = (int32_t)((last->word & 0x03fffffc) << 6) >> 6;
 	else if (last->word >> 26 == 16)

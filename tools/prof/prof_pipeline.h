@@ -2,6 +2,7 @@
 #ifndef TOOLS_PROF_PROF_PIPELINE_H
 #define TOOLS_PROF_PROF_PIPELINE_H
 
+#include "cpu/table/prefix.h"
 #include "cpu/timing/pipeline.h"
 #include "tools/prof/prof_views.h"
 
@@ -9,7 +10,7 @@ enum { PIPELINE_INSNS = 64, PIPELINE_ROUNDS = 1000 };
 
 struct pipeline_insn {
 	uint64_t ea;
-	uint32_t word;
+	uint64_t word;			/* with a prefix: above it */
 	int row;			/* of cpu/table/insn.def; negative: no instruction */
 	struct pipe_insn insn;
 	char text[64];
@@ -44,7 +45,7 @@ struct pipeline {
 };
 
 /* ---- prof_pipeline.c ---- */
-void pipeline_add(struct pipeline *l, uint64_t ea, uint32_t word, const char *text);
+void pipeline_add(struct pipeline *l, uint64_t ea, uint64_t word, const char *text);
 /* `rounds`: 0: one, or those of a loop until it has settled. False: out of memory. */
 bool pipeline_run(struct pipeline *l, const struct core_model *m, unsigned rounds);
 void pipeline_free(struct pipeline *l);
