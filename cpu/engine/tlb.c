@@ -552,11 +552,18 @@ void *host_address(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned s
 	return host;
 }
 
-bool store_possible(struct cpu *cpu, const struct op *op, uint64_t ea)
+bool load_possible(struct cpu *cpu, const struct op *op, uint64_t ea) { return find_host(cpu, op, ea, ACCESS_READ, NULL); }
+
+static bool byte_possible(struct cpu *cpu, const struct op *op, uint64_t ea)
 {
 	uint64_t device = NO_DEVICE;
 
 	return find_host(cpu, op, ea, ACCESS_WRITE, &device) || device != NO_DEVICE;
+}
+
+bool store_possible(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned size)
+{
+	return byte_possible(cpu, op, address_wrap(cpu, ea + size - 1)) && byte_possible(cpu, op, ea) && !watched(cpu, op, ea, size, true);
 }
 
 /* ---- Fetch ---- */

@@ -35,8 +35,10 @@ enum { LISTED_LOW = 1, LISTED_HIGH = 2 };	/* in the context's lists */
  * (the bytes go to memory as they lie). */
 bool load_slow(struct cpu *cpu, const struct op *op, uint64_t ea, void *out, unsigned size);
 bool store_slow(struct cpu *cpu, const struct op *op, uint64_t ea, const void *in, unsigned size);
-/* A byte at ea can be stored, to memory or perhaps to a device; false after raising. */
-bool store_possible(struct cpu *cpu, const struct op *op, uint64_t ea);
+/* A byte at ea can be loaded, for who does not load it: no watchpoint matches. False after raising. */
+bool load_possible(struct cpu *cpu, const struct op *op, uint64_t ea);
+/* So many bytes, of two pages at most, can be stored, to memory or perhaps to a device; false after raising. */
+bool store_possible(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned size);
 /* Translates ea for `size` bytes within one 4 KiB page and returns the host address, NULL after
  * raising. With ACCESS_WRITE, decoded code there has been dropped. For dcbz, lwarx, lq, copy... */
 void *host_address(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned size, enum access access);

@@ -206,7 +206,7 @@ store_pair(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb, bo
 	else if (!slowly)
 		return TRY_SLOWLY;
 	else	/* nothing is stored unless all of it can be */
-		return store_possible(cpu, op, ea) && store_possible(cpu, op, address_wrap(cpu, ea + 31)) &&
+		return store_possible(cpu, op, ea, 32) &&
 		       store_slow(cpu, op, ea, &v[0], 16) && store_slow(cpu, op, address_wrap(cpu, ea + 16), &v[1], 16);
 	return true;
 }

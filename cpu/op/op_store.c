@@ -101,8 +101,8 @@ static bool store_words(struct cpu *cpu, const struct op *op, uint64_t ea, unsig
 		return true;
 	for (unsigned i = 0; i < nbytes; i++, reg += !(i & 3), reg &= 31)
 		buf[i] = (uint8_t)(cpu->r[reg] >> (24 - 8 * (i & 3)));
-	/* Nothing is stored unless all of it can be: the last byte is probed first. */
-	if (!store_possible(cpu, op, address_wrap(cpu, ea + nbytes - 1)))
+	/* Nothing is stored unless all of it can be. */
+	if (!store_possible(cpu, op, ea, nbytes))
 		return false;
 	for (unsigned i = 0; i < nbytes; i += 16)
 		if (!store_slow(cpu, op, address_wrap(cpu, ea + i), buf + i, nbytes - i < 16 ? nbytes - i : 16))

@@ -28,10 +28,14 @@ PROBE(p_std, "", "std 4,0(3)", "");
 PROBE(p_stw, "", "stw 4,0(3)", "");
 PROBE(p_stdu, "", "stdu 4,0(3)", "");
 PROBE(p_dcbz, "", "dcbz 0,3", "");
+PROBE(p_dcbf, "", "dcbf 0,3", "");
+PROBE(p_dcbst, "", "dcbst 0,3", "");
+PROBE(p_icbi, "", "icbi 0,3", "");
 PROBE(p_ldarx, "", "ldarx 5,0,3", "");
 PROBE(p_stdcx, "ldarx 5,0,6", "stdcx. 4,0,3", "");
 PROBE(p_lvx, "", "lvx 1,0,3", "");
 PROBE(p_stvx, "", "stvx 1,0,3", "");
+PROBE(p_stxvp, "", ".long 0x18030001", "");		/* stxvp vs0,0(r3) */
 PROBE(p_lq, "", "lq 8,0(3)", "");
 PROBE(p_lswi, "", ".long 0x7d034caa", "");		/* lswi r8,r3,9 */
 
@@ -77,11 +81,18 @@ static void test_ranges(void)
 	check_eq(ACCESS(p_ld, &area[600], 0), 0, "another-page");
 	check_eq(ACCESS(p_ldarx, at, at), MATCH, "ldarx");
 	check_eq(ACCESS(p_dcbz, &area[70], &area[64]), MATCH | STORE, "dcbz");
+	check_eq(ACCESS(p_dcbf, at, 0) | ACCESS(p_dcbst, at, 0) | ACCESS(p_icbi, at, 0), 0, "cache-management-is-no-access");
 	check_eq(ACCESS(p_lq, at, at), MATCH, "lq");
 	check_eq(access_msr(OUR_MSR | MSR_VEC, p_lvx, p_lvx_at, (u64)at, (u64)at), MATCH, "lvx");
 	check_eq(access_msr(OUR_MSR | MSR_VEC, p_stvx, p_stvx_at, (u64)at, (u64)at), MATCH | STORE, "stvx");
 	if (!LITTLE)
 		check_eq(ACCESS(p_lswi, at - 1, at), MATCH, "lswi");
+	if (power10) {
+		watch(DAWR0, (u64)&area[66], BOTH);
+		area[64] = 7;
+		check_eq(access_msr(OUR_MSR | 1ull << 23, p_stxvp, p_stxvp_at, (u64)at, (u64)&area[66]), MATCH | STORE, "second-half-of-a-pair");
+		check_eq(area[64], 7, "of-which-nothing-is-stored");
+	}
 	watch(DAWR0, (u64)at, BOTH | DOUBLEWORDS(16));
 	check_eq(ACCESS(p_ld, &area[79], &area[79]), MATCH, "range-of-16");
 	check_eq(ACCESS(p_ld, &area[80], 0), 0, "behind-the-range");
