@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "machine/run/options_parse.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,44 +12,51 @@
 
 /* ---- -M ---- */
 
-/* PROP_IGNORED: the value that there is changes nothing. */
-enum prop { PROP_IGNORED, PROP_ACCEL, PROP_HTM, PROP_DFP, PROP_LARGE_DECR, PROP_DAWR1, PROP_CFPC, PROP_SBBC, PROP_IBS, PROP_CCF, PROP_RPT, PROP_RESIZE, PROP_VSMT, PROP_COMPAT, PROP_IC, PROP_HPT_PAGE };
+/* PROP_IGNORED: the value that there is changes nothing. PROP_SWITCH: off or on, a bool of struct config. PROP_CHOICE: one of an
+ * enum of it, in the order of the row. */
+enum prop { PROP_IGNORED, PROP_SWITCH, PROP_CHOICE, PROP_ACCEL, PROP_VSMT, PROP_COMPAT, PROP_HPT_PAGE };
+
+#define SWITCH(field)         PROP_SWITCH, "off|on", "", offsetof(struct config, field)
+#define CHOICE(field, values) PROP_CHOICE, values, "", offsetof(struct config, field)
+_Static_assert(sizeof(enum ic_mode) == sizeof(unsigned) && sizeof(enum resize_hpt) == sizeof(unsigned) &&
+	       sizeof(enum mitigation) == sizeof(unsigned), "PROP_CHOICE");
 
 static const struct machine_prop {
 	const char *name;
 	enum prop prop;
 	const char *have;		/* values that cede does, "" for what set_prop() looks at itself */
 	const char *later;		/* values that QEMU knows and cede does not */
+	size_t at;			/* in struct config */
 } machine_props[] = {
-	{ "accel", PROP_ACCEL, "", "" },
-	{ "usb", PROP_IGNORED, "off", "on" },
-	{ "graphics", PROP_IGNORED, "off", "on" },
-	{ "x-vof", PROP_IGNORED, "off|on", "" },
-	{ "kernel-irqchip", PROP_IGNORED, "off", "on|split" }, { "kernel_irqchip", PROP_IGNORED, "off", "on|split" },
-	{ "dump-guest-core", PROP_IGNORED, "off|on", "" },	/* the host's affair, as the next one */
-	{ "mem-merge", PROP_IGNORED, "off|on", "" },
-	{ "nvdimm", PROP_IGNORED, "off", "on" },
-	{ "suppress-vmdesc", PROP_IGNORED, "off", "on" },
-	{ "host-model", PROP_IGNORED, "none", "passthrough" }, { "host-serial", PROP_IGNORED, "none", "passthrough" },
-	{ "vsmt", PROP_VSMT, "", "" },
-	{ "ic-mode", PROP_IC, "xics|xive|dual", "" },	/* as in enum ic_mode */
-	{ "resize-hpt", PROP_RESIZE, "default|enabled|disabled|required", "" },	/* as in enum resize_hpt */
-	{ "max-cpu-compat", PROP_COMPAT, "", "" },
-	{ "cap-htm", PROP_HTM, "off|on", "" },
-	{ "cap-vsx", PROP_IGNORED, "on", "off" },
-	{ "cap-dfp", PROP_DFP, "off|on", "" },
-	{ "cap-hpt-max-page-size", PROP_HPT_PAGE, "4k|64k|16m|16g|4K|64K|16M|16G|4096|65536|16777216|17179869184", "" },
-	{ "cap-nested-hv", PROP_IGNORED, "off", "on" },
-	{ "cap-nested-papr", PROP_IGNORED, "off", "on" },
-	{ "cap-ail-mode-3", PROP_IGNORED, "on", "off" },
-	{ "cap-dawr1", PROP_DAWR1, "off|on", "" },
-	{ "cap-large-decr", PROP_LARGE_DECR, "off|on", "" },
-	{ "cap-ccf-assist", PROP_CCF, "off|on", "" },
-	{ "cap-fwnmi", PROP_IGNORED, "on", "off" },
-	{ "cap-rpt-invalidate", PROP_RPT, "off|on", "" },
-	{ "cap-cfpc", PROP_CFPC, "broken|workaround|fixed", "" },
-	{ "cap-sbbc", PROP_SBBC, "broken|workaround|fixed", "" },
-	{ "cap-ibs", PROP_IBS, "broken|workaround|fixed|fixed-ibs|fixed-ccd|fixed-na", "" },
+	{ "accel", PROP_ACCEL, "", "", 0 },
+	{ "usb", PROP_IGNORED, "off", "on", 0 },
+	{ "graphics", PROP_IGNORED, "off", "on", 0 },
+	{ "x-vof", PROP_IGNORED, "off|on", "", 0 },
+	{ "kernel-irqchip", PROP_IGNORED, "off", "on|split", 0 }, { "kernel_irqchip", PROP_IGNORED, "off", "on|split", 0 },
+	{ "dump-guest-core", PROP_IGNORED, "off|on", "", 0 },	/* the host's affair, as the next one */
+	{ "mem-merge", PROP_IGNORED, "off|on", "", 0 },
+	{ "nvdimm", PROP_IGNORED, "off", "on", 0 },
+	{ "suppress-vmdesc", PROP_IGNORED, "off", "on", 0 },
+	{ "host-model", PROP_IGNORED, "none", "passthrough", 0 }, { "host-serial", PROP_IGNORED, "none", "passthrough", 0 },
+	{ "vsmt", PROP_VSMT, "", "", 0 },
+	{ "ic-mode", CHOICE(ic_mode, "xics|xive|dual") },
+	{ "resize-hpt", CHOICE(resize_hpt, "default|enabled|disabled|required") },
+	{ "max-cpu-compat", PROP_COMPAT, "", "", 0 },
+	{ "cap-htm", SWITCH(htm) },
+	{ "cap-vsx", PROP_IGNORED, "on", "off", 0 },
+	{ "cap-dfp", SWITCH(dfp) },
+	{ "cap-hpt-max-page-size", PROP_HPT_PAGE, "4k|64k|16m|16g|4K|64K|16M|16G|4096|65536|16777216|17179869184", "", 0 },
+	{ "cap-nested-hv", PROP_IGNORED, "off", "on", 0 },
+	{ "cap-nested-papr", PROP_IGNORED, "off", "on", 0 },
+	{ "cap-ail-mode-3", PROP_IGNORED, "on", "off", 0 },
+	{ "cap-dawr1", SWITCH(dawr1) },
+	{ "cap-large-decr", SWITCH(large_decr) },
+	{ "cap-ccf-assist", SWITCH(ccf_assist) },
+	{ "cap-fwnmi", PROP_IGNORED, "on", "off", 0 },
+	{ "cap-rpt-invalidate", SWITCH(rpt_invalidate) },
+	{ "cap-cfpc", CHOICE(cfpc, "broken|workaround|fixed") },
+	{ "cap-sbbc", CHOICE(sbbc, "broken|workaround|fixed") },
+	{ "cap-ibs", CHOICE(ibs, "broken|workaround|fixed|fixed-ibs|fixed-ccd|fixed-na") },
 };
 
 /* Of the words for cap-hpt-max-page-size, in turns. */
@@ -172,49 +180,22 @@ bool opt_cpu(struct parse *p, const char *text)
 	return !text[len] || each_pair(p, "cpu", text + len + 1, "freq=MHZ", cpu_item);
 }
 
-static bool set_prop(struct parse *p, enum prop prop, const char *value, int index)
+static bool set_prop(struct parse *p, const struct machine_prop *row, const char *value, int index)
 {
 	struct config *o = p->opts;
 	uint64_t number;
 
-	switch (prop) {
+	switch (row->prop) {
 	case PROP_IGNORED:
+		break;
+	case PROP_SWITCH:
+		*(bool *)((char *)o + row->at) = index;
+		break;
+	case PROP_CHOICE:
+		*(unsigned *)((char *)o + row->at) = (unsigned)index;
 		break;
 	case PROP_ACCEL:
 		return take_accels(p, value);
-	case PROP_HTM:
-		o->htm = index;
-		break;
-	case PROP_DFP:
-		o->dfp = index;
-		break;
-	case PROP_LARGE_DECR:
-		o->large_decr = index;
-		break;
-	case PROP_IC:
-		o->ic_mode = (enum ic_mode)index;
-		break;
-	case PROP_DAWR1:
-		o->dawr1 = index;
-		break;
-	case PROP_CFPC:
-		o->cfpc = (enum mitigation)index;
-		break;
-	case PROP_SBBC:
-		o->sbbc = (enum mitigation)index;
-		break;
-	case PROP_IBS:
-		o->ibs = (enum mitigation)index;
-		break;
-	case PROP_CCF:
-		o->ccf_assist = index;
-		break;
-	case PROP_RPT:
-		o->rpt_invalidate = index;
-		break;
-	case PROP_RESIZE:
-		o->resize_hpt = (enum resize_hpt)index;
-		break;
 	case PROP_COMPAT:
 		return take_compat(p, value);
 	case PROP_HPT_PAGE:
@@ -250,7 +231,7 @@ static bool machine_prop(struct parse *p, const char *key, const char *value)
 		value = plain_word(row, value);
 		index = *row->have ? word_index(row->have, value) : 0;
 		if (index >= 0)
-			return set_prop(p, row->prop, value, index);
+			return set_prop(p, row, value, index);
 		if (*row->later && word_index(row->later, value) >= 0)
 			return option_fail(p, "-M %s=%s is not there yet", key, value);
 		return option_fail(p, "-M %s=%.60s: not one of %s", key, value, row->have);
