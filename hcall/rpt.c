@@ -17,7 +17,7 @@
 #define TYPE_TABLE   0x8		/* of the process table's entry */
 
 #define PAGES_MOST   32			/* that are named one by one */
-#define WORK_OF_PAGE 4096		/* hcall_worked(), of one on one processor */
+#define WORK_OF_FLUSH (UINT64_C(16) << 10)	/* hcall_worked(), of a page or a process on one processor */
 
 /* Sizes of pages, by their bit of the argument. */
 static const uint8_t shifts[] = { 12, 16, 21, 30 };
@@ -28,6 +28,19 @@ struct range {
 	bool everywhere;
 };
 
+static void count_work(struct cpu *cpu, const struct range *r, uint64_t flushes)
+{
+	struct machine *m = cpu_machine(cpu);
+
+	hcall_worked(m, flushes * (r->everywhere ? m->ncpus : 1) * WORK_OF_FLUSH);
+}
+
+static void forget_process(struct cpu *cpu, const struct range *r)
+{
+	forget_pid(cpu, r->pid, r->everywhere);
+	count_work(cpu, r, 1);
+}
+
 /* False: too many. */
 static bool forget_range(struct cpu *cpu, const struct range *r, unsigned shift)
 {
@@ -37,7 +50,7 @@ static bool forget_range(struct cpu *cpu, const struct range *r, unsigned shift)
 		return false;
 	for (uint64_t page = first; page <= last; page++)
 		forget_page(cpu, r->pid, page << shift, shift, r->everywhere);
-	hcall_worked(cpu_machine(cpu), (last - first + 1) * WORK_OF_PAGE);
+	count_work(cpu, r, last - first + 1);
 	return true;
 }
 
@@ -47,7 +60,7 @@ static void forget_ranges(struct cpu *cpu, const struct range *r, uint64_t sizes
 		return;
 	for (unsigned i = 0; i < ARRAY_SIZE(shifts); i++)
 		if (sizes >> i & 1 && !forget_range(cpu, r, shifts[i])) {
-			forget_pid(cpu, r->pid, r->everywhere);
+			forget_process(cpu, r);
 			return;
 		}
 }
@@ -77,7 +90,7 @@ HCALL_FN(H_RPT_INVALIDATE)
 	if (!(target & (TARGET_CORES | TARGET_CORE)))
 		return H_SUCCESS;
 	if (type & TYPE_TABLE)
-		forget_pid(cpu, range.pid, range.everywhere);
+		forget_process(cpu, &range);
 	else if (type & TYPE_TLB)
 		forget_ranges(cpu, &range, sizes);
 	return H_SUCCESS;
