@@ -530,7 +530,6 @@ static unsigned access_size(const struct insn *insn)
 		{ "lveb", 1 }, { "lveh", 2 }, { "lvew", 4 }, { "stveb", 1 }, { "stveh", 2 }, { "stvew", 4 },
 		{ "lxvds", 8 }, { "lxvws", 4 }, { "lxvp", 32 }, { "stxvp", 32 }, { "lxv", 16 }, { "stxv", 16 }, { "lv", 16 }, { "stv", 16 }, { "lq", 16 }, { "stq", 16 },
 	};
-
 	const char *name = insn->acts + (insn->match >> 32 && insn->acts[0] == 'p');
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
@@ -656,7 +655,8 @@ void charge_flush_erats(struct cpu *cpu)
 
 	if (!c)
 		return;
-	translation_flush_erats(&c->core[core_number(cpu)].tlb);
+	if (!(c->empty >> core_number(cpu) & 1))
+		translation_flush_erats(&c->core[core_number(cpu)].tlb);
 	forget_pages(cpu);
 }
 

@@ -178,6 +178,11 @@ void op_restart(struct cpu *cpu, const struct op *op);
 bool raise_interrupt(struct cpu *cpu, const struct op *op, enum vector vector, uint64_t srr1_bits);
 bool raise_program(struct cpu *cpu, const struct op *op, uint64_t reason);	/* PROG_* */
 bool raise_facility(struct cpu *cpu, const struct op *op, enum facility facility);
+/* MSR[TM] is looked at as instructions run: nothing else in a block depends on it. False after raising. */
+static inline bool tm_available(struct cpu *cpu, const struct op *op)
+{
+	return cpu->msr & MSR_TM || raise_facility(cpu, op, FAC_TM);
+}
 bool raise_alignment(struct cpu *cpu, const struct op *op, uint64_t ea);
 bool raise_no_storage(struct cpu *cpu, const struct op *op, uint64_t ea, bool store);	/* its real address is not there */
 /* Ends the block after this op's instruction (state that blocks depend on has changed);

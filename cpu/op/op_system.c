@@ -242,8 +242,8 @@ NO_OPERATION(dst)
 NO_OPERATION(dstst)
 NO_OPERATION(dss)
 
-/* Like a load of one byte, but that no watchpoint matches it. dcbf: each L is a flush of fewer caches than all, or to memory that keeps its contents; those that
- * POWER9 does not know act as 0 there. */
+/* Like a load of one byte, but that no watchpoint matches it. dcbf: each L is a flush of fewer caches than all, or to memory
+ * that keeps its contents; those that POWER9 does not know act as 0 there. */
 static inline bool probe_byte(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb, uint64_t ea)
 {
 	return tlb_hit(tlb, ea, 1, false) || load_possible(cpu, op, ea);
@@ -551,12 +551,6 @@ OP_TRY(mfbhrbe)
 #define TEXASR_PR         PPC_BIT(35)
 #define TEXASR_FS         PPC_BIT(36)
 #define TEXASR_EXACT      PPC_BIT(37)
-
-/* MSR[TM] is looked at as they run: nothing else in a block depends on it. */
-static inline bool tm_available(struct cpu *cpu, const struct op *op)
-{
-	return cpu->msr & MSR_TM || raise_facility(cpu, op, FAC_TM);
-}
 
 /* It is begun and has failed: it goes on behind it with CR0 of a failed one, where the program looks. The nesting is too deep,
  * which trying again does not help. Book II, 5.3.1. */

@@ -288,11 +288,6 @@ OP_TRY(mtspr_pidr)
 
 /* ---- Transactional memory ---- */
 
-static inline bool tm_available(struct cpu *cpu, const struct op *op)
-{
-	return cpu->msr & MSR_TM || raise_facility(cpu, op, FAC_TM);
-}
-
 #define TM_SPR(suffix, get, put) \
 	OP_TRY(mfspr_##suffix) \
 	{ \
