@@ -18,7 +18,7 @@ enum {
 	COARSE_REGISTERS = 6,		/* those that come last */
 	COARSE_STORES = 1,
 	COARSE_TIME = 24,		/* units to which times are rounded */
-	COARSE_WINDOW = 24,		/* the same for the window's */
+	COARSE_WINDOW = 24,		/* the same for the last entry of a window whose every entry is late by as much more */
 };
 
 _Static_assert(NREGS <= 128, "a bit each in two words");
@@ -412,11 +412,17 @@ static void coarsen_registers(struct writer *w, const uint32_t *word, unsigned n
 	}
 }
 
-/* The entry that is latest, and a line to it. */
-static void coarsen_window(struct writer *w, const uint32_t *word, unsigned n)
+/* The entry that is latest, and a line to it. How steep the line is stays as entries leave the window, and how late its end is
+ * does not: so it is rounded as if it went on to the whole window's end. Less than half a cycle is nothing: entries that are
+ * late no more can become so by a unit or two again, where an instruction has more uops than slots. */
+static void coarsen_window(struct writer *w, const uint32_t *word, unsigned n, unsigned size)
 {
-	uint32_t late = n ? rounded(word[n - 1] & 0xffff, COARSE_WINDOW) : 0;
+	uint32_t end, late;
 
+	if (!n || (word[n - 1] & 0xffff) < COARSE_TIME / 2)
+		return;
+	end = (word[n - 1] >> 16) + 1;
+	late = rounded((word[n - 1] & 0xffff) * size / end, COARSE_WINDOW) * end / size;
 	if (late)
 		put(w, WINDOW_AT, (word[n - 1] & ~UINT32_C(0xffff)) | late);
 }
@@ -446,7 +452,7 @@ static void coarsen(const struct core_model *m, const struct pipe_state *from, s
 	word += count_of(from->word, PORTS_AT);
 	coarsen_registers(&w, word, count_of(from->word, REGISTERS_AT), grain_of(m));
 	word += count_of(from->word, REGISTERS_AT);
-	coarsen_window(&w, word, count_of(from->word, WINDOW_AT));
+	coarsen_window(&w, word, count_of(from->word, WINDOW_AT), m->window);
 	to->word[0] |= count_of(to->word, WINDOW_AT) ? LINE : 0;
 	word += count_of(from->word, WINDOW_AT);
 	for (unsigned i = 0; i < n; i++, word += 2) {

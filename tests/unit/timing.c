@@ -177,6 +177,34 @@ static void test_kernels(void)
 	check_cycles("power9: a nop of one of four threads", STEADY("power9", 4, 0x60000000), 4. / 6);
 }
 
+/* Two words of a loop, the second of which is a branch: every round takes as long as the one before. */
+static void check_settles(const char *what, const char *model, uint32_t first, uint32_t branch, unsigned want)
+{
+	const struct core_model *m = core_model_find(model);
+	struct pipe_state empty = { 0 };
+	struct pipe_insn insn[2];
+	unsigned others = 0;
+	struct pipe p;
+
+	pipe_decode(m, (int)(insn_lookup(first) - insns), first, &insn[0]);
+	pipe_decode(m, (int)(insn_lookup(branch) - insns), branch, &insn[1]);
+	pipe_open(&p, m, 1, &empty);
+	for (unsigned k = 0; k < 1000; k++) {
+		unsigned cost = pipe_step(&p, &insn[0]);
+
+		cost += pipe_step(&p, &insn[1]);
+		others += k >= 500 && cost != want;
+	}
+	check(!others, "%s: %u of 500 rounds take other than %u units", what, others, want);
+}
+
+static void test_settles(void)
+{
+	check_settles("power10: cmpdi, bne", "power10-llvm", 0x2c240000, 0x40820060, UNITS_PER_CYCLE / 2);
+	check_settles("power8: two loads of a cycle", "power8-llvm", 0xeb810040, 0x4bfffe98, UNITS_PER_CYCLE);
+	check_settles("power8: mr, b", "power8-llvm", 0x7fc3f378, 0x4bfffe98, UNITS_PER_CYCLE);
+}
+
 /* ---- States from files ---- */
 
 static void test_invalid(void)
@@ -229,6 +257,7 @@ int main(void)
 	check(!core_model_find("power7"), "no such model");
 	test_variants();
 	test_kernels();
+	test_settles();
 	test_invalid();
 	return check_done();
 }
