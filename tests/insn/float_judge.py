@@ -1,7 +1,7 @@
 """Decides what binary floating-point instructions do, without cede's code, QEMU's or any floating-point unit: an oracle
 as oracle.c is one, for insn_test alone. A number is a pair of integers, computed exactly and rounded once.
 
-Reads cases of state.h, 16 at a time, and writes them back as they are after the instruction.
+Reads cases of state.h, some at a time, and writes them back as they are after the instruction.
 Source: Power ISA 3.0B, Book I, chapters 4, 6 and 7. What it leaves open is as README.md says, or an outcome UNDEFINED.
 """
 import decimal
