@@ -86,6 +86,9 @@ static void write_code(struct rig *rig, const struct testcase *c)
 	engine_code_written(rig->cpu->engine, CODE_ADDR, sizeof words);
 }
 
+/* Before POWER9 no instruction reads or writes OV32 and CA32. */
+static uint64_t xer_bits(const struct rig *rig) { return rig->level < P9 ? ~UINT64_C(0xc0000) : UINT64_MAX; }
+
 static void put_state(struct rig *rig, const struct state *s)
 {
 	struct cpu *cpu = rig->cpu;
@@ -96,7 +99,7 @@ static void put_state(struct rig *rig, const struct state *s)
 		VD(cpu->vsr[i], 1) = s->vsr[i][1];
 	}
 	cpu_set_cr(cpu, (uint32_t)s->cr);
-	cpu_set_xer(cpu, s->xer);
+	cpu_set_xer(cpu, s->xer & xer_bits(rig));
 	fpscr_set(cpu, s->fpscr);
 	cpu->vscr = (uint32_t)s->vscr;
 	ram_write(&rig->ram, MEM_ADDR, s->mem, sizeof s->mem);
@@ -112,7 +115,7 @@ static void get_state(struct rig *rig, struct state *s)
 		s->vsr[i][1] = VD(cpu->vsr[i], 1);
 	}
 	s->cr = cpu_get_cr(cpu);
-	s->xer = cpu_get_xer(cpu);
+	s->xer = cpu_get_xer(cpu) & xer_bits(rig);
 	s->fpscr = fpscr_get(cpu);
 	s->vscr = cpu->vscr;
 	ram_read(&rig->ram, MEM_ADDR, s->mem, sizeof s->mem);
