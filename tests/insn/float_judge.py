@@ -838,7 +838,8 @@ XX2.update({
     475: sub_opcodes({0: vector_bits(DOUBLE, lambda a, b: b >> 52 & 0x7ff), 8: vector_bits(SINGLE, lambda a, b: b >> 23 & 0xff),
                       1: vector_bits(DOUBLE, lambda a, b: significand(DOUBLE, b)),
                       9: vector_bits(SINGLE, lambda a, b: significand(SINGLE, b)),
-                      24: vector_format(HALF, SINGLE, 0, False), 25: vector_format(SINGLE, HALF, 0, False)}),
+                      24: vector_format(HALF, SINGLE, 0, False), 25: vector_format(SINGLE, HALF, 0, False),
+                      16: vector_bits(SINGLE, lambda a, b: b << 16 & SINGLE.ones), 17: vector_format(SINGLE, BRAIN, 0, False)}),
     393: vector_format(DOUBLE, SINGLE, 0, True), 457: vector_format(SINGLE, DOUBLE, 32, False),
 })
 
