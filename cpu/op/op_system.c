@@ -585,8 +585,20 @@ OUTSIDE_TRANSACTIONS(tabortdc)
 OUTSIDE_TRANSACTIONS(tabortwci)
 OUTSIDE_TRANSACTIONS(tabortdci)
 OUTSIDE_TRANSACTIONS(tabort)
-OUTSIDE_TRANSACTIONS(treclaim)
-OUTSIDE_TRANSACTIONS(trechkpt)
+
+/* There is none to reclaim; and a state to go back to that no failure has been recorded for is none. Book III-S, 3.3.3 of 2.07. With
+ * a failure that the kernel itself has recorded trechkpt would suspend a transaction: that is left out, as in QEMU. */
+OP_TRY(treclaim) { return tm_available(cpu, op) && raise_program(cpu, op, PROG_TM); }
+
+OP_TRY(trechkpt)
+{
+	if (!tm_available(cpu, op))
+		return false;
+	if (!(cpu->texasr & TEXASR_FS))
+		return raise_program(cpu, op, PROG_TM);
+	cpu->cr[0] = 0;
+	return true;
+}
 
 /* TDOOMED, MSR[TS], 0. */
 OP_TRY(tcheck)
