@@ -260,7 +260,8 @@ bool raise_facility(struct cpu *cpu, const struct op *op, enum facility facility
 	return raise_interrupt(cpu, op, VEC_FAC_UNAVAIL, 0);
 }
 
-/* Fields of the instruction: RT and RA, and of the opcode what tells forms apart. 2.07, Book III-S, 6.5.8. */
+/* Fields of the instruction: RT and RA, and of the opcode what tells forms apart. 2.07, Book III-S, 6.5.8; as Linux composes it where
+ * the processor does not (make_dsisr). */
 static uint32_t alignment_dsisr(uint32_t word)
 {
 	unsigned opcode = word >> 26;

@@ -242,7 +242,7 @@ NO_OPERATION(dst)
 NO_OPERATION(dstst)
 NO_OPERATION(dss)
 
-/* Like a load of one byte, but that no watchpoint matches it. dcbf: each L is a flush of fewer caches than all, or to memory
+/* Like a load of one byte, but that no watchpoint matches it: Microwatt leaves out touches and flushes, too. dcbf: each L is a flush of fewer caches than all, or to memory
  * that keeps its contents; those that POWER9 does not know act as 0 there. */
 static inline bool probe_byte(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb, uint64_t ea)
 {
@@ -552,7 +552,7 @@ OP_TRY(mfbhrbe)
 #define TEXASR_FS         PPC_BIT(36)
 #define TEXASR_EXACT      PPC_BIT(37)
 
-/* It is begun and has failed: it goes on behind it with CR0 of a failed one, where the program looks. The nesting is too deep,
+/* It is begun and has failed: it goes on behind it with CR0 of a failed one (0b1010, as Linux sets it), where the program looks. The nesting is too deep,
  * which trying again does not help. Book II, 5.3.1. */
 OP_TRY(tbegin)
 {
