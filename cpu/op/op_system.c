@@ -242,8 +242,8 @@ NO_OPERATION(dst)
 NO_OPERATION(dstst)
 NO_OPERATION(dss)
 
-/* Like a load of one byte, but that no watchpoint matches it: Microwatt leaves out touches and flushes, too. dcbf: each L is a flush of fewer caches than all, or to memory
- * that keeps its contents; those that POWER9 does not know act as 0 there. */
+/* Like a load of one byte, but that no watchpoint matches it: Microwatt leaves out touches and flushes, too. dcbf: each L is a
+ * flush of fewer caches than all, or to memory that keeps its contents; those that POWER9 does not know act as 0 there. */
 static inline bool probe_byte(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb, uint64_t ea)
 {
 	return tlb_hit(tlb, ea, 1, false) || load_possible(cpu, op, ea);
