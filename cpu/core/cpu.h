@@ -64,6 +64,7 @@ enum vector {
 };
 
 /* SRR1 bits of a program interrupt. Book III, 6.5.9 */
+#define PROG_TM      PPC_BIT(42)	/* no such change of the transaction's state */
 #define PROG_FP      PPC_BIT(43)
 #define PROG_ILLEGAL PPC_BIT(44)
 #define PROG_PRIV    PPC_BIT(45)

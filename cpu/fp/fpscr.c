@@ -31,8 +31,8 @@ void fp_raise(struct cpu *cpu, uint64_t raised)
 		cpu->fpscr = set_summaries(cpu->fpscr | raised | FPSCR_FX);
 }
 
-/* An instruction with Rc=1 copies its exceptions to CR1 even if they are enabled, and even if it writes no result. The op
- * that would is behind it. Book I, 4.6. */
+/* An instruction with Rc=1 copies its exceptions to CR1 even if they are enabled, and even if it writes no result, as Microwatt's
+ * FPU does. The op that would is behind it. Book I, 4.6. */
 static bool trap(struct cpu *cpu, const struct op *op)
 {
 	if (op[1].fn == op_set_cr1)

@@ -260,7 +260,8 @@ bool raise_facility(struct cpu *cpu, const struct op *op, enum facility facility
 	return raise_interrupt(cpu, op, VEC_FAC_UNAVAIL, 0);
 }
 
-/* Fields of the instruction: RT and RA, and of the opcode what tells forms apart. 2.07, Book III-S, 6.5.8. */
+/* Fields of the instruction: RT and RA, and of the opcode what tells forms apart. 2.07, Book III-S, 6.5.8; as Linux composes it where
+ * the processor does not (make_dsisr). */
 static uint32_t alignment_dsisr(uint32_t word)
 {
 	unsigned opcode = word >> 26;
@@ -331,14 +332,17 @@ static bool has_length(const struct insn *insn)
 	return strstr(insn->name, "xvl") != NULL;
 }
 
-uint64_t cpu_operand_address(const struct cpu *cpu, uint64_t word)
+/* Hints are traced as the accesses that they announce: icbt and dcbt as loads, dcbtst as a store. Microwatt has them so. */
+static bool is_hint(const struct insn *insn)
 {
-	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
+	return !strcmp(insn->name, "dcbt") || !strcmp(insn->name, "dcbtst") || !strcmp(insn->name, "icbt");
+}
+
+static uint64_t operand_address(const struct cpu *cpu, const struct insn *insn, uint64_t word)
+{
 	unsigned ra = word >> 16 & 31;
 	uint64_t ea = ra ? cpu->r[ra] : 0;
 
-	if (!insn || !(insn->flags & MEM))
-		return 0;
 	if (is_prefixed(word))
 		ea += (uint64_t)insn_displacement(word) + (word & INSN_R ? cpu->nip : 0);
 	else if (strstr(insn->operands, "DS("))
@@ -354,6 +358,13 @@ uint64_t cpu_operand_address(const struct cpu *cpu, uint64_t word)
 	return ea & -forced_alignment(insn);
 }
 
+uint64_t cpu_operand_address(const struct cpu *cpu, uint64_t word)
+{
+	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
+
+	return insn && insn->flags & MEM ? operand_address(cpu, insn, word) : 0;
+}
+
 bool cpu_operand_is_stored(const struct cpu *cpu, uint64_t word)
 {
 	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
@@ -367,15 +378,22 @@ static bool returns(const struct insn *insn)
 	return !strcmp(insn->name, "rfid") || !strcmp(insn->name, "rfscv");
 }
 
-/* SDAR is left alone if there is no operand: undefined. */
-static void interrupt_trace(struct cpu *cpu, const struct insn *insn, uint64_t nip, uint64_t operand, uint64_t cause)
+static uint64_t traced_access(const struct insn *insn)
+{
+	if (!(insn->flags & MEM) && !is_hint(insn))
+		return 0;
+	return insn->flags & WRITES || !strcmp(insn->name, "dcbtst") ? SRR1_TRACE_STORE : SRR1_TRACE_LOAD;
+}
+
+/* SDAR is left alone if there is no operand: undefined. A hint leaves the registers that make its address. */
+static void interrupt_trace(struct cpu *cpu, const struct insn *insn, uint64_t nip, uint64_t word, uint64_t operand, uint64_t cause)
 {
 	cpu->siar = nip;
-	if (insn->flags & MEM) {
+	if (insn->flags & MEM)
 		cpu->sdar = operand;
-		cause |= insn->flags & WRITES ? SRR1_TRACE_STORE : SRR1_TRACE_LOAD;
-	}
-	cpu_interrupt(cpu, VEC_TRACE, cpu->nip, cause);
+	else if (is_hint(insn))
+		cpu->sdar = operand_address(cpu, insn, word);
+	cpu_interrupt(cpu, VEC_TRACE, cpu->nip, SRR1_TRACE | cause | prefixed(cpu, word));
 }
 
 void cpu_trace(struct cpu *cpu, uint64_t nip, uint64_t word, uint64_t operand)
@@ -383,15 +401,16 @@ void cpu_trace(struct cpu *cpu, uint64_t nip, uint64_t word, uint64_t operand)
 	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
 
 	if (insn && !returns(insn) && (cpu->msr & MSR_SE || (cpu->msr & MSR_BE && insn->flags & BRANCH)))
-		interrupt_trace(cpu, insn, nip, operand, SRR1_TRACE | prefixed(cpu, word));
+		interrupt_trace(cpu, insn, nip, word, operand, traced_access(insn));
 }
 
+/* CIABR's bit comes without those of a load or a store, as in Microwatt. */
 void cpu_trace_completed(struct cpu *cpu, uint64_t nip, uint64_t word, uint64_t operand)
 {
 	const struct insn *insn = insn_lookup_at(word, cpu->engine->level);
 
 	if (insn && !returns(insn))
-		interrupt_trace(cpu, insn, nip, operand, SRR1_TRACE | SRR1_COMPLETED | prefixed(cpu, word));
+		interrupt_trace(cpu, insn, nip, word, operand, SRR1_COMPLETED);
 }
 
 /* ---- Reset ---- */

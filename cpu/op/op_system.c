@@ -242,8 +242,8 @@ NO_OPERATION(dst)
 NO_OPERATION(dstst)
 NO_OPERATION(dss)
 
-/* Like a load of one byte, but that no watchpoint matches it. dcbf: each L is a flush of fewer caches than all, or to memory
- * that keeps its contents; those that POWER9 does not know act as 0 there. */
+/* Like a load of one byte, but that no watchpoint matches it: Microwatt leaves out touches and flushes, too. dcbf: each L is a
+ * flush of fewer caches than all, or to memory that keeps its contents; those that POWER9 does not know act as 0 there. */
 static inline bool probe_byte(struct cpu *cpu, const struct op *op, const struct tlb_entry *tlb, uint64_t ea)
 {
 	return tlb_hit(tlb, ea, 1, false) || load_possible(cpu, op, ea);
@@ -552,7 +552,7 @@ OP_TRY(mfbhrbe)
 #define TEXASR_FS         PPC_BIT(36)
 #define TEXASR_EXACT      PPC_BIT(37)
 
-/* It is begun and has failed: it goes on behind it with CR0 of a failed one, where the program looks. The nesting is too deep,
+/* It is begun and has failed: it goes on behind it with CR0 of a failed one (0b1010, as Linux sets it), where the program looks. The nesting is too deep,
  * which trying again does not help. Book II, 5.3.1. */
 OP_TRY(tbegin)
 {
@@ -585,8 +585,20 @@ OUTSIDE_TRANSACTIONS(tabortdc)
 OUTSIDE_TRANSACTIONS(tabortwci)
 OUTSIDE_TRANSACTIONS(tabortdci)
 OUTSIDE_TRANSACTIONS(tabort)
-OUTSIDE_TRANSACTIONS(treclaim)
-OUTSIDE_TRANSACTIONS(trechkpt)
+
+/* There is none to reclaim; and a state to go back to that no failure has been recorded for is none. Book III-S, 3.3.3 of 2.07. With
+ * a failure that the kernel itself has recorded trechkpt would suspend a transaction: that is left out, as in QEMU. */
+OP_TRY(treclaim) { return tm_available(cpu, op) && raise_program(cpu, op, PROG_TM); }
+
+OP_TRY(trechkpt)
+{
+	if (!tm_available(cpu, op))
+		return false;
+	if (!(cpu->texasr & TEXASR_FS))
+		return raise_program(cpu, op, PROG_TM);
+	cpu->cr[0] = 0;
+	return true;
+}
 
 /* TDOOMED, MSR[TS], 0. */
 OP_TRY(tcheck)

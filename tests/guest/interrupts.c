@@ -373,6 +373,10 @@ PROBE(p_rfid_se, "mtsrr0 3\n\tmtsrr1 4", "rfid", "");
 PROBE(p_b, "", "b 1f", "1:");
 PROBE(p_addi, "", "addi 3,3,1", "");
 PROBE(p_dcbf, "", "dcbf 0,3", "");
+PROBE(p_dcbst, "", "dcbst 3,4", "");
+PROBE(p_dcbt, "", "dcbt 3,4", "");
+PROBE(p_dcbtst, "", "dcbtst 3,4", "");
+PROBE(p_icbt, "", "icbt 0,3,4", "");
 
 /* SIAR is the instruction that was traced, SDAR its operand, as both were when it began. SRR1 says that it
  * is a trace, and of what. Book III, 6.5.15. */
@@ -383,6 +387,8 @@ static void test_trace_registers(void)
 		{ p_ld_ds_at, LOADED, 128 - 16, "trace-ld" }, { p_stbx_at, STORED, 128 + 24, "trace-stbx" },
 		{ p_lvx_low_at, LOADED, 128 + 16, "trace-lvx" }, { p_stxvl_at, STORED, 128, "trace-stxvl" },
 		{ p_lxv_dq_at, LOADED, 128 + 32, "trace-lxv" }, { p_dcbf_at, LOADED, 128, "trace-dcbf" },
+		{ p_dcbst_at, LOADED, 128 + 24, "trace-dcbst" }, { p_dcbt_at, LOADED, 128 + 24, "trace-dcbt" },
+		{ p_dcbtst_at, STORED, 128 + 24, "trace-dcbtst" }, { p_icbt_at, LOADED, 128 + 24, "trace-icbt" },
 		{ p_addi_at, 0, -1, "trace-addi" }, { p_b_at, 0, -1, "trace-b" },
 	};
 	const u64 msr = OUR_MSR | MSR_SE | MSR_VEC | MSR_VSX;

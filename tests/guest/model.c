@@ -195,6 +195,7 @@ static void test_hash(void)
 
 #define MSR_TM   PPC_BIT(31)
 #define TM_CAUSE 5
+#define BAD_THING PPC_BIT(42)
 #define FAILED   (PPC_BIT(7) | PPC_BIT(9) | PPC_BIT(36) | PPC_BIT(37))	/* persistent, nesting; summary, TFIAR is exact */
 
 PROBE(p_tbegin, "mtcrf 0x80,3", ".long 0x7c00051d", "mfspr 3,130\n\tmfspr 4,129\n\tmfspr 5,128\n\tmfspr 6,131");
@@ -203,6 +204,8 @@ PROBE(p_tabort, "mtcrf 0x80,3", ".long 0x7c03071d", "");	/* of r3 */
 PROBE(p_tcheck, "mtcrf 0x80,3", ".long 0x7c00059c", "");	/* cr0 */
 PROBE(p_tm_sprs, "mtspr 128,3\n\tmtspr 129,4\n\tmtspr 130,5", "mtspr 131,6", "mfspr 3,128\n\tmfspr 4,129\n\tmfspr 5,130\n\tmfspr 6,131");
 PROBE(p_tfhar, "", "mfspr 3,128", "");
+PROBE(p_treclaim, "", ".long 0x7c03075d", "");	/* r3 */
+PROBE(p_trechkpt, "mtspr 130,3\n\tmtcrf 0x80,4", ".long 0x7c0007dd", "");
 
 static void test_no_transactions(u64 with, const char *name)
 {
@@ -234,6 +237,11 @@ static void test_transactions(void)
 	check_eq(c->r[4], 0x22222222222ull, "TFIAR-kept");
 	check_eq(c->r[5], 0x5555555544444444ull, "TEXASR-kept");
 	check_eq(c->r[6], 0x55555555, "TEXASRU-kept");
+	if (problem)
+		return;
+	check_trap(probe(p_treclaim, msr | MSR_TM, 0), 0x700, p_treclaim_at, msr | MSR_TM, BAD_THING, "treclaim-of-nothing");
+	check_trap(probe(p_trechkpt, msr | MSR_TM, 0), 0x700, p_trechkpt_at, msr | MSR_TM, BAD_THING, "trechkpt-of-nothing");
+	check_eq(CR0(probe(p_trechkpt, msr | MSR_TM, FAILED, ALL_CR)), 0, "trechkpt-CR0");
 }
 
 static void test_tm(void)

@@ -752,6 +752,59 @@ static void put_branch(u64 frame, u32 n)
 	put_insn(p + 65, 0x44000002);
 }
 
+/* An instruction of two words never crosses a page: its prefix may not be the last of 64 bytes, so nobody asks for the page
+ * behind. The page of the prefix itself is asked for before anything is known of it. */
+#define PADDI_PREFIX 0x06000001u	/* paddi r3,0,0x10007 */
+#define PADDI_SUFFIX 0x38600007u
+#define FSCR_PREFIX  PPC_BIT(63 - 13)
+#define SRR1_PREFIXED PPC_BIT(34)
+#define SRR1_BOUNDARY PPC_BIT(35)
+
+static bool power10(void) { return mfspr(287) >> 16 == 0x80; }
+
+static void prefixed_at_the_edge(u64 msr, u64 next, const char *name)
+{
+	struct cpu *c;
+
+	edge(RWX, next);
+	put_insn((void *)(REAL1 + 4088), PADDI_PREFIX);
+	put_insn((void *)(REAL1 + 4092), PADDI_SUFFIX);
+	c = probe((char *)EDGE + 4088, msr);
+	if (next)
+		check(c->r[3] == 0x10007 && c->srr0 != EDGE + 4088, name);
+	else
+		check(c->vector == 0x400 && c->srr0 == EDGE + 4096 && c->r[3] == 0x10007, name);
+	put_insn((void *)(REAL1 + 4092), PADDI_PREFIX);
+	c = probe((char *)EDGE + 4092, msr, 1);
+	check(c->vector == 0x600 && c->srr0 == EDGE + 4092 && c->dar == EDGE + 4092 &&
+	      c->srr1 == (msr | SRR1_PREFIXED | SRR1_BOUNDARY) && c->r[3] == 1, name);
+	edge(0, RWX);
+	c = probe((char *)EDGE + 4092, msr);
+	check(c->vector == 0x400 && c->srr0 == EDGE + 4092 && !(c->srr1 & SRR1_PREFIXED), name);
+}
+
+static void test_prefixed(void)
+{
+	const u64 user = VIRTUAL | MSR_PR | MSR_EE;
+	struct cpu *c;
+
+	if (!power10())
+		return;
+	prefixed_at_the_edge(VIRTUAL, 0, "prefix-before-nothing");
+	prefixed_at_the_edge(VIRTUAL, RWX, "prefix-before-a-page");
+	mtspr(153, FSCR_PREFIX);
+	prefixed_at_the_edge(user, 0, "user-prefix-before-nothing");
+	mtspr(153, 0);
+	edge(RWX, 0);
+	put_insn((void *)(REAL1 + 4092), PADDI_PREFIX);
+	for (u64 at = 4088; at <= 4092; at += 4) {
+		put_insn((void *)(REAL1 + at), PADDI_PREFIX);
+		c = probe((char *)EDGE + at, user);
+		check(c->vector == 0xf60 && c->srr0 == EDGE + at && mfspr(153) >> 56 == 13, "user-prefix-withheld");
+	}
+	mtspr(153, 0);
+}
+
 /* Between a new entry and its tlbie a processor may take a branch into the old page or the new one:
  * what it took then must not show later. */
 static void test_branch_while_mapped_anew(void)
@@ -877,7 +930,7 @@ static void test_ail(void)
 	check_eq(c->r[6], USER, "AIL-3-scv-CTR");
 	check_eq(c->r[7], VIRTUAL | MSR_EE, "AIL-3-scv-MSR");
 	mtspr(153, 0);
-	check_eq((u64)hcall(H_SET_MODE, 2, 3, 0, 0), H_SUCCESS, "AIL-2");
+	check_eq((u64)hcall(H_SET_MODE, 2, 3, 0, 0), power10() ? (u64)H_UNSUPPORTED_FLAG : H_SUCCESS, "AIL-2");
 	c = probe(p_illegal, USER);
 	check(c->vector == 0x700 && c->msr == VIRTUAL && c->srr0 == (u64)p_illegal_at, "AIL-2-program");
 	check_eq((u64)hcall(H_SET_MODE, 0, 3, 0, 0), H_SUCCESS, "AIL-0");
@@ -1057,6 +1110,7 @@ void test(void)
 	test_invalidation();
 	test_edges();
 	test_clearing();
+	test_prefixed();
 	test_branch_while_mapped_anew();
 	test_problem();
 	test_ail();

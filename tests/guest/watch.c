@@ -153,7 +153,6 @@ static void test_second(void)
 /* ---- CIABR ---- */
 
 #define TRACE     PPC_BIT(33)
-#define LOADED    PPC_BIT(35)
 #define COMPLETED PPC_BIT(43)
 
 PROBE(p_sum, "li 5,0\n\tmtctr 4\n0:\taddi 5,5,1", "ld 6,0(3)", "addi 5,5,16\n\tbdnz 0b");
@@ -178,7 +177,7 @@ static void test_completion(void)
 	check(c->vector == 0xc00 && c->r[5] == 1700, "a-loop");
 	breakpoint(p_sum_at, 2);
 	c = probe(p_sum, OUR_MSR, area, 100);
-	check_trap(c, 0xd00, p_sum_next, OUR_MSR, TRACE | LOADED | COMPLETED, "completed");
+	check_trap(c, 0xd00, p_sum_next, OUR_MSR, TRACE | COMPLETED, "completed");
 	check(c->r[5] == 1 && c->r[6] == area[0], "it-has-completed");
 	check_eq(mfspr(796), (u64)p_sum_at, "SIAR");
 	check_eq(mfspr(797), (u64)area, "SDAR");

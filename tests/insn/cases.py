@@ -1,7 +1,7 @@
-"""What insn_test sends a judge and takes back: cases as state.h lays them out, 16 at a time."""
+"""What insn_test sends a judge and takes back: cases as state.h lays them out, CHUNK at a time."""
 import sys
 
-CASE = 1848
+CASE, CHUNK = 1848, 32
 BEFORE, WORD, PREFIX, OUTCOME, GPR, VSR, CR, FPSCR, VSCR, MEM = 0, 4, 8, 16, 24, 280, 1304, 1320, 1328, 1336
 RAN, ILLEGAL, ALIGNMENT, STORAGE, TRAPPED, UNDEFINED = range(6)
 
@@ -9,7 +9,7 @@ RAN, ILLEGAL, ALIGNMENT, STORAGE, TRAPPED, UNDEFINED = range(6)
 def serve(judge):
     """Until insn_test is done: judge(buf, at) makes the case at that place what it is after the instruction."""
     while True:
-        buf = bytearray(sys.stdin.buffer.read(16 * CASE))
+        buf = bytearray(sys.stdin.buffer.read(CHUNK * CASE))
         if not buf:
             return
         for at in range(0, len(buf), CASE):

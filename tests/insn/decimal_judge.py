@@ -1,7 +1,7 @@
 """Decides what decimal floating-point instructions do, without cede's code and without QEMU's: an oracle as oracle.c is one,
 for insn_test alone. Numbers are Python's `decimal`; what that has not (FR, trapped over- and underflow, declets) is here.
 
-Reads cases of state.h, 16 at a time, and writes them back as they are after the instruction.
+Reads cases of state.h, some at a time, and writes them back as they are after the instruction.
 Source: Power ISA 3.0B, Book I, chapter 5.
 """
 import decimal

@@ -532,21 +532,52 @@ static void draw_index(const struct insn *insn, struct testcase *c)
 		c->state.r[ra_of(c->word)] = pick(16);
 }
 
-void draw_case(const struct insn *insn, struct testcase *c)
+static bool accept(const struct insn *insn, struct testcase *c, uint32_t prefix, uint32_t word)
 {
-	struct state *s = &c->state;
+	c->word = word;
+	c->prefix = prefix;
+	return !(insn->flags & MEM) || aim(insn, c);
+}
+
+/* The word of the case before, unless it would be invalid with these operands. */
+static bool accept_again(const struct insn *insn, struct testcase *c, const struct testcase *like)
+{
+	draw_gprs(c->state.r);
+	return valid_form(insn, like->word, &c->state) && accept(insn, c, like->prefix, like->word);
+}
+
+static void draw_instruction(const struct insn *insn, struct testcase *c)
+{
 	uint64_t word;
 
-	c->outcome = RAN;
-	draw_vsrs(kind_of(insn), s->vsr);
-	draw_memory(s->mem);
-	draw_status(insn, s);
 	do {
-		draw_gprs(s->r);
-		word = draw_word(insn, s);
-		c->word = (uint32_t)word;
-		c->prefix = (uint32_t)(word >> 32);
-	} while (insn->flags & MEM && !aim(insn, c));
+		draw_gprs(c->state.r);
+		word = draw_word(insn, &c->state);
+	} while (!accept(insn, c, (uint32_t)(word >> 32), (uint32_t)word));
+}
+
+/* Or stores them: some operand's name says so. */
+static bool takes_vectors(const struct insn *insn)
+{
+	return strpbrk(insn->operands, "VX") || strstr(insn->operands, "FR") || row_has(insn, "AT") || row_has(insn, "AS");
+}
+
+void draw_case(const struct insn *insn, struct testcase *c, const struct testcase *like)
+{
+	struct state *s = &c->state;
+
+	if (like)
+		*s = like->state;
+	c->outcome = RAN;
+	if (!like || takes_vectors(insn))
+		draw_vsrs(kind_of(insn), s->vsr);
+	if (!like || insn->flags & MEM)
+		draw_memory(s->mem);
+	draw_status(insn, s);
+	if (like && !accept_again(insn, c, like))
+		like = NULL;
+	if (!like)
+		draw_instruction(insn, c);
 	if ((starts(insn, "bcds") || starts(insn, "bcdt") || starts(insn, "bcdu")) && row_has(insn, "VRA") && pick(8))
 		draw_shift(s->vsr[32 + ra_of(c->word)]);
 	draw_index(insn, c);
@@ -554,5 +585,5 @@ void draw_case(const struct insn *insn, struct testcase *c)
 		draw_decimals(insn, c->word, s->vsr);
 	if (insn->unit == FP || insn->unit == FDIV)
 		draw_floats(insn, c->word, s->vsr);
-	c->before = draw_before(insn, c->word);
+	c->before = like ? like->before : draw_before(insn, c->word);
 }

@@ -12,7 +12,8 @@ void draw_seed(uint64_t seed);
 /* The row's operands include this one, as forms.h spells it. */
 bool row_has(const struct insn *insn, const char *token);
 
-void draw_case(const struct insn *insn, struct testcase *c);
+/* With like, a case of the same row: its word again, if that is valid with other operands. NULL: a new one. */
+void draw_case(const struct insn *insn, struct testcase *c, const struct testcase *like);
 
 /* The next of the drawn numbers. */
 uint64_t draw_random(void);

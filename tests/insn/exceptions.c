@@ -138,6 +138,14 @@ static bool when_zeros(const struct view *v)
 	return !(quad_of(v->in->state.vsr[32 + ra_of(v)]) << 1) && !(quad_of(v->in->state.vsr[32 + rb_of(v)]) << 1);
 }
 
+/* VRB is a quad whose exponent, moved by 1536, is still none of a normal double; a step less, as it may be rounded up. */
+static bool when_beyond(const struct view *v)
+{
+	int e = (int)(v->in->state.vsr[32 + rb_of(v)][0] >> 48 & 0x7fff) - 16383;
+
+	return e < -1022 - 1536 || e >= 1023 + 1536;
+}
+
 /* VRA with 128 zeros behind it, divided by VRB, does not fit in 128 bits. */
 static bool when_large(const struct view *v)
 {
@@ -183,7 +191,7 @@ static const struct { const char *name; bool (*holds)(const struct view *v); } c
 #define WHEN(name) { #name, when_##name }
 	WHEN(trapped), WHEN(alignment), WHEN(reserved), WHEN(nan), WHEN(zero), WHEN(small), WHEN(wide),
 	WHEN(huge), WHEN(digits), WHEN(denormal), WHEN(null), WHEN(same), WHEN(ffff), WHEN(far), WHEN(quotient), WHEN(undefined),
-	WHEN(decimal), WHEN(special), WHEN(limit), WHEN(large), WHEN(zeros), WHEN(invalid), WHEN(range),
+	WHEN(decimal), WHEN(special), WHEN(limit), WHEN(large), WHEN(beyond), WHEN(zeros), WHEN(invalid), WHEN(range),
 #undef WHEN
 };
 

@@ -1,7 +1,7 @@
 """Decides what binary floating-point instructions do, without cede's code, QEMU's or any floating-point unit: an oracle
 as oracle.c is one, for insn_test alone. A number is a pair of integers, computed exactly and rounded once.
 
-Reads cases of state.h, 16 at a time, and writes them back as they are after the instruction.
+Reads cases of state.h, some at a time, and writes them back as they are after the instruction.
 Source: Power ISA 3.0B, Book I, chapters 4, 6 and 7. What it leaves open is as README.md says, or an outcome UNDEFINED.
 """
 import decimal
@@ -838,7 +838,8 @@ XX2.update({
     475: sub_opcodes({0: vector_bits(DOUBLE, lambda a, b: b >> 52 & 0x7ff), 8: vector_bits(SINGLE, lambda a, b: b >> 23 & 0xff),
                       1: vector_bits(DOUBLE, lambda a, b: significand(DOUBLE, b)),
                       9: vector_bits(SINGLE, lambda a, b: significand(SINGLE, b)),
-                      24: vector_format(HALF, SINGLE, 0, False), 25: vector_format(SINGLE, HALF, 0, False)}),
+                      24: vector_format(HALF, SINGLE, 0, False), 25: vector_format(SINGLE, HALF, 0, False),
+                      16: vector_bits(SINGLE, lambda a, b: b << 16 & SINGLE.ones), 17: vector_format(SINGLE, BRAIN, 0, False)}),
     393: vector_format(DOUBLE, SINGLE, 0, True), 457: vector_format(SINGLE, DOUBLE, 32, False),
 })
 

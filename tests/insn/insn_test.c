@@ -1,11 +1,12 @@
 /* Differential test of every user-mode instruction against an oracle.
  *
- *   insn_test [-n SETS] [-s SEED] [-w N/OF] [-l LEVEL] [-o] [-b] [-d] [-f] [-v] [-x FILE] ORACLE-COMMAND [NAME...]
+ *   insn_test [-n SETS] [-r SETS] [-s SEED] [-w N/OF] [-l LEVEL] [-o] [-b] [-d] [-f] [-v] [-x FILE] ORACLE-COMMAND [NAME...]
  *
  * For each row of the instruction table (or those named) it draws SETS cases, sends them through
  * the oracle (tests/insn/oracle.c under qemu-user) and runs them on cede, and compares every
  * register, FPSCR, VSCR and the memory operand bit for bit.
  *
+ * -r  that many operand sets of a word before the next: emulators translate it once (1 unless said otherwise)
  * -w  only every OF-th row, from the N-th (0..): for several at a time
  * -l  the generation that the processor is of: P8, P9 (unless said otherwise) or P10
  * -o  only rows that came with it
@@ -73,14 +74,20 @@ static bool rig_init(struct rig *rig)
 
 static void write_code(struct rig *rig, const struct testcase *c)
 {
-	uint32_t words[3];
+	uint32_t words[3], there[3];
 
 	case_code(c, words);
 	for (unsigned i = 0; rig->big && i < 3; i++)
 		words[i] = __builtin_bswap32(words[i]);
+	ram_read(&rig->ram, CODE_ADDR, there, sizeof there);
+	if (!memcmp(there, words, sizeof there))
+		return;
 	ram_write(&rig->ram, CODE_ADDR, words, sizeof words);
 	engine_code_written(rig->cpu->engine, CODE_ADDR, sizeof words);
 }
+
+/* Before POWER9 no instruction reads or writes OV32 and CA32. */
+static uint64_t xer_bits(const struct rig *rig) { return rig->level < P9 ? ~UINT64_C(0xc0000) : UINT64_MAX; }
 
 static void put_state(struct rig *rig, const struct state *s)
 {
@@ -92,7 +99,7 @@ static void put_state(struct rig *rig, const struct state *s)
 		VD(cpu->vsr[i], 1) = s->vsr[i][1];
 	}
 	cpu_set_cr(cpu, (uint32_t)s->cr);
-	cpu_set_xer(cpu, s->xer);
+	cpu_set_xer(cpu, s->xer & xer_bits(rig));
 	fpscr_set(cpu, s->fpscr);
 	cpu->vscr = (uint32_t)s->vscr;
 	ram_write(&rig->ram, MEM_ADDR, s->mem, sizeof s->mem);
@@ -108,7 +115,7 @@ static void get_state(struct rig *rig, struct state *s)
 		s->vsr[i][1] = VD(cpu->vsr[i], 1);
 	}
 	s->cr = cpu_get_cr(cpu);
-	s->xer = cpu_get_xer(cpu);
+	s->xer = cpu_get_xer(cpu) & xer_bits(rig);
 	s->fpscr = fpscr_get(cpu);
 	s->vscr = cpu->vscr;
 	ram_read(&rig->ram, MEM_ADDR, s->mem, sizeof s->mem);
@@ -153,14 +160,17 @@ struct run {
 	struct rig rig;
 	struct oracle oracle;
 	struct exceptions *exceptions;
-	unsigned sets, shown, shard, shards;
+	unsigned sets, repeat, shown, shard, shards;
 	bool new_alone;
 	uint64_t seed;
 	unsigned tested, failed;
 	bool (*subject)(const struct insn *insn);
 };
 
-struct tally { unsigned ran, bad; };
+struct tally {
+	unsigned ran, bad;
+	bool mirrored, derived;		/* what the list of exceptions says of the row */
+};
 
 /* FPSCR[FR] says that rounding has made the magnitude larger: that is, larger than rounding toward
  * zero leaves it. Undefined after an overflow. */
@@ -182,7 +192,7 @@ static void derive_fr(struct rig *rig, const struct testcase *in, const struct t
 static void judge(struct run *run, struct view *v, struct tally *tally)
 {
 	tally->ran += v->want->outcome == RAN;
-	if (exceptions_list(run->exceptions, v->insn, "fr"))
+	if (tally->derived)
 		derive_fr(&run->rig, v->in, v->got, v->want);
 	exceptions_apply(run->exceptions, v);
 	if (v->want->outcome == UNDEFINED)
@@ -212,14 +222,13 @@ static void mirror_rounding(struct testcase *c)
 static bool run_chunk(struct run *run, const struct insn *insn, unsigned n, struct tally *tally)
 {
 	struct testcase in[CHUNK] = { 0 }, want[CHUNK], got[CHUNK];
-	bool mirrored = exceptions_list(run->exceptions, insn, "mirror");
 
 	for (unsigned i = 0; i < CHUNK; i++) {
-		draw_case(insn, &in[i]);
+		draw_case(insn, &in[i], i % run->repeat ? &in[i - 1] : NULL);
 		if (run->subject == is_float)
 			draw_occurred(&in[i].state);
 		want[i] = got[i] = in[i];
-		if (mirrored)
+		if (tally->mirrored)
 			mirror_rounding(&want[i]);
 	}
 	if (!oracle_ask(&run->oracle, want))
@@ -231,7 +240,7 @@ static bool run_chunk(struct run *run, const struct insn *insn, unsigned n, stru
 	for (unsigned i = 0; i < n; i++) {
 		struct view v = { .insn = insn, .in = &in[i], .got = &got[i], .want = &want[i] };
 
-		if (mirrored)
+		if (tally->mirrored)
 			mirror_rounding(&want[i]);
 		judge(run, &v, tally);
 	}
@@ -240,7 +249,8 @@ static bool run_chunk(struct run *run, const struct insn *insn, unsigned n, stru
 
 static void run_row(struct run *run, const struct insn *insn)
 {
-	struct tally tally = { 0 };
+	struct tally tally = { .mirrored = exceptions_list(run->exceptions, insn, "mirror"),
+			       .derived = exceptions_list(run->exceptions, insn, "fr") };
 	bool answered = true;
 
 	draw_seed(run->seed ^ (uint64_t)insn->match << 20);
@@ -276,7 +286,7 @@ static bool wanted(const struct run *run, unsigned row, char *const *names)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: insn_test [-n SETS] [-s SEED] [-w N/OF] [-l LEVEL] [-o] [-b] [-d] [-f] [-v] [-x FILE] "
+	fprintf(stderr, "usage: insn_test [-n SETS] [-r SETS] [-s SEED] [-w N/OF] [-l LEVEL] [-o] [-b] [-d] [-f] [-v] [-x FILE] "
 		"ORACLE-COMMAND [NAME...]\n");
 	return 2;
 }
@@ -297,9 +307,10 @@ static bool parse_options(struct run *run, int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:s:w:l:obdfvx:")) != -1) {
+	while ((opt = getopt(argc, argv, "n:r:s:w:l:obdfvx:")) != -1) {
 		switch (opt) {
 		case 'n': run->sets = (unsigned)atoi(optarg); break;
+		case 'r': run->repeat = (unsigned)atoi(optarg); break;
 		case 's': run->seed = strtoull(optarg, NULL, 0); break;
 		case 'w':
 			if (sscanf(optarg, "%u/%u", &run->shard, &run->shards) != 2 || run->shard >= run->shards)
@@ -322,12 +333,12 @@ static bool parse_options(struct run *run, int argc, char **argv)
 		default: return false;
 		}
 	}
-	return optind < argc && run->sets;
+	return optind < argc && run->sets && run->repeat;
 }
 
 int main(int argc, char **argv)
 {
-	static struct run run = { .sets = 200, .shown = 1, .seed = 1, .shards = 1, .rig.level = P9 };
+	static struct run run = { .sets = 200, .repeat = 1, .shown = 1, .seed = 1, .shards = 1, .rig.level = P9 };
 
 	if (!parse_options(&run, argc, argv) || !rig_init(&run.rig))
 		return usage();

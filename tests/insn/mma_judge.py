@@ -1,11 +1,10 @@
 """What Power ISA 3.1 says of MMA and of xxeval, xxpermx and xxblendv*, by the manual alone and in exact arithmetic.
 
-Answers insn_test in the place of oracle.c: cases come on stdin, go back on stdout (state.h). Numbers are fractions, and are
-rounded where the manual rounds: of one product once it is in the accumulator; of two products their sum, then the sum with
+Answers insn_test in the place of oracle.c: cases come on stdin, go back on stdout (state.h). Numbers are whole multiples of
+powers of two, and are rounded where the manual rounds: of one product once it is in the accumulator; of two products their sum, then the sum with
 the accumulator. A sum of bfloat16's keeps its exponent in between, whatever a single's range is.
 """
 import struct
-from fractions import Fraction
 
 from cases import FPSCR, OUTCOME, PREFIX, TRAPPED, VSCR, VSR, WORD, serve
 
@@ -14,6 +13,40 @@ FX, FEX, VX, VX_ALL = 1 << 31, 1 << 30, 1 << 29, 0x1f80700
 
 FINITE, INFINITE, QUIET, SIGNALLING = range(4)
 NAN = (QUIET, 0, 1 << 62)       # kind, sign, magnitude; of a NaN the fraction, its first bit being bit 62
+
+
+class Binary:
+    """n times 2 to the e-th, n of any length: all that sums and products of floating-point numbers can be."""
+    __slots__ = 'n', 'e'
+
+    def __init__(self, n, e):
+        self.n, self.e = n, e
+
+    def __bool__(self):
+        return self.n != 0
+
+    def __mul__(self, other):
+        return Binary(self.n * other.n, self.e + other.e)
+
+    def __neg__(self):
+        return Binary(-self.n, self.e)
+
+    def __abs__(self):
+        return Binary(abs(self.n), self.e)
+
+    def __add__(self, other):
+        e = min(self.e, other.e)
+        return Binary((self.n << self.e - e) + (other.n << other.e - e), e)
+
+    def log2(self):
+        """Of a positive number, cut off."""
+        return self.n.bit_length() - 1 + self.e
+
+    def above(self, e):
+        """As a multiple of 2 to the e-th, cut off, and how that compares with it: what is lost, and half of the place."""
+        if self.e >= e:
+            return self.n << self.e - e, 0, 1
+        return self.n >> e - self.e, self.n & (1 << e - self.e) - 1, 1 << e - self.e - 1
 
 
 class Format:
@@ -29,8 +62,8 @@ class Format:
                 return INFINITE, sign, 0
             return (QUIET if fraction >> self.width - 1 else SIGNALLING), sign, fraction << 63 - self.width
         if exp:
-            return FINITE, sign, Fraction(fraction + (1 << self.width)) * Fraction(2) ** (exp - self.bias - self.width)
-        return FINITE, sign, Fraction(fraction) * Fraction(2) ** (1 - self.bias - self.width)
+            return FINITE, sign, Binary(fraction + (1 << self.width), exp - self.bias - self.width)
+        return FINITE, sign, Binary(fraction, 1 - self.bias - self.width)
 
     def pack(self, n):
         kind, sign, v = n
@@ -41,23 +74,13 @@ class Format:
             return sign | self.special << self.width | v >> 63 - self.width
         if not v:
             return sign
-        exp = max(floor_log2(v), 1 - self.bias)
-        digits = v / Fraction(2) ** (exp - self.width)
-        assert digits.denominator == 1
-        n = int(digits)
+        exp = max(v.log2(), 1 - self.bias)
+        n, lost, _ = v.above(exp - self.width)
+        assert not lost
         return sign | (((exp + self.bias - 1) << self.width) + n if n >> self.width else n)
 
 
 HALF, BFLOAT, SINGLE, DOUBLE = Format(11, 5), Format(8, 8), Format(24, 8), Format(53, 11)
-
-
-def floor_log2(v):
-    exp = v.numerator.bit_length() - v.denominator.bit_length()
-    return exp if Fraction(2) ** exp <= v else exp - 1
-
-
-def integer_part(v):
-    return v.numerator // v.denominator
 
 
 class Flags:
@@ -88,8 +111,8 @@ class Flags:
         v = (-a[2] if a[1] else a[2]) + (-b[2] if b[1] else b[2])
         if not v:
             same = a[1] == b[1] and not a[2]
-            return FINITE, a[1] if same else int(self.rn == 3), Fraction(0)
-        return FINITE, int(v < 0), abs(v)
+            return FINITE, a[1] if same else int(self.rn == 3), v
+        return FINITE, int(v.n < 0), abs(v)
 
     def multiply(self, a, b):
         return self.nan_among((a, b)) or self.times(a, b)
@@ -105,33 +128,32 @@ class Flags:
                 return product
         return self.nan_among((a, c, b)) or self.plus(product, c)
 
-    def digits(self, v, sign, unit):
-        """A multiple of the unit, and whether it is another number than v."""
-        n = integer_part(v / unit)
-        rest = v / unit - n
-        up = {0: rest > Fraction(1, 2) or (rest == Fraction(1, 2) and n & 1), 1: False, 2: not sign, 3: sign}[self.rn]
-        return (n + (1 if rest and up else 0)) * unit, bool(rest)
+    def digits(self, v, sign, e):
+        """A multiple of 2 to the e-th, and whether it is another number than v."""
+        n, lost, half = v.above(e)
+        up = {0: lost > half or (lost == half and n & 1), 1: False, 2: not sign, 3: sign}[self.rn]
+        return Binary(n + (1 if lost and up else 0), e), bool(lost)
 
     def significand(self, n):
         """24 digits and any exponent."""
         if n[0] != FINITE or not n[2]:
             return n
-        v, inexact = self.digits(n[2], n[1], Fraction(2) ** (floor_log2(n[2]) - 23))
+        v, inexact = self.digits(n[2], n[1], n[2].log2() - 23)
         self.raised |= XX if inexact else 0
         return FINITE, n[1], v
 
     def rounded(self, n, f):
         if n[0] != FINITE or not n[2]:
             return n
-        exp = floor_log2(n[2])
+        exp = n[2].log2()
         tiny = exp < 1 - f.bias
-        v, inexact = self.digits(n[2], n[1], Fraction(2) ** (max(exp, 1 - f.bias) - f.width))
+        v, inexact = self.digits(n[2], n[1], max(exp, 1 - f.bias) - f.width)
         self.raised |= (XX if inexact else 0) | (UX if tiny and inexact else 0)
-        if v >= Fraction(2) ** (f.bias + 1):
+        if v and v.log2() > f.bias:
             self.raised |= OX | XX
             if self.rn == 0 or (self.rn == 2 and not n[1]) or (self.rn == 3 and n[1]):
                 return INFINITE, n[1], 0
-            return FINITE, n[1], Fraction(2) ** (f.bias + 1) - Fraction(2) ** (f.bias - f.width)
+            return FINITE, n[1], Binary((1 << f.precision) - 1, f.bias - f.width)
         return FINITE, n[1], v
 
 
@@ -226,11 +248,12 @@ def integers(c, n, accumulate, saturate):
 # ---- Floating point ----
 
 def two_products(c, f, accumulate, minus_product, minus_acc):
-    flags = Flags(c.fpscr & 3)
+    flags, there = Flags(c.fpscr & 3), c.products(2)
+    rows, columns = ([[f.unpack(c.element(v, 2 * n + k, 16) if k in there else 0) for k in range(2)] for n in range(4)]
+                     for v in (c.xa, c.xb))
 
     def element(i, j):
-        there = c.products(2)
-        a, b = ([f.unpack(c.element(v, 2 * n + k, 16) if k in there else 0) for k in range(2)] for v, n in ((c.xa, i), (c.xb, j)))
+        a, b = rows[i], columns[j]
         v = flags.multiply_add(a[1], b[1], flags.multiply(a[0], b[0]))
         v = flags.significand(v) if f is BFLOAT else flags.rounded(v, SINGLE)
         if accumulate:

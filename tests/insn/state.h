@@ -11,7 +11,7 @@
 #define CODE_ADDR 0x20010000u	/* where the case's instructions lie: addpcis sees it */
 
 /* Cases go back and forth this many at a time: few enough for a pipe's 64 KiB. */
-#define CHUNK 16
+#define CHUNK 32
 
 struct state {
 	uint64_t r[32];

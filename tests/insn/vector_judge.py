@@ -1,7 +1,7 @@
 """Decides what POWER10's integer, vector and digest instructions, binary-coded decimals and permutes of all generations do,
 without cede's code and without QEMU's: an oracle as oracle.c is one, for insn_test alone. Registers are Python's integers.
 
-usage: vector_judge.py          reads cases of state.h, 16 at a time, and writes them back as they are after the instruction
+usage: vector_judge.py          reads cases of state.h, some at a time, and writes them back as they are after the instruction
        vector_judge.py names    the rows that it knows
 Source: Power ISA 3.0B and 3.1, Book I, chapters 3, 6 and 7; where those leave a result open, README.md.
 """

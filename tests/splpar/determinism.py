@@ -19,6 +19,7 @@ RUNS = (
     ('splpar_dtl-le', '4', None, ''),
     ('splpar_dtl-be', '4,threads=2', 'procs=1', 'pool procs=1'),
     ('smt-be', '8,threads=4', None, ''),
+    ('hash_crowd-be', '4', None, ''),
     ('smt-le', '8,threads=4', 'procs=1', 'pool procs=1'),
     ('splpar_vpa-le', '4', 'procs=2,load=bursty:0.5:11,chips=2', 'pool procs=2'),
     ('splpar_busy-be', '8,threads=2', 'procs=3,chips=3,mode=capped,entitlement=1.15,load=bursty:1.5:3,window=1ms', 'ms=60'),

@@ -247,6 +247,57 @@ static void test_facilities(void)
 	rig_free(&rig);
 }
 
+/* Outer products ask for VSX alone, whatever registers they name and whatever they compute; and a prefix is asked for first, then
+ * where it lies, then what comes with it: Microwatt's execute1 has that order. */
+static void test_outer_products(void)
+{
+	static const struct { const char *name; uint32_t words[3]; } rows[] = {
+		{ "xxsetaccz", { 0x7c030162 } },
+		{ "xxmtacc", { 0x7c010162 } },
+		{ "xvf32gerpp", { 0xec0428d0 } },		/* acc0, vs4, vs5 */
+		{ "xvi8ger4", { 0xec04101e } },			/* acc0, vs36, vs34: those of vector facilities */
+		{ "pmxvf32gerpp", { 0x079000ff, 0xec0428d0 } },
+		{ "pmxvi8ger4", { 0x0790f0ff, 0xec04101e } },
+	};
+	struct rig rig;
+
+	rig_new(&rig, "flat", P10, false);
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		bool has_prefix = rows[i].words[1];
+
+		put(&rig, CODE + 64 * i, (const uint32_t[]){ rows[i].words[0], rows[i].words[1] ? rows[i].words[1] : NOP, NOP, 0 });
+		start(&rig, CODE + 64 * i, 0);
+		rig.cpu->msr &= ~(MSR_FP | MSR_VEC);
+		cpu_context_changed(rig.cpu);
+		cpu_run(rig.cpu, 1);
+		check_eq(rig.cpu->nip, CODE + 64 * i + (has_prefix ? 8 : 4), "%s-needs-neither-FP-nor-VEC", rows[i].name);
+		start(&rig, CODE + 64 * i, 0);
+		rig.cpu->msr &= ~MSR_VSX;
+		cpu_context_changed(rig.cpu);
+		cpu_run(rig.cpu, 1);
+		check_interrupt(&rig, VEC_VSX_UNAVAIL, CODE + 64 * i, has_prefix ? SRR1_PREFIXED : 0, rows[i].name);
+		start(&rig, CODE + 64 * i, MSR_PR);
+		rig.cpu->msr &= ~(MSR_VSX | MSR_VEC | MSR_FP);
+		cpu_context_changed(rig.cpu);
+		cpu_run(rig.cpu, 1);
+		check_interrupt(&rig, has_prefix ? VEC_FAC_UNAVAIL : VEC_VSX_UNAVAIL, CODE + 64 * i, has_prefix ? SRR1_PREFIXED : 0,
+				"problem-state-without-any");
+	}
+	/* Across 64 bytes, without its facility: the boundary. */
+	PUT(&rig, CODE + 60, 0x079000ff, 0xec0428d0);
+	start(&rig, CODE + 60, 0);
+	rig.cpu->msr &= ~MSR_VSX;
+	cpu_context_changed(rig.cpu);
+	cpu_run(rig.cpu, 1);
+	check_interrupt(&rig, VEC_ALIGNMENT, CODE + 60, SRR1_PREFIXED | SRR1_BOUNDARY, "boundary-before-VSX");
+	/* No instruction with a prefix that problem state may not have: the prefix. */
+	PUT(&rig, CODE, PNOP, B_SELF);
+	start(&rig, CODE, MSR_PR);
+	cpu_run(rig.cpu, 1);
+	check_interrupt(&rig, VEC_FAC_UNAVAIL, CODE, SRR1_PREFIXED, "prefix-before-illegal");
+	rig_free(&rig);
+}
+
 /* Problem state of a POWER10 that appears as a POWER9 has no prefixes: a reserved opcode, wherever it lies. */
 static void test_limited(void)
 {
@@ -404,6 +455,7 @@ int main(void)
 	test_boundaries();
 	test_illegal();
 	test_facilities();
+	test_outer_products();
 	test_limited();
 	test_trace();
 	test_overwritten();
