@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cpu/core/spr.h"
+#include "cpu/core/timebase.h"
 #include "cpu/model/models.h"
 #include "cpu/model/state.h"
 #include "firmware/firmware.h"
@@ -281,7 +282,9 @@ void snapshot_sections_free(struct vms_set *set, struct vms_ram *ram)
 /* ---- For QEMU: copies of the processors ----
  *
  * QEMU 7.2 keeps neither decrementers nor pending interrupts. So each processor that is not stopped
- * has just been interrupted by its decrementer: a guest takes that as an early tick, and sets it anew. */
+ * has just been interrupted by its decrementer: a guest takes that as an early tick, and sets it anew.
+ * That decrementer has expired, also a stopped processor's: QEMU 7.2 gives the number back as it is when it saves the guest
+ * later, and what it then says of a processor must not be a time long past. */
 
 static bool qemu_ready(const struct cpu *cpu)
 {
@@ -304,6 +307,7 @@ static void prepare(const struct machine *m, struct spapr_cpu *copy)
 	cpu->logical_pvr = m->compat_pvr;
 	if (cpu->cycles < m->clock.now)
 		cpu->cycles = m->clock.now;
+	cpu_set_dec(cpu, cpu->cycles, UINT64_MAX);
 	if (cpu->run_state == CPU_STOPPED)
 		return;
 	cpu->run_state = CPU_RUNNING;

@@ -117,6 +117,7 @@ def to_qemu(mode=''):
         uptime, date = save_cede(path, board=board, append=append if mode == 'hash' else '')
         s = Snapshot(path)
         check(not [n for n, _ in s.names() if 'cede/' in n], 'nothing-of-cede-in-it')
+        expired(s)
         check((s.hpt_order or 0) == (21 if mode == 'hash' else 0) and (s.hpt_entries > 1000) == (mode == 'hash'), 'hash-page-table', (s.hpt_order, s.hpt_entries))
         with Qemu(folder, '-incoming', 'exec:cat ' + path, board=board) as q:
             up, now = ask(q, 'qemu')
@@ -133,6 +134,12 @@ def to_qemu(mode=''):
             check(m.wait(60) == 0 and m.errors == '', 'poweroff', m.errors)
     finally:
         shutil.rmtree(folder)
+
+
+def expired(s):
+    """QEMU 7.2 hands a decrementer on as it got it, however long that is ago."""
+    dec = [s.section('cpu', n)['env.spr'][22] for n in range(int(CPUS))]
+    check(set(dec) == {2 ** 64 - 1}, 'decrementers-have-expired', dec)
 
 
 def controller(m, mode):
@@ -205,7 +212,7 @@ def converted():
             m.send('poweroff -f\n')
             m.wait(60)
         check(p.returncode == 0 and p.stderr == '', 'converted', p.stderr)
-        Snapshot(out)
+        expired(Snapshot(out))
         with Qemu(folder, '-incoming', 'exec:cat ' + out) as q:
             ask(q, 'qemu')
     finally:
