@@ -680,22 +680,32 @@ static const char *model_of(uint32_t pvr)
 	return "another processor";
 }
 
-static bool model_fits(const struct machine *m, struct error *err)
+static bool levels_fit(const struct machine *m, struct error *err)
+{
+	const struct cpu_model *model = m->config->cpu_model;
+
+	if (!m->compat_pvr || cpu_model_find_level(model, m->compat_pvr))
+		return true;
+	error_set(err, "field compat_pvr: %s cannot appear as 0x%08x", model->name, (unsigned)m->compat_pvr);
+	return false;
+}
+
+/* A guest that has agreed on how its processors appear goes on wherever they can appear so, as QEMU has it: its PVR is then this
+ * machine's. cede's own snapshots are exact, and another processor is not. */
+static bool models_fit(struct machine *m, bool own, struct error *err)
 {
 	const struct cpu_model *model = m->config->cpu_model;
 
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		uint32_t pvr = m->cpu[i]->cpu.pvr;
 
-		if (pvr == model->pvr)
-			continue;
-		error_set(err, "section cpu %u, cpu: it is of %s (PVR 0x%08x), and this is %s (-cpu)", i, model_of(pvr), (unsigned)pvr, model->name);
-		return false;
+		if (pvr != model->pvr && (own || !m->compat_pvr)) {
+			error_set(err, "section cpu %u, cpu: it is of %s (PVR 0x%08x), and this is %s (-cpu)", i, model_of(pvr), (unsigned)pvr, model->name);
+			return false;
+		}
+		m->cpu[i]->cpu.pvr = model->pvr;
 	}
-	if (!m->compat_pvr || cpu_model_find_level(model, m->compat_pvr))
-		return true;
-	error_set(err, "field compat_pvr: %s cannot appear as 0x%08x", model->name, (unsigned)m->compat_pvr);
-	return false;
+	return levels_fit(m, err);
 }
 
 /* `logged`: a log of what the dispatcher does begins anew. */
@@ -709,7 +719,7 @@ static bool settle(struct machine *m, const struct vms_set *set, bool logged, st
 		devices_loaded(m, false);
 	else
 		adopt(m);
-	if (!model_fits(m, err))
+	if (!models_fit(m, own, err))
 		return false;
 	if (own && (!dispatcher_check(m, err) || !timers_restore(m, err)))
 		return false;
