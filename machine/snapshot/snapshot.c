@@ -680,13 +680,22 @@ static const char *model_of(uint32_t pvr)
 	return "another processor";
 }
 
+static const char *level_of(uint32_t logical_pvr)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(cpu_levels); i++)
+		if (cpu_levels[i].logical_pvr == logical_pvr)
+			return cpu_levels[i].name;
+	return "none that is known";
+}
+
 static bool levels_fit(const struct machine *m, struct error *err)
 {
 	const struct cpu_model *model = m->config->cpu_model;
 
 	if (!m->compat_pvr || cpu_model_find_level(model, m->compat_pvr))
 		return true;
-	error_set(err, "field compat_pvr: %s cannot appear as 0x%08x", model->name, (unsigned)m->compat_pvr);
+	error_set(err, "field compat_pvr: its guest has agreed on processors like %s, and %s cannot appear so (-cpu, -M max-cpu-compat=)",
+		  level_of(m->compat_pvr), model->name);
 	return false;
 }
 
