@@ -150,6 +150,9 @@ CASES = [
     ('bios-too-large', 1, 'big-bios', RUN + ('-bios', '@big-bios')),
     ('log-in-no-folder', 1, 'nonesuch', kernel('fine', '-d', 'int', '-D', '@nonesuch/log')),
     ('log-to-directory', 1, 'directory', kernel('fine', '-d', 'int', '-D', '@directory')),
+    ('save-in-no-folder', 1, "save to '@nonesuch/s': No such file", kernel('fine', '-save', '@nonesuch/s')),
+    ('save-through-file', 1, "save to '@fine/s': Not a directory", kernel('fine', '-save', '@fine/s,background=on')),
+    ('save-folder-unreadable', 1, "save to '@s': Permission denied", kernel('fine', '-save', '@s')),
     ('no-such-drive', 1, 'nonesuch', kernel('fine', '-drive', 'if=pflash,file=@nonesuch/nvram,format=raw')),
     # Options.
     ('unknown-option', 2, 'frobnicate', ('-frobnicate',)),
@@ -254,7 +257,7 @@ def case(folder, name, status, word, args):
         return
     lines = err.splitlines()
     good = got in (status if isinstance(status, tuple) else (status,))
-    check(good and len(lines) == 1 and lines[0].startswith('cede: ') and word.replace('@', '') in lines[0] and
+    check(good and len(lines) == 1 and lines[0].startswith('cede: ') and word.replace('@', folder + '/') in lines[0] and
           out == '' and lines[0].isprintable(), name, 'status %d, %r %r' % (got, err[:300], out[:100]))
 
 
