@@ -168,7 +168,7 @@ CASES = [
     *(('m=' + v, 2, 'm', ('-m', v)) for v in (
         '0', '-1', '1', '255M', '257M', '1T', '65G', '16777216T', 'x', '1X', '', '1GG', '18446744073709551616',
         '99999999999999999999999999', '1G,slots=2,maxmem=1M')),
-    *(('cpu=' + v, 2, 'cpu', ('-cpu', v)) for v in ('power7', 'power11', 'power8,frob=1', 'host', '', 'power9,frob=1')),
+    *(('cpu=' + v, 2, 'cpu', ('-cpu', v)) for v in ('power7', 'power9_v1.0', 'power10_v1.0', 'power11', 'power8,frob=1', 'host', '', 'power9,frob=1')),
     *(('M=' + v, 2, 'M', ('-M', v)) for v in ('pc', 'pseries-1.0', '', 'pseries,frob=1', 'pseries,x-vof=maybe',
                                               'pseries,vsmt=x', 'pseries,vsmt=0', 'pseries,cap-cfpc=x',
                                               'pseries,max-cpu-compat=power99', 'pseries,max-cpu-compat=power10', 'pseries,ic-mode=xivex')),
