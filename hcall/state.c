@@ -2,6 +2,7 @@
  * which holds where a guest's areas are, and ours, which hold all the dispatcher knows. */
 #include "hcall/state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "hcall/dispatcher.h"
@@ -154,6 +155,10 @@ static void load_i16(void *native, const uint8_t *wire) { vms_u16.load(native, w
 
 static const struct vms_codec i16 = { "int16", 2, save_i16, load_i16 };
 
+static void say_shared(char *buf, size_t size, uint64_t v) { snprintf(buf, size, "%s", v ? "shared processors" : "dedicated ones"); }
+static void say_ms(char *buf, size_t size, uint64_t cycles) { snprintf(buf, size, "%.10g ms", (double)cycles * 1000 / CPU_HZ); }
+static void say_part(char *buf, size_t size, uint64_t cycles) { snprintf(buf, size, "%.10g ms of a window", (double)cycles * 1000 / CPU_HZ); }
+
 static const struct vmstate vproc_state = {
 	.name = "cede/dispatcher/vproc", .version = 1, .min_version = 1, VMS_OF(struct vproc),
 	.fields = VMS_FIELDS(
@@ -166,7 +171,7 @@ static const struct vmstate vproc_state = {
 		VMS_U64_TO(struct vproc, turn, MOST_CYCLES),
 		VMS_U64_TO(struct vproc, ran, MOST_CYCLES),
 		VMS_U64_TO(struct vproc, away, MOST_CYCLES),
-		VMS_U64_EQUAL(struct vproc, demand),
+		VMS_U64(struct vproc, demand, VMS_SAME_BY("-pool load=", say_part)),
 		VMS_U64_TO(struct vproc, owed, MOST_BUDGET),
 		VMS_BOOL(struct vproc, bursting),
 		VMS_U32(struct vproc, phase)),
@@ -192,7 +197,7 @@ static const struct vmstate partition_state = {
 		VMS_U64_TO(struct partition, excess, MOST_CYCLES),
 		VMS_U64_TO(struct partition, used, MOST_CYCLES),
 		VMS_U32_TO(struct partition, excess_weight, 255),
-		VMS_U32_EQUAL(struct partition, n),
+		VMS_U32(struct partition, n, VMS_SAME_BY("-smp, -pool load=", NULL)),
 		VMS_POINTED_STRUCTS("vp", struct partition, vp, struct vproc, n, POOL_MAX_LOAD, vproc_state)),
 };
 
@@ -235,11 +240,11 @@ const struct vmstate dispatcher_state = {
 	.name = "cede/dispatcher", .version = 2, .min_version = 2, VMS_OF(struct dispatcher),
 	.post_load = dispatcher_post_load,
 	.fields = VMS_FIELDS(
-		VMS_ONE("shared", struct dispatcher, shared, bool, vms_bool, .equal = true),
-		VMS_U32_EQUAL(struct dispatcher, procs),
-		VMS_U32_EQUAL(struct dispatcher, chips),
-		VMS_U32_EQUAL(struct dispatcher, threads),
-		VMS_U64_EQUAL(struct dispatcher, window),
+		VMS_BOOL(struct dispatcher, shared, VMS_SAME_BY("-pool", say_shared)),
+		VMS_U32(struct dispatcher, procs, VMS_SAME_BY("-pool procs=, -smp", NULL)),
+		VMS_U32(struct dispatcher, chips, VMS_SAME_BY("-pool chips=", NULL)),
+		VMS_U32(struct dispatcher, threads, VMS_SAME_BY("-smp threads=", NULL)),
+		VMS_U64(struct dispatcher, window, VMS_SAME_BY("-pool window=", say_ms)),
 		VMS_U64_TO(struct dispatcher, window_end, MOST_CYCLES),
 		VMS_U64_TO(struct dispatcher, since, MOST_CYCLES),
 		VMS_U64_TO(struct dispatcher, homes_due, MOST_CYCLES),

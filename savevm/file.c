@@ -107,6 +107,24 @@ static void forget_part(struct save_file *f)
 	*f = (struct save_file){ .fd = -1, .place.folder = -1 };
 }
 
+bool save_file_has_folder(const char *path, struct error *err)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	struct stat st;
+	bool ok = folder && !stat(folder, &st);
+
+	if (ok && !S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		ok = false;
+	}
+	ok = ok && !access(folder, W_OK | X_OK);
+	if (!ok)
+		refuse_path("save to", path, err);
+	free(folder);
+	return ok;
+}
+
 bool save_file_open(struct save_file *f, const char *path, struct error *err)
 {
 	struct error why;

@@ -17,6 +17,9 @@ struct save_file {
 	int fd;				/* to write to */
 };
 
+/* Whether there is a folder for `path` that we may write: for who begins long before the file does. What is in it then, and whose,
+ * save_file_open() sees. */
+bool save_file_has_folder(const char *path, struct error *err);
 /* Makes "PATH.part" beside `path`; false and err->msg set if it cannot be, or another process writes it. What an
  * earlier one of ours left there is removed, anything else refused. */
 bool save_file_open(struct save_file *f, const char *path, struct error *err);

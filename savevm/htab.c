@@ -81,6 +81,15 @@ static bool load_start(struct stream *s, struct vms_htab *t, uint32_t order)
 	return t->make(t->opaque, order) || stream_fail(s, "out of memory");
 }
 
+static bool entry_wrong(struct stream *s, const struct vms_htab *t, uint64_t at, const uint64_t entry[2])
+{
+	char why[120];
+
+	if (t->why && t->why(t->opaque, entry, why, sizeof why))
+		return stream_fail(s, "section spapr/htab 0: entry 0x%llx: %s", (unsigned long long)at, why);
+	return htab_wrong(s, "entry", "a valid one", entry[0]);
+}
+
 /* So many entries, then so many that are not valid. */
 static bool load_chunk(struct stream *s, struct vms_htab *t, uint64_t at, unsigned valid, unsigned invalid)
 {
@@ -96,7 +105,7 @@ static bool load_chunk(struct stream *s, struct vms_htab *t, uint64_t at, unsign
 		if (s->failed)
 			return false;
 		if (!t->put(t->opaque, at, entry))
-			return htab_wrong(s, "entry", "a valid one", entry[0]);
+			return entry_wrong(s, t, at, entry);
 	}
 	for (; invalid; invalid--, at++)
 		t->put(t->opaque, at, none);

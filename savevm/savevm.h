@@ -107,6 +107,8 @@ struct vms_htab {
 	/* An empty table of that order takes the place of what there is, none if it is 0; false: out of memory. */
 	bool (*make)(void *opaque, unsigned order);
 	bool (*put)(void *opaque, uint64_t index, const uint64_t entry[2]);	/* false: it is none that there can be */
+	/* Which option would make one that put() does not take one that it takes; false: none would. */
+	bool (*why)(void *opaque, const uint64_t entry[2], char *buf, size_t size);
 };
 void vms_htab_live(struct vms_live *live, struct vms_htab *htab);
 void vms_ram_done(struct vms_ram *ram);		/* frees what a load has taken */

@@ -73,6 +73,31 @@ bool vms_wrong(struct vms_walk *w, const char *field, uint64_t found, const char
 			   (unsigned)w->instance, w->state->name, field, want, (unsigned long long)found);
 }
 
+bool vms_differs(struct vms_walk *w, const char *field, const char *option, const char *expected, const char *found)
+{
+	return stream_fail(w->stream, "section %s %u, %s: field %s: expected %s, found %s (%s)", w->section,
+			   (unsigned)w->instance, w->state->name, field, expected, found, option);
+}
+
+static void say_value(const struct vms_field *f, char *buf, size_t size, uint64_t v)
+{
+	if (f->say)
+		f->say(buf, size, v);
+	else
+		snprintf(buf, size, "%llu", (unsigned long long)v);
+}
+
+/* Of what an option says: `ours` is what this machine has, behind `relation`. */
+static bool said_otherwise(struct vms_walk *w, const struct vms_field *f, const char *relation, uint64_t ours, uint64_t found)
+{
+	char here[40], there[40], want[64];
+
+	say_value(f, here, sizeof here, ours);
+	say_value(f, there, sizeof there, found);
+	snprintf(want, sizeof want, "%s%s", relation, here);
+	return vms_differs(w, f->name, f->option, want, there);
+}
+
 static void *member_at(void *s, size_t offset) { return (uint8_t *)s + offset; }
 
 static void *elements_of(const struct vms_field *f, void *s)
@@ -285,9 +310,11 @@ static bool is_same(struct vms_walk *w, const struct vms_field *f, const void *p
 	uint8_t ours[VMS_MAX_ELEMENT];
 
 	f->codec->save(p, ours);
-	return !memcmp(ours, wire, f->codec->size) ||
-	       vms_wrong(w, f->name, be_get(wire, f->codec->size), "0x%llx",
-			 (unsigned long long)be_get(ours, f->codec->size));
+	if (!memcmp(ours, wire, f->codec->size))
+		return true;
+	if (f->option)
+		return said_otherwise(w, f, "", be_get(ours, f->codec->size), be_get(wire, f->codec->size));
+	return vms_wrong(w, f->name, be_get(wire, f->codec->size), "0x%llx", (unsigned long long)be_get(ours, f->codec->size));
 }
 
 static bool load_values(struct vms_walk *w, const struct vms_field *f, void *s, uint32_t n)
@@ -313,8 +340,11 @@ static bool load_calculated(struct vms_walk *w, const struct vms_field *f, void 
 
 		if (w->stream->failed)
 			return false;
-		if (f->put && !f->put(s, i, v))
-			return vms_wrong(w, f->name, v, "one that this machine can have");
+		if (!f->put || f->put(s, i, v))
+			continue;
+		if (f->option)
+			return said_otherwise(w, f, "at most ", f->get(s, i), v);
+		return vms_wrong(w, f->name, v, "one that this machine can have");
 	}
 	return true;
 }

@@ -50,6 +50,9 @@ struct vms_walk {
 bool vms_wrong(struct vms_walk *w, const char *field, uint64_t found, const char *expected, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* The same for what an option says, named at the end: "... (OPTION)". */
+bool vms_differs(struct vms_walk *w, const char *field, const char *option, const char *expected, const char *found);
+
 enum vms_kind {
 	VMS_END,
 	VMS_VALUE,		/* `count` elements by `codec` */
@@ -87,6 +90,8 @@ struct vms_field {
 	const char *unhashed;	/* the state hash leaves it out, for this reason; NULL: it does not */
 	uint64_t (*hash)(const void *s);	/* what the state hash has in place of the bytes; NULL: the bytes */
 	size_t next_at;		/* VMS_QUEUE: of the pointer to the next element */
+	const char *option;	/* a load is refused for it: the user may have given this otherwise than before */
+	void (*say)(char *buf, size_t size, uint64_t value);	/* in the words of `option`; NULL: in decimal */
 };
 
 struct vmstate {
@@ -130,6 +135,8 @@ struct vmstate {
 #define VMS_MOST(n) .limited = true, .most = n
 /* A load finds what the machine has. */
 #define VMS_SAME .equal = true
+/* The same of what the user has said by an option, in words of which say() is. */
+#define VMS_SAME_BY(option_, say_) VMS_SAME, .option = option_, .say = say_
 /* The state hash leaves it out: why that is right. */
 #define VMS_UNHASHED(why) .unhashed = why
 /* The state hash has what getter() says of it: uint64_t getter(const void *s). */
@@ -188,6 +195,9 @@ struct vmstate {
 #define VMS_CALC_ARRAY(label, c, n, getter, putter) \
 	{ .name = label, .kind = VMS_CALCULATED, .codec = &c, .count = n, .get = getter, .put = putter }
 #define VMS_CALC(label, c, getter, putter) VMS_CALC_ARRAY(label, c, 1, getter, putter)
+/* putter() takes what is at most the machine's, as getter() has it, which the user says by an option. */
+#define VMS_CALC_BY(label, c, getter, putter, option_, say_) \
+	{ .name = label, .kind = VMS_CALCULATED, .codec = &c, .count = 1, .get = getter, .put = putter, .option = option_, .say = say_ }
 
 #define VMS_STRUCT(label, S, f, T, description) VMS_ROW(label, VMS_NESTED, S, f, f, T, 1, .state = &description)
 #define VMS_STRUCT_ARRAY(label, S, f, T, description, ...) \

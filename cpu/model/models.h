@@ -7,7 +7,7 @@
 /* The first is the default; NULL ends them. */
 extern const struct cpu_model *const cpu_models[];
 
-/* By name or alias, in whatever case; NULL: there is none. */
+/* By name or alias, in whatever case; "max", as QEMU has it, is the default. NULL: there is none. */
 const struct cpu_model *cpu_model_find(const char *name);
 
 #endif

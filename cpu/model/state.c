@@ -452,7 +452,7 @@ const struct vmstate cede_cpu_state = {
 		VMS_U64(struct cpu, dabr),
 		VMS_U64(struct cpu, dabrx),
 		VMS_U32_EQUAL(struct cpu, pvr),
-		VMS_U32_EQUAL(struct cpu, pir),
-		VMS_U32_EQUAL(struct cpu, tir)),
+		VMS_U32(struct cpu, pir, VMS_SAME_BY("-smp threads=", NULL)),
+		VMS_U32(struct cpu, tir, VMS_SAME_BY("-smp threads=", NULL))),
 	.subs = VMS_SUBS(&timing_state, &copy_state),
 };

@@ -5,6 +5,7 @@
  * neither: times in it, and what the guest's device tree says, are of the clock that it was made under. */
 #include "cpu/model/state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,19 @@ static void hold_charge(void *s)
 
 static void charge_absent(void *s) { charge_reset(((struct timing_held *)s)->engine); }
 
+static bool same_clock(const struct timing_held *held, struct vms_walk *w)
+{
+	struct timing theirs = held->engine->timing;
+	char here[40], there[40];
+
+	if (held->per_cycle == theirs.per_cycle)
+		return true;
+	snprintf(here, sizeof here, "%u MHz", (unsigned)(timing_hz(&theirs) / 1000000));
+	theirs.per_cycle = held->per_cycle;
+	snprintf(there, sizeof there, "%llu MHz", (unsigned long long)(timing_hz(&theirs) / 1000000));
+	return vms_differs(w, "per_cycle", "-timing freq=, -cpu freq=", here, there);
+}
+
 static bool charge_post_load(void *s, uint32_t version, struct vms_walk *w)
 {
 	struct timing_held *held = s;
@@ -45,8 +59,8 @@ static bool charge_post_load(void *s, uint32_t version, struct vms_walk *w)
 	bool same = model && held->parts == engine->timing.parts && held->size == charge_size(engine);
 
 	(void)version;
-	if (model && held->per_cycle != engine->timing.per_cycle)
-		return vms_wrong(w, "per_cycle", held->per_cycle, "0x%x (-timing freq=)", engine->timing.per_cycle);
+	if (model && !same_clock(held, w))
+		return false;
 	charge_reset(engine);
 	return !same || charge_load(engine, held->bytes, held->size) || vms_wrong(w, "bytes", held->size, "a state of the model's");
 }

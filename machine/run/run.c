@@ -151,9 +151,7 @@ struct machine *machine_make(const struct config *o, struct term *term, struct e
 		return NULL;
 	machine_listen(m, &host);
 	m->run.stopped = o->stopped;
-	m->snapshots = snapshots_new(m);
-	if (!m->snapshots)
-		error_set(err, "out of memory");
+	m->snapshots = snapshots_new(m, err);
 	if (m->snapshots && profile_new(m, err) && disks_recover(m, err) && monitors_new(m, err))
 		return m;
 	machine_free(m);

@@ -1,8 +1,14 @@
 /* The machine's hash page table, as savevm/htab.c saves and loads one, and what of it counts for the state hash. */
+#include <stdio.h>
+
+#include "cpu/core/model.h"
 #include "cpu/mmu/hpt.h"
+#include "machine/core/config.h"
 #include "machine/snapshot/state.h"
 #include "savevm/hash.h"
 #include "savevm/savevm.h"
+
+#define HASH_SHIFT_MOST 63
 
 static struct hpt *hpt_of(void *machine) { return &((struct machine *)machine)->hpt; }
 
@@ -43,11 +49,29 @@ static bool put_entry(void *machine, uint64_t index, const uint64_t entry[2])
 	return true;
 }
 
+/* A page that the model has and the user has ruled out. */
+static bool explain_entry(void *machine, const uint64_t entry[2], char *buf, size_t size)
+{
+	const struct config *o = ((struct machine *)machine)->config;
+	struct hash_pages all;
+	char most[24], found[24];
+	unsigned shift;
+
+	hash_pages_choose(&all, &o->cpu_model->segment_pages, HASH_SHIFT_MOST);
+	shift = entry[0] & HPTE_V ? hash_page_shift_any(&all, entry[0] & ~HPTE_RESERVED, entry[1]) : 0;
+	if (shift <= o->hpt_page_shift)
+		return false;
+	say_page_size(most, sizeof most, o->hpt_page_shift);
+	say_page_size(found, sizeof found, shift);
+	snprintf(buf, size, "expected pages of %s at most, found one of %s (-M cap-hpt-max-page-size=)", most, found);
+	return true;
+}
+
 void snapshot_htab(struct machine *m, struct vms_htab *htab)
 {
 	*htab = (struct vms_htab){
 		.opaque = m, .order = m->hpt.shift, .most = hpt_shift_for(m->ram.size) + 1,
-		.next = next_valid, .get = get_entry, .make = make_table, .put = put_entry,
+		.next = next_valid, .get = get_entry, .make = make_table, .put = put_entry, .why = explain_entry,
 	};
 }
 

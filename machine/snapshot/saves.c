@@ -33,10 +33,17 @@ struct snapshots {
 	bool asked;
 };
 
-struct snapshots *snapshots_new(const struct machine *m)
+/* A run may be hours old when a save is due: what is wrong with its place at the start is said at the start. */
+struct snapshots *snapshots_new(const struct machine *m, struct error *err)
 {
-	struct snapshots *s = calloc(1, sizeof *s);
+	struct snapshots *s;
 
+	for (unsigned i = 0; i < m->config->saves; i++)
+		if (!save_file_has_folder(m->config->save[i].path, err))
+			return NULL;
+	s = calloc(1, sizeof *s);
+	if (!s)
+		error_set(err, "out of memory");
 	for (unsigned i = 0; s && i < m->config->saves; i++) {
 		s->of[i].done = m->config->save[i].when != SAVE_AT_CYCLE;
 		s->of[i].due = s->of[i].next_try = m->config->save[i].cycle;

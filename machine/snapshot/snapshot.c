@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cpu/core/spr.h"
+#include "cpu/core/timebase.h"
 #include "cpu/model/models.h"
 #include "cpu/model/state.h"
 #include "firmware/firmware.h"
@@ -281,7 +282,9 @@ void snapshot_sections_free(struct vms_set *set, struct vms_ram *ram)
 /* ---- For QEMU: copies of the processors ----
  *
  * QEMU 7.2 keeps neither decrementers nor pending interrupts. So each processor that is not stopped
- * has just been interrupted by its decrementer: a guest takes that as an early tick, and sets it anew. */
+ * has just been interrupted by its decrementer: a guest takes that as an early tick, and sets it anew.
+ * That decrementer has expired, also a stopped processor's: QEMU 7.2 gives the number back as it is when it saves the guest
+ * later, and what it then says of a processor must not be a time long past. */
 
 static bool qemu_ready(const struct cpu *cpu)
 {
@@ -304,6 +307,7 @@ static void prepare(const struct machine *m, struct spapr_cpu *copy)
 	cpu->logical_pvr = m->compat_pvr;
 	if (cpu->cycles < m->clock.now)
 		cpu->cycles = m->clock.now;
+	cpu_set_dec(cpu, cpu->cycles, UINT64_MAX);
 	if (cpu->run_state == CPU_STOPPED)
 		return;
 	cpu->run_state = CPU_RUNNING;
@@ -676,22 +680,41 @@ static const char *model_of(uint32_t pvr)
 	return "another processor";
 }
 
-static bool model_fits(const struct machine *m, struct error *err)
+static const char *level_of(uint32_t logical_pvr)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(cpu_levels); i++)
+		if (cpu_levels[i].logical_pvr == logical_pvr)
+			return cpu_levels[i].name;
+	return "none that is known";
+}
+
+static bool levels_fit(const struct machine *m, struct error *err)
+{
+	const struct cpu_model *model = m->config->cpu_model;
+
+	if (!m->compat_pvr || cpu_model_find_level(model, m->compat_pvr))
+		return true;
+	error_set(err, "field compat_pvr: its guest has agreed on processors like %s, and %s cannot appear so (-cpu, -M max-cpu-compat=)",
+		  level_of(m->compat_pvr), model->name);
+	return false;
+}
+
+/* A guest that has agreed on how its processors appear goes on wherever they can appear so, as QEMU has it: its PVR is then this
+ * machine's. cede's own snapshots are exact, and another processor is not. */
+static bool models_fit(struct machine *m, bool own, struct error *err)
 {
 	const struct cpu_model *model = m->config->cpu_model;
 
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		uint32_t pvr = m->cpu[i]->cpu.pvr;
 
-		if (pvr == model->pvr)
-			continue;
-		error_set(err, "section cpu %u, cpu: it is of %s (PVR 0x%08x), and this is %s (-cpu)", i, model_of(pvr), (unsigned)pvr, model->name);
-		return false;
+		if (pvr != model->pvr && (own || !m->compat_pvr)) {
+			error_set(err, "section cpu %u, cpu: it is of %s (PVR 0x%08x), and this is %s (-cpu)", i, model_of(pvr), (unsigned)pvr, model->name);
+			return false;
+		}
+		m->cpu[i]->cpu.pvr = model->pvr;
 	}
-	if (!m->compat_pvr || cpu_model_find_level(model, m->compat_pvr))
-		return true;
-	error_set(err, "field compat_pvr: %s cannot appear as 0x%08x", model->name, (unsigned)m->compat_pvr);
-	return false;
+	return levels_fit(m, err);
 }
 
 /* `logged`: a log of what the dispatcher does begins anew. */
@@ -705,7 +728,7 @@ static bool settle(struct machine *m, const struct vms_set *set, bool logged, st
 		devices_loaded(m, false);
 	else
 		adopt(m);
-	if (!model_fits(m, err))
+	if (!models_fit(m, own, err))
 		return false;
 	if (own && (!dispatcher_check(m, err) || !timers_restore(m, err)))
 		return false;

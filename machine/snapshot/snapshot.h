@@ -44,7 +44,7 @@ bool snapshot_save_both(struct machine *m, int fd, struct error *err);
 bool snapshot_qemu_ready(const struct machine *m);
 
 /* ---- -save: saves.c ---- */
-struct snapshots *snapshots_new(const struct machine *m);	/* NULL: out of memory */
+struct snapshots *snapshots_new(const struct machine *m, struct error *err);	/* NULL: a file has no place, or out of memory */
 void snapshots_free(struct snapshots *snapshots);
 void snapshots_skip(struct machine *m);			/* drops the saves whose time is before clock.now, after a load */
 /* Cycle of the next one; UINT64_MAX none. */

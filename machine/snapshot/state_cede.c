@@ -100,8 +100,8 @@ static const struct vms_field machine_fields[] = {
 	VMS_STRUCT_ARRAY("energy", struct machine, energy, struct energy_list, energy_state),
 	VMS_U32(struct machine, compat_pvr),
 	VMS_U32(struct machine, next_plid),
-	VMS_ONE("ncpus", struct machine, ncpus, uint32_t, vms_u32, .equal = true),
-	VMS_ONE("threads", struct machine, threads, uint32_t, vms_u32, .equal = true),
+	VMS_U32(struct machine, ncpus, VMS_SAME_BY("-smp", NULL)),
+	VMS_U32(struct machine, threads, VMS_SAME_BY("-smp threads=", NULL)),
 
 	VMS_ELSEWHERE(struct machine, ram, "ram"),
 	VMS_ELSEWHERE(struct machine, hpt, "spapr/htab"),

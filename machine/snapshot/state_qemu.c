@@ -1,5 +1,6 @@
 /* The board in QEMU's sections: `timer`, `spapr`, `globalstate`.
  * Names, versions, order and conditions are QEMU's pseries-7.2, as its streams show them. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,37 +144,65 @@ static const struct vmstate events_state = {
 	.fields = VMS_FIELDS(VMS_LIST("pending_events", struct machine, event_logs, struct event_log, next, MAX_EVENTS, event_state)),
 };
 
+#define IBS_FIXED_NA 0x10
+
 /* QEMU counts the values of cap-ibs otherwise than we do. */
 static uint64_t ibs_in_stream(enum mitigation ibs)
 {
-	return ibs == MITIGATION_FIXED_NA ? 0x10 : ibs > MITIGATION_FIXED ? (uint64_t)ibs - 1 : (uint64_t)ibs;
+	return ibs == MITIGATION_FIXED_NA ? IBS_FIXED_NA : ibs > MITIGATION_FIXED ? (uint64_t)ibs - 1 : (uint64_t)ibs;
+}
+
+static void say_switch(char *buf, size_t size, uint64_t v) { snprintf(buf, size, "%s", v ? "on" : "off"); }
+
+void say_page_size(char *buf, size_t size, uint64_t shift)
+{
+	static const char units[] = "KMGTP";
+
+	if (shift < 10 || shift >= 60)
+		snprintf(buf, size, "2^%llu bytes", (unsigned long long)shift);
+	else
+		snprintf(buf, size, "%u%ciB", 1u << shift % 10, units[shift / 10 - 1]);
+}
+
+static void say_mitigation(char *buf, size_t size, uint64_t v)
+{
+	static const char *const words[] = { "broken", "workaround", "fixed" };
+
+	snprintf(buf, size, "%s", v < ARRAY_SIZE(words) ? words[v] : "one that is not known");
+}
+
+static void say_ibs(char *buf, size_t size, uint64_t v)
+{
+	static const char *const words[] = { "broken", "workaround", "fixed-ibs", "fixed-ccd" };
+
+	snprintf(buf, size, "%s", v == IBS_FIXED_NA ? "fixed-na" : v < ARRAY_SIZE(words) ? words[v] : "one that is not known");
 }
 
 /* Capabilities: sent if not the default; a load takes what is no more than this machine's. */
-#define CAP(id, index, value, normal) \
+#define CAP(id, index, value, normal, option, say) \
 	static uint64_t cap_##id##_get(const void *s, unsigned i) { (void)i; (void)s; return (uint64_t)(value); } \
 	static bool cap_##id##_put(void *s, unsigned i, uint64_t v) { return v <= cap_##id##_get(s, i); } \
 	static bool cap_##id##_needed(const void *s) { return cap_##id##_get(s, 0) != normal; } \
 	static const struct vmstate cap_##id##_state = { \
 		.name = "spapr/cap/" #id, .version = 1, .min_version = 1, VMS_OF(struct machine), \
 		.needed = cap_##id##_needed, \
-		.fields = VMS_FIELDS(VMS_CALC("mig.caps[" index "]", vms_u8, cap_##id##_get, cap_##id##_put)), \
+		.fields = VMS_FIELDS(VMS_CALC_BY("mig.caps[" index "]", vms_u8, cap_##id##_get, cap_##id##_put, "-M " option, say)), \
 	};
 
 #define ALWAYS 256		/* no byte is equal to it, so the capability is sent in any case */
 
-CAP(htm, "0x00", machine_of(s)->config->htm, 0)
-CAP(vsx, "0x01", 1, 1)
-CAP(dfp, "0x02", machine_of(s)->config->dfp, 1)
-CAP(cfpc, "0x03", machine_of(s)->config->cfpc, MITIGATION_WORKAROUND)
-CAP(sbbc, "0x04", machine_of(s)->config->sbbc, MITIGATION_WORKAROUND)
-CAP(ibs, "0x05", ibs_in_stream(machine_of(s)->config->ibs), MITIGATION_WORKAROUND)
-CAP(hpt_maxpagesize, "0x06", machine_of(s)->config->hpt_page_shift, ALWAYS)
-CAP(nested_kvm_hv, "0x07", 0, 0)
-CAP(large_decr, "0x08", machine_of(s)->config->large_decr, 1)
-CAP(ccf_assist, "0x09", machine_of(s)->config->ccf_assist, 1)
-CAP(fwnmi, "0x0A", 1, 1)
-CAP(rpt_invalidate, "0x0B", machine_of(s)->config->rpt_invalidate, 0)
+CAP(htm, "0x00", machine_of(s)->config->htm, 0, "cap-htm=", say_switch)
+CAP(vsx, "0x01", 1, 1, "cap-vsx=", say_switch)
+CAP(dfp, "0x02", machine_of(s)->config->dfp, 1, "cap-dfp=", say_switch)
+CAP(cfpc, "0x03", machine_of(s)->config->cfpc, MITIGATION_WORKAROUND, "cap-cfpc=", say_mitigation)
+CAP(sbbc, "0x04", machine_of(s)->config->sbbc, MITIGATION_WORKAROUND, "cap-sbbc=", say_mitigation)
+CAP(ibs, "0x05", ibs_in_stream(machine_of(s)->config->ibs), MITIGATION_WORKAROUND, "cap-ibs=", say_ibs)
+CAP(hpt_maxpagesize, "0x06", machine_of(s)->config->hpt_page_shift, ALWAYS, "cap-hpt-max-page-size=", say_page_size)
+CAP(nested_kvm_hv, "0x07", 0, 0, "cap-nested-hv=", say_switch)
+CAP(large_decr, "0x08", machine_of(s)->config->large_decr, 1, "cap-large-decr=", say_switch)
+CAP(ccf_assist, "0x09", machine_of(s)->config->ccf_assist, 1, "cap-ccf-assist=", say_switch)
+CAP(fwnmi, "0x0A", 1, 1, "cap-fwnmi=", say_switch)
+CAP(rpt_invalidate, "0x0B", machine_of(s)->config->rpt_invalidate, 0, "cap-rpt-invalidate=", say_switch)
 
 /* ---- spapr_irq_map ---- */
 

@@ -150,6 +150,9 @@ CASES = [
     ('bios-too-large', 1, 'big-bios', RUN + ('-bios', '@big-bios')),
     ('log-in-no-folder', 1, 'nonesuch', kernel('fine', '-d', 'int', '-D', '@nonesuch/log')),
     ('log-to-directory', 1, 'directory', kernel('fine', '-d', 'int', '-D', '@directory')),
+    ('save-in-no-folder', 1, "save to '@nonesuch/s': No such file", kernel('fine', '-save', '@nonesuch/s')),
+    ('save-through-file', 1, "save to '@fine/s': Not a directory", kernel('fine', '-save', '@fine/s,background=on')),
+    ('save-folder-unreadable', 1, "save to '@s': Permission denied", kernel('fine', '-save', '@s')),
     ('no-such-drive', 1, 'nonesuch', kernel('fine', '-drive', 'if=pflash,file=@nonesuch/nvram,format=raw')),
     # Options.
     ('unknown-option', 2, 'frobnicate', ('-frobnicate',)),
@@ -165,7 +168,7 @@ CASES = [
     *(('m=' + v, 2, 'm', ('-m', v)) for v in (
         '0', '-1', '1', '255M', '257M', '1T', '65G', '16777216T', 'x', '1X', '', '1GG', '18446744073709551616',
         '99999999999999999999999999', '1G,slots=2,maxmem=1M')),
-    *(('cpu=' + v, 2, 'cpu', ('-cpu', v)) for v in ('power7', 'power11', 'power8,frob=1', 'host', '', 'power9,frob=1')),
+    *(('cpu=' + v, 2, 'cpu', ('-cpu', v)) for v in ('power7', 'power9_v1.0', 'power10_v1.0', 'power11', 'power8,frob=1', 'host', '', 'power9,frob=1')),
     *(('M=' + v, 2, 'M', ('-M', v)) for v in ('pc', 'pseries-1.0', '', 'pseries,frob=1', 'pseries,x-vof=maybe',
                                               'pseries,vsmt=x', 'pseries,vsmt=0', 'pseries,cap-cfpc=x',
                                               'pseries,max-cpu-compat=power99', 'pseries,max-cpu-compat=power10', 'pseries,ic-mode=xivex')),
@@ -254,7 +257,7 @@ def case(folder, name, status, word, args):
         return
     lines = err.splitlines()
     good = got in (status if isinstance(status, tuple) else (status,))
-    check(good and len(lines) == 1 and lines[0].startswith('cede: ') and word.replace('@', '') in lines[0] and
+    check(good and len(lines) == 1 and lines[0].startswith('cede: ') and word.replace('@', folder + '/') in lines[0] and
           out == '' and lines[0].isprintable(), name, 'status %d, %r %r' % (got, err[:300], out[:100]))
 
 

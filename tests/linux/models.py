@@ -26,6 +26,8 @@ ROWS = {    # the line "cpu", PVR, logical PVR, HWCAP2; further pa-features beyo
     'power10': ((), 'POWER10 (architected)', 0x801200, 0x0f000006, POWER10, ((64, 0x80), (68, 0xce), (72, 0x80))),
     'power10-as-power9': (('-M', 'max-cpu-compat=power9'), 'POWER9 (architected)', 0x801200, 0x0f000005, POWER9, ()),
     'power8': ((), 'POWER8 (architected)', 0x4d0200, 0x0f000004, POWER8, ()),
+    'power8e': ((), 'POWER8 (architected)', 0x4b0201, 0x0f000004, POWER8, ()),
+    'power8nvl': ((), 'POWER8 (architected)', 0x4c0100, 0x0f000004, POWER8, ()),
     'power10-as-power8': (('-M', 'max-cpu-compat=power8'), 'POWER8 (architected)', 0x801200, 0x0f000004, POWER8, ()),
 }
 

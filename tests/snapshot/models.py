@@ -55,9 +55,11 @@ def refused():
         # A POWER8 has XICS alone, and a machine with XIVE is refused for that first.
         run('-cpu', 'power9', '-M', 'ic-mode=xics', '-kernel', kernel('sprs-be'), '-save', folder('nine') + '@20000')
         run('-cpu', 'power10', '-kernel', kernel('sprs-be'), '-save', folder('ten') + '@20000')
+        run('-cpu', 'power10', *AS_POWER9, '-kernel', kernel('sprs-be'), '-save', folder('as-nine') + '@20000')
+        board = {'nine': ('-M', 'ic-mode=xics'), 'ten': (), 'as-nine': AS_POWER9[:2]}
         for model, name, what in (('power10', 'nine', 'power9'), ('power8', 'nine', 'power9'), ('power9_v2.2', 'nine', 'power9'),
-                                  ('power9', 'ten', 'power10')):
-            status, _, err = run('-cpu', model, *(('-M', 'ic-mode=xics') if name == 'nine' else ()), '-loadvm', folder(name))
+                                  ('power9', 'ten', 'power10'), ('power9', 'as-nine', 'power10')):
+            status, _, err = run('-cpu', model, *board[name], '-loadvm', folder(name))
             lines = err.strip().splitlines()
             check(status == 1 and len(lines) == 1 and re.search(r'is of %s \(PVR 0x[0-9a-f]{8}\), and this is %s \(-cpu\)' % (what, model),
                                                                 err), '%s-on-%s' % (name, model), (status, err))

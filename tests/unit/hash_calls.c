@@ -1,5 +1,5 @@
 /* Random calls for the hash page table, segments that come and go, keys and states, on eight processors that share it; and
- * after each of them, whether a TLB still says something that the tables do not. The argument is how many steps. */
+ * after each of them, whether a TLB, of data or of instructions, or a jump cache still says something that the tables do not. The argument is how many steps. */
 #include "check.h"
 
 #include "cpu/engine/block.h"
@@ -15,6 +15,7 @@
 #define OFFSETS 8u
 
 static uint64_t seed = 1;
+static unsigned long fetches_known, jumps_known;	/* that were judged */
 
 static uint64_t below(uint64_t n) { return check_random(&seed) % n; }
 static bool one_in(uint64_t n) { return !below(n); }
@@ -132,6 +133,8 @@ static void random_state(struct cpu *cpu)
 	/* Key 7: no stores, or neither. */
 	if (one_in(4))
 		cpu->amr = one_in(2) ? 0 : one_in(2) ? PPC_BIT(14) : PPC_MASK(14, 15);
+	if (one_in(4))
+		cpu->iamr = one_in(2) ? 0 : PPC_BIT(15);
 	cpu_set_msr(cpu, one_in(2) ? msr | MSR_PR | MSR_EE : msr);
 	cpu_context_changed(cpu);
 }
@@ -165,6 +168,39 @@ static void fill(struct cpu *cpu, uint64_t ea)
 		host_address(cpu, NULL, ea, 8, access);
 }
 
+/* A block stands for where it is: nobody runs it. */
+static struct block *block_at(uint64_t gra) { return (struct block *)(uintptr_t)(gra | 1); }
+
+static void fill_code(struct cpu *cpu, uint64_t ea)
+{
+	struct translation t;
+	uint64_t gra;
+
+	if (!translate(cpu, ea, ACCESS_EXEC, &t))
+		return;
+	if (!fetch_translate(cpu, ea, &gra))
+		check(false, "fetched");
+	else if (one_in(2))
+		jump_insert(cpu, ea, block_at(gra));
+}
+
+/* Whether an instruction is where the tables say. */
+static bool is_honest_code(struct cpu *cpu, uint64_t ea)
+{
+	const struct code_ctx *code = cpu->ctx->code_now;
+	const struct itlb_entry *e = &code->itlb[ea >> RAM_PAGE_SHIFT & (ITLB_SIZE - 1)];
+	const struct jump_entry *jump = &code->jumps[JUMP_INDEX(ea)];
+	bool known = e->page == TLB_PAGE(ea), jumps = jump->ea == ea;
+	struct translation t;
+
+	fetches_known += known;
+	jumps_known += jumps;
+	if (!known && !jumps)
+		return true;
+	return translate(cpu, ea, ACCESS_EXEC, &t) && (!known || e->gra == (t.gra & ~(uint64_t)(RAM_PAGE_SIZE - 1))) &&
+	       (!jumps || jump->block == block_at(t.gra));
+}
+
 /* Whether it is what the tables say, and asks them without changing anything: who is known has been referred to. */
 static bool is_honest(struct cpu *cpu, uint64_t ea)
 {
@@ -185,6 +221,8 @@ static bool all_honest(struct machine *m)
 	ctx_catch_up(cpu);
 	for (unsigned i = 0; i < 4; i++)
 		ok &= is_honest(cpu, any_esid() + any_offset() + below(16) * 8);
+	for (unsigned i = 0; i < 4; i++)
+		ok &= is_honest_code(cpu, any_esid() + any_offset() + below(2) * 8);
 	return ok;
 }
 
@@ -193,7 +231,7 @@ static bool step(struct machine *m)
 	struct cpu *cpu = &m->cpu[below(CPUS)]->cpu;
 
 	ctx_catch_up(cpu);
-	switch (below(8)) {
+	switch (below(9)) {
 	case 0:
 		random_segment(cpu);
 		break;
@@ -202,8 +240,11 @@ static bool step(struct machine *m)
 		break;
 	case 2:
 	case 3:
-	case 4:
 		fill(cpu, any_esid() + any_offset());
+		break;
+	case 4:
+	case 5:
+		fill_code(cpu, any_esid() + any_offset() + below(2) * 8);
 		break;
 	default:
 		if (one_in(2000))
@@ -252,6 +293,7 @@ int main(int argc, char **argv)
 		valid += (rig.m->hpt.entry[i].v & HPTE_V) != 0;
 	check_eq(wrong, 0, "tlbs-say-what-tables-say");
 	check(valid > 100, "there-are-entries: %lu", valid);
+	check(fetches_known > steps / 100 && jumps_known > steps / 1000, "instructions-were-judged: %lu pages, %lu jumps", fetches_known, jumps_known);
 	test_no_radix(rig.m, &rig.options);
 	rig_free(&rig);
 	return check_done();

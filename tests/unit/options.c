@@ -104,6 +104,7 @@ static void test_rest(void)
 	static const struct { const char *name; uint32_t pvr; } models[] = {
 		{ "power8", 0x4d0200 }, { "POWER8", 0x4d0200 }, { "power8_v2.0", 0x4d0200 }, { "power9", 0x4e1200 }, { "power9_v2.0", 0x4e1200 },
 		{ "power9_v2.2", 0x4e1202 }, { "Power10", 0x801200 }, { "power10_v2.0", 0x801200 },
+		{ "power8e", 0x4b0201 }, { "POWER8E_v2.1", 0x4b0201 }, { "power8nvl", 0x4c0100 }, { "power8nvl_v1.0", 0x4c0100 }, { "max", 0x4e1200 },
 	};
 	char line[120];
 	struct config o = good("--kernel K --initrd I -append root=/dev/ram -no-reboot -no-shutdown -nographic -nodefaults");

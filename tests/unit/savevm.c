@@ -353,7 +353,7 @@ static bool save_behind(struct machine *m, const char *path, const struct snapsh
 						  .compress = o->compress, .parent = (char *)(uintptr_t)o->parent, .background = true };
 	options->saves = 1;
 	snapshots_free(m->snapshots);
-	m->snapshots = snapshots_new(m);
+	m->snapshots = snapshots_new(m, err);
 	ok = said_nothing(m, take, err);
 	options->saves = 0;
 	return ok;

@@ -25,6 +25,7 @@
 #define LPCR_ILE   UINT64_C(0x2000000)
 #define LPCR_AIL3  UINT64_C(0x1800000)
 #define VECTOR_DEC UINT64_C(0x900)
+#define DEC_EXPIRED UINT64_MAX		/* -1 */
 #define AIL3_BASE  UINT64_C(0xc000000000004000)
 
 enum { RUN_RUNNING, RUN_STOPPED, RUN_CEDED, RUN_JOINED };
@@ -61,7 +62,7 @@ static bool set_number(struct inspect *in, struct patches *p, const char *sectio
 	return true;
 }
 
-/* Interrupts a processor by its decrementer, as QEMU needs it. NULL: done, or there is nothing to do; otherwise why it
+/* Interrupts a processor by its decrementer, as QEMU needs it; a stopped one's has expired, too. NULL: done, or there is nothing to do; otherwise why it
  * cannot be done. */
 static const char *interrupt_cpu(struct inspect *in, struct patches *p, unsigned cpu)
 {
@@ -75,6 +76,8 @@ static const char *interrupt_cpu(struct inspect *in, struct patches *p, unsigned
 		return "is not described as cede's";
 	if (!get_number(in, "icp/server", cpu, "xirr", &xirr))
 		xirr = 0;	/* a machine with XIVE alone: `irq` says all */
+	if (!set_number(in, p, "cpu", cpu, "env.spr[22]", 8, DEC_EXPIRED))
+		return "lacks a field";
 	if (state == RUN_STOPPED)
 		return NULL;
 	if (state == RUN_JOINED || irq || prodded || xirr & 0xffffff || !(msr & MSR_EE) || !(msr & MSR_RI))

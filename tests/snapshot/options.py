@@ -1,0 +1,93 @@
+"""Snapshots that are loaded with other options: what differs is named by its option, in the option's words."""
+# needs: programs guests
+import os
+import subprocess
+import sys
+
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'linux')]
+from bare import assemble, cross_tools    # noqa: E402
+from console import CEDE, Folder, check, main, skip     # noqa: E402
+
+GUEST = os.path.join(os.environ.get('B', 'build'), 'tests/guest/sprs-be.elf')
+BARE = ('-m', '256M', '-nodefaults', '-nographic', '-serial', 'stdio', '-rtc', 'base=2026-01-31T12:00:00')
+
+HUGE = """
+        .org    0x100
+        li      3, 8                    # H_ENTER
+        li      4, 0
+        li      5, 0
+        li      6, 5                    # valid, large: with its size in the second doubleword, of 16 MiB
+        li      7, 0x10
+        sc      1
+1:      b       1b
+"""
+
+# The machine; with which other options it is loaded; where the refusal is, and how it ends.
+CASES = (
+    ('-cpu power10 -smp 4,threads=2', (
+        ('-cpu power10 -smp 4,threads=4', 'cede/machine: field threads: expected 4, found 2 (-smp threads=)'),
+        ('-cpu power10 -smp 4', 'cede/machine: field threads: expected 1, found 2 (-smp threads=)'),
+        ('-cpu power10 -smp 4,threads=2 -M max-cpu-compat=power8',
+         'section xive-source 0: this machine has none (other -cpu, -smp, -serial, -drive, -device, -M ic-mode or max-cpu-compat?)'),
+        ('-cpu power10 -smp 4,threads=2 -M cap-hpt-max-page-size=4k',
+         'spapr/cap/hpt_maxpagesize: field mig.caps[0x06]: expected at most 4KiB, found 64KiB (-M cap-hpt-max-page-size=)'),
+        ('-cpu power10 -smp 4,threads=2 -pool procs=1',
+         'field shared: expected shared processors, found dedicated ones (-pool)'),
+    )),
+    ('-cpu power10 -M max-cpu-compat=power10', (
+        ('-cpu power9 -M max-cpu-compat=power9', 'it is of power10 (PVR 0x00801200), and this is power9 (-cpu)'),
+    )),
+    ('-cpu power9 -M cap-rpt-invalidate=on,cap-ibs=fixed-na,cap-cfpc=fixed', (
+        ('-cpu power9 -M cap-ibs=fixed-na,cap-cfpc=fixed', 'expected at most off, found on (-M cap-rpt-invalidate=)'),
+        ('-cpu power9 -M cap-rpt-invalidate=on,cap-ibs=fixed-ccd,cap-cfpc=fixed', 'expected at most fixed-ccd, found fixed-na (-M cap-ibs=)'),
+        ('-cpu power9 -M cap-rpt-invalidate=on,cap-ibs=fixed-na', 'expected at most workaround, found fixed (-M cap-cfpc=)'),
+    )),
+    ('-cpu power9 -timing power9,freq=2000 -smp 2 -pool procs=2,load=0.5,window=5ms', (
+        ('-cpu power9,freq=4000 -timing power9 -smp 2 -pool procs=2,load=0.5,window=5ms',
+         'field per_cycle: expected 4010 MHz, found 2005 MHz (-timing freq=, -cpu freq=)'),
+        ('-cpu power9 -timing power9,freq=2000 -smp 2 -pool procs=2,load=0.6,window=5ms',
+         'field demand: expected 3 ms of a window, found 2.5 ms of a window (-pool load=)'),
+        ('-cpu power9 -timing power9,freq=2000 -smp 2 -pool procs=2,load=0.5,window=6ms',
+         'field window: expected 6 ms, found 5 ms (-pool window=)'),
+        ('-cpu power9 -timing power9,freq=2000 -smp 2 -pool procs=1,load=0.5,window=5ms',
+         'field procs: expected 1, found 2 (-pool procs=, -smp)'),
+        ('-cpu power9 -timing power9,freq=2000 -smp 2 -pool procs=2,load=0.5,window=5ms,chips=2',
+         'field chips: expected 2, found 1 (-pool chips=)'),
+    )),
+)
+
+
+def run(*options):
+    p = subprocess.run([CEDE, *BARE, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=60)
+    return p.returncode, p.stdout.decode(), p.stderr.decode()
+
+
+def refused():
+    if not os.path.exists(GUEST):
+        skip(GUEST + ' was not built: no cross compiler?')
+    with Folder() as at:
+        for number, (machine, loads) in enumerate(CASES):
+            path = at(number)
+            saved = run(*machine.split(), '-kernel', GUEST, '-save', path + '@20000,quit=on')
+            check(os.path.exists(path), 'saved: ' + machine, saved)
+            for options, what in loads:
+                status, _, err = run(*options.split(), '-loadvm', path)
+                check(status == 1 and err.count('\n') == 1 and err.endswith(what + '\n'), options, (status, err))
+
+
+def huge():
+    """A hash guest's large page where the user has ruled them out: the entry comes before the capability."""
+    tools = cross_tools()
+    with Folder() as at:
+        assemble(at, HUGE, tools)
+        machine = ('-cpu', 'power8', '-M', 'cap-hpt-max-page-size=16m')
+        run(*machine, '-bios', at('a.bin'), '-save', at('s') + '@20000,quit=on')
+        for size, found in ('64k', '64KiB'), ('4k', '4KiB'):
+            status, _, err = run(*machine[:2], '-M', 'cap-hpt-max-page-size=' + size, '-loadvm', at('s'))
+            check(status == 1 and err.count('\n') == 1 and err.endswith(
+                'section spapr/htab 0: entry 0x0: expected pages of %s at most, found one of 16MiB (-M cap-hpt-max-page-size=)\n' % found),
+                  'refused-' + size, (status, err))
+        check(run(*machine, '-loadvm', at('s'), '-save', at('t') + '@30000,quit=on')[0] == 0 and os.path.exists(at('t')), 'goes-on')
+
+
+main({'refused': refused, 'huge': huge})
