@@ -862,6 +862,11 @@ static void test_turning(void)
 	want(hcall(H_REGISTER_PROC_TBL, 4, 0, 0, 0), H_PARAMETER, "not-registered");
 	want(hcall(H_REGISTER_PROC_TBL, 0, 0, 0, 0), H_SUCCESS, "keep-none");
 	goes(p_ld, VIRTUAL, DATA_EA, "still-hash");
+	if (is_power8()) {
+		want(hcall(H_REGISTER_PROC_TBL, 0x1c, 0x1000000, 0, 0), H_PARAMETER, "no-radix");
+		goes(p_ld, VIRTUAL, DATA_EA, "hash-for-ever");
+		return;
+	}
 	want(hcall(H_REGISTER_PROC_TBL, 0x1c, 0x1000000, 0, 0), H_SUCCESS, "radix");
 	want(hcall(H_READ, 0, index), H_PARAMETER, "no-table");
 	want(hcall(H_ENTER, 0, index, v_of(&data), r_of(&data, FRAMES, 2)), H_PARAMETER, "no-table-to-enter");
