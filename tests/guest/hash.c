@@ -222,6 +222,60 @@ static void test_slb(void)
 	check_eq(probe(p_tlbie, VIRTUAL, 0, 0)->vector, 0x700, "tlbie-is-the-hypervisors");
 }
 
+/* ---- Segment registers: POWER8's. 2.07B, Book III-S, 5.9.3.2 ---- */
+
+PROBE(p_mtsr, "", ".long 0x7c6501a4", "");	/* mtsr 5,r3 */
+PROBE(p_mtsrin, "", ".long 0x7c6021e4", "");	/* mtsrin r3,r4 */
+PROBE(p_mfsr, "", ".long 0x7c6504a6", "");	/* mfsr r3,5 */
+PROBE(p_mfsrin, "", ".long 0x7c602526", "");	/* mfsrin r3,r4 */
+
+#define MODE32  (OUR_MSR & ~MSR_SF)
+#define SR_KS   PPC_BIT(33)
+#define SR_L    PPC_BIT(36)
+#define SR_ALL  0x77ffffffull	/* Ks, Kp, N, VSID */
+
+static void test_segment_registers(void)
+{
+	static const struct { const char *code, *at, *name; } insns[] = {
+		{ p_mtsr, p_mtsr_at, "mtsr" }, { p_mtsrin, p_mtsrin_at, "mtsrin" }, { p_mfsr, p_mfsr_at, "mfsr" }, { p_mfsrin, p_mfsrin_at, "mfsrin" },
+	};
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct cpu *c = probe(insns[i].code, USER, 0, 0x50000000);
+
+		check(c->vector == 0x700 && c->srr0 == (u64)insns[i].at && c->srr1 & PPC_BIT(is_power8() ? 45 : 44), insns[i].name);
+		if (!is_power8())
+			illegal(insns[i].code, insns[i].at, 0, 0x50000000, insns[i].name);
+	}
+	if (!is_power8())
+		return;
+	check_eq(probe(p_mtsr, MODE32, ~SR_L)->vector, 0xc00, "mtsr");
+	check_eq(slbmfee(5), 0x50000000 | SLB_V, "mtsr-ESID");
+	check_eq(slbmfev(5), 0x7ffffff000ull | KS | KP | SEG_N, "mtsr-VSID");
+	check_eq(probe(p_mfsr, MODE32, 0)->r[3], SR_ALL, "mfsr");
+	check_eq(probe(p_mtsrin, MODE32, SR_KS | 0x4321, 0xabcdef01)->vector, 0xc00, "mtsrin");
+	check_eq(slbmfee(10), 0xa0000000ull | SLB_V, "mtsrin-ESID");
+	check_eq(slbmfev(10), 0x4321000 | KS, "mtsrin-VSID");
+	check_eq(probe(p_mfsrin, MODE32, 0, 0xafffffff)->r[3], SR_KS | 0x4321, "mfsrin");
+	check_eq(probe(p_mfsrin, MODE32, 0, 0x50000000)->r[3], SR_ALL, "mfsrin-another");
+	/* There are no large pages to be had. */
+	illegal(p_mtsr, p_mtsr_at, SR_L | 1, 0, "mtsr-L");
+	/* What was found by the segment that it replaces is forgotten. */
+	struct page a = { VSID_DATA, 0x50000000, false, 12 }, b = { VSID_DATA + 1, 0x50000000, false, 12 };
+	u64 first = map(&a, FRAMES, 2), second = map(&b, FRAMES + 0x1000, 2);
+
+	put(FRAMES, 1);
+	put(FRAMES + 0x1000, 2);
+	probe(p_mtsr, MODE32, VSID_DATA);
+	check_eq(look(VIRTUAL, 0x50000000), 1, "mtsr-translates");
+	probe(p_mtsr, MODE32, VSID_DATA + 1);
+	check_eq(look(VIRTUAL, 0x50000000), 2, "mtsr-forgets");
+	unmap(first);
+	unmap(second);
+	slbie(0x50000000);
+	slbie(0xa0000000);
+}
+
 /* ---- Sizes, both hashes ---- */
 
 static void test_sizes(void)
@@ -893,6 +947,7 @@ void test(void)
 	map_program();
 	data_segment(0);
 	test_slb();
+	test_segment_registers();
 	data_segment(0);
 	test_sizes();
 	test_faults();
