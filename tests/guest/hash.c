@@ -20,6 +20,8 @@
 
 #define EXACT   PPC_BIT(24)
 #define READ_4  PPC_BIT(26)
+#define ICACHE  (PPC_BIT(40) | PPC_BIT(41))
+#define ZERO    PPC_BIT(48)
 #define AVPN    PPC_BIT(32)
 #define ANDCOND PPC_BIT(33)
 
@@ -705,6 +707,50 @@ static void test_calls(void)
 	unmap(group + 7);
 }
 
+/* H_ENTER's: the page is zeroed where it gets its entry, and no byte beside it. */
+static void test_flags(void)
+{
+	static const struct { unsigned shift; const char *name; } sizes[] = { { 12, "zero-4K" }, { 16, "zero-64K" } };
+	u64 v = v_of(&data), r = r_of(&data, FRAMES, 2), group = group_of(&data, false) * 8;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct page p = { VSID_DATA, DATA_EA + 0x100000, false, sizes[i].shift };
+		u64 end = 1ull << p.shift, out[9], sum = 0;
+
+		data_segment(p.shift == 16 ? SIZE64K : 0);
+		memset((void *)(FRAMES - 8), 0xff, end + 16);
+		want(hcall_out(out, H_ENTER, ZERO | ICACHE, group_of(&p, false) * 8, v_of(&p), r_of(&p, FRAMES, 2)), H_SUCCESS, sizes[i].name);
+		for (u64 at = FRAMES; at < FRAMES + end; at += 8)
+			sum |= *(volatile u64 *)at;
+		check_eq(sum, 0, sizes[i].name);
+		check_eq(look(VIRTUAL, p.ea + end - 8), 0, sizes[i].name);
+		check(*(volatile u64 *)(FRAMES - 8) == ~0ull && *(volatile u64 *)(FRAMES + end) == ~0ull, "zero-nothing-beside-it");
+		check_eq(read_r(out[0]), r_of(&p, FRAMES, 2) | REF, "zero-is-no-store");
+		unmap(out[0]);
+	}
+	data_segment(0);
+	/* What was code there is none any more. */
+	put(FRAMES, SC);
+	u64 index = map(&data, FRAMES, 2);
+	goes(p_jump, VIRTUAL, DATA_EA, "zero-code-before");
+	unmap(index);
+	want(hcall(H_ENTER, ZERO | EXACT, index, v, r), H_SUCCESS, "zero-code");
+	check_eq(probe(p_jump, VIRTUAL, DATA_EA)->vector, 0x700, "zero-code-after");
+	/* Nothing is entered: nothing is zeroed. */
+	put(FRAMES, 77);
+	want(hcall(H_ENTER, ZERO | EXACT, index, v, r), H_PTEG_FULL, "zero-full");
+	want(hcall(H_ENTER, ZERO, group, v, r & ~M_BIT), H_PARAMETER, "zero-not-coherent");
+	want(hcall(H_ENTER, ZERO, GROUPS * 8, v, r), H_PARAMETER, "zero-index");
+	check_eq(look(VIRTUAL, DATA_EA), 77, "zero-refused");
+	unmap(index);
+	want(hcall(H_ENTER, ICACHE | EXACT, index, v, r), H_SUCCESS, "icache");
+	check_eq(look(VIRTUAL, DATA_EA), 77, "icache-leaves-the-page");
+	unmap(index);
+	/* A device's page is left alone. */
+	want(hcall(H_ENTER, ZERO | EXACT, index, v, (r & ~M_BIT) | 0x0100000000000000ull | 0x20 | G_BIT), H_SUCCESS, "zero-device");
+	unmap(index);
+}
+
 /* QEMU has neither. */
 static void test_clearing(void)
 {
@@ -957,6 +1003,7 @@ void test(void)
 	test_forgetting();
 	test_processes();
 	test_calls();
+	test_flags();
 	test_clearing();
 	test_resizing();
 	test_shadow();
