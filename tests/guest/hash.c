@@ -446,6 +446,56 @@ static void test_keys(void)
 	unmap(index);
 }
 
+/* What is found under one setting of AMR or IAMR holds under no other, as often as they take turns and whatever goes meanwhile. */
+static void test_key_turns(void)
+{
+	static const u64 amrs[] = { 0, PPC_BIT(14), PPC_BIT(15), PPC_BIT(18), PPC_BIT(19), PPC_BIT(14) | PPC_BIT(18), PPC_BIT(15) | PPC_BIT(19),
+				    PPC_BIT(14) | PPC_BIT(19) };
+	static const u64 iamrs[] = { 0, PPC_BIT(15), PPC_BIT(19), PPC_BIT(15) | PPC_BIT(19), PPC_BIT(21), PPC_BIT(15) | PPC_BIT(21) };
+	static const u64 keys[2] = { 7ull << 9, 1ull << 60 | 1ull << 9 };	/* 7, 9 */
+	u64 code[2], words[2], index[4];	/* stores to where code is always ask: loads and stores have pages of their own */
+	bool stores = true, loads = true, fetches = true, after = true;
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct page p = { VSID_DATA, DATA_EA + 0x1000 * i, false, 12 };
+
+		put(FRAMES + 0x1000 * i, SC);
+		index[i] = map(&p, FRAMES + 0x1000 * i, 2 | keys[i % 2]);
+		(i < 2 ? code : words)[i % 2] = p.ea;
+	}
+	for (unsigned i = 0; i < 40; i++) {
+		u64 amr = amrs[i * 3 % 8], iamr = iamrs[i * 5 % 6];
+
+		mtspr(29, amr);
+		mtspr(61, iamr);
+		for (unsigned user = 0; user < 2; user++)
+			for (unsigned k = 0; k < 2; k++) {
+				u64 msr = user ? USER : VIRTUAL, no_store = PPC_BIT(k ? 18 : 14), no_load = PPC_BIT(k ? 19 : 15);
+
+				loads &= probe(p_ld, msr, words[k])->vector == (amr & no_load ? 0x300u : 0xc00u);
+				stores &= probe(p_std, msr, words[k], 1)->vector == (amr & no_store ? 0x300u : 0xc00u);
+				fetches &= probe(p_jump, msr, code[k])->vector == (iamr & no_load ? 0x400u : 0xc00u);
+			}
+	}
+	check(stores, "each-AMR-its-stores");
+	check(loads, "each-AMR-its-loads");
+	check(fetches, "each-IAMR-its-fetches");
+	/* The entries go while one of the values is set. */
+	mtspr(29, amrs[1]);
+	mtspr(61, iamrs[1]);
+	for (unsigned i = 0; i < 4; i++)
+		unmap(index[i]);
+	for (unsigned i = 0; i < 8; i++) {
+		mtspr(29, amrs[i]);
+		mtspr(61, iamrs[i % 6]);
+		after &= probe(p_ld, VIRTUAL, words[i % 2])->vector == 0x300 && probe(p_jump, USER, code[i % 2])->vector == 0x400 &&
+			 probe(p_std, USER, words[i % 2], 0)->vector == 0x300;
+	}
+	check(after, "gone-under-all-keys");
+	mtspr(29, 0);
+	mtspr(61, 0);
+}
+
 static void test_reference(void)
 {
 	u64 index = map(&data, FRAMES, 3), r = r_of(&data, FRAMES, 3);
@@ -999,6 +1049,7 @@ void test(void)
 	test_faults();
 	test_permissions();
 	test_keys();
+	test_key_turns();
 	test_reference();
 	test_forgetting();
 	test_processes();
