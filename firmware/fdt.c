@@ -98,6 +98,8 @@ static void add_segment_pages(struct tree *t, int at, const struct hash_pages *p
 	node_cells(t, at, "ibm,segment-page-sizes", value, n);
 }
 
+#define STORAGE_KEYS 32
+
 static void add_mmu(struct tree *t, const struct machine *m, int at, const struct cpu_model *model)
 {
 	node_cell(t, at, "slb-size", model->slb_entries);
@@ -105,6 +107,8 @@ static void add_mmu(struct tree *t, const struct machine *m, int at, const struc
 	node_cells(t, at, "ibm,processor-segment-sizes", model->segment_sizes.cell, model->segment_sizes.n);
 	add_segment_pages(t, at, &m->hpt.pages);
 	NODE_CELLS(t, at, "ibm,pft-size", 0, hpt_shift_for(m->ram.size));
+	/* Of the hash MMU: for loads and stores, for fetches. */
+	NODE_CELLS(t, at, "ibm,processor-storage-keys", STORAGE_KEYS, STORAGE_KEYS);
 	if (model->radix_pages.n)
 		node_cells(t, at, "ibm,processor-radix-AP-encodings", model->radix_pages.cell, model->radix_pages.n);
 }

@@ -14,6 +14,7 @@
 #define FLAG_READ_4  PPC_BIT(26)
 #define FLAG_AVPN    PPC_BIT(32)
 #define FLAG_ANDCOND PPC_BIT(33)
+#define FLAG_ZERO    PPC_BIT(48)	/* H_ENTER: the page, before anybody can see it */
 
 #define AVPN_OF(v)   ((v) & ~UINT64_C(0x7f))
 
@@ -85,14 +86,28 @@ static void forget_doubles(struct cpu *cpu, const struct hpte *entry, uint64_t g
 	}
 }
 
+/* log2 of the largest page that is zeroed. One of 16 GiB would keep the host too long. */
+#define ZERO_SHIFT_MOST 24
+
+/* Only memory is: the flag says nothing of a device's page. */
+static bool is_zeroed(const struct ram *ram, uint64_t flags, uint64_t gra)
+{
+	return flags & FLAG_ZERO && ram_ok(ram, gra, 1);
+}
+
+/* The flags for the instruction cache (bits 40 and 41) ask for what holds anyway: what is stored is what is fetched. */
 HCALL_FN(H_ENTER)
 {
 	struct hpt *hpt = hpt_of(cpu);
+	struct ram *ram = cpu->env->ram;
 	struct hpte new = { (in[2] & ~HPTE_RESERVED) | HPTE_V, in[3] };
 	unsigned shift = hash_page_shift_any(&hpt->pages, new.v, new.r);
-	uint64_t index = in[1];
+	uint64_t index = in[1], gra = (new.r & HPTE_RPN) >> shift << shift, size = UINT64_C(1) << shift;
+	bool zero = is_zeroed(ram, in[0], gra);
 
-	if (!shift || !attributes_fit(cpu->env->ram, (new.r & HPTE_RPN) >> shift << shift, new.r) || !entry_at(cpu, index))
+	if (!shift || !attributes_fit(ram, gra, new.r) || !entry_at(cpu, index))
+		return H_PARAMETER;
+	if (zero && (shift > ZERO_SHIFT_MOST || !ram_ok(ram, gra, size)))
 		return H_PARAMETER;
 	if (!(in[0] & FLAG_EXACT))
 		for (index -= index % HPTEG_ENTRIES; hpt->entry[index].v & HPTE_V; index++)
@@ -100,6 +115,10 @@ HCALL_FN(H_ENTER)
 				return H_PTEG_FULL;
 	if (hpt->entry[index].v & HPTE_V)
 		return H_PTEG_FULL;
+	if (zero) {
+		ram_fill(ram, gra, 0, size);
+		hcall_worked(cpu_machine(cpu), size);
+	}
 	forget_doubles(cpu, &new, index / HPTEG_ENTRIES);
 	hpt_put(hpt, index, new.v, new.r);
 	out[0] = index;

@@ -141,9 +141,9 @@ GUEST_CFLAGS = -std=gnu17 -O1 -g -Wall -Wextra -ffreestanding -Wno-int-conversio
 		-mno-altivec -mno-vsx -msoft-float -mabi=elfv2 -mcmodel=medium -mno-pointers-to-nested-functions \
 		-fno-stack-protector -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-strict-aliasing \
 		-Wl,--build-id=none -Wl,-z,norelro -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/guest.lds
-# Programs that run on a POWER8, too.
-GUEST_CPU := power9
-$(TESTS_AT)/guest/model-%.elf $(TESTS_AT)/guest/sprs-%.elf $(TESTS_AT)/guest/watch-%.elf: GUEST_CPU = power8
+# All but those about radix trees run on a POWER8, too.
+GUEST_CPU := power8
+$(foreach name,radix remap lat_guest,$(TESTS_AT)/guest/$(name)-%.elf): GUEST_CPU = power9
 GUEST_LIB := tests/guest/start.S tests/guest/lib.c
 GUEST_HEADERS := $(wildcard tests/guest/*.h)
 

@@ -199,10 +199,10 @@ struct cpu {
 	bool fp_active;			/* between fp_enter() and fp_leave() */
 
 	/* What a reset clears is from here to slb: a register that is added stands there. */
-	uint64_t srr0, srr1, dar, sprg[4], sprg_user3;
+	uint64_t srr0, srr1, dar, sprg[4];
 	uint32_t dsisr;
 	uint64_t lpcr, fscr, dscr, ppr, amr, iamr, uamor, ctrl, pspb;
-	uint64_t ciabr, dawr[2], dawrx[2], dabr, dabrx;	/* cpu/engine/watch.h */
+	uint64_t ciabr, dawr[2], dawrx[2];	/* cpu/engine/watch.h */
 	uint64_t mmcr0, mmcr1, mmcr2, mmcr3, mmcra, mmcrs, siar, sdar, sier, sier2, sier3, pmc[6];
 	uint32_t spmc[2];
 	uint64_t bescr, ebbhr, ebbrr, tfhar, texasr, tfiar, vtb_off;

@@ -270,10 +270,11 @@ bool ctx_init(struct cpu *cpu);
 void ctx_free(struct cpu *cpu);
 void ctx_forget_blocks(struct cpu *cpu);		/* every jump entry */
 /* Of a hash guest: what contexts hold of addresses below 2^63 in privileged state, or of those above in any; everything of
- * a space; [ea, ea + (1 << shift)) in contexts that may hold it: those of a space, or, CTX_PRIVILEGED, of privileged state
+ * a space; everything that was found under a value of AMR (data) or IAMR, by its number; [ea, ea + (1 << shift)) in contexts that may hold it: those of a space, or, CTX_PRIVILEGED, of privileged state
  * below 2^63 and of any above. */
 void ctx_forget_side(struct cpu *cpu, bool low);
 void ctx_forget_space(struct cpu *cpu, unsigned space);
+void ctx_forget_keys(struct cpu *cpu, bool data, unsigned number);
 #define CTX_PRIVILEGED 0
 #define CTX_SPACE(n)   (1 + (n))
 void ctx_forget_range(struct cpu *cpu, unsigned whose, uint64_t ea, unsigned shift);

@@ -97,15 +97,29 @@ unsigned space_now(struct cpu *cpu)
 	return i;
 }
 
+/* ---- Storage keys ---- */
+
+/* False: the number had another value until now. */
+static bool find_keys(struct key_sets *sets, uint64_t value)
+{
+	for (unsigned i = 0; i < KEY_SETS; i++)
+		if (sets->value[i] == value) {
+			sets->now = i;
+			return true;
+		}
+	sets->now = ++sets->victim % KEY_SETS;
+	sets->value[sets->now] = value;
+	return false;
+}
+
 void space_check_keys(struct cpu *cpu)
 {
 	struct spaces *all = &cpu->ctx->spaces;
 
-	if (likely(all->amr == cpu->amr && all->iamr == cpu->iamr))
-		return;
-	all->amr = cpu->amr;
-	all->iamr = cpu->iamr;
-	tlb_flush_all(cpu);
+	if (unlikely(all->amr.value[all->amr.now] != cpu->amr) && !find_keys(&all->amr, cpu->amr))
+		ctx_forget_keys(cpu, true, all->amr.now);
+	if (unlikely(all->iamr.value[all->iamr.now] != cpu->iamr) && !find_keys(&all->iamr, cpu->iamr))
+		ctx_forget_keys(cpu, false, all->iamr.now);
 }
 
 /* ---- The SLB ---- */

@@ -12,6 +12,7 @@
 #include "cpu/core/cpu.h"
 
 #define SPACES 16
+#define KEY_SETS 4			/* a power of two */
 
 struct space {
 	unsigned n;			/* segments */
@@ -19,16 +20,24 @@ struct space {
 	struct slb_entry segment[SLB_ENTRIES];
 };
 
+/* Linux writes AMR and IAMR at each entry to the kernel and exit from it, with a few values in turns. What is found under one of
+ * them lies in contexts of its own, which have the value's number in their key; when another value takes the number, they are
+ * emptied. */
+struct key_sets {
+	uint64_t value[KEY_SETS];
+	unsigned now, victim;
+};
+
 struct spaces {
 	struct space space[SPACES];
 	unsigned now, victim;
 	bool moved;			/* the SLB has changed since `now` was chosen */
-	uint64_t amr, iamr;		/* that everything was found under */
+	struct key_sets amr, iamr;	/* of contexts for data, for code */
 };
 
 /* The number of the present one, for a context of problem state. */
 unsigned space_now(struct cpu *cpu);
-/* AMR or IAMR may have changed. */
+/* AMR or IAMR may have changed: gives their values their numbers. */
 void space_check_keys(struct cpu *cpu);
 
 /* There are such segments and such pages: what slbmte's RS says. */

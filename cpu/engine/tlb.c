@@ -187,6 +187,8 @@ static void select_code(struct cpu *cpu, uint64_t key, uint64_t owner)
 #define KEY_IAMR       UINT64_C(32)
 #define KEY_MODE_SHIFT 8
 #define KEY_RADIX      (UINT64_C(1) << 16)
+#define KEY_SET_SHIFT  20			/* of a hash guest: AMR's number, or IAMR's (space.h) */
+#define KEY_SET(key)   ((unsigned)((key) >> KEY_SET_SHIFT) & (KEY_SETS - 1))
 #define KEY_OWNER_SHIFT 32
 
 /* Whose what lies below 2^63 is: a process's, or of a hash guest's segments. Privileged state of a hash guest has one
@@ -210,6 +212,8 @@ static uint64_t data_key(const struct cpu *cpu, uint64_t owner)
 		key |= KEY_PROBLEM | owner << KEY_OWNER_SHIFT;
 	if (cpu->lpcr & LPCR_HR)
 		key |= KEY_RADIX;
+	else
+		key |= (uint64_t)cpu->ctx->spaces.amr.now << KEY_SET_SHIFT;
 	return key;
 }
 
@@ -224,6 +228,8 @@ static uint64_t code_key(const struct cpu *cpu, uint32_t mode, uint64_t owner)
 		key |= owner << KEY_OWNER_SHIFT;
 	if (cpu->lpcr & LPCR_HR)
 		key |= KEY_RADIX;
+	else
+		key |= (uint64_t)cpu->ctx->spaces.iamr.now << KEY_SET_SHIFT;
 	return key;
 }
 
@@ -739,6 +745,22 @@ void ctx_forget_side(struct cpu *cpu, bool low)
 		unsigned i = next_bit(&slots);
 
 		if (is_hash(ctx->code_key[i]) && (!low || ctx->code_pid[i] == CTX_PRIVILEGED))
+			code_ctx_clear(ctx, i);
+	}
+}
+
+void ctx_forget_keys(struct cpu *cpu, bool data, unsigned number)
+{
+	struct mmu_ctx *ctx = cpu->ctx;
+
+	for (unsigned i = 0; i < CTX_SLOTS; i++) {
+		uint64_t key = data ? ctx->data_key[i] : ctx->code_key[i];
+
+		if (!is_hash(key) || KEY_SET(key) != number)
+			continue;
+		if (data)
+			data_ctx_clear(ctx, i);
+		else
 			code_ctx_clear(ctx, i);
 	}
 }

@@ -448,9 +448,10 @@ const struct vmstate cede_cpu_state = {
 		VMS_U64(struct cpu, spurr_base),
 		VMS_U64(struct cpu, vtb_off),
 		VMS_U64(struct cpu, proc_tbl),
-		VMS_U64(struct cpu, sprg_user3),
-		VMS_U64(struct cpu, dabr),
-		VMS_U64(struct cpu, dabrx),
+		/* SPRG3 has one place, and a DABR is DAWR0. */
+		VMS_UNUSED("sprg_user3", 8),
+		VMS_UNUSED("dabr", 8),
+		VMS_UNUSED("dabrx", 8),
 		VMS_U32_EQUAL(struct cpu, pvr),
 		VMS_U32(struct cpu, pir, VMS_SAME_BY("-smp threads=", NULL)),
 		VMS_U32(struct cpu, tir, VMS_SAME_BY("-smp threads=", NULL))),

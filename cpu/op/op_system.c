@@ -421,9 +421,8 @@ static bool drop_slb_entry(struct cpu *cpu, unsigned i)
 	return was_there;
 }
 
-OP_TRY(slbmte)
+static bool write_slb_entry(struct cpu *cpu, const struct op *op, uint64_t rb, uint64_t rs)
 {
-	uint64_t rb = RB, rs = RS;
 	bool replaces;
 
 	if (SLB_INDEX(rb) >= SLB_ENTRIES || rb & SLB_RESERVED || !slb_segment_ok(cpu, rs))
@@ -432,6 +431,8 @@ OP_TRY(slbmte)
 	slb_put(cpu, SLB_INDEX(rb), rb, rs);
 	return replaces ? end_block(cpu, op) : true;
 }
+
+OP_TRY(slbmte) { return write_slb_entry(cpu, op, RB, RS); }
 
 OP_TRY(slbmfev)
 {
@@ -484,6 +485,30 @@ OP_TRY(slbia)
 }
 
 DECODE_HOOK(slbia) { op->imm = (int32_t)(word >> 21 & 7); return true; }
+
+/* Segment registers, for 32-bit operating systems: entries 0 to 15, each the segment of its number. Ks, Kp, N and L lie in bits
+ * 33:36 there, 27 bits of VSID behind them. 2.07, Book III-S, 5.9.3.2. */
+#define SR_VSID   PPC_MASK(37, 63)
+#define SR_BITS   PPC_MASK(33, 36)
+#define SR_DOWN   19				/* to where the SLB has those bits */
+#define SR_OF(ea) ((unsigned)(ea) >> 28)	/* bits 32:35 */
+
+static bool write_segment_register(struct cpu *cpu, const struct op *op, unsigned sr, uint64_t v)
+{
+	return write_slb_entry(cpu, op, (uint64_t)sr << 28 | SLB_V | sr, (v & SR_VSID) << 12 | (v & SR_BITS) >> SR_DOWN);
+}
+
+static uint64_t read_segment_register(const struct cpu *cpu, unsigned sr)
+{
+	uint64_t v = cpu->slb[sr].vsid;
+
+	return (v >> 12 & SR_VSID) | (v << SR_DOWN & SR_BITS);
+}
+
+OP_TRY(mtsr) { return write_segment_register(cpu, op, (unsigned)op->imm, RS); }
+OP_TRY(mtsrin) { return write_segment_register(cpu, op, SR_OF(RB), RS); }
+OP(mfsr) { RT = read_segment_register(cpu, (unsigned)op->imm); }
+OP(mfsrin) { RT = read_segment_register(cpu, SR_OF(RB)); }
 
 /* ---- Doorbells among the threads of a core ---- */
 

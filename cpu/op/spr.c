@@ -433,7 +433,7 @@ OP_TRY(spr_undefined)
 
 /* ---- The table and the decoder's hooks ---- */
 
-enum { NO = 0, RO = 1, WO = 2, RW = 3 };
+enum { NO = 0, RO = 1, WO = 2, RW = 3, OF_HYPERVISOR = 4, RH = RO | OF_HYPERVISOR };
 
 struct spr {
 	uint16_t number, offset;
@@ -512,7 +512,7 @@ static bool decode_spr(struct decoder *d, struct op *op, uint32_t word, bool wri
 	if (!(allowed & (write ? WO : RO))) {
 		/* Defined for the other direction only: undefined for this one. For a higher state:
 		 * a privileged instruction. */
-		if (allowed)
+		if (allowed && !(allowed & OF_HYPERVISOR))
 			return undefined_spr(op, number, problem, write);
 		op->fn = op_privileged;
 		return true;

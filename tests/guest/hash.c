@@ -20,6 +20,8 @@
 
 #define EXACT   PPC_BIT(24)
 #define READ_4  PPC_BIT(26)
+#define ICACHE  (PPC_BIT(40) | PPC_BIT(41))
+#define ZERO    PPC_BIT(48)
 #define AVPN    PPC_BIT(32)
 #define ANDCOND PPC_BIT(33)
 
@@ -222,6 +224,60 @@ static void test_slb(void)
 	check_eq(probe(p_tlbie, VIRTUAL, 0, 0)->vector, 0x700, "tlbie-is-the-hypervisors");
 }
 
+/* ---- Segment registers: POWER8's. 2.07B, Book III-S, 5.9.3.2 ---- */
+
+PROBE(p_mtsr, "", ".long 0x7c6501a4", "");	/* mtsr 5,r3 */
+PROBE(p_mtsrin, "", ".long 0x7c6021e4", "");	/* mtsrin r3,r4 */
+PROBE(p_mfsr, "", ".long 0x7c6504a6", "");	/* mfsr r3,5 */
+PROBE(p_mfsrin, "", ".long 0x7c602526", "");	/* mfsrin r3,r4 */
+
+#define MODE32  (OUR_MSR & ~MSR_SF)
+#define SR_KS   PPC_BIT(33)
+#define SR_L    PPC_BIT(36)
+#define SR_ALL  0x77ffffffull	/* Ks, Kp, N, VSID */
+
+static void test_segment_registers(void)
+{
+	static const struct { const char *code, *at, *name; } insns[] = {
+		{ p_mtsr, p_mtsr_at, "mtsr" }, { p_mtsrin, p_mtsrin_at, "mtsrin" }, { p_mfsr, p_mfsr_at, "mfsr" }, { p_mfsrin, p_mfsrin_at, "mfsrin" },
+	};
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct cpu *c = probe(insns[i].code, USER, 0, 0x50000000);
+
+		check(c->vector == 0x700 && c->srr0 == (u64)insns[i].at && c->srr1 & PPC_BIT(is_power8() ? 45 : 44), insns[i].name);
+		if (!is_power8())
+			illegal(insns[i].code, insns[i].at, 0, 0x50000000, insns[i].name);
+	}
+	if (!is_power8())
+		return;
+	check_eq(probe(p_mtsr, MODE32, ~SR_L)->vector, 0xc00, "mtsr");
+	check_eq(slbmfee(5), 0x50000000 | SLB_V, "mtsr-ESID");
+	check_eq(slbmfev(5), 0x7ffffff000ull | KS | KP | SEG_N, "mtsr-VSID");
+	check_eq(probe(p_mfsr, MODE32, 0)->r[3], SR_ALL, "mfsr");
+	check_eq(probe(p_mtsrin, MODE32, SR_KS | 0x4321, 0xabcdef01)->vector, 0xc00, "mtsrin");
+	check_eq(slbmfee(10), 0xa0000000ull | SLB_V, "mtsrin-ESID");
+	check_eq(slbmfev(10), 0x4321000 | KS, "mtsrin-VSID");
+	check_eq(probe(p_mfsrin, MODE32, 0, 0xafffffff)->r[3], SR_KS | 0x4321, "mfsrin");
+	check_eq(probe(p_mfsrin, MODE32, 0, 0x50000000)->r[3], SR_ALL, "mfsrin-another");
+	/* There are no large pages to be had. */
+	illegal(p_mtsr, p_mtsr_at, SR_L | 1, 0, "mtsr-L");
+	/* What was found by the segment that it replaces is forgotten. */
+	struct page a = { VSID_DATA, 0x50000000, false, 12 }, b = { VSID_DATA + 1, 0x50000000, false, 12 };
+	u64 first = map(&a, FRAMES, 2), second = map(&b, FRAMES + 0x1000, 2);
+
+	put(FRAMES, 1);
+	put(FRAMES + 0x1000, 2);
+	probe(p_mtsr, MODE32, VSID_DATA);
+	check_eq(look(VIRTUAL, 0x50000000), 1, "mtsr-translates");
+	probe(p_mtsr, MODE32, VSID_DATA + 1);
+	check_eq(look(VIRTUAL, 0x50000000), 2, "mtsr-forgets");
+	unmap(first);
+	unmap(second);
+	slbie(0x50000000);
+	slbie(0xa0000000);
+}
+
 /* ---- Sizes, both hashes ---- */
 
 static void test_sizes(void)
@@ -388,6 +444,56 @@ static void test_keys(void)
 	fetch_fault(VIRTUAL, DATA_EA, NOEXEC | KEY, "IAMR-and-N");
 	mtspr(61, 0);
 	unmap(index);
+}
+
+/* What is found under one setting of AMR or IAMR holds under no other, as often as they take turns and whatever goes meanwhile. */
+static void test_key_turns(void)
+{
+	static const u64 amrs[] = { 0, PPC_BIT(14), PPC_BIT(15), PPC_BIT(18), PPC_BIT(19), PPC_BIT(14) | PPC_BIT(18), PPC_BIT(15) | PPC_BIT(19),
+				    PPC_BIT(14) | PPC_BIT(19) };
+	static const u64 iamrs[] = { 0, PPC_BIT(15), PPC_BIT(19), PPC_BIT(15) | PPC_BIT(19), PPC_BIT(21), PPC_BIT(15) | PPC_BIT(21) };
+	static const u64 keys[2] = { 7ull << 9, 1ull << 60 | 1ull << 9 };	/* 7, 9 */
+	u64 code[2], words[2], index[4];	/* stores to where code is always ask: loads and stores have pages of their own */
+	bool stores = true, loads = true, fetches = true, after = true;
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct page p = { VSID_DATA, DATA_EA + 0x1000 * i, false, 12 };
+
+		put(FRAMES + 0x1000 * i, SC);
+		index[i] = map(&p, FRAMES + 0x1000 * i, 2 | keys[i % 2]);
+		(i < 2 ? code : words)[i % 2] = p.ea;
+	}
+	for (unsigned i = 0; i < 40; i++) {
+		u64 amr = amrs[i * 3 % 8], iamr = iamrs[i * 5 % 6];
+
+		mtspr(29, amr);
+		mtspr(61, iamr);
+		for (unsigned user = 0; user < 2; user++)
+			for (unsigned k = 0; k < 2; k++) {
+				u64 msr = user ? USER : VIRTUAL, no_store = PPC_BIT(k ? 18 : 14), no_load = PPC_BIT(k ? 19 : 15);
+
+				loads &= probe(p_ld, msr, words[k])->vector == (amr & no_load ? 0x300u : 0xc00u);
+				stores &= probe(p_std, msr, words[k], 1)->vector == (amr & no_store ? 0x300u : 0xc00u);
+				fetches &= probe(p_jump, msr, code[k])->vector == (iamr & no_load ? 0x400u : 0xc00u);
+			}
+	}
+	check(stores, "each-AMR-its-stores");
+	check(loads, "each-AMR-its-loads");
+	check(fetches, "each-IAMR-its-fetches");
+	/* The entries go while one of the values is set. */
+	mtspr(29, amrs[1]);
+	mtspr(61, iamrs[1]);
+	for (unsigned i = 0; i < 4; i++)
+		unmap(index[i]);
+	for (unsigned i = 0; i < 8; i++) {
+		mtspr(29, amrs[i]);
+		mtspr(61, iamrs[i % 6]);
+		after &= probe(p_ld, VIRTUAL, words[i % 2])->vector == 0x300 && probe(p_jump, USER, code[i % 2])->vector == 0x400 &&
+			 probe(p_std, USER, words[i % 2], 0)->vector == 0x300;
+	}
+	check(after, "gone-under-all-keys");
+	mtspr(29, 0);
+	mtspr(61, 0);
 }
 
 static void test_reference(void)
@@ -651,6 +757,50 @@ static void test_calls(void)
 	unmap(group + 7);
 }
 
+/* H_ENTER's: the page is zeroed where it gets its entry, and no byte beside it. */
+static void test_flags(void)
+{
+	static const struct { unsigned shift; const char *name; } sizes[] = { { 12, "zero-4K" }, { 16, "zero-64K" } };
+	u64 v = v_of(&data), r = r_of(&data, FRAMES, 2), group = group_of(&data, false) * 8;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct page p = { VSID_DATA, DATA_EA + 0x100000, false, sizes[i].shift };
+		u64 end = 1ull << p.shift, out[9], sum = 0;
+
+		data_segment(p.shift == 16 ? SIZE64K : 0);
+		memset((void *)(FRAMES - 8), 0xff, end + 16);
+		want(hcall_out(out, H_ENTER, ZERO | ICACHE, group_of(&p, false) * 8, v_of(&p), r_of(&p, FRAMES, 2)), H_SUCCESS, sizes[i].name);
+		for (u64 at = FRAMES; at < FRAMES + end; at += 8)
+			sum |= *(volatile u64 *)at;
+		check_eq(sum, 0, sizes[i].name);
+		check_eq(look(VIRTUAL, p.ea + end - 8), 0, sizes[i].name);
+		check(*(volatile u64 *)(FRAMES - 8) == ~0ull && *(volatile u64 *)(FRAMES + end) == ~0ull, "zero-nothing-beside-it");
+		check_eq(read_r(out[0]), r_of(&p, FRAMES, 2) | REF, "zero-is-no-store");
+		unmap(out[0]);
+	}
+	data_segment(0);
+	/* What was code there is none any more. */
+	put(FRAMES, SC);
+	u64 index = map(&data, FRAMES, 2);
+	goes(p_jump, VIRTUAL, DATA_EA, "zero-code-before");
+	unmap(index);
+	want(hcall(H_ENTER, ZERO | EXACT, index, v, r), H_SUCCESS, "zero-code");
+	check_eq(probe(p_jump, VIRTUAL, DATA_EA)->vector, 0x700, "zero-code-after");
+	/* Nothing is entered: nothing is zeroed. */
+	put(FRAMES, 77);
+	want(hcall(H_ENTER, ZERO | EXACT, index, v, r), H_PTEG_FULL, "zero-full");
+	want(hcall(H_ENTER, ZERO, group, v, r & ~M_BIT), H_PARAMETER, "zero-not-coherent");
+	want(hcall(H_ENTER, ZERO, GROUPS * 8, v, r), H_PARAMETER, "zero-index");
+	check_eq(look(VIRTUAL, DATA_EA), 77, "zero-refused");
+	unmap(index);
+	want(hcall(H_ENTER, ICACHE | EXACT, index, v, r), H_SUCCESS, "icache");
+	check_eq(look(VIRTUAL, DATA_EA), 77, "icache-leaves-the-page");
+	unmap(index);
+	/* A device's page is left alone. */
+	want(hcall(H_ENTER, ZERO | EXACT, index, v, (r & ~M_BIT) | 0x0100000000000000ull | 0x20 | G_BIT), H_SUCCESS, "zero-device");
+	unmap(index);
+}
+
 /* QEMU has neither. */
 static void test_clearing(void)
 {
@@ -862,6 +1012,11 @@ static void test_turning(void)
 	want(hcall(H_REGISTER_PROC_TBL, 4, 0, 0, 0), H_PARAMETER, "not-registered");
 	want(hcall(H_REGISTER_PROC_TBL, 0, 0, 0, 0), H_SUCCESS, "keep-none");
 	goes(p_ld, VIRTUAL, DATA_EA, "still-hash");
+	if (is_power8()) {
+		want(hcall(H_REGISTER_PROC_TBL, 0x1c, 0x1000000, 0, 0), H_PARAMETER, "no-radix");
+		goes(p_ld, VIRTUAL, DATA_EA, "hash-for-ever");
+		return;
+	}
 	want(hcall(H_REGISTER_PROC_TBL, 0x1c, 0x1000000, 0, 0), H_SUCCESS, "radix");
 	want(hcall(H_READ, 0, index), H_PARAMETER, "no-table");
 	want(hcall(H_ENTER, 0, index, v_of(&data), r_of(&data, FRAMES, 2)), H_PARAMETER, "no-table-to-enter");
@@ -888,15 +1043,18 @@ void test(void)
 	map_program();
 	data_segment(0);
 	test_slb();
+	test_segment_registers();
 	data_segment(0);
 	test_sizes();
 	test_faults();
 	test_permissions();
 	test_keys();
+	test_key_turns();
 	test_reference();
 	test_forgetting();
 	test_processes();
 	test_calls();
+	test_flags();
 	test_clearing();
 	test_resizing();
 	test_shadow();

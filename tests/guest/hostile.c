@@ -261,12 +261,14 @@ PROBE(p_load, "", "ld 4,0(3)", "");
 
 static void test_tables(void)
 {
-	want(H_REGISTER_PROC_TBL, 0x1d, TOP & ~0xfffull, 0, 0, H_P2, "table-at-the-top");
+	want(H_REGISTER_PROC_TBL, 0x1d, TOP & ~0xfffull, 0, 0, is_power8() ? H_PARAMETER : H_P2, "table-at-the-top");
 	want(H_REGISTER_PROC_TBL, TOP, 0, 0, 0, H_PARAMETER, "table-flags");
-	/* A table outside RAM is nobody's business until it is used. */
-	want(H_REGISTER_PROC_TBL, 0x1d, HUGE, 0, 24, H_SUCCESS, "table-outside-RAM");
-	check_eq(probe(p_load, OUR_MSR | MSR_DR, SPACE)->vector, 0x300, "translation-by-nothing");
-	check_eq(probe(p_load, OUR_MSR | MSR_IR | MSR_DR, SPACE)->vector, 0x400, "fetch-by-nothing");
+	if (!is_power8()) {
+		/* A table outside RAM is nobody's business until it is used. */
+		want(H_REGISTER_PROC_TBL, 0x1d, HUGE, 0, 24, H_SUCCESS, "table-outside-RAM");
+		check_eq(probe(p_load, OUR_MSR | MSR_DR, SPACE)->vector, 0x300, "translation-by-nothing");
+		check_eq(probe(p_load, OUR_MSR | MSR_IR | MSR_DR, SPACE)->vector, 0x400, "fetch-by-nothing");
+	}
 	want(H_REGISTER_PROC_TBL, 0x10, 0, 0, 0, H_SUCCESS, "table-away");
 	want(H_SET_MODE, 1, 1, 0, 0, H_UNSUPPORTED_FLAG, "CIABR-flags");
 	want(H_SET_MODE, 0, 1, 3, 0, H_P3, "CIABR-of-the-hypervisor");

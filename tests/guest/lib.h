@@ -145,6 +145,7 @@ void stop_self(void) __attribute__((noreturn));
 static inline u64 mftb(void) { u64 v; __asm__ volatile("mftb %0" : "=r"(v)); return v; }
 #define mfspr(n) ({ u64 v_; __asm__ volatile("mfspr %0," #n : "=r"(v_)); v_; })
 #define mtspr(n, v) __asm__ volatile("mtspr " #n ",%0" : : "r"((u64)(v)) : "memory")
+static inline bool is_power8(void) { return mfspr(287) >> 16 == 0x4d; }
 static inline u64 mfmsr(void) { u64 v; __asm__ volatile("mfmsr %0" : "=r"(v)); return v; }
 static inline void mtmsrd(u64 v) { __asm__ volatile("mtmsrd %0" : : "r"(v) : "memory"); }
 static inline void sync(void) { __asm__ volatile("sync" : : : "memory"); }

@@ -394,6 +394,114 @@ static void test_process_entry(void)
 	mtspr(48, 1);
 }
 
+/* ---- The process table: its size, where it may lie. Book III, 5.7.6.1 ---- */
+
+#define DATA_ONLY (OUR_MSR | MSR_DR)	/* the program itself needs no table */
+
+static u64 low_entries[4] __attribute__((aligned(16)));
+
+static void use_table(u64 base, u64 size)
+{
+	check_eq((u64)hcall(H_REGISTER_PROC_TBL, 0x1d, base, 0, size), H_SUCCESS, "H_REGISTER_PROC_TBL");
+}
+
+/* The process has the tree that roots[2] is, or `dsisr` is why not. */
+static void process(u64 pid, u64 ea, u64 dsisr, const char *name)
+{
+	struct cpu *c;
+
+	mtspr(48, pid);
+	c = probe(p_ld, DATA_ONLY, ea);
+	mtspr(48, 1);
+	check(dsisr ? c->vector == 0x300 && c->dar == ea && c->dsisr == dsisr : c->vector == 0xc00 && c->r[4] == 0x2222, name);
+}
+
+static void test_process_table(void)
+{
+	const u64 ea = SMALL_EA + 0x9000, entry = entry_of(&prtb[4]);
+	u64 *large = table(0x10000);
+	struct cpu *c;
+
+	*(volatile u64 *)(FRAMES + 0x4000) = 0x2222;
+	map(roots[2], ea, FRAMES + 0x4000, 12, RWX);
+	use_table((u64)large, 1);
+	set(&large[2 * 511], entry);
+	set(&large[2 * 512], entry);
+	process(511, ea, 0, "8K-the-last-entry");
+	process(512, ea, NO_PTE, "8K-behind-the-last-entry");
+	process(510, ea, CONFIG, "8K-an-empty-entry");
+	use_table((u64)large, 4);
+	set(&large[2 * 4095], entry);
+	process(4095, ea, 0, "64K-the-last-entry");
+	process(512, ea, 0, "64K-another-entry");
+	process(4096, ea, NO_PTE, "64K-behind-the-last-entry");
+	process(0xffffffff, ea, NO_PTE, "64K-the-last-process-there-can-be");
+	/* It lies at a multiple of its size. */
+	set(&large[0x1000 + 2], entry);
+	use_table((u64)large + 0x8000, 4);
+	process(1, ea, CONFIG, "64K-misaligned");
+	c = probe(p_ld, VIRTUAL, ea);
+	check(c->vector == 0x400 && c->srr0 == (u64)p_ld && (c->srr1 & (NO_PTE | NOEXEC | PROT | CONFIG)) == CONFIG, "64K-misaligned-fetch");
+	use_table((u64)large + 0x8000, 3);
+	process(1, ea, 0, "32K-aligned");
+	/* The largest: 2 ^ 36 bytes, all that there is. */
+	set(&low_entries[0], entry);
+	use_table(0, 24);
+	process((u64)low_entries / 16, ea, 0, "64G-at-0");
+	process((u64)low_entries / 16 + 1, ea, CONFIG, "64G-an-empty-entry");
+	process(0xffffffff, ea, CONFIG, "64G-outside-memory");
+	use_table(1ull << 36, 24);
+	process(0, ea, CONFIG, "64G-elsewhere-outside-memory");
+	/* None at all. */
+	check_eq((u64)hcall(H_REGISTER_PROC_TBL, 0x10, 0, 0, 0), H_SUCCESS, "deregistered");
+	use_table((u64)prtb, 0);
+	process(2, ea, 0, "4K-again");
+}
+
+/* ---- Quadrants. Book III, 5.7.5.1 ---- */
+
+static void test_quadrants(void)
+{
+	static const u64 starts[4] = { 0, 1ull << 62, 2ull << 62, 3ull << 62 };
+	const u64 ea = SMALL_EA + 0xe000, zero = SMALL_EA + 0xf000;
+	bool theirs = true, bits = true;
+	struct cpu *c;
+
+	map(roots[1], ea, FRAMES, 12, RWX);
+	map(roots[0], zero, FRAMES, 12, RWX);
+	*(volatile u64 *)FRAMES = 0x77;
+	/* The hypervisor's, in either state, for each kind of access. */
+	for (unsigned q = 1; q < 3; q++)
+		for (unsigned user = 0; user < 2; user++)
+			for (unsigned what = 0; what < 3; what++) {
+				c = probe(access[what].code, user ? USER : VIRTUAL, starts[q] | ea);
+				theirs &= what == 2 ? c->vector == 0x480 && c->srr0 == (starts[q] | ea) : c->vector == 0x380 && c->dar == (starts[q] | ea);
+			}
+	check(theirs, "quadrants-of-the-hypervisor");
+	/* No bit of an address is ignored. */
+	for (unsigned bit = 2; bit < 12; bit++)
+		bits &= probe(p_ld, VIRTUAL, ea | PPC_BIT(bit))->vector == 0x380 &&
+			probe(p_ld, VIRTUAL, starts[3] | zero | PPC_BIT(bit))->vector == 0x380;
+	check(bits, "bits-2-to-11");
+	/* Quadrant 3 is process 0, whoever runs; a page of problem state there is open to problem state, too. */
+	check(probe(p_ld, VIRTUAL, starts[3] | zero)->r[4] == 0x77 && probe(p_ld, USER, starts[3] | zero)->r[4] == 0x77, "quadrant-3");
+	c = probe(p_ld, VIRTUAL, starts[3] | ea);
+	check(c->vector == 0x300 && c->dsisr == NO_PTE, "quadrant-3-is-not-the-process");
+	c = probe(p_ld, VIRTUAL, zero);
+	check(c->vector == 0x300 && c->dsisr == NO_PTE, "quadrant-0-is-not-process-0");
+	mtspr(48, 0);
+	check_eq(probe(p_ld, VIRTUAL, zero)->r[4], 0x77, "process-0-in-quadrant-0");
+	check_eq(probe(p_ld, VIRTUAL, starts[3] | zero)->r[4], 0x77, "process-0-in-quadrant-3");
+	mtspr(48, 1);
+	set(slot_of(roots[0], zero, 12), 0);
+	tlbie_all(IS_PID, 0);
+	/* Instructions alone, or data alone, are translated. */
+	c = probe(p_ld, OUR_MSR | MSR_IR, FRAMES);
+	check(c->vector == 0xc00 && c->r[4] == 0x77, "IR-alone");
+	c = probe(p_ld, DATA_ONLY, ea);
+	check(c->vector == 0xc00 && c->r[4] == 0x77, "DR-alone");
+}
+
 /* Attributes: what is guarded is not fetched from. R and C stand in the entry of a large page, too. */
 static void test_attributes(void)
 {
@@ -421,6 +529,35 @@ static void test_attributes(void)
 		check_eq(entry_of(slot) & (REF | CHG), REF, "a-large-page's-R");
 		probe(p_std, VIRTUAL, at + in + 0x1000, 0x4400000244000002ull);
 		check_eq(entry_of(slot) & (REF | CHG), REF | CHG, "a-large-page's-C");
+	}
+}
+
+/* What an entry permits it permits at each size, to its last byte, and to who has just done something else. */
+static void test_large_permissions(void)
+{
+	static const struct { u64 ea, ra; unsigned shift; const char *name; } rows[] = {
+		{ MID_EA, FRAMES, 16, "64K-permissions" }, { LARGE_EA, BIG, 21, "2M-permissions" }, { HUGE_EA, 0, 30, "1G-permissions" },
+	};
+
+	for (unsigned i = 0; i < 3; i++) {
+		u64 ea = rows[i].ea + (rows[i].shift == 30 ? FRAMES : (1ull << rows[i].shift) - 8);
+		bool ok = true;
+
+		put_insn((void *)(rows[i].ra + ea - rows[i].ea), 0x44000002);
+		for (unsigned eaa = 0; eaa < 16; eaa++) {
+			map(roots[1], rows[i].ea, rows[i].ra, rows[i].shift, eaa | REF | CHG);
+			flush(rows[i].ea, rows[i].shift);
+			for (unsigned user = 0; user < 2; user++)
+				for (unsigned what = 0; what < 3; what++) {
+					u64 need[3] = { R | W, W, X };
+					bool allowed = (eaa & need[what]) && !(user && eaa & PRIVILEGED);
+
+					/* Stores to where code is always ask. */
+					ok &= probe(access[what].code, user ? USER : VIRTUAL, what == 2 ? ea : ea - 0x1000)->vector ==
+					      (allowed ? 0xc00u : what == 2 ? 0x400u : 0x300u);
+				}
+		}
+		check(ok, rows[i].name);
 	}
 }
 
@@ -456,10 +593,28 @@ static void test_keys(void)
 	mtspr(61, PPC_BIT(1));		/* IAMR: no fetches */
 	struct cpu *c = probe((char *)0xc000000000000000ull + (u64)p_jump, VIRTUAL, ea);
 	check(c->vector == 0x400 && c->srr0 == ea && (c->srr1 & (NO_PTE | NOEXEC | PROT)) == NOEXEC, "IAMR-no-fetch");
-	c = probe(p_ld, USER, ea);
-	check_eq(c->vector, 0xc00, "IAMR-problem-state");
+	check_eq(probe((char *)0xc000000000000000ull + (u64)p_jump, VIRTUAL, kernel)->vector, 0xc00, "IAMR-privileged-page");
+	check_eq(probe(p_jump, USER, ea)->vector, 0xc00, "IAMR-problem-state");
 	mtspr(61, 0);
 	check_eq(probe(p_jump, VIRTUAL, ea)->vector, 0xc00, "IAMR-back");
+	/* There is key 0 alone, whatever the entry has where a hash page table has keys. */
+	map(roots[1], ea, FRAMES, 12, RWX | PPC_BIT(52) | PPC_BIT(53) | PPC_BIT(54));
+	flush(ea, 12);
+	mtspr(29, ~0ull >> 2);
+	mtspr(61, ~0ull >> 2);
+	check(probe(p_ld, VIRTUAL, ea)->vector == 0xc00 && probe(p_std, VIRTUAL, ea, 0x4400000244000002ull)->vector == 0xc00 &&
+	      probe((char *)0xc000000000000000ull + (u64)p_jump, VIRTUAL, ea)->vector == 0xc00, "no-other-keys");
+	mtspr(29, 0);
+	mtspr(61, 0);
+	/* Large pages have it, too. */
+	map(roots[1], LARGE_EA, BIG, 21, RWX | REF | CHG);
+	map(roots[1], HUGE_EA, 0, 30, RWX | REF | CHG);
+	flush(LARGE_EA, 21);
+	flush(HUGE_EA, 30);
+	mtspr(29, PPC_BIT(0) | PPC_BIT(1));
+	data_fault(p_ld, p_ld_at, VIRTUAL, LARGE_EA + 0x1ffff8, LARGE_EA + 0x1ffff8, PROT, "AMR-2M");
+	data_fault(p_std, p_std_at, VIRTUAL, HUGE_EA + FRAMES, HUGE_EA + FRAMES, PROT | STORE, "AMR-1G");
+	mtspr(29, 0);
 }
 
 /* ---- Invalidation ---- */
@@ -504,6 +659,20 @@ static void test_invalidation(void)
 			}
 		}
 		check(ok, rows[i].name);
+	}
+	/* 1 GiB: the next one lies outside of memory. Any address in the page names it. */
+	for (unsigned how = 0; how < 3; how++) {
+		u64 ea = HUGE_EA + FRAMES, page = HUGE_EA + (how == 1 ? 0x3ffff000 : 0);
+
+		map(roots[1], HUGE_EA, 0, 30, RWX);
+		tlbie_all(IS_PID, 1ull << 32);
+		check_eq(look(ea), 0xa, "1G");
+		map(roots[1], HUGE_EA, 1ull << 30, 30, RWX);
+		if (how == 2)
+			tlbiel_tlb(page | ap(30), 1ull << 32);
+		else
+			tlbie_tlb(page | ap(30), 1ull << 32);
+		check_eq(look(ea), 0x200, "tlbie-1G");
 	}
 	/* Gone, and fetched from. */
 	u64 ea = SMALL_EA + 0xa000, *slot = map(roots[1], ea, FRAMES + 0x2000, 12, RWX);
@@ -1105,7 +1274,10 @@ void test(void)
 	test_permissions();
 	test_walk();
 	test_process_entry();
+	test_process_table();
+	test_quadrants();
 	test_attributes();
+	test_large_permissions();
 	test_keys();
 	test_invalidation();
 	test_edges();

@@ -182,7 +182,7 @@ static void interrupted(struct cpu *c)
 
 static void sleeper(struct cpu *c)
 {
-	mtspr(22, 0x7fffffffffffull);
+	mtspr(22, 0x7fffffff);
 	hcall(H_CPPR, 0xff);
 	atomic_add(&arrived, 1);
 	for (;;) {
@@ -241,7 +241,7 @@ static void time_is_up(struct cpu *c)
 	(void)c;
 	if (c->vector != 0x900)
 		panic("another interrupt");
-	mtspr(22, 0x7fffffffffffull);
+	mtspr(22, 0x7fffffff);
 	slept = 1;
 }
 

@@ -10,7 +10,8 @@
 #define US 512ull			/* timebase ticks */
 #define MS (1000 * US)
 #define SEC (1000 * MS)
-#define DEC_FAR 0x7fffffffffffull
+#define CPU_NODE (is_power8() ? "/cpus/PowerPC,POWER8@0" : "/cpus/PowerPC,POWER9@0")
+#define DEC_FAR (is_power8() ? 0x7fffffffull : 0x7fffffffffffull)
 
 #define H_GET_PPP 0xec
 #define H_SET_PPP 0xf0
@@ -306,7 +307,7 @@ static inline bool told(const char *word)
 
 static inline unsigned threads(void)
 {
-	s64 n = property("/cpus/PowerPC,POWER9@0", "ibm,ppc-interrupt-server#s");
+	s64 n = property(CPU_NODE, "ibm,ppc-interrupt-server#s");
 
 	return n > 0 ? (unsigned)n / 4 : 1;
 }

@@ -99,8 +99,8 @@ static void test_tree(void)
 	n = property("/rtas", "ibm,hypertas-functions");
 	for (unsigned i = 0; n > 0 && i < sizeof sets / sizeof sets[0]; i++)
 		check(text_has((const char *)property_room, (size_t)n, sets[i]), sets[i]);
-	check_eq((u64)property("/cpus/PowerPC,POWER9@0", "ibm,purr"), 4, "ibm,purr");
-	check_eq((u64)property("/cpus/PowerPC,POWER9@0", "ibm,spurr"), 4, "ibm,spurr");
+	check_eq((u64)property(CPU_NODE, "ibm,purr"), 4, "ibm,purr");
+	check_eq((u64)property(CPU_NODE, "ibm,spurr"), 4, "ibm,spurr");
 }
 
 static u8 parameter[4096];

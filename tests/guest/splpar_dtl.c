@@ -484,6 +484,8 @@ static void test_long(void)
 {
 	struct entry e;
 
+	if (is_power8())		/* nine seconds are more than 32 bits of a decrementer hold */
+		return;
 	fresh(0, 192, 7, "log-of-a-long-wait");
 	cede_once(9 * SEC);
 	e = entry_of(0, 0, 4);

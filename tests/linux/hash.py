@@ -1,12 +1,12 @@
 """Linux with the hash MMU: Debian's kernel, told not to use radix."""
-# needs: programs guest
+# needs: programs guest linux-programs
 import os
 import re
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from console import CEDE, Folder, check, linux, main   # noqa: E402
+from console import CEDE, INITRD, KERNEL, Folder, check, linux, main, need   # noqa: E402
 
 CPUS = os.environ.get('CPUS', '1')
 HASH = 'disable_radix '
@@ -53,6 +53,27 @@ def sizes():
             check(found == pages, size, found)
 
 
+PKEYS = os.path.join(os.environ.get('B', 'build'), 'tests/linux/pkeys')
+SIGSEGV = 11
+
+
+def keys(model):
+    """Storage keys: the kernel has them, and a process forbids itself, and allows, what it likes without asking anybody."""
+    need(KERNEL, INITRD, PKEYS)
+    want = {'keys': 1, 'protected': 0, 'load': 5, 'open': 0, 'no-store': SIGSEGV, 'no-store-loads': 0, 'no-load': SIGSEGV, 'open-again': 0,
+            'other': 0, 'other-no-store': SIGSEGV, 'other-load': 5, 'freed': 0}
+    with Folder() as at:
+        subprocess.run([sys.executable, 'tools/guest/guest_pack.py', 'add', INITRD, at('initrd.gz'), 'bin/pkeys=' + PKEYS], check=True)
+        with linux('-cpu', model, *FIXED, initrd=at('initrd.gz'), append=HASH + 'cede.cmd="dmesg; pkeys"', cpus=CPUS) as m:
+            check(m.wait(120) == 0, 'ends', m.errors)
+            check('Enabling pkeys with max key count 32' in m.text, 'the-kernel-has-keys')
+            got = {key: int(value) for key, value in re.findall(r'^([-\w]+) (\d+)\r?$', m.text, re.M)}
+            for key, value in want.items():
+                check(got.get(key) == value, key, (got.get(key), value))
+            bad = [line for line in m.text.splitlines() if re.search(TROUBLE, line)]
+            check(not bad, 'dmesg', bad[:5])
+
+
 def determinism():
     """Two runs come to the same state, and so does one that is saved in the middle and loaded."""
     with Folder() as at:
@@ -71,4 +92,4 @@ def determinism():
 
 
 if __name__ == '__main__':
-    main({'shell': shell, 'sizes': sizes, 'determinism': determinism})
+    main({'shell': shell, 'sizes': sizes, 'keys': keys, 'determinism': determinism})

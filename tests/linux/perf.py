@@ -12,6 +12,8 @@ CPUS = os.environ.get('CPUS', '1')
 TREE = GUEST + '/perf'
 HOT = os.path.join(os.environ.get('B', 'build'), 'tests/linux/hot')
 INSNS = 3300000                 # of that program: its loops
+STORES = os.path.join(os.environ.get('B', 'build'), 'tests/linux/stores')
+ROUNDS, CALLS = 500, 10         # of that one: a store each, half as many loads; calls in which the kernel stores
 
 
 def packed(folder, **more):
@@ -71,6 +73,34 @@ def samples():
         check(len(turns) > 200 and all(b == {8: 16, 16: 12, 12: 8}[a] for a, b in zip(turns, turns[1:])), 'each-in-its-place', turns[:9])
         text = m.command('(sleep 3; killall -INT perf) & hot x & perf top --stdio -d 1 2>&1 | head -n 100; wait', 120)
         check(re.search(r'^ +\d+\.\d+% +hot +\[\.\] hot', text, re.M), 'perf-top', text)
+        check(not re.search('BUG|Oops|WARNING', m.command('dmesg')), 'dmesg')
+
+
+def watched(model):
+    """Hardware breakpoints: perf counts what a process does to one place, or the kernel for it, and says which instruction did
+    it. Linux leaves POWER9's watchpoint alone unless told otherwise."""
+    need(STORES)
+    with Folder() as folder, linux('-cpu', model, initrd=packed(folder, stores=STORES), append='quiet', ram='2G', cpus=CPUS) as m:
+        m.shell()
+        if model == 'power9':
+            m.command('mount -t debugfs d /sys/kernel/debug; echo Y >/sys/kernel/debug/powerpc/dawr_enable_dangerous')
+        m.command('export PAGER=cat')
+        cell = int(re.search(r'^cell (\d+)', m.command('stores'), re.M).group(1))
+
+        def breakpoint(at, kind, size=8):
+            return 'mem:%#x/%d:%s' % (at, size, kind)
+
+        for name, at, kind, size, want in (
+                ('stores', cell, 'w:u', 8, ROUNDS), ('loads', cell, 'r:u', 8, ROUNDS // 2), ('both', cell, 'rw:u', 8, ROUNDS * 3 // 2),
+                ('beside', cell + 8, 'w:u', 8, ROUNDS), ('a-byte', cell + 3, 'w:u', 1, ROUNDS), ('nobody', cell + 24, 'rw:u', 8, 0),
+                ('the-kernel', cell + 16, 'w:k', 8, CALLS), ('the-kernel-alone', cell + 16, 'w:u', 8, 0)):
+            got = list(stat(m, breakpoint(at, kind, size), 'stores').values())
+            check(got == [want], name, (got, want))
+        m.command('perf record -q -c 1 -e %s -o /tmp/stores stores' % breakpoint(cell, 'w:u'))
+        script = m.command('perf script -i /tmp/stores', 120)
+        places = re.findall(r' 1 mem:%#x:\S* +[0-9a-f]+ (\S+)' % cell, script)
+        # It is taken once the store is done: where the next instruction is.
+        check(places == ['touch+0x14'] * ROUNDS, 'who-stores', (len(places), script[:500]))
         check(not re.search('BUG|Oops|WARNING', m.command('dmesg')), 'dmesg')
 
 
@@ -161,4 +191,4 @@ def profiled():
         check(sampled and sampled.group(1) == named == 'hot', 'the-hot-function', (named, p.stdout[-800:]))
 
 
-main({f.__name__: f for f in (counts, samples, timed, saved, profiled)})
+main({f.__name__: f for f in (counts, samples, watched, timed, saved, profiled)})

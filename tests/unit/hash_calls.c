@@ -75,10 +75,10 @@ static int64_t call(struct machine *m, struct cpu *cpu, uint64_t number, uint64_
 
 	memcpy(&cpu->r[3], in, sizeof in);
 	m->running = cpu;
+	m->hcall_work = 0;
 	ctx_catch_up(cpu);
 	hcall_dispatch(cpu);
 	m->running = NULL;
-	m->hcall_work = 0;
 	return (int64_t)cpu->r[3];
 }
 
@@ -275,6 +275,30 @@ static void test_no_radix(struct machine *m, struct config *options)
 	check(cpu->lpcr & LPCR_HR && m->radix && !m->hpt.entry, "flags-without-a-table-do-not-choose-the-mmu");
 }
 
+/* H_ENTER's flag that zeroes a page, where pages are large. */
+static void test_zero(struct machine *m)
+{
+	struct cpu *cpu = &m->cpu[0]->cpu;
+	uint64_t zero = PPC_BIT(48), page = UINT64_C(1) << 24, memory = m->ram.size, v = HPTE_L | HPTE_V, r = HPTE_M | 2;
+
+	hash_pages_choose(&m->hpt.pages, &cpu_models[0]->segment_pages, 34);
+	for (uint64_t i = 0; i < hpt_entries(&m->hpt); i++)
+		hpt_put(&m->hpt, i, 0, 0);
+	memset(m->ram.base + page - 1, 0xff, page + 2);
+	check_eq((uint64_t)call(m, cpu, 0x08, zero, 0, v, page | r), H_SUCCESS, "zero-16M");
+	check(m->ram.base[page - 1] && m->ram.base[2 * page], "zero-16M-nothing-beside-it");
+	check(!m->ram.base[page] && !memcmp(m->ram.base + page, m->ram.base + page + 1, page - 1), "zero-16M-all");
+	check(m->hcall_work >= page, "zero-16M-is-work");
+	m->ram.size = page + 0x1000;
+	check_eq((uint64_t)call(m, cpu, 0x08, zero, 0, v, page | r), (uint64_t)H_PARAMETER, "zero-beyond-memory");
+	/* As if there were memory for it: nobody touches that. */
+	m->ram.size = UINT64_C(1) << 35;
+	check_eq((uint64_t)call(m, cpu, 0x08, zero, 0, v, 0x3000 | r), (uint64_t)H_PARAMETER, "zero-16G");
+	m->ram.size = memory;
+	check_eq((uint64_t)call(m, cpu, 0x08, 0, 0, v, 0x3000 | r), H_SUCCESS, "enter-16G");
+	check(m->ram.base[page - 1], "zero-16G-nothing");
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long steps = argc > 1 ? strtoul(argv[1], NULL, 0) : 100000, wrong = 0, valid = 0;
@@ -294,6 +318,7 @@ int main(int argc, char **argv)
 	check_eq(wrong, 0, "tlbs-say-what-tables-say");
 	check(valid > 100, "there-are-entries: %lu", valid);
 	check(fetches_known > steps / 100 && jumps_known > steps / 1000, "instructions-were-judged: %lu pages, %lu jumps", fetches_known, jumps_known);
+	test_zero(rig.m);
 	test_no_radix(rig.m, &rig.options);
 	rig_free(&rig);
 	return check_done();

@@ -3,6 +3,7 @@
 usage: objdump.py [WORDS-PER-ROW [SEED]]
 """
 # needs: $B/tests/unit/insn_table
+import itertools
 import os
 import re
 import shutil
@@ -46,8 +47,8 @@ INVALID = r'bc.*|paddi|p[ls].*|(pm)?xv.*ger.*|l[a-z]+ux?|st[a-z]+ux?|lmw|lsw[ix]
 # Rows whose random words may all be invalid.
 ALL_INVALID = {'reserved_nop', 'mftb', 'lfdp', 'lfdpx', 'stfdp', 'stfdpx'}   # phased out: not POWER9's for objdump
 
-# What POWER9 has lost; objdump calls it by name for a POWER8 alone.
-UNTIL_POWER8 = {'doze', 'nap', 'sleep', 'rvwinkle'}
+# What POWER9 has lost, by the processor for which objdump calls it by name.
+LOST = {'power8': ('doze', 'nap', 'sleep', 'rvwinkle'), 'ppc': ('mtsr', 'mtsrin', 'mfsr', 'mfsrin')}
 
 
 def disassemble(words, cpu):
@@ -80,9 +81,11 @@ def main():
         return 77
     lines = subprocess.run([PROGRAM, '-w', count, seed], check=True, stdout=subprocess.PIPE).stdout.decode().split('\n')
     want = [(line.split()[0], int(line.split()[1], 16)) for line in lines if line]
-    want.sort(key=lambda w: w[0] in UNTIL_POWER8)
-    old = [word for row, word in want if row in UNTIL_POWER8]
-    got = disassemble([word for _, word in want[:len(want) - len(old)]], 'power10') + disassemble(old, 'power8')
+    cpus = {row: cpu for cpu, names in LOST.items() for row in names}
+    want.sort(key=lambda w: cpus.get(w[0], ''))
+    got = []
+    for cpu, group in itertools.groupby(want, key=lambda w: cpus.get(w[0], 'power10')):
+        got += disassemble([word for _, word in group], cpu)
     rows, bad, unnamed = {}, {}, {}
     for (row, word), text in zip(want, got):
         name = text.split()[0].rstrip('+-')
