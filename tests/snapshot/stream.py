@@ -113,17 +113,18 @@ def ram(r, pages, blocks, mine):
 
 
 def htab(r, start):
-    """The table's order in the first part; how many entries the others have."""
-    word, entries = r.number(4), 0
+    """The table's order in the first part; how many entries the others have, and how many they say are none."""
+    word, entries, none = r.number(4), 0, 0
     if start or word == 0xffffffff:
         return None if word == 0xffffffff else word
     while True:
         r.number(4)
         valid, invalid = r.number(2), r.number(2)
         if not valid and not invalid:
-            return entries
+            return entries, none
         r.take(16 * valid)
         entries += valid
+        none += invalid
 
 
 class Snapshot:
@@ -138,7 +139,7 @@ class Snapshot:
         self.machine = r.take(r.number(4)).decode()
         self.sections, self.live, self.pages, self.blocks = [], {}, {}, {}
         self.ids, block = set(), [None]
-        self.hpt_order, self.hpt_entries = None, 0
+        self.hpt_order, self.hpt_entries, self.hpt_rounds = None, 0, []
         while True:
             start, tag = r.at, r.number(1)
             if tag == EOF:
@@ -163,8 +164,9 @@ class Snapshot:
                 found = htab(r, tag == START)
                 if tag == START:
                     self.hpt_order = found
-                else:
-                    self.hpt_entries += found or 0
+                elif found:
+                    self.hpt_entries += found[0]
+                    self.hpt_rounds.append(found)
             else:
                 raise Bad('live section ' + section.name)
             section.end = r.at
