@@ -250,7 +250,7 @@ struct cpu {
 	uint64_t interrupts;		/* delivered so far (statistics; single-stepping looks at it) */
 	/* Timing models other than `flat`. */
 	uint32_t per_cycle;		/* units of the budget in a cycle; `flat`: 1 */
-	struct memo *memos, *memo;	/* pace.h: the first one, and that of the block, or exit, that has charged last */
+	uint64_t *memos;		/* pace.h */
 	uint32_t pace_in;		/* the state in which the last block was entered */
 	uint64_t owed;			/* units that an interrupt takes, not yet off the budget */
 	uint64_t entries;		/* interrupts that have been entered so far, each of which took such units */

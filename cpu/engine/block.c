@@ -213,7 +213,7 @@ void engine_flush(struct engine *e)
 	if (!e->arena_used)
 		return;
 	if (e->pace)
-		pace_forget_blocks(e);
+		pace_forget_blocks(e->pace);
 	for (const struct code_page *page = e->code_pages; page; page = page->next) {
 		e->ram->page[page->number] &= (uint8_t)~RAM_PAGE_CODE;
 		e->pages[page->number] = NULL;

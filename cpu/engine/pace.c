@@ -15,10 +15,12 @@ _Static_assert(WORDS > 4 * STATE_ROOM * PIPE_STATE_WORDS, "that is a part of it"
 #define INSN_BITS  13			/* of the table of decoded instructions */
 #define PART_BITS  8			/* of the table of parts of blocks */
 
-#define MEMOS     (1u << 20)		/* of all blocks */
-#define FEW_MEMOS 16384
-#define MEMO_PLACES (2 * MEMOS)
-#define MEMO_ROOM (BLOCK_MAX_INSNS * STATE_ROOM)	/* kept for what a processor may need until it is between blocks */
+/* A block's memos: none at first, then so many, twice as many whenever they have got into each other's way too often. */
+#define FIRST_MEMOS 2u
+#define MOST_MEMOS  8192u
+_Static_assert(MOST_MEMOS <= 65536, "the op has two bytes");
+#define MEMOS       (1u << 22)		/* of all blocks */
+#define MEMO_ROOM   (2 * MOST_MEMOS)	/* kept for those that grow until then */
 
 /* An instruction and what the pipeline wants to know of it. */
 struct known_insn {
@@ -43,15 +45,14 @@ struct state {
 struct pace {
 	const struct core_model *core;
 	uint64_t salt;
-	uint32_t nstates, nwords, nmemos, nways;
+	uint32_t nstates, nwords, nmemos;
 	struct pace_after after[STATES];
 	struct state states[STATES];		/* the first ones: nothing is under way, by number of threads */
 	uint32_t hash[STATES * 2];		/* 1 + number; 0: empty */
 	uint32_t words[WORDS];			/* the first one: 0, which is all there is of nothing under way */
 	struct known_insn insns[1u << INSN_BITS];
 	struct part parts[1u << PART_BITS];
-	struct memo memos[MEMOS];		/* the first one: none, and what is not kept */
-	uint32_t memo_hash[MEMO_PLACES];		/* number of a memo; 0: empty */
+	memo memos[MEMOS];			/* the first one: none, for all blocks that have no others */
 };
 
 enum { EMPTY_STATES = 4 };
@@ -66,29 +67,6 @@ static void forget_states(struct pace *pace)
 	}
 }
 
-static uint32_t memo_start(uint32_t way, uint32_t in)
-{
-	return (uint32_t)((((uint64_t)way << 32 | in) * UINT64_C(0x9e3779b97f4a7c15)) >> 40) % MEMO_PLACES;
-}
-
-/* Blocks may be forgotten often, with few memos each time: those are taken out one by one. */
-static void forget_memos(struct pace *pace)
-{
-	for (uint32_t n = 1; n < pace->nmemos && pace->nmemos <= FEW_MEMOS; n++) {
-		uint32_t at = memo_start(pace->memos[n].way, pace->memos[n].in);
-
-		while (pace->memo_hash[at] != n)
-			at = (at + 1) % MEMO_PLACES;
-		pace->memo_hash[at] = 0;
-	}
-	if (pace->nmemos > FEW_MEMOS)
-		memset(pace->memo_hash, 0, sizeof pace->memo_hash);
-	memset(pace->parts, 0, sizeof pace->parts);
-	pace->memos[0] = (struct memo){ .way = MEMO_NONE };
-	pace->nmemos = 1;
-	pace->nways = 0;
-}
-
 /* Most of it is never touched. */
 struct pace *pace_new(const struct core_model *core, uint64_t salt)
 {
@@ -98,7 +76,7 @@ struct pace *pace_new(const struct core_model *core, uint64_t salt)
 		pace->core = core;
 		pace->salt = salt;
 		forget_states(pace);
-		forget_memos(pace);
+		pace_forget_blocks(pace);
 	}
 	return pace;
 }
@@ -109,14 +87,14 @@ void pace_free(struct pace *pace)
 		munmap(pace, sizeof *pace);
 }
 
-void pace_forget_blocks(struct engine *engine)
+void pace_forget_blocks(struct pace *pace)
 {
-	forget_memos(engine->pace);
-	for (unsigned i = 0; i < engine->ncpus; i++)
-		engine->cpus[i]->memo = engine->pace->memos;
+	pace->memos[0] = MEMO_NONE;
+	pace->nmemos = 1;
+	memset(pace->parts, 0, sizeof pace->parts);
 }
 
-void pace_add_cpu(struct cpu *cpu) { cpu->memos = cpu->memo = cpu->engine->pace ? cpu->engine->pace->memos : NULL; }
+void pace_add_cpu(struct cpu *cpu) { cpu->memos = cpu->engine->pace ? cpu->engine->pace->memos : NULL; }
 
 /* ---- States and their numbers ---- */
 
@@ -310,89 +288,104 @@ uint32_t pace_foresee(const struct engine *engine, uint32_t number, enum pace_bu
 	return to;
 }
 
-/* An op that charges has its number in imm: from 1 on, once it has a memo. */
-#define WAY(op) ((uint32_t)(op)->imm)
+/* Fields of an op that charges: where its memos begin in imm, how many there are less one, which is a mask, in c and d; in b, how
+ * often one has lost its place since they grew. A memo is in its state's place or in the one beside that. */
+#define MEMO_MASK(op)      ((op)->c | (unsigned)(op)->d << 8)
+#define MEMO_AT(op, state) ((uint32_t)(op)->imm + ((state) & MEMO_MASK(op)))
 
-/* Memos that follow one another lead to one another. So the path that the guest takes again is looked up in what it has just
- * touched: in most of the places where each op would have a table of its own, the host would have to wait for its memory. */
-static inline __attribute__((always_inline)) struct memo *memo_behind(const struct cpu *cpu, const struct op *op, uint32_t in)
+/* What must make way for it is lost. */
+static void place(struct pace *pace, struct op *op, memo m)
 {
-	return (struct memo *)(void *)((char *)cpu->memos + cpu->memo->next[(WAY(op) + in) % MEMO_NEXT]);
-}
+	memo *at = &pace->memos[MEMO_AT(op, MEMO_IN(m))], *beside = &pace->memos[MEMO_AT(op, MEMO_IN(m) ^ 1)];
 
-static uint32_t *memo_place(struct pace *pace, uint32_t way, uint32_t in)
-{
-	for (uint32_t at = memo_start(way, in);; at = (at + 1) % MEMO_PLACES) {
-		uint32_t n = pace->memo_hash[at];
-
-		if (!n || (pace->memos[n].in == in && pace->memos[n].way == way))
-			return &pace->memo_hash[at];
+	if (*at != MEMO_NONE) {
+		op->b += *beside != MEMO_NONE;
+		*beside = *at;
 	}
+	*at = m;
 }
 
-/* What is not kept is the first one, until the next one comes. */
-static struct memo *remember(struct pace *pace, const struct op *const_op, bool keep, const struct memo *m)
+static void grow(struct pace *pace, struct op *op)
+{
+	const memo *old = &pace->memos[op->imm];
+	unsigned n = op->imm ? MEMO_MASK(op) + 1 : 0, more = n ? 2 * n : FIRST_MEMOS;
+
+	op->c = (uint8_t)(more - 1);
+	op->d = (uint8_t)((more - 1) >> 8);
+	op->imm = (int32_t)pace->nmemos;
+	memset(&pace->memos[pace->nmemos], 0xff, more * sizeof(memo));
+	pace->nmemos += more;
+	for (unsigned i = 0; i < n; i++)
+		if (old[i] != MEMO_NONE)
+			place(pace, op, old[i]);
+	op->b = 0;
+}
+
+static void remember(struct pace *pace, const struct op *const_op, memo m)
 {
 	struct op *op = (struct op *)(uintptr_t)const_op;
-	uint32_t n = 0;
+	unsigned mask = MEMO_MASK(op);
+	bool crowded = !op->imm || op->b > (mask < 255 ? mask : 255) / 4;
 
-	if (keep && pace->nmemos < MEMOS) {
-		if (!op->imm)
-			op->imm = (int32_t)++pace->nways;
-		n = *memo_place(pace, WAY(op), m->in) = pace->nmemos++;
-	}
-	pace->memos[n] = (struct memo){ .in = m->in, .way = n ? WAY(op) : MEMO_NONE, .out = m->out, .cost = m->cost };
-	return &pace->memos[n];
+	if (crowded && mask + 1 < MOST_MEMOS && pace->nmemos + MOST_MEMOS <= MEMOS)
+		grow(pace, op);
+	if (op->imm)
+		place(pace, op, m);
 }
 
-static struct memo *find_memo(struct pace *pace, const struct op *op, uint32_t in)
+/* The one beside, which comes to its place. */
+static bool is_beside(struct pace *pace, const struct op *op, uint32_t state)
 {
-	uint32_t n = op->imm ? *memo_place(pace, WAY(op), in) : 0;
+	memo *at = &pace->memos[MEMO_AT(op, state)], *beside = &pace->memos[MEMO_AT(op, state ^ 1)], m = *beside;
 
-	return n ? &pace->memos[n] : NULL;
+	if (MEMO_IN(m) != state)
+		return false;
+	*beside = *at;
+	*at = m;
+	return true;
 }
 
-static struct memo *block_memo(struct engine *engine, const struct op *op, uint32_t in)
+static memo block_memo(struct engine *engine, const struct op *op, uint32_t in)
 {
+	struct pace *pace = engine->pace;
 	const struct block *block = block_of(op);
-	struct memo *found = find_memo(engine->pace, op, in), m = { .in = in };
+	uint32_t out, cost;
+	memo m = pace->memos[MEMO_AT(op, in)];
 
-	if (found)
-		return found;
-	m.cost = simulate(engine, block, in, block->ninsns, &m.out);
-	return remember(engine->pace, op, block != engine->scratch, &m);	/* which is another one each time */
+	if (MEMO_IN(m) == in)
+		return m;
+	if (is_beside(pace, op, in))
+		return pace->memos[MEMO_AT(op, in)];
+	cost = simulate(engine, block, in, block->ninsns, &out);
+	m = MEMO(in, out, cost);
+	if (block != engine->scratch)		/* which is another one each time */
+		remember(pace, op, m);
+	return m;
 }
 
-/* A block that is another one each time has no exits. */
-static struct memo *exit_memo(struct engine *engine, const struct op *op, uint32_t in)
-{
-	const struct block *block = block_of(op);
-	struct memo *found = find_memo(engine->pace, op, in), m = { .in = in };
-
-	if (found)
-		return found;
-	m.cost = block_memo(engine, pace_op(block), in)->cost;
-	m.cost -= simulate(engine, block, in, block->info[op - block->ops].insn + 1u, &m.out);
-	return remember(engine->pace, op, true, &m);
-}
-
-/* From now on `memo` is found behind the one that has charged before it. */
-static void follow_memo(struct cpu *cpu, const struct op *op, struct memo *memo)
+/* A block that is another one each time has no exits. From its start the exit leads to `out`, and has that much of what has been charged given back. */
+static __attribute__((noinline)) memo find_exit(struct cpu *cpu, const struct op *op)
 {
 	struct pace *pace = cpu->engine->pace;
+	const struct block *block = block_of(op);
+	uint32_t in = cpu->pace_in, out, cost;
+	memo m;
 
-	if (cpu->memo != pace->memos)
-		cpu->memo->next[(WAY(op) + memo->in) % MEMO_NEXT] = (uint32_t)((char *)memo - (char *)pace->memos);
-	cpu->memo = memo;
+	if (is_beside(pace, op, in))
+		return pace->memos[MEMO_AT(op, in)];
+	cost = simulate(cpu->engine, block, in, block->info[op - block->ops].insn + 1u, &out);
+	m = MEMO(in, out, MEMO_COST(block_memo(cpu->engine, pace_op(block), in)) - cost);
+	remember(pace, op, m);
+	return m;
 }
 
 unsigned pace_rest(const struct cpu *cpu, const struct block *block, unsigned n, uint32_t *state)
 {
-	const struct memo *whole = block_memo(cpu->engine, pace_op(block), cpu->pace_in);
+	memo whole = block_memo(cpu->engine, pace_op(block), cpu->pace_in);
 
 	if (n < block->ninsns)
-		return whole->cost - simulate_part(cpu->engine, block, cpu->pace_in, n, state);
-	*state = whole->out;
+		return MEMO_COST(whole) - simulate_part(cpu->engine, block, cpu->pace_in, n, state);
+	*state = MEMO_OUT(whole);
 	return 0;
 }
 
@@ -423,29 +416,27 @@ static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_pace(OP_PARAMS);
 
 #define CHARGE_FOR_BLOCK(m) \
 	do { \
-		budget -= (int64_t)(m)->cost * BUDGET_UNIT; \
-		cpu->pace_in = (m)->in; \
-		cpu->pace = (m)->out; \
+		budget -= (int64_t)MEMO_COST(m) * BUDGET_UNIT; \
+		cpu->pace_in = MEMO_IN(m); \
+		cpu->pace = MEMO_OUT(m); \
 		NEXT; \
 	} while (0)
 
 OP_RAW(pace)
 {
 	uint32_t in = cpu->pace;
-	struct memo *m = memo_behind(cpu, op, in);
+	memo m = cpu->memos[MEMO_AT(op, in)];
 
-	if (unlikely(m->in != in) || unlikely(m->way != WAY(op)) || unlikely(budget - (int64_t)m->cost * BUDGET_UNIT < 0))
+	if (unlikely(MEMO_IN(m) != in) || unlikely(budget - (int64_t)MEMO_COST(m) * BUDGET_UNIT < 0))
 		GOTO_SAME(slow_pace);
-	cpu->memo = m;
 	CHARGE_FOR_BLOCK(m);
 }
 
-/* No memo where one is looked for, or more than there is left. A block is sure once: it may come to its head again, by an
- * exit that gives back. */
+/* No memo, or more than there is left. A block is sure once: it may come to its head again, by an exit that gives back. */
 static OP_RETURN OP_ABI slow_pace(OP_PARAMS)
 {
 	bool sure = cpu->sure == op;
-	struct memo *m;
+	memo m;
 
 	(void)tlb;
 	if (unlikely(!sure && !has_room(cpu->engine->pace, STATE_ROOM))) {
@@ -453,40 +444,36 @@ static OP_RETURN OP_ABI slow_pace(OP_PARAMS)
 		LEAVE;
 	}
 	m = block_memo(cpu->engine, op, cpu->pace);
-	if (unlikely(!sure && budget - (int64_t)m->cost * BUDGET_UNIT < 0)) {
+	if (unlikely(!sure && budget - (int64_t)MEMO_COST(m) * BUDGET_UNIT < 0)) {
 		budget = pace_back_out(cpu, op, budget);
 		LEAVE;
 	}
 	cpu->sure = NULL;
-	follow_memo(cpu, op, m);
 	CHARGE_FOR_BLOCK(m);
 }
 
 /* The state before the block and what it was charged are known: none of its exits has been taken. */
 #define GIVE_BACK(m) \
 	do { \
-		budget += ((int64_t)(m)->cost - PACE_LENT) * BUDGET_UNIT; \
-		cpu->pace = (m)->out; \
+		budget += ((int64_t)MEMO_COST(m) - PACE_LENT) * BUDGET_UNIT; \
+		cpu->pace = MEMO_OUT(m); \
 		NEXT; \
 	} while (0)
 
 static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_pace_exit(OP_PARAMS)
 {
-	struct memo *m = exit_memo(cpu->engine, op, cpu->pace_in);
+	memo m = find_exit(cpu, op);
 
 	(void)tlb;
-	follow_memo(cpu, op, m);
 	GIVE_BACK(m);
 }
 
 OP_RAW(pace_exit)
 {
-	uint32_t in = cpu->pace_in;
-	struct memo *m = memo_behind(cpu, op, in);
+	memo m = cpu->memos[MEMO_AT(op, cpu->pace_in)];
 
-	if (unlikely(m->in != in) || unlikely(m->way != WAY(op)))
+	if (unlikely(MEMO_IN(m) != cpu->pace_in))
 		GOTO_SAME(slow_pace_exit);
-	cpu->memo = m;
 	GIVE_BACK(m);
 }
 

@@ -26,16 +26,13 @@ struct pace_after { uint32_t state[BUBBLES]; };
 struct pace *pace_new(const struct core_model *core, uint64_t salt);
 void pace_free(struct pace *pace);
 
-/* Of these, a memo keeps those that have followed it lately. */
-#define MEMO_NEXT 4
-/* What a block, or its beginning up to an exit, has cost from one state. */
-struct memo {
-	uint32_t in;			/* number of the state before it */
-	uint32_t way;			/* number of the op that charges for it; none has MEMO_NONE */
-	uint32_t out, cost;		/* the state behind it; units. Of an exit: what it gives back */
-	uint32_t next[MEMO_NEXT];	/* bytes from the first memo, by the low bits of their ops' numbers */
-};
-#define MEMO_NONE UINT32_MAX
+/* What a block has cost from one state: from `in` it costs `cost` units and leads to `out`. */
+typedef uint64_t memo;
+#define MEMO(in, out, cost) ((memo)(in) << 44 | (memo)(out) << 24 | (cost))
+#define MEMO_IN(m)   ((uint32_t)((m) >> 44))
+#define MEMO_OUT(m)  ((uint32_t)((m) >> 24) & 0xfffff)
+#define MEMO_COST(m) ((uint32_t)(m) & 0xffffff)
+#define MEMO_NONE    UINT64_MAX		/* in: no state's number */
 /* Units, more than any block costs: what an exit lends the budget, which pays it back on its way out. Thus a block that may
  * overdraw gets as far as that. */
 #define PACE_LENT INT64_C(0x100000)
@@ -46,7 +43,7 @@ _Static_assert(sizeof(struct pipe_state) == PACE_BYTES, "a processor has room fo
 void pace_emit(struct decoder *d);		/* the block's head */
 void pace_emit_exit(struct decoder *d);		/* on the way out from a branch in the block's middle */
 void pace_clear(struct block *block);		/* a copy remembers nothing */
-void pace_forget_blocks(struct engine *engine);	/* none is left */
+void pace_forget_blocks(struct pace *pace);	/* none is left */
 void pace_add_cpu(struct cpu *cpu);
 
 /* By number of a state. */

@@ -335,7 +335,7 @@ static const struct vms_field cpu_fields[] = {
 	VMS_SKIP(struct cpu, waiting, ENGINE),
 	VMS_SKIP(struct cpu, interrupts, "counted for the engine"),
 	VMS_SKIP(struct cpu, per_cycle, "the timing model's"), VMS_SKIP(struct cpu, timing_model, "the user's choice"),
-	VMS_SKIP(struct cpu, memos, ENGINE), VMS_SKIP(struct cpu, memo, ENGINE), VMS_SKIP(struct cpu, pace_in, ENGINE), VMS_SKIP(struct cpu, owed, "0, between instructions"),
+	VMS_SKIP(struct cpu, memos, ENGINE), VMS_SKIP(struct cpu, pace_in, ENGINE), VMS_SKIP(struct cpu, owed, "0, between instructions"),
 	VMS_SKIP(struct cpu, entries, "counted for the profile"),
 	VMS_SKIP(struct cpu, called_at, "0, between instructions"), VMS_SKIP(struct cpu, cut, "false, between instructions"),
 	VMS_SKIP(struct cpu, sure, ENGINE),
