@@ -28,6 +28,9 @@ struct exceptions *exceptions_read(const char *path);
  * is said where it does it). x may be NULL. */
 bool exceptions_list(struct exceptions *x, const struct insn *insn, const char *field);
 
+/* No line excuses more of the row than FPSCR, but those for all rows. x may be NULL. */
+bool exceptions_spare(const struct exceptions *x, const struct insn *insn);
+
 /* Applies every line that fits the case to v->want. */
 void exceptions_apply(struct exceptions *x, struct view *v);
 

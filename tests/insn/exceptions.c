@@ -476,6 +476,18 @@ bool exceptions_list(struct exceptions *x, const struct insn *insn, const char *
 	return false;
 }
 
+bool exceptions_spare(const struct exceptions *x, const struct insn *insn)
+{
+	for (unsigned i = 0; x && i < x->n; i++) {
+		const char *field = x->row[i].field;
+
+		if (strcmp(x->row[i].name, "*") && !fnmatch(x->row[i].name, insn->name, 0) && strcmp(field, "fr") && strcmp(field, "fx") &&
+		    strncmp(field, "fpscr", 5) && strncmp(field, "unchanged", 9))
+			return false;
+	}
+	return true;
+}
+
 void exceptions_unused(const struct exceptions *x)
 {
 	for (unsigned i = 0; x && i < x->n; i++)

@@ -1,7 +1,8 @@
 """Runs insn_test on its oracle, which needs qemu-user and a program built with a cross compiler; or on decimal_judge.py or
 vector_judge.py, mma_judge.py or float_judge.py, which need neither and know the rows of their kind alone.
 
-usage: insn.py [-s] [-p] le|be|le8|be8|decimal|vector|mma|float SETS SEED [NAME...]
+usage: insn.py [-s] [-p] le|be|le8|be8|le-rows|be-rows|decimal|vector|mma|float SETS SEED [NAME...]
+  le-rows, be-rows: SETS sequences of 24 rows, each on what those before have left
   -s: the sanitizer build of insn_test    -p: the plain handlers, as on a host with nothing of cpu/core/host.h
 """
 # needs: $B/tests/insn_test
@@ -16,8 +17,9 @@ import tempfile
 
 BUILD = os.environ.get('B', 'build')
 QEMU = {'le': 'qemu-ppc64le', 'be': 'qemu-ppc64'}
-QEMU.update({'le8': QEMU['le'], 'be8': QEMU['be']})
+QEMU.update({order + kind: QEMU[order] for order in ('le', 'be') for kind in ('8', '-rows')})
 MANY = 10000     # operand sets of a row: from there on, qemu-user need not translate anew for each
+LEVELS = [('P8', 'power8', 390), ('P9', 'power9', 520), ('P10', 'power10', 640)]     # of sequences
 # What runs one after the other: options of insn_test, the oracle's processor, and how many rows there are at least. If
 # fewer are compared, the table or the list of rows to leave out has gone wrong.
 RUNS = {
@@ -25,6 +27,8 @@ RUNS = {
     'be': [(['-b'], 'power9', 830), (['-b', '-l', 'P10', '-o'], 'power10', 230)],
     'le8': [(['-l', 'P8'], 'power8', 678)],
     'be8': [(['-b', '-l', 'P8'], 'power8', 684)],
+    'le-rows': [(['-q', '24', '-l', level], model, least) for level, model, least in LEVELS],
+    'be-rows': [(['-b', '-q', '24', '-l', level], model, least) for level, model, least in LEVELS],
     'decimal': [(['-d', '-l', 'P10'], None, 54)],
     'float': [(['-f'], None, 289), (['-f', '-l', 'P10', '-o'], None, 11)],
     'vector': [(['-l', 'P10', '-x', 'tests/insn/vector_open.list'], None, 177)],

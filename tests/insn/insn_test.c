@@ -1,6 +1,6 @@
 /* Differential test of every user-mode instruction against an oracle.
  *
- *   insn_test [-n SETS] [-r SETS] [-s SEED] [-w N/OF] [-l LEVEL] [-o] [-b] [-d] [-f] [-v] [-x FILE] ORACLE-COMMAND [NAME...]
+ *   insn_test [-n SETS] [-r SETS] [-s SEED] [-w N/OF] [-l LEVEL] [-q LENGTH] [-o] [-b] [-d] [-f] [-v] [-x FILE] ORACLE-COMMAND [NAME...]
  *
  * For each row of the instruction table (or those named) it draws SETS cases, sends them through
  * the oracle (tests/insn/oracle.c under qemu-user) and runs them on cede, and compares every
@@ -11,6 +11,7 @@
  * -l  the generation that the processor is of: P8, P9 (unless said otherwise) or P10
  * -o  only rows that came with it
  * -b  big-endian
+ * -q  that many rows one after the other: SETS sequences of what is left of the rows (sequence.h)
  * -d  the decimal unit's rows alone
  * -f  those that compute with binary floating-point numbers
  * -v  four cases of a row that fails, 16 if given twice; lines of the list that were not needed
@@ -32,6 +33,7 @@
 #include "cpu/engine/tlb.h"
 #include "draw.h"
 #include "pipe.h"
+#include "sequence.h"
 
 /* ---- cede's side ---- */
 
@@ -54,6 +56,17 @@ static void log_nothing(void *machine, unsigned channel, const char *fmt, ...)
 static void no_hypercall(struct cpu *cpu) { cpu->r[3] = UINT64_MAX; }
 static uint64_t random_bits(void *machine) { (void)machine; return 4; }
 
+/* A sequence runs on into a loop, so that it is one block with all that cede makes of it; so does what interrupts one. */
+static void write_ends(struct rig *rig)
+{
+	static const uint32_t self = 0x48000000;
+	uint32_t big = __builtin_bswap32(self);
+
+	ram_write(&rig->ram, SEQUENCE_ADDR + 4 * SEQUENCE_WORDS, rig->big ? &big : &self, sizeof self);
+	for (uint64_t vector = VEC_SYSTEM_RESET; vector < 0x1000; vector += 0x20)
+		ram_write(&rig->ram, vector, &big, sizeof big);
+}
+
 static bool rig_init(struct rig *rig)
 {
 	struct cpu *cpu = aligned_alloc(64, (sizeof *cpu + 63) & ~(size_t)63);
@@ -69,21 +82,27 @@ static bool rig_init(struct rig *rig)
 	rig->cpu = cpu;
 	cpu->env = &rig->env;
 	cpu->pvr = 0x004e1200;
-	return rig->ram.base != MAP_FAILED && rig->ram.page && engine_add_cpu(engine_new(&rig->ram, "flat", rig->level, 1), cpu);
+	if (rig->ram.base == MAP_FAILED || !rig->ram.page)
+		return false;
+	write_ends(rig);
+	return engine_add_cpu(engine_new(&rig->ram, "flat", rig->level, 1), cpu);
 }
 
-static void write_code(struct rig *rig, const struct testcase *c)
+static void write_code(struct rig *rig, struct testcase *c)
 {
-	uint32_t words[3], there[3];
+	uint32_t words[3], there[SEQUENCE_WORDS];
+	uint64_t address = c->sequence ? SEQUENCE_ADDR : CODE_ADDR;
+	const void *code = c->sequence ? sequence_code(&c->state) : words;
+	size_t size = c->sequence ? 4 * SEQUENCE_WORDS : CODE_BYTES;
 
 	case_code(c, words);
 	for (unsigned i = 0; rig->big && i < 3; i++)
 		words[i] = __builtin_bswap32(words[i]);
-	ram_read(&rig->ram, CODE_ADDR, there, sizeof there);
-	if (!memcmp(there, words, sizeof there))
+	ram_read(&rig->ram, address, there, size);
+	if (!memcmp(there, code, size))
 		return;
-	ram_write(&rig->ram, CODE_ADDR, words, sizeof words);
-	engine_code_written(rig->cpu->engine, CODE_ADDR, sizeof words);
+	ram_write(&rig->ram, address, code, size);
+	engine_code_written(rig->cpu->engine, address, size);
 }
 
 /* Before POWER9 no instruction reads or writes OV32 and CA32. */
@@ -123,7 +142,7 @@ static void get_state(struct rig *rig, struct state *s)
 
 static enum outcome outcome_of(const struct cpu *cpu)
 {
-	if (cpu->nip == CODE_ADDR + CODE_BYTES)
+	if (cpu->nip == CODE_ADDR + CODE_BYTES || cpu->nip == SEQUENCE_ADDR + 4 * SEQUENCE_WORDS)
 		return RAN;
 	switch (cpu->nip & 0xfff) {
 	case VEC_ALIGNMENT: return ALIGNMENT;
@@ -141,15 +160,16 @@ static void run_on_cede(struct rig *rig, struct testcase *c)
 	cpu->hashkeyr = HASHKEYR;
 	cpu->run_state = CPU_RUNNING;
 	cpu_set_msr(cpu, MSR_SF | MSR_FP | MSR_VEC | MSR_VSX | (rig->big ? 0 : MSR_LE));
-	cpu->nip = CODE_ADDR + (c->prefix ? 0 : 4);	/* two instructions either way */
+	cpu->nip = c->sequence ? SEQUENCE_ADDR : CODE_ADDR + (c->prefix ? 0 : 4);	/* two instructions either way */
 	cpu->cycles = 0;
 	cpu->interrupts = 0;
+	cpu->engine->credit = 1 << 20;	/* however new the code is, it runs in blocks */
 	write_code(rig, c);
 	put_state(rig, &c->state);
 	/* With FEX there is no program that has not been interrupted, but with FE0 and FE1 off. */
 	if (!(cpu->fpscr & FPSCR_FEX))
 		cpu->msr |= MSR_FE0 | MSR_FE1;
-	cpu_run(cpu, 2);
+	cpu_run(cpu, c->sequence ? 2 * SEQUENCE_WORDS : 2);
 	c->outcome = outcome_of(cpu);
 	get_state(rig, &c->state);
 }
@@ -161,6 +181,7 @@ struct run {
 	struct oracle oracle;
 	struct exceptions *exceptions;
 	unsigned sets, repeat, shown, shard, shards;
+	unsigned length;		/* of sequences; 0: single instructions */
 	bool new_alone;
 	uint64_t seed;
 	unsigned tested, failed;
@@ -284,10 +305,111 @@ static bool wanted(const struct run *run, unsigned row, char *const *names)
 	return false;
 }
 
+/* ---- Sequences ---- */
+
+struct sequence_run {
+	const struct insn **rows;
+	unsigned nrows, ran;
+	bool *bad;			/* by number in insns */
+};
+
+/* Runs the first n instructions of the case on both sides. false: the oracle did not answer. */
+static bool run_first(struct run *run, const struct testcase *c, unsigned n, struct testcase *want, struct testcase *got)
+{
+	struct testcase asked[CHUNK] = { 0 };
+	uint32_t nop = run->rig.big ? __builtin_bswap32(NOP) : NOP;
+
+	for (unsigned i = 0; i < CHUNK; i++) {
+		asked[i] = *c;
+		for (unsigned k = n; k < SEQUENCE_WORDS; k++)
+			memcpy((char *)sequence_code(&asked[i].state) + 4 * k, &nop, sizeof nop);
+	}
+	*got = asked[0];
+	if (!oracle_ask(&run->oracle, asked) || !oracle_answer(&run->oracle, asked))
+		return false;
+	*want = asked[0];
+	run_on_cede(&run->rig, got);
+	sequence_settle(want);
+	sequence_settle(got);
+	return true;
+}
+
+/* The first of its instructions with which the two sides differ. */
+static bool blame(struct run *run, struct sequence_run *q, const struct testcase *in, const struct insn *const *chosen)
+{
+	struct testcase want, got, one = *in;
+
+	for (unsigned n = 1; n <= run->length; n++) {
+		struct view v = { .insn = chosen[n - 1], .in = &one, .got = &got, .want = &want };
+
+		if (!run_first(run, in, n, &want, &got))
+			return false;
+		if (!memcmp(&want, &got, sizeof want))
+			continue;
+		if (!q->bad[chosen[n - 1] - insns] && run->shown) {
+			memcpy(&one.word, (char *)sequence_code(&one.state) + 4 * (n - 1), sizeof one.word);
+			printf("instruction %u of a sequence:\n", n);
+			compare_show(&v);
+		}
+		q->bad[chosen[n - 1] - insns] = true;
+		return true;
+	}
+	printf("a sequence differs as a whole alone\n");
+	q->bad[chosen[0] - insns] = true;
+	return true;
+}
+
+static bool run_sequences(struct run *run, struct sequence_run *q)
+{
+	static const struct insn *chosen[CHUNK][SEQUENCE_WORDS];
+	struct testcase in[CHUNK], want[CHUNK], got[CHUNK];
+
+	for (unsigned i = 0; i < CHUNK; i++) {
+		sequence_draw(q->rows, q->nrows, run->length, run->rig.big, &in[i], chosen[i]);
+		want[i] = got[i] = in[i];
+	}
+	if (!oracle_ask(&run->oracle, want))
+		return false;
+	for (unsigned i = 0; i < CHUNK; i++)
+		run_on_cede(&run->rig, &got[i]);
+	if (!oracle_answer(&run->oracle, want))
+		return false;
+	for (unsigned i = 0; i < CHUNK; i++) {
+		q->ran += want[i].outcome == RAN;
+		sequence_settle(&want[i]);
+		sequence_settle(&got[i]);
+		if (memcmp(&want[i], &got[i], sizeof want[i]) && !blame(run, q, &in[i], chosen[i]))
+			return false;
+	}
+	return true;
+}
+
+static void run_all_sequences(struct run *run, struct sequence_run *q)
+{
+	bool answered = true;
+	unsigned done = 0;
+
+	draw_seed(run->seed);
+	for (; answered && done < run->sets; done += CHUNK)
+		answered = run_sequences(run, q);
+	for (unsigned i = 0; i < q->nrows; i++) {
+		run->tested++;
+		if (q->bad[q->rows[i] - insns]) {
+			run->failed++;
+			printf("FAIL %s: differs in a sequence\n", q->rows[i]->name);
+		}
+	}
+	printf("%u of %u sequences of %u ran to their ends\n", q->ran, done, run->length);
+	if (!answered || q->ran < done / 2) {
+		printf("FAIL sequences: %s\n", answered ? "most were left early" : "the oracle did not answer");
+		run->failed++;
+	}
+}
+
 static int usage(void)
 {
-	fprintf(stderr, "usage: insn_test [-n SETS] [-r SETS] [-s SEED] [-w N/OF] [-l LEVEL] [-o] [-b] [-d] [-f] [-v] [-x FILE] "
-		"ORACLE-COMMAND [NAME...]\n");
+	fprintf(stderr, "usage: insn_test [-n SETS] [-r SETS] [-s SEED] [-w N/OF] [-l LEVEL] [-q LENGTH] [-o] [-b] [-d] [-f] [-v] "
+		"[-x FILE] ORACLE-COMMAND [NAME...]\n");
 	return 2;
 }
 
@@ -307,7 +429,7 @@ static bool parse_options(struct run *run, int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:r:s:w:l:obdfvx:")) != -1) {
+	while ((opt = getopt(argc, argv, "n:r:s:w:l:q:obdfvx:")) != -1) {
 		switch (opt) {
 		case 'n': run->sets = (unsigned)atoi(optarg); break;
 		case 'r': run->repeat = (unsigned)atoi(optarg); break;
@@ -320,6 +442,7 @@ static bool parse_options(struct run *run, int argc, char **argv)
 			if (!parse_level(&run->rig.level, optarg))
 				return false;
 			break;
+		case 'q': run->length = (unsigned)atoi(optarg); break;
 		case 'o': run->new_alone = true; break;
 		case 'b': run->rig.big = true; break;
 		case 'd': run->subject = is_decimal; break;
@@ -333,19 +456,31 @@ static bool parse_options(struct run *run, int argc, char **argv)
 		default: return false;
 		}
 	}
-	return optind < argc && run->sets && run->repeat;
+	return optind < argc && run->sets && run->repeat && run->length <= SEQUENCE_WORDS;
 }
 
 int main(int argc, char **argv)
 {
 	static struct run run = { .sets = 200, .repeat = 1, .shown = 1, .seed = 1, .shards = 1, .rig.level = P9 };
+	struct sequence_run q = { .nrows = 0 };
 
 	if (!parse_options(&run, argc, argv) || !rig_init(&run.rig))
 		return usage();
 	run.oracle.command = argv[optind];
-	for (unsigned i = 0; i < ninsns; i++)
-		if (wanted(&run, i, argv + optind + 1))
+	q.rows = calloc(ninsns, sizeof *q.rows);
+	q.bad = calloc(ninsns, sizeof *q.bad);
+	if (!q.rows || !q.bad)
+		return 1;
+	for (unsigned i = 0; i < ninsns; i++) {
+		if (!wanted(&run, i, argv + optind + 1))
+			continue;
+		if (!run.length)
 			run_row(&run, &insns[i]);
+		else if (sequence_takes(&insns[i], run.exceptions))
+			q.rows[q.nrows++] = &insns[i];
+	}
+	if (q.nrows)
+		run_all_sequences(&run, &q);
 	oracle_stop(&run.oracle);
 	if (run.shown > 1)
 		exceptions_unused(run.exceptions);

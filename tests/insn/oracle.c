@@ -28,7 +28,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	uint64_t nip = u->uc_mcontext.gp_regs[32];
 
 	(void)info;
-	if (nip - CODE_ADDR >= CODE_BYTES)
+	if (nip - CODE_ADDR >= CODE_BYTES && nip - SEQUENCE_ADDR >= 4 * SEQUENCE_WORDS)
 		_exit(3);	/* not the case: the test's own fault */
 	outcome = sig == SIGILL ? ILLEGAL : sig == SIGBUS ? ALIGNMENT : sig == SIGSEGV ? STORAGE : TRAPPED;
 	u->uc_mcontext.gp_regs[32] = CODE_ADDR + CODE_BYTES;
@@ -47,6 +47,7 @@ static void swap_case(struct testcase *c)
 	c->before = __builtin_bswap32(c->before);
 	c->word = __builtin_bswap32(c->word);
 	c->prefix = __builtin_bswap32(c->prefix);
+	c->sequence = __builtin_bswap32(c->sequence);
 	swap_words(&c->outcome, 1);
 	swap_words((uint64_t *)&c->state, __builtin_offsetof(struct state, mem) / 8);
 }
@@ -161,6 +162,19 @@ static void build(void)
 	build_way_out();
 	at = (uint32_t *)(uintptr_t)CODE_ADDR + 3;
 	jump(way_out);
+	at = (uint32_t *)(uintptr_t)SEQUENCE_ADDR + SEQUENCE_WORDS;
+	jump(way_out);
+}
+
+/* Storing the same would have it translated again. */
+static void put_code(uint32_t address, const void *words, size_t size)
+{
+	void *code = (void *)(uintptr_t)address;
+
+	if (!memcmp(code, words, size))
+		return;
+	memcpy(code, words, size);
+	__builtin___clear_cache((char *)code, (char *)code + size);
 }
 
 /* ELFv1 calls through a descriptor, ELFv2 directly. */
@@ -180,15 +194,16 @@ static void call(void)
 
 static void run(struct testcase *c)
 {
-	uint32_t *code = (uint32_t *)(uintptr_t)CODE_ADDR, words[3];
+	uint32_t words[3];
 	struct state *state = (struct state *)(uintptr_t)STATE_ADDR;
 
 	swap_case(c);
 	case_code(c, words);
-	if (memcmp(code, words, sizeof words)) {	/* storing the same would have it translated again */
-		memcpy(code, words, sizeof words);
-		__builtin___clear_cache((char *)code, (char *)code + CODE_BYTES);
+	if (c->sequence) {
+		words[2] = 0x48000000u | (SEQUENCE_ADDR - CODE_ADDR - 8);
+		put_code(SEQUENCE_ADDR, sequence_code(&c->state), 4 * SEQUENCE_WORDS);
 	}
+	put_code(CODE_ADDR, words, sizeof words);
 	*state = c->state;
 	memcpy((void *)(uintptr_t)MEM_ADDR, c->state.mem, MEM_BYTES);
 	outcome = RAN;

@@ -24,10 +24,18 @@ struct testcase {
 	uint32_t before;		/* runs first: a nop, or the load that reserves for a stwcx. */
 	uint32_t word;			/* the instruction under test, or its suffix */
 	uint32_t prefix;		/* 0: it has none */
-	uint32_t unused;
+	uint32_t sequence;		/* 0, or so many instructions in a row in place of that one: sequence_code() */
 	uint64_t outcome;		/* enum outcome, on return */
 	struct state state;
 };
+
+/* The words of a sequence, nops behind them, are the end of its memory, as they lie; they run at SEQUENCE_ADDR. */
+#define SEQUENCE_WORDS 32
+#define SEQUENCE_ADDR  (CODE_ADDR + 0x1000)
+static inline void *sequence_code(struct state *s)
+{
+	return &s->mem[(MEM_BYTES - 4 * SEQUENCE_WORDS) / 8];
+}
 
 #define HASHKEYR UINT64_C(0x0123456789abcdef)	/* the key of hashst: qemu-user draws one of its own */
 
