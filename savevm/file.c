@@ -109,19 +109,18 @@ static void forget_part(struct save_file *f)
 
 bool save_file_has_folder(const char *path, struct error *err)
 {
-	const char *slash = strrchr(path, '/');
-	char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	struct stat st;
-	bool ok = folder && !stat(folder, &st);
+	struct error why;
+	struct place place;
+	bool ok;
 
-	if (ok && !S_ISDIR(st.st_mode)) {
-		errno = ENOTDIR;
-		ok = false;
+	if (!place_find(&place, path, &why)) {
+		error_set(err, "cannot save to '%.100s': %.130s", path, why.msg);
+		return false;
 	}
-	ok = ok && !access(folder, W_OK | X_OK);
+	ok = place.kernels || !faccessat(place.folder, ".", W_OK | X_OK, AT_EACCESS);
 	if (!ok)
 		refuse_path("save to", path, err);
-	free(folder);
+	place_close(&place);
 	return ok;
 }
 

@@ -153,6 +153,7 @@ CASES = [
     ('save-in-no-folder', 1, "save to '@nonesuch/s': No such file", kernel('fine', '-save', '@nonesuch/s')),
     ('save-through-file', 1, "save to '@fine/s': Not a directory", kernel('fine', '-save', '@fine/s,background=on')),
     ('save-folder-unreadable', 1, "save to '@s': Permission denied", kernel('fine', '-save', '@s')),
+    ('save-link-into-no-folder', 1, "save to '@shut/astray': No such file", kernel('fine', '-save', '@shut/astray')),
     ('no-such-drive', 1, 'nonesuch', kernel('fine', '-drive', 'if=pflash,file=@nonesuch/nvram,format=raw')),
     # Options.
     ('unknown-option', 2, 'frobnicate', ('-frobnicate',)),
@@ -221,6 +222,11 @@ def make(folder):
                 f.write(content)
     os.mkdir(os.path.join(folder, 'directory'))
     os.mkfifo(os.path.join(folder, 'fifo'))
+    for name, mode in (('open', 0o777), ('shut', 0o755)):
+        os.mkdir(os.path.join(folder, name))
+        os.chmod(os.path.join(folder, name), mode)
+    os.symlink('../open/snap', os.path.join(folder, 'shut', 'link'))
+    os.symlink('../nowhere/snap', os.path.join(folder, 'shut', 'astray'))
     path = os.path.join(folder, 'unreadable')
     with open(path, 'wb') as f:
         f.write(FILES['fine'])
@@ -283,11 +289,18 @@ def good_kernels(folder):
         check(status == 0 and out + err == '', name, '%d %r %r' % (status, out[:200], err))
 
 
+def good_link(folder):
+    """A save goes where a link leads, whoever may write where the link is."""
+    status, out, err = run(RUN + ('-kernel', os.path.join(folder, 'off-low'), '-save', os.path.join(folder, 'shut', 'link')), True)
+    check(status == 0 and out + err == '', 'save-through-link', '%d %r %r' % (status, out[:200], err))
+
+
 def main():
     good_input()
     with tempfile.TemporaryDirectory(prefix='cede-fault-') as folder:
         make(folder)
         good_kernels(folder)
+        good_link(folder)
         for row in [*CASES, *later()]:
             case(folder, *row)
         os.chmod(os.path.join(folder, 'unreadable'), 0o600)
