@@ -435,6 +435,19 @@ static const struct vmstate *find_sub(const struct vmstate *state, const char *n
 	return NULL;
 }
 
+static bool go_without(struct vms_walk *w, const struct vmstate *sub, void *s)
+{
+	const struct vmstate *outer = w->state;
+	bool ok;
+
+	w->state = sub;
+	ok = !sub->may_miss || sub->may_miss(s, w);
+	w->state = outer;
+	if (ok && sub->absent)
+		sub->absent(s);
+	return ok;
+}
+
 static bool load_subs(struct vms_walk *w, const struct vmstate *state, void *s, unsigned depth)
 {
 	uint64_t seen = 0;
@@ -463,8 +476,8 @@ static bool load_subs(struct vms_walk *w, const struct vmstate *state, void *s, 
 			return false;
 	}
 	for (unsigned i = 0; state->subs && state->subs[i]; i++)
-		if (state->subs[i]->absent && !(seen >> i & 1))
-			state->subs[i]->absent(s);
+		if (!(seen >> i & 1) && !go_without(w, state->subs[i], s))
+			return false;
 	return !w->stream->failed;
 }
 

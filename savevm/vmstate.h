@@ -116,6 +116,9 @@ struct vmstate {
 	/* Called if the stream has no such subsection: sets the fields to what the sender's had when it left the
 	 * subsection out, if that is not what a reset sets. */
 	void (*absent)(void *s);
+	/* Asked if the stream has no such subsection: can this machine be what a sender is that leaves it out? False:
+	 * vms_wrong(). NULL: yes. */
+	bool (*may_miss)(const void *s, struct vms_walk *w);
 	const struct vmstate *const *subs;	/* subsections, ended by NULL: optional parts of the same struct */
 };
 

@@ -694,8 +694,8 @@ static bool levels_fit(const struct machine *m, struct error *err)
 
 	if (!m->compat_pvr || cpu_model_find_level(model, m->compat_pvr))
 		return true;
-	error_set(err, "field compat_pvr: its guest has agreed on processors like %s, and %s cannot appear so (-cpu, -M max-cpu-compat=)",
-		  level_of(m->compat_pvr), model->name);
+	error_set(err, "field compat_pvr: its guest has agreed on processors like %s (0x%08x), and %s cannot appear so (-cpu)",
+		  level_of(m->compat_pvr), (unsigned)m->compat_pvr, model->name);
 	return false;
 }
 

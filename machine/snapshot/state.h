@@ -10,7 +10,7 @@ extern const struct vmstate timer_state, spapr_state, globalstate_state;
 /* cede's: the clocks exactly; all else that the guest can see and QEMU has no place for. */
 extern const struct vmstate cede_clock_state, cede_machine_state;
 
-/* log2 of a page's size, as an option has it: "64KiB". */
+/* log2 of a page's size, as an option has it: "64k". */
 void say_page_size(char *buf, size_t size, uint64_t shift);
 
 /* hash_table.c */

@@ -156,12 +156,12 @@ static void say_switch(char *buf, size_t size, uint64_t v) { snprintf(buf, size,
 
 void say_page_size(char *buf, size_t size, uint64_t shift)
 {
-	static const char units[] = "KMGTP";
+	static const char units[] = "kmgtp";
 
 	if (shift < 10 || shift >= 60)
 		snprintf(buf, size, "2^%llu bytes", (unsigned long long)shift);
 	else
-		snprintf(buf, size, "%u%ciB", 1u << shift % 10, units[shift / 10 - 1]);
+		snprintf(buf, size, "%u%c", 1u << shift % 10, units[shift / 10 - 1]);
 }
 
 static void say_mitigation(char *buf, size_t size, uint64_t v)
@@ -178,14 +178,32 @@ static void say_ibs(char *buf, size_t size, uint64_t v)
 	snprintf(buf, size, "%s", v == IBS_FIXED_NA ? "fixed-na" : v < ARRAY_SIZE(words) ? words[v] : "one that is not known");
 }
 
+/* A sender has the default, which it does not mention. */
+static bool has_default(struct vms_walk *w, const char *field, const char *option, uint64_t ours, uint64_t normal,
+			void (*say)(char *buf, size_t size, uint64_t v))
+{
+	char here[40], there[40], want[64];
+
+	if (normal <= ours)
+		return true;
+	say(here, sizeof here, ours);
+	say(there, sizeof there, normal);
+	snprintf(want, sizeof want, "at most %s", here);
+	return vms_differs(w, field, option, want, there);
+}
+
 /* Capabilities: sent if not the default; a load takes what is no more than this machine's. */
 #define CAP(id, index, value, normal, option, say) \
 	static uint64_t cap_##id##_get(const void *s, unsigned i) { (void)i; (void)s; return (uint64_t)(value); } \
 	static bool cap_##id##_put(void *s, unsigned i, uint64_t v) { return v <= cap_##id##_get(s, i); } \
 	static bool cap_##id##_needed(const void *s) { return cap_##id##_get(s, 0) != normal; } \
+	static bool cap_##id##_may_miss(const void *s, struct vms_walk *w) \
+	{ \
+		return normal == ALWAYS || has_default(w, "mig.caps[" index "]", "-M " option, cap_##id##_get(s, 0), normal, say); \
+	} \
 	static const struct vmstate cap_##id##_state = { \
 		.name = "spapr/cap/" #id, .version = 1, .min_version = 1, VMS_OF(struct machine), \
-		.needed = cap_##id##_needed, \
+		.needed = cap_##id##_needed, .may_miss = cap_##id##_may_miss, \
 		.fields = VMS_FIELDS(VMS_CALC_BY("mig.caps[" index "]", vms_u8, cap_##id##_get, cap_##id##_put, "-M " option, say)), \
 	};
 
@@ -199,7 +217,7 @@ CAP(sbbc, "0x04", machine_of(s)->config->sbbc, MITIGATION_WORKAROUND, "cap-sbbc=
 CAP(ibs, "0x05", ibs_in_stream(machine_of(s)->config->ibs), MITIGATION_WORKAROUND, "cap-ibs=", say_ibs)
 CAP(hpt_maxpagesize, "0x06", machine_of(s)->config->hpt_page_shift, ALWAYS, "cap-hpt-max-page-size=", say_page_size)
 CAP(nested_kvm_hv, "0x07", 0, 0, "cap-nested-hv=", say_switch)
-CAP(large_decr, "0x08", machine_of(s)->config->large_decr, 1, "cap-large-decr=", say_switch)
+CAP(large_decr, "0x08", machine_of(s)->config->large_decr || !machine_of(s)->config->cpu_model->large_dec_bits, 1, "cap-large-decr=", say_switch)
 CAP(ccf_assist, "0x09", machine_of(s)->config->ccf_assist, 1, "cap-ccf-assist=", say_switch)
 CAP(fwnmi, "0x0A", 1, 1, "cap-fwnmi=", say_switch)
 CAP(rpt_invalidate, "0x0B", machine_of(s)->config->rpt_invalidate, 0, "cap-rpt-invalidate=", say_switch)
