@@ -4,7 +4,8 @@
  * process's from the SLB when it switches, and gives them back one by one. So that TLBs outlive that, contexts of problem
  * state belong to a space: a set of segments below 2^63. While all of a space's segments are in the SLB as they were, what
  * its TLBs hold is right. A segment that comes makes the space larger; when one goes, another space is chosen, or its
- * entries are forgotten. Contexts of privileged state have one TLB for all, and lose what is below 2^63 with any such segment.
+ * entries are forgotten. Contexts of privileged state are the same for all spaces, and lose what is below 2^63 with any such
+ * segment. Both are apart by what AMR, or IAMR, forbids (ctx_forget_keys()).
  */
 #ifndef CPU_ENGINE_SPACE_H
 #define CPU_ENGINE_SPACE_H

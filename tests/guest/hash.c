@@ -480,14 +480,21 @@ static void test_key_turns(void)
 	check(stores, "each-AMR-its-stores");
 	check(loads, "each-AMR-its-loads");
 	check(fetches, "each-IAMR-its-fetches");
-	/* The entries go while one of the values is set. */
-	mtspr(29, amrs[1]);
-	mtspr(61, iamrs[1]);
+	/* Three values that forbid nothing here, and the entries go while the last of them is set. */
+	for (unsigned i = 0; i < 3; i++) {
+		mtspr(29, PPC_BIT(40 + 2 * i));
+		mtspr(61, PPC_BIT(41 + 2 * i));
+		for (unsigned k = 0; k < 2; k++) {
+			probe(p_ld, VIRTUAL, words[k]);
+			probe(p_std, USER, words[k], 0);
+			probe(p_jump, USER, code[k]);
+		}
+	}
 	for (unsigned i = 0; i < 4; i++)
 		unmap(index[i]);
-	for (unsigned i = 0; i < 8; i++) {
-		mtspr(29, amrs[i]);
-		mtspr(61, iamrs[i % 6]);
+	for (unsigned i = 0; i < 6; i++) {
+		mtspr(29, PPC_BIT(40 + 2 * (i % 3)));
+		mtspr(61, PPC_BIT(41 + 2 * (i % 3)));
 		after &= probe(p_ld, VIRTUAL, words[i % 2])->vector == 0x300 && probe(p_jump, USER, code[i % 2])->vector == 0x400 &&
 			 probe(p_std, USER, words[i % 2], 0)->vector == 0x300;
 	}

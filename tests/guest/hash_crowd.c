@@ -38,7 +38,7 @@
 #define LEAST     18u		/* log2 of bytes of the table */
 #define MOST      22u
 
-static volatile u32 lock[LOCKED], resizing;
+static volatile u32 lock[LOCKED];
 static volatile u64 frame_of[LOCKED];	/* 0: not mapped */
 static volatile u64 read_only[LOCKED], shift = 21;
 static volatile u64 wrong[CPUS], done_with[CPUS], seen[CPUS], refused[CPUS], resized[CPUS];

@@ -125,6 +125,12 @@ static void random_mmu(struct machine *m, struct cpu *cpu)
 	call(m, cpu, 0x37c, 0x18, 0, 0, 0);
 }
 
+/* More values than cede numbers at a time: of two keys that no page has, too. */
+static uint64_t with_others(uint64_t keys)
+{
+	return keys | (one_in(2) ? PPC_BIT(40) : 0) | (one_in(2) ? PPC_BIT(43) : 0);
+}
+
 /* One way round, so that what stands at those addresses differs but the processor stays out of trouble. */
 static void random_state(struct cpu *cpu)
 {
@@ -132,9 +138,9 @@ static void random_state(struct cpu *cpu)
 
 	/* Key 7: no stores, or neither. */
 	if (one_in(4))
-		cpu->amr = one_in(2) ? 0 : one_in(2) ? PPC_BIT(14) : PPC_MASK(14, 15);
+		cpu->amr = with_others(one_in(2) ? 0 : one_in(2) ? PPC_BIT(14) : PPC_MASK(14, 15));
 	if (one_in(4))
-		cpu->iamr = one_in(2) ? 0 : PPC_BIT(15);
+		cpu->iamr = with_others(one_in(2) ? 0 : PPC_BIT(15));
 	cpu_set_msr(cpu, one_in(2) ? msr | MSR_PR | MSR_EE : msr);
 	cpu_context_changed(cpu);
 }
