@@ -73,6 +73,7 @@ def refused():
     with Folder() as at:
         with open(at('limited'), 'w') as f:
             f.write('old')
+        os.mkdir(at('none'))        # and away before it is needed: what is not there at the start is refused
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (8 << 20, before[1]))
         try:
@@ -81,6 +82,7 @@ def refused():
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         with m:
             m.shell()
+            os.rmdir(at('none'))
             m.command('dmesg -c')
             for i in range(3):
                 check('write error' in m.command(ASK % 1 + ' || true'), 'disk-full')
@@ -161,8 +163,10 @@ def versions():
 def ended():
     """A guest that does nothing but suspend itself is ended at once, and does not fill the terminal."""
     with Folder() as at:
+        os.mkdir(at('none'))
         with linux('-save', at('none/x') + '@guest', '-save', at('y') + '@guest', ram=RAM, cpus=CPUS) as m:
             m.shell()
+            os.rmdir(at('none'))
             m.command('i=0; while [ $i -lt 40 ]; do ' + ASK % 1 + ' 2>/dev/null; i=$((i+1)); done', 120)
             check(m.errors.count('\n') <= 10, 'few-lines', m.errors)
             m.send('while :; do ' + ASK % 2 + '; done\n')

@@ -420,6 +420,7 @@ def to_qemu():
         m, h = start(at, *disk(at('disk')), '-M', 'pseries-7.2,ic-mode=xics', cpus='1')
         with m:
             m.command('echo cede >/d/file && sync')
+            time.sleep(1)       # by then the guest waits, so that QEMU can go on from there
             check(h.hmp('savevm a') == '', 'savevm')
             h.s.sendall(b'quit\n')
             m.wait(30)

@@ -418,7 +418,8 @@ def background():
         check(same(at('a'), at('b')) and same(at('c'), at('d')), 'same-file')
         with open(at('old'), 'w') as f:
             f.write('old')
-        got = run(*POOL, '-d', 'statehash', '-save', at('none/x') + '@500000000,background=on',
+        os.mkdir(at('none'))        # no file, which is said when it is to be one
+        got = run(*POOL, '-d', 'statehash', '-save', at('none') + '@500000000,background=on',
                   '-save', at('old') + '@500000000,background=on,parent=' + at('none'))
         lines = got[2].splitlines()
         check(got[:2] == (1, plain[1]) and lines[-1] + '\n' == plain[2] and len(lines) == 3 and all('cannot' in x for x in lines[:2]) and
