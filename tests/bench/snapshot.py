@@ -44,7 +44,7 @@ def cede(at, load, save=None):
     """Seconds of a process that loads, goes on for a moment and saves."""
     argv = [CEDE, '-M', BOARD, '-m', RAM, '-nodefaults', '-nographic', '-serial', 'null', '-clock', 'warp', '-loadvm', load]
     start = time.monotonic()
-    p = subprocess.run(argv + ['-save', (save % (at, next_cycle[0]) if save else '%s/none/x@%d' % (at, next_cycle[0])) + ',quit=on'],
+    p = subprocess.run(argv + ['-save', (save % (at, next_cycle[0]) if save else '%s/none@%d' % (at, next_cycle[0])) + ',quit=on'],
                        stdin=subprocess.DEVNULL, capture_output=True)
     assert p.returncode == (0 if save else 1), p.stderr
     return time.monotonic() - start
@@ -130,6 +130,7 @@ def clock_of(path):
 
 def main(rounds='5', fill='256'):
     with tempfile.TemporaryDirectory(prefix='cede-bench-') as at:
+        os.mkdir(at + '/none')      # no file: nothing is written
         boot(at, fill)
         next_cycle[0] = clock_of(at + '/guest') + 1000
         for how in 'mapped', 'zstd':

@@ -195,8 +195,10 @@ def failed():
     """A save that was asked for and is not there shows in the status at the end, whatever the guest ends with."""
     with Folder() as at:
         base = [CEDE, '-m', '256M', '-nodefaults', '-nographic', '-serial', 'null', '-clock', 'warp', '-kernel']
-        cases = (('at-a-cycle', ['-save', '/nowhere/at/all@1000'], 1), ('in-the-background', ['-save', '/nowhere/at/all@1000,background=on'], 1),
-                 ('good', ['-save', at('x') + '@1000'], 0), ('the-guest-knows', ['-save', '/nowhere/at/all@guest'], 0))
+        os.mkdir(at('none'))
+        none = at('none')           # no file
+        cases = (('at-a-cycle', ['-save', none + '@1000'], 1), ('in-the-background', ['-save', none + '@1000,background=on'], 1),
+                 ('good', ['-save', at('x') + '@1000'], 0), ('the-guest-knows', ['-save', none + '@guest'], 0))
         for name, options, want in cases:
             p = subprocess.run([*base, guest('asleep'), '-save', at('end') + '@2000000,quit=on', *options], capture_output=True, timeout=60)
             check(p.returncode == want and p.stderr.count(b'\n') == want, name, (p.returncode, p.stderr))
