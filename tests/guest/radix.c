@@ -674,6 +674,11 @@ static void test_invalidation(void)
 			tlbie_tlb(page | ap(30), 1ull << 32);
 		check_eq(look(ea), 0x200, "tlbie-1G");
 	}
+}
+
+/* What is found after an entry has changed, and the caller has said so. */
+static void test_changes(void)
+{
 	/* Gone, and fetched from. */
 	u64 ea = SMALL_EA + 0xa000, *slot = map(roots[1], ea, FRAMES + 0x2000, 12, RWX);
 
@@ -718,9 +723,13 @@ static void test_invalidation(void)
 	map(roots[0], SMALL_EA + 0xb000, FRAMES + 0x1000, 12, PRIVILEGED | RWX);
 	tlbie_tlb(ea & ~0xfffull, 0);
 	check_eq(look(ea), 0xb, "kernel-page-after-tlbie");
+}
 
-	/* PIDs keep apart without any invalidation. */
-	ea = SMALL_EA + 0xc000;
+/* PIDs keep apart without any invalidation. */
+static void test_processes(void)
+{
+	u64 ea = SMALL_EA + 0xc000;
+
 	map(roots[1], ea, FRAMES, 12, RWX);
 	map(roots[2], ea, FRAMES + 0x1000, 12, RWX);
 	check_eq(look(ea), 0xa, "PID-1");
@@ -1280,6 +1289,8 @@ void test(void)
 	test_large_permissions();
 	test_keys();
 	test_invalidation();
+	test_changes();
+	test_processes();
 	test_edges();
 	test_clearing();
 	test_prefixed();
