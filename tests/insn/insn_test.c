@@ -481,6 +481,8 @@ int main(int argc, char **argv)
 	}
 	if (q.nrows)
 		run_all_sequences(&run, &q);
+	free(q.rows);
+	free(q.bad);
 	oracle_stop(&run.oracle);
 	if (run.shown > 1)
 		exceptions_unused(run.exceptions);
