@@ -55,13 +55,17 @@ def sizes():
 
 PKEYS = os.path.join(os.environ.get('B', 'build'), 'tests/linux/pkeys')
 SIGSEGV = 11
+SEGV_PKUERR = 4
 
 
 def keys(model):
-    """Storage keys: the kernel has them, and a process forbids itself, and allows, what it likes without asking anybody."""
+    """Storage keys: the kernel has them, and a process forbids itself, and allows, what it likes without asking anybody. A key that
+    forbids to execute is the kernel's to make."""
     need(KERNEL, INITRD, PKEYS)
     want = {'keys': 1, 'protected': 0, 'load': 5, 'open': 0, 'no-store': SIGSEGV, 'no-store-loads': 0, 'no-load': SIGSEGV, 'open-again': 0,
-            'other': 0, 'other-no-store': SIGSEGV, 'other-load': 5, 'freed': 0}
+            'other': 0, 'other-no-store': SIGSEGV, 'other-load': 5, 'freed': 0,
+            'unprotected': 0, 'fetch-open': 0, 'no-fetch-protected': 0, 'fetch-code': SEGV_PKUERR, 'no-fetch': 8 << 8, 'no-fetch-loads': 0,
+            'no-fetch-stores': 0, 'again-the-key': 0, 'fetch-again': 0}
     with Folder() as at:
         subprocess.run([sys.executable, 'tools/guest/guest_pack.py', 'add', INITRD, at('initrd.gz'), 'bin/pkeys=' + PKEYS], check=True)
         with linux('-cpu', model, *FIXED, initrd=at('initrd.gz'), append=HASH + 'cede.cmd="dmesg; pkeys"', cpus=CPUS) as m:
@@ -70,6 +74,8 @@ def keys(model):
             got = {key: int(value) for key, value in re.findall(r'^([-\w]+) (\d+)\r?$', m.text, re.M)}
             for key, value in want.items():
                 check(got.get(key) == value, key, (got.get(key), value))
+            check(got.get('no-fetch-key') and got['no-fetch-key'] == got.get('fetch-key'), 'no-fetch-key', got)
+            check(m.text.count('fetch-code') == 1, 'one-fetch-fails')
             bad = [line for line in m.text.splitlines() if re.search(TROUBLE, line)]
             check(not bad, 'dmesg', bad[:5])
 
