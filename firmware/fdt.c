@@ -275,12 +275,13 @@ static void add_rtas(struct tree *t, struct machine *m)
 
 /* ---- /chosen ---- */
 
-/* What the guest may ask for in bytes 23 to 26 of option vector 5: the interrupt controller; either MMU, or hash alone; no
- * segment tables; translation shootdown by the guest, with radix. */
+/* What the guest may ask for in bytes 23 to 26 of option vector 5: the interrupt controller; either MMU, or hash alone, as the
+ * level has it that its processors appear as; no segment tables; translation shootdown by the guest, with radix. */
 static void add_platform_support(struct tree *t, const struct machine *m, int at)
 {
 	static const uint8_t controllers[] = { [IC_XICS] = 0x00, [IC_XIVE] = 0x40, [IC_DUAL] = 0x80 };
-	bool radix = cpu_model_level(m->config->cpu_model)->radix;
+	const struct cpu_level *level = cpu_model_find_level(m->config->cpu_model, m->compat_pvr);
+	bool radix = (level ? level : cpu_model_level(m->config->cpu_model))->radix;
 	const uint8_t value[] = { 23, controllers[m->config->ic_mode], 24, radix ? 0xc0 : 0x00, 25, 0x00, 26, radix ? 0x40 : 0x00 };
 
 	node_bytes(t, at, "ibm,arch-vec-5-platform-support", value, sizeof value);

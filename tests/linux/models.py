@@ -51,6 +51,7 @@ def boots(name):
     radix = level > 0x0f000004
     with linux('-cpu', name.split('-')[0], *options, cpus=CPUS) as m:
         m.shell()
+        check('client-architecture-support' in m.text and 'FAILED' not in m.text, 'agrees', m.text[:1500])
         info = m.command('cat /proc/cpuinfo')
         check(re.search(r'^cpu\s*: %s,' % re.escape(cpu), info, re.M), 'cpu', info)
         check('(pvr %04x %04x)' % (pvr >> 16, pvr & 0xffff) in info, 'pvr', info)

@@ -9,6 +9,7 @@
 #include "cpu/engine/block.h"
 #include "cpu/model/models.h"
 #include "firmware/fdt.h"
+#include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "hcall/hcall.h"
 #include "rig.h"
@@ -128,6 +129,23 @@ static void test_radix_feature(struct machine *m)
 	}
 }
 
+/* With max-cpu-compat= the tree offers what the level has: a guest asks for what is offered, and is refused the rest. */
+static void test_offers(struct machine *m, struct config *o)
+{
+	static const struct { uint32_t compat; bool radix; const char *name; } rows[] = {
+		{ 0x0f000004, false, "offers-hash" }, { 0x0f000006, true, "offers-radix" }, { 0, true, "offers-its-own" },
+	};
+	struct error err = { .msg = "" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		o->compat_pvr = rows[i].compat;
+		check(firmware_start(m, &err), "%s: %s", rows[i].name, err.msg);
+		/* Bytes 23 and 24; 25 and 26. */
+		check_eq(cell_of(m->fdt, "/chosen", "ibm,arch-vec-5-platform-support", 0) & 0xffff, rows[i].radix ? 0x18c0 : 0x1800, "%s", rows[i].name);
+		check_eq(cell_of(m->fdt, "/chosen", "ibm,arch-vec-5-platform-support", 1), rows[i].radix ? 0x19001a40 : 0x19001a00, "%s-with-GTSE", rows[i].name);
+	}
+}
+
 static void test_levels(struct machine *m, struct config *o)
 {
 	const struct cpu *cpu = &m->cpu[0]->cpu;
@@ -168,6 +186,7 @@ int main(void)
 	check_eq(rig.m->cpu[0]->cpu.logical_pvr, 0, "appears-as-what-it-is");
 	test_tree(rig.m);
 	test_levels(rig.m, &rig.options);
+	test_offers(rig.m, &rig.options);
 	rig_free(&rig);
 	return check_done();
 }
