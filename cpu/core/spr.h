@@ -9,8 +9,21 @@
 /* The generations that have a register. */
 enum { ON_8 = 1, ON_9 = 2, ON_10 = 4, ON_8_9 = ON_8 | ON_9, ON_9_10 = ON_9 | ON_10, ON_ALL = ON_8 | ON_9 | ON_10 };
 
+/* As a bit; what came before POWER8 counts as that. */
+static inline unsigned spr_generation(enum insn_since level)
+{
+	return level <= P8 ? ON_8 : level == P9 ? ON_9 : ON_10;
+}
+
 /* FSCR bit of a facility: facility n has bit 63 - n. Power ISA 3.0B, Book III, 6.2.10. */
 #define FSCR_BIT(facility) (UINT64_C(1) << (facility))
+
+/* FSCR's bits: what no instruction of this generation asks for cannot be allowed. */
+static inline uint64_t fscr_bits(enum insn_since level)
+{
+	return PPC_MASK(0, 7) | FSCR_BIT(FAC_DSCR) | FSCR_BIT(FAC_EBB) | FSCR_BIT(FAC_TAR) | (level >= P9 ? FSCR_BIT(FAC_SCV) : 0) |
+	       (level >= P10 ? FSCR_BIT(FAC_PREFIX) : 0);
+}
 
 /* What SPR 823 shows of PSSCR: what the hypervisor keeps is not among it. Book III, 3.2. */
 #define PSSCR_GUEST (PPC_MASK(0, 3) | PPC_MASK(54, 63))

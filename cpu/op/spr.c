@@ -195,16 +195,9 @@ OP(mtspr_xer_207) { cpu_set_xer(cpu, RS & ~XER_SINCE_9); }
 OP(mfspr_low) { RT = (uint32_t)FIELD(uint64_t); }
 OP(mfspr_zero) { RT = 0; }
 
-/* What no instruction of this generation asks for cannot be allowed. */
 OP(mtspr_fscr)
 {
-	uint64_t bits = PPC_MASK(0, 7) | FSCR_BIT(FAC_DSCR) | FSCR_BIT(FAC_EBB) | FSCR_BIT(FAC_TAR);
-
-	if (cpu->engine->level >= P9)
-		bits |= FSCR_BIT(FAC_SCV);
-	if (cpu->engine->level >= P10)
-		bits |= FSCR_BIT(FAC_PREFIX);
-	cpu->fscr = RS & bits;
+	cpu->fscr = RS & fscr_bits(cpu->engine->level);
 }
 
 OP(mtspr_psscr) { cpu->psscr = RS & PSSCR_GUEST; }
@@ -451,19 +444,13 @@ static const struct spr sprs[] = {
 };
 _Static_assert(sizeof(struct cpu) < 65536, "offsets in struct spr");
 
-/* As a bit; what came before POWER8 counts as that. */
-static unsigned generation(enum insn_since level)
-{
-	return level <= P8 ? ON_8 : level == P9 ? ON_9 : ON_10;
-}
-
 /* On a processor of that level, where problem state may have no more than an earlier one had. */
 static const struct spr *spr_lookup(unsigned number, enum insn_since own, enum insn_since level)
 {
-	unsigned known = 2 * generation(level) - 1;
+	unsigned known = 2 * spr_generation(level) - 1;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sprs); i++)
-		if (sprs[i].number == number && sprs[i].on & generation(own) && sprs[i].on & known)
+		if (sprs[i].number == number && sprs[i].on & spr_generation(own) && sprs[i].on & known)
 			return &sprs[i];
 	return NULL;
 }

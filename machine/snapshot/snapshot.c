@@ -14,6 +14,7 @@
 
 #include "cpu/core/spr.h"
 #include "cpu/core/timebase.h"
+#include "cpu/model/fit.h"
 #include "cpu/model/models.h"
 #include "cpu/model/state.h"
 #include "firmware/firmware.h"
@@ -699,8 +700,19 @@ static bool levels_fit(const struct machine *m, struct error *err)
 	return false;
 }
 
+/* No level without the radix MMU can have agreed on it: the file says what no guest came to. */
+static bool mmu_fits(const struct machine *m, struct error *err)
+{
+	const struct cpu_model *model = m->config->cpu_model;
+
+	if (model->radix_pages.n || (!m->radix && !(m->proc_tbl & PPC_BIT(0))))
+		return true;
+	error_set(err, "section spapr 0, spapr_patb_entry: its guest has a radix tree, and %s has no radix MMU (-cpu)", model->name);
+	return false;
+}
+
 /* A guest that has agreed on how its processors appear goes on wherever they can appear so, as QEMU has it: its PVR is then this
- * machine's. cede's own snapshots are exact, and another processor is not. */
+ * machine's, and what this model lacks is gone. cede's own snapshots are exact, and another processor is not. */
 static bool models_fit(struct machine *m, bool own, struct error *err)
 {
 	const struct cpu_model *model = m->config->cpu_model;
@@ -713,8 +725,9 @@ static bool models_fit(struct machine *m, bool own, struct error *err)
 			return false;
 		}
 		m->cpu[i]->cpu.pvr = model->pvr;
+		cpu_fit_model(&m->cpu[i]->cpu, model);
 	}
-	return levels_fit(m, err);
+	return levels_fit(m, err) && mmu_fits(m, err);
 }
 
 /* `logged`: a log of what the dispatcher does begins anew. */

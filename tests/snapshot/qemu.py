@@ -132,9 +132,11 @@ def board_of(mode):
     return BOARD.replace('ic-mode=xics', 'ic-mode=' + name), {'dual': ' xive=off', 'hash': ' disable_radix'}.get(mode, '')
 
 
-def to_qemu(mode='', cpu='power9', spared=''):
-    """cede saves with target=qemu; QEMU goes on, saves again, and cede takes it back. `spared`: with the other processors offline."""
+def to_qemu(mode='', cpu='power9', spared='', then=''):
+    """cede saves with target=qemu; QEMU goes on, saves again, and cede takes it back. `spared`: with the other processors offline.
+    `then`: QEMU has another model, as which the first one's processors appear."""
     board, append = board_of(mode)
+    limit = ',max-cpu-compat=' + then if then else ''
     if not QEMU:
         skip('no qemu-system-ppc64')
     need(KERNEL, INITRD)
@@ -142,10 +144,11 @@ def to_qemu(mode='', cpu='power9', spared=''):
     folder = tempfile.mkdtemp(prefix='cede-qemu-')
     try:
         path, back = os.path.join(folder, 'a'), os.path.join(folder, 'b')
-        uptime, date = save_cede(path, '-cpu', cpu, board=board, append=append if mode == 'hash' else '', alone=alone)
+        uptime, date = save_cede(path, '-cpu', cpu, board=board + limit, append=append if mode == 'hash' else '', alone=alone)
         s = Snapshot(path)
         check(not [n for n, _ in s.names() if 'cede/' in n], 'nothing-of-cede-in-it')
         expired(s)
+        cpu = then or cpu
         hashes = mode == 'hash' or cpu == 'power8'
         check((s.hpt_order or 0) == (21 if hashes else 0) and (s.hpt_entries > 1000) == hashes, 'hash-page-table', (s.hpt_order, s.hpt_entries))
         with Qemu(folder, '-incoming', 'exec:cat ' + path, board=board, cpu=cpu) as q:
@@ -182,9 +185,11 @@ def wait_for(path):
         time.sleep(0.2)
 
 
-def from_qemu(mode='', cpu='power9'):
-    """QEMU boots and saves, as it is; cede goes on with that, and gives it to QEMU again."""
+def from_qemu(mode='', cpu='power9', then=''):
+    """QEMU boots and saves, as it is; cede goes on with that, and gives it to QEMU again. `then`: with another model, as which the
+    first one's processors appear."""
     board, off = board_of(mode)
+    limit = ',max-cpu-compat=' + then if then else ''
     if not QEMU:
         skip('no qemu-system-ppc64')
     need(KERNEL, INITRD)
@@ -192,12 +197,13 @@ def from_qemu(mode='', cpu='power9'):
     folder = tempfile.mkdtemp(prefix='cede-qemu-')
     try:
         path, again = os.path.join(folder, 'a'), os.path.join(folder, 'b')
-        with Qemu(folder, '-kernel', KERNEL, '-initrd', INITRD, '-append', 'console=hvc0' + off, board=board, cpu=cpu) as q:
+        with Qemu(folder, '-kernel', KERNEL, '-initrd', INITRD, '-append', 'console=hvc0' + off, board=board + limit, cpu=cpu) as q:
             q.shell(200)
             q.command('echo moved >/tmp/mark', 60)
             before = q.command('cat /proc/uptime; date +%s').split()
             q.save(path)
         check(subprocess.run([SNAP, 'verify', path], capture_output=True).returncode == 0, 'cede-snap-reads-it')
+        cpu = then or cpu
         with Machine('-M', board, '-cpu', cpu, '-incoming', 'exec:cat ' + path, '-save', again + ',target=qemu', cpus=CPUS, ram='256M') as m:
             up, now = ask(m, 'cede')
             controller(m, mode)

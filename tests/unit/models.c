@@ -6,7 +6,10 @@
 
 #include "check.h"
 #include "cpu/core/model.h"
+#include "cpu/core/spr.h"
+#include "cpu/core/timebase.h"
 #include "cpu/engine/block.h"
+#include "cpu/model/fit.h"
 #include "cpu/model/models.h"
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
@@ -146,6 +149,49 @@ static void test_offers(struct machine *m, struct config *o)
 	}
 }
 
+/* What a snapshot of another model brings, on each: what this one lacks is gone, and the rest as it was. */
+static void test_fit(struct cpu *cpu)
+{
+	static const struct { const char *name; size_t offset; bool narrow; uint64_t value; uint64_t left[3]; } rows[] = {
+#define ROW(field, value, ...) { #field, offsetof(struct cpu, field), sizeof cpu->field == 4, value, { __VA_ARGS__ } }
+		ROW(dawr[0], 0x1000, 0x1000, 0x1000, 0x1000), ROW(dawrx[0], 7, 7, 7, 7), ROW(ciabr, 0x2003, 0x2003, 0x2003, 0x2003),
+		ROW(dawr[1], 0x3000, 0, 0, 0x3000), ROW(dawrx[1], 7, 0, 0, 7),
+		ROW(hashkeyr, 5, 0, 0, 5), ROW(dexcr, 5, 0, 0, 5), ROW(mmcr3, 5, 0, 0, 5), ROW(sier2, 5, 0, 0, 5),
+		ROW(tidr, 5, 0, 5, 0), ROW(wort, 5, 5, 5, 0), ROW(psscr, 3, 0, 3, 3),
+		ROW(tacr, 5, 5, 0, 0), ROW(acop, 5, 5, 0, 0), ROW(spmc[1], 5, 5, 0, 0), ROW(mmcrs, 5, 5, 0, 0),
+		ROW(lr, 5, 5, 5, 5), ROW(mmcr2, 5, 5, 5, 5), ROW(dsisr, 5, 5, 5, 5), ROW(amr, 5, 5, 5, 5), ROW(tar, 5, 5, 5, 5),
+		ROW(lpcr, LPCR_AIL | LPCR_ILE | LPCR_LD | LPCR_HR | LPCR_UPRT | LPCR_GTSE, LPCR_AIL | LPCR_ILE,
+		    LPCR_AIL | LPCR_ILE | LPCR_LD | LPCR_HR | LPCR_UPRT | LPCR_GTSE, LPCR_AIL | LPCR_ILE | LPCR_LD | LPCR_HR | LPCR_UPRT | LPCR_GTSE),
+		ROW(fscr, FSCR_BIT(FAC_TAR) | FSCR_BIT(FAC_SCV) | FSCR_BIT(FAC_PREFIX), FSCR_BIT(FAC_TAR), FSCR_BIT(FAC_TAR) | FSCR_BIT(FAC_SCV),
+		    FSCR_BIT(FAC_TAR) | FSCR_BIT(FAC_SCV) | FSCR_BIT(FAC_PREFIX)),
+#undef ROW
+	};
+	static const struct { int64_t dec, left; } decs[] = {
+		{ 1000, 1000 }, { -1, -1 }, { INT64_C(1) << 40, INT32_MAX }, { -(INT64_C(1) << 40), INT32_MIN }, { INT32_MAX, INT32_MAX },
+	};
+	static const char *const models[] = { "power8", "power9", "power10" };
+	struct cpu copy;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(models); i++) {
+		copy = *cpu;
+		for (unsigned k = 0; k < ARRAY_SIZE(rows); k++)
+			memcpy((uint8_t *)&copy + rows[k].offset, &rows[k].value, rows[k].narrow ? 4 : 8);
+		cpu_fit_model(&copy, cpu_model_find(models[i]));
+		for (unsigned k = 0; k < ARRAY_SIZE(rows); k++) {
+			uint64_t got = 0;
+
+			memcpy(&got, (uint8_t *)&copy + rows[k].offset, rows[k].narrow ? 4 : 8);
+			check_eq(got, rows[k].left[i], "fit-%s-%s", models[i], rows[k].name);
+		}
+		for (unsigned k = 0; k < ARRAY_SIZE(decs); k++) {
+			copy.lpcr = LPCR_LD;
+			cpu_set_dec(&copy, copy.cycles, (uint64_t)decs[k].dec);
+			cpu_fit_model(&copy, cpu_model_find(models[i]));
+			check_eq((uint64_t)cpu_dec(&copy, copy.cycles), (uint64_t)(i ? decs[k].dec : decs[k].left), "fit-%s-DEC-%u", models[i], k);
+		}
+	}
+}
+
 static void test_levels(struct machine *m, struct config *o)
 {
 	const struct cpu *cpu = &m->cpu[0]->cpu;
@@ -178,6 +224,7 @@ int main(void)
 	check(!cpu_model_find("") && !cpu_model_find("power99"), "no-other");
 	rig_new(&rig, "1");
 	check(rig.options.cpu_model == cpu_models[0] && rig.m->cpu[0]->cpu.pvr == cpu_models[0]->pvr, "the-first-is-the-default");
+	test_fit(&rig.m->cpu[0]->cpu);
 	test_resizing(rig.m, &rig.options);
 	test_radix_feature(rig.m);
 	rig.options.cpu_model = &other;
