@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "check.h"
+#include "cpu/model/models.h"
 #include "cpu/model/state.h"
 #include "firmware/state.h"
 #include "hcall/state.h"
@@ -685,6 +686,46 @@ static void test_adopted(void)
 	rig_free(&b);
 }
 
+/* A POWER9 that appears as a POWER8 goes on as one; not with a radix tree, which no POWER8 can have. */
+static void adopt_as_power8(bool radix, struct error *err, struct rig *b)
+{
+	struct rig a;
+	struct vms_set set;
+	struct vms_ram ram;
+	int fd = memfd_create("snapshot", 0);
+
+	rig_new(&a, "1");
+	rig_new(b, "1");
+	b->options.cpu_model = cpu_model_find("power8");
+	a.m->cpu[0]->cpu.logical_pvr = 0x0f000004;
+	a.m->cpu[0]->cpu.lpcr = LPCR_LD | LPCR_ILE;
+	a.m->cpu[0]->cpu.dawr[1] = 0x3000;
+	a.m->cpu[0]->cpu.dawrx[1] = 7;
+	a.m->proc_tbl = radix ? PPC_BIT(0) | 0x1000000 : 0;
+	if (fd < 0 || !snapshot_sections(a.m, a.m->cpu, &set, &ram, err) || !savevm_write(&set, fd, true, err) || lseek(fd, 0, SEEK_SET))
+		die_of(err->msg);
+	snapshot_sections_free(&set, &ram);
+	machine_clear(b->m);
+	check_eq(snapshot_load_fd(b->m, fd, err), !radix, "power8-loads-%s: %s", radix ? "radix" : "hash", err->msg);
+	close(fd);
+	rig_free(&a);
+}
+
+static void test_adopted_by_another_model(void)
+{
+	struct error err = { .msg = "" };
+	struct rig b;
+
+	adopt_as_power8(false, &err, &b);
+	check_eq(b.m->cpu[0]->cpu.pvr, b.options.cpu_model->pvr, "power8-PVR");
+	check_eq(b.m->cpu[0]->cpu.lpcr, LPCR_ILE, "power8-LPCR");
+	check(!b.m->cpu[0]->cpu.dawr[1] && !b.m->cpu[0]->cpu.dawrx[1], "power8-has-one-watchpoint");
+	rig_free(&b);
+	adopt_as_power8(true, &err, &b);
+	check(strstr(err.msg, "power8 has no radix MMU"), "power8-says-so: %s", err.msg);
+	rig_free(&b);
+}
+
 /* A POWER10 of QEMU 10: one description more, whose contents mean nothing here, and a later version of another. */
 static void test_branch_history(void)
 {
@@ -766,6 +807,7 @@ int main(int argc, char **argv)
 	rig_free(&b);
 	test_fields();
 	test_adopted();
+	test_adopted_by_another_model();
 	test_branch_history();
 	test_refused();
 	return check_done();
