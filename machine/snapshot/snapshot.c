@@ -504,8 +504,9 @@ static bool save_to(struct machine *m, int fd, const struct snapshot_options *o,
 	if (!devices_qemu_can(m, err))
 		return false;
 	if (!snapshot_qemu_ready(m)) {
-		error_set(err, devices_qemu_ready(m) ? "a processor cannot be interrupted now, as QEMU needs it" :
-						       "a disk is at work, which QEMU has no place for");
+		error_set(err, !m->cas_done ? "its guest has not agreed with its firmware yet (client-architecture-support), as QEMU needs it" :
+			  devices_qemu_ready(m) ? "a processor cannot be interrupted now, as QEMU needs it" :
+						  "a disk is at work, which QEMU has no place for");
 		return false;
 	}
 	if (!copy_cpus(m, copy, err))
