@@ -204,8 +204,8 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	add_mmu(t, m, at, model);
 	tree_keep_error(t, set_level(t->fdt, at, m->config, cpu_model_find_level(model, m->compat_pvr), true));
 	add_place(t, m, at, first);
-	if (m->config->large_decr && model->large_dec_bits)
-		node_cell(t, at, "ibm,dec-bits", model->large_dec_bits);
+	if (m->config->large_decr && config_dec_bits(m->config))
+		node_cell(t, at, "ibm,dec-bits", config_dec_bits(m->config));
 	add_threads(t, m, at, core);
 }
 

@@ -174,7 +174,7 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 	cpu->logical_pvr = 0;
 	cpu->pir = cpu->index;
 	cpu->tir = cpu->index % m->threads;
-	cpu->lpcr = m->config->large_decr && m->config->cpu_model->large_dec_bits ? LPCR_LD : 0;
+	cpu->lpcr = m->config->large_decr && config_dec_bits(m->config) ? LPCR_LD : 0;
 	cpu->run_state = CPU_STOPPED;
 	cpu->prodded = false;
 	cpu->irq = 0;

@@ -88,7 +88,7 @@ struct config {
 	bool htm;			/* cap-htm=on: there is transactional memory, in which each transaction fails */
 	bool dfp;			/* cap-dfp=on (default): the guest is told of decimal floating point */
 	enum ic_mode ic_mode;		/* ic-mode= */
-	bool large_decr;		/* cap-large-decr=on (default) */
+	bool large_decr;		/* cap-large-decr=on (default): where there is one, config_dec_bits() */
 	bool dawr1;			/* cap-dawr1=on (default): the second watchpoint of processors that have two */
 	/* cap-cfpc, -sbbc, -ibs: what the guest is told of branch prediction and caches. PAPR,
 	 * H_GET_CPU_CHARACTERISTICS. */
@@ -154,6 +154,14 @@ struct config {
 
 /* There is a second watchpoint. */
 static inline bool config_dawr1(const struct config *o) { return o->dawr1 && o->cpu_model->dawrs > 1; }
+
+/* Of a large decrementer; 0: the model has none, or no level has that it can appear as (max-cpu-compat=). */
+static inline unsigned config_dec_bits(const struct config *o)
+{
+	const struct cpu_level *most = o->compat_pvr ? cpu_model_find_level(o->cpu_model, o->compat_pvr) : cpu_model_level(o->cpu_model);
+
+	return most && most->since >= P9 ? o->cpu_model->large_dec_bits : 0;
+}
 
 /* The partition's name. */
 static inline const char *config_name(const struct config *o) { return o->name ? o->name : "cede"; }

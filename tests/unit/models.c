@@ -135,14 +135,17 @@ static void test_radix_feature(struct machine *m)
 /* With max-cpu-compat= the tree offers what the level has: a guest asks for what is offered, and is refused the rest. */
 static void test_offers(struct machine *m, struct config *o)
 {
-	static const struct { uint32_t compat; bool radix; const char *name; } rows[] = {
-		{ 0x0f000004, false, "offers-hash" }, { 0x0f000006, true, "offers-radix" }, { 0, true, "offers-its-own" },
+	static const struct { uint32_t compat; bool radix, wide; const char *name; } rows[] = {
+		{ 0x0f000004, false, false, "offers-hash" }, { 0x0f000006, true, false, "offers-radix" }, { 0, true, true, "offers-its-own" },
 	};
 	struct error err = { .msg = "" };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
 		o->compat_pvr = rows[i].compat;
+		machine_clear(m);
 		check(firmware_start(m, &err), "%s: %s", rows[i].name, err.msg);
+		check_eq(m->cpu[0]->cpu.lpcr & LPCR_LD, rows[i].wide ? LPCR_LD : 0, "%s-large-decrementer", rows[i].name);
+		check_eq(cell_of(m->fdt, CORE, "ibm,dec-bits", 0), rows[i].wide ? 60 : 0, "%s-dec-bits", rows[i].name);
 		/* Bytes 23 and 24; 25 and 26. */
 		check_eq(cell_of(m->fdt, "/chosen", "ibm,arch-vec-5-platform-support", 0) & 0xffff, rows[i].radix ? 0x18c0 : 0x1800, "%s", rows[i].name);
 		check_eq(cell_of(m->fdt, "/chosen", "ibm,arch-vec-5-platform-support", 1), rows[i].radix ? 0x19001a40 : 0x19001a00, "%s-with-GTSE", rows[i].name);
