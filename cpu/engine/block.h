@@ -138,13 +138,13 @@ struct code_ctx {
 	_Alignas(BLOCK_ALIGN) struct jump_entry jumps[JUMP_SIZE];
 };
 
-#define CTX_SLOTS 32
+#define CTX_SLOTS 64			/* one bit each in a word */
 #define CTX_HINTS 64
 struct mmu_ctx {
 	uint64_t data_key[CTX_SLOTS], code_key[CTX_SLOTS];	/* 0: slot is empty */
 	uint64_t data_pid[CTX_SLOTS], code_pid[CTX_SLOTS];	/* whose the entries of quadrant 0 are */
 	/* One bit per slot: has entries of quadrant 0, and of the others. What is empty costs a flush nothing. */
-	uint32_t data_low, data_high, code_low, code_high;
+	uint64_t data_low, data_high, code_low, code_high;
 	struct data_ctx *data[CTX_SLOTS];
 	struct code_ctx *code[CTX_SLOTS];
 	uint8_t data_hint[CTX_HINTS], code_hint[CTX_HINTS];	/* by hashed key: where it was */

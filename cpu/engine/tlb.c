@@ -15,7 +15,7 @@
 
 /* ---- Contexts ---- */
 
-#define SLOT_BIT(slot) (UINT32_C(1) << (slot))
+#define SLOT_BIT(slot) (UINT64_C(1) << (slot))
 
 /* Takes the lowest bit out of *bits. */
 static unsigned next_bit(uint64_t *bits)

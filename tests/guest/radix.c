@@ -756,6 +756,38 @@ static void test_processes(void)
 		set(&prtb[2 * i], 0);
 }
 
+/* In problem state each process has contexts of its own, that stay for when it comes back: its tlbie reaches them all. */
+static void test_processes_in_problem_state(void)
+{
+	enum { FIRST = 3, PROCESSES = 60 };
+	u64 ea = SMALL_EA + 0xd000, was = FRAMES + 0x6000, is = FRAMES + 0x7000;
+	bool loads = true, fetches = true;
+
+	*(volatile u64 *)was = 0xa;
+	*(volatile u64 *)is = 0xb;
+	put_insn((void *)(was + 8), 0x44000002);
+	put_insn((void *)(is + 8), 0);
+	map(roots[1], ea, was, 12, RWX | REF | CHG);
+	for (unsigned i = 0; i < PROCESSES; i++) {
+		set(&prtb[2 * (FIRST + i)], entry_of(&prtb[2]));
+		mtspr(48, FIRST + i);
+		loads &= probe(p_ld, USER, ea)->r[4] == 0xa;
+		fetches &= probe(p_jump, USER, ea + 8)->vector == 0xc00;
+	}
+	map(roots[1], ea, is, 12, RWX | REF | CHG);
+	for (unsigned i = 0; i < PROCESSES; i++) {
+		mtspr(48, FIRST + i);
+		tlbie_tlb(ea, (u64)(FIRST + i) << 32);
+		loads &= probe(p_ld, USER, ea)->r[4] == 0xb;
+		fetches &= probe(p_jump, USER, ea + 8)->vector == 0x700;
+	}
+	mtspr(48, 1);
+	check(loads, "each-PID-loads-after-its-tlbie");
+	check(fetches, "each-PID-fetches-after-its-tlbie");
+	for (unsigned i = 0; i < PROCESSES; i++)
+		set(&prtb[2 * (FIRST + i)], 0);
+}
+
 /* ---- Pages' edges ---- */
 
 #define EDGE (SMALL_EA + 0x20000)	/* first page; the second follows */
@@ -1291,6 +1323,7 @@ void test(void)
 	test_invalidation();
 	test_changes();
 	test_processes();
+	test_processes_in_problem_state();
 	test_edges();
 	test_clearing();
 	test_prefixed();

@@ -95,7 +95,7 @@ static void test_tables(void)
 
 	if (check(one && all, "engines")) {
 		check_eq(all->tables_size, 64 * one->tables_size, "tables-by-processors");
-		check(one->tables_size < 16 << 20, "tables-of-one");
+		check(one->tables_size < 32 << 20, "tables-of-one");
 	}
 	engine_free(one);
 	engine_free(all);
