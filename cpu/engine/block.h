@@ -270,8 +270,8 @@ bool ctx_init(struct cpu *cpu);
 void ctx_free(struct cpu *cpu);
 void ctx_forget_blocks(struct cpu *cpu);		/* every jump entry */
 /* Of a hash guest: what contexts hold of addresses below 2^63 in privileged state, or of those above in any; everything of
- * a space; everything that was found under a value of AMR (data) or IAMR, by its number; [ea, ea + (1 << shift)) in contexts that may hold it: those of a space, or, CTX_PRIVILEGED, of privileged state
- * below 2^63 and of any above. */
+ * a space; everything that was found under a value of AMR (data) or IAMR, by its number; [ea, ea + (1 << shift)) in
+ * contexts that may hold it: those of a space, or, CTX_PRIVILEGED, of privileged state below 2^63 and of any above. */
 void ctx_forget_side(struct cpu *cpu, bool low);
 void ctx_forget_space(struct cpu *cpu, unsigned space);
 void ctx_forget_keys(struct cpu *cpu, bool data, unsigned number);
@@ -286,7 +286,8 @@ void ctx_catch_up(struct cpu *cpu);
 /* Ops that the decoder adds by itself. */
 #define ENGINE_OPS(X) \
 	X(set_cr0) X(set_cr0_32) X(set_cr1) X(ca_from_ca32) X(so_save) X(ov_from_ov32) X(mr) X(addi) X(add) X(truncate_d) X(truncate_x) \
-	X(illegal) X(privileged) X(unavailable) X(facility_check) X(no_prefix) X(boundary) X(paddi) X(leave) X(b_near) X(b_far) X(next_near) X(next_far) X(marker) X(edges) X(dead) X(seek) X(spent)
+	X(illegal) X(privileged) X(unavailable) X(facility_check) X(no_prefix) X(boundary) X(paddi) X(leave) \
+	X(b_near) X(b_far) X(next_near) X(next_far) X(marker) X(edges) X(dead) X(seek) X(spent)
 #define DECLARE_OP(name) OP_RETURN OP_ABI op_##name(OP_PARAMS);
 ENGINE_OPS(DECLARE_OP)
 #undef DECLARE_OP

@@ -577,8 +577,8 @@ OP_TRY(mfbhrbe)
 #define TEXASR_FS         PPC_BIT(36)
 #define TEXASR_EXACT      PPC_BIT(37)
 
-/* It is begun and has failed: it goes on behind it with CR0 of a failed one (0b1010, as Linux sets it), where the program looks. The nesting is too deep,
- * which trying again does not help. Book II, 5.3.1. */
+/* It is begun and has failed: it goes on behind it with CR0 of a failed one (0b1010, as Linux sets it), where the program
+ * looks. The nesting is too deep, which trying again does not help. Book II, 5.3.1. */
 OP_TRY(tbegin)
 {
 	bool problem = cpu->msr & MSR_PR;

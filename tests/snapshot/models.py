@@ -64,7 +64,7 @@ def refused():
             check(status == 1 and len(lines) == 1 and re.search(r'is of %s \(PVR 0x[0-9a-f]{8}\), and this is %s \(-cpu\)' % (what, model),
                                                                 err), '%s-on-%s' % (name, model), (status, err))
 
-        # No agreement, no level: QEMU would take its processors for what they are.
+        # A program of ours agrees on nothing.
         status, _, err = run('-kernel', kernel('asleep-be'), '-clock', 'warp', '-save', folder('q') + '@20000,target=qemu,quit=on')
         check(status == 1 and 'its guest has not agreed with its firmware yet' in err, 'no-agreement', (status, err))
 

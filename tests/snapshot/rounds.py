@@ -15,7 +15,8 @@ from console import CEDE, Folder, INITRD, KERNEL, check, main, need     # noqa: 
 from stream import END, FOOTER, PAGE, PART, Snapshot     # noqa: E402
 
 SNAP = os.environ.get('B', 'build') + '/cede-snap'
-FIXED = ('-M', 'ic-mode=xics', '-m', '256M', '-smp', '2', '-nodefaults', '-nographic', '-serial', 'stdio', '-rtc', 'base=2026-01-31T12:00:00', '-clock', 'warp')
+FIXED = ('-M', 'ic-mode=xics', '-m', '256M', '-smp', '2', '-nodefaults', '-nographic', '-serial', 'stdio',
+         '-rtc', 'base=2026-01-31T12:00:00', '-clock', 'warp')
 MOST = 0xffff       # slots that one chunk can name
 BLOCK = b'ppc_spapr.ram'
 

@@ -1,5 +1,6 @@
 /* Random calls for the hash page table, segments that come and go, keys and states, on eight processors that share it; and
- * after each of them, whether a TLB, of data or of instructions, or a jump cache still says something that the tables do not. The argument is how many steps. */
+ * after each of them, whether a TLB, of data or of instructions, or a jump cache still says something that the tables do
+ * not. The argument is how many steps. */
 #include "check.h"
 
 #include "cpu/engine/block.h"

@@ -62,8 +62,8 @@ static bool set_number(struct inspect *in, struct patches *p, const char *sectio
 	return true;
 }
 
-/* Interrupts a processor by its decrementer, as QEMU needs it; a stopped one's has expired, too. NULL: done, or there is nothing to do; otherwise why it
- * cannot be done. */
+/* Interrupts a processor by its decrementer, as QEMU needs it; a stopped one's has expired, too. NULL: done, or there is
+ * nothing to do; otherwise why it cannot be done. */
 static const char *interrupt_cpu(struct inspect *in, struct patches *p, unsigned cpu)
 {
 	uint64_t state, irq, prodded, xirr, nip, msr, lpcr;
