@@ -15,9 +15,10 @@ _Static_assert(WORDS > 4 * STATE_ROOM * PIPE_STATE_WORDS, "that is a part of it"
 #define INSN_BITS  13			/* of the table of decoded instructions */
 #define PART_BITS  8			/* of the table of parts of blocks */
 
-/* A block's memos: none at first, then so many, twice as many whenever they have got into each other's way too often. */
+/* A block's memos: none at first, then so many, four times as many whenever too many of them have been lost. */
 #define FIRST_MEMOS 2u
 #define MOST_MEMOS  8192u
+#define GROUP       8u			/* those of a line of the host's cache: where one may be */
 _Static_assert(MOST_MEMOS <= 65536, "the op has two bytes");
 #define MEMOS       (1u << 22)		/* of all blocks */
 #define MEMO_ROOM   (2 * MOST_MEMOS)	/* kept for those that grow until then */
@@ -52,7 +53,7 @@ struct pace {
 	uint32_t words[WORDS];			/* the first one: 0, which is all there is of nothing under way */
 	struct known_insn insns[1u << INSN_BITS];
 	struct part parts[1u << PART_BITS];
-	memo memos[MEMOS];			/* the first one: none, for all blocks that have no others */
+	_Alignas(GROUP * sizeof(memo)) memo memos[MEMOS];			/* the first one: none, for all blocks that have no others */
 };
 
 enum { EMPTY_STATES = 4 };
@@ -289,18 +290,31 @@ uint32_t pace_foresee(const struct engine *engine, uint32_t number, enum pace_bu
 }
 
 /* Fields of an op that charges: where its memos begin in imm, how many there are less one, which is a mask, in c and d; in b, how
- * often one has lost its place since they grew. A memo is in its state's place or in the one beside that. */
+ * many have been lost since they grew. A memo is in its state's place or, if another one is there, elsewhere in the group. */
 #define MEMO_MASK(op)      ((op)->c | (unsigned)(op)->d << 8)
 #define MEMO_AT(op, state) ((uint32_t)(op)->imm + ((state) & MEMO_MASK(op)))
 
-/* What must make way for it is lost. */
-static void place(struct pace *pace, struct op *op, memo m)
+/* A memo from `in`, or an empty place for NO_STATE, among those that may be the state's; NULL: there is none. */
+enum { NO_STATE = MEMO_IN(MEMO_NONE) };
+static memo *find_in_group(struct pace *pace, const struct op *op, uint32_t state, uint32_t in)
 {
-	memo *at = &pace->memos[MEMO_AT(op, MEMO_IN(m))], *beside = &pace->memos[MEMO_AT(op, MEMO_IN(m) ^ 1)];
+	unsigned mask = MEMO_MASK(op), n = mask < GROUP ? mask + 1 : GROUP;
+	memo *group = &pace->memos[(uint32_t)op->imm + (state & mask & ~(GROUP - 1))];
+
+	for (unsigned i = 0; i < n; i++)
+		if (MEMO_IN(group[i]) == in)
+			return &group[i];
+	return NULL;
+}
+
+/* The one that must make way for it goes elsewhere in a group that has room; else the one beside is lost. */
+static void place(struct pace *pace, const struct op *op, memo m)
+{
+	memo *at = &pace->memos[MEMO_AT(op, MEMO_IN(m))], *spare;
 
 	if (*at != MEMO_NONE) {
-		op->b += *beside != MEMO_NONE;
-		*beside = *at;
+		spare = find_in_group(pace, op, MEMO_IN(m), NO_STATE);
+		*(spare ? spare : &pace->memos[MEMO_AT(op, MEMO_IN(m) ^ 1)]) = *at;
 	}
 	*at = m;
 }
@@ -308,8 +322,9 @@ static void place(struct pace *pace, struct op *op, memo m)
 static void grow(struct pace *pace, struct op *op)
 {
 	const memo *old = &pace->memos[op->imm];
-	unsigned n = op->imm ? MEMO_MASK(op) + 1 : 0, more = n ? 2 * n : FIRST_MEMOS;
+	unsigned n = op->imm ? MEMO_MASK(op) + 1 : 0, more = n ? 4 * n : FIRST_MEMOS, line = more < GROUP ? more : GROUP;
 
+	pace->nmemos = (pace->nmemos + line - 1) & ~(line - 1);
 	op->c = (uint8_t)(more - 1);
 	op->d = (uint8_t)((more - 1) >> 8);
 	op->imm = (int32_t)pace->nmemos;
@@ -325,22 +340,24 @@ static void remember(struct pace *pace, const struct op *const_op, memo m)
 {
 	struct op *op = (struct op *)(uintptr_t)const_op;
 	unsigned mask = MEMO_MASK(op);
-	bool crowded = !op->imm || op->b > (mask < 255 ? mask : 255) / 4;
+	bool full = op->imm && !find_in_group(pace, op, MEMO_IN(m), NO_STATE);
 
-	if (crowded && mask + 1 < MOST_MEMOS && pace->nmemos + MOST_MEMOS <= MEMOS)
+	op->b += full;
+	if ((!op->imm || op->b > (mask < 255 ? mask : 255) / 16) && mask + 1 < MOST_MEMOS && pace->nmemos + MOST_MEMOS + GROUP <= MEMOS)
 		grow(pace, op);
 	if (op->imm)
 		place(pace, op, m);
 }
 
-/* The one beside, which comes to its place. */
-static bool is_beside(struct pace *pace, const struct op *op, uint32_t state)
+/* One elsewhere in the group comes to its place. */
+static bool is_elsewhere(struct pace *pace, const struct op *op, uint32_t state)
 {
-	memo *at = &pace->memos[MEMO_AT(op, state)], *beside = &pace->memos[MEMO_AT(op, state ^ 1)], m = *beside;
+	memo *at = &pace->memos[MEMO_AT(op, state)], *there = find_in_group(pace, op, state, state), m;
 
-	if (MEMO_IN(m) != state)
+	if (!there)
 		return false;
-	*beside = *at;
+	m = *there;
+	*there = *at;
 	*at = m;
 	return true;
 }
@@ -354,7 +371,7 @@ static memo block_memo(struct engine *engine, const struct op *op, uint32_t in)
 
 	if (MEMO_IN(m) == in)
 		return m;
-	if (is_beside(pace, op, in))
+	if (is_elsewhere(pace, op, in))
 		return pace->memos[MEMO_AT(op, in)];
 	cost = simulate(engine, block, in, block->ninsns, &out);
 	m = MEMO(in, out, cost);
@@ -371,7 +388,7 @@ static __attribute__((noinline)) memo find_exit(struct cpu *cpu, const struct op
 	uint32_t in = cpu->pace_in, out, cost;
 	memo m;
 
-	if (is_beside(pace, op, in))
+	if (is_elsewhere(pace, op, in))
 		return pace->memos[MEMO_AT(op, in)];
 	cost = simulate(cpu->engine, block, in, block->info[op - block->ops].insn + 1u, &out);
 	m = MEMO(in, out, MEMO_COST(block_memo(cpu->engine, pace_op(block), in)) - cost);
