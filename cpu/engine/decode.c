@@ -613,12 +613,13 @@ static void decode_ways_out(struct decoder *d)
 
 	for (unsigned i = 0; i < block->nedges && is_exit(block, i); i++) {
 		int32_t target = block->ops[block->edge_at[i] - 1].imm;
+		bool near = target >= 0 && target < (int32_t)RAM_PAGE_SIZE;
 
 		d->insn = d->info[block->edge_at[i]].insn;
 		d->word = d->info[block->edge_at[i]].word;
 		decode_emit(d, (struct op){ .fn = op_edges });
-		pace_emit_exit(d);
-		decode_emit(d, (struct op){ .fn = target >= 0 && target < (int32_t)RAM_PAGE_SIZE ? op_b_near : op_b_far, .imm = target });
+		pace_emit_exit(d, near);
+		decode_emit(d, (struct op){ .fn = near ? op_b_near : op_b_far, .imm = target });
 		decode_emit(d, (struct op){ .fn = NULL });	/* two edges */
 	}
 	d->insn = insn;

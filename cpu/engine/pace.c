@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 
 #include "cpu/engine/decode.h"
+#include "cpu/engine/follow.h"
+#include "cpu/engine/operands.h"
 
 #define STATE_BITS 19
 #define STATES     (1u << STATE_BITS)
@@ -15,9 +17,10 @@ _Static_assert(WORDS > 4 * STATE_ROOM * PIPE_STATE_WORDS, "that is a part of it"
 #define INSN_BITS  13			/* of the table of decoded instructions */
 #define PART_BITS  8			/* of the table of parts of blocks */
 
-/* A block's memos: none at first, then so many, twice as many whenever they have got into each other's way too often. */
+/* A block's memos: none at first, then so many, four times as many whenever too many of them have been lost. */
 #define FIRST_MEMOS 2u
 #define MOST_MEMOS  8192u
+#define GROUP       8u			/* those of a line of the host's cache: where one may be */
 _Static_assert(MOST_MEMOS <= 65536, "the op has two bytes");
 #define MEMOS       (1u << 22)		/* of all blocks */
 #define MEMO_ROOM   (2 * MOST_MEMOS)	/* kept for those that grow until then */
@@ -36,6 +39,13 @@ struct part {
 	uint32_t out, cost;
 };
 
+/* Where the exits of the block that was simulated last lead to from the same state. */
+struct passed {
+	const struct block *block;	/* NULL: none */
+	uint32_t in, n;
+	struct { uint32_t insn, cost, words; uint32_t word[COARSE_STATE_WORDS]; } exit[BLOCK_MAX_EXITS];
+};
+
 struct state {
 	uint32_t at;			/* of its words in the pool */
 	uint8_t n;			/* so many of them */
@@ -52,7 +62,8 @@ struct pace {
 	uint32_t words[WORDS];			/* the first one: 0, which is all there is of nothing under way */
 	struct known_insn insns[1u << INSN_BITS];
 	struct part parts[1u << PART_BITS];
-	memo memos[MEMOS];			/* the first one: none, for all blocks that have no others */
+	struct passed passed;
+	_Alignas(GROUP * sizeof(memo)) memo memos[MEMOS];			/* the first one: none, for all blocks that have no others */
 };
 
 enum { EMPTY_STATES = 4 };
@@ -92,6 +103,7 @@ void pace_forget_blocks(struct pace *pace)
 	pace->memos[0] = MEMO_NONE;
 	pace->nmemos = 1;
 	memset(pace->parts, 0, sizeof pace->parts);
+	pace->passed.block = NULL;
 }
 
 void pace_add_cpu(struct cpu *cpu) { cpu->memos = cpu->engine->pace ? cpu->engine->pace->memos : NULL; }
@@ -236,22 +248,57 @@ static uint32_t close_as(struct pipe *pipe, struct pace *pace, uint32_t from)
 	return number_of(pace, pipe->last.word, n, pace->states[from].threads);
 }
 
+/* Behind a branch whose state is coarse. */
+static void note_passed(struct passed *passed, unsigned insn, unsigned cost, struct pipe *pipe)
+{
+	unsigned n = pipe_pack(pipe);
+
+	if (passed->n == BLOCK_MAX_EXITS)
+		return;
+	passed->exit[passed->n].insn = insn;
+	passed->exit[passed->n].cost = cost;
+	passed->exit[passed->n].words = n;
+	memcpy(passed->exit[passed->n++].word, pipe->last.word, n * sizeof pipe->last.word[0]);
+}
+
 /* The block's first n instructions. */
 static unsigned simulate(const struct engine *engine, const struct block *block, uint32_t from, unsigned n, uint32_t *to)
 {
 	struct pace *pace = engine->pace;
+	struct passed *passed = &pace->passed;
 	struct pipe pipe;
 	unsigned units = 0;
 
+	passed->block = block;
+	passed->in = from;
+	passed->n = 0;
 	open_at(&pipe, pace, from);
 	for (unsigned i = 0, at = 0; i < n; i++) {
-		uint64_t insn = block_insn(block, at);
+		uint64_t word = block_insn(block, at);
+		const struct pipe_insn *insn = known(engine, word);
 
-		units += pipe_step(&pipe, known(engine, insn));
-		at += insn_words(insn);
+		units += pipe_step(&pipe, insn);
+		if (insn->branch && i + 1 < n)
+			note_passed(passed, i, units, &pipe);
+		at += insn_words(word);
 	}
 	*to = close_as(&pipe, pace, from);
 	return units;
+}
+
+/* The same for an exit behind instruction `insn`: most come first when the block does. */
+static unsigned simulate_exit(const struct engine *engine, const struct block *block, uint32_t from, unsigned insn, uint32_t *to)
+{
+	struct pace *pace = engine->pace;
+	const struct passed *passed = &pace->passed;
+
+	if (passed->block == block && passed->in == from)
+		for (unsigned i = 0; i < passed->n; i++)
+			if (passed->exit[i].insn == insn) {
+				*to = number_of(pace, passed->exit[i].word, passed->exit[i].words, pace->states[from].threads);
+				return passed->exit[i].cost;
+			}
+	return simulate(engine, block, from, insn + 1, to);
 }
 
 /* The scratch block is another one each time. */
@@ -289,18 +336,31 @@ uint32_t pace_foresee(const struct engine *engine, uint32_t number, enum pace_bu
 }
 
 /* Fields of an op that charges: where its memos begin in imm, how many there are less one, which is a mask, in c and d; in b, how
- * often one has lost its place since they grew. A memo is in its state's place or in the one beside that. */
+ * many have been lost since they grew; in a, how often one was not in its place. A memo is in its state's place or, if another one is there, elsewhere in the group. */
 #define MEMO_MASK(op)      ((op)->c | (unsigned)(op)->d << 8)
 #define MEMO_AT(op, state) ((uint32_t)(op)->imm + ((state) & MEMO_MASK(op)))
 
-/* What must make way for it is lost. */
-static void place(struct pace *pace, struct op *op, memo m)
+/* A memo from `in`, or an empty place for NO_STATE, among those that may be the state's; NULL: there is none. */
+enum { NO_STATE = MEMO_IN(MEMO_NONE) };
+static memo *find_in_group(struct pace *pace, const struct op *op, uint32_t state, uint32_t in)
 {
-	memo *at = &pace->memos[MEMO_AT(op, MEMO_IN(m))], *beside = &pace->memos[MEMO_AT(op, MEMO_IN(m) ^ 1)];
+	unsigned mask = MEMO_MASK(op), n = mask < GROUP ? mask + 1 : GROUP;
+	memo *group = &pace->memos[(uint32_t)op->imm + (state & mask & ~(GROUP - 1))];
+
+	for (unsigned i = 0; i < n; i++)
+		if (MEMO_IN(group[i]) == in)
+			return &group[i];
+	return NULL;
+}
+
+/* The one that must make way for it goes elsewhere in a group that has room; else the one beside is lost. */
+static void place(struct pace *pace, const struct op *op, memo m)
+{
+	memo *at = &pace->memos[MEMO_AT(op, MEMO_IN(m))], *spare;
 
 	if (*at != MEMO_NONE) {
-		op->b += *beside != MEMO_NONE;
-		*beside = *at;
+		spare = find_in_group(pace, op, MEMO_IN(m), NO_STATE);
+		*(spare ? spare : &pace->memos[MEMO_AT(op, MEMO_IN(m) ^ 1)]) = *at;
 	}
 	*at = m;
 }
@@ -308,8 +368,9 @@ static void place(struct pace *pace, struct op *op, memo m)
 static void grow(struct pace *pace, struct op *op)
 {
 	const memo *old = &pace->memos[op->imm];
-	unsigned n = op->imm ? MEMO_MASK(op) + 1 : 0, more = n ? 2 * n : FIRST_MEMOS;
+	unsigned n = op->imm ? MEMO_MASK(op) + 1 : 0, more = n ? 4 * n : FIRST_MEMOS, line = more < GROUP ? more : GROUP;
 
+	pace->nmemos = (pace->nmemos + line - 1) & ~(line - 1);
 	op->c = (uint8_t)(more - 1);
 	op->d = (uint8_t)((more - 1) >> 8);
 	op->imm = (int32_t)pace->nmemos;
@@ -321,26 +382,39 @@ static void grow(struct pace *pace, struct op *op)
 	op->b = 0;
 }
 
+static bool may_grow(const struct pace *pace, const struct op *op)
+{
+	return MEMO_MASK(op) + 1 < MOST_MEMOS && pace->nmemos + MOST_MEMOS + GROUP <= MEMOS;
+}
+
+static struct op *counted(const struct op *op) { return (struct op *)(uintptr_t)op; }
+
 static void remember(struct pace *pace, const struct op *const_op, memo m)
 {
-	struct op *op = (struct op *)(uintptr_t)const_op;
+	struct op *op = counted(const_op);
 	unsigned mask = MEMO_MASK(op);
-	bool crowded = !op->imm || op->b > (mask < 255 ? mask : 255) / 4;
 
-	if (crowded && mask + 1 < MOST_MEMOS && pace->nmemos + MOST_MEMOS <= MEMOS)
+	if (op->imm && !find_in_group(pace, op, MEMO_IN(m), NO_STATE))
+		op->b++;
+	if ((!op->imm || op->b > (mask < 255 ? mask : 255) / 16) && may_grow(pace, op))
 		grow(pace, op);
 	if (op->imm)
 		place(pace, op, m);
 }
 
-/* The one beside, which comes to its place. */
-static bool is_beside(struct pace *pace, const struct op *op, uint32_t state)
+/* One elsewhere in the group comes to its place. Where that is asked for often there are too few places. */
+static bool is_elsewhere(struct pace *pace, const struct op *op, uint32_t state)
 {
-	memo *at = &pace->memos[MEMO_AT(op, state)], *beside = &pace->memos[MEMO_AT(op, state ^ 1)], m = *beside;
+	memo *at, *there, m;
 
-	if (MEMO_IN(m) != state)
+	if (!++counted(op)->a && op->imm && may_grow(pace, op))
+		grow(pace, counted(op));
+	at = &pace->memos[MEMO_AT(op, state)];
+	there = find_in_group(pace, op, state, state);
+	if (!there)
 		return false;
-	*beside = *at;
+	m = *there;
+	*there = *at;
 	*at = m;
 	return true;
 }
@@ -348,14 +422,15 @@ static bool is_beside(struct pace *pace, const struct op *op, uint32_t state)
 static memo block_memo(struct engine *engine, const struct op *op, uint32_t in)
 {
 	struct pace *pace = engine->pace;
-	const struct block *block = block_of(op);
+	const struct block *block;
 	uint32_t out, cost;
 	memo m = pace->memos[MEMO_AT(op, in)];
 
 	if (MEMO_IN(m) == in)
 		return m;
-	if (is_beside(pace, op, in))
+	if (is_elsewhere(pace, op, in))
 		return pace->memos[MEMO_AT(op, in)];
+	block = block_of(op);
 	cost = simulate(engine, block, in, block->ninsns, &out);
 	m = MEMO(in, out, cost);
 	if (block != engine->scratch)		/* which is another one each time */
@@ -367,13 +442,14 @@ static memo block_memo(struct engine *engine, const struct op *op, uint32_t in)
 static __attribute__((noinline)) memo find_exit(struct cpu *cpu, const struct op *op)
 {
 	struct pace *pace = cpu->engine->pace;
-	const struct block *block = block_of(op);
+	const struct block *block;
 	uint32_t in = cpu->pace_in, out, cost;
 	memo m;
 
-	if (is_beside(pace, op, in))
+	if (is_elsewhere(pace, op, in))
 		return pace->memos[MEMO_AT(op, in)];
-	cost = simulate(cpu->engine, block, in, block->info[op - block->ops].insn + 1u, &out);
+	block = block_of(op);
+	cost = simulate_exit(cpu->engine, block, in, block->info[op - block->ops].insn, &out);
 	m = MEMO(in, out, MEMO_COST(block_memo(cpu->engine, pace_op(block), in)) - cost);
 	remember(pace, op, m);
 	return m;
@@ -457,7 +533,6 @@ static OP_RETURN OP_ABI slow_pace(OP_PARAMS)
 	do { \
 		budget += ((int64_t)MEMO_COST(m) - PACE_LENT) * BUDGET_UNIT; \
 		cpu->pace = MEMO_OUT(m); \
-		NEXT; \
 	} while (0)
 
 static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_pace_exit(OP_PARAMS)
@@ -466,19 +541,29 @@ static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_pace_exit(OP_PARAMS
 
 	(void)tlb;
 	GIVE_BACK(m);
+	NEXT;
 }
 
-OP_RAW(pace_exit)
-{
-	memo m = cpu->memos[MEMO_AT(op, cpu->pace_in)];
+#define EXIT(leave) \
+	do { \
+		memo m_ = cpu->memos[MEMO_AT(op, cpu->pace_in)]; \
+		if (unlikely(MEMO_IN(m_) != cpu->pace_in)) \
+			GOTO_SAME(slow_pace_exit); \
+		GIVE_BACK(m_); \
+		op++; \
+		leave; \
+	} while (0)
 
-	if (unlikely(MEMO_IN(m) != cpu->pace_in))
-		GOTO_SAME(slow_pace_exit);
-	GIVE_BACK(m);
-}
+/* With the branch behind it. */
+OP_RAW(pace_exit_near) { EXIT(FOLLOW(&EDGES->taken, (uint64_t)IMM)); }
+OP_RAW(pace_exit_far) { EXIT(JUMP_TO(cpu->page_ea + IMM)); }
 
 void pace_emit(struct decoder *d) { decode_emit(d, (struct op){ .fn = op_pace }); }
-void pace_emit_exit(struct decoder *d) { decode_emit(d, (struct op){ .fn = op_pace_exit }); }
+
+void pace_emit_exit(struct decoder *d, bool near)
+{
+	decode_emit(d, (struct op){ .fn = near ? op_pace_exit_near : op_pace_exit_far });
+}
 
 const struct op *pace_op(const struct block *block) { return &block->ops[block->head - 1]; }
 

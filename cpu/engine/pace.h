@@ -41,7 +41,7 @@ _Static_assert(PACE_LENT > BLOCK_MAX_INSNS * PIPE_MAX_COST, "more than any block
 _Static_assert(sizeof(struct pipe_state) == PACE_BYTES, "a processor has room for one");
 
 void pace_emit(struct decoder *d);		/* the block's head */
-void pace_emit_exit(struct decoder *d);		/* on the way out from a branch in the block's middle */
+void pace_emit_exit(struct decoder *d, bool near);	/* on the way out from a branch in the block's middle, before the next one */
 void pace_clear(struct block *block);		/* a copy remembers nothing */
 void pace_forget_blocks(struct pace *pace);	/* none is left */
 void pace_add_cpu(struct cpu *cpu);

@@ -23,27 +23,30 @@ static const struct cost power10_costs[] = {
 #include "cpu/timing/power10.def"
 };
 
-#define COSTS(table) .costs = table, .ncosts = sizeof table / sizeof table[0]
+/* Where the rows of insn.def begin in these, as they are asked for; 0: not yet, or at the start. */
+static uint16_t power8_first[NROWS], power9_first[NROWS], power10_first[NROWS];
+
+#define COSTS(core) .costs = core##_costs, .ncosts = sizeof core##_costs / sizeof core##_costs[0], .first = core##_first
 #define BIT(n) (1u << (n))
 
 /* POWER8 to LLVM: each instruction takes two of eight places. To the hardware: two of twelve, six instructions in a group;
  * a branch takes one, for there are two places more for branches. */
 #define POWER8 \
-	COSTS(power8_costs), .insn_units = 4, .window = 64, .base_latency = 1, .forward = 9, .nports = P8_PORTS, \
+	COSTS(power8), .insn_units = 4, .window = 64, .base_latency = 1, .forward = 9, .nports = P8_PORTS, \
 	.near = { [P8_FX] = (uint16_t)~BIT(P8_LS) & (uint16_t)~BIT(P8_LULS), [P8_ALL] = (uint16_t)~BIT(P8_LS) & (uint16_t)~BIT(P8_LULS) }, \
 	.mhz = 3500, .taken = 66, .redirect = 66, .mispredict = 16	/* three cycles each, of which a place is the branch's */
 #define POWER8_PIPES \
 	[P8_FX] = 2, [P8_LS] = 2, [P8_LULS] = 4, [P8_ALL] = 6, [P8_VF] = 2, [P8_BR] = 1, [P8_CR] = 1, [P8_CY] = 1, [P8_DFU] = 1, [P8_LU] = 2
 
 #define POWER9 \
-	COSTS(power9_costs), .slot_units = 4, .uop_units = 2, .insn_units = 4, .window = 44, .base_latency = 2, .forward = 15, .nports = P9_PORTS, \
+	COSTS(power9), .slot_units = 4, .uop_units = 2, .insn_units = 4, .window = 44, .base_latency = 2, .forward = 15, .nports = P9_PORTS, \
 	.mhz = 3800, .taken = 20, .redirect = 56, .mispredict = 24	/* one cycle, and three, in which a short block is dispatched */
 #define POWER9_PIPES \
 	[P9_ALU] = 4, [P9_LS] = 4, [P9_EXEC] = 4, [P9_DP] = 4, [P9_PM] = 2, [P9_DIV] = 2, [P9_BR] = 1, [P9_CY] = 1, [P9_DFU] = 1
 
 /* LLVM's results of POWER10 reach consumers on like units a cycle or more early; GCC's figures have no such difference. */
 #define POWER10 \
-	COSTS(power10_costs), .slot_units = 3, .uop_units = 3, .insn_units = 3, .window = 44, .base_latency = 2, .forward = 10, .nports = P10_PORTS, \
+	COSTS(power10), .slot_units = 3, .uop_units = 3, .insn_units = 3, .window = 44, .base_latency = 2, .forward = 10, .nports = P10_PORTS, \
 	.near = { [P10_FX] = BIT(P10_FX) | BIT(P10_PM) | BIT(P10_ST) | BIT(P10_SX) | BIT(P10_BR), \
 		  [P10_PM] = BIT(P10_FX) | BIT(P10_PM) | BIT(P10_ST) | BIT(P10_SX) | BIT(P10_BR), \
 		  [P10_ST] = BIT(P10_FX) | BIT(P10_PM) | BIT(P10_ST) | BIT(P10_SX) | BIT(P10_BR), \
@@ -91,18 +94,30 @@ static enum variant variant_of(unsigned row, uint32_t word)
 	return (rc ? V_rc : 0) + (oe ? V_oe : 0);
 }
 
-const struct cost *cost_find(const struct core_model *m, unsigned row, uint64_t word)
+/* The last row whose key is not greater than that of the row's first variant. */
+static uint16_t first_of(const struct core_model *m, unsigned row)
 {
-	unsigned key = row * NVARIANTS + variant_of(row, word), low = 0, high = m->ncosts;
+	unsigned low = 0, high = m->ncosts;
 
-	/* The last row whose key is not greater: a variant without a row of its own costs what the one before costs. */
 	while (high - low > 1) {
 		unsigned middle = (low + high) / 2;
 
-		if (m->costs[middle].key <= key)
+		if (m->costs[middle].key <= row * NVARIANTS)
 			low = middle;
 		else
 			high = middle;
 	}
-	return &m->costs[low];
+	return (uint16_t)low;
+}
+
+/* The last row whose key is not greater: a variant without a row of its own costs what the one before costs. */
+const struct cost *cost_find(const struct core_model *m, unsigned row, uint64_t word)
+{
+	unsigned key = row * NVARIANTS + variant_of(row, word), i = m->first[row];
+
+	if (!i)
+		i = m->first[row] = first_of(m, row);
+	while (i + 1 < m->ncosts && m->costs[i + 1].key <= key)
+		i++;
+	return &m->costs[i];
 }

@@ -54,6 +54,7 @@ struct core_model {
 	const char *name;
 	const struct cost *costs;	/* by ascending key */
 	unsigned ncosts;
+	uint16_t *first;		/* by row of insn.def: where it begins in these, once that has been asked for */
 	bool as_llvm;			/* with LLVM's figures, and without what llvm-mca does not know */
 
 	/* Units of UNITS_PER_CYCLE. */

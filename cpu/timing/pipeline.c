@@ -21,11 +21,18 @@ enum {
 	COARSE_WINDOW = 24,		/* the same for the last entry of a window whose every entry is late by as much more */
 };
 
+_Static_assert(1 + MAX_PORTS + COARSE_REGISTERS + 1 + 2 * COARSE_STORES <= COARSE_STATE_WORDS, "there is room for each");
 _Static_assert(NREGS <= 128, "a bit each in two words");
 
 /* What is left of a cycle in times that a coarse state keeps, so that few recur: parts in which the clock goes while the window
  * stalls. With larger ones the pipe that binds a loop would win or lose a part at each turn. */
 static unsigned grain_of(const struct core_model *m) { return m->uop_units; }
+
+/* Down to a whole number of grains; numbers that are known here cost no division. */
+static inline uint32_t whole_grains(uint32_t t, unsigned grain)
+{
+	return grain == 1 ? t : grain == 2 ? t / 2 * 2 : grain == 3 ? t / 3 * 3 : t / grain * grain;
+}
 
 /* t / n, for t * n below 2^32 and n from 2 on; `part` is PART_OF(n). */
 #define PART_OF(n) (UINT32_MAX / (n) + 1)
@@ -209,8 +216,7 @@ static uint32_t on_line(const struct pipe *p, unsigned k)
 	uint32_t late = p->line_late, grain = grain_of(p->m);
 
 	if (k < p->line_end) {
-		late = by(late * (k + 1), p->line_part);
-		late -= late % grain;
+		late = whole_grains(by(late * (k + 1), p->line_part), grain);
 	}
 	return late ? EPOCH + k * p->m->uop_units + late : 0;
 }
@@ -378,7 +384,8 @@ void pipe_open(struct pipe *p, const struct core_model *m, unsigned threads, con
 
 /* ---- Made coarse ---- */
 
-static uint32_t rounded(uint32_t t, uint32_t to) { return (t + to / 2) / to * to; }
+static inline uint32_t rounded(uint32_t t, uint32_t to) { return (t + to / 2) / to * to; }
+static inline uint32_t to_grains(uint32_t t, unsigned grain) { return whole_grains(t + grain / 2, grain); }
 
 /* To whole cycles from `like`: what is on a chain of dependences with it stays as it is. Rounded each for itself, the chain
  * of a loop would lose or win a part of a cycle at each turn. */
@@ -391,18 +398,20 @@ static uint32_t rounded_like(uint32_t t, uint32_t like)
 
 static void coarsen_registers(struct writer *w, const uint32_t *word, unsigned n, unsigned grain)
 {
-	bool keep[NREGS] = { false };
+	bool keep[NREGS];
 	uint32_t last = 0;
 
-	for (unsigned kept = 0; kept < COARSE_REGISTERS && kept < n; kept++) {
+	memset(keep, n <= COARSE_REGISTERS, n);
+	for (unsigned i = 0; i < n; i++)
+		last = later(last, word[i] & 0xffff);
+	last = to_grains(last, grain);
+	for (unsigned kept = 0; kept < COARSE_REGISTERS && n > COARSE_REGISTERS; kept++) {
 		unsigned best = n;
 
 		for (unsigned i = 0; i < n; i++)
 			if (!keep[i] && (best == n || (word[i] & 0xffff) > (word[best] & 0xffff)))
 				best = i;
 		keep[best] = true;
-		if (!kept)
-			last = rounded(word[best] & 0xffff, grain);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t t = rounded_like(word[i] & 0xffff, last);
@@ -435,7 +444,7 @@ static void coarsen_ports(struct writer *w, const uint32_t *word, unsigned n, un
 	for (unsigned i = 0; i < n; i++)
 		most = later(most, word[i] & 0xffff);
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t t = rounded(word[i] & 0xffff, (word[i] & 0xffff) == most ? grain : COARSE_TIME);
+		uint32_t now = word[i] & 0xffff, t = now == most ? to_grains(now, grain) : rounded(now, COARSE_TIME);
 
 		if (t)
 			put(w, PORTS_AT, (word[i] & ~UINT32_C(0xffff)) | t);

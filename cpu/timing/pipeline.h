@@ -20,6 +20,7 @@ enum {
 	PIPE_MAX_WINDOW = 64,
 	PIPE_SLOTS = 4,			/* stores that a load may meet */
 	PIPE_STATE_WORDS = 192,
+	COARSE_STATE_WORDS = 24,	/* no state behind a branch has more */
 };
 
 /* An instruction as the model sees it. All zero: nothing at all. */

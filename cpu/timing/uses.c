@@ -1,8 +1,9 @@
-/* Registers by operand string: the first operand is what is written but for stores and compares; what else a row touches
- * beyond its operands (CR0 by Rc, carries, counts) stands here by flag or by name.
+/* Registers by operand string, which is read once: the first operand is what is written but for stores and compares; what else
+ * a row touches beyond its operands (CR0 by Rc, carries, counts) stands here by flag or by name.
  */
 #include "cpu/timing/uses.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cpu/table/forms.h"
@@ -22,45 +23,72 @@ static unsigned field_rt(uint32_t word) { return field(word, 21, 5); }
 static unsigned field_ra(uint32_t word) { return field(word, 16, 5); }
 static unsigned field_rb(uint32_t word) { return field(word, 11, 5); }
 
-/* ---- Operands that are registers ---- */
+/* ---- What a row's strings say ---- */
+
+enum { NO_BIT = 255, MAX_OPERANDS = 6 };
+
+/* The register that a field names, or some that follow each other. */
+struct named {
+	uint8_t first, shift, width;	/* register of number 0; the field */
+	uint8_t times, count;		/* registers by which its number counts, and how many there are */
+	uint8_t upper;			/* the bit for the upper 32, which lies apart; NO_BIT: there is none */
+	bool or_zero;			/* number 0 is the value 0 */
+};
+
+struct operand {
+	struct named reg;
+	bool read, written;
+};
+
+struct shape {
+	bool known;
+	uint8_t n;
+	struct operand operand[MAX_OPERANDS];
+	bool writes_cr_field, writes_cr0, writes_cr6;
+	bool saturates;			/* an accumulator */
+	bool has_address, indexed, load, store, displaced;
+	uint8_t low;			/* bits of a displacement that are none of it; HASH: see there */
+};
+enum { HASH = 255 };
 
 static bool is_token(const char *token, size_t len, const char *name)
 {
 	return *token == *name && strlen(name) == len && !strncmp(token, name, len);
 }
 
-/* The register that an operand names, NREGS: none. */
-static unsigned operand_register(const char *token, size_t len, uint32_t word)
+/* False: it names no register. */
+static bool read_operand(const char *token, size_t len, struct named *out)
 {
-	enum { PAIR = 128 };	/* the field's last bit is the sixth */
-	static const struct { const char *name; uint8_t shift; uint32_t sixth; uint8_t first; } rows[] = {
-		{ "RT", 21, 0, REG_GPR }, { "RS", 21, 0, REG_GPR }, { "RA", 16, 0, REG_GPR }, { "RA0", 16, 0, REG_GPR },
-		{ "RB", 11, 0, REG_GPR }, { "RH", 11, 0, REG_GPR }, { "RC", 6, 0, REG_GPR },
-		{ "FRT", 21, 0, REG_VSR }, { "FRS", 21, 0, REG_VSR }, { "FRA", 16, 0, REG_VSR }, { "FRB", 11, 0, REG_VSR },
-		{ "FRC", 6, 0, REG_VSR },
+#define ONE(first, shift, upper) { first, shift, 5, 1, 1, upper, false }
+	static const struct { const char *name; struct named reg; } rows[] = {
+		{ "RT", ONE(REG_GPR, 21, NO_BIT) }, { "RS", ONE(REG_GPR, 21, NO_BIT) }, { "RA", ONE(REG_GPR, 16, NO_BIT) },
+		{ "RA0", { REG_GPR, 16, 5, 1, 1, NO_BIT, true } }, { "RB", ONE(REG_GPR, 11, NO_BIT) },
+		{ "RH", ONE(REG_GPR, 11, NO_BIT) }, { "RC", ONE(REG_GPR, 6, NO_BIT) },
+		{ "FRT", ONE(REG_VSR, 21, NO_BIT) }, { "FRS", ONE(REG_VSR, 21, NO_BIT) },
+		{ "FRA", ONE(REG_VSR, 16, NO_BIT) }, { "FRB", ONE(REG_VSR, 11, NO_BIT) },
+		{ "FRC", ONE(REG_VSR, 6, NO_BIT) },
 		/* Decimal: and the one behind it. */
-		{ "FRTP", 21, 0, REG_VSR }, { "FRAP", 16, 0, REG_VSR }, { "FRBP", 11, 0, REG_VSR },
-		{ "VRT", 21, 0, REG_VSR + 32 }, { "VRS", 21, 0, REG_VSR + 32 }, { "VRA", 16, 0, REG_VSR + 32 },
-		{ "VRB", 11, 0, REG_VSR + 32 }, { "VRC", 6, 0, REG_VSR + 32 }, { "XTP", 21, 0, REG_VSR + 32 },
-		{ "XSP", 21, 0, REG_VSR + 32 },
-		/* The sixth bit lies apart: its mask. */
-		{ "XT", 21, 1, REG_VSR }, { "XS", 21, 1, REG_VSR }, { "XA", 16, 4, REG_VSR }, { "XB", 11, 2, REG_VSR },
-		{ "XC", 6, 8, REG_VSR }, { "XTQ", 21, 8, REG_VSR }, { "XSQ", 21, 8, REG_VSR },
-		/* And the one behind it. */
-		{ "XPT", 21, PAIR, REG_VSR }, { "XPS", 21, PAIR, REG_VSR },
-		{ "XT0", 21, 1u << 26, REG_VSR }, { "XS0", 21, 1u << 26, REG_VSR }, { "XTI", 21, 1u << 16, REG_VSR },
+		{ "FRTP", { REG_VSR, 21, 5, 1, 2, NO_BIT, false } }, { "FRAP", { REG_VSR, 16, 5, 1, 2, NO_BIT, false } },
+		{ "FRBP", { REG_VSR, 11, 5, 1, 2, NO_BIT, false } },
+		{ "VRT", ONE(REG_VSR + 32, 21, NO_BIT) }, { "VRS", ONE(REG_VSR + 32, 21, NO_BIT) },
+		{ "VRA", ONE(REG_VSR + 32, 16, NO_BIT) }, { "VRB", ONE(REG_VSR + 32, 11, NO_BIT) },
+		{ "VRC", ONE(REG_VSR + 32, 6, NO_BIT) }, { "XTP", ONE(REG_VSR + 32, 21, NO_BIT) },
+		{ "XSP", ONE(REG_VSR + 32, 21, NO_BIT) },
+		{ "XT", ONE(REG_VSR, 21, 0) }, { "XS", ONE(REG_VSR, 21, 0) }, { "XA", ONE(REG_VSR, 16, 2) },
+		{ "XB", ONE(REG_VSR, 11, 1) }, { "XC", ONE(REG_VSR, 6, 3) }, { "XTQ", ONE(REG_VSR, 21, 3) },
+		{ "XSQ", ONE(REG_VSR, 21, 3) }, { "XT0", ONE(REG_VSR, 21, 26) }, { "XS0", ONE(REG_VSR, 21, 26) },
+		{ "XTI", ONE(REG_VSR, 21, 16) },
+		/* Pairs, and accumulators. */
+		{ "XPT", { REG_VSR, 22, 4, 2, 2, 21, false } }, { "XPS", { REG_VSR, 22, 4, 2, 2, 21, false } },
+		{ "XAP", { REG_VSR, 17, 4, 2, 2, 2, false } }, { "AT", { REG_VSR, 23, 3, 4, 4, NO_BIT, false } },
 	};
 
-	if (is_token(token, len, "XAP"))
-		return REG_VSR + 2 * field(word, 17, 4) + (word & 4 ? 32 : 0);
-	if (is_token(token, len, "AT"))
-		return REG_VSR + 4 * field(word, 23, 3);
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		if (is_token(token, len, rows[i].name) && rows[i].sixth == PAIR)
-			return rows[i].first + (field(word, rows[i].shift, 5) & 30) + (field(word, rows[i].shift, 1) ? 32 : 0);
-		else if (is_token(token, len, rows[i].name))
-			return rows[i].first + field(word, rows[i].shift, 5) + (rows[i].sixth && word & rows[i].sixth ? 32 : 0);
-	return NREGS;
+		if (is_token(token, len, rows[i].name)) {
+			*out = rows[i].reg;
+			return true;
+		}
+	return false;
 }
 
 /* Outer products: with "ger" and a number comes what becomes of them. */
@@ -96,14 +124,6 @@ static bool reads_target(const struct row_facts *row)
 	return false;
 }
 
-/* So many registers are an operand. */
-static unsigned operand_count(const char *token, size_t len)
-{
-	if (is_token(token, len, "AT"))
-		return 4;
-	return (len == 3 && !strncmp(token, "XP", 2)) || is_token(token, len, "XAP") || (len == 4 && token[0] == 'F') ? 2 : 1;
-}
-
 static bool first_is_source(const struct row_facts *row)
 {
 	static const char *const sources[] = { "RS", "FRS", "VRS", "XS", "XSP", "XSQ", "XS0", "XPS" };
@@ -118,50 +138,98 @@ static bool first_is_source(const struct row_facts *row)
 	       !strcmp(row->name, "tabort") || !strcmp(row->name, "treclaim");
 }
 
-/* One operand. `target`: the place of what is written. */
-static void use_operand(const struct row_facts *row, const char *token, size_t len, bool target, uint32_t word,
-			struct uses *out)
-{
-	unsigned reg = operand_register(token, len, word), last = reg + operand_count(token, len) - 1;
-
-	if (reg == NREGS || (is_token(token, len, "RA0") && !field_ra(word)))
-		return;
-	for (; reg <= last; reg++) {
-		if (target)
-			regset_add(&out->written, reg);
-		if (!target || reads_target(row))
-			regset_add(&out->read, reg);
-	}
-}
-
 /* Immediates that stand before the target. */
 static bool leads(const char *token, size_t len)
 {
 	return is_token(token, len, "R") || is_token(token, len, "TE") || is_token(token, len, "SP") || is_token(token, len, "S");
 }
 
-static void use_operands(const struct row_facts *row, uint32_t word, struct uses *out)
+static void read_operands(const struct row_facts *row, struct shape *out)
 {
 	/* mtspr, mtcrf, tw and compares have something else in front. */
-	bool target = !first_is_source(row);
+	bool target = !first_is_source(row), adds = reads_target(row);
 
 	for (const char *s = row->operands; *s;) {
 		size_t len = strcspn(s, ",()");
+		struct operand o = { .read = !target || adds, .written = target };
 
 		if (len) {
-			use_operand(row, s, len, target && !is_token(s, len, "TO") && !is_token(s, len, "FXM"), word, out);
+			if (read_operand(s, len, &o.reg)) {
+				if (out->n == MAX_OPERANDS)
+					abort();
+				out->operand[out->n++] = o;
+			}
 			target = target && leads(s, len);
 		}
 		s += len + (s[len] != 0);
 	}
 }
 
+static void read_address(const struct row_facts *row, struct shape *out)
+{
+	const char *at = strstr(row->operands, "RA0");
+	bool check = !strncmp(row->name, "hashchk", 7);
+
+	out->has_address = at && row->unit == LS;
+	out->indexed = strstr(row->operands, "RB") != NULL;
+	out->store = first_is_source(row) && at != row->operands && !check;
+	out->load = !first_is_source(row) || check;
+	out->displaced = strchr(row->operands, '(') != NULL;
+	out->low = strstr(row->operands, "HD(") ? HASH : strstr(row->operands, "DQ(") ? 15 : strstr(row->operands, "DS(") ? 3 : 0;
+}
+
+static bool is_transactional(const struct row_facts *row)
+{
+	const char *name = row->name;
+
+	return name[0] == 't' && row->unit == SYS && (name[1] == 'a' || name[1] == 'b' || name[1] == 'e' || !strcmp(name, "tsr") ||
+						      !strncmp(name, "tre", 3));
+}
+
+/* Each row's strings are read once, and say the same each time. */
+static const struct shape *shape_of(unsigned row)
+{
+	static struct shape shapes[NROWS];
+	const struct row_facts *facts = &row_facts[row];
+	struct shape *shape = &shapes[row];
+
+	if (!shape->known) {
+		read_operands(facts, shape);
+		read_address(facts, shape);
+		shape->writes_cr_field = !strncmp(facts->operands, "BF", 2) && facts->operands[2] != 'A';
+		shape->writes_cr0 = is_transactional(facts);
+		shape->writes_cr6 = !strncmp(facts->name, "bcd", 3);
+		shape->saturates = saturates_accumulator(facts);
+		shape->known = true;
+	}
+	return shape;
+}
+
+/* ---- Operands that are registers ---- */
+
+static void use_operands(const struct shape *shape, uint32_t word, struct uses *out)
+{
+	for (unsigned i = 0; i < shape->n; i++) {
+		const struct operand *o = &shape->operand[i];
+		unsigned number = field(word, o->reg.shift, o->reg.width), reg = o->reg.first + number * o->reg.times;
+
+		if (o->reg.or_zero && !number)
+			continue;
+		if (o->reg.upper != NO_BIT && word >> o->reg.upper & 1)
+			reg += 32;
+		for (unsigned k = 0; k < o->reg.count; k++, reg++) {
+			if (o->written)
+				regset_add(&out->written, reg);
+			if (o->read)
+				regset_add(&out->read, reg);
+		}
+	}
+}
+
 /* ---- Condition register fields ---- */
 
-static void use_cr_operands(unsigned row, uint32_t word, struct uses *out)
+static void use_cr_operands(unsigned row, const struct shape *shape, uint32_t word, struct uses *out)
 {
-	const struct row_facts *facts = &row_facts[row];
-
 	switch (row) {
 	case ROW_crand: case ROW_cror: case ROW_crxor: case ROW_crnand: case ROW_crnor: case ROW_creqv: case ROW_crandc:
 	case ROW_crorc:
@@ -184,12 +252,12 @@ static void use_cr_operands(unsigned row, uint32_t word, struct uses *out)
 	case ROW_mtfsfi: case ROW_mtfsf: return;
 	default: break;
 	}
-	if (!strncmp(facts->operands, "BF", 2) && facts->operands[2] != 'A')
+	if (shape->writes_cr_field)
 		regset_add(&out->written, REG_CR + field(word, 23, 3));
 }
 
 /* Rc, OE, carries. */
-static void use_flags(unsigned row, uint32_t word, struct uses *out)
+static void use_flags(unsigned row, const struct shape *shape, uint32_t word, struct uses *out)
 {
 	const struct row_facts *facts = &row_facts[row];
 
@@ -233,11 +301,9 @@ static void use_flags(unsigned row, uint32_t word, struct uses *out)
 		regset_add(&out->read, REG_SO);
 		break;
 	default:
-		if (!strncmp(facts->name, "bcd", 3))
+		if (shape->writes_cr6)
 			regset_add(&out->written, REG_CR + 6);
-		if (facts->name[0] == 't' && facts->unit == SYS && (facts->name[1] == 'a' || facts->name[1] == 'b' ||
-								     facts->name[1] == 'e' || !strcmp(facts->name, "tsr") ||
-								     !strncmp(facts->name, "tre", 3)))
+		if (shape->writes_cr0)
 			regset_add(&out->written, REG_CR);
 		break;
 	}
@@ -257,7 +323,7 @@ static bool moves_only(unsigned row)
 	}
 }
 
-static void use_status(unsigned row, struct uses *out)
+static void use_status(unsigned row, const struct shape *shape, struct uses *out)
 {
 	const struct row_facts *facts = &row_facts[row];
 
@@ -271,7 +337,7 @@ static void use_status(unsigned row, struct uses *out)
 		regset_add(&out->read, REG_FPSCR);
 		regset_add(&out->written, REG_FPSCR);
 	}
-	if ((facts->flags & VEC && facts->unit != LS) || saturates_accumulator(facts)) {
+	if ((facts->flags & VEC && facts->unit != LS) || shape->saturates) {
 		regset_add(&out->read, REG_VSCR);	/* saturation stays */
 		regset_add(&out->written, REG_VSCR);
 	}
@@ -346,49 +412,45 @@ static void use_multiple(unsigned row, uint32_t word, struct uses *out)
 }
 
 /* Of prefixed ones that are relative to themselves, or reach far: some number. */
-static int32_t displacement(const struct row_facts *row, uint64_t word)
+static int32_t displacement(const struct shape *shape, uint64_t word)
 {
 	int32_t d = (int16_t)word;
 
 	if (is_prefixed(word))
 		return (int32_t)insn_displacement(word);
-	if (strstr(row->operands, "HD("))
-		return (int32_t)(8 * (field(word, 21, 5) | field(word, 0, 1) << 5)) - 512;
-	return strstr(row->operands, "DQ(") ? d & ~15 : strstr(row->operands, "DS(") ? d & ~3 : d;
+	return shape->low == HASH ? (int32_t)(8 * (field(word, 21, 5) | field(word, 0, 1) << 5)) - 512 : d & ~(int32_t)shape->low;
 }
 
-static void use_address(const struct row_facts *row, uint64_t insn, struct uses *out)
+static void use_address(const struct row_facts *row, const struct shape *shape, uint64_t insn, struct uses *out)
 {
-	const char *at = strstr(row->operands, "RA0");
-	bool indexed = strstr(row->operands, "RB") != NULL;
 	uint32_t word = (uint32_t)insn;
 
-	out->base = out->index = NO_BASE;
-	if (!at || row->unit != LS)
+	if (!shape->has_address)
 		return;
 	if (field_ra(word))
 		regset_add(&out->address, field_ra(word));
-	if (indexed)
+	if (shape->indexed)
 		regset_add(&out->address, field_rb(word));
 	if (!(row->flags & MEM))
 		return;
-	out->store = first_is_source(row) && at != row->operands && strncmp(row->name, "hashchk", 7);
-	out->load = !first_is_source(row) || !strncmp(row->name, "hashchk", 7);
+	out->store = shape->store;
+	out->load = shape->load;
 	out->update = row->flags & UPD;
 	if (out->update)
 		regset_add(&out->written, field_ra(word));
-	if (indexed && !field_ra(word)) {
+	if (shape->indexed && !field_ra(word)) {
 		out->base = (uint8_t)field_rb(word);
 	} else if (field_ra(word)) {
 		out->base = (uint8_t)field_ra(word);
-		out->index = indexed ? (uint8_t)field_rb(word) : NO_BASE;
+		out->index = shape->indexed ? (uint8_t)field_rb(word) : NO_BASE;
 	}
-	out->displacement = strchr(row->operands, '(') ? displacement(row, insn) : 0;
+	out->displacement = shape->displaced ? displacement(shape, insn) : 0;
 }
 
 void uses_find(unsigned row, uint64_t insn, struct uses *out)
 {
 	const struct row_facts *facts = &row_facts[row];
+	const struct shape *shape;
 	uint32_t word = (uint32_t)insn;
 
 	memset(out, 0, sizeof *out);
@@ -397,14 +459,15 @@ void uses_find(unsigned row, uint64_t insn, struct uses *out)
 		use_branch(row, word, out);
 		return;
 	}
-	use_operands(facts, word, out);
-	use_cr_operands(row, word, out);
-	use_flags(row, word, out);
-	use_status(row, out);
+	shape = shape_of(row);
+	use_operands(shape, word, out);
+	use_cr_operands(row, shape, word, out);
+	use_flags(row, shape, word, out);
+	use_status(row, shape, out);
 	if (row == ROW_mfspr || row == ROW_mtspr)
 		use_spr(row, word, out);
 	else if (facts->unit == SYS && facts->flags & (ENDBB | PRIV))
 		regset_add(&out->written, REG_SYSTEM);
 	use_multiple(row, word, out);
-	use_address(facts, insn, out);
+	use_address(facts, shape, insn, out);
 }

@@ -53,7 +53,7 @@ static struct value get(struct cpu *cpu, unsigned reg)
 		v.d[0] = cpu->cr[reg - REG_CR];
 	else
 		v.d[0] = reg == REG_LR ? cpu->lr : reg == REG_CTR ? cpu->ctr : reg == REG_TAR ? cpu->tar :
-			 reg == REG_CA ? cpu->ca | cpu->ca32 << 1 : reg == REG_OV ? cpu->ov | cpu->ov32 << 1 : reg == REG_SO ? cpu->so :
+			 reg == REG_CA ? (uint64_t)cpu->ca | (uint64_t)cpu->ca32 << 1 : reg == REG_OV ? (uint64_t)cpu->ov | (uint64_t)cpu->ov32 << 1 : reg == REG_SO ? cpu->so :
 			 reg == REG_COUNT ? cpu->xer_count : reg == REG_FPSCR ? fpscr_get(cpu) : reg == REG_VSCR ? cpu->vscr : 0;
 	return v;
 }

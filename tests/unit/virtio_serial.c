@@ -269,7 +269,7 @@ static void test_other_ports(void)
 	static uint8_t data[65536];
 	size_t n = save(data, sizeof data);
 	uint8_t *at = memmem(data, n, ports_begin, sizeof ports_begin);
-	const char *why;
+	const char *why = "";
 
 	if (!check(at != NULL, "ports: they are in the stream"))
 		return;
@@ -295,7 +295,7 @@ static void test_half_written(void)
 	static uint8_t data[131072], with[262144], *to = with;
 	char text[64] = "";
 	struct stat before;
-	const char *why;
+	const char *why = "";
 	uint8_t *at;
 	size_t n;
 	FILE *f;

@@ -135,7 +135,7 @@ static void test_esb(struct machine *m)
 	check_eq(pq(m, DISK), 1, "off-stays-off");
 	check_eq(load(m, 0, at + 0xc00, 8), 1, "set-00-gives-what-was");
 	check_eq(pq(m, DISK), 0, "set-00");
-	check_eq(load(m, 0, at + 0xdff & ~UINT64_C(7), 8), 0, "set-01-anywhere-in-its-range");
+	check_eq(load(m, 0, (at + 0xdff) & ~UINT64_C(7), 8), 0, "set-01-anywhere-in-its-range");
 	check_eq(pq(m, DISK), 1, "set-01");
 	load(m, 0, at + 0xe00, 8);
 	check_eq(pq(m, DISK), 2, "set-10");

@@ -131,9 +131,9 @@ static bool take_option(struct command *c, int option, const char *arg, struct e
 	case OPT_TITLE: c->o.title = arg; return true;
 	case OPT_HELP: return c->help = true;
 	case OPT_VERSION: return c->version = true;
-	case OPT_PIPELINE: return c->o.where = arg;
-	case OPT_WORDS: return c->o.words = arg;
-	case OPT_TIMING: return c->o.timing = arg;
+	case OPT_PIPELINE: c->o.where = arg; return true;
+	case OPT_WORDS: c->o.words = arg; return true;
+	case OPT_TIMING: c->o.timing = arg; return true;
 	case OPT_ROUNDS: c->rounds_given = true; return take_number("--rounds", arg, PIPELINE_ROUNDS, &c->o.rounds, err);
 	case OPT_TOP: return take_number("--top", arg, UINT32_MAX, &c->o.top, err);
 	case OPT_SORT: return take_order(c, arg, err);
