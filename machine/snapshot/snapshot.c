@@ -29,6 +29,7 @@
 #include "machine/core/timers.h"
 #include "machine/host/child.h"
 #include "machine/host/term.h"
+#include "machine/irq/irq.h"
 #include "machine/profile/profile.h"
 #include "machine/snapshot/disks.h"
 #include "machine/snapshot/media.h"
@@ -616,6 +617,27 @@ static bool missing(struct error *err, const char *name, unsigned instance)
 	return false;
 }
 
+/* XICS has the guest's interrupts until the guest asks for XIVE. With XIVE alone a guest need not ask for it, and would find
+ * itself with XICS where there are both. */
+static bool controller_complete(const struct machine *m, const struct vms_set *set, struct error *err)
+{
+	static const char *const names[][3] = { { "ics", "icp/server", "" }, { "xive-source", "spapr-xive", "xive-tctx" } };
+	bool by_xive = irq_by_xive(m);
+
+	for (unsigned i = 0; i < set->sections; i++) {
+		const struct vms_section *s = &set->section[i];
+
+		for (unsigned k = 0; k < ARRAY_SIZE(names[0]); k++) {
+			if (s->loaded || strcmp(s->name, names[by_xive][k]))
+				continue;
+			error_set(err, "section %s %u is missing: the guest's interrupts are %s's here, and the machine that was saved had none (-M ic-mode=)",
+				  s->name, s->instance, by_xive ? "XIVE" : "XICS");
+			return false;
+		}
+	}
+	return true;
+}
+
 /* A machine can do without the others; and all of cede's are there, or none. */
 static bool complete(struct machine *m, const struct vms_set *set, bool own, struct error *err)
 {
@@ -631,7 +653,10 @@ static bool complete(struct machine *m, const struct vms_set *set, bool own, str
 		for (unsigned k = 0; k < 2; k++)
 			if (!loaded(set, k ? "cpu" : "cpu_common", i))
 				return missing(err, k ? "cpu" : "cpu_common", i);
-	return loaded(set, "timer", 0) ? loaded(set, "spapr", 0) || missing(err, "spapr", 0) : missing(err, "timer", 0);
+	for (unsigned k = 0; k < 2; k++)
+		if (!loaded(set, k ? "spapr" : "timer", 0))
+			return missing(err, k ? "spapr" : "timer", 0);
+	return controller_complete(m, set, err);
 }
 
 static bool any_own(const struct vms_set *set)

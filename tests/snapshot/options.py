@@ -1,6 +1,7 @@
 """Snapshots that are loaded with other options: what differs is named by its option, in the option's words."""
 # needs: programs guests
 import os
+import re
 import subprocess
 import sys
 
@@ -20,6 +21,28 @@ HUGE = """
         li      7, 0x10
         sc      1
 1:      b       1b
+"""
+
+# Asks for a POWER9's registers, XIVE and the radix MMU, and then again and again where an interrupt's pages are.
+AGREES = """
+        .org    0x100
+        li      3, 0
+        ori     3, 3, 0xf002            # H_CAS
+        li      4, vectors
+        lis     5, 0x100
+        lis     6, 0x10
+        sc      1
+1:      li      3, 0x3a8                # H_INT_GET_SOURCE_INFO
+        li      4, 0
+        li      5, 0x1000
+        sc      1
+        b       1b
+vectors:
+        .long   0xffff0000, 0x004e0000, 0, 0xffffffff
+        .byte   4, 2, 0, 0, 0x80, 0, 0, 0, 0, 0, 0
+        .byte   25, 0, 0x40
+        .zero   20
+        .byte   0x40, 0x40, 0, 0x40     # bytes 23 to 26
 """
 
 # The machine; with which other options it is loaded; where the refusal is, and how it ends.
@@ -47,6 +70,11 @@ CASES = (
         ('-cpu power9 -M cap-cfpc=broken', 'expected at most broken, found workaround (-M cap-cfpc=)'),
         ('-cpu power9 -M cap-large-decr=off', 'expected at most off, found on (-M cap-large-decr=)'),
         ('-cpu power9 -M cap-ccf-assist=off', 'expected at most off, found on (-M cap-ccf-assist=)'),
+    )),
+    ('-cpu power9 -M ic-mode=xive -smp 2', (     # whose guest has agreed on nothing, and uses it
+        ('-cpu power9 -smp 2', 'section ics 0 is missing: the guest\'s interrupts are XICS\'s here, and the machine that was saved had none (-M ic-mode=)'),
+        ('-cpu power9 -smp 2 -M ic-mode=xics',
+         'section xive-source 0: this machine has none (other -cpu, -smp, -serial, -drive, -device, -M ic-mode or max-cpu-compat?)'),
     )),
     ('-cpu power9 -timing power9,freq=2000 -smp 2 -pool procs=2,load=0.5,window=5ms', (
         ('-cpu power9,freq=4000 -timing power9 -smp 2 -pool procs=2,load=0.5,window=5ms',
@@ -96,4 +124,21 @@ def huge():
         check(run(*machine, '-loadvm', at('s'), '-save', at('t') + '@30000,quit=on')[0] == 0 and os.path.exists(at('t')), 'goes-on')
 
 
-main({'refused': refused, 'huge': huge})
+def agreed():
+    """A guest that has agreed on XIVE goes on with it wherever there is one, though only this machine has XICS as well."""
+    tools = cross_tools()
+    with Folder() as at:
+        assemble(at, AGREES, tools)
+        machine = ('-cpu', 'power9', '-smp', '2')
+        run(*machine, '-M', 'ic-mode=xive', '-bios', at('a.bin'), '-trace', 'hcall=H_CAS', '-D', at('log'), '-save', at('s') + '@20000,quit=on')
+        with open(at('log')) as f:
+            text = f.read()
+        check(re.search(r'H_CAS.* = H_SUCCESS', text), 'agrees', text)
+        for name, options in (('dual', ()), ('xive', ('-M', 'ic-mode=xive'))):
+            got = run(*machine, *options, '-loadvm', at('s'), '-trace', 'hcall=H_INT_GET_SOURCE_INFO', '-D', at('log'), '-save', at('t') + '@21000,quit=on')
+            with open(at('log')) as f:
+                codes = re.findall(r'H_INT_GET_SOURCE_INFO.* = (\w+)', f.read())
+            check(got[0] == 0 and not got[2] and set(codes) == {'H_SUCCESS'}, 'goes-on-' + name, (got, codes[:3]))
+
+
+main({'refused': refused, 'huge': huge, 'agreed': agreed})
