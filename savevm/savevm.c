@@ -70,7 +70,7 @@ struct writer {
 	struct text json;
 	struct checks checks;
 	uint32_t next_id;
-	bool sums;
+	bool sums, for_qemu;
 };
 
 static void put_head(struct writer *w, enum vms_tag tag, uint32_t id, const char *name, uint32_t instance, uint32_t version)
@@ -110,7 +110,7 @@ static void put_live(struct writer *w, const struct vms_live *live, uint32_t id,
 static void put_full(struct writer *w, const char *name, uint32_t instance, const struct vmstate *state, void *object)
 {
 	uint32_t id = w->next_id++;
-	struct vms_walk walk = { .stream = &w->s, .json = &w->json, .section = name, .instance = instance };
+	struct vms_walk walk = { .stream = &w->s, .json = &w->json, .section = name, .instance = instance, .for_qemu = w->for_qemu };
 
 	put_head(w, VMS_TAG_FULL, id, name, instance, state->version);
 	vmdesc_device(&w->json, name, instance, state);
@@ -119,23 +119,23 @@ static void put_full(struct writer *w, const char *name, uint32_t instance, cons
 	put_footer(w, id);
 }
 
-static void put_sections(struct writer *w, const struct vms_set *set, bool for_qemu)
+static void put_sections(struct writer *w, const struct vms_set *set)
 {
 	for (unsigned i = 0; i < set->sections && !w->s.failed; i++) {
 		const struct vms_section *section = &set->section[i];
 
-		if ((section->own && for_qemu) || (section->state->needed && !section->state->needed(section->object)))
+		if ((section->own && w->for_qemu) || (section->state->needed && !section->state->needed(section->object)))
 			continue;
 		put_full(w, section->name, section->instance, section->state, section->object);
 	}
-	if (!for_qemu) {
+	if (!w->for_qemu) {
 		w->sums = false;	/* the section of sums has no sum of itself */
 		put_full(w, VMS_CHECKS, 0, &vms_checks_state, &w->checks);
 	}
 }
 
 /* Ids begin with 1: QEMU takes 0 for a live section that has not come yet. */
-static void put_all(struct writer *w, const struct vms_set *set, bool for_qemu)
+static void put_all(struct writer *w, const struct vms_set *set)
 {
 	struct stream *s = &w->s;
 
@@ -150,7 +150,7 @@ static void put_all(struct writer *w, const struct vms_set *set, bool for_qemu)
 		put_live(w, &set->live[i], 1 + i, VMS_TAG_END_PART);
 	w->next_id = 1 + set->lives;
 	vmdesc_begin(&w->json);
-	put_sections(w, set, for_qemu);
+	put_sections(w, set);
 	vmdesc_end(&w->json);
 	stream_put_be(s, VMS_TAG_EOF, 1);
 	stream_put_be(s, VMS_TAG_DESCRIPTION, 1);
@@ -162,7 +162,7 @@ static void put_all(struct writer *w, const struct vms_set *set, bool for_qemu)
 
 bool savevm_write(const struct vms_set *set, int fd, bool for_qemu, struct error *err)
 {
-	struct writer w = { .sums = !for_qemu };
+	struct writer w = { .sums = !for_qemu, .for_qemu = for_qemu };
 	bool ok;
 
 	if (!stream_open(&w.s, fd, true, err))
@@ -171,7 +171,7 @@ bool savevm_write(const struct vms_set *set, int fd, bool for_qemu, struct error
 		stream_close(&w.s);
 		return false;
 	}
-	put_all(&w, set, for_qemu);
+	put_all(&w, set);
 	ok = stream_finish(&w.s);
 	if (!ok)
 		error_set(err, "%s", w.s.error.msg);

@@ -262,7 +262,7 @@ static bool save_subs(struct vms_walk *w, const struct vmstate *state, void *s, 
 	bool first = true, ok = true;
 
 	for (const struct vmstate *const *sub = state->subs; ok && sub && *sub; sub++) {
-		if ((*sub)->needed && !(*sub)->needed(s))
+		if (((*sub)->newer && w->for_qemu) || ((*sub)->needed && !(*sub)->needed(s)))
 			continue;
 		stream_put_be(w->stream, TAG_SUBSECTION, 1);
 		stream_put_string(w->stream, (*sub)->name);

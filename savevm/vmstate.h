@@ -44,6 +44,7 @@ struct vms_walk {
 	const char *section;		/* as the stream names it, for complaints */
 	uint32_t instance;
 	const struct vmstate *state;	/* the description being walked */
+	bool for_qemu;			/* saving: for QEMU 7.2 */
 };
 
 /* Refuses the load, or the save: "section S I, DESCRIPTION: field F: expected E, found N". Returns false. */
@@ -102,6 +103,7 @@ struct vmstate {
 	const char *struct_name;	/* VMS_OF */
 	size_t struct_size;
 	const struct vms_field *fields;
+	bool newer;		/* a subsection that QEMU 7.2 does not know, and is not sent */
 	/* Sent if this is true of the struct; NULL: always. */
 	bool (*needed)(const void *s);
 	/* Settles what is computed lazily; the guest must not see a difference. */

@@ -321,6 +321,7 @@ int convert(struct inspect *in, char **args, bool json)
 {
 	struct job j = { .in = in, .memory = inspect_find(in, "ram", 0) };
 	const struct inspect_section *busy;
+	uint64_t watchpoints;
 	struct error err;
 	int status = 1;
 
@@ -333,6 +334,8 @@ int convert(struct inspect *in, char **args, bool json)
 		return give_up("'%.150s' has no section ram 0", args[0]);
 	if (!inspect_memory_whole(in, &err))
 		return give_up("%s", err.msg);
+	if (j.how.qemu && get_number(in, "spapr", 0, "mig.caps[0x0E]", &watchpoints))
+		return give_up("its processors have one watchpoint (-M cap-dawr1=off), of which QEMU 7.2 knows nothing: save with target=qemu");
 	for (unsigned cpu = 0; j.how.qemu && cpu < processors(in); cpu++) {
 		const char *why = interrupt_cpu(in, &j.patches, cpu);
 
