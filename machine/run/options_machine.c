@@ -59,6 +59,36 @@ static const struct machine_prop {
 	{ "cap-ibs", CHOICE(ibs, "broken|workaround|fixed|fixed-ibs|fixed-ccd|fixed-na") },
 };
 
+/* The highest level that the processors can appear as; NULL: max-cpu-compat= is a later one. */
+static const struct cpu_level *level_most(const struct config *o)
+{
+	return o->compat_pvr ? cpu_model_find_level(o->cpu_model, o->compat_pvr) : cpu_model_level(o->cpu_model);
+}
+
+static bool has_htm(const struct config *o) { return o->cpu_model->since < P10; }
+static bool has_dawr1(const struct config *o) { return o->cpu_model->dawrs > 1; }
+static bool has_large_decr(const struct config *o) { return config_dec_bits(o); }
+static bool has_radix(const struct config *o) { return level_most(o)->radix; }
+
+/* What not every processor has. By default some are on, where they are: whoever says "on" wants it. */
+static const struct {
+	const char *name;
+	bool (*there)(const struct config *o);
+	const char *what;
+} scarce[] = {
+	{ "cap-htm", has_htm, "transactional memory" },
+	{ "cap-dawr1", has_dawr1, "second watchpoint" },
+	{ "cap-large-decr", has_large_decr, "large decrementer" },
+	{ "cap-rpt-invalidate", has_radix, "radix MMU" },
+};
+
+static void note_switch(struct parse *p, const char *name, bool on)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(scarce); i++)
+		if (!strcmp(scarce[i].name, name))
+			p->asked = (p->asked & ~(1u << i)) | (unsigned)on << i;
+}
+
 /* Of the words for cap-hpt-max-page-size, in turns. */
 static const uint8_t hpt_page_shifts[] = { 12, 16, 24, 34 };
 
@@ -129,16 +159,33 @@ static bool finish_controller(struct parse *p, const struct cpu_level *level)
 	return true;
 }
 
+static const char *level_name(uint32_t logical_pvr)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(cpu_levels); i++)
+		if (cpu_levels[i].logical_pvr == logical_pvr)
+			return cpu_levels[i].name;
+	return "";
+}
+
+static bool finish_switches(struct parse *p)
+{
+	const struct config *o = p->opts;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(scarce); i++)
+		if (p->asked >> i & 1 && !scarce[i].there(o))
+			return option_fail(p, "-M %s=on: %s%s%s has no %s", scarce[i].name, o->cpu_model->name,
+					   o->compat_pvr ? " as " : "", level_name(o->compat_pvr), scarce[i].what);
+	return true;
+}
+
 bool finish_compat(struct parse *p)
 {
 	const struct config *o = p->opts;
-	const struct cpu_level *level = o->compat_pvr ? cpu_model_find_level(o->cpu_model, o->compat_pvr) : cpu_model_level(o->cpu_model);
+	const struct cpu_level *level = level_most(o);
 
 	if (!level)
-		return option_fail(p, "-M max-cpu-compat=: %s cannot appear as a later processor", o->cpu_model->name);
-	if (o->htm && o->cpu_model->since >= P10)
-		return option_fail(p, "-M cap-htm=on: %s has no transactional memory", o->cpu_model->name);
-	return finish_controller(p, level);
+		return option_fail(p, "-M max-cpu-compat=%s: %s cannot appear as a later processor", level_name(o->compat_pvr), o->cpu_model->name);
+	return finish_switches(p) && finish_controller(p, level);
 }
 
 static bool cpu_help(struct parse *p)
@@ -190,6 +237,7 @@ static bool set_prop(struct parse *p, const struct machine_prop *row, const char
 		break;
 	case PROP_SWITCH:
 		*(bool *)((char *)o + row->at) = index;
+		note_switch(p, row->name, index);
 		break;
 	case PROP_CHOICE:
 		*(unsigned *)((char *)o + row->at) = (unsigned)index;

@@ -19,6 +19,7 @@ struct parse {
 	bool no_defaults;		/* -nodefaults */
 	bool snapshot;			/* -snapshot */
 	bool tcg, no_accel;		/* that was asked for; so was an accelerator that is not there */
+	unsigned asked;			/* options_machine.c: capabilities that were asked for by name, a bit each */
 };
 
 /* opt_<parser> of each row of options.def: false, and p->err->msg says why. Those that fill in a member are in options.c. */

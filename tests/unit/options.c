@@ -132,6 +132,10 @@ static void test_rest(void)
 	o = good("-kernel K -cpu power10 -M pseries,max-cpu-compat=power8,ic-mode=dual");
 	check_eq(o.ic_mode, IC_XICS, "like-a-power8");
 	options_free(&o);
+	o = good("-kernel K -cpu power8 -M cap-large-decr=on,cap-dawr1=on,cap-large-decr=off,cap-dawr1=off,cap-htm=on,cap-dfp=on");
+	check(!o.large_decr && !o.dawr1 && o.htm, "what-it-has-and-not-on-in-the-end");
+	o = good("-kernel K -cpu power10 -M cap-large-decr=on,cap-dawr1=on,cap-rpt-invalidate=on,max-cpu-compat=power9");
+	check(o.large_decr && o.dawr1 && o.rpt_invalidate, "what-power10-has");
 	for (unsigned i = 0; i < ARRAY_SIZE(models); i++) {
 		snprintf(line, sizeof line, "-kernel K -cpu %s -M pseries,max-cpu-compat=power7+", models[i].name);
 		o = good(line);
@@ -176,6 +180,22 @@ static void test_refused(void)
 	check(parse(&o, &err, &status, "-kernel") == OPTIONS_BAD && status == 2 && strstr(err.msg, "kernel"), "no-value");
 	check(parse(&o, &err, &status, "-kernel K -cpu power8 -M pseries,ic-mode=xive") == OPTIONS_BAD && status == 2 && strstr(err.msg, "XICS alone"), "no-xive");
 	check(parse(&o, &err, &status, "-kernel K -M pseries,cap-htm=on -cpu power10") == OPTIONS_BAD && status == 2 && strstr(err.msg, "power10 has no transactional memory"), "no-htm");
+	static const struct { const char *line, *said; } lacking[] = {
+		{ "-cpu power8 -M cap-large-decr=on", "cap-large-decr=on: power8 has no large decrementer" },
+		{ "-M max-cpu-compat=power8,cap-large-decr=on -cpu power9", "cap-large-decr=on: power9 as power8 has no large decrementer" },
+		{ "-M cap-dawr1=on -cpu power8", "cap-dawr1=on: power8 has no second watchpoint" },
+		{ "-cpu power9 -M cap-dawr1=off -M cap-dawr1=on", "cap-dawr1=on: power9 has no second watchpoint" },
+		{ "-cpu power8 -M cap-rpt-invalidate=on", "cap-rpt-invalidate=on: power8 has no radix MMU" },
+		{ "-M cap-rpt-invalidate=on,max-cpu-compat=power8", "cap-rpt-invalidate=on: power9 as power8 has no radix MMU" },
+		{ "-cpu power9 -M max-cpu-compat=power10,cap-large-decr=on", "max-cpu-compat=power10: power9 cannot" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(lacking); i++) {
+		char line[120];
+
+		snprintf(line, sizeof line, "-kernel K %s", lacking[i].line);
+		check(parse(&o, &err, &status, line) == OPTIONS_BAD && status == 2 && strstr(err.msg, lacking[i].said), "lacks: %s: %s", lacking[i].line, err.msg);
+	}
 	check(parse(&o, &err, &status, "-gdb tcp::1") == OPTIONS_BAD && status == 2 && strstr(err.msg, "not there"), "later");
 	static const char *const absent[] = {
 		"-M pseries,cap-vsx=off",
