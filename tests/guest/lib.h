@@ -64,7 +64,7 @@ extern struct cpu cpus[MAX_CPUS];
 static inline struct cpu *this_cpu(void) { struct cpu *c; __asm__ volatile("mfsprg %0,1" : "=r"(c)); return c; }
 
 /* ---- Facts ---- */
-void print(const char *fmt, ...);	/* %s %d %x (64 bits) %u */
+void print(const char *fmt, ...);	/* %s %x (64 bits) %u */
 bool check(bool fact, const char *name);
 bool check_eq(u64 got, u64 want, const char *name);
 void done(void) __attribute__((noreturn));	/* "done N", power off; panics if a fact was wrong */
