@@ -475,13 +475,19 @@ static void fill_processors(struct machine *m)
 		dispatch_vproc(m, who, vp, (unsigned)phys, m->clock.now);
 }
 
-/* All threads that run on `phys` say in their VPAs that they have nothing to do (idle hint). */
+/* The thread says in its VPA that it has nothing to do (idle hint), and means it: a guest's hint still stands from before
+ * while what woke it is served, for which it needs a while. */
+static bool thread_idles(const struct machine *m, const struct spapr_cpu *sc)
+{
+	return vpa_idle_hint(m, sc) && m->clock.now >= sc->vp.since + pool_hint_delay(m->dispatcher);
+}
+
 static bool processor_idles(const struct machine *m, unsigned phys)
 {
 	int first = dispatcher_core_on(m, phys);
 
 	for (int i = first; first >= 0 && i < first + (int)m->threads; i++)
-		if (vp_runs(m->cpu[i]) && !vpa_idle_hint(m, m->cpu[i]))
+		if (vp_runs(m->cpu[i]) && !thread_idles(m, m->cpu[i]))
 			return false;
 	return first >= 0;
 }

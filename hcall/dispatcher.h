@@ -24,6 +24,7 @@ struct pool_config;		/* machine/core/config.h */
 struct spapr_cpu;
 
 #define POOL_SLICES      10		/* time slices of a window */
+#define POOL_HINTS       16		/* parts of a slice: after one of them a thread's idle hint counts */
 #define POOL_HOME_WINDOWS 100		/* windows between two reviews of the virtual processors' homes */
 
 /* A virtual processor: a core of the guest's, or one of the competing load's. */

@@ -31,6 +31,11 @@ uint64_t pool_slice(const struct dispatcher *d)
 	return d->window / POOL_SLICES;
 }
 
+uint64_t pool_hint_delay(const struct dispatcher *d)
+{
+	return pool_slice(d) / POOL_HINTS;
+}
+
 /* ---- Paying ---- */
 
 static void pay_budget(struct partition *p, uint64_t cycles)
@@ -329,6 +334,9 @@ uint64_t pool_next_change(const struct dispatcher *d, uint64_t now)
 		if (d->on[i].partition == PARTITION_LOAD)
 			next = earlier_of(next, now + vp->owed);
 	}
+	/* Who idles is asked at these, for a guest sets its hint when it likes. */
+	if (waits && running[PARTITION_GUEST])
+		next = earlier_of(next, (now / pool_hint_delay(d) + 1) * pool_hint_delay(d));
 	if (!d->limits)
 		return next;
 	for (unsigned i = 0; i < PARTITIONS; i++)

@@ -31,5 +31,6 @@ int pool_place(const struct dispatcher *d, const struct vproc *vp);
  * something; all partitions have been charged up to `now`. UINT64_MAX none. */
 uint64_t pool_next_change(const struct dispatcher *d, uint64_t now);
 uint64_t pool_slice(const struct dispatcher *d);	/* cycles */
+uint64_t pool_hint_delay(const struct dispatcher *d);	/* cycles from dispatch until the idle hint of a VPA counts */
 
 #endif

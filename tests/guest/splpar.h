@@ -39,6 +39,7 @@ enum { VPA_ON = 1, DTL_ON, SLB_ON, VPA_OFF = 5, DTL_OFF, SLB_OFF };
 #define V_HOME       0x58
 #define V_DTL_MASK   0xb8
 #define V_FPREGS     0xba
+#define V_IDLE       0xfe
 #define V_COUNT      0x100
 #define V_DISPERSION 0x104
 #define V_INTERVAL3  0x158	/* for a processor */

@@ -368,6 +368,42 @@ static void test_confer(void)
 	others_stop(ALL);
 }
 
+static volatile u64 rounds;
+
+/* It says that it has nothing to do, as a guest does that polls for work. */
+static void polling(struct cpu *c)
+{
+	set(vpa[c->index] + V_IDLE, 1, 1);
+	while (phase != 2)
+		rounds++;
+	set(vpa[c->index] + V_IDLE, 1, 0);
+}
+
+/* One that polls gives way to one that waits before its slice is over, and not before it has done anything. */
+static void test_idle_hint(void)
+{
+	u64 start, none = 0, took;
+
+	if (procs != 1 || cap || load)
+		return;
+	rounds = 0;
+	phase = 1;
+	check(launch(1, polling), "polling");
+	while (!rounds)
+		hcall(H_CONFER, TOP, 0);
+	start = mftb();
+	for (unsigned i = 0; i < 50; i++) {
+		u64 before = rounds;
+
+		check_eq((u64)hcall(H_CONFER, TOP, 0), H_SUCCESS, "confer-to-one-that-polls");
+		none += rounds == before;
+	}
+	took = mftb() - start;
+	check_eq(none, 0, "one-with-the-idle-hint-gets-on");
+	check(took < 50 * MS / 2, "one-with-the-idle-hint-gives-way");
+	others_stop(2);
+}
+
 /* With a processor for each, nobody is preempted, and what is running cannot be conferred to. */
 static void test_fooled(void)
 {
@@ -489,6 +525,7 @@ void test(void)
 	test_shares(4, "share-of-4");
 	test_log();
 	test_confer();
+	test_idle_hint();
 	test_fooled();
 	test_set();
 }

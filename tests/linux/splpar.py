@@ -180,4 +180,13 @@ def confer():
         check(not re.search(r'H_(CONFER|PROD|CEDE|REGISTER_VPA).* = -', text), 'none-was-refused')
 
 
-main({f.__name__: f for f in (log, confer)})
+def one():
+    """Two virtual processors on one: what wakes the second is served, which says in its VPA that it is idle."""
+    with linux('-clock', 'warp', '-pool', 'procs=1', cpus='2') as m:
+        m.shell(200)
+        check(m.command('taskset 2 sh -c "echo on the second"', 60).strip().endswith('on the second'), 'the-second-works')
+        m.send('poweroff -f\n')
+        m.wait(60)
+
+
+main({f.__name__: f for f in (log, confer, one)})
