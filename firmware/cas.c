@@ -207,13 +207,22 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 	return H_SUCCESS;
 }
 
+/* What stands before the answer's tree: the version of its format. */
+#define CAS_HEAD 4u
+
+/* A buffer too small for the tree as it is changes nothing. */
+static bool tree_has_room(const void *fdt, uint64_t size)
+{
+	return size >= (uint64_t)fdt_off_dt_strings(fdt) + fdt_size_dt_strings(fdt) + CAS_HEAD;
+}
+
 int64_t firmware_cas(struct cpu *cpu, const uint64_t *in)
 {
 	struct machine *m = cpu_machine(cpu);
 	uint64_t buf = in[1] & REAL_ADDR, size = in[2];
 	int64_t rc;
 
-	if (!m->fdt || size < 4 || !ram_ok(&m->ram, buf, size))
+	if (!m->fdt || !tree_has_room(m->fdt, size) || !ram_ok(&m->ram, buf, size))
 		return H_PARAMETER;
 	rc = cas_negotiate(cpu, in[0]);
 	if (rc != H_SUCCESS)
@@ -221,10 +230,10 @@ int64_t firmware_cas(struct cpu *cpu, const uint64_t *in)
 	if (fdt_pack(m->fdt) < 0)
 		return H_HARDWARE;
 	m->fdt_size = fdt_totalsize(m->fdt);
-	if (m->fdt_size > size - 4)
+	if (m->fdt_size > size - CAS_HEAD)
 		return H_PARAMETER;
 	st_be32(&m->ram, buf, 1);	/* version of the update format: a whole tree follows */
-	ram_write(&m->ram, buf + 4, m->fdt, m->fdt_size);
+	ram_write(&m->ram, buf + CAS_HEAD, m->fdt, m->fdt_size);
 	return H_SUCCESS;
 }
 

@@ -124,5 +124,5 @@ int run_status(const struct machine *m)
 	int status = announce_verdict(m);
 
 	/* A run whose guest ended well fails all the same if a file of -save could not be written. */
-	return status == EXIT_SUCCESS && snapshots_failed(m) ? EXIT_HOST_ERROR : status;
+	return snapshots_failed(m) && status == EXIT_SUCCESS ? EXIT_HOST_ERROR : status;
 }

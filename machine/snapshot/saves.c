@@ -150,10 +150,18 @@ void snapshots_wait(struct machine *m)
 
 bool snapshots_failed(const struct machine *m)
 {
-	for (unsigned i = 0; i < m->config->saves; i++)
-		if (m->snapshots->of[i].failed)
-			return true;
-	return false;
+	bool failed = false;
+
+	for (unsigned i = 0; i < m->config->saves; i++) {
+		const struct save_request *r = &m->config->save[i];
+		bool never = r->when == SAVE_AT_CYCLE && !m->snapshots->of[i].done && m->request != REQ_QUIT;
+
+		if (never)
+			fprintf(stderr, "cede: -save %.100s@%llu: no snapshot, for the guest ended at cycle %llu\n", r->path,
+				(unsigned long long)r->cycle, (unsigned long long)m->clock.now);
+		failed |= never || m->snapshots->of[i].failed;
+	}
+	return failed;
 }
 
 void snapshots_free(struct snapshots *s)

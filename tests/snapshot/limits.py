@@ -202,6 +202,10 @@ def failed():
         for name, options, want in cases:
             p = subprocess.run([*base, guest('asleep'), '-save', at('end') + '@2000000,quit=on', *options], capture_output=True, timeout=60)
             check(p.returncode == want and p.stderr.count(b'\n') == want, name, (p.returncode, p.stderr))
+        for how in ('', ',target=qemu', ',layout=mapped'):
+            p = subprocess.run([*base, guest('sprs'), '-save', at('late') + '@99999999999' + how], capture_output=True, text=True, timeout=60)
+            check(p.returncode == 1 and p.stderr.count('\n') == 1 and ': no snapshot, for the guest ended at cycle ' in p.stderr,
+                  'too-late' + how, (p.returncode, p.stderr))
 
 
 if __name__ == '__main__':

@@ -87,12 +87,17 @@ static void test_tree(struct machine *m)
 
 /* The guest knows up to that level, and asks for that MMU (byte 24 of option vector 5) and for hash page tables of other
  * sizes (byte 6); vec1: byte 3 of option vector 1. */
-static int64_t negotiate_all(struct machine *m, uint8_t level, uint8_t mmu, uint8_t resizes, uint8_t vec1)
+static void write_vectors(struct machine *m, uint8_t level, uint8_t mmu, uint8_t resizes, uint8_t vec1)
 {
 	uint8_t head[] = { 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 4, 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, level, 0, 0, 0, 0, 0x0f, 0, 0, 5, 4,
 			   2, 0, 0, vec1, 0, 0, 0, 0, 0, 0, 25, [35 + 6] = resizes, [35 + 24] = mmu, [35 + 26] = 0 };
 
 	ram_write(&m->ram, VECTORS, head, sizeof head);
+}
+
+static int64_t negotiate_all(struct machine *m, uint8_t level, uint8_t mmu, uint8_t resizes, uint8_t vec1)
+{
+	write_vectors(m, level, mmu, resizes, vec1);
 	return cas_negotiate(&m->cpu[0]->cpu, VECTORS);
 }
 
@@ -216,6 +221,10 @@ static void test_levels(struct machine *m, struct config *o)
 	o->compat_pvr = 0x0f0000ff;
 	check_eq(negotiate(m, 7, RADIX), H_SUCCESS, "cas-max-cpu-compat-beyond-its-own");
 	check_eq(cpu->logical_pvr, 0x0f000007, "cas-its-own-level");
+	write_vectors(m, 5, HASH, 0, 0x80);
+	check_eq((uint64_t)firmware_cas(&m->cpu[0]->cpu, (const uint64_t[4]){ VECTORS, VECTORS + 0x1000, 8 }), (uint64_t)H_PARAMETER,
+		 "cas-into-a-small-buffer");
+	check(m->radix && cpu->logical_pvr == 0x0f000007, "cas-into-a-small-buffer-changes-nothing");
 }
 
 int main(void)
