@@ -127,6 +127,7 @@ struct machine {
 	uint32_t hpt_prepared;		/* H_RESIZE_HPT_PREPARE: log2 of the next one's size; 0: none */
 	bool cas_done, radix;
 	bool splpar_off;		/* the guest knows no shared processors: option vector 5, byte 2 */
+	bool dawr1_untold;		/* the stream loaded last does not say whether its processors have DAWR1 */
 	struct energy_list energy[2];	/* to release, to activate */
 	uint32_t compat_pvr;		/* logical PVR of the level that its processors appear as; 0: as what they are */
 	uint64_t ov5_cas[OV5_WORDS];	/* option vector 5 as agreed on: bit n of word n / 64 is bit n % 64 from the

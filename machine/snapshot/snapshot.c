@@ -638,6 +638,16 @@ static bool controller_complete(const struct machine *m, const struct vms_set *s
 	return true;
 }
 
+static bool watchpoints_fit(const struct machine *m, bool own, struct error *err)
+{
+	const struct config *o = m->config;
+
+	if (!own || !m->dawr1_untold || o->dawr1 || o->cpu_model->dawrs < 2)
+		return true;
+	error_set(err, "section spapr 0, spapr/cap/dawr1: field mig.caps[0x0E]: expected at most off, found on (-M cap-dawr1=)");
+	return false;
+}
+
 /* A machine can do without the others; and all of cede's are there, or none. */
 static bool complete(struct machine *m, const struct vms_set *set, bool own, struct error *err)
 {
@@ -656,7 +666,7 @@ static bool complete(struct machine *m, const struct vms_set *set, bool own, str
 	for (unsigned k = 0; k < 2; k++)
 		if (!loaded(set, k ? "spapr" : "timer", 0))
 			return missing(err, k ? "spapr" : "timer", 0);
-	return controller_complete(m, set, err);
+	return controller_complete(m, set, err) && watchpoints_fit(m, own, err);
 }
 
 static bool any_own(const struct vms_set *set)
@@ -876,6 +886,7 @@ static bool load_from(struct machine *m, int fd, const char *path, bool logged, 
 		return false;
 	show_progress(&ram, "loading");
 	media_forget(m);
+	m->dawr1_untold = false;
 	ok = place_memory(m, &ram, fd, path, err) && savevm_read(&set, fd, err) && settle(m, &set, logged, err);
 	if (!ok)
 		name_processors(m, &set, err);

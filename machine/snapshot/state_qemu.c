@@ -193,22 +193,22 @@ static bool has_default(struct vms_walk *w, const char *field, const char *optio
 }
 
 /* Capabilities: sent if not the default; a load takes what is no more than this machine's. */
-#define CAP_ROW(id, index, value, normal, option, say, newer_) \
+#define CAP_ROW(id, index, value, normal, option, say, ...) \
 	static uint64_t cap_##id##_get(const void *s, unsigned i) { (void)i; (void)s; return (uint64_t)(value); } \
 	static bool cap_##id##_put(void *s, unsigned i, uint64_t v) { return v <= cap_##id##_get(s, i); } \
 	static bool cap_##id##_needed(const void *s) { return cap_##id##_get(s, 0) != normal; } \
+	static const struct vmstate cap_##id##_state = { \
+		.name = "spapr/cap/" #id, .version = 1, .min_version = 1, VMS_OF(struct machine), .needed = cap_##id##_needed, \
+		.fields = VMS_FIELDS(VMS_CALC_BY("mig.caps[" index "]", vms_u8, cap_##id##_get, cap_##id##_put, "-M " option, say)), \
+		__VA_ARGS__ \
+	};
+#define CAP(id, index, value, normal, option, say) \
 	static bool cap_##id##_may_miss(const void *s, struct vms_walk *w) \
 	{ \
-		return normal == ALWAYS || has_default(w, "mig.caps[" index "]", "-M " option, cap_##id##_get(s, 0), normal, say); \
+		(void)s; \
+		return normal == ALWAYS || has_default(w, "mig.caps[" index "]", "-M " option, (uint64_t)(value), normal, say); \
 	} \
-	static const struct vmstate cap_##id##_state = { \
-		.name = "spapr/cap/" #id, .version = 1, .min_version = 1, VMS_OF(struct machine), \
-		.needed = cap_##id##_needed, .may_miss = cap_##id##_may_miss, .newer = newer_, \
-		.fields = VMS_FIELDS(VMS_CALC_BY("mig.caps[" index "]", vms_u8, cap_##id##_get, cap_##id##_put, "-M " option, say)), \
-	};
-
-#define CAP(...)       CAP_ROW(__VA_ARGS__, false)
-#define CAP_NEWER(...) CAP_ROW(__VA_ARGS__, true)
+	CAP_ROW(id, index, value, normal, option, say, .may_miss = cap_##id##_may_miss)
 #define ALWAYS 256		/* no byte is equal to it, so the capability is sent in any case */
 
 CAP(htm, "0x00", machine_of(s)->config->htm, 0, "cap-htm=", say_switch)
@@ -223,8 +223,12 @@ CAP(large_decr, "0x08", machine_of(s)->config->large_decr || !config_dec_bits(ma
 CAP(ccf_assist, "0x09", machine_of(s)->config->ccf_assist, 1, "cap-ccf-assist=", say_switch)
 CAP(fwnmi, "0x0A", 1, 1, "cap-fwnmi=", say_switch)
 CAP(rpt_invalidate, "0x0B", machine_of(s)->config->rpt_invalidate, 0, "cap-rpt-invalidate=", say_switch)
-/* QEMU 10's, where it is on as well unless the user says otherwise; of a processor with one watchpoint nobody says anything. */
-CAP_NEWER(dawr1, "0x0E", machine_of(s)->config->dawr1 || machine_of(s)->config->cpu_model->dawrs < 2, 1, "cap-dawr1=", say_switch)
+/* QEMU 10's, where it is on as well unless the user says otherwise; of a processor with one watchpoint nobody says anything. A
+ * stream without it is cede's, with two of them, or one for QEMU 7.2, which cannot say. */
+static void dawr1_absent(void *s) { ((struct machine *)s)->dawr1_untold = true; }
+
+CAP_ROW(dawr1, "0x0E", machine_of(s)->config->dawr1 || machine_of(s)->config->cpu_model->dawrs < 2, 1, "cap-dawr1=", say_switch,
+	.newer = true, .absent = dawr1_absent)
 
 /* ---- spapr_irq_map ---- */
 

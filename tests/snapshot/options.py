@@ -46,6 +46,16 @@ vectors:
         .byte   0x40, 0x40, 0, 0x40     # bytes 23 to 26
 """
 
+# The same on a POWER10, where QEMU can have it: it can be interrupted, and sets its decrementer anew then.
+WAITS = re.sub(r'1:      li      3, 0x3a8.*?b       1b', """        mfmsr   3
+        ori     3, 3, 0x8002            # EE, RI
+        mtmsrd  3
+1:      b       1b
+        .org    0x900
+        lis     3, 0x100
+        mtdec   3
+        rfid""", AGREES.replace("0x004e0000", "0x00800000"), flags=re.DOTALL)
+
 # The machine; with which other options it is loaded; where the refusal is, and how it ends.
 CASES = (
     ('-cpu power10 -smp 4,threads=2', (
@@ -156,6 +166,11 @@ def watchpoints():
                                      ('power9-on-off', ('-cpu', 'power9'), off), ('power8-off-on', ('-cpu', 'power8', *off), ())):
             run(*machine, '-kernel', GUEST, '-save', at(name) + '@20000,quit=on')
             got = run(*machine[:2], *other, '-loadvm', at(name), '-save', at('after-' + name) + '@30000,quit=on')
+            check(got[0] == 0 and not got[2] and os.path.exists(at('after-' + name)), name, got)
+        assemble(at, WAITS, cross_tools())
+        for name, other in (('for-qemu-off', off), ('for-qemu-on', ())):
+            run('-cpu', 'power10', *off, '-bios', at('a.bin'), '-save', at(name) + '@20000,target=qemu,quit=on')
+            got = run('-cpu', 'power10', *other, '-loadvm', at(name), '-save', at('after-' + name) + '@30000,quit=on')
             check(got[0] == 0 and not got[2] and os.path.exists(at('after-' + name)), name, got)
         p = subprocess.run([SNAP, 'convert', at('off-off'), at('t'), 'target=qemu'], capture_output=True, text=True)
         check(p.returncode == 1 and not os.path.exists(at('t')) and p.stderr.count('\n') == 1 and 'cap-dawr1=off' in p.stderr, 'convert', p)
