@@ -210,7 +210,7 @@ int64_t cas_negotiate(struct cpu *cpu, uint64_t vec)
 /* What stands before the answer's tree: the version of its format. */
 #define CAS_HEAD 4u
 
-/* A buffer too small for the tree as it is changes nothing. */
+/* A buffer too small for the tree as it is changes nothing. One that only what is agreed on makes too small is refused after all. */
 static bool tree_has_room(const void *fdt, uint64_t size)
 {
 	return size >= (uint64_t)fdt_off_dt_strings(fdt) + fdt_size_dt_strings(fdt) + CAS_HEAD;

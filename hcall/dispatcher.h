@@ -24,7 +24,7 @@ struct pool_config;		/* machine/core/config.h */
 struct spapr_cpu;
 
 #define POOL_SLICES      10		/* time slices of a window */
-#define POOL_HINTS       16		/* parts of a slice: after one of them a thread's idle hint counts */
+#define POOL_HINTS       16		/* parts of a slice: after one of them a thread's idle hint counts; a look at each while one waits */
 #define POOL_HOME_WINDOWS 100		/* windows between two reviews of the virtual processors' homes */
 
 /* A virtual processor: a core of the guest's, or one of the competing load's. */
@@ -85,7 +85,7 @@ void dispatcher_log_begin(struct machine *m);	/* after a load: -dtl starts afres
 /* ---- For the run loop ---- */
 /* At clock.now, up to which all processors have run: charges partitions, wakes, preempts and dispatches. */
 void dispatcher_look(struct machine *m);
-/* The next cycle after clock.now at which dispatcher_look() would change something; UINT64_MAX none. */
+/* The next cycle after clock.now at which dispatcher_look() may change something; UINT64_MAX none. */
 uint64_t dispatcher_next(const struct machine *m);
 /* The thread has left CPU_RUNNING at its exact cycle. */
 void dispatcher_stopped(struct machine *m, struct spapr_cpu *sc);

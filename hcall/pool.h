@@ -27,8 +27,8 @@ bool pool_before(const struct dispatcher *d, const struct partition *a, const st
 bool pool_displaces(const struct partition *a, const struct partition *b);
 /* A free physical processor for `vp`, the nearest to the one it ran on; -1: none is free. */
 int pool_place(const struct dispatcher *d, const struct vproc *vp);
-/* Next cycle after `now` at which a budget, a slice, a window or work of the load ends, where that changes
- * something; all partitions have been charged up to `now`. UINT64_MAX none. */
+/* Next cycle after `now` at which a budget, a slice, a window or work of the load ends, where that changes something, or at which
+ * idle hints are looked at; all partitions have been charged up to `now`. UINT64_MAX none. */
 uint64_t pool_next_change(const struct dispatcher *d, uint64_t now);
 uint64_t pool_slice(const struct dispatcher *d);	/* cycles */
 uint64_t pool_hint_delay(const struct dispatcher *d);	/* cycles from dispatch until the idle hint of a VPA counts */

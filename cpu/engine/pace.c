@@ -17,11 +17,13 @@ _Static_assert(WORDS > 4 * STATE_ROOM * PIPE_STATE_WORDS, "that is a part of it"
 #define INSN_BITS  13			/* of the table of decoded instructions */
 #define PART_BITS  8			/* of the table of parts of blocks */
 
-/* A block's memos: none at first, then so many, four times as many whenever too many of them have been lost. */
+/* A block's memos: none at first, then so many, four times as many whenever too many of them have been lost or are looked for
+ * elsewhere than in their places too often. */
 #define FIRST_MEMOS 2u
 #define MOST_MEMOS  8192u
 #define GROUP       8u			/* those of a line of the host's cache: where one may be */
 _Static_assert(MOST_MEMOS <= 65536, "the op has two bytes");
+_Static_assert(MOST_MEMOS == FIRST_MEMOS << 12, "four times as many, six times");
 #define MEMOS       (1u << 22)		/* of all blocks */
 #define MEMO_ROOM   (2 * MOST_MEMOS)	/* kept for those that grow until then */
 
@@ -248,7 +250,8 @@ static uint32_t close_as(struct pipe *pipe, struct pace *pace, uint32_t from)
 	return number_of(pace, pipe->last.word, n, pace->states[from].threads);
 }
 
-/* Behind a branch whose state is coarse. */
+/* Behind a branch, where the state is coarse. What stays of a block that is another one each time is asked for by nobody: it has no
+ * exits. */
 static void note_passed(struct passed *passed, unsigned insn, unsigned cost, struct pipe *pipe)
 {
 	unsigned n = pipe_pack(pipe);
@@ -336,7 +339,8 @@ uint32_t pace_foresee(const struct engine *engine, uint32_t number, enum pace_bu
 }
 
 /* Fields of an op that charges: where its memos begin in imm, how many there are less one, which is a mask, in c and d; in b, how
- * many have been lost since they grew; in a, how often one was not in its place. A memo is in its state's place or, if another one is there, elsewhere in the group. */
+ * many have been lost since they grew; in a, how often one that was asked for was not in its place. A memo is in its state's place
+ * or, if another one is there, elsewhere in the group. */
 #define MEMO_MASK(op)      ((op)->c | (unsigned)(op)->d << 8)
 #define MEMO_AT(op, state) ((uint32_t)(op)->imm + ((state) & MEMO_MASK(op)))
 
@@ -438,7 +442,8 @@ static memo block_memo(struct engine *engine, const struct op *op, uint32_t in)
 	return m;
 }
 
-/* A block that is another one each time has no exits. From its start the exit leads to `out`, and has that much of what has been charged given back. */
+/* A block that is another one each time has no exits. From its start the exit leads to `out`, and has that much of what has been
+ * charged given back. */
 static __attribute__((noinline)) memo find_exit(struct cpu *cpu, const struct op *op)
 {
 	struct pace *pace = cpu->engine->pace;
@@ -544,7 +549,7 @@ static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_pace_exit(OP_PARAMS
 	NEXT;
 }
 
-#define EXIT(leave) \
+#define LEAVE_BY(leave) \
 	do { \
 		memo m_ = cpu->memos[MEMO_AT(op, cpu->pace_in)]; \
 		if (unlikely(MEMO_IN(m_) != cpu->pace_in)) \
@@ -555,8 +560,8 @@ static OP_RETURN OP_ABI __attribute__((noinline, cold)) slow_pace_exit(OP_PARAMS
 	} while (0)
 
 /* With the branch behind it. */
-OP_RAW(pace_exit_near) { EXIT(FOLLOW(&EDGES->taken, (uint64_t)IMM)); }
-OP_RAW(pace_exit_far) { EXIT(JUMP_TO(cpu->page_ea + IMM)); }
+OP_RAW(pace_exit_near) { LEAVE_BY(FOLLOW(&EDGES->taken, (uint64_t)IMM)); }
+OP_RAW(pace_exit_far) { LEAVE_BY(JUMP_TO(cpu->page_ea + IMM)); }
 
 void pace_emit(struct decoder *d) { decode_emit(d, (struct op){ .fn = op_pace }); }
 

@@ -41,7 +41,9 @@ _Static_assert(PACE_LENT > BLOCK_MAX_INSNS * PIPE_MAX_COST, "more than any block
 _Static_assert(sizeof(struct pipe_state) == PACE_BYTES, "a processor has room for one");
 
 void pace_emit(struct decoder *d);		/* the block's head */
-void pace_emit_exit(struct decoder *d, bool near);	/* on the way out from a branch in the block's middle, before the next one */
+/* On the way out from a branch in the block's middle. The branch that leads there and its two edges are the next ops: this one
+ * goes where they lead, and only what is new to it runs the branch's handler. */
+void pace_emit_exit(struct decoder *d, bool near);
 void pace_clear(struct block *block);		/* a copy remembers nothing */
 void pace_forget_blocks(struct pace *pace);	/* none is left */
 void pace_add_cpu(struct cpu *cpu);

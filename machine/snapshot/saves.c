@@ -148,9 +148,9 @@ void snapshots_wait(struct machine *m)
 		await_save(m, i);
 }
 
-bool snapshots_failed(const struct machine *m)
+bool snapshots_end(const struct machine *m)
 {
-	bool failed = false;
+	bool there = true;
 
 	for (unsigned i = 0; i < m->config->saves; i++) {
 		const struct save_request *r = &m->config->save[i];
@@ -159,9 +159,9 @@ bool snapshots_failed(const struct machine *m)
 		if (never)
 			fprintf(stderr, "cede: -save %.100s@%llu: no snapshot, for the guest ended at cycle %llu\n", r->path,
 				(unsigned long long)r->cycle, (unsigned long long)m->clock.now);
-		failed |= never || m->snapshots->of[i].failed;
+		there &= !never && !m->snapshots->of[i].failed;
 	}
-	return failed;
+	return there;
 }
 
 void snapshots_free(struct snapshots *s)

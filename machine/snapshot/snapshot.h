@@ -52,7 +52,8 @@ uint64_t snapshots_next(const struct machine *m);
 /* Takes what is due at clock.now. What cannot be saved is said on stderr; the guest goes on. */
 void snapshots_take(struct machine *m);
 void snapshots_wait(struct machine *m);			/* until all children that write snapshots have ended */
-bool snapshots_failed(const struct machine *m);		/* a save failed or never came (said on stderr): its file is not there */
+/* At the end: says which of -save FILE@CYCLE the guest has not come to. False: a file is not there, for that or as its save failed. */
+bool snapshots_end(const struct machine *m);
 void snapshots_asked(struct machine *m);		/* SIGUSR1 */
 bool snapshots_wanted(const struct machine *m);		/* SIGUSR1 has come, and its snapshot has not been taken yet */
 /* Serves the guest's own request (ibm,suspend-me of thread m->suspending), at the end of the quantum that the call

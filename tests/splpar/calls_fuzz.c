@@ -620,7 +620,7 @@ static void check_saves(const struct config *o, struct term *term)
 		check_save(m, o->save[i].path);
 		free((char *)(uintptr_t)o->save[i].path);
 	}
-	if (!m || !t.loads || snapshots_failed(t.m))
+	if (!m || !t.loads || !snapshots_end(t.m))
 		fail("nothing was saved, or not all", t.loads, 0);
 	machine_free(m);
 }
