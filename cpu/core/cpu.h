@@ -49,6 +49,7 @@
 #define LPCR_HR   PPC_BIT(43)
 #define LPCR_GTSE PPC_BIT(53)
 #define LPCR_LD   PPC_BIT(46)	/* DEC has LARGE_DEC_BITS, else 32 */
+#define LPCR_KEPT (LPCR_AIL | LPCR_ILE | LPCR_UPRT | LPCR_HR | LPCR_GTSE | LPCR_LD)	/* all that a processor has */
 #define LARGE_DEC_BITS 56
 
 /* ---- Interrupt vectors (real offset). Book III, 6.5 ---- */

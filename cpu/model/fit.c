@@ -37,7 +37,7 @@ static bool has_spr(const struct cpu_model *model, unsigned number)
 
 static uint64_t lpcr_bits(const struct cpu_model *model)
 {
-	return LPCR_AIL | LPCR_ILE | (model->large_dec_bits ? LPCR_LD : 0) | (model->radix_pages.n ? LPCR_UPRT | LPCR_HR | LPCR_GTSE : 0);
+	return LPCR_KEPT & ~((model->large_dec_bits ? 0 : LPCR_LD) | (model->radix_pages.n ? 0 : LPCR_UPRT | LPCR_HR | LPCR_GTSE));
 }
 
 /* A decrementer that was wider expires when the narrow one can at the latest: a guest takes that as an early tick. */

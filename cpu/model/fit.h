@@ -1,4 +1,4 @@
-/* A processor that a snapshot has brought to another model than it was of. */
+/* A processor that a snapshot has brought, perhaps from another model: each load asks, for a stream says what it likes. */
 #ifndef CPU_MODEL_FIT_H
 #define CPU_MODEL_FIT_H
 

@@ -48,7 +48,6 @@ const struct vmstate cpu_common_state = {
 /* Bits that a guest has no way to see here, and QEMU wants: LPES0; PECE, off while stopped. */
 #define LPCR_LPES0 PPC_BIT(60)
 #define LPCR_PECE  (PPC_MASK(47, 51))
-#define LPCR_KEPT  (LPCR_AIL | LPCR_ILE | LPCR_UPRT | LPCR_HR | LPCR_GTSE | LPCR_LD)
 #define PSSCR_EC   PPC_BIT(43)
 #define RPR_RESET  UINT64_C(0x00000103070f1f3f)
 
