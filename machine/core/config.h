@@ -155,10 +155,16 @@ struct config {
 /* There is a second watchpoint. */
 static inline bool config_dawr1(const struct config *o) { return o->dawr1 && o->cpu_model->dawrs > 1; }
 
+/* The highest level that the processors can appear as; NULL: max-cpu-compat= is a later one. */
+static inline const struct cpu_level *config_level_most(const struct config *o)
+{
+	return o->compat_pvr ? cpu_model_find_level(o->cpu_model, o->compat_pvr) : cpu_model_level(o->cpu_model);
+}
+
 /* Of a large decrementer; 0: the model has none, or no level has that it can appear as (max-cpu-compat=). */
 static inline unsigned config_dec_bits(const struct config *o)
 {
-	const struct cpu_level *most = o->compat_pvr ? cpu_model_find_level(o->cpu_model, o->compat_pvr) : cpu_model_level(o->cpu_model);
+	const struct cpu_level *most = config_level_most(o);
 
 	return most && most->since >= P9 ? o->cpu_model->large_dec_bits : 0;
 }

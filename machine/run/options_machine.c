@@ -59,16 +59,10 @@ static const struct machine_prop {
 	{ "cap-ibs", CHOICE(ibs, "broken|workaround|fixed|fixed-ibs|fixed-ccd|fixed-na") },
 };
 
-/* The highest level that the processors can appear as; NULL: max-cpu-compat= is a later one. */
-static const struct cpu_level *level_most(const struct config *o)
-{
-	return o->compat_pvr ? cpu_model_find_level(o->cpu_model, o->compat_pvr) : cpu_model_level(o->cpu_model);
-}
-
 static bool has_htm(const struct config *o) { return o->cpu_model->since < P10; }
 static bool has_dawr1(const struct config *o) { return o->cpu_model->dawrs > 1; }
 static bool has_large_decr(const struct config *o) { return config_dec_bits(o); }
-static bool has_radix(const struct config *o) { return level_most(o)->radix; }
+static bool has_radix(const struct config *o) { return config_level_most(o)->radix; }
 
 /* What not every processor has. By default some are on, where they are: whoever says "on" wants it. */
 static const struct {
@@ -181,7 +175,7 @@ static bool finish_switches(struct parse *p)
 bool finish_compat(struct parse *p)
 {
 	const struct config *o = p->opts;
-	const struct cpu_level *level = level_most(o);
+	const struct cpu_level *level = config_level_most(o);
 
 	if (!level)
 		return option_fail(p, "-M max-cpu-compat=%s: %s cannot appear as a later processor", level_name(o->compat_pvr), o->cpu_model->name);
