@@ -239,7 +239,17 @@ static void mirror_rounding(struct testcase *c)
 		c->state.fpscr ^= 1;
 }
 
-/* cede works while the oracle does. false: the oracle did not answer. */
+/* cede works while the oracle does: on the first n of a chunk. false: the oracle did not answer. */
+static bool run_both(struct run *run, struct testcase *want, struct testcase *got, unsigned n)
+{
+	if (!oracle_ask(&run->oracle, want))
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		run_on_cede(&run->rig, &got[i]);
+	return oracle_answer(&run->oracle, want);
+}
+
+/* false: the oracle did not answer. */
 static bool run_chunk(struct run *run, const struct insn *insn, unsigned n, struct tally *tally)
 {
 	struct testcase in[CHUNK] = { 0 }, want[CHUNK], got[CHUNK];
@@ -252,11 +262,7 @@ static bool run_chunk(struct run *run, const struct insn *insn, unsigned n, stru
 		if (tally->mirrored)
 			mirror_rounding(&want[i]);
 	}
-	if (!oracle_ask(&run->oracle, want))
-		return false;
-	for (unsigned i = 0; i < n; i++)
-		run_on_cede(&run->rig, &got[i]);
-	if (!oracle_answer(&run->oracle, want))
+	if (!run_both(run, want, got, n))
 		return false;
 	for (unsigned i = 0; i < n; i++) {
 		struct view v = { .insn = insn, .in = &in[i], .got = &got[i], .want = &want[i] };
@@ -368,11 +374,7 @@ static bool run_sequences(struct run *run, struct sequence_run *q)
 		sequence_draw(q->rows, q->nrows, run->length, run->rig.big, &in[i], chosen[i]);
 		want[i] = got[i] = in[i];
 	}
-	if (!oracle_ask(&run->oracle, want))
-		return false;
-	for (unsigned i = 0; i < CHUNK; i++)
-		run_on_cede(&run->rig, &got[i]);
-	if (!oracle_answer(&run->oracle, want))
+	if (!run_both(run, want, got, CHUNK))
 		return false;
 	for (unsigned i = 0; i < CHUNK; i++) {
 		q->ran += want[i].outcome == RAN;
