@@ -11,6 +11,7 @@
 #include "machine/disk/drive.h"
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
+#include "machine/monitor/shown.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/virtio/balloon.h"
 #include "savevm/json.h"
@@ -437,6 +438,14 @@ static bool do_blockdev_snapshot(struct call *c)
 	return drive_snapshot(d, file, !strcmp(mode, "existing"), &c->err) && put_empty(c);
 }
 
+static bool do_screendump(struct call *c)
+{
+	char file[MONITOR_LINE], format[32], device[80];
+
+	return string_argument(c, "filename", file, sizeof file) && text_argument(c, "format", "ppm", format, sizeof format) &&
+	       text_argument(c, "device", "", device, sizeof device) && shown_dump(c->m, file, format, device, &c->err) && put_empty(c);
+}
+
 static bool run_human_command(struct call *c)
 {
 	char line[MONITOR_LINE], *text = NULL;
@@ -474,7 +483,7 @@ static const struct command {
 	{ "query-block", query_block, false }, { "query-blockstats", query_blockstats, false }, { "eject", do_eject, true },
 	{ "blockdev-change-medium", do_change, true }, { "block_resize", do_resize, true },
 	{ "blockdev-snapshot-sync", do_blockdev_snapshot, true },
-	{ "balloon", do_balloon, true }, { "query-balloon", query_balloon, false },
+	{ "screendump", do_screendump, true }, { "balloon", do_balloon, true }, { "query-balloon", query_balloon, false },
 };
 
 static bool query_commands(struct call *c)
