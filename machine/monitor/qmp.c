@@ -12,6 +12,7 @@
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
 #include "machine/monitor/shown.h"
+#include "machine/monitor/typed.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/virtio/balloon.h"
 #include "savevm/json.h"
@@ -446,6 +447,16 @@ static bool do_screendump(struct call *c)
 	       text_argument(c, "device", "", device, sizeof device) && shown_dump(c->m, file, format, device, &c->err) && put_empty(c);
 }
 
+static bool do_send_key(struct call *c)
+{
+	return typed_keys(c->m, c->j, json_member(c->j, c->arguments, "keys"), &c->err) && put_empty(c);
+}
+
+static bool do_send_event(struct call *c)
+{
+	return typed_events(c->m, c->j, json_member(c->j, c->arguments, "events"), &c->err) && put_empty(c);
+}
+
 static bool run_human_command(struct call *c)
 {
 	char line[MONITOR_LINE], *text = NULL;
@@ -483,7 +494,7 @@ static const struct command {
 	{ "query-block", query_block, false }, { "query-blockstats", query_blockstats, false }, { "eject", do_eject, true },
 	{ "blockdev-change-medium", do_change, true }, { "block_resize", do_resize, true },
 	{ "blockdev-snapshot-sync", do_blockdev_snapshot, true },
-	{ "screendump", do_screendump, true }, { "balloon", do_balloon, true }, { "query-balloon", query_balloon, false },
+	{ "screendump", do_screendump, true }, { "send-key", do_send_key, true }, { "input-send-event", do_send_event, true }, { "balloon", do_balloon, true }, { "query-balloon", query_balloon, false },
 };
 
 static bool query_commands(struct call *c)

@@ -2,9 +2,11 @@
 # needs: programs guest
 import json
 import os
+import re
 import socket
 import struct
 import sys
+import time
 import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -113,4 +115,44 @@ def saved():
         check(rest[0] == 0 and rest[2] == whole[2], 'a load continues', (rest[2], whole[2]))
 
 
-main({'draws': draws, 'saved': saved})
+def types():
+    """Keys and pointers of a monitor arrive: what is typed is read from the screen's terminal, where it is seen as well."""
+    with Folder() as at, linux('-vga', 'std', '-device', 'virtio-keyboard-pci', '-device', 'virtio-tablet-pci',
+                               '-qmp', 'unix:%s,server=on,wait=off' % at('qmp'), cpus=CPUS, append='quiet fbcon=font:VGA8x16') as m:
+        m.expect('cede guest ready', 120)
+        qmp = Monitor(at('qmp'))
+        m.send('for d in /sys/class/input/event*; do echo "${d##*/}: $(cat $d/device/name)"; done; echo rea""dy; '
+               "openvt -c 6 -s -w sh -c 'echo op\"\"en >/dev/hvc0; read line; echo \"got <$line>\" >/dev/hvc0'\n")
+        keyboard = m.expect(r'(event\d+): QEMU Virtio Keyboard', 60).group(1)
+        tablet = m.expect(r'(event\d+): QEMU Virtio Tablet', 60).group(1)
+        check(keyboard != tablet, 'two devices')
+        m.expect('open', 60)
+        for key in 'h', 'i', 'spc', 'shift-a', 'shift-1', 'x', 'backspace':
+            check('error' not in qmp.run('human-monitor-command', **{'command-line': 'sendkey ' + key}), 'sendkey ' + key)
+        qmp.run('send-key', keys=[{'type': 'qcode', 'data': 'dot'}])
+        qmp.run('send-key', keys=[{'type': 'number', 'data': 28}])
+        got = m.expect('got <(.*)>', 60).group(1)
+        check(got == 'hi A!.', 'what is typed arrives', got)
+        m.send('echo rea""dy; head -c 144 /dev/input/%s | od -An -v -w24 -td4; echo DO""NE\n' % tablet)
+        m.expect('ready', 60)
+        m.expect('\n', 10)
+        time.sleep(1)       # likewise
+        answer = qmp.run('input-send-event', events=[
+            {'type': 'abs', 'data': {'axis': 'x', 'value': 100}}, {'type': 'abs', 'data': {'axis': 'y', 'value': 32767}},
+            {'type': 'btn', 'data': {'down': True, 'button': 'left'}}])
+        check(answer.get('return') == {}, 'input-send-event', answer)
+        qmp.run('input-send-event', events=[{'type': 'btn', 'data': {'down': False, 'button': 'left'}}])
+        m.expect('DONE', 60)
+        seen = [tuple(map(int, line)) for line in re.findall(r'^ *(?:-?\d+ +){4}(\d+) +(-?\d+)$', m.text[-2000:], re.M)]
+        seen = [(word & 0xffff, word >> 16, value) for word, value in seen]
+        check(seen == [(3, 0, 100), (3, 1, 32767), (1, 0x110, 1), (0, 0, 0), (1, 0x110, 0), (0, 0, 0)],
+              'where it points, and its button', seen)
+        for bad in ({'type': 'abs', 'data': {'axis': 'z', 'value': 1}}, {'type': 'abs', 'data': {'axis': 'x', 'value': 32768}},
+                    {'type': 'key', 'data': {'down': True, 'key': {'type': 'qcode', 'data': 'nokey'}}}, {'type': 'x'}, {}):
+            check('error' in qmp.run('input-send-event', events=[bad]), 'refused: %s' % bad)
+        check('Error' in qmp.run('human-monitor-command', **{'command-line': 'sendkey a-nokey'})['return'], 'no such key')
+        m.send('poweroff -f\n')
+        check(m.wait(60) == 0, 'off', m.errors)
+
+
+main({'draws': draws, 'saved': saved, 'types': types})
