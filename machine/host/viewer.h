@@ -1,0 +1,21 @@
+/* Those who show a canvas to a user: each in a thread of its own, which a library that is loaded for it does most of. */
+#ifndef MACHINE_HOST_VIEWER_H
+#define MACHINE_HOST_VIEWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "machine/host/canvas.h"
+#include "savevm/error.h"
+
+struct viewer;
+
+/* A window. It has its own keys, with Ctrl and Alt: F full screen, U as large as the picture, G takes the pointer and gives it
+ * back, S writes the picture to cede-N.png (.ppm) in the working directory. */
+struct window_options {
+	bool full_screen, no_close, hide_cursor;
+};
+struct viewer *window_open(struct canvas *c, const struct window_options *o, struct error *err);
+void window_close(struct viewer *v);		/* NULL: nothing */
+
+#endif
