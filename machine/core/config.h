@@ -138,6 +138,9 @@ struct config {
 	unsigned fsdevs;
 	bool vga;			/* -vga std */
 	bool keyboard;			/* the board has one, and a tablet */
+	char *vnc_host;		/* -vnc; NULL: none; options_free() */
+	int vnc_port;
+	bool vnc_password;
 	enum display_kind display;	/* -display, and its window */
 	bool full_screen, window_close, show_cursor;
 

@@ -17,7 +17,8 @@
 
 struct display {
 	struct canvas *canvas;
-	struct viewer *window;
+	struct viewer *window;		/* NULL: none */
+	struct vnc *vnc;
 	uint64_t shown_ns;		/* host's clock, of the last picture */
 	bool late;			/* another one came too soon after it */
 	char title[160];
@@ -31,15 +32,25 @@ static uint64_t host_ns(void)
 	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 }
 
+static bool open_viewers(struct display *d, const struct config *o, struct error *err)
+{
+	const struct window_options window = { o->full_screen, !o->window_close, !o->show_cursor };
+	const struct vnc_options vnc = { o->vnc_host, o->vnc_port, o->vnc_password };
+
+	if (o->display == DISPLAY_SDL && !(d->window = window_open(d->canvas, &window, err)))
+		return false;
+	return !o->vnc_host || (d->vnc = vnc_open(d->canvas, &vnc, err));
+}
+
 bool display_new(struct machine *m, struct error *err)
 {
 	const struct config *o = m->config;
 	struct display *d;
 
-	if (o->display == DISPLAY_NONE)
+	if (o->display == DISPLAY_NONE && !o->vnc_host)
 		return true;
 	if (!device_next_screen(m, NULL)) {
-		error_usage(err, "-display sdl: there is no screen (-vga std)");
+		error_usage(err, "%s: there is no screen (-vga std)", o->vnc_host ? "-vnc" : "-display sdl");
 		return false;
 	}
 	d = m->display = calloc(1, sizeof *d);
@@ -49,8 +60,7 @@ bool display_new(struct machine *m, struct error *err)
 	}
 	canvas_set_places(d->canvas, machine_takes(m, ACT_PLACE));
 	display_show(m);
-	d->window = window_open(d->canvas, &(struct window_options){ o->full_screen, !o->window_close, !o->show_cursor }, err);
-	return d->window != NULL;
+	return open_viewers(d, o, err);
 }
 
 void display_free(struct machine *m)
@@ -58,6 +68,7 @@ void display_free(struct machine *m)
 	if (!m->display)
 		return;
 	window_close(m->display->window);
+	vnc_close(m->display->vnc);
 	canvas_free(m->display->canvas);
 	free(m->display);
 	m->display = NULL;
@@ -127,4 +138,15 @@ unsigned display_pollfds(const struct machine *m, struct pollfd *fds)
 		return 0;
 	fds[0] = (struct pollfd){ .fd = canvas_fd(m->display->canvas), .events = POLLIN };
 	return 1;
+}
+
+bool display_set_password(struct machine *m, const char *password, struct error *err)
+{
+	if (!m->display || !m->display->vnc)
+		error_set(err, "there is no VNC server (-vnc)");
+	else if (!vnc_set_password(m->display->vnc, password))
+		error_set(err, "VNC without -vnc ..,password=on wants no password");
+	else
+		return true;
+	return false;
 }

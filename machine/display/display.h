@@ -19,6 +19,8 @@ void display_show(struct machine *m);		/* at any time: takes nothing that a gues
 uint64_t display_late_ns(const struct machine *m);
 void display_take(struct machine *m);		/* at poll points: what the user has done */
 bool display_closed(const struct machine *m);	/* the user has closed it */
+/* Of viewers of VNC, from now on. False and err->msg set: they need none. */
+bool display_set_password(struct machine *m, const char *password, struct error *err);
 unsigned display_pollfds(const struct machine *m, struct pollfd *fds);	/* 1 at most */
 
 #endif

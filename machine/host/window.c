@@ -3,12 +3,12 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "machine/host/block/thread.h"
 #include "machine/host/keys.h"
 #include "machine/host/picture.h"
 
@@ -333,19 +333,6 @@ static void *run(void *opaque)
 	return NULL;
 }
 
-/* The machine's signals are its own thread's. */
-static bool start(struct viewer *v)
-{
-	sigset_t all, before;
-	bool ok;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ok = !pthread_create(&v->thread, NULL, run, v);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return ok;
-}
-
 static void forget(struct viewer *v)
 {
 	pthread_cond_destroy(&v->begun);
@@ -371,7 +358,7 @@ struct viewer *window_open(struct canvas *c, const struct window_options *o, str
 		forget(v);
 		return NULL;
 	}
-	if (!start(v)) {
+	if (thread_start(&v->thread, run, v)) {
 		error_set(err, "-display sdl: there is no thread to be had");
 		forget(v);
 		return NULL;

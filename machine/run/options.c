@@ -238,6 +238,7 @@ void options_free(struct config *opts)
 	free(opts->boot_order);
 	free(opts->boot_once);
 	free(opts->name);
+	free(opts->vnc_host);
 	drives_forget(opts);
 	fsdevs_forget(opts);
 	for (unsigned i = 0; i < opts->chardevs; i++)

@@ -1,4 +1,4 @@
-/* Options for what a user sees: -vga, -display, -full-screen. */
+/* Options for what a user sees: -vga, -display, -vnc. */
 #include "machine/run/options_parse.h"
 
 #include <stdlib.h>
@@ -52,12 +52,59 @@ bool opt_display(struct parse *p, const char *text)
 	return ok;
 }
 
+#define VNC_FIRST_PORT 5900u
+#define VNC_DISPLAYS (65536u - VNC_FIRST_PORT)
+
+static bool set_vnc(struct parse *p, const char *key, const char *value)
+{
+	int n = word_index("off|on", value ? value : "on");
+
+	if (strcmp(key, "password"))
+		return option_fail(p, "-vnc does not know '%.60s'", key);
+	p->opts->vnc_password = n > 0;
+	return n >= 0 || option_fail(p, "-vnc password=%.60s: not on or off", value);
+}
+
+/* "HOST:N[,password=on]"; options_free() frees the host's name. */
+static bool set_vnc_address(struct parse *p, const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	uint64_t n;
+
+	if (!colon || !parse_u64(colon + 1, &n) || n >= VNC_DISPLAYS)
+		return option_fail(p, "-vnc %.60s: not HOST:N, N being the display's number", text);
+	free(p->opts->vnc_host);
+	p->opts->vnc_host = colon == text ? strdup("127.0.0.1") : strndup(text, (size_t)(colon - text));
+	p->opts->vnc_port = (int)(VNC_FIRST_PORT + n);
+	return p->opts->vnc_host || option_fail(p, "out of memory");
+}
+
+bool opt_vnc(struct parse *p, const char *text)
+{
+	struct pairs pairs;
+	char *key, *value;
+	bool ok;
+
+	if (!strcmp(text, "none"))
+		return true;
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	if (pairs_next(&pairs, &key, &value) && !key)
+		ok = set_vnc_address(p, value);
+	else
+		ok = option_fail(p, "-vnc: not HOST:N");
+	while (ok && pairs_next(&pairs, &key, &value))
+		ok = set_vnc(p, key ? key : value, key ? value : NULL);
+	free(pairs.copy);
+	return ok;
+}
+
 /* Who asks for a window wants something in it, and something to type on. */
 void finish_display(struct parse *p)
 {
 	struct config *o = p->opts;
 
-	if (o->display == DISPLAY_NONE || p->no_defaults)
+	if ((o->display == DISPLAY_NONE && !o->vnc_host) || p->no_defaults)
 		return;
 	o->vga |= !p->vga_asked;
 	o->keyboard = true;
