@@ -152,3 +152,19 @@ int socket_connect(const char *path, struct term *term, struct error *why)
 	}
 	return fd;
 }
+
+int socket_begin(const char *path, bool *done)
+{
+	struct sockaddr_un a = address_of(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
+
+	if (fd < 0)
+		return -1;
+	*done = !connect(fd, (struct sockaddr *)&a, sizeof a);
+	if (*done)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine/core/config.h"
 #include "machine/core/device.h"
 #include "machine/host/console.h"
 #include "machine/snapshot/outgoing.h"
@@ -298,7 +297,7 @@ unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds)
 
 /* ---- Making them ---- */
 
-static bool add_monitor(struct machine *m, struct console *console, bool qmp, struct error *err)
+static bool add_monitor(struct machine *m, struct console *console, const struct monitor_config *o, struct error *err)
 {
 	struct monitor *mon = console && m->monitors->count < MONITORS_MAX ? calloc(1, sizeof *mon) : NULL;
 
@@ -310,21 +309,19 @@ static bool add_monitor(struct machine *m, struct console *console, bool qmp, st
 	}
 	mon->m = m;
 	mon->console = console;
-	mon->qmp = qmp;
+	mon->qmp = o->qmp;
+	mon->pretty = o->pretty;
 	m->monitors->of[m->monitors->count++] = mon;
 	return true;
 }
 
-static bool open_monitor(struct machine *m, const char *spec, bool qmp, struct error *err)
+static bool open_monitor(struct machine *m, const struct monitor_config *o, struct error *err)
 {
-	struct console *c;
+	struct console *c = console_open_behind(m->term, o->chardev, err);
 
-	if (!spec || !strcmp(spec, "none") || !strcmp(spec, "null"))
-		return true;
-	c = console_open(m->term, spec, err);
 	if (c)
 		console_for_commands(c);
-	return add_monitor(m, c, qmp, err);
+	return add_monitor(m, c, o, err);
 }
 
 static void free_monitors(struct machine *m)
@@ -353,11 +350,8 @@ bool monitors_new(struct machine *m, struct error *err)
 		error_set(err, "out of memory");
 		return false;
 	}
-	for (struct device *dev = device_next_console(m, NULL); dev; dev = device_next_console(m, dev)) {
-		struct console *c = dev->class->console(dev);
-
-		if (console_has_escape(c) && !add_monitor(m, console_aside(c), false, err))
+	for (unsigned i = 0; i < m->config->monitors; i++)
+		if (!open_monitor(m, &m->config->monitor[i], err))
 			return false;
-	}
-	return open_monitor(m, m->config->monitor, false, err) && open_monitor(m, m->config->qmp, true, err);
+	return true;
 }

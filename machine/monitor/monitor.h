@@ -6,18 +6,19 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "machine/core/config.h"
 #include "machine/core/machine.h"
 #include "savevm/error.h"
 
 #define MONITOR_LINE 16384	/* bytes of one command */
-#define MONITORS_MAX 20		/* -monitor, -qmp, and one for each terminal with an escape key */
+#define MONITORS_MAX CONFIG_MAX_MONITORS
 
 struct console;
 
 struct monitor {
 	struct machine *m;
 	struct console *console;
-	bool qmp;
+	bool qmp, pretty;
 	bool ready;			/* qmp_capabilities has been said */
 	bool overlong;			/* the command was too long: input is dropped up to the next newline */
 	bool in_string, escaped;	/* inside JSON */

@@ -8,7 +8,6 @@
 
 #include "cpu/model/models.h"
 #include "machine/core/runstate.h"
-#include "machine/host/console.h"
 #include "machine/run/options_parse.h"
 #include "machine/run/options_pool.h"
 
@@ -58,11 +57,6 @@ bool store_text(struct parse *p, const char *text)
 	return true;
 }
 
-bool store_console(struct parse *p, const char *text)
-{
-	return store_text(p, text) && console_spec_ok(text, p->err);
-}
-
 bool store_flag(struct parse *p, const char *text)
 {
 	(void)text;
@@ -97,7 +91,6 @@ bool opt_nothing(struct parse *p, const char *text)
 /* The member, if it is of that type; else the build fails. */
 #define MEMBER(name, type) (offsetof(struct config, name) + 0 * sizeof(_Generic(((struct config *)0)->name, type: 0)))
 #define opt_TEXT(name)    store_text, MEMBER(name, const char *)
-#define opt_CONSOLE(name) store_console, MEMBER(name, const char *)
 #define opt_FLAG(name)    store_flag, MEMBER(name, bool)
 
 /* ---- The table ---- */
@@ -178,17 +171,12 @@ static bool parse_option(struct parse *p, int argc, char **argv, int *i)
 	return false;
 }
 
-static bool on_stdio(const char *spec)
-{
-	return spec && (!strcmp(spec, "stdio") || !strcmp(spec, "mon:stdio"));
-}
-
 static bool finish_options(struct parse *p)
 {
 	struct config *o = p->opts;
 
 	p->status = EXIT_USAGE;
-	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_compat(p) || !finish_drives(p) || !finish_serials(p) ||
+	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_compat(p) || !finish_drives(p) || !finish_chardevs(p) ||
 	    !pool_finish(&o->pool, o->cpus / o->threads, p->err))
 		return false;
 	if (o->initrd && !o->kernel)
@@ -201,9 +189,6 @@ static bool finish_options(struct parse *p)
 		return option_fail(p, "-loadvm and -incoming: from one of them only");
 	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming && !o->drives)
 		return option_fail(p, "nothing to run: give -kernel, -bios or a disk (-drive, -hda, -cdrom); cede -h lists all options");
-	/* There is no display that a terminal could hide behind. */
-	if (!o->serials && !p->no_defaults)
-		o->serial[o->serials++] = on_stdio(o->monitor) || on_stdio(o->qmp) ? "null" : "mon:stdio";
 	return true;
 }
 
@@ -240,8 +225,7 @@ void options_free(struct config *opts)
 	free(opts->name);
 	drives_forget(opts);
 	fsdevs_forget(opts);
-	for (unsigned i = 0; i < opts->chardevs; i++)
-		free(opts->chardev[i]);
+	chardevs_forget(opts);
 	for (unsigned i = 0; i < opts->saves; i++)
 		free(opts->save[i].path), free(opts->save[i].parent);
 }
