@@ -146,14 +146,20 @@ static bool open_pty(struct console *c, struct error *err)
 
 static bool is_unix(const struct console *c) { return *c->of->path; }
 
-static const char *address_of(const struct chardev *of, char *text, size_t size)
+/* Where it is, as QEMU writes that; of a port that the host has chosen, which. */
+static const char *address_of(const struct console *c, char *text, size_t size)
 {
-	bool v6 = strchr(of->host, ':');
+	const struct chardev *of = c->of;
+	const char *protocol = of->telnet ? "telnet" : "tcp";
+	char ours[INET_TEXT];
 
 	if (*of->path)
 		snprintf(text, size, "unix:%s", of->path);
+	else if (c->listener >= 0)
+		snprintf(text, size, "%s:%s", protocol, inet_text(c->listener, false, ours));
 	else
-		snprintf(text, size, v6 ? "%s:[%s]:%s" : "%s:%s:%s", of->telnet ? "telnet" : "tcp", *of->host ? of->host : of->server ? "127.0.0.1" : "localhost", of->port);
+		snprintf(text, size, strchr(of->host, ':') ? "%s:[%s]:%s" : "%s:%s:%s", protocol,
+			 *of->host ? of->host : of->server ? "127.0.0.1" : "localhost", of->port);
 	return text;
 }
 
@@ -269,12 +275,12 @@ static bool open_socket(struct console *c, struct error *err)
 	struct error why;
 
 	if ((!is_unix(c) && !inet_look_up(&c->inet, &names, c->term, &why)) || !(of->server ? open_server : open_client)(c, &why)) {
-		error_set(err, "cannot use socket '%.110s': %.120s", is_unix(c) ? of->path : address_of(of, address, sizeof address), why.msg);
+		error_set(err, "cannot use socket '%.110s': %.120s", is_unix(c) ? of->path : address_of(c, address, sizeof address), why.msg);
 		return false;
 	}
 	if (!of->server || !of->wait)
 		return true;
-	fprintf(stderr, "cede: waiting for connection on %s\n", address_of(of, address, sizeof address));
+	fprintf(stderr, "cede: waiting for connection on %s\n", address_of(c, address, sizeof address));
 	return wait_for_client(c, err);
 }
 
@@ -368,7 +374,7 @@ static void describe_socket(const struct chardev *of, const struct console *c, c
 	char address[CHARDEV_PATH_MAX + 8], ours[INET_TEXT], peer[INET_TEXT];
 
 	if (*of->path || *away)
-		snprintf(text, size, "%s%s%s", away, address_of(of, address, sizeof address), server);
+		snprintf(text, size, "%s%s%s", away, address_of(c, address, sizeof address), server);
 	else
 		snprintf(text, size, "%s:%s%s <-> %s", of->telnet ? "telnet" : "tcp", inet_text(c->in, false, ours), server, inet_text(c->in, true, peer));
 }

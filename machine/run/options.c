@@ -195,6 +195,7 @@ static bool finish_options(struct parse *p)
 enum options_result options_parse(struct config *opts, int argc, char **argv, struct error *err, int *status)
 {
 	struct parse p = { .opts = opts, .err = err };
+	bool ok = true;
 	int i = 1;
 
 	*opts = (struct config){
@@ -203,17 +204,14 @@ enum options_result options_parse(struct config *opts, int argc, char **argv, st
 		.sbbc = MITIGATION_WORKAROUND, .ibs = MITIGATION_WORKAROUND, .hpt_page_shift = 16,
 	};
 	pool_defaults(&opts->pool);
-	while (i < argc && !p.done)
-		if (!parse_option(&p, argc, argv, &i))
-			goto out_bad;
-	if (p.done)
-		return OPTIONS_DONE;
-	if (!finish_options(&p))
-		goto out_bad;
-	return OPTIONS_RUN;
-out_bad:
-	*status = p.status;
-	return OPTIONS_BAD;
+	while (i < argc && !p.done && ok)
+		ok = parse_option(&p, argc, argv, &i);
+	if (ok && !p.done)
+		ok = finish_options(&p);
+	names_forget(&p);
+	if (!ok)
+		*status = p.status;
+	return !ok ? OPTIONS_BAD : p.done ? OPTIONS_DONE : OPTIONS_RUN;
 }
 
 void options_free(struct config *opts)

@@ -71,7 +71,8 @@ static bool add_monitor(struct parse *p, struct chardev *c, const char *id, bool
 
 	if (o->monitors == CONFIG_MAX_MONITORS)
 		return option_fail(p, "%d monitors are the most", CONFIG_MAX_MONITORS);
-	p->monitor_id[o->monitors] = id;
+	if (id && !(p->monitor_id[o->monitors] = strdup(id)))
+		return option_fail(p, "out of memory");
 	o->monitor[o->monitors++] = (struct monitor_config){ .chardev = c, .qmp = qmp, .pretty = pretty };
 	return true;
 }
@@ -100,8 +101,8 @@ bool opt_serial(struct parse *p, const char *text)
 	if (is_help(p, text))
 		return true;
 	if (!strncmp(text, CHARDEV, strlen(CHARDEV))) {
-		p->serial_id[o->serials++] = text + strlen(CHARDEV);
-		return true;
+		p->serial_id[o->serials] = strdup(text + strlen(CHARDEV));
+		return p->serial_id[o->serials++] || option_fail(p, "out of memory");
 	}
 	if (!strcmp(text, "none")) {
 		o->serials++;
@@ -128,6 +129,49 @@ static bool monitor_on(struct parse *p, const char *text, bool qmp, bool pretty)
 
 bool opt_monitor(struct parse *p, const char *text) { return monitor_on(p, text, false, false); }
 bool opt_qmp(struct parse *p, const char *text) { return monitor_on(p, text, true, false); }
+bool opt_qmp_pretty(struct parse *p, const char *text) { return monitor_on(p, text, true, true); }
+
+/* An item of -mon; *id: the stream. */
+static bool set_mon(struct parse *p, const char *key, const char *value, const char **id, bool *qmp, bool *pretty)
+{
+	if (!strcmp(key, "chardev"))
+		return *id = value, true;
+	if (!strcmp(key, "mode") && (!strcmp(value, "readline") || !strcmp(value, "control")))
+		return *qmp = *value == 'c', true;
+	if (!strcmp(key, "pretty") && (!strcmp(value, "on") || !strcmp(value, "off")))
+		return *pretty = value[1] == 'n', true;
+	return option_fail(p, "-mon does not know '%.60s=%.60s'", key, value);
+}
+
+bool opt_mon(struct parse *p, const char *text)
+{
+	const char *id = NULL;
+	bool qmp = false, pretty = false, first = true, ok = true;
+	struct pairs pairs;
+	char *key, *value;
+
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	for (; ok && pairs_next(&pairs, &key, &value); first = false)
+		ok = set_mon(p, key ? key : first ? "chardev" : value, key || first ? value : "on", &id, &qmp, &pretty);
+	if (ok && (!id || !*id))
+		ok = option_fail(p, "-mon wants chardev=ID");
+	if (ok && pretty && !qmp)
+		ok = option_fail(p, "-mon: pretty= is of mode=control");
+	ok = ok && add_monitor(p, NULL, id, qmp, pretty);
+	free(pairs.copy);
+	return ok;
+}
+
+bool opt_echr(struct parse *p, const char *text)
+{
+	uint64_t n;
+
+	if (!parse_u64(text, &n) || n > 255)
+		return option_fail(p, "-echr: '%.60s' is no number of a character", text);
+	p->escape = (uint32_t)n + 1;
+	return true;
+}
 
 /* ---- When all are there ---- */
 
@@ -185,7 +229,19 @@ bool finish_chardevs(struct parse *p)
 	for (unsigned i = 0; i < o->chardevs; i++)
 		if (!users_fit(p, o->chardev[i]))
 			return false;
-	return add_default(p);
+	if (!add_default(p))
+		return false;
+	for (unsigned i = 0; p->escape && i < o->chardevs; i++)
+		o->chardev[i]->escape = p->escape - 1;
+	return true;
+}
+
+void names_forget(struct parse *p)
+{
+	for (unsigned i = 0; i < CONFIG_MAX_SERIAL; i++)
+		free(p->serial_id[i]);
+	for (unsigned i = 0; i < CONFIG_MAX_MONITORS; i++)
+		free(p->monitor_id[i]);
 }
 
 void chardevs_forget(struct config *opts)

@@ -18,7 +18,8 @@ struct parse {
 	const struct option_row *row;	/* of the option that is being parsed */
 	bool no_defaults;		/* -nodefaults */
 	/* By index of config: the id that is to be looked for, NULL: it has been found. */
-	const char *serial_id[CONFIG_MAX_SERIAL], *monitor_id[CONFIG_MAX_MONITORS];
+	char *serial_id[CONFIG_MAX_SERIAL], *monitor_id[CONFIG_MAX_MONITORS];	/* names_forget() */
+	uint32_t escape;		/* -echr and 1; 0: not given */
 	bool snapshot;			/* -snapshot */
 	bool tcg, no_accel;		/* that was asked for; so was an accelerator that is not there */
 	unsigned asked;			/* options_machine.c: capabilities that were asked for by name, a bit each */
@@ -66,6 +67,7 @@ void drives_forget(struct config *opts);
 
 /* ---- options_chardev.c: names that -serial, -monitor and their like use; the default terminal ---- */
 bool finish_chardevs(struct parse *p);
+void names_forget(struct parse *p);
 void chardevs_forget(struct config *opts);
 
 /* ---- options_share.c ---- */

@@ -1,6 +1,7 @@
 """Character devices as clients find them: each backend with a guest behind it, clients that are rude, and what QEMU does where
 both can be asked. The guest is tests/guest/terminal.c."""
 # needs: programs guests
+import json
 import os
 import re
 import select
@@ -351,6 +352,176 @@ def fifo():
         refused('no-fifo', 'another kind of file', '-serial', 'pipe:' + at('r'))
 
 
+class Program(Client):
+    """Of QMP; keeps what it is told."""
+
+    def __init__(self, address):
+        super().__init__(address)
+        self.until(b'"QMP"')
+        self.ask('qmp_capabilities')
+
+    def ask(self, command, **arguments):
+        self.said = b''
+        self.send(json.dumps({'execute': command, 'arguments': {k.replace('_', '-'): v for k, v in arguments.items()}}).encode())
+        while True:
+            if not self.pump(SOON):
+                raise Failure('the program is cut off')
+            for line in self.said.decode().splitlines():
+                try:
+                    said = json.loads(line)
+                except ValueError:
+                    continue
+                if 'return' in said:
+                    return said['return']
+                if 'error' in said:
+                    return said['error']
+
+
+def same(name, answers):
+    check(len(set(map(repr, answers.values()))) == 1, name, answers)
+
+
+RING = (
+    ('write', 'ringbuf-write', {'device': 'r', 'data': 'hello\n\xe9"x'}), ('read', 'ringbuf-read', {'device': 'r', 'size': 100}),
+    ('read-empty', 'ringbuf-read', {'device': 'r', 'size': 100}),
+    ('write-more-than-there-is-room', 'ringbuf-write', {'device': 'r', 'data': '0123456789abcdefghij'}),
+    ('the-last-is-kept', 'ringbuf-read', {'device': 'r', 'size': 5}), ('and-the-rest', 'ringbuf-read', {'device': 'r', 'size': 5000000000}),
+    ('write-base64', 'ringbuf-write', {'device': 'r', 'data': 'AP9oaQ==', 'format': 'base64'}),
+    ('read-base64', 'ringbuf-read', {'device': 'r', 'size': 4, 'format': 'base64'}),
+    ('no-base64', 'ringbuf-write', {'device': 'r', 'data': '!!!!', 'format': 'base64'}),
+    ('no-format', 'ringbuf-read', {'device': 'r', 'size': 1, 'format': 'x'}), ('no-size', 'ringbuf-read', {'device': 'r', 'size': 0}),
+    ('no-ring', 'ringbuf-read', {'device': 'f', 'size': 1}), ('no-device', 'ringbuf-write', {'device': 'zz', 'data': ''}),
+    ('by-hand', 'human-monitor-command', {'command-line': 'ringbuf_write r a\\b'}),
+    ('and-read', 'human-monitor-command', {'command-line': 'ringbuf_read r 10'}),
+    ('by-hand-no-size', 'human-monitor-command', {'command-line': 'ringbuf_read r 0'}),
+    ('by-hand-no-ring', 'human-monitor-command', {'command-line': 'ringbuf_read f 1'}),
+)
+
+
+def rings():
+    """Rings and lists, as QEMU answers; and what a guest says is in one."""
+    answers, lists, port = {}, {}, free_port()
+    for name, run in both():
+        with Folder() as at:
+            with run('-qmp', 'unix:%s,server=on,wait=off' % at('q'), '-chardev', 'ringbuf,id=r,size=16', '-chardev', 'file,id=f,path=' + at('f'), '-serial',
+                     'telnet:127.0.0.1:%d,server=on,wait=off' % port, '-serial', 'null', '-chardev', 'udp,id=u,port=9', '-serial', 'mon:unix:%s,server=on,wait=off' % at('s')):
+                p = Program(at('q'))
+                for fact, command, arguments in RING:
+                    answers.setdefault(fact, {})[name] = p.ask(command, **arguments)
+                lists.setdefault('all', {})[name] = sorted((d['label'], d['filename'].replace(at.path, ''), d['frontend-open']) for d in p.ask('query-chardev'))
+                a = Client(('127.0.0.1', port))
+                a.until(DO + b'\0')
+                said = [d['filename'] for d in p.ask('query-chardev') if d['label'] == 'serial0']
+                lists.setdefault('a-client', {})[name] = [re.sub(r'\d+$', 'N', f) for f in said]
+                said = p.ask('human-monitor-command', command_line='info chardev').replace('\r', '').replace(at.path, '')
+                lists.setdefault('by-hand', {})[name] = sorted(re.sub(r':\d+$', ':N', line) for line in said.split('\n'))
+                backends = {d['name'] for d in p.ask('query-chardev-backends')}
+                check({'null', 'stdio', 'pty', 'file', 'pipe', 'socket', 'udp', 'ringbuf'} <= backends, name + '-backends', backends)
+    for fact, got in answers.items():
+        same(fact, got)
+    for fact, got in lists.items():
+        same('list-' + fact, got)
+    with Folder() as at:
+        with Cede('-qmp', 'unix:%s,server=on,wait=off' % at('q'), '-chardev', 'ringbuf,id=r', '-serial', 'chardev:r'):
+            p = Program(at('q'))
+            time.sleep(A_WHILE)
+            said = p.ask('ringbuf-read', device='r', size=100)
+            check(said.startswith('ready'), 'what-the-guest-says', said)
+
+
+# ---- Logs ----
+
+def read(path):
+    with open(path, 'rb') as f:
+        return f.read()
+
+
+def logs():
+    """What is written stands in the log, whoever reads it or not; a disk that is full holds nobody."""
+    with Folder() as at:
+        with open(at('in'), 'wb') as f:
+            f.write(b'h')
+        run = ['-chardev', 'stdio,id=c,logfile=%s' % at('log'), '-serial', 'chardev:c']
+        for i, more in enumerate(('', '', ',logappend=on')):
+            with open(at('in'), 'rb') as f, Cede(run[0], run[1] + more, *run[2:], stdin=f) as c:
+                check(c.ends() == 0 and b'hello' in read(at('log')), 'a-log%d' % i, read(at('log')))
+            if not i:
+                once = read(at('log'))
+        check(read(at('log')) == 2 * once, 'emptied-and-added-to', read(at('log')))
+        check(os.stat(at('log')).st_mode & 0o777 == 0o600, 'for-nobody-else')
+        with Cede('-chardev', 'socket,path=%s,server=on,wait=off,id=c,logfile=%s' % (at('s'), at('log2')), '-serial', 'chardev:c'):
+            until = time.monotonic() + SOON
+            while (not os.path.exists(at('log2')) or b'ready' not in read(at('log2'))) and time.monotonic() < until:
+                time.sleep(0.05)
+            check(b'ready' in read(at('log2')), 'with-nobody-there')
+        with open(at('in'), 'rb') as f, Cede('-chardev', 'stdio,id=c,logfile=/dev/full', '-serial', 'chardev:c', stdin=f) as c:
+            check(c.ends() == 0 and c.process.stderr.read().count(b"log '/dev/full' of chardev 'c' takes no more") == 1, 'a-full-disk')
+        refused('no-folder', 'cannot write log', '-chardev', 'null,id=c,logfile=%s/x/y' % at.path, '-serial', 'chardev:c')
+
+
+# ---- Several on a stream ----
+
+def mux():
+    """Two terminals and a monitor on one stream: all write, keys go to one."""
+    with Folder() as at:
+        with Cede('-chardev', 'socket,id=c,path=%s,server=on,mux=on' % at('s'), '-serial', 'chardev:c', '-serial', 'chardev:c', '-mon', 'c', '-echr', '0x14') as c:
+            a = Client(at('s'))
+            check(a.until(b'vio-signal'), 'a-terminal-writes')
+            a.send(b'e')
+            check(a.silent(), 'keys-go-to-the-last-terminal', a.said)
+            a.send(b'\x14c')
+            check(a.until(b'(cede) '), 'then-to-the-monitor', a.said)
+            a.send(b'info chardev\n')
+            check(a.until(b'c: filename=mux'), 'which-answers', a.said)
+            a.send(b'\x14c')
+            a.send(b'e')
+            talk('then-to-the-first', a, b'one two')
+            a.send(b'\x14\x14')
+            check(a.until(b'\x14'), 'the-escape-key-itself', a.said)
+            a.send(b'\x01')
+            check(a.until(b'\x01'), 'which-another-is-not', a.said)
+            a.send(b'\x14h')
+            check(a.until(b'Ctrl-T x    end cede'), 'help', a.said)
+            a.said = b''
+            a.send(b'\x14t\nstamped\n')
+            check(a.until(b'stamped\n') and re.search(rb'\[\d\d:\d\d:\d\d\.\d\d\d\] stamped\n$', a.said), 'stamps', a.said)
+            a.send(b'\x14')                     # half a command is not the next client's
+            a.close()
+            a = Client(at('s'))
+            a.send(b'xyz')
+            check(a.until(b'xyz'), 'the-next-client', a.said)
+            a.send(b'\x14c\x14cquit')            # to the monitor, and half a line
+            check(a.until(b'(cede) '), 'again-the-monitor')
+            a.close()
+            a = Client(at('s'))
+            check(a.until(b'(cede) '), 'which-greets-the-next-one', a.said)
+            a.send(b'\n')
+            time.sleep(A_WHILE)
+            check(c.alive(), 'and-has-nothing-of-the-last-ones')
+            a.send(b'\x14x')
+            check(a.until(b'terminated') and c.ends() == 0, 'ends', a.said)
+        refused('five-on-one', 'more than 4 users', '-chardev', 'null,id=c,mux=on', *('-serial', 'chardev:c') * 5, status=2)
+        refused('two-on-one', "chardev 'c' is in use", '-chardev', 'null,id=c', '-serial', 'chardev:c', '-mon', 'c', status=2)
+        refused('no-such-stream', "'d'", '-chardev', 'null,id=c', '-mon', 'chardev=d', status=2)
+        refused('pretty-by-hand', 'mode=control', '-chardev', 'null,id=c', '-mon', 'chardev=c,pretty=on', status=2)
+    answers = {}
+    for name, run in both():
+        with Folder() as at:
+            with run('-chardev', 'socket,id=q,path=%s,server=on,wait=off' % at('q'), '-mon', 'chardev=q,mode=control,pretty=on', '-qmp-pretty',
+                     'unix:%s,server=on,wait=off' % at('p'), '-chardev', 'null,id=n'):
+                for path in 'q', 'p':
+                    a = Client(at(path))
+                    a.until(b'\r\n}\r\n')
+                    greeting, a.said = a.said, b''
+                    a.send(b'{"execute": "qmp_capabilities"}{"execute": "query-frob", "id": "a{b"}')
+                    a.until(b'found"\r\n    }\r\n}\r\n')
+                    answers.setdefault('pretty-' + path, {})[name] = a.said
+                    check(re.search(rb'"capabilities": \[\r\n        (    "oob"\r\n        )?\]\r\n    \}\r\n\}\r\n$', greeting), name + '-lists', greeting)
+    for fact, got in answers.items():
+        same(fact, got)
+    check(b'\n    "return": {\r\n    }' in answers['pretty-q']['cede'], 'several-lines', answers)
+
+
 # ---- Who is rude ----
 
 def ask(address, command=b'info status\n', seconds=SOON):
@@ -431,4 +602,4 @@ def hostile():
 
 
 if __name__ == '__main__':
-    main({f.__name__: f for f in (tcp, reconnect, telnet, like_qemu, udp, fifo, hostile)})
+    main({f.__name__: f for f in (tcp, reconnect, telnet, like_qemu, udp, fifo, rings, logs, mux, hostile)})
