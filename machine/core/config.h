@@ -159,6 +159,10 @@ struct config {
 	const char *log_file;		/* -D; NULL: stderr */
 	bool has_umask;
 	unsigned umask;			/* -umask: bits that no new file gets; not given: the process's and 077 */
+	bool nographic;
+	bool daemonize;			/* -daemonize */
+	const char *pid_file;		/* -pidfile; NULL */
+	bool msg_timestamp, msg_name;	/* -msg: before each line of ours */
 };
 
 /* There is a second watchpoint. */

@@ -116,11 +116,9 @@ uint32_t console_client(const struct console *c) { return c->client; }
 static void give_up(struct console *c, int error)
 {
 	if (c->of->kind == CHARDEV_FILE) {
-		term_fresh_line(c->term);
-		fprintf(stderr, "cede: a -serial file takes no more: %s\n", strerror(error));
+		term_say(c->term, "a -serial file takes no more: %s", strerror(error));
 	} else if (c->of->kind == CHARDEV_STDIO) {
-		term_fresh_line(c->term);
-		fprintf(stderr, "cede: standard output takes no more: %s\n", strerror(error));
+		term_say(c->term, "standard output takes no more: %s", strerror(error));
 		if (error != ENOSPC)
 			term_lost(c->term);
 	}
@@ -266,8 +264,7 @@ static void put_log(struct console *c, const uint8_t *p, size_t len)
 
 	if (n == (ssize_t)len || (n < 0 && errno == EAGAIN))
 		return;
-	term_fresh_line(c->term);
-	fprintf(stderr, "cede: log '%.100s' of chardev '%s' takes no more: %s\n", c->of->log, c->of->id, n < 0 ? strerror(errno) : "no room");
+	term_say(c->term, "log '%.100s' of chardev '%s' takes no more: %s", c->of->log, c->of->id, n < 0 ? strerror(errno) : "no room");
 	close(c->log);
 	c->log = -1;
 }

@@ -280,7 +280,7 @@ static bool open_socket(struct console *c, struct error *err)
 	}
 	if (!of->server || !of->wait)
 		return true;
-	fprintf(stderr, "cede: waiting for connection on %s\n", address_of(c, address, sizeof address));
+	term_say(c->term, "waiting for connection on %s", address_of(c, address, sizeof address));
 	return wait_for_client(c, err);
 }
 

@@ -144,7 +144,7 @@ int socket_connect(const char *path, struct term *term, struct error *why)
 		if (errno != EAGAIN && errno != EINTR)
 			return refuse(why, strerror(errno), fd);
 		if (!said)
-			fprintf(stderr, "cede: waiting for unix:%s to take a connection\n", path);
+			term_say(term, "waiting for unix:%s to take a connection", path);
 		said = true;
 		poll(&signal, 1, BUSY_MS);
 		if (term_signal(term))

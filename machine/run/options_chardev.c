@@ -210,10 +210,26 @@ static bool add_default(struct parse *p)
 
 	if (p->opts->serials || p->no_defaults)
 		return true;
+	if (p->opts->daemonize)
+		text = "null";
 	for (unsigned i = 0; i < p->opts->chardevs; i++)
 		if (p->opts->chardev[i]->kind == CHARDEV_STDIO)
 			text = "null";
 	return opt_serial(p, text);
+}
+
+static bool daemon_fits(struct parse *p)
+{
+	const struct config *o = p->opts;
+
+	if (!o->daemonize)
+		return true;
+	if (o->nographic && !p->no_defaults)
+		return option_fail(p, "-nographic cannot be used with -daemonize");
+	for (unsigned i = 0; i < o->chardevs; i++)
+		if (o->chardev[i]->kind == CHARDEV_STDIO)
+			return option_fail(p, "cannot use stdio with -daemonize");
+	return true;
 }
 
 bool finish_chardevs(struct parse *p)
@@ -229,7 +245,7 @@ bool finish_chardevs(struct parse *p)
 	for (unsigned i = 0; i < o->chardevs; i++)
 		if (!users_fit(p, o->chardev[i]))
 			return false;
-	if (!add_default(p))
+	if (!daemon_fits(p) || !add_default(p))
 		return false;
 	for (unsigned i = 0; p->escape && i < o->chardevs; i++)
 		o->chardev[i]->escape = p->escape - 1;
