@@ -25,6 +25,7 @@ struct option_row {
 	const char *help;
 	bool (*parse)(struct parse *p, const char *value);	/* NULL: not there yet */
 	size_t member;			/* of struct config, for those that only fill one in */
+	const char *never;		/* why it is refused; all but the name is empty then */
 };
 
 const char *option_name(const struct parse *p)
@@ -97,10 +98,12 @@ bool opt_nothing(struct parse *p, const char *text)
 
 static const struct option_row option_rows[] = {
 #define OPT(name, group, argument, parser, help) { name, group, argument, help, .parse = opt_##parser },
-#define OPT_LATER(name, group, argument, help) { name, group, argument, help, NULL, 0 },
+#define OPT_LATER(name, group, argument, help) { name, group, argument, help, NULL, 0, NULL },
+#define OPT_NEVER(option, why) { .name = option, .never = why },
 #include "machine/run/options.def"
 #undef OPT
 #undef OPT_LATER
+#undef OPT_NEVER
 };
 
 /* After the heading, if there still is one to say; returns what is left of it. */
@@ -120,12 +123,12 @@ bool opt_help(struct parse *p, const char *text)
 		const char *heading = group_names[group];
 
 		for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
-			if (option_rows[i].group == group && option_rows[i].parse)
+			if (option_rows[i].parse && option_rows[i].group == group)
 				heading = show_option(&option_rows[i], heading);
 	}
 	puts("\nNot there yet");
 	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
-		if (!option_rows[i].parse)
+		if (!option_rows[i].parse && !option_rows[i].never)
 			show_option(&option_rows[i], NULL);
 	return p->done = true;
 }
@@ -154,6 +157,8 @@ static bool parse_option(struct parse *p, int argc, char **argv, int *i)
 	if (!row)
 		return option_fail(p, "no such option: %.100s (cede -h lists them)", arg);
 	p->row = row;
+	if (row->never)
+		return option_fail(p, "-%s: %s", row->name, row->never);
 	if (!row->parse)
 		return option_fail(p, "-%s (%s) is not there yet", row->name, row->help);
 	if (*row->argument) {

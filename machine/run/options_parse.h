@@ -30,9 +30,11 @@ struct parse {
 #define opt_FLAG(member)    store_flag
 #define OPT(name, group, argument, parser, help) bool opt_##parser(struct parse *p, const char *text);
 #define OPT_LATER(name, group, argument, help)
+#define OPT_NEVER(name, why)
 #include "machine/run/options.def"
 #undef OPT
 #undef OPT_LATER
+#undef OPT_NEVER
 #undef opt_TEXT
 #undef opt_FLAG
 
