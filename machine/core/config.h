@@ -144,6 +144,7 @@ struct config {
 	unsigned drives;
 	struct fsdev_config *fsdev[CONFIG_MAX_FSDEVS];	/* -fsdev, -virtfs; options_free() */
 	unsigned fsdevs;
+	bool vga;			/* -vga std */
 
 	enum rtc_base rtc_base;
 	int64_t rtc_date;		/* seconds since 1970, for RTC_DATE */

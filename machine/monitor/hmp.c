@@ -10,7 +10,9 @@
 #include "machine/host/console.h"
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
+#include "machine/monitor/shown.h"
 #include "machine/monitor/streams.h"
+#include "machine/monitor/typed.h"
 #include "machine/profile/profile.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/virtio/balloon.h"
@@ -159,6 +161,20 @@ static void run_snapshot(struct machine *m, const char *argument, FILE *out)
 	struct error err;
 
 	print_failure(block_run_snapshot(m, argument, &err), &err, out);
+}
+
+static void run_screendump(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	print_failure(shown_run_dump(m, argument, &err), &err, out);
+}
+
+static void run_sendkey(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	print_failure(typed_run_keys(m, argument, &err), &err, out);
 }
 
 static void run_balloon(struct machine *m, const char *argument, FILE *out)
@@ -373,6 +389,8 @@ static const struct command commands[] = {
 	{ "change", "[-f] DRIVE FILE [FORMAT [retain|read-only|read-write]]", "put another medium in", true, true, run_change },
 	{ "block_resize", "DRIVE SIZE[K|M|G|T]", "give the image another size (M)", true, true, run_resize },
 	{ "snapshot_blkdev", "[-n] DRIVE FILE [qcow2]", "write to FILE from now on, a new image on top; -n: one that is there", true, true, run_snapshot },
+	{ "screendump", "[-f ppm|png] FILE [DEVICE]", "write what a screen shows to FILE, a picture", true, true, run_screendump },
+	{ "sendkey", "KEY[-KEY..] [MS]", "press these keys, as ctrl-alt-delete", true, true, run_sendkey },
 	{ "profile", "save|start|stop", "write what -profile has counted until now; go on counting, or not", true, true, run_profile },
 	{ "ringbuf_read", "DEVICE SIZE", "what has been written first of what a ring has, at most SIZE bytes", true, false, run_ring_read },
 	{ "ringbuf_write", "DEVICE DATA", "add that to it", true, false, run_ring_write },

@@ -13,7 +13,9 @@
 #include "machine/host/console.h"
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
+#include "machine/monitor/shown.h"
 #include "machine/monitor/streams.h"
+#include "machine/monitor/typed.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/virtio/balloon.h"
 #include "savevm/json.h"
@@ -447,6 +449,24 @@ static bool do_blockdev_snapshot(struct call *c)
 	return drive_snapshot(d, file, !strcmp(mode, "existing"), &c->err) && put_empty(c);
 }
 
+static bool do_screendump(struct call *c)
+{
+	char file[MONITOR_LINE], format[32], device[80];
+
+	return string_argument(c, "filename", file, sizeof file) && text_argument(c, "format", "ppm", format, sizeof format) &&
+	       text_argument(c, "device", "", device, sizeof device) && shown_dump(c->m, file, format, device, &c->err) && put_empty(c);
+}
+
+static bool do_send_key(struct call *c)
+{
+	return typed_keys(c->m, c->j, json_member(c->j, c->arguments, "keys"), &c->err) && put_empty(c);
+}
+
+static bool do_send_event(struct call *c)
+{
+	return typed_events(c->m, c->j, json_member(c->j, c->arguments, "events"), &c->err) && put_empty(c);
+}
+
 /* ---- Character devices ---- */
 
 static bool query_chardev(struct call *c) { streams_query(c->m, c->out); return true; }
@@ -561,6 +581,7 @@ static const struct command {
 	{ "blockdev-snapshot-sync", do_blockdev_snapshot, true },
 	{ "query-chardev", query_chardev, false }, { "query-chardev-backends", query_backends, false },
 	{ "ringbuf-read", do_ring_read, false }, { "ringbuf-write", do_ring_write, false },
+	{ "screendump", do_screendump, true }, { "send-key", do_send_key, true }, { "input-send-event", do_send_event, true },
 	{ "balloon", do_balloon, true }, { "query-balloon", query_balloon, false },
 };
 
