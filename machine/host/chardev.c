@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/host/socket.h"
+
 #define TEXT_MAX 4096			/* bytes of an option */
 #define RING_DEFAULT (UINT64_C(64) << 10)
 #define RING_MOST    (UINT64_C(1) << 30)
@@ -168,6 +170,8 @@ static bool socket_fits(const struct chardev *c, unsigned given, struct error *e
 		error_set(err, "a socket has either path= or host= and port=");
 	else if (!*c->path && !*c->port)
 		error_set(err, "port= is missing");
+	else if (strlen(c->path) >= SOCKET_PATH_MAX)
+		error_set(err, "path is too long for a socket: '%.100s'", c->path);
 	else if (*c->path && given & (K_TO | K_FAMILY | K_DELAY))
 		error_set(err, "to=, ipv4=, ipv6= and nodelay= are of a socket with a port");
 	else if (c->server && c->reconnect_s)

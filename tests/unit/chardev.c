@@ -4,6 +4,7 @@
 #include "check.h"
 #include "cpu/core/bits.h"
 #include "machine/host/chardev.h"
+#include "machine/host/socket.h"
 
 /* ---- What is said ---- */
 
@@ -100,8 +101,15 @@ static void test_long_texts(void)
 	check(!chardev_parse_short(text, &c, &err), "so is one that is a byte too long: %s", err.msg);
 	text[5 + CHARDEV_PATH_MAX - 1] = 0;
 	check(chardev_parse_short(text, &c, &err) && strlen(c.path) == CHARDEV_PATH_MAX - 1, "and the longest is not");
+	memcpy(text, "unix:", 5);
+	check(!chardev_parse_short(text, &c, &err) && strstr(err.msg, "too long for a socket"), "but no name of a socket: %s", err.msg);
+	text[5 + SOCKET_PATH_MAX] = 0;
+	check(!chardev_parse_short(text, &c, &err), "nor with a byte too many: %s", err.msg);
+	text[5 + SOCKET_PATH_MAX - 1] = 0;
+	check(chardev_parse_short(text, &c, &err), "the longest one is: %s", err.msg);
+	text[5 + SOCKET_PATH_MAX - 1] = 'x';
 	memcpy(text, "tcp:h:", 6);
-	check(!chardev_parse_short(text, &c, &err), "nor is a port that long a port: %s", err.msg);
+	check(!chardev_parse_short(text, &c, &err), "nor is that a port: %s", err.msg);
 }
 
 int main(void)
