@@ -15,8 +15,6 @@
 #define CHARDEV_PORT_MAX 32
 #define CHARDEV_ESCAPE   0x01		/* Ctrl-A */
 
-struct console;
-
 enum chardev_kind {
 	CHARDEV_NULL, CHARDEV_STDIO, CHARDEV_PTY, CHARDEV_FILE, CHARDEV_PIPE, CHARDEV_SOCKET, CHARDEV_UDP, CHARDEV_RINGBUF,
 	CHARDEV_KINDS,
@@ -40,7 +38,6 @@ struct chardev {
 	bool server, wait, telnet, nodelay, delay;
 	uint32_t reconnect_s;		/* seconds between two tries; 0: none but the first */
 	uint64_t size;			/* ringbuf: bytes, a power of 2 */
-	struct console *console;	/* while it is open; NULL */
 };
 
 /* "BACKEND,id=ID[,KEY=VALUE..]"; a doubled comma is one of a value. False and err->msg set. */

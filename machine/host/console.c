@@ -24,7 +24,7 @@
 
 /* ---- Opening and closing ---- */
 
-static struct console *make(struct term *term, struct chardev *of, struct error *err)
+static struct console *make(struct term *term, const struct chardev *of, struct error *err)
 {
 	struct console *c = calloc(1, sizeof *c);
 
@@ -56,25 +56,34 @@ static struct console *make_aside(struct console *host, struct error *err)
 	return aside;
 }
 
-struct console *console_open_behind(struct term *term, struct chardev *of, struct error *err)
+struct console *console_of(struct console *first, const struct chardev *of)
 {
-	struct console *c;
+	while (first && first->of != of)
+		first = first->next;
+	return first;
+}
 
-	if (of->console)
-		return make_aside(of->console, err);
+struct console *console_open_behind(struct console **all, struct term *term, const struct chardev *of, struct error *err)
+{
+	struct console *c = console_of(*all, of);
+
+	if (c)
+		return make_aside(c, err);
 	c = make(term, of, err);
 	if (!c)
 		return NULL;
-	of->console = c;
+	c->all = all;
+	c->next = *all;
+	*all = c;
 	if (console_begin(c, err))
 		return c;
 	console_close(c);
 	return NULL;
 }
 
-struct console *console_open(struct term *term, struct chardev *of, struct error *err)
+struct console *console_open(struct console **all, struct term *term, const struct chardev *of, struct error *err)
 {
-	struct console *c = console_open_behind(term, of, err);
+	struct console *c = console_open_behind(all, term, of, err);
 
 	if (c && c->host)
 		c->host->focus = c->host->asides;
@@ -318,6 +327,7 @@ void console_write(struct console *c, const void *buf, size_t len)
 }
 
 bool console_is_ring(const struct console *c) { return c->ring; }
+size_t console_ring_has(const struct console *c) { return (size_t)(c->ring_in - c->ring_out); }
 
 size_t console_ring_read(struct console *c, void *buf, size_t len)
 {
@@ -342,8 +352,12 @@ static void let_go(struct console *c)
 	for (uint32_t i = 0; i < c->asides; i++)
 		if (c->aside[i])
 			c->aside[i]->host = NULL;
-	if (c->of->console == c)
-		c->of->console = NULL;
+	for (struct console **p = c->all; p && *p; p = &(*p)->next) {
+		if (*p != c)
+			continue;
+		*p = c->next;
+		break;
+	}
 }
 
 static void leave_host(struct console *c)
@@ -716,6 +730,7 @@ const struct vmstate console_state = {
 		VMS_U32(struct console, count, VMS_MOST(CONSOLE_INPUT), VMS_UNHASHED(AHEAD)),
 		VMS_BUFFER(struct console, input, VMS_UNHASHED(AHEAD)),
 		VMS_SKIP(struct console, ahead, "as if it had not been read"),
+		VMS_SKIP(struct console, term, HOST), VMS_SKIP(struct console, all, HOST), VMS_SKIP(struct console, next, HOST),
 		VMS_SKIP(struct console, of, HOST), VMS_SKIP(struct console, in, HOST), VMS_SKIP(struct console, out, HOST),
 		VMS_SKIP(struct console, listener, HOST), VMS_SKIP(struct console, slave, HOST),
 		VMS_SKIP(struct console, timer, HOST), VMS_SKIP(struct console, retry, HOST),

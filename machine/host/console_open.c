@@ -379,13 +379,12 @@ static void describe_socket(const struct chardev *of, const struct console *c, c
 		snprintf(text, size, "%s:%s%s <-> %s", of->telnet ? "telnet" : "tcp", inet_text(c->in, false, ours), server, inet_text(c->in, true, peer));
 }
 
-const char *console_describe(const struct chardev *of, char *text, size_t size)
+const char *console_describe(const struct console *c, const struct chardev *of, char *text, size_t size)
 {
 	static const char *const names[CHARDEV_KINDS] = {
 		[CHARDEV_NULL] = "null", [CHARDEV_STDIO] = "stdio", [CHARDEV_PTY] = "pty", [CHARDEV_FILE] = "file", [CHARDEV_PIPE] = "pipe",
 		[CHARDEV_SOCKET] = "socket", [CHARDEV_UDP] = "udp", [CHARDEV_RINGBUF] = "ringbuf",
 	};
-	const struct console *c = of->console;
 
 	if (c && of->kind == CHARDEV_SOCKET)
 		describe_socket(of, c, text, size);

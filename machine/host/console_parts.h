@@ -14,7 +14,8 @@
 
 struct console {
 	struct term *term;
-	struct chardev *of;		/* what the user said; of one aside: its host's */
+	const struct chardev *of;	/* what the user said; of one aside: its host's */
+	struct console **all, *next;	/* the list of those that are open, itself in it; NULL: of one aside */
 	int in, out;			/* -1: nothing there (any more) */
 	int listener;			/* of a server; -1 none */
 	int slave;			/* our own hold on the pty, so that it never hangs up */

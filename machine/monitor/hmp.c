@@ -206,7 +206,7 @@ static void print_bytes(const uint8_t *data, size_t len, FILE *out)
 }
 
 /* "DEVICE REST": the ring, and *rest. */
-static struct chardev *ring_named(struct machine *m, const char *argument, const char **rest, struct error *err)
+static struct console *ring_named(struct machine *m, const char *argument, const char **rest, struct error *err)
 {
 	size_t n = strcspn(argument, " \t");
 	char id[CHARDEV_ID_MAX];
@@ -225,7 +225,7 @@ static void run_ring_read(struct machine *m, const char *argument, FILE *out)
 {
 	struct error err;
 	const char *rest;
-	struct chardev *ring = ring_named(m, argument, &rest, &err);
+	struct console *ring = ring_named(m, argument, &rest, &err);
 	uint8_t *data = NULL;
 	size_t len;
 	char *end;
@@ -248,10 +248,10 @@ static void run_ring_write(struct machine *m, const char *argument, FILE *out)
 {
 	struct error err;
 	const char *rest;
-	struct chardev *ring = ring_named(m, argument, &rest, &err);
+	struct console *ring = ring_named(m, argument, &rest, &err);
 
 	if (ring)
-		console_write(ring->console, rest, strlen(rest));
+		console_write(ring, rest, strlen(rest));
 	print_failure(ring, &err, out);
 }
 

@@ -335,7 +335,7 @@ static bool add_monitor(struct machine *m, struct console *console, const struct
 
 static bool open_monitor(struct machine *m, const struct monitor_config *o, struct error *err)
 {
-	struct console *c = console_open_behind(m->term, o->chardev, err);
+	struct console *c = console_open_behind(&m->consoles, m->term, o->chardev, err);
 
 	if (c)
 		console_for_commands(c);

@@ -487,7 +487,7 @@ static bool wants_base64(struct call *c, bool *base64)
 	return true;
 }
 
-static struct chardev *ring_argument(struct call *c)
+static struct console *ring_argument(struct call *c)
 {
 	char id[256];
 
@@ -508,7 +508,7 @@ static bool put_base64(struct call *c, const uint8_t *data, size_t len)
 
 static bool do_ring_read(struct call *c)
 {
-	struct chardev *ring = ring_argument(c);
+	struct console *ring = ring_argument(c);
 	uint8_t *data;
 	size_t len;
 	bool base64, ok = true;
@@ -528,7 +528,7 @@ static bool do_ring_read(struct call *c)
 
 static bool do_ring_write(struct call *c)
 {
-	struct chardev *ring = ring_argument(c);
+	struct console *ring = ring_argument(c);
 	char data[MONITOR_LINE];
 	bool base64;
 	size_t len;
@@ -538,7 +538,7 @@ static bool do_ring_write(struct call *c)
 	len = strlen(data);
 	if (base64 && !streams_decode(data, &len, &c->err))
 		return false;
-	console_write(ring->console, data, len);
+	console_write(ring, data, len);
 	return put_empty(c);
 }
 

@@ -18,9 +18,9 @@ bool streams_new(struct machine *m, struct error *err)
 	for (unsigned i = 0; i < m->config->chardevs; i++) {
 		struct chardev *c = m->config->chardev[i];
 
-		if (c->console)
+		if (console_of(m->consoles, c))
 			continue;
-		m->monitors->idle[m->monitors->idles] = console_open(m->term, c, err);
+		m->monitors->idle[m->monitors->idles] = console_open(&m->consoles, m->term, c, err);
 		if (!m->monitors->idle[m->monitors->idles])
 			return false;
 		m->monitors->idles++;
@@ -37,9 +37,9 @@ void streams_free(struct machine *m)
 static bool is_idle(const struct machine *m, const struct chardev *c)
 {
 	for (unsigned i = 0; i < m->monitors->idles; i++)
-		if (m->monitors->idle[i] == c->console)
+		if (m->monitors->idle[i] == console_of(m->consoles, c))
 			return true;
-	return !c->console;
+	return !console_of(m->consoles, c);
 }
 
 /* ---- Lists ---- */
@@ -53,7 +53,7 @@ static void each_stream(const struct machine *m, FILE *out, void (*show)(FILE *o
 		const struct chardev *c = m->config->chardev[i];
 
 		snprintf(label, sizeof label, "%s%s", c->id, c->mux ? "-base" : "");
-		show(out, label, console_describe(c, name, sizeof name), c->mux || !is_idle(m, c));
+		show(out, label, console_describe(console_of(m->consoles, c), c, name, sizeof name), c->mux || !is_idle(m, c));
 		if (c->mux)
 			show(out, c->id, "mux", !is_idle(m, c));
 	}
@@ -98,14 +98,14 @@ void streams_query_backends(FILE *out)
 
 /* ---- Rings ---- */
 
-struct chardev *streams_ring(const struct machine *m, const char *id, struct error *err)
+struct console *streams_ring(const struct machine *m, const char *id, struct error *err)
 {
 	for (unsigned i = 0; i < m->config->chardevs; i++) {
-		struct chardev *c = m->config->chardev[i];
+		struct console *c = console_of(m->consoles, m->config->chardev[i]);
 
-		if (strcmp(c->id, id))
+		if (strcmp(m->config->chardev[i]->id, id))
 			continue;
-		if (c->console && console_is_ring(c->console))
+		if (c && console_is_ring(c))
 			return c;
 		error_set(err, "%.60s is not a ringbuf device", id);
 		return NULL;
@@ -114,7 +114,7 @@ struct chardev *streams_ring(const struct machine *m, const char *id, struct err
 	return NULL;
 }
 
-uint8_t *streams_ring_read(struct chardev *ring, uint64_t size, size_t *len, struct error *err)
+uint8_t *streams_ring_read(struct console *ring, uint64_t size, size_t *len, struct error *err)
 {
 	uint8_t *data;
 
@@ -122,10 +122,10 @@ uint8_t *streams_ring_read(struct chardev *ring, uint64_t size, size_t *len, str
 		error_set(err, "size must be greater than zero");
 		return NULL;
 	}
-	size = size < ring->size ? size : ring->size;
-	data = malloc(size);
+	size = size < console_ring_has(ring) ? size : console_ring_has(ring);
+	data = malloc(size + 1);
 	if (data)
-		*len = console_ring_read(ring->console, data, size);
+		*len = console_ring_read(ring, data, size);
 	else
 		error_set(err, "out of memory");
 	return data;

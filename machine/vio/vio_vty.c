@@ -42,10 +42,10 @@ static unsigned vty_on_board(const struct config *o)
 static bool vty_init(struct device *dev, struct error *err)
 {
 	struct vty *vty = to_vty(dev);
-	struct chardev *chardev = serial_chardev(dev->machine->config, dev->number);
+	const struct chardev *chardev = serial_chardev(dev->machine->config, dev->number);
 
 	vty->chardev = chardev->id;
-	vty->console = console_open(dev->machine->term, chardev, err);
+	vty->console = console_open(&dev->machine->consoles, dev->machine->term, chardev, err);
 	return vty->console != NULL;
 }
 

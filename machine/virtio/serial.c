@@ -478,10 +478,10 @@ static bool port_init(struct device *dev, struct error *err)
 		return true;
 	if (!chardev)
 		error_usage(err, "-device %s: there is no -chardev called '%.60s'", dev->class->name, p->chardev);
-	else if (chardev->console && !chardev->mux)
+	else if (console_of(dev->machine->consoles, chardev) && !chardev->mux)
 		error_usage(err, "-device %s: another device has -chardev '%.60s'", dev->class->name, p->chardev);
 	else
-		p->console = console_open(dev->machine->term, chardev, err);
+		p->console = console_open(&dev->machine->consoles, dev->machine->term, chardev, err);
 	if (p->console)
 		entry_of(p)->host_connected = host_there(p);
 	return p->console != NULL;

@@ -353,7 +353,7 @@ int main(void)
 		rig.options.chardev[i] = &streams[i];
 	rig.options.chardevs = 3;
 	v = virtio_new(rig.m, &virtio_serial_class, "max_ports=3");
-	other = console_open(rig.m->term, &streams[2], NULL);
+	other = console_open(&rig.m->consoles, rig.m->term, &streams[2], NULL);
 	port_new(&virtconsole_class, "chardev=file", NULL);
 	port = port_new(&virtserialport_class, "chardev=socket,name=org.cede", NULL);
 	port_new(&virtserialport_class, "nr=0", "a port 0 already");

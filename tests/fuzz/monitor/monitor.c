@@ -146,8 +146,7 @@ static struct machine *machine_with(bool qmp)
 	machine_options(&o, 0, NULL);
 	o.snapdir = now.folder;
 	m = machine_of(&o);
-	now.console = chardev_parse_short("null", &stream, &err) ? console_open(m->term, &stream, &err) : NULL;
-	stream.console = NULL;		/* the next machine has one, too */
+	now.console = chardev_parse_short("null", &stream, &err) ? console_open(&m->consoles, m->term, &stream, &err) : NULL;
 	if (!mon || !now.console)
 		die("monitor", err.msg);
 	*mon = (struct monitor){ .m = m, .console = now.console, .qmp = qmp };
