@@ -15,7 +15,7 @@
 struct bus_class;
 struct console;			/* machine/host/console.h */
 struct device;
-struct input_event;		/* input.h */
+struct act;			/* machine/host/act.h */
 struct screen;			/* screen.h */
 struct tree;			/* machine/core/node.h */
 
@@ -68,9 +68,9 @@ struct device_class {
 
 	/* What it shows. NULL: nothing. */
 	struct screen *(*screen)(struct device *dev);
-	/* What a user does (input.h), if it is of these kinds, a bit each: n events at one time. */
-	unsigned input_kinds;
-	void (*input)(struct device *dev, const struct input_event *events, unsigned n);
+	/* What a user does (input.h), if it is of these kinds, a bit each: n acts at one time. */
+	unsigned act_kinds;
+	void (*act)(struct device *dev, const struct act *acts, unsigned n);
 	/* The guest's processors have this order of bytes from now on (H_SET_MODE): devices that follow it. NULL: it does not. */
 	void (*endian)(struct device *dev, bool big);
 

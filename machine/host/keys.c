@@ -38,6 +38,14 @@ unsigned key_by_keysym(uint32_t keysym)
 	return 0;
 }
 
+bool key_is_shifted(uint32_t keysym)
+{
+	for (unsigned i = 0; i < KEYS && keysym; i++)
+		if (keys[i].shifted == keysym)
+			return keysym < 0x80;	/* not what another state of Num Lock makes of one */
+	return false;
+}
+
 const char *key_name(unsigned code)
 {
 	for (unsigned i = 0; i < KEYS; i++)

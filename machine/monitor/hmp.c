@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "machine/core/config.h"
+#include "machine/display/display.h"
 #include "machine/host/chardev.h"
 #include "machine/host/console.h"
 #include "machine/monitor/block.h"
@@ -144,9 +145,13 @@ static void run_eject(struct machine *m, const char *argument, FILE *out)
 
 static void run_change(struct machine *m, const char *argument, FILE *out)
 {
+	static const char vnc[] = "vnc password ";
 	struct error err;
 
-	print_failure(block_run_change(m, argument, &err), &err, out);
+	if (!strncmp(argument, vnc, sizeof vnc - 1))
+		print_failure(display_set_password(m, argument + sizeof vnc - 1, &err), &err, out);
+	else
+		print_failure(block_run_change(m, argument, &err), &err, out);
 }
 
 static void run_resize(struct machine *m, const char *argument, FILE *out)
@@ -168,6 +173,13 @@ static void run_screendump(struct machine *m, const char *argument, FILE *out)
 	struct error err;
 
 	print_failure(shown_run_dump(m, argument, &err), &err, out);
+}
+
+static void run_set_password(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	print_failure(shown_run_password(m, argument, &err), &err, out);
 }
 
 static void run_sendkey(struct machine *m, const char *argument, FILE *out)
@@ -355,6 +367,18 @@ static void info_capabilities(struct machine *m, const char *argument, FILE *out
 	fprintf(out, "events: %s\n", m->monitors->migration_events ? "on" : "off");
 }
 
+static void info_vnc(struct machine *m, const char *argument, FILE *out)
+{
+	const struct config *o = m->config;
+
+	(void)argument;
+	if (o->vnc_host)
+		fprintf(out, "default:\n  Server: %s:%d (ipv4)\n    Auth: %s (Sub: none)\n", o->vnc_host, o->vnc_port,
+			o->vnc_password ? "vnc" : "none");
+	else
+		fputs("None\n", out);
+}
+
 static const struct command infos[] = {
 	{ "snapshots", "", "snapshots in -snapdir", false, false, info_snapshots },
 	{ "status", "", "whether the machine runs", false, false, info_status },
@@ -367,6 +391,7 @@ static const struct command infos[] = {
 	{ "chardev", "", "character devices", false, false, info_chardev },
 	{ "qtree", "", "buses and the devices on them", false, false, info_qtree },
 	{ "balloon", "", "memory that the guest has left, and what it says of it", false, false, info_balloon },
+	{ "vnc", "", "where it listens", false, false, info_vnc },
 	{ "version", "", "of cede", false, false, info_version },
 	{ NULL, NULL, NULL, false, false, NULL },
 };
@@ -390,6 +415,7 @@ static const struct command commands[] = {
 	{ "block_resize", "DRIVE SIZE[K|M|G|T]", "give the image another size (M)", true, true, run_resize },
 	{ "snapshot_blkdev", "[-n] DRIVE FILE [qcow2]", "write to FILE from now on, a new image on top; -n: one that is there", true, true, run_snapshot },
 	{ "screendump", "[-f ppm|png] FILE [DEVICE]", "write what a screen shows to FILE, a picture", true, true, run_screendump },
+	{ "set_password", "vnc PASSWORD", "let viewers of VNC in who know it", true, false, run_set_password },
 	{ "sendkey", "KEY[-KEY..] [MS]", "press these keys, as ctrl-alt-delete", true, true, run_sendkey },
 	{ "profile", "save|start|stop", "write what -profile has counted until now; go on counting, or not", true, true, run_profile },
 	{ "ringbuf_read", "DEVICE SIZE", "what has been written first of what a ring has, at most SIZE bytes", true, false, run_ring_read },

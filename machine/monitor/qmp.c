@@ -9,6 +9,7 @@
 #include "cpu/core/bits.h"
 #include "machine/core/config.h"
 #include "machine/disk/drive.h"
+#include "machine/display/display.h"
 #include "machine/host/chardev.h"
 #include "machine/host/console.h"
 #include "machine/monitor/block.h"
@@ -457,6 +458,41 @@ static bool do_screendump(struct call *c)
 	       text_argument(c, "device", "", device, sizeof device) && shown_dump(c->m, file, format, device, &c->err) && put_empty(c);
 }
 
+/* For VNC's viewers. */
+static bool do_change_password(struct call *c)
+{
+	char password[256];
+
+	return string_argument(c, "password", password, sizeof password) && display_set_password(c->m, password, &c->err) && put_empty(c);
+}
+
+static bool do_set_password(struct call *c)
+{
+	char protocol[16];
+
+	if (!string_argument(c, "protocol", protocol, sizeof protocol))
+		return false;
+	if (!strcmp(protocol, "vnc"))
+		return do_change_password(c);
+	error_set(&c->err, "Invalid parameter 'protocol': vnc");
+	return false;
+}
+
+static bool query_vnc(struct call *c)
+{
+	const struct config *o = c->m->config;
+
+	fprintf(c->out, "{\"enabled\": %s", o->vnc_host ? "true" : "false");
+	if (o->vnc_host) {
+		fputs(", \"host\": ", c->out);
+		qmp_string(c->out, o->vnc_host);
+		fprintf(c->out, ", \"service\": \"%d\", \"family\": \"ipv4\", \"auth\": \"%s\", \"clients\": []", o->vnc_port,
+			o->vnc_password ? "vnc" : "none");
+	}
+	fputc('}', c->out);
+	return true;
+}
+
 static bool do_send_key(struct call *c)
 {
 	return typed_keys(c->m, c->j, json_member(c->j, c->arguments, "keys"), &c->err) && put_empty(c);
@@ -582,6 +618,7 @@ static const struct command {
 	{ "query-chardev", query_chardev, false }, { "query-chardev-backends", query_backends, false },
 	{ "ringbuf-read", do_ring_read, false }, { "ringbuf-write", do_ring_write, false },
 	{ "screendump", do_screendump, true }, { "send-key", do_send_key, true }, { "input-send-event", do_send_event, true },
+	{ "query-vnc", query_vnc, false }, { "set_password", do_set_password, false }, { "change-vnc-password", do_change_password, false },
 	{ "balloon", do_balloon, true }, { "query-balloon", query_balloon, false },
 };
 

@@ -5,6 +5,7 @@
 
 #include "machine/core/device.h"
 #include "machine/core/screen.h"
+#include "machine/display/display.h"
 #include "machine/host/picture.h"
 #include "machine/monitor/monitor.h"
 
@@ -70,5 +71,16 @@ bool shown_run_dump(struct machine *m, const char *argument, struct error *err)
 	if (n == 1 || n == 2)
 		return shown_dump(m, file, format, device, err);
 	error_set(err, "a file name, and a device perhaps");
+	return false;
+}
+
+bool shown_run_password(struct machine *m, const char *argument, struct error *err)
+{
+	char protocol[16], password[MONITOR_LINE];
+
+	if (monitor_word(&argument, protocol, sizeof protocol) && !strcmp(protocol, "vnc") &&
+	    monitor_word(&argument, password, sizeof password))
+		return display_set_password(m, password, err);
+	error_set(err, "vnc, and the password");
 	return false;
 }

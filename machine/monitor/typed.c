@@ -7,9 +7,9 @@
 #include "machine/host/keys.h"
 #include "machine/monitor/monitor.h"
 
-#define MOST_KEYS (INPUT_FRAME / 2)
+#define MOST_KEYS (ACTS / 2)
 
-static bool give(struct machine *m, const struct input_event *events, unsigned n, struct error *err)
+static bool give(struct machine *m, const struct act *events, unsigned n, struct error *err)
 {
 	if (machine_input(m, events, n))
 		return true;
@@ -21,7 +21,7 @@ static bool give(struct machine *m, const struct input_event *events, unsigned n
 static bool press(struct machine *m, const uint8_t *codes, unsigned n, struct error *err)
 {
 	for (unsigned i = 0; i < 2 * n; i++) {
-		const struct input_event e = { .kind = INPUT_KEY, .code = i < n ? codes[i] : codes[2 * n - 1 - i], .value = i < n };
+		const struct act e = { .kind = ACT_KEY, .code = i < n ? codes[i] : codes[2 * n - 1 - i], .value = i < n };
 
 		if (!give(m, &e, 1, err))
 			return false;
@@ -113,10 +113,10 @@ static bool number_of(const struct json *j, uint32_t node, int32_t *value)
 	text[j->node[node].len] = 0;
 	v = strtol(text, &end, 10);
 	*value = (int32_t)v;
-	return !*end && v >= -INPUT_PLACE_MOST && v <= INPUT_PLACE_MOST;
+	return !*end && v >= -ACT_PLACE_MOST && v <= ACT_PLACE_MOST;
 }
 
-static bool axis_of(const struct json *j, uint32_t data, struct input_event *e)
+static bool axis_of(const struct json *j, uint32_t data, struct act *e)
 {
 	uint32_t axis = json_member(j, data, "axis");
 
@@ -125,50 +125,50 @@ static bool axis_of(const struct json *j, uint32_t data, struct input_event *e)
 }
 
 /* QEMU's wheel is two buttons, which do their work when they go down. */
-static bool button_of(const struct json *j, uint32_t data, struct input_event *e)
+static bool button_of(const struct json *j, uint32_t data, struct act *e)
 {
-	static const char *const names[INPUT_BUTTONS] = { "left", "middle", "right", "side", "extra" };
+	static const char *const names[BUTTONS] = { "left", "middle", "right", "side", "extra" };
 	uint32_t button = json_member(j, data, "button");
 
 	e->value = is_down(j, data);
-	for (unsigned i = 0; i < INPUT_BUTTONS; i++)
+	for (unsigned i = 0; i < BUTTONS; i++)
 		if (json_is(j, button, names[i])) {
 			e->code = (uint8_t)i;
 			return true;
 		}
 	if (!json_is(j, button, "wheel-up") && !json_is(j, button, "wheel-down"))
 		return false;
-	*e = (struct input_event){ .kind = INPUT_MOVE, .code = 2, .value = !e->value ? 0 : json_is(j, button, "wheel-up") ? 1 : -1 };
+	*e = (struct act){ .kind = ACT_MOVE, .code = 2, .value = !e->value ? 0 : json_is(j, button, "wheel-up") ? 1 : -1 };
 	return true;
 }
 
-static bool event_of(const struct json *j, uint32_t node, struct input_event *e)
+static bool event_of(const struct json *j, uint32_t node, struct act *e)
 {
 	uint32_t type = json_member(j, node, "type"), data = json_member(j, node, "data");
 
 	if (data == JSON_NONE || j->node[data].kind != JSON_OBJECT)
 		return false;
 	if (json_is(j, type, "key")) {
-		*e = (struct input_event){ .kind = INPUT_KEY, .code = (uint8_t)key_of(j, json_member(j, data, "key")), .value = is_down(j, data) };
+		*e = (struct act){ .kind = ACT_KEY, .code = (uint8_t)key_of(j, json_member(j, data, "key")), .value = is_down(j, data) };
 		return e->code != 0;
 	}
 	if (json_is(j, type, "btn")) {
-		e->kind = INPUT_BUTTON;
+		e->kind = ACT_BUTTON;
 		return button_of(j, data, e);
 	}
-	e->kind = json_is(j, type, "abs") ? INPUT_PLACE : INPUT_MOVE;
-	return (e->kind == INPUT_PLACE || json_is(j, type, "rel")) && axis_of(j, data, e) && (e->kind == INPUT_MOVE || e->value >= 0);
+	e->kind = json_is(j, type, "abs") ? ACT_PLACE : ACT_MOVE;
+	return (e->kind == ACT_PLACE || json_is(j, type, "rel")) && axis_of(j, data, e) && (e->kind == ACT_MOVE || e->value >= 0);
 }
 
 bool typed_events(struct machine *m, const struct json *j, uint32_t events, struct error *err)
 {
-	struct input_event e[INPUT_FRAME];
+	struct act e[ACTS];
 	unsigned n = 0;
 
 	if (events == JSON_NONE || j->node[events].kind != JSON_ARRAY)
 		return wrong(err, "events");
 	for (uint32_t i = j->node[events].child; i != JSON_NONE; i = j->node[i].next) {
-		if (n == INPUT_FRAME || j->node[i].kind != JSON_OBJECT || !event_of(j, i, &e[n]))
+		if (n == ACTS || j->node[i].kind != JSON_OBJECT || !event_of(j, i, &e[n]))
 			return wrong(err, "events");
 		n++;
 	}

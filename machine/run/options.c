@@ -181,6 +181,7 @@ static bool finish_options(struct parse *p)
 	struct config *o = p->opts;
 
 	p->status = EXIT_USAGE;
+	finish_display(p);
 	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_compat(p) || !finish_drives(p) || !finish_chardevs(p) ||
 	    !pool_finish(&o->pool, o->cpus / o->threads, p->err))
 		return false;
@@ -205,7 +206,7 @@ enum options_result options_parse(struct config *opts, int argc, char **argv, st
 
 	*opts = (struct config){
 		.machine = "pseries", .timing = "flat", .cpu_model = cpu_models[0], .cpus = 1, .ram_size = UINT64_C(512) << 20,
-		.dfp = true, .ic_mode = IC_DUAL, .large_decr = true, .dawr1 = true, .boot_wait_ms = 3000, .ccf_assist = true, .cfpc = MITIGATION_WORKAROUND,
+		.dfp = true, .ic_mode = IC_DUAL, .large_decr = true, .dawr1 = true, .boot_wait_ms = 3000, .window_close = true, .show_cursor = true, .ccf_assist = true, .cfpc = MITIGATION_WORKAROUND,
 		.sbbc = MITIGATION_WORKAROUND, .ibs = MITIGATION_WORKAROUND, .hpt_page_shift = 16,
 	};
 	pool_defaults(&opts->pool);
@@ -226,6 +227,7 @@ void options_free(struct config *opts)
 	free(opts->boot_order);
 	free(opts->boot_once);
 	free(opts->name);
+	free(opts->vnc_host);
 	drives_forget(opts);
 	fsdevs_forget(opts);
 	chardevs_forget(opts);

@@ -24,14 +24,6 @@ bool opt_none(struct parse *p, const char *text)
 	return !strcmp(text, "none") || option_fail(p, "'%.60s' is not there yet (there is none)", text);
 }
 
-bool opt_vga(struct parse *p, const char *text)
-{
-	int n = word_index("none|std", text);
-
-	p->opts->vga = n > 0;
-	return n >= 0 || option_fail(p, "-vga %.60s: std or none", text);
-}
-
 static bool set_letters(struct parse *p, char **member, const char *letters)
 {
 	static const char known[] = "abcdefghijklmnop";

@@ -21,6 +21,7 @@ struct parse {
 	char *serial_id[CONFIG_MAX_SERIAL], *monitor_id[CONFIG_MAX_MONITORS];	/* names_forget() */
 	uint32_t escape;		/* -echr and 1; 0: not given */
 	bool snapshot;			/* -snapshot */
+	bool vga_asked;			/* -vga */
 	bool tcg, no_accel;		/* that was asked for; so was an accelerator that is not there */
 	unsigned asked;			/* options_machine.c: capabilities that were asked for by name, a bit each */
 };
@@ -59,6 +60,7 @@ bool each_pair(struct parse *p, const char *name, const char *text, const char *
 	       bool (*set)(struct parse *p, const char *key, const char *value));
 
 /* ---- options_machine.c: what has been left open, when all options are there ---- */
+void finish_display(struct parse *p);	/* options_display.c */
 bool finish_accel(struct parse *p);
 bool finish_smp(struct parse *p);
 bool finish_compat(struct parse *p);

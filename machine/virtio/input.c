@@ -2,6 +2,7 @@
  * Source: Virtual I/O Device (VIRTIO) Version 1.1, "Input Device"; Linux's input event codes; names and numbers are QEMU's. */
 #include <string.h>
 
+#include "machine/core/config.h"
 #include "machine/core/input.h"
 #include "machine/host/keys.h"
 #include "machine/virtio/virtio.h"
@@ -20,8 +21,8 @@
 enum { ID_NAME = 0x01, ID_SERIAL = 0x02, ID_DEVICE = 0x03, PROPERTIES = 0x10, EVENT_CODES = 0x11, AXIS = 0x12 };
 enum { EV_SYN = 0, EV_KEY = 1, EV_REL = 2, EV_ABS = 3, EV_LED = 0x11, EV_REP = 0x14 };
 enum { REL_X = 0, REL_Y = 1, REL_WHEEL = 8 };
-static const uint16_t buttons[INPUT_BUTTONS] = { [INPUT_LEFT] = 0x110, [INPUT_MIDDLE] = 0x112, [INPUT_RIGHT] = 0x111,
-						 [INPUT_SIDE] = 0x113, [INPUT_EXTRA] = 0x114 };
+static const uint16_t buttons[BUTTONS] = { [BUTTON_LEFT] = 0x110, [BUTTON_MIDDLE] = 0x112, [BUTTON_RIGHT] = 0x111,
+						 [BUTTON_SIDE] = 0x113, [BUTTON_EXTRA] = 0x114 };
 
 enum kind { KEYBOARD, MOUSE, TABLET };
 
@@ -50,11 +51,11 @@ static unsigned answer_codes(enum kind kind, unsigned type, uint8_t *bits)
 	unsigned n = 0;
 
 	if (type == EV_KEY && kind == KEYBOARD) {
-		for (unsigned code = 1; code < INPUT_KEYS; code++)
+		for (unsigned code = 1; code < ACT_KEYS; code++)
 			if (key_name(code))
 				set_bit(bits, code, &n);
 	} else if (type == EV_KEY) {
-		for (unsigned i = 0; i < INPUT_BUTTONS; i++)
+		for (unsigned i = 0; i < BUTTONS; i++)
 			set_bit(bits, buttons[i], &n);
 	} else if (type == EV_REL && kind != KEYBOARD) {
 		if (kind == MOUSE) {
@@ -75,8 +76,8 @@ static unsigned answer_axis(const struct input *input, unsigned axis, uint8_t *a
 {
 	if (input->kind != TABLET || axis > 1)
 		return 0;
-	at[4] = INPUT_PLACE_MOST & 0xff;	/* between 0 and that */
-	at[5] = INPUT_PLACE_MOST >> 8;
+	at[4] = ACT_PLACE_MOST & 0xff;	/* between 0 and that */
+	at[5] = ACT_PLACE_MOST >> 8;
 	return 20;
 }
 
@@ -119,24 +120,24 @@ static struct packed_event pack(const struct virtio_device *v, unsigned type, un
 	return (struct packed_event){ virtio_u16(v, (uint16_t)type), virtio_u16(v, (uint16_t)code), virtio_u32(v, (uint32_t)value) };
 }
 
-static struct packed_event translate(const struct virtio_device *v, const struct input_event *e)
+static struct packed_event translate(const struct virtio_device *v, const struct act *e)
 {
 	static const uint8_t moves[] = { REL_X, REL_Y, REL_WHEEL };
 
 	switch (e->kind) {
-	case INPUT_BUTTON: return pack(v, EV_KEY, buttons[e->code < INPUT_BUTTONS ? e->code : 0], e->value);
-	case INPUT_PLACE: return pack(v, EV_ABS, e->code & 1, e->value);
-	case INPUT_MOVE: return pack(v, EV_REL, moves[e->code < 3 ? e->code : 0], e->value);
+	case ACT_BUTTON: return pack(v, EV_KEY, buttons[e->code < BUTTONS ? e->code : 0], e->value);
+	case ACT_PLACE: return pack(v, EV_ABS, e->code & 1, e->value);
+	case ACT_MOVE: return pack(v, EV_REL, moves[e->code < 3 ? e->code : 0], e->value);
 	default: return pack(v, EV_KEY, e->code, e->value);
 	}
 }
 
 /* What happens at one time is told as a whole, and ends with a mark. If the driver has not left so much room it is lost. */
-static void input_take(struct device *dev, const struct input_event *events, unsigned n)
+static void input_take(struct device *dev, const struct act *acts, unsigned n)
 {
 	struct input *input = (struct input *)dev;
 	struct virtio_device *v = &input->v;
-	struct virtio_element *e[INPUT_FRAME + 1];
+	struct virtio_element *e[ACTS + 1];
 	unsigned got = 0;
 
 	while (got <= n && virtio_ready(v) && (e[got] = virtio_pop_now(v, EVENTS)))
@@ -144,7 +145,7 @@ static void input_take(struct device *dev, const struct input_event *events, uns
 	for (unsigned i = got; got <= n && i--;)
 		virtio_unpop(v, e[i]);
 	for (unsigned i = 0; got > n && i < got; i++) {
-		struct packed_event p = i < n ? translate(v, &events[i]) : pack(v, EV_SYN, 0, 0);
+		struct packed_event p = i < n ? translate(v, &acts[i]) : pack(v, EV_SYN, 0, 0);
 
 		virtio_push(v, e[i], (uint32_t)virtio_give(v, e[i], 0, &p, sizeof p));
 	}
@@ -208,14 +209,16 @@ static const struct vmstate input_own_state = {
 	.fields = VMS_FIELDS(VIRTIO_OWN, VMS_SKIP(struct input, kind, "follows from the class")),
 };
 
-#define DEVICE_CLASS(id, name_, alias_, help_, kinds) \
+static unsigned on_board(const struct config *config) { return config->keyboard; }
+
+#define DEVICE_CLASS(id, name_, alias_, help_, on_board_, kinds) \
 	const struct device_class id = { \
-		.name = name_, .alias = alias_, .help = help_, .size = sizeof(struct input), .on = &pci_bus, .pluggable = true, \
+		.name = name_, .alias = alias_, .help = help_, .size = sizeof(struct input), .on = &pci_bus, .on_board = on_board_, .pluggable = true, \
 		.properties = input_properties, .init = input_init, .free = virtio_device_free, .reset = virtio_device_reset, \
-		.input_kinds = kinds, .input = input_take, .state = &input_state, .own_state = &input_own_state, \
+		.act_kinds = kinds, .act = input_take, .state = &input_state, .own_state = &input_own_state, \
 		.loaded = virtio_device_loaded, .qemu_ready = virtio_device_qemu_ready, \
 	}
-#define POINTER (1u << INPUT_BUTTON | 1u << INPUT_MOVE)
-DEVICE_CLASS(virtio_keyboard_class, "virtio-keyboard-pci", "virtio-keyboard", "keyboard", 1u << INPUT_KEY);
-DEVICE_CLASS(virtio_mouse_class, "virtio-mouse-pci", "virtio-mouse", "mouse", POINTER);
-DEVICE_CLASS(virtio_tablet_class, "virtio-tablet-pci", "virtio-tablet", "pointer that is where it points", POINTER | 1u << INPUT_PLACE);
+#define POINTER (1u << ACT_BUTTON | 1u << ACT_MOVE)
+DEVICE_CLASS(virtio_keyboard_class, "virtio-keyboard-pci", "virtio-keyboard", "keyboard", on_board, 1u << ACT_KEY);
+DEVICE_CLASS(virtio_mouse_class, "virtio-mouse-pci", "virtio-mouse", "mouse", NULL, POINTER);
+DEVICE_CLASS(virtio_tablet_class, "virtio-tablet-pci", "virtio-tablet", "pointer that is where it points", on_board, POINTER | 1u << ACT_PLACE);

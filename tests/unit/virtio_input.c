@@ -69,8 +69,8 @@ static void offer_events(struct ring *r, unsigned n)
 
 static void test_events(struct machine *m, struct virtio_device *keyboard, struct virtio_device *tablet)
 {
-	const struct input_event key = { INPUT_KEY, 30, 1 }, three[] = { { INPUT_PLACE, 0, 7 }, { INPUT_KEY, 42, 1 }, { INPUT_BUTTON, INPUT_RIGHT, 1 } };
-	const struct input_event wheel = { INPUT_MOVE, 2, -1 };
+	const struct act key = { ACT_KEY, 30, 1 }, three[] = { { ACT_PLACE, 0, 7 }, { ACT_KEY, 42, 1 }, { ACT_BUTTON, BUTTON_RIGHT, 1 } };
+	const struct act wheel = { ACT_MOVE, 2, -1 };
 	struct ring k = begin(keyboard), t;
 
 	machine_input(m, &key, 1);
@@ -99,7 +99,7 @@ static void test_events(struct machine *m, struct virtio_device *keyboard, struc
 /* Whatever the driver offers: too little room, none of it to write, the wrong queue. */
 static void test_hostile(struct machine *m, struct virtio_device *keyboard)
 {
-	const struct input_event key = { INPUT_KEY, 30, 1 };
+	const struct act key = { ACT_KEY, 30, 1 };
 	struct ring k = begin(keyboard);
 
 	ram_fill(&m->ram, BUFFER, 0xee, 64);
@@ -129,7 +129,7 @@ static void test_keys(struct machine *m)
 	check(key_by_name("a", 1) == 30 && key_by_name("ret-x", 3) == 28 && !key_by_name("", 0) && !key_by_name("re", 2), "by name");
 	check(key_by_usage(0x28) == 28 && !key_by_usage(0) && !key_by_usage(0xff), "by usage");
 	check(key_by_keysym('A') == 30 && key_by_keysym('a') == 30 && key_by_keysym(0xff0d) == 28 && !key_by_keysym(0) && !key_by_keysym(0xe4), "by keysym");
-	for (unsigned code = 1; code < INPUT_KEYS; code++)
+	for (unsigned code = 1; code < ACT_KEYS; code++)
 		if (key_name(code) && key_by_name(key_name(code), strlen(key_name(code))) != code)
 			check(false, "a name stands twice: %s", key_name(code));
 	check(typed_run_keys(m, "ctrl-alt-delete 100", &err), "sendkey: %s", err.msg);
