@@ -13,7 +13,6 @@ static bool open_image(struct machine *m, struct drive *d, struct error *err)
 
 	if (!o.file)
 		return true;
-	o.term = m->term;
 	o.yielded = m->config->incoming && !o.snapshot;
 	d->block = block_open(&o, err);
 	return d->block;

@@ -237,7 +237,6 @@ static bool p9_init(struct device *dev, struct error *err)
 	f = options_of(p, err);
 	if (!f || !p9_open(&p->server, &f->options, err))
 		return false;
-	p->server.term = dev->machine->term;
 	p->in = malloc(P9_MSIZE_MAX);
 	p->out = malloc(P9_MSIZE_MAX);
 	p->class = p9_class;

@@ -19,7 +19,6 @@
 #include "machine/host/block/probe.h"
 #include "machine/host/block/sample.h"
 #include "machine/host/block/thread.h"
-#include "machine/host/term.h"
 
 /* A request of our own: `data` is a struct call. */
 #define BLOCK_CALL ((enum block_op)(BLOCK_ZERO + 1))
@@ -289,8 +288,8 @@ static void guard(struct block *b, const struct block_options *o)
 {
 	b->guarded = !o->format && !o->snapshot && !o->readonly && !strcmp(block_format(b), "raw");
 	if (b->guarded)
-		term_say(o->term, "warning: '%.200s' has no format= and looks raw: what would make its first sector look "
-			 "otherwise is not written. format=raw lifts that", o->file);
+		fprintf(stderr, "cede: warning: '%.200s' has no format= and looks raw: what would make its first sector look "
+			"otherwise is not written. format=raw lifts that\n", o->file);
 }
 
 /* What is read-only anyway is not yielded. */

@@ -22,8 +22,6 @@ struct block;
 enum block_cache { BLOCK_WRITEBACK, BLOCK_NONE, BLOCK_WRITETHROUGH, BLOCK_UNSAFE, BLOCK_DIRECTSYNC };
 enum block_zeroes { BLOCK_ZEROES_OFF, BLOCK_ZEROES_ON, BLOCK_ZEROES_UNMAP };	/* detect-zeroes= */
 
-struct term;
-
 struct block_options {
 	const char *file;		/* a path, or nbd:HOST:PORT[:exportname=NAME], nbd:unix:PATH, nbd://.. */
 	const char *format;		/* "raw", "qcow2"; NULL: as its first bytes say, raw with a warning of QEMU's kind */
@@ -34,7 +32,6 @@ struct block_options {
 	bool discard;			/* discard=unmap: bytes that a guest gives up are given back to the host */
 	enum block_cache cache;
 	enum block_zeroes zeroes;
-	struct term *term;		/* for what is to be said of the image; NULL: there is none yet */
 };
 
 /* NULL and err->msg set: it cannot be read, is damaged, is in use (QEMU's lock bytes), asks for what we do not know. */

@@ -151,6 +151,5 @@ const struct vmstate p9_state = {
 		VMS_SKIP(struct p9, xattr_bytes, "counted in the list"),
 		VMS_SKIP(struct p9, listing_bytes, "the host's"),
 		VMS_SKIP(struct p9, uses, "the host's"),
-		VMS_SKIP(struct p9, term, "the host's"),
 		VMS_SKIP(struct p9, warned, "said once by each process")),
 };

@@ -47,7 +47,6 @@ struct p9 {
 	uint64_t uses;				/* of fids, counted */
 	struct p9_device seen[P9_DEVICES];
 	uint32_t devices_seen;
-	struct term *term;			/* to be warned on; NULL: there is none */
 	bool warned;				/* multidevs=warn: of a second device */
 };
 

@@ -1,6 +1,5 @@
 /* Qids: what a client knows of a file. Its number there is the host's, and those of several devices may be the same. */
 #include "machine/host/p9/message.h"
-#include "machine/host/term.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +22,8 @@ static int other_device(struct p9 *p)
 	if (p->devices == SHARE_FORBID)
 		return -ENODEV;
 	if (!p->warned)
-		term_say(p->term, "warning: a shared folder has files of several devices, whose numbers may collide: multidevs=remap avoids it");
+		fprintf(stderr, "cede: warning: a shared folder has files of several devices, whose numbers may collide: "
+				"multidevs=remap avoids it\n");
 	p->warned = true;
 	return 0;
 }
