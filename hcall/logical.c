@@ -104,25 +104,39 @@ HCALL_FN(H_PAGE_INIT)
 /* Bytes. Firmware copies frame buffers with it, which are smaller; a longer copy would keep the host too long. */
 #define MEMOP_MAX (UINT64_C(64) << 20)
 
+/* RAM, or the memory of one device: a screen's. NULL: neither. */
+static uint8_t *memory_at(const struct ram *ram, uint64_t gra, uint64_t len)
+{
+	uint64_t at;
+
+	if (ram_ok(ram, gra, len))
+		return ram->base + gra;
+	at = len ? ram_part_at(ram, gra) : RAM_NOWHERE;
+	return at != RAM_NOWHERE && ram_part_at(ram, gra + (len - 1)) == at + (len - 1) ? ram->base + at : NULL;
+}
+
 HCALL_FN(H_LOGICAL_MEMOP)
 {
 	struct ram *ram = cpu->env->ram;
 	uint64_t dst = in[0], src = in[1], esize = in[2], count = in[3], op = in[4], len;
 	uint8_t *to;
+	const uint8_t *from;
 
 	if (esize > 3 || count > UINT32_C(0x80000000) || op > 1)
 		return H_PARAMETER;
 	len = count << esize;
 	if (len > MEMOP_MAX)
 		return H_PARAMETER;
-	if (((dst | src) & ((UINT64_C(1) << esize) - 1)) || !ram_ok(ram, dst, len) || !ram_ok(ram, src, len))
+	to = memory_at(ram, dst, len);
+	from = memory_at(ram, src, len);
+	if (((dst | src) & ((UINT64_C(1) << esize) - 1)) || !to || !from)
 		return H_PARAMETER;
-	to = ram->base + dst;
-	memmove(to, ram->base + src, len);
+	memmove(to, from, len);
 	if (op == 1)
 		for (uint64_t i = 0; i < len; i++)
 			to[i] = (uint8_t)~to[i];
-	ram_written(ram, dst, len);
+	if (ram_ok(ram, dst, len))
+		ram_written(ram, dst, len);
 	hcall_worked(cpu_machine(cpu), len);
 	return H_SUCCESS;
 }

@@ -39,6 +39,11 @@ static void test_memory(void)
 		*word(at) = ~0ull;
 	asm volatile("dcbz 0,%0" : : "r"(HERE + 0x3000) : "memory");
 	check(!*word(HERE + 0x3000) && !*word(HERE + 0x3078), "dcbz");
+	*word(HERE + 0x4000) = le64(0x1020304050607080);
+	check(!hcall(0xf001, HERE + 0x4008, HERE + 0x4000, 3, 1, 1) && *word(HERE + 0x4008) == ~le64(0x1020304050607080), "firmware-inverts-it");
+	check(!hcall(0xf001, (u64)&old, HERE + 0x4000, 0, 8, 0) && old == le64(0x1020304050607080), "and-copies-it-to-RAM");
+	check(hcall(0xf001, HERE + 0xfffff8, HERE, 3, 2, 0) == H_PARAMETER && hcall(0xf001, HERE, HERE + 0x1000000, 3, 1, 0) == H_PARAMETER &&
+	      hcall(0xf001, HERE - 8, HERE, 3, 2, 0) == H_PARAMETER, "not-beyond-it");
 	*word(HERE + 0xfffff8) = 5;
 	check_eq(*word(HERE + 0xfffff8), 5, "its-last");
 	check_eq(*word(HERE + 0x1000000), 0, "behind-it");

@@ -12,7 +12,7 @@ import time
 import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from console import CEDE, INITRD, KERNEL, Folder, check, linux, main, skip   # noqa: E402
+from console import CEDE, INITRD, KERNEL, Folder, Machine, check, linux, main, need, skip   # noqa: E402
 
 CPUS = os.environ.get('CPUS', '1')
 FIXED = ('-rtc', 'base=2026-01-31T12:00:00', '-clock', 'warp', '-d', 'statehash')
@@ -428,4 +428,37 @@ def vnc_password():
         check(m.wait(20) == 0, 'quit', m.errors)
 
 
-main({'vnc': vnc, 'vnc-password': vnc_password, 'draws': draws, 'saved': saved, 'types': types, 'window': window})
+SLOF = '/usr/share/qemu/slof.bin'
+# Its own banner, on its own screen: text by H_LOGICAL_MEMOP, colours by the palette.
+BANNER = ('" screen" output\r', '.( done) cr\r')
+
+
+def slof():
+    """What SLOF draws is what it draws under QEMU: to the last pixel."""
+    need(SLOF)
+    if not shutil.which('qemu-system-ppc64'):
+        skip('qemu-system-ppc64 is missing')
+    with Folder() as at:
+        pictures = []
+        for program, options in ((CEDE, ['-vga', 'std', '-bios', SLOF, '-clock', 'warp']),
+                                 ('qemu-system-ppc64', ['-device', 'VGA,romfile=', '-display', 'none', '-vga', 'none'])):
+            path = at('qmp%d' % len(pictures))
+            with Machine('-prom-env', 'auto-boot?=false', '-qmp', 'unix:%s,server=on,wait=off' % path, *options,
+                         program=program, nographic=False) as m:
+                m.expect('0 > ', 200)
+                qmp = Monitor(path)
+                for line in BANNER:
+                    m.send(line)
+                    m.expect('ok|done', 60)
+                time.sleep(1)
+                qmp.run('screendump', filename=at('ppm'))
+                pictures.append(read_ppm(at('ppm')))
+                qmp.run('quit')
+                m.wait(20)
+        ours, qemus = pictures
+        check(ours[:2] == (800, 600) and any(ours[2]), 'something', ours[:2])
+        differ = sum(a != b for a, b in zip(ours[2], qemus[2]))
+        check(ours == qemus, 'as under QEMU', differ)
+
+
+main({'slof': slof, 'vnc': vnc, 'vnc-password': vnc_password, 'draws': draws, 'saved': saved, 'types': types, 'window': window})
