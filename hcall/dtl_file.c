@@ -47,8 +47,7 @@ static void give_up_log(struct machine *m)
 	struct dtl_file *f = m->dispatcher->file;
 	int error = errno;
 
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: dispatch log '%.100s' takes no more: %s\n", f->path, strerror(error));
+	term_say(m->term, "dispatch log '%.100s' takes no more: %s", f->path, strerror(error));
 	if (f->out)
 		fclose(f->out);
 	f->out = NULL;

@@ -215,7 +215,7 @@ static int open_here(const struct place *p, int flags, struct error *why)
 	if (fd < 0 || fstat(fd, &st)) {
 		give_up(why, errno);
 	} else if (place_check(p, &st, why)) {
-		if ((flags & O_ACCMODE) != O_WRONLY || !S_ISREG(st.st_mode) || !ftruncate(fd, 0))
+		if ((flags & O_ACCMODE) != O_WRONLY || flags & O_APPEND || !S_ISREG(st.st_mode) || !ftruncate(fd, 0))
 			return fd;
 		give_up(why, errno);
 	}
@@ -224,10 +224,11 @@ static int open_here(const struct place *p, int flags, struct error *why)
 	return -1;
 }
 
-static int make_or_take(const struct place *p, struct error *why)
+static int make_or_take(const struct place *p, int flags, struct error *why)
 {
-	const int flags = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 	int fd = -1;
+
+	flags |= O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
 	if (!p->kernels)
 		fd = openat(p->folder, p->name, flags | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
@@ -246,21 +247,46 @@ static int let_block(int fd)
 	return fd;
 }
 
-int output_open(const char *path, struct error *why)
+static int open_for(const char *path, int flags, struct error *why)
 {
 	struct place p;
 	int fd;
 
 	if (!place_find(&p, path, why))
 		return -1;
-	fd = let_block(make_or_take(&p, why));
+	fd = let_block(make_or_take(&p, flags, why));
 	place_close(&p);
 	return fd;
 }
 
-int output_reopen(const char *path, struct error *why)
+int output_open(const char *path, struct error *why)
+{
+	return open_for(path, O_WRONLY, why);
+}
+
+int output_append(const char *path, struct error *why)
+{
+	return open_for(path, O_WRONLY | O_APPEND, why);
+}
+
+static int only_regular(int fd, struct error *why)
 {
 	struct stat st;
+
+	if (fd < 0 || (!fstat(fd, &st) && S_ISREG(st.st_mode)))
+		return fd;
+	error_set(why, "not a regular file");
+	close(fd);
+	return -1;
+}
+
+int output_keep(const char *path, struct error *why)
+{
+	return only_regular(open_for(path, O_RDWR, why), why);
+}
+
+int output_reopen(const char *path, struct error *why)
+{
 	struct place p;
 	int fd;
 
@@ -268,9 +294,5 @@ int output_reopen(const char *path, struct error *why)
 		return -1;
 	fd = let_block(open_here(&p, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, why));
 	place_close(&p);
-	if (fd < 0 || (!fstat(fd, &st) && S_ISREG(st.st_mode)))
-		return fd;
-	error_set(why, "not a regular file");
-	close(fd);
-	return -1;
+	return only_regular(fd, why);
 }

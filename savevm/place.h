@@ -32,7 +32,10 @@ bool place_has_file(const char *path, struct error *why);
 /* Opens what is written in place, from its beginning: a new file (0666 less the umask), one of ours (which keeps its
  * mode), a device, a FIFO that somebody reads. Never waits. The descriptor blocks; -1: `why` is the reason alone. */
 int output_open(const char *path, struct error *why);
-/* The same for reading and writing a regular file that is there, as it is. */
+int output_append(const char *path, struct error *why);	/* the same, but behind what a file has */
+/* For reading and writing, as it is: a regular file, a new one if there is none. */
+int output_keep(const char *path, struct error *why);
+/* The same of one that is there. */
 int output_reopen(const char *path, struct error *why);
 
 #endif

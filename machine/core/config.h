@@ -13,7 +13,8 @@
 #endif
 
 #define CONFIG_MAX_SERIAL 16
-#define CONFIG_MAX_CHARDEVS 64
+#define CONFIG_MAX_MONITORS 32
+#define CONFIG_MAX_CHARDEVS 128	/* those that options name in short among them */
 #define CONFIG_MAX_SAVES 256
 #define CONFIG_MAX_DEVICES 256
 #define CONFIG_MAX_DRIVES 256
@@ -75,6 +76,12 @@ struct save_request {
 	bool quit;			/* quit=on: end then */
 };
 
+/* -mon, -monitor, -qmp */
+struct monitor_config {
+	struct chardev *chardev;
+	bool qmp, pretty;
+};
+
 /* -profile */
 struct profile_config {
 	char *path;			/* NULL: not given. options_free() */
@@ -121,14 +128,16 @@ struct config {
 	uint8_t uuid[16];		/* in the order it is printed */
 	char *nvram_file;		/* -drive if=pflash,file=; NULL */
 
-	const char *loadvm, *incoming, *snapdir, *monitor, *qmp;	/* NULL: not given */
+	const char *loadvm, *incoming, *snapdir;	/* NULL: not given */
 	bool stopped;			/* -S */
 	struct save_request save[CONFIG_MAX_SAVES];
 	unsigned saves;
 
-	const char *serial[CONFIG_MAX_SERIAL];
+	struct chardev *serial[CONFIG_MAX_SERIAL];	/* of `chardev`; NULL: none, and no other either */
 	unsigned serials;
-	struct chardev *chardev[CONFIG_MAX_CHARDEVS];	/* -chardev; options_free() */
+	struct monitor_config monitor[CONFIG_MAX_MONITORS];
+	unsigned monitors;
+	struct chardev *chardev[CONFIG_MAX_CHARDEVS];	/* -chardev, and what others say in short; options_free() */
 	unsigned chardevs;
 	const char *device[CONFIG_MAX_DEVICES];	/* -device: "DRIVER[,NAME=VALUE..]" */
 	unsigned devices;
@@ -158,6 +167,10 @@ struct config {
 	const char *log_file;		/* -D; NULL: stderr */
 	bool has_umask;
 	unsigned umask;			/* -umask: bits that no new file gets; not given: the process's and 077 */
+	bool nographic;
+	bool daemonize;			/* -daemonize */
+	const char *pid_file;		/* -pidfile; NULL */
+	bool msg_timestamp, msg_name;	/* -msg: before each line of ours */
 };
 
 /* There is a second watchpoint. */

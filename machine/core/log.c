@@ -79,8 +79,7 @@ bool log_open(struct machine *m, const char *file, struct error *err)
 static void give_up(struct machine *m, int error)
 {
 	if (m->log_file != stderr) {
-		term_fresh_line(m->term);
-		fprintf(stderr, "cede: log file '%.100s' takes no more: %s\n", m->config->log_file, strerror(error));
+		term_say(m->term, "log file '%.100s' takes no more: %s", m->config->log_file, strerror(error));
 		fclose(m->log_file);
 	}
 	m->log_file = NULL;

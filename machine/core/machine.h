@@ -141,6 +141,7 @@ struct machine {
 
 	/* Run loop. Not saved. */
 	struct term *term;
+	struct console *consoles;	/* host/console.h: all that are open */
 	struct cpu *suspending;		/* in ibm,suspend-me: to be saved before anything else; NULL */
 	uint64_t suspend_status;	/* guest real address of that call's status */
 	uint64_t rtas_results;		/* of the present call's, */

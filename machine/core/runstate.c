@@ -97,8 +97,7 @@ bool machine_pauses_on_panic(const struct config *o)
 
 void machine_say_panic(const struct machine *m)
 {
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: the guest gave up: %s\n", m->panic_message ? m->panic_message : "no reason given");
+	term_say(m->term, "the guest gave up: %s", m->panic_message ? m->panic_message : "no reason given");
 }
 
 void machine_gave_up(struct machine *m, char *text)

@@ -1,345 +1,102 @@
-/* Host-side character streams: descriptors, the escape key, and a buffer for what the guest
- * has not taken yet. Terminal settings and signals are term.c's. */
+/* Host-side character streams: what goes through one, the escape key, and a buffer for what the guest has not taken yet. What
+ * is at the other end is console_open.c's, terminal settings and signals are term.c's. */
 #define _GNU_SOURCE
-#include "machine/host/console.h"
+#include "machine/host/console_parts.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <termios.h>
 #include <unistd.h>
 
-#include "machine/host/queue.h"
-#include "machine/host/socket.h"
 #include "machine/host/term.h"
 #include "machine/host/time.h"
-#include "savevm/place.h"
 #include "savevm/vmstate.h"
 
-#define INPUT_SIZE 4096			/* what a snapshot keeps; a power of 2 */
 #define AHEAD_MOST (1u << 20)		/* bytes: a very large paste */
 #define AHEAD_WAIT_MS 300		/* a terminal's keys must not wait longer behind it */
 #define PENDING_MOST (16u << 20)	/* bytes: more than a guest writes in a quantum */
 #define ANSWERS_MOST (1u << 20)		/* bytes of a monitor's */
-#define ESCAPE 0x01			/* Ctrl-A */
 #define PTY_PATIENCE_MS 1000		/* how long a full pty may hold the guest up, once */
+#define READ_MOST 4096			/* bytes at a time */
+#define DATAGRAM_MOST 65536		/* bytes */
 
-enum console_kind { CONSOLE_STDIO, CONSOLE_FILE, CONSOLE_PTY, CONSOLE_UNIX, CONSOLE_NULL, CONSOLE_ASIDE };
+/* ---- Opening and closing ---- */
 
-struct console_spec {
-	enum console_kind kind;
-	bool mux;			/* mon:: the escape key is ours */
-	bool server, wait;		/* unix: */
-	char path[4096];
-};
-
-struct console {
-	struct term *term;
-	enum console_kind kind;
-	int in, out;			/* -1: nothing there (any more) */
-	int listener;			/* unix server, -1 none */
-	int slave;			/* our own hold on the pty, so that it never hangs up */
-	int timer;			/* of a terminal whose keys find no room; -1: none yet */
-	bool mux, escaped;
-	bool tty;			/* input is a terminal */
-	bool steady;			/* input is a file: never late, so it comes at cycles that the machine gives */
-	bool commands;			/* a monitor's, which takes all that comes: nothing is lost */
-	bool timing, full;		/* `timer` runs; it has ended, and what finds no room is dropped */
-	bool stuck;			/* the pty's reader was too slow: drop until there is room */
-	bool unblocked;			/* write() to `out` never waits */
-	bool hasty;			/* a monitor's: a client that does not read is cut off */
-	bool to_aside;			/* keys go there */
-	bool glances;			/* what is read now comes before its time */
-	uint32_t client;		/* connections so far */
-	struct console *aside, *host;	/* the monitor on this one; of such a monitor: the one it is on */
-	struct socket_name name;	/* of the listener */
-	struct queue pending;		/* output that the host does not take yet */
-	uint64_t pending_ns;		/* host time since which it has taken nothing */
-	struct queue ahead;		/* input behind what is in the ring */
-	uint32_t head, count;		/* input ring */
-	uint8_t input[INPUT_SIZE];
-};
-
-/* ---- What a -serial option says ---- */
-
-static bool parse_on_off(const char *value, bool *out)
+static struct console *make(struct term *term, const struct chardev *of, struct error *err)
 {
-	*out = !strcmp(value, "on");
-	return *out || !strcmp(value, "off");
-}
+	struct console *c = calloc(1, sizeof *c);
 
-static bool parse_unix(char *text, struct console_spec *spec, struct error *err)
-{
-	char *save, *item = strtok_r(text, ",", &save);
-	bool no_wait = false;
-
-	spec->wait = true;
-	if (!item) {
-		error_set(err, "unix: needs a path");
-		return false;
-	}
-	if (strlen(item) >= SOCKET_PATH_MAX) {
-		error_set(err, "unix: path is too long for a socket: '%.100s'", item);
-		return false;
-	}
-	memmove(spec->path, item, strlen(item) + 1);
-	while ((item = strtok_r(NULL, ",", &save))) {
-		if (!strcmp(item, "server"))
-			spec->server = true;
-		else if (!strcmp(item, "nowait"))
-			no_wait = true;
-		else if (!strcmp(item, "wait"))
-			spec->wait = true;
-		else if (!((!strncmp(item, "server=", 7) && parse_on_off(item + 7, &spec->server)) ||
-			   (!strncmp(item, "wait=", 5) && parse_on_off(item + 5, &spec->wait)))) {
-			error_set(err, "unix: does not know '%.100s'", item);
-			return false;
-		}
-	}
-	if (no_wait)
-		spec->wait = false;
-	return true;
-}
-
-static bool parse_spec(const char *text, struct console_spec *spec, struct error *err)
-{
-	char copy[4096];
-
-	memset(spec, 0, sizeof *spec);
-	if (strlen(text) >= sizeof copy) {
-		error_set(err, "character device name is too long");
-		return false;
-	}
-	if (!strncmp(text, "mon:", 4)) {
-		spec->mux = true;
-		text += 4;
-	}
-	if (!strcmp(text, "stdio")) {
-		spec->kind = CONSOLE_STDIO;
-	} else if (!strcmp(text, "null") || !strcmp(text, "none")) {
-		spec->kind = CONSOLE_NULL;
-	} else if (!strcmp(text, "pty")) {
-		spec->kind = CONSOLE_PTY;
-	} else if (!strncmp(text, "file:", 5) && text[5]) {
-		spec->kind = CONSOLE_FILE;
-		strcpy(spec->path, text + 5);
-	} else if (!strncmp(text, "unix:", 5)) {
-		spec->kind = CONSOLE_UNIX;
-		strcpy(copy, text + 5);
-		return parse_unix(copy, spec, err);
-	} else {
-		error_set(err, "no such character device: '%.100s' (-serial help lists them)", text);
-		return false;
-	}
-	return true;
-}
-
-void console_help(FILE *out)
-{
-	fputs("stdio          standard input and output\n"
-	      "mon:stdio      the same; Ctrl-A h lists what its escape key does (mon: goes before any of them)\n"
-	      "file:PATH      output to a file\n"
-	      "pty            a new pseudo terminal, named on standard error\n"
-	      "unix:PATH[,server=on|off][,wait=on|off]\n"
-	      "               a socket: of a program that listens, or our own\n"
-	      "null           a terminal that nobody looks at\n"
-	      "none           no terminal\n", out);
-}
-
-bool console_spec_ok(const char *text, struct error *err)
-{
-	struct console_spec spec;
-
-	return parse_spec(text, &spec, err);
-}
-
-/* ---- Opening ---- */
-
-/* Files and the like: poll() calls them readable whenever it is asked. */
-static bool always_readable(int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	struct stat st;
-	bool always;
-
-	if (!fstat(fd, &st) && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
-		always = true;
-	else
-		always = epoll >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) && errno == EPERM;
-	if (epoll >= 0)
-		close(epoll);
-	return always;
-}
-
-/* Other processes share our standard output, and O_NONBLOCK would hold for them, too. So it is opened a second time,
- * where that is possible. */
-static void open_stdout(struct console *c)
-{
-	struct stat st;
-	int fd = -1;
-
-	c->out = STDOUT_FILENO;
-	if (fstat(STDOUT_FILENO, &st))
-		return;
-	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
-		fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd >= 0)
-		c->out = fd;
-	c->unblocked = fd >= 0 || S_ISREG(st.st_mode);
-}
-
-static bool open_stdio(struct console *c, struct error *err)
-{
-	if (!term_claim_stdio(c->term)) {
-		error_usage(err, "stdio is used by more than one character device");
-		return false;
-	}
-	c->in = STDIN_FILENO;
-	c->tty = isatty(STDIN_FILENO);
-	c->steady = always_readable(STDIN_FILENO);
-	open_stdout(c);
-	c->client = 1;
-	term_raw(c->term, !c->mux);
-	return true;
-}
-
-static bool open_file(struct console *c, const char *path, struct error *err)
-{
-	struct error why;
-
-	c->out = output_open(path, &why);
-	if (c->out < 0) {
-		error_set(err, "cannot write '%.100s': %.120s", path, why.msg);
-		return false;
-	}
-	c->unblocked = !fcntl(c->out, F_SETFL, O_NONBLOCK);
-	return true;
-}
-
-static bool open_pty(struct console *c, struct error *err)
-{
-	struct termios t;
-	char name[128];
-	int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-
-	c->in = c->out = master;
-	c->unblocked = true;
-	if (master < 0 || grantpt(master) || unlockpt(master) || ptsname_r(master, name, sizeof name) ||
-	    (c->slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0) {
-		error_set(err, "cannot make a pseudo terminal: %s", strerror(errno));
-		return false;
-	}
-	if (!tcgetattr(c->slave, &t)) {
-		cfmakeraw(&t);
-		tcsetattr(c->slave, TCSANOW, &t);
-	}
-	fprintf(stderr, "char device redirected to %s (label serial)\n", name);
-	return true;
-}
-
-static void accept_client(struct console *c)
-{
-	int fd = accept4(c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	c->in = c->out = fd;
-	c->unblocked = true;
-	c->client++;
-}
-
-static bool wait_for_client(struct console *c, struct error *err)
-{
-	while (c->in < 0) {
-		struct pollfd fds[2] = {
-			{ .fd = c->listener, .events = POLLIN }, { .fd = term_fd(c->term), .events = POLLIN },
-		};
-
-		poll(fds, 2, -1);
-		if (term_signal(c->term)) {
-			error_set(err, "stopped while waiting for a connection");
-			return false;
-		}
-		accept_client(c);
-	}
-	return true;
-}
-
-static bool open_unix(struct console *c, const struct console_spec *spec, struct error *err)
-{
-	struct error why;
-
-	if (!spec->server) {
-		c->in = c->out = socket_connect(spec->path, c->term, &why);
-		c->unblocked = true;
-		c->client = 1;
-	} else {
-		c->listener = socket_listen(spec->path, &c->name, &why);
-	}
-	if (c->in < 0 && c->listener < 0) {
-		error_set(err, "cannot use socket '%.110s': %.120s", spec->path, why.msg);
-		return false;
-	}
-	if (!spec->server || !spec->wait)
-		return true;
-	fprintf(stderr, "cede: waiting for connection on unix:%s\n", spec->path);
-	return wait_for_client(c, err);
-}
-
-struct console *console_open(struct term *term, const char *text, struct error *err)
-{
-	struct console_spec spec;
-	struct console *c;
-	bool ok = true;
-
-	if (!parse_spec(text, &spec, err))
-		return NULL;
-	c = calloc(1, sizeof *c);
 	if (!c) {
 		error_set(err, "out of memory");
 		return NULL;
 	}
 	c->term = term;
-	c->kind = spec.kind;
-	c->mux = spec.mux;
-	c->in = c->out = c->listener = c->slave = c->timer = -1;
-	switch (spec.kind) {
-	case CONSOLE_STDIO:
-		ok = open_stdio(c, err);
-		break;
-	case CONSOLE_FILE:
-		ok = open_file(c, spec.path, err);
-		break;
-	case CONSOLE_PTY:
-		ok = open_pty(c, err);
-		break;
-	case CONSOLE_UNIX:
-		ok = open_unix(c, &spec, err);
-		break;
-	case CONSOLE_NULL:
-	case CONSOLE_ASIDE:
-		break;
-	}
-	if (!ok) {
-		console_close(c);
-		return NULL;
-	}
+	c->of = of;
+	c->in = c->out = c->listener = c->slave = c->timer = c->retry = c->on_its_way = c->log = -1;
 	return c;
 }
+
+/* One more on a stream that is open. */
+static struct console *make_aside(struct console *host, struct error *err)
+{
+	struct console *aside;
+
+	if (!host->of->mux || host->asides == CONSOLE_ASIDES) {
+		error_usage(err, host->of->mux ? "chardev '%.60s' has four users, which are the most" : "chardev '%.60s' is in use (mux=on allows several)",
+			    host->of->id);
+		return NULL;
+	}
+	aside = make(host->term, host->of, err);
+	if (!aside)
+		return NULL;
+	aside->host = host;
+	host->aside[host->asides++] = aside;
+	return aside;
+}
+
+struct console *console_of(struct console *first, const struct chardev *of)
+{
+	while (first && first->of != of)
+		first = first->next;
+	return first;
+}
+
+struct console *console_open_behind(struct console **all, struct term *term, const struct chardev *of, struct error *err)
+{
+	struct console *c = console_of(*all, of);
+
+	if (c)
+		return make_aside(c, err);
+	c = make(term, of, err);
+	if (!c)
+		return NULL;
+	c->all = all;
+	c->next = *all;
+	*all = c;
+	if (console_begin(c, err))
+		return c;
+	console_close(c);
+	return NULL;
+}
+
+struct console *console_open(struct console **all, struct term *term, const struct chardev *of, struct error *err)
+{
+	struct console *c = console_open_behind(all, term, of, err);
+
+	if (c && c->host)
+		c->host->focus = c->host->asides;
+	return c;
+}
+
+static bool is_socket(const struct console *c) { return c->of->kind == CHARDEV_SOCKET; }
 
 static void close_output(struct console *c)
 {
 	queue_clear(&c->pending);
 	/* A copy of this process that writes a snapshot may hold it too. */
-	if (c->out >= 0 && c->kind == CONSOLE_UNIX)
+	if (c->out >= 0 && is_socket(c))
 		shutdown(c->out, SHUT_RDWR);
 	if (c->out >= 0 && c->out != STDOUT_FILENO)
 		close(c->out);
@@ -348,28 +105,18 @@ static void close_output(struct console *c)
 
 static void close_client(struct console *c)
 {
-	if (c->kind != CONSOLE_STDIO)
+	if (c->in >= 0 && c->of->kind == CHARDEV_PIPE && c->in != c->out)
+		close(c->in);
+	if (c->of->kind != CHARDEV_STDIO)
 		close_output(c);
 	c->in = -1;		/* the same descriptor, or standard input */
+	console_gone(c);
 }
 
-bool console_has_escape(const struct console *c) { return c->mux; }
 bool console_echoes(const struct console *c) { return c->host ? c->host->tty : c->tty; }
-void console_for_commands(struct console *c) { c->commands = true, c->hasty = c->kind == CONSOLE_UNIX; }
-bool console_connected(const struct console *c) { return c->kind != CONSOLE_UNIX || c->in >= 0; }
+void console_for_commands(struct console *c) { c->commands = true, c->hasty = !c->host && is_socket(c); }
+bool console_connected(const struct console *c) { return !is_socket(c) || (c->host ? c->host : c)->in >= 0; }
 uint32_t console_client(const struct console *c) { return c->client; }
-
-struct console *console_aside(struct console *c)
-{
-	struct console *aside = calloc(1, sizeof *aside);
-
-	if (!aside)
-		return NULL;
-	*aside = (struct console){ .term = c->term, .kind = CONSOLE_ASIDE, .in = -1, .out = -1, .listener = -1, .slave = -1,
-				    .timer = -1, .host = c, .commands = true };
-	c->aside = aside;
-	return aside;
-}
 
 /* ---- Output ---- */
 
@@ -377,12 +124,10 @@ struct console *console_aside(struct console *c)
  * could end it any more. */
 static void give_up(struct console *c, int error)
 {
-	if (c->kind == CONSOLE_FILE) {
-		term_fresh_line(c->term);
-		fprintf(stderr, "cede: a -serial file takes no more: %s\n", strerror(error));
-	} else if (c->kind == CONSOLE_STDIO) {
-		term_fresh_line(c->term);
-		fprintf(stderr, "cede: standard output takes no more: %s\n", strerror(error));
+	if (c->of->kind == CHARDEV_FILE) {
+		term_say(c->term, "a -serial file takes no more: %s", strerror(error));
+	} else if (c->of->kind == CHARDEV_STDIO) {
+		term_say(c->term, "standard output takes no more: %s", strerror(error));
 		if (error != ENOSPC)
 			term_lost(c->term);
 	}
@@ -391,9 +136,9 @@ static void give_up(struct console *c, int error)
 
 static void failed(struct console *c, int error)
 {
-	if (c->kind == CONSOLE_UNIX)
+	if (is_socket(c))
 		close_client(c);
-	else if (c->kind == CONSOLE_PTY)
+	else if (c->of->kind == CHARDEV_PTY)
 		queue_clear(&c->pending);
 	else
 		give_up(c, error);
@@ -430,7 +175,7 @@ static size_t push(struct console *c, const uint8_t *p, size_t len)
 			failed(c, errno);
 		if (n <= 0)
 			break;
-		if (c->kind == CONSOLE_STDIO)
+		if (c->of->kind == CHARDEV_STDIO)
 			term_wrote(c->term, p + done, (size_t)n);
 		done += (size_t)n;
 	}
@@ -448,7 +193,7 @@ static void flush_output(struct console *c)
 		c->pending_ns = host_ns();
 	if (!c->pending.len) {
 		queue_clear(&c->pending);
-	} else if (c->kind == CONSOLE_PTY && host_ns() - c->pending_ns > PTY_PATIENCE_MS * UINT64_C(1000000)) {
+	} else if (c->of->kind == CHARDEV_PTY && host_ns() - c->pending_ns > PTY_PATIENCE_MS * UINT64_C(1000000)) {
 		c->stuck = true;
 		queue_clear(&c->pending);
 	}
@@ -467,58 +212,204 @@ static void keep_pending(struct console *c, const uint8_t *p, size_t len)
 		(void)!queue_put(&c->pending, p, len);
 }
 
-void console_write(struct console *c, const void *buf, size_t len)
+/* What cannot be sent is lost, as anybody's datagrams may be. */
+static void put_datagrams(const struct console *c, const uint8_t *p, size_t len)
 {
-	const uint8_t *p = buf;
+	while (len) {
+		size_t n = len < READ_MOST ? len : READ_MOST;
+
+		(void)!send(c->out, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		p += n;
+		len -= n;
+	}
+}
+
+void console_put(struct console *c, const uint8_t *p, size_t len)
+{
 	size_t n;
 
-	if (c->host) {
-		console_write(c->host, buf, len);
-		return;
-	}
 	if (c->out < 0)
 		return;
+	if (c->of->kind == CHARDEV_UDP) {
+		put_datagrams(c, p, len);
+		return;
+	}
 	n = c->pending.len ? 0 : push(c, p, len);
 	c->stuck &= n == 0;
 	if (n < len && c->out >= 0 && !c->stuck)
 		keep_pending(c, p + n, len - n);
 }
 
+/* A byte that telnet takes for a command is sent twice. */
+static void put_telnet(struct console *c, const uint8_t *p, size_t len)
+{
+	const uint8_t *iac;
+
+	while ((iac = memchr(p, TELNET_IAC, len))) {
+		size_t n = (size_t)(iac - p) + 1;
+
+		console_put(c, p, n);
+		console_put(c, iac, 1);
+		p += n;
+		len -= n;
+	}
+	console_put(c, p, len);
+}
+
+static void put_ring(struct console *c, const uint8_t *p, size_t len)
+{
+	uint64_t size = c->of->size;
+
+	for (size_t i = 0; i < len; i++)
+		c->ring[c->ring_in++ % size] = p[i];
+	if (c->ring_in - c->ring_out > size)
+		c->ring_out = c->ring_in - size;
+}
+
+/* A log that its disk does not take is given up; nobody waits for it. */
+static void put_log(struct console *c, const uint8_t *p, size_t len)
+{
+	ssize_t n = write(c->log, p, len);
+
+	if (n == (ssize_t)len || (n < 0 && errno == EAGAIN))
+		return;
+	term_say(c->term, "log '%.100s' of chardev '%s' takes no more: %s", c->of->log, c->of->id, n < 0 ? strerror(errno) : "no room");
+	close(c->log);
+	c->log = -1;
+}
+
+static void put_all(struct console *c, const uint8_t *p, size_t len)
+{
+	if (c->of->telnet)
+		put_telnet(c, p, len);
+	else if (c->ring)
+		put_ring(c, p, len);
+	else
+		console_put(c, p, len);
+}
+
+static void put_stamp(struct console *c)
+{
+	uint64_t ms = (host_ns() - c->stamps_ns) / 1000000;
+	char text[32];
+	int n = snprintf(text, sizeof text, "[%02u:%02u:%02u.%03u] ", (unsigned)(ms / 3600000), (unsigned)(ms / 60000 % 60),
+			 (unsigned)(ms / 1000 % 60), (unsigned)(ms % 1000));
+
+	put_all(c, (const uint8_t *)text, (size_t)n);
+}
+
+/* Each line begins with the host's time since that was asked for. */
+static void put_stamped(struct console *c, const uint8_t *p, size_t len)
+{
+	while (len) {
+		const uint8_t *nl = memchr(p, '\n', len);
+		size_t n = nl ? (size_t)(nl - p) + 1 : len;
+
+		if (!c->mid_line)
+			put_stamp(c);
+		c->mid_line = !nl;
+		put_all(c, p, n);
+		p += n;
+		len -= n;
+	}
+}
+
+void console_write(struct console *c, const void *buf, size_t len)
+{
+	if (c->host)
+		c = c->host;
+	if (c->log >= 0 && len)
+		put_log(c, buf, len);
+	if (c->stamps)
+		put_stamped(c, buf, len);
+	else
+		put_all(c, buf, len);
+}
+
+bool console_is_ring(const struct console *c) { return c->ring; }
+size_t console_ring_has(const struct console *c) { return (size_t)(c->ring_in - c->ring_out); }
+
+size_t console_ring_read(struct console *c, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+	size_t n = 0;
+
+	while (n < len && c->ring_out != c->ring_in)
+		p[n++] = c->ring[c->ring_out++ % c->of->size];
+	return n;
+}
+
 bool console_pending(const struct console *c)
 {
-	return c->host ? console_pending(c->host) : c->pending.len && !c->hasty;
+	if (c->host)
+		c = c->host;
+	return c->pending.len && !c->hasty;
+}
+
+/* Others on a stream that has gone are on none. */
+static void let_go(struct console *c)
+{
+	for (uint32_t i = 0; i < c->asides; i++)
+		if (c->aside[i])
+			c->aside[i]->host = NULL;
+	for (struct console **p = c->all; p && *p; p = &(*p)->next) {
+		if (*p != c)
+			continue;
+		*p = c->next;
+		break;
+	}
+}
+
+static void leave_host(struct console *c)
+{
+	for (uint32_t i = 0; i < c->host->asides; i++)
+		if (c->host->aside[i] == c)
+			c->host->aside[i] = NULL;
+	c->host->focus = 0;
+	c->host = NULL;
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
 }
 
 void console_close(struct console *c)
 {
 	if (!c)
 		return;
-	if (c->host) {
-		c->host->aside = NULL;
-		c->host->to_aside = false;
-	}
+	if (c->host)
+		leave_host(c);
+	let_go(c);
 	flush_output(c);		/* what the host takes without waiting */
 	close_client(c);
 	close_output(c);
-	if (c->slave >= 0)
-		close(c->slave);
-	if (c->listener >= 0)
-		close(c->listener);
-	if (c->timer >= 0)
-		close(c->timer);
+	close_fd(c->slave);
+	close_fd(c->listener);
+	close_fd(c->timer);
+	close_fd(c->retry);
+	close_fd(c->on_its_way);
+	close_fd(c->log);
 	socket_forget(&c->name);
 	queue_clear(&c->ahead);
+	free(c->ring);
 	free(c);
 }
 
 /* ---- Input ---- */
 
+/* Whom keys go to: number `i` of those on the stream; NULL: that one has gone. */
+static struct console *on_stream(const struct console *c, uint32_t i)
+{
+	return i ? c->aside[i - 1] : (struct console *)c;
+}
+
 static void keep_key(struct console *c, uint8_t byte)
 {
-	if (c->to_aside)
-		c = c->aside;
-	if (!c->glances && !c->ahead.len && c->count < INPUT_SIZE)
-		c->input[(c->head + c->count++) % INPUT_SIZE] = byte;
+	c = on_stream(c, c->focus);
+	if (!c->glances && !c->ahead.len && c->count < CONSOLE_INPUT)
+		c->input[(c->head + c->count++) % CONSOLE_INPUT] = byte;
 	else if (c->ahead.len < AHEAD_MOST)
 		(void)!queue_put(&c->ahead, &byte, 1);
 }
@@ -528,8 +419,8 @@ static void refill(struct console *c)
 {
 	size_t n = 0;
 
-	while (n < c->ahead.len && c->count < INPUT_SIZE)
-		c->input[(c->head + c->count++) % INPUT_SIZE] = queue_front(&c->ahead)[n++];
+	while (n < c->ahead.len && c->count < CONSOLE_INPUT)
+		c->input[(c->head + c->count++) % CONSOLE_INPUT] = queue_front(&c->ahead)[n++];
 	queue_take(&c->ahead, n);
 }
 
@@ -538,30 +429,57 @@ static void say_to_user(struct console *c, const char *text)
 	console_write(c, text, strlen(text));
 }
 
+/* Keys go to the next one on the stream. A monitor greets whoever comes. */
+static void lead_on(struct console *c)
+{
+	do
+		c->focus = (c->focus + 1) % (c->asides + 1);
+	while (!on_stream(c, c->focus));
+	if (on_stream(c, c->focus)->commands && c->focus)
+		on_stream(c, c->focus)->client++;
+	else if (c->asides)
+		say_to_user(c, "\r\n");
+}
+
+void console_greet_asides(struct console *c)
+{
+	c->escaped = false;
+	if (c->focus && on_stream(c, c->focus))
+		on_stream(c, c->focus)->client++;
+}
+
+static void say_keys(struct console *c)
+{
+	char name[16], text[512];
+
+	snprintf(name, sizeof name, c->of->escape < ' ' ? "Ctrl-%c" : "%c", (int)(c->of->escape < ' ' ? c->of->escape + '@' : c->of->escape));
+	snprintf(text, sizeof text, "\r\n%s h    this help\r\n%s x    end cede\r\n%s t    lines begin with the time, or no longer\r\n"
+		 "%s c    switch between console and monitor\r\n%s %s  send %s\r\n", name, name, name, name, name, name, name);
+	say_to_user(c, text);
+}
+
 static void escape_key(struct console *c, uint8_t key)
 {
-	switch (key) {
-	case ESCAPE:
+	if (key == c->of->escape) {
 		keep_key(c, key);
-		break;
+		return;
+	}
+	switch (key) {
 	case 'x':
 		say_to_user(c, "\r\ncede: terminated\r\n");
 		term_quit(c->term);
 		break;
 	case 'c':
-		if (!c->aside)
-			break;
-		c->to_aside = !c->to_aside;
-		c->aside->client += c->to_aside;
-		if (!c->to_aside)
-			say_to_user(c, "\r\n");
+		lead_on(c);
+		break;
+	case 't':
+		c->stamps = !c->stamps;
+		c->stamps_ns = host_ns();
+		c->mid_line = false;
 		break;
 	case 'h':
 	case '?':
-		say_to_user(c, "\r\nCtrl-A h    this help\r\n"
-		       "Ctrl-A x    end cede\r\n"
-		       "Ctrl-A c    switch between console and monitor\r\n"
-		       "Ctrl-A Ctrl-A  send Ctrl-A\r\n");
+		say_keys(c);
 		break;
 	}
 }
@@ -569,10 +487,10 @@ static void escape_key(struct console *c, uint8_t key)
 static void typed(struct console *c, const uint8_t *buf, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (c->mux && c->escaped) {
+		if (c->of->mux && c->escaped) {
 			c->escaped = false;
 			escape_key(c, buf[i]);
-		} else if (c->mux && buf[i] == ESCAPE) {
+		} else if (c->of->mux && buf[i] == c->of->escape) {
 			c->escaped = true;
 		} else {
 			keep_key(c, buf[i]);
@@ -583,7 +501,7 @@ static void typed(struct console *c, const uint8_t *buf, size_t len)
 /* Somebody types there, and may end us even if the guest never reads: what it has not taken is read past. */
 static bool reads_ahead(const struct console *c)
 {
-	return c->mux && !c->steady && (c->tty || c->kind != CONSOLE_STDIO);
+	return c->of->mux && !c->steady && (c->tty || c->of->kind != CHARDEV_STDIO);
 }
 
 static size_t room(const struct console *c, size_t most)
@@ -597,13 +515,16 @@ static size_t room(const struct console *c, size_t most)
  * that has less room, no more are taken at once. */
 static size_t wanted(const struct console *c)
 {
-	const struct console *to = c->to_aside ? c->aside : c, *other = c->to_aside ? c : c->aside;
-	size_t most = INPUT_SIZE + (reads_ahead(c) ? AHEAD_MOST : 0), n = room(to, most);
+	size_t most = CONSOLE_INPUT + (reads_ahead(c) ? AHEAD_MOST : 0), n = room(on_stream(c, c->focus), most);
 
 	if (c->full)
-		return INPUT_SIZE;
-	if (n > 1 && other && room(other, most) < n)
-		n = room(other, most) ? room(other, most) : 1;
+		return CONSOLE_INPUT;
+	for (uint32_t i = 0; n > 1 && i <= c->asides; i++) {
+		const struct console *other = on_stream(c, i);
+
+		if (other && room(other, most) < n)
+			n = room(other, most) ? room(other, most) : 1;
+	}
 	return n;
 }
 
@@ -624,18 +545,45 @@ static void watch_full(struct console *c)
 	c->timing = c->timer >= 0 && !timerfd_settime(c->timer, 0, &once, NULL);
 }
 
+/* What has come from a client of telnet, without its commands. If it does not read what they are answered, it gets no
+ * answers. */
+static void typed_telnet(struct console *c, uint8_t *buf, size_t len)
+{
+	uint8_t answers[READ_MOST + TELNET_ANSWER];
+	size_t n;
+
+	typed(c, buf, telnet_take(&c->telnet, buf, len, answers, &n));
+	if (n && !c->pending.len)
+		console_put(c, answers, n);
+}
+
+/* A datagram is taken whole or not at all, and that one cannot be sent is no end. */
+static bool read_datagram(struct console *c)
+{
+	uint8_t buf[DATAGRAM_MOST];
+	ssize_t n = recv(c->in, buf, sizeof buf, MSG_DONTWAIT);
+
+	if (n > 0)
+		typed(c, buf, (size_t)n);
+	return n >= 0;
+}
+
 /* One read(); false: there was nothing. */
 static bool read_some(struct console *c)
 {
 	struct pollfd fd = { .fd = c->in, .events = POLLIN };
-	uint8_t buf[4096];
+	uint8_t buf[READ_MOST];
 	size_t most = wanted(c);
 	ssize_t n;
 
 	if (c->in < 0 || !most || poll(&fd, 1, 0) <= 0)
 		return false;
+	if (c->of->kind == CHARDEV_UDP)
+		return read_datagram(c);
 	n = read(c->in, buf, most < sizeof buf ? most : sizeof buf);
-	if (n > 0)
+	if (n > 0 && c->of->telnet)
+		typed_telnet(c, buf, (size_t)n);
+	else if (n > 0)
 		typed(c, buf, (size_t)n);
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		close_client(c);	/* end of file, or the terminal is gone */
@@ -646,7 +594,7 @@ static void read_all(struct console *c)
 {
 	/* One poll reads at most so many bytes: a paste fits, and a sender that never stops cannot keep cede from
 	 * its other work. */
-	for (size_t looks = 2 * AHEAD_MOST / 4096; looks && read_some(c); looks--)
+	for (size_t looks = 2 * AHEAD_MOST / READ_MOST; looks && read_some(c); looks--)
 		;
 	watch_full(c);
 }
@@ -654,16 +602,16 @@ static void read_all(struct console *c)
 static void begin_poll(struct console *c)
 {
 	flush_output(c);
-	if (c->in < 0 && c->listener >= 0)
-		accept_client(c);
+	console_listen(c);
 }
 
 void console_poll(struct console *c)
 {
 	begin_poll(c);
 	refill(c);
-	if (c->aside)
-		refill(c->aside);
+	for (uint32_t i = 0; i < c->asides; i++)
+		if (c->aside[i])
+			refill(c->aside[i]);
 	if (!c->steady)
 		read_all(c);
 }
@@ -679,14 +627,14 @@ bool console_file_waits(const struct console *c)
 	return c->steady && c->in >= 0 && wanted(c);
 }
 
-bool console_early(const struct console *c) { return c->ahead.len && c->count < INPUT_SIZE; }
+bool console_early(const struct console *c) { return c->ahead.len && c->count < CONSOLE_INPUT; }
 bool console_has(const struct console *c) { return c->count; }
 
 /* Reads on though the guest has not taken what is there: behind it may come the key for the monitor, or the one that ends
  * cede. */
 void console_glance(struct console *c)
 {
-	if (!c->mux || c->steady)
+	if (!c->of->mux || c->steady)
 		return;
 	c->glances = true;
 	if (!wanted(c) || !read_some(c))
@@ -715,7 +663,7 @@ size_t console_read(struct console *c, void *buf, size_t len)
 
 	while (n < len && c->count) {
 		p[n++] = c->input[c->head];
-		c->head = (c->head + 1) % INPUT_SIZE;
+		c->head = (c->head + 1) % CONSOLE_INPUT;
 		c->count--;
 	}
 	if (n)
@@ -733,6 +681,10 @@ static unsigned pollfds(const struct console *c, struct pollfd *fds, bool input)
 		fds[n++] = (struct pollfd){ .fd = c->in, .events = POLLIN };
 	else if (c->in < 0 && c->listener >= 0)
 		fds[n++] = (struct pollfd){ .fd = c->listener, .events = POLLIN };
+	else if (c->on_its_way >= 0)
+		fds[n++] = (struct pollfd){ .fd = c->on_its_way, .events = POLLOUT };
+	else if (c->in < 0 && c->retry >= 0)
+		fds[n++] = (struct pollfd){ .fd = c->retry, .events = POLLIN };
 	if (c->timing)
 		fds[n++] = (struct pollfd){ .fd = c->timer, .events = POLLIN };
 	if (c->pending.len && c->out >= 0)
@@ -763,7 +715,7 @@ static bool console_check(const void *s, struct vms_walk *w)
 {
 	const struct console *c = s;
 
-	return c->head < INPUT_SIZE || vms_wrong(w, "head", c->head, "less than %d", INPUT_SIZE);
+	return c->head < CONSOLE_INPUT || vms_wrong(w, "head", c->head, "less than %d", CONSOLE_INPUT);
 }
 
 #define HOST "the host's side"
@@ -775,15 +727,24 @@ const struct vmstate console_state = {
 	.fields = VMS_FIELDS(
 		VMS_BOOL(struct console, escaped, VMS_UNHASHED(AHEAD)),
 		VMS_U32(struct console, head, VMS_UNHASHED(AHEAD)),
-		VMS_U32(struct console, count, VMS_MOST(INPUT_SIZE), VMS_UNHASHED(AHEAD)),
+		VMS_U32(struct console, count, VMS_MOST(CONSOLE_INPUT), VMS_UNHASHED(AHEAD)),
 		VMS_BUFFER(struct console, input, VMS_UNHASHED(AHEAD)),
-		VMS_SKIP(struct console, term, HOST), VMS_SKIP(struct console, kind, HOST), VMS_SKIP(struct console, in, HOST),
-		VMS_SKIP(struct console, out, HOST), VMS_SKIP(struct console, listener, HOST), VMS_SKIP(struct console, slave, HOST),
-		VMS_SKIP(struct console, mux, HOST), VMS_SKIP(struct console, tty, HOST), VMS_SKIP(struct console, stuck, HOST),
-		VMS_SKIP(struct console, unblocked, HOST), VMS_SKIP(struct console, commands, HOST), VMS_SKIP(struct console, timer, HOST),
-		VMS_SKIP(struct console, steady, HOST), VMS_SKIP(struct console, timing, HOST), VMS_SKIP(struct console, full, HOST),
-		VMS_SKIP(struct console, glances, HOST), VMS_SKIP(struct console, name, HOST), VMS_SKIP(struct console, pending, HOST),
-		VMS_SKIP(struct console, pending_ns, HOST), VMS_SKIP(struct console, ahead, "as if it had not been read"),
-		VMS_SKIP(struct console, hasty, HOST), VMS_SKIP(struct console, to_aside, HOST), VMS_SKIP(struct console, client, HOST),
-		VMS_SKIP(struct console, aside, HOST), VMS_SKIP(struct console, host, HOST)),
+		VMS_SKIP(struct console, ahead, "as if it had not been read"),
+		VMS_SKIP(struct console, term, HOST), VMS_SKIP(struct console, all, HOST), VMS_SKIP(struct console, next, HOST),
+		VMS_SKIP(struct console, of, HOST), VMS_SKIP(struct console, in, HOST), VMS_SKIP(struct console, out, HOST),
+		VMS_SKIP(struct console, listener, HOST), VMS_SKIP(struct console, slave, HOST),
+		VMS_SKIP(struct console, timer, HOST), VMS_SKIP(struct console, retry, HOST),
+		VMS_SKIP(struct console, on_its_way, HOST), VMS_SKIP(struct console, log, HOST),
+		VMS_SKIP(struct console, tty, HOST), VMS_SKIP(struct console, steady, HOST),
+		VMS_SKIP(struct console, commands, HOST), VMS_SKIP(struct console, timing, HOST),
+		VMS_SKIP(struct console, full, HOST), VMS_SKIP(struct console, stuck, HOST),
+		VMS_SKIP(struct console, unblocked, HOST), VMS_SKIP(struct console, hasty, HOST),
+		VMS_SKIP(struct console, glances, HOST), VMS_SKIP(struct console, stamps, HOST),
+		VMS_SKIP(struct console, mid_line, HOST), VMS_SKIP(struct console, stamps_ns, HOST),
+		VMS_SKIP(struct console, client, HOST), VMS_SKIP(struct console, focus, HOST),
+		VMS_SKIP(struct console, asides, HOST), VMS_SKIP(struct console, aside, HOST), VMS_SKIP(struct console, host, HOST),
+		VMS_SKIP(struct console, name, HOST), VMS_SKIP(struct console, inet, HOST), VMS_SKIP(struct console, telnet, HOST),
+		VMS_SKIP(struct console, pending, HOST), VMS_SKIP(struct console, pending_ns, HOST),
+		VMS_SKIP(struct console, ring, HOST), VMS_SKIP(struct console, ring_in, HOST),
+		VMS_SKIP(struct console, ring_out, HOST), VMS_SKIP(struct console, pty, HOST)),
 };

@@ -144,11 +144,27 @@ int socket_connect(const char *path, struct term *term, struct error *why)
 		if (errno != EAGAIN && errno != EINTR)
 			return refuse(why, strerror(errno), fd);
 		if (!said)
-			fprintf(stderr, "cede: waiting for unix:%s to take a connection\n", path);
+			term_say(term, "waiting for unix:%s to take a connection", path);
 		said = true;
 		poll(&signal, 1, BUSY_MS);
 		if (term_signal(term))
 			return refuse(why, "stopped while waiting for a connection", fd);
 	}
 	return fd;
+}
+
+int socket_begin(const char *path, bool *done)
+{
+	struct sockaddr_un a = address_of(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
+
+	if (fd < 0)
+		return -1;
+	*done = !connect(fd, (struct sockaddr *)&a, sizeof a);
+	if (*done)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
 }

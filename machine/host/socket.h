@@ -24,5 +24,7 @@ int socket_listen(const char *path, struct socket_name *name, struct error *why)
 void socket_forget(struct socket_name *name);
 /* A connection, non-blocking. Waits, if who listens there is busy, until it takes us or a signal wants our end. */
 int socket_connect(const char *path, struct term *term, struct error *why);
+/* The same, but once and at once: *done, or -1: errno. */
+int socket_begin(const char *path, bool *done);
 
 #endif

@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "cpu/core/bits.h"
+#include "machine/host/daemon.h"
+#include "machine/host/message.h"
 
 /* What a crash handler needs, at the start of the alternate signal stack: it finds the
  * place through sigaltstack(), so that no file-scope variable is needed. */
@@ -32,6 +34,7 @@ struct crash_note {
 #define END_TICKS    (TERM_PATIENCE_MS / TERM_TICK_MS)
 #define PATIENT_TICKS 6		/* until a line says why a signal has not ended us */
 
+#define LINE_MOST   4096	/* bytes of a line of ours: more than a guest has for its last words */
 #define CRASH_STACK 65536
 #define CRASH_NOTE  4096	/* bytes before the stack that hold the note */
 
@@ -57,6 +60,8 @@ struct term {
 	volatile sig_atomic_t ticked, patient, waiting, leaves;
 	volatile sig_atomic_t cut_wait;		/* it was a wait that the signal has ended */
 	volatile sig_atomic_t waited, unheeded;	/* ticks */
+	struct message message;
+	struct daemon *daemon;	/* NULL: it is none */
 	char what[160];		/* the wait that began last */
 	char end[224];		/* term_end() */
 };
@@ -177,10 +182,11 @@ static size_t append_number(char *line, size_t at, size_t size, unsigned n)
 static void put_out(struct term *term, const char *a, const char *b, const char *c)
 {
 	struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
-	char line[384];
+	char line[384 + MESSAGE_PREFIX], prefix[MESSAGE_PREFIX];
 	size_t at = append_text(line, 0, sizeof line, term->mid_line && term->one_place ? "\n" : "");
 
 	term->mid_line = false;
+	at = append_text(line, at, sizeof line, message_prefix(&term->message, prefix));
 	at = append_text(line, append_text(line, append_text(line, at, sizeof line, a), sizeof line, b), sizeof line, c);
 	at = append_text(line, at, sizeof line, "\n");
 	if (poll(&fd, 1, 0) == 1 && fd.revents & POLLOUT && write(STDERR_FILENO, line, at) < 0)
@@ -474,6 +480,35 @@ void term_fresh_line(struct term *term)
 		fputc('\n', stderr);
 	if (term)
 		term->mid_line = false;
+}
+
+void term_say(struct term *term, const char *fmt, ...)
+{
+	static const struct message none;
+	char prefix[MESSAGE_PREFIX], text[LINE_MOST];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	term_fresh_line(term);
+	fprintf(stderr, "%scede: %s\n", message_prefix(term ? &term->message : &none, prefix), text);	/* one write() */
+}
+
+void term_messages(struct term *term, const struct message *message)
+{
+	term->message = *message;
+}
+
+void term_serve(struct term *term, struct daemon *daemon)
+{
+	term->daemon = daemon;
+}
+
+void term_set_up(struct term *term, int log)
+{
+	if (term->daemon)
+		daemon_ready(term->daemon, log);
 }
 
 void term_wrote(struct term *term, const void *buf, size_t len)

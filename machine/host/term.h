@@ -22,6 +22,8 @@
 #define TERM_TICKED      2u	/* the bit that a tick sets */
 
 struct term;
+struct message;
+struct daemon;
 
 struct term *term_new(struct error *err);	/* catches SIGINT, SIGTERM, SIGHUP; ignores SIGPIPE */
 void term_free(struct term *term);		/* and restores the terminal */
@@ -32,8 +34,14 @@ bool term_claim_stdio(struct term *term);	/* false: another console has it */
 int term_fd(const struct term *term);		/* readable when a signal waits */
 /* Standard output is about to get these bytes from a guest. */
 void term_wrote(struct term *term, const void *buf, size_t len);
-/* A line of ours is about to go to standard error: ends the guest's, if both show in one place. */
+/* A line of ours, to standard error, behind "cede: " and what -msg puts before that. NULL: there is no terminal yet. */
+void term_say(struct term *term, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Something else of ours is about to go there: ends the guest's line, if both show in one place. */
 void term_fresh_line(struct term *term);
+void term_messages(struct term *term, const struct message *message);	/* -msg */
+/* The process is a daemon: it is told of the first term_set_up(). */
+void term_serve(struct term *term, struct daemon *daemon);
+void term_set_up(struct term *term, int log);	/* the machine is; daemon_ready() */
 void term_quit(struct term *term);		/* the user typed Ctrl-A x */
 void term_lost(struct term *term);		/* nobody reads what the guest says: end with status 1 */
 bool term_is_lost(const struct term *term);

@@ -7,9 +7,12 @@
 
 #include "machine/core/config.h"
 #include "machine/display/display.h"
+#include "machine/host/chardev.h"
+#include "machine/host/console.h"
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
 #include "machine/monitor/shown.h"
+#include "machine/monitor/streams.h"
 #include "machine/monitor/typed.h"
 #include "machine/profile/profile.h"
 #include "machine/snapshot/outgoing.h"
@@ -198,6 +201,74 @@ static void run_balloon(struct machine *m, const char *argument, FILE *out)
 		print_failure(control_balloon(m, mib << 20, &err), &err, out);
 }
 
+/* ---- Character devices ---- */
+
+/* As QEMU prints it: what a terminal might obey, and a backslash, is escaped. */
+static void print_bytes(const uint8_t *data, size_t len, FILE *out)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (data[i] == '\\')
+			fputs("\\\\", out);
+		else if ((data[i] < ' ' && data[i] != '\n') || data[i] == 0x7f)
+			fprintf(out, "\\u%04X", data[i]);
+		else
+			fputc(data[i], out);
+	}
+	fputc('\n', out);
+}
+
+/* "DEVICE REST": the ring, and *rest. */
+static struct console *ring_named(struct machine *m, const char *argument, const char **rest, struct error *err)
+{
+	size_t n = strcspn(argument, " \t");
+	char id[CHARDEV_ID_MAX];
+
+	*rest = argument + n + strspn(argument + n, " \t");
+	if (n >= sizeof id) {
+		error_set(err, "Device '%.60s' not found", argument);
+		return NULL;
+	}
+	memcpy(id, argument, n);
+	id[n] = 0;
+	return streams_ring(m, id, err);
+}
+
+static void run_ring_read(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+	const char *rest;
+	struct console *ring = ring_named(m, argument, &rest, &err);
+	uint8_t *data = NULL;
+	size_t len;
+	char *end;
+
+	if (ring) {
+		uint64_t size = *rest >= '0' && *rest <= '9' ? strtoull(rest, &end, 0) : 0;
+
+		if (size && *end)
+			error_set(&err, "'%.60s' is no number of bytes", rest);
+		else
+			data = streams_ring_read(ring, size, &len, &err);
+	}
+	if (data)
+		print_bytes(data, len, out);
+	print_failure(data, &err, out);
+	free(data);
+}
+
+static void run_ring_write(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+	const char *rest;
+	struct console *ring = ring_named(m, argument, &rest, &err);
+
+	if (ring)
+		console_write(ring, rest, strlen(rest));
+	print_failure(ring, &err, out);
+}
+
+static void info_chardev(struct machine *m, const char *argument, FILE *out) { (void)argument; streams_print(m, out); }
+
 /* ---- info ---- */
 
 static void info_snapshots(struct machine *m, const char *argument, FILE *out)
@@ -317,6 +388,7 @@ static const struct command infos[] = {
 	{ "registers", "", "their registers", false, false, info_registers },
 	{ "block", "[-v] [DRIVE]", "drives and what is in them", false, false, block_print },
 	{ "blockstats", "", "what they have done", false, false, block_print_stats },
+	{ "chardev", "", "character devices", false, false, info_chardev },
 	{ "qtree", "", "buses and the devices on them", false, false, info_qtree },
 	{ "balloon", "", "memory that the guest has left, and what it says of it", false, false, info_balloon },
 	{ "vnc", "", "where it listens", false, false, info_vnc },
@@ -346,6 +418,8 @@ static const struct command commands[] = {
 	{ "set_password", "vnc PASSWORD", "let viewers of VNC in who know it", true, false, run_set_password },
 	{ "sendkey", "KEY[-KEY..] [MS]", "press these keys, as ctrl-alt-delete", true, true, run_sendkey },
 	{ "profile", "save|start|stop", "write what -profile has counted until now; go on counting, or not", true, true, run_profile },
+	{ "ringbuf_read", "DEVICE SIZE", "what has been written first of what a ring has, at most SIZE bytes", true, false, run_ring_read },
+	{ "ringbuf_write", "DEVICE DATA", "add that to it", true, false, run_ring_write },
 	{ "quit", "", "end cede", false, false, run_quit },
 	{ "info", "[WHAT]", "show it; alone: what there is to show", false, false, run_info },
 	{ "help", "[COMMAND]", "this text, or the line about one", false, false, run_help },

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine/core/config.h"
 #include "machine/core/device.h"
 #include "machine/host/console.h"
+#include "machine/monitor/streams.h"
 #include "machine/snapshot/outgoing.h"
 
 #define PROMPT "(cede) "
@@ -27,10 +27,27 @@ static bool answer_open(struct answer *a)
 	return a->out;
 }
 
-/* A terminal in raw mode, and QEMU's own scripts, want both ends of a line. */
-static void answer_send(struct answer *a, struct console *c)
+/* In the other form, if there is memory for it. */
+static void make_pretty(struct answer *a)
 {
+	struct answer pretty;
+
+	if (!a->text || !answer_open(&pretty))
+		return;
+	json_pretty(pretty.out, a->text, a->len);
+	fclose(pretty.out);
+	free(a->text);
+	*a = pretty;
+}
+
+/* A terminal in raw mode, and QEMU's own scripts, want both ends of a line. */
+static void answer_send(struct answer *a, struct monitor *mon)
+{
+	struct console *c = mon->console;
+
 	fclose(a->out);
+	if (mon->pretty)
+		make_pretty(a);
 	for (size_t at = 0; a->text && at < a->len;) {
 		const char *nl = memchr(a->text + at, '\n', a->len - at);
 		size_t n = nl ? (size_t)(nl - a->text) - at : a->len - at;
@@ -55,7 +72,7 @@ static void announce_event(struct machine *m, const struct run_event *event)
 		if (!mon->ready || !answer_open(&a))
 			continue;
 		qmp_event(a.out, event);
-		answer_send(&a, mon->console);
+		answer_send(&a, mon);
 	}
 }
 
@@ -80,7 +97,7 @@ static void answer_late(struct monitor *mon, const char *text)
 			qmp_return_text(a.out, mon->id, text);
 		else
 			fprintf(a.out, "%s" PROMPT, text);
-		answer_send(&a, mon->console);
+		answer_send(&a, mon);
 	}
 	no_longer_waits(mon);
 }
@@ -120,7 +137,7 @@ static void obey_line(struct monitor *mon)
 			hmp_run(mon->m, mon->line, a.out);
 		if (!mon->qmp && !mon->waits)
 			fputs(PROMPT, a.out);
-		answer_send(&a, mon->console);
+		answer_send(&a, mon);
 	}
 	mon->m->monitors->obeyed = NULL;
 	mon->len = 0;
@@ -142,7 +159,7 @@ static void too_long(struct monitor *mon)
 		qmp_error(a.out, "GenericError", NULL, 0, "command is too long");
 	else
 		fputs("Error: command is too long\n" PROMPT, a.out);
-	answer_send(&a, mon->console);
+	answer_send(&a, mon);
 }
 
 /* ---- Commands out of bytes ---- */
@@ -217,7 +234,7 @@ static void greet_client(struct monitor *mon)
 		qmp_greet(a.out);
 	else
 		fputs("cede monitor - type 'help' for more information\n" PROMPT, a.out);
-	answer_send(&a, mon->console);
+	answer_send(&a, mon);
 }
 
 void monitors_run(struct machine *m)
@@ -298,7 +315,7 @@ unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds)
 
 /* ---- Making them ---- */
 
-static bool add_monitor(struct machine *m, struct console *console, bool qmp, struct error *err)
+static bool add_monitor(struct machine *m, struct console *console, const struct monitor_config *o, struct error *err)
 {
 	struct monitor *mon = console && m->monitors->count < MONITORS_MAX ? calloc(1, sizeof *mon) : NULL;
 
@@ -310,26 +327,25 @@ static bool add_monitor(struct machine *m, struct console *console, bool qmp, st
 	}
 	mon->m = m;
 	mon->console = console;
-	mon->qmp = qmp;
+	mon->qmp = o->qmp;
+	mon->pretty = o->pretty;
 	m->monitors->of[m->monitors->count++] = mon;
 	return true;
 }
 
-static bool open_monitor(struct machine *m, const char *spec, bool qmp, struct error *err)
+static bool open_monitor(struct machine *m, const struct monitor_config *o, struct error *err)
 {
-	struct console *c;
+	struct console *c = console_open_behind(&m->consoles, m->term, o->chardev, err);
 
-	if (!spec || !strcmp(spec, "none") || !strcmp(spec, "null"))
-		return true;
-	c = console_open(m->term, spec, err);
 	if (c)
 		console_for_commands(c);
-	return add_monitor(m, c, qmp, err);
+	return add_monitor(m, c, o, err);
 }
 
 static void free_monitors(struct machine *m)
 {
 	outgoing_free(m);
+	streams_free(m);
 	for (unsigned i = 0; i < m->monitors->count; i++) {
 		console_close(m->monitors->of[i]->console);
 		free(m->monitors->of[i]->id);
@@ -353,13 +369,10 @@ bool monitors_new(struct machine *m, struct error *err)
 		error_set(err, "out of memory");
 		return false;
 	}
-	for (struct device *dev = device_next_console(m, NULL); dev; dev = device_next_console(m, dev)) {
-		struct console *c = dev->class->console(dev);
-
-		if (console_has_escape(c) && !add_monitor(m, console_aside(c), false, err))
+	for (unsigned i = 0; i < m->config->monitors; i++)
+		if (!open_monitor(m, &m->config->monitor[i], err))
 			return false;
-	}
-	return open_monitor(m, m->config->monitor, false, err) && open_monitor(m, m->config->qmp, true, err);
+	return streams_new(m, err);
 }
 
 bool monitor_word(const char **text, char *word, size_t size)

@@ -6,18 +6,19 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "machine/core/config.h"
 #include "machine/core/machine.h"
 #include "savevm/error.h"
 
 #define MONITOR_LINE 16384	/* bytes of one command */
-#define MONITORS_MAX 20		/* -monitor, -qmp, and one for each terminal with an escape key */
+#define MONITORS_MAX CONFIG_MAX_MONITORS
 
 struct console;
 
 struct monitor {
 	struct machine *m;
 	struct console *console;
-	bool qmp;
+	bool qmp, pretty;
 	bool ready;			/* qmp_capabilities has been said */
 	bool overlong;			/* the command was too long: input is dropped up to the next newline */
 	bool in_string, escaped;	/* inside JSON */
@@ -36,6 +37,8 @@ struct monitors {
 	struct monitor *obeyed;		/* the one whose command runs now; NULL: none */
 	unsigned count;
 	struct monitor *of[MONITORS_MAX];
+	unsigned idles;
+	struct console *idle[CONFIG_MAX_CHARDEVS];	/* streams.c: open, and nobody has them */
 };
 
 /* Makes the monitors that the options ask for, and m->outgoing. machine_free() frees both. */
@@ -61,6 +64,8 @@ void hmp_run(struct machine *m, const char *line, FILE *out);
 bool hmp_waits(const char *line);		/* for a whole machine: it cannot be run within a quantum */
 /* qtree.c: "info qtree" */
 void qtree_print(const struct machine *m, FILE *out);
+/* pretty.c: each line is a value of JSON, which becomes several. */
+void json_pretty(FILE *out, const char *text, size_t len);
 /* qmp.c */
 void qmp_greet(FILE *out);
 void qmp_run(struct monitor *mon, FILE *out);	/* mon->line is one JSON value, or is to be one */

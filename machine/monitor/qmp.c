@@ -10,9 +10,12 @@
 #include "machine/core/config.h"
 #include "machine/disk/drive.h"
 #include "machine/display/display.h"
+#include "machine/host/chardev.h"
+#include "machine/host/console.h"
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
 #include "machine/monitor/shown.h"
+#include "machine/monitor/streams.h"
 #include "machine/monitor/typed.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/virtio/balloon.h"
@@ -94,7 +97,8 @@ static int json_char(const char **at, const char *end)
 	return low < 0xdc00 || low >= 0xe000 ? -1 : 0x10000 + ((c & 0x3ff) << 10 | (low & 0x3ff));
 }
 
-static void put_string(FILE *out, const char *s, size_t len)
+/* `newline`: what stands for one. */
+static void put_text(FILE *out, const char *s, size_t len, const char *newline)
 {
 	const char *end = s + len;
 
@@ -110,7 +114,7 @@ static void put_string(FILE *out, const char *s, size_t len)
 		if (c == '"' || c == '\\')
 			fprintf(out, "\\%c", c);
 		else if (c == '\n')
-			fputs("\\r\\n", out);	/* as QEMU's human-monitor-command has it */
+			fputs(newline, out);
 		else if (c >= 0x10000)
 			fprintf(out, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 | (c & 0x3ff));
 		else if (c < ' ' || c >= 0x7f)
@@ -119,6 +123,12 @@ static void put_string(FILE *out, const char *s, size_t len)
 			fputc(c, out);
 	}
 	fputc('"', out);
+}
+
+/* Text of a person's, whose newlines are QEMU's. */
+static void put_string(FILE *out, const char *s, size_t len)
+{
+	put_text(out, s, len, "\\r\\n");
 }
 
 /* In UTF-8 without escapes; false: it is no string, or not one that a command can take. */
@@ -493,6 +503,81 @@ static bool do_send_event(struct call *c)
 	return typed_events(c->m, c->j, json_member(c->j, c->arguments, "events"), &c->err) && put_empty(c);
 }
 
+/* ---- Character devices ---- */
+
+static bool query_chardev(struct call *c) { streams_query(c->m, c->out); return true; }
+static bool query_backends(struct call *c) { streams_query_backends(c->out); return true; }
+
+/* "format": base64 or not. */
+static bool wants_base64(struct call *c, bool *base64)
+{
+	char format[32];
+
+	if (!text_argument(c, "format", "utf8", format, sizeof format))
+		return false;
+	*base64 = !strcmp(format, "base64");
+	if (!*base64 && strcmp(format, "utf8")) {
+		error_set(&c->err, "Parameter 'format' does not accept value '%.30s'", format);
+		return false;
+	}
+	return true;
+}
+
+static struct console *ring_argument(struct call *c)
+{
+	char id[256];
+
+	return string_argument(c, "device", id, sizeof id) ? streams_ring(c->m, id, &c->err) : NULL;
+}
+
+static bool put_base64(struct call *c, const uint8_t *data, size_t len)
+{
+	char *text = streams_encode(data, len);
+
+	if (text)
+		fprintf(c->out, "\"%s\"", text);
+	else
+		error_set(&c->err, "out of memory");
+	free(text);
+	return text;
+}
+
+static bool do_ring_read(struct call *c)
+{
+	struct console *ring = ring_argument(c);
+	uint8_t *data;
+	size_t len;
+	bool base64, ok = true;
+
+	if (!ring || !wants_base64(c, &base64))
+		return false;
+	data = streams_ring_read(ring, json_number(c->j, json_member(c->j, c->arguments, "size"), 0), &len, &c->err);
+	if (!data)
+		return false;
+	if (base64)
+		ok = put_base64(c, data, len);
+	else
+		put_text(c->out, (const char *)data, len, "\\n");
+	free(data);
+	return ok;
+}
+
+static bool do_ring_write(struct call *c)
+{
+	struct console *ring = ring_argument(c);
+	char data[MONITOR_LINE];
+	bool base64;
+	size_t len;
+
+	if (!ring || !string_argument(c, "data", data, sizeof data) || !wants_base64(c, &base64))
+		return false;
+	len = strlen(data);
+	if (base64 && !streams_decode(data, &len, &c->err))
+		return false;
+	console_write(ring, data, len);
+	return put_empty(c);
+}
+
 static bool run_human_command(struct call *c)
 {
 	char line[MONITOR_LINE], *text = NULL;
@@ -530,8 +615,11 @@ static const struct command {
 	{ "query-block", query_block, false }, { "query-blockstats", query_blockstats, false }, { "eject", do_eject, true },
 	{ "blockdev-change-medium", do_change, true }, { "block_resize", do_resize, true },
 	{ "blockdev-snapshot-sync", do_blockdev_snapshot, true },
-	{ "screendump", do_screendump, true }, { "send-key", do_send_key, true },
-	{ "query-vnc", query_vnc, false }, { "set_password", do_set_password, false }, { "change-vnc-password", do_change_password, false }, { "input-send-event", do_send_event, true }, { "balloon", do_balloon, true }, { "query-balloon", query_balloon, false },
+	{ "query-chardev", query_chardev, false }, { "query-chardev-backends", query_backends, false },
+	{ "ringbuf-read", do_ring_read, false }, { "ringbuf-write", do_ring_write, false },
+	{ "screendump", do_screendump, true }, { "send-key", do_send_key, true }, { "input-send-event", do_send_event, true },
+	{ "query-vnc", query_vnc, false }, { "set_password", do_set_password, false }, { "change-vnc-password", do_change_password, false },
+	{ "balloon", do_balloon, true }, { "query-balloon", query_balloon, false },
 };
 
 static bool query_commands(struct call *c)
@@ -621,6 +709,14 @@ static const char *id_of(const struct json *j, size_t *len)
 	return j->text + j->node[id].at - quote;
 }
 
+static void unknown_command(FILE *out, const char *id, size_t id_len, const char *name)
+{
+	char text[128];
+
+	snprintf(text, sizeof text, "The command %s has not been found", name);
+	qmp_error(out, "CommandNotFound", id, id_len, text);
+}
+
 static void answer_command(struct monitor *mon, const struct json *j, const char *id, size_t id_len, FILE *out)
 {
 	struct call c = { .m = mon->m, .j = j, .arguments = json_member(j, 0, "arguments") };
@@ -636,7 +732,7 @@ static void answer_command(struct monitor *mon, const struct json *j, const char
 	else if (mon->ready && asks)
 		qmp_error(out, "CommandNotFound", id, id_len, "Capabilities negotiation is already complete, command ignored");
 	else if (!command)
-		qmp_error(out, "CommandNotFound", id, id_len, "The command has not been found");
+		unknown_command(out, id, id_len, name);
 	else if (c.arguments != JSON_NONE && j->node[c.arguments].kind != JSON_OBJECT)
 		qmp_error(out, "GenericError", id, id_len, "QMP input member 'arguments' must be an object");
 	else if ((c.out = open_memstream(&value, &len))) {

@@ -119,8 +119,7 @@ static void write_and_tell(struct machine *m)
 
 	if (write_now(m, &err))
 		return;
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: profile: %s\n", err.msg);
+	term_say(m->term, "profile: %s", err.msg);
 }
 
 /* No quantum is longer than from one look at the host's inputs to the next. But idle time may be, and then the

@@ -111,7 +111,7 @@ static int announce_verdict(const struct machine *m)
 		return EXIT_GUEST_PANIC;
 	case REQ_QUIT:
 		if (m->stop_signal)
-			fprintf(stderr, "cede: %s\n", term_end(m->term));
+			term_say(m->term, "%s", term_end(m->term));
 		return m->exit_status;
 	case REQ_RESET:
 		return EXIT_SUCCESS;	/* -no-reboot */

@@ -57,8 +57,7 @@ static void warp_ends(struct machine *m, uint64_t wake)
 	if (!m->clock.warp || wake == UINT64_MAX || wake <= CLOCK_WARP_END)
 		return;
 	m->clock.warp = false;
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: -clock warp: the guest waits until more than two years have passed: from here on idle time is not skipped\n");
+	term_say(m->term, "-clock warp: the guest waits until more than two years have passed: from here on idle time is not skipped");
 }
 
 /* No thread runs: moves the clock to the next wake-up, and sleeps on the host for as long as the guest thinks it waits.

@@ -4,32 +4,71 @@
 #include <sys/stat.h>
 
 #include "machine/board/pseries.h"
+#include "machine/host/daemon.h"
+#include "machine/host/message.h"
+#include "machine/host/pidfile.h"
 #include "machine/host/term.h"
 #include "machine/run/options.h"
 #include "machine/run/run.h"
 
-static int run_machine(const struct config *options, struct term *term, struct error *err)
+/* Made, and run to its end; the process's exit status. */
+static int run_machine(const struct config *options, struct term *term)
 {
-	struct machine *m;
+	struct error err = { .msg = "" };
+	struct machine *m = machine_make(options, term, &err);
 	int status;
+
+	if (!m) {
+		term_say(term, "%s", *term_end(term) ? term_end(term) : err.msg);
+		return err.usage ? EXIT_USAGE : EXIT_HOST_ERROR;
+	}
+	status = machine_run(m);
+	machine_free(m);
+	return status;
+}
+
+static int run_with_pidfile(const struct config *options, struct term *term)
+{
+	struct pidfile pidfile = { .fd = -1 };
+	struct error err;
+	int status = EXIT_HOST_ERROR;
 
 	/* cede's files contain the guest's memory, with its keys and passwords: nobody else may read them. */
 	umask(options->has_umask ? options->umask : umask(0) | 077);
 	/* The handler is set before any file is opened: a SIGUSR1 that comes early must not end the process. */
 	if (options->saves)
 		term_catch_save(term);
-	m = machine_make(options, term, err);
+	if (!options->pid_file || pidfile_make(&pidfile, options->pid_file, &err))
+		status = run_machine(options, term);
+	else
+		term_say(term, "%s", err.msg);
+	pidfile_remove(&pidfile);
+	return status;
+}
 
-	if (!m) {
-		if (*term_end(term))
-			error_set(err, "%s", term_end(term));
+/* What options say to the end, in this process or a new one. */
+static int run(const struct config *options)
+{
+	const struct message message = { .timestamp = options->msg_timestamp, .guest_name = options->msg_name ? options->name : NULL };
+	struct daemon daemon = { 0 };
+	struct error err;
+	struct term *term;
+	int status = EXIT_HOST_ERROR;
+
+	if (options->daemonize && !daemon_begin(&daemon, &status))
+		return status;
+	term = term_new(&err);
+	if (term) {
+		term_messages(term, &message);
+		term_serve(term, &daemon);
+		if (options->note)
+			term_say(term, "%s", options->note);
+		status = run_with_pidfile(options, term);
 		term_free(term);
-		fprintf(stderr, "cede: %s\n", err->msg);
-		return err->usage ? EXIT_USAGE : EXIT_HOST_ERROR;
+	} else {
+		term_say(NULL, "%s", err.msg);
 	}
-	status = machine_run(m);
-	machine_free(m);
-	term_free(term);
+	daemon_fails(&daemon, status);
 	return status;
 }
 
@@ -37,29 +76,20 @@ int main(int argc, char **argv)
 {
 	struct config options;
 	struct error err = { .msg = "" };
-	struct term *term;
 	int status = EXIT_SUCCESS;
 
 	switch (options_parse(&options, argc, argv, &err, &status)) {
 	case OPTIONS_BAD:
-		fprintf(stderr, "cede: %s\n", err.msg);
+		term_say(NULL, "%s", err.msg);
 		break;
 	case OPTIONS_DONE:
 		if (fflush(stdout) || ferror(stdout)) {
-			fprintf(stderr, "cede: cannot write to standard output\n");
+			term_say(NULL, "cannot write to standard output");
 			status = EXIT_HOST_ERROR;
 		}
 		break;
 	case OPTIONS_RUN:
-		if (options.note)
-			fprintf(stderr, "cede: %s\n", options.note);
-		term = term_new(&err);
-		if (term) {
-			status = run_machine(&options, term, &err);
-		} else {
-			fprintf(stderr, "cede: %s\n", err.msg);
-			status = EXIT_HOST_ERROR;
-		}
+		status = run(&options);
 		break;
 	}
 	options_free(&options);

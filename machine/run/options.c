@@ -8,7 +8,6 @@
 
 #include "cpu/model/models.h"
 #include "machine/core/runstate.h"
-#include "machine/host/console.h"
 #include "machine/run/options_parse.h"
 #include "machine/run/options_pool.h"
 
@@ -26,6 +25,7 @@ struct option_row {
 	const char *help;
 	bool (*parse)(struct parse *p, const char *value);	/* NULL: not there yet */
 	size_t member;			/* of struct config, for those that only fill one in */
+	const char *never;		/* why it is refused; all but the name is empty then */
 };
 
 const char *option_name(const struct parse *p)
@@ -56,11 +56,6 @@ bool store_text(struct parse *p, const char *text)
 {
 	*(const char **)member_of(p) = text;
 	return true;
-}
-
-bool store_console(struct parse *p, const char *text)
-{
-	return store_text(p, text) && console_spec_ok(text, p->err);
 }
 
 bool store_flag(struct parse *p, const char *text)
@@ -97,17 +92,18 @@ bool opt_nothing(struct parse *p, const char *text)
 /* The member, if it is of that type; else the build fails. */
 #define MEMBER(name, type) (offsetof(struct config, name) + 0 * sizeof(_Generic(((struct config *)0)->name, type: 0)))
 #define opt_TEXT(name)    store_text, MEMBER(name, const char *)
-#define opt_CONSOLE(name) store_console, MEMBER(name, const char *)
 #define opt_FLAG(name)    store_flag, MEMBER(name, bool)
 
 /* ---- The table ---- */
 
 static const struct option_row option_rows[] = {
 #define OPT(name, group, argument, parser, help) { name, group, argument, help, .parse = opt_##parser },
-#define OPT_LATER(name, group, argument, help) { name, group, argument, help, NULL, 0 },
+#define OPT_LATER(name, group, argument, help) { name, group, argument, help, NULL, 0, NULL },
+#define OPT_NEVER(option, why) { .name = option, .never = why },
 #include "machine/run/options.def"
 #undef OPT
 #undef OPT_LATER
+#undef OPT_NEVER
 };
 
 /* After the heading, if there still is one to say; returns what is left of it. */
@@ -127,12 +123,12 @@ bool opt_help(struct parse *p, const char *text)
 		const char *heading = group_names[group];
 
 		for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
-			if (option_rows[i].group == group && option_rows[i].parse)
+			if (option_rows[i].parse && option_rows[i].group == group)
 				heading = show_option(&option_rows[i], heading);
 	}
 	puts("\nNot there yet");
 	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
-		if (!option_rows[i].parse)
+		if (!option_rows[i].parse && !option_rows[i].never)
 			show_option(&option_rows[i], NULL);
 	return p->done = true;
 }
@@ -161,6 +157,8 @@ static bool parse_option(struct parse *p, int argc, char **argv, int *i)
 	if (!row)
 		return option_fail(p, "no such option: %.100s (cede -h lists them)", arg);
 	p->row = row;
+	if (row->never)
+		return option_fail(p, "-%s: %s", row->name, row->never);
 	if (!row->parse)
 		return option_fail(p, "-%s (%s) is not there yet", row->name, row->help);
 	if (*row->argument) {
@@ -178,18 +176,13 @@ static bool parse_option(struct parse *p, int argc, char **argv, int *i)
 	return false;
 }
 
-static bool on_stdio(const char *spec)
-{
-	return spec && (!strcmp(spec, "stdio") || !strcmp(spec, "mon:stdio"));
-}
-
 static bool finish_options(struct parse *p)
 {
 	struct config *o = p->opts;
 
 	p->status = EXIT_USAGE;
 	finish_display(p);
-	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_compat(p) || !finish_drives(p) || !finish_serials(p) ||
+	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_compat(p) || !finish_drives(p) || !finish_chardevs(p) ||
 	    !pool_finish(&o->pool, o->cpus / o->threads, p->err))
 		return false;
 	if (o->initrd && !o->kernel)
@@ -202,14 +195,13 @@ static bool finish_options(struct parse *p)
 		return option_fail(p, "-loadvm and -incoming: from one of them only");
 	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming && !o->drives)
 		return option_fail(p, "nothing to run: give -kernel, -bios or a disk (-drive, -hda, -cdrom); cede -h lists all options");
-	if (!o->serials && !p->no_defaults)
-		o->serial[o->serials++] = on_stdio(o->monitor) || on_stdio(o->qmp) ? "null" : "mon:stdio";
 	return true;
 }
 
 enum options_result options_parse(struct config *opts, int argc, char **argv, struct error *err, int *status)
 {
 	struct parse p = { .opts = opts, .err = err };
+	bool ok = true;
 	int i = 1;
 
 	*opts = (struct config){
@@ -218,17 +210,14 @@ enum options_result options_parse(struct config *opts, int argc, char **argv, st
 		.sbbc = MITIGATION_WORKAROUND, .ibs = MITIGATION_WORKAROUND, .hpt_page_shift = 16,
 	};
 	pool_defaults(&opts->pool);
-	while (i < argc && !p.done)
-		if (!parse_option(&p, argc, argv, &i))
-			goto out_bad;
-	if (p.done)
-		return OPTIONS_DONE;
-	if (!finish_options(&p))
-		goto out_bad;
-	return OPTIONS_RUN;
-out_bad:
-	*status = p.status;
-	return OPTIONS_BAD;
+	while (i < argc && !p.done && ok)
+		ok = parse_option(&p, argc, argv, &i);
+	if (ok && !p.done)
+		ok = finish_options(&p);
+	names_forget(&p);
+	if (!ok)
+		*status = p.status;
+	return !ok ? OPTIONS_BAD : p.done ? OPTIONS_DONE : OPTIONS_RUN;
 }
 
 void options_free(struct config *opts)
@@ -241,8 +230,7 @@ void options_free(struct config *opts)
 	free(opts->vnc_host);
 	drives_forget(opts);
 	fsdevs_forget(opts);
-	for (unsigned i = 0; i < opts->chardevs; i++)
-		free(opts->chardev[i]);
+	chardevs_forget(opts);
 	for (unsigned i = 0; i < opts->saves; i++)
 		free(opts->save[i].path), free(opts->save[i].parent);
 }

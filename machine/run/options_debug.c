@@ -70,6 +70,31 @@ bool opt_profile(struct parse *p, const char *text)
 	return ok && (o->from < o->to || option_fail(p, "-profile: from= is not before to="));
 }
 
+static bool set_msg(struct parse *p, const char *key, const char *value)
+{
+	bool *member = !strcmp(key, "timestamp") ? &p->opts->msg_timestamp : !strcmp(key, "guest-name") ? &p->opts->msg_name : NULL;
+
+	if (!member)
+		return option_fail(p, "-msg does not know '%.60s'", key);
+	*member = !strcmp(value, "on");
+	return *member || !strcmp(value, "off") || option_fail(p, "-msg %s=%.60s: not on or off", key, value);
+}
+
+/* "timestamp" alone is on, as QEMU has it. */
+bool opt_msg(struct parse *p, const char *text)
+{
+	struct pairs pairs;
+	char *key, *value;
+	bool ok = true;
+
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	while (ok && pairs_next(&pairs, &key, &value))
+		ok = set_msg(p, key ? key : value, key ? value : "on");
+	free(pairs.copy);
+	return ok;
+}
+
 bool opt_umask(struct parse *p, const char *text)
 {
 	size_t digits = strspn(text, "01234567");

@@ -1,4 +1,4 @@
-/* Options for devices, and for what they stand on: -serial, -chardev, -device, -boot. */
+/* Options for devices, and for what they stand on: -device, -boot. */
 #define _GNU_SOURCE
 #include "machine/run/options_parse.h"
 
@@ -6,79 +6,6 @@
 #include <string.h>
 
 #include "machine/board/devices.h"
-#include "machine/host/chardev.h"
-#include "machine/host/console.h"
-
-#define CHARDEV "chardev:"
-
-bool opt_serial(struct parse *p, const char *text)
-{
-	struct config *o = p->opts;
-
-	if (o->serials == CONFIG_MAX_SERIAL)
-		return option_fail(p, "-serial: %d are the most", CONFIG_MAX_SERIAL);
-	if (!strcmp(text, "help")) {
-		console_help(stdout);
-		puts("chardev:ID     what -chardev names so");
-		return p->done = true;
-	}
-	if (strncmp(text, CHARDEV, strlen(CHARDEV)) && !console_spec_ok(text, p->err))
-		return false;
-	o->serial[o->serials++] = text;
-	return true;
-}
-
-static struct chardev *find_chardev(const struct config *o, const char *id)
-{
-	for (unsigned i = 0; i < o->chardevs; i++)
-		if (!strcmp(o->chardev[i]->id, id))
-			return o->chardev[i];
-	return NULL;
-}
-
-bool finish_serials(struct parse *p)
-{
-	struct config *o = p->opts;
-
-	for (unsigned i = 0; i < o->serials; i++) {
-		const char *id = o->serial[i] + strlen(CHARDEV);
-		struct chardev *c;
-
-		if (strncmp(o->serial[i], CHARDEV, strlen(CHARDEV)))
-			continue;
-		c = find_chardev(o, id);
-		if (!c || c->taken)
-			return option_fail(p, "-serial chardev: %s -chardev called '%.60s'", c ? "two terminals on the" : "there is no", id);
-		c->taken = true;
-		o->serial[i] = c->spec;
-	}
-	return true;
-}
-
-bool opt_chardev(struct parse *p, const char *text)
-{
-	struct config *o = p->opts;
-	struct chardev *chardev;
-	bool ok;
-
-	if (!strcmp(text, "help")) {
-		chardev_help(stdout);
-		return p->done = true;
-	}
-	if (o->chardevs == CONFIG_MAX_CHARDEVS)
-		return option_fail(p, "-chardev: %d are the most", CONFIG_MAX_CHARDEVS);
-	chardev = malloc(sizeof *chardev);
-	if (!chardev)
-		return option_fail(p, "out of memory");
-	ok = chardev_parse(text, chardev, p->err);
-	if (ok && find_chardev(o, chardev->id))
-		ok = option_fail(p, "-chardev: there are two called '%.60s'", chardev->id);
-	if (ok)
-		o->chardev[o->chardevs++] = chardev;
-	else
-		free(chardev);
-	return ok;
-}
 
 bool opt_device(struct parse *p, const char *text)
 {

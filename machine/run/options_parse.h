@@ -17,6 +17,9 @@ struct parse {
 	bool done;			/* -h, -version, -d help */
 	const struct option_row *row;	/* of the option that is being parsed */
 	bool no_defaults;		/* -nodefaults */
+	/* By index of config: the id that is to be looked for, NULL: it has been found. */
+	char *serial_id[CONFIG_MAX_SERIAL], *monitor_id[CONFIG_MAX_MONITORS];	/* names_forget() */
+	uint32_t escape;		/* -echr and 1; 0: not given */
 	bool snapshot;			/* -snapshot */
 	bool vga_asked;			/* -vga */
 	bool tcg, no_accel;		/* that was asked for; so was an accelerator that is not there */
@@ -25,15 +28,15 @@ struct parse {
 
 /* opt_<parser> of each row of options.def: false, and p->err->msg says why. Those that fill in a member are in options.c. */
 #define opt_TEXT(member)    store_text
-#define opt_CONSOLE(member) store_console
 #define opt_FLAG(member)    store_flag
 #define OPT(name, group, argument, parser, help) bool opt_##parser(struct parse *p, const char *text);
 #define OPT_LATER(name, group, argument, help)
+#define OPT_NEVER(name, why)
 #include "machine/run/options.def"
 #undef OPT
 #undef OPT_LATER
+#undef OPT_NEVER
 #undef opt_TEXT
-#undef opt_CONSOLE
 #undef opt_FLAG
 
 const char *option_name(const struct parse *p);	/* of the one that is being parsed, without "-" */
@@ -64,8 +67,12 @@ bool finish_compat(struct parse *p);
 
 /* ---- options_block.c: the same for drives; and their end ---- */
 bool finish_drives(struct parse *p);
-bool finish_serials(struct parse *p);	/* -serial chardev:ID */
 void drives_forget(struct config *opts);
+
+/* ---- options_chardev.c: names that -serial, -monitor and their like use; the default terminal ---- */
+bool finish_chardevs(struct parse *p);
+void names_forget(struct parse *p);
+void chardevs_forget(struct config *opts);
 
 /* ---- options_share.c ---- */
 void fsdevs_forget(struct config *opts);

@@ -46,8 +46,7 @@ static void clock_ends(struct machine *m)
 {
 	if (m->clock.now < CLOCK_END)
 		return;
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: the virtual clock is at its end, after 4 years\n");
+	term_say(m->term, "the virtual clock is at its end, after 4 years");
 	machine_request(m, REQ_QUIT, EXIT_HOST_ERROR);
 }
 
@@ -167,9 +166,14 @@ static int end_disks(struct machine *m, int status)
 
 	if (disks_end(m, &err))
 		return status;
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: %s\n", err.msg);
+	term_say(m->term, "%s", err.msg);
 	return status ? status : EXIT_HOST_ERROR;
+}
+
+/* A daemon's lines go where its log goes. */
+static int log_descriptor(const struct machine *m)
+{
+	return m->config->log_file && m->log_file ? fileno(m->log_file) : -1;
 }
 
 int machine_run(struct machine *m)
@@ -178,13 +182,16 @@ int machine_run(struct machine *m)
 	bool first = true, profiled;
 	int status;
 
+	/* Who sends the machine may be one who waits for us to be there. */
+	if (m->config->incoming)
+		term_set_up(m->term, log_descriptor(m));
 	do {
 		if (!begin_run(m, first, &err)) {
-			term_fresh_line(m->term);
-			fprintf(stderr, "cede: %s\n", *term_end(m->term) ? term_end(m->term) : err.msg);
+			term_say(m->term, "%s", *term_end(m->term) ? term_end(m->term) : err.msg);
 			return EXIT_HOST_ERROR;
 		}
 		first = false;
+		term_set_up(m->term, log_descriptor(m));
 		term_begin(m->term);
 		run_until_request(m);
 		announce_end(m);
@@ -196,8 +203,7 @@ int machine_run(struct machine *m)
 	outgoing_end(m);
 	profiled = profile_end(m);
 	if (m->log_mask & LOG_STATEHASH) {
-		term_fresh_line(m->term);
-		fprintf(stderr, "cede: statehash=%016llx cycles=%llu instructions=%llu\n",
+		term_say(m->term, "statehash=%016llx cycles=%llu instructions=%llu",
 			(unsigned long long)machine_statehash(m), (unsigned long long)m->clock.now,
 			(unsigned long long)machine_instructions(m));
 	}

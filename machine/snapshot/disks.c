@@ -213,7 +213,7 @@ static void return_back(struct machine *m)
 	for_each_writable(m, d) {
 		if (!block_keeps_states(d->block) || block_state_return(d->block, BACK, &why))
 			continue;
-		fprintf(stderr, "cede: drive '%.40s' keeps what it had as state '" BACK "': %.150s\n", d->id, why.msg);
+		term_say(m->term, "drive '%.40s' keeps what it had as state '" BACK "': %.150s", d->id, why.msg);
 		ok = false;
 	}
 	if (ok)

@@ -213,8 +213,7 @@ static void measure_job(struct outgoing *o)
 
 static void print_failure(struct machine *m, const char *what, const char *why)
 {
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: %s: %s\n", what, why);
+	term_say(m->term, "%s: %s", what, why);
 }
 
 static void end_migration(struct machine *m, bool ok)

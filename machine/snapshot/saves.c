@@ -64,8 +64,7 @@ void snapshots_skip(struct machine *m)
 
 static void print_line(struct machine *m, const char *line)
 {
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: %s\n", line);
+	term_say(m->term, "%s", line);
 }
 
 /* The file is a new one, or still the old one: nothing needs the other's state of the disks any more. */
@@ -157,7 +156,7 @@ bool snapshots_end(const struct machine *m)
 		bool never = r->when == SAVE_AT_CYCLE && !m->snapshots->of[i].done && m->request != REQ_QUIT;
 
 		if (never)
-			fprintf(stderr, "cede: -save %.100s@%llu: no snapshot, for the guest ended at cycle %llu\n", r->path,
+			term_say(m->term, "-save %.100s@%llu: no snapshot, for the guest ended at cycle %llu", r->path,
 				(unsigned long long)r->cycle, (unsigned long long)m->clock.now);
 		there &= !never && !m->snapshots->of[i].failed;
 	}

@@ -940,8 +940,7 @@ bool snapshot_replace(struct machine *m, const char *path, struct error *err)
 	if (!load_path(m, path, true, err) || !disks_return_loaded(m, err))
 		return false;
 	if (!devices_keep(m, &why)) {
-		term_fresh_line(m->term);
-		fprintf(stderr, "cede: warning: the machine is loaded, its NVRAM is not kept: %s\n", why.msg);
+		term_say(m->term, "warning: the machine is loaded, its NVRAM is not kept: %s", why.msg);
 	}
 	return true;
 }
@@ -1017,8 +1016,7 @@ bool snapshot_try(struct machine *m, const char *path, struct error *err)
 /* A snapshot that loaded in the trial does not load now: its file has changed meanwhile, or the host is out of memory. */
 static void lose_machine(struct machine *m, const struct error *err)
 {
-	term_fresh_line(m->term);
-	fprintf(stderr, "cede: what has loaded in a trial does not load now, and the running machine is lost: %.200s\n", err->msg);
+	term_say(m->term, "what has loaded in a trial does not load now, and the running machine is lost: %.200s", err->msg);
 	machine_request(m, REQ_QUIT, EXIT_HOST_ERROR);
 }
 

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 
 #include "machine/core/config.h"
+#include "machine/host/chardev.h"
 #include "machine/host/console.h"
 
 struct vty {
 	struct vio_device vio;
 	struct console *console;	/* NULL: nothing connected */
-	const char *chardev;		/* the -serial it is connected to */
+	const char *chardev;		/* id of the chardev that it is connected to */
 	uint32_t in, out;		/* bytes ever put in and taken out, modulo 2^32; in - out <= 16 */
 	uint8_t ring[VTY_PACKET];
 };
@@ -21,10 +22,10 @@ static struct vty *to_vty(struct device *dev)
 }
 
 /* The nth -serial option that names a terminal. "none" counts for none: it only keeps the default terminal away. */
-static const char *serial_spec(const struct config *o, uint32_t n)
+static struct chardev *serial_chardev(const struct config *o, uint32_t n)
 {
 	for (unsigned i = 0; i < o->serials; i++)
-		if (strcmp(o->serial[i], "none") && !n--)
+		if (o->serial[i] && !n--)
 			return o->serial[i];
 	return NULL;
 }
@@ -33,7 +34,7 @@ static unsigned vty_on_board(const struct config *o)
 {
 	unsigned n = 0;
 
-	while (serial_spec(o, n))
+	while (serial_chardev(o, n))
 		n++;
 	return n;
 }
@@ -41,9 +42,10 @@ static unsigned vty_on_board(const struct config *o)
 static bool vty_init(struct device *dev, struct error *err)
 {
 	struct vty *vty = to_vty(dev);
+	const struct chardev *chardev = serial_chardev(dev->machine->config, dev->number);
 
-	vty->chardev = serial_spec(dev->machine->config, dev->number);
-	vty->console = console_open(dev->machine->term, vty->chardev, err);
+	vty->chardev = chardev->id;
+	vty->console = console_open(&dev->machine->consoles, dev->machine->term, chardev, err);
 	return vty->console != NULL;
 }
 
@@ -98,7 +100,7 @@ static const struct device_section vty_sections[] = {
 };
 
 static const struct device_property vty_properties[] = {
-	{ .name = "chardev", .help = "the -serial it is connected to", .type = PROPERTY_STRING, .offset = offsetof(struct vty, chardev) },
+	{ .name = "chardev", .help = "the -serial or -chardev it is connected to", .type = PROPERTY_STRING, .offset = offsetof(struct vty, chardev) },
 	{ .name = NULL },
 };
 

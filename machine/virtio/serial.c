@@ -461,7 +461,7 @@ const struct bus_class virtio_serial_bus = {
 	.type = "virtio-serial-bus", .name = "virtio-serial-bus.0", .properties = no_properties, .attach = serial_attach,
 };
 
-static const struct chardev *find_chardev(const struct config *o, const char *id)
+static struct chardev *find_chardev(const struct config *o, const char *id)
 {
 	for (unsigned i = 0; i < o->chardevs; i++)
 		if (!strcmp(o->chardev[i]->id, id))
@@ -469,32 +469,19 @@ static const struct chardev *find_chardev(const struct config *o, const char *id
 	return NULL;
 }
 
-/* Another port has it. */
-static bool chardev_in_use(const struct port_device *p)
-{
-	const struct device_class *const classes[] = { &virtconsole_class, &virtserialport_class };
-
-	for (unsigned i = 0; i < 2; i++) {
-		for (struct device *dev = device_next(p->dev.machine, NULL, classes[i]); dev; dev = device_next(p->dev.machine, dev, classes[i]))
-			if (dev != &p->dev && to_port(dev)->console && !strcmp(to_port(dev)->chardev, p->chardev))
-				return true;
-	}
-	return false;
-}
-
 static bool port_init(struct device *dev, struct error *err)
 {
 	struct port_device *p = to_port(dev);
-	const struct chardev *chardev = p->chardev ? find_chardev(dev->machine->config, p->chardev) : NULL;
+	struct chardev *chardev = p->chardev ? find_chardev(dev->machine->config, p->chardev) : NULL;
 
 	if (!p->chardev)
 		return true;
 	if (!chardev)
 		error_usage(err, "-device %s: there is no -chardev called '%.60s'", dev->class->name, p->chardev);
-	else if (chardev->taken || chardev_in_use(p))
+	else if (console_of(dev->machine->consoles, chardev) && !chardev->mux)
 		error_usage(err, "-device %s: another device has -chardev '%.60s'", dev->class->name, p->chardev);
 	else
-		p->console = console_open(dev->machine->term, chardev->spec, err);
+		p->console = console_open(&dev->machine->consoles, dev->machine->term, chardev, err);
 	if (p->console)
 		entry_of(p)->host_connected = host_there(p);
 	return p->console != NULL;

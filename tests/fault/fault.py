@@ -6,6 +6,7 @@ that start with @ are files made below.
 # needs: programs
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -214,6 +215,24 @@ def later():
         yield 'later=' + name, 2, name, ('-' + name,) + (('x',) if argument else ())
 
 
+def never():
+    """Those that mean nothing here, with why; and QEMU's, each of which cede knows."""
+    with open('machine/run/options.def') as f:
+        text = f.read()
+    for name, why in re.findall(r'^OPT_NEVER\("([^"]+)", "([^"]+)"\)', text, re.M):
+        yield 'never=' + name, 2, '-%s: %s' % (name, why), ('-' + name, 'x')
+
+
+def qemus_options():
+    if not shutil.which('qemu-system-ppc64'):
+        return
+    out = subprocess.run(['qemu-system-ppc64', '-help'], stdout=subprocess.PIPE, timeout=TIMEOUT).stdout.decode()
+    with open('machine/run/options.def') as f:
+        known = set(re.findall(r'^OPT(?:_LATER|_NEVER)?\("([^"]+)"', f.read(), re.M))
+    unknown = set(re.findall(r'^--?([\w-]+)', out, re.M)) - known
+    check(not unknown, 'each-option-of-qemus-is-known', str(sorted(unknown)))
+
+
 def make(folder):
     for name, content in FILES.items():
         with open(os.path.join(folder, name), 'wb') as f:
@@ -302,7 +321,8 @@ def main():
         make(folder)
         good_kernels(folder)
         good_link(folder)
-        for row in [*CASES, *later()]:
+        qemus_options()
+        for row in [*CASES, *later(), *never()]:
             case(folder, *row)
         os.chmod(os.path.join(folder, 'unreadable'), 0o600)
     return 1 if failed else 0

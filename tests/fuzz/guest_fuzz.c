@@ -30,6 +30,7 @@
 #include "machine/host/term.h"
 #include "machine/run/run.h"
 #include "machine/core/config.h"
+#include "machine/host/chardev.h"
 #include "machine/snapshot/statehash.h"
 #include "savevm/hash.h"
 #include "tests/fuzz/attack.h"
@@ -248,7 +249,7 @@ static uint64_t run_seed(uint64_t seed, uint64_t cycles, int kind, const char *k
 	struct config options = {
 		.machine = "pseries", .vsmt = threads, .dfp = true, .large_decr = true, .cpus = cpus, .threads = threads,
 		.cores = cpus / threads, .sockets = 1, .max_cpus = cpus, .ram_size = RAM_SIZE, .kernel = kernel,
-		.serial = { "null" }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .cpu_model = cpu_models[0], .timing = "flat", .warp = true,
+		.serial = { &(struct chardev){ .id = "serial0", .kind = CHARDEV_NULL } }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .cpu_model = cpu_models[0], .timing = "flat", .warp = true,
 		.ic_mode = (enum ic_mode)(seed / ATTACK_KINDS % 3), .no_reboot = !rng_one_in(&rng, 2), .seed = seed, .cfpc = MITIGATION_FIXED, .hpt_page_shift = 24,
 		.rpt_invalidate = seed / 2 % 2,
 		.log_file = log, .log_mask = log ? LOG_INT | LOG_HCALL : 0,

@@ -3,6 +3,7 @@
  *   h  says hello, and switches off
  *   r  takes all that comes, sleeping until the terminal's interrupt in between, up to a '$'
  *   s  the same, but slowly
+ *   e  says each byte again, up to a '$'
  *   n  never reads
  *   p  writes many lines as fast as it can, and switches off
  */
@@ -75,6 +76,15 @@ static void take(u64 delay)
 	print("taken %u\n", (unsigned)taken);
 }
 
+static void echo(void)
+{
+	char c;
+
+	while ((c = byte()) != '$')
+		hcall(H_PUT_TERM_CHAR, VTY, 1, (u64)(u8)c << 56);
+	print("bye\n");
+}
+
 void test(void)
 {
 	print("ready\n");
@@ -88,6 +98,9 @@ void test(void)
 		break;
 	case 's':
 		take(500);		/* a microsecond each */
+		break;
+	case 'e':
+		echo();
 		break;
 	case 'n':
 		print("deaf\n");

@@ -27,6 +27,7 @@
 #include "machine/host/term.h"
 #include "machine/run/run.h"
 #include "machine/core/config.h"
+#include "machine/host/chardev.h"
 #include "machine/run/options_pool.h"
 #include "machine/snapshot/snapshot.h"
 #include "savevm/error.h"
@@ -630,7 +631,7 @@ static void run(const struct configuration *c, uint64_t calls, uint64_t seed, co
 	struct config o = {
 		.machine = "pseries", .vsmt = c->threads, .dfp = true, .large_decr = true, .cpus = CPUS, .threads = c->threads,
 		.cores = CPUS / c->threads, .sockets = 1, .max_cpus = CPUS, .ram_size = RAM_SIZE, .kernel = kernel,
-		.serial = { "null" }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .cpu_model = cpu_models[0], .timing = "flat", .warp = true,
+		.serial = { &(struct chardev){ .id = "serial0", .kind = CHARDEV_NULL } }, .serials = 1, .rtc_base = RTC_DATE, .rtc_date = 1000000000, .cpu_model = cpu_models[0], .timing = "flat", .warp = true,
 		.no_reboot = true, .seed = seed, .cfpc = MITIGATION_FIXED, .dtl_file = seed & 1 ? "/dev/null" : NULL,
 	};
 	struct event start = { .when = UINT64_MAX, .fire = on_start }, shake = { .when = UINT64_MAX, .fire = on_shake };

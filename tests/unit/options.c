@@ -43,7 +43,7 @@ static void test_defaults(void)
 	check(!strcmp(o.kernel, "K") && !o.initrd && !o.append && !o.bios && !o.name, "files");
 	check(o.cpus == 1 && o.threads == 1 && o.cores == 1 && o.sockets == 1 && o.max_cpus == 1, "one-processor");
 	check_eq(o.ram_size, UINT64_C(512) << 20, "512M");
-	check(o.serials == 1 && !strcmp(o.serial[0], "mon:stdio"), "terminal");
+	check(o.serials == 1 && o.serial[0]->kind == CHARDEV_STDIO && o.serial[0]->mux && o.monitors == 1, "terminal");
 	check(!o.warp && !o.no_reboot && !o.log_mask && o.rtc_base == RTC_UTC && o.large_decr, "the-rest");
 }
 
@@ -116,7 +116,7 @@ static void test_rest(void)
 	o = good("-kernel K -no-reboot -no-shutdown -action reboot=reset,shutdown=poweroff");
 	check(o.panic == PANIC_NONE && !o.no_shutdown && !o.no_reboot, "last-action-counts");
 	o = good("-kernel K -serial null -serial file:x -seed 0x10 -clock warp -timing flat -name guest=g -D log");
-	check(o.serials == 2 && !strcmp(o.serial[1], "file:x") && o.seed == 16 && o.warp &&
+	check(o.serials == 2 && !strcmp(o.serial[1]->path, "x") && o.seed == 16 && o.warp &&
 	      !strcmp(o.name, "g") && !strcmp(o.log_file, "log"), "values");
 	options_free(&o);
 	o = good("-kernel K -M pseries,kernel-irqchip=off,kernel_irqchip=no,dump-guest-core=off,mem-merge=on,nvdimm=off,suppress-vmdesc=off,host-model=none,host-serial=none");
@@ -231,7 +231,7 @@ static void test_serial_chardev(void)
 	struct error err;
 	int status;
 
-	check(o.serials == 2 && !strcmp(o.serial[1], "file:f") && o.chardev[0]->taken, "serial-on-a-chardev");
+	check(o.serials == 2 && o.serial[1]->kind == CHARDEV_FILE && !strcmp(o.serial[1]->id, "a"), "serial-on-a-chardev");
 	options_free(&o);
 	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		check(parse(&o, &err, &status, rows[i].line) == OPTIONS_BAD && status == 2 && strstr(err.msg, rows[i].why), "refused: %s: %s",

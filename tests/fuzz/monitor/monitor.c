@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "machine/core/machine.h"
+#include "machine/host/chardev.h"
 #include "machine/host/console.h"
 #include "machine/monitor/monitor.h"
 #include "machine/core/config.h"
@@ -137,6 +138,7 @@ static void tell(void)
 static struct machine *machine_with(bool qmp)
 {
 	static struct config o;
+	static struct chardev stream;
 	struct error err = { .msg = "" };
 	struct machine *m;
 	struct monitor *mon = calloc(1, sizeof *mon);
@@ -144,7 +146,7 @@ static struct machine *machine_with(bool qmp)
 	machine_options(&o, 0, NULL);
 	o.snapdir = now.folder;
 	m = machine_of(&o);
-	now.console = console_open(m->term, "null", &err);
+	now.console = chardev_parse_short("null", &stream, &err) ? console_open(&m->consoles, m->term, &stream, &err) : NULL;
 	if (!mon || !now.console)
 		die("monitor", err.msg);
 	*mon = (struct monitor){ .m = m, .console = now.console, .qmp = qmp };

@@ -74,6 +74,9 @@ static void check_options(const struct config *o)
 	check(o->threads <= 8 && !(o->threads & (o->threads - 1)) && o->vsmt == o->threads, "options", "threads");
 	check(o->ram_size >= CONFIG_MIN_RAM && o->ram_size <= CONFIG_MAX_RAM && o->ram_size % CONFIG_RAM_STEP == 0, "options", "-m");
 	check(o->serials <= CONFIG_MAX_SERIAL && o->saves <= CONFIG_MAX_SAVES, "options", "too many");
+	check(o->chardevs <= CONFIG_MAX_CHARDEVS && o->monitors <= CONFIG_MAX_MONITORS, "options", "too many streams");
+	for (unsigned i = 0; i < o->monitors; i++)
+		check(o->monitor[i].chardev, "options", "a monitor on nothing");
 	check(o->rtc_base != RTC_DATE || (o->rtc_date >= 0 && o->rtc_date < INT64_C(9000000000)), "options", "-rtc");
 	for (unsigned i = 0; i < o->saves; i++)
 		check(o->save[i].path && *o->save[i].path, "options", "-save");
@@ -122,13 +125,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static const char *const rows[][2] = {
 #define OPT(name, group, argument, parser, help) { name, argument },
 #define OPT_LATER(name, group, argument, help) { name, argument },
+#define OPT_NEVER(name, why) { name, "" },
 #include "machine/run/options.def"
 #undef OPT
 #undef OPT_LATER
+#undef OPT_NEVER
 };
 
 static const char *const values[] = {
 	"help", "0", "1", "64", "65", "8", "power9", "wall", "warp", "none", "null", "stdio", "mon:stdio", "unix:P,server=on,wait=off", "file:F", "pty",
+	"tcp::1,server,nowait", "mon:telnet:[::1]:1", "udp:h:1@:2", "pipe:P", "chardev:c",
+	"socket,id=c,port=1,to=9,server=on",
+	"ringbuf,id=c,size=4K", "null,id=c,mux=on,logfile=L,logappend=on", "c,mode=control,pretty=on", "timestamp=on,guest-name=on",
 	"2,threads=2", "cpus=4,cores=2,sockets=2", "4,maxcpus=8", "1G", "size=512M", "18446744073709551615", "99999999999999999999", "-1", "0x10",
 	"pseries,cap-cfpc=fixed", "pseries-7.2,vsmt=8", "pseries,max-cpu-compat=power9", "base=utc", "base=2026-02-30", "base=2255-01-01T00:00:00",
 	"base=localtime,clock=vm", "procs=2", "procs=2,entitlement=0.5,mode=capped,weight=255", "procs=64,chips=64,load=bursty:1.5:7", "procs=1,window=1s,confer=off",

@@ -335,7 +335,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 static bool make_ports(struct error *err)
 {
 	static struct chardev streams[] = {
-		{ .id = "c0", .spec = "null" }, { .id = "c1", .spec = "null" }, { .id = "c2", .spec = "null" },
+		{ .id = "c0" }, { .id = "c1" }, { .id = "c2" },
 	};
 	static struct config config;
 
