@@ -1,5 +1,5 @@
-/* The door through which the host's side comes into the run loop: bytes for terminals and monitors, signals, the
- * ends of background writers. What a guest can notice is taken at poll points only, or while the clock stands. */
+/* The door through which the host's side comes into the run loop: bytes for terminals and monitors, frames for network
+ * cards, signals, the ends of background writers. What a guest can notice is taken at poll points only, or while the clock stands. */
 #define _GNU_SOURCE
 #include "machine/run/loop.h"
 
@@ -14,6 +14,7 @@
 #include "machine/host/console.h"
 #include "machine/host/term.h"
 #include "machine/monitor/monitor.h"
+#include "machine/net/net.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/snapshot/snapshot.h"
 
@@ -66,10 +67,12 @@ void host_look(struct machine *m)
 		host_read_files(m);
 	each_console(m, is_held ? console_poll_held : console_poll);
 	/* While the clock stands, the guest gets no keys: the console keeps them. */
-	if (!machine_clock_stands(m) && !is_held)
+	if (!machine_clock_stands(m) && !is_held) {
 		for (struct device *dev = device_next_console(m, NULL); dev; dev = device_next_console(m, dev))
 			if (dev->class->receive)
 				dev->class->receive(dev);
+		nets_look(m);
+	}
 	monitors_poll(m);
 	outgoing_poll(m);
 	heed_signals(m);
@@ -88,26 +91,32 @@ bool host_glance(struct machine *m)
  * takes it. True if there was something. */
 bool host_wait(struct machine *m, uint64_t ns)
 {
-	struct pollfd fds[2 + (CONSOLES_MAX + MONITORS_MAX) * CONSOLE_MAX_FDS];
-	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
-	bool is_held = host_output_held(m), at_once = machine_clock_stands(m) && host_file_waits(m);
+	struct pollfd fds[2 + (CONSOLES_MAX + MONITORS_MAX) * CONSOLE_MAX_FDS + NET_MAX_FDS];
+	bool is_held = host_output_held(m), at_once = machine_clock_stands(m) && host_file_waits(m), nets_due;
+	bool nets_live = !is_held && !machine_clock_stands(m);
+	uint64_t most = ns;
+	struct timespec ts;
 	nfds_t n = 0;
 
-	if (term_ending(m->term) || (!is_held && any_console(m, console_early))) {
+	if (term_ending(m->term) || (!is_held && any_console(m, console_early)) || (nets_live && nets_early(m))) {
 		host_look(m);
 		return true;
 	}
-	if (at_once)
-		ts = (struct timespec){ 0 };
 	fds[n++] = (struct pollfd){ .fd = term_fd(m->term), .events = POLLIN };
 	for (struct device *dev = device_next_console(m, NULL); dev; dev = device_next_console(m, dev))
 		n += (is_held ? console_pollfds_held : console_pollfds)(dev->class->console(dev), fds + n);
 	assert(n <= 1 + CONSOLES_MAX * CONSOLE_MAX_FDS);
 	n += monitors_pollfds(m, fds + n);
 	n += outgoing_pollfds(m, fds + n);
+	if (nets_live)
+		n += nets_pollfds(m, fds + n, &ns);
+	nets_due = ns < most;
+	if (at_once)
+		ns = 0;
+	ts = (struct timespec){ .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
 	/* A command that host_look() has just read must run before this process waits: the wait may last for years. */
 	if (!monitors_ready(m) &&
-	    ppoll(fds, n, ns == UINT64_MAX && !at_once ? NULL : &ts, term_still(m->term)) <= 0 && !at_once && !is_held && !m->run.gone)
+	    ppoll(fds, n, ns == UINT64_MAX ? NULL : &ts, term_still(m->term)) <= 0 && !at_once && !is_held && !nets_due && !m->run.gone)
 		return false;
 	host_look(m);
 	return true;
