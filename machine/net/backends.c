@@ -5,7 +5,9 @@
 #include "machine/core/config.h"
 #include "machine/net/net.h"
 
-const struct net_backend *const net_backends[] = { NULL };
+extern const struct net_backend net_user;
+
+const struct net_backend *const net_backends[] = { &net_user, NULL };
 
 const struct net_backend *net_backend_find(const char *type)
 {

@@ -188,7 +188,7 @@ static bool finish_options(struct parse *p)
 	struct config *o = p->opts;
 
 	p->status = EXIT_USAGE;
-	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_compat(p) || !finish_drives(p) || !finish_serials(p) ||
+	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_compat(p) || !finish_drives(p) || !finish_serials(p) || !finish_nets(p) ||
 	    !pool_finish(&o->pool, o->cpus / o->threads, p->err))
 		return false;
 	if (o->initrd && !o->kernel)
@@ -240,6 +240,7 @@ void options_free(struct config *opts)
 	free(opts->name);
 	drives_forget(opts);
 	fsdevs_forget(opts);
+	netdevs_forget(opts);
 	for (unsigned i = 0; i < opts->chardevs; i++)
 		free(opts->chardev[i]);
 	for (unsigned i = 0; i < opts->saves; i++)
