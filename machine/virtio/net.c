@@ -294,13 +294,19 @@ static bool find_mac(struct virtio_net *n, struct error *err)
 	return true;
 }
 
-/* Some mean nothing without others. */
+/* Some mean nothing without others, and drivers refuse a card that offers them so. */
+#define BY_COMMAND \
+	(NET_BIT(NET_CTRL_RX) | NET_BIT(NET_CTRL_RX_EXTRA) | NET_BIT(NET_CTRL_VLAN) | NET_BIT(NET_CTRL_MAC_ADDR) | \
+	 NET_BIT(NET_CTRL_GUEST_OFFLOADS) | NET_BIT(NET_GUEST_ANNOUNCE))
+
 static uint64_t offered(struct virtio_net *n)
 {
 	uint64_t features = NET_BIT(NET_MAC);
 
 	for (unsigned i = 0; i < NET_FEATURES; i++)
 		features |= n->offer[i] ? NET_BIT(i) : 0;
+	if (!n->offer[NET_CTRL_VQ])
+		features &= ~BY_COMMAND;
 	if (!n->offer[NET_CSUM])
 		features &= ~NET_HOST_OFFLOADS;
 	if (!n->offer[NET_GUEST_CSUM])

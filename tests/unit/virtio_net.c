@@ -353,7 +353,8 @@ static void test_options(void)
 	check(!strcmp(other->mac_text, "52:54:00:12:34:59") && !other->net, "options: an address of its own, no netdev");
 	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "");
 	check(!strcmp(other->mac_text, "52:54:00:12:34:58"), "options: one that is free: %s", other->mac_text);
-	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "");
+	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "ctrl_vq=off");
+	check_eq(other->v.host_features & (0x2e0000 | NET_BIT(NET_CTRL_MAC_ADDR) | NET_BIT(NET_CTRL_GUEST_OFFLOADS)), 0, "options: no commands");
 	check(!strcmp(other->mac_text, "52:54:00:12:34:5a"), "options: not one that is taken: %s", other->mac_text);
 }
 
