@@ -91,6 +91,7 @@ struct device_class {
 	void (*drive_changed)(struct device *dev);
 	/* Of who takes a netdev: its netdev has frames for it. Between quanta. */
 	void (*frames_arrived)(struct device *dev);
+	void (*link_changed)(struct device *dev);	/* its cable has been pulled, or is back */
 };
 
 /* A kind of bus. */

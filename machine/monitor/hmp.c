@@ -8,6 +8,7 @@
 #include "machine/core/config.h"
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
+#include "machine/monitor/net.h"
 #include "machine/profile/profile.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/virtio/balloon.h"
@@ -158,6 +159,13 @@ static void run_snapshot(struct machine *m, const char *argument, FILE *out)
 	print_failure(block_run_snapshot(m, argument, &err), &err, out);
 }
 
+static void run_link(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	print_failure(net_run_link(m, argument, &err), &err, out);
+}
+
 static void run_balloon(struct machine *m, const char *argument, FILE *out)
 {
 	struct error err;
@@ -279,6 +287,8 @@ static const struct command infos[] = {
 	{ "blockstats", "", "what they have done", false, false, block_print_stats },
 	{ "qtree", "", "buses and the devices on them", false, false, info_qtree },
 	{ "balloon", "", "memory that the guest has left, and what it says of it", false, false, info_balloon },
+	{ "network", "", "network cards and what is at the end of their cables", false, false, net_print },
+	{ "usernet", "", "connections through -netdev user", false, false, net_print_usernet },
 	{ "version", "", "of cede", false, false, info_version },
 	{ NULL, NULL, NULL, false, false, NULL },
 };
@@ -301,6 +311,9 @@ static const struct command commands[] = {
 	{ "change", "[-f] DRIVE FILE [FORMAT [retain|read-only|read-write]]", "put another medium in", true, true, run_change },
 	{ "block_resize", "DRIVE SIZE[K|M|G|T]", "give the image another size (M)", true, true, run_resize },
 	{ "snapshot_blkdev", "[-n] DRIVE FILE [qcow2]", "write to FILE from now on, a new image on top; -n: one that is there", true, true, run_snapshot },
+	{ "set_link", "NAME on|off", "pull the cable of a network card, or put it back", true, true, run_link },
+	{ "hostfwd_add", "[NETDEV] [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:PORT", "lead a port of the host's into the guest", true, true, net_run_hostfwd_add },
+	{ "hostfwd_remove", "[NETDEV] [tcp|udp]:[HOSTADDR]:HOSTPORT", "not any more", true, true, net_run_hostfwd_remove },
 	{ "profile", "save|start|stop", "write what -profile has counted until now; go on counting, or not", true, true, run_profile },
 	{ "quit", "", "end cede", false, false, run_quit },
 	{ "info", "[WHAT]", "show it; alone: what there is to show", false, false, run_info },

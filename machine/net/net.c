@@ -79,6 +79,19 @@ struct net *net_take(struct machine *m, const char *id, struct device *dev, stru
 	return n && n->user == dev ? n : NULL;
 }
 
+void net_pull(struct net *n, bool down)
+{
+	bool changed = n->link_down != down;
+
+	n->link_down = down;
+	while (down && n->first)
+		drop_first(n);
+	if (down)
+		n->arrived = 0;
+	if (changed && n->user && n->user->class->link_changed)
+		n->user->class->link_changed(n->user);
+}
+
 /* ---- From the card to the host ---- */
 
 void net_send(struct net *n, const uint8_t *frame, size_t bytes)

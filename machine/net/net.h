@@ -48,6 +48,12 @@ struct net_backend {
 	void (*look)(struct net *n);
 	/* What to wait for until look() has something to do, at most `room`; *ns becomes smaller if that is due sooner. */
 	unsigned (*pollfds)(struct net *n, struct pollfd *fds, unsigned room, uint64_t *ns);
+
+	/* For monitors; each may be NULL. */
+	void (*print)(const struct net *n, FILE *out);		/* ",KEY=VALUE.." of "info network" */
+	void (*print_connections)(struct net *n, FILE *out);
+	/* A port of the host's leads in from now on, or does not any more. False and err->msg set. */
+	bool (*forward)(struct net *n, const char *rule, bool add, struct error *err);
 };
 
 extern const struct net_backend *const net_backends[];	/* ended by NULL */
@@ -96,6 +102,9 @@ struct net *net_take(struct machine *m, const char *id, struct device *dev, stru
 void net_send(struct net *n, const uint8_t *frame, size_t bytes);
 const struct net_frame *net_front(const struct net *n);	/* that has arrived; NULL: none */
 void net_done(struct net *n);				/* with that one */
+
+/* ---- The monitor's ---- */
+void net_pull(struct net *n, bool down);	/* the cable; the card is told */
 
 /* ---- The backend's ---- */
 void net_arrives(struct net *n, const uint8_t *frame, size_t bytes);

@@ -7,8 +7,9 @@
 #define _GNU_SOURCE
 #include "machine/net/user.h"
 
-#ifdef HAVE_LIBSLIRP
 #include <arpa/inet.h>
+
+#ifdef HAVE_LIBSLIRP
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -299,6 +300,32 @@ static bool forward(struct user *u, const struct user_settings *s, struct error 
 	return true;
 }
 
+/* ---- For monitors ---- */
+
+static void user_print_connections(struct net *n, FILE *out)
+{
+	struct user *u = user_of(n);
+	char *text = u->lib.connection_info(u->slirp);
+
+	fputs(text ? text : "", out);
+	free(text);
+}
+
+static bool user_forward(struct net *n, const char *rule, bool add, struct error *err)
+{
+	struct user *u = user_of(n);
+	struct user_hostfwd f;
+
+	if (add)
+		return user_hostfwd_parse(rule, &f, err) && add_hostfwd(u, &f, err);
+	if (!user_hostfwd_name_parse(rule, &f, err))
+		return false;
+	if (!u->lib.remove_hostfwd(u->slirp, f.udp, f.host, (int)f.host_port))
+		return true;
+	error_set(err, "host forwarding rule for %.100s not found", rule);
+	return false;
+}
+
 static bool user_open(struct net *n, struct error *err)
 {
 	const struct user_settings *s = n->config->settings;
@@ -345,13 +372,25 @@ static bool user_open(struct net *n, struct error *err)
 
 static void user_close(struct net *n) { (void)n; }
 static void user_send(struct net *n, const uint8_t *frame, size_t bytes) { (void)n, (void)frame, (void)bytes; }
-#define user_look    NULL
-#define user_pollfds NULL
+#define user_look              NULL
+#define user_pollfds           NULL
+#define user_print_connections NULL
+#define user_forward           NULL
 
 #endif
+
+static void user_print(const struct net *n, FILE *out)
+{
+	const struct user_settings *s = n->config->settings;
+	char text[INET_ADDRSTRLEN] = "";
+
+	inet_ntop(AF_INET, &s->net, text, sizeof text);
+	fprintf(out, ",net=%s,restrict=%s", text, s->restricted ? "on" : "off");
+}
 
 const struct net_backend net_user = {
 	.type = "user", .help = "a network of its own; connections are the user's", .keys = user_keys,
 	.settings_size = sizeof(struct user_settings), .defaults = user_defaults, .check = user_check, .sums_right = true,
 	.open = user_open, .close = user_close, .send = user_send, .look = user_look, .pollfds = user_pollfds,
+	.print = user_print, .print_connections = user_print_connections, .forward = user_forward,
 };

@@ -45,5 +45,7 @@ bool user_check(void *settings, struct error *err);
 
 /* "[tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT": what it says. False and err->msg set. */
 bool user_hostfwd_parse(const char *rule, struct user_hostfwd *f, struct error *err);
+/* "[tcp|udp]:[HOSTADDR]:HOSTPORT": what of it there is. */
+bool user_hostfwd_name_parse(const char *rule, struct user_hostfwd *f, struct error *err);
 
 #endif

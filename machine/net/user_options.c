@@ -39,21 +39,29 @@ static bool parse_address(const char *text, struct in_addr *a) { return inet_pto
 
 /* ---- hostfwd= ---- */
 
-/* NULL: right; else what QEMU says is wrong with it. */
-static const char *parse_hostfwd(const char *at, struct user_hostfwd *f)
+/* Up to the host's port, where *at is then. NULL: right; else what QEMU says is wrong with it. */
+static const char *parse_hostfwd_head(const char **at, struct user_hostfwd *f)
 {
 	char buf[64];
 
-	if (!cut(&at, ':', buf, sizeof buf))
+	if (!cut(at, ':', buf, sizeof buf))
 		return "No : separators";
 	f->udp = !strcmp(buf, "udp");
 	if (*buf && !f->udp && strcmp(buf, "tcp"))
 		return "Bad protocol name";
-	if (!cut(&at, ':', buf, sizeof buf))
+	if (!cut(at, ':', buf, sizeof buf))
 		return "Missing : separator";
 	f->host.s_addr = htonl(INADDR_LOOPBACK);
-	if (*buf && !parse_address(buf, &f->host))
-		return "Bad host address";
+	return !*buf || parse_address(buf, &f->host) ? NULL : "Bad host address";
+}
+
+static const char *parse_hostfwd(const char *at, struct user_hostfwd *f)
+{
+	const char *why = parse_hostfwd_head(&at, f);
+	char buf[64];
+
+	if (why)
+		return why;
 	if (!cut(&at, '-', buf, sizeof buf))
 		return "Bad host port separator";
 	if (!parse_port(buf, 0, &f->host_port))
@@ -72,6 +80,18 @@ bool user_hostfwd_parse(const char *rule, struct user_hostfwd *f, struct error *
 
 	f->rule = rule;
 	why = parse_hostfwd(rule, f);
+	if (why)
+		error_usage(err, "Invalid host forwarding rule '%.80s' (%s)", rule, why);
+	return !why;
+}
+
+bool user_hostfwd_name_parse(const char *rule, struct user_hostfwd *f, struct error *err)
+{
+	const char *at = rule, *why = parse_hostfwd_head(&at, f);
+
+	f->rule = rule;
+	if (!why && !parse_port(at, 1, &f->host_port))
+		why = "Bad host port";
 	if (why)
 		error_usage(err, "Invalid host forwarding rule '%.80s' (%s)", rule, why);
 	return !why;

@@ -130,6 +130,14 @@ static void take_frames(struct virtio_net *n)
 
 static void net_frames_arrived(struct device *dev) { take_frames((struct virtio_net *)dev); }
 
+static void net_link_changed(struct device *dev)
+{
+	struct virtio_net *n = (struct virtio_net *)dev;
+
+	n->status = (uint16_t)((n->status & NET_ANNOUNCE) | (n->net->link_down ? 0 : NET_LINK_UP));
+	virtio_config_changed(&n->v);
+}
+
 /* ---- From the guest ---- */
 
 static const struct {
@@ -358,6 +366,8 @@ static void net_loaded(struct device *dev, bool foreign)
 	struct virtio_net *n = (struct virtio_net *)dev;
 
 	net_state_settle(n);
+	if (n->net)
+		n->net->link_down = !(n->status & NET_LINK_UP);
 	virtio_loaded(&n->v, foreign);
 	if (foreign) {
 		virtio_take_again(&n->v);
@@ -416,6 +426,6 @@ static const struct device_property net_properties[] = {
 const struct device_class virtio_net_class = {
 	.name = "virtio-net-pci", .alias = "virtio-net", .help = "network card", .size = sizeof(struct virtio_net), .on = &pci_bus,
 	.pluggable = true, .properties = net_properties, .init = net_init, .free = net_free, .reset = net_reset, .loaded = net_loaded,
-	.frames_arrived = net_frames_arrived, .qemu_ready = virtio_device_qemu_ready, .qemu_can = net_qemu_can,
+	.frames_arrived = net_frames_arrived, .link_changed = net_link_changed, .qemu_ready = virtio_device_qemu_ready, .qemu_can = net_qemu_can,
 	.state = &virtio_net_state, .own_state = &virtio_net_own_state,
 };

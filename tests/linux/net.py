@@ -170,6 +170,54 @@ def listens():
         check(m.wait() == 0 and not m.errors, 'silent', m.errors)
 
 
+def monitor():
+    """What a monitor shows of it; ports that are led in and not any more; a cable that is pulled."""
+    from monitor import Client
+    need_libslirp()
+    port, other = free_port(), free_port()
+    with Folder() as at:
+        with linux('-nic', 'user,id=n0', '-netdev', 'user,id=spare,net=10.1.1.0/24', '-monitor', 'unix:%s,server=on,wait=off' % at('m'), '-qmp',
+                   'unix:%s,server=on,wait=off' % at('q'), ram=RAM) as m:
+            m.shell()
+            m.command(LEASE)
+            hmp, qmp = Client(m, at('m')), Client(m, at('q'))
+            hmp.until(r'\(cede\) ')
+            qmp.until('\r\n')
+            qmp.qmp('{"execute": "qmp_capabilities"}')
+            text = hmp.hmp('info network')
+            check('virtio-net-pci.0: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:12:34:56' in text and
+                  ' \\ n0: index=0,type=user,net=10.0.2.0,restrict=off' in text and 'spare: index=0,type=user,net=10.1.1.0' in text, 'info-network', text)
+            text = hmp.hmp('hostfwd_add tcp::%d-:7' % port) + hmp.hmp('hostfwd_add n0 tcp::%d-:8' % other) + hmp.hmp('info usernet')
+            check('Hub -1 (n0):' in text and re.search(r'TCP\[HOST_FORWARD\] .* 127\.0\.0\.1 +%d +10\.0\.2\.15 +7\b' % port, text), 'info-usernet', text)
+            m.command('(echo through | nc -l -p 7) >/dev/null 2>&1 & sleep 1')
+            check(ask_port(m, port).strip() == b'through', 'hostfwd_add')
+            text = hmp.hmp('hostfwd_remove tcp::%d' % port)
+            check('removed' in text, 'hostfwd_remove', text)
+            try:
+                socket.create_connection(('127.0.0.1', port), 2).close()
+                check(False, 'nobody-listens')
+            except OSError:
+                check(True, 'nobody-listens')
+            for line, word in (('hostfwd_remove tcp::%d' % port, 'not found'), ('hostfwd_add nobody tcp::1-:2', 'unrecognized netdev id'),
+                               ('hostfwd_add tcp:1-2', 'Missing : separator'), ('hostfwd_remove x', 'No : separators'), ('set_link nobody off', "'nobody' not found"),
+                               ('set_link n0 perhaps', 'on|off'), ('set_link n0', 'on|off')):
+                text = hmp.hmp(line)
+                check('Error: ' in text and word in text, 'refused: ' + line.replace(str(port), 'PORT'), text)
+            hmp.hmp('set_link virtio-net-pci.0 off')
+            m.command('for i in 1 2 3 4 5 6 7 8 9; do [ $(cat /sys/class/net/eth0/carrier) = 0 ] && break; sleep 1; done')
+            check(m.command('cat /sys/class/net/eth0/carrier').strip() == '0' and 'link=off' in hmp.hmp('info network'), 'pulled')
+            text = m.command('ping -c 1 -W 2 10.0.2.2; true')
+            check('100% packet loss' in text or 'unreachable' in text, 'nothing-passes', text)
+            answer = qmp.qmp('{"execute": "set_link", "arguments": {"name": "n0", "up": true}}')[0]
+            check(answer.get('return') == {}, 'qmp-set_link', answer)
+            answer = qmp.qmp('{"execute": "set_link", "arguments": {"name": "nobody", "up": true}}')[0]
+            check(answer.get('error', {}).get('class') == 'DeviceNotFound', 'qmp-set_link-of-nothing', answer)
+            m.command('for i in 1 2 3 4 5 6 7 8 9; do [ $(cat /sys/class/net/eth0/carrier) = 1 ] && break; sleep 1; done')
+            check(' 0% packet loss' in m.command('ping -c 1 10.0.2.2; true'), 'back')
+            m.send('poweroff -f\n')
+            check(m.wait() == 0, 'ends', m.errors)
+
+
 def repeats():
     """Nothing comes in: two runs with a card come to the same state, and so does one that is saved in the middle and goes on."""
     need_libslirp()
@@ -250,4 +298,4 @@ def moved():
 
 
 if __name__ == '__main__':
-    main({f.__name__: f for f in (user, plain, listens, repeats, saved, moved)})
+    main({f.__name__: f for f in (user, plain, listens, monitor, repeats, saved, moved)})

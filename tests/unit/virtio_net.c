@@ -332,6 +332,23 @@ static void test_commands(void)
 	check_eq(n->mac[1], 0x54, "commands: a reset brings its own address back");
 }
 
+static void test_link(void)
+{
+	begin(NET_BIT(NET_STATUS));
+	post(2, 2000);
+	end.answers = true;
+	put_frame(plain, 60);
+	net_pull(n->net, true);
+	check(!bar_load(v, 4, 0x2006, 2) && v->isr & 2, "link: the driver hears that it is down");
+	check_eq(n->net->frames, 0, "link: what was on its way is lost");
+	comes(1, 60);
+	put_frame(plain, 60);
+	check(!used_index(&r[0]) && end.sent == 1, "link: nothing passes");
+	net_pull(n->net, false);
+	comes(1, 60);
+	check(bar_load(v, 4, 0x2006, 2) == 1 && used_index(&r[0]) == 1, "link: it is back");
+}
+
 static void test_options(void)
 {
 	static const struct { const char *values, *why; } bad[] = {
@@ -410,6 +427,7 @@ int main(void)
 	test_points();
 	test_filter();
 	test_commands();
+	test_link();
 	test_options();
 	test_hostile();
 	rig.options.netdevs = 0;
