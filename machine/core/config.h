@@ -31,6 +31,7 @@ struct chardev;				/* machine/host/chardev.h */
 struct cpu_model;
 struct drive_config;			/* machine/disk/drive.h */
 struct net_config;			/* machine/net/net.h */
+struct net_dump_config;			/* machine/net/dump.h */
 struct fsdev_config;			/* fsdev.h */
 
 /* What follows when the guest says that it gave up. PANIC_NONE: what the guest wants. */
@@ -137,6 +138,8 @@ struct config {
 	unsigned drives;
 	struct net_config *netdev[CONFIG_MAX_NETDEVS];	/* -netdev, -nic; options_free() */
 	unsigned netdevs;
+	struct net_dump_config *netdump[CONFIG_MAX_NETDEVS];	/* -object filter-dump; options_free() */
+	unsigned netdumps;
 	struct fsdev_config *fsdev[CONFIG_MAX_FSDEVS];	/* -fsdev, -virtfs; options_free() */
 	unsigned fsdevs;
 

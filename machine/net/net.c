@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/core/clock.h"
 #include "machine/core/config.h"
+#include "machine/net/dump.h"
 
 static bool new_net(struct machine *m, const struct net_config *config, struct net ***last, struct error *err)
 {
@@ -21,12 +23,28 @@ static bool new_net(struct machine *m, const struct net_config *config, struct n
 	return config->backend->open(n, err);
 }
 
+static bool new_dump(struct machine *m, const struct net_dump_config *c, struct error *err)
+{
+	struct net *n = net_find(m, c->netdev);
+
+	if (!n)
+		error_usage(err, "-object filter-dump: there is no netdev '%.60s'", c->netdev);
+	else if (n->dump)
+		error_usage(err, "-object filter-dump: netdev '%.60s' has one already", c->netdev);
+	else
+		return (n->dump = net_dump_open(c, err));
+	return false;
+}
+
 bool nets_new(struct machine *m, struct error *err)
 {
 	struct net **last = &m->nets;
 
 	for (unsigned i = 0; i < m->config->netdevs; i++)
 		if (!new_net(m, m->config->netdev[i], &last, err))
+			return false;
+	for (unsigned i = 0; i < m->config->netdumps; i++)
+		if (!new_dump(m, m->config->netdump[i], err))
 			return false;
 	return true;
 }
@@ -50,6 +68,7 @@ void nets_free(struct machine *m)
 	while ((n = m->nets)) {
 		m->nets = n->next;
 		n->config->backend->close(n);
+		net_dump_close(n->dump);
 		while (n->first)
 			drop_first(n);
 		free(n);
@@ -92,6 +111,12 @@ void net_pull(struct net *n, bool down)
 		n->user->class->link_changed(n->user);
 }
 
+static void keep_frame(struct net *n, const uint8_t *frame, size_t bytes)
+{
+	if (n->dump)
+		net_dump_frame(n->dump, n->machine->rtc_offset_ns + cycles_to_ns(machine_now(n->machine)), frame, bytes);
+}
+
 /* ---- From the card to the host ---- */
 
 void net_send(struct net *n, const uint8_t *frame, size_t bytes)
@@ -102,6 +127,7 @@ void net_send(struct net *n, const uint8_t *frame, size_t bytes)
 	}
 	n->stats.sent++;
 	n->stats.sent_bytes += bytes;
+	keep_frame(n, frame, bytes);
 	n->config->backend->send(n, frame, bytes);
 }
 
@@ -150,11 +176,25 @@ void net_done(struct net *n)
 
 /* ---- The run loop's points ---- */
 
+/* Those that the card is about to see. */
+static void keep_arrived(struct net *n)
+{
+	unsigned i = 0;
+
+	for (const struct net_frame *f = n->first; f; f = f->next)
+		if (i++ >= n->arrived)
+			keep_frame(n, f->data, f->bytes);
+	net_dump_flush(n->dump);
+}
+
 void nets_look(struct machine *m)
 {
 	for (struct net *n = m->nets; n; n = n->next)
 		if (n->config->backend->look)
 			n->config->backend->look(n);
+	for (struct net *n = m->nets; n; n = n->next)
+		if (n->dump)
+			keep_arrived(n);
 	/* What a card sends while it takes these may be answered at once: that waits for the next point. */
 	for (struct net *n = m->nets; n; n = n->next)
 		n->arrived = n->frames;

@@ -86,6 +86,7 @@ struct net {
 	uint32_t frames, bytes;		/* how many that are */
 	uint32_t arrived;		/* that the card may see, from the first one on */
 	bool link_down;			/* set_link: nothing passes */
+	struct net_dump *dump;		/* dump.h: what passes goes there; NULL */
 	struct net_stats stats;
 	struct net *next;		/* in the order of the command line */
 };

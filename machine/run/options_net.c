@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/net/dump.h"
 #include "machine/net/net.h"
 
 #define NIC_ID "__org.qemu.nic%u"	/* QEMU's, for who gives none */
@@ -37,8 +38,16 @@ static void forget(struct net_config *c)
 	free(c);
 }
 
+static void forget_dump(struct net_dump_config *d)
+{
+	free(d->text);
+	free(d);
+}
+
 void netdevs_forget(struct config *opts)
 {
+	while (opts->netdumps)
+		forget_dump(opts->netdump[--opts->netdumps]);
 	while (opts->netdevs)
 		forget(opts->netdev[--opts->netdevs]);
 }
@@ -187,6 +196,60 @@ bool opt_nic(struct parse *p, const char *text)
 bool opt_net(struct parse *p, const char *text)
 {
 	return !strcmp(text, "none") || option_fail(p, "-net %.60s: hubs of networks are not there: -nic %.60s joins a card to its own", text, text);
+}
+
+/* ---- -object: a file of what passes ---- */
+
+static bool set_dump(struct parse *p, struct net_dump_config *d, const char *key, const char *value)
+{
+	const struct { const char *name, **member; } words[] = { { "id", &d->id }, { "netdev", &d->netdev }, { "file", &d->file } };
+	uint64_t most;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(words[i].name, key)) {
+			*words[i].member = value;
+			return true;
+		}
+	if (strcmp(key, "maxlen"))
+		return option_fail(p, "-object filter-dump does not know '%.60s'", key);
+	if (!parse_u64(value, &most) || !most || most > NET_FRAME_MAX)
+		return option_fail(p, "-object filter-dump: maxlen=%.60s is not a number up to %u", value, NET_FRAME_MAX);
+	d->most = (uint32_t)most;
+	return true;
+}
+
+static bool get_dump(struct parse *p, struct net_dump_config *d, struct pairs *pairs)
+{
+	char *key, *value;
+	bool ok = true;
+
+	if (!pairs_next(pairs, &key, &value) || (key && strcmp(key, "qom-type")) || strcmp(value, "filter-dump"))
+		return option_fail(p, "-object %.60s: there is filter-dump alone", value);
+	while (ok && pairs_next(pairs, &key, &value))
+		ok = key ? set_dump(p, d, key, value) : option_fail(p, "-object filter-dump: '%.60s' is not KEY=VALUE", value);
+	if (ok && (!d->id || !d->netdev || !d->file))
+		ok = option_fail(p, "-object filter-dump needs id=, netdev= and file=");
+	return ok;
+}
+
+bool opt_object(struct parse *p, const char *text)
+{
+	struct net_dump_config *d = calloc(1, sizeof *d);
+	struct pairs pairs;
+
+	if (!d || !pairs_open(p, &pairs, text)) {
+		free(d);
+		return option_fail(p, "out of memory");
+	}
+	*d = (struct net_dump_config){ .most = NET_DUMP_MOST, .text = pairs.copy };
+	if (p->opts->netdumps == CONFIG_MAX_NETDEVS)
+		option_fail(p, "-object: %d are the most", CONFIG_MAX_NETDEVS);
+	else if (get_dump(p, d, &pairs)) {
+		p->opts->netdump[p->opts->netdumps++] = d;
+		return true;
+	}
+	forget_dump(d);
+	return false;
 }
 
 /* A network that no card is on is one that somebody forgot to connect. */

@@ -25,6 +25,10 @@ WRONG = (
     ('-netdev user,id=a,guestfwd=tcp:10.0.2.100:7-tcp:1.2.3.4:5', 'Invalid guest forwarding rule'),
     ('-netdev user,id=a,guestfwd=tcp:10.9.2.100:7-cmd:cat', "'guestfwd'"), ('-nic user,model=e1000', 'e1000'), ('-nic user,mac=1:2', "'1:2'"),
     ('-nic tapp', "'tapp'"), ('-net nic', '-nic'), ('-net user', '-nic'), ('-device virtio-net-pci,netdev=n', "can't find value 'n'"),
+    ('-object rng-random,id=r', 'filter-dump'), ('-object filter-dump,id=d,netdev=n', 'needs'), ('-object filter-dump,id=d,file=x,netdev=n', "no netdev 'n'"),
+    ('-object filter-dump,id=d,colour=x', 'colour'), ('-object filter-dump,id=d,maxlen=0', 'maxlen'),
+    ('-nic user,id=n -object filter-dump,id=d,file=/nonexistent/x,netdev=n', '/nonexistent/x'),
+    ('-nic user,id=n -object filter-dump,id=d,file=/dev/null,netdev=n', 'not a regular file'),
     ('-netdev user,id=a -device virtio-net-pci,netdev=a -device virtio-net-pci,netdev=a', "it's in use"),
 )
 

@@ -7,6 +7,7 @@ import os
 import random
 import re
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -170,6 +171,32 @@ def listens():
         check(m.wait() == 0 and not m.errors, 'silent', m.errors)
 
 
+def dump():
+    """What passes is in a file as programs read it: whole frames, or their beginnings, in order of the guest's time."""
+    need_libslirp()
+    with Folder() as at:
+        filters = '-object', 'filter-dump,id=d,netdev=n0,file=' + at('d'), '-object', 'filter-dump,id=e,netdev=n1,maxlen=14,file=' + at('e')
+        with linux('-nic', 'user,id=n0', '-nic', 'user,id=n1', *filters, '-rtc', 'base=2026-01-31', ram=RAM) as m:
+            m.shell()
+            m.command(LEASE + '; ' + LEASE.replace('eth0', 'eth1') + '; ping -c 2 10.0.2.2')
+            m.send('poweroff -f\n')
+            check(m.wait() == 0 and not m.errors, 'silent', m.errors)
+        for name, most in ('d', 65536), ('e', 14):
+            with open(at(name), 'rb') as f:
+                data = f.read()
+            check(struct.unpack('<IHHIIII', data[:24]) == (0xa1b2c3d4, 2, 4, 0, 0, most, 1), 'head-' + name, data[:24])
+            frames, where = [], 24
+            while where < len(data):
+                s, us, kept, whole = struct.unpack('<IIII', data[where:where + 16])
+                frames.append((s + us / 1e6, whole, data[where + 16:where + 16 + kept]))
+                where += 16 + kept
+            check(where == len(data) and len(frames) > 4 and all(len(f) == min(whole, most) for _, whole, f in frames), 'frames-' + name, len(frames))
+            times = [t for t, _, _ in frames]
+            check(times == sorted(times) and 0 <= times[0] - 1769817600 < 60, 'times-' + name, times[:3])
+            card = b'\x52\x54\0\x12\x34' + (b'\x56' if name == 'd' else b'\x57')
+            check(any(f[6:12] == card for _, _, f in frames) and any(f[6:12] != card for _, _, f in frames), 'both-ways-' + name)
+
+
 def monitor():
     """What a monitor shows of it; ports that are led in and not any more; a cable that is pulled."""
     from monitor import Client
@@ -298,4 +325,4 @@ def moved():
 
 
 if __name__ == '__main__':
-    main({f.__name__: f for f in (user, plain, listens, monitor, repeats, saved, moved)})
+    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved)})
