@@ -53,6 +53,16 @@ ifeq ($(call have,'slirp >= 4.7'),yes)
 CPP_FLAGS += -DHAVE_LIBSLIRP $(shell $(PKG_CONFIG) --cflags-only-I slirp)
 endif
 
+ifeq ($(call have,sdl2),yes)
+# Likewise: machine/host/window.c.
+CPP_FLAGS += -DHAVE_SDL2 $(shell $(PKG_CONFIG) --cflags sdl2)
+endif
+
+ifeq ($(call have,libvncserver),yes)
+# Likewise: machine/host/vnc.c.
+CPP_FLAGS += -DHAVE_LIBVNCSERVER $(shell $(PKG_CONFIG) --cflags libvncserver)
+endif
+
 ifeq ($(call have,zlib),yes)
 CPP_FLAGS += -DHAVE_ZLIB $(shell $(PKG_CONFIG) --cflags zlib)
 LIBS      += $(shell $(PKG_CONFIG) --libs zlib)

@@ -7,6 +7,7 @@
 #include "cpu/engine/watch.h"
 #include "hcall/hcall.h"
 #include "machine/core/config.h"
+#include "machine/core/device.h"
 
 HCALL_FN(H_SET_SPRG0)
 {
@@ -79,6 +80,7 @@ static int64_t set_endian(struct machine *m, uint64_t flags)
 	if (flags > 1)
 		return H_UNSUPPORTED_FLAG;
 	set_lpcrs(m, flags ? LPCR_ILE : 0, LPCR_ILE);
+	devices_endian(m, !flags);
 	return H_SUCCESS;
 }
 

@@ -18,9 +18,17 @@ enum ram_page_flag {
 	RAM_PAGE_CODE = 1,	/* decoded blocks lie in this 4 KiB page */
 };
 
+/* Memory of a device that processors reach as they reach RAM: behind RAM in the host's mapping, and for the guest at a real
+ * address of its own, or nowhere. Both are multiples of RAM_PAGE_SIZE. Nobody else sees it there, and no code runs from it. */
+#define RAM_PARTS 4
+#define RAM_NOWHERE UINT64_MAX
+struct ram_part { uint64_t gra, size, at; };	/* at: from the base */
+
 struct ram {
 	uint8_t *base;		/* host address of guest real address 0 */
 	uint64_t size;		/* bytes */
+	struct ram_part part[RAM_PARTS];
+	unsigned parts;
 	uint8_t *page;		/* enum ram_page_flag per 4 KiB page */
 	uint8_t *from_file;	/* for each 2 MiB: mapped from a file, so not zero though untouched; NULL: nothing is */
 	/* Called when a page with RAM_PAGE_CODE is written other than by the fast path. */
@@ -32,6 +40,15 @@ struct ram {
 static inline bool ram_ok(const struct ram *ram, uint64_t gra, uint64_t len)
 {
 	return gra <= ram->size && len <= ram->size - gra;
+}
+
+/* Where from the base the part's byte is that is at this real address outside RAM; RAM_NOWHERE: there is none. */
+static inline uint64_t ram_part_at(const struct ram *ram, uint64_t gra)
+{
+	for (unsigned i = 0; i < ram->parts; i++)
+		if (ram->part[i].gra != RAM_NOWHERE && gra - ram->part[i].gra < ram->part[i].size)
+			return ram->part[i].at + (gra - ram->part[i].gra);
+	return RAM_NOWHERE;
 }
 
 /* The range has just been written, or is about to be, by a hypercall, device or loader. */

@@ -371,6 +371,12 @@ static void leave_ram(struct cpu *cpu, const struct op *op, uint64_t ea, uint64_
 	}
 }
 
+/* `at` is from RAM's base, and may lie in a device's memory. */
+static bool has_code(const struct ram *ram, uint64_t at)
+{
+	return at < ram->size && ram->page[at >> RAM_PAGE_SHIFT] & RAM_PAGE_CODE;
+}
+
 /* The host address of ea. NULL: *device, if it is not NO_DEVICE any more, is a real address where a device may be;
  * else an interrupt has been raised, or the instruction is to run by itself, and the body returns false. `device` NULL:
  * the instruction is none that reaches devices. Enters what it learns in the TLB.
@@ -394,19 +400,22 @@ static uint8_t *fill_tlb(struct cpu *cpu, const struct op *op, uint64_t ea, enum
 		raise_data_fault(cpu, op, ea, &fault);
 		return NULL;
 	}
-	if (!ram_ok(ram, tr.gra, 1)) {
-		leave_ram(cpu, op, ea, tr.gra, access, device);
-		return NULL;
-	}
 	page = tr.gra & ~(RAM_PAGE_SIZE - 1);
+	if (!ram_ok(ram, tr.gra, 1)) {
+		page = ram_part_at(ram, page);
+		if (page == RAM_NOWHERE) {
+			leave_ram(cpu, op, ea, tr.gra, access, device);
+			return NULL;
+		}
+	}
 	host = ram->base + page;
 	if (unlikely(watch_armed(cpu)) && watch_in_page(cpu, ea))
 		return host + (ea & (RAM_PAGE_SIZE - 1));
 	data_ctx_list(cpu->ctx, ea);
 	e->read = tr.read ? TLB_PAGE(ea) : TLB_NONE;
-	e->write = tr.write && !(ram->page[page >> RAM_PAGE_SHIFT] & RAM_PAGE_CODE) ? TLB_PAGE(ea) : TLB_NONE;
+	e->write = tr.write && !has_code(ram, page) ? TLB_PAGE(ea) : TLB_NONE;
 	e->add = (uint64_t)host - TLB_PAGE(ea);
-	if (e->write != TLB_NONE)
+	if (e->write != TLB_NONE && page < ram->size)
 		note_writer(cpu, page >> RAM_PAGE_SHIFT, ea);
 	return host + (ea & (RAM_PAGE_SIZE - 1));
 }
@@ -512,7 +521,7 @@ static void code_check(struct cpu *cpu, const uint8_t *host, unsigned n)
 	struct ram *ram = cpu->env->ram;
 	uint64_t gra = (uint64_t)(host - ram->base);
 
-	if (ram->page[gra >> RAM_PAGE_SHIFT] & RAM_PAGE_CODE)
+	if (has_code(ram, gra))
 		engine_code_written(cpu->engine, gra, n);
 }
 

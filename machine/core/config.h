@@ -26,6 +26,7 @@
 
 enum ic_mode { IC_XICS, IC_XIVE, IC_DUAL };	/* interrupt controllers that there are */
 enum resize_hpt { RESIZE_HPT_DEFAULT, RESIZE_HPT_ENABLED, RESIZE_HPT_DISABLED, RESIZE_HPT_REQUIRED };
+enum display_kind { DISPLAY_NONE, DISPLAY_SDL };
 enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
 struct chardev;				/* machine/host/chardev.h */
 struct cpu_model;
@@ -142,6 +143,13 @@ struct config {
 	unsigned netdumps;
 	struct fsdev_config *fsdev[CONFIG_MAX_FSDEVS];	/* -fsdev, -virtfs; options_free() */
 	unsigned fsdevs;
+	bool vga;			/* -vga std */
+	bool keyboard;			/* the board has one, and a tablet */
+	char *vnc_host;		/* -vnc; NULL: none; options_free() */
+	int vnc_port;
+	bool vnc_password;
+	enum display_kind display;	/* -display, and its window */
+	bool full_screen, window_close, show_cursor;
 
 	enum rtc_base rtc_base;
 	int64_t rtc_date;		/* seconds since 1970, for RTC_DATE */

@@ -297,6 +297,13 @@ void devices_settle(struct machine *m)
 			dev->class->settle(dev);
 }
 
+void devices_endian(struct machine *m, bool big)
+{
+	for (struct device *dev = m->devices; dev; dev = dev->next)
+		if (dev->class->endian)
+			dev->class->endian(dev, big);
+}
+
 bool devices_qemu_ready(const struct machine *m)
 {
 	for (const struct device *dev = m->devices; dev; dev = dev->next)
@@ -334,6 +341,15 @@ struct device *device_next_console(const struct machine *m, const struct device 
 	struct device *dev = after ? after->next : m->devices;
 
 	while (dev && !(dev->class->console && dev->class->console(dev)))
+		dev = dev->next;
+	return dev;
+}
+
+struct device *device_next_screen(const struct machine *m, const struct device *after)
+{
+	struct device *dev = after ? after->next : m->devices;
+
+	while (dev && !dev->class->screen)
 		dev = dev->next;
 	return dev;
 }

@@ -15,6 +15,8 @@
 struct bus_class;
 struct console;			/* machine/host/console.h */
 struct device;
+struct act;			/* machine/host/act.h */
+struct screen;			/* screen.h */
 struct tree;			/* machine/core/node.h */
 
 enum property_type { PROPERTY_BOOL, PROPERTY_U32, PROPERTY_STRING };
@@ -63,6 +65,14 @@ struct device_class {
 	/* Writes the device's node below `at`; its bus may have made the node, then `at` is that. */
 	void (*fdt)(struct device *dev, struct tree *tree, int at);
 	const char *node, *device_type, *compatible;	/* for a bus that makes nodes: name without unit; properties or NULL */
+
+	/* What it shows. NULL: nothing. */
+	struct screen *(*screen)(struct device *dev);
+	/* What a user does (input.h), if it is of these kinds, a bit each: n acts at one time. */
+	unsigned act_kinds;
+	void (*act)(struct device *dev, const struct act *acts, unsigned n);
+	/* The guest's processors have this order of bytes from now on (H_SET_MODE): devices that follow it. NULL: it does not. */
+	void (*endian)(struct device *dev, bool big);
 
 	/* The host's side, which the run loop polls and a monitor may share. */
 	struct console *(*console)(const struct device *dev);	/* NULL result: nothing is connected */
@@ -130,6 +140,7 @@ void devices_reset(struct machine *m);		/* in order of making */
 void devices_loaded(struct machine *m, bool foreign);
 bool devices_keep(struct machine *m, struct error *err);
 void devices_settle(struct machine *m);
+void devices_endian(struct machine *m, bool big);
 bool devices_qemu_ready(const struct machine *m);
 bool devices_qemu_can(const struct machine *m, struct error *err);
 /* The nodes of those on the system bus (bridges ask their own) that were made before the processors, or after. */
@@ -139,6 +150,8 @@ void devices_fdt(struct machine *m, struct tree *tree, bool early);
 struct device *device_next(const struct machine *m, const struct device *after, const struct device_class *class);
 /* The same for those that a console is connected to. */
 struct device *device_next_console(const struct machine *m, const struct device *after);
+/* The same for those that show something. */
+struct device *device_next_screen(const struct machine *m, const struct device *after);
 /* The same for those on the bridge's bus (NULL: the system bus). */
 struct device *bus_next(const struct machine *m, const struct device *after, const struct device *bridge);
 

@@ -88,6 +88,7 @@ struct tce_window;		/* machine/core/tce.h */
 struct firmware;		/* firmware/firmware.h */
 struct monitors;		/* machine/monitor/monitor.h */
 struct outgoing;		/* machine/snapshot/outgoing.h */
+struct display;			/* machine/display/display.h */
 struct snapshots;		/* machine/snapshot/snapshot.h */
 struct console;			/* machine/host/console.h: a host-side character stream */
 
@@ -161,6 +162,7 @@ struct machine {
 	struct monitors *monitors;	/* monitor.c: who commands it */
 	struct outgoing *outgoing;	/* outgoing.c: what they have written while they go on */
 	struct snapshots *snapshots;	/* snapshot.c: what is to be saved when */
+	struct display *display;	/* display.c: who sees the screen */
 	struct event_log *event_logs;	/* events.c: not yet fetched by the guest, oldest first */
 	uint32_t next_plid;		/* platform log id of the next one */
 	uint64_t unimp_hcalls[8], unimp_rtas;	/* said once under -d unimp, by number */

@@ -19,11 +19,15 @@ static void *map_sparse(uint64_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Maps `size` bytes at a multiple of HUGE_PAGE with inaccessible pages after them: a host
+/* Behind RAM: inaccessible pages, then address space for the memory of devices. */
+#define PARTS_ROOM (UINT64_C(1) << 30)
+#define TAIL (2 * HUGE_PAGE + PARTS_ROOM)
+
+/* Maps `size` bytes at a multiple of HUGE_PAGE with TAIL bytes of inaccessible pages after them: a host
  * access that runs off the end stops there. */
 static uint8_t *map_aligned(uint64_t size)
 {
-	uint64_t room = size + 2 * HUGE_PAGE;
+	uint64_t room = size + TAIL + HUGE_PAGE;
 	uint8_t *raw = map_sparse(room), *base;
 	uint64_t before;
 
@@ -34,8 +38,8 @@ static uint8_t *map_aligned(uint64_t size)
 	if (before)
 		munmap(raw, before);
 	mprotect(base + size, room - before - size, PROT_NONE);
-	if (room - before - size > HUGE_PAGE)
-		munmap(base + size + HUGE_PAGE, room - before - size - HUGE_PAGE);
+	if (room - before - size > TAIL)
+		munmap(base + size + TAIL, room - before - size - TAIL);
 	return base;
 }
 
@@ -64,11 +68,27 @@ bool memory_map(struct ram *ram, uint64_t size, struct error *err)
 void memory_unmap(struct ram *ram)
 {
 	if (ram->base)
-		munmap(ram->base, ram->size + HUGE_PAGE);
+		munmap(ram->base, ram->size + TAIL);
 	if (ram->page)
 		munmap(ram->page, ram->size >> RAM_PAGE_SHIFT);
 	free(ram->from_file);
 	ram->base = ram->page = ram->from_file = NULL;
+}
+
+uint8_t *memory_add_part(struct ram *ram, uint64_t size, unsigned *number, struct error *err)
+{
+	uint64_t at = ram->size + HUGE_PAGE;
+
+	for (unsigned i = 0; i < ram->parts; i++)
+		at = ram->part[i].at + ram->part[i].size + HUGE_PAGE;
+	if (ram->parts == RAM_PARTS || at + size + HUGE_PAGE > ram->size + TAIL ||
+	    mprotect(ram->base + at, size, PROT_READ | PROT_WRITE)) {
+		error_set(err, "there is no room for %llu MiB more of devices' memory", (unsigned long long)(size >> 20));
+		return NULL;
+	}
+	*number = ram->parts++;
+	ram->part[*number] = (struct ram_part){ .gra = RAM_NOWHERE, .size = size, .at = at };
+	return ram->base + at;
 }
 
 bool memory_map_file(struct ram *ram, uint64_t gra, int fd, uint64_t at, uint64_t len)

@@ -14,6 +14,10 @@ void memory_clear(struct ram *ram);
 /* Makes a part of it zero, and gives the host's pages back where they are whole. Nothing if it leaves RAM. */
 void memory_discard(struct ram *ram, uint64_t gra, uint64_t len);
 
+/* Memory of a device for processors to reach (ram.h, struct ram_part), all zero and nowhere, a multiple of 2 MiB: what number it
+ * has. It goes with RAM. NULL and err->msg set: there is no room. */
+uint8_t *memory_add_part(struct ram *ram, uint64_t size, unsigned *number, struct error *err);
+
 /* Bytes of a file over `len` bytes of it, copied on write: all multiples of 2 MiB. Until memory_clear(). */
 bool memory_map_file(struct ram *ram, uint64_t gra, int fd, uint64_t at, uint64_t len);
 

@@ -123,32 +123,12 @@ static void print_drive(const struct machine *m, struct drive *d, bool verbose, 
 	}
 }
 
-/* The next word of *text, a name in quotes perhaps, into `word`; *text moves behind it. False: there is none that fits. */
-static bool take_word(const char **text, char *word, size_t size)
-{
-	const char *s = *text + strspn(*text, " \t");
-	bool quoted = *s == '"';
-	size_t n = 0;
-
-	if (!*s)
-		return false;
-	for (s += quoted; *s && (quoted ? *s != '"' : *s != ' ' && *s != '\t'); s++) {
-		s += quoted && *s == '\\' && s[1];
-		if (n + 1 >= size)
-			return false;
-		word[n++] = *s;
-	}
-	word[n] = 0;
-	*text = s + (quoted && *s);
-	return true;
-}
-
 void block_print(struct machine *m, const char *argument, FILE *out)
 {
 	char word[80], only[80] = "";
 	bool verbose = false, some = false;
 
-	while (take_word(&argument, word, sizeof word)) {
+	while (monitor_word(&argument, word, sizeof word)) {
 		if (!strcmp(word, "-v"))
 			verbose = true;
 		else
@@ -189,7 +169,7 @@ struct words {
 /* The drive that the next word names. NULL and err->msg set. */
 static struct drive *take_drive(struct machine *m, struct words *w, struct error *err)
 {
-	struct drive *d = take_word(&w->rest, w->word, sizeof w->word) ? drive_of(m, w->word) : NULL;
+	struct drive *d = monitor_word(&w->rest, w->word, sizeof w->word) ? drive_of(m, w->word) : NULL;
 
 	if (!d)
 		error_set(err, "Device '%.60s' not found", w->word);
@@ -230,12 +210,12 @@ bool block_run_change(struct machine *m, const char *argument, struct error *err
 	if (!d)
 		return false;
 	file = w;
-	if (!take_word(&file.rest, file.word, sizeof file.word)) {
+	if (!monitor_word(&file.rest, file.word, sizeof file.word)) {
 		error_set(err, "a file name is missing, or too long");
 		return false;
 	}
-	if (take_word(&file.rest, format, sizeof format))
-		take_word(&file.rest, mode, sizeof mode);
+	if (monitor_word(&file.rest, format, sizeof format))
+		monitor_word(&file.rest, mode, sizeof mode);
 	return block_change(d, file.word, format, mode, force, err);
 }
 
@@ -251,7 +231,7 @@ bool block_run_resize(struct machine *m, const char *argument, struct error *err
 
 	if (!d)
 		return false;
-	if (!take_word(&w.rest, w.word, sizeof w.word) || *w.word < '0' || *w.word > '9') {
+	if (!monitor_word(&w.rest, w.word, sizeof w.word) || *w.word < '0' || *w.word > '9') {
 		error_set(err, "a size is missing");
 		return false;
 	}
@@ -276,11 +256,11 @@ bool block_run_snapshot(struct machine *m, const char *argument, struct error *e
 	d = take_drive(m, &w, err);
 	if (!d)
 		return false;
-	if (!take_word(&w.rest, w.word, sizeof w.word)) {
+	if (!monitor_word(&w.rest, w.word, sizeof w.word)) {
 		error_set(err, "a file name is missing, or too long");
 		return false;
 	}
-	take_word(&w.rest, format, sizeof format);
+	monitor_word(&w.rest, format, sizeof format);
 	if (!strcmp(format, "qcow2"))
 		return drive_snapshot(d, w.word, exists, err);
 	error_set(err, "a snapshot's format is qcow2, not '%s'", format);

@@ -6,9 +6,12 @@
 #include <time.h>
 
 #include "machine/core/config.h"
+#include "machine/display/display.h"
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
 #include "machine/monitor/net.h"
+#include "machine/monitor/shown.h"
+#include "machine/monitor/typed.h"
 #include "machine/profile/profile.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/virtio/balloon.h"
@@ -140,9 +143,13 @@ static void run_eject(struct machine *m, const char *argument, FILE *out)
 
 static void run_change(struct machine *m, const char *argument, FILE *out)
 {
+	static const char vnc[] = "vnc password ";
 	struct error err;
 
-	print_failure(block_run_change(m, argument, &err), &err, out);
+	if (!strncmp(argument, vnc, sizeof vnc - 1))
+		print_failure(display_set_password(m, argument + sizeof vnc - 1, &err), &err, out);
+	else
+		print_failure(block_run_change(m, argument, &err), &err, out);
 }
 
 static void run_resize(struct machine *m, const char *argument, FILE *out)
@@ -164,6 +171,27 @@ static void run_link(struct machine *m, const char *argument, FILE *out)
 	struct error err;
 
 	print_failure(net_run_link(m, argument, &err), &err, out);
+}
+
+static void run_screendump(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	print_failure(shown_run_dump(m, argument, &err), &err, out);
+}
+
+static void run_set_password(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	print_failure(shown_run_password(m, argument, &err), &err, out);
+}
+
+static void run_sendkey(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	print_failure(typed_run_keys(m, argument, &err), &err, out);
 }
 
 static void run_balloon(struct machine *m, const char *argument, FILE *out)
@@ -276,6 +304,18 @@ static void info_capabilities(struct machine *m, const char *argument, FILE *out
 	fprintf(out, "events: %s\n", m->monitors->migration_events ? "on" : "off");
 }
 
+static void info_vnc(struct machine *m, const char *argument, FILE *out)
+{
+	const struct config *o = m->config;
+
+	(void)argument;
+	if (o->vnc_host)
+		fprintf(out, "default:\n  Server: %s:%d (ipv4)\n    Auth: %s (Sub: none)\n", o->vnc_host, o->vnc_port,
+			o->vnc_password ? "vnc" : "none");
+	else
+		fputs("None\n", out);
+}
+
 static const struct command infos[] = {
 	{ "snapshots", "", "snapshots in -snapdir", false, false, info_snapshots },
 	{ "status", "", "whether the machine runs", false, false, info_status },
@@ -289,6 +329,7 @@ static const struct command infos[] = {
 	{ "balloon", "", "memory that the guest has left, and what it says of it", false, false, info_balloon },
 	{ "network", "", "network cards and what is at the end of their cables", false, false, net_print },
 	{ "usernet", "", "connections through -netdev user", false, false, net_print_usernet },
+	{ "vnc", "", "where it listens", false, false, info_vnc },
 	{ "version", "", "of cede", false, false, info_version },
 	{ NULL, NULL, NULL, false, false, NULL },
 };
@@ -314,6 +355,9 @@ static const struct command commands[] = {
 	{ "set_link", "NAME on|off", "pull the cable of a network card, or put it back", true, true, run_link },
 	{ "hostfwd_add", "[NETDEV] [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:PORT", "lead a port of the host's into the guest", true, true, net_run_hostfwd_add },
 	{ "hostfwd_remove", "[NETDEV] [tcp|udp]:[HOSTADDR]:HOSTPORT", "not any more", true, true, net_run_hostfwd_remove },
+	{ "screendump", "[-f ppm|png] FILE [DEVICE]", "write what a screen shows to FILE, a picture", true, true, run_screendump },
+	{ "set_password", "vnc PASSWORD", "let viewers of VNC in who know it", true, false, run_set_password },
+	{ "sendkey", "KEY[-KEY..] [MS]", "press these keys, as ctrl-alt-delete", true, true, run_sendkey },
 	{ "profile", "save|start|stop", "write what -profile has counted until now; go on counting, or not", true, true, run_profile },
 	{ "quit", "", "end cede", false, false, run_quit },
 	{ "info", "[WHAT]", "show it; alone: what there is to show", false, false, run_info },

@@ -361,3 +361,22 @@ bool monitors_new(struct machine *m, struct error *err)
 	}
 	return open_monitor(m, m->config->monitor, false, err) && open_monitor(m, m->config->qmp, true, err);
 }
+
+bool monitor_word(const char **text, char *word, size_t size)
+{
+	const char *s = *text + strspn(*text, " \t");
+	bool quoted = *s == '"';
+	size_t n = 0;
+
+	if (!*s)
+		return false;
+	for (s += quoted; *s && (quoted ? *s != '"' : *s != ' ' && *s != '\t'); s++) {
+		s += quoted && *s == '\\' && s[1];
+		if (n + 1 >= size)
+			return false;
+		word[n++] = *s;
+	}
+	word[n] = 0;
+	*text = s + (quoted && *s);
+	return true;
+}

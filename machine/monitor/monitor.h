@@ -53,6 +53,9 @@ unsigned monitors_pollfds(const struct machine *m, struct pollfd *fds);
 void monitor_wait(struct machine *m);
 bool monitors_answer(struct machine *m, const struct error *err);	/* NULL: it went well */
 
+/* The next word of *text, a name in quotes perhaps, into `word`; *text moves behind it. False: there is none that fits. */
+bool monitor_word(const char **text, char *word, size_t size);
+
 /* hmp.c: what one line answers. */
 void hmp_run(struct machine *m, const char *line, FILE *out);
 bool hmp_waits(const char *line);		/* for a whole machine: it cannot be run within a quantum */

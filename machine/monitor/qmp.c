@@ -9,8 +9,11 @@
 #include "cpu/core/bits.h"
 #include "machine/core/config.h"
 #include "machine/disk/drive.h"
+#include "machine/display/display.h"
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
+#include "machine/monitor/shown.h"
+#include "machine/monitor/typed.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/monitor/net.h"
 #include "machine/virtio/balloon.h"
@@ -451,6 +454,59 @@ static bool do_blockdev_snapshot(struct call *c)
 	return drive_snapshot(d, file, !strcmp(mode, "existing"), &c->err) && put_empty(c);
 }
 
+static bool do_screendump(struct call *c)
+{
+	char file[MONITOR_LINE], format[32], device[80];
+
+	return string_argument(c, "filename", file, sizeof file) && text_argument(c, "format", "ppm", format, sizeof format) &&
+	       text_argument(c, "device", "", device, sizeof device) && shown_dump(c->m, file, format, device, &c->err) && put_empty(c);
+}
+
+/* For VNC's viewers. */
+static bool do_change_password(struct call *c)
+{
+	char password[256];
+
+	return string_argument(c, "password", password, sizeof password) && display_set_password(c->m, password, &c->err) && put_empty(c);
+}
+
+static bool do_set_password(struct call *c)
+{
+	char protocol[16];
+
+	if (!string_argument(c, "protocol", protocol, sizeof protocol))
+		return false;
+	if (!strcmp(protocol, "vnc"))
+		return do_change_password(c);
+	error_set(&c->err, "Invalid parameter 'protocol': vnc");
+	return false;
+}
+
+static bool query_vnc(struct call *c)
+{
+	const struct config *o = c->m->config;
+
+	fprintf(c->out, "{\"enabled\": %s", o->vnc_host ? "true" : "false");
+	if (o->vnc_host) {
+		fputs(", \"host\": ", c->out);
+		qmp_string(c->out, o->vnc_host);
+		fprintf(c->out, ", \"service\": \"%d\", \"family\": \"ipv4\", \"auth\": \"%s\", \"clients\": []", o->vnc_port,
+			o->vnc_password ? "vnc" : "none");
+	}
+	fputc('}', c->out);
+	return true;
+}
+
+static bool do_send_key(struct call *c)
+{
+	return typed_keys(c->m, c->j, json_member(c->j, c->arguments, "keys"), &c->err) && put_empty(c);
+}
+
+static bool do_send_event(struct call *c)
+{
+	return typed_events(c->m, c->j, json_member(c->j, c->arguments, "events"), &c->err) && put_empty(c);
+}
+
 static bool run_human_command(struct call *c)
 {
 	char line[MONITOR_LINE], *text = NULL;
@@ -489,7 +545,8 @@ static const struct command {
 	{ "blockdev-change-medium", do_change, true }, { "block_resize", do_resize, true },
 	{ "blockdev-snapshot-sync", do_blockdev_snapshot, true },
 	{ "set_link", do_set_link, true },
-	{ "balloon", do_balloon, true }, { "query-balloon", query_balloon, false },
+	{ "screendump", do_screendump, true }, { "send-key", do_send_key, true },
+	{ "query-vnc", query_vnc, false }, { "set_password", do_set_password, false }, { "change-vnc-password", do_change_password, false }, { "input-send-event", do_send_event, true }, { "balloon", do_balloon, true }, { "query-balloon", query_balloon, false },
 };
 
 static bool query_commands(struct call *c)

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "cpu/engine/tlb.h"
+#include "machine/core/memory.h"
 #include "machine/pci/pci_bus.h"
 #include "machine/pci/phb.h"
 
@@ -66,6 +68,18 @@ void pci_add_bar(struct pci_device *pci, unsigned number, enum pci_bar_kind kind
 		put_number(&pci->writable[at + 4], 4, (uint32_t)(writable >> 32));
 }
 
+uint8_t *pci_add_memory(struct pci_device *pci, unsigned number, uint64_t size, const struct pci_bar_ops *ops, struct error *err)
+{
+	unsigned part;
+	uint8_t *bytes = memory_add_part(&pci->dev.machine->ram, size, &part, err);
+
+	if (!bytes)
+		return NULL;
+	pci_add_bar(pci, number, PCI_BAR_MEM32, size, ops);
+	pci->bar[number].part = 1 + part;
+	return bytes;
+}
+
 void pci_add_capability(struct pci_device *pci, uint8_t id, uint8_t at, unsigned bytes)
 {
 	unsigned offset = at ? at : pci->capability_end;
@@ -98,11 +112,31 @@ static uint64_t place_of(const struct pci_device *pci, unsigned number)
 	return at + (bar->size - 1) < at || at + (bar->size - 1) >= end ? PCI_UNMAPPED : at;
 }
 
+/* Where processors find it from now on. */
+static void place_memory(struct pci_device *pci, const struct pci_bar *bar)
+{
+	const struct phb_range *r = &phb_ranges[PHB_MEM32];
+	struct machine *m = pci->dev.machine;
+	struct ram_part *part = &m->ram.part[bar->part - 1];
+	uint64_t gra = bar->at >= r->pci && bar->at - r->pci < r->size ? r->gra + (bar->at - r->pci) : RAM_NOWHERE;
+
+	if (part->gra == gra)
+		return;
+	part->gra = gra;
+	tlb_flush_all_everywhere(&m->cpu[0]->cpu);
+}
+
 static void place_bars(struct pci_device *pci)
 {
-	for (unsigned i = 0; i < PCI_BARS; i++)
-		if (pci->bar[i].size)
-			pci->bar[i].at = place_of(pci, i);
+	for (unsigned i = 0; i < PCI_BARS; i++) {
+		struct pci_bar *bar = &pci->bar[i];
+
+		if (!bar->size)
+			continue;
+		bar->at = place_of(pci, i);
+		if (bar->part)
+			place_memory(pci, bar);
+	}
 }
 
 static const struct pci_bar *bar_of(const struct pci_device *pci, bool io, uint64_t at, unsigned size)

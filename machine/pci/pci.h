@@ -25,6 +25,7 @@ struct pci_bar {
 	uint64_t size;			/* a power of two; 0: there is none */
 	const struct pci_bar_ops *ops;
 	uint64_t at;			/* derived: where it is mapped, a PCI address; PCI_UNMAPPED: nowhere */
+	unsigned part;			/* 1 + the number of the memory that it is (memory_add_part()); 0: it is none */
 };
 #define PCI_UNMAPPED UINT64_MAX
 
@@ -66,6 +67,9 @@ struct pci_id {
 };
 void pci_identify(struct pci_device *pci, const struct pci_id *id);
 void pci_add_bar(struct pci_device *pci, unsigned number, enum pci_bar_kind kind, uint64_t size, const struct pci_bar_ops *ops);
+/* The same for one that is memory, which processors reach without asking; `ops` are for all others. Of 32 bits. NULL and err->msg
+ * set: there is no room. */
+uint8_t *pci_add_memory(struct pci_device *pci, unsigned number, uint64_t size, const struct pci_bar_ops *ops, struct error *err);
 /* `bytes` with id and next pointer in front, at offset `at`; it becomes the list's first. Not writable. */
 void pci_add_capability(struct pci_device *pci, uint8_t id, uint8_t at, unsigned bytes);
 /* Table at offset 0 of a BAR of its own, pending bits at 0x800; capability at `at`. False: no memory. */

@@ -7,13 +7,14 @@
 
 #include "firmware/firmware.h"
 #include "machine/core/config.h"
+#include "machine/display/display.h"
 #include "machine/host/term.h"
 #include "machine/monitor/monitor.h"
 #include "machine/snapshot/snapshot.h"
 
 static const char *quit_reason(const struct machine *m)
 {
-	return m->stop_signal ? "host-signal" : term_is_lost(m->term) ? "host-error" : term_ending(m->term) ? "host-ui" : "host-qmp-quit";
+	return m->stop_signal ? "host-signal" : term_is_lost(m->term) ? "host-error" : term_ending(m->term) || display_closed(m) ? "host-ui" : "host-qmp-quit";
 }
 
 static void announce_event(struct machine *m, enum run_event_kind kind, bool by_guest, const char *reason)

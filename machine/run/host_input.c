@@ -11,6 +11,7 @@
 #include "machine/core/clock.h"
 #include "machine/core/config.h"
 #include "machine/core/device.h"
+#include "machine/display/display.h"
 #include "machine/host/console.h"
 #include "machine/host/term.h"
 #include "machine/monitor/monitor.h"
@@ -25,7 +26,7 @@ static void heed_signals(struct machine *m)
 	m->stop_signal = term_signal(m->term);
 	if (term_save_asked(m->term))
 		snapshots_asked(m);
-	if (m->stop_signal || term_ending(m->term))
+	if (m->stop_signal || term_ending(m->term) || display_closed(m))
 		machine_request(m, REQ_QUIT, m->stop_signal || term_is_lost(m->term) ? EXIT_HOST_ERROR : EXIT_SUCCESS);
 }
 
@@ -73,6 +74,8 @@ void host_look(struct machine *m)
 				dev->class->receive(dev);
 		nets_look(m);
 	}
+	display_take(m);
+	display_show(m);
 	monitors_poll(m);
 	outgoing_poll(m);
 	heed_signals(m);
@@ -81,21 +84,43 @@ void host_look(struct machine *m)
 bool host_glance(struct machine *m)
 {
 	each_console(m, console_glance);
+	display_show(m);
 	monitors_poll(m);
 	outgoing_poll(m);
 	heed_signals(m);
 	return m->request == REQ_NONE && (monitors_ready(m) || snapshots_wanted(m));
 }
 
+/* ns UINT64_MAX: no limit. True: one of them is ready. */
+static bool poll_for(struct machine *m, struct pollfd *fds, nfds_t n, uint64_t ns)
+{
+	const struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
+
+	return ppoll(fds, n, ns == UINT64_MAX ? NULL : &ts, term_still(m->term)) > 0;
+}
+
+/* Before a long wait the last picture is shown. */
+static bool wait_for(struct machine *m, struct pollfd *fds, nfds_t n, uint64_t ns)
+{
+	uint64_t late = display_late_ns(m);
+
+	if (late < ns) {
+		if (poll_for(m, fds, n, late))
+			return true;
+		display_show(m);
+		ns -= ns == UINT64_MAX ? 0 : late;
+	}
+	return poll_for(m, fds, n, ns);
+}
+
 /* Waits until the host has something for us or `ns` have passed (UINT64_MAX: no limit), and
  * takes it. True if there was something. */
 bool host_wait(struct machine *m, uint64_t ns)
 {
-	struct pollfd fds[2 + (CONSOLES_MAX + MONITORS_MAX) * CONSOLE_MAX_FDS + NET_MAX_FDS];
+	struct pollfd fds[3 + (CONSOLES_MAX + MONITORS_MAX) * CONSOLE_MAX_FDS + NET_MAX_FDS];
 	bool is_held = host_output_held(m), at_once = machine_clock_stands(m) && host_file_waits(m), nets_due;
 	bool nets_live = !is_held && !machine_clock_stands(m);
 	uint64_t most = ns;
-	struct timespec ts;
 	nfds_t n = 0;
 
 	if (term_ending(m->term) || (!is_held && any_console(m, console_early)) || (nets_live && nets_early(m))) {
@@ -107,16 +132,15 @@ bool host_wait(struct machine *m, uint64_t ns)
 		n += (is_held ? console_pollfds_held : console_pollfds)(dev->class->console(dev), fds + n);
 	assert(n <= 1 + CONSOLES_MAX * CONSOLE_MAX_FDS);
 	n += monitors_pollfds(m, fds + n);
+	n += display_pollfds(m, fds + n);
 	n += outgoing_pollfds(m, fds + n);
 	if (nets_live)
 		n += nets_pollfds(m, fds + n, &ns);
 	nets_due = ns < most;
 	if (at_once)
 		ns = 0;
-	ts = (struct timespec){ .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
 	/* A command that host_look() has just read must run before this process waits: the wait may last for years. */
-	if (!monitors_ready(m) &&
-	    ppoll(fds, n, ns == UINT64_MAX ? NULL : &ts, term_still(m->term)) <= 0 && !at_once && !is_held && !nets_due && !m->run.gone)
+	if (!monitors_ready(m) && !wait_for(m, fds, n, ns) && !at_once && !is_held && !nets_due && !m->run.gone)
 		return false;
 	host_look(m);
 	return true;

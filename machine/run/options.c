@@ -188,6 +188,7 @@ static bool finish_options(struct parse *p)
 	struct config *o = p->opts;
 
 	p->status = EXIT_USAGE;
+	finish_display(p);
 	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_compat(p) || !finish_drives(p) || !finish_serials(p) || !finish_nets(p) ||
 	    !pool_finish(&o->pool, o->cpus / o->threads, p->err))
 		return false;
@@ -201,7 +202,6 @@ static bool finish_options(struct parse *p)
 		return option_fail(p, "-loadvm and -incoming: from one of them only");
 	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming && !o->drives)
 		return option_fail(p, "nothing to run: give -kernel, -bios or a disk (-drive, -hda, -cdrom); cede -h lists all options");
-	/* There is no display that a terminal could hide behind. */
 	if (!o->serials && !p->no_defaults)
 		o->serial[o->serials++] = on_stdio(o->monitor) || on_stdio(o->qmp) ? "null" : "mon:stdio";
 	return true;
@@ -214,7 +214,7 @@ enum options_result options_parse(struct config *opts, int argc, char **argv, st
 
 	*opts = (struct config){
 		.machine = "pseries", .timing = "flat", .cpu_model = cpu_models[0], .cpus = 1, .ram_size = UINT64_C(512) << 20,
-		.dfp = true, .ic_mode = IC_DUAL, .large_decr = true, .dawr1 = true, .boot_wait_ms = 3000, .ccf_assist = true, .cfpc = MITIGATION_WORKAROUND,
+		.dfp = true, .ic_mode = IC_DUAL, .large_decr = true, .dawr1 = true, .boot_wait_ms = 3000, .window_close = true, .show_cursor = true, .ccf_assist = true, .cfpc = MITIGATION_WORKAROUND,
 		.sbbc = MITIGATION_WORKAROUND, .ibs = MITIGATION_WORKAROUND, .hpt_page_shift = 16,
 	};
 	pool_defaults(&opts->pool);
@@ -238,6 +238,7 @@ void options_free(struct config *opts)
 	free(opts->boot_order);
 	free(opts->boot_once);
 	free(opts->name);
+	free(opts->vnc_host);
 	drives_forget(opts);
 	fsdevs_forget(opts);
 	netdevs_forget(opts);

@@ -18,6 +18,7 @@ struct parse {
 	const struct option_row *row;	/* of the option that is being parsed */
 	bool no_defaults;		/* -nodefaults */
 	bool snapshot;			/* -snapshot */
+	bool vga_asked;			/* -vga */
 	bool tcg, no_accel;		/* that was asked for; so was an accelerator that is not there */
 	unsigned asked;			/* options_machine.c: capabilities that were asked for by name, a bit each */
 };
@@ -56,6 +57,7 @@ bool each_pair(struct parse *p, const char *name, const char *text, const char *
 	       bool (*set)(struct parse *p, const char *key, const char *value));
 
 /* ---- options_machine.c: what has been left open, when all options are there ---- */
+void finish_display(struct parse *p);	/* options_display.c */
 bool finish_accel(struct parse *p);
 bool finish_smp(struct parse *p);
 bool finish_compat(struct parse *p);

@@ -27,6 +27,7 @@
 #include "machine/host/term.h"
 #include "machine/monitor/control.h"
 #include "machine/monitor/monitor.h"
+#include "machine/display/display.h"
 #include "machine/profile/profile.h"
 #include "machine/run/loop.h"
 #include "machine/snapshot/disks.h"
@@ -137,6 +138,7 @@ static bool begin_run(struct machine *m, bool first, struct error *err)
 
 static void free_saves(struct machine *m)
 {
+	display_free(m);
 	snapshots_free(m->snapshots);
 	profile_free(m);
 }
@@ -152,7 +154,7 @@ struct machine *machine_make(const struct config *o, struct term *term, struct e
 	machine_listen(m, &host);
 	m->run.stopped = o->stopped;
 	m->snapshots = snapshots_new(m, err);
-	if (m->snapshots && profile_new(m, err) && disks_recover(m, err) && monitors_new(m, err))
+	if (m->snapshots && profile_new(m, err) && disks_recover(m, err) && monitors_new(m, err) && display_new(m, err))
 		return m;
 	machine_free(m);
 	return NULL;

@@ -201,7 +201,8 @@ CASES = [
     *(('uuid=' + v, 2, 'uuid', ('-uuid', v)) for v in ('x', '', '12345678-1234-1234-1234-12345678901',
                                                        '12345678-1234-1234-1234-1234567890123',
                                                        'g2345678-1234-1234-1234-123456789012')),
-    *(('display=' + v, 2, 'display', ('-display', v)) for v in ('sdl', 'frob')),
+    *(('vnc=' + v, 2, 'vnc', ('-vnc', v)) for v in ('x', ':x', ':99999', ':1,frob', ':1,password=maybe', '', ':-1')),
+    *(('display=' + v, 2, 'display', ('-display', v)) for v in ('gtk', 'frob', '', 'sdl,frob=on', 'sdl,full-screen=x', 'none,full-screen=on')),
 ]
 
 

@@ -18,12 +18,12 @@ die() { echo "deps: $*" >&2; exit 2; }
 # '+' holds together what goes with A.
 case $what in
 build) wanted="clang-19+lld-19|gcc libc6-dev make pkg-config libfdt-dev
-               ?libclang-rt-19-dev ?libcapstone-dev ?libzstd-dev ?libnbd-dev ?libslirp-dev ?zlib1g-dev ?libsdl2-dev python3"
+               ?libclang-rt-19-dev ?libcapstone-dev ?libzstd-dev ?libnbd-dev ?libslirp-dev ?zlib1g-dev ?libsdl2-dev ?libvncserver-dev python3"
        # The guest comes from Debian: what another distribution lacks to find and trust its archive.
        grep -q '^ID=debian' /etc/os-release 2>/dev/null ||
            wanted="$wanted ?debian-archive-keyring ?debootstrap" ;;
 test)  wanted="gcc ?llvm-19 ?clang-format-19 ?gdb ?qemu-user ?qemu-system-ppc ?qemu-utils
-               ?grub-common ?xorriso ?e2fsprogs
+               ?grub-common ?xorriso ?e2fsprogs ?xvfb ?xdotool
                ?gcc-powerpc64le-linux-gnu ?gcc-powerpc64-linux-gnu
                ?binutils-powerpc64le-linux-gnu ?binutils-powerpc64-linux-gnu
                ?libc6-dev-ppc64el-cross ?libc6-dev-ppc64-cross" ;;
@@ -36,7 +36,7 @@ esac
 compiler() { for cc in clang-19 gcc cc; do command -v $cc && return; done; }
 lacking() {
     tools="make python3"
-    [ "$what" = build ] || tools="qemu-ppc64le qemu-ppc64 qemu-system-ppc64 qemu-img
+    [ "$what" = build ] || tools="qemu-ppc64le qemu-ppc64 qemu-system-ppc64 qemu-img Xvfb xdotool
                                   powerpc64le-linux-gnu-gcc powerpc64-linux-gnu-gcc powerpc64le-linux-gnu-objdump"
     cc=$(compiler) || echo "a C compiler"
     [ -z "$cc" ] || echo '#include <libfdt.h>' | $cc -E -x c - >/dev/null 2>&1 ||

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 #include "machine/host/block/overlay.h"
 #include "machine/host/block/probe.h"
 #include "machine/host/block/sample.h"
+#include "machine/host/block/thread.h"
 
 /* A request of our own: `data` is a struct call. */
 #define BLOCK_CALL ((enum block_op)(BLOCK_ZERO + 1))
@@ -262,19 +262,10 @@ static void run_there(struct block *b, void (*run)(struct block *b, void *argume
 
 /* ---- Opening and closing ---- */
 
-/* Signals come to the thread that serves them; a fault of its own is each thread's. */
 static bool start_thread(struct block *b, struct error *err)
 {
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
-	sigset_t all, before;
-	int error;
+	int error = thread_start(&b->thread, run_thread, b);
 
-	sigfillset(&all);
-	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
-		sigdelset(&all, faults[i]);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	error = pthread_create(&b->thread, NULL, run_thread, b);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error)
 		error_set(err, "no thread for '%.100s': %s", b->options.file, strerror(error));
 	b->running = !error;

@@ -1,0 +1,431 @@
+"""Linux on a screen: a frame buffer of its own driver, whose picture a monitor writes; runs repeat, saves continue."""
+# needs: programs guest
+import json
+import os
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import time
+import zlib
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from console import CEDE, INITRD, KERNEL, Folder, check, linux, main, skip   # noqa: E402
+
+CPUS = os.environ.get('CPUS', '1')
+FIXED = ('-rtc', 'base=2026-01-31T12:00:00', '-clock', 'warp', '-d', 'statehash')
+TWO_LINES = 'echo 0 >/sys/class/vtconsole/vtcon1/cursor_blink 2>/dev/null; printf "\\033[2J\\033[H\\033[?25l%s\\n" A >/dev/tty0'
+
+
+def read_ppm(path):
+    with open(path, 'rb') as f:
+        data = f.read()
+    magic, size, most, pixels = data.split(b'\n', 3)
+    width, height = map(int, size.split())
+    check(magic == b'P6' and most == b'255' and len(pixels) == width * height * 3, 'ppm', (magic, size, len(pixels)))
+    return width, height, pixels
+
+
+def read_png(path):
+    """Of the kind that cede writes: RGB, eight bits, no filters."""
+    with open(path, 'rb') as f:
+        data = f.read()
+    check(data[:8] == b'\x89PNG\r\n\x1a\n', 'png: signature', data[:8])
+    at, chunks = 8, []
+    while at < len(data):
+        length, = struct.unpack_from('>I', data, at)
+        kind, body = data[at + 4:at + 8], data[at + 8:at + 8 + length]
+        check(struct.unpack_from('>I', data, at + 8 + length)[0] == zlib.crc32(kind + body), 'png: checksum of %s' % kind.decode())
+        chunks.append((kind, body))
+        at += 12 + length
+    check([kind for kind, _ in chunks] == [b'IHDR', b'IDAT', b'IEND'], 'png: chunks', [kind for kind, _ in chunks])
+    width, height, bits, colours = struct.unpack_from('>IIBB', chunks[0][1])
+    rows = zlib.decompress(chunks[1][1])
+    check(bits == 8 and colours == 2 and len(rows) == height * (1 + width * 3), 'png: rows', (bits, colours, len(rows)))
+    return width, height, b''.join(rows[y * (1 + width * 3) + 1:(y + 1) * (1 + width * 3)] for y in range(height))
+
+
+class Monitor:
+    """QMP on a socket."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.file = self.socket.makefile('rw')
+        self.file.readline()
+        self.run('qmp_capabilities')
+
+    def run(self, command, **arguments):
+        self.file.write(json.dumps({'execute': command, 'arguments': arguments}) + '\n')
+        self.file.flush()
+        while True:
+            answer = json.loads(self.file.readline())
+            if 'event' not in answer:
+                return answer
+
+
+def glyph(pixels, width, column, row):
+    """The 8 x 16 pixels of a character, a line each."""
+    return [[pixels[((row * 16 + y) * width + column * 8 + x) * 3:][:3] != b'\0\0\0' for x in range(8)] for y in range(16)]
+
+
+def draws():
+    """A letter that Linux writes on its console can be read in the picture, in the colours that were asked for."""
+    with Folder() as at, linux(*FIXED, '-vga', 'std', '-qmp', 'unix:%s,server=on,wait=off' % at('qmp'), cpus=CPUS,
+                               append='quiet fbcon=font:VGA8x16') as m:
+        m.expect('cede guest ready', 120)
+        qmp = Monitor(at('qmp'))
+        check('error' not in qmp.run('screendump', filename=at('before')), 'screendump')
+        m.send('cat /proc/fb; ' + TWO_LINES + '; echo DO""NE\n')
+        m.expect('0 bochs-drmdrmfb', 60)
+        m.expect('DONE', 60)
+        qmp.run('screendump', filename=at('ppm'))
+        answer = qmp.run('screendump', filename=at('png'), format='png')
+        width, height, pixels = read_ppm(at('ppm'))
+        check((width, height) == (1280, 800), 'what the display likes best', (width, height))
+        if 'without zlib' not in str(answer):
+            check(read_png(at('png')) == (width, height, pixels), 'png and ppm are one picture')
+        a = glyph(pixels, width, 0, 0)
+        check(a[2] == [c == '#' for c in '...#....'] and sum(map(sum, a)) > 30 and not any(a[15]), 'an A',
+              '\n' + '\n'.join(''.join('.#'[p] for p in line) for line in a))
+        check(not any(map(any, glyph(pixels, width, 1, 0))) and not any(map(any, glyph(pixels, width, 0, 3))), 'and nothing else')
+        m.send('printf "\\033[31;44m \\033[0m" >/dev/tty0; echo DO""NE\n')
+        m.expect('DONE', 60)
+        qmp.run('screendump', filename=at('ppm'))
+        colours = read_ppm(at('ppm'))[2][16 * width * 3:][:3]
+        check(colours == b'\0\0\xaa', 'blue', colours)
+        check('error' in qmp.run('screendump', filename=at('no') + '/x') and 'error' in qmp.run('screendump', filename=at('x'), device='q'),
+              'refused')
+        m.send('poweroff -f\n')
+        check(m.wait(60) == 0, 'off', m.errors)
+
+
+def saved():
+    """A picture, and all that the guest makes of it, is the same if it was saved and loaded on the way."""
+    def run(*options):
+        with linux(*FIXED, '-vga', 'std', *options, cpus=CPUS,
+                   append='quiet cede.cmd="for i in $(seq 20); do cat /proc/cpuinfo >/dev/tty0; done; md5sum /dev/fb0"') as m:
+            return m.wait(240), m.text, m.errors
+    with Folder() as at:
+        whole = run('-save', at('saved') + '@1900000000')
+        again = run()
+        rest = run('-loadvm', at('saved'))
+        check(whole[0] == 0 and 'cede guest status 0' in whole[1], 'it-works', whole[1][-2000:] + whole[2])
+        check(whole[2] == again[2] and 'hash' in whole[2], 'runs repeat', (whole[2], again[2]))
+        check(rest[0] == 0 and rest[2] == whole[2], 'a load continues', (rest[2], whole[2]))
+
+
+def types():
+    """Keys and pointers of a monitor arrive: what is typed is read from the screen's terminal, where it is seen as well."""
+    with Folder() as at, linux('-vga', 'std', '-device', 'virtio-keyboard-pci', '-device', 'virtio-tablet-pci',
+                               '-qmp', 'unix:%s,server=on,wait=off' % at('qmp'), cpus=CPUS, append='quiet fbcon=font:VGA8x16') as m:
+        m.expect('cede guest ready', 120)
+        qmp = Monitor(at('qmp'))
+        m.send('for d in /sys/class/input/event*; do echo "${d##*/}: $(cat $d/device/name)"; done; echo rea""dy; '
+               "openvt -c 6 -s -w sh -c 'echo op\"\"en >/dev/hvc0; read line; echo \"got <$line>\" >/dev/hvc0'\n")
+        keyboard = m.expect(r'(event\d+): QEMU Virtio Keyboard', 60).group(1)
+        tablet = m.expect(r'(event\d+): QEMU Virtio Tablet', 60).group(1)
+        check(keyboard != tablet, 'two devices')
+        m.expect('open', 60)
+        for key in 'h', 'i', 'spc', 'shift-a', 'shift-1', 'x', 'backspace':
+            check('error' not in qmp.run('human-monitor-command', **{'command-line': 'sendkey ' + key}), 'sendkey ' + key)
+        qmp.run('send-key', keys=[{'type': 'qcode', 'data': 'dot'}])
+        qmp.run('send-key', keys=[{'type': 'number', 'data': 28}])
+        got = m.expect('got <(.*)>', 60).group(1)
+        check(got == 'hi A!.', 'what is typed arrives', got)
+        m.send('echo rea""dy; head -c 144 /dev/input/%s | od -An -v -w24 -td4; echo DO""NE\n' % tablet)
+        m.expect('ready', 60)
+        m.expect('\n', 10)
+        time.sleep(1)       # likewise
+        answer = qmp.run('input-send-event', events=[
+            {'type': 'abs', 'data': {'axis': 'x', 'value': 100}}, {'type': 'abs', 'data': {'axis': 'y', 'value': 32767}},
+            {'type': 'btn', 'data': {'down': True, 'button': 'left'}}])
+        check(answer.get('return') == {}, 'input-send-event', answer)
+        qmp.run('input-send-event', events=[{'type': 'btn', 'data': {'down': False, 'button': 'left'}}])
+        m.expect('DONE', 60)
+        seen = [tuple(map(int, line)) for line in re.findall(r'^ *(?:-?\d+ +){4}(\d+) +(-?\d+)$', m.text[-2000:], re.M)]
+        seen = [(word & 0xffff, word >> 16, value) for word, value in seen]
+        check(seen == [(3, 0, 100), (3, 1, 32767), (1, 0x110, 1), (0, 0, 0), (1, 0x110, 0), (0, 0, 0)],
+              'where it points, and its button', seen)
+        for bad in ({'type': 'abs', 'data': {'axis': 'z', 'value': 1}}, {'type': 'abs', 'data': {'axis': 'x', 'value': 32768}},
+                    {'type': 'key', 'data': {'down': True, 'key': {'type': 'qcode', 'data': 'nokey'}}}, {'type': 'x'}, {}):
+            check('error' in qmp.run('input-send-event', events=[bad]), 'refused: %s' % bad)
+        check('Error' in qmp.run('human-monitor-command', **{'command-line': 'sendkey a-nokey'})['return'], 'no such key')
+        m.send('poweroff -f\n')
+        check(m.wait(60) == 0, 'off', m.errors)
+
+
+class Server:
+    """An X server whose screen is a file."""
+
+    def __init__(self, at):
+        if not shutil.which('Xvfb') or not shutil.which('xdotool'):
+            skip('Xvfb or xdotool is missing')
+        read, write = os.pipe()
+        self.process = subprocess.Popen(['Xvfb', '-displayfd', str(write), '-screen', '0', '1400x1000x24', '-nolisten', 'tcp', '-fbdir', at],
+                                        stderr=subprocess.DEVNULL, pass_fds=[write])
+        os.close(write)
+        with os.fdopen(read) as number:
+            self.env = dict(os.environ, DISPLAY=':' + number.readline().strip(), SDL_VIDEODRIVER='x11')
+        self.file = os.path.join(at, 'Xvfb_screen0')
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.process.kill()
+        self.process.wait()
+
+    def tool(self, *words):
+        return subprocess.run(['xdotool', *words], env=self.env, stdout=subprocess.PIPE, text=True, check=False).stdout
+
+    def close(self, window):
+        """Says to it what a window manager says when a user closes it. X Window System Protocol; ICCCM, WM_DELETE_WINDOW."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect('/tmp/.X11-unix/X' + self.env['DISPLAY'][1:])
+            s.sendall(struct.pack('<BxHHHHxx', ord('l'), 11, 0, 0, 0))
+            head = s.recv(8, socket.MSG_WAITALL)
+            s.recv(4 * struct.unpack('<H', head[6:8])[0], socket.MSG_WAITALL)
+            atoms = []
+            for name in b'WM_PROTOCOLS', b'WM_DELETE_WINDOW':
+                padded = name + b'\0' * (-len(name) % 4)
+                s.sendall(struct.pack('<BBHHxx', 16, 0, 2 + len(padded) // 4, len(name)) + padded)
+                atoms.append(struct.unpack_from('<I', s.recv(32, socket.MSG_WAITALL), 8)[0])
+            event = struct.pack('<BBHII5I', 33, 32, 0, window, atoms[0], atoms[1], 0, 0, 0, 0)
+            s.sendall(struct.pack('<BBHII', 25, 0, 11, window, 0) + event)
+            s.sendall(struct.pack('<BxH', 43, 1))       # whose answer comes when all has been done
+            s.recv(32, socket.MSG_WAITALL)
+
+    def picture(self, left, top, width, height):
+        """Part of the screen, as RGB; the file is in xwd's format."""
+        with open(self.file, 'rb') as f:
+            data = f.read()
+        head = struct.unpack('>25I', data[:100])
+        at, stride, little = head[0] + 12 * head[19], head[12], head[7] == 0
+        rows = []
+        for y in range(top, top + height):
+            row = data[at + y * stride + 4 * left:][:4 * width]
+            pixels = bytearray(3 * width)
+            for i in range(3):
+                pixels[i::3] = row[2 - i if little else 1 + i::4]
+            rows.append(bytes(pixels))
+        return b''.join(rows)
+
+
+def window():
+    """What is in the window is the guest's picture; keys and pointer arrive; the window has keys of its own, and ends the machine."""
+    with Folder() as at, Server(at('.')) as x:
+        cede, kernel, initrd = map(os.path.abspath, (CEDE, KERNEL, INITRD))
+        os.chdir(at('.'))
+        with linux('-vga', 'std', '-display', 'sdl', '-device', 'virtio-keyboard-pci', '-device', 'virtio-tablet-pci', '-name', 'penguin',
+                   '-qmp', 'unix:%s,server=on,wait=off' % at('qmp'), cpus=CPUS, append='quiet fbcon=font:VGA8x16', env=x.env,
+                   nographic=False, program=cede, kernel=kernel, initrd=initrd) as m:
+            m.expect('cede guest ready', 120)
+            qmp = Monitor(at('qmp'))
+            m.send("for d in /sys/class/input/event*; do echo \"${d##*/}: $(cat $d/device/name)\"; done; openvt -c 6 -s -w sh -c '"
+                   'cat /proc/version; printf "\\033[?25l"; echo op""en >/dev/hvc0; read line; echo "got <$line>" >/dev/hvc0\'\n')
+            tablet = m.expect(r'(event\d+): QEMU Virtio Tablet', 60).group(1)
+            m.expect('open', 60)
+            name = x.tool('search', '--name', 'Ctrl-Alt', 'getwindowname')
+            check(name.startswith('penguin - ') and 'Ctrl-Alt-F full screen' in name, 'title', name)
+            x.tool('search', '--name', 'penguin', 'windowfocus')
+            x.tool('key', 'h', 'i', 'space', 'shift+a', 'Return')
+            got = m.expect('got <(.*)>', 60).group(1)
+            check(got == 'hi A', 'what is typed arrives', got)
+            m.send('echo rea""dy; head -c 72 /dev/input/%s | od -An -v -w24 -td4; echo DO""NE\n' % tablet)
+            m.expect('ready', 60)
+            time.sleep(1)       # of the host: head must have opened it
+            x.tool('mousemove', '60', '100')
+            x.tool('mousemove', str(60 + 640), str(100 + 799))
+            m.expect('DONE', 60)
+            seen = re.findall(r'^ *(?:-?\d+ +){4}(\d+) +(-?\d+)$', m.text[-2000:], re.M)
+            seen = [(int(word) & 0xffff, int(word) >> 16, int(value)) for word, value in seen]
+            check(len(seen) == 3 and seen[-1] == (0, 0, 0) and {kind for kind, _, _ in seen} <= {0, 3}, 'where the pointer is', seen)
+            time.sleep(1)       # likewise: a frame
+            qmp.run('screendump', filename=at('ppm'))
+            width, height, pixels = read_ppm(at('ppm'))
+            check(any(pixels) and x.picture(60, 100, width, height) == pixels, 'the window shows what screendump writes', (width, height))
+            x.tool('key', 'ctrl+alt+s')
+            for _ in range(50):
+                if os.path.exists('cede-1.png'):
+                    break
+                time.sleep(.1)
+            check(os.path.exists('cede-1.png') and read_png('cede-1.png') == (width, height, pixels), 'its key for a picture')
+            qmp.run('stop')
+            qmp.run('screendump', filename=at('ppm'))
+            for _ in range(50):
+                name = x.tool('search', '--name', 'penguin', 'getwindowname')
+                if 'stopped' in name:
+                    break
+                time.sleep(.1)
+            check(name.startswith('penguin (stopped) - '), 'title while it stands', name)
+            x.tool('key', 'x')
+            qmp.run('cont')
+            x.close(int(x.tool('search', '--name', 'penguin').split()[0]))
+            check(m.wait(20) == 0, 'closed: the end', m.errors)
+        run = subprocess.run([cede, '-nodefaults', '-display', 'sdl', '-kernel', kernel], stderr=subprocess.PIPE, text=True, check=False)
+        check(run.returncode == 2 and 'there is no screen' in run.stderr, 'a window without a screen', run.stderr)
+        env = dict(x.env, DISPLAY=':99999')
+        run = subprocess.run([cede, '-display', 'sdl', '-kernel', kernel], env=env, stderr=subprocess.PIPE, text=True, check=False)
+        check(run.returncode == 1 and len(run.stderr.splitlines()) == 1, 'no server: one line', run.stderr)
+
+
+class Viewer:
+    """A viewer of VNC. RFC 6143."""
+
+    def __init__(self, port, password=None):
+        self.s = socket.create_connection(('127.0.0.1', port), 20)
+        version = self.get(12)
+        self.s.sendall(version)
+        kinds = self.get(self.get(1)[0])
+        self.kind = 1 if 1 in kinds else 2
+        self.s.sendall(bytes([self.kind]))
+        if self.kind == 2:
+            challenge = self.get(16)
+            self.s.sendall(challenge if password is None else encrypt(password, challenge))
+        self.result = struct.unpack('>I', self.get(4))[0]
+        if self.result:
+            return
+        self.s.sendall(b'\1')
+        head = self.get(24)
+        self.width, self.height = struct.unpack_from('>HH', head)
+        self.name = self.get(struct.unpack_from('>I', head, 20)[0]).decode()
+        # Pixels of four bytes, blue first; as they are, and screens of another size.
+        self.s.sendall(struct.pack('>BxxxBBBBHHHBBBxxx', 0, 32, 24, 0, 1, 255, 255, 255, 16, 8, 0))
+        self.s.sendall(struct.pack('>BxHii', 2, 2, 0, -223))
+
+    def get(self, n):
+        data = b''
+        while len(data) < n:
+            more = self.s.recv(n - len(data))
+            if not more:
+                raise EOFError
+            data += more
+        return data
+
+    def key(self, keysym):
+        for down in 1, 0:
+            self.s.sendall(struct.pack('>BBxxI', 4, down, keysym))
+
+    def point(self, buttons, x, y):
+        self.s.sendall(struct.pack('>BBHH', 5, buttons, x, y))
+
+    def picture(self):
+        """All of it, as RGB."""
+        self.s.sendall(struct.pack('>BBHHHH', 3, 0, 0, 0, self.width, self.height))
+        image, left = bytearray(self.width * self.height * 3), self.width * self.height
+        while left > 0:
+            if self.get(1) != b'\0':
+                raise EOFError
+            count = struct.unpack('>xH', self.get(3))[0]
+            for _ in range(count):
+                x, y, w, h, kind = struct.unpack('>HHHHi', self.get(12))
+                if kind == -223:        # another size: once more
+                    self.width, self.height = w, h
+                    return self.picture()
+                for row in range(y, y + h):
+                    data = self.get(4 * w)
+                    for i in range(3):
+                        image[(row * self.width + x) * 3 + i:(row * self.width + x + w) * 3:3] = data[2 - i::4]
+                left -= w * h
+        return bytes(image)
+
+    def close(self):
+        self.s.close()
+
+
+def encrypt(password, challenge):
+    """DES, each byte of the key the other way round: by openssl."""
+    key = bytes(int('{:08b}'.format(c)[::-1], 2) for c in password.encode()[:8].ljust(8, b'\0'))
+    return subprocess.run(['openssl', 'enc', '-des-ecb', '-provider', 'legacy', '-provider', 'default', '-K', key.hex(), '-nopad', '-nosalt'],
+                          input=challenge, stdout=subprocess.PIPE, check=True).stdout
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def vnc():
+    """Viewers of VNC see what screendump writes, and type: with capitals, whether or not they have a shift key to press."""
+    port = free_port()
+    while port < 5900:
+        port = free_port()
+    with Folder() as at, linux('-vga', 'std', '-vnc', ':%d' % (port - 5900), '-device', 'virtio-keyboard-pci', '-device',
+                               'virtio-tablet-pci', '-name', 'penguin', '-qmp', 'unix:%s,server=on,wait=off' % at('qmp'), cpus=CPUS,
+                               append='quiet fbcon=font:VGA8x16', nographic=False) as m:
+        m.expect('Preparing to boot', 60)
+        early = Viewer(port)
+        m.expect('cede guest ready', 120)
+        qmp = Monitor(at('qmp'))
+        m.send("for d in /sys/class/input/event*; do echo \"${d##*/}: $(cat $d/device/name)\"; done; openvt -c 6 -s -w sh -c '"
+               'cat /proc/version; printf "\\033[?25l"; echo op""en >/dev/hvc0; read line; echo "got <$line>" >/dev/hvc0\'\n')
+        tablet = m.expect(r'(event\d+): QEMU Virtio Tablet', 60).group(1)
+        m.expect('open', 60)
+        late = Viewer(port)
+        check(early.result == 0 and early.name == late.name == 'penguin', 'two viewers', (early.name, late.name))
+        for c in 'hi !':
+            late.key(ord(c))
+        late.s.sendall(struct.pack('>BBxxI', 4, 1, 0xffe1))     # shift
+        late.key(ord('A'))
+        late.s.sendall(struct.pack('>BBxxI', 4, 0, 0xffe1))
+        time.sleep(.5)      # of the host: viewers are heard in their own order
+        early.key(0xff0d)
+        got = m.expect('got <(.*)>', 60).group(1)
+        check(got == 'hi !A', 'what is typed arrives', got)
+        m.send('echo rea""dy; head -c 144 /dev/input/%s | od -An -v -w24 -td4; echo DO""NE\n' % tablet)
+        m.expect('ready', 60)
+        time.sleep(1)       # of the host: head must have opened it; and a frame
+        late.point(0, 1279, 0)
+        late.point(4, 1279, 799)
+        late.point(0, 1279, 799)
+        m.expect('DONE', 60)
+        seen = re.findall(r'^ *(?:-?\d+ +){4}(\d+) +(-?\d+)$', m.text[-2000:], re.M)
+        seen = [(int(word) & 0xffff, int(word) >> 16, int(value)) for word, value in seen]
+        check(seen == [(3, 0, 32767), (0, 0, 0), (3, 1, 32767), (1, 0x111, 1), (0, 0, 0), (1, 0x111, 0)],
+              'where the pointer is, and its button', seen)
+        qmp.run('screendump', filename=at('ppm'))
+        wanted = read_ppm(at('ppm'))
+        for name, viewer in ('early', early), ('late', late):
+            check((viewer.picture(), viewer.width, viewer.height) == (wanted[2], *wanted[:2]), 'the picture: ' + name, (viewer.width, viewer.height))
+        check('wants no password' in str(qmp.run('set_password', protocol='vnc', password='x')), 'no password is wanted')
+        check(qmp.run('query-vnc')['return']['service'] == str(port), 'query-vnc')
+        other = linux('-vga', 'std', '-vnc', '127.0.0.1:%d' % (port - 5900))
+        check(other.wait(20) == 1 and len(other.errors.splitlines()) == 1 and 'cannot listen' in other.errors, 'the port is taken', other.errors)
+        late.s.sendall(b'\6\0\0\0\xff\xff\xff\xff' + os.urandom(4096))    # a text of 4 GiB, and what is none
+        late.close()
+        m.send('echo still""here\n')
+        m.expect('stillhere', 60)
+        early.close()
+        m.send('poweroff -f\n')
+        check(m.wait(60) == 0, 'off', m.errors)
+
+
+def vnc_password():
+    """Nobody comes in before a password has been set, nor with another one."""
+    port = free_port()
+    while port < 5900:
+        port = free_port()
+    with Folder() as at, linux('-S', '-vga', 'std', '-vnc', 'localhost:%d,password=on' % (port - 5900),
+                               '-qmp', 'unix:%s,server=on,wait=off' % at('qmp'), nographic=False) as m:
+        until = time.monotonic() + 20
+        while not os.path.exists(at('qmp')) and time.monotonic() < until:
+            time.sleep(.1)
+        qmp = Monitor(at('qmp'))
+        check(Viewer(port, '').result != 0, 'none has been set')
+        check(qmp.run('set_password', protocol='vnc', password='secret').get('return') == {}, 'set_password')
+        viewers = [Viewer(port, word) for word in ('secret', 'Secret', '', 'secre')]
+        check([v.kind for v in viewers] == [2] * 4 and [bool(v.result) for v in viewers] == [False, True, True, True], 'this one alone',
+              [v.result for v in viewers])
+        check('Error' not in qmp.run('human-monitor-command', **{'command-line': 'change vnc password other'})['return'], 'change')
+        check(Viewer(port, 'secret').result != 0 and Viewer(port, 'other').result == 0, 'another one')
+        check('127.0.0.1' in qmp.run('human-monitor-command', **{'command-line': 'info vnc'})['return'] or
+              'localhost' in qmp.run('human-monitor-command', **{'command-line': 'info vnc'})['return'], 'info vnc')
+        qmp.run('quit')
+        check(m.wait(20) == 0, 'quit', m.errors)
+
+
+main({'vnc': vnc, 'vnc-password': vnc_password, 'draws': draws, 'saved': saved, 'types': types, 'window': window})
