@@ -47,6 +47,12 @@ ifeq ($(call have,libnbd),yes)
 CPP_FLAGS += -DHAVE_LIBNBD $(shell $(PKG_CONFIG) --cflags libnbd)
 endif
 
+# The first one that hands timers over by number.
+ifeq ($(call have,'slirp >= 4.7'),yes)
+# Loaded when it is needed, as well: machine/net/user.c.
+CPP_FLAGS += -DHAVE_LIBSLIRP $(shell $(PKG_CONFIG) --cflags-only-I slirp)
+endif
+
 ifeq ($(call have,sdl2),yes)
 # Likewise: machine/host/window.c.
 CPP_FLAGS += -DHAVE_SDL2 $(shell $(PKG_CONFIG) --cflags sdl2)

@@ -272,10 +272,24 @@ static bool read_checks(struct reader *r, uint32_t id, uint32_t version)
 	return vms_load(&walk, &vms_checks_state, &r->claimed, version) && expect_footer(r, VMS_CHECKS, id);
 }
 
+/* NULL: there is no such section. */
+static const struct vmstate *find_ignored(const struct vms_set *set, const char *name)
+{
+	const struct vmstate *const *state = set->ignored;
+
+	while (state && *state && strcmp((*state)->name, name))
+		state++;
+	return state ? *state : NULL;
+}
+
 static bool read_full(struct reader *r, const char *name, uint32_t instance, uint32_t id, uint32_t version)
 {
 	struct vms_walk walk = { .stream = r->s, .section = name, .instance = instance };
+	const struct vmstate *ignored = find_ignored(r->set, name);
+	uint8_t nothing = 0;
 
+	if (ignored)
+		return vms_load(&walk, ignored, &nothing, version) && read_footer(r, name, id);
 	for (unsigned i = 0; i < r->set->sections; i++) {
 		struct vms_section *section = &r->set->section[i];
 

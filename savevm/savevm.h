@@ -56,6 +56,9 @@ struct vms_set {
 	unsigned lives;
 	struct vms_section *section;	/* in the order they are written */
 	unsigned sections;
+	/* Reading: sections of others that say nothing of this machine, whatever their number; read over, without an object.
+	 * Ended by NULL; or NULL. */
+	const struct vmstate *const *ignored;
 	bool compress;			/* writing: the whole stream in a frame of zstd */
 	const struct vms_section *read_last;	/* reading: the one that the stream is or was in */
 	uint64_t most;			/* reading: bytes that a compressed stream may grow to; 0: any */

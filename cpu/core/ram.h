@@ -27,6 +27,7 @@ struct ram_part { uint64_t gra, size, at; };	/* at: from the base */
 struct ram {
 	uint8_t *base;		/* host address of guest real address 0 */
 	uint64_t size;		/* bytes */
+	uint64_t tail;		/* bytes of address space behind them, of which the first ones are nobody's */
 	struct ram_part part[RAM_PARTS];
 	unsigned parts;
 	uint8_t *page;		/* enum ram_page_flag per 4 KiB page */

@@ -6,6 +6,7 @@
 #include "machine/core/config.h"
 #include "machine/core/device.h"
 #include "machine/disk/drive.h"
+#include "machine/net/net.h"
 
 #define DEVICE(name) extern const struct device_class name##_class;
 #include "machine/board/devices.def"
@@ -124,14 +125,22 @@ static bool boot_order_ok(struct machine *m, struct error *err)
 	return true;
 }
 
-/* In QEMU's order, so that each device has its place there: the board's adapters, -device, disks of if=virtio. */
+static bool make_cards(struct machine *m, struct error *err)
+{
+	for (unsigned i = 0; i < m->config->netdevs; i++)
+		if (m->config->netdev[i]->device && !make_device(m, m->config->netdev[i]->device, err))
+			return false;
+	return true;
+}
+
+/* In QEMU's order, so that each device has its place there: cards of -nic, the board's adapters, -device, disks of if=virtio. */
 bool board_devices_new(struct machine *m, bool early, struct error *err)
 {
 	if (!make_board(m, early, err))
 		return false;
 	if (early)
 		return true;
-	if (!make_adapters(m, err) || !make_disks(m, DRIVE_SCSI, err))
+	if (!make_cards(m, err) || !make_adapters(m, err) || !make_disks(m, DRIVE_SCSI, err))
 		return false;
 	for (unsigned i = 0; i < m->config->devices; i++)
 		if (!make_device(m, m->config->device[i], err))

@@ -25,6 +25,7 @@
 #include "machine/core/timers.h"
 #include "machine/disk/drive.h"
 #include "machine/host/term.h"
+#include "machine/net/net.h"
 #include "machine/rtas/events.h"
 #include "machine/rtas/rtas.h"
 
@@ -119,7 +120,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 	}
 	if (o->htm)
 		engine_allow_transactions(m->engine);
-	if (!drives_new(m, err) || !board_devices_new(m, true, err))
+	if (!drives_new(m, err) || !nets_new(m, err) || !board_devices_new(m, true, err))
 		goto out_free;
 	for (unsigned i = 0; i < o->cpus; i++)
 		if (!new_cpu(m, err))
@@ -150,6 +151,7 @@ void machine_free(struct machine *m)
 	trace_free(m);
 	timers_clear(m);
 	devices_free(m);
+	nets_free(m);
 	drives_free(m);
 	engine_free(m->engine);		/* before the processors, whose contexts it frees */
 	for (unsigned i = 0; i < m->ncpus; i++)

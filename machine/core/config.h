@@ -18,6 +18,7 @@
 #define CONFIG_MAX_SAVES 256
 #define CONFIG_MAX_DEVICES 256
 #define CONFIG_MAX_DRIVES 256
+#define CONFIG_MAX_NETDEVS 64
 #define CONFIG_MAX_PROM_ENV 64
 #define CONFIG_MAX_FSDEVS 32
 #define CONFIG_MIN_RAM (UINT64_C(256) << 20)
@@ -31,6 +32,8 @@ enum rtc_base { RTC_UTC, RTC_LOCALTIME, RTC_DATE };
 struct chardev;				/* machine/host/chardev.h */
 struct cpu_model;
 struct drive_config;			/* machine/disk/drive.h */
+struct net_config;			/* machine/net/net.h */
+struct net_dump_config;			/* machine/net/dump.h */
 struct fsdev_config;			/* fsdev.h */
 
 /* What follows when the guest says that it gave up. PANIC_NONE: what the guest wants. */
@@ -143,6 +146,10 @@ struct config {
 	unsigned devices;
 	struct drive_config *drive[CONFIG_MAX_DRIVES];	/* -drive, -blockdev, -hda.., -cdrom; options_free() */
 	unsigned drives;
+	struct net_config *netdev[CONFIG_MAX_NETDEVS];	/* -netdev, -nic; options_free() */
+	unsigned netdevs;
+	struct net_dump_config *netdump[CONFIG_MAX_NETDEVS];	/* -object filter-dump; options_free() */
+	unsigned netdumps;
 	struct fsdev_config *fsdev[CONFIG_MAX_FSDEVS];	/* -fsdev, -virtfs; options_free() */
 	unsigned fsdevs;
 	bool vga;			/* -vga std */

@@ -99,6 +99,9 @@ struct device_class {
 
 	/* What its drive holds is another medium, or has another size. Between quanta. */
 	void (*drive_changed)(struct device *dev);
+	/* Of who takes a netdev: its netdev has frames for it. Between quanta. */
+	void (*frames_arrived)(struct device *dev);
+	void (*link_changed)(struct device *dev);	/* its cable has been pulled, or is back */
 };
 
 /* A kind of bus. */

@@ -80,6 +80,7 @@ struct energy_list {
 struct config;			/* machine/core/config.h: the parsed command line */
 struct device;			/* machine/core/device.h */
 struct drive;			/* machine/disk/drive.h */
+struct net;			/* machine/net/net.h */
 struct xics;			/* machine/irq/xics.h */
 struct xive;			/* machine/irq/xive.h */
 struct mmio_window;		/* machine/core/mmio.h */
@@ -105,6 +106,8 @@ struct machine {
 	struct profile *profile;	/* -profile; NULL */
 	struct device *devices;		/* in order of making */
 	struct drive *drives;		/* in the order of the options; made before devices, freed after them */
+	struct net *nets;		/* the same: netdevs */
+	uint64_t card_macs[4];		/* net/net.h: a bit for the last byte of each address that QEMU would have given */
 	struct xics *xics;		/* one of them, or both: all others interrupt through these (irq.h); NULL: none */
 	struct xive *xive;
 	struct mmio_window *mmio;	/* mmio.h: all that there are */

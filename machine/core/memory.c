@@ -19,15 +19,14 @@ static void *map_sparse(uint64_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Behind RAM: inaccessible pages, then address space for the memory of devices. */
+/* Behind RAM: inaccessible pages, then address space for the memory of devices, where the host has so much. */
 #define PARTS_ROOM (UINT64_C(1) << 30)
-#define TAIL (2 * HUGE_PAGE + PARTS_ROOM)
 
-/* Maps `size` bytes at a multiple of HUGE_PAGE with TAIL bytes of inaccessible pages after them: a host
+/* Maps `size` bytes at a multiple of HUGE_PAGE with `tail` bytes of inaccessible pages after them: a host
  * access that runs off the end stops there. */
-static uint8_t *map_aligned(uint64_t size)
+static uint8_t *map_aligned(uint64_t size, uint64_t tail)
 {
-	uint64_t room = size + TAIL + HUGE_PAGE;
+	uint64_t room = size + tail + HUGE_PAGE;
 	uint8_t *raw = map_sparse(room), *base;
 	uint64_t before;
 
@@ -38,8 +37,8 @@ static uint8_t *map_aligned(uint64_t size)
 	if (before)
 		munmap(raw, before);
 	mprotect(base + size, room - before - size, PROT_NONE);
-	if (room - before - size > TAIL)
-		munmap(base + size + TAIL, room - before - size - TAIL);
+	if (room - before - size > tail)
+		munmap(base + size + tail, room - before - size - tail);
 	return base;
 }
 
@@ -53,7 +52,12 @@ static void advise(struct ram *ram)
 bool memory_map(struct ram *ram, uint64_t size, struct error *err)
 {
 	*ram = (struct ram){ .size = size };
-	ram->base = map_aligned(size);
+	ram->tail = HUGE_PAGE + PARTS_ROOM;
+	ram->base = map_aligned(size, ram->tail);
+	if (!ram->base) {
+		ram->tail = HUGE_PAGE;
+		ram->base = map_aligned(size, ram->tail);
+	}
 	ram->page = map_sparse(size >> RAM_PAGE_SHIFT);
 	if (!ram->base || !ram->page) {
 		error_set(err, "cannot map %llu MiB of guest memory: %s",
@@ -68,7 +72,7 @@ bool memory_map(struct ram *ram, uint64_t size, struct error *err)
 void memory_unmap(struct ram *ram)
 {
 	if (ram->base)
-		munmap(ram->base, ram->size + TAIL);
+		munmap(ram->base, ram->size + ram->tail);
 	if (ram->page)
 		munmap(ram->page, ram->size >> RAM_PAGE_SHIFT);
 	free(ram->from_file);
@@ -81,7 +85,7 @@ uint8_t *memory_add_part(struct ram *ram, uint64_t size, unsigned *number, struc
 
 	for (unsigned i = 0; i < ram->parts; i++)
 		at = ram->part[i].at + ram->part[i].size + HUGE_PAGE;
-	if (ram->parts == RAM_PARTS || at + size + HUGE_PAGE > ram->size + TAIL ||
+	if (ram->parts == RAM_PARTS || at + size > ram->size + ram->tail ||
 	    mprotect(ram->base + at, size, PROT_READ | PROT_WRITE)) {
 		error_set(err, "there is no room for %llu MiB more of devices' memory", (unsigned long long)(size >> 20));
 		return NULL;

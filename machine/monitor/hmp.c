@@ -11,6 +11,7 @@
 #include "machine/host/console.h"
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
+#include "machine/monitor/net.h"
 #include "machine/monitor/shown.h"
 #include "machine/monitor/streams.h"
 #include "machine/monitor/typed.h"
@@ -166,6 +167,13 @@ static void run_snapshot(struct machine *m, const char *argument, FILE *out)
 	struct error err;
 
 	print_failure(block_run_snapshot(m, argument, &err), &err, out);
+}
+
+static void run_link(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	print_failure(net_run_link(m, argument, &err), &err, out);
 }
 
 static void run_screendump(struct machine *m, const char *argument, FILE *out)
@@ -391,6 +399,8 @@ static const struct command infos[] = {
 	{ "chardev", "", "character devices", false, false, info_chardev },
 	{ "qtree", "", "buses and the devices on them", false, false, info_qtree },
 	{ "balloon", "", "memory that the guest has left, and what it says of it", false, false, info_balloon },
+	{ "network", "", "network cards and what is at the end of their cables", false, false, net_print },
+	{ "usernet", "", "connections through -netdev user", false, false, net_print_usernet },
 	{ "vnc", "", "where it listens", false, false, info_vnc },
 	{ "version", "", "of cede", false, false, info_version },
 	{ NULL, NULL, NULL, false, false, NULL },
@@ -414,6 +424,9 @@ static const struct command commands[] = {
 	{ "change", "[-f] DRIVE FILE [FORMAT [retain|read-only|read-write]]", "put another medium in", true, true, run_change },
 	{ "block_resize", "DRIVE SIZE[K|M|G|T]", "give the image another size (M)", true, true, run_resize },
 	{ "snapshot_blkdev", "[-n] DRIVE FILE [qcow2]", "write to FILE from now on, a new image on top; -n: one that is there", true, true, run_snapshot },
+	{ "set_link", "NAME on|off", "pull the cable of a network card, or put it back", true, true, run_link },
+	{ "hostfwd_add", "[NETDEV] [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:PORT", "lead a port of the host's into the guest", true, true, net_run_hostfwd_add },
+	{ "hostfwd_remove", "[NETDEV] [tcp|udp]:[HOSTADDR]:HOSTPORT", "not any more", true, true, net_run_hostfwd_remove },
 	{ "screendump", "[-f ppm|png] FILE [DEVICE]", "write what a screen shows to FILE, a picture", true, true, run_screendump },
 	{ "set_password", "vnc PASSWORD", "let viewers of VNC in who know it", true, false, run_set_password },
 	{ "sendkey", "KEY[-KEY..] [MS]", "press these keys, as ctrl-alt-delete", true, true, run_sendkey },

@@ -14,10 +14,12 @@
 #include "machine/host/console.h"
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
+#include "machine/monitor/net.h"
 #include "machine/monitor/shown.h"
 #include "machine/monitor/streams.h"
 #include "machine/monitor/typed.h"
 #include "machine/snapshot/outgoing.h"
+#include "machine/monitor/net.h"
 #include "machine/virtio/balloon.h"
 #include "savevm/json.h"
 
@@ -343,6 +345,19 @@ static bool do_balloon(struct call *c)
 	return control_balloon(c->m, json_number(c->j, value, 0), &c->err) && put_empty(c);
 }
 
+static bool do_set_link(struct call *c)
+{
+	uint32_t up = json_member(c->j, c->arguments, "up");
+	char name[256];
+
+	if (up == JSON_NONE || c->j->node[up].kind != JSON_WORD || !text_of(c->j, json_member(c->j, c->arguments, "name"), name, sizeof name)) {
+		error_set(&c->err, "Parameter 'name' or 'up' is missing");
+		return false;
+	}
+	c->class = "DeviceNotFound";
+	return net_set_link(c->m, name, c->j->text[c->j->node[up].at] == 't', &c->err) && put_empty(c);
+}
+
 static bool query_balloon(struct call *c)
 {
 	const struct device *dev = balloon_find(c->m);
@@ -615,6 +630,7 @@ static const struct command {
 	{ "query-block", query_block, false }, { "query-blockstats", query_blockstats, false }, { "eject", do_eject, true },
 	{ "blockdev-change-medium", do_change, true }, { "block_resize", do_resize, true },
 	{ "blockdev-snapshot-sync", do_blockdev_snapshot, true },
+	{ "set_link", do_set_link, true },
 	{ "query-chardev", query_chardev, false }, { "query-chardev-backends", query_backends, false },
 	{ "ringbuf-read", do_ring_read, false }, { "ringbuf-write", do_ring_write, false },
 	{ "screendump", do_screendump, true }, { "send-key", do_send_key, true }, { "input-send-event", do_send_event, true },

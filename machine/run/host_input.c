@@ -1,5 +1,5 @@
-/* The door through which the host's side comes into the run loop: bytes for terminals and monitors, signals, the
- * ends of background writers. What a guest can notice is taken at poll points only, or while the clock stands. */
+/* The door through which the host's side comes into the run loop: bytes for terminals and monitors, frames for network
+ * cards, signals, the ends of background writers. What a guest can notice is taken at poll points only, or while the clock stands. */
 #define _GNU_SOURCE
 #include "machine/run/loop.h"
 
@@ -15,6 +15,7 @@
 #include "machine/host/console.h"
 #include "machine/host/term.h"
 #include "machine/monitor/monitor.h"
+#include "machine/net/net.h"
 #include "machine/snapshot/outgoing.h"
 #include "machine/snapshot/snapshot.h"
 
@@ -67,10 +68,12 @@ void host_look(struct machine *m)
 		host_read_files(m);
 	each_console(m, is_held ? console_poll_held : console_poll);
 	/* While the clock stands, the guest gets no keys: the console keeps them. */
-	if (!machine_clock_stands(m) && !is_held)
+	if (!machine_clock_stands(m) && !is_held) {
 		for (struct device *dev = device_next_console(m, NULL); dev; dev = device_next_console(m, dev))
 			if (dev->class->receive)
 				dev->class->receive(dev);
+		nets_look(m);
+	}
 	display_take(m);
 	display_show(m);
 	monitors_poll(m);
@@ -114,11 +117,13 @@ static bool wait_for(struct machine *m, struct pollfd *fds, nfds_t n, uint64_t n
  * takes it. True if there was something. */
 bool host_wait(struct machine *m, uint64_t ns)
 {
-	struct pollfd fds[3 + (CONSOLES_MAX + MONITORS_MAX) * CONSOLE_MAX_FDS];
-	bool is_held = host_output_held(m), at_once = machine_clock_stands(m) && host_file_waits(m);
+	struct pollfd fds[3 + (CONSOLES_MAX + MONITORS_MAX) * CONSOLE_MAX_FDS + NET_MAX_FDS];
+	bool is_held = host_output_held(m), at_once = machine_clock_stands(m) && host_file_waits(m), nets_due;
+	bool nets_live = !is_held && !machine_clock_stands(m);
+	uint64_t most = ns;
 	nfds_t n = 0;
 
-	if (term_ending(m->term) || (!is_held && any_console(m, console_early))) {
+	if (term_ending(m->term) || (!is_held && any_console(m, console_early)) || (nets_live && nets_early(m))) {
 		host_look(m);
 		return true;
 	}
@@ -129,8 +134,13 @@ bool host_wait(struct machine *m, uint64_t ns)
 	n += monitors_pollfds(m, fds + n);
 	n += display_pollfds(m, fds + n);
 	n += outgoing_pollfds(m, fds + n);
+	if (nets_live)
+		n += nets_pollfds(m, fds + n, &ns);
+	nets_due = ns < most;
+	if (at_once)
+		ns = 0;
 	/* A command that host_look() has just read must run before this process waits: the wait may last for years. */
-	if (!monitors_ready(m) && !wait_for(m, fds, n, at_once ? 0 : ns) && !at_once && !is_held && !m->run.gone)
+	if (!monitors_ready(m) && !wait_for(m, fds, n, ns) && !at_once && !is_held && !nets_due && !m->run.gone)
 		return false;
 	host_look(m);
 	return true;

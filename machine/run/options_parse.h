@@ -77,4 +77,8 @@ void chardevs_forget(struct config *opts);
 /* ---- options_share.c ---- */
 void fsdevs_forget(struct config *opts);
 
+/* ---- options_net.c ---- */
+bool finish_nets(struct parse *p);
+void netdevs_forget(struct config *opts);
+
 #endif

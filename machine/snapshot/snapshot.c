@@ -95,6 +95,8 @@ static const struct row rows[] = {
 	{ NULL, MORE_OWN_OF_DEVICES,      true,  NULL },
 };
 
+static const struct vmstate *const ignored[] = { &qemu_slirp_state, NULL };
+
 static bool by_cpu(const struct row *row)
 {
 	return row->each == EACH_CPU || row->each == DEVICES_EACH_CPU;
@@ -244,7 +246,7 @@ bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct v
 	const struct listing l = { .m = m, .cpu = cpu };
 	struct source *source = calloc(1, sizeof *source);
 
-	*set = (struct vms_set){ .machine = MACHINE_CLASS, .lives = 2 };
+	*set = (struct vms_set){ .machine = MACHINE_CLASS, .lives = 2, .ignored = ignored };
 	*ram = (struct vms_ram){ .block = RAM_BLOCK, .base = m->ram.base, .size = m->ram.size, .next_used = next_used,
 				.map = map_file };
 	set->live = calloc(set->lives, sizeof *set->live);

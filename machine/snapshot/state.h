@@ -7,6 +7,8 @@
 
 /* QEMU's: virtual clock, machine, run state. */
 extern const struct vmstate timer_state, spapr_state, globalstate_state;
+/* What QEMU saves of -netdev user, and a load reads over: of no struct. */
+extern const struct vmstate qemu_slirp_state;
 /* cede's: the clocks exactly; all else that the guest can see and QEMU has no place for. */
 extern const struct vmstate cede_clock_state, cede_machine_state;
 

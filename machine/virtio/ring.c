@@ -282,6 +282,15 @@ void virtio_unpop(struct virtio_device *v, const struct virtio_element *e)
 		store_u16(v, avail_event_at(q), q->last_avail);
 }
 
+void virtio_watch(struct virtio_device *v, unsigned queue)
+{
+	struct virtqueue *q = ring_running(v, queue);
+	uint16_t index;
+
+	if (q && virtio_has(v, VIRTIO_F_EVENT_IDX) && load_u16(v, avail_index_at(q), &index))
+		store_u16(v, avail_event_at(q), index);
+}
+
 void virtio_push(struct virtio_device *v, const struct virtio_element *e, uint32_t written)
 {
 	struct virtqueue *q = ring_running(v, e->queue);

@@ -124,6 +124,7 @@ struct virtio_element *virtio_pop_now(struct virtio_device *v, unsigned queue);
 /* Back to the driver, with `written` bytes of its `in` part; virtio_notify() tells it. */
 void virtio_push(struct virtio_device *v, const struct virtio_element *e, uint32_t written);
 void virtio_unpop(struct virtio_device *v, const struct virtio_element *e);	/* the last one was not taken */
+void virtio_watch(struct virtio_device *v, unsigned queue);	/* those that wait are not enough: the driver is to tell of more */
 void virtio_element_free(struct virtio_element *e);	/* NULL: nothing */
 bool virtio_waiting(struct virtio_device *v, unsigned queue);	/* there is one to pop */
 void virtio_notify(struct virtio_device *v, unsigned queue);

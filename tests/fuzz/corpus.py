@@ -73,6 +73,39 @@ def scsi():
             yield 'calm-%d-%d' % (i, unit), command(unit, '03 00 00 00 12', 0, 18) + command(unit, cdb, int(out), int(room))
 
 
+def frames():
+    """Frames that libslirp answers, or would if it were not restricted; large ones; each behind what is asked of the card."""
+    def ether(kind, data):
+        return b'\x52\x55\x0a\0\2\2\x52\x54\0\x12\x34\x56' + struct.pack('>H', kind) + data
+
+    def total(data):
+        words = sum(struct.unpack('>%dH' % (len(data) // 2), data[:len(data) & ~1]))
+        while words >> 16:
+            words = (words & 0xffff) + (words >> 16)
+        return 0xffff ^ words
+
+    def ip(protocol, data, to=b'\x0a\0\2\2'):
+        head = struct.pack('>BBHHHBBH4s4s', 0x45, 0, 20 + len(data), 1, 0, 64, protocol, 0, b'\x0a\0\2\x0f', to)
+        return ether(0x800, head[:10] + struct.pack('>H', total(head)) + head[12:] + data)
+
+    def udp(port, data, to=b'\x0a\0\2\2'):
+        return ip(17, struct.pack('>HHHH', 68 if port == 67 else 4000, port, 8 + len(data), 0) + data, to)
+
+    def tcp(flags, data):
+        return ip(6, struct.pack('>HHIIBBHHH', 4001, 80, 1, 0, 0x50, flags, 8192, 0, 0) + data)
+    dhcp = struct.pack('>4BI8x12x6s10x', 1, 1, 6, 0, 7, b'\x52\x54\0\x12\x34\x56').ljust(236, b'\0') + b'\x63\x82\x53\x63'
+    here, all_nodes = bytes.fromhex('fe80000000000000505400fffe123456'), bytes.fromhex('ff020000000000000000000000000002')
+    echo = struct.pack('>BBHHH', 8, 0, 0xf7ff - 1, 1, 0) + bytes(8)
+    made_ = [ether(0x806, b'\0\1\10\0\6\4\0\1\x52\x54\0\x12\x34\x56\x0a\0\2\x0f' + bytes(6) + b'\x0a\0\2\2'),
+             udp(67, dhcp + b'\x35\1\1\xff', b'\xff' * 4), udp(67, dhcp + b'\x35\1\3\x32\4\x0a\0\2\x0f\xff', b'\xff' * 4),
+             udp(69, b'\0\1name\0octet\0blksize\x00512\0'), udp(69, b'\0\4\0\1'), udp(53, bytes(12)), ip(1, echo), tcp(2, b''), tcp(0x18, b'x' * 900),
+             ether(0x86dd, struct.pack('>IHBB', 0x60000000, 8, 58, 255) + here + all_nodes + b'\x85' + bytes(7)),
+             ether(0x86dd, struct.pack('>IHBB', 0x60000000, 32, 58, 255) + here + all_nodes + b'\x87' + bytes(23) + b'\1\1' + bytes(6))]
+    for i, frame in enumerate(made_):
+        for how in (bytes(9), struct.pack('<BHHHBB', 1, 34, 6, 0, 0, 0), struct.pack('<BHHHBB', 3, 34, 16, 100, 9, 1)):
+            yield 'frame-%d-%d' % (i, how[0]), how + frame
+
+
 def p9():
     """A client that does everything once, in each model; and each of its messages behind a mount."""
     def word(text):

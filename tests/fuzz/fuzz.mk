@@ -26,6 +26,7 @@ SEED_FUZZ := $(addprefix tests/fuzz/load/,input mutate seeds)
 $(eval $(call fuzzer,describe,tests/fuzz/load/describe $(SEED_FUZZ)))
 $(eval $(call fuzzer,heads,tests/fuzz/load/heads $(SEED_FUZZ)))
 $(eval $(call fuzzer,qcow2,tests/fuzz/block/qcow2,-Wl$(comma)--wrap=block_node_open,tests/fuzz/corpus.py qcow2))
+$(eval $(call fuzzer,frames,tests/fuzz/net/frames,,tests/fuzz/corpus.py frames))
 $(eval $(call fuzzer,p9,tests/fuzz/p9/p9,,tests/fuzz/corpus.py p9))
 FW_FUZZ   := tests/fuzz/firmware/rig
 $(eval $(call fuzzer,trees,tests/fuzz/firmware/trees $(FW_FUZZ),-Wl$(comma)--wrap=memory_map))

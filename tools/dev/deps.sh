@@ -18,7 +18,7 @@ die() { echo "deps: $*" >&2; exit 2; }
 # '+' holds together what goes with A.
 case $what in
 build) wanted="clang-19+lld-19|gcc libc6-dev make pkg-config libfdt-dev
-               ?libclang-rt-19-dev ?libcapstone-dev ?libzstd-dev ?libnbd-dev ?zlib1g-dev ?libsdl2-dev ?libvncserver-dev python3"
+               ?libclang-rt-19-dev ?libcapstone-dev ?libzstd-dev ?libnbd-dev ?libslirp-dev ?zlib1g-dev ?libsdl2-dev ?libvncserver-dev python3"
        # The guest comes from Debian: what another distribution lacks to find and trust its archive.
        grep -q '^ID=debian' /etc/os-release 2>/dev/null ||
            wanted="$wanted ?debian-archive-keyring ?debootstrap" ;;

@@ -8,6 +8,7 @@
 #include "machine/core/clock.h"
 #include "machine/core/config.h"
 #include "machine/host/chardev.h"
+#include "machine/net/net.h"
 #include "machine/virtio/virtio.h"
 #include "tests/fuzz/firmware/rig.h"
 #include "tests/fuzz/rng.h"
@@ -19,7 +20,8 @@
 #define TABLE    UINT64_C(0x80000)
 #define BUFFER   UINT64_C(0x100000)
 
-extern const struct device_class virtio_rng_class, virtio_balloon_class, virtio_serial_class, virtconsole_class, virtserialport_class;
+extern const struct device_class virtio_rng_class, virtio_balloon_class, virtio_serial_class, virtconsole_class, virtserialport_class,
+	virtio_net_class;
 
 static const struct target {
 	const struct device_class *class;
@@ -28,7 +30,25 @@ static const struct target {
 	{ &virtio_rng_class, "" }, { &virtio_rng_class, "max-bytes=100,period=1" }, { &virtio_rng_class, "disable-modern=on,vectors=0" },
 	{ &virtio_balloon_class, "guest-stats-polling-interval=1,deflate-on-oom=on" },
 	{ &virtio_serial_class, "id=one,max_ports=1" }, { &virtio_serial_class, "id=more,max_ports=3" },
+	{ &virtio_net_class, "netdev=echo" },
 };
+
+/* ---- A network that gives back what it gets ---- */
+
+static bool echo_open(struct net *n, struct error *err)
+{
+	(void)n, (void)err;
+	return true;
+}
+
+static void echo_close(struct net *n) { (void)n; }
+
+static const struct net_backend echo = {
+	.type = "echo", .help = "of a test", .open = echo_open, .close = echo_close, .send = net_arrives, .sums_right = true,
+};
+
+static struct net_config echo_config = { .backend = &echo, .id = "echo" };
+static struct net cable = { .config = &echo_config };
 
 static struct virtio_device *device[ARRAY_SIZE(targets)];
 
@@ -231,6 +251,7 @@ static void op_time(struct virtio_device *v)
 	uint64_t end = rig->clock.now + (UINT64_C(1) << byte() % 33);
 
 	(void)v;
+	nets_look(rig);
 	for (unsigned i = 0; i < 20 && clock_next_event(rig) <= end; i++) {
 		rig->clock.now = clock_next_event(rig);
 		clock_fire_due(rig);
@@ -274,6 +295,8 @@ static void reset_all(void)
 		dev->class->on->reset(dev);
 		dev->class->reset(dev);
 	}
+	while (cable.first)
+		cable.arrived = cable.frames, net_done(&cable);
 	for (struct event *event = rig->clock.timers; event; event = event->next_timer)
 		event_cancel(rig, event);
 	rig->clock.now = 1000000;
@@ -307,6 +330,15 @@ static void seeds(void)
 		memcpy(data + 1, serial, sizeof serial);
 		snprintf(name, sizeof name, "serial-%u", i);
 		rig_seed(name, data, 1 + sizeof serial);
+		/* A frame that comes back; commands: which pass, a table of addresses. */
+		const uint8_t net[] = {
+			i, 4, 0xa0, 6, 0, 0, 4, 249, 2, 0, 7, 0, 0, 9, 20, 0, 0, 0, 0, 0, 0, 0, 0, 6, 1, 0, 20, 90, 0, 0, 7, 1, 0, 11, 3,
+			9, 28, 1, 0, 1, 0, 0, 0, 2, 2, 6, 2, 0, 28, 16, 1, 1, 6, 2, 1, 36, 1, 2, 0, 7, 2, 0, 9, 28, 0, 0, 0, 0, 0, 0, 0, 0,
+			6, 2, 0, 28, 3, 1, 1, 7, 2, 0, 7, 1, 0, 11, 3,
+		};
+
+		snprintf(name, sizeof name, "net-%u", i);
+		rig_seed(name, net, sizeof net);
 		/* Page numbers, given back; statistics. */
 		for (uint8_t q = 0; q < 3; q++) {
 			const uint8_t balloon[] = { i, 4, 0x20, 9, 4, 1, 1, 0, 0, 2, 1, 0, 0, 6, q, 0, 4, 40, 0, 0, 7, q, 0, 11, 31, 7, q, 0 };
@@ -353,6 +385,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	struct error err = { .msg = "" };
 
 	rig_begin(*argc, *argv, seeds);
+	cable.machine = rig;
+	rig->nets = &cable;
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
 		device[i] = (struct virtio_device *)device_new(rig, targets[i].class, targets[i].values, &err);
 		if (!device[i])

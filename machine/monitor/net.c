@@ -1,0 +1,151 @@
+/* Networks as monitors show them, what leads into them from outside, and cables that are pulled. Forms are QEMU's. */
+#include "machine/monitor/net.h"
+
+#include <string.h>
+
+#include "machine/monitor/monitor.h"
+#include "machine/net/net.h"
+
+/* A device that takes frames. */
+static bool is_card(const struct device *dev) { return dev->class->frames_arrived; }
+
+/* By its id, or by its kind and number. */
+static void card_name(const struct device *dev, char *buf, size_t size)
+{
+	if (dev->id)
+		snprintf(buf, size, "%s", dev->id);
+	else
+		snprintf(buf, size, "%s.%u", dev->class->name, (unsigned)dev->number);
+}
+
+static const char *card_mac(const struct device *dev)
+{
+	for (const struct device_property *p = dev->class->properties; p && p->name; p++)
+		if (!strcmp(p->name, "mac"))
+			return *(const char *const *)((const char *)dev + p->offset);
+	return "";
+}
+
+static void print_netdev(const struct net *n, const char *before, FILE *out)
+{
+	fprintf(out, "%s%s: index=0,type=%s", before, n->config->id, n->config->backend->type);
+	if (n->config->backend->print)
+		n->config->backend->print(n, out);
+	fprintf(out, "%s\n", n->link_down ? ",link=off" : "");
+}
+
+static void print_card(struct machine *m, const struct device *dev, FILE *out)
+{
+	char name[80];
+
+	card_name(dev, name, sizeof name);
+	fprintf(out, "%s: index=0,type=nic,model=%s,macaddr=%s\n", name, dev->class->name, card_mac(dev));
+	for (const struct net *n = m->nets; n; n = n->next)
+		if (n->user == dev)
+			print_netdev(n, " \\ ", out);
+}
+
+void net_print(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument;
+	for (const struct device *dev = m->devices; dev; dev = dev->next)
+		if (is_card(dev))
+			print_card(m, dev, out);
+	for (const struct net *n = m->nets; n; n = n->next)
+		if (!n->user)
+			print_netdev(n, "", out);
+}
+
+void net_print_usernet(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument;
+	for (struct net *n = m->nets; n; n = n->next)
+		if (n->config->backend->print_connections) {
+			fprintf(out, "Hub -1 (%s):\n", n->config->id);
+			n->config->backend->print_connections(n, out);
+		}
+}
+
+/* ---- What leads in ---- */
+
+/* The netdev that "[ID ]RULE" is about, the first one if there is no ID; *rule is the rest. NULL: `out` has been told. */
+static struct net *net_of_rule(struct machine *m, const char *argument, const char **rule, FILE *out)
+{
+	size_t len = strcspn(argument, " \t");
+	char id[MONITOR_LINE];
+	struct net *n = m->nets;
+
+	*rule = argument;
+	if (argument[len]) {
+		snprintf(id, sizeof id, "%.*s", (int)len, argument);
+		*rule = argument + len + strspn(argument + len, " \t");
+		n = net_find(m, id);
+	} else {
+		while (n && !n->config->backend->forward)
+			n = n->next;
+	}
+	if (n && n->config->backend->forward)
+		return n;
+	fputs(argument[len] ? "Error: unrecognized netdev id\n" : "Error: user mode network stack not in use\n", out);
+	return NULL;
+}
+
+void net_run_hostfwd_add(struct machine *m, const char *argument, FILE *out)
+{
+	const char *rule;
+	struct net *n = net_of_rule(m, argument, &rule, out);
+	struct error err;
+
+	if (n && !n->config->backend->forward(n, rule, true, &err))
+		fprintf(out, "Error: %s\n", err.msg);
+}
+
+void net_run_hostfwd_remove(struct machine *m, const char *argument, FILE *out)
+{
+	const char *rule;
+	struct net *n = net_of_rule(m, argument, &rule, out);
+	struct error err;
+
+	if (!n)
+		return;
+	if (n->config->backend->forward(n, rule, false, &err))
+		fprintf(out, "host forwarding rule for %s removed\n", rule);
+	else
+		fprintf(out, "Error: %s\n", err.msg);
+}
+
+/* ---- Cables ---- */
+
+static bool is_called(const struct net *n, const char *name)
+{
+	char card[80] = "";
+
+	if (n->user)
+		card_name(n->user, card, sizeof card);
+	return !strcmp(n->config->id, name) || (n->user && !strcmp(card, name));
+}
+
+bool net_set_link(struct machine *m, const char *name, bool up, struct error *err)
+{
+	for (struct net *n = m->nets; n; n = n->next)
+		if (is_called(n, name)) {
+			net_pull(n, !up);
+			return true;
+		}
+	error_set(err, "Device '%.60s' not found", name);
+	return false;
+}
+
+bool net_run_link(struct machine *m, const char *argument, struct error *err)
+{
+	size_t len = strcspn(argument, " \t");
+	const char *state = argument + len + strspn(argument + len, " \t");
+	char name[MONITOR_LINE];
+
+	if (strcmp(state, "on") && strcmp(state, "off")) {
+		error_set(err, "set_link NAME on|off");
+		return false;
+	}
+	snprintf(name, sizeof name, "%.*s", (int)len, argument);
+	return net_set_link(m, name, !strcmp(state, "on"), err);
+}

@@ -1,0 +1,431 @@
+/* virtio-net-pci: a network card. Frames come from a netdev at points of host input and wait there until the driver has
+ * buffers for them; what the driver sends is taken at once, whatever its end does with it. What it leaves to the card,
+ * checksums and segments, is done here (machine/net/offload.c), for no netdev does it.
+ *
+ * Source: Virtual I/O Device (VIRTIO) Version 1.1, "Network Device"; identities, sizes of queues, features and what a driver
+ * finds are QEMU's. But QEMU offers checksums and segments with few netdevs, and datagrams of UDP larger than a frame. */
+#include "machine/virtio/net.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/core/log.h"
+#include "machine/net/offload.h"
+
+#define LEGACY_ID    0x1000
+#define QUEUE_SIZE   256u
+#define CONTROL_SIZE 64u
+#define MTU_LEAST    68u		/* that IPv4 asks for */
+
+/* Its configuration: six bytes, then numbers of 16 bits. How much of it there is depends on what is offered. */
+#define CONFIG_STATUS 6u
+#define CONFIG_PAIRS  8u
+#define CONFIG_MTU    10u
+
+#define HEAD_BYTES      12u
+#define HEAD_BYTES_OLD  10u		/* without a number of buffers */
+#define HEAD_NEEDS_SUM  1u
+#define HEAD_SUM_VALID  2u
+#define GSO_ECN         0x80u
+
+/* What a frame costs the host beside its bytes. */
+#define WORK_OF_FRAME 4096u
+
+static struct virtio_net *to_net(struct virtio_device *v) { return (struct virtio_net *)v; }
+
+static unsigned head_bytes(const struct virtio_device *v)
+{
+	return virtio_has(v, NET_MRG_RXBUF) || virtio_has(v, VIRTIO_F_VERSION_1) ? HEAD_BYTES : HEAD_BYTES_OLD;
+}
+
+/* ---- To the guest ---- */
+
+/* Buffers that hold `bytes`, the first one with a place for the head: a list, in order. NULL: there are not so many yet, or
+ * with *drop none that is large enough. */
+static struct virtio_element *take_buffers(struct virtio_net *n, uint64_t bytes, bool *drop)
+{
+	struct virtio_device *v = &n->v;
+	struct virtio_element *first = NULL, **last = &first, *e;
+	uint64_t room = 0;
+
+	*drop = false;
+	while (room < bytes) {
+		*last = e = first ? virtio_pop_now(v, NET_QUEUE_RX) : virtio_pop(v, NET_QUEUE_RX);
+		if (!e)
+			break;
+		last = &e->next;
+		room += e->in_bytes;
+		if (e == first && e->in_bytes < head_bytes(v))
+			virtio_break(v, "a buffer without room for a head");
+		*drop = v->broken || (room < bytes && !virtio_has(v, NET_MRG_RXBUF));
+		if (*drop)
+			break;
+	}
+	if (room >= bytes && !*drop)
+		return first;
+	while (first) {
+		e = first;
+		first = e->next;
+		virtio_unpop(v, e);
+		virtio_element_free(e);
+	}
+	virtio_watch(v, NET_QUEUE_RX);
+	return NULL;
+}
+
+static void put_head(struct virtio_net *n, const struct virtio_element *list, uint8_t head[HEAD_BYTES])
+{
+	uint16_t buffers = 0;
+
+	for (; list; list = list->next)
+		buffers++;
+	memset(head, 0, HEAD_BYTES);
+	if (n->net->config->backend->sums_right && n->offloads & NET_BIT(NET_GUEST_CSUM))
+		head[0] = HEAD_SUM_VALID;
+	buffers = virtio_u16(&n->v, buffers);
+	memcpy(head + HEAD_BYTES_OLD, &buffers, 2);
+}
+
+/* False: it waits for buffers. */
+static bool give_frame(struct virtio_net *n, const struct net_frame *f)
+{
+	struct virtio_device *v = &n->v;
+	unsigned head_size = head_bytes(v);
+	struct virtio_element *list, *e;
+	uint8_t head[HEAD_BYTES];
+	uint64_t done = 0, at;
+	bool drop;
+
+	list = take_buffers(n, UINT64_C(1) * head_size + f->bytes, &drop);
+	if (!list)
+		return drop;
+	put_head(n, list, head);
+	for (bool first = true; (e = list); first = false) {
+		list = e->next;
+		at = first ? virtio_give(v, e, 0, head, head_size) : 0;
+		at += virtio_give(v, e, at, f->data + done, f->bytes - done);
+		done += first ? at - head_size : at;
+		virtio_push(v, e, (uint32_t)at);
+		virtio_element_free(e);
+	}
+	return true;
+}
+
+/* A card whose driver is not there hears nothing. */
+static void take_frames(struct virtio_net *n)
+{
+	const struct net_frame *f;
+	bool any = false, ready;
+
+	while (n->net && (f = net_front(n->net))) {
+		ready = virtio_ready(&n->v) && n->status & NET_LINK_UP && net_filter_passes(n, f->data, f->bytes);
+		if (ready && !give_frame(n, f))
+			break;
+		any |= ready;
+		net_done(n->net);
+	}
+	if (any)
+		virtio_notify(&n->v, NET_QUEUE_RX);
+}
+
+static void net_frames_arrived(struct device *dev) { take_frames((struct virtio_net *)dev); }
+
+static void net_link_changed(struct device *dev)
+{
+	struct virtio_net *n = (struct virtio_net *)dev;
+
+	n->status = (uint16_t)((n->status & NET_ANNOUNCE) | (n->net->link_down ? 0 : NET_LINK_UP));
+	virtio_config_changed(&n->v);
+}
+
+/* ---- From the guest ---- */
+
+static const struct {
+	uint8_t type;
+	enum net_feature feature;
+	enum offload_cut cut;
+} cuts[] = { { 1, NET_HOST_TSO4, OFFLOAD_CUT_TCP4 }, { 4, NET_HOST_TSO6, OFFLOAD_CUT_TCP6 } };
+
+/* What the head asks for. NULL; or what is wrong with it. */
+static const char *read_head(const struct virtio_device *v, const uint8_t head[HEAD_BYTES], struct offload *o)
+{
+	uint16_t words[4];		/* length of headers, of a segment; where a checksum begins, and goes from there */
+	uint8_t type = head[1] & (uint8_t)~GSO_ECN;
+
+	memcpy(words, head + 2, sizeof words);
+	*o = (struct offload){ .sum = head[0] & HEAD_NEEDS_SUM, .cut_bytes = virtio_u16(v, words[1]), .sum_start = virtio_u16(v, words[2]),
+			       .sum_offset = virtio_u16(v, words[3]) };
+	if (o->sum && !virtio_has(v, NET_CSUM))
+		return "a checksum is left to a card that does none";
+	for (size_t i = 0; type && i < ARRAY_SIZE(cuts); i++)
+		if (cuts[i].type == type && virtio_has(v, cuts[i].feature)) {
+			o->cut = cuts[i].cut;
+			return NULL;
+		}
+	return type ? "segments are left to a card that makes none of that kind" : NULL;
+}
+
+static void send_frame(void *opaque, const uint8_t *frame, size_t bytes)
+{
+	struct virtio_net *n = opaque;
+
+	n->v.pci.dev.machine->hcall_work += WORK_OF_FRAME + bytes;
+	net_send(n->net, frame, bytes);
+}
+
+static void take_frame(struct virtio_net *n, const struct virtio_element *e)
+{
+	struct virtio_device *v = &n->v;
+	uint8_t head[HEAD_BYTES];
+	unsigned head_size = head_bytes(v);
+	uint64_t bytes = e->out_bytes - head_size;
+	struct offload o;
+	const char *why;
+
+	if (!n->net || !(n->status & NET_LINK_UP) || bytes > NET_FRAME_MAX || virtio_take(v, e, 0, head, head_size) != head_size ||
+	    virtio_take(v, e, head_size, n->buffer, bytes) != bytes)
+		return;
+	why = read_head(v, head, &o);
+	if (!why)
+		why = offload_send(&o, n->buffer, bytes, send_frame, n);
+	if (why)
+		machine_log(v->pci.dev.machine, LOG_GUEST_ERROR, "virtio-net-pci %u: %s", (unsigned)v->pci.dev.number, why);
+}
+
+static void send_frames(struct virtio_net *n)
+{
+	struct virtio_element *e;
+	bool any = false;
+
+	while (virtio_ready(&n->v) && (e = virtio_pop(&n->v, NET_QUEUE_TX))) {
+		if (e->out_bytes < head_bytes(&n->v)) {
+			virtio_break(&n->v, "a frame without a head");
+		} else {
+			take_frame(n, e);
+			virtio_push(&n->v, e, 0);
+			any = true;
+		}
+		virtio_element_free(e);
+	}
+	if (any)
+		virtio_notify(&n->v, NET_QUEUE_TX);
+}
+
+/* ---- The virtio device ---- */
+
+static void net_kicked(struct virtio_device *v, unsigned queue)
+{
+	static void (*const serve[])(struct virtio_net *) = {
+		[NET_QUEUE_RX] = take_frames, [NET_QUEUE_TX] = send_frames, [NET_QUEUE_CONTROL] = net_control,
+	};
+
+	if (queue < ARRAY_SIZE(serve))
+		serve[queue](to_net(v));
+}
+
+/* What the driver has agreed to holds once it is there, and so does what it has put into queues before. */
+static void net_status(struct virtio_device *v, uint8_t before)
+{
+	struct virtio_net *n = to_net(v);
+
+	if (!(v->status & ~before & VIRTIO_S_DRIVER_OK))
+		return;
+	n->offloads = v->features & NET_GUEST_OFFLOADS;
+	memset(n->vlans, virtio_has(v, NET_CTRL_VLAN) ? 0 : 0xff, sizeof n->vlans);
+	send_frames(n);
+	net_control(n);
+}
+
+static void net_driver_reset(struct virtio_device *v)
+{
+	struct virtio_net *n = to_net(v);
+
+	net_filter_reset(n);
+	n->offloads = 0;
+	n->status &= (uint16_t)~NET_ANNOUNCE;
+}
+
+static void net_get_config(struct virtio_device *v)
+{
+	struct virtio_net *n = to_net(v);
+
+	memcpy(v->config, n->mac, sizeof n->mac);
+	virtio_put_u16(v, CONFIG_STATUS, n->status);
+	virtio_put_u16(v, CONFIG_PAIRS, 1);
+	virtio_put_u16(v, CONFIG_MTU, (uint16_t)n->mtu);
+}
+
+/* Drivers that know no command for it write its address there. */
+static void net_set_config(struct virtio_device *v)
+{
+	if (!virtio_has(v, NET_CTRL_MAC_ADDR) && !virtio_has(v, VIRTIO_F_VERSION_1))
+		memcpy(to_net(v)->mac, v->config, NET_MAC_BYTES);
+}
+
+static const struct virtio_class net_class = {
+	.type = 1, .pci_class = 0x020000, .get_config = net_get_config, .set_config = net_set_config, .kicked = net_kicked,
+	.status = net_status, .reset = net_driver_reset,
+};
+
+/* ---- Making ---- */
+
+static bool refuse(struct error *err, const char *why)
+{
+	error_usage(err, "-device virtio-net-pci: %s", why);
+	return false;
+}
+
+static bool size_ok(uint32_t size)
+{
+	return size >= QUEUE_SIZE && size <= VIRTIO_RING_MAX && !(size & (size - 1));
+}
+
+static bool options_ok(const struct virtio_net *n, struct error *err)
+{
+	if (n->mtu && (n->mtu < MTU_LEAST || n->mtu > UINT16_MAX))
+		return refuse(err, "host_mtu= is 68 to 65535");
+	if (!size_ok(n->rx_size))
+		return refuse(err, "Invalid rx_queue_size, must be a power of 2 between 256 and 1024");
+	if (!size_ok(n->tx_size))
+		return refuse(err, "Invalid tx_queue_size, must be a power of 2 between 256 and 1024");
+	return !n->romfile || !*n->romfile || refuse(err, "romfile=: there is no ROM on this card, but romfile= without a name is right");
+}
+
+static bool find_mac(struct virtio_net *n, struct error *err)
+{
+	if (n->mac_option && (!net_mac_parse(n->mac_option, n->own_mac) || n->own_mac[0] & 1))
+		return refuse(err, "mac= is the address of one card, as 52:54:00:12:34:56");
+	if (!net_mac_claim(n->v.pci.dev.machine, n->own_mac))
+		return refuse(err, "no address is left for it: give mac=");
+	net_mac_text(n->own_mac, n->mac_text);
+	n->mac_option = n->mac_text;
+	return true;
+}
+
+/* Some mean nothing without others, and drivers refuse a card that offers them so. */
+#define BY_COMMAND \
+	(NET_BIT(NET_CTRL_RX) | NET_BIT(NET_CTRL_RX_EXTRA) | NET_BIT(NET_CTRL_VLAN) | NET_BIT(NET_CTRL_MAC_ADDR) | \
+	 NET_BIT(NET_CTRL_GUEST_OFFLOADS) | NET_BIT(NET_GUEST_ANNOUNCE))
+
+static uint64_t offered(struct virtio_net *n)
+{
+	uint64_t features = NET_BIT(NET_MAC);
+
+	for (unsigned i = 0; i < NET_FEATURES; i++)
+		features |= n->offer[i] ? NET_BIT(i) : 0;
+	if (!n->offer[NET_CTRL_VQ])
+		features &= ~BY_COMMAND;
+	if (!n->offer[NET_CSUM])
+		features &= ~NET_HOST_OFFLOADS;
+	if (!n->offer[NET_GUEST_CSUM])
+		features &= ~NET_GUEST_OFFLOADS;
+	if (n->mtu)
+		features |= NET_BIT(NET_MTU);
+	return features;
+}
+
+static bool net_init(struct device *dev, struct error *err)
+{
+	struct virtio_net *n = (struct virtio_net *)dev;
+
+	if (!options_ok(n, err) || (n->netdev && !(n->net = net_take(dev->machine, n->netdev, dev, err))) || !find_mac(n, err))
+		return false;
+	n->buffer = malloc(NET_FRAME_MAX);
+	n->class = net_class;
+	n->class.features = offered(n);
+	n->class.config_bytes = n->mtu ? CONFIG_MTU + 2 : n->class.features & NET_BIT(NET_STATUS) ? CONFIG_STATUS + 2 : CONFIG_STATUS;
+	if (!n->buffer || !virtio_add_queue(&n->v, (uint16_t)n->rx_size) || !virtio_add_queue(&n->v, (uint16_t)n->tx_size) ||
+	    (n->offer[NET_CTRL_VQ] && !virtio_add_queue(&n->v, CONTROL_SIZE))) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	return virtio_init(&n->v, &n->class, LEGACY_ID, err);
+}
+
+static void net_free(struct device *dev)
+{
+	struct virtio_net *n = (struct virtio_net *)dev;
+
+	if (n->net)
+		n->net->user = NULL;
+	free(n->buffer);
+	virtio_free(&n->v);
+}
+
+static void net_reset(struct device *dev)
+{
+	struct virtio_net *n = (struct virtio_net *)dev;
+
+	n->status = n->net && n->net->link_down ? 0 : NET_LINK_UP;
+	virtio_reset(&n->v);
+}
+
+/* What another hypervisor had taken and not sent is sent. */
+static void net_loaded(struct device *dev, bool foreign)
+{
+	struct virtio_net *n = (struct virtio_net *)dev;
+
+	net_state_settle(n);
+	if (n->net)
+		n->net->link_down = !(n->status & NET_LINK_UP);
+	virtio_loaded(&n->v, foreign);
+	if (foreign) {
+		virtio_take_again(&n->v);
+		send_frames(n);
+	}
+}
+
+/* No netdev of QEMU's but tap does checksums and segments for a guest; what it does not offer it does not load. */
+static bool net_qemu_can(const struct device *dev, struct error *err)
+{
+	const struct virtio_net *n = (const struct virtio_net *)dev;
+
+	if (!(n->v.features & (NET_HOST_OFFLOADS | NET_GUEST_OFFLOADS)))
+		return true;
+	error_set(err, "the guest leaves checksums to virtio-net-pci, as it cannot in QEMU: start it with csum=off,guest_csum=off");
+	return false;
+}
+
+#define OFFER(name_, help_, feature) \
+	{ .name = name_, .help = help_, .type = PROPERTY_BOOL, .settable = true, .offset = offsetof(struct virtio_net, offer[feature]), .value = true }
+
+static const struct device_property net_properties[] = {
+	VIRTIO_PROPERTIES(struct virtio_net, v),
+	{ .name = "netdev", .help = "id of its -netdev", .type = PROPERTY_STRING, .settable = true, .offset = offsetof(struct virtio_net, netdev) },
+	{ .name = "mac", .help = "its address; else 52:54:00:12:34:56, or the next that is free", .type = PROPERTY_STRING, .settable = true,
+	  .offset = offsetof(struct virtio_net, mac_option) },
+	{ .name = "romfile", .help = "nothing: there is no ROM on it", .type = PROPERTY_STRING, .settable = true,
+	  .offset = offsetof(struct virtio_net, romfile) },
+	{ .name = "host_mtu", .help = "what the guest is told; 0: nothing", .type = PROPERTY_U32, .settable = true,
+	  .offset = offsetof(struct virtio_net, mtu) },
+	{ .name = "rx_queue_size", .help = "frames to the guest", .type = PROPERTY_U32, .settable = true,
+	  .offset = offsetof(struct virtio_net, rx_size), .value = QUEUE_SIZE },
+	{ .name = "tx_queue_size", .help = "frames from the guest", .type = PROPERTY_U32, .settable = true,
+	  .offset = offsetof(struct virtio_net, tx_size), .value = QUEUE_SIZE },
+	OFFER("csum", "the guest may leave checksums to it", NET_CSUM),
+	OFFER("guest_csum", "the guest need not look at checksums", NET_GUEST_CSUM),
+	OFFER("gso", "for old drivers", NET_GSO),
+	OFFER("guest_tso4", "large segments to the guest", NET_GUEST_TSO4),
+	OFFER("guest_tso6", "the same, IPv6", NET_GUEST_TSO6),
+	OFFER("guest_ecn", "the same, with ECN", NET_GUEST_ECN),
+	OFFER("host_tso4", "large segments from the guest", NET_HOST_TSO4),
+	OFFER("host_tso6", "the same, IPv6", NET_HOST_TSO6),
+	OFFER("host_ecn", "the same, with ECN", NET_HOST_ECN),
+	OFFER("mrg_rxbuf", "a frame may take several buffers", NET_MRG_RXBUF),
+	OFFER("status", "the state of the link", NET_STATUS),
+	OFFER("ctrl_vq", "a queue of commands", NET_CTRL_VQ),
+	OFFER("ctrl_rx", "which frames it takes", NET_CTRL_RX),
+	OFFER("ctrl_rx_extra", "the same, and more", NET_CTRL_RX_EXTRA),
+	OFFER("ctrl_vlan", "which VLANs", NET_CTRL_VLAN),
+	OFFER("ctrl_mac_addr", "another address", NET_CTRL_MAC_ADDR),
+	OFFER("ctrl_guest_offloads", "what the guest takes may change", NET_CTRL_GUEST_OFFLOADS),
+	OFFER("guest_announce", "the guest says where it is when it is asked to", NET_GUEST_ANNOUNCE),
+	{ .name = NULL },
+};
+
+const struct device_class virtio_net_class = {
+	.name = "virtio-net-pci", .alias = "virtio-net", .help = "network card", .size = sizeof(struct virtio_net), .on = &pci_bus,
+	.pluggable = true, .properties = net_properties, .init = net_init, .free = net_free, .reset = net_reset, .loaded = net_loaded,
+	.frames_arrived = net_frames_arrived, .link_changed = net_link_changed, .qemu_ready = virtio_device_qemu_ready, .qemu_can = net_qemu_can,
+	.state = &virtio_net_state, .own_state = &virtio_net_own_state,
+};

@@ -1,0 +1,328 @@
+"""A network card of virtio as Debian's kernel has it, behind -netdev user: a lease, files both ways, ports that lead in, what nobody
+reaches; what a guest may leave to the card; no traffic, the same states; a save in between; guests that move to QEMU and from it."""
+# needs: programs guest
+import hashlib
+import http.server
+import os
+import random
+import re
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, '..', 'snapshot')]
+from console import CEDE, INITRD, KERNEL, Failure, Folder, Machine, check, linux, main, need, skip        # noqa: E402
+
+RAM, CPUS = '512M', os.environ.get('CPUS', '1')
+LEASE = 'udhcpc -i eth0 -n -q -t 5 -T 1 2>&1'
+DATA = random.Random(1).randbytes(3000000).replace(b"\0", b"0")     # wget posts what is before a NUL
+
+
+def need_libslirp():
+    p = subprocess.run([CEDE, '-nodefaults', '-bios', '/dev/null', '-nic', 'user'], capture_output=True, text=True)
+    if 'without libslirp' in p.stderr:
+        skip('this cede was built without libslirp')
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Of the host's loopback: gives DATA, and keeps what is posted."""
+    daemon_threads = True
+
+    def __init__(self):
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header('Content-Length', str(len(DATA)))
+                self.end_headers()
+                self.wfile.write(DATA)
+
+            def do_POST(self):
+                outer.posted = hashlib.md5(self.rfile.read(int(self.headers['Content-Length']))).hexdigest()
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+        super().__init__(('127.0.0.1', 0), Handler)
+        self.posted = None
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def port(self):
+        return self.server_address[1]
+
+
+def free_port(kind=socket.SOCK_STREAM):
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def md5(data):
+    return hashlib.md5(data).hexdigest()
+
+
+def ask_port(m, port, data=b'', seconds=30):
+    """What a port of the host's says until it closes."""
+    until, got = time.monotonic() + seconds, b''
+    while time.monotonic() < until:
+        s = socket.socket()
+        try:
+            s.connect(('127.0.0.1', port))
+            s.setblocking(False)
+            s.sendall(data)
+            got = b''
+            while time.monotonic() < until:
+                try:
+                    part = s.recv(65536)
+                except BlockingIOError:
+                    m.pump(0.02)
+                    continue
+                if not part:
+                    break
+                got += part
+            if got:
+                return got
+        except OSError:
+            pass
+        finally:
+            s.close()
+        m.pump(0.2)
+    return got
+
+
+def counters(m):
+    """Packets, errors, dropped that came; the same that went."""
+    words = next(line for line in m.command('cat /proc/net/dev').splitlines() if 'eth0' in line).replace(':', ' ').split()
+    return [int(w) for w in words[2:5] + words[10:13]]
+
+
+def user():
+    """DHCP, files both ways with their checksums, large segments, a port that leads in, ping."""
+    need_libslirp()
+    web, port = Server(), free_port()
+    with linux('-nic', 'user,hostname=guest7,hostfwd=tcp::%d-:7' % port, '-d', 'guest_errors', ram=RAM, cpus=CPUS) as m:
+        m.shell()
+        text = m.command(LEASE)
+        check('lease of 10.0.2.15 obtained from 10.0.2.2' in text, 'lease', text)
+        check(m.command('cat /sys/class/net/eth0/address /sys/class/net/eth0/carrier').split() == ['52:54:00:12:34:56', '1'], 'address-and-link')
+        text = m.command('cat /etc/resolv.conf; ping -c 2 10.0.2.2')
+        check('nameserver 10.0.2.3' in text and ' 0% packet loss' in text, 'ping', text)
+        url = 'http://10.0.2.2:%d/' % web.port
+        text = m.command('wget -q -O - %s | md5sum' % url, 120)
+        check(text.split()[0] == md5(DATA), 'a-file-in', text)
+        m.command('wget -q -O /tmp/data %s; wget -q -O /dev/null --post-file /tmp/data %s' % (url, url), 120)
+        check(web.posted == md5(DATA), 'the-file-out', web.posted)
+        m.command('nc -l -p 7 -e /bin/cat /tmp/data >/dev/null 2>&1 & sleep 1')
+        got = ask_port(m, port)
+        check(md5(got) == md5(DATA), 'through-a-port', len(got))
+        n = counters(m)
+        check(n[0] > 100 and n[3] > 100 and n[1:3] == [0, 0] and n[4:] == [0, 0], 'no-errors', n)
+        # Segments of 64 KiB are cut here: fewer leave the driver than frames of 1500 bytes hold.
+        check(n[3] < 2 * len(DATA) // 1460, 'large-segments', n)
+        text = m.command('lease=$(cat /proc/interrupts | grep -c virtio0); echo $lease')
+        check(int(text) >= 3, 'messages', text)
+        m.send('poweroff -f\n')
+        check(m.wait() == 0 and not m.errors, 'silent', m.errors)
+
+
+def plain():
+    """Without what it could leave to the card, over the interface of virtio 0.9, with small rings of buffers."""
+    need_libslirp()
+    web = Server()
+    for option in ',csum=off,guest_csum=off', ',mrg_rxbuf=off', ',disable-modern=on', ',disable-legacy=on,ctrl_vq=off', ',vectors=0':
+        with linux('-netdev', 'user,id=n', '-device', 'virtio-net-pci,netdev=n' + option, '-d', 'guest_errors', ram=RAM) as m:
+            m.shell()
+            m.command(LEASE)
+            url = 'http://10.0.2.2:%d/' % web.port
+            web.posted = None
+            text = m.command('wget -q -O /tmp/data %s; md5sum /tmp/data; wget -q -O /dev/null --post-file /tmp/data %s' % (url, url), 120)
+            check(text.split()[0] == md5(DATA) and web.posted == md5(DATA), 'both-ways' + option, text)
+            m.send('poweroff -f\n')
+            check(m.wait() == 0 and not m.errors, 'silent' + option, m.errors)
+
+
+def listens():
+    """What listens on this computer does so on 127.0.0.1, unless an address was asked for; a network of other addresses; nothing is
+    reached from a restricted one but what leads in."""
+    need_libslirp()
+    tcp, udp, every, web = free_port(), free_port(socket.SOCK_DGRAM), free_port(), Server()
+    rules = 'hostfwd=tcp::%d-:7,hostfwd=udp::%d-:7,hostfwd=tcp:0.0.0.0:%d-:7' % (tcp, udp, every)
+    with linux('-nic', 'user,restrict=on,net=192.168.76.0/24,guestfwd=tcp:192.168.76.9:25-cmd:echo hello,' + rules, ram=RAM) as m:
+        m.shell()
+        with open('/proc/%d/net/tcp' % m.process.pid) as f, open('/proc/%d/net/udp' % m.process.pid) as g:
+            at = {int(line.split()[1].split(':')[1], 16): line.split()[1].split(':')[0] for line in list(f)[1:] + list(g)[1:] if line.split()[3] != '01'}
+        check(at.get(tcp) == '0100007F' and at.get(udp) == '0100007F', 'loopback', (at.get(tcp), at.get(udp)))
+        check(at.get(every) == '00000000', 'asked-for', at.get(every))
+        text = m.command(LEASE)
+        check('lease of 192.168.76.15 obtained from 192.168.76.2' in text, 'another-network', text)
+        text = m.command('wget -q -O - http://192.168.76.2:%d/ 2>&1 | head -c 20; echo' % web.port)
+        check(md5(DATA) not in text and len(text) < 200 and 'wget' in text, 'restricted', text)
+        check(m.command('nc 192.168.76.9 25 </dev/null').strip() == 'hello', 'guestfwd')
+        m.command('(while :; do echo through | nc -l -p 7; done) >/dev/null 2>&1 & sleep 1')
+        check(ask_port(m, tcp).strip() == b'through', 'leads-in')
+        m.send('poweroff -f\n')
+        check(m.wait() == 0 and not m.errors, 'silent', m.errors)
+
+
+def dump():
+    """What passes is in a file as programs read it: whole frames, or their beginnings, in order of the guest's time."""
+    need_libslirp()
+    with Folder() as at:
+        filters = '-object', 'filter-dump,id=d,netdev=n0,file=' + at('d'), '-object', 'filter-dump,id=e,netdev=n1,maxlen=14,file=' + at('e')
+        with linux('-nic', 'user,id=n0', '-nic', 'user,id=n1', *filters, '-rtc', 'base=2026-01-31', ram=RAM) as m:
+            m.shell()
+            m.command(LEASE + '; ' + LEASE.replace('eth0', 'eth1') + '; ping -c 2 10.0.2.2')
+            m.send('poweroff -f\n')
+            check(m.wait() == 0 and not m.errors, 'silent', m.errors)
+        for name, most in ('d', 65536), ('e', 14):
+            with open(at(name), 'rb') as f:
+                data = f.read()
+            check(struct.unpack('<IHHIIII', data[:24]) == (0xa1b2c3d4, 2, 4, 0, 0, most, 1), 'head-' + name, data[:24])
+            frames, where = [], 24
+            while where < len(data):
+                s, us, kept, whole = struct.unpack('<IIII', data[where:where + 16])
+                frames.append((s + us / 1e6, whole, data[where + 16:where + 16 + kept]))
+                where += 16 + kept
+            check(where == len(data) and len(frames) > 4 and all(len(f) == min(whole, most) for _, whole, f in frames), 'frames-' + name, len(frames))
+            times = [t for t, _, _ in frames]
+            check(times == sorted(times) and 0 <= times[0] - 1769817600 < 60, 'times-' + name, times[:3])
+            card = b'\x52\x54\0\x12\x34' + (b'\x56' if name == 'd' else b'\x57')
+            check(any(f[6:12] == card for _, _, f in frames) and any(f[6:12] != card for _, _, f in frames), 'both-ways-' + name)
+
+
+def monitor():
+    """What a monitor shows of it; ports that are led in and not any more; a cable that is pulled."""
+    from monitor import Client
+    need_libslirp()
+    port, other = free_port(), free_port()
+    with Folder() as at:
+        with linux('-nic', 'user,id=n0', '-netdev', 'user,id=spare,net=10.1.1.0/24', '-monitor', 'unix:%s,server=on,wait=off' % at('m'), '-qmp',
+                   'unix:%s,server=on,wait=off' % at('q'), ram=RAM) as m:
+            m.shell()
+            m.command(LEASE)
+            hmp, qmp = Client(m, at('m')), Client(m, at('q'))
+            hmp.until(r'\(cede\) ')
+            qmp.until('\r\n')
+            qmp.qmp('{"execute": "qmp_capabilities"}')
+            text = hmp.hmp('info network')
+            check('virtio-net-pci.0: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:12:34:56' in text and
+                  ' \\ n0: index=0,type=user,net=10.0.2.0,restrict=off' in text and 'spare: index=0,type=user,net=10.1.1.0' in text, 'info-network', text)
+            text = hmp.hmp('hostfwd_add tcp::%d-:7' % port) + hmp.hmp('hostfwd_add n0 tcp::%d-:8' % other) + hmp.hmp('info usernet')
+            check('Hub -1 (n0):' in text and re.search(r'TCP\[HOST_FORWARD\] .* 127\.0\.0\.1 +%d +10\.0\.2\.15 +7\b' % port, text), 'info-usernet', text)
+            m.command('(echo through | nc -l -p 7) >/dev/null 2>&1 & sleep 1')
+            check(ask_port(m, port).strip() == b'through', 'hostfwd_add')
+            text = hmp.hmp('hostfwd_remove tcp::%d' % port)
+            check('removed' in text, 'hostfwd_remove', text)
+            try:
+                socket.create_connection(('127.0.0.1', port), 2).close()
+                check(False, 'nobody-listens')
+            except OSError:
+                check(True, 'nobody-listens')
+            for line, word in (('hostfwd_remove tcp::%d' % port, 'not found'), ('hostfwd_add nobody tcp::1-:2', 'unrecognized netdev id'),
+                               ('hostfwd_add tcp:1-2', 'Missing : separator'), ('hostfwd_remove x', 'No : separators'), ('set_link nobody off', "'nobody' not found"),
+                               ('set_link n0 perhaps', 'on|off'), ('set_link n0', 'on|off')):
+                text = hmp.hmp(line)
+                check('Error: ' in text and word in text, 'refused: ' + line.replace(str(port), 'PORT'), text)
+            hmp.hmp('set_link virtio-net-pci.0 off')
+            m.command('for i in 1 2 3 4 5 6 7 8 9; do [ $(cat /sys/class/net/eth0/carrier) = 0 ] && break; sleep 1; done')
+            check(m.command('cat /sys/class/net/eth0/carrier').strip() == '0' and 'link=off' in hmp.hmp('info network'), 'pulled')
+            text = m.command('ping -c 1 -W 2 10.0.2.2; true')
+            check('100% packet loss' in text or 'unreachable' in text, 'nothing-passes', text)
+            answer = qmp.qmp('{"execute": "set_link", "arguments": {"name": "n0", "up": true}}')[0]
+            check(answer.get('return') == {}, 'qmp-set_link', answer)
+            answer = qmp.qmp('{"execute": "set_link", "arguments": {"name": "nobody", "up": true}}')[0]
+            check(answer.get('error', {}).get('class') == 'DeviceNotFound', 'qmp-set_link-of-nothing', answer)
+            m.command('for i in 1 2 3 4 5 6 7 8 9; do [ $(cat /sys/class/net/eth0/carrier) = 1 ] && break; sleep 1; done')
+            check(' 0% packet loss' in m.command('ping -c 1 10.0.2.2; true'), 'back')
+            m.send('poweroff -f\n')
+            check(m.wait() == 0, 'ends', m.errors)
+
+
+def repeats():
+    """Nothing comes in: two runs with a card come to the same state, and so does one that is saved in the middle and goes on."""
+    need_libslirp()
+    need(KERNEL, INITRD)
+    work = 'console=hvc0 quiet cede.cmd="cat /sys/class/net/eth0/address; for i in 1 2 3; do seq 1 3000 | md5sum; sleep 1; done"'
+    with Folder() as folder:
+        def run(*options):
+            with Machine('-clock', 'warp', '-rtc', 'base=2026-01-01', '-d', 'statehash', '-nic', 'user', *options, ram=RAM, cpus=CPUS) as m:
+                status = m.wait(200)
+            return status, re.findall('statehash.*', m.errors), m.text
+        boot = ['-kernel', KERNEL, '-initrd', INITRD, '-append', work]
+        status, state, text = run(*boot, '-save', folder('s') + '@1500000000')
+        check(status == 0 and state and '52:54:00:12:34:56' in text, 'a-card', (status, state, text[-300:]))
+        check(run(*boot)[:2] == (status, state), 'again')
+        status, loaded, _ = run('-loadvm', folder('s'))
+        check(loaded == state, 'from-the-middle', (state, loaded))
+
+
+def saved():
+    """Gone on from a save, the card works: addresses and filter are there, new connections come and go."""
+    need_libslirp()
+    web, port = Server(), free_port()
+    nic = '-nic', 'user,hostfwd=tcp::%d-10.0.2.16:7' % port     # the second lease
+    fetch = 'wget -q -O - http://10.0.2.2:%d/ | md5sum' % web.port
+    with Folder() as folder:
+        with linux(*nic, '-save', folder('s'), ram=RAM) as m:
+            m.shell()
+            m.command(LEASE)
+            m.command('ip link set eth0 down; ip link set eth0 address 52:54:00:aa:bb:cc; ip link set eth0 up; ' + LEASE)
+            check(m.command(fetch, 120).split()[0] == md5(DATA), 'before')
+            m.process.send_signal(10)
+            until = time.monotonic() + 30
+            while not os.path.exists(folder('s')) and time.monotonic() < until:
+                m.pump(0.1)
+            check(m.command(fetch, 120).split()[0] == md5(DATA), 'a-save-changes-nothing')
+            m.process.kill()
+        with Machine('-loadvm', folder('s'), *nic, ram=RAM) as m:
+            m.send('\n')
+            m.expect('# ', 30)
+            m.at = len(m.text)
+            text = m.command('cat /sys/class/net/eth0/address; ip addr show eth0')
+            check('52:54:00:aa:bb:cc' in text and '10.0.2.16' in text, 'what-it-had', text)
+            check(m.command(fetch, 120).split()[0] == md5(DATA), 'gone-on')
+            m.command('(echo in | nc -l -p 7) >/dev/null 2>&1 & sleep 1')
+            check(ask_port(m, port).strip() == b'in', 'a-port-that-leads-in')
+            m.send('poweroff -f\n')
+            check(m.wait() == 0, 'ends', m.errors)
+
+
+def moved():
+    """cede's guest goes on in QEMU with its card, and comes back."""
+    from qemu import BOARD, QEMU, Qemu, ask, save_cede
+    if not QEMU:
+        skip('no qemu-system-ppc64')
+    need_libslirp()
+    need(KERNEL, INITRD)
+    web = Server()
+    card = '-netdev', 'user,id=n', '-device', 'virtio-net-pci,netdev=n,romfile=,csum=off,guest_csum=off'
+    fetch = '(' + LEASE + ') >/dev/null; wget -q -O - http://10.0.2.2:%d/ | md5sum' % web.port
+    with Folder() as at:
+        save_cede(at('s'), *card)
+        with Qemu(at.path, '-incoming', 'exec:cat ' + at('s'), *card) as q:
+            ask(q, 'qemu')
+            text = q.command(fetch, 120)
+            check(text.split()[0] == md5(DATA), 'in-qemu', text)
+            q.save(at('t'))
+        with Machine('-M', BOARD, '-loadvm', at('t'), *card, '-d', 'guest_errors', ram='256M') as m:
+            ask(m, 'back')
+            text = m.command('wget -q -O - http://10.0.2.2:%d/ | md5sum' % web.port, 120)
+            check(text.split()[0] == md5(DATA), 'in-cede-again', text)
+            m.send('poweroff -f\n')
+            check(m.wait(60) == 0 and m.errors == '', 'poweroff', m.errors)
+        with linux(*card[:2], '-device', 'virtio-net-pci,netdev=n', '-save', at('u') + ',target=qemu', ram='256M') as m:
+            m.shell()
+            m.process.send_signal(10)
+            m.pump(3)
+            check('csum=off' in m.errors and not os.path.exists(at('u')), 'with-checksums-it-stays', m.errors)
+
+
+if __name__ == '__main__':
+    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved)})

@@ -1,0 +1,421 @@
+/* Frames of a guest's before a library sees them, and what a driver leaves to its card: checksums and segments. */
+#include <stdlib.h>
+
+#include "check.h"
+#include "machine/net/frame.h"
+#include "machine/net/offload.h"
+
+#define MTU 1500u
+
+static uint8_t frame[70000];
+static size_t bytes;
+
+static void put16(size_t at, unsigned v)
+{
+	frame[at] = (uint8_t)(v >> 8);
+	frame[at + 1] = (uint8_t)v;
+}
+
+static unsigned get16(const uint8_t *p) { return (unsigned)p[0] << 8 | p[1]; }
+
+static void start(unsigned type, size_t n)
+{
+	memset(frame, 0, sizeof frame);
+	put16(12, type);
+	bytes = 14 + n;
+}
+
+/* An IPv4 header, and so many bytes of a protocol behind it. */
+static void ip(unsigned protocol, size_t n)
+{
+	start(0x0800, 20 + n);
+	frame[14] = 0x45;
+	put16(16, (unsigned)(20 + n));
+	frame[23] = (uint8_t)protocol;
+}
+
+static void ip6(unsigned protocol, size_t n)
+{
+	start(0x86dd, 40 + n);
+	frame[14] = 0x60;
+	put16(18, (unsigned)n);
+	frame[20] = (uint8_t)protocol;
+}
+
+static void udp(unsigned port, size_t n)
+{
+	ip(17, 8 + n);
+	put16(36, port);
+	put16(38, (unsigned)(8 + n));
+}
+
+static void tcp(size_t n)
+{
+	ip(6, 20 + n);
+	frame[46] = 0x50;
+}
+
+/* What frame_wrong() says of it; it reads a copy that ends where the frame ends, so that a sanitizer sees if it goes further. */
+static const char *wrong(size_t *left)
+{
+	uint8_t *copy = malloc(bytes);
+	const char *why;
+
+	*left = bytes;
+	memcpy(copy, frame, bytes);
+	why = frame_wrong(copy, left, MTU);
+	free(copy);
+	return why;
+}
+
+static void right(const char *name)
+{
+	size_t left;
+	const char *why = wrong(&left);
+
+	check(!why, "right: %s: %s", name, why ? why : "");
+}
+
+static void refused(const char *name)
+{
+	size_t left;
+	const char *why = wrong(&left);
+
+	check(why && *why, "refused: %s", name);
+}
+
+static void foreign(const char *name)
+{
+	size_t left;
+	const char *why = wrong(&left);
+
+	check(why && !*why, "dropped: %s", name);
+}
+
+static void test_network(void)
+{
+	size_t left;
+
+	start(0x0806, 28);
+	memcpy(frame + 14, "\0\1\10\0\6\4\0\1", 8);
+	right("ARP");
+	bytes = 60;
+	check(!wrong(&left) && left == 42, "padding goes");
+	bytes = 41;
+	refused("ARP that is cut");
+	bytes = 42;
+	frame[18] = 7;
+	refused("ARP with addresses of another size");
+	start(0x88f8, 40);
+	foreign("NC-SI");
+	bytes = 13;
+	refused("half a header");
+	udp(53, 1472);
+	right("as much as a frame takes");
+	bytes++;
+	refused("more than a frame takes");
+	udp(53, 4);
+	frame[14] = 0x65;
+	refused("IPv6 that says IPv4");
+	udp(53, 4);
+	frame[14] = 0x44;
+	refused("a header of 16 bytes");
+	udp(53, 4);
+	frame[14] = 0x4f;
+	refused("a header longer than the datagram");
+	udp(53, 4);
+	put16(16, (unsigned)bytes);
+	refused("a datagram longer than the frame");
+	udp(53, 4);
+	put16(20, 0x2000);
+	refused("a fragment");
+	put16(20, 1);
+	refused("the last fragment");
+	put16(20, 0x4000);
+	right("not to be cut");
+	ip(1, 7);
+	refused("ICMP that is cut");
+	ip(2, 8);
+	foreign("IGMP");
+	ip(1, 12);
+	frame[14] = 0x46;
+	memcpy(frame + 34, "\7\4\4", 3);
+	right("an option");
+	frame[35] = 5;
+	refused("an option beyond the header");
+	frame[35] = 1;
+	refused("an option of one byte");
+}
+
+static void test_transport(void)
+{
+	udp(53, 4);
+	put16(38, 13);
+	refused("UDP longer than its datagram");
+	put16(38, 7);
+	refused("UDP shorter than its header");
+	tcp(5);
+	right("TCP");
+	frame[46] = 0x40;
+	refused("TCP with a header of 16 bytes");
+	frame[46] = 0x70;
+	refused("TCP with a header beyond its end");
+	tcp(4);
+	frame[46] = 0x60;
+	memcpy(frame + 54, "\2\4\5\264", 4);
+	right("TCP with an option");
+	frame[55] = 5;
+	refused("TCP with an option beyond its header");
+	frame[55] = 0;
+	refused("TCP with an option of no bytes");
+	ip(6, 19);
+	refused("TCP that is cut");
+	ip6(6, 20);
+	frame[66] = 0x50;
+	right("TCP over IPv6");
+	put16(18, 21);
+	refused("IPv6 longer than the frame");
+	ip6(0, 8);
+	foreign("IPv6 with a header in between");
+}
+
+static void test_services(void)
+{
+	udp(67, 240);
+	right("BOOTP");
+	udp(67, 239);
+	refused("BOOTP that is cut");
+	udp(67, 244);
+	memcpy(frame + 42 + 240, "\65\1\1\377", 4);
+	right("DHCP");
+	frame[42 + 241] = 3;
+	refused("DHCP with an option beyond its end");
+	udp(69, 12);
+	memcpy(frame + 42, "\0\1name\0octet\0", 12);
+	frame[42 + 11] = 't';
+	refused("TFTP: a name without end");
+	frame[42 + 11] = 0;
+	right("TFTP");
+	udp(69, 16);
+	memcpy(frame + 42, "\0\1a/../b\0octet\0", 15);
+	refused("TFTP: a name that leaves the folder");
+	udp(69, 3);
+	refused("TFTP that is cut");
+}
+
+static void test_discovery(void)
+{
+	ip6(58, 32);
+	frame[54] = 135;
+	memcpy(frame + 78, "\1\1", 2);
+	right("neighbour solicitation");
+	frame[79] = 0;
+	refused("an option of no bytes");
+	frame[79] = 2;
+	refused("an option beyond the end");
+	ip6(58, 23);
+	frame[54] = 136;
+	refused("neighbour advertisement that is cut");
+	ip6(58, 8);
+	frame[54] = 128;
+	right("an echo");
+}
+
+static void test_opens(void)
+{
+	tcp(0);
+	check(!frame_opens(frame, bytes), "opens: not in a connection");
+	frame[47] = 2;
+	check(frame_opens(frame, bytes), "opens: its first segment");
+	frame[47] = 0x12;
+	check(!frame_opens(frame, bytes), "opens: an answer to one");
+	udp(53, 4);
+	check(frame_opens(frame, bytes), "opens: UDP");
+	start(0x0806, 28);
+	check(!frame_opens(frame, bytes), "opens: not ARP");
+}
+
+/* ---- Offloads ---- */
+
+static struct {
+	uint8_t frame[70000];
+	size_t bytes, all;
+	unsigned count;
+	bool sums, flags;		/* all were right */
+	uint32_t next;			/* sequence number */
+} got;
+
+/* The sum of all 16-bit words of a datagram's TCP and pseudo header, one by one. */
+static unsigned slow_sum(const uint8_t *f, size_t n, size_t at, size_t addresses, size_t address_bytes)
+{
+	uint32_t sum = 6 + (uint32_t)(n - at);
+
+	for (size_t i = 0; i < address_bytes; i += 2)
+		sum += get16(f + addresses + i);
+	for (size_t i = at; i < n; i++)
+		sum += (uint32_t)f[i] << ((i - at) & 1 ? 0 : 8);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+static void keep(void *opaque, const uint8_t *f, size_t n)
+{
+	const size_t *tcp_at = opaque;
+
+	memcpy(got.frame, f, n);
+	got.bytes = n;
+	got.count++;
+	if (!tcp_at)
+		return;
+	got.sums &= slow_sum(f, n, *tcp_at, *tcp_at == 34 ? 26 : 22, *tcp_at == 34 ? 8 : 32) == 0xffff;
+	got.flags &= f[*tcp_at + 13] == (got.count == 1 ? 0x90 : 0x10);
+	got.all += n - *tcp_at - 20;
+	got.next = (uint32_t)get16(f + *tcp_at + 4) << 16 | get16(f + *tcp_at + 6);
+}
+
+static void test_sum(void)
+{
+	struct offload o = { .sum = true, .sum_start = 34, .sum_offset = 6 };
+
+	udp(53, 5);
+	memcpy(frame + 42, "hello", 5);
+	put16(40, 0x1234);
+	check(!offload_send(&o, frame, bytes, keep, NULL), "a checksum");
+	/* By hand: 0 + 53 + 13 + 0x1234 + "he" + "ll" + "o". */
+	check_eq(get16(got.frame + 40), 0xffff & ~(0 + 53 + 13 + 0x1234 + 0x6865 + 0x6c6c + 0x6f00 - 0xffff), "what it is");
+	o.sum_offset = (uint16_t)(bytes - 34 - 1);
+	got.count = 0;
+	check(offload_send(&o, frame, bytes, keep, NULL) && !got.count, "a checksum beyond the frame");
+	o = (struct offload){ .sum = true, .sum_start = 65535, .sum_offset = 65535 };
+	check(offload_send(&o, frame, bytes, keep, NULL) && !got.count, "a checksum far beyond the frame");
+	o = (struct offload){ .sum = true, .sum_start = 0, .sum_offset = 0 };
+	check(offload_send(&o, frame, bytes, keep, NULL) && !got.count, "a checksum over addresses");
+}
+
+static void test_cut(bool six)
+{
+	struct offload o = { .cut = six ? OFFLOAD_CUT_TCP6 : OFFLOAD_CUT_TCP4, .cut_bytes = 1000 };
+	size_t at = six ? 54 : 34;
+	const char *name = six ? "IPv6" : "IPv4";
+
+	if (six)
+		ip6(6, 20 + 3500);
+	else
+		ip(6, 20 + 3500);
+	for (size_t i = 0; i < 3500; i++)
+		frame[at + 20 + i] = (uint8_t)(i * 7);
+	frame[at + 12] = 0x50;
+	frame[at + 13] = 0x99;		/* CWR, ACK, PSH, FIN */
+	put16(at + 4, 0xffff);
+	put16(at + 6, 0xff00);
+	memcpy(frame + (six ? 22 : 26), "addresses of both", six ? 16 : 8);
+	memset(&got, 0, sizeof got);
+	got.sums = got.flags = true;
+	check(!offload_send(&o, frame, bytes, keep, &at), "%s: cut", name);
+	check_eq(got.count, 4, "%s: segments", name);
+	check_eq(got.all, 3500, "%s: all of the data", name);
+	check(got.sums, "%s: checksums", name);
+	check_eq(got.bytes, at + 20 + 500, "%s: the last one", name);
+	check_eq(got.next, 0xffffff00u + 3000u, "%s: its number", name);
+	check_eq(got.frame[at + 13], 0x19, "%s: ends, once", name);
+	check(got.frame[at + 20] == (uint8_t)(3000 * 7), "%s: its data", name);
+	if (!six)
+		check(get16(got.frame + 16) == 20 + 20 + 500 && get16(got.frame + 18) == 3, "%s: length and number", name);
+}
+
+static void cut_refused(const char *name, enum offload_cut cut, uint16_t each)
+{
+	struct offload o = { .cut = cut, .cut_bytes = each };
+
+	got.count = 0;
+	check(offload_send(&o, frame, bytes, keep, NULL) && !got.count, "not cut: %s", name);
+}
+
+static void test_cut_wrong(void)
+{
+	tcp(60000);
+	cut_refused("no size", OFFLOAD_CUT_TCP4, 0);
+	cut_refused("too many", OFFLOAD_CUT_TCP4, 43);
+	cut_refused("of another kind", OFFLOAD_CUT_TCP6, 1000);
+	frame[46] = 0x40;
+	cut_refused("a short header", OFFLOAD_CUT_TCP4, 1000);
+	tcp(10);
+	frame[46] = 0xf0;
+	cut_refused("a header beyond the end", OFFLOAD_CUT_TCP4, 1000);
+	tcp(100);
+	frame[23] = 17;
+	cut_refused("UDP", OFFLOAD_CUT_TCP4, 10);
+	tcp(100);
+	frame[14] = 0x44;
+	cut_refused("a short IP header", OFFLOAD_CUT_TCP4, 10);
+	tcp(100);
+	put16(20, 0x2000);
+	cut_refused("a fragment", OFFLOAD_CUT_TCP4, 10);
+	tcp(100);
+	bytes = 15;
+	cut_refused("nothing", OFFLOAD_CUT_TCP4, 10);
+	tcp(100);
+	bytes = 50;
+	cut_refused("half a header", OFFLOAD_CUT_TCP4, 10);
+	tcp(65535 - 20);
+	bytes = 65535 + 18;
+	cut_refused("a segment that no datagram holds", OFFLOAD_CUT_TCP4, 65535);
+}
+
+/* A million frames that are nearly right: whatever is let through is what all its lengths say. */
+static void test_hostile(void)
+{
+	uint64_t seed = 1;
+	unsigned passed = 0, sent = 0;
+
+	for (unsigned i = 0; i < 1000000; i++) {
+		uint64_t r = check_random(&seed);
+		size_t left;
+
+		switch (r % 6) {
+		case 0: udp(r >> 8 & 1 ? 67 : 69, r >> 16 & 255); break;
+		case 1: tcp(r >> 16 & 63); break;
+		case 2: ip6(58, r >> 16 & 63); break;
+		case 3: ip6(6, 20 + (r >> 16 & 31)); break;
+		case 4: ip(17, r >> 16 & 31); break;
+		default: start(0x0806, r >> 16 & 31); break;
+		}
+		for (unsigned n = r >> 32 & 7; n; n--) {
+			uint64_t w = check_random(&seed);
+
+			frame[14 + w % 64] = (uint8_t)(w >> 8 & 1 ? w >> 16 & 15 : w >> 16);
+		}
+		if (r >> 40 & 1)
+			bytes = r >> 41 & 127;
+		passed += !wrong(&left);
+		if (i % 8 == 0) {
+			struct offload o = { .sum = r >> 48 & 1, .sum_start = (uint16_t)(r >> 49 & 127), .sum_offset = (uint16_t)(r >> 56 & 63),
+					     .cut = r >> 50 & 1 ? r % 6 == 3 ? OFFLOAD_CUT_TCP6 : OFFLOAD_CUT_TCP4 : OFFLOAD_NO_CUT,
+					     .cut_bytes = (uint16_t)(r >> 52 & 31) };
+			uint8_t *copy = malloc(bytes + 1);
+
+			got.count = 0;
+			memcpy(copy, frame, bytes);
+			offload_send(&o, copy, bytes, keep, NULL);
+			sent += got.count;
+			free(copy);
+		}
+	}
+	check(passed > 1000 && passed < 900000 && sent > 1000, "hostile: %u let through, %u sent", passed, sent);
+}
+
+int main(void)
+{
+	test_network();
+	test_transport();
+	test_services();
+	test_discovery();
+	test_opens();
+	test_sum();
+	test_cut(false);
+	test_cut(true);
+	test_cut_wrong();
+	test_hostile();
+	return check_done();
+}

@@ -1,0 +1,436 @@
+/* virtio-net-pci and the netdev behind it: frames both ways, what a driver leaves to the card, the filter, the control queue,
+ * when a frame may come in; hostile rings. */
+#include "check.h"
+#include "machine/core/config.h"
+#include "machine/virtio/net.h"
+#include "virtio_driver.h"
+
+#define RINGS   UINT64_C(0x1000000)	/* of each queue, 0x8000 bytes */
+#define BUFFER  UINT64_C(0x2000000)
+#define SLOT    0x1000u
+#define V1      (UINT64_C(1) << VIRTIO_F_VERSION_1)
+#define EVENTS  (UINT64_C(1) << VIRTIO_F_EVENT_IDX)
+#define HEAD    12u
+
+extern const struct device_class virtio_net_class;
+
+static struct rig rig;
+static struct virtio_device *v;
+static struct virtio_net *n;
+static struct ring r[3];
+
+/* ---- A netdev of our own: what the card sends, and what comes when it is looked at ---- */
+
+static struct {
+	uint8_t frame[NET_FRAME_MAX];
+	size_t bytes;
+	unsigned sent, looks;
+	unsigned coming;		/* frames, at the next look */
+	size_t coming_bytes;
+	bool answers;			/* at once */
+	bool hostile;			/* no facts about frames */
+} end;
+
+static uint8_t coming[NET_FRAME_MAX];
+
+static bool end_open(struct net *net, struct error *err)
+{
+	(void)net, (void)err;
+	return true;
+}
+
+static void end_close(struct net *net) { (void)net; }
+
+static void end_send(struct net *net, const uint8_t *frame, size_t bytes)
+{
+	end.bytes = bytes;
+	end.sent++;
+	memcpy(end.frame, frame, bytes);
+	if (end.answers)
+		net_arrives(net, frame, bytes);
+}
+
+static void end_look(struct net *net)
+{
+	end.looks++;
+	for (; end.coming; end.coming--)
+		net_arrives(net, coming, end.coming_bytes);
+}
+
+static const struct net_backend end_backend = {
+	.type = "end", .help = "of a test", .open = end_open, .close = end_close, .send = end_send, .look = end_look, .sums_right = true,
+};
+
+static struct net_config ends[] = { { .backend = &end_backend, .id = "n0" }, { .backend = &end_backend, .id = "n1" } };
+
+static void comes(unsigned count, size_t bytes)
+{
+	end.coming = count;
+	end.coming_bytes = bytes;
+	nets_look(rig.m);
+}
+
+/* ---- The driver ---- */
+
+static void begin(uint64_t features)
+{
+	modern_begin(v, V1 | features);
+	for (unsigned i = 0; i < 3; i++)
+		r[i] = ring_new(v, i, RINGS + 0x8000 * i);
+	modern_ready(v);
+	memset(&end, 0, sizeof end);
+	while (n->net->first)
+		n->net->arrived = n->net->frames, net_done(n->net);
+}
+
+/* So many buffers for frames to come. */
+static void post(unsigned count, uint32_t bytes)
+{
+	for (unsigned i = 0; i < count; i++) {
+		put_desc(&r[0], r[0].index % r[0].size, BUFFER + SLOT * (r[0].index % 64), bytes, D_WRITE, 0);
+		offer(&r[0], r[0].index % r[0].size);
+	}
+	kick(&r[0]);
+}
+
+static void put_frame(const uint8_t *head, uint64_t bytes)
+{
+	ram_write(&rig.m->ram, BUFFER, head, HEAD);
+	put_desc(&r[1], 0, BUFFER, (uint32_t)(HEAD + bytes), 0, 0);
+	offer(&r[1], 0);
+	kick(&r[1]);
+}
+
+static const uint8_t plain[HEAD];
+
+/* The answer to a command; `data` follows its two bytes. */
+static uint8_t command(unsigned class, unsigned number, const void *data, unsigned bytes)
+{
+	const uint8_t head[2] = { (uint8_t)class, (uint8_t)number };
+	uint8_t ack = 0xee;
+
+	ram_write(&rig.m->ram, BUFFER, head, 2);
+	ram_write(&rig.m->ram, BUFFER + 2, data, bytes);
+	ram_write(&rig.m->ram, BUFFER + SLOT, &ack, 1);
+	put_desc(&r[2], 0, BUFFER, 2 + bytes, D_NEXT, 1);
+	put_desc(&r[2], 1, BUFFER + SLOT, 1, D_WRITE, 0);
+	offer(&r[2], 0);
+	kick(&r[2]);
+	ram_read(&rig.m->ram, BUFFER + SLOT, &ack, 1);
+	return ack;
+}
+
+/* ---- Facts ---- */
+
+static void test_identity(void)
+{
+	check_eq(v->queues, 3, "queues");
+	check_eq(v->pci.msix.vectors, 4, "vectors");
+	check_eq(v->host_features & 0xffffff, 0xbffbe7 & ~(1u << 10 | 1u << 14), "features are QEMU's, but for UDP");
+	check_eq(v->class->config_bytes, 8, "bytes of configuration");
+	begin(0);
+	check_eq(bar_load(v, 4, 0x2000, 4), 0x12005452, "its address");
+	check_eq(bar_load(v, 4, 0x2006, 2), 1, "its link is up");
+	check_eq(r[0].size << 16 | r[2].size, 256u << 16 | 64, "sizes of queues");
+}
+
+static void test_out(void)
+{
+	uint8_t frame[60] = "to somebody";
+
+	begin(0);
+	ram_write(&rig.m->ram, BUFFER + HEAD, frame, sizeof frame);
+	put_frame(plain, 60);
+	check(end.sent == 1 && end.bytes == 60 && !memcmp(end.frame, frame, 60) && used_index(&r[1]) == 1, "out: a frame");
+	put_frame(plain, 13);
+	check(end.sent == 1 && used_index(&r[1]) == 2, "out: half a header goes nowhere");
+	put_frame(plain, NET_FRAME_MAX + 1);
+	check(end.sent == 1 && used_index(&r[1]) == 3, "out: too large a frame goes nowhere");
+	n->net->link_down = true;
+	put_frame(plain, 60);
+	check(end.sent == 1 && used_index(&r[1]) == 4, "out: no link");
+	n->net->link_down = false;
+	put_desc(&r[1], 0, BUFFER, HEAD - 1, 0, 0);
+	offer(&r[1], 0);
+	kick(&r[1]);
+	check(v->broken && status_of(v) & VIRTIO_S_NEEDS_RESET, "out: half a head breaks the device");
+}
+
+static void test_offloads(void)
+{
+	uint8_t head[HEAD] = { 1, 0, 0, 0, 0, 0, 34, 0, 6, 0 }, frame[3000] = { 0 }, large[HEAD] = { 1, 1, 54, 0, 100, 0, 34, 0, 16, 0 };
+
+	begin(0);
+	ram_write(&rig.m->ram, BUFFER + HEAD, frame, sizeof frame);
+	put_frame(head, 60);
+	check_eq(end.sent, 0, "offloads: none that was not agreed on");
+	begin(NET_BIT(NET_CSUM));
+	put_frame(head, 60);
+	check(end.sent == 1 && end.frame[40] == 0xff && end.frame[41] == 0xff, "offloads: a checksum");
+	put_frame(large, 1054);
+	check_eq(end.sent, 1, "offloads: no segments that were not agreed on");
+	begin(NET_BIT(NET_CSUM) | NET_BIT(NET_HOST_TSO4));
+	memcpy(frame + 12, "\x08\0\x45", 3);
+	frame[23] = 6;
+	frame[46] = 0x50;
+	ram_write(&rig.m->ram, BUFFER + HEAD, frame, sizeof frame);
+	put_frame(large, 1054);
+	check(end.sent == 10 && end.bytes == 154 && used_index(&r[1]) == 1, "offloads: segments");
+	large[1] = 4;
+	put_frame(large, 1054);
+	check_eq(end.sent, 10, "offloads: no segments of IPv6");
+	large[1] = 3;
+	put_frame(large, 1054);
+	check_eq(end.sent, 10, "offloads: none of UDP");
+}
+
+static void test_in(void)
+{
+	uint8_t head[HEAD];
+
+	for (size_t i = 0; i < sizeof coming; i++)
+		coming[i] = (uint8_t)(i * 13);
+	begin(0);
+	comes(1, 100);
+	check(!used_index(&r[0]) && n->net->frames == 1, "in: it waits for a buffer");
+	post(1, 2000);
+	check(used_index(&r[0]) == 1 && used_bytes(&r[0], 0) == HEAD + 100 && !n->net->frames, "in: and takes the first one");
+	ram_read(&rig.m->ram, BUFFER, head, HEAD);
+	check(head[10] == 1 && !head[11] && !head[0], "in: one buffer");
+	check_eq(ring_get(&r[0], BUFFER + HEAD + 99, 1), coming[99], "in: its last byte");
+	post(1, 100);
+	comes(1, 100);
+	check(used_index(&r[0]) == 1 && !n->net->frames && !v->broken, "in: larger than a buffer, it is lost");
+	begin(NET_BIT(NET_GUEST_CSUM));
+	post(1, 2000);
+	comes(1, 100);
+	ram_read(&rig.m->ram, BUFFER, head, HEAD);
+	check_eq(head[0], 2, "in: its checksum is right");
+	begin(0);
+	post(1, HEAD - 1);
+	comes(1, 100);
+	check(v->broken, "in: a buffer without room for a head breaks the device");
+}
+
+static void test_merged(void)
+{
+	uint8_t head[HEAD], got[1000];
+
+	begin(NET_BIT(NET_MRG_RXBUF) | EVENTS);
+	post(3, 300);
+	comes(1, 1000);
+	check(!used_index(&r[0]) && n->net->frames == 1, "merged: three are not enough");
+	check_eq(ring_get(&r[0], r[0].used + 4 + 8 * r[0].size, 2), r[0].index, "merged: the driver is to tell of the fourth");
+	post(1, 300);
+	check_eq(used_index(&r[0]), 4, "merged: four");
+	ram_read(&rig.m->ram, BUFFER, head, HEAD);
+	check_eq(head[10], 4, "merged: their number");
+	ram_read(&rig.m->ram, BUFFER + HEAD, got, 288);
+	for (unsigned i = 1; i < 4; i++)
+		ram_read(&rig.m->ram, BUFFER + SLOT * i, got + 288 + 300 * (i - 1), i == 3 ? 112 : 300);
+	check(!memcmp(got, coming, 1000), "merged: all bytes");
+	check(used_bytes(&r[0], 1) == 300 && used_bytes(&r[0], 3) == 112, "merged: lengths");
+}
+
+/* What is answered at once is not there before the next point of host input. */
+static void test_points(void)
+{
+	begin(0);
+	post(4, 2000);
+	end.answers = true;
+	put_frame(plain, 60);
+	check(end.sent == 1 && !used_index(&r[0]) && nets_early(rig.m), "points: an answer waits");
+	post(1, 2000);
+	check_eq(used_index(&r[0]), 0, "points: though there is another buffer");
+	nets_look(rig.m);
+	check(used_index(&r[0]) == 1 && !nets_early(rig.m), "points: it comes at the next one");
+	begin(0);
+	comes(NET_QUEUE_FRAMES + 5, 60);
+	check(n->net->frames == NET_QUEUE_FRAMES && n->net->stats.dropped >= 5, "points: no more wait than there is room for");
+	comes(200, 60000);
+	check(n->net->bytes <= NET_QUEUE_BYTES + NET_FRAME_MAX, "points: nor more bytes");
+	set_status(v, 0);
+	comes(0, 0);
+	check_eq(n->net->frames, 0, "points: without a driver they are lost");
+}
+
+static unsigned passes(const char *to, unsigned tag)
+{
+	unsigned before = used_index(&r[0]);
+
+	memset(coming, 0, 60);
+	memcpy(coming, to, 6);
+	if (tag) {
+		coming[12] = 0x81;
+		coming[14] = (uint8_t)(tag >> 8);
+		coming[15] = (uint8_t)tag;
+	}
+	post(1, 2000);
+	comes(1, 60);
+	return used_index(&r[0]) - before;
+}
+
+static void test_filter(void)
+{
+	static const uint8_t off, on = 1, tables[] = { 1, 0, 0, 0, 2, 2, 2, 2, 2, 2, 1, 0, 0, 0, 3, 3, 3, 3, 3, 3 };
+	uint8_t many[8 + 65 * 6] = { 65 };
+	uint16_t vlan = 7;
+
+	begin(NET_BIT(NET_CTRL_VQ) | NET_BIT(NET_CTRL_RX) | NET_BIT(NET_CTRL_VLAN));
+	check_eq(passes("\2\2\2\2\2\2", 0), 1, "filter: all, at first");
+	check_eq(command(0, 0, &off, 1), 0, "filter: promiscuous off");
+	check_eq(passes("\2\2\2\2\2\2", 0), 0, "filter: nobody else's");
+	check_eq(passes("\x52\x54\0\x12\x34\x56", 0), 1, "filter: its own");
+	check_eq(passes("\xff\xff\xff\xff\xff\xff", 0), 1, "filter: everybody's");
+	check_eq(passes("\3\3\3\3\3\3", 0), 0, "filter: no groups");
+	check_eq(command(1, 0, tables, sizeof tables), 0, "filter: tables");
+	check(passes("\2\2\2\2\2\2", 0) && passes("\3\3\3\3\3\3", 0) && !passes("\5\3\3\3\3\3", 0), "filter: what is in them");
+	check_eq(command(1, 0, tables, sizeof tables - 1), 1, "filter: a table that is cut");
+	check_eq(command(1, 0, "\xff\xff\xff\xff", 4), 1, "filter: a table of four milliards");
+	check_eq(command(1, 0, many, 4 + 65 * 6 + 4), 0, "filter: a table that does not fit");
+	check(passes("\4\4\4\4\4\4", 0) && !passes("\5\3\3\3\3\3", 0), "filter: then all cards");
+	check_eq(command(0, 1, &on, 1), 0, "filter: all groups");
+	check_eq(passes("\5\3\3\3\3\3", 0), 1, "filter: any group");
+	command(0, 3, &on, 1);
+	command(0, 4, &on, 1);
+	command(0, 5, &on, 1);
+	check(!passes("\5\3\3\3\3\3", 0) && !passes("\x52\x54\0\x12\x34\x56", 0) && !passes("\xff\xff\xff\xff\xff\xff", 0), "filter: none at all");
+	command(0, 4, &off, 1);
+	check_eq(passes("\x52\x54\0\x12\x34\x56", 7), 0, "filter: no VLAN");
+	check_eq(command(2, 0, &vlan, 2), 0, "filter: VLAN 7");
+	check(passes("\x52\x54\0\x12\x34\x56", 7) && !passes("\x52\x54\0\x12\x34\x56", 8), "filter: that alone");
+	check_eq(command(2, 1, &vlan, 2), 0, "filter: not any more");
+	check_eq(passes("\x52\x54\0\x12\x34\x56", 7), 0, "filter: none");
+	vlan = 4096;
+	check_eq(command(2, 0, &vlan, 2), 1, "filter: VLAN 4096");
+}
+
+static void test_commands(void)
+{
+	uint64_t bits = NET_BIT(NET_GUEST_CSUM);
+
+	begin(NET_BIT(NET_CTRL_VQ) | NET_BIT(NET_CTRL_MAC_ADDR) | NET_BIT(NET_CTRL_GUEST_OFFLOADS) | NET_BIT(NET_GUEST_CSUM) |
+	      NET_BIT(NET_GUEST_ANNOUNCE));
+	check_eq(command(9, 9, "", 0), 1, "commands: one that there is not");
+	check_eq(command(1, 1, "\2\7\7\7\7\7", 6), 0, "commands: an address");
+	check_eq(bar_load(v, 4, 0x2005, 1), 7, "commands: it is that");
+	check_eq(command(1, 1, "\2\7\7\7\7", 5), 1, "commands: half an address");
+	check_eq(n->offloads, bits, "commands: what the guest takes");
+	bits = 0;
+	check_eq(command(5, 0, &bits, 8), 0, "commands: nothing any more");
+	check_eq(n->offloads, 0, "commands: so it is");
+	bits = NET_BIT(NET_GUEST_TSO4);
+	check_eq(command(5, 0, &bits, 8), 1, "commands: what was not agreed on");
+	check_eq(command(3, 0, "", 0), 1, "commands: nothing to announce");
+	n->status |= NET_ANNOUNCE;
+	check(!command(3, 0, "", 0) && n->status == NET_LINK_UP, "commands: announced");
+	put_desc(&r[2], 0, BUFFER, 2, 0, 0);
+	offer(&r[2], 0);
+	kick(&r[2]);
+	check(v->broken, "commands: no place for an answer breaks the device");
+	begin(0);
+	check_eq(n->mac[1], 0x54, "commands: a reset brings its own address back");
+}
+
+static void test_link(void)
+{
+	begin(NET_BIT(NET_STATUS));
+	post(2, 2000);
+	end.answers = true;
+	put_frame(plain, 60);
+	net_pull(n->net, true);
+	check(!bar_load(v, 4, 0x2006, 2) && v->isr & 2, "link: the driver hears that it is down");
+	check_eq(n->net->frames, 0, "link: what was on its way is lost");
+	comes(1, 60);
+	put_frame(plain, 60);
+	check(!used_index(&r[0]) && end.sent == 1, "link: nothing passes");
+	net_pull(n->net, false);
+	comes(1, 60);
+	check(bar_load(v, 4, 0x2006, 2) == 1 && used_index(&r[0]) == 1, "link: it is back");
+}
+
+static void test_options(void)
+{
+	static const struct { const char *values, *why; } bad[] = {
+		{ "netdev=n9", "can't find value 'n9'" }, { "netdev=n0", "it's in use" }, { "mac=1:2:3", "address" }, { "mac=01:00:00:00:00:01", "address" },
+		{ "mac=52:54:00:12:34:567", "address" }, { "rx_queue_size=100", "power of 2" }, { "tx_queue_size=2048", "power of 2" }, { "host_mtu=67", "host_mtu" },
+		{ "romfile=x", "ROM" },
+	};
+	struct virtio_net *other;
+	struct error err;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		check(!device_new(rig.m, &virtio_net_class, bad[i].values, &err) && strstr(err.msg, bad[i].why), "refused: %s: %s", bad[i].values, err.msg);
+	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "netdev=n1,csum=off,guest_csum=off,host_mtu=9000,romfile=");
+	check(!strcmp(other->mac_text, "52:54:00:12:34:57"), "options: the next address: %s", other->mac_text);
+	check_eq(other->v.host_features & (NET_HOST_OFFLOADS | NET_GUEST_OFFLOADS), 0, "options: no offloads");
+	modern_begin(&other->v, V1);
+	check(other->v.host_features & NET_BIT(NET_MTU) && bar_load(&other->v, 4, 0x200a, 2) == 9000, "options: a larger frame");
+	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "mac=52-54-0-12-34-59");
+	check(!strcmp(other->mac_text, "52:54:00:12:34:59") && !other->net, "options: an address of its own, no netdev");
+	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "");
+	check(!strcmp(other->mac_text, "52:54:00:12:34:58"), "options: one that is free: %s", other->mac_text);
+	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "ctrl_vq=off");
+	check_eq(other->v.host_features & (0x2e0000 | NET_BIT(NET_CTRL_MAC_ADDR) | NET_BIT(NET_CTRL_GUEST_OFFLOADS)), 0, "options: no commands");
+	check(!strcmp(other->mac_text, "52:54:00:12:34:5a"), "options: not one that is taken: %s", other->mac_text);
+}
+
+/* Descriptors and frames of any kind, a million of each way in the end. */
+static void test_hostile(void)
+{
+	uint64_t seed = 7, bad = 0;
+
+	for (unsigned i = 0; i < 700000; i++) {
+		uint64_t w = check_random(&seed), x = check_random(&seed);
+		unsigned queue = w % 3, count = 1 + (w >> 8) % 4;
+
+		if (v->broken || i % 997 == 0) {
+			bad += v->broken;
+			begin(x & 0xffffff);
+			end.answers = w >> 20 & 1;
+		}
+		for (unsigned k = 0; k < count; k++)
+			put_desc(&r[queue], k, w >> 12 & 63 ? BUFFER + (x >> 8 * k & 0xff) * 64 : x, (uint32_t)(w >> (16 + 4 * k) & 0x3ff) + (k == 0 ? HEAD : 0),
+				 (k + 1 < count ? D_NEXT : 0) | ((queue == 0 || (queue == 2 && k + 1 == count)) ? D_WRITE : 0) | (w >> 40 & 255 ? 0 : x & 7),
+				 (unsigned)(k + 1));
+		if (queue == 1)
+			ram_write(&rig.m->ram, BUFFER + (x & 0xff) * 64, &x, 8);
+		if (queue == 2 && w >> 50 & 1)
+			ring_put(&r[2], BUFFER + (x & 0xff) * 64, (x >> 3 & 7) | (x >> 6 & 7) << 8 | (x & 0xff00) << 8, 8);
+		if (w >> 55 & 63)
+			offer(&r[queue], 0);
+		else
+			ring_put(&r[queue], r[queue].avail + 2, r[queue].index += (uint16_t)x, 2);
+		kick(&r[queue]);
+		comes(x >> 60 & 3, 14 + (x >> 20 & 2047));
+	}
+	check(bad > 100 && end.looks, "hostile: broken %" PRIu64 " times", bad);
+}
+
+int main(void)
+{
+	struct error err = { .msg = "" };
+
+	rig_new(&rig, "1");
+	rig.options.netdev[0] = &ends[0];
+	rig.options.netdev[1] = &ends[1];
+	rig.options.netdevs = 2;
+	if (!nets_new(rig.m, &err))
+		return EXIT_FAILURE;
+	v = virtio_new(rig.m, &virtio_net_class, "netdev=n0");
+	n = (struct virtio_net *)v;
+	test_identity();
+	test_out();
+	test_offloads();
+	test_in();
+	test_merged();
+	test_points();
+	test_filter();
+	test_commands();
+	test_link();
+	test_options();
+	test_hostile();
+	rig.options.netdevs = 0;
+	rig_free(&rig);
+	return check_done();
+}
