@@ -169,7 +169,7 @@ struct cpu {
 	uint8_t xer_count;		/* XER[57:63] */
 	uint8_t resv_size;		/* reservation: bytes, 0 = none */
 	uint8_t so_before;		/* scratch of OE forms in 32-bit mode */
-	uint64_t resv_addr;		/* guest real address */
+	uint64_t resv_addr;		/* guest real address; of a device's memory: where it lies behind RAM */
 	uint64_t page_ea;		/* effective address of the 4 KiB page of the running block */
 
 	/* Engine, hot. Not saved. */

@@ -391,7 +391,7 @@ static uint8_t *fill_tlb(struct cpu *cpu, const struct op *op, uint64_t ea, enum
 	struct ram *ram = cpu->env->ram;
 	struct data_ctx *data = cpu->ctx->data_now;
 	struct tlb_entry *e = &data->tlb[TLB_INDEX(ea)];
-	uint64_t page;
+	uint64_t at;			/* of the page, from RAM's base */
 	struct translation tr;
 	struct mmu_fault fault;
 	uint8_t *host;
@@ -400,23 +400,23 @@ static uint8_t *fill_tlb(struct cpu *cpu, const struct op *op, uint64_t ea, enum
 		raise_data_fault(cpu, op, ea, &fault);
 		return NULL;
 	}
-	page = tr.gra & ~(RAM_PAGE_SIZE - 1);
+	at = tr.gra & ~(RAM_PAGE_SIZE - 1);
 	if (!ram_ok(ram, tr.gra, 1)) {
-		page = ram_part_at(ram, page);
-		if (page == RAM_NOWHERE) {
+		at = ram_part_at(ram, at);
+		if (at == RAM_NOWHERE) {
 			leave_ram(cpu, op, ea, tr.gra, access, device);
 			return NULL;
 		}
 	}
-	host = ram->base + page;
+	host = ram->base + at;
 	if (unlikely(watch_armed(cpu)) && watch_in_page(cpu, ea))
 		return host + (ea & (RAM_PAGE_SIZE - 1));
 	data_ctx_list(cpu->ctx, ea);
 	e->read = tr.read ? TLB_PAGE(ea) : TLB_NONE;
-	e->write = tr.write && !has_code(ram, page) ? TLB_PAGE(ea) : TLB_NONE;
+	e->write = tr.write && !has_code(ram, at) ? TLB_PAGE(ea) : TLB_NONE;
 	e->add = (uint64_t)host - TLB_PAGE(ea);
-	if (e->write != TLB_NONE && page < ram->size)
-		note_writer(cpu, page >> RAM_PAGE_SHIFT, ea);
+	if (e->write != TLB_NONE && at < ram->size)
+		note_writer(cpu, at >> RAM_PAGE_SHIFT, ea);
 	return host + (ea & (RAM_PAGE_SIZE - 1));
 }
 

@@ -123,7 +123,7 @@ static void place_memory(struct pci_device *pci, const struct pci_bar *bar)
 	if (part->gra == gra)
 		return;
 	part->gra = gra;
-	tlb_flush_all_everywhere(&m->cpu[0]->cpu);
+	tlb_flush_all_everywhere(m->running ? m->running : &m->cpu[0]->cpu);	/* at once for who has asked for it */
 }
 
 static void place_bars(struct pci_device *pci)

@@ -83,6 +83,29 @@ static void test_moves(void)
 	check(*word(HERE) == 0 && *word(THERE) == 0, "below-the-window");
 }
 
+/* The processor that moves it is the one whose translations matter first. */
+static volatile u64 moved;
+
+static void other(struct cpu *c)
+{
+	(void)c;
+	test_moves();
+	put(BUS);
+	moved = 1;
+	stop_self();
+}
+
+static void test_second(void)
+{
+	u64 end = mftb() + 512000000ull * 5;
+
+	if (!start_cpu(1, other))
+		return;
+	while (!moved && mftb() < end)
+		;
+	check_eq(moved, 1, "the-second-processor");
+}
+
 void test(void)
 {
 	put(BUS);
@@ -90,4 +113,6 @@ void test(void)
 	test_memory();
 	test_fetch();
 	test_moves();
+	put(BUS);
+	test_second();
 }
