@@ -25,7 +25,7 @@ bool machine_input(struct machine *m, const struct act *acts, unsigned n)
 		taker[i] = taker_of(m, acts[i].kind);
 		all &= taker[i] != NULL;
 	}
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n && !machine_clock_stands(m); i++) {
 		struct act part[ACTS];
 		struct device *dev = taker[i];
 		unsigned parts = 0;

@@ -9,7 +9,8 @@
 
 struct machine;
 
-/* What happens at one time: each goes to the first device that takes its kind. False: nobody takes one of them. */
+/* What happens at one time: each goes to the first device that takes its kind. A machine that stands gets nothing, now or
+ * later. False: nobody takes one of them. */
 bool machine_input(struct machine *m, const struct act *acts, unsigned n);
 bool machine_takes(const struct machine *m, enum act_kind kind);
 

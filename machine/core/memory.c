@@ -95,6 +95,16 @@ uint8_t *memory_add_part(struct ram *ram, uint64_t size, unsigned *number, struc
 	return ram->base + at;
 }
 
+void memory_clear_part(struct ram *ram, unsigned number, uint64_t len)
+{
+	uint8_t *bytes = ram->base + ram->part[number].at;
+	uint64_t whole = len & ~((uint64_t)sysconf(_SC_PAGESIZE) - 1);
+
+	if (whole && madvise(bytes, whole, MADV_DONTNEED))
+		whole = 0;
+	memset(bytes + whole, 0, len - whole);
+}
+
 bool memory_map_file(struct ram *ram, uint64_t gra, int fd, uint64_t at, uint64_t len)
 {
 	if (!ram->from_file && !(ram->from_file = calloc(ram->size / HUGE_PAGE + 1, 1)))

@@ -18,6 +18,9 @@ void memory_discard(struct ram *ram, uint64_t gra, uint64_t len);
  * has. It goes with RAM. NULL and err->msg set: there is no room. */
 uint8_t *memory_add_part(struct ram *ram, uint64_t size, unsigned *number, struct error *err);
 
+/* Its first `len` bytes are zero again, and the host has those of its pages back that are whole. */
+void memory_clear_part(struct ram *ram, unsigned number, uint64_t len);
+
 /* Bytes of a file over `len` bytes of it, copied on write: all multiples of 2 MiB. Until memory_clear(). */
 bool memory_map_file(struct ram *ram, uint64_t gra, int fd, uint64_t at, uint64_t len);
 

@@ -65,11 +65,14 @@ bool display_new(struct machine *m, struct error *err)
 
 void display_free(struct machine *m)
 {
+	bool gone;
+
 	if (!m->display)
 		return;
-	window_close(m->display->window);
-	vnc_close(m->display->vnc);
-	canvas_free(m->display->canvas);
+	gone = window_close(m->display->window);
+	gone &= vnc_close(m->display->vnc);
+	if (gone)			/* else the process's end takes it from them */
+		canvas_free(m->display->canvas);
 	free(m->display);
 	m->display = NULL;
 }
@@ -126,8 +129,7 @@ void display_take(struct machine *m)
 	struct act acts[ACTS];
 
 	for (unsigned i = 0, n; m->display && i < MOMENTS && (n = canvas_take(m->display->canvas, acts)); i++)
-		if (!machine_clock_stands(m))	/* a guest that stands gets nothing, now or later */
-			machine_input(m, acts, n);
+		machine_input(m, acts, n);
 }
 
 bool display_closed(const struct machine *m) { return m->display && canvas_closing(m->display->canvas); }

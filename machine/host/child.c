@@ -53,6 +53,7 @@ static _Noreturn void run_shell(const char *command, enum child_stream stream, i
 	} else {
 		dup2(fd, STDOUT_FILENO);
 	}
+	close_range(STDERR_FILENO + 1, ~0u, 0);		/* libraries' sockets know no O_CLOEXEC */
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
 }

@@ -11,12 +11,13 @@
 struct viewer;
 
 /* A window. It has its own keys, with Ctrl and Alt: F full screen, U as large as the picture, G takes the pointer and gives it
- * back, S writes the picture to cede-N.png (.ppm) in the working directory. */
+ * back, S writes the picture to cede-N.png in the working directory. */
 struct window_options {
 	bool full_screen, no_close, hide_cursor;
 };
 struct viewer *window_open(struct canvas *c, const struct window_options *o, struct error *err);
-void window_close(struct viewer *v);		/* NULL: nothing */
+/* False: its thread waits for somebody (an X server that does not answer), and keeps both viewer and canvas. True for NULL. */
+bool window_close(struct viewer *v);
 
 /* A server of VNC. `host`: a name or an address of IPv4. With `password` nobody comes in until one has been set. */
 #define VNC_PASSWORD 8			/* characters that count */
@@ -27,7 +28,7 @@ struct vnc_options {
 	bool password;
 };
 struct vnc *vnc_open(struct canvas *c, const struct vnc_options *o, struct error *err);
-void vnc_close(struct vnc *v);			/* NULL: nothing */
+bool vnc_close(struct vnc *v);			/* likewise */
 bool vnc_set_password(struct vnc *v, const char *password);	/* false: it wants none */
 
 #endif

@@ -25,6 +25,7 @@
 #define TEXT_OF(name) #name
 
 #define TICK_US 20000			/* between two looks at the canvas */
+#define MOST_WAIT_MS 250		/* for one that does not read, or sends half a message: all others wait meanwhile, as does cede's end */
 #define WHEEL_UP   3
 #define WHEEL_DOWN 4
 
@@ -45,8 +46,12 @@ struct vnc {
 	uint32_t *pixel;
 	uint64_t shown_at;
 	bool places;
+};
+
+/* What a viewer holds down. */
+struct held {
+	bool key[ACT_KEYS];
 	int buttons;			/* as VNC has them, a bit each */
-	bool shift;
 };
 
 static bool load(struct vnc *v, struct error *err)
@@ -123,18 +128,18 @@ static void set_key(struct vnc *v, unsigned code, bool down)
 static void key_event(rfbBool down, rfbKeySym keysym, rfbClientPtr client)
 {
 	struct vnc *v = vnc_of(client);
-	unsigned code = key_by_keysym((uint32_t)keysym), shift = key_by_name("shift", 5);
-	bool shifted = code && key_is_shifted((uint32_t)keysym) && !v->shift;
+	struct held *held = client->clientData;
+	unsigned code = key_by_keysym((uint32_t)keysym), shift = key_by_name("shift", 5), other = key_by_name("shift_r", 7);
+	bool shifted = down && key_is_shifted((uint32_t)keysym) && !held->key[shift] && !held->key[other];
 
-	if (code == shift || code == key_by_name("shift_r", 7))
-		v->shift = down;
 	if (!code)
 		return;
-	if (shifted && down)
+	if (shifted)
 		set_key(v, shift, true);
 	set_key(v, code, down);
-	if (shifted && down)
+	if (shifted)
 		set_key(v, shift, false);
+	held->key[code] = down;
 }
 
 static int32_t place(int at, int side)
@@ -145,10 +150,10 @@ static int32_t place(int at, int side)
 	return (int32_t)((int64_t)at * ACT_PLACE_MOST / last);
 }
 
-static unsigned add_buttons(struct vnc *v, int mask, struct act *acts)
+static unsigned add_buttons(struct held *held, int mask, struct act *acts)
 {
 	static const uint8_t of[] = { BUTTON_LEFT, BUTTON_MIDDLE, BUTTON_RIGHT };
-	int changed = mask ^ v->buttons;
+	int changed = mask ^ held->buttons;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < sizeof of; i++)
@@ -158,7 +163,7 @@ static unsigned add_buttons(struct vnc *v, int mask, struct act *acts)
 		acts[n++] = (struct act){ ACT_MOVE, 2, 1 };
 	if (changed & mask & (1 << WHEEL_DOWN))
 		acts[n++] = (struct act){ ACT_MOVE, 2, -1 };
-	v->buttons = mask;
+	held->buttons = mask;
 	return n;
 }
 
@@ -173,8 +178,32 @@ static void pointer_event(int mask, int x, int y, rfbClientPtr client)
 		acts[n++] = (struct act){ ACT_PLACE, 0, place(x, v->screen->width) };
 		acts[n++] = (struct act){ ACT_PLACE, 1, place(y, v->screen->height) };
 	}
-	n += add_buttons(v, mask, acts + n);
+	n += add_buttons(client->clientData, mask, acts + n);
 	canvas_act(v->canvas, acts, n);
+}
+
+/* What it held is let go. */
+static void client_gone(rfbClientPtr client)
+{
+	struct vnc *v = vnc_of(client);
+	struct held *held = client->clientData;
+	struct act acts[ACTS];
+
+	for (unsigned code = 1; code < ACT_KEYS; code++)
+		if (held->key[code])
+			set_key(v, code, false);
+	canvas_act(v->canvas, acts, add_buttons(held, 0, acts));
+	free(held);
+	client->clientData = NULL;
+}
+
+static enum rfbNewClientAction client_new(rfbClientPtr client)
+{
+	client->clientData = calloc(1, sizeof(struct held));
+	if (!client->clientData)
+		return RFB_CLIENT_REFUSE;
+	client->clientGoneHook = client_gone;
+	return RFB_CLIENT_ACCEPT;
 }
 
 /* 7.2.2: the challenge, encrypted with the password. */
@@ -226,8 +255,10 @@ static bool serve(struct vnc *v, const struct vnc_options *o, struct error *err)
 	s->desktopName = v->title;
 	s->cursor = NULL;		/* the library would draw one of its own */
 	s->alwaysShared = TRUE;
+	s->maxClientWait = MOST_WAIT_MS;
 	s->port = o->port;
 	s->ipv6port = s->httpPort = s->http6Port = 0;
+	s->newClientHook = client_new;
 	s->kbdAddEvent = key_event;
 	s->ptrAddEvent = pointer_event;
 	if (v->needs_password) {
@@ -235,7 +266,7 @@ static bool serve(struct vnc *v, const struct vnc_options *o, struct error *err)
 		s->passwordCheck = password_ok;
 	}
 	if (!v->fn_rfbStringToAddr((char *)(uintptr_t)o->host, &s->listenInterface)) {
-		error_set(err, "-vnc: there is no host '%.60s'", o->host);
+		error_set(err, "-vnc: there is no host '%.60s' (of IPv4)", o->host);
 		return false;
 	}
 	v->fn_rfbInitServer(s);
@@ -246,13 +277,14 @@ static bool serve(struct vnc *v, const struct vnc_options *o, struct error *err)
 	return true;
 }
 
-void vnc_close(struct vnc *v)
+bool vnc_close(struct vnc *v)
 {
 	if (!v)
-		return;
+		return true;
 	if (v->runs) {
 		__atomic_store_n(&v->ending, true, __ATOMIC_RELEASE);
-		pthread_join(v->thread, NULL);
+		if (!thread_ends(v->thread))
+			return false;
 	}
 	if (v->screen) {
 		v->fn_rfbShutdownServer(v->screen, TRUE);
@@ -263,6 +295,7 @@ void vnc_close(struct vnc *v)
 	if (v->handle)
 		dlclose(v->handle);
 	free(v);
+	return true;
 }
 
 struct vnc *vnc_open(struct canvas *c, const struct vnc_options *o, struct error *err)
@@ -307,7 +340,7 @@ struct vnc *vnc_open(struct canvas *c, const struct vnc_options *o, struct error
 	return NULL;
 }
 
-void vnc_close(struct vnc *v) { (void)v; }
+bool vnc_close(struct vnc *v) { return !v; }
 bool vnc_set_password(struct vnc *v, const char *password)
 {
 	(void)v;

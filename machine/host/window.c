@@ -23,7 +23,7 @@
 	F(Init) F(Quit) F(GetError) F(SetHint) F(SetMainReady) F(CreateWindow) F(DestroyWindow) F(SetWindowTitle) F(SetWindowSize) F(SetWindowPosition) \
 	F(SetWindowFullscreen) F(SetWindowGrab) F(SetRelativeMouseMode) F(ShowCursor) F(CreateRenderer) F(DestroyRenderer) \
 	F(RenderSetLogicalSize) F(RenderClear) F(RenderCopy) F(RenderPresent) F(CreateTexture) F(DestroyTexture) F(UpdateTexture) \
-	F(WaitEventTimeout) F(PollEvent)
+	F(WaitEventTimeout) F(PollEvent) F(GetCurrentVideoDriver)
 
 #define TICK_MS 20			/* between two looks at the canvas */
 #define MOST_SIDE 16384u
@@ -42,7 +42,8 @@ struct viewer {
 	SDL_Window *window;
 	SDL_Renderer *renderer;
 	SDL_Texture *texture;
-	unsigned width, height;		/* of the texture */
+	uint32_t *copy;			/* of the picture: the canvas is not held while SDL works */
+	unsigned width, height;		/* of copy and texture */
 	uint64_t shown_at;
 	char title[256];
 	bool full, grabbed, places;
@@ -70,56 +71,69 @@ static bool load(struct viewer *v, struct error *err)
 
 /* ---- What is shown ---- */
 
-static void make_texture(struct viewer *v, unsigned width, unsigned height)
+static void make_texture(struct viewer *v)
 {
 	if (v->texture)
 		v->DestroyTexture(v->texture);
-	v->texture = v->CreateTexture(v->renderer, SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_STREAMING, (int)width, (int)height);
-	v->RenderSetLogicalSize(v->renderer, (int)width, (int)height);
+	v->texture = v->CreateTexture(v->renderer, SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_STREAMING, (int)v->width, (int)v->height);
+	v->RenderSetLogicalSize(v->renderer, (int)v->width, (int)v->height);
 	if (!v->full) {
-		v->SetWindowSize(v->window, (int)width, (int)height);
+		v->SetWindowSize(v->window, (int)v->width, (int)v->height);
 		v->SetWindowPosition(v->window, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED);
 	}
-	v->width = width;
-	v->height = height;
-	v->shown_at = 0;
 }
 
-static void upload(struct viewer *v, const struct picture *p)
+/* False: there is no memory for one of this size, and the old one stays. */
+static bool resize(struct viewer *v, const struct picture *p)
 {
-	for (unsigned y = 0, n; y < p->height; y += n) {
-		const SDL_Rect rows = { 0, (int)y, (int)p->width, 0 };
-		SDL_Rect r = rows;
+	uint32_t *copy = p->width <= MOST_SIDE && p->height <= MOST_SIDE ? calloc((size_t)p->width * p->height, sizeof *copy) : NULL;
 
-		for (n = 0; y + n < p->height && p->row_at[y + n] > v->shown_at; n++)
-			;
-		r.h = (int)n;
-		if (n && v->texture)
-			v->UpdateTexture(v->texture, &r, p->pixel + (size_t)y * p->width, (int)(p->width * sizeof *p->pixel));
-		n += !n;
-	}
+	if (!copy)
+		return false;
+	free(v->copy);
+	v->copy = copy;
+	v->width = p->width;
+	v->height = p->height;
+	v->shown_at = 0;
+	return true;
+}
+
+/* Rows from *first on that have changed: how many, up to the last of them. */
+static unsigned take_rows(struct viewer *v, const struct picture *p, unsigned *first)
+{
+	unsigned end = 0;
+
+	*first = p->height;
+	for (unsigned y = 0; y < p->height; y++)
+		if (p->row_at[y] > v->shown_at) {
+			memcpy(v->copy + (size_t)y * v->width, p->pixel + (size_t)y * p->width, p->width * sizeof *p->pixel);
+			*first = y < *first ? y : *first;
+			end = y + 1;
+		}
 	v->shown_at = p->at;
+	return end ? end - *first : 0;
 }
 
 static void refresh(struct viewer *v, bool again)
 {
 	const struct picture *p = canvas_lock(v->canvas);
-	bool fresh = p->at != v->shown_at && p->width && p->width <= MOST_SIDE && p->height <= MOST_SIDE;
+	bool other_size = p->width && (p->width != v->width || p->height != v->height) && resize(v, p);
+	unsigned first = 0, rows = v->copy && p->width == v->width && p->height == v->height ? take_rows(v, p, &first) : 0;
 	char title[sizeof v->title];
 
 	snprintf(title, sizeof title, "%s - %s", p->title, v->grabbed ? "Ctrl-Alt-G gives the pointer back" : KEYS_HELP);
 	v->places = p->places;
-	if (fresh) {
-		if (p->width != v->width || p->height != v->height)
-			make_texture(v, p->width, p->height);
-		upload(v, p);
-	}
 	canvas_unlock(v->canvas);
+	if (other_size)
+		make_texture(v);
+	if (rows && v->texture)
+		v->UpdateTexture(v->texture, &(SDL_Rect){ 0, (int)first, (int)v->width, (int)rows }, v->copy + (size_t)first * v->width,
+				 (int)(v->width * sizeof *v->copy));
 	if (strcmp(title, v->title)) {
 		memcpy(v->title, title, sizeof title);
 		v->SetWindowTitle(v->window, title);
 	}
-	if ((fresh || again) && v->texture) {
+	if ((rows || again) && v->texture) {
 		v->RenderClear(v->renderer);
 		v->RenderCopy(v->renderer, v->texture, NULL, NULL);
 		v->RenderPresent(v->renderer);
@@ -273,6 +287,12 @@ static bool handle(struct viewer *v, const SDL_Event *e)
 
 /* ---- The thread ---- */
 
+/* What SDL falls back on by itself. */
+static bool nobody_sees(const char *driver)
+{
+	return !driver || !strcmp(driver, "offscreen") || !strcmp(driver, "dummy") || !strcmp(driver, "evdev");
+}
+
 static bool begin(struct viewer *v)
 {
 	v->SetMainReady();
@@ -280,6 +300,10 @@ static bool begin(struct viewer *v)
 	v->SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
 	if (v->Init(SDL_INIT_VIDEO))
 		return false;
+	if (!getenv("SDL_VIDEODRIVER") && nobody_sees(v->GetCurrentVideoDriver())) {
+		snprintf(v->why, sizeof v->why, "there is no X or Wayland display");
+		return false;
+	}
 	v->window = v->CreateWindow("cede", SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, 640, 480, SDL_WINDOW_RESIZABLE);
 	if (!v->window)
 		return false;
@@ -309,7 +333,7 @@ static void tell_begun(struct viewer *v, bool ok)
 	pthread_mutex_lock(&v->lock);
 	v->has_begun = true;
 	v->failed = !ok;
-	if (!ok)
+	if (!ok && !*v->why)
 		snprintf(v->why, sizeof v->why, "%s", v->GetError());
 	pthread_cond_signal(&v->begun);
 	pthread_mutex_unlock(&v->lock);
@@ -335,6 +359,7 @@ static void *run(void *opaque)
 
 static void forget(struct viewer *v)
 {
+	free(v->copy);
 	pthread_cond_destroy(&v->begun);
 	pthread_mutex_destroy(&v->lock);
 	if (v->handle)
@@ -375,13 +400,15 @@ struct viewer *window_open(struct canvas *c, const struct window_options *o, str
 	return NULL;
 }
 
-void window_close(struct viewer *v)
+bool window_close(struct viewer *v)
 {
 	if (!v)
-		return;
+		return true;
 	__atomic_store_n(&v->ending, true, __ATOMIC_RELEASE);
-	pthread_join(v->thread, NULL);
+	if (!thread_ends(v->thread))
+		return false;
 	forget(v);
+	return true;
 }
 
 #else
@@ -394,6 +421,6 @@ struct viewer *window_open(struct canvas *c, const struct window_options *o, str
 	return NULL;
 }
 
-void window_close(struct viewer *v) { (void)v; }
+bool window_close(struct viewer *v) { return !v; }
 
 #endif

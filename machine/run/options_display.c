@@ -85,8 +85,11 @@ bool opt_vnc(struct parse *p, const char *text)
 	char *key, *value;
 	bool ok;
 
-	if (!strcmp(text, "none"))
+	if (!strcmp(text, "none")) {
+		free(p->opts->vnc_host);
+		p->opts->vnc_host = NULL;
 		return true;
+	}
 	if (!pairs_open(p, &pairs, text))
 		return false;
 	if (pairs_next(&pairs, &key, &value) && !key)

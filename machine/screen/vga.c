@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "machine/core/config.h"
+#include "machine/core/memory.h"
 
 #define MMIO_BYTES 0x1000u
 #define VRAM_MOST (UINT32_C(256) << 20)
@@ -71,6 +72,12 @@ static void show_mode(struct vga *vga)
 	vga->afresh = true;
 }
 
+/* What it costs the host is what the guest has touched. */
+static void clear(struct vga *vga, uint32_t bytes)
+{
+	memory_clear_part(&vga->pci.dev.machine->ram, vga->pci.bar[0].part - 1, bytes);
+}
+
 static void store_enable(struct vga *vga, uint16_t value)
 {
 	bool before = mode_set(vga);
@@ -81,10 +88,8 @@ static void store_enable(struct vga *vga, uint16_t value)
 	vga->vbe[VBE_VIRT_WIDTH] = 0;
 	vga->vbe[VBE_X_OFFSET] = vga->vbe[VBE_Y_OFFSET] = 0;
 	fit_mode(vga);
-	if (!(value & KEEP_MEMORY)) {
-		memset(vga->vram, 0, vga->vbe[VBE_YRES] * line_bytes(vga));
-		vga->pci.dev.machine->hcall_work += vga->vbe[VBE_YRES] * line_bytes(vga);
-	}
+	if (!(value & KEEP_MEMORY))
+		clear(vga, vga->vbe[VBE_YRES] * line_bytes(vga));
 }
 
 static void store_vbe(struct vga *vga, unsigned n, uint16_t value)
@@ -315,7 +320,7 @@ static void vga_reset(struct device *dev)
 	memset(vga->vbe, 0, sizeof vga->vbe);
 	vga->vbe[VBE_ID] = VBE_LAST_ID;
 	vga->big_endian = true;
-	memset(vga->vram, 0, vga->vram_bytes);
+	clear(vga, vga->vram_bytes);
 	show_mode(vga);
 }
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -270,6 +271,17 @@ def window():
         env = dict(x.env, DISPLAY=':99999')
         run = subprocess.run([cede, '-display', 'sdl', '-kernel', kernel], env=env, stderr=subprocess.PIPE, text=True, check=False)
         check(run.returncode == 1 and len(run.stderr.splitlines()) == 1, 'no server: one line', run.stderr)
+        env = {name: value for name, value in os.environ.items() if name not in ('DISPLAY', 'WAYLAND_DISPLAY', 'SDL_VIDEODRIVER')}
+        run = subprocess.run([cede, '-display', 'sdl', '-kernel', kernel], env=env, stderr=subprocess.PIPE, text=True, check=False)
+        check(run.returncode == 1 and 'there is no X or Wayland display' in run.stderr, 'no display at all', run.stderr)
+        with linux('-vga', 'std', '-display', 'sdl', env=x.env, nographic=False, program=cede, kernel=kernel, initrd=initrd) as m:
+            m.expect('Preparing to boot', 60)
+            time.sleep(1)
+            x.process.send_signal(signal.SIGSTOP)
+            time.sleep(1)
+            m.process.terminate()
+            check(m.wait(15) is not None, 'a server that stops answering does not keep cede', m.errors)
+            x.process.send_signal(signal.SIGCONT)
 
 
 class Viewer:
@@ -395,6 +407,25 @@ def vnc():
         check(qmp.run('query-vnc')['return']['service'] == str(port), 'query-vnc')
         other = linux('-vga', 'std', '-vnc', '127.0.0.1:%d' % (port - 5900))
         check(other.wait(20) == 1 and len(other.errors.splitlines()) == 1 and 'cannot listen' in other.errors, 'the port is taken', other.errors)
+        m.send("openvt -c 7 -s -w sh -c 'echo op\"\"en >/dev/hvc0; cat >/tmp/typed'\n")
+        m.expect('open', 60)
+        third = Viewer(port)
+        third.s.sendall(struct.pack('>BBxxI', 4, 1, ord('z')))
+        time.sleep(.2)
+        third.close()       # with a key down, which Linux would repeat
+        qmp.run('stop')
+        qmp.run('human-monitor-command', **{'command-line': 'sendkey q'})
+        early.key(ord('w'))
+        time.sleep(1)
+        qmp.run('cont')
+        time.sleep(1.5)
+        early.key(0xff0d)
+        early.s.sendall(struct.pack('>BBxxI', 4, 1, 0xffe3))    # ctrl-d
+        early.key(ord('d'))
+        early.s.sendall(struct.pack('>BBxxI', 4, 0, 0xffe3))
+        m.send('sleep 1; echo "typed <$(cat /tmp/typed)>"\n')
+        got = m.expect('typed <(z*[^$]*)>\n', 60).group(1)
+        check(got == 'z', 'a viewer that goes lets its keys go; a machine that stands hears nothing', got)
         late.s.sendall(b'\6\0\0\0\xff\xff\xff\xff' + os.urandom(4096))    # a text of 4 GiB, and what is none
         late.close()
         m.send('echo still""here\n')
@@ -424,8 +455,24 @@ def vnc_password():
         check(Viewer(port, 'secret').result != 0 and Viewer(port, 'other').result == 0, 'another one')
         check('127.0.0.1' in qmp.run('human-monitor-command', **{'command-line': 'info vnc'})['return'] or
               'localhost' in qmp.run('human-monitor-command', **{'command-line': 'info vnc'})['return'], 'info vnc')
+        qmp.run('human-monitor-command', **{'command-line': 'migrate -d "exec:ls -l /proc/self/fd >%s; cat >/dev/null"' % at('fds')})
+        until = time.monotonic() + 20
+        while not os.path.exists(at('fds')) and time.monotonic() < until:
+            time.sleep(.1)
+        time.sleep(.2)
+        with open(at('fds')) as f:
+            text = f.read()
+        check('pipe:' in text and 'socket:' not in text, 'a command gets no socket of ours', text)
+        half = [socket.create_connection(('127.0.0.1', port), 20) for _ in range(3)]
+        for s in half:
+            s.sendall(b'RFB 0')
+        begun = time.monotonic()
+        check(Viewer(port, 'other').result == 0 and time.monotonic() - begun < 8, 'beside half messages another one comes in')
+        half = [socket.create_connection(('127.0.0.1', port), 20) for _ in range(3)]
+        for s in half:
+            s.sendall(b'RFB 0')
         qmp.run('quit')
-        check(m.wait(20) == 0, 'quit', m.errors)
+        check(m.wait(8) == 0, 'and cede ends', m.errors)
 
 
 SLOF = '/usr/share/qemu/slof.bin'

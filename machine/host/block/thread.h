@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <time.h>
 
 /* Signals come to the thread that serves them, the machine's own; a fault of its own is each thread's. 0, or an error number. */
 static inline int thread_start(pthread_t *thread, void *(*run)(void *), void *opaque)
@@ -19,6 +21,16 @@ static inline int thread_start(pthread_t *thread, void *(*run)(void *), void *op
 	error = pthread_create(thread, NULL, run, opaque);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return error;
+}
+
+/* Within a second, and then it is joined. False: it goes on. */
+static inline bool thread_ends(pthread_t thread)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec++;
+	return !pthread_timedjoin_np(thread, NULL, &until);
 }
 
 #endif
