@@ -301,7 +301,7 @@ static bool read_full(struct reader *r, const char *name, uint32_t instance, uin
 		r->set->read_last = section;
 		return vms_load(&walk, section->state, section->object, version) && read_footer(r, name, id);
 	}
-	return stream_fail(r->s, "section %s %u: this machine has none (other -cpu, -smp, -serial, -drive, -device, -M ic-mode or max-cpu-compat?)", name,
+	return stream_fail(r->s, "section %s %u: this machine has none (other -cpu, -smp, -serial, -drive, -device, -nic, -vga, -M ic-mode or max-cpu-compat?)", name,
 			   (unsigned)instance);
 }
 

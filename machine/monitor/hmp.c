@@ -146,11 +146,14 @@ static void run_eject(struct machine *m, const char *argument, FILE *out)
 
 static void run_change(struct machine *m, const char *argument, FILE *out)
 {
-	static const char vnc[] = "vnc password ";
+	static const char vnc[] = "vnc password";
+	const char *password = argument + sizeof vnc - 1;
 	struct error err;
 
-	if (!strncmp(argument, vnc, sizeof vnc - 1))
-		print_failure(display_set_password(m, argument + sizeof vnc - 1, &err), &err, out);
+	if (!strcmp(argument, vnc))
+		fputs("Error: vnc password: the password is missing\n", out);
+	else if (!strncmp(argument, vnc, sizeof vnc - 1) && *password == ' ')
+		print_failure(display_set_password(m, password + 1, &err), &err, out);
 	else
 		print_failure(block_run_change(m, argument, &err), &err, out);
 }

@@ -19,7 +19,6 @@
 #include "machine/monitor/streams.h"
 #include "machine/monitor/typed.h"
 #include "machine/snapshot/outgoing.h"
-#include "machine/monitor/net.h"
 #include "machine/virtio/balloon.h"
 #include "savevm/json.h"
 
@@ -501,7 +500,7 @@ static bool query_vnc(struct call *c)
 	if (o->vnc_host) {
 		fputs(", \"host\": ", c->out);
 		qmp_string(c->out, o->vnc_host);
-		fprintf(c->out, ", \"service\": \"%d\", \"family\": \"ipv4\", \"auth\": \"%s\", \"clients\": []", o->vnc_port,
+		fprintf(c->out, ", \"service\": \"%d\", \"family\": \"ipv4\", \"auth\": \"%s\"", o->vnc_port,
 			o->vnc_password ? "vnc" : "none");
 	}
 	fputc('}', c->out);

@@ -98,15 +98,20 @@ struct net *net_take(struct machine *m, const char *id, struct device *dev, stru
 	return n && n->user == dev ? n : NULL;
 }
 
+void net_forget(struct net *n)
+{
+	while (n->first)
+		drop_first(n);
+	n->arrived = 0;
+}
+
 void net_pull(struct net *n, bool down)
 {
 	bool changed = n->link_down != down;
 
 	n->link_down = down;
-	while (down && n->first)
-		drop_first(n);
 	if (down)
-		n->arrived = 0;
+		net_forget(n);
 	if (changed && n->user && n->user->class->link_changed)
 		n->user->class->link_changed(n->user);
 }

@@ -105,6 +105,7 @@ const struct net_frame *net_front(const struct net *n);	/* that has arrived; NUL
 void net_done(struct net *n);				/* with that one */
 
 /* ---- The monitor's ---- */
+void net_forget(struct net *n);			/* what waits for the card: it was for another guest */
 void net_pull(struct net *n, bool down);	/* the cable; the card is told */
 
 /* ---- The backend's ---- */

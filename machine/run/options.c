@@ -82,7 +82,7 @@ bool opt_enable_kvm(struct parse *p, const char *text)
 	return p->no_accel = true;
 }
 
-/* What is so anyway: there is no display that a terminal could hide behind, and no file of the user's. */
+/* What is so anyway: a terminal beside a display, and no file of the user's. */
 bool opt_nothing(struct parse *p, const char *text)
 {
 	(void)p, (void)text;

@@ -203,7 +203,7 @@ static bool users_fit(struct parse *p, const struct chardev *c)
 	return n <= CONSOLE_ASIDES + 1 || option_fail(p, "chardev '%.60s' has more than %d users", c->id, CONSOLE_ASIDES + 1);
 }
 
-/* There is no display that a terminal could hide behind. */
+/* A terminal is there beside a display. */
 static bool add_default(struct parse *p)
 {
 	const char *text = "mon:stdio";

@@ -366,8 +366,10 @@ static void net_loaded(struct device *dev, bool foreign)
 	struct virtio_net *n = (struct virtio_net *)dev;
 
 	net_state_settle(n);
-	if (n->net)
+	if (n->net) {
 		n->net->link_down = !(n->status & NET_LINK_UP);
+		net_forget(n->net);
+	}
 	virtio_loaded(&n->v, foreign);
 	if (foreign) {
 		virtio_take_again(&n->v);

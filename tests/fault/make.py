@@ -288,7 +288,7 @@ def deps(folder):
     check(status == 2 and 'libfdt' in err and err.count('\n') == 1, 'no-sudo-cannot-build', err)
     status, out, err = run_deps('no-network', 'test', id=ROOT, **apt)
     check(status == 1 and 'no network' in err and 'qemu-user' in err and err.count('\n') == 1, 'no-network-tests', err)
-    all_there = 'for p in clang-19 lld-19 libc6-dev make pkg-config libfdt-dev libclang-rt-19-dev libcapstone-dev libzstd-dev libnbd-dev libslirp-dev zlib1g-dev libsdl2-dev ' \
+    all_there = 'for p in clang-19 lld-19 libc6-dev make pkg-config libfdt-dev libclang-rt-19-dev libcapstone-dev libzstd-dev libnbd-dev libslirp-dev zlib1g-dev libsdl2-dev libvncserver-dev ' \
                 'python3 debian-archive-keyring debootstrap; do echo $p installed; done\n'
     status, out, err = run_deps('all-there', 'build', id=ROOT, **dict(apt, dpkg_query=all_there, apt_get='echo asked; exit 1\n'))
     check(status == 0 and not out + err, 'all-there-asks-nobody', out + err)

@@ -62,7 +62,7 @@ CASES = (
         ('-cpu power10 -smp 4,threads=4', 'cede/machine: field threads: expected 4, found 2 (-smp threads=)'),
         ('-cpu power10 -smp 4', 'cede/machine: field threads: expected 1, found 2 (-smp threads=)'),
         ('-cpu power10 -smp 4,threads=2 -M max-cpu-compat=power8',
-         'section xive-source 0: this machine has none (other -cpu, -smp, -serial, -drive, -device, -M ic-mode or max-cpu-compat?)'),
+         'section xive-source 0: this machine has none (other -cpu, -smp, -serial, -drive, -device, -nic, -vga, -M ic-mode or max-cpu-compat?)'),
         ('-cpu power10 -smp 4,threads=2 -M cap-hpt-max-page-size=4k',
          'spapr/cap/hpt_maxpagesize: field mig.caps[0x06]: expected at most 4k, found 64k (-M cap-hpt-max-page-size=)'),
         ('-cpu power10 -smp 4,threads=2 -pool procs=1',
@@ -88,7 +88,7 @@ CASES = (
     ('-cpu power9 -M ic-mode=xive -smp 2', (     # whose guest has agreed on nothing, and uses it
         ('-cpu power9 -smp 2', 'section ics 0 is missing: the guest\'s interrupts are XICS\'s here, and the machine that was saved had none (-M ic-mode=)'),
         ('-cpu power9 -smp 2 -M ic-mode=xics',
-         'section xive-source 0: this machine has none (other -cpu, -smp, -serial, -drive, -device, -M ic-mode or max-cpu-compat?)'),
+         'section xive-source 0: this machine has none (other -cpu, -smp, -serial, -drive, -device, -nic, -vga, -M ic-mode or max-cpu-compat?)'),
     )),
     ('-cpu power9 -timing power9,freq=2000 -smp 2 -pool procs=2,load=0.5,window=5ms', (
         ('-cpu power9,freq=4000 -timing power9 -smp 2 -pool procs=2,load=0.5,window=5ms',
