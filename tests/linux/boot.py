@@ -183,8 +183,8 @@ def memory():
             peak = field(f.read(), 'VmHWM')
         with open('/proc/%d/smaps' % pid) as f:
             sections = re.split(r'^(?=[0-9a-f]+-[0-9a-f]+ )', f.read(), flags=re.M)
-        # The guest's RAM is the largest mapping.
-        guest = max((s for s in sections if 'Size:' in s), key=lambda s: field(s, 'Size'))
+        # The guest's RAM is the largest mapping that can be written.
+        guest = max((s for s in sections if 'Size:' in s and ' rw' in s.split('\n')[0]), key=lambda s: field(s, 'Size'))
         check(field(guest, 'Size') >= ram * 1024, 'ram-found', guest)
         resident = field(guest, 'Rss')
         check(peak - resident <= OVERHEAD_KIB, 'overhead', '%d KiB beside %d KiB of RAM' % (peak - resident, resident))
