@@ -22,6 +22,8 @@ static int run_machine(const struct config *options, struct term *term)
 		term_say(term, "%s", *term_end(term) ? term_end(term) : err.msg);
 		return err.usage ? EXIT_USAGE : EXIT_HOST_ERROR;
 	}
+	if (options->note)		/* what fails says one line, and why */
+		term_say(term, "%s", options->note);
 	status = machine_run(m);
 	machine_free(m);
 	return status;
@@ -61,8 +63,6 @@ static int run(const struct config *options)
 	if (term) {
 		term_messages(term, &message);
 		term_serve(term, &daemon);
-		if (options->note)
-			term_say(term, "%s", options->note);
 		status = run_with_pidfile(options, term);
 		term_free(term);
 	} else {

@@ -143,7 +143,7 @@ def attempt(r, cede, folder):
             p.kill()
             return 'hangs', argv, None
     text = err.decode('utf-8', 'replace')
-    lines = text.splitlines()
+    lines = [line for line in text.splitlines() if not line.startswith('cede: warning: ')]
     status = p.returncode
     if 'Sanitizer' in text or 'runtime error' in text:
         return 'sanitizer: ' + text[:2000], argv, None
