@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "machine/core/config.h"
 #include "machine/core/device.h"
 #include "machine/core/input.h"
 #include "machine/core/screen.h"
 #include "machine/host/canvas.h"
+#include "machine/host/time.h"
 #include "machine/host/viewer.h"
 
 #define FRAME_NS UINT64_C(33000000)	/* between two pictures */
@@ -23,14 +23,6 @@ struct display {
 	bool late;			/* another one came too soon after it */
 	char title[160];
 };
-
-static uint64_t host_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
-}
 
 static bool open_viewers(struct display *d, const struct config *o, struct error *err)
 {

@@ -21,4 +21,13 @@ struct act {
 	int32_t value;
 };
 
+/* A pixel's number among `side` of them as the value of an ACT_PLACE; beside them: at their edge. */
+static inline int32_t act_place(int at, unsigned side)
+{
+	int last = side > 1 ? (int)side - 1 : 1;
+
+	at = at < 0 ? 0 : at > last ? last : at;
+	return (int32_t)((int64_t)at * ACT_PLACE_MOST / last);
+}
+
 #endif

@@ -142,14 +142,6 @@ static void key_event(rfbBool down, rfbKeySym keysym, rfbClientPtr client)
 	held->key[code] = down;
 }
 
-static int32_t place(int at, int side)
-{
-	int last = side > 1 ? side - 1 : 1;
-
-	at = at < 0 ? 0 : at > last ? last : at;
-	return (int32_t)((int64_t)at * ACT_PLACE_MOST / last);
-}
-
 static unsigned add_buttons(struct held *held, int mask, struct act *acts)
 {
 	static const uint8_t of[] = { BUTTON_LEFT, BUTTON_MIDDLE, BUTTON_RIGHT };
@@ -175,8 +167,8 @@ static void pointer_event(int mask, int x, int y, rfbClientPtr client)
 	unsigned n = 0;
 
 	if (v->places) {
-		acts[n++] = (struct act){ ACT_PLACE, 0, place(x, v->screen->width) };
-		acts[n++] = (struct act){ ACT_PLACE, 1, place(y, v->screen->height) };
+		acts[n++] = (struct act){ ACT_PLACE, 0, act_place(x, (unsigned)v->screen->width) };
+		acts[n++] = (struct act){ ACT_PLACE, 1, act_place(y, (unsigned)v->screen->height) };
 	}
 	n += add_buttons(client->clientData, mask, acts + n);
 	canvas_act(v->canvas, acts, n);

@@ -221,21 +221,13 @@ static bool own_key(struct viewer *v, const SDL_KeyboardEvent *e)
 	return true;
 }
 
-static int32_t place(int at, unsigned side)
-{
-	int last = side > 1 ? (int)side - 1 : 1;
-
-	at = at < 0 ? 0 : at > last ? last : at;
-	return (int32_t)((int64_t)at * ACT_PLACE_MOST / last);
-}
-
 static void moved(struct viewer *v, const SDL_MouseMotionEvent *e)
 {
 	struct act acts[2];
 
 	if (v->places) {
-		acts[0] = (struct act){ ACT_PLACE, 0, place(e->x, v->width) };
-		acts[1] = (struct act){ ACT_PLACE, 1, place(e->y, v->height) };
+		acts[0] = (struct act){ ACT_PLACE, 0, act_place(e->x, v->width) };
+		acts[1] = (struct act){ ACT_PLACE, 1, act_place(e->y, v->height) };
 	} else if (v->grabbed) {
 		acts[0] = (struct act){ ACT_MOVE, 0, e->xrel };
 		acts[1] = (struct act){ ACT_MOVE, 1, e->yrel };

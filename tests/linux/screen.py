@@ -225,10 +225,7 @@ def window():
                    nographic=False, program=cede, kernel=kernel, initrd=initrd) as m:
             m.expect('cede guest ready', 120)
             qmp = Monitor(at('qmp'))
-            m.send("for d in /sys/class/input/event*; do echo \"${d##*/}: $(cat $d/device/name)\"; done; openvt -c 6 -s -w sh -c '"
-                   'cat /proc/version; printf "\\033[?25l"; echo op""en >/dev/hvc0; read line; echo "got <$line>" >/dev/hvc0\'\n')
-            tablet = m.expect(r'(event\d+): QEMU Virtio Tablet', 60).group(1)
-            m.expect('open', 60)
+            tablet = open_terminal(m)
             name = x.tool('search', '--name', 'Ctrl-Alt', 'getwindowname')
             check(name.startswith('penguin - ') and 'Ctrl-Alt-F full screen' in name, 'title', name)
             x.tool('search', '--name', 'penguin', 'windowfocus')
@@ -282,6 +279,15 @@ def window():
             m.process.terminate()
             check(m.wait(15) is not None, 'a server that stops answering does not keep cede', m.errors)
             x.process.send_signal(signal.SIGCONT)
+
+
+def open_terminal(m):
+    """A terminal of the screen, whose cursor does not blink, waits for a line and says what it got. Which event device the tablet is."""
+    m.send("for d in /sys/class/input/event*; do echo \"${d##*/}: $(cat $d/device/name)\"; done; openvt -c 6 -s -w sh -c '"
+           'cat /proc/version; printf "\\033[?25l"; echo op""en >/dev/hvc0; read line; echo "got <$line>" >/dev/hvc0\'\n')
+    tablet = m.expect(r'(event\d+): QEMU Virtio Tablet', 60).group(1)
+    m.expect('open', 60)
+    return tablet
 
 
 class Viewer:
@@ -373,10 +379,7 @@ def vnc():
         early = Viewer(port)
         m.expect('cede guest ready', 120)
         qmp = Monitor(at('qmp'))
-        m.send("for d in /sys/class/input/event*; do echo \"${d##*/}: $(cat $d/device/name)\"; done; openvt -c 6 -s -w sh -c '"
-               'cat /proc/version; printf "\\033[?25l"; echo op""en >/dev/hvc0; read line; echo "got <$line>" >/dev/hvc0\'\n')
-        tablet = m.expect(r'(event\d+): QEMU Virtio Tablet', 60).group(1)
-        m.expect('open', 60)
+        tablet = open_terminal(m)
         late = Viewer(port)
         check(early.result == 0 and early.name == late.name == 'penguin', 'two viewers', (early.name, late.name))
         for c in 'hi !':
@@ -413,6 +416,7 @@ def vnc():
         third.s.sendall(struct.pack('>BBxxI', 4, 1, ord('z')))
         time.sleep(.2)
         third.close()       # with a key down, which Linux would repeat
+        time.sleep(.5)      # the machine must still run when the key is let go
         qmp.run('stop')
         qmp.run('human-monitor-command', **{'command-line': 'sendkey q'})
         early.key(ord('w'))
