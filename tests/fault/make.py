@@ -85,13 +85,13 @@ def flags(folder):
 
 def other_flags(folder):
     """What was built with other flags, or by another compiler, is built again; what only warns is not."""
-    one = folder + '/obj/tools/dtl/dtl_lane.o'
+    one = folder + '/obj/tools/dtl/dtl_table.o'
 
     def built(*words):
         status, out, err = make('B=' + folder, *words, one)
         if status:
             raise AssertionError(err)
-        return 'dtl_lane.c' in out
+        return 'dtl_table.c' in out
 
     made = [built(), built(), built('CFLAGS=-O1'), built('CFLAGS=-O1'), built('CFLAGS=-O1', 'WERROR=1'), built()]
     check(made == [True, False, True, False, False, True], 'other-flags-other-objects', made)

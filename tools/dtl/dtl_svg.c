@@ -53,7 +53,7 @@ static void physical_run(void *opaque, unsigned lane, unsigned kind, unsigned st
 	dtl_vp_name(s->h, kind - 1, name);
 	if (end - start > LETTER * (double)(strlen(name) + 1))
 		add(&s->labels, "<text x=\"%g\" y=\"%g\" fill=\"%s\">%s</text>\n", SVG_LEFT + (start + end) / 2.0,
-		    svg_text_y(s, lane) - 0.4, svg_ink_on(svg_vp_colour(s->h, kind - 1)), name);
+		    svg_text_y(s, lane) - 0.4, colour_is_light(colour_vp(s->h->cpus, kind - 1)) ? "#222" : "#fff", name);
 }
 
 static void virtual_run(void *opaque, unsigned lane, unsigned kind, unsigned start, unsigned end)

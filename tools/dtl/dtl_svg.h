@@ -1,19 +1,18 @@
 /* What the files of the picture share: dtl_svg.c fills the lanes from the log, dtl_svg_page.c writes the
- * document, dtl_colour.c chooses colours. */
+ * document. */
 #ifndef TOOLS_DTL_DTL_SVG_H
 #define TOOLS_DTL_DTL_SVG_H
 
 #include <stddef.h>
 
-#include "tools/dtl/dtl_lane.h"
+#include "machine/vp/colour.h"
+#include "machine/vp/lane.h"
 #include "tools/dtl/dtl_totals.h"
 #include "tools/dtl/dtl_views.h"
 
 /* Pixels. */
 #define SVG_COLUMNS 1200
 #define SVG_LEFT    116			/* space for names, left of the lanes */
-
-struct colour { unsigned char r, g, b; };
 
 /* A piece of the document that grows while the log is read: there is one for each colour, and one for the labels. */
 struct text {
@@ -41,11 +40,6 @@ unsigned svg_lane_y(const struct svg *s, unsigned lane);
 unsigned svg_lane_height(const struct svg *s);
 double svg_text_y(const struct svg *s, unsigned lane);	/* base line of a lane's text */
 
-/* ---- Colours ---- */
-struct colour svg_vp_colour(const struct dtl_header *h, unsigned vp);
-struct colour svg_state_colour(enum vp_state state);
-extern const struct colour svg_idle_colour;
-const char *svg_ink_on(struct colour c);		/* colour for a text that is readable on `c` */
 
 void svg_put_page(const struct svg *s);
 

@@ -49,7 +49,7 @@ static void put_escaped(const char *text)
 	}
 }
 
-static void put_colour(struct colour c) { printf("#%02x%02x%02x", c.r, c.g, c.b); }
+static void put_colour(uint32_t colour) { printf("#%06x", (unsigned)colour); }
 
 static void put_text(double x, double y, const char *attributes, const char *text)
 {
@@ -132,14 +132,14 @@ static void put_axis(const struct svg *s, unsigned from_y, unsigned to_y)
 static void put_backgrounds(const struct svg *s)
 {
 	printf("<path shape-rendering=\"crispEdges\" fill=\"");
-	put_colour(svg_idle_colour);
+	put_colour(COLOUR_IDLE);
 	printf("\" d=\"");
 	for (unsigned i = 0; i < s->lanes; i++)
 		printf("M%u %uh%uv%uh-%uz", SVG_LEFT, svg_lane_y(s, i), SVG_COLUMNS, svg_lane_height(s), SVG_COLUMNS);
 	printf("\"/>\n");
 }
 
-static void put_piece(const struct text *t, struct colour colour)
+static void put_piece(const struct text *t, uint32_t colour)
 {
 	if (!t->len)
 		return;
@@ -153,9 +153,9 @@ static void put_piece(const struct text *t, struct colour colour)
 static void put_lanes(const struct svg *s)
 {
 	for (unsigned i = 0; i < dtl_vps(s->h); i++)
-		put_piece(&s->by_vp[i], svg_vp_colour(s->h, i));
+		put_piece(&s->by_vp[i], colour_vp(s->h->cpus, i));
 	for (unsigned i = 0; i < N_STATES; i++)
-		put_piece(&s->by_state[states[i].state], svg_state_colour(states[i].state));
+		put_piece(&s->by_state[states[i].state], colour_state(states[i].state));
 	printf("<g text-anchor=\"middle\" font-size=\"%u\">\n", s->row > 14 ? 10 : 8);
 	if (s->labels.len)
 		fwrite(s->labels.at, 1, s->labels.len, stdout);
@@ -224,7 +224,7 @@ static void put_heading(unsigned y, const char *what, const char *first, const c
 	put_text(SVG_LEFT + SVG_COLUMNS + 140, y - 8, "text-anchor=\"end\" font-size=\"10\" fill=\"#777\"", second);
 }
 
-static void put_swatch(double x, double y, struct colour colour)
+static void put_swatch(double x, double y, uint32_t colour)
 {
 	printf("<rect x=\"%g\" y=\"%g\" width=\"16\" height=\"12\" stroke=\"#b9c0c8\" stroke-width=\".5\" fill=\"", x, y);
 	put_colour(colour);
@@ -244,7 +244,7 @@ static void put_vp_legend(const struct svg *s, double y)
 			x = SVG_LEFT;
 			y += 20;
 		}
-		put_swatch(x, y, svg_vp_colour(s->h, i));
+		put_swatch(x, y, colour_vp(s->h->cpus, i));
 		put_text(x + 20, y + 10, "font-size=\"11\"", load ? "load" : dtl_vp_name(s->h, i, name));
 		x += 46;
 	}
@@ -256,11 +256,11 @@ static void put_legend(const struct svg *s)
 
 	put_text(14, y + 10, "fill=\"#555\"", "States");
 	for (unsigned i = 0; i < N_STATES; i++) {
-		put_swatch(x, y, svg_state_colour(states[i].state));
+		put_swatch(x, y, colour_state(states[i].state));
 		put_text(x + 22, y + 10, "font-size=\"11\"", states[i].text);
 		x += 42 + 6.1 * (double)strlen(states[i].text);
 	}
-	put_swatch(x, y, svg_idle_colour);
+	put_swatch(x, y, COLOUR_IDLE);
 	put_text(x + 22, y + 10, "font-size=\"11\"", "nobody runs");
 	put_vp_legend(s, y + 26);
 }

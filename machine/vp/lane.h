@@ -3,8 +3,8 @@
  * The caller adds spans in order of time, without overlap; the time between two spans is of kind 0. When a
  * run of columns of one kind ends, the lane hands it to run() and forgets it, so that its memory does not
  * grow with the log. */
-#ifndef TOOLS_DTL_DTL_LANE_H
-#define TOOLS_DTL_DTL_LANE_H
+#ifndef MACHINE_VP_LANE_H
+#define MACHINE_VP_LANE_H
 
 #include <stdbool.h>
 #include <stdint.h>

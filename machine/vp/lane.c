@@ -1,5 +1,5 @@
-/* A lane of a picture. See dtl_lane.h. */
-#include "tools/dtl/dtl_lane.h"
+/* A lane of a picture. See lane.h. */
+#include "machine/vp/lane.h"
 
 #include <stdlib.h>
 #include <string.h>
