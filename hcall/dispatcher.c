@@ -15,6 +15,7 @@
 #include "hcall/pool.h"
 #include "hcall/splpar.h"
 #include "hcall/trace.h"
+#include "hcall/transitions.h"
 #include "machine/core/clock.h"
 #include "machine/core/config.h"
 #include "machine/core/log.h"
@@ -55,36 +56,16 @@ static void log_transition(struct machine *m, const struct dtl_record *r)
 
 static void report_transition(struct machine *m, const struct dtl_record *r)
 {
-	if (m->dispatcher->file)
-		dtl_file_add(m, r);
+	if (m->dispatcher->transitions)
+		transitions_add(m, r);
 	if (unlikely(m->log_mask & LOG_DISPATCH))
 		log_transition(m, r);
 }
 
-/* The log of a machine that comes from a snapshot begins with the states that a reader could not know. */
 void dispatcher_log_begin(struct machine *m)
 {
-	const struct dispatcher *d = m->dispatcher;
-	const struct partition *load = &d->partition[PARTITION_LOAD];
-	struct dtl_record r = { .cycle = m->clock.now, .reason = VP_NONE };
-
-	if (!d->file)
-		return;
-	dtl_file_restart(m);
-	for (unsigned i = 0; i < m->ncpus + load->n; i++) {
-		const struct vproc *vp = i < m->ncpus ? NULL : &load->vp[i - m->ncpus];
-		const struct spapr_cpu *sc = vp ? NULL : m->cpu[i];
-
-		r.state = vp ? vp->state : sc->vp.state;
-		if (r.state == (vp ? VP_CEDED : VP_STOPPED))
-			continue;
-		r.vp = (uint16_t)(vp ? i - m->ncpus : i);
-		r.partition = vp ? PARTITION_LOAD : PARTITION_GUEST;
-		r.physical = r.state != VP_RUNNING ? PHYSICAL_NONE : vp ? (uint16_t)((unsigned)vp->phys * d->threads) : sc->vp.physical;
-		r.srr0 = sc && r.state == VP_RUNNING ? sc->cpu.nip : 0;
-		r.srr1 = sc && r.state == VP_RUNNING ? sc->cpu.msr : 0;
-		dtl_file_add(m, &r);
-	}
+	if (m->dispatcher->transitions)
+		transitions_restart(m);
 }
 
 /* The thread comes into `state` at `cycle`; `code` as in a DTL entry. */
@@ -600,8 +581,8 @@ void dispatcher_look(struct machine *m)
 		for (unsigned i = 0; i < d->procs; i++)
 			end_slice(m, i);
 	}
-	if (d->file)
-		dtl_file_sync(m);
+	if (d->transitions)
+		transitions_sync(m);
 }
 
 uint64_t dispatcher_next(const struct machine *m)

@@ -72,6 +72,7 @@ struct dispatcher {
 					/* what runs there (vp NULL: nothing), and the end of its slice or of the last one */
 	bool bursty;
 	uint64_t rng;			/* state of the random numbers of the bursty load */
+	struct transitions *transitions;	/* for those who look; NULL: nobody does */
 	struct dtl_file *file;		/* -dtl; NULL */
 };
 
@@ -80,7 +81,7 @@ struct dispatcher {
 bool dispatcher_new(struct machine *m, const struct pool_config *options, struct error *err);
 void dispatcher_free(struct machine *m);
 void dispatcher_reset(struct machine *m, bool logged);	/* no thread runs, and none has waited */
-void dispatcher_log_begin(struct machine *m);	/* after a load: -dtl starts afresh, with the state of each virtual processor */
+void dispatcher_log_begin(struct machine *m);	/* after a load: who looks starts afresh, with the state of each virtual processor */
 
 /* ---- For the run loop ---- */
 /* At clock.now, up to which all processors have run: charges partitions, wakes, preempts and dispatches. */

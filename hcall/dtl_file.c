@@ -1,8 +1,4 @@
-/* -dtl FILE: writes the dispatcher's transitions; the format is in machine/vp/dtl_format.h.
- *
- * Physical processors run one after another through a quantum, so their records come unsorted:
- * they are kept until the quantum's end, and written in order of time.
- */
+/* -dtl FILE: writes the dispatcher's transitions; the format is in machine/vp/dtl_format.h. */
 #include "hcall/dtl_file.h"
 
 #include <errno.h>
@@ -14,16 +10,17 @@
 #include <unistd.h>
 
 #include "hcall/dispatcher.h"
+#include "hcall/transitions.h"
 #include "machine/core/machine.h"
 #include "machine/host/term.h"
 #include "savevm/error.h"
 #include "savevm/place.h"
 
 struct dtl_file {
+	struct transition_reader reader;
+	struct machine *m;
 	FILE *out;			/* NULL: writing has failed */
 	const char *path;
-	struct dtl_record *waiting;	/* of the present quantum */
-	size_t n, room;
 	bool begun;			/* the header is written */
 	bool piped;			/* a reader may be slow; the buffer of such a file is PIPE_BUF at most */
 	uint64_t begins;		/* cycle */
@@ -42,29 +39,27 @@ static void put_numbers(uint8_t *at, const struct number *numbers, unsigned n)
 }
 
 /* Says so once; the guest goes on without its log. */
-static void give_up_log(struct machine *m)
+static void give_up_log(struct dtl_file *f)
 {
-	struct dtl_file *f = m->dispatcher->file;
 	int error = errno;
 
-	term_say(m->term, "dispatch log '%.100s' takes no more: %s", f->path, strerror(error));
+	term_say(f->m->term, "dispatch log '%.100s' takes no more: %s", f->path, strerror(error));
 	if (f->out)
 		fclose(f->out);
 	f->out = NULL;
 }
 
-static void write_bytes(struct machine *m, const uint8_t *bytes, size_t len)
+static void write_bytes(struct dtl_file *f, const uint8_t *bytes, size_t len)
 {
-	struct dtl_file *f = m->dispatcher->file;
-
-	if (f->out && f->piped && !machine_waits_to_write(m, fileno(f->out)))
+	if (f->out && f->piped && !machine_waits_to_write(f->m, fileno(f->out)))
 		return;
 	if (f->out && fwrite(bytes, 1, len, f->out) != len)
-		give_up_log(m);
+		give_up_log(f);
 }
 
-static void write_header(struct machine *m)
+static void write_header(struct dtl_file *f)
 {
+	const struct machine *m = f->m;
 	const struct dispatcher *d = m->dispatcher;
 	const struct partition *guest = &d->partition[PARTITION_GUEST], *load = &d->partition[PARTITION_LOAD];
 	uint8_t header[DTL_FILE_HEADER] = DTL_FILE_MAGIC;
@@ -74,12 +69,56 @@ static void write_header(struct machine *m)
 		{ CPU_HZ, 8 }, { TIMEBASE_HZ, 8 }, { m->clock.tb.tb_offset, 8 }, { d->window, 8 },
 		{ guest->entitlement, 4 }, { load->entitlement, 4 },
 		{ guest->weight, 1 }, { guest->capped, 1 }, { load->weight, 1 }, { d->shared, 1 },
-		{ d->file->begins, 8 },
+		{ f->begins, 8 },
 	};
 
 	put_numbers(header + 8, numbers, ARRAY_SIZE(numbers));
-	write_bytes(m, header, sizeof header);
-	d->file->begun = true;
+	write_bytes(f, header, sizeof header);
+	f->begun = true;
+}
+
+static void restart(struct transition_reader *reader, uint64_t cycle)
+{
+	struct dtl_file *f = (struct dtl_file *)reader;
+
+	f->begins = cycle;
+	if (!f->begun || !f->out)
+		return;
+	if (fflush(f->out) || fseeko(f->out, 0, SEEK_SET) || ftruncate(fileno(f->out), 0))
+		give_up_log(f);
+	f->begun = false;
+}
+
+static void take(struct transition_reader *reader, const struct dtl_record *r)
+{
+	struct dtl_file *f = (struct dtl_file *)reader;
+	uint8_t bytes[DTL_FILE_RECORD];
+	const struct number numbers[] = {
+		{ r->cycle, 8 }, { r->vp, 2 }, { r->partition, 1 }, { r->state, 1 }, { r->reason, 1 }, { r->code, 1 },
+		{ r->physical, 2 }, { r->srr0, 8 }, { r->srr1, 8 },
+	};
+
+	if (!f->begun)
+		write_header(f);
+	put_numbers(bytes, numbers, ARRAY_SIZE(numbers));
+	write_bytes(f, bytes, sizeof bytes);
+}
+
+static void synced(struct transition_reader *reader, uint64_t cycle)
+{
+	struct dtl_file *f = (struct dtl_file *)reader;
+
+	(void)cycle;
+	if (!f->begun)
+		write_header(f);
+}
+
+static void lost(struct transition_reader *reader)
+{
+	struct dtl_file *f = (struct dtl_file *)reader;
+
+	if (f->out)
+		give_up_log(f);
 }
 
 bool dtl_file_open(struct machine *m, const char *path, struct error *err)
@@ -93,89 +132,21 @@ bool dtl_file_open(struct machine *m, const char *path, struct error *err)
 		error_set(err, "out of memory");
 		return false;
 	}
-	m->dispatcher->file = f;
-	f->path = path;
+	*f = (struct dtl_file){ .reader = { .restart = restart, .take = take, .synced = synced, .lost = lost }, .m = m, .path = path };
 	fd = output_open(path, &why);
 	f->out = fd < 0 ? NULL : fdopen(fd, "w");
 	f->piped = fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode));
-	if (f->out)
+	if (f->out && transitions_join(m, &f->reader)) {
+		m->dispatcher->file = f;
 		return true;
+	}
 	error_set(err, "cannot write dispatch log '%.100s': %.120s", path, why.msg);
-	if (fd >= 0)
+	if (f->out)
+		fclose(f->out);
+	else if (fd >= 0)
 		close(fd);
+	free(f);
 	return false;
-}
-
-void dtl_file_restart(struct machine *m)
-{
-	struct dtl_file *f = m->dispatcher->file;
-
-	f->n = 0;
-	f->begins = m->clock.now;
-	if (!f->begun || !f->out)
-		return;
-	if (fflush(f->out) || fseeko(f->out, 0, SEEK_SET) || ftruncate(fileno(f->out), 0))
-		give_up_log(m);
-	f->begun = false;
-}
-
-void dtl_file_add(struct machine *m, const struct dtl_record *record)
-{
-	struct dtl_file *f = m->dispatcher->file;
-
-	if (f->n == f->room) {
-		size_t room = f->room ? 2 * f->room : 256;
-		struct dtl_record *more = realloc(f->waiting, room * sizeof *more);
-
-		if (!more) {
-			if (f->out)
-				give_up_log(m);
-			f->n = 0;
-			return;
-		}
-		f->waiting = more;
-		f->room = room;
-	}
-	f->waiting[f->n++] = *record;
-}
-
-/* By cycle; records of the same cycle keep their order. An insertion sort, because few are out of place. */
-static void sort_records(struct dtl_record *r, size_t n)
-{
-	for (size_t i = 1; i < n; i++) {
-		struct dtl_record one = r[i];
-		size_t k = i;
-
-		for (; k && r[k - 1].cycle > one.cycle; k--)
-			r[k] = r[k - 1];
-		r[k] = one;
-	}
-}
-
-static void write_record(struct machine *m, const struct dtl_record *r)
-{
-	uint8_t bytes[DTL_FILE_RECORD];
-	const struct number numbers[] = {
-		{ r->cycle, 8 }, { r->vp, 2 }, { r->partition, 1 }, { r->state, 1 }, { r->reason, 1 }, { r->code, 1 },
-		{ r->physical, 2 }, { r->srr0, 8 }, { r->srr1, 8 },
-	};
-
-	put_numbers(bytes, numbers, ARRAY_SIZE(numbers));
-	write_bytes(m, bytes, sizeof bytes);
-}
-
-void dtl_file_sync(struct machine *m)
-{
-	struct dtl_file *f = m->dispatcher->file;
-
-	if (!f->begun)
-		write_header(m);
-	if (!f->n)
-		return;
-	sort_records(f->waiting, f->n);
-	for (size_t i = 0; i < f->n; i++)
-		write_record(m, &f->waiting[i]);
-	f->n = 0;
 }
 
 void dtl_file_close(struct machine *m)
@@ -186,17 +157,17 @@ void dtl_file_close(struct machine *m)
 
 	if (!f)
 		return;
-	dtl_file_sync(m);
-	write_record(m, &end);
+	transitions_sync(m);
+	take(&f->reader, &end);
 	/* The user wants cede to end while the log's reader does not read: what is left is not waited for. */
 	unread = f->out && f->piped && !machine_waits_to_write(m, fileno(f->out));
 	if (unread)
 		fcntl(fileno(f->out), F_SETFL, O_NONBLOCK);
 	if (f->out && fclose(f->out) && !unread) {
 		f->out = NULL;
-		give_up_log(m);
+		give_up_log(f);
 	}
-	free(f->waiting);
+	transitions_leave(m, &f->reader);
 	free(f);
 	m->dispatcher->file = NULL;
 }

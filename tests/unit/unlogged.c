@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "hcall/dtl_file.h"
+#include "hcall/transitions.h"
 #include "hcall/dispatcher.h"
 #include "machine/snapshot/snapshot.h"
 #include "rig.h"
@@ -37,7 +38,7 @@ static void test_load(struct machine *m, FILE *lines)
 	check(ftello(lines) > 0, "clear-is-logged");
 	check(snapshot_replace(m, snapshot, &err), "loads: %s", err.msg);
 	check_eq((uint64_t)size_of(dispatch_log), 0, "log-begins-anew");
-	dtl_file_sync(m);
+	transitions_sync(m);
 }
 
 int main(void)
@@ -58,7 +59,7 @@ int main(void)
 	rig.m->log_file = lines;
 	rig.m->log_mask |= LOG_DISPATCH;
 	dispatcher_log_begin(rig.m);
-	dtl_file_sync(rig.m);
+	transitions_sync(rig.m);
 	fflush(NULL);
 	rig.m->dispatcher->partition[PARTITION_LOAD].vp[0].state = VP_READY;	/* its end is a line, too */
 	test_trial(rig.m, lines);
