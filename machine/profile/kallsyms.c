@@ -21,7 +21,7 @@
 
 #include "cpu/spent/prof_format.h"
 #include "machine/core/memory.h"
-#include "machine/profile/profile_file.h"
+#include "machine/profile/kallsyms.h"
 
 #define TOKENS      256
 #define DIGIT       0x30
@@ -277,6 +277,26 @@ void kallsyms_find(const struct ram *ram, struct kernel_symbols *found)
 		at++;
 	}
 	memory_used_close(&used);
+}
+
+#define FUNCTION_MOST (UINT64_C(1) << 20)	/* bytes of a function; what lies further behind its beginning is not of it */
+
+const char *kallsyms_name(const struct kernel_symbols *found, uint64_t addr, uint64_t *offset)
+{
+	uint32_t low = 0, high = found->n;
+
+	while (low < high) {		/* the first one behind it */
+		uint32_t middle = low + (high - low) / 2;
+
+		if (found->at[middle].addr <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low || addr - found->at[low - 1].addr >= FUNCTION_MOST)
+		return NULL;
+	*offset = addr - found->at[low - 1].addr;
+	return found->names + found->at[low - 1].name;
 }
 
 void kallsyms_free(struct kernel_symbols *found)

@@ -11,6 +11,7 @@
 #include "cpu/spent/spent.h"
 #include "cpu/timing/pipeline.h"
 #include "machine/core/machine.h"
+#include "machine/profile/kallsyms.h"
 #include "savevm/be.h"
 #include "savevm/file.h"
 

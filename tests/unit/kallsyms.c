@@ -1,6 +1,6 @@
 /* The names of a Linux kernel in a guest's memory, as tables of our own have them: in both byte orders, in the orders of kernels
  * before and since 6.4; and tables that a hostile guest has changed. */
-#include "machine/profile/profile_file.h"
+#include "machine/profile/kallsyms.h"
 
 #include <time.h>
 
