@@ -158,6 +158,7 @@ struct config {
 	int vnc_port;
 	bool vnc_password;
 	enum display_kind display;	/* -display, and its window */
+	bool panel;			/* the dispatcher's picture comes first */
 	bool full_screen, window_close, show_cursor;
 
 	enum rtc_base rtc_base;

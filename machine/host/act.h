@@ -9,6 +9,7 @@ enum act_kind {
 	ACT_BUTTON,			/* code: enum act_button; value: it is down */
 	ACT_PLACE,			/* code: 0 x, 1 y; value: 0 to ACT_PLACE_MOST over the screen */
 	ACT_MOVE,			/* code: likewise, in dots; 2: wheel */
+	ACT_PAGE,			/* for no guest: the other picture, that of the dispatcher or the guest's */
 	ACT_KINDS,
 };
 enum act_button { BUTTON_LEFT, BUTTON_MIDDLE, BUTTON_RIGHT, BUTTON_SIDE, BUTTON_EXTRA, BUTTONS };

@@ -11,7 +11,7 @@
 struct viewer;
 
 /* A window. It has its own keys, with Ctrl and Alt: F full screen, U as large as the picture, G takes the pointer and gives it
- * back, S writes the picture to cede-N.png in the working directory. */
+ * back, S writes the picture to cede-N.png in the working directory, P changes between the guest's picture and the dispatcher's. */
 struct window_options {
 	bool full_screen, no_close, hide_cursor;
 };

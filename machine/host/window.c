@@ -27,7 +27,7 @@
 
 #define TICK_MS 20			/* between two looks at the canvas */
 #define MOST_SIDE 16384u
-#define KEYS_HELP "Ctrl-Alt-F full screen, -G grab, -U size, -S screenshot"
+#define KEYS_HELP "Ctrl-Alt-F full screen, -G grab, -U size, -S screenshot, -P who runs"
 
 struct viewer {
 	void *handle;
@@ -211,6 +211,10 @@ static bool own_key(struct viewer *v, const SDL_KeyboardEvent *e)
 	if (!(e->keysym.mod & KMOD_CTRL) || !(e->keysym.mod & KMOD_ALT))
 		return false;
 	switch (e->keysym.scancode) {
+	case SDL_SCANCODE_P:
+		let_go(v);		/* of the picture that had the keys */
+		act_one(v, ACT_PAGE, 0, 0);
+		break;
 	case SDL_SCANCODE_F: set_full(v, !v->full); break;
 	case SDL_SCANCODE_G: set_grab(v, !v->grabbed); break;
 	case SDL_SCANCODE_U: v->SetWindowSize(v->window, (int)v->width, (int)v->height); break;

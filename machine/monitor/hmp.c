@@ -7,6 +7,7 @@
 
 #include "machine/core/config.h"
 #include "machine/display/display.h"
+#include "machine/display/panel.h"
 #include "machine/host/chardev.h"
 #include "machine/host/console.h"
 #include "machine/monitor/block.h"
@@ -184,6 +185,13 @@ static void run_screendump(struct machine *m, const char *argument, FILE *out)
 	struct error err;
 
 	print_failure(shown_run_dump(m, argument, &err), &err, out);
+}
+
+static void run_panel(struct machine *m, const char *argument, FILE *out)
+{
+	struct error err;
+
+	print_failure(shown_run_panel(m, argument, &err), &err, out);
 }
 
 static void run_set_password(struct machine *m, const char *argument, FILE *out)
@@ -390,6 +398,15 @@ static void info_vnc(struct machine *m, const char *argument, FILE *out)
 		fputs("None\n", out);
 }
 
+static void info_panel(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument;
+	if (display_panel(m))
+		panel_describe(display_panel(m), out);
+	else
+		fputs("None\n", out);
+}
+
 static const struct command infos[] = {
 	{ "snapshots", "", "snapshots in -snapdir", false, false, info_snapshots },
 	{ "status", "", "whether the machine runs", false, false, info_status },
@@ -405,6 +422,7 @@ static const struct command infos[] = {
 	{ "network", "", "network cards and what is at the end of their cables", false, false, net_print },
 	{ "usernet", "", "connections through -netdev user", false, false, net_print_usernet },
 	{ "vnc", "", "where it listens", false, false, info_vnc },
+	{ "panel", "", "where its lanes are, and what time they show", false, false, info_panel },
 	{ "version", "", "of cede", false, false, info_version },
 	{ NULL, NULL, NULL, false, false, NULL },
 };
@@ -431,6 +449,7 @@ static const struct command commands[] = {
 	{ "hostfwd_add", "[NETDEV] [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:PORT", "lead a port of the host's into the guest", true, true, net_run_hostfwd_add },
 	{ "hostfwd_remove", "[NETDEV] [tcp|udp]:[HOSTADDR]:HOSTPORT", "not any more", true, true, net_run_hostfwd_remove },
 	{ "screendump", "[-f ppm|png] FILE [DEVICE]", "write what a screen shows to FILE, a picture", true, true, run_screendump },
+	{ "panel", "on|off", "show who runs where, instead of the guest's screen; screendump FILE panel writes it", true, true, run_panel },
 	{ "set_password", "vnc PASSWORD", "let viewers of VNC in who know it", true, false, run_set_password },
 	{ "sendkey", "KEY[-KEY..] [MS]", "press these keys, as ctrl-alt-delete", true, true, run_sendkey },
 	{ "profile", "save|start|stop", "write what -profile has counted until now; go on counting, or not", true, true, run_profile },

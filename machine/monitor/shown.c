@@ -6,6 +6,7 @@
 #include "machine/core/device.h"
 #include "machine/core/screen.h"
 #include "machine/display/display.h"
+#include "machine/display/panel.h"
 #include "machine/host/picture.h"
 #include "machine/monitor/monitor.h"
 
@@ -25,20 +26,28 @@ static struct device *find_screen(struct machine *m, const char *id, struct erro
 	return dev;
 }
 
+static bool dump_panel(struct panel *p, const char *file, enum picture_format kind, struct error *err)
+{
+	return picture_write(file, kind, panel_draw(p), panel_width(p), panel_height(p), err);
+}
+
 bool shown_dump(struct machine *m, const char *file, const char *format, const char *device, struct error *err)
 {
 	enum picture_format kind = picture_format(format);
-	struct device *dev = find_screen(m, device, err);
+	struct device *dev;
 	struct screen *screen;
 	uint32_t *pixel;
 	bool ok;
 
-	if (!dev)
-		return false;
 	if (kind == PICTURE_UNKNOWN) {
 		error_set(err, "a picture's format is ppm or png, not '%.20s'", format);
 		return false;
 	}
+	if (!strcmp(device, "panel") && display_panel(m))
+		return dump_panel(display_panel(m), file, kind, err);
+	dev = find_screen(m, device, err);
+	if (!dev)
+		return false;
 	screen = dev->class->screen(dev);
 	pixel = malloc((size_t)screen->width * screen->height * sizeof *pixel);
 	if (!pixel) {
@@ -71,6 +80,16 @@ bool shown_run_dump(struct machine *m, const char *argument, struct error *err)
 	if (n == 1 || n == 2)
 		return shown_dump(m, file, format, device, err);
 	error_set(err, "a file name, and a device perhaps");
+	return false;
+}
+
+bool shown_run_panel(struct machine *m, const char *argument, struct error *err)
+{
+	bool on = !strcmp(argument, "on");
+
+	if (on || !strcmp(argument, "off"))
+		return display_set_panel(m, on, err);
+	error_set(err, "on or off");
 	return false;
 }
 

@@ -14,6 +14,7 @@
 #include "machine/display/display.h"
 #include "machine/host/console.h"
 #include "machine/host/term.h"
+#include "machine/monitor/control.h"
 #include "machine/monitor/monitor.h"
 #include "machine/net/net.h"
 #include "machine/snapshot/outgoing.h"
@@ -63,6 +64,7 @@ bool host_output_held(struct machine *m)
 void host_look(struct machine *m)
 {
 	bool is_held = host_output_held(m);
+	struct error err;
 
 	if (machine_clock_stands(m))
 		host_read_files(m);
@@ -74,7 +76,8 @@ void host_look(struct machine *m)
 				dev->class->receive(dev);
 		nets_look(m);
 	}
-	display_take(m);
+	if (display_take(m) && !control_cont(m, &err))
+		term_say(m->term, "%s", err.msg);
 	display_show(m);
 	monitors_poll(m);
 	outgoing_poll(m);

@@ -23,13 +23,14 @@ static bool set_switch(struct parse *p, const char *key, const char *value, bool
 
 static bool set_display(struct parse *p, const char *key, const char *value)
 {
-	static const char *const known[] = { "full-screen", "window-close", "show-cursor" };
-	bool *const members[] = { &p->opts->full_screen, &p->opts->window_close, &p->opts->show_cursor };
+	static const char *const known[] = { "panel", "full-screen", "window-close", "show-cursor" };
+	bool *const members[] = { &p->opts->panel, &p->opts->full_screen, &p->opts->window_close, &p->opts->show_cursor };
+	unsigned n = p->opts->display == DISPLAY_SDL ? ARRAY_SIZE(known) : 1;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
+	for (unsigned i = 0; i < n; i++)
 		if (!strcmp(key, known[i]))
 			return set_switch(p, key, value, members[i]);
-	return option_fail(p, "-display sdl does not know '%.60s'", key);
+	return option_fail(p, "-display %s does not know '%.60s'", p->opts->display == DISPLAY_SDL ? "sdl" : "none", key);
 }
 
 bool opt_display(struct parse *p, const char *text)
@@ -47,7 +48,7 @@ bool opt_display(struct parse *p, const char *text)
 		ok = option_fail(p, "-display %.60s: sdl or none", text);
 	p->opts->display = n > 0 ? DISPLAY_SDL : DISPLAY_NONE;
 	while (ok && pairs_next(&pairs, &key, &value))
-		ok = key && n > 0 ? set_display(p, key, value) : option_fail(p, "-display does not know '%.60s'", key ? key : value);
+		ok = key ? set_display(p, key, value) : option_fail(p, "-display does not know '%.60s'", value);
 	free(pairs.copy);
 	return ok;
 }
