@@ -261,6 +261,7 @@ const struct vmstate dispatcher_state = {
 		VMS_SKIP(struct dispatcher, confers, "an option: what H_CONFER does from now on"),
 		VMS_SKIP(struct dispatcher, bursty, "an option, as the load is"),
 		VMS_SKIP(struct dispatcher, limits, "follows: pool_changed()"),
+		VMS_SKIP(struct dispatcher, transitions, "for those who look at it"),
 		VMS_SKIP(struct dispatcher, file, "an option: the host's log")),
 };
 

@@ -72,6 +72,15 @@ bool savevm_read(struct vms_set *set, int fd, struct error *err);
 bool savevm_read_stream(struct vms_set *set, struct stream *s);		/* says why in s->error */
 
 /* ---- ram.c: the two live sections every pSeries has ---- */
+#define VMS_BLOCKS 8
+#define VMS_BLOCK_NAME 100
+/* Memory beside the guest's own: a device's, which QEMU has as a block of its own. */
+struct vms_block {
+	char name[VMS_BLOCK_NAME];
+	uint8_t *base;			/* NULL: it is read over */
+	uint64_t size;			/* bytes, whole pages of 4 KiB */
+};
+
 struct vms_ram {
 	const char *block;		/* name */
 	uint8_t *base;			/* a load finds zeros here */
@@ -90,7 +99,10 @@ struct vms_ram {
 	void *opaque;
 	bool kept;			/* memory is not all zero before the load: pages of zeros count, too */
 	uint8_t *seen;			/* a bit for each page that has been written */
-	bool current;			/* a page may say "same block as before" */
+	/* Loading: the block that the page before was of, which one may say it is of as well: from `more` on, -1: none yet, */
+	int current;			/* VMS_BLOCKS: the guest's own memory */
+	struct vms_block more[VMS_BLOCKS];	/* devices'; a load adds those that are read over */
+	unsigned mores;
 };
 
 bool vms_page_is_zero(const uint8_t *p);	/* 4 KiB */

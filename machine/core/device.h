@@ -43,6 +43,12 @@ struct device_section {
 	uint32_t (*instance)(const struct device *dev, unsigned i);	/* no function: i */
 };
 
+struct device_memory {
+	const char *name;		/* behind the device's path */
+	uint8_t *base;
+	uint64_t size;
+};
+
 struct device_class {
 	const char *name;		/* QEMU's type: -device, "info qtree" */
 	const char *alias;		/* what -device takes for it as well; NULL: nothing */
@@ -84,6 +90,9 @@ struct device_class {
 	 * VMS_SKIP, there is no section. Both NULL: the struct is a struct device. */
 	const struct vmstate *own_state;
 	const struct device_section *sections;	/* further ones, in QEMU's order */
+	/* Memory of its own that QEMU sends as a block beside the guest's, not in a section: a stream for QEMU has it there, and one of
+	 * QEMU's; cede's has it in own_state. NULL: it has none. */
+	struct device_memory (*memory)(struct device *dev);
 	uint64_t state_bytes;		/* what all of them may have in a snapshot at most, if it is more than some KiB */
 	/* A snapshot has been loaded, another hypervisor's if `foreign`: rebuilds what is derived. */
 	void (*loaded)(struct device *dev, bool foreign);

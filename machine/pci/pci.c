@@ -57,7 +57,7 @@ void pci_identify(struct pci_device *pci, const struct pci_id *id)
 
 void pci_add_bar(struct pci_device *pci, unsigned number, enum pci_bar_kind kind, uint64_t size, const struct pci_bar_ops *ops)
 {
-	static const uint8_t type[] = { [PCI_BAR_IO] = 1, [PCI_BAR_MEM32] = 0, [PCI_BAR_MEM64] = 12 };
+	static const uint8_t type[] = { [PCI_BAR_IO] = 1, [PCI_BAR_MEM32] = 0, [PCI_BAR_MEM64] = 12, [PCI_BAR_FETCH32] = 8 };
 	unsigned at = PCI_BAR_0 + 4 * number;
 	uint64_t writable = ~(size - 1);
 
@@ -75,7 +75,7 @@ uint8_t *pci_add_memory(struct pci_device *pci, unsigned number, uint64_t size, 
 
 	if (!bytes)
 		return NULL;
-	pci_add_bar(pci, number, PCI_BAR_MEM32, size, ops);
+	pci_add_bar(pci, number, PCI_BAR_FETCH32, size, ops);
 	pci->bar[number].part = 1 + part;
 	return bytes;
 }

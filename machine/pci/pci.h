@@ -10,7 +10,7 @@
 #define PCI_BARS 6u
 #define PCI_MAX_VECTORS 2048u
 
-enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64 };	/* MEM64 takes two numbers, is prefetchable */
+enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64, PCI_BAR_FETCH32 };	/* MEM64 takes two numbers; it and FETCH32 are prefetchable */
 
 struct pci_device;
 

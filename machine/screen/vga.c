@@ -349,19 +349,43 @@ static const struct device_property vga_properties[] = {
 	{ .name = NULL },
 };
 
-static const struct vmstate vga_ports_state = {
-	.name = "cede/vga/ports", .version = 1, .min_version = 1, VMS_OF(struct vga_ports),
-	.fields = VMS_FIELDS(
-		VMS_U8_TO(struct vga_ports, sr_index, 7), VMS_BUFFER(struct vga_ports, sr),
-		VMS_U8_TO(struct vga_ports, gr_index, 15), VMS_BUFFER(struct vga_ports, gr),
-		VMS_U8_TO(struct vga_ports, ar_index, 63), VMS_BUFFER(struct vga_ports, ar),
-		VMS_U8(struct vga_ports, cr_index), VMS_BUFFER(struct vga_ports, cr),
-		VMS_U8(struct vga_ports, msr), VMS_U8(struct vga_ports, fcr), VMS_U8(struct vga_ports, st01),
-		VMS_BOOL(struct vga_ports, ar_flip_flop),
-		VMS_U8(struct vga_ports, dac_state), VMS_U8_TO(struct vga_ports, dac_sub_index, 2),
-		VMS_U8(struct vga_ports, dac_read_index), VMS_U8(struct vga_ports, dac_write_index),
-		VMS_BUFFER(struct vga_ports, dac_cache), VMS_BUFFER(struct vga_ports, palette)),
-};
+/* ---- Snapshots: QEMU's section "vga" ---- */
+
+static const struct vga *saved(const void *s) { return s; }
+
+/* What QEMU reckons from the mode, and keeps. */
+static uint64_t first_word(const void *s, unsigned i)
+{
+	const struct vga *vga = saved(s);
+
+	(void)i;
+	return mode_set(vga) ? (uint64_t)(line_at(vga, 0) - vga->vram) / 4 : 0;
+}
+
+static uint64_t line_length(const void *s, unsigned i)
+{
+	(void)i;
+	return mode_set(saved(s)) ? line_bytes(saved(s)) : 0;
+}
+
+static uint64_t banks(const void *s, unsigned i)
+{
+	(void)i;
+	return (saved(s)->vram_bytes >> 16) - 1;
+}
+
+static uint64_t flip_flop(const void *s, unsigned i)
+{
+	(void)i;
+	return saved(s)->ports.ar_flip_flop;
+}
+
+static bool put_flip_flop(void *s, unsigned i, uint64_t value)
+{
+	(void)i;
+	((struct vga *)s)->ports.ar_flip_flop = value;
+	return value <= 1;
+}
 
 /* A mode is what fit_mode() has made of it. */
 static bool vga_check(const void *s, struct vms_walk *w)
@@ -378,15 +402,44 @@ static bool vga_check(const void *s, struct vms_walk *w)
 	return true;
 }
 
-#define LOOKED "who looks at it"
+static bool is_little(const void *s) { return !saved(s)->big_endian; }
+static void is_big(void *s) { ((struct vga *)s)->big_endian = true; }
+
+static const struct vmstate vga_endian_state = {
+	.name = "vga.endian", .version = 1, .min_version = 1, VMS_OF(struct vga), .needed = is_little, .absent = is_big,
+	.fields = VMS_FIELDS(VMS_BOOL_AS("big_endian_fb", struct vga, big_endian)),
+};
+
+#define PORT(f, ...)        VMS_U8_AS(#f, struct vga, ports.f, __VA_ARGS__)
+#define PORT_BUFFER(f, ...) VMS_BUFFER_AS(#f, struct vga, ports.f, __VA_ARGS__)
+
+static const struct vmstate vga_common_state = {
+	.name = "vga/common", .version = 2, .min_version = 2, VMS_OF(struct vga),
+	.fields = VMS_FIELDS(
+		VMS_CONSTANT("latch", vms_u32, 0),
+		PORT(sr_index, VMS_MOST(7)), PORT_BUFFER(sr,), PORT(gr_index, VMS_MOST(15)), PORT_BUFFER(gr,),
+		PORT(ar_index, VMS_MOST(63)), PORT_BUFFER(ar,),
+		VMS_CALC("ar_flip_flop", vms_i32, flip_flop, put_flip_flop), VMS_CARRIED(struct vga, ports.ar_flip_flop, "ar_flip_flop"),
+		PORT(cr_index,), PORT_BUFFER(cr,), PORT(msr,), PORT(fcr,), VMS_CONSTANT("st00", vms_u8, 0), PORT(st01,),
+		PORT(dac_state,), PORT(dac_sub_index, VMS_MOST(2)), PORT(dac_read_index,), PORT(dac_write_index,), PORT_BUFFER(dac_cache,),
+		PORT_BUFFER(palette,),
+		VMS_CONSTANT("bank_offset", vms_i32, 0), VMS_CONSTANT("is_vbe_vmstate", vms_u8, 1), VMS_CONSTANT("vbe_index", vms_u16, 0),
+		VMS_MANY("vbe_regs", struct vga, vbe, uint16_t, vms_u16),
+		VMS_CALC("vbe_start_addr", vms_u32, first_word, NULL), VMS_CALC("vbe_line_offset", vms_u32, line_length, NULL),
+		VMS_CALC("vbe_bank_mask", vms_u32, banks, NULL)),
+};
 
 static const struct vmstate vga_state = {
-	.name = "cede/vga", .version = 1, .min_version = 1, VMS_OF(struct vga), .check = vga_check,
+	.name = "vga", .version = 2, .min_version = 2, VMS_OF(struct vga), .check = vga_check,
+	.fields = VMS_FIELDS(VMS_STRUCT("dev", struct vga, pci, struct pci_device, pci_device_state), VMS_PART("vga", vga_common_state)),
+	.subs = VMS_SUBS(&vga_endian_state),
+};
+
+#define LOOKED "who looks at it"
+
+static const struct vmstate vga_own_state = {
+	.name = "cede/vga", .version = 2, .min_version = 2, VMS_OF(struct vga),
 	.fields = VMS_FIELDS(
-		VMS_STRUCT("pci", struct vga, pci, struct pci_device, pci_device_state),
-		VMS_STRUCT("ports", struct vga, ports, struct vga_ports, vga_ports_state),
-		VMS_MANY("vbe", struct vga, vbe, uint16_t, vms_u16),
-		VMS_BOOL(struct vga, big_endian),
 		VMS_U32(struct vga, vram_bytes, VMS_SAME),
 		VMS_POINTED_BUFFER("vram", struct vga, vram, vram_bytes, VRAM_MOST),
 		VMS_SKIP(struct vga, screen, "follows from the mode"),
@@ -395,15 +448,14 @@ static const struct vmstate vga_state = {
 		VMS_SKIP(struct vga, xres, "an option"), VMS_SKIP(struct vga, yres, "an option"), VMS_SKIP(struct vga, edid, "an option")),
 };
 
-static bool vga_qemu_can(const struct device *dev, struct error *err)
+static struct device_memory vga_memory(struct device *dev)
 {
-	error_set(err, "-device %s: QEMU keeps a screen's memory where cede does not write it yet", dev->class->name);
-	return false;
+	return (struct device_memory){ "vga.vram", vga_of(dev)->vram, vga_of(dev)->vram_bytes };
 }
 
 const struct device_class vga_class = {
 	.name = "VGA", .help = "screen: frame buffer, modes by the Bochs VBE interface (-vga std)", .size = sizeof(struct vga),
 	.on = &pci_bus, .on_board = vga_on_board, .pluggable = true, .properties = vga_properties, .init = vga_init, .free = vga_free, .reset = vga_reset,
 	.screen = vga_screen, .endian = vga_endian,
-	.own_state = &vga_state, .state_bytes = VRAM_MOST, .loaded = vga_loaded, .qemu_can = vga_qemu_can,
+	.state = &vga_state, .own_state = &vga_own_state, .memory = vga_memory, .state_bytes = VRAM_MOST, .loaded = vga_loaded,
 };

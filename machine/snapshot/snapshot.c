@@ -116,13 +116,20 @@ static void list_section(struct vms_set *set, const struct vmstate *state, void 
 	snprintf(s->name, sizeof s->name, "%s%s%s", path, *path ? "/" : "", state->name);
 }
 
-static void list_state(struct vms_set *set, struct device *dev, const struct vmstate *state, bool own)
+static void path_of(const struct device *dev, char *path, size_t size)
 {
 	const struct bus_class *bus = dev->class->on;
-	char path[48] = "";
 
+	*path = '\0';
 	if (bus && bus->path)
-		bus->path(dev, path, sizeof path);
+		bus->path(dev, path, size);
+}
+
+static void list_state(struct vms_set *set, struct device *dev, const struct vmstate *state, bool own)
+{
+	char path[48];
+
+	path_of(dev, path, sizeof path);
 	if (state && !vms_is_empty(state))
 		list_section(set, state, dev, path, 0, own);
 }
@@ -158,6 +165,25 @@ static void list_device(const struct listing *l, enum each each, unsigned i, str
 	} else if (dev->class->early == (each == EARLY_DEVICES)) {
 		list_state(set, dev, dev->class->state, false);
 		list_more(l, set, dev, false);
+	}
+}
+
+/* A machine has fewer of them than there is room for: RAM_PARTS. */
+static void list_memory(const struct machine *m, struct vms_ram *ram)
+{
+	for (struct device *dev = m->devices; dev; dev = dev->next) {
+		struct device_memory memory;
+		struct vms_block *b = &ram->more[ram->mores];
+		char path[48];
+
+		if (!dev->class->memory || ram->mores == VMS_BLOCKS)
+			continue;
+		memory = dev->class->memory(dev);
+		path_of(dev, path, sizeof path);
+		snprintf(b->name, sizeof b->name, "%s/%s", path, memory.name);
+		b->base = memory.base;
+		b->size = memory.size;
+		ram->mores++;
 	}
 }
 
@@ -249,6 +275,7 @@ bool snapshot_sections(struct machine *m, struct spapr_cpu *const *cpu, struct v
 	*set = (struct vms_set){ .machine = MACHINE_CLASS, .lives = 2, .ignored = ignored };
 	*ram = (struct vms_ram){ .block = RAM_BLOCK, .base = m->ram.base, .size = m->ram.size, .next_used = next_used,
 				.map = map_file };
+	list_memory(m, ram);
 	set->live = calloc(set->lives, sizeof *set->live);
 	list_all(&l, set);
 	set->section = calloc(set->sections, sizeof *set->section);
@@ -477,8 +504,10 @@ static bool write_from(struct machine *m, struct spapr_cpu *const *cpu, int fd, 
 
 	if (!snapshot_sections(m, cpu, &set, &ram, err))
 		return false;
-	if (!o->for_qemu)
+	if (!o->for_qemu) {
+		ram.mores = 0;		/* sections have it */
 		media_note(m, o->with_states);
+	}
 	if (!o->quiet)
 		show_progress(&ram, "saving");
 	else if (o->tell)
@@ -533,6 +562,7 @@ static bool write_exact(struct machine *m, int fd, struct error *err)
 	if (!snapshot_sections(m, m->cpu, &set, &ram, err))
 		return false;
 	ram.elsewhere = true;
+	ram.mores = 0;
 	media_note(m, true);
 	ok = times_fit(m, err) && dispatcher_check(m, err) && savevm_write(&set, fd, false, err);
 	media_forget(m);

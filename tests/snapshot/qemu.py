@@ -14,6 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
 from console import INITRD, KERNEL, Failure, Machine, check, linux, main, need, skip    # noqa: E402
 from stream import Snapshot     # noqa: E402
+from viewers import Monitor     # noqa: E402
 
 CPUS = os.environ.get('CPUS', '1')
 QEMU = shutil.which('qemu-system-ppc64')
@@ -263,6 +264,67 @@ def live():
         shutil.rmtree(folder)
 
 
+def screen():
+    """A VGA card: what it shows goes along, cede to QEMU and back, and the guest draws on. QEMU sends the card's firmware, too, if it
+    can be had."""
+    if not QEMU:
+        skip('no qemu-system-ppc64')
+    need(KERNEL, INITRD)
+    rom = '/usr/share/seabios/vgabios-stdvga.bin'
+    card = '' if os.path.exists(rom) else ',romfile='
+    show = 'echo 0 >/sys/class/vtconsole/vtcon1/cursor_blink; printf "\\033[2J\\033[H\\033[?25l\\033[3%dmmoved %d\\n" >/dev/tty0'
+    folder = tempfile.mkdtemp(prefix='cede-qemu-')
+    try:
+        path, back, ours, theirs, after, socket_path = (os.path.join(folder, n) for n in ('a', 'b', 'ours', 'theirs', 'after', 'qmp'))
+        qmp = '-qmp', 'unix:%s,server=on,wait=off' % socket_path
+        with linux('-M', BOARD, '-device', 'VGA', *qmp, '-save', path + ',target=qemu', append='fbcon=font:VGA8x16', ram='256M', cpus=CPUS) as m:
+            m.shell()
+            m.command('echo moved >/tmp/mark; ' + show % (1, 1))
+            Monitor(socket_path).run('screendump', filename=ours)
+            m.process.send_signal(10)
+            wait_for(path)
+            m.send('poweroff -f\n')
+            m.wait(60)
+        with Qemu(folder, '-device', 'VGA' + card, '-incoming', 'exec:cat ' + path) as q:
+            ask(q, 'qemu')
+            q.monitor('screendump %s' % theirs)
+            wait_for(theirs)
+            q.command(show % (2, 2), 60)
+            time.sleep(1)
+            q.monitor('screendump %s' % after)
+            wait_for(after)
+            time.sleep(1)
+            q.save(back)
+        pictures = []
+        for file in ours, theirs, after:
+            with open(file, 'rb') as f:
+                pictures.append(f.read())
+        check(pictures[0] == pictures[1] and len(set(pictures[0][20:])) > 1, 'what-cede-showed', [len(p) for p in pictures])
+        check(pictures[1] != pictures[2], 'the-guest-draws-on')
+        check(sorted(Snapshot(back).blocks)[-1] == 'ppc_spapr.ram' and len(Snapshot(back).blocks) == (2 if card else 3), 'blocks', Snapshot(back).blocks)
+        with Machine('-M', BOARD, '-device', 'VGA', *qmp, '-loadvm', back, cpus=CPUS, ram='256M') as m:
+            ask(m, 'back')
+            os.unlink(ours)
+            Monitor(socket_path).run('screendump', filename=ours)
+            with open(ours, 'rb') as f:
+                check(f.read() == pictures[2], 'what-QEMU-showed')
+            m.command(show % (1, 1))
+            os.unlink(ours)
+            Monitor(socket_path).run('screendump', filename=ours)
+            with open(ours, 'rb') as f:
+                check(f.read() == pictures[0], 'and-on')
+            own = os.path.join(folder, 'own')
+            Monitor(socket_path).run('migrate', uri='file:' + own)
+            wait_for(own)
+            p = subprocess.run([SNAP, 'convert', own, own + '2', 'target=qemu'], capture_output=True, text=True)
+            check(p.returncode == 1 and 'has a screen' in p.stderr and not os.path.exists(own + '2'), 'no-picture-is-lost', p.stderr)
+            Monitor(socket_path).run('cont')
+            m.send('poweroff -f\n')
+            check(m.wait(60) == 0 and m.errors == '', 'poweroff', m.errors)
+    finally:
+        shutil.rmtree(folder)
+
+
 def own():
     """QEMU 10 does not go on from its own snapshot of two processors: the second takes no interrupt. Red when it does: then
     nobody need move a guest with processors offline any more, and savevm/README.md says otherwise."""
@@ -328,4 +390,4 @@ def converted():
 
 
 if __name__ == '__main__':
-    main({f.__name__: f for f in (to_qemu, from_qemu, live, converted, own)})
+    main({f.__name__: f for f in (to_qemu, from_qemu, screen, live, converted, own)})

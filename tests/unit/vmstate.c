@@ -316,7 +316,7 @@ static void flip_timers(struct machine *m, bool on)
 		event_cancel(m, &tick);
 }
 
-extern const struct device_class virtio_rng_class;
+extern const struct device_class virtio_rng_class, vga_class;
 
 /* The one that the first of these makes. */
 static struct virtio_device *rng_of(struct machine *m)
@@ -332,6 +332,16 @@ static struct virtio_device *rng_of(struct machine *m)
 }
 
 static void flip_endian(struct machine *m, bool on) { rng_of(m)->big_endian = !on; }
+
+static void flip_screen(struct machine *m, bool on)
+{
+	struct device *dev = device_next(m, NULL, &vga_class);
+	struct error err;
+
+	if (!dev && !(dev = device_new(m, &vga_class, "", &err)))
+		die_of("no VGA");
+	vga_class.endian(dev, !on);
+}
 static void flip_modern(struct machine *m, bool on) { rng_of(m)->disable_modern = !on; }
 static void flip_ring(struct machine *m, bool on) { rng_of(m)->queue[0].size = on ? 4 : 8; }
 static void flip_broken(struct machine *m, bool on) { rng_of(m)->broken = on; }
@@ -355,7 +365,7 @@ static const struct flip flips[] = {
 	{ "spapr/cap/htm", flip_htm }, { "spapr/cap/dfp", flip_dfp }, { "spapr/cap/large_decr", flip_decr }, { "spapr/cap/ccf_assist", flip_ccf },
 	{ "spapr/cap/rpt_invalidate", flip_rpt }, { "spapr/cap/dawr1", flip_dawr1 }, { "spapr_fwnmi", flip_fwnmi },
 	{ "spapr_iommu_ex", flip_ex }, { "spapr_iommu", flip_window }, { "spapr_irq_map", flip_msi },
-	{ "cede/xive", flip_line },
+	{ "cede/xive", flip_line }, { "vga.endian", flip_screen },
 	{ "virtio/device_endian", flip_endian }, { "virtio/64bit_features", flip_modern }, { "virtio/virtqueues", flip_modern },
 	{ "virtio/ringsize", flip_ring }, { "virtio/broken", flip_broken }, { "virtio_pci/modern_state", flip_modern },
 	{ "virtio/started", flip_started }, { "virtio/disabled", flip_disabled },

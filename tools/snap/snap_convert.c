@@ -113,6 +113,14 @@ static bool find_flight(void *opaque, const struct inspect_value *v)
 	return !found;
 }
 
+static bool find_own(const struct inspect *in, const char *name)
+{
+	for (unsigned i = 0; i < in->sections; i++)
+		if (strstr(in->section[i].name, name))
+			return true;
+	return false;
+}
+
 /* The section with the first one; NULL: there is none. */
 static const struct inspect_section *section_in_flight(struct inspect *in)
 {
@@ -336,6 +344,8 @@ int convert(struct inspect *in, char **args, bool json)
 		return give_up("%s", err.msg);
 	if (j.how.qemu && get_number(in, "spapr", 0, "mig.caps[0x0E]", &watchpoints))
 		return give_up("its processors have one watchpoint (-M cap-dawr1=off), of which QEMU 7.2 knows nothing: save with target=qemu");
+	if (j.how.qemu && find_own(in, "cede/vga"))
+		return give_up("it has a screen, whose memory is not where QEMU looks for it: save with target=qemu");
 	for (unsigned cpu = 0; j.how.qemu && cpu < processors(in); cpu++) {
 		const char *why = interrupt_cpu(in, &j.patches, cpu);
 
