@@ -192,12 +192,15 @@ static void take_frame(struct virtio_net *n, const struct virtio_element *e)
 		machine_log(v->pci.dev.machine, LOG_GUEST_ERROR, "virtio-net-pci %u: %s", (unsigned)v->pci.dev.number, why);
 }
 
+/* One frame may become OFFLOAD_SEGMENTS, and a ring has many: what is more than a quantum's work waits for a later one, so that
+ * neither an instruction nor an event is long for the host. */
 static void send_frames(struct virtio_net *n)
 {
+	const uint64_t *work = &n->v.pci.dev.machine->hcall_work, enough = *work + MACHINE_WORK_MOST;
 	struct virtio_element *e;
 	bool any = false;
 
-	while (virtio_ready(&n->v) && (e = virtio_pop(&n->v, NET_QUEUE_TX))) {
+	while (virtio_ready(&n->v) && *work < enough && (e = virtio_pop(&n->v, NET_QUEUE_TX))) {
 		if (e->out_bytes < head_bytes(&n->v)) {
 			virtio_break(&n->v, "a frame without a head");
 		} else {
@@ -207,6 +210,8 @@ static void send_frames(struct virtio_net *n)
 		}
 		virtio_element_free(e);
 	}
+	if (*work >= enough)
+		virtio_look_later(&n->v);
 	if (any)
 		virtio_notify(&n->v, NET_QUEUE_TX);
 }

@@ -44,6 +44,14 @@ static void serve_later(void *dev)
 		virtio_kick(v, i);
 }
 
+void virtio_look_later(struct virtio_device *v)
+{
+	struct machine *m = v->pci.dev.machine;
+
+	if (v->later.when == UINT64_MAX)
+		event_schedule(m, &v->later, machine_now(m) + MACHINE_QUANTUM);
+}
+
 bool virtio_puts_off(struct virtio_device *v)
 {
 	struct machine *m = v->pci.dev.machine;

@@ -119,6 +119,8 @@ bool virtio_device_qemu_ready(const struct device *dev);	/* not while a queue is
 /* The next element: virtio_element_free(). NULL: none, or the ring is broken and so is the device now, or the guest has made
  * the host work enough in this quantum: then the device is told of its queues again at the quantum's end. */
 struct virtio_element *virtio_pop(struct virtio_device *v, unsigned queue);
+/* For who has had enough of its own accord: all queues are served again a quantum from now. */
+void virtio_look_later(struct virtio_device *v);
 /* However much that was: for what would be lost without an element now. */
 struct virtio_element *virtio_pop_now(struct virtio_device *v, unsigned queue);
 /* Back to the driver, with `written` bytes of its `in` part; virtio_notify() tells it. */

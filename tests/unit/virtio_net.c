@@ -1,6 +1,7 @@
 /* virtio-net-pci and the netdev behind it: frames both ways, what a driver leaves to the card, the filter, the control queue,
  * when a frame may come in; hostile rings. */
 #include "check.h"
+#include "machine/core/clock.h"
 #include "machine/core/config.h"
 #include "machine/virtio/net.h"
 #include "virtio_driver.h"
@@ -182,6 +183,41 @@ static void test_offloads(void)
 	large[1] = 3;
 	put_frame(large, 1054);
 	check_eq(end.sent, 10, "offloads: none of UDP");
+}
+
+/* A ring full of large frames to be cut into as many segments as there may be, by a processor that is alone: a kick does a part
+ * of it, and later events the rest, a part each. */
+static void test_bounded(void)
+{
+	uint8_t head[HEAD] = { 1, 1, 54, 0, 48, 0, 34, 0, 16, 0 }, frame[60] = { 0 };
+	const unsigned bytes = 65535, each = (bytes - 54 + 47) / 48;
+	unsigned parts = 0, most = 0, before;
+
+	begin(NET_BIT(NET_CSUM) | NET_BIT(NET_HOST_TSO4));
+	memcpy(frame + 12, "\x08\0\x45", 3);
+	frame[23] = 6;
+	frame[46] = 0x50;
+	ram_write(&rig.m->ram, BUFFER, head, HEAD);
+	ram_write(&rig.m->ram, BUFFER + HEAD, frame, sizeof frame);
+	put_desc(&r[1], 0, BUFFER, HEAD + bytes, 0, 0);
+	for (unsigned i = 0; i < r[1].size; i++)
+		offer(&r[1], 0);
+	rig.m->running = &rig.m->cpu[0]->cpu;
+	rig.m->hcall_work = 0;
+	kick(&r[1]);
+	rig.m->running = NULL;
+	most = end.sent;
+	check(end.sent && end.sent < MACHINE_WORK_MOST / 4096 + each && used_index(&r[1]) < r[1].index, "bounded: a kick makes %u segments", end.sent);
+	check(!virtio_device_qemu_ready(&v->pci.dev), "bounded: QEMU would not look again");
+	for (; used_index(&r[1]) != r[1].index && parts < 1000; parts++) {
+		before = end.sent;
+		rig.m->clock.now = clock_next_event(rig.m);
+		clock_fire_due(rig.m);
+		most = end.sent - before > most ? end.sent - before : most;
+	}
+	check(end.sent == each * r[1].size && most < MACHINE_WORK_MOST / 4096 + each && parts > 5, "bounded: %u in all, in %u parts, at most %u", end.sent, parts,
+	      most);
+	check(virtio_device_qemu_ready(&v->pci.dev), "bounded: all is done");
 }
 
 static void test_in(void)
@@ -422,6 +458,7 @@ int main(void)
 	test_identity();
 	test_out();
 	test_offloads();
+	test_bounded();
 	test_in();
 	test_merged();
 	test_points();
