@@ -24,15 +24,18 @@ def glyph(pixels, width, column, row):
     return [[pixels[((row * 16 + y) * width + column * 8 + x) * 3:][:3] != b'\0\0\0' for x in range(8)] for y in range(16)]
 
 
-def draws():
+CARDS = {'VGA': 'bochs-drmdrmfb', 'virtio-gpu-pci': 'virtio_gpudrmfb'}
+
+
+def draws(card='VGA'):
     """A letter that Linux writes on its console can be read in the picture, in the colours that were asked for."""
-    with Folder() as at, linux(*FIXED, '-vga', 'std', '-qmp', 'unix:%s,server=on,wait=off' % at('qmp'), cpus=CPUS,
+    with Folder() as at, linux(*FIXED, '-device', card, '-qmp', 'unix:%s,server=on,wait=off' % at('qmp'), cpus=CPUS,
                                append='quiet fbcon=font:VGA8x16') as m:
         m.expect('cede guest ready', 120)
         qmp = Monitor(at('qmp'))
         check('error' not in qmp.run('screendump', filename=at('before')), 'screendump')
         m.send('cat /proc/fb; ' + TWO_LINES + '; echo DO""NE\n')
-        m.expect('0 bochs-drmdrmfb', 60)
+        m.expect('0 ' + CARDS[card], 60)
         m.expect('DONE', 60)
         qmp.run('screendump', filename=at('ppm'))
         answer = qmp.run('screendump', filename=at('png'), format='png')
@@ -55,10 +58,10 @@ def draws():
         check(m.wait(60) == 0, 'off', m.errors)
 
 
-def saved():
+def saved(card='VGA'):
     """A picture, and all that the guest makes of it, is the same if it was saved and loaded on the way."""
     def run(*options):
-        with linux(*FIXED, '-vga', 'std', *options, cpus=CPUS,
+        with linux(*FIXED, '-device', card, *options, cpus=CPUS,
                    append='quiet cede.cmd="for i in $(seq 20); do cat /proc/cpuinfo >/dev/tty0; done; md5sum /dev/fb0"') as m:
             return m.wait(240), m.text, m.errors
     with Folder() as at:
