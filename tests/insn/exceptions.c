@@ -168,6 +168,13 @@ static bool when_limit(const struct view *v)
 
 	return result == INT64_MAX || result == PPC_BIT(0);
 }
+
+/* The oracle's integer of 128 bits has another sign than the decimal number. */
+static bool when_wraps(const struct view *v)
+{
+	return (v->want->state.vsr[32 + rt_of(v)][0] ^ v->in->state.vsr[rb_of(v)][0]) >> 63;
+}
+
 /* The product of a bfloat16 with others like it may not be a normal single. */
 static bool is_far16(uint64_t h)
 {
@@ -191,7 +198,7 @@ static const struct { const char *name; bool (*holds)(const struct view *v); } c
 #define WHEN(name) { #name, when_##name }
 	WHEN(trapped), WHEN(alignment), WHEN(reserved), WHEN(nan), WHEN(zero), WHEN(small), WHEN(wide),
 	WHEN(huge), WHEN(digits), WHEN(denormal), WHEN(null), WHEN(same), WHEN(ffff), WHEN(far), WHEN(quotient), WHEN(undefined),
-	WHEN(decimal), WHEN(special), WHEN(limit), WHEN(large), WHEN(beyond), WHEN(zeros), WHEN(invalid), WHEN(range),
+	WHEN(decimal), WHEN(special), WHEN(limit), WHEN(wraps), WHEN(large), WHEN(beyond), WHEN(zeros), WHEN(invalid), WHEN(range),
 #undef WHEN
 };
 
