@@ -130,7 +130,7 @@ static void restarted(struct history *h)
 
 	go_live(p);
 	p->awaited = HISTORY_NONE;
-	p->symbols_sought = false;
+	p->seek_symbols = 0;
 }
 
 static void came(struct history *h)

@@ -26,14 +26,14 @@ static void vp_name(const struct panel *p, unsigned vp, char name[16])
 	snprintf(name, 16, "%s%u", load ? "load" : "cpu", (load ? vp - p->history.cpus : vp) % 1000);
 }
 
-static void physical_name(const struct panel *p, unsigned thread, char name[24])
+static void physical_name(const struct panel *p, unsigned thread, char name[32])
 {
 	unsigned threads = p->m->dispatcher->threads;
 
 	if (threads > 1)
-		snprintf(name, 24, "proc%u.%u", thread / threads, thread % threads);
+		snprintf(name, 32, "proc%u.%u", thread / threads, thread % threads);
 	else
-		snprintf(name, 24, "proc%u", thread);
+		snprintf(name, 32, "proc%u", thread);
 }
 
 /* ---- Lanes ---- */
@@ -116,7 +116,7 @@ static void draw_lanes(const struct panel *p)
 static void draw_names(const struct panel *p)
 {
 	unsigned every = (LETTER_HEIGHT + p->row - 1) / p->row;		/* lanes are lower than letters where there are many */
-	char name[24];
+	char name[32];
 
 	for (unsigned lane = 0; lane < p->lanes; lane++) {
 		bool physical = lane < p->physical;
@@ -168,13 +168,14 @@ static void draw_titles(const struct panel *p)
 		  1e6 * seconds(panel_column(p)));
 }
 
+/* A guest has a kernel some time after it has begun, or none that is understood: looking through its memory takes long. */
 static void find_symbols(struct panel *p)
 {
-	if (p->symbols_sought)
+	if (p->history.until < p->seek_symbols)
 		return;
 	kallsyms_free(&p->symbols);
 	kallsyms_find(&p->m->ram, &p->symbols);
-	p->symbols_sought = p->symbols.n;
+	p->seek_symbols = p->symbols.n ? UINT64_MAX : p->history.until + CPU_HZ;
 }
 
 static void draw_place(struct panel *p, int y, const struct dtl_record *r)
@@ -195,7 +196,7 @@ static void draw_story(struct panel *p, int y, const struct history_story *s)
 	const struct dtl_record *r = &s->record;
 	const struct drawing *d = &p->drawing;
 	const char *how_long = s->over ? "" : " until now";
-	char name[16], where[24] = "", on[40] = "";
+	char name[16], where[32] = "", on[48] = "";
 
 	vp_name(p, history_vp_of(&p->history, r), name);
 	if (r->physical != PHYSICAL_NONE) {

@@ -30,8 +30,7 @@ struct panel {
 	uint64_t drawn_until;		/* history.until and */
 	bool drawn_stopped;		/* whether the machine stood, of the last picture */
 	struct kernel_symbols symbols;
-	uint64_t symbols_first;		/* transition that was the oldest when they were looked for */
-	bool symbols_sought;
+	uint64_t seek_symbols;		/* cycle from which on they are to be looked for, again if none were found */
 };
 
 uint64_t panel_column(const struct panel *p);	/* cycles */

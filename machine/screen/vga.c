@@ -1,5 +1,5 @@
-/* VGA: the card of -vga std. A frame buffer and the registers of the Bochs VBE display interface, by which drivers choose
- * a mode; text and planes of a real VGA are not shown, for no firmware and no guest of a pSeries uses them. */
+/* VGA: the card of -vga std, and bochs-display, the same without what is old. A frame buffer and the registers of the Bochs VBE
+ * display interface, by which drivers choose a mode; text and planes of a real VGA are not shown, for no firmware and no guest of a pSeries uses them. */
 #include "machine/screen/vga.h"
 
 #include <stdlib.h>
@@ -235,7 +235,7 @@ static uint8_t load_byte(struct vga *vga, unsigned at)
 	if (at < EDID_AT + EDID_BYTES)
 		return vga->edid ? vga->edid_bytes[at - EDID_AT] : 0xff;
 	if (at - PORTS_AT < VGA_PORTS)
-		return vga_port_load(vga, at - PORTS_AT);
+		return vga->plain ? 0xff : vga_port_load(vga, at - PORTS_AT);
 	if (at - VBE_AT < 2 * (VBE_REGISTERS + 1))
 		return (uint8_t)(load_vbe(vga, (at - VBE_AT) / 2) >> 8 * (at & 1));
 	if (at - EXTRA_AT < EXTRA_BYTES)
@@ -264,7 +264,7 @@ static void registers_store(struct pci_device *pci, uint64_t offset, unsigned si
 	unsigned at = (unsigned)offset;
 
 	if (at - PORTS_AT < VGA_PORTS) {	/* from the lowest on: an index, and what is stored there */
-		for (unsigned i = 0; i < size && at + i - PORTS_AT < VGA_PORTS; i++)
+		for (unsigned i = 0; i < size && at + i - PORTS_AT < VGA_PORTS && !vga->plain; i++)
 			vga_port_store(vga, at + i - PORTS_AT, (uint8_t)(value >> 8 * i));
 	} else if (at - VBE_AT < 2 * (VBE_REGISTERS + 1)) {
 		for (unsigned i = 0; i < size && (size > 1 || !(at & 1)); i += 2)
@@ -279,24 +279,29 @@ static const struct pci_bar_ops registers_ops = { .load = registers_load, .store
 
 /* ---- Its life ---- */
 
+extern const struct device_class bochs_display_class;
+
 static bool vga_init(struct device *dev, struct error *err)
 {
-	static const struct pci_id id = { .vendor = 0x1234, .device = 0x1111, .subsystem_vendor = 0x1af4, .subsystem = 0x1100,
-					  .revision = 2, .class = 0x030000 };
+	static const struct pci_id ids[] = {
+		{ .vendor = 0x1234, .device = 0x1111, .subsystem_vendor = 0x1af4, .subsystem = 0x1100, .revision = 2, .class = 0x030000 },
+		{ .vendor = 0x1234, .device = 0x1111, .subsystem_vendor = 0x1af4, .subsystem = 0x1100, .revision = 2, .class = 0x038000 },
+	};
 	struct vga *vga = vga_of(dev);
 	uint32_t mb = vga->vgamem_mb;
 
 	if (mb < 2 || mb > VRAM_MOST >> 20 || mb & (mb - 1)) {
-		error_usage(err, "-device VGA: vgamem_mb=%u: expected a power of two from 2 to %u", mb, VRAM_MOST >> 20);
+		error_usage(err, "-device %s: vgamem_mb=%u: expected a power of two from 2 to %u", dev->class->name, mb, VRAM_MOST >> 20);
 		return false;
 	}
 	if (vga->xres < 64 || vga->xres > SCREEN_MOST - 1 || vga->yres < 64 || vga->yres > SCREEN_MOST - 1) {
-		error_usage(err, "-device VGA: xres=%u,yres=%u: expected 64 to %u each", vga->xres, vga->yres, SCREEN_MOST - 1);
+		error_usage(err, "-device %s: xres=%u,yres=%u: expected 64 to %u each", dev->class->name, vga->xres, vga->yres, SCREEN_MOST - 1);
 		return false;
 	}
 	vga->vram_bytes = mb << 20;
 	edid_fill(vga->edid_bytes, vga->xres, vga->yres);
-	pci_identify(&vga->pci, &id);
+	vga->plain = dev->class == &bochs_display_class;
+	pci_identify(&vga->pci, &ids[vga->plain]);
 	vga->vram = pci_add_memory(&vga->pci, 0, vga->vram_bytes, &vram_ops, err);
 	pci_add_bar(&vga->pci, 2, PCI_BAR_MEM32, MMIO_BYTES, &registers_ops);
 	vga->screen.draw = vga_draw;
@@ -435,27 +440,57 @@ static const struct vmstate vga_state = {
 	.subs = VMS_SUBS(&vga_endian_state),
 };
 
+/* The other card's struct, for descriptions alone: a member stands in one row of its own struct's. */
+struct bochs_display { struct vga vga; };
+
+static bool bochs_check(const void *s, struct vms_walk *w)
+{
+	const struct bochs_display *card = s;
+
+	return vga_check(&card->vga, w);
+}
+
+static const struct vmstate bochs_state = {
+	.name = "bochs-display", .version = 0, .min_version = 0, VMS_OF(struct bochs_display), .check = bochs_check,
+	.fields = VMS_FIELDS(
+		VMS_STRUCT("pci", struct bochs_display, vga.pci, struct pci_device, pci_device_state),
+		VMS_MANY("vbe_regs", struct bochs_display, vga.vbe, uint16_t, vms_u16),
+		VMS_BOOL_AS("big_endian_fb", struct bochs_display, vga.big_endian), VMS_SKIP(struct bochs_display, vga.ports, "it has none")),
+};
+
 #define LOOKED "who looks at it"
+/* S.v is the struct vga. */
+#define OWN_ROWS(S, v) \
+	VMS_SKIP(S, v plain, "follows from the class"), VMS_U32_AS("vram_bytes", S, v vram_bytes, VMS_SAME), \
+	VMS_POINTED_BUFFER("vram", S, v vram, v vram_bytes, VRAM_MOST), VMS_SKIP(S, v screen, "follows from the mode"), \
+	VMS_SKIP(S, v seen, LOOKED), VMS_SKIP(S, v afresh, LOOKED), VMS_SKIP(S, v all_changed, LOOKED), VMS_SKIP(S, v edid_bytes, "options"), \
+	VMS_SKIP(S, v vgamem_mb, "an option"), VMS_SKIP(S, v xres, "an option"), VMS_SKIP(S, v yres, "an option"), VMS_SKIP(S, v edid, "an option")
 
 static const struct vmstate vga_own_state = {
-	.name = "cede/vga", .version = 2, .min_version = 2, VMS_OF(struct vga),
-	.fields = VMS_FIELDS(
-		VMS_U32(struct vga, vram_bytes, VMS_SAME),
-		VMS_POINTED_BUFFER("vram", struct vga, vram, vram_bytes, VRAM_MOST),
-		VMS_SKIP(struct vga, screen, "follows from the mode"),
-		VMS_SKIP(struct vga, seen, LOOKED), VMS_SKIP(struct vga, afresh, LOOKED), VMS_SKIP(struct vga, all_changed, LOOKED),
-		VMS_SKIP(struct vga, edid_bytes, "options"), VMS_SKIP(struct vga, vgamem_mb, "an option"),
-		VMS_SKIP(struct vga, xres, "an option"), VMS_SKIP(struct vga, yres, "an option"), VMS_SKIP(struct vga, edid, "an option")),
+	.name = "cede/vga", .version = 2, .min_version = 2, VMS_OF(struct vga), .fields = VMS_FIELDS(OWN_ROWS(struct vga,)),
+};
+
+static const struct vmstate bochs_own_state = {
+	.name = "cede/bochs-display", .version = 1, .min_version = 1, VMS_OF(struct bochs_display),
+	.fields = VMS_FIELDS(OWN_ROWS(struct bochs_display, vga.)),
 };
 
 static struct device_memory vga_memory(struct device *dev)
 {
-	return (struct device_memory){ "vga.vram", vga_of(dev)->vram, vga_of(dev)->vram_bytes };
+	const struct vga *vga = vga_of(dev);
+
+	return (struct device_memory){ vga->plain ? "bochs-display-vram" : "vga.vram", vga->vram, vga->vram_bytes };
 }
 
+#define CARD \
+	.size = sizeof(struct vga), .on = &pci_bus, .pluggable = true, .properties = vga_properties, .init = vga_init, .free = vga_free, \
+	.reset = vga_reset, .screen = vga_screen, .endian = vga_endian, .memory = vga_memory, \
+	.state_bytes = VRAM_MOST, .loaded = vga_loaded
+
 const struct device_class vga_class = {
-	.name = "VGA", .help = "screen: frame buffer, modes by the Bochs VBE interface (-vga std)", .size = sizeof(struct vga),
-	.on = &pci_bus, .on_board = vga_on_board, .pluggable = true, .properties = vga_properties, .init = vga_init, .free = vga_free, .reset = vga_reset,
-	.screen = vga_screen, .endian = vga_endian,
-	.state = &vga_state, .own_state = &vga_own_state, .memory = vga_memory, .state_bytes = VRAM_MOST, .loaded = vga_loaded,
+	.name = "VGA", .help = "screen: frame buffer, modes by the Bochs VBE interface (-vga std)", .on_board = vga_on_board, .state = &vga_state, .own_state = &vga_own_state, CARD,
+};
+
+const struct device_class bochs_display_class = {
+	.name = "bochs-display", .help = "screen: the same without what is old of it", .state = &bochs_state, .own_state = &bochs_own_state, CARD,
 };

@@ -22,6 +22,7 @@ struct vga_ports {
 struct vga {
 	struct pci_device pci;
 	struct screen screen;
+	bool plain;			/* bochs-display: none of the old ports; follows from the class */
 	struct vga_ports ports;
 	uint8_t *vram;
 	uint32_t vram_bytes;

@@ -24,7 +24,7 @@ def glyph(pixels, width, column, row):
     return [[pixels[((row * 16 + y) * width + column * 8 + x) * 3:][:3] != b'\0\0\0' for x in range(8)] for y in range(16)]
 
 
-CARDS = {'VGA': 'bochs-drmdrmfb', 'virtio-gpu-pci': 'virtio_gpudrmfb'}
+CARDS = {'VGA': 'bochs-drmdrmfb', 'bochs-display': 'bochs-drmdrmfb', 'virtio-gpu-pci': 'virtio_gpudrmfb'}
 
 
 def draws(card='VGA'):

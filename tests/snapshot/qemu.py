@@ -264,20 +264,20 @@ def live():
         shutil.rmtree(folder)
 
 
-def screen():
-    """A VGA card: what it shows goes along, cede to QEMU and back, and the guest draws on. QEMU sends the card's firmware, too, if it
+def screen(name='VGA'):
+    """A card: what it shows goes along, cede to QEMU and back, and the guest draws on. QEMU sends the card's firmware, too, if it
     can be had."""
     if not QEMU:
         skip('no qemu-system-ppc64')
     need(KERNEL, INITRD)
     rom = '/usr/share/seabios/vgabios-stdvga.bin'
-    card = '' if os.path.exists(rom) else ',romfile='
+    card = name + ('' if os.path.exists(rom) else ',romfile=')
     show = 'echo 0 >/sys/class/vtconsole/vtcon1/cursor_blink; printf "\\033[2J\\033[H\\033[?25l\\033[3%dmmoved %d\\n" >/dev/tty0'
     folder = tempfile.mkdtemp(prefix='cede-qemu-')
     try:
         path, back, ours, theirs, after, socket_path = (os.path.join(folder, n) for n in ('a', 'b', 'ours', 'theirs', 'after', 'qmp'))
         qmp = '-qmp', 'unix:%s,server=on,wait=off' % socket_path
-        with linux('-M', BOARD, '-device', 'VGA', *qmp, '-save', path + ',target=qemu', append='fbcon=font:VGA8x16', ram='256M', cpus=CPUS) as m:
+        with linux('-M', BOARD, '-device', name, *qmp, '-save', path + ',target=qemu', append='fbcon=font:VGA8x16', ram='256M', cpus=CPUS) as m:
             m.shell()
             m.command('echo moved >/tmp/mark; ' + show % (1, 1))
             Monitor(socket_path).run('screendump', filename=ours)
@@ -285,7 +285,7 @@ def screen():
             wait_for(path)
             m.send('poweroff -f\n')
             m.wait(60)
-        with Qemu(folder, '-device', 'VGA' + card, '-incoming', 'exec:cat ' + path) as q:
+        with Qemu(folder, '-device', card, '-incoming', 'exec:cat ' + path) as q:
             ask(q, 'qemu')
             q.monitor('screendump %s' % theirs)
             wait_for(theirs)
@@ -301,8 +301,8 @@ def screen():
                 pictures.append(f.read())
         check(pictures[0] == pictures[1] and len(set(pictures[0][20:])) > 1, 'what-cede-showed', [len(p) for p in pictures])
         check(pictures[1] != pictures[2], 'the-guest-draws-on')
-        check(sorted(Snapshot(back).blocks)[-1] == 'ppc_spapr.ram' and len(Snapshot(back).blocks) == (2 if card else 3), 'blocks', Snapshot(back).blocks)
-        with Machine('-M', BOARD, '-device', 'VGA', *qmp, '-loadvm', back, cpus=CPUS, ram='256M') as m:
+        check(sorted(Snapshot(back).blocks)[-1] == 'ppc_spapr.ram' and len(Snapshot(back).blocks) == (3 if card == 'VGA' else 2), 'blocks', Snapshot(back).blocks)
+        with Machine('-M', BOARD, '-device', name, *qmp, '-loadvm', back, cpus=CPUS, ram='256M') as m:
             ask(m, 'back')
             os.unlink(ours)
             Monitor(socket_path).run('screendump', filename=ours)

@@ -344,7 +344,7 @@ int convert(struct inspect *in, char **args, bool json)
 		return give_up("%s", err.msg);
 	if (j.how.qemu && get_number(in, "spapr", 0, "mig.caps[0x0E]", &watchpoints))
 		return give_up("its processors have one watchpoint (-M cap-dawr1=off), of which QEMU 7.2 knows nothing: save with target=qemu");
-	if (j.how.qemu && find_own(in, "cede/vga"))
+	if (j.how.qemu && (find_own(in, "cede/vga") || find_own(in, "cede/bochs-display")))
 		return give_up("it has a screen, whose memory is not where QEMU looks for it: save with target=qemu");
 	for (unsigned cpu = 0; j.how.qemu && cpu < processors(in); cpu++) {
 		const char *why = interrupt_cpu(in, &j.patches, cpu);
