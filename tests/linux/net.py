@@ -1,5 +1,6 @@
 """A network card of virtio as Debian's kernel has it, behind -netdev user: a lease, files both ways, ports that lead in, what nobody
-reaches; what a guest may leave to the card; no traffic, the same states; a save in between; guests that move to QEMU and from it."""
+reaches; what a guest may leave to the card; no traffic, the same states; a save in between; guests that move to QEMU and from it. Two machines
+joined by sockets, and by a hub; both saved with a connection between them."""
 # needs: programs guest
 import hashlib
 import http.server
@@ -324,5 +325,146 @@ def moved():
             check('csum=off' in m.errors and not os.path.exists(at('u')), 'with-checksums-it-stays', m.errors)
 
 
+def two(*options, after=None):
+    """Two machines on wires; options have a text for each of the two. The second one starts once there is the file `after`."""
+    def one(i):
+        return linux(*[o[i] if isinstance(o, tuple) else o for o in options], ram='256M')
+    first, until = one(0), time.monotonic() + 30
+    while after and not os.path.exists(after) and time.monotonic() < until:
+        first.pump(0.05)
+    return first, one(1)
+
+
+def set_up(m, number, cards):
+    m.shell()
+    m.command('; '.join('ip link set eth%d up; ip addr add 10.9.%d.%d/24 dev eth%d' % (i, i, number, i) for i in range(cards)))
+
+
+class Pumped:
+    """The output of other machines is taken while one is waited for."""
+    def __init__(self, m):
+        self.m, self.on = m, True
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        while self.on:
+            self.m.pump(0.05)
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *exc):
+        self.on = False
+        self.thread.join()
+
+
+def wires():
+    """Two machines by a connection of TCP, one of a Unix socket, datagrams, and a group; a disk's bytes over each."""
+    data = DATA[:400000]
+    tcp, here, there, group = free_port(), free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
+    with Folder() as at:
+        with open(at('disk'), 'wb') as f:
+            f.write(data)
+        with open(at('none'), 'wb') as f:
+            f.write(bytes(1 << 20))
+        ends = 'local.type=inet,local.host=127.0.0.1,local.port=%d,remote.type=inet,remote.host=127.0.0.1,remote.port=%d'
+        nets = (('socket,listen=127.0.0.1:%d' % tcp, 'socket,connect=127.0.0.1:%d' % tcp),
+                ('stream,server=on,addr.type=unix,addr.path=' + at('s'), 'stream,reconnect=1,addr.type=unix,addr.path=' + at('s')),
+                ('dgram,' + ends % (here, there), 'dgram,' + ends % (there, here)),
+                ('socket,localaddr=127.0.0.1,mcast=230.3.4.5:%d' % group,) * 2)
+        options = []
+        for net in nets:
+            options += ['-nic', tuple('%s,mac=52:54:00:00:00:%02x' % (n, 16 * (1 + i) + len(options)) for i, n in enumerate(net))]
+        drive = '-drive', ('if=virtio,format=raw,file=' + at('disk'), 'if=virtio,format=raw,file=' + at('none'))
+        first, second = two(*options, *drive, '-d', 'guest_errors', after=at('s'))
+        with first as a, second as b:
+            set_up(a, 1, 4)
+            set_up(b, 2, 4)
+            a.command('(while :; do nc -l -p 9 -e /bin/cat /dev/vda; done) >/dev/null 2>&1 & true')
+            for i, name in enumerate(('tcp', 'unix', 'datagrams', 'group')):
+                with Pumped(a):
+                    text = b.command('ping -c 1 10.9.%d.1; true' % i)
+                    check(' 0% packet loss' in text, 'ping-' + name, text)
+                    size = (len(data) + 511) // 512 * 512
+                    text = b.command('nc 10.9.%d.1 9 </dev/null | head -c %d | md5sum' % (i, size), 120)
+                    check(text.split()[0] == md5(data.ljust(size, b'\0')), 'a-disk-' + name, text)
+            with Pumped(a):
+                check(' 0% packet loss' in b.command('ping -s 1400 -c 2 10.9.0.1; true'), 'large-frames')
+            b.send('poweroff -f\n')
+            check(b.wait() == 0 and not b.errors, 'ends', b.errors)
+            a.send('poweroff -f\n')
+            check(a.wait() == 0 and not a.errors, 'silent', a.errors)
+        check(not os.path.exists(at('s')), 'its-name-goes')
+
+
+def hub():
+    """-net, as QEMU has had it first: two machines and a network of one of them, all on hub 0."""
+    from monitor import Client
+    need_libslirp()
+    with Folder() as at:
+        web, where = Server(), 'unix:%s,server=on,wait=off' % at('m')
+        with linux('-net', 'nic', '-net', 'user', '-net', 'dgram,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s' % (at('1'), at('2')),
+                   '-monitor', where, '-d', 'guest_errors', ram='256M') as a, \
+             linux('-net', 'nic,macaddr=52:54:00:00:00:02', '-net', 'dgram,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s' % (at('2'), at('1')),
+                   '-d', 'guest_errors', ram='256M') as b:
+            a.shell()
+            b.shell()
+            check('lease of 10.0.2.15' in a.command(LEASE), 'lease')
+            with Pumped(a):
+                text = b.command(LEASE)
+                check('lease of 10.0.2.16' in text, 'lease-over-the-hub', text)
+                text = b.command('ping -c 2 10.0.2.15; wget -q -O - http://10.0.2.2:%d/ | md5sum' % web.port, 120)
+                check(' 0% packet loss' in text and md5(DATA) in text, 'to-both', text)
+            m = Client(a, at('m'))
+            m.until(r'\(cede\) ')
+            text = m.hmp('info network')
+            for line in ('hub 0\n', ' \\ hub0port0: virtio-net-pci.0: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:12:34:56',
+                         ' \\ hub0port1: #net1: index=0,type=user,net=10.0.2.0,restrict=off',
+                         ' \\ hub0port2: #net3: index=0,type=dgram,udp=%s:%s' % (at('1'), at('2'))):
+                check(line in text, line.replace(at.path, '').strip(), text)
+            for machine in b, a:
+                machine.send('poweroff -f\n')
+                check(machine.wait() == 0 and not machine.errors, 'ends', machine.errors)
+
+
+def pair():
+    """Two machines with a connection between them are saved at once, and go on: it lives."""
+    from monitor import Client
+    with Folder() as at:
+        nets = '-netdev', ('stream,id=n,server=on,addr.type=unix,addr.path=' + at('s'), 'stream,id=n,reconnect-ms=100,addr.type=unix,addr.path=' + at('s')), \
+            '-device', tuple('virtio-net-pci,netdev=n,mac=52:54:00:00:00:%02x' % i for i in (1, 2)), \
+            '-monitor', tuple('unix:%s,server=on,wait=off' % at(i) for i in 'ab')
+        first, second = two(*nets)
+        with first as a, second as b:
+            set_up(a, 1, 1)
+            set_up(b, 2, 1)
+            a.command('mkfifo /tmp/f; (nc -l -p 9 </tmp/f >/dev/null) & exec 5>/tmp/f; echo one >&5')
+            with Pumped(a):
+                b.command('mkfifo /tmp/g; (nc 10.9.0.1 9 </tmp/g >/tmp/got) >/dev/null 2>&1 & exec 5>/tmp/g; sleep 2')
+                check(b.command('cat /tmp/got').strip() == 'one', 'a-connection')
+            monitors = [Client(m, at(name)) for m, name in ((a, 'a'), (b, 'b'))]
+            for m in monitors:
+                m.until(r'\(cede\) ')
+                m.hmp('stop')
+            for m, name in zip(monitors, '12'):
+                check(m.hmp('migrate "exec:cat >%s"' % at(name)) == '', 'saved-' + name)
+                m.s.sendall(b'quit\n')
+            check([a.wait(), b.wait()] == [0, 0], 'quit', a.errors + b.errors)
+        first, second = [Machine('-loadvm', at(name), *[o[i] if isinstance(o, tuple) else o for o in nets], ram='256M') for i, name in enumerate('12')]
+        with first as a, second as b:
+            for m in a, b:
+                m.send('\n')
+                m.expect('# ', 30)
+                m.at = len(m.text)
+            with Pumped(b):
+                a.command('echo two >&5; sleep 1; echo three >&5; sleep 4')
+            with Pumped(a):
+                text = b.command('for i in 1 2 3 4 5 6 7 8 9; do [ $(wc -l </tmp/got) = 3 ] && break; sleep 1; done; cat /tmp/got')
+                check(text.split() == ['one', 'two', 'three'], 'it-lives', text)
+            for m in a, b:
+                m.send('poweroff -f\n')
+                check(m.wait() == 0 and not m.errors, 'ends', m.errors)
+
+
 if __name__ == '__main__':
-    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved)})
+    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved, wires, hub, pair)})
