@@ -91,7 +91,7 @@ struct net *net_take(struct machine *m, const char *id, struct device *dev, stru
 
 	if (!n)
 		error_usage(err, "-device %s: Property '%s.netdev' can't find value '%.60s'", name, name, id);
-	else if (n->user)
+	else if (n->user || n->peer)
 		error_usage(err, "-device %s: Property '%s.netdev' can't take value '%.60s', it's in use", name, name, id);
 	else
 		n->user = dev;
@@ -140,6 +140,8 @@ void net_send(struct net *n, const uint8_t *frame, size_t bytes)
 
 bool net_has_room(const struct net *n)
 {
+	if (n->peer)
+		return n->peer->config->backend->has_room(n->peer);
 	return n->frames < NET_QUEUE_FRAMES && n->bytes < NET_QUEUE_BYTES;
 }
 
@@ -148,6 +150,13 @@ void net_arrives(struct net *n, const uint8_t *frame, size_t bytes)
 {
 	struct net_frame *f = NULL;
 
+	if (n->peer && !n->link_down && bytes >= NET_HEAD_BYTES && bytes <= NET_FRAME_MAX) {
+		n->stats.came++;
+		n->stats.came_bytes += bytes;
+		keep_frame(n, frame, bytes);
+		net_send(n->peer, frame, bytes);
+		return;
+	}
 	if (n->user && !n->link_down && net_has_room(n) && bytes >= NET_HEAD_BYTES && bytes <= NET_FRAME_MAX)
 		f = malloc(sizeof *f + bytes);
 	if (!f) {

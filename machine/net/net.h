@@ -48,6 +48,8 @@ struct net_backend {
 	void (*look)(struct net *n);
 	/* What to wait for until look() has something to do, at most `room`; *ns becomes smaller if that is due sooner. */
 	unsigned (*pollfds)(struct net *n, struct pollfd *fds, unsigned room, uint64_t *ns);
+	/* What its peer brings would go on to somebody. NULL: it has no peer. */
+	bool (*has_room)(const struct net *n);
 
 	/* For monitors; each may be NULL. */
 	void (*print)(const struct net *n, FILE *out);		/* ",KEY=VALUE.." of "info network" */
@@ -81,6 +83,7 @@ struct net {
 	const struct net_config *config;
 	struct machine *machine;
 	struct device *user;		/* the card; NULL: nobody has taken it */
+	struct net *peer;		/* instead of a card: a port of a hub has the netdev that is on it, and that one the port */
 	void *state;			/* the backend's */
 	struct net_frame *first, *last;	/* that wait for the card */
 	uint32_t frames, bytes;		/* how many that are */

@@ -1,5 +1,5 @@
 /* Netdevs that are sockets: frames in a stream however it is cut, hostile streams, an other end that is slow, comes and goes;
- * datagrams. */
+ * datagrams; hubs. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -10,11 +10,12 @@
 #include "machine/core/config.h"
 #include "machine/core/machine.h"
 #include "machine/net/deframe.h"
+#include "machine/net/hub.h"
 #include "machine/net/net.h"
 
 static struct machine machine;
 static struct config config;
-static struct device card;
+static struct device card, other_card;
 
 /* ---- Frames in a stream ---- */
 
@@ -363,11 +364,46 @@ static void test_names(void)
 	rmdir(at);
 }
 
+static void test_hub(void)
+{
+	struct error err = { .msg = "" };
+	struct net *a, *b, *other;
+	int fd[2];
+	uint8_t buf[100];
+	char words[40];
+
+	check(!netdev("hubport", "hubid=1,netdev=n9", &err) && strstr(err.msg, "not found"), "a port for no netdev: %s", err.msg);
+	no_netdevs();
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fd))
+		exit(EXIT_FAILURE);
+	snprintf(words, sizeof words, "fd=%d", fd[0]);
+	if (!add("tap", words, &err) || !add("hubport", "hubid=1,netdev=n0", &err) || !add("hubport", "hubid=1", &err) ||
+	    !add("hubport", "hubid=2", &err) || !nets_new(&machine, &err))
+		exit(EXIT_FAILURE);
+	other = net_find(&machine, "n3");
+	a = net_find(&machine, "n2");
+	b = net_find(&machine, "n0");
+	check(other && a && b && b->peer && b->peer->peer == b, "a hub: %s", err.msg);
+	a->user = &card;
+	other->user = &other_card;
+	net_send(a, frame, 60);
+	check(read(fd[1], buf, sizeof buf) == 60 && !a->frames && !other->frames, "to what is on another port of it, and no further");
+	check(write(fd[1], frame, 60) == 60, "and back");
+	look(b);
+	check(drain(a) == 1 && !other->frames, "to the card on it");
+	net_pull(a, true);
+	check(write(fd[1], frame, 60) == 60, "a cable that is pulled");
+	look(b);
+	check_eq(a->frames, 0, "is one");
+	close(fd[1]);
+	no_netdevs();
+}
+
 int main(void)
 {
 	static const struct device_class class = { .name = "card" };
 
-	card.class = &class;
+	card.class = other_card.class = &class;
 	machine.config = &config;
 	test_frames();
 	test_hostile_streams();
@@ -375,5 +411,6 @@ int main(void)
 	test_full();
 	test_datagrams();
 	test_names();
+	test_hub();
 	return check_done();
 }
