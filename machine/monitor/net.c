@@ -10,11 +10,13 @@
 /* A device that takes frames. */
 static bool is_card(const struct device *dev) { return dev->class->frames_arrived; }
 
-/* By its id, or by its kind and number. */
+/* By its id, by its node on the virtual I/O bus, or by its kind and number. */
 static void card_name(const struct device *dev, char *buf, size_t size)
 {
 	if (dev->id)
 		snprintf(buf, size, "%s", dev->id);
+	else if (dev->class->node)
+		dev->class->on->path(dev, buf, size);
 	else
 		snprintf(buf, size, "%s.%u", dev->class->name, (unsigned)dev->number);
 }

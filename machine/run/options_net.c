@@ -17,6 +17,7 @@
 /* The cards that -nic model= may name. */
 static const struct { const char *name, *driver; } models[] = {
 	{ "virtio-net-pci", "virtio-net-pci" }, { "virtio-net", "virtio-net-pci" }, { "virtio", "virtio-net-pci" },
+	{ "spapr-vlan", "spapr-vlan" }, { "ibmveth", "spapr-vlan" },
 };
 
 /* What -nic says of the card. */
@@ -89,7 +90,7 @@ static bool set_card(struct parse *p, struct card *card, const char *key, const 
 			card->driver = models[i].driver;
 			return true;
 		}
-	return !*known || option_fail(p, "-nic: model=%.60s is not there (there is virtio-net-pci)", value);
+	return !*known || option_fail(p, "-nic: model=%.60s is not there (there are virtio-net-pci and spapr-vlan)", value);
 }
 
 static bool begin(struct parse *p, struct net_config *c, const char *type)

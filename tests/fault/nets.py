@@ -80,6 +80,10 @@ with Folder() as at:
         p = subprocess.run(['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', CEDE, '-nodefaults', '-bios', at('bios'), '-S', '-nic', 'tap,ifname=x'], capture_output=True, text=True)
         if p.returncode != 127:
             check(p.returncode == 1 and len(p.stderr.splitlines()) == 1 and '/dev/net/tun' in p.stderr, 'tap-without-rights', p.stderr)
+    p = run(at, '-nic', 'user,model=spapr-vlan', '-nic', 'user,model=ibmveth,mac=00:02:00:00:00:01', commands='info network\ninfo qtree\n')
+    for text in ('l-lan@71000001: index=0,type=nic,model=spapr-vlan,macaddr=52:54:00:12:34:56\n \\ __org.qemu.nic0: index=0,type=user',
+                 'l-lan@71000002: index=0,type=nic,model=spapr-vlan,macaddr=00:02:00:00:00:01', 'dev: spapr-vlan, id ""', 'netdev = "__org.qemu.nic1"'):
+        check(text in p.stdout.replace('\r', ''), text, p.stdout)
     p = run(at, '-netdev', 'user,id=alone')
     check(p.returncode == 0 and len(p.stderr.splitlines()) == 1 and 'no card' in p.stderr, 'a-network-without-a-card', p.stderr)
     for option, text in ('-netdev', 'user'), ('-nic', 'virtio-net-pci'):

@@ -295,6 +295,78 @@ def saved():
             check(m.wait() == 0, 'ends', m.errors)
 
 
+def vlan():
+    """spapr-vlan by Linux's ibmveth: the same as virtio has, another address, a save in between, a state that repeats."""
+    need_libslirp()
+    web, port = Server(), free_port()
+    nic = '-nic', 'user,model=spapr-vlan,hostfwd=tcp::%d-:7' % port
+    url = 'http://10.0.2.2:%d/' % web.port
+    with Folder() as at:
+        with linux(*nic, '-d', 'guest_errors', '-save', at('s'), ram=RAM, cpus=CPUS) as m:
+            m.shell()
+            text = m.command(LEASE)
+            check('lease of 10.0.2.15 obtained from 10.0.2.2' in text, 'lease', text)
+            text = m.command('cat /sys/class/net/eth0/address /proc/device-tree/vdevice/l-lan@71000002/compatible; ping -c 1 10.0.2.2')
+            check('52:54:00:12:34:56' in text and 'IBM,l-lan' in text and ' 0% packet loss' in text, 'ping', text)
+            text = m.command('wget -q -O /tmp/data %s; md5sum /tmp/data; wget -q -O /dev/null --post-file /tmp/data %s' % (url, url), 120)
+            check(text.split()[0] == md5(DATA) and web.posted == md5(DATA), 'both-ways', text)
+            m.command('(nc -l -p 7 -e /bin/cat /tmp/data) >/dev/null 2>&1 & sleep 1')
+            got = ask_port(m, port)
+            check(md5(got) == md5(DATA), 'through-a-port', len(got))
+            n = counters(m)
+            check(n[0] > 1000 and n[3] > 1000 and n[1] == n[4] == 0, 'no-errors', n)
+            m.command('ip link set eth0 down; ip link set eth0 address 52:54:00:aa:bb:cc; ip link set eth0 up; ' + LEASE)
+            m.process.send_signal(10)
+            until = time.monotonic() + 30
+            while not os.path.exists(at('s')) and time.monotonic() < until:
+                m.pump(0.1)
+            text = m.command('wget -q -O - %s | md5sum' % url, 120)
+            check(text.split()[0] == md5(DATA), 'a-save-changes-nothing', text)
+            m.send('poweroff -f\n')
+            check(m.wait() == 0 and not m.errors, 'silent', m.errors)
+        with Machine('-loadvm', at('s'), *nic, ram=RAM, cpus=CPUS) as m:
+            m.send('\n')
+            m.expect('# ', 30)
+            m.at = len(m.text)
+            text = m.command('cat /sys/class/net/eth0/address; wget -q -O - %s | md5sum' % url, 120)
+            check(text.split()[:2] == ['52:54:00:aa:bb:cc', md5(DATA)], 'gone-on', text)
+            m.send('poweroff -f\n')
+            check(m.wait() == 0, 'ends', m.errors)
+
+
+def moved_vlan():
+    """cede's guest goes on in QEMU with its spapr-vlan, and comes back: also with a frame's worth of buffers used in each."""
+    from qemu import BOARD, QEMU, Qemu, ask, save_cede
+    if not QEMU:
+        skip('no qemu-system-ppc64')
+    need_libslirp()
+    need(KERNEL, INITRD)
+    web = Server()
+    card = '-netdev', 'user,id=n', '-device', 'spapr-vlan,netdev=n'
+    fetch = 'wget -q -O - http://10.0.2.2:%d/ | md5sum' % web.port
+    with Folder() as at:
+        with linux('-M', BOARD, '-save', at('s') + ',target=qemu', *card, ram='256M') as m:
+            m.shell()
+            m.command('echo moved >/tmp/mark; ' + LEASE)
+            check(m.command(fetch, 120).split()[0] == md5(DATA), 'in-cede')
+            m.process.send_signal(10)
+            until = time.monotonic() + 30
+            while not os.path.exists(at('s')) and time.monotonic() < until:
+                m.pump(0.1)
+        with Qemu(at.path, '-incoming', 'exec:cat ' + at('s'), *card) as q:
+            ask(q, 'qemu')
+            # QEMU's network has not heard of the guest yet.
+            text = q.command('ping -c 1 10.0.2.2 >/dev/null; ' + fetch, 120)
+            check(text.split()[0] == md5(DATA), 'in-qemu', text)
+            q.save(at('t'))
+        with Machine('-M', BOARD, '-loadvm', at('t'), *card, '-d', 'guest_errors', ram='256M') as m:
+            ask(m, 'back')
+            text = m.command(fetch, 120)
+            check(text.split()[0] == md5(DATA), 'in-cede-again', text)
+            m.send('poweroff -f\n')
+            check(m.wait(60) == 0 and m.errors == '', 'poweroff', m.errors)
+
+
 def moved():
     """cede's guest goes on in QEMU with its card, and comes back."""
     from qemu import BOARD, QEMU, Qemu, ask, save_cede
@@ -467,4 +539,4 @@ def pair():
 
 
 if __name__ == '__main__':
-    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved, wires, hub, pair)})
+    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved, wires, hub, pair, vlan, moved_vlan)})
