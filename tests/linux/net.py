@@ -33,8 +33,9 @@ class Server(http.server.ThreadingHTTPServer):
     """Of the host's loopback: gives DATA, and keeps what is posted."""
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, host='127.0.0.1'):
         outer = self
+        self.address_family = socket.AF_INET6 if ':' in host else socket.AF_INET
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
@@ -50,7 +51,7 @@ class Server(http.server.ThreadingHTTPServer):
 
             def log_message(self, *args):
                 pass
-        super().__init__(('127.0.0.1', 0), Handler)
+        super().__init__((host, 0), Handler)
         self.posted = None
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -397,6 +398,55 @@ def moved():
             check('csum=off' in m.errors and not os.path.exists(at('u')), 'with-checksums-it-stays', m.errors)
 
 
+def counted(m, protocol, name):
+    """A number of /proc/net/snmp."""
+    rows = [line.split() for line in m.command('cat /proc/net/snmp').splitlines() if line.startswith(protocol + ':')]
+    return int(rows[1][rows[0].index(name)])
+
+
+def services():
+    """TFTP, which leaves its folder for nobody; datagrams through a port; IPv6: an address, ping, files both ways."""
+    need_libslirp()
+    port = free_port(socket.SOCK_DGRAM)
+    with Folder() as at:
+        os.mkdir(at('tftp'))
+        with open(at('tftp/data'), 'wb') as f:
+            f.write(DATA[:300000])
+        with open(at('secret'), 'wb') as f:
+            f.write(b'secret')
+        with linux('-nic', 'user,tftp=%s,hostfwd=udp::%d-:7777' % (at('tftp'), port), '-d', 'guest_errors', ram=RAM) as m:
+            m.shell()
+            m.command(LEASE)
+            text = m.command('tftp -g -r data -l /tmp/data 10.0.2.2; tftp -b 1468 -g -r data -l /tmp/more 10.0.2.2; md5sum /tmp/data /tmp/more', 120)
+            check(text.split()[0::2] == [md5(DATA[:300000])] * 2, 'tftp', text)
+            text = m.command('tftp -g -r nothing -l /tmp/n 10.0.2.2 2>&1; ls /tmp/n 2>&1; true')
+            check('File not found' in text, 'tftp-of-nothing', text)
+            text = m.command('timeout 4 tftp -g -r ../secret -l /tmp/s 10.0.2.2 2>&1; cat /tmp/s 2>&1; true')
+            check('secret' not in text.replace('../secret', '') and 'a name that leaves the folder' in m.errors, 'tftp-out-of-its-folder', text + m.errors)
+            before = counted(m, 'Udp', 'NoPorts')
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                for i in range(5):
+                    s.sendto(b'datagram %d' % i, ('127.0.0.1', port))
+                    m.pump(0.1)
+            check(counted(m, 'Udp', 'NoPorts') == before + 5, 'datagrams-through-a-port')
+            try:
+                web = Server('::1')
+            except OSError:
+                print('skip: this computer has no IPv6')
+                web = None
+            text = m.command('for i in 1 2 3 4 5 6 7 8 9; do ip -6 addr show dev eth0 | grep -q "fec0:.*global" && break; sleep 1; done; ip -6 addr show dev eth0; '
+                             'ping6 -c 2 fec0::2')
+            check('fec0::5054:ff:fe12:3456/64' in text and ' 0% packet loss' in text, 'ipv6', text)
+            if web:
+                url = 'http://[fec0::2]:%d/' % web.port
+                text = m.command('wget -q -O /tmp/six %s; md5sum /tmp/six; wget -q -O /dev/null --post-file /tmp/six %s' % (url, url), 120)
+                check(text.split()[0] == md5(DATA) and web.posted == md5(DATA), 'ipv6-both-ways', text)
+                n = counters(m)
+                check(n[3] < 2 * len(DATA) // 1440, 'ipv6-large-segments', n)
+            m.send('poweroff -f\n')
+            check(m.wait() == 0, 'ends', m.errors)
+
+
 def two(*options, after=None):
     """Two machines on wires; options have a text for each of the two. The second one starts once there is the file `after`."""
     def one(i):
@@ -539,4 +589,4 @@ def pair():
 
 
 if __name__ == '__main__':
-    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved, wires, hub, pair, vlan, moved_vlan)})
+    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved, services, wires, hub, pair, vlan, moved_vlan)})
