@@ -310,7 +310,7 @@ static bool find_mac(struct virtio_net *n, struct error *err)
 /* Some mean nothing without others, and drivers refuse a card that offers them so. */
 #define BY_COMMAND \
 	(NET_BIT(NET_CTRL_RX) | NET_BIT(NET_CTRL_RX_EXTRA) | NET_BIT(NET_CTRL_VLAN) | NET_BIT(NET_CTRL_MAC_ADDR) | \
-	 NET_BIT(NET_CTRL_GUEST_OFFLOADS) | NET_BIT(NET_GUEST_ANNOUNCE))
+	 NET_BIT(NET_CTRL_GUEST_OFFLOADS) | NET_BIT(NET_GUEST_ANNOUNCE) | NET_BIT(NET_MQ))
 
 static uint64_t offered(struct virtio_net *n)
 {
@@ -329,6 +329,19 @@ static uint64_t offered(struct virtio_net *n)
 	return features;
 }
 
+/* As far as what is offered last has its number. */
+static uint32_t config_bytes(const struct virtio_net *n)
+{
+	static const struct { enum net_feature feature; uint32_t bytes; } rows[] = {
+		{ NET_MTU, CONFIG_MTU + 2 }, { NET_MQ, CONFIG_PAIRS + 2 }, { NET_STATUS, CONFIG_STATUS + 2 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (n->class.features & NET_BIT(rows[i].feature))
+			return rows[i].bytes;
+	return CONFIG_STATUS;
+}
+
 static bool net_init(struct device *dev, struct error *err)
 {
 	struct virtio_net *n = (struct virtio_net *)dev;
@@ -338,7 +351,7 @@ static bool net_init(struct device *dev, struct error *err)
 	n->buffer = malloc(NET_FRAME_MAX);
 	n->class = net_class;
 	n->class.features = offered(n);
-	n->class.config_bytes = n->mtu ? CONFIG_MTU + 2 : n->class.features & NET_BIT(NET_STATUS) ? CONFIG_STATUS + 2 : CONFIG_STATUS;
+	n->class.config_bytes = config_bytes(n);
 	if (!n->buffer || !virtio_add_queue(&n->v, (uint16_t)n->rx_size) || !virtio_add_queue(&n->v, (uint16_t)n->tx_size) ||
 	    (n->offer[NET_CTRL_VQ] && !virtio_add_queue(&n->v, CONTROL_SIZE))) {
 		error_set(err, "out of memory");
@@ -426,6 +439,8 @@ static const struct device_property net_properties[] = {
 	OFFER("ctrl_vlan", "which VLANs", NET_CTRL_VLAN),
 	OFFER("ctrl_mac_addr", "another address", NET_CTRL_MAC_ADDR),
 	OFFER("ctrl_guest_offloads", "what the guest takes may change", NET_CTRL_GUEST_OFFLOADS),
+	{ .name = "mq", .help = "several queues each way: as many as the netdev has, one", .type = PROPERTY_BOOL, .settable = true,
+	  .offset = offsetof(struct virtio_net, offer[NET_MQ]) },
 	OFFER("guest_announce", "the guest says where it is when it is asked to", NET_GUEST_ANNOUNCE),
 	{ .name = NULL },
 };
