@@ -193,6 +193,12 @@ bool net_set_link(struct machine *m, const char *name, bool up, struct error *er
 	return false;
 }
 
+void net_run_announce(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument, (void)out;
+	nets_announce(m);
+}
+
 bool net_run_link(struct machine *m, const char *argument, struct error *err)
 {
 	size_t len = strcspn(argument, " \t");

@@ -136,6 +136,27 @@ void net_send(struct net *n, const uint8_t *frame, size_t bytes)
 	n->config->backend->send(n, frame, bytes);
 }
 
+void net_say_place(struct net *n, const uint8_t mac[NET_MAC_BYTES])
+{
+	/* Type; Ethernet and IPv4, the sizes of their addresses; "who am I?"; of whom, and for whom, one card. */
+	static const uint8_t head[] = { 0x80, 0x35, 0, 1, 8, 0, NET_MAC_BYTES, 4, 0, 3 };
+	uint8_t frame[60] = { 0 };
+
+	memset(frame, 0xff, NET_MAC_BYTES);
+	memcpy(frame + 6, mac, NET_MAC_BYTES);
+	memcpy(frame + 12, head, sizeof head);
+	memcpy(frame + 22, mac, NET_MAC_BYTES);
+	memcpy(frame + 32, mac, NET_MAC_BYTES);
+	net_send(n, frame, sizeof frame);
+}
+
+void nets_announce(struct machine *m)
+{
+	for (struct net *n = m->nets; n; n = n->next)
+		if (n->user && n->user->class->announce)
+			n->user->class->announce(n->user);
+}
+
 /* ---- From the host to the card ---- */
 
 bool net_has_room(const struct net *n)

@@ -107,7 +107,11 @@ void net_send(struct net *n, const uint8_t *frame, size_t bytes);
 const struct net_frame *net_front(const struct net *n);	/* that has arrived; NULL: none */
 void net_done(struct net *n);				/* with that one */
 
+/* Says to all on the network that this card is here now, by a question that nobody answers: RFC 903. */
+void net_say_place(struct net *n, const uint8_t mac[NET_MAC_BYTES]);
+
 /* ---- The monitor's ---- */
+void nets_announce(struct machine *m);		/* all cards do */
 void net_forget(struct net *n);			/* what waits for the card: it was for another guest */
 void net_pull(struct net *n, bool down);	/* the cable; the card is told */
 

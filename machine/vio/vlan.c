@@ -214,6 +214,8 @@ static void take_frames(struct vlan *l, bool lose)
 
 static void vlan_frames_arrived(struct device *dev) { take_frames(to_vlan(dev), true); }
 
+static void vlan_announce(struct device *dev) { net_say_place(to_vlan(dev)->net, to_vlan(dev)->mac); }
+
 /* ---- What the guest asks for ---- */
 
 enum vlan_result vlan_register(struct vlan *l, uint64_t list, uint64_t queue, uint64_t filters)
@@ -411,13 +413,15 @@ static void vlan_loaded(struct device *dev, bool foreign)
 {
 	struct vlan *l = to_vlan(dev);
 
-	(void)foreign;
 	qsort(l->pool, POOLS, sizeof l->pool[0], by_size);
 	l->buffers = 0;
 	for (unsigned i = 0; i < POOLS; i++)
 		l->buffers += l->pool[i].count;
-	if (l->net)
-		net_forget(l->net);
+	if (!l->net)
+		return;
+	net_forget(l->net);
+	if (foreign)
+		net_say_place(l->net, l->mac);
 }
 
 static const struct device_section vlan_sections[] = {
@@ -435,7 +439,7 @@ static const struct device_property vlan_properties[] = {
 const struct device_class vlan_class = {
 	.name = "spapr-vlan", .help = "virtual Ethernet card", .size = sizeof(struct vlan), .on = &vio_bus, .pluggable = true,
 	.properties = vlan_properties, .init = vlan_init, .free = vlan_release, .reset = vlan_reset, .fdt = vlan_fdt,
-	.node = "l-lan", .device_type = "network", .compatible = "IBM,l-lan", .frames_arrived = vlan_frames_arrived,
+	.node = "l-lan", .device_type = "network", .compatible = "IBM,l-lan", .frames_arrived = vlan_frames_arrived, .announce = vlan_announce,
 	.loaded = vlan_loaded, .state = &vlan_state, .own_state = &vlan_own_state, .sections = vlan_sections,
 	.state_bytes = sizeof(struct vlan) + 2 * PAGE,
 };

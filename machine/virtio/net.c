@@ -138,6 +138,18 @@ static void net_link_changed(struct device *dev)
 	virtio_config_changed(&n->v);
 }
 
+/* A driver that can says more than we know: which addresses it has. */
+static void net_announce(struct device *dev)
+{
+	struct virtio_net *n = (struct virtio_net *)dev;
+
+	net_say_place(n->net, n->mac);
+	if (!virtio_has(&n->v, NET_GUEST_ANNOUNCE) || !virtio_has(&n->v, NET_CTRL_VQ) || !virtio_ready(&n->v))
+		return;
+	n->status |= NET_ANNOUNCE;
+	virtio_config_changed(&n->v);
+}
+
 /* ---- From the guest ---- */
 
 static const struct {
@@ -378,7 +390,8 @@ static void net_reset(struct device *dev)
 	virtio_reset(&n->v);
 }
 
-/* What another hypervisor had taken and not sent is sent. */
+/* What another hypervisor had taken and not sent is sent; and others on its network hear that the guest is here now. A guest that
+ * goes on here is not to notice, and so is not asked to say so. */
 static void net_loaded(struct device *dev, bool foreign)
 {
 	struct virtio_net *n = (struct virtio_net *)dev;
@@ -392,6 +405,8 @@ static void net_loaded(struct device *dev, bool foreign)
 	if (foreign) {
 		virtio_take_again(&n->v);
 		send_frames(n);
+		if (n->net)
+			net_announce(dev);
 	}
 }
 
@@ -448,6 +463,6 @@ static const struct device_property net_properties[] = {
 const struct device_class virtio_net_class = {
 	.name = "virtio-net-pci", .alias = "virtio-net", .help = "network card", .size = sizeof(struct virtio_net), .on = &pci_bus,
 	.pluggable = true, .properties = net_properties, .init = net_init, .free = net_free, .reset = net_reset, .loaded = net_loaded,
-	.frames_arrived = net_frames_arrived, .link_changed = net_link_changed, .qemu_ready = virtio_device_qemu_ready, .qemu_can = net_qemu_can,
+	.frames_arrived = net_frames_arrived, .link_changed = net_link_changed, .announce = net_announce, .qemu_ready = virtio_device_qemu_ready, .qemu_can = net_qemu_can,
 	.state = &virtio_net_state, .own_state = &virtio_net_own_state,
 };

@@ -385,10 +385,12 @@ def moved():
             text = q.command(fetch, 120)
             check(text.split()[0] == md5(DATA), 'in-qemu', text)
             q.save(at('t'))
-        with Machine('-M', BOARD, '-loadvm', at('t'), *card, '-d', 'guest_errors', ram='256M') as m:
+        dump = '-object', 'filter-dump,id=d,netdev=n,file=' + at('d')
+        with Machine('-M', BOARD, '-loadvm', at('t'), *card, *dump, '-d', 'guest_errors', ram='256M') as m:
             ask(m, 'back')
             text = m.command('wget -q -O - http://10.0.2.2:%d/ | md5sum' % web.port, 120)
             check(text.split()[0] == md5(DATA), 'in-cede-again', text)
+            check(tells(frames_of(at('d')), b'\x52\x54\0\x12\x34\x56', '10.0.2.15') == (True, True), 'and-says-where-it-is')
             m.send('poweroff -f\n')
             check(m.wait(60) == 0 and m.errors == '', 'poweroff', m.errors)
         with linux(*card[:2], '-device', 'virtio-net-pci,netdev=n', '-save', at('u') + ',target=qemu', ram='256M') as m:
@@ -519,6 +521,54 @@ def wires():
         check(not os.path.exists(at('s')), 'its-name-goes')
 
 
+def frames_of(path):
+    """What -object filter-dump has written."""
+    with open(path, 'rb') as f:
+        data = f.read()
+    at, frames = 24, []
+    while at < len(data):
+        kept = struct.unpack('<I', data[at + 8:at + 12])[0]
+        frames.append(data[at + 16:at + 16 + kept])
+        at += 16 + kept
+    return frames
+
+
+def tells(frames, card, ip):
+    """Says the card where it is, and what its address is?"""
+    ip = socket.inet_aton(ip)
+    return (any(f[6:14] == card + b'\x80\x35' and f[22:28] == card for f in frames),
+            any(f[6:14] == card + b'\x08\x06' and f[28:32] == f[38:42] == ip for f in frames))
+
+
+def announces():
+    """announce_self: all cards say where they are, and a driver that can what its addresses are."""
+    from monitor import Client
+    need_libslirp()
+    with Folder() as at:
+        dumps = [w for i in '01' for w in ('-object', 'filter-dump,id=d%s,netdev=n%s,file=%s' % (i, i, at(i)))]
+        with linux('-nic', 'user,id=n0', '-nic', 'user,id=n1,model=spapr-vlan,net=10.0.3.0/24', *dumps, '-monitor', 'unix:%s,server=on,wait=off' % at('m'),
+                   '-qmp', 'unix:%s,server=on,wait=off' % at('q'), ram=RAM) as m:
+            m.shell()
+            m.command('for c in eth0 eth1; do ip link set $c up; case $(cat /sys/class/net/$c/address) in *56) ip addr add 10.0.2.15/24 dev $c;; esac; done; sleep 2')
+            hmp, qmp = Client(m, at('m')), Client(m, at('q'))
+            hmp.until(r'\(cede\) ')
+            qmp.until('\r\n')
+            qmp.qmp('{"execute": "qmp_capabilities"}')
+            cards = b'\x52\x54\0\x12\x34\x56', b'\x52\x54\0\x12\x34\x57'
+            check([tells(frames_of(at(i)), cards[i], '10.0.2.15')[0] for i in (0, 1)] == [False, False], 'nobody-says-so-unasked')
+            before = len(frames_of(at('0')))
+            check(hmp.hmp('announce_self') == '', 'announce_self')
+            m.command('sleep 1')
+            check(tells(frames_of(at('0'))[before:], cards[0], '10.0.2.15') == (True, True), 'virtio-and-its-driver')
+            check(tells(frames_of(at('1')), cards[1], '10.0.3.15')[0], 'spapr-vlan')
+            before = len(frames_of(at('0')))
+            check(qmp.qmp('{"execute": "announce-self"}')[0].get('return') == {}, 'announce-self')
+            m.command('sleep 1')
+            check(tells(frames_of(at('0'))[before:], cards[0], '10.0.2.15') == (True, True), 'again')
+            m.send('poweroff -f\n')
+            check(m.wait() == 0, 'ends', m.errors)
+
+
 def hub():
     """-net, as QEMU has had it first: two machines and a network of one of them, all on hub 0."""
     from monitor import Client
@@ -589,4 +639,4 @@ def pair():
 
 
 if __name__ == '__main__':
-    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved, services, wires, hub, pair, vlan, moved_vlan)})
+    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved, services, wires, hub, announces, pair, vlan, moved_vlan)})
