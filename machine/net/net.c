@@ -222,11 +222,24 @@ static void keep_arrived(struct net *n)
 	net_dump_flush(n->dump);
 }
 
-void nets_look(struct machine *m)
+static void look_all(struct machine *m)
 {
 	for (struct net *n = m->nets; n; n = n->next)
 		if (n->config->backend->look)
 			n->config->backend->look(n);
+}
+
+void net_look_now(struct net *n)
+{
+	look_all(n->machine);
+	if (n->dump)
+		keep_arrived(n);
+	n->arrived = n->frames;
+}
+
+void nets_look(struct machine *m)
+{
+	look_all(m);
 	for (struct net *n = m->nets; n; n = n->next)
 		if (n->dump)
 			keep_arrived(n);

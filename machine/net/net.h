@@ -119,6 +119,9 @@ void net_pull(struct net *n, bool down);	/* the cable; the card is told */
 void net_arrives(struct net *n, const uint8_t *frame, size_t bytes);
 bool net_has_room(const struct net *n);	/* it would not be dropped */
 
+/* ---- The firmware's, while no guest runs ---- */
+void net_look_now(struct net *n);		/* what has come by now has arrived */
+
 /* ---- The run loop's ---- */
 /* Between quanta, at a point of host input: looks at all backends, and has the cards take what has arrived. */
 void nets_look(struct machine *m);

@@ -335,6 +335,30 @@ def vlan():
             check(m.wait() == 0, 'ends', m.errors)
 
 
+def boot():
+    """Without -kernel: DHCP and TFTP bring one, over either card, behind a disk that has none or before it; a reboot asks again."""
+    need_libslirp()
+    need(KERNEL)
+    with Folder() as at:
+        os.mkdir(at('tftp'))
+        os.symlink(os.path.abspath(KERNEL), at('tftp/kernel'))
+        with open(at('none'), 'wb') as f:
+            f.write(bytes(1 << 20))
+        nic = 'user,tftp=%s,bootfile=kernel' % at('tftp')
+        for way in ('-nic', nic + ',model=spapr-vlan'), ('-nic', nic, '-drive', 'if=virtio,format=raw,file=' + at('none')), \
+                ('-nic', nic, '-boot', 'n', '-drive', 'if=virtio,format=raw,file=' + at('none')):
+            name = '-'.join(w for w in way if w in ('-drive', '-boot')) or '-vlan'
+            with Machine(*way, '-append', 'console=hvc0 quiet panic=1', '-action', 'panic=none', '-d', 'guest_errors', ram=RAM) as m:
+                m.expect('Booting Linux', 60)
+                m.expect('Unable to mount root', 60)
+                if name == '-vlan':
+                    m.expect('Booting Linux', 60)
+                check('network' not in m.errors and 'netdev' not in m.errors, 'boots' + name, m.errors)
+        for way, text in (nic.replace('kernel', 'nothing'), 'File not found'), ('user', 'names no file'):
+            p = subprocess.run([CEDE, '-nodefaults', '-nic', way], capture_output=True, text=True, timeout=60)
+            check(p.returncode == 1 and len(p.stderr.splitlines()) == 1 and text in p.stderr, text, p.stderr)
+
+
 def moved_vlan():
     """cede's guest goes on in QEMU with its spapr-vlan, and comes back: also with a frame's worth of buffers used in each."""
     from qemu import BOARD, QEMU, Qemu, ask, save_cede
@@ -639,4 +663,4 @@ def pair():
 
 
 if __name__ == '__main__':
-    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved, services, wires, hub, announces, pair, vlan, moved_vlan)})
+    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved, services, wires, hub, announces, pair, vlan, boot, moved_vlan)})
