@@ -13,6 +13,7 @@
 #include <libfdt.h>
 
 #include "firmware/disk.h"
+#include "firmware/netboot.h"
 #include "machine/core/config.h"
 #include "machine/core/node.h"
 #include "machine/disk/drive.h"
@@ -63,7 +64,7 @@ static void order_indexed(struct order *order, struct boot *boot)
 	} while (next);
 }
 
-/* QEMU's letters: c disks, d CDs. Networks (n) cannot be booted from yet. */
+/* QEMU's letters: c disks, d CDs. A network (n) is not in this order: network_first(). */
 static void order_letters(struct order *order, struct boot *boot, const char *letters)
 {
 	for (; letters && *letters; letters++)
@@ -201,7 +202,16 @@ static bool disk_boot(struct machine *m, struct boot_disk *disk, struct error *e
 	return true;
 }
 
-bool boot_find(struct machine *m, struct error *err)
+/* -boot n, and what else of it comes later. */
+static bool network_first(const struct machine *m)
+{
+	const struct config *o = m->config;
+	const char *letters = o->boot_once && m->firmware->starts <= 1 ? o->boot_once : o->boot_order;
+
+	return letters && *letters == 'n' && !m->firmware->boots_failed;
+}
+
+static bool disks_boot(struct machine *m, struct error *err)
 {
 	struct firmware *fw = m->firmware;
 	struct error why, all = { .msg = "" };
@@ -221,6 +231,22 @@ bool boot_find(struct machine *m, struct error *err)
 	}
 	fw->boots_failed = 0;
 	error_set(err, "nothing to boot: %.230s", order.n ? all.msg : "no disk, no CD");
+	return false;
+}
+
+/* Disks, then CDs, then a network, unless -boot says that it is the first. */
+bool boot_find(struct machine *m, struct error *err)
+{
+	struct error why;
+	bool possible = netboot_possible(m), first = possible && network_first(m);
+
+	m->firmware->booted = false;
+	if ((first && netboot(m, err)) || (m->firmware->boot.disks && disks_boot(m, first ? &why : err)))
+		return true;
+	if (possible && !first && netboot(m, m->firmware->boot.disks ? &why : err))
+		return true;
+	if (!first && !possible && !m->firmware->boot.disks)
+		error_set(err, "nothing to boot: no disk, no CD, no network");
 	return false;
 }
 

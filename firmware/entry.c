@@ -12,6 +12,7 @@
 #include "firmware/boot.h"
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
+#include "firmware/netboot.h"
 #include "firmware/state.h"
 #include "machine/core/config.h"
 #include "machine/irq/irq.h"
@@ -115,7 +116,7 @@ static bool program_ready(struct machine *m, struct error *err)
 		return false;
 	if (fw->kernel.fd >= 0 || fw->bios.fd >= 0)
 		return true;
-	if (fw->boot.disks)
+	if (fw->boot.disks || netboot_possible(m))
 		return boot_find(m, err);
 	error_set(err, "nothing to boot again: give -kernel or -bios with the snapshot");
 	return false;

@@ -13,6 +13,7 @@
 #include "firmware/disk.h"
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
+#include "firmware/netboot.h"
 #include "firmware/state.h"
 #include "machine/core/config.h"
 #include "savevm/error.h"
@@ -225,8 +226,8 @@ static bool initrd_load(struct machine *m, struct firmware *fw, struct error *er
 
 static bool files_load(struct machine *m, struct firmware *fw, const struct config *o, struct error *err)
 {
-	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming && !fw->boot.disks) {
-		error_set(err, "nothing to boot: give -kernel FILE, -bios FILE or a disk (-drive file=FILE,if=virtio)");
+	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming && !fw->boot.disks && !netboot_possible(m)) {
+		error_set(err, "nothing to boot: give -kernel FILE, -bios FILE a disk (-drive file=FILE,if=virtio) or a network (-nic user,tftp=FOLDER,bootfile=FILE)");
 		return false;
 	}
 	if (o->initrd && !o->kernel) {
@@ -284,6 +285,7 @@ void firmware_free(struct machine *m)
 	image_close(&fw->kernel);
 	image_close(&fw->initrd);
 	image_close(&fw->bios);
+	netboot_forget(fw);
 	free(fw->node);
 	free(fw);
 	m->firmware = NULL;

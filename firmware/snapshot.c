@@ -129,6 +129,7 @@ const struct vmstate cede_firmware_state = {
 	.fields = VMS_FIELDS(
 		VMS_STRUCT("client", struct firmware, client, struct client, client_state),
 		VMS_U64_TO(struct firmware, tree_limit, TREE_MAX_SIZE),
+		VMS_SKIP(struct firmware, net_file, "a file; a start gets it again"), VMS_SKIP(struct firmware, net_name, "a file"),
 		VMS_SKIP(struct firmware, boot, "follows from the devices, and for the next boot from the disks"),
 		VMS_SKIP(struct firmware, starts, "of this process: -boot once= is for the first start of it"),
 		VMS_SKIP(struct firmware, wake, "wake_at"),

@@ -109,6 +109,9 @@ struct firmware {
 	bool kernel_le;
 	uint64_t initrd_addr;
 
+	struct volume net_file;		/* what a boot from the network has got: netboot.c; in memory of its own */
+	char net_name[264];
+
 	struct boot boot;
 	bool booted;			/* from a disk: the client is a boot program, or what one has started */
 	bool boot_again;		/* it has given up: the next start is for the disk behind */

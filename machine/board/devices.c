@@ -130,10 +130,13 @@ static bool make_cards(struct machine *m, struct error *err)
 	for (unsigned i = 0; i < m->config->netdevs; i++)
 		if (m->config->netdev[i]->device && !make_device(m, m->config->netdev[i]->device, err))
 			return false;
+	for (unsigned i = 0; i < m->config->netcards; i++)
+		if (!make_device(m, m->config->netcard[i], err))
+			return false;
 	return true;
 }
 
-/* In QEMU's order, so that each device has its place there: cards of -nic, the board's adapters, -device, disks of if=virtio. */
+/* In QEMU's order, so that each device has its place there: cards of -nic and -net, the board's adapters, -device, disks of if=virtio. */
 bool board_devices_new(struct machine *m, bool early, struct error *err)
 {
 	if (!make_board(m, early, err))

@@ -148,6 +148,8 @@ struct config {
 	unsigned drives;
 	struct net_config *netdev[CONFIG_MAX_NETDEVS];	/* -netdev, -nic; options_free() */
 	unsigned netdevs;
+	char *netcard[CONFIG_MAX_NETDEVS];	/* -net nic,netdev=ID: what -device would be; options_free() */
+	unsigned netcards;
 	struct net_dump_config *netdump[CONFIG_MAX_NETDEVS];	/* -object filter-dump; options_free() */
 	unsigned netdumps;
 	struct fsdev_config *fsdev[CONFIG_MAX_FSDEVS];	/* -fsdev, -virtfs; options_free() */

@@ -111,6 +111,7 @@ struct device_class {
 	/* Of who takes a netdev: its netdev has frames for it. Between quanta. */
 	void (*frames_arrived)(struct device *dev);
 	void (*link_changed)(struct device *dev);	/* its cable has been pulled, or is back */
+	void (*announce)(struct device *dev);	/* others are to hear where it is now */
 };
 
 /* A kind of bus. */

@@ -139,6 +139,11 @@ static bool mapped(const struct ram *ram, const struct tce_window *w, uint64_t i
 	return true;
 }
 
+bool tce_dma_ok(struct machine *m, const struct tce_window *w, uint64_t ioba, uint64_t n, uint64_t want)
+{
+	return mapped(&m->ram, w, ioba, want, n);
+}
+
 bool tce_dma_read(struct machine *m, const struct tce_window *w, uint64_t ioba, void *buf, uint64_t n)
 {
 	uint8_t *to = buf;

@@ -40,6 +40,7 @@ bool tce_get(const struct tce_window *w, uint64_t ioba, uint64_t *tce);
 /* Memory as the device sees it. False: not all of it is mapped so, or lies in RAM; nothing is done. */
 bool tce_dma_read(struct machine *m, const struct tce_window *w, uint64_t ioba, void *buf, uint64_t n);
 bool tce_dma_write(struct machine *m, const struct tce_window *w, uint64_t ioba, const void *buf, uint64_t n);
+bool tce_dma_ok(struct machine *m, const struct tce_window *w, uint64_t ioba, uint64_t n, uint64_t want);	/* TCE_READ, TCE_WRITE */
 
 extern const struct vmstate tce_window_state;	/* QEMU's spapr_iommu. Of struct tce_window */
 

@@ -102,9 +102,9 @@ static bool take_name(int fd, const char *path, struct socket_name *name, struct
 	return true;
 }
 
-int socket_listen(const char *path, struct socket_name *name, struct error *why)
+static int open_named(int type, const char *path, struct socket_name *name, struct error *why)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), folder;
+	int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), folder;
 	bool ok;
 
 	if (fd < 0)
@@ -113,13 +113,16 @@ int socket_listen(const char *path, struct socket_name *name, struct error *why)
 	ok = take_name(fd, path, name, why);
 	if (folder >= 0)
 		close(folder);
-	if (ok && !listen(fd, 1))
+	if (ok && (type == SOCK_DGRAM || !listen(fd, 1)))
 		return fd;
 	if (ok)
 		error_set(why, "%s", strerror(errno));
 	close(fd);
 	return -1;
 }
+
+int socket_listen(const char *path, struct socket_name *name, struct error *why) { return open_named(SOCK_STREAM, path, name, why); }
+int socket_datagrams(const char *path, struct socket_name *name, struct error *why) { return open_named(SOCK_DGRAM, path, name, why); }
 
 void socket_forget(struct socket_name *name)
 {

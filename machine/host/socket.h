@@ -20,6 +20,8 @@ struct socket_name {
 /* A descriptor that listens, non-blocking, and the name that it has; -1: `why` is the reason alone. A socket that
  * nobody listens on any more is replaced; another process's, or a file, is not. */
 int socket_listen(const char *path, struct socket_name *name, struct error *why);
+/* The same for datagrams. */
+int socket_datagrams(const char *path, struct socket_name *name, struct error *why);
 /* Removes the name, if it is still ours. */
 void socket_forget(struct socket_name *name);
 /* A connection, non-blocking. Waits, if who listens there is busy, until it takes us or a signal wants our end. */

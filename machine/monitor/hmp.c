@@ -446,6 +446,7 @@ static const struct command commands[] = {
 	{ "block_resize", "DRIVE SIZE[K|M|G|T]", "give the image another size (M)", true, true, run_resize },
 	{ "snapshot_blkdev", "[-n] DRIVE FILE [qcow2]", "write to FILE from now on, a new image on top; -n: one that is there", true, true, run_snapshot },
 	{ "set_link", "NAME on|off", "pull the cable of a network card, or put it back", true, true, run_link },
+	{ "announce_self", "", "have all cards say on their networks where they are", false, true, net_run_announce },
 	{ "hostfwd_add", "[NETDEV] [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:PORT", "lead a port of the host's into the guest", true, true, net_run_hostfwd_add },
 	{ "hostfwd_remove", "[NETDEV] [tcp|udp]:[HOSTADDR]:HOSTPORT", "not any more", true, true, net_run_hostfwd_remove },
 	{ "screendump", "[-f ppm|png] FILE [DEVICE]", "write what a screen shows to FILE, a picture", true, true, run_screendump },

@@ -4,16 +4,19 @@
 #include <string.h>
 
 #include "machine/monitor/monitor.h"
+#include "machine/net/hub.h"
 #include "machine/net/net.h"
 
 /* A device that takes frames. */
 static bool is_card(const struct device *dev) { return dev->class->frames_arrived; }
 
-/* By its id, or by its kind and number. */
+/* By its id, by its node on the virtual I/O bus, or by its kind and number. */
 static void card_name(const struct device *dev, char *buf, size_t size)
 {
 	if (dev->id)
 		snprintf(buf, size, "%s", dev->id);
+	else if (dev->class->node)
+		dev->class->on->path(dev, buf, size);
 	else
 		snprintf(buf, size, "%s.%u", dev->class->name, (unsigned)dev->number);
 }
@@ -34,25 +37,79 @@ static void print_netdev(const struct net *n, const char *before, FILE *out)
 	fprintf(out, "%s\n", n->link_down ? ",link=off" : "");
 }
 
-static void print_card(struct machine *m, const struct device *dev, FILE *out)
+static void print_card(const struct device *dev, const char *before, FILE *out)
 {
 	char name[80];
 
 	card_name(dev, name, sizeof name);
-	fprintf(out, "%s: index=0,type=nic,model=%s,macaddr=%s\n", name, dev->class->name, card_mac(dev));
+	fprintf(out, "%s%s: index=0,type=nic,model=%s,macaddr=%s\n", before, name, dev->class->name, card_mac(dev));
+}
+
+/* The first port of a hub heads all of them. */
+static bool is_first_port(const struct machine *m, const struct net *port, uint32_t hub)
+{
+	const struct net *n = m->nets;
+	uint32_t other;
+
+	while (n != port && !(hub_of(n->config, &other) && other == hub))
+		n = n->next;
+	return n == port;
+}
+
+static void print_hub(const struct machine *m, uint32_t hub, FILE *out)
+{
+	uint32_t other;
+	char before[160];
+
+	fprintf(out, "hub %u\n", (unsigned)hub);
+	for (const struct net *n = m->nets; n; n = n->next) {
+		if (!hub_of(n->config, &other) || other != hub)
+			continue;
+		snprintf(before, sizeof before, " \\ %.100s%s: ", n->config->id, n->link_down ? ",link=off" : "");
+		if (n->user)
+			print_card(n->user, before, out);
+		else if (n->peer)
+			print_netdev(n->peer, before, out);
+		else
+			fprintf(out, "%s\n", before);
+	}
+}
+
+static void print_hubs(const struct machine *m, FILE *out)
+{
+	uint32_t hub;
+
 	for (const struct net *n = m->nets; n; n = n->next)
-		if (n->user == dev)
-			print_netdev(n, " \\ ", out);
+		if (hub_of(n->config, &hub) && is_first_port(m, n, hub))
+			print_hub(m, hub, out);
+}
+
+static const struct net *net_of(const struct machine *m, const struct device *card)
+{
+	const struct net *n = m->nets;
+
+	while (n && n->user != card)
+		n = n->next;
+	return n;
 }
 
 void net_print(struct machine *m, const char *argument, FILE *out)
 {
+	const struct net *n;
+	uint32_t hub;
+
 	(void)argument;
-	for (const struct device *dev = m->devices; dev; dev = dev->next)
-		if (is_card(dev))
-			print_card(m, dev, out);
-	for (const struct net *n = m->nets; n; n = n->next)
-		if (!n->user)
+	print_hubs(m, out);
+	for (const struct device *dev = m->devices; dev; dev = dev->next) {
+		n = is_card(dev) ? net_of(m, dev) : NULL;
+		if (!is_card(dev) || (n && hub_of(n->config, &hub)))
+			continue;
+		print_card(dev, "", out);
+		if (n)
+			print_netdev(n, " \\ ", out);
+	}
+	for (n = m->nets; n; n = n->next)
+		if (!n->user && !n->peer && !hub_of(n->config, &hub))
 			print_netdev(n, "", out);
 }
 
@@ -134,6 +191,12 @@ bool net_set_link(struct machine *m, const char *name, bool up, struct error *er
 		}
 	error_set(err, "Device '%.60s' not found", name);
 	return false;
+}
+
+void net_run_announce(struct machine *m, const char *argument, FILE *out)
+{
+	(void)argument, (void)out;
+	nets_announce(m);
 }
 
 bool net_run_link(struct machine *m, const char *argument, struct error *err)

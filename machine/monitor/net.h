@@ -12,6 +12,7 @@ void net_print(struct machine *m, const char *argument, FILE *out);	/* "info net
 void net_print_usernet(struct machine *m, const char *argument, FILE *out);
 void net_run_hostfwd_add(struct machine *m, const char *argument, FILE *out);
 void net_run_hostfwd_remove(struct machine *m, const char *argument, FILE *out);
+void net_run_announce(struct machine *m, const char *argument, FILE *out);
 bool net_run_link(struct machine *m, const char *argument, struct error *err);	/* "NAME on|off" */
 
 /* The cable of the netdev or card of that name. False and err->msg set: there is none. */

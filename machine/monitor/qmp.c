@@ -15,6 +15,7 @@
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
 #include "machine/monitor/net.h"
+#include "machine/net/net.h"
 #include "machine/monitor/shown.h"
 #include "machine/monitor/streams.h"
 #include "machine/monitor/typed.h"
@@ -357,6 +358,12 @@ static bool do_set_link(struct call *c)
 	return net_set_link(c->m, name, c->j->text[c->j->node[up].at] == 't', &c->err) && put_empty(c);
 }
 
+static bool do_announce(struct call *c)
+{
+	nets_announce(c->m);
+	return put_empty(c);
+}
+
 static bool query_balloon(struct call *c)
 {
 	const struct device *dev = balloon_find(c->m);
@@ -629,7 +636,7 @@ static const struct command {
 	{ "query-block", query_block, false }, { "query-blockstats", query_blockstats, false }, { "eject", do_eject, true },
 	{ "blockdev-change-medium", do_change, true }, { "block_resize", do_resize, true },
 	{ "blockdev-snapshot-sync", do_blockdev_snapshot, true },
-	{ "set_link", do_set_link, true },
+	{ "set_link", do_set_link, true }, { "announce-self", do_announce, true },
 	{ "query-chardev", query_chardev, false }, { "query-chardev-backends", query_backends, false },
 	{ "ringbuf-read", do_ring_read, false }, { "ringbuf-write", do_ring_write, false },
 	{ "screendump", do_screendump, true }, { "send-key", do_send_key, true }, { "input-send-event", do_send_event, true },

@@ -5,9 +5,9 @@
 #include "machine/core/config.h"
 #include "machine/net/net.h"
 
-extern const struct net_backend net_user;
+extern const struct net_backend net_user, net_socket, net_stream, net_dgram, net_hubport, net_tap;
 
-const struct net_backend *const net_backends[] = { &net_user, NULL };
+const struct net_backend *const net_backends[] = { &net_user, &net_socket, &net_stream, &net_dgram, &net_hubport, &net_tap, NULL };
 
 const struct net_backend *net_backend_find(const char *type)
 {

@@ -91,7 +91,7 @@ struct net *net_take(struct machine *m, const char *id, struct device *dev, stru
 
 	if (!n)
 		error_usage(err, "-device %s: Property '%s.netdev' can't find value '%.60s'", name, name, id);
-	else if (n->user)
+	else if (n->user || n->peer)
 		error_usage(err, "-device %s: Property '%s.netdev' can't take value '%.60s', it's in use", name, name, id);
 	else
 		n->user = dev;
@@ -136,10 +136,33 @@ void net_send(struct net *n, const uint8_t *frame, size_t bytes)
 	n->config->backend->send(n, frame, bytes);
 }
 
+void net_say_place(struct net *n, const uint8_t mac[NET_MAC_BYTES])
+{
+	/* Type; Ethernet and IPv4, the sizes of their addresses; "who am I?"; of whom, and for whom, one card. */
+	static const uint8_t head[] = { 0x80, 0x35, 0, 1, 8, 0, NET_MAC_BYTES, 4, 0, 3 };
+	uint8_t frame[60] = { 0 };
+
+	memset(frame, 0xff, NET_MAC_BYTES);
+	memcpy(frame + 6, mac, NET_MAC_BYTES);
+	memcpy(frame + 12, head, sizeof head);
+	memcpy(frame + 22, mac, NET_MAC_BYTES);
+	memcpy(frame + 32, mac, NET_MAC_BYTES);
+	net_send(n, frame, sizeof frame);
+}
+
+void nets_announce(struct machine *m)
+{
+	for (struct net *n = m->nets; n; n = n->next)
+		if (n->user && n->user->class->announce)
+			n->user->class->announce(n->user);
+}
+
 /* ---- From the host to the card ---- */
 
 bool net_has_room(const struct net *n)
 {
+	if (n->peer)
+		return n->peer->config->backend->has_room(n->peer);
 	return n->frames < NET_QUEUE_FRAMES && n->bytes < NET_QUEUE_BYTES;
 }
 
@@ -148,6 +171,13 @@ void net_arrives(struct net *n, const uint8_t *frame, size_t bytes)
 {
 	struct net_frame *f = NULL;
 
+	if (n->peer && !n->link_down && bytes >= NET_HEAD_BYTES && bytes <= NET_FRAME_MAX) {
+		n->stats.came++;
+		n->stats.came_bytes += bytes;
+		keep_frame(n, frame, bytes);
+		net_send(n->peer, frame, bytes);
+		return;
+	}
 	if (n->user && !n->link_down && net_has_room(n) && bytes >= NET_HEAD_BYTES && bytes <= NET_FRAME_MAX)
 		f = malloc(sizeof *f + bytes);
 	if (!f) {
@@ -192,11 +222,24 @@ static void keep_arrived(struct net *n)
 	net_dump_flush(n->dump);
 }
 
-void nets_look(struct machine *m)
+static void look_all(struct machine *m)
 {
 	for (struct net *n = m->nets; n; n = n->next)
 		if (n->config->backend->look)
 			n->config->backend->look(n);
+}
+
+void net_look_now(struct net *n)
+{
+	look_all(n->machine);
+	if (n->dump)
+		keep_arrived(n);
+	n->arrived = n->frames;
+}
+
+void nets_look(struct machine *m)
+{
+	look_all(m);
 	for (struct net *n = m->nets; n; n = n->next)
 		if (n->dump)
 			keep_arrived(n);

@@ -48,6 +48,8 @@ struct net_backend {
 	void (*look)(struct net *n);
 	/* What to wait for until look() has something to do, at most `room`; *ns becomes smaller if that is due sooner. */
 	unsigned (*pollfds)(struct net *n, struct pollfd *fds, unsigned room, uint64_t *ns);
+	/* What its peer brings would go on to somebody. NULL: it has no peer. */
+	bool (*has_room)(const struct net *n);
 
 	/* For monitors; each may be NULL. */
 	void (*print)(const struct net *n, FILE *out);		/* ",KEY=VALUE.." of "info network" */
@@ -81,6 +83,7 @@ struct net {
 	const struct net_config *config;
 	struct machine *machine;
 	struct device *user;		/* the card; NULL: nobody has taken it */
+	struct net *peer;		/* instead of a card: a port of a hub has the netdev that is on it, and that one the port */
 	void *state;			/* the backend's */
 	struct net_frame *first, *last;	/* that wait for the card */
 	uint32_t frames, bytes;		/* how many that are */
@@ -104,13 +107,20 @@ void net_send(struct net *n, const uint8_t *frame, size_t bytes);
 const struct net_frame *net_front(const struct net *n);	/* that has arrived; NULL: none */
 void net_done(struct net *n);				/* with that one */
 
+/* Says to all on the network that this card is here now, by a question that nobody answers: RFC 903. */
+void net_say_place(struct net *n, const uint8_t mac[NET_MAC_BYTES]);
+
 /* ---- The monitor's ---- */
+void nets_announce(struct machine *m);		/* all cards do */
 void net_forget(struct net *n);			/* what waits for the card: it was for another guest */
 void net_pull(struct net *n, bool down);	/* the cable; the card is told */
 
 /* ---- The backend's ---- */
 void net_arrives(struct net *n, const uint8_t *frame, size_t bytes);
 bool net_has_room(const struct net *n);	/* it would not be dropped */
+
+/* ---- The firmware's, while no guest runs ---- */
+void net_look_now(struct net *n);		/* what has come by now has arrived */
 
 /* ---- The run loop's ---- */
 /* Between quanta, at a point of host input: looks at all backends, and has the cards take what has arrived. */

@@ -187,13 +187,13 @@ static bool finish_options(struct parse *p)
 		return false;
 	if (o->initrd && !o->kernel)
 		return option_fail(p, "-initrd needs -kernel");
-	if (o->append && !o->kernel && !o->drives)
+	if (o->append && !o->kernel && !o->drives && !o->netdevs)
 		return option_fail(p, "-append needs -kernel");
 	if (o->profile.path && o->profile.cpu >= (int)o->cpus)
 		return option_fail(p, "-profile cpu=%d: there are %u processors", o->profile.cpu, o->cpus);
 	if (o->loadvm && o->incoming)
 		return option_fail(p, "-loadvm and -incoming: from one of them only");
-	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming && !o->drives)
+	if (!o->kernel && !o->bios && !o->loadvm && !o->incoming && !o->drives && !o->netdevs)
 		return option_fail(p, "nothing to run: give -kernel, -bios or a disk (-drive, -hda, -cdrom); cede -h lists all options");
 	return true;
 }

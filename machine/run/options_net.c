@@ -1,4 +1,4 @@
-/* Options for networks: -netdev, and -nic, which is one with its card. */
+/* Options for networks: -netdev; -nic, which is one with its card; -net, which is a port of hub 0 and what is on it. */
 #define _GNU_SOURCE
 #include "machine/run/options_parse.h"
 
@@ -8,13 +8,16 @@
 #include <string.h>
 
 #include "machine/net/dump.h"
+#include "machine/net/hub.h"
 #include "machine/net/net.h"
 
 #define NIC_ID "__org.qemu.nic%u"	/* QEMU's, for who gives none */
+#define NET_ID "#net%u"			/* the same of -net; no user's name is like it */
 
 /* The cards that -nic model= may name. */
 static const struct { const char *name, *driver; } models[] = {
 	{ "virtio-net-pci", "virtio-net-pci" }, { "virtio-net", "virtio-net-pci" }, { "virtio", "virtio-net-pci" },
+	{ "spapr-vlan", "spapr-vlan" }, { "ibmveth", "spapr-vlan" },
 };
 
 /* What -nic says of the card. */
@@ -48,6 +51,8 @@ void netdevs_forget(struct config *opts)
 {
 	while (opts->netdumps)
 		forget_dump(opts->netdump[--opts->netdumps]);
+	while (opts->netcards)
+		free(opts->netcard[--opts->netcards]);
 	while (opts->netdevs)
 		forget(opts->netdev[--opts->netdevs]);
 }
@@ -85,7 +90,7 @@ static bool set_card(struct parse *p, struct card *card, const char *key, const 
 			card->driver = models[i].driver;
 			return true;
 		}
-	return !*known || option_fail(p, "-nic: model=%.60s is not there (there is virtio-net-pci)", value);
+	return !*known || option_fail(p, "-nic: model=%.60s is not there (there are virtio-net-pci and spapr-vlan)", value);
 }
 
 static bool begin(struct parse *p, struct net_config *c, const char *type)
@@ -127,14 +132,16 @@ static bool name_it(struct parse *p, struct net_config *c, bool with_card)
 {
 	struct config *o = p->opts;
 
-	if (!c->id && !with_card)
+	const bool legacy = !strcmp(option_name(p), "net");
+
+	if (!c->id && !with_card && !legacy)
 		return option_fail(p, "-netdev: Parameter 'id' is missing");
 	if (!c->id) {
 		unsigned n = 0;
 
 		for (unsigned i = 0; i < o->netdevs; i++)
-			n += o->netdev[i]->device != NULL;
-		if (asprintf(&c->made_id, NIC_ID, n) < 0) {
+			n += legacy || o->netdev[i]->device;
+		if (asprintf(&c->made_id, legacy ? NET_ID : NIC_ID, n) < 0) {
 			c->made_id = NULL;
 			return option_fail(p, "out of memory");
 		}
@@ -143,13 +150,16 @@ static bool name_it(struct parse *p, struct net_config *c, bool with_card)
 	return !taken(o, c->id) || option_fail(p, "-%s: Duplicate ID '%.60s' for netdev", option_name(p), c->id);
 }
 
-static bool add_card(struct parse *p, struct net_config *c, const struct card *card)
+/* *text is a -device for it on that netdev. */
+static bool card_text(struct parse *p, const char *netdev, const struct card *card, char **text)
 {
-	if (asprintf(&c->device, "%s,netdev=%s%s%s", card->driver, c->id, card->mac ? ",mac=" : "", card->mac ? card->mac : "") >= 0)
+	if (asprintf(text, "%s,netdev=%s%s%s", card->driver, netdev, card->mac ? ",mac=" : "", card->mac ? card->mac : "") >= 0)
 		return true;
-	c->device = NULL;
+	*text = NULL;
 	return option_fail(p, "out of memory");
 }
+
+static bool add_card(struct parse *p, struct net_config *c, const struct card *card) { return card_text(p, c->id, card, &c->device); }
 
 static bool add_netdev(struct parse *p, const char *text, struct card *card)
 {
@@ -193,9 +203,111 @@ bool opt_nic(struct parse *p, const char *text)
 	return p->done = true;
 }
 
+/* ---- -net ---- */
+
+/* Takes *c; false: it is freed. */
+static bool keep_netdev(struct parse *p, struct net_config *c)
+{
+	if (p->opts->netdevs == CONFIG_MAX_NETDEVS)
+		option_fail(p, "-%s: %d networks are the most", option_name(p), CONFIG_MAX_NETDEVS);
+	else if (!taken(p->opts, c->id) || !option_fail(p, "-net: Duplicate ID '%.60s' for netdev", c->id)) {
+		p->opts->netdev[p->opts->netdevs++] = c;
+		return true;
+	}
+	forget(c);
+	return false;
+}
+
+/* A port of hub 0, with that netdev or a card on it. */
+static bool add_port(struct parse *p, const char *netdev, const struct card *card)
+{
+	struct net_config *c = calloc(1, sizeof *c);
+	struct hub_settings *s;
+	unsigned n = 0;
+	uint32_t hub;
+
+	if (!c)
+		return option_fail(p, "out of memory");
+	for (unsigned i = 0; i < p->opts->netdevs; i++)
+		n += hub_of(p->opts->netdev[i], &hub) && !hub;
+	c->backend = net_backend_find("hubport");
+	if (asprintf(&c->made_id, "hub0port%u", n) < 0)
+		c->made_id = NULL;
+	c->id = c->made_id;
+	if (!c->id || !net_config_begin(c, p->err)) {
+		forget(c);
+		return option_fail(p, "out of memory");
+	}
+	s = c->settings;
+	*s = (struct hub_settings){ .has_number = true, .netdev = netdev };
+	if (!card || add_card(p, c, card))
+		return keep_netdev(p, c);
+	forget(c);
+	return false;
+}
+
+/* On a netdev that there may be later. */
+static bool name_card(struct parse *p, const char *netdev, const struct card *card)
+{
+	struct config *o = p->opts;
+
+	if (!id_ok(netdev))
+		return option_fail(p, "-net nic: netdev '%.60s' not found", netdev);
+	if (o->netcards == CONFIG_MAX_NETDEVS)
+		return option_fail(p, "-net nic: %d are the most", CONFIG_MAX_NETDEVS);
+	return card_text(p, netdev, card, &o->netcard[o->netcards]) && ++o->netcards;
+}
+
+/* "nic[,KEY=VALUE..]" */
+static bool add_nic(struct parse *p, struct pairs *pairs)
+{
+	struct card card = { .driver = models[0].driver };
+	const char *netdev = NULL;
+	char *key, *value;
+	bool known;
+
+	while (pairs_next(pairs, &key, &value)) {
+		if (!key)
+			return option_fail(p, "-net nic: '%.60s' is not KEY=VALUE", value);
+		if (!strcmp(key, "netdev")) {
+			netdev = value;
+			continue;
+		}
+		if (!set_card(p, &card, strcmp(key, "macaddr") ? key : "mac", value, &known))
+			return false;
+		if (!known)
+			return option_fail(p, "-net nic: Invalid parameter '%.60s'", key);
+	}
+	return netdev ? name_card(p, netdev, &card) : add_port(p, NULL, &card);
+}
+
+/* The rest of the words are those of -netdev. */
+static bool add_legacy(struct parse *p, const char *text, const char *type)
+{
+	unsigned before = p->opts->netdevs;
+	struct net_config *c;
+
+	if (!strcmp(type, "hubport"))
+		return option_fail(p, "-net hubport: a port of a hub is a -netdev's");
+	return add_netdev(p, text, NULL) && (c = p->opts->netdev[before]) && add_port(p, c->id, NULL);
+}
+
 bool opt_net(struct parse *p, const char *text)
 {
-	return !strcmp(text, "none") || option_fail(p, "-net %.60s: hubs of networks are not there: -nic %.60s joins a card to its own", text, text);
+	struct pairs pairs;
+	char *key, *type;
+	bool ok;
+
+	if (!strcmp(text, "none"))
+		return true;
+	if (!pairs_open(p, &pairs, text))
+		return false;
+	if (!pairs_next(&pairs, &key, &type) || (key && strcmp(key, "type")))
+		ok = option_fail(p, "-net: Parameter 'type' is missing");
+	else
+		ok = strcmp(type, "nic") ? add_legacy(p, text, type) : add_nic(p, &pairs);
+	free(pairs.copy);
+	return ok;
 }
 
 /* ---- -object: a file of what passes ---- */
@@ -252,16 +364,33 @@ bool opt_object(struct parse *p, const char *text)
 	return false;
 }
 
-/* A network that no card is on is one that somebody forgot to connect. */
-static bool named(const struct config *o, const char *id)
+/* "netdev=ID" in a -device, or in several. */
+static bool in_texts(const char *const text[], unsigned texts, const char *id)
 {
 	size_t len = strlen(id);
 
-	for (unsigned i = 0; i < o->devices; i++)
-		for (const char *at = o->device[i]; (at = strstr(at, "netdev=")); at++)
+	for (unsigned i = 0; i < texts; i++)
+		for (const char *at = text[i]; (at = strstr(at, "netdev=")); at++)
 			if (!strncmp(at + 7, id, len) && (!at[7 + len] || at[7 + len] == ','))
 				return true;
 	return false;
+}
+
+/* A network that no card is on is one that somebody forgot to connect; a hub's is on the hub. */
+static bool named(const struct config *o, const char *id)
+{
+	for (unsigned i = 0; i < o->netdevs; i++)
+		if (hub_wants(o->netdev[i], id))
+			return true;
+	return in_texts(o->device, o->devices, id) || in_texts((const char *const *)o->netcard, o->netcards, id);
+}
+
+/* A port with a network on it needs no card. */
+static bool needs_card(const struct net_config *c)
+{
+	uint32_t hub;
+
+	return !c->device && !(hub_of(c, &hub) && ((const struct hub_settings *)c->settings)->netdev);
 }
 
 bool finish_nets(struct parse *p)
@@ -269,7 +398,7 @@ bool finish_nets(struct parse *p)
 	struct config *o = p->opts;
 
 	for (unsigned i = 0; i < o->netdevs && !o->note; i++)
-		if (!o->netdev[i]->device && !named(o, o->netdev[i]->id))
+		if (needs_card(o->netdev[i]) && !named(o, o->netdev[i]->id))
 			o->note = "warning: a -netdev has no card (-device virtio-net-pci,netdev=ID)";
 	return true;
 }

@@ -57,6 +57,11 @@ bool vio_dma_write(struct vio_device *vio, uint64_t ioba, const void *buf, uint6
 	return tce_dma_write(vio->dev.machine, &vio->window, ioba, buf, n);
 }
 
+bool vio_dma_ok(struct vio_device *vio, uint64_t ioba, uint64_t n, uint64_t want)
+{
+	return tce_dma_ok(vio->dev.machine, &vio->window, ioba, n, want);
+}
+
 void *vio_window_of(struct device *dev, struct spapr_cpu *const *cpu, unsigned i)
 {
 	(void)cpu;

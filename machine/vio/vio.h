@@ -50,6 +50,7 @@ void vio_window_free(struct vio_device *vio);
 /* Guest memory as the device sees it. False and nothing done: it is not mapped so. */
 bool vio_dma_read(struct vio_device *vio, uint64_t ioba, void *buf, uint64_t n);
 bool vio_dma_write(struct vio_device *vio, uint64_t ioba, const void *buf, uint64_t n);
+bool vio_dma_ok(struct vio_device *vio, uint64_t ioba, uint64_t n, uint64_t want);	/* TCE_READ, TCE_WRITE: it is */
 /* RTAS quiesce: windows are empty, nobody's queue is registered. */
 void vio_quiesce(struct machine *m);
 /* A row of device_class.sections: the window's, before the device's own. */

@@ -138,6 +138,18 @@ static void net_link_changed(struct device *dev)
 	virtio_config_changed(&n->v);
 }
 
+/* A driver that can says more than we know: which addresses it has. */
+static void net_announce(struct device *dev)
+{
+	struct virtio_net *n = (struct virtio_net *)dev;
+
+	net_say_place(n->net, n->mac);
+	if (!virtio_has(&n->v, NET_GUEST_ANNOUNCE) || !virtio_has(&n->v, NET_CTRL_VQ) || !virtio_ready(&n->v))
+		return;
+	n->status |= NET_ANNOUNCE;
+	virtio_config_changed(&n->v);
+}
+
 /* ---- From the guest ---- */
 
 static const struct {
@@ -310,7 +322,7 @@ static bool find_mac(struct virtio_net *n, struct error *err)
 /* Some mean nothing without others, and drivers refuse a card that offers them so. */
 #define BY_COMMAND \
 	(NET_BIT(NET_CTRL_RX) | NET_BIT(NET_CTRL_RX_EXTRA) | NET_BIT(NET_CTRL_VLAN) | NET_BIT(NET_CTRL_MAC_ADDR) | \
-	 NET_BIT(NET_CTRL_GUEST_OFFLOADS) | NET_BIT(NET_GUEST_ANNOUNCE))
+	 NET_BIT(NET_CTRL_GUEST_OFFLOADS) | NET_BIT(NET_GUEST_ANNOUNCE) | NET_BIT(NET_MQ))
 
 static uint64_t offered(struct virtio_net *n)
 {
@@ -329,6 +341,19 @@ static uint64_t offered(struct virtio_net *n)
 	return features;
 }
 
+/* As far as what is offered last has its number. */
+static uint32_t config_bytes(const struct virtio_net *n)
+{
+	static const struct { enum net_feature feature; uint32_t bytes; } rows[] = {
+		{ NET_MTU, CONFIG_MTU + 2 }, { NET_MQ, CONFIG_PAIRS + 2 }, { NET_STATUS, CONFIG_STATUS + 2 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (n->class.features & NET_BIT(rows[i].feature))
+			return rows[i].bytes;
+	return CONFIG_STATUS;
+}
+
 static bool net_init(struct device *dev, struct error *err)
 {
 	struct virtio_net *n = (struct virtio_net *)dev;
@@ -338,7 +363,7 @@ static bool net_init(struct device *dev, struct error *err)
 	n->buffer = malloc(NET_FRAME_MAX);
 	n->class = net_class;
 	n->class.features = offered(n);
-	n->class.config_bytes = n->mtu ? CONFIG_MTU + 2 : n->class.features & NET_BIT(NET_STATUS) ? CONFIG_STATUS + 2 : CONFIG_STATUS;
+	n->class.config_bytes = config_bytes(n);
 	if (!n->buffer || !virtio_add_queue(&n->v, (uint16_t)n->rx_size) || !virtio_add_queue(&n->v, (uint16_t)n->tx_size) ||
 	    (n->offer[NET_CTRL_VQ] && !virtio_add_queue(&n->v, CONTROL_SIZE))) {
 		error_set(err, "out of memory");
@@ -365,7 +390,8 @@ static void net_reset(struct device *dev)
 	virtio_reset(&n->v);
 }
 
-/* What another hypervisor had taken and not sent is sent. */
+/* What another hypervisor had taken and not sent is sent; and others on its network hear that the guest is here now. A guest that
+ * goes on here is not to notice, and so is not asked to say so. */
 static void net_loaded(struct device *dev, bool foreign)
 {
 	struct virtio_net *n = (struct virtio_net *)dev;
@@ -379,6 +405,8 @@ static void net_loaded(struct device *dev, bool foreign)
 	if (foreign) {
 		virtio_take_again(&n->v);
 		send_frames(n);
+		if (n->net)
+			net_announce(dev);
 	}
 }
 
@@ -426,6 +454,8 @@ static const struct device_property net_properties[] = {
 	OFFER("ctrl_vlan", "which VLANs", NET_CTRL_VLAN),
 	OFFER("ctrl_mac_addr", "another address", NET_CTRL_MAC_ADDR),
 	OFFER("ctrl_guest_offloads", "what the guest takes may change", NET_CTRL_GUEST_OFFLOADS),
+	{ .name = "mq", .help = "several queues each way: as many as the netdev has, one", .type = PROPERTY_BOOL, .settable = true,
+	  .offset = offsetof(struct virtio_net, offer[NET_MQ]) },
 	OFFER("guest_announce", "the guest says where it is when it is asked to", NET_GUEST_ANNOUNCE),
 	{ .name = NULL },
 };
@@ -433,6 +463,6 @@ static const struct device_property net_properties[] = {
 const struct device_class virtio_net_class = {
 	.name = "virtio-net-pci", .alias = "virtio-net", .help = "network card", .size = sizeof(struct virtio_net), .on = &pci_bus,
 	.pluggable = true, .properties = net_properties, .init = net_init, .free = net_free, .reset = net_reset, .loaded = net_loaded,
-	.frames_arrived = net_frames_arrived, .link_changed = net_link_changed, .qemu_ready = virtio_device_qemu_ready, .qemu_can = net_qemu_can,
+	.frames_arrived = net_frames_arrived, .link_changed = net_link_changed, .announce = net_announce, .qemu_ready = virtio_device_qemu_ready, .qemu_can = net_qemu_can,
 	.state = &virtio_net_state, .own_state = &virtio_net_own_state,
 };

@@ -172,6 +172,17 @@ static enum ack set_offloads(struct virtio_net *n, const struct virtio_element *
 	return ACK_OK;
 }
 
+/* How many pairs of queues the driver uses. */
+static enum ack set_pairs(struct virtio_net *n, const struct virtio_element *e, size_t unused)
+{
+	uint16_t pairs;
+
+	(void)unused;
+	if (!virtio_has(&n->v, NET_MQ) || !take_exactly(n, e, &pairs, 2))
+		return ACK_ERROR;
+	return virtio_u16(&n->v, pairs) == 1 ? ACK_OK : ACK_ERROR;
+}
+
 #define SWITCH(number, member) { 0, number, set_switch, offsetof(struct virtio_net, member) }
 
 static const struct command {
@@ -181,7 +192,7 @@ static const struct command {
 } commands[] = {
 	SWITCH(0, promisc), SWITCH(1, allmulti), SWITCH(2, alluni), SWITCH(3, nomulti), SWITCH(4, nouni), SWITCH(5, nobcast),
 	{ 1, 0, set_table, 0 }, { 1, 1, set_mac, 0 }, { 2, 0, set_vlan, 1 }, { 2, 1, set_vlan, 0 }, { 3, 0, have_announced, 0 },
-	{ 5, 0, set_offloads, 0 },
+	{ 4, 0, set_pairs, 0 }, { 5, 0, set_offloads, 0 },
 };
 
 static enum ack run_command(struct virtio_net *n, const struct virtio_element *e)

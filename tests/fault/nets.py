@@ -24,7 +24,26 @@ WRONG = (
     ('-nic user,hostfwd=tcp:192.0.2.1:1-:2', 'Could not set up host forwarding rule'),
     ('-netdev user,id=a,guestfwd=tcp:10.0.2.100:7-tcp:1.2.3.4:5', 'Invalid guest forwarding rule'),
     ('-netdev user,id=a,guestfwd=tcp:10.9.2.100:7-cmd:cat', "'guestfwd'"), ('-nic user,model=e1000', 'e1000'), ('-nic user,mac=1:2', "'1:2'"),
-    ('-nic tapp', "'tapp'"), ('-net nic', '-nic'), ('-net user', '-nic'), ('-device virtio-net-pci,netdev=n', "can't find value 'n'"),
+    ('-nic tapp', "'tapp'"), ('-net nic,colour=blue', 'colour'), ('-net nic,netdev=n', "can't find value 'n'"), ('-net nic,x', 'KEY=VALUE'),
+    ('-net hubport,hubid=1', 'hubport'), ('-net id=x', "'type'"), ('-net socket', 'exactly one'),
+    ('-netdev socket,id=a', 'exactly one'), ('-netdev socket,id=a,listen=:1,connect=:2', 'exactly one'), ('-netdev socket,id=a,udp=h:1', 'mandatory'),
+    ('-netdev socket,id=a,listen=:1,localaddr=h', 'localaddr'), ('-netdev socket,id=a,listen=1', "doesn't contain ':'"),
+    ('-netdev socket,id=a,listen=h:', 'not HOST:PORT'), ('-netdev socket,id=a,fd=x', "'fd'"), ('-netdev socket,id=a,fd=77', 'descriptor'),
+    ('-netdev socket,id=a,fd=1', '0 to 2'), ('-netdev socket,id=a,mcast=127.0.0.1:1', 'group'), ('-netdev socket,id=a,connect=127.0.0.1:1', 'refused'),
+    ('-netdev socket,id=a,listen=192.0.2.1:1', '192.0.2.1:1'), ('-netdev stream,id=a', "'addr' is missing"),
+    ('-netdev stream,id=a,addr.host=h', "'addr.type' is missing"), ('-netdev stream,id=a,addr.type=vsock', 'vsock'),
+    ('-netdev stream,id=a,addr.type=inet,addr.host=h', 'needs host and port'), ('-netdev stream,id=a,addr.type=unix', 'needs path'),
+    ('-netdev stream,id=a,addr.type=unix,addr.path=' + 'x' * 108, 'addr.path'), ('-netdev stream,id=a,addr.type=unix,addr.path=/nonexistent/s', '/nonexistent/s'),
+    ('-netdev stream,id=a,addr.type=unix,addr.path=x,addr.host=h', 'type=inet'), ('-netdev stream,id=a,addr.type=unix,addr.path=x,addr.abstract=on', 'abstract'),
+    ('-netdev stream,id=a,server=on,addr.type=unix,addr.path=x,reconnect=1', 'incompatible'), ('-netdev stream,id=a,reconnect=1,reconnect-ms=1', 'exclusive'),
+    ('-netdev stream,id=a,server=on,addr.type=unix,addr.path=/nonexistent/s', '/nonexistent/s'), ('-netdev dgram,id=a', 'local='),
+    ('-netdev dgram,id=a,local.type=unix,local.path=x', 'remote'), ('-netdev dgram,id=a,local.type=unix,local.path=x,remote.type=inet,remote.host=h,remote.port=1', 'the same'),
+    ('-netdev dgram,id=a,local.type=fd,local.str=99', 'descriptor'), ('-netdev hubport,id=a', "'hubid' is missing"),
+    ('-netdev hubport,id=a,hubid=1,netdev=n', "'n' not found"), ('-netdev user,id=n -netdev hubport,id=a,hubid=1,netdev=n -netdev hubport,id=b,hubid=1,netdev=n', 'in use'),
+    ('-netdev user,id=n -netdev hubport,id=a,hubid=1,netdev=n -device virtio-net-pci,netdev=n', "it's in use"),
+    ('-netdev hubport,id=a,hubid=1 -netdev hubport,id=b,hubid=1,netdev=a', 'a port itself'), ('-netdev tap,id=a,script=/bin/true', 'script=no'),
+    ('-netdev tap,id=a,ifname=averyverylongname', "'ifname'"), ('-netdev tap,id=a,vhost=on', 'vhost'), ('-netdev tap,id=a,queues=2', 'queues'),
+    ('-netdev tap,id=a,ifname=x,fd=7', 'exclusive'), ('-netdev tap,id=a,fd=88', 'descriptor'), ('-device virtio-net-pci,netdev=n', "can't find value 'n'"),
     ('-object rng-random,id=r', 'filter-dump'), ('-object filter-dump,id=d,netdev=n', 'needs'), ('-object filter-dump,id=d,file=x,netdev=n', "no netdev 'n'"),
     ('-object filter-dump,id=d,colour=x', 'colour'), ('-object filter-dump,id=d,maxlen=0', 'maxlen'),
     ('-nic user,id=n -object filter-dump,id=d,file=/nonexistent/x,netdev=n', '/nonexistent/x'),
@@ -55,6 +74,16 @@ with Folder() as at:
     for text in ('netdev = "__org.qemu.nic0"', 'mac = "52:54:00:12:34:56"', 'netdev = "__org.qemu.nic1"', 'mac = "02:00:00:00:00:01"', 'netdev = "n.x_y-1"',
                  'mac = "52:54:00:12:34:57"'):
         check(text in p.stdout, text, p.stdout)
+    # Without rights: one line that says so.
+    os.chmod(at.path, 0o755)
+    if os.geteuid() == 0 and os.path.exists('/dev/net/tun'):
+        p = subprocess.run(['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', CEDE, '-nodefaults', '-bios', at('bios'), '-S', '-nic', 'tap,ifname=x'], capture_output=True, text=True)
+        if p.returncode != 127:
+            check(p.returncode == 1 and len(p.stderr.splitlines()) == 1 and '/dev/net/tun' in p.stderr, 'tap-without-rights', p.stderr)
+    p = run(at, '-nic', 'user,model=spapr-vlan', '-nic', 'user,model=ibmveth,mac=00:02:00:00:00:01', commands='info network\ninfo qtree\n')
+    for text in ('l-lan@71000001: index=0,type=nic,model=spapr-vlan,macaddr=52:54:00:12:34:56\n \\ __org.qemu.nic0: index=0,type=user',
+                 'l-lan@71000002: index=0,type=nic,model=spapr-vlan,macaddr=00:02:00:00:00:01', 'dev: spapr-vlan, id ""', 'netdev = "__org.qemu.nic1"'):
+        check(text in p.stdout.replace('\r', ''), text, p.stdout)
     p = run(at, '-netdev', 'user,id=alone')
     check(p.returncode == 0 and len(p.stderr.splitlines()) == 1 and 'no card' in p.stderr, 'a-network-without-a-card', p.stderr)
     for option, text in ('-netdev', 'user'), ('-nic', 'virtio-net-pci'):

@@ -1,5 +1,6 @@
 """A network card of virtio as Debian's kernel has it, behind -netdev user: a lease, files both ways, ports that lead in, what nobody
-reaches; what a guest may leave to the card; no traffic, the same states; a save in between; guests that move to QEMU and from it."""
+reaches; what a guest may leave to the card; no traffic, the same states; a save in between; guests that move to QEMU and from it. Two machines
+joined by sockets, and by a hub; both saved with a connection between them."""
 # needs: programs guest
 import hashlib
 import http.server
@@ -32,8 +33,9 @@ class Server(http.server.ThreadingHTTPServer):
     """Of the host's loopback: gives DATA, and keeps what is posted."""
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, host='127.0.0.1'):
         outer = self
+        self.address_family = socket.AF_INET6 if ':' in host else socket.AF_INET
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
@@ -49,7 +51,7 @@ class Server(http.server.ThreadingHTTPServer):
 
             def log_message(self, *args):
                 pass
-        super().__init__(('127.0.0.1', 0), Handler)
+        super().__init__((host, 0), Handler)
         self.posted = None
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -294,6 +296,102 @@ def saved():
             check(m.wait() == 0, 'ends', m.errors)
 
 
+def vlan():
+    """spapr-vlan by Linux's ibmveth: the same as virtio has, another address, a save in between, a state that repeats."""
+    need_libslirp()
+    web, port = Server(), free_port()
+    nic = '-nic', 'user,model=spapr-vlan,hostfwd=tcp::%d-:7' % port
+    url = 'http://10.0.2.2:%d/' % web.port
+    with Folder() as at:
+        with linux(*nic, '-d', 'guest_errors', '-save', at('s'), ram=RAM, cpus=CPUS) as m:
+            m.shell()
+            text = m.command(LEASE)
+            check('lease of 10.0.2.15 obtained from 10.0.2.2' in text, 'lease', text)
+            text = m.command('cat /sys/class/net/eth0/address /proc/device-tree/vdevice/l-lan@71000002/compatible; ping -c 1 10.0.2.2')
+            check('52:54:00:12:34:56' in text and 'IBM,l-lan' in text and ' 0% packet loss' in text, 'ping', text)
+            text = m.command('wget -q -O /tmp/data %s; md5sum /tmp/data; wget -q -O /dev/null --post-file /tmp/data %s' % (url, url), 120)
+            check(text.split()[0] == md5(DATA) and web.posted == md5(DATA), 'both-ways', text)
+            m.command('(nc -l -p 7 -e /bin/cat /tmp/data) >/dev/null 2>&1 & sleep 1')
+            got = ask_port(m, port)
+            check(md5(got) == md5(DATA), 'through-a-port', len(got))
+            n = counters(m)
+            check(n[0] > 1000 and n[3] > 1000 and n[1] == n[4] == 0, 'no-errors', n)
+            m.command('ip link set eth0 down; ip link set eth0 address 52:54:00:aa:bb:cc; ip link set eth0 up; ' + LEASE)
+            m.process.send_signal(10)
+            until = time.monotonic() + 30
+            while not os.path.exists(at('s')) and time.monotonic() < until:
+                m.pump(0.1)
+            text = m.command('wget -q -O - %s | md5sum' % url, 120)
+            check(text.split()[0] == md5(DATA), 'a-save-changes-nothing', text)
+            m.send('poweroff -f\n')
+            check(m.wait() == 0 and not m.errors, 'silent', m.errors)
+        with Machine('-loadvm', at('s'), *nic, ram=RAM, cpus=CPUS) as m:
+            m.send('\n')
+            m.expect('# ', 30)
+            m.at = len(m.text)
+            text = m.command('cat /sys/class/net/eth0/address; wget -q -O - %s | md5sum' % url, 120)
+            check(text.split()[:2] == ['52:54:00:aa:bb:cc', md5(DATA)], 'gone-on', text)
+            m.send('poweroff -f\n')
+            check(m.wait() == 0, 'ends', m.errors)
+
+
+def boot():
+    """Without -kernel: DHCP and TFTP bring one, over either card, behind a disk that has none or before it; a reboot asks again."""
+    need_libslirp()
+    need(KERNEL)
+    with Folder() as at:
+        os.mkdir(at('tftp'))
+        os.symlink(os.path.abspath(KERNEL), at('tftp/kernel'))
+        with open(at('none'), 'wb') as f:
+            f.write(bytes(1 << 20))
+        nic = 'user,tftp=%s,bootfile=kernel' % at('tftp')
+        for way in ('-nic', nic + ',model=spapr-vlan'), ('-nic', nic, '-drive', 'if=virtio,format=raw,file=' + at('none')), \
+                ('-nic', nic, '-boot', 'n', '-drive', 'if=virtio,format=raw,file=' + at('none')):
+            name = '-'.join(w for w in way if w in ('-drive', '-boot')) or '-vlan'
+            with Machine(*way, '-append', 'console=hvc0 quiet panic=1', '-action', 'panic=none', '-d', 'guest_errors', ram=RAM) as m:
+                m.expect('Booting Linux', 60)
+                m.expect('Unable to mount root', 60)
+                if name == '-vlan':
+                    m.expect('Booting Linux', 60)
+                check('network' not in m.errors and 'netdev' not in m.errors, 'boots' + name, m.errors)
+        for way, text in (nic.replace('kernel', 'nothing'), 'File not found'), ('user', 'names no file'):
+            p = subprocess.run([CEDE, '-nodefaults', '-nic', way], capture_output=True, text=True, timeout=60)
+            check(p.returncode == 1 and len(p.stderr.splitlines()) == 1 and text in p.stderr, text, p.stderr)
+
+
+def moved_vlan():
+    """cede's guest goes on in QEMU with its spapr-vlan, and comes back: also with a frame's worth of buffers used in each."""
+    from qemu import BOARD, QEMU, Qemu, ask, save_cede
+    if not QEMU:
+        skip('no qemu-system-ppc64')
+    need_libslirp()
+    need(KERNEL, INITRD)
+    web = Server()
+    card = '-netdev', 'user,id=n', '-device', 'spapr-vlan,netdev=n'
+    fetch = 'wget -q -O - http://10.0.2.2:%d/ | md5sum' % web.port
+    with Folder() as at:
+        with linux('-M', BOARD, '-save', at('s') + ',target=qemu', *card, ram='256M') as m:
+            m.shell()
+            m.command('echo moved >/tmp/mark; ' + LEASE)
+            check(m.command(fetch, 120).split()[0] == md5(DATA), 'in-cede')
+            m.process.send_signal(10)
+            until = time.monotonic() + 30
+            while not os.path.exists(at('s')) and time.monotonic() < until:
+                m.pump(0.1)
+        with Qemu(at.path, '-incoming', 'exec:cat ' + at('s'), *card) as q:
+            ask(q, 'qemu')
+            # QEMU's network has not heard of the guest yet.
+            text = q.command('ping -c 1 10.0.2.2 >/dev/null; ' + fetch, 120)
+            check(text.split()[0] == md5(DATA), 'in-qemu', text)
+            q.save(at('t'))
+        with Machine('-M', BOARD, '-loadvm', at('t'), *card, '-d', 'guest_errors', ram='256M') as m:
+            ask(m, 'back')
+            text = m.command(fetch, 120)
+            check(text.split()[0] == md5(DATA), 'in-cede-again', text)
+            m.send('poweroff -f\n')
+            check(m.wait(60) == 0 and m.errors == '', 'poweroff', m.errors)
+
+
 def moved():
     """cede's guest goes on in QEMU with its card, and comes back."""
     from qemu import BOARD, QEMU, Qemu, ask, save_cede
@@ -311,10 +409,12 @@ def moved():
             text = q.command(fetch, 120)
             check(text.split()[0] == md5(DATA), 'in-qemu', text)
             q.save(at('t'))
-        with Machine('-M', BOARD, '-loadvm', at('t'), *card, '-d', 'guest_errors', ram='256M') as m:
+        dump = '-object', 'filter-dump,id=d,netdev=n,file=' + at('d')
+        with Machine('-M', BOARD, '-loadvm', at('t'), *card, *dump, '-d', 'guest_errors', ram='256M') as m:
             ask(m, 'back')
             text = m.command('wget -q -O - http://10.0.2.2:%d/ | md5sum' % web.port, 120)
             check(text.split()[0] == md5(DATA), 'in-cede-again', text)
+            check(tells(frames_of(at('d')), b'\x52\x54\0\x12\x34\x56', '10.0.2.15') == (True, True), 'and-says-where-it-is')
             m.send('poweroff -f\n')
             check(m.wait(60) == 0 and m.errors == '', 'poweroff', m.errors)
         with linux(*card[:2], '-device', 'virtio-net-pci,netdev=n', '-save', at('u') + ',target=qemu', ram='256M') as m:
@@ -324,5 +424,243 @@ def moved():
             check('csum=off' in m.errors and not os.path.exists(at('u')), 'with-checksums-it-stays', m.errors)
 
 
+def counted(m, protocol, name):
+    """A number of /proc/net/snmp."""
+    rows = [line.split() for line in m.command('cat /proc/net/snmp').splitlines() if line.startswith(protocol + ':')]
+    return int(rows[1][rows[0].index(name)])
+
+
+def services():
+    """TFTP, which leaves its folder for nobody; datagrams through a port; IPv6: an address, ping, files both ways."""
+    need_libslirp()
+    port = free_port(socket.SOCK_DGRAM)
+    with Folder() as at:
+        os.mkdir(at('tftp'))
+        with open(at('tftp/data'), 'wb') as f:
+            f.write(DATA[:300000])
+        with open(at('secret'), 'wb') as f:
+            f.write(b'secret')
+        with linux('-nic', 'user,tftp=%s,hostfwd=udp::%d-:7777' % (at('tftp'), port), '-d', 'guest_errors', ram=RAM) as m:
+            m.shell()
+            m.command(LEASE)
+            text = m.command('tftp -g -r data -l /tmp/data 10.0.2.2; tftp -b 1468 -g -r data -l /tmp/more 10.0.2.2; md5sum /tmp/data /tmp/more', 120)
+            check(text.split()[0::2] == [md5(DATA[:300000])] * 2, 'tftp', text)
+            text = m.command('tftp -g -r nothing -l /tmp/n 10.0.2.2 2>&1; ls /tmp/n 2>&1; true')
+            check('File not found' in text, 'tftp-of-nothing', text)
+            text = m.command('timeout 4 tftp -g -r ../secret -l /tmp/s 10.0.2.2 2>&1; cat /tmp/s 2>&1; true')
+            check('secret' not in text.replace('../secret', '') and 'a name that leaves the folder' in m.errors, 'tftp-out-of-its-folder', text + m.errors)
+            before = counted(m, 'Udp', 'NoPorts')
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                for i in range(5):
+                    s.sendto(b'datagram %d' % i, ('127.0.0.1', port))
+                    m.pump(0.1)
+            check(counted(m, 'Udp', 'NoPorts') == before + 5, 'datagrams-through-a-port')
+            try:
+                web = Server('::1')
+            except OSError:
+                print('skip: this computer has no IPv6')
+                web = None
+            text = m.command('for i in 1 2 3 4 5 6 7 8 9; do ip -6 addr show dev eth0 | grep -q "fec0:.*global" && break; sleep 1; done; ip -6 addr show dev eth0; '
+                             'ping6 -c 2 fec0::2')
+            check('fec0::5054:ff:fe12:3456/64' in text and ' 0% packet loss' in text, 'ipv6', text)
+            if web:
+                url = 'http://[fec0::2]:%d/' % web.port
+                text = m.command('wget -q -O /tmp/six %s; md5sum /tmp/six; wget -q -O /dev/null --post-file /tmp/six %s' % (url, url), 120)
+                check(text.split()[0] == md5(DATA) and web.posted == md5(DATA), 'ipv6-both-ways', text)
+                n = counters(m)
+                check(n[3] < 2 * len(DATA) // 1440, 'ipv6-large-segments', n)
+            m.send('poweroff -f\n')
+            check(m.wait() == 0, 'ends', m.errors)
+
+
+def two(*options, after=None):
+    """Two machines on wires; options have a text for each of the two. The second one starts once there is the file `after`."""
+    def one(i):
+        return linux(*[o[i] if isinstance(o, tuple) else o for o in options], ram='256M')
+    first, until = one(0), time.monotonic() + 30
+    while after and not os.path.exists(after) and time.monotonic() < until:
+        first.pump(0.05)
+    return first, one(1)
+
+
+def set_up(m, number, cards):
+    m.shell()
+    m.command('; '.join('ip link set eth%d up; ip addr add 10.9.%d.%d/24 dev eth%d' % (i, i, number, i) for i in range(cards)))
+
+
+class Pumped:
+    """The output of other machines is taken while one is waited for."""
+    def __init__(self, m):
+        self.m, self.on = m, True
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        while self.on:
+            self.m.pump(0.05)
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *exc):
+        self.on = False
+        self.thread.join()
+
+
+def wires():
+    """Two machines by a connection of TCP, one of a Unix socket, datagrams, and a group; a disk's bytes over each."""
+    data = DATA[:400000]
+    tcp, here, there, group = free_port(), free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
+    with Folder() as at:
+        with open(at('disk'), 'wb') as f:
+            f.write(data)
+        with open(at('none'), 'wb') as f:
+            f.write(bytes(1 << 20))
+        ends = 'local.type=inet,local.host=127.0.0.1,local.port=%d,remote.type=inet,remote.host=127.0.0.1,remote.port=%d'
+        nets = (('socket,listen=127.0.0.1:%d' % tcp, 'socket,connect=127.0.0.1:%d' % tcp),
+                ('stream,server=on,addr.type=unix,addr.path=' + at('s'), 'stream,reconnect=1,addr.type=unix,addr.path=' + at('s')),
+                ('dgram,' + ends % (here, there), 'dgram,' + ends % (there, here)),
+                ('socket,localaddr=127.0.0.1,mcast=230.3.4.5:%d' % group,) * 2)
+        options = []
+        for net in nets:
+            options += ['-nic', tuple('%s,mac=52:54:00:00:00:%02x' % (n, 16 * (1 + i) + len(options)) for i, n in enumerate(net))]
+        drive = '-drive', ('if=virtio,format=raw,file=' + at('disk'), 'if=virtio,format=raw,file=' + at('none'))
+        first, second = two(*options, *drive, '-d', 'guest_errors', after=at('s'))
+        with first as a, second as b:
+            set_up(a, 1, 4)
+            set_up(b, 2, 4)
+            a.command('(while :; do nc -l -p 9 -e /bin/cat /dev/vda; done) >/dev/null 2>&1 & true')
+            for i, name in enumerate(('tcp', 'unix', 'datagrams', 'group')):
+                with Pumped(a):
+                    text = b.command('ping -c 1 10.9.%d.1; true' % i)
+                    check(' 0% packet loss' in text, 'ping-' + name, text)
+                    size = (len(data) + 511) // 512 * 512
+                    text = b.command('nc 10.9.%d.1 9 </dev/null | head -c %d | md5sum' % (i, size), 120)
+                    check(text.split()[0] == md5(data.ljust(size, b'\0')), 'a-disk-' + name, text)
+            with Pumped(a):
+                check(' 0% packet loss' in b.command('ping -s 1400 -c 2 10.9.0.1; true'), 'large-frames')
+            b.send('poweroff -f\n')
+            check(b.wait() == 0 and not b.errors, 'ends', b.errors)
+            a.send('poweroff -f\n')
+            check(a.wait() == 0 and not a.errors, 'silent', a.errors)
+        check(not os.path.exists(at('s')), 'its-name-goes')
+
+
+def frames_of(path):
+    """What -object filter-dump has written."""
+    with open(path, 'rb') as f:
+        data = f.read()
+    at, frames = 24, []
+    while at < len(data):
+        kept = struct.unpack('<I', data[at + 8:at + 12])[0]
+        frames.append(data[at + 16:at + 16 + kept])
+        at += 16 + kept
+    return frames
+
+
+def tells(frames, card, ip):
+    """Says the card where it is, and what its address is?"""
+    ip = socket.inet_aton(ip)
+    return (any(f[6:14] == card + b'\x80\x35' and f[22:28] == card for f in frames),
+            any(f[6:14] == card + b'\x08\x06' and f[28:32] == f[38:42] == ip for f in frames))
+
+
+def announces():
+    """announce_self: all cards say where they are, and a driver that can what its addresses are."""
+    from monitor import Client
+    need_libslirp()
+    with Folder() as at:
+        dumps = [w for i in '01' for w in ('-object', 'filter-dump,id=d%s,netdev=n%s,file=%s' % (i, i, at(i)))]
+        with linux('-nic', 'user,id=n0', '-nic', 'user,id=n1,model=spapr-vlan,net=10.0.3.0/24', *dumps, '-monitor', 'unix:%s,server=on,wait=off' % at('m'),
+                   '-qmp', 'unix:%s,server=on,wait=off' % at('q'), ram=RAM) as m:
+            m.shell()
+            m.command('for c in eth0 eth1; do ip link set $c up; case $(cat /sys/class/net/$c/address) in *56) ip addr add 10.0.2.15/24 dev $c;; esac; done; sleep 2')
+            hmp, qmp = Client(m, at('m')), Client(m, at('q'))
+            hmp.until(r'\(cede\) ')
+            qmp.until('\r\n')
+            qmp.qmp('{"execute": "qmp_capabilities"}')
+            cards = b'\x52\x54\0\x12\x34\x56', b'\x52\x54\0\x12\x34\x57'
+            check([tells(frames_of(at(i)), cards[i], '10.0.2.15')[0] for i in (0, 1)] == [False, False], 'nobody-says-so-unasked')
+            before = len(frames_of(at('0')))
+            check(hmp.hmp('announce_self') == '', 'announce_self')
+            m.command('sleep 1')
+            check(tells(frames_of(at('0'))[before:], cards[0], '10.0.2.15') == (True, True), 'virtio-and-its-driver')
+            check(tells(frames_of(at('1')), cards[1], '10.0.3.15')[0], 'spapr-vlan')
+            before = len(frames_of(at('0')))
+            check(qmp.qmp('{"execute": "announce-self"}')[0].get('return') == {}, 'announce-self')
+            m.command('sleep 1')
+            check(tells(frames_of(at('0'))[before:], cards[0], '10.0.2.15') == (True, True), 'again')
+            m.send('poweroff -f\n')
+            check(m.wait() == 0, 'ends', m.errors)
+
+
+def hub():
+    """-net, as QEMU has had it first: two machines and a network of one of them, all on hub 0."""
+    from monitor import Client
+    need_libslirp()
+    with Folder() as at:
+        web, where = Server(), 'unix:%s,server=on,wait=off' % at('m')
+        with linux('-net', 'nic', '-net', 'user', '-net', 'dgram,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s' % (at('1'), at('2')),
+                   '-monitor', where, '-d', 'guest_errors', ram='256M') as a, \
+             linux('-net', 'nic,macaddr=52:54:00:00:00:02', '-net', 'dgram,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s' % (at('2'), at('1')),
+                   '-d', 'guest_errors', ram='256M') as b:
+            a.shell()
+            b.shell()
+            check('lease of 10.0.2.15' in a.command(LEASE), 'lease')
+            with Pumped(a):
+                text = b.command(LEASE)
+                check('lease of 10.0.2.16' in text, 'lease-over-the-hub', text)
+                text = b.command('ping -c 2 10.0.2.15; wget -q -O - http://10.0.2.2:%d/ | md5sum' % web.port, 120)
+                check(' 0% packet loss' in text and md5(DATA) in text, 'to-both', text)
+            m = Client(a, at('m'))
+            m.until(r'\(cede\) ')
+            text = m.hmp('info network')
+            for line in ('hub 0\n', ' \\ hub0port0: virtio-net-pci.0: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:12:34:56',
+                         ' \\ hub0port1: #net1: index=0,type=user,net=10.0.2.0,restrict=off',
+                         ' \\ hub0port2: #net3: index=0,type=dgram,udp=%s:%s' % (at('1'), at('2'))):
+                check(line in text, line.replace(at.path, '').strip(), text)
+            for machine in b, a:
+                machine.send('poweroff -f\n')
+                check(machine.wait() == 0 and not machine.errors, 'ends', machine.errors)
+
+
+def pair():
+    """Two machines with a connection between them are saved at once, and go on: it lives."""
+    from monitor import Client
+    with Folder() as at:
+        nets = '-netdev', ('stream,id=n,server=on,addr.type=unix,addr.path=' + at('s'), 'stream,id=n,reconnect-ms=100,addr.type=unix,addr.path=' + at('s')), \
+            '-device', tuple('virtio-net-pci,netdev=n,mac=52:54:00:00:00:%02x' % i for i in (1, 2)), \
+            '-monitor', tuple('unix:%s,server=on,wait=off' % at(i) for i in 'ab')
+        first, second = two(*nets)
+        with first as a, second as b:
+            set_up(a, 1, 1)
+            set_up(b, 2, 1)
+            a.command('mkfifo /tmp/f; (nc -l -p 9 </tmp/f >/dev/null) & exec 5>/tmp/f; echo one >&5')
+            with Pumped(a):
+                b.command('mkfifo /tmp/g; (nc 10.9.0.1 9 </tmp/g >/tmp/got) >/dev/null 2>&1 & exec 5>/tmp/g; sleep 2')
+                check(b.command('cat /tmp/got').strip() == 'one', 'a-connection')
+            monitors = [Client(m, at(name)) for m, name in ((a, 'a'), (b, 'b'))]
+            for m in monitors:
+                m.until(r'\(cede\) ')
+                m.hmp('stop')
+            for m, name in zip(monitors, '12'):
+                check(m.hmp('migrate "exec:cat >%s"' % at(name)) == '', 'saved-' + name)
+                m.s.sendall(b'quit\n')
+            check([a.wait(), b.wait()] == [0, 0], 'quit', a.errors + b.errors)
+        first, second = [Machine('-loadvm', at(name), *[o[i] if isinstance(o, tuple) else o for o in nets], ram='256M') for i, name in enumerate('12')]
+        with first as a, second as b:
+            for m in a, b:
+                m.send('\n')
+                m.expect('# ', 30)
+                m.at = len(m.text)
+            with Pumped(b):
+                a.command('echo two >&5; sleep 1; echo three >&5; sleep 4')
+            with Pumped(a):
+                text = b.command('for i in 1 2 3 4 5 6 7 8 9; do [ $(wc -l </tmp/got) = 3 ] && break; sleep 1; done; cat /tmp/got')
+                check(text.split() == ['one', 'two', 'three'], 'it-lives', text)
+            for m in a, b:
+                m.send('poweroff -f\n')
+                check(m.wait() == 0 and not m.errors, 'ends', m.errors)
+
+
 if __name__ == '__main__':
-    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved)})
+    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved, services, wires, hub, announces, pair, vlan, boot, moved_vlan)})

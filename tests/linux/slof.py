@@ -53,6 +53,20 @@ def attached(way, path, format_='raw'):
             '-drive', 'file=%s,if=none,id=d,format=%s%s' % (path, format_, ',readonly=on' if way == 'cd' else '')]
 
 
+def network():
+    """GRUB's image by DHCP and TFTP, over SLOF's drivers of both cards."""
+    tools()
+    with Folder() as at:
+        os.mkdir(at('tftp'))
+        grub_disk.core_image(at('tftp/core'), MODULES, 'echo GRUB from the network\nhalt\n', '/')
+        for model in 'virtio-net-pci', 'spapr-vlan':
+            with Machine('-bios', SLOF, '-boot', 'n', '-clock', 'warp', '-d', 'guest_errors', '-nic', 'user,model=%s,tftp=%s,bootfile=core' % (model, at('tftp'))) as m:
+                m.expect('Using IPv4 address: 10.0.2.15', 60)
+                m.expect('Requesting file "core" via TFTP from 10.0.2.2', 20)
+                m.expect('GRUB from the network', 60)
+                check(m.wait(60) == 0 and not m.errors, 'network-' + model, m.errors)
+
+
 def boots(way, path, until):
     with Machine(*attached(way, path)) as m:
         m.expect('Trying to load: .*(scsi|disk)@', 60)
@@ -111,4 +125,4 @@ def debian():
 
 
 if __name__ == '__main__':
-    main({'kernel': kernel, 'hash': hashed, 'disk': disk, 'ways': ways, 'nvram': nvram, 'debian': debian})
+    main({'kernel': kernel, 'hash': hashed, 'disk': disk, 'ways': ways, 'nvram': nvram, 'debian': debian, 'network': network})

@@ -364,6 +364,9 @@ static void test_commands(void)
 	offer(&r[2], 0);
 	kick(&r[2]);
 	check(v->broken, "commands: no place for an answer breaks the device");
+	check_eq(n->v.host_features & NET_BIT(NET_MQ), 0, "commands: no pairs of queues unless asked for");
+	begin(NET_BIT(NET_CTRL_VQ));
+	check_eq(command(4, 0, "\1\0", 2), 1, "commands: nor a number of them");
 	begin(0);
 	check_eq(n->mac[1], 0x54, "commands: a reset brings its own address back");
 }
@@ -383,6 +386,25 @@ static void test_link(void)
 	net_pull(n->net, false);
 	comes(1, 60);
 	check(bar_load(v, 4, 0x2006, 2) == 1 && used_index(&r[0]) == 1, "link: it is back");
+}
+
+/* A netdev has one queue each way, and so has a card that could have several. */
+static void test_pairs(struct virtio_net *other)
+{
+	struct virtio_device *was = v;
+	struct ring queue = r[2];
+
+	check(other->v.host_features & NET_BIT(NET_MQ) && other->v.class->config_bytes == 10, "pairs: they are offered");
+	v = &other->v;
+	modern_begin(v, V1 | NET_BIT(NET_CTRL_VQ) | NET_BIT(NET_MQ));
+	r[2] = ring_new(v, 2, RINGS + 0x20000);
+	modern_ready(v);
+	check_eq(bar_load(v, 4, 0x2008, 2), 1, "pairs: one");
+	check_eq(command(4, 0, "\1\0", 2), 0, "pairs: which may be used");
+	check_eq(command(4, 0, "\2\0", 2), 1, "pairs: not two");
+	check_eq(command(4, 0, "\0\0", 2), 1, "pairs: not none");
+	v = was;
+	r[2] = queue;
 }
 
 static void test_options(void)
@@ -406,6 +428,7 @@ static void test_options(void)
 	check(!strcmp(other->mac_text, "52:54:00:12:34:59") && !other->net, "options: an address of its own, no netdev");
 	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "");
 	check(!strcmp(other->mac_text, "52:54:00:12:34:58"), "options: one that is free: %s", other->mac_text);
+	test_pairs((struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "mq=on,mac=52-54-0-12-34-61"));
 	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "ctrl_vq=off");
 	check_eq(other->v.host_features & (0x2e0000 | NET_BIT(NET_CTRL_MAC_ADDR) | NET_BIT(NET_CTRL_GUEST_OFFLOADS)), 0, "options: no commands");
 	check(!strcmp(other->mac_text, "52:54:00:12:34:5a"), "options: not one that is taken: %s", other->mac_text);
