@@ -231,14 +231,16 @@ static void add_cpus(struct tree *t, const struct machine *m)
 		add_core(t, m, at, first - m->threads);
 }
 
-/* ---- /event-sources. PAPR, "Event Sources". Nothing is plugged in or out while the guest runs ---- */
+/* ---- /event-sources. PAPR, "Event Sources" ---- */
 static void add_events(struct tree *t)
 {
 	int at = node_add(t, 0, "event-sources"), event;
 
 	node_flag(t, at, "interrupt-controller");
 	node_cell(t, at, "#interrupt-cells", 2);
-	NODE_CELLS(t, at, "interrupt-ranges", IRQ_EPOW, 1);
+	NODE_CELLS(t, at, "interrupt-ranges", IRQ_EPOW, 1, IRQ_HOTPLUG, 1);
+	event = node_add(t, at, "hot-plug-events");
+	NODE_CELLS(t, event, "interrupts", IRQ_HOTPLUG, 0);
 	event = node_add(t, at, "epow-events");
 	NODE_CELLS(t, event, "interrupts", IRQ_EPOW, 0);
 }

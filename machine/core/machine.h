@@ -79,6 +79,7 @@ struct energy_list {
 
 struct config;			/* machine/core/config.h: the parsed command line */
 struct device;			/* machine/core/device.h */
+struct drcs;			/* machine/core/drc.h */
 struct drive;			/* machine/disk/drive.h */
 struct net;			/* machine/net/net.h */
 struct xics;			/* machine/irq/xics.h */
@@ -108,6 +109,7 @@ struct machine {
 	struct drive *drives;		/* in the order of the options; made before devices, freed after them */
 	struct net *nets;		/* the same: netdevs */
 	uint64_t card_macs[4];		/* net/net.h: a bit for the last byte of each address that QEMU would have given */
+	struct drcs *drcs;		/* drc.h: where something can be plugged in */
 	struct xics *xics;		/* one of them, or both: all others interrupt through these (irq.h); NULL: none */
 	struct xive *xive;
 	struct mmio_window *mmio;	/* mmio.h: all that there are */

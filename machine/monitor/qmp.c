@@ -698,8 +698,26 @@ void qmp_string(FILE *out, const char *text)
 }
 
 void qmp_return_text(FILE *out, const char *id, const char *text)
+	[RUN_DEVICE_DELETED] = { "DEVICE_DELETED", NULL, false },
 {
 	fputs("{\"return\": ", out);
+/* `id` NULL: the device has none. */
+static void put_deleted(FILE *out, const char *id)
+{
+	char path[300];
+
+	snprintf(path, sizeof path, "/machine/%s/%s", id ? "peripheral" : "peripheral-anon", id ? id : "device");
+	fputs(", \"data\": {", out);
+	if (id) {
+		fputs("\"device\": ", out);
+		qmp_string(out, id);
+		fputs(", ", out);
+	}
+	fputs("\"path\": ", out);
+	qmp_string(out, path);
+	fputc('}', out);
+}
+
 	qmp_string(out, text);
 	fprintf(out, id ? ", \"id\": %s}\n" : "}\n", id);
 }
@@ -714,6 +732,8 @@ static const struct command *find_command(const char *name)
 
 /* Its id as it was written, quotes and all. */
 static const char *id_of(const struct json *j, size_t *len)
+	if (event->kind == RUN_DEVICE_DELETED)
+		put_deleted(out, event->word);
 {
 	uint32_t id = json_member(j, 0, "id"), quote;
 

@@ -109,7 +109,7 @@ static const struct vms_field machine_fields[] = {
 	VMS_ELSEWHERE(struct machine, cpu, PARTS), VMS_SKIP(struct machine, running, "nobody, between quanta"),
 	VMS_SKIP(struct machine, config, OPTION), VMS_ELSEWHERE(struct machine, dispatcher, PARTS),
 	VMS_ELSEWHERE(struct machine, devices, PARTS), VMS_SKIP(struct machine, drives, "the host's: devices have what the guest sees"), VMS_SKIP(struct machine, nets, "the host's"), VMS_SKIP(struct machine, card_macs, "options"),
-	VMS_SKIP(struct machine, xics, "one of them"), VMS_SKIP(struct machine, xive, "one of them"),
+	VMS_SKIP(struct machine, drcs, "one of them"), VMS_SKIP(struct machine, xics, "one of them"), VMS_SKIP(struct machine, xive, "one of them"),
 	VMS_ELSEWHERE(struct machine, firmware, PARTS),
 	VMS_SKIP(struct machine, request, "none, while it runs"), VMS_SKIP(struct machine, exit_status, "none, while it runs"),
 	VMS_SKIP(struct machine, panic_message, "none, while it runs"),

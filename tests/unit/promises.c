@@ -177,7 +177,7 @@ static void test_rtas(struct machine *m)
 		calls++;
 	}
 	check_eq(calls, sizeof rtas_names / sizeof rtas_names[0], "every-call-is-a-property");
-	check(rtas(m, 0x201a, 3, 1, 0, 0) == RTAS_NOT_SUPPORTED, "what-is-no-property-is-no-call");
+	check(rtas(m, 0x201b + 0x20, 3, 1, 0, 0) == RTAS_NOT_SUPPORTED, "what-is-no-property-is-no-call");
 }
 
 /* Dynamic reconfiguration is more than names: whoever sees it in the tree must be able to call it. */
