@@ -79,6 +79,7 @@ struct net_stats {
 
 struct net {
 	const struct net_config *config;
+	struct net_config *own;		/* it has come while the machine ran: the same. NULL: config is an option's */
 	struct machine *machine;
 	struct device *user;		/* the card; NULL: nobody has taken it */
 	void *state;			/* the backend's */
@@ -106,6 +107,9 @@ void net_done(struct net *n);				/* with that one */
 
 /* ---- The monitor's ---- */
 void net_forget(struct net *n);			/* what waits for the card: it was for another guest */
+/* Text of a -netdev whose card comes later; one that no card has. False and err->msg set. */
+bool net_add(struct machine *m, const char *text, struct error *err);
+bool net_delete(struct machine *m, const char *id, struct error *err);
 void net_pull(struct net *n, bool down);	/* the cable; the card is told */
 
 /* ---- The backend's ---- */

@@ -29,7 +29,7 @@ static void help(void)
 		printf("%-10s %s\n", (*b)->type, (*b)->help);
 }
 
-static void forget(struct net_config *c)
+void netdev_forget(struct net_config *c)
 {
 	free(c->text);
 	free(c->made_id);
@@ -49,7 +49,7 @@ void netdevs_forget(struct config *opts)
 	while (opts->netdumps)
 		forget_dump(opts->netdump[--opts->netdumps]);
 	while (opts->netdevs)
-		forget(opts->netdev[--opts->netdevs]);
+		netdev_forget(opts->netdev[--opts->netdevs]);
 }
 
 /* As QEMU has names; so none has a comma, which would end a value in the text of a -device. */
@@ -167,7 +167,7 @@ static bool add_netdev(struct parse *p, const char *text, struct card *card)
 		p->opts->netdev[p->opts->netdevs++] = c;
 		return true;
 	}
-	forget(c);
+	netdev_forget(c);
 	return false;
 }
 

@@ -39,6 +39,7 @@ struct parse {
 #undef opt_TEXT
 #undef opt_FLAG
 
+bool option_begin(struct parse *p, const char *name);	/* as if that one were being parsed */
 const char *option_name(const struct parse *p);	/* of the one that is being parsed, without "-" */
 
 /* ---- options_text.c ---- */
@@ -68,6 +69,7 @@ bool finish_compat(struct parse *p);
 /* ---- options_block.c: the same for drives; and their end ---- */
 bool finish_drives(struct parse *p);
 void drives_forget(struct config *opts);
+void drive_forget(struct drive_config *d);
 
 /* ---- options_chardev.c: names that -serial, -monitor and their like use; the default terminal ---- */
 bool finish_chardevs(struct parse *p);
@@ -80,5 +82,9 @@ void fsdevs_forget(struct config *opts);
 /* ---- options_net.c ---- */
 bool finish_nets(struct parse *p);
 void netdevs_forget(struct config *opts);
+void netdev_forget(struct net_config *c);
+
+/* ---- options_late.c ---- */
+extern const struct late_options late_options;
 
 #endif

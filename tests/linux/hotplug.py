@@ -1,0 +1,168 @@
+"""Linux, and what is plugged in and taken out while it runs: disks and cards by drmgr, as rtas_errd calls it; processors and
+memory, which the kernel itself takes."""
+# needs: programs guest
+# needs [disk saved]: guest-utils
+import json
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, '..', 'snapshot')]
+import libraries    # noqa: E402
+from console import GUEST, INITRD, KERNEL, Folder, Machine, check, linux, main, need     # noqa: E402
+from monitor import Client      # noqa: E402
+
+TREE = GUEST + '/utils'
+TROUBLE = r'BUG|Oops|WARNING|Call Trace|I/O error|timed out|Kernel panic|Failed|failed'
+SIZE = 64 << 20
+FIXED = ('-rtc', 'base=2026-01-31T12:00:00', '-d', 'statehash')
+
+
+class Plugged:
+    """A guest with a shell, and its monitors: hmp, qmp."""
+
+    def __init__(self, folder, *options, **kw):
+        sockets = [folder('hmp'), folder('qmp')]
+        self.m = linux('-monitor', 'unix:%s,server=on,wait=off' % sockets[0], '-qmp', 'unix:%s,server=on,wait=off' % sockets[1],
+                       *options, append='quiet', **kw)
+        self.sockets = sockets
+
+    def __enter__(self):
+        self.m.__enter__()
+        self.m.shell()
+        self.hmp, self.qmp = Client(self.m, self.sockets[0]), Client(self.m, self.sockets[1])
+        self.hmp.until(r'\(cede\) ')
+        self.qmp.until('\r\n')
+        self.ask('qmp_capabilities')
+        return self
+
+    def __exit__(self, *exc):
+        self.m.__exit__(*exc)
+
+    def hand(self, line):
+        return self.hmp.hmp(line)
+
+    def ask(self, command, **arguments):
+        text = {'execute': command, 'arguments': arguments} if arguments else {'execute': command}
+        return self.qmp.qmp(json.dumps(text))
+
+    def end_log(self):
+        log = self.m.command('dmesg')
+        check(not re.search(TROUBLE, log), 'no-trouble', re.findall('.*(?:%s).*' % TROUBLE, log)[:5])
+
+    def end(self):
+        self.end_log()
+        self.m.send('poweroff -f\n')
+        check(self.m.wait(60) == 0 and not self.m.errors, 'ends', self.m.errors)
+
+
+def packed(folder):
+    return libraries.packed(folder, TREE, {'bin/drmgr': TREE + '/usr/sbin/drmgr'})
+
+
+SLOT = 'drmgr -c pci -s 0x40000000 -n -%s >/dev/null'
+
+
+def make_disk(path):
+    with open(path, 'wb') as f:
+        f.write(b'plugged in\n')
+        f.truncate(SIZE)
+
+
+def plug(g, folder):
+    """A disk comes; drmgr does what rtas_errd would have it do when the event is there."""
+    g.m.command('modprobe -a rpadlpar_io virtio_pci virtio_blk virtio_net; mkdir -p /var/log /var/lock')      # who comes later is found by the slots that there are
+    check(g.hand('drive_add 0 if=none,id=d0,file=%s,format=raw' % folder('d.img')) == '', 'drive_add')
+    check(g.hand('device_add virtio-blk-pci,drive=d0,id=blk0') == '', 'device_add')
+    check(not re.search('vda', g.m.command('ls /sys/block')), 'nobody-looks-by-himself')
+    g.m.command(SLOT % 'a')
+    check(g.m.command('head -n 1 /dev/vda').strip() == 'plugged in', 'disk-is-there')
+
+
+def disk():
+    """A disk comes, is written, goes; comes again and stays over a reboot; a card comes and goes."""
+    need(KERNEL, INITRD, TREE)
+    with Folder() as folder:
+        make_disk(folder('d.img'))
+        with Plugged(folder, initrd=packed(folder)) as g:
+            plug(g, folder)
+            check('Hotplug Event' in g.m.command('dmesg'), 'event')
+            g.m.command('echo written >/dev/vda; sync')
+            answer = g.ask('device_del', id='blk0')
+            check(answer[0] == {'return': {}}, 'device_del', answer)
+            check(g.m.command('ls /sys/block').split().count('vda') == 1, 'stays-until-the-guest-lets-go')
+            g.m.command(SLOT % 'r')
+            answer = g.ask('query-block')
+            check('DEVICE_DELETED' in answer[1] and 'DEVICE_DELETED:blk0:/machine/peripheral/blk0' in g.qmp.log, 'DEVICE_DELETED', g.qmp.log)
+            check(answer[0]['return'] == [] and 'vda' not in g.m.command('ls /sys/block'), 'gone', answer)
+            with open(folder('d.img'), 'rb') as f:
+                check(f.read(8) == b'written\n', 'what-was-written')
+            answer = g.ask('device_del', id='blk0')[0]
+            check(answer.get('error', {}).get('class') == 'DeviceNotFound', 'not-twice', answer)
+            card(g)
+            answer = g.ask('blockdev-add', driver='raw', file={'driver': 'file', 'filename': folder('d.img')}, **{'node-name': 'n0'})[0]
+            check(answer == {'return': {}}, 'blockdev-add', answer)
+            check(g.ask('device_add', driver='virtio-blk-pci', drive='n0', id='blk1')[0] == {'return': {}}, 'qmp-device_add')
+            check('in use' in g.ask('blockdev-del', **{'node-name': 'n0'})[0]['error']['desc'], 'in-use')
+            g.end_log()
+            g.m.send('reboot -f\n')
+            g.m.shell()
+            check(g.m.command('head -n 1 /dev/vda').strip() == 'written', 'there-after-a-reboot')
+            g.end()
+
+
+def card(g):
+    check(g.ask('netdev_add', type='user', id='n1')[0] == {'return': {}}, 'netdev_add')
+    check(g.ask('device_add', driver='virtio-net-pci', netdev='n1', id='net1')[0] == {'return': {}}, 'card')
+    g.m.command(SLOT % 'a')
+    check('lease of 10.0.2.15' in g.m.command('udhcpc -q -n -i eth0 2>&1'), 'lease')
+    check(g.hand('device_del net1') == '', 'card-goes')
+    g.m.command(SLOT % 'r')
+    check(g.hand('netdev_del n1') == '' and g.hand('info network') == '', 'netdev_del')
+
+
+def resumed(folder, *options):
+    return Machine('-kernel', KERNEL, '-initrd', folder('initrd.gz'), '-append', 'console=hvc0 quiet', '-loadvm', folder('hot.cede'), *FIXED, *options)
+
+
+def state(m):
+    """What -d statehash says when it ends."""
+    return re.findall('state ?hash[ =]*(?:0x)?([0-9a-f]+)', m.errors)[-1:]
+
+
+def saved():
+    """A machine that a disk has been plugged into is saved and goes on, where -device names it; both have the same state."""
+    need(KERNEL, INITRD, TREE)
+    with Folder() as folder:
+        make_disk(folder('d.img'))
+        disk = ('-drive', 'if=none,id=d0,file=%s,format=raw' % folder('d.img'), '-device', 'virtio-blk-pci,drive=d0,id=blk0')
+        with Plugged(folder, *FIXED, initrd=packed(folder)) as g:
+            plug(g, folder)
+            g.m.command('mark=one')
+            g.hand('stop')
+            answer = g.hand('migrate file:' + folder('hot.cede'))
+            check(answer == '', 'migrate', answer)
+            g.hmp.s.sendall(b'quit\n')
+            g.m.wait()
+            before = state(g.m)
+        with resumed(folder) as m:
+            check(m.wait(30) == 1 and len(m.errors.splitlines()) == 1, 'not-without-it', m.errors)
+        with resumed(folder, *disk, '-S', '-monitor', 'unix:%s,server=on,wait=off' % folder('x')) as m:
+            h = Client(m, folder('x'))
+            h.until(r'\(cede\) ')
+            h.s.sendall(b'quit\n')
+            m.wait()
+            check(before and before == state(m), 'same-state', (before, m.errors))
+        with resumed(folder, *disk, '-monitor', 'unix:%s,server=on,wait=off' % folder('y')) as m:
+            h = Client(m, folder('y'))
+            h.until(r'\(cede\) ')
+            check(m.command('echo $mark; head -n 1 /dev/vda').split() == ['one', 'plugged', 'in'], 'goes-on')
+            check(h.hmp('device_del blk0') == '', 'device_del')
+            m.command(SLOT % 'r')
+            check('vda' not in m.command('ls /sys/block'), 'gone')
+            m.send('poweroff -f\n')
+            check(m.wait(60) == 0, 'ends', m.errors)
+
+
+main({f.__name__: f for f in (disk, saved)})
