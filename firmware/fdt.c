@@ -13,10 +13,10 @@
 #include "cpu/core/model.h"
 #include "hcall/affinity.h"
 #include "hcall/dispatcher.h"
-#include "hcall/energy.h"
 #include "hcall/hcall.h"
 #include "machine/core/config.h"
 #include "machine/core/device.h"
+#include "machine/core/drc.h"
 #include "machine/core/node.h"
 #include "machine/irq/irq.h"
 #include "machine/rtas/rtas.h"
@@ -206,29 +206,26 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	add_place(t, m, at, first);
 	if (m->config->large_decr && config_dec_bits(m->config))
 		node_cell(t, at, "ibm,dec-bits", config_dec_bits(m->config));
+	node_cell(t, at, "ibm,my-drc-index", DRC_CPU | core);
 	add_threads(t, m, at, core);
 }
 
-/* The names by which H_BEST_ENERGY calls cores. A core cannot be unplugged, because there is no set-indicator and no
- * ibm,configure-connector: so ibm,drc-names, -types and -power-domains, and ibm,my-drc-index at the core, are not there. PAPR, "Dynamic Reconfiguration (DR) Architecture". */
-static void add_drc_indexes(struct tree *t, const struct machine *m, int at)
+void tree_core(struct machine *m, struct tree *t, unsigned first)
 {
-	uint32_t cores = m->ncpus / m->threads, value[1 + MACHINE_MAX_CPUS] = { cores };
-
-	for (unsigned i = 0; i < cores; i++)
-		value[1 + i] = energy_drc_index(m->cpu[i * m->threads]);
-	node_cells(t, at, "ibm,drc-indexes", value, 1 + cores);
+	add_core(t, m, 0, first);
 }
 
-static void add_cpus(struct tree *t, const struct machine *m)
+static void add_cpus(struct tree *t, struct machine *m)
 {
 	int at = node_add(t, 0, "cpus");
 
 	node_cell(t, at, "#address-cells", 1);
 	node_cell(t, at, "#size-cells", 0);
-	add_drc_indexes(t, m, at);
+	/* By these H_BEST_ENERGY calls cores, too. */
+	drc_fdt(m, DRC_CPU, t, at);
 	for (unsigned first = m->ncpus - m->ncpus % m->threads; first; first -= m->threads)
-		add_core(t, m, at, first - m->threads);
+		if (!m->cpu[first - m->threads]->absent)
+			add_core(t, m, at, first - m->threads);
 }
 
 /* ---- /event-sources. PAPR, "Event Sources" ---- */

@@ -712,6 +712,12 @@ static void log_reset(struct machine *m)
 			enter_load_state(m, &load->vp[i], VP_CEDED, VP_DONE, m->clock.now);
 }
 
+void dispatcher_thread_reset(struct machine *m, struct spapr_cpu *sc)
+{
+	sc->vp = (struct vp_thread){ .state = VP_STOPPED, .physical = PHYSICAL_NONE, .since = m->clock.now };
+	share_reset(&sc->cpu, m->clock.now);
+}
+
 void dispatcher_reset(struct machine *m, bool logged)
 {
 	struct dispatcher *d = m->dispatcher;
@@ -719,10 +725,8 @@ void dispatcher_reset(struct machine *m, bool logged)
 
 	if (logged)
 		log_reset(m);
-	for (unsigned i = 0; i < m->ncpus; i++) {
-		m->cpu[i]->vp = (struct vp_thread){ .state = VP_STOPPED, .physical = PHYSICAL_NONE, .since = now };
-		share_reset(&m->cpu[i]->cpu, now);
-	}
+	for (unsigned i = 0; i < m->ncpus; i++)
+		dispatcher_thread_reset(m, m->cpu[i]);
 	for (unsigned i = 0; i < d->partition[PARTITION_LOAD].n; i++)
 		d->partition[PARTITION_LOAD].vp[i].state = VP_CEDED;
 	pool_reset(d, now);

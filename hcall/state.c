@@ -145,7 +145,8 @@ const struct vmstate cede_vcpu_state = {
 		VMS_BOOL(struct spapr_cpu, donates),
 		VMS_BOOL(struct spapr_cpu, donates_idle),
 		VMS_U8(struct spapr_cpu, cppr),
-		VMS_U32(struct spapr_cpu, xirr_owner)),
+		VMS_U32(struct spapr_cpu, xirr_owner),
+		VMS_SKIP(struct spapr_cpu, absent, "what there is: it has no section then")),
 };
 
 /* ---- cede/dispatcher ---- */

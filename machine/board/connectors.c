@@ -1,5 +1,6 @@
 /* The connectors of the board (machine/core/drc.h), as a device that is saved, hashed and reset as others are. Whose places
  * they are adds them: the PCI bridge its slots. */
+#include "machine/board/cores.h"
 #include "machine/core/device.h"
 #include "machine/core/drc.h"
 
@@ -10,9 +11,8 @@ struct connectors {
 
 static bool connectors_init(struct device *dev, struct error *err)
 {
-	(void)err;
 	dev->machine->drcs = &((struct connectors *)dev)->drcs;
-	return true;
+	return cores_connect(dev->machine, err);
 }
 
 static void connectors_free(struct device *dev) { dev->machine->drcs = NULL; }
@@ -33,15 +33,23 @@ static void *the_connector(struct device *dev, struct spapr_cpu *const *cpu, uns
 	return i < drcs->n ? &drcs->drc[i] : NULL;
 }
 
+/* What is empty has no state. */
+static void *the_plugged(struct device *dev, struct spapr_cpu *const *cpu, unsigned i)
+{
+	struct drc *drc = the_connector(dev, cpu, i);
+
+	return drc && drc->plugged ? drc : NULL;
+}
+
 static uint32_t connector_index(const struct device *dev, unsigned i)
 {
 	return dev->machine->drcs->drc[i].index;
 }
 
 static const struct device_section sections[] = {
-	{ .state = &drc_state, .count = DRC_MOST, .object = the_connector, .instance = connector_index },
+	{ .state = &drc_state, .count = DRC_MOST, .object = the_plugged, .instance = connector_index },
 	{ .state = &drc_physical_state, .count = DRC_MOST, .object = the_connector, .instance = connector_index },
-	{ .state = &drc_own_state, .own = true, .count = DRC_MOST, .object = the_connector, .instance = connector_index },
+	{ .state = &drc_own_state, .own = true, .count = DRC_MOST, .object = the_plugged, .instance = connector_index },
 	{ .state = NULL },
 };
 

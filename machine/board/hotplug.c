@@ -9,12 +9,23 @@
 #include "machine/core/node.h"
 #include "machine/rtas/events.h"
 
+/* NULL: by none. */
+static uint32_t (*connects(const struct device_class *class))(const struct device *dev)
+{
+	return class->connector ? class->connector : class->on ? class->on->connector : NULL;
+}
+
+static struct drc *drc_of(struct machine *m, const struct device *dev)
+{
+	return drc_find(m, connects(dev->class)(dev));
+}
+
 /* Memory that processors reach without asking, and screens, are there from power-on. */
 static bool can_come(const struct device_class *class, struct error *err)
 {
 	if (class->screen)
 		error_set(err, "Device '%s' does not support hotplugging", class->name);
-	else if (!class->on || !class->on->connector)
+	else if (!connects(class))
 		error_set(err, "Bus '%s' does not support hotplugging", class->on ? class->on->name : "main-system-bus");
 	else
 		return true;
@@ -51,7 +62,7 @@ bool hotplug_add(struct machine *m, const char *text, struct error *err)
 	dev = device_new_hot(m, class, text + strcspn(text, ",") + (strchr(text, ',') != NULL), err);
 	if (!dev)
 		return false;
-	if (id_is_new(m, dev, err) && tell_guest(m, drc_find(m, class->on->connector(dev)), true, err))
+	if (id_is_new(m, dev, err) && tell_guest(m, drc_of(m, dev), true, err))
 		return true;
 	device_drop(m, dev);
 	return false;
@@ -60,6 +71,7 @@ bool hotplug_add(struct machine *m, const char *text, struct error *err)
 static bool can_go(const struct machine *m, const struct device *dev, struct error *err)
 {
 	const struct bus_class *bus = dev->class->on;
+	bool (*removable)(const struct device *, struct error *) = bus ? bus->removable : dev->class->removable;
 
 	if (!can_come(dev->class, err))
 		return false;
@@ -67,7 +79,7 @@ static bool can_go(const struct machine *m, const struct device *dev, struct err
 		error_set(err, "Device '%.60s' carries a bus, and there is something on it", dev->id);
 		return false;
 	}
-	return !bus->removable || bus->removable(dev, err);
+	return !removable || removable(dev, err);
 }
 
 bool hotplug_remove(struct machine *m, const char *id, bool *found, struct error *err)
@@ -82,7 +94,7 @@ bool hotplug_remove(struct machine *m, const char *id, bool *found, struct error
 	}
 	if (!can_go(m, dev, err))
 		return false;
-	drc = drc_find(m, dev->class->on->connector(dev));
+	drc = drc_of(m, dev);
 	return drc_unplug(m, drc) || tell_guest(m, drc, false, err);
 }
 

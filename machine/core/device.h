@@ -111,6 +111,10 @@ struct device_class {
 	/* Of who takes a netdev: its netdev has frames for it. Between quanta. */
 	void (*frames_arrived)(struct device *dev);
 	void (*link_changed)(struct device *dev);	/* its cable has been pulled, or is back */
+
+	/* As a bus_class has them, of a device without a bus that comes and goes while the guest runs. NULL: it does not. */
+	uint32_t (*connector)(const struct device *dev);
+	bool (*removable)(const struct device *dev, struct error *err);
 };
 
 /* A kind of bus. */

@@ -134,6 +134,8 @@ int32_t drc_allocate(struct machine *m, struct drc *drc, bool usable)
 		return DRC_OK;
 	if (drc->state != DRC_AVAILABLE)
 		return DRC_NONE;
+	if (drc->unplugging && drc->kind->busy && drc->kind->busy(m, drc))
+		return DRC_REFUSED;
 	drc->state = DRC_UNUSABLE;
 	if (drc->unplugging)
 		drc->kind->release(m, drc);
@@ -287,7 +289,7 @@ static void list_one(struct lists *l, const struct drc *drc)
 	l->types_len += 1 + (size_t)snprintf((char *)l->types + l->types_len, 8, "%s", drc->kind->type);
 }
 
-void drc_fdt(struct machine *m, const struct drc_kind *kind, struct tree *t, int at)
+void drc_fdt(struct machine *m, uint32_t kind, struct tree *t, int at)
 {
 	struct lists *l = calloc(1, sizeof *l);
 
@@ -297,7 +299,7 @@ void drc_fdt(struct machine *m, const struct drc_kind *kind, struct tree *t, int
 	}
 	l->names_len = l->types_len = 4;
 	for (unsigned i = 0; i < m->drcs->n; i++)
-		if (m->drcs->drc[i].kind == kind)
+		if ((m->drcs->drc[i].index & ~DRC_ID) == kind)
 			list_one(l, &m->drcs->drc[i]);
 	if (l->n) {
 		l->indexes[0] = l->domains[0] = l->n;
@@ -328,7 +330,7 @@ static bool state_needed(const void *s)
 {
 	const struct drc *drc = s;
 
-	return drc->plugged && (!drc_is_ready(drc) || drc->unplugging);
+	return !drc_is_ready(drc) || drc->unplugging;
 }
 
 static bool state_check(const void *s, struct vms_walk *w)
@@ -336,8 +338,6 @@ static bool state_check(const void *s, struct vms_walk *w)
 	const struct drc *drc = s;
 	uint32_t least = drc->kind->physical ? DRC_POWERED : DRC_UNUSABLE;
 
-	if (!drc->plugged)
-		return vms_wrong(w, "state", drc->state, "none: nothing is plugged in at connector 0x%x here (-device)", drc->index);
 	return (drc->state >= least && drc->state <= ready_state(drc)) ||
 	       vms_wrong(w, "state", drc->state, "%u to %u", least, ready_state(drc));
 }

@@ -35,8 +35,10 @@ struct drc_kind {
 	void (*fdt)(struct machine *m, const struct drc *drc, struct tree *t);
 	/* The guest has let it go, and somebody has asked for that: takes it away. It ends with drc_empty(). */
 	void (*release)(struct machine *m, struct drc *drc);
-	/* May the guest let it go that nobody wants back? */
+	/* May the guest not let it go that nobody wants back? */
 	bool keeps;
+	/* The guest still uses it, so that it cannot be let go. NULL: never. */
+	bool (*busy)(struct machine *m, const struct drc *drc);
 };
 
 struct drc {
@@ -89,7 +91,7 @@ int32_t drc_configure(struct machine *m, struct drc *drc, uint64_t gra);
 
 /* ---- The device tree ---- */
 
-/* ibm,drc-indexes, -names, -types and -power-domains of all connectors of a kind. Nothing if there are none. */
-void drc_fdt(struct machine *m, const struct drc_kind *kind, struct tree *t, int at);
+/* ibm,drc-indexes, -names, -types and -power-domains of all connectors of a kind: DRC_CPU.. Nothing if there are none. */
+void drc_fdt(struct machine *m, uint32_t kind, struct tree *t, int at);
 
 #endif

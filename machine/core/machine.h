@@ -69,6 +69,7 @@ struct spapr_cpu {
 	uint8_t pending_priority;
 	uint32_t xirr_owner;		/* source presented, 0 none */
 	uint32_t xirr;			/* CPPR << 24 | XISR as QEMU's icp/server keeps it */
+	bool absent;			/* its core is not plugged in: it is stopped, and no part of the guest's machine */
 };
 
 /* Processors by what releasing (or activating) them would save; hcall/energy.c. */
@@ -98,7 +99,7 @@ struct machine {
 	struct clock clock;
 	struct engine *engine;
 	struct cpu_env env;
-	unsigned ncpus, threads;	/* hardware threads in all, per core */
+	unsigned ncpus, threads;	/* hardware threads that there can be (-smp maxcpus=), per core */
 	struct spapr_cpu *cpu[MACHINE_MAX_CPUS];
 	struct cpu *running;		/* while a processor executes */
 	const struct config *config;
@@ -174,11 +175,11 @@ struct machine {
 static inline struct machine *cpu_machine(struct cpu *cpu) { return cpu->env->machine; }
 static inline struct spapr_cpu *cpu_spapr(struct cpu *cpu) { return cpu->machine_data; }
 
-/* By interrupt server number; NULL: there is none. These are processor indices: -M vsmt= is the number of threads of
+/* By interrupt server number; NULL: there is none, or it is absent. These are processor indices: -M vsmt= is the number of threads of
  * a core. */
 static inline struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server)
 {
-	return server < m->ncpus ? m->cpu[server] : NULL;
+	return server < m->ncpus && !m->cpu[server]->absent ? m->cpu[server] : NULL;
 }
 
 /* Cycle right now: inside a hypercall or device access that processor's exact cycle,

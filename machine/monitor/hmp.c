@@ -335,7 +335,8 @@ static void info_cpus(struct machine *m, const char *argument, FILE *out)
 {
 	(void)argument;
 	for (unsigned i = 0; i < m->ncpus; i++)
-		fprintf(out, "%c CPU #%u: nip=0x%016llx%s\n", i ? ' ' : '*', i, (unsigned long long)m->cpu[i]->cpu.nip,
+		if (!m->cpu[i]->absent)
+			fprintf(out, "%c CPU #%u: nip=0x%016llx%s\n", i ? ' ' : '*', i, (unsigned long long)m->cpu[i]->cpu.nip,
 			m->cpu[i]->cpu.run_state == CPU_RUNNING ? "" : " (halted)");
 }
 
@@ -345,6 +346,8 @@ static void info_registers(struct machine *m, const char *argument, FILE *out)
 	for (unsigned n = 0; n < m->ncpus; n++) {
 		const struct cpu *cpu = &m->cpu[n]->cpu;
 
+		if (m->cpu[n]->absent)
+			continue;
 		fprintf(out, "\nCPU#%u\nNIP %016llx   LR %016llx CTR %016llx\nMSR %016llx   CR %08x\n", n,
 			(unsigned long long)cpu->nip, (unsigned long long)cpu->lr, (unsigned long long)cpu->ctr,
 			(unsigned long long)cpu->msr, cpu_get_cr(cpu));
@@ -428,6 +431,7 @@ static const struct command infos[] = {
 	{ "migrate", "", "how far a migration is, or how it ended", false, false, info_migrate },
 	{ "migrate_capabilities", "", "what of it can be chosen", false, false, info_capabilities },
 	{ "cpus", "", "the processors", false, false, info_cpus },
+	{ "hotpluggable-cpus", "", "cores that are, or could be, plugged in", false, false, plug_print_cpus },
 	{ "registers", "", "their registers", false, false, info_registers },
 	{ "block", "[-v] [DRIVE]", "drives and what is in them", false, false, block_print },
 	{ "blockstats", "", "what they have done", false, false, block_print_stats },

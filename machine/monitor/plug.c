@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/board/cores.h"
 #include "machine/board/hotplug.h"
 #include "machine/disk/drive.h"
 #include "machine/monitor/monitor.h"
@@ -45,6 +46,61 @@ bool plug_run_drive_delete(struct machine *m, const char *argument, struct error
 
 bool plug_run_net_add(struct machine *m, const char *argument, struct error *err) { return net_add(m, argument, err); }
 bool plug_run_net_delete(struct machine *m, const char *argument, struct error *err) { return net_delete(m, argument, err); }
+
+/* ---- Cores: those that there are, and those that could be. The last one comes first, as with QEMU ---- */
+
+/* Where QEMU has it. "": it is absent. */
+static void core_path(struct machine *m, unsigned first, char *buf, size_t size)
+{
+	const struct device *dev = cores_device(m, first);
+
+	*buf = 0;
+	if (m->cpu[first]->absent)
+		return;
+	if (dev && dev->id)
+		snprintf(buf, size, "/machine/peripheral/%s", dev->id);
+	else if (dev)
+		snprintf(buf, size, "/machine/peripheral-anon/device[%u]", dev->number);
+	else
+		snprintf(buf, size, "/machine/unattached/device[%u]", first / m->threads);
+}
+
+void plug_print_cpus(struct machine *m, const char *argument, FILE *out)
+{
+	char path[256];
+
+	(void)argument;
+	fputs("Hotpluggable CPUs:\n", out);
+	for (unsigned first = m->ncpus; first; first -= m->threads) {
+		unsigned core = first - m->threads;
+
+		core_path(m, core, path, sizeof path);
+		fprintf(out, "  type: \"%s\"\n  vcpus_count: \"%u\"\n", cores_type(m), m->threads);
+		if (*path)
+			fprintf(out, "  qom_path: \"%s\"\n", path);
+		fprintf(out, "  CPUInstance Properties:\n    core-id: \"%u\"\n", core);
+	}
+}
+
+void plug_query_cpus(struct machine *m, FILE *out)
+{
+	char path[256];
+
+	fputc('[', out);
+	for (unsigned first = m->ncpus; first; first -= m->threads) {
+		unsigned core = first - m->threads;
+
+		core_path(m, core, path, sizeof path);
+		fprintf(out, "{\"props\": {\"core-id\": %u}, \"vcpus-count\": %u, ", core, m->threads);
+		if (*path) {
+			fputs("\"qom-path\": ", out);
+			qmp_string(out, path);
+			fputs(", ", out);
+		}
+		fprintf(out, "\"type\": \"%s\"}%s", cores_type(m), core ? ", " : "");
+	}
+	fputc(']', out);
+}
 
 /* ---- By program: members become "NAME=VALUE,.." ---- */
 

@@ -263,7 +263,8 @@ static bool query_name(struct call *c)
 static bool query_cpus_fast(struct call *c)
 {
 	for (unsigned i = 0; i < c->m->ncpus; i++)
-		fprintf(c->out, "%s{\"cpu-index\": %u, \"target\": \"ppc64\", \"props\": {\"core-id\": %u}}", i ? ", " : "[", i,
+		if (!c->m->cpu[i]->absent)
+			fprintf(c->out, "%s{\"cpu-index\": %u, \"target\": \"ppc64\", \"props\": {\"core-id\": %u}}", i ? ", " : "[", i,
 			i / c->m->threads * c->m->threads);
 	fputc(']', c->out);
 	return true;
@@ -473,6 +474,8 @@ static bool do_device_add(struct call *c) { return plug_device(c->m, c->j, c->ar
 static bool do_blockdev_add(struct call *c) { return plug_blockdev(c->m, c->j, c->arguments, &c->err) && put_empty(c); }
 static bool do_netdev_add(struct call *c) { return plug_net(c->m, c->j, c->arguments, &c->err) && put_empty(c); }
 
+static bool query_cores(struct call *c) { plug_query_cpus(c->m, c->out); return true; }
+
 static bool do_device_del(struct call *c)
 {
 	char id[256];
@@ -662,6 +665,7 @@ static const struct command {
 	{ "blockdev-change-medium", do_change, true }, { "block_resize", do_resize, true },
 	{ "blockdev-snapshot-sync", do_blockdev_snapshot, true },
 	{ "set_link", do_set_link, true },
+	{ "query-hotpluggable-cpus", query_cores, false },
 	{ "device_add", do_device_add, true }, { "device_del", do_device_del, true },
 	{ "blockdev-add", do_blockdev_add, true }, { "blockdev-del", do_blockdev_del, true },
 	{ "netdev_add", do_netdev_add, true }, { "netdev_del", do_netdev_del, true },

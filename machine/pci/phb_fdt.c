@@ -249,7 +249,7 @@ void phb_fdt(struct device *dev, struct tree *t, int parent)
 	interrupt_map(phb, t, at);
 	dma(phb, t, at);
 	node_cell(t, at, "ibm,my-drc-index", DRC_PHB);
-	drc_fdt(dev->machine, &slot_kind, t, at);
+	drc_fdt(dev->machine, DRC_PCI, t, at);
 	node_cell(t, at, "qemu,phb-enumerated", 1);
 	functions_fdt(dev, bus_next(dev->machine, NULL, dev), t, at);
 }

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'snapshot')]
@@ -165,4 +166,46 @@ def saved():
             check(m.wait(60) == 0, 'ends', m.errors)
 
 
-main({f.__name__: f for f in (disk, saved)})
+CORE = 'power9_v2.0-spapr-cpu-core'
+ONLINE = 'grep -c ^processor /proc/cpuinfo'      # Linux numbers them as they come
+
+
+def online(g, want, seconds=30):
+    """The kernel itself takes and gives up cores: that may take it some time."""
+    until = time.monotonic() + seconds
+    while True:
+        got = int(g.m.command(ONLINE))
+        if got == want or time.monotonic() > until:
+            return check(got == want, 'online-%d' % want, got)
+        g.m.command('usleep 100000')
+
+
+def cores():
+    """Cores come and go; one is there from the start by -device; a hole is left, and filled."""
+    with Folder() as folder, Plugged(folder, '-device', CORE + ',core-id=3,id=c3', cpus='2,maxcpus=8') as g:
+        online(g, 3)
+        check(g.hand('device_add %s,core-id=5,id=c5' % CORE) == '', 'device_add')
+        online(g, 4)
+        answer = g.ask('query-hotpluggable-cpus')[0]['return']
+        check([c.get('qom-path') for c in answer] == [None, None, '/machine/peripheral/c5', None, '/machine/peripheral/c3', None] +
+              ['/machine/unattached/device[%d]' % i for i in (1, 0)] and answer[0]['props'] == {'core-id': 7}, 'query', answer)
+        check(len(g.ask('query-cpus-fast')[0]['return']) == 4, 'query-cpus-fast')
+        g.m.command('for c in 0 1 2 3; do taskset $(printf %x $((1 << c))) sh -c "i=0; while [ \\$i -lt 3000 ]; do i=\\$((i+1)); done"; done')
+        check(g.hand('device_del c3') == '', 'device_del')
+        online(g, 3)
+        check('already populated' in g.hand('device_add %s,core-id=5' % CORE), 'twice')
+        check('out of range' in g.hand('device_add %s,core-id=8' % CORE), 'range')
+        check('Invalid CPU type' in g.hand('device_add power10_v2.0-spapr-cpu-core,core-id=4'), 'another-model')
+        for i in 2, 3, 4, 6, 7:
+            check(g.ask('device_add', driver=CORE, **{'core-id': i, 'id': 'd%d' % i})[0] == {'return': {}}, 'add-%d' % i)
+        online(g, 8)
+        check(g.ask('device_del', id='c5')[0] == {'return': {}}, 'qmp-device_del')
+        online(g, 7)
+        check('DEVICE_DELETED:c5:/machine/peripheral/c5' in g.qmp.log + g.qmp.events('DEVICE_DELETED:c5:/machine/peripheral/c5'), 'event')
+        g.m.send('reboot -f\n')
+        g.m.shell()
+        online(g, 7)
+        g.end()
+
+
+main({f.__name__: f for f in (disk, saved, cores)})

@@ -6,6 +6,7 @@
 #include <libfdt.h>
 
 #include "check.h"
+#include "hcall/hcall.h"
 #include "machine/board/devices.h"
 #include "machine/board/hotplug.h"
 #include "machine/core/device.h"
@@ -23,6 +24,7 @@
 #define AREA  0x110000u			/* work area */
 #define LOG   0x120000u
 #define BUS   "/pci@800000020000000"
+#define CORE  "power9_v2.0-spapr-cpu-core"
 
 enum { ISOLATE = 9001, LIGHT, ALLOCATE };
 
@@ -218,7 +220,7 @@ static void test_refusals(struct machine *m)
 /* Any calls in any order, beside a user who plugs and asks: each ends, and a machine is left. */
 static void test_hostile(struct machine *m)
 {
-	static const uint32_t index[] = { SLOT, 0x40000058, 0x40000060, 0x40000000, 0x10000000, 0x80000004 };
+	static const uint32_t index[] = { 0x40000008, 0x40000018, 0x40000028, 0x10000000, 0x10000001, 0x10000002 };
 	uint64_t seed = 1;
 	char text[64];
 
@@ -228,7 +230,7 @@ static void test_hostile(struct machine *m)
 		struct error err;
 		bool found;
 
-		snprintf(text, sizeof text, r % 2 ? "virtio-rng-pci,id=h%u,addr=%x" : "h%u", at, 10 + at);
+		snprintf(text, sizeof text, r % 64 > 1 ? "h%u" : at % 2 ? CORE ",id=h%u,core-id=%u" : "virtio-rng-pci,id=h%u,addr=%u", at, 1 + at);
 		if (r % 64 == 0)
 			hotplug_add(m, text, &err);
 		else if (r % 64 == 1)
@@ -307,6 +309,80 @@ static void test_saved(void)
 	rig_free(&a), rig_free(&b), rig_free(&bare);
 }
 
+/* ---- Cores ---- */
+
+#define CORE2 0x10000002u
+
+static int64_t register_vpa(struct machine *m, uint64_t server)
+{
+	struct cpu *cpu = &m->cpu[0]->cpu;
+	const uint64_t in[] = { 0xdc, UINT64_C(1) << 45, server, 0x200000 };
+
+	st_be32(&m->ram, 0x200004, 640 << 16);
+	memcpy(&cpu->r[3], in, sizeof in);
+	hcall_dispatch(cpu);
+	return (int64_t)cpu->r[3];
+}
+
+static int32_t start(struct machine *m, uint32_t server) { return RTAS_CALL(m, 0x06, 1, server, 0x4000, 7); }
+
+static void test_core(struct machine *m)
+{
+	static const char *const refused[][2] = {
+		{ CORE, "core-id=N is needed" }, { CORE ",core-id=0", "already populated" }, { CORE ",core-id=4", "out of range" },
+		{ CORE ",core-id=0xf0000002", "out of range" }, { CORE ",core-id=2,nr-threads=2", "invalid nr-threads" },
+		{ "power8_v2.0-spapr-cpu-core,core-id=2", "Invalid CPU type, expected cpu type: '" CORE "'" },
+	};
+	char text[4096];
+
+	for (unsigned i = 0; i < sizeof refused / sizeof refused[0]; i++)
+		add(m, refused[i][0], refused[i][1]);
+	check(sense(m, CORE2) == 2 && start(m, 2) == -3 && register_vpa(m, 2) == H_PARAMETER && set(m, ALLOCATE, CORE2, 1) == -3, "absent");
+	add(m, CORE ",core-id=2,id=c2", NULL);
+	check(fetch(m, UINT32_MAX) == 0 && event_of(m) == 0x0101020010000002, "event");
+	check(sense(m, CORE2) == 2 && set(m, ISOLATE, CORE2, 1) == -3 && set(m, ALLOCATE, CORE2, 1) == 0 && sense(m, CORE2) == 1, "usable");
+	check(set(m, LIGHT, CORE2, 1) == -3 && set(m, ISOLATE, CORE2, 1) == 0 && set(m, ALLOCATE, CORE2, 0) == -3, "unisolated");
+	check(read_node(m, CORE2, text, 1000) == 0 && strstr(text, "PowerPC,POWER9@2{") && strstr(text, "ibm,my-drc-index;"), "node: %s", text);
+	check(register_vpa(m, 2) == H_SUCCESS && start(m, 2) == 0 && m->cpu[2]->cpu.nip == 0x4000 && start(m, 2) == -1, "starts");
+	take(m, "c2", NULL);
+	check(set(m, ISOLATE, CORE2, 0) == 0 && set(m, ALLOCATE, CORE2, 0) == -1 && device_find(m, "c2"), "not-while-it-runs");
+	m->cpu[2]->cpu.run_state = CPU_STOPPED;
+	check(set(m, ALLOCATE, CORE2, 0) == 0 && !device_find(m, "c2") && start(m, 2) == -3 && !m->cpu[2]->vpa_addr, "gone");
+	check(set(m, ISOLATE, 0x10000000, 0) == 0 && set(m, ALLOCATE, 0x10000000, 0) == 0 && machine_cpu(m, 0) && set(m, ALLOCATE, 0x10000000, 1) == 0, "the-boards-own-stays");
+	while (fetch(m, UINT32_MAX) == 0)
+		;
+	machine_clear(m);
+}
+
+/* Where it is goes with the command line, what it does with the snapshot. */
+static void test_core_saved(void)
+{
+	struct rig a, b, bare;
+	struct error err = { .msg = "" };
+	int fd;
+
+	rig_new(&a, "2,maxcpus=4"), rig_new(&b, "2,maxcpus=4"), rig_new(&bare, "2,maxcpus=4");
+	add(a.m, CORE ",core-id=2,id=c2", NULL);
+	check(device_new(b.m, board_device_class(CORE), "id=c2,core-id=2", &err) != NULL, "cold: %s", err.msg);
+	for (unsigned step = 0; step < 3; step++) {
+		if (step == 1)
+			set(a.m, ALLOCATE, CORE2, 1), set(a.m, ISOLATE, CORE2, 1), configure(a.m, CORE2);
+		if (step == 2)
+			register_vpa(a.m, 2), a.m->cpu[2]->cpu.r[3] = 77, take(a.m, "c2", NULL);
+		fd = save(a.m);
+		check(restore(b.m, fd, &err), "loads-%u: %s", step, err.msg);
+		check_eq(machine_statehash(b.m), machine_statehash(a.m), "hash");
+		check(drc_find(b.m, CORE2)->state == drc_find(a.m, CORE2)->state && drc_find(b.m, CORE2)->step == drc_find(a.m, CORE2)->step, "state");
+		check(!restore(bare.m, fd, &err), "not-without-the-core: %s", err.msg);
+		close(fd);
+	}
+	check(b.m->cpu[2]->cpu.r[3] == 77 && b.m->cpu[2]->vpa_addr == 0x200000, "its-registers");
+	fd = save(bare.m);
+	check(!restore(b.m, fd, &err), "not-with-one-too-many: %s", err.msg);
+	close(fd);
+	rig_free(&a), rig_free(&b), rig_free(&bare);
+}
+
 int main(void)
 {
 	struct rig rig;
@@ -318,6 +394,11 @@ int main(void)
 	test_refusals(rig.m);
 	test_hostile(rig.m);
 	rig_free(&rig);
+	rig_new(&rig, "2,maxcpus=4");
+	test_core(rig.m);
+	test_hostile(rig.m);
+	rig_free(&rig);
 	test_saved();
+	test_core_saved();
 	return check_done();
 }
