@@ -68,7 +68,7 @@ struct dispatcher {
 	uint64_t homes_due;		/* cycle of the next review of homes */
 	uint64_t next_turn;		/* place that the next one to join the queue gets */
 	struct partition partition[PARTITIONS];
-	struct physical { struct vproc *vp; uint8_t partition; uint64_t slice_end; } on[POOL_MAX_PROCS];
+	struct physical { struct vproc *vp; uint8_t partition; uint64_t slice_end; } on[VP_MAX];
 					/* what runs there (vp NULL: nothing), and the end of its slice or of the last one */
 	bool bursty;
 	uint64_t rng;			/* state of the random numbers of the bursty load */

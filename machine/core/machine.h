@@ -17,7 +17,7 @@
 /* What processors that run side by side may make the host do in a quantum beside running them, as bytes that are copied
  * in the same time: some 30 ms. What comes after that waits for the next one. */
 #define MACHINE_WORK_MOST (UINT64_C(128) << 20)
-#define MACHINE_MAX_CPUS 64
+#define MACHINE_MAX_CPUS VP_MAX
 #define MSI_WORDS 52		/* 3328 bits: message-signalled interrupt sources */
 #define OV5_WORDS 32		/* 2048 bits: more than PAPR has of option vector 5 */
 

@@ -65,9 +65,31 @@ static bool machine_check(const void *s, struct vms_walk *w)
 	       vms_wrong(w, "rtas_addr", m->rtas_addr, "an address in RAM");
 }
 
+/* Of a guest with more cores than that. */
+#define FEW_CORES 64u
+
+static bool many_cores(const void *s)
+{
+	const struct energy_list *list = s;
+	uint8_t any = 0;
+
+	for (unsigned i = FEW_CORES; i < MACHINE_MAX_CPUS; i++)
+		any |= list->priority[i];
+	return any;
+}
+
+static const struct vmstate energy_more_state = {
+	.name = "cede/machine/energy/more", .version = 1, .min_version = 1, VMS_OF(struct energy_list), .needed = many_cores,
+	.fields = VMS_FIELDS(
+		{ .name = "more", .kind = VMS_VALUE, .codec = &vms_u8, .count = MACHINE_MAX_CPUS - FEW_CORES, .stride = 1, .covers = 1,
+		  .offset = offsetof(struct energy_list, priority) + FEW_CORES }),
+};
+
 static const struct vmstate energy_state = {
 	.name = "cede/machine/energy", .version = 1, .min_version = 1, VMS_OF(struct energy_list),
-	.fields = VMS_FIELDS(VMS_U64(struct energy_list, made), VMS_U8_ARRAY(struct energy_list, priority)),
+	.fields = VMS_FIELDS(VMS_U64(struct energy_list, made),
+			     VMS_ROW("priority", VMS_VALUE, struct energy_list, priority, priority[0], uint8_t, FEW_CORES, .codec = &vms_u8)),
+	.subs = VMS_SUBS(&energy_more_state),
 };
 
 static bool vasi_needed(const void *s)

@@ -5,6 +5,7 @@ memory, which the kernel itself takes."""
 import json
 import os
 import re
+import shutil
 import sys
 import time
 
@@ -123,8 +124,8 @@ def card(g):
     check(g.hand('netdev_del n1') == '' and g.hand('info network') == '', 'netdev_del')
 
 
-def resumed(folder, *options):
-    return Machine('-kernel', KERNEL, '-initrd', folder('initrd.gz'), '-append', 'console=hvc0 quiet', '-loadvm', folder('hot.cede'), *FIXED, *options)
+def resumed(folder, *options, **kw):
+    return Machine('-kernel', KERNEL, '-initrd', folder('initrd.gz'), '-append', 'console=hvc0 quiet', '-loadvm', folder('hot.cede'), *FIXED, *options, **kw)
 
 
 def state(m):
@@ -208,4 +209,31 @@ def cores():
         g.end()
 
 
-main({f.__name__: f for f in (disk, saved, cores)})
+def many():
+    """256 processors, each of which does something; saved and gone on from with the same state."""
+    with Folder() as folder:
+        shutil.copy(INITRD, folder('initrd.gz'))
+        with Plugged(folder, *FIXED, cpus=256, ram='2G') as g:
+            check(g.m.command('cat /sys/devices/system/cpu/online').strip() == '0-255', 'all-online')
+            g.m.command('mark=one')
+            for cpu in 64, 170, 255:
+                got = g.m.command('taskset %x cut -d " " -f 39 /proc/self/stat' % (1 << cpu)).strip()
+                check(got == str(cpu), 'runs-on-%d' % cpu, got)
+            check(g.hand('migrate file:' + folder('hot.cede')) == '', 'migrate')
+            g.hmp.s.sendall(b'quit\n')
+            g.m.wait()
+            before = state(g.m)
+        big = {'cpus': 256, 'ram': '2G'}
+        with resumed(folder, '-S', '-monitor', 'unix:%s,server=on,wait=off' % folder('x'), **big) as m:
+            h = Client(m, folder('x'))
+            h.until(r'\(cede\) ')
+            h.s.sendall(b'quit\n')
+            m.wait()
+            check(before and before == state(m), 'same-state', (before, m.errors))
+        with resumed(folder, **big) as m:
+            check(m.command('echo $mark; grep -c ^processor /proc/cpuinfo').split() == ['one', '256'], 'goes-on')
+            m.send('poweroff -f\n')
+            check(m.wait(60) == 0, 'ends', m.errors)
+
+
+main({f.__name__: f for f in (disk, saved, cores, many)})

@@ -6,6 +6,7 @@
 #include <libfdt.h>
 
 #include "check.h"
+#include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
 #include "machine/board/devices.h"
 #include "machine/board/hotplug.h"
@@ -383,6 +384,28 @@ static void test_core_saved(void)
 	rig_free(&a), rig_free(&b), rig_free(&bare);
 }
 
+/* As many processors as there can be: words and lists for those behind the 64th are saved. */
+static void test_many(void)
+{
+	struct rig a, b;
+	struct error err = { .msg = "" };
+	int fd;
+
+	rig_new(&a, "256"), rig_new(&b, "256");
+	check(register_vpa(a.m, 255) == H_SUCCESS && start(a.m, 255) == 0 && start(a.m, 256) == -3, "the-last-one-starts");
+	a.m->cpu[255]->cpu.run_state = CPU_STOPPED;
+	a.m->cpu[3]->vp.awaits[2] = 5;
+	a.m->energy[0].priority[200] = 9;
+	a.m->dispatcher->on[130].slice_end = 1234;
+	fd = save(a.m);
+	check(restore(b.m, fd, &err), "loads: %s", err.msg);
+	check_eq(machine_statehash(b.m), machine_statehash(a.m), "hash");
+	check(b.m->cpu[3]->vp.awaits[2] == 5 && b.m->energy[0].priority[200] == 9 && b.m->dispatcher->on[130].slice_end == 1234 &&
+	      b.m->cpu[255]->vpa_addr == 0x200000, "behind-the-64th");
+	close(fd);
+	rig_free(&a), rig_free(&b);
+}
+
 int main(void)
 {
 	struct rig rig;
@@ -400,5 +423,6 @@ int main(void)
 	rig_free(&rig);
 	test_saved();
 	test_core_saved();
+	test_many();
 	return check_done();
 }

@@ -365,6 +365,9 @@ static void flip_unplug(struct machine *m, bool on) { connector_of(m)->unpluggin
 static void flip_light(struct machine *m, bool on) { connector_of(m)->indicator = on ? DRC_IDENTIFY : DRC_ACTIVE; }
 static void flip_step(struct machine *m, bool on) { connector_of(m)->step = on ? 5 : 0; }
 
+static void flip_awaits(struct machine *m, bool on) { m->cpu[0]->vp.awaits[3] = on; }
+static void flip_energy(struct machine *m, bool on) { m->energy[1].priority[255] = on; }
+
 static void flip_event(struct machine *m, bool on)
 {
 	if (on)
@@ -387,7 +390,7 @@ static const struct flip flips[] = {
 	{ "cede/machine/vasi", flip_vasi }, { "cede/machine/hpt", flip_hpt }, { "cede/timers", flip_timers }, { "cede/firmware/boot", flip_boot },
 	{ "cede/firmware/menu", flip_menu },
 	{ "spapr_drc", flip_connector }, { "spapr_drc/unplug_requested", flip_unplug }, { "spapr_drc/physical", flip_light },
-	{ "cede/drc", flip_step }, { "cede/disks", flip_disks }, { "cede/cpu/timing", flip_timing },
+	{ "cede/drc", flip_step }, { "cede/vcpu/thread/awaits", flip_awaits }, { "cede/machine/energy/more", flip_energy }, { "cede/disks", flip_disks }, { "cede/cpu/timing", flip_timing },
 	{ "cede/cpu/copy", flip_copy },
 };
 
@@ -401,6 +404,7 @@ static bool is_fixed(const char *name)
 		"cede/medium",		/* tests/snapshot/disks.py */
 		"cede/console",		/* tests/snapshot/snapshot.py */
 		"cede/p9/fid/place",	/* tests/unit/p9.c */
+		"cede/dispatcher/more",	/* tests/linux/hotplug.py many */
 		"cede/timing",		/* tests/snapshot/snapshot.py, equal */
 	};
 
