@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "cpu/core/model.h"
+#include "machine/core/numa.h"
 
 #ifndef CEDE_VERSION
 #define CEDE_VERSION "0.1"
@@ -127,6 +128,7 @@ struct config {
 	uint32_t compat_pvr;		/* max-cpu-compat=: logical PVR; 0: none */
 	unsigned cpus, threads, cores, sockets, max_cpus;
 	uint64_t ram_size;		/* bytes, multiple of CONFIG_RAM_STEP */
+	struct numa_config numa;
 
 	const char *kernel, *initrd, *append, *bios;	/* NULL: not given */
 	/* -boot: letters of devices, NULL not given; nothing but what is asked for. -prom-env */

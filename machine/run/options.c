@@ -190,7 +190,7 @@ static bool finish_options(struct parse *p)
 
 	p->status = EXIT_USAGE;
 	finish_display(p);
-	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_compat(p) || !finish_drives(p) || !finish_chardevs(p) || !finish_nets(p) ||
+	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_numa(p) || !finish_compat(p) || !finish_drives(p) || !finish_chardevs(p) || !finish_nets(p) ||
 	    !pool_finish(&o->pool, o->cpus / o->threads, p->err))
 		return false;
 	if (o->initrd && !o->kernel)
@@ -241,6 +241,7 @@ void options_free(struct config *opts)
 	fsdevs_forget(opts);
 	chardevs_forget(opts);
 	netdevs_forget(opts);
+	numa_forget(opts);
 	for (unsigned i = 0; i < opts->saves; i++)
 		free(opts->save[i].path), free(opts->save[i].parent);
 }

@@ -224,7 +224,7 @@ static bool get_dump(struct parse *p, struct net_dump_config *d, struct pairs *p
 	bool ok = true;
 
 	if (!pairs_next(pairs, &key, &value) || (key && strcmp(key, "qom-type")) || strcmp(value, "filter-dump"))
-		return option_fail(p, "-object %.60s: there is filter-dump alone", value);
+		return option_fail(p, "-object %.60s: there are filter-dump and memory-backend-ram", value);
 	while (ok && pairs_next(pairs, &key, &value))
 		ok = key ? set_dump(p, d, key, value) : option_fail(p, "-object filter-dump: '%.60s' is not KEY=VALUE", value);
 	if (ok && (!d->id || !d->netdev || !d->file))
@@ -232,7 +232,7 @@ static bool get_dump(struct parse *p, struct net_dump_config *d, struct pairs *p
 	return ok;
 }
 
-bool opt_object(struct parse *p, const char *text)
+static bool dump_object(struct parse *p, const char *text)
 {
 	struct net_dump_config *d = calloc(1, sizeof *d);
 	struct pairs pairs;
@@ -250,6 +250,23 @@ bool opt_object(struct parse *p, const char *text)
 	}
 	forget_dump(d);
 	return false;
+}
+
+static bool memory_object(struct parse *p, const char *text)
+{
+	struct pairs pairs;
+	char *key, *value;
+	bool ok = pairs_open(p, &pairs, text) && pairs_next(&pairs, &key, &value) && numa_object(p, &pairs);
+
+	free(pairs.copy);
+	return ok;
+}
+
+bool opt_object(struct parse *p, const char *text)
+{
+	const char *kind = strncmp(text, "qom-type=", 9) ? text : text + 9;
+
+	return !strncmp(kind, "memory-backend-ram", 18) && (!kind[18] || kind[18] == ',') ? memory_object(p, text) : dump_object(p, text);
 }
 
 /* A network that no card is on is one that somebody forgot to connect. */

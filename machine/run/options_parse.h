@@ -23,6 +23,13 @@ struct parse {
 	bool snapshot;			/* -snapshot */
 	bool vga_asked;			/* -vga */
 	bool tcg, no_accel;		/* that was asked for; so was an accelerator that is not there */
+	struct memory_object {
+		char id[64];
+		uint64_t size;
+		bool used;
+	} memory[NUMA_MOST];		/* -object memory-backend-ram */
+	unsigned memories;
+	uint8_t numa_cpu[VP_MAX];	/* -numa: 1 + the node of each processor; 0: nobody has said so */
 	unsigned asked;			/* options_machine.c: capabilities that were asked for by name, a bit each */
 };
 
@@ -75,6 +82,11 @@ void drive_forget(struct drive_config *d);
 bool finish_chardevs(struct parse *p);
 void names_forget(struct parse *p);
 void chardevs_forget(struct config *opts);
+
+/* ---- options_numa.c ---- */
+bool numa_object(struct parse *p, struct pairs *pairs);	/* what stands behind "memory-backend-ram," */
+bool finish_numa(struct parse *p);
+void numa_forget(struct config *opts);
 
 /* ---- options_share.c ---- */
 void fsdevs_forget(struct config *opts);

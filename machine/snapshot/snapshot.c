@@ -533,6 +533,10 @@ static bool save_to(struct machine *m, int fd, const struct snapshot_options *o,
 
 	if (!o->for_qemu)
 		return write_from(m, m->cpu, fd, o, path, err);
+	if (m->config->numa.nodes) {
+		error_set(err, "QEMU has the memory of each NUMA node in a block of its own");
+		return false;
+	}
 	if (!devices_qemu_can(m, err))
 		return false;
 	if (!snapshot_qemu_ready(m)) {
@@ -577,7 +581,7 @@ bool snapshot_save_both(struct machine *m, int fd, struct error *err)
 	struct error why;
 	off_t at;
 
-	if (!snapshot_qemu_ready(m) || !devices_qemu_can(m, &why))
+	if (!snapshot_qemu_ready(m) || m->config->numa.nodes || !devices_qemu_can(m, &why))
 		return save_to(m, fd, &exact, NULL, err);
 	if (!save_to(m, fd, &for_qemu, NULL, err) || (at = lseek(fd, 0, SEEK_CUR)) < 0 || !write_exact(m, fd, err))
 		return false;

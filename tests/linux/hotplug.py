@@ -236,4 +236,19 @@ def many():
             check(m.wait(60) == 0, 'ends', m.errors)
 
 
-main({f.__name__: f for f in (disk, saved, cores, many)})
+def nodes():
+    """Two nodes and their distance, as Linux sees them; a core that comes is where -numa says."""
+    numa = ['-object', 'memory-backend-ram,id=m0,size=512M', '-object', 'memory-backend-ram,id=m1,size=512M', '-numa', 'node,memdev=m0,cpus=0-1',
+            '-numa', 'node,memdev=m1,cpus=2-3', '-numa', 'dist,src=0,dst=1,val=40']
+    with Folder() as folder, Plugged(folder, *numa, cpus='3,maxcpus=4') as g:
+        g.m.command('cd /sys/devices/system/node')
+        check(g.m.command('cat node*/cpulist node*/distance').split('\n')[:4] == ['0-1', '2', '10 40', '40 10'], 'nodes')
+        total = [int(line.split()[3]) for line in g.m.command('grep MemTotal node*/meminfo').strip().splitlines()]
+        check(len(total) == 2 and all(440000 < kib <= 524288 for kib in total), 'memory', total)
+        check(g.hand('device_add %s,core-id=3,id=c3' % CORE) == '', 'device_add')
+        online(g, 4)
+        check(g.m.command('cat node1/cpulist').strip() == '2-3', 'its-node')
+        g.end()
+
+
+main({f.__name__: f for f in (disk, saved, cores, many, nodes)})
