@@ -1,18 +1,19 @@
 """Linux, and what is plugged in and taken out while it runs: disks and cards by drmgr, as rtas_errd calls it; processors and
 memory, which the kernel itself takes."""
 # needs: programs guest
-# needs [disk saved]: guest-utils
+# needs [disk saved moved]: guest-utils
 import json
 import os
 import re
 import shutil
+import signal
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'snapshot')]
 import libraries    # noqa: E402
-from console import GUEST, INITRD, KERNEL, Folder, Machine, check, linux, main, need     # noqa: E402
+from console import GUEST, INITRD, KERNEL, Folder, Machine, check, linux, main, need, skip     # noqa: E402
 from monitor import Client      # noqa: E402
 
 TREE = GUEST + '/utils'
@@ -251,4 +252,37 @@ def nodes():
         g.end()
 
 
-main({f.__name__: f for f in (disk, saved, cores, many, nodes)})
+def moved():
+    """A guest that a core and a disk have been plugged into goes on in QEMU, and comes back."""
+    import qemu
+    need(KERNEL, INITRD, TREE)
+    if not qemu.QEMU:
+        skip('no qemu-system-ppc64')
+    qemu.CPUS = cpus = '2,maxcpus=4'
+    look = 'echo $mark; grep -c ^processor /proc/cpuinfo; head -n 1 /dev/vda'
+    with Folder() as folder:
+        make_disk(folder('d.img'))
+        more = ('-drive', 'if=none,id=d0,file=%s,format=raw,file.locking=off' % folder('d.img'), '-device', 'virtio-blk-pci,drive=d0,id=blk0',
+                '-device', CORE + ',core-id=3,id=c3')
+        with Plugged(folder, '-M', qemu.BOARD, '-save', folder('a') + ',target=qemu', initrd=packed(folder), cpus=cpus, ram='256M') as g:
+            plug(g, folder)
+            check(g.hand('device_add %s,core-id=3,id=c3' % CORE) == '', 'device_add')
+            online(g, 3)
+            g.m.command('mark=one; sync; sleep 1')
+            g.m.process.send_signal(signal.SIGUSR1)
+            qemu.wait_for(folder('a'))
+        with qemu.Qemu(folder.path, '-incoming', 'exec:cat ' + folder('a'), *more) as q:
+            q.send('\n')
+            time.sleep(3)
+            q.at = len(q.text)
+            check(q.command(look).split() == ['one', '3', 'plugged', 'in'], 'goes-on-in-QEMU')
+            q.save(folder('b'))
+        with Machine('-M', qemu.BOARD, '-loadvm', folder('b'), *more, cpus=cpus, ram='256M') as m:
+            m.send('\n')
+            m.expect('# ')
+            check(m.command(look).split() == ['one', '3', 'plugged', 'in'], 'and-comes-back')
+            m.send('poweroff -f\n')
+            check(m.wait(60) == 0, 'ends', m.errors)
+
+
+main({f.__name__: f for f in (disk, saved, cores, many, nodes, moved)})
