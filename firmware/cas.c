@@ -33,12 +33,13 @@ struct option_vector {
 #define VEC5_GTSE   0x40		/* byte 26 */
 
 #define VEC5_RESIZE 0x01		/* byte 6 */
+#define VEC5_HOTPLUG 0x04		/* byte 6: an interrupt of its own for what is plugged in and out */
 
 /* Option vector 5, what the platform has to offer in each byte. */
 static const uint8_t offered_vec5[27] = {
 	[2] = VEC5_SHARED,
 	[5] = 0x80,	/* form 1 affinity */
-	[6] = VEC5_RESIZE,	/* another size of hash page table */
+	[6] = VEC5_RESIZE | VEC5_HOTPLUG,	/* another size of hash page table */
 	[23] = VEC5_XIVE,
 	[24] = VEC5_RADIX,	/* or hash */
 	[26] = 0x40,	/* radix: guest translation shootdown */

@@ -13,10 +13,10 @@
 #include "cpu/core/model.h"
 #include "hcall/affinity.h"
 #include "hcall/dispatcher.h"
-#include "hcall/energy.h"
 #include "hcall/hcall.h"
 #include "machine/core/config.h"
 #include "machine/core/device.h"
+#include "machine/core/drc.h"
 #include "machine/core/node.h"
 #include "machine/irq/irq.h"
 #include "machine/rtas/rtas.h"
@@ -28,27 +28,64 @@
 
 uint64_t tree_rma_size(const struct machine *m)
 {
-	return m->ram.size;
+	const struct numa_config *numa = &m->config->numa;
+
+	return numa->nodes ? numa->node[0].size : m->ram.size;
 }
 
-/* Where something is: the domains of its chip, and below them `n` numbers of its own. */
-static void add_associativity(struct tree *t, int at, unsigned chip, const uint32_t *own, unsigned n)
+/* Where something is: the domains of its node or chip, and below them `n` numbers of its own. */
+static void add_associativity(struct tree *t, const struct machine *m, int at, unsigned place, const uint32_t *own, unsigned n)
 {
+	const struct numa_config *numa = &m->config->numa;
 	uint32_t value[1 + AFFINITY_LEVELS + 1] = { AFFINITY_LEVELS + n };
 
-	affinity_domains(chip, value + 1);
+	if (numa->nodes)
+		numa_domains(numa, place, value + 1);
+	else
+		affinity_domains(place, value + 1);
 	memcpy(value + 1 + AFFINITY_LEVELS, own ? own : value, n * sizeof *own);
 	node_cells(t, at, "ibm,associativity", value, 1 + AFFINITY_LEVELS + n);
 }
 
-/* ---- /memory@0 ---- */
-static void add_memory(struct tree *t, const struct machine *m)
+/* ---- /memory@.. ---- */
+
+static void add_memory_at(struct tree *t, const struct machine *m, uint64_t gra, uint64_t size, unsigned node)
 {
-	int at = node_add_at(t, 0, "memory", 0);
+	int at = node_add_at(t, 0, "memory", gra);
 
 	node_string(t, at, "device_type", "memory");
-	NODE_CELLS(t, at, "reg", HIGH_LOW(0), HIGH_LOW(tree_rma_size(m)));
-	add_associativity(t, at, 0, NULL, 0);
+	NODE_CELLS(t, at, "reg", HIGH_LOW(gra), HIGH_LOW(size));
+	add_associativity(t, m, at, node, NULL, 0);
+}
+
+/* The largest power of two that `gra` is a multiple of, up to `size`. */
+static uint64_t piece(uint64_t gra, uint64_t size)
+{
+	uint64_t most = UINT64_C(1) << (63 - __builtin_clzll(size)), aligned = gra & -gra;
+
+	return aligned && aligned < most ? aligned : most;
+}
+
+/* A node's memory, in pieces of a power of two, as QEMU has it; the last one first. */
+static void add_pieces(struct tree *t, const struct machine *m, uint64_t gra, uint64_t size, unsigned node)
+{
+	uint64_t first;
+
+	if (!size)
+		return;
+	first = gra ? piece(gra, size) : size;
+	add_pieces(t, m, gra + first, size - first, node);
+	add_memory_at(t, m, gra, first, node);
+}
+
+static void add_memory(struct tree *t, const struct machine *m)
+{
+	const struct numa_config *numa = &m->config->numa;
+
+	if (!numa->nodes)
+		add_memory_at(t, m, 0, m->ram.size, 0);
+	for (unsigned i = numa->nodes; i--;)
+		add_pieces(t, m, numa_start(numa, i), numa->node[i].size, i);
 }
 
 /* The first terminal is the console; false if there is none. */
@@ -132,9 +169,9 @@ static void add_place(struct tree *t, const struct machine *m, int at, unsigned 
 	unsigned per_socket = m->threads * (o->cores ? o->cores : 1);
 
 	if (m->dispatcher->shared) {
-		add_associativity(t, at, 0, NULL, 0);
+		add_associativity(t, m, at, 0, NULL, 0);
 	} else {
-		add_associativity(t, at, 0, &core, 1);
+		add_associativity(t, m, at, o->numa.cpu_node[first], &core, 1);
 		node_cell(t, at, "ibm,chip-id", first / per_socket);
 	}
 }
@@ -206,39 +243,38 @@ static void add_core(struct tree *t, const struct machine *m, int cpus, unsigned
 	add_place(t, m, at, first);
 	if (m->config->large_decr && config_dec_bits(m->config))
 		node_cell(t, at, "ibm,dec-bits", config_dec_bits(m->config));
+	node_cell(t, at, "ibm,my-drc-index", DRC_CPU | core);
 	add_threads(t, m, at, core);
 }
 
-/* The names by which H_BEST_ENERGY calls cores. A core cannot be unplugged, because there is no set-indicator and no
- * ibm,configure-connector: so ibm,drc-names, -types and -power-domains, and ibm,my-drc-index at the core, are not there. PAPR, "Dynamic Reconfiguration (DR) Architecture". */
-static void add_drc_indexes(struct tree *t, const struct machine *m, int at)
+void tree_core(struct machine *m, struct tree *t, unsigned first)
 {
-	uint32_t cores = m->ncpus / m->threads, value[1 + MACHINE_MAX_CPUS] = { cores };
-
-	for (unsigned i = 0; i < cores; i++)
-		value[1 + i] = energy_drc_index(m->cpu[i * m->threads]);
-	node_cells(t, at, "ibm,drc-indexes", value, 1 + cores);
+	add_core(t, m, 0, first);
 }
 
-static void add_cpus(struct tree *t, const struct machine *m)
+static void add_cpus(struct tree *t, struct machine *m)
 {
 	int at = node_add(t, 0, "cpus");
 
 	node_cell(t, at, "#address-cells", 1);
 	node_cell(t, at, "#size-cells", 0);
-	add_drc_indexes(t, m, at);
+	/* By these H_BEST_ENERGY calls cores, too. */
+	drc_fdt(m, DRC_CPU, t, at);
 	for (unsigned first = m->ncpus - m->ncpus % m->threads; first; first -= m->threads)
-		add_core(t, m, at, first - m->threads);
+		if (!m->cpu[first - m->threads]->absent)
+			add_core(t, m, at, first - m->threads);
 }
 
-/* ---- /event-sources. PAPR, "Event Sources". Nothing is plugged in or out while the guest runs ---- */
+/* ---- /event-sources. PAPR, "Event Sources" ---- */
 static void add_events(struct tree *t)
 {
 	int at = node_add(t, 0, "event-sources"), event;
 
 	node_flag(t, at, "interrupt-controller");
 	node_cell(t, at, "#interrupt-cells", 2);
-	NODE_CELLS(t, at, "interrupt-ranges", IRQ_EPOW, 1);
+	NODE_CELLS(t, at, "interrupt-ranges", IRQ_EPOW, 1, IRQ_HOTPLUG, 1);
+	event = node_add(t, at, "hot-plug-events");
+	NODE_CELLS(t, event, "interrupts", IRQ_HOTPLUG, 0);
 	event = node_add(t, at, "epow-events");
 	NODE_CELLS(t, event, "interrupts", IRQ_EPOW, 0);
 }
@@ -251,9 +287,12 @@ static const uint8_t rks_hcalls[] = { 0xe0 };
 /* Which levels a guest compares, nearest first, to find out a distance of 0, 1 or 2. With one chip they are QEMU's. */
 static void add_affinity(struct tree *t, const struct machine *m, int at)
 {
-	unsigned chips = m->dispatcher->chips;
+	unsigned chips = m->dispatcher->chips, nodes = m->config->numa.nodes;
 
-	if (chips == 1) {
+	if (nodes > 1) {
+		NODE_CELLS(t, at, "ibm,associativity-reference-points", 4, 3, 2, 1);
+		NODE_CELLS(t, at, "ibm,max-associativity-domains", 4, nodes, nodes, nodes, nodes);
+	} else if (chips == 1) {
 		NODE_CELLS(t, at, "ibm,associativity-reference-points", 4, 4, 2);
 		NODE_CELLS(t, at, "ibm,max-associativity-domains", 4, 0, 0, 0, 1);
 	} else {

@@ -14,6 +14,7 @@ struct config;
 struct cpu_level;
 struct error;
 struct machine;
+struct tree;
 
 #define TREE_MAX_SIZE     UINT32_C(0x80000)	/* bytes of the blob, with room for what the guest adds */
 
@@ -30,6 +31,9 @@ struct tree_boot {
 /* A new blob of TREE_MAX_SIZE bytes, every node with a phandle; the caller frees it.
  * NULL and err->msg set: out of memory. */
 void *tree_build(struct machine *m, const struct tree_boot *boot, struct error *err);
+
+/* Writes the node of the core whose first thread has that number below the root of an empty tree. */
+void tree_core(struct machine *m, struct tree *t, unsigned first);
 
 /* Sets /chosen/ibm,architecture-vec-5: option vector 5 as agreed on, `len` (1 to 256) bytes from
  * its byte 1 on. A libfdt error code if negative. */

@@ -128,10 +128,11 @@ static enum vp_reason dispatch_reason(const struct spapr_cpu *sc)
 /* The thread has its turn: threads that conferred to it no longer wait for it. */
 static void count_turn(struct machine *m, const struct spapr_cpu *sc)
 {
-	uint64_t bit = UINT64_C(1) << sc->cpu.index;
+	unsigned word = sc->cpu.index / 64;
+	uint64_t bit = UINT64_C(1) << sc->cpu.index % 64;
 
 	for (unsigned i = 0; i < m->ncpus; i++)
-		m->cpu[i]->vp.awaits &= ~bit;
+		m->cpu[i]->vp.awaits[word] &= ~bit;
 }
 
 static void dispatch_thread(struct machine *m, struct spapr_cpu *sc, unsigned phys, uint64_t cycle)
@@ -149,7 +150,7 @@ static void dispatch_thread(struct machine *m, struct spapr_cpu *sc, unsigned ph
 	t->dispatches++;
 	t->gift = t->conferring = false;
 	t->woken_by = VP_SLICE;		/* the reason if it is preempted and dispatched again */
-	t->awaits = 0;
+	memset(t->awaits, 0, sizeof t->awaits);
 	hcall_trace_back(&sc->cpu);
 	count_turn(m, sc);
 }
@@ -294,6 +295,15 @@ static bool first_to_start(const struct machine *m, const struct spapr_cpu *sc)
 	return true;
 }
 
+static bool awaits_any(const struct vp_thread *t)
+{
+	uint64_t any = 0;
+
+	for (unsigned i = 0; i < VP_WORDS; i++)
+		any |= t->awaits[i];
+	return any;
+}
+
 /* Why a thread that waits becomes ready; VP_NONE: it goes on waiting. */
 static enum vp_reason wake_reason(struct machine *m, struct spapr_cpu *sc)
 {
@@ -314,7 +324,7 @@ static enum vp_reason wake_reason(struct machine *m, struct spapr_cpu *sc)
 
 		return reason == VP_NONE ? VP_EXTERNAL : reason;
 	}
-	return cpu->run_state == CPU_CONFERRED && sc->vp.conferring && !sc->vp.awaits ? VP_TURN_OVER : VP_NONE;
+	return cpu->run_state == CPU_CONFERRED && sc->vp.conferring && !awaits_any(&sc->vp) ? VP_TURN_OVER : VP_NONE;
 }
 
 static void wake_threads(struct machine *m)
@@ -610,10 +620,10 @@ void dispatcher_hand_over(struct machine *m, unsigned phys, uint64_t cycle)
 
 void dispatcher_confer(struct machine *m, struct spapr_cpu *caller, struct spapr_cpu *target)
 {
-	caller->vp.awaits = 0;
+	memset(caller->vp.awaits, 0, sizeof caller->vp.awaits);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		if ((!target || m->cpu[i] == target) && wants_to_run(m->cpu[i]))
-			caller->vp.awaits |= UINT64_C(1) << i;
+			caller->vp.awaits[i / 64] |= UINT64_C(1) << i % 64;
 	if (target && wants_to_run(target))
 		target->vp.gift = true;
 	caller->vp.conferring = true;
@@ -712,6 +722,12 @@ static void log_reset(struct machine *m)
 			enter_load_state(m, &load->vp[i], VP_CEDED, VP_DONE, m->clock.now);
 }
 
+void dispatcher_thread_reset(struct machine *m, struct spapr_cpu *sc)
+{
+	sc->vp = (struct vp_thread){ .state = VP_STOPPED, .physical = PHYSICAL_NONE, .since = m->clock.now };
+	share_reset(&sc->cpu, m->clock.now);
+}
+
 void dispatcher_reset(struct machine *m, bool logged)
 {
 	struct dispatcher *d = m->dispatcher;
@@ -719,10 +735,8 @@ void dispatcher_reset(struct machine *m, bool logged)
 
 	if (logged)
 		log_reset(m);
-	for (unsigned i = 0; i < m->ncpus; i++) {
-		m->cpu[i]->vp = (struct vp_thread){ .state = VP_STOPPED, .physical = PHYSICAL_NONE, .since = now };
-		share_reset(&m->cpu[i]->cpu, now);
-	}
+	for (unsigned i = 0; i < m->ncpus; i++)
+		dispatcher_thread_reset(m, m->cpu[i]);
 	for (unsigned i = 0; i < d->partition[PARTITION_LOAD].n; i++)
 		d->partition[PARTITION_LOAD].vp[i].state = VP_CEDED;
 	pool_reset(d, now);

@@ -68,7 +68,7 @@ struct dispatcher {
 	uint64_t homes_due;		/* cycle of the next review of homes */
 	uint64_t next_turn;		/* place that the next one to join the queue gets */
 	struct partition partition[PARTITIONS];
-	struct physical { struct vproc *vp; uint8_t partition; uint64_t slice_end; } on[POOL_MAX_PROCS];
+	struct physical { struct vproc *vp; uint8_t partition; uint64_t slice_end; } on[VP_MAX];
 					/* what runs there (vp NULL: nothing), and the end of its slice or of the last one */
 	bool bursty;
 	uint64_t rng;			/* state of the random numbers of the bursty load */
@@ -80,6 +80,7 @@ struct dispatcher {
 /* The machine's processors are there already, and the options fit them. False: err->msg says why. */
 bool dispatcher_new(struct machine *m, const struct pool_config *options, struct error *err);
 void dispatcher_free(struct machine *m);
+void dispatcher_thread_reset(struct machine *m, struct spapr_cpu *sc);	/* the same for one */
 void dispatcher_reset(struct machine *m, bool logged);	/* no thread runs, and none has waited */
 void dispatcher_log_begin(struct machine *m);	/* after a load: who looks starts afresh, with the state of each virtual processor */
 

@@ -90,7 +90,7 @@ static uint8_t core_priority(struct machine *m, unsigned core, bool activate)
 	bool active = core_active(m, core);
 	unsigned others = active_on(m, core_chip(m, core)) - active;
 
-	if (active == activate)
+	if (active == activate || m->cpu[core * m->threads]->absent)
 		return NOTHING_GAINED;
 	if (activate)
 		return others ? BEST : BEST + CHIP_STEP;

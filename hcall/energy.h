@@ -2,12 +2,11 @@
 #ifndef HCALL_ENERGY_H
 #define HCALL_ENERGY_H
 
+#include "machine/core/drc.h"
 #include "machine/core/machine.h"
 
 /* A processor's name between guest, hypervisor and RTAS: kind of connector and number. Numbers that a
  * guest keeps: QEMU's. PAPR, "ibm,drc-indexes". */
-#define DRC_CPU UINT32_C(0x10000000)
-
 static inline uint32_t energy_drc_index(const struct spapr_cpu *first_thread)
 {
 	return DRC_CPU | first_thread->cpu.pir;

@@ -106,6 +106,24 @@ const struct vmstate spapr_cpu_state = {
 
 /* ---- cede/vcpu: one thread ---- */
 
+/* Of a guest with more than 64 threads. */
+static bool more_awaited(const void *s)
+{
+	const struct vp_thread *t = s;
+	uint64_t any = 0;
+
+	for (unsigned i = 1; i < VP_WORDS; i++)
+		any |= t->awaits[i];
+	return any;
+}
+
+static const struct vmstate awaits_state = {
+	.name = "cede/vcpu/thread/awaits", .version = 1, .min_version = 1, VMS_OF(struct vp_thread), .needed = more_awaited,
+	.fields = VMS_FIELDS(
+		{ .name = "more", .kind = VMS_VALUE, .codec = &vms_u64, .count = VP_WORDS - 1, .stride = 8, .covers = 8,
+		  .offset = offsetof(struct vp_thread, awaits) + 8 }),
+};
+
 static const struct vmstate vp_thread_state = {
 	.name = "cede/vcpu/thread", .version = 1, .min_version = 1, VMS_OF(struct vp_thread),
 	.fields = VMS_FIELDS(
@@ -120,8 +138,9 @@ static const struct vmstate vp_thread_state = {
 		VMS_U64_ARRAY(struct vp_thread, wait),
 		VMS_U64_ARRAY(struct vp_thread, waited),
 		VMS_U64(struct vp_thread, ran),
-		VMS_U64(struct vp_thread, awaits),
+		VMS_ROW("awaits", VMS_VALUE, struct vp_thread, awaits, awaits[0], uint64_t, 1, .codec = &vms_u64),
 		VMS_U64(struct vp_thread, dispatches)),
+	.subs = VMS_SUBS(&awaits_state),
 };
 
 static bool vcpu_check(const void *s, struct vms_walk *w)
@@ -145,7 +164,8 @@ const struct vmstate cede_vcpu_state = {
 		VMS_BOOL(struct spapr_cpu, donates),
 		VMS_BOOL(struct spapr_cpu, donates_idle),
 		VMS_U8(struct spapr_cpu, cppr),
-		VMS_U32(struct spapr_cpu, xirr_owner)),
+		VMS_U32(struct spapr_cpu, xirr_owner),
+		VMS_SKIP(struct spapr_cpu, absent, "what there is: it has no section then")),
 };
 
 /* ---- cede/dispatcher ---- */
@@ -189,7 +209,7 @@ static const struct vmstate partition_state = {
 	.name = "cede/dispatcher/partition", .version = 1, .min_version = 1, VMS_OF(struct partition),
 	.check = partition_check,
 	.fields = VMS_FIELDS(
-		VMS_U32_TO(struct partition, entitlement, POOL_UNIT * POOL_MAX_PROCS),
+		VMS_U32_TO(struct partition, entitlement, POOL_UNIT * VP_MAX),
 		VMS_U32_TO(struct partition, weight, 255),
 		VMS_BOOL(struct partition, capped),
 		VMS_BOOL(struct partition, contends),
@@ -198,7 +218,7 @@ static const struct vmstate partition_state = {
 		VMS_U64_TO(struct partition, used, MOST_CYCLES),
 		VMS_U32_TO(struct partition, excess_weight, 255),
 		VMS_U32(struct partition, n, VMS_SAME_BY("-smp, -pool load=", NULL)),
-		VMS_POINTED_STRUCTS("vp", struct partition, vp, struct vproc, n, POOL_MAX_LOAD, vproc_state)),
+		VMS_POINTED_STRUCTS("vp", struct partition, vp, struct vproc, n, VP_MAX, vproc_state)),
 };
 
 /* Who runs on a physical processor: 0 nobody, else the partition in bits 16 and up and the number of
@@ -227,6 +247,25 @@ static bool on_put(void *s, unsigned i, uint64_t v)
 	on->partition = (uint8_t)who;
 	return true;
 }
+
+/* The physical processors that -pool cannot have, of a guest with many cores of its own. */
+#define MORE (VP_MAX - POOL_MAX_PROCS)
+
+static bool more_needed(const void *s) { return ((const struct dispatcher *)s)->procs > POOL_MAX_PROCS; }
+static uint64_t more_get(const void *s, unsigned i) { return on_get(s, POOL_MAX_PROCS + i); }
+static bool more_put(void *s, unsigned i, uint64_t v) { return on_put(s, POOL_MAX_PROCS + i, v); }
+
+static const struct vmstate more_state = {
+	.name = "cede/dispatcher/more", .version = 1, .min_version = 1, VMS_OF(struct dispatcher), .needed = more_needed,
+	.fields = VMS_FIELDS(
+		VMS_CALC_ARRAY("on", vms_u32, MORE, more_get, more_put),
+		{ .name = "slice_end", .kind = VMS_VALUE, .codec = &vms_u64, .count = MORE,
+		  .offset = offsetof(struct dispatcher, on[POOL_MAX_PROCS]) + offsetof(struct physical, slice_end),
+		  .stride = sizeof(struct physical), .covers = 8, .limited = true, .most = MOST_CYCLES },
+		{ .name = "on", .kind = VMS_NOT_HERE, .reason = "each vproc's `phys`", .count = MORE,
+		  .offset = offsetof(struct dispatcher, on[POOL_MAX_PROCS]), .stride = sizeof(struct physical),
+		  .covers = offsetof(struct physical, slice_end) }),
+};
 
 static bool dispatcher_post_load(void *s, uint32_t version, struct vms_walk *w)
 {
@@ -263,6 +302,7 @@ const struct vmstate dispatcher_state = {
 		VMS_SKIP(struct dispatcher, limits, "follows: pool_changed()"),
 		VMS_SKIP(struct dispatcher, transitions, "for those who look at it"),
 		VMS_SKIP(struct dispatcher, file, "an option: the host's log")),
+	.subs = VMS_SUBS(&more_state),
 };
 
 /* ---- Do they fit together? ---- */

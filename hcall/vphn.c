@@ -6,6 +6,7 @@
 #include "hcall/affinity.h"
 #include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
+#include "machine/core/config.h"
 
 enum vphn_id { VPHN_VIRTUAL = 1, VPHN_PHYSICAL = 2 };
 
@@ -38,6 +39,7 @@ static int chip_of(struct machine *m, enum vphn_id kind, uint64_t id)
 /* Processors need not have been started. */
 HCALL_FN(H_HOME_NODE_ASSOCIATIVITY)
 {
+	const struct numa_config *numa = &cpu_machine(cpu)->config->numa;
 	uint32_t domain[AFFINITY_LEVELS + 1];
 	int chip;
 
@@ -46,7 +48,10 @@ HCALL_FN(H_HOME_NODE_ASSOCIATIVITY)
 	chip = chip_of(cpu_machine(cpu), (enum vphn_id)in[0], in[1]);
 	if (chip < 0)
 		return H_P2;
-	affinity_domains((unsigned)chip, domain);
+	if (numa->nodes)
+		numa_domains(numa, in[1] < VP_MAX ? numa->cpu_node[in[1]] : 0, domain);
+	else
+		affinity_domains((unsigned)chip, domain);
 	domain[AFFINITY_LEVELS] = (uint32_t)in[1];
 	pack_domains(domain, AFFINITY_LEVELS + 1, out);
 	return H_SUCCESS;

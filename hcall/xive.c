@@ -98,7 +98,7 @@ static int64_t find_end(const struct machine *m, const uint64_t *in, uint64_t fl
 		return H_PARAMETER;
 	if (!priority_ok(in[2]))
 		return H_P3;
-	if (in[1] >= m->ncpus)
+	if (in[1] >= m->ncpus || m->cpu[in[1]]->absent)
 		return H_P2;
 	*end = &m->xive->end[end_of(in[1], in[2])];
 	return H_SUCCESS;

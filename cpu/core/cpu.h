@@ -280,7 +280,7 @@ _Static_assert(__builtin_offsetof(struct cpu, sum) == 8 * SLOT_SUM, "slot");
 _Static_assert(__builtin_offsetof(struct cpu, vsr) == 8 * SLOT_VSR0, "slot");
 
 /* ---- cpu/engine/block.c: running ---- */
-/* For up to max_cpus processors, 64 at most, of that generation: instructions that came later are
+/* For up to max_cpus processors, 256 at most, of that generation: instructions that came later are
  * illegal. NULL: out of memory, or no such timing model. */
 struct engine *engine_new(struct ram *ram, const char *timing, enum insn_since level, unsigned max_cpus);
 /* PCR: problem state has nothing that came after that generation. At first it has all that the processor has. */

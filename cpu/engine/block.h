@@ -216,7 +216,7 @@ struct engine {
 	struct broadcast broadcasts[BROADCASTS];	/* the last ones: number n at n % BROADCASTS */
 	uint64_t nbroadcasts;
 	unsigned max_cpus;
-	struct cpu *cpus[64];		/* all that share this engine */
+	struct cpu *cpus[256];		/* all that share this engine */
 	unsigned ncpus;
 	struct block *scratch;		/* a block cut short to end at an exact cycle */
 	struct op_info *scratch_info;

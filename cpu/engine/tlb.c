@@ -282,7 +282,7 @@ void ctx_forget_blocks(struct cpu *cpu)
 
 #define INDEX_BITS TLB_BITS
 #define WRITER(cpu, slot, index) (1 + (((cpu) * CTX_SLOTS + (slot)) << INDEX_BITS | (index)))
-_Static_assert(WRITER(63u, CTX_SLOTS - 1u, TLB_SIZE - 1u) < WRITER_MANY, "room for all");
+_Static_assert(WRITER(255u, CTX_SLOTS - 1u, TLB_SIZE - 1u) < WRITER_MANY, "room for all");
 
 static bool stores_to(const struct tlb_entry *e, uint64_t host)
 {

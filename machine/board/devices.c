@@ -35,6 +35,8 @@ static const struct device_class *find_class(const char *text)
 	return NULL;
 }
 
+const struct device_class *board_device_class(const char *text) { return find_class(text); }
+
 static const char *values_of(const char *text)
 {
 	text += strcspn(text, ",");

@@ -7,6 +7,7 @@
 #include "cpu/core/model.h"
 #include "cpu/core/timebase.h"
 #include "cpu/engine/block.h"
+#include "cpu/engine/tlb.h"
 #include "firmware/firmware.h"
 #include "hcall/dispatcher.h"
 #include "hcall/dtl_file.h"
@@ -24,6 +25,7 @@
 #include "machine/core/mmio.h"
 #include "machine/core/timers.h"
 #include "machine/disk/drive.h"
+#include "machine/irq/irq.h"
 #include "machine/host/term.h"
 #include "machine/net/net.h"
 #include "machine/rtas/events.h"
@@ -77,6 +79,7 @@ static bool new_cpu(struct machine *m, struct error *err)
 	sc->cpu.env = &m->env;
 	sc->cpu.machine_data = sc;
 	sc->cpu.run_state = CPU_STOPPED;
+	sc->absent = m->ncpus >= m->config->cpus;
 	m->cpu[m->ncpus++] = sc;
 	if (!engine_add_cpu(m->engine, &sc->cpu)) {
 		error_set(err, "out of memory");
@@ -113,7 +116,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 		error_set(err, "out of memory");
 		goto out_free;
 	}
-	m->engine = engine_new(&m->ram, o->timing, o->cpu_model->since, o->cpus);
+	m->engine = engine_new(&m->ram, o->timing, o->cpu_model->since, o->max_cpus);
 	if (!m->engine) {
 		error_set(err, "out of memory");
 		goto out_free;
@@ -122,7 +125,7 @@ struct machine *machine_new(const struct config *o, struct term *term, struct er
 		engine_allow_transactions(m->engine);
 	if (!drives_new(m, err) || !nets_new(m, err) || !board_devices_new(m, true, err))
 		goto out_free;
-	for (unsigned i = 0; i < o->cpus; i++)
+	for (unsigned i = 0; i < o->max_cpus; i++)
 		if (!new_cpu(m, err))
 			goto out_free;
 	if (!engine_charge(m->engine, m->threads)) {
@@ -182,6 +185,24 @@ static void reset_cpu(struct machine *m, struct spapr_cpu *sc)
 	cpu->irq = 0;
 	cpu->insns = insns;
 	vpa_reset(sc);
+}
+
+void machine_core_arrives(struct machine *m, unsigned first)
+{
+	for (unsigned i = first; i < first + m->threads; i++) {
+		m->cpu[i]->absent = false;
+		reset_cpu(m, m->cpu[i]);
+		cpu_forget_translations(&m->cpu[i]->cpu);
+		dispatcher_thread_reset(m, m->cpu[i]);
+		irq_cpu_reset(m, i);
+	}
+}
+
+void machine_core_goes(struct machine *m, unsigned first)
+{
+	machine_core_arrives(m, first);		/* nothing of it is kept */
+	for (unsigned i = first; i < first + m->threads; i++)
+		m->cpu[i]->absent = true;
 }
 
 /* Every machine starts as one with a hash MMU. */

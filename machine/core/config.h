@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "cpu/core/model.h"
+#include "machine/core/numa.h"
 
 #ifndef CEDE_VERSION
 #define CEDE_VERSION "0.1"
@@ -34,6 +35,7 @@ struct cpu_model;
 struct drive_config;			/* machine/disk/drive.h */
 struct net_config;			/* machine/net/net.h */
 struct net_dump_config;			/* machine/net/dump.h */
+struct error;
 struct fsdev_config;			/* fsdev.h */
 
 /* What follows when the guest says that it gave up. PANIC_NONE: what the guest wants. */
@@ -92,7 +94,16 @@ struct profile_config {
 	int cpu;			/* -1: all */
 };
 
+/* Reads what comes while the machine runs, as the options of the same names do. NULL and err->msg set. */
+struct late_options {
+	struct drive_config *(*drive)(const char *text, bool blockdev, struct error *err);
+	void (*drive_free)(struct drive_config *d);
+	struct net_config *(*net)(const char *text, struct error *err);
+	void (*net_free)(struct net_config *c);
+};
+
 struct config {
+	const struct late_options *late;
 	/* -M */
 	const char *machine;		/* "pseries" or "pseries-7.2" */
 	unsigned vsmt;			/* distance of core ids: the threads of a core */
@@ -117,6 +128,7 @@ struct config {
 	uint32_t compat_pvr;		/* max-cpu-compat=: logical PVR; 0: none */
 	unsigned cpus, threads, cores, sockets, max_cpus;
 	uint64_t ram_size;		/* bytes, multiple of CONFIG_RAM_STEP */
+	struct numa_config numa;
 
 	const char *kernel, *initrd, *append, *bios;	/* NULL: not given */
 	/* -boot: letters of devices, NULL not given; nothing but what is asked for. -prom-env */

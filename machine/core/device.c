@@ -182,7 +182,7 @@ static bool attach(struct device *dev, struct error *err)
 		return true;
 	dev->bridge = find_bridge(dev->machine, bus, dev->bus);
 	if (dev->bridge)
-		return bus->attach(dev->bridge, dev, err);
+		return dev->attached = bus->attach(dev->bridge, dev, err);
 	if (dev->bus)
 		error_usage(err, "-device %s: bus=%.60s: there is no such %s", dev->class->name, dev->bus, bus->type);
 	else
@@ -206,18 +206,26 @@ static struct device *alloc_device(struct machine *m, const struct device_class 
 static void free_device(struct device *dev)
 {
 	timers_forget(dev);
+	if (dev->attached && dev->class->on->detach)
+		dev->class->on->detach(dev);
 	if (dev->class->free)
 		dev->class->free(dev);
 	free(dev->values);
 	free(dev);
 }
 
+/* Its number is the first one that none of its class has. */
 static void append_device(struct machine *m, struct device *dev)
 {
 	struct device **p = &m->devices;
 
-	for (; *p; p = &(*p)->next)
-		dev->number += (*p)->class == dev->class;
+	for (bool taken = true; taken; dev->number += taken) {
+		taken = false;
+		for (const struct device *other = m->devices; other; other = other->next)
+			taken |= other->class == dev->class && other->number == dev->number;
+	}
+	while (*p)
+		p = &(*p)->next;
 	*p = dev;
 }
 
@@ -232,18 +240,74 @@ static void drop_last(struct machine *m)
 	free_device(dev);
 }
 
-struct device *device_new(struct machine *m, const struct device_class *class, const char *values, struct error *err)
+static struct device *make(struct machine *m, const struct device_class *class, const char *values, bool hot, struct error *err)
 {
 	struct device *dev = alloc_device(m, class, err);
 
 	if (!dev)
 		return NULL;
 	dev->asked = values != NULL;
+	dev->hot = hot;
 	append_device(m, dev);
 	if (set_values(dev, values, err) && attach(dev, err) && (!class->init || class->init(dev, err)))
 		return dev;
 	drop_last(m);
 	return NULL;
+}
+
+struct device *device_new(struct machine *m, const struct device_class *class, const char *values, struct error *err)
+{
+	return make(m, class, values, false, err);
+}
+
+static void reset_device(struct device *dev)
+{
+	if (dev->class->on && dev->class->on->reset)
+		dev->class->on->reset(dev);
+	if (dev->class->reset)
+		dev->class->reset(dev);
+}
+
+struct device *device_new_hot(struct machine *m, const struct device_class *class, const char *values, struct error *err)
+{
+	struct device *dev = make(m, class, values, true, err);
+
+	if (dev)
+		reset_device(dev);
+	return dev;
+}
+
+void device_drop(struct machine *m, struct device *dev)
+{
+	struct device **p = &m->devices;
+
+	while (*p != dev)
+		p = &(*p)->next;
+	*p = dev->next;
+	free_device(dev);
+}
+
+void device_remove(struct machine *m, struct device *dev)
+{
+	char *id = dev->id ? strdup(dev->id) : NULL;
+
+	if (dev->class->settle)
+		dev->class->settle(dev);
+	if (dev->class->reset)
+		dev->class->reset(dev);		/* what it has taken in hand is let go */
+	dev->leaves = true;
+	device_drop(m, dev);
+	machine_announce(m, (struct run_event){ .kind = RUN_DEVICE_DELETED, .word = id });
+	free(id);
+}
+
+struct device *device_find(const struct machine *m, const char *id)
+{
+	struct device *dev = m->devices;
+
+	while (dev && !(dev->id && !strcmp(dev->id, id)))
+		dev = dev->next;
+	return dev;
 }
 
 bool device_values_ok(const struct device_class *class, const char *values, struct error *err)
@@ -267,12 +331,8 @@ void devices_free(struct machine *m)
 
 void devices_reset(struct machine *m)
 {
-	for (struct device *dev = m->devices; dev; dev = dev->next) {
-		if (dev->class->on && dev->class->on->reset)
-			dev->class->on->reset(dev);
-		if (dev->class->reset)
-			dev->class->reset(dev);
-	}
+	for (struct device *dev = m->devices; dev; dev = dev->next)
+		reset_device(dev);
 }
 
 void devices_loaded(struct machine *m, bool foreign)

@@ -112,6 +112,10 @@ struct device_class {
 	void (*frames_arrived)(struct device *dev);
 	void (*link_changed)(struct device *dev);	/* its cable has been pulled, or is back */
 	void (*announce)(struct device *dev);	/* others are to hear where it is now */
+
+	/* As a bus_class has them, of a device without a bus that comes and goes while the guest runs. NULL: it does not. */
+	uint32_t (*connector)(const struct device *dev);
+	bool (*removable)(const struct device *dev, struct error *err);
 };
 
 /* A kind of bus. */
@@ -120,6 +124,12 @@ struct bus_class {
 	const struct device_property *properties;	/* of each device on it; NULL: none */
 	/* Gives a new device its address and interrupt. False and err->msg set: there is no room. */
 	bool (*attach)(struct device *bridge, struct device *dev, struct error *err);
+	/* The device goes, and has been attached. NULL: nothing to do. */
+	void (*detach)(struct device *dev);
+	/* While the guest runs: the connector (drc.h) that devices come and go by, so that drc_plug() is attach()'s. NULL: none come. */
+	uint32_t (*connector)(const struct device *dev);
+	/* Can the guest be asked to let it go? False and err->msg set: no. */
+	bool (*removable)(const struct device *dev, struct error *err);
 	void (*reset)(struct device *dev);	/* what the bus knows of a device; NULL: nothing */
 	/* What stands before a section's name in a snapshot. NULL: nothing does. */
 	void (*path)(const struct device *dev, char *buf, size_t size);
@@ -137,6 +147,8 @@ struct device {
 	char *values;			/* what -device said, cut into words: strings of properties are in it; NULL */
 	uint32_t number;		/* among those of its class, from 0 on */
 	bool asked;			/* by -device */
+	bool hot, leaves;		/* it comes, or goes, while the guest runs */
+	bool attached;			/* to its bus */
 };
 
 unsigned device_once(const struct config *config);	/* 1: device_class.on_board of most */
@@ -144,6 +156,12 @@ unsigned device_once(const struct config *config);	/* 1: device_class.on_board o
 /* Makes the next device of `class`, with default properties if `values` is NULL, else with those that it says:
  * "NAME=VALUE,..", "": none. NULL and err->msg set: as init() fails, an unknown property, no memory. It is the machine's. */
 struct device *device_new(struct machine *m, const struct device_class *class, const char *values, struct error *err);
+/* The same for a guest that runs; it is as after power-on. */
+struct device *device_new_hot(struct machine *m, const struct device_class *class, const char *values, struct error *err);
+/* The guest has let it go: it is freed, and those above hear of it. */
+void device_remove(struct machine *m, struct device *dev);
+void device_drop(struct machine *m, struct device *dev);	/* it has hardly come: nobody hears of it */
+struct device *device_find(const struct machine *m, const char *id);	/* -device id=; NULL: none */
 void devices_free(struct machine *m);		/* last made, first freed */
 void devices_reset(struct machine *m);		/* in order of making */
 /* As device_class says. */

@@ -17,7 +17,7 @@
 /* What processors that run side by side may make the host do in a quantum beside running them, as bytes that are copied
  * in the same time: some 30 ms. What comes after that waits for the next one. */
 #define MACHINE_WORK_MOST (UINT64_C(128) << 20)
-#define MACHINE_MAX_CPUS 64
+#define MACHINE_MAX_CPUS VP_MAX
 #define MSI_WORDS 52		/* 3328 bits: message-signalled interrupt sources */
 #define OV5_WORDS 32		/* 2048 bits: more than PAPR has of option vector 5 */
 
@@ -69,6 +69,7 @@ struct spapr_cpu {
 	uint8_t pending_priority;
 	uint32_t xirr_owner;		/* source presented, 0 none */
 	uint32_t xirr;			/* CPPR << 24 | XISR as QEMU's icp/server keeps it */
+	bool absent;			/* its core is not plugged in: it is stopped, and no part of the guest's machine */
 };
 
 /* Processors by what releasing (or activating) them would save; hcall/energy.c. */
@@ -79,6 +80,7 @@ struct energy_list {
 
 struct config;			/* machine/core/config.h: the parsed command line */
 struct device;			/* machine/core/device.h */
+struct drcs;			/* machine/core/drc.h */
 struct drive;			/* machine/disk/drive.h */
 struct net;			/* machine/net/net.h */
 struct xics;			/* machine/irq/xics.h */
@@ -97,7 +99,7 @@ struct machine {
 	struct clock clock;
 	struct engine *engine;
 	struct cpu_env env;
-	unsigned ncpus, threads;	/* hardware threads in all, per core */
+	unsigned ncpus, threads;	/* hardware threads that there can be (-smp maxcpus=), per core */
 	struct spapr_cpu *cpu[MACHINE_MAX_CPUS];
 	struct cpu *running;		/* while a processor executes */
 	const struct config *config;
@@ -108,6 +110,7 @@ struct machine {
 	struct drive *drives;		/* in the order of the options; made before devices, freed after them */
 	struct net *nets;		/* the same: netdevs */
 	uint64_t card_macs[4];		/* net/net.h: a bit for the last byte of each address that QEMU would have given */
+	struct drcs *drcs;		/* drc.h: where something can be plugged in */
 	struct xics *xics;		/* one of them, or both: all others interrupt through these (irq.h); NULL: none */
 	struct xive *xive;
 	struct mmio_window *mmio;	/* mmio.h: all that there are */
@@ -172,11 +175,11 @@ struct machine {
 static inline struct machine *cpu_machine(struct cpu *cpu) { return cpu->env->machine; }
 static inline struct spapr_cpu *cpu_spapr(struct cpu *cpu) { return cpu->machine_data; }
 
-/* By interrupt server number; NULL: there is none. These are processor indices: -M vsmt= is the number of threads of
+/* By interrupt server number; NULL: there is none, or it is absent. These are processor indices: -M vsmt= is the number of threads of
  * a core. */
 static inline struct spapr_cpu *machine_cpu(struct machine *m, uint64_t server)
 {
-	return server < m->ncpus ? m->cpu[server] : NULL;
+	return server < m->ncpus && !m->cpu[server]->absent ? m->cpu[server] : NULL;
 }
 
 /* Cycle right now: inside a hypercall or device access that processor's exact cycle,

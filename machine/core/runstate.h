@@ -21,12 +21,13 @@ enum machine_request { REQ_NONE, REQ_POWER_OFF, REQ_RESET, REQ_QUIT, REQ_PANIC }
 #define MACHINE_KICKED 1u			/* cpu->halt: the machine wants it out; TERM_TICKED: the host does */
 
 /* What those above the board are told of. Reasons are QEMU's words. */
-enum run_event_kind { RUN_STOP, RUN_RESUME, RUN_RESET, RUN_SHUTDOWN, RUN_PANICKED, RUN_MIGRATION };
+enum run_event_kind { RUN_STOP, RUN_RESUME, RUN_RESET, RUN_SHUTDOWN, RUN_PANICKED, RUN_MIGRATION, RUN_DEVICE_DELETED };
 
 struct run_event {
 	enum run_event_kind kind;
 	bool by_guest;			/* RESET, SHUTDOWN: the guest wanted it */
-	const char *word;		/* RESET, SHUTDOWN: why; PANICKED: what follows; MIGRATION: its new status; else NULL */
+	const char *word;		/* RESET, SHUTDOWN: why; PANICKED: what follows; MIGRATION: its new status; DEVICE_DELETED: its id, NULL: it has none;
+					 * else NULL */
 };
 
 /* Somebody above the board: whoever commands the machine. The board and its parts know no other way up. NULL: not

@@ -18,36 +18,105 @@ static bool open_image(struct machine *m, struct drive *d, struct error *err)
 	return d->block;
 }
 
+/* The last one. False and err->msg set: it is there all the same, without a medium. */
+static bool new_drive(struct machine *m, const struct drive_config *config, struct drive_config *own, struct error *err)
+{
+	struct drive **last = &m->drives, *d = calloc(1, sizeof *d);
+
+	if (!d) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	while (*last)
+		last = &(*last)->next;
+	*last = d;
+	d->config = config;
+	d->own = own;
+	d->id = config->id;
+	return open_image(m, d, err);
+}
+
 bool drives_new(struct machine *m, struct error *err)
 {
-	struct drive **last = &m->drives;
-
-	for (unsigned i = 0; i < m->config->drives; i++) {
-		struct drive *d = calloc(1, sizeof *d);
-
-		if (!d) {
-			error_set(err, "out of memory");
+	for (unsigned i = 0; i < m->config->drives; i++)
+		if (!new_drive(m, m->config->drive[i], NULL, err))
 			return false;
-		}
-		*last = d;
-		last = &d->next;
-		d->config = m->config->drive[i];
-		d->id = d->config->id;
-		if (!open_image(m, d, err))
-			return false;
-	}
 	return true;
+}
+
+static void free_drive(struct machine *m, struct drive *d)
+{
+	struct drive **p = &m->drives;
+
+	while (*p != d)
+		p = &(*p)->next;
+	*p = d->next;
+	block_close(d->block);
+	if (d->own)
+		m->config->late->drive_free(d->own);
+	free(d);
 }
 
 void drives_free(struct machine *m)
 {
-	struct drive *d;
+	while (m->drives)
+		free_drive(m, m->drives);
+}
 
-	while ((d = m->drives)) {
-		m->drives = d->next;
-		block_close(d->block);
-		free(d);
+bool drive_add(struct machine *m, const char *text, bool blockdev, struct error *err)
+{
+	struct drive_config *config = m->config->late->drive(text, blockdev, err);
+	unsigned n = 0;
+
+	if (!config)
+		return false;
+	for (const struct drive *d = m->drives; d; d = d->next)
+		n++;
+	if (config->interface != DRIVE_NONE)
+		error_set(err, "if=none is the interface of what comes while the machine runs: device_add makes its device");
+	else if (drive_find(m, config->id))
+		error_set(err, "Duplicate ID '%.60s' for drive", config->id);
+	else if (n >= CONFIG_MAX_DRIVES)
+		error_set(err, "more than %d drives", CONFIG_MAX_DRIVES);
+	else if (new_drive(m, config, config, err))
+		return true;
+	else if (drive_find(m, config->id)) {
+		free_drive(m, drive_find(m, config->id));
+		return false;
 	}
+	m->config->late->drive_free(config);
+	return false;
+}
+
+bool drive_delete(struct machine *m, struct drive *d, struct error *err)
+{
+	int error = d->block && !block_is_readonly(d->block) ? block_flush(d->block) : 0;
+
+	if (d->user) {
+		error_set(err, "Node '%.60s' is in use", d->id);
+		return false;
+	}
+	if (error) {
+		error_set(err, "Device '%.60s' cannot be flushed: %s", d->id, strerror(error));
+		return false;
+	}
+	free_drive(m, d);
+	return true;
+}
+
+void drive_leave(struct drive *d)
+{
+	struct device *user = d->user;
+
+	d->user = NULL;
+	d->removable = false;
+	d->tray_open = d->tray_locked = NULL;
+	d->eject_request = NULL;
+	if (!user->leaves || d->config->blockdev)
+		return;
+	if (d->block && !block_is_readonly(d->block))
+		block_flush(d->block);
+	free_drive(user->machine, d);
 }
 
 struct drive *drive_find(const struct machine *m, const char *id)

@@ -45,6 +45,7 @@ struct medium {
 struct drive {
 	const char *id;
 	const struct drive_config *config;
+	struct drive_config *own;	/* it has come while the machine ran: the same. NULL: config is an option's */
 	struct block *block;		/* NULL: no medium */
 	struct device *user;		/* NULL: nobody has taken it */
 	bool removable;			/* its user can do without a medium */
@@ -70,6 +71,12 @@ struct drive *drive_take(struct machine *m, const char *id, struct device *dev, 
 
 /* ---- What a monitor does, between quanta; the user hears of it: device_class.drive_changed. False and err->msg set. ---- */
 
+/* Text of a -drive or -blockdev whose device comes later. */
+bool drive_add(struct machine *m, const char *text, bool blockdev, struct error *err);
+/* One that nobody has taken. */
+bool drive_delete(struct machine *m, struct drive *d, struct error *err);
+/* Its user goes. While the guest runs a -drive goes with it, as QEMU has it; a -blockdev stays. */
+void drive_leave(struct drive *d);
 /* By its own name or its user's. NULL: there is none. */
 struct drive *drive_of(const struct machine *m, const char *name);
 /* `force`: though the guest has locked the tray. */

@@ -50,3 +50,12 @@ void irq_set(struct machine *m, unsigned irq, bool level)
 	else
 		xics_set_irq(m, irq, level);
 }
+
+void irq_cpu_reset(struct machine *m, unsigned i)
+{
+	if (m->xics)
+		xics_cpu_reset(m->cpu[i]);
+	if (m->xive)
+		xive_cpu_reset(m, i);
+	m->cpu[i]->cpu.irq &= ~(uint32_t)IRQ_EXTERNAL;
+}

@@ -23,6 +23,8 @@ static inline bool irq_by_xive(const struct machine *m)
 
 /* Who is in charge may have changed: reset, client-architecture-support, a load. What processors see follows. */
 void irq_mode_changed(struct machine *m);
+/* What is presented to that processor is as after power-on. */
+void irq_cpu_reset(struct machine *m, unsigned i);
 
 /* Gives source `irq` a kind, level (`lsi`) or edge; false if there is no such source or it is taken. */
 bool irq_claim(struct machine *m, unsigned irq, bool lsi);

@@ -290,6 +290,14 @@ static bool xics_init(struct device *dev, struct error *err)
 	return true;
 }
 
+void xics_cpu_reset(struct spapr_cpu *sc)
+{
+	sc->xirr = 0;
+	sc->xirr_owner = 0;
+	sc->mfrr = sc->pending_priority = XICS_PRIORITY_OFF;
+	line_lower(sc);
+}
+
 static void xics_reset(struct device *dev)
 {
 	struct machine *m = dev->machine;
@@ -301,14 +309,8 @@ static void xics_reset(struct device *dev)
 			.kind = xics->source[n].kind,
 		};
 	memset(xics->resend, 0, sizeof xics->resend);
-	for (unsigned i = 0; i < m->ncpus; i++) {
-		struct spapr_cpu *sc = m->cpu[i];
-
-		sc->xirr = 0;
-		sc->xirr_owner = 0;
-		sc->mfrr = sc->pending_priority = XICS_PRIORITY_OFF;
-		line_lower(sc);
-	}
+	for (unsigned i = 0; i < m->ncpus; i++)
+		xics_cpu_reset(m->cpu[i]);
 }
 
 void xics_lines(struct machine *m)

@@ -61,6 +61,7 @@ const struct xics_source *xics_source(const struct machine *m, unsigned irq);
 /* Presentation layer of one processor. */
 void xics_set_cppr(struct machine *m, struct spapr_cpu *sc, uint8_t cppr);
 void xics_set_mfrr(struct machine *m, struct spapr_cpu *sc, uint8_t mfrr);
+void xics_cpu_reset(struct spapr_cpu *sc);	/* nothing is presented to it */
 void xics_lines(struct machine *m);	/* processors' external interrupts follow XIRR */
 uint32_t xics_accept(struct spapr_cpu *sc);	/* returns XIRR */
 void xics_eoi(struct machine *m, struct spapr_cpu *sc, uint32_t xirr);

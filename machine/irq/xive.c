@@ -338,6 +338,16 @@ static void xive_free(struct device *dev)
 	xive_map(dev->machine, false);
 }
 
+void xive_cpu_reset(struct machine *m, unsigned i)
+{
+	struct xive_tctx *tctx = &m->xive->tctx[i];
+
+	tctx_reset(tctx);
+	tctx->regs[TIMA_WORD2] = i < m->ncpus ? 0x80 : 0;	/* valid; then the NVT's number */
+	tctx->regs[TIMA_WORD2 + 2] = i < m->ncpus ? XIVE_NVT_BASE >> 8 : 0;
+	tctx->regs[TIMA_WORD2 + 3] = i < m->ncpus ? (uint8_t)i : 0;
+}
+
 /* Who is in charge then, irq_mode_changed() says. A reset keeps the kinds of sources. */
 static void xive_reset(struct device *dev)
 {
@@ -346,12 +356,8 @@ static void xive_reset(struct device *dev)
 	xive->ends = XIVE_PRIORITIES * dev->machine->config->max_cpus;
 	memset(xive->status, XIVE_Q, sizeof xive->status);
 	xive_tables_reset(dev->machine);
-	for (unsigned i = 0; i < MACHINE_MAX_CPUS; i++) {
-		tctx_reset(&xive->tctx[i]);
-		xive->tctx[i].regs[TIMA_WORD2] = i < dev->machine->ncpus ? 0x80 : 0;	/* valid; then the NVT's number */
-		xive->tctx[i].regs[TIMA_WORD2 + 2] = i < dev->machine->ncpus ? XIVE_NVT_BASE >> 8 : 0;
-		xive->tctx[i].regs[TIMA_WORD2 + 3] = i < dev->machine->ncpus ? (uint8_t)i : 0;
-	}
+	for (unsigned i = 0; i < MACHINE_MAX_CPUS; i++)
+		xive_cpu_reset(dev->machine, i);
 }
 
 static void xive_fdt(struct device *dev, struct tree *t, int parent)

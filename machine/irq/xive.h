@@ -98,6 +98,7 @@ bool xive_claim(struct machine *m, unsigned irq, bool lsi);
 void xive_release(struct machine *m, unsigned irq);
 bool xive_is_lsi(const struct machine *m, uint64_t irq);
 void xive_set_irq(struct machine *m, unsigned irq, bool level);
+void xive_cpu_reset(struct machine *m, unsigned i);	/* the processor's context is as after power-on */
 void xive_lines(struct machine *m);	/* processors' external interrupts follow NSR */
 /* xive_mmio.c */
 void xive_map(struct machine *m, bool on);	/* the pages are there, or are not */

@@ -13,6 +13,7 @@
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
 #include "machine/monitor/net.h"
+#include "machine/monitor/plug.h"
 #include "machine/monitor/shown.h"
 #include "machine/monitor/streams.h"
 #include "machine/monitor/typed.h"
@@ -173,6 +174,20 @@ static void run_snapshot(struct machine *m, const char *argument, FILE *out)
 	print_failure(block_run_snapshot(m, argument, &err), &err, out);
 }
 
+#define RUN_PLUG(name, function) \
+	static void name(struct machine *m, const char *argument, FILE *out) \
+	{ \
+		struct error err; \
+\
+		print_failure(function(m, argument, &err), &err, out); \
+	}
+RUN_PLUG(run_device_add, plug_run_add)
+RUN_PLUG(run_device_del, plug_run_remove)
+RUN_PLUG(run_drive_add, plug_run_drive_add)
+RUN_PLUG(run_drive_del, plug_run_drive_delete)
+RUN_PLUG(run_netdev_add, plug_run_net_add)
+RUN_PLUG(run_netdev_del, plug_run_net_delete)
+
 static void run_link(struct machine *m, const char *argument, FILE *out)
 {
 	struct error err;
@@ -320,7 +335,8 @@ static void info_cpus(struct machine *m, const char *argument, FILE *out)
 {
 	(void)argument;
 	for (unsigned i = 0; i < m->ncpus; i++)
-		fprintf(out, "%c CPU #%u: nip=0x%016llx%s\n", i ? ' ' : '*', i, (unsigned long long)m->cpu[i]->cpu.nip,
+		if (!m->cpu[i]->absent)
+			fprintf(out, "%c CPU #%u: nip=0x%016llx%s\n", i ? ' ' : '*', i, (unsigned long long)m->cpu[i]->cpu.nip,
 			m->cpu[i]->cpu.run_state == CPU_RUNNING ? "" : " (halted)");
 }
 
@@ -330,6 +346,8 @@ static void info_registers(struct machine *m, const char *argument, FILE *out)
 	for (unsigned n = 0; n < m->ncpus; n++) {
 		const struct cpu *cpu = &m->cpu[n]->cpu;
 
+		if (m->cpu[n]->absent)
+			continue;
 		fprintf(out, "\nCPU#%u\nNIP %016llx   LR %016llx CTR %016llx\nMSR %016llx   CR %08x\n", n,
 			(unsigned long long)cpu->nip, (unsigned long long)cpu->lr, (unsigned long long)cpu->ctr,
 			(unsigned long long)cpu->msr, cpu_get_cr(cpu));
@@ -413,6 +431,7 @@ static const struct command infos[] = {
 	{ "migrate", "", "how far a migration is, or how it ended", false, false, info_migrate },
 	{ "migrate_capabilities", "", "what of it can be chosen", false, false, info_capabilities },
 	{ "cpus", "", "the processors", false, false, info_cpus },
+	{ "hotpluggable-cpus", "", "cores that are, or could be, plugged in", false, false, plug_print_cpus },
 	{ "registers", "", "their registers", false, false, info_registers },
 	{ "block", "[-v] [DRIVE]", "drives and what is in them", false, false, block_print },
 	{ "blockstats", "", "what they have done", false, false, block_print_stats },
@@ -445,6 +464,12 @@ static const struct command commands[] = {
 	{ "change", "[-f] DRIVE FILE [FORMAT [retain|read-only|read-write]]", "put another medium in", true, true, run_change },
 	{ "block_resize", "DRIVE SIZE[K|M|G|T]", "give the image another size (M)", true, true, run_resize },
 	{ "snapshot_blkdev", "[-n] DRIVE FILE [qcow2]", "write to FILE from now on, a new image on top; -n: one that is there", true, true, run_snapshot },
+	{ "device_add", "DRIVER[,NAME=VALUE..]", "plug a device in, as -device has it", true, true, run_device_add },
+	{ "device_del", "ID", "ask the guest to let one go", true, true, run_device_del },
+	{ "drive_add", "0 if=none,id=ID,file=FILE..", "a drive that a device can take, as -drive has it", true, true, run_drive_add },
+	{ "drive_del", "ID", "close one that no device has", true, true, run_drive_del },
+	{ "netdev_add", "TYPE,id=ID[,NAME=VALUE..]", "a network that a card can take, as -netdev has it", true, true, run_netdev_add },
+	{ "netdev_del", "ID", "end one that no card has", true, true, run_netdev_del },
 	{ "set_link", "NAME on|off", "pull the cable of a network card, or put it back", true, true, run_link },
 	{ "announce_self", "", "have all cards say on their networks where they are", false, true, net_run_announce },
 	{ "hostfwd_add", "[NETDEV] [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:PORT", "lead a port of the host's into the guest", true, true, net_run_hostfwd_add },

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "cpu/core/bits.h"
+#include "machine/board/hotplug.h"
 #include "machine/core/config.h"
 #include "machine/disk/drive.h"
 #include "machine/display/display.h"
@@ -15,6 +16,7 @@
 #include "machine/monitor/block.h"
 #include "machine/monitor/control.h"
 #include "machine/monitor/net.h"
+#include "machine/monitor/plug.h"
 #include "machine/net/net.h"
 #include "machine/monitor/shown.h"
 #include "machine/monitor/streams.h"
@@ -261,7 +263,8 @@ static bool query_name(struct call *c)
 static bool query_cpus_fast(struct call *c)
 {
 	for (unsigned i = 0; i < c->m->ncpus; i++)
-		fprintf(c->out, "%s{\"cpu-index\": %u, \"target\": \"ppc64\", \"props\": {\"core-id\": %u}}", i ? ", " : "[", i,
+		if (!c->m->cpu[i]->absent)
+			fprintf(c->out, "%s{\"cpu-index\": %u, \"target\": \"ppc64\", \"props\": {\"core-id\": %u}}", i ? ", " : "[", i,
 			i / c->m->threads * c->m->threads);
 	fputc(']', c->out);
 	return true;
@@ -471,6 +474,37 @@ static bool do_blockdev_snapshot(struct call *c)
 	return drive_snapshot(d, file, !strcmp(mode, "existing"), &c->err) && put_empty(c);
 }
 
+/* ---- What comes and goes ---- */
+
+static bool do_device_add(struct call *c) { return plug_device(c->m, c->j, c->arguments, &c->err) && put_empty(c); }
+static bool do_blockdev_add(struct call *c) { return plug_blockdev(c->m, c->j, c->arguments, &c->err) && put_empty(c); }
+static bool do_netdev_add(struct call *c) { return plug_net(c->m, c->j, c->arguments, &c->err) && put_empty(c); }
+
+static bool query_cores(struct call *c) { plug_query_cpus(c->m, c->out); return true; }
+
+static bool do_device_del(struct call *c)
+{
+	char id[256];
+	bool found = true, ok = string_argument(c, "id", id, sizeof id) && hotplug_remove(c->m, id, &found, &c->err);
+
+	c->class = found ? NULL : "DeviceNotFound";
+	return ok && put_empty(c);
+}
+
+static bool do_blockdev_del(struct call *c)
+{
+	struct drive *d = drive_argument(c, "node-name");
+
+	return d && drive_delete(c->m, d, &c->err) && put_empty(c);
+}
+
+static bool do_netdev_del(struct call *c)
+{
+	char id[256];
+
+	return string_argument(c, "id", id, sizeof id) && net_delete(c->m, id, &c->err) && put_empty(c);
+}
+
 static bool do_screendump(struct call *c)
 {
 	char file[MONITOR_LINE], format[32], device[80];
@@ -637,6 +671,10 @@ static const struct command {
 	{ "blockdev-change-medium", do_change, true }, { "block_resize", do_resize, true },
 	{ "blockdev-snapshot-sync", do_blockdev_snapshot, true },
 	{ "set_link", do_set_link, true }, { "announce-self", do_announce, true },
+	{ "query-hotpluggable-cpus", query_cores, false },
+	{ "device_add", do_device_add, true }, { "device_del", do_device_del, true },
+	{ "blockdev-add", do_blockdev_add, true }, { "blockdev-del", do_blockdev_del, true },
+	{ "netdev_add", do_netdev_add, true }, { "netdev_del", do_netdev_del, true },
 	{ "query-chardev", query_chardev, false }, { "query-chardev-backends", query_backends, false },
 	{ "ringbuf-read", do_ring_read, false }, { "ringbuf-write", do_ring_write, false },
 	{ "screendump", do_screendump, true }, { "send-key", do_send_key, true }, { "input-send-event", do_send_event, true },
@@ -670,7 +708,25 @@ static const struct event_row {
 	[RUN_SHUTDOWN]  = { "SHUTDOWN", "reason", true },
 	[RUN_PANICKED]  = { "GUEST_PANICKED", "action", false },
 	[RUN_MIGRATION] = { "MIGRATION", "status", false },
+	[RUN_DEVICE_DELETED] = { "DEVICE_DELETED", NULL, false },
 };
+
+/* `id` NULL: the device has none. */
+static void put_deleted(FILE *out, const char *id)
+{
+	char path[300];
+
+	snprintf(path, sizeof path, "/machine/%s/%s", id ? "peripheral" : "peripheral-anon", id ? id : "device");
+	fputs(", \"data\": {", out);
+	if (id) {
+		fputs("\"device\": ", out);
+		qmp_string(out, id);
+		fputs(", ", out);
+	}
+	fputs("\"path\": ", out);
+	qmp_string(out, path);
+	fputc('}', out);
+}
 
 void qmp_event(FILE *out, const struct run_event *event)
 {
@@ -686,6 +742,8 @@ void qmp_event(FILE *out, const struct run_event *event)
 			fprintf(out, "\"guest\": %s, ", event->by_guest ? "true" : "false");
 		fprintf(out, "\"%s\": \"%s\"}", row->word, event->word);
 	}
+	if (event->kind == RUN_DEVICE_DELETED)
+		put_deleted(out, event->word);
 	fputs("}\n", out);
 }
 

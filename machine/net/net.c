@@ -8,17 +8,20 @@
 #include "machine/core/config.h"
 #include "machine/net/dump.h"
 
-static bool new_net(struct machine *m, const struct net_config *config, struct net ***last, struct error *err)
+/* The last one. False and err->msg set: nobody is there. */
+static bool new_net(struct machine *m, const struct net_config *config, struct net_config *own, struct error *err)
 {
-	struct net *n = calloc(1, sizeof *n);
+	struct net **last = &m->nets, *n = calloc(1, sizeof *n);
 
 	if (!n) {
 		error_set(err, "out of memory");
 		return false;
 	}
-	**last = n;
-	*last = &n->next;
+	while (*last)
+		last = &(*last)->next;
+	*last = n;
 	n->config = config;
+	n->own = own;
 	n->machine = m;
 	return config->backend->open(n, err);
 }
@@ -38,10 +41,8 @@ static bool new_dump(struct machine *m, const struct net_dump_config *c, struct 
 
 bool nets_new(struct machine *m, struct error *err)
 {
-	struct net **last = &m->nets;
-
 	for (unsigned i = 0; i < m->config->netdevs; i++)
-		if (!new_net(m, m->config->netdev[i], &last, err))
+		if (!new_net(m, m->config->netdev[i], NULL, err))
 			return false;
 	for (unsigned i = 0; i < m->config->netdumps; i++)
 		if (!new_dump(m, m->config->netdump[i], err))
@@ -61,18 +62,63 @@ static void drop_first(struct net *n)
 	free(f);
 }
 
+static void free_net(struct machine *m, struct net *n)
+{
+	struct net **p = &m->nets;
+
+	while (*p != n)
+		p = &(*p)->next;
+	*p = n->next;
+	n->config->backend->close(n);
+	net_dump_close(n->dump);
+	while (n->first)
+		drop_first(n);
+	if (n->own)
+		m->config->late->net_free(n->own);
+	free(n);
+}
+
 void nets_free(struct machine *m)
 {
-	struct net *n;
+	while (m->nets)
+		free_net(m, m->nets);
+}
 
-	while ((n = m->nets)) {
-		m->nets = n->next;
-		n->config->backend->close(n);
-		net_dump_close(n->dump);
-		while (n->first)
-			drop_first(n);
-		free(n);
+bool net_add(struct machine *m, const char *text, struct error *err)
+{
+	struct net_config *config = m->config->late->net(text, err);
+	unsigned count = 0;
+
+	if (!config)
+		return false;
+	for (const struct net *n = m->nets; n; n = n->next)
+		count++;
+	if (net_find(m, config->id))
+		error_set(err, "Duplicate ID '%.60s' for netdev", config->id);
+	else if (count >= CONFIG_MAX_NETDEVS)
+		error_set(err, "%d networks are the most", CONFIG_MAX_NETDEVS);
+	else if (new_net(m, config, config, err))
+		return true;
+	else if (net_find(m, config->id)) {
+		free_net(m, net_find(m, config->id));
+		return false;
 	}
+	m->config->late->net_free(config);
+	return false;
+}
+
+bool net_delete(struct machine *m, const char *id, struct error *err)
+{
+	struct net *n = net_find(m, id);
+
+	if (!n)
+		error_set(err, "Device '%.60s' not found", id);
+	else if (n->user)
+		error_set(err, "Device '%.60s' is in use", id);
+	if (!n || n->user)
+		return false;
+	free_net(m, n);
+	return true;
 }
 
 struct net *net_find(const struct machine *m, const char *id)

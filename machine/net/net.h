@@ -81,6 +81,7 @@ struct net_stats {
 
 struct net {
 	const struct net_config *config;
+	struct net_config *own;		/* it has come while the machine ran: the same. NULL: config is an option's */
 	struct machine *machine;
 	struct device *user;		/* the card; NULL: nobody has taken it */
 	struct net *peer;		/* instead of a card: a port of a hub has the netdev that is on it, and that one the port */
@@ -113,6 +114,9 @@ void net_say_place(struct net *n, const uint8_t mac[NET_MAC_BYTES]);
 /* ---- The monitor's ---- */
 void nets_announce(struct machine *m);		/* all cards do */
 void net_forget(struct net *n);			/* what waits for the card: it was for another guest */
+/* Text of a -netdev whose card comes later; one that no card has. False and err->msg set. */
+bool net_add(struct machine *m, const char *text, struct error *err);
+bool net_delete(struct machine *m, const char *id, struct error *err);
 void net_pull(struct net *n, bool down);	/* the cable; the card is told */
 
 /* ---- The backend's ---- */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "machine/core/drc.h"
 #include "machine/pci/phb.h"
 
 #define SLOTS     32u
@@ -91,11 +92,55 @@ static bool fits_slot(struct device *bridge, const struct pci_device *pci, struc
 	return true;
 }
 
+static bool can_arrive(const struct pci_device *pci, struct error *err)
+{
+	if (!pci->dev.hot || !pci_function(pci))
+		return true;
+	error_usage(err, "-device %s: PCI: a running machine takes function 0 of a slot alone", pci->dev.class->name);
+	return false;
+}
+
 static bool bus_attach(struct device *bridge, struct device *dev, struct error *err)
 {
 	struct pci_device *pci = (struct pci_device *)dev;
 
-	return find_address(bridge, pci, err) && fits_slot(bridge, pci, err);
+	if (!find_address(bridge, pci, err) || !fits_slot(bridge, pci, err) || !can_arrive(pci, err))
+		return false;
+	drc_plug(drc_find(dev->machine, DRC_PCI | pci->devfn), dev, dev->hot);
+	return true;
+}
+
+/* Its sources and its pin are nobody's any more. */
+static void bus_detach(struct device *dev)
+{
+	struct pci_device *pci = (struct pci_device *)dev;
+	struct phb *phb = (struct phb *)dev->bridge;
+	struct phb_msi *msi = phb_msi_of(phb, pci);
+	struct drc *drc = drc_find(dev->machine, DRC_PCI | pci->devfn);
+
+	pci_set_pin(pci, false);
+	if (msi)
+		phb_msi_take(phb, msi);
+	if (drc)
+		drc_empty(drc);
+}
+
+/* A guest is told of function 0, and looks at the others then: they would have to be there before it. */
+static bool bus_removable(const struct device *dev, struct error *err)
+{
+	const struct pci_device *pci = (const struct pci_device *)dev;
+
+	for (unsigned i = 0; i < FUNCTIONS; i++)
+		if (i != pci_function(pci) && function_at(dev->bridge, pci_slot(pci) << 3 | i, dev)) {
+			error_set(err, "Device '%.60s' is one of several functions of its slot, which cannot be taken out", dev->id);
+			return false;
+		}
+	return true;
+}
+
+static uint32_t bus_connector(const struct device *dev)
+{
+	return DRC_PCI | ((const struct pci_device *)dev)->devfn;
 }
 
 static void bus_reset(struct device *dev)
@@ -119,5 +164,6 @@ static const struct device_property bus_properties[] = {
 };
 
 const struct bus_class pci_bus = {
-	.type = "PCI", .name = "pci.0", .properties = bus_properties, .attach = bus_attach, .reset = bus_reset, .path = bus_path,
+	.type = "PCI", .name = "pci.0", .properties = bus_properties, .attach = bus_attach, .detach = bus_detach,
+	.removable = bus_removable, .connector = bus_connector, .reset = bus_reset, .path = bus_path,
 };

@@ -167,6 +167,8 @@ static bool phb_init(struct device *dev, struct error *err)
 		tce_register(dev->machine, &phb->window[i]);
 	}
 	open_ways(phb);
+	if (!phb_slots(dev->machine, err))
+		return false;
 	for (unsigned i = 0; i < PHB_LSIS; i++) {
 		phb->lsi[i].irq = FIRST_LSI + i;
 		if (!irq_claim(dev->machine, FIRST_LSI + i, true)) {

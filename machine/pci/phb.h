@@ -53,6 +53,7 @@ extern const struct device_class phb_class;
 
 struct phb *phb_find(const struct machine *m, uint64_t buid);	/* NULL: none */
 void phb_fdt(struct device *dev, struct tree *t, int parent);
+bool phb_slots(struct machine *m, struct error *err);	/* makes their connectors. False: err->msg is set */
 
 /* ---- Interrupts ---- */
 

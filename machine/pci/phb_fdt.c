@@ -1,7 +1,9 @@
 /* The bridge in the device tree, and the functions on its bus. Addresses are left to be assigned: by firmware that
- * does so, or by the guest. Properties are QEMU's, but for those of hot-plugging. IEEE 1275's PCI binding; PAPR. */
+ * does so, or by the guest. Properties are QEMU's. IEEE 1275's PCI binding; PAPR. */
 #include <stdio.h>
 
+#include "machine/core/device.h"
+#include "machine/core/drc.h"
 #include "machine/core/node.h"
 #include "machine/irq/msi.h"
 #include "machine/pci/pci_bus.h"
@@ -9,8 +11,6 @@
 
 #define SLOTS 32u
 #define PINS  4u
-#define DRC_PHB      UINT32_C(0x20000000)
-#define DRC_FUNCTION UINT32_C(0x40000000)
 #define RTAS_DDW     0x2026u		/* tokens of rtas.def: query, create and remove a window; reset them */
 #define LEVEL        1u
 #define SPACE_SHIFT  24
@@ -131,7 +131,7 @@ static void function_fdt(struct pci_device *pci, struct tree *t, int bridge)
 	function_header(pci, t, at);
 	snprintf(text, sizeof text, "qemu_%s:%04x:%02x:%02x.%x", class->name, 0u, 0u, pci_slot(pci), pci_function(pci));
 	node_string(t, at, "ibm,loc-code", text);
-	node_cell(t, at, "ibm,my-drc-index", DRC_FUNCTION | pci->devfn);
+	node_cell(t, at, "ibm,my-drc-index", DRC_PCI | pci->devfn);
 	if (pci->msix.vectors)
 		node_cell(t, at, "ibm,req#msi-x", pci->msix.vectors);
 	function_reg(pci, t, at);
@@ -146,6 +146,38 @@ static void functions_fdt(const struct device *bridge, struct device *dev, struc
 		return;
 	functions_fdt(bridge, bus_next(bridge->machine, dev, bridge), t, at);
 	function_fdt((struct pci_device *)dev, t, at);
+}
+
+/* ---- Slots: each function has a connector, as QEMU has it ---- */
+
+#define EVENT_PCI 5			/* hot plug log: a resource of this kind */
+
+static void slot_fdt(struct machine *m, const struct drc *drc, struct tree *t)
+{
+	(void)m;
+	function_fdt((struct pci_device *)drc->device, t, 0);
+}
+
+static void slot_release(struct machine *m, struct drc *drc)
+{
+	struct device *dev = drc->device;
+
+	if (dev)
+		device_remove(m, dev);
+}
+
+static const struct drc_kind slot_kind = {
+	.name = "C", .type = "28", .physical = true, .event = EVENT_PCI, .fdt = slot_fdt, .release = slot_release,
+};
+
+bool phb_slots(struct machine *m, struct error *err)
+{
+	for (unsigned devfn = 0; devfn < PHB_FUNCTIONS; devfn++)
+		if (!drc_add(m, &slot_kind, DRC_PCI | devfn)) {
+			error_set(err, "too many connectors");
+			return false;
+		}
+	return true;
 }
 
 /* ---- The bridge ---- */
@@ -217,6 +249,7 @@ void phb_fdt(struct device *dev, struct tree *t, int parent)
 	interrupt_map(phb, t, at);
 	dma(phb, t, at);
 	node_cell(t, at, "ibm,my-drc-index", DRC_PHB);
+	drc_fdt(dev->machine, DRC_PCI, t, at);
 	node_cell(t, at, "qemu,phb-enumerated", 1);
 	functions_fdt(dev, bus_next(dev->machine, NULL, dev), t, at);
 }

@@ -28,7 +28,7 @@ static struct spent *make_spent(const struct machine *m)
 {
 	const struct profile_config *o = &m->config->profile;
 
-	return spent_new(m->config->cpus, &m->engine->timing, o->cpu, o->from, o->to);
+	return spent_new(m->config->max_cpus, &m->engine->timing, o->cpu, o->from, o->to);
 }
 
 bool profile_new(struct machine *m, struct error *err)

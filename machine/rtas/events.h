@@ -21,7 +21,10 @@ struct event_log {
 #define EVENT_NOT_RECOVERED  UINT32_C(0x00100000)
 #define EVENT_EXTENDED       UINT32_C(0x00040000)
 #define EVENT_INITIATOR_CPU  UINT32_C(0x00001000)
+#define EVENT_INITIATOR_HOTPLUG UINT32_C(0x00006000)
+#define EVENT_TYPE_MASK      UINT32_C(0x000000ff)
 #define EVENT_TYPE_EPOW      UINT32_C(0x00000040)
+#define EVENT_TYPE_HOTPLUG   UINT32_C(0x000000e5)
 
 /* Appends the low `bytes` bytes of v; what does not fit is dropped. */
 void event_log_put(struct event_log *log, uint64_t v, unsigned bytes);
@@ -32,6 +35,11 @@ void event_log_put_section(struct event_log *log, const char id[2], unsigned len
 
 /* Asks the guest to shut down, as a power button does. False: out of memory. */
 bool events_powerdown(struct machine *m);
+/* What the sensor of these says. */
+uint32_t events_epow(const struct machine *m);
+/* Tells the guest that `count` connectors from `index` on are to be looked at, or (0) that one. `event` says of what kind, as
+ * struct drc_kind has it. False: out of memory. */
+bool events_hotplug(struct machine *m, uint8_t event, uint32_t index, uint32_t count, bool add);
 /* Drops all logs: reset, end. */
 void events_clear(struct machine *m);
 

@@ -118,7 +118,7 @@ static unsigned splpar_characteristics(const struct machine *m, char *buf, size_
 {
 	const struct dispatcher *d = m->dispatcher;
 	struct splpar c = d->shared ? shared_characteristics(m) : dedicated_characteristics(d);
-	unsigned cores = m->ncpus / m->threads;
+	unsigned cores = m->config->cpus / m->threads;
 	uint64_t mib = m->ram.size >> 20;
 
 	return 1 + (unsigned)snprintf(buf, size,

@@ -142,6 +142,14 @@ static const struct option_row *find_option(const char *name)
 }
 
 /* One option and its argument; *i moves past both. */
+bool option_begin(struct parse *p, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
+		if (!strcmp(option_rows[i].name, name))
+			p->row = &option_rows[i];
+	return p->row;
+}
+
 static bool parse_option(struct parse *p, int argc, char **argv, int *i)
 {
 	const char *arg = argv[(*i)++], *name = arg;
@@ -182,7 +190,7 @@ static bool finish_options(struct parse *p)
 
 	p->status = EXIT_USAGE;
 	finish_display(p);
-	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_compat(p) || !finish_drives(p) || !finish_chardevs(p) || !finish_nets(p) ||
+	if (!finish_timing(p) || !finish_accel(p) || !finish_smp(p) || !finish_numa(p) || !finish_compat(p) || !finish_drives(p) || !finish_chardevs(p) || !finish_nets(p) ||
 	    !pool_finish(&o->pool, o->cpus / o->threads, p->err))
 		return false;
 	if (o->initrd && !o->kernel)
@@ -209,6 +217,7 @@ enum options_result options_parse(struct config *opts, int argc, char **argv, st
 		.dfp = true, .ic_mode = IC_DUAL, .large_decr = true, .dawr1 = true, .boot_wait_ms = 3000, .window_close = true, .show_cursor = true, .ccf_assist = true, .cfpc = MITIGATION_WORKAROUND,
 		.sbbc = MITIGATION_WORKAROUND, .ibs = MITIGATION_WORKAROUND, .hpt_page_shift = 16,
 	};
+	opts->late = &late_options;
 	pool_defaults(&opts->pool);
 	while (i < argc && !p.done && ok)
 		ok = parse_option(&p, argc, argv, &i);
@@ -232,6 +241,7 @@ void options_free(struct config *opts)
 	fsdevs_forget(opts);
 	chardevs_forget(opts);
 	netdevs_forget(opts);
+	numa_forget(opts);
 	for (unsigned i = 0; i < opts->saves; i++)
 		free(opts->save[i].path), free(opts->save[i].parent);
 }

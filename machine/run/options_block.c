@@ -398,10 +398,15 @@ static struct drive_config *find_drive(struct config *o, const char *id, unsigne
 	return NULL;
 }
 
+void drive_forget(struct drive_config *d)
+{
+	forget(d);
+	free(d);
+}
+
 static void drop_drive(struct config *o, unsigned at)
 {
-	forget(o->drive[at]);
-	free(o->drive[at]);
+	drive_forget(o->drive[at]);
 	memmove(&o->drive[at], &o->drive[at + 1], (--o->drives - at) * sizeof o->drive[0]);
 }
 

@@ -32,7 +32,7 @@ static void help(void)
 		printf("%-10s %s\n", (*b)->type, (*b)->help);
 }
 
-static void forget(struct net_config *c)
+void netdev_forget(struct net_config *c)
 {
 	free(c->text);
 	free(c->made_id);
@@ -54,7 +54,7 @@ void netdevs_forget(struct config *opts)
 	while (opts->netcards)
 		free(opts->netcard[--opts->netcards]);
 	while (opts->netdevs)
-		forget(opts->netdev[--opts->netdevs]);
+		netdev_forget(opts->netdev[--opts->netdevs]);
 }
 
 /* As QEMU has names; so none has a comma, which would end a value in the text of a -device. */
@@ -177,7 +177,7 @@ static bool add_netdev(struct parse *p, const char *text, struct card *card)
 		p->opts->netdev[p->opts->netdevs++] = c;
 		return true;
 	}
-	forget(c);
+	netdev_forget(c);
 	return false;
 }
 
@@ -214,7 +214,7 @@ static bool keep_netdev(struct parse *p, struct net_config *c)
 		p->opts->netdev[p->opts->netdevs++] = c;
 		return true;
 	}
-	forget(c);
+	netdev_forget(c);
 	return false;
 }
 
@@ -235,14 +235,14 @@ static bool add_port(struct parse *p, const char *netdev, const struct card *car
 		c->made_id = NULL;
 	c->id = c->made_id;
 	if (!c->id || !net_config_begin(c, p->err)) {
-		forget(c);
+		netdev_forget(c);
 		return option_fail(p, "out of memory");
 	}
 	s = c->settings;
 	*s = (struct hub_settings){ .has_number = true, .netdev = netdev };
 	if (!card || add_card(p, c, card))
 		return keep_netdev(p, c);
-	forget(c);
+	netdev_forget(c);
 	return false;
 }
 
@@ -336,7 +336,7 @@ static bool get_dump(struct parse *p, struct net_dump_config *d, struct pairs *p
 	bool ok = true;
 
 	if (!pairs_next(pairs, &key, &value) || (key && strcmp(key, "qom-type")) || strcmp(value, "filter-dump"))
-		return option_fail(p, "-object %.60s: there is filter-dump alone", value);
+		return option_fail(p, "-object %.60s: there are filter-dump and memory-backend-ram", value);
 	while (ok && pairs_next(pairs, &key, &value))
 		ok = key ? set_dump(p, d, key, value) : option_fail(p, "-object filter-dump: '%.60s' is not KEY=VALUE", value);
 	if (ok && (!d->id || !d->netdev || !d->file))
@@ -344,7 +344,7 @@ static bool get_dump(struct parse *p, struct net_dump_config *d, struct pairs *p
 	return ok;
 }
 
-bool opt_object(struct parse *p, const char *text)
+static bool dump_object(struct parse *p, const char *text)
 {
 	struct net_dump_config *d = calloc(1, sizeof *d);
 	struct pairs pairs;
@@ -362,6 +362,23 @@ bool opt_object(struct parse *p, const char *text)
 	}
 	forget_dump(d);
 	return false;
+}
+
+static bool memory_object(struct parse *p, const char *text)
+{
+	struct pairs pairs;
+	char *key, *value;
+	bool ok = pairs_open(p, &pairs, text) && pairs_next(&pairs, &key, &value) && numa_object(p, &pairs);
+
+	free(pairs.copy);
+	return ok;
+}
+
+bool opt_object(struct parse *p, const char *text)
+{
+	const char *kind = strncmp(text, "qom-type=", 9) ? text : text + 9;
+
+	return !strncmp(kind, "memory-backend-ram", 18) && (!kind[18] || kind[18] == ',') ? memory_object(p, text) : dump_object(p, text);
 }
 
 /* "netdev=ID" in a -device, or in several. */

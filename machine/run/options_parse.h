@@ -23,6 +23,13 @@ struct parse {
 	bool snapshot;			/* -snapshot */
 	bool vga_asked;			/* -vga */
 	bool tcg, no_accel;		/* that was asked for; so was an accelerator that is not there */
+	struct memory_object {
+		char id[64];
+		uint64_t size;
+		bool used;
+	} memory[NUMA_MOST];		/* -object memory-backend-ram */
+	unsigned memories;
+	uint8_t numa_cpu[VP_MAX];	/* -numa: 1 + the node of each processor; 0: nobody has said so */
 	unsigned asked;			/* options_machine.c: capabilities that were asked for by name, a bit each */
 };
 
@@ -39,6 +46,7 @@ struct parse {
 #undef opt_TEXT
 #undef opt_FLAG
 
+bool option_begin(struct parse *p, const char *name);	/* as if that one were being parsed */
 const char *option_name(const struct parse *p);	/* of the one that is being parsed, without "-" */
 
 /* ---- options_text.c ---- */
@@ -68,11 +76,17 @@ bool finish_compat(struct parse *p);
 /* ---- options_block.c: the same for drives; and their end ---- */
 bool finish_drives(struct parse *p);
 void drives_forget(struct config *opts);
+void drive_forget(struct drive_config *d);
 
 /* ---- options_chardev.c: names that -serial, -monitor and their like use; the default terminal ---- */
 bool finish_chardevs(struct parse *p);
 void names_forget(struct parse *p);
 void chardevs_forget(struct config *opts);
+
+/* ---- options_numa.c ---- */
+bool numa_object(struct parse *p, struct pairs *pairs);	/* what stands behind "memory-backend-ram," */
+bool finish_numa(struct parse *p);
+void numa_forget(struct config *opts);
 
 /* ---- options_share.c ---- */
 void fsdevs_forget(struct config *opts);
@@ -80,5 +94,9 @@ void fsdevs_forget(struct config *opts);
 /* ---- options_net.c ---- */
 bool finish_nets(struct parse *p);
 void netdevs_forget(struct config *opts);
+void netdev_forget(struct net_config *c);
+
+/* ---- options_late.c ---- */
+extern const struct late_options late_options;
 
 #endif

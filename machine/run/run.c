@@ -21,6 +21,7 @@
 #include "firmware/firmware.h"
 #include "hcall/dispatcher.h"
 #include "hcall/trace.h"
+#include "machine/board/hotplug.h"
 #include "machine/board/pseries.h"
 #include "machine/core/clock.h"
 #include "machine/core/config.h"
@@ -126,6 +127,8 @@ static bool load_named(struct machine *m, const char *name, struct error *err)
 /* From power-on or, the first time, from a snapshot. */
 static bool begin_run(struct machine *m, bool first, struct error *err)
 {
+	if (!first)
+		hotplug_finish(m);
 	machine_clear(m);
 	if (!first || (!m->config->loadvm && !m->config->incoming))
 		return firmware_start(m, err);	/* the boot processor runs, the others wait for start-cpu */

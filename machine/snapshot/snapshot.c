@@ -213,7 +213,7 @@ static void list_all(const struct listing *l, struct vms_set *set)
 		for (end = r + 1; end < ARRAY_SIZE(rows) && by_cpu(&rows[end]) && by_cpu(&rows[r]); end++)
 			;
 		for (unsigned i = 0; i < (by_cpu(&rows[r]) ? l->m->ncpus : 1); i++)
-			for (unsigned k = r; k < end; k++)
+			for (unsigned k = r; k < end && !(by_cpu(&rows[r]) && l->m->cpu[i]->absent); k++)
 				list_row(l, &rows[k], i, set);
 	}
 }
@@ -373,7 +373,7 @@ static bool cycles_fit(const struct machine *m, struct error *err)
 {
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		const struct cpu *cpu = &m->cpu[i]->cpu;
-		bool ahead = cpu->cycles > m->clock.now, behind = vp_runs(m->cpu[i]) && m->clock.now - cpu->cycles > POLL_CYCLES;
+		bool ahead = cpu->cycles > m->clock.now && !m->cpu[i]->absent, behind = vp_runs(m->cpu[i]) && m->clock.now - cpu->cycles > POLL_CYCLES;
 
 		if (!ahead && !behind)
 			continue;
@@ -533,6 +533,10 @@ static bool save_to(struct machine *m, int fd, const struct snapshot_options *o,
 
 	if (!o->for_qemu)
 		return write_from(m, m->cpu, fd, o, path, err);
+	if (m->config->numa.nodes) {
+		error_set(err, "QEMU has the memory of each NUMA node in a block of its own");
+		return false;
+	}
 	if (!devices_qemu_can(m, err))
 		return false;
 	if (!snapshot_qemu_ready(m)) {
@@ -577,7 +581,7 @@ bool snapshot_save_both(struct machine *m, int fd, struct error *err)
 	struct error why;
 	off_t at;
 
-	if (!snapshot_qemu_ready(m) || !devices_qemu_can(m, &why))
+	if (!snapshot_qemu_ready(m) || m->config->numa.nodes || !devices_qemu_can(m, &why))
 		return save_to(m, fd, &exact, NULL, err);
 	if (!save_to(m, fd, &for_qemu, NULL, err) || (at = lseek(fd, 0, SEEK_CUR)) < 0 || !write_exact(m, fd, err))
 		return false;
@@ -692,7 +696,7 @@ static bool complete(struct machine *m, const struct vms_set *set, bool own, str
 			return missing(err, s->name, s->instance);
 	}
 	for (unsigned i = 0; i < m->ncpus; i++)
-		for (unsigned k = 0; k < 2; k++)
+		for (unsigned k = 0; k < 2 && !m->cpu[i]->absent; k++)
 			if (!loaded(set, k ? "cpu" : "cpu_common", i))
 				return missing(err, k ? "cpu" : "cpu_common", i);
 	for (unsigned k = 0; k < 2; k++)

@@ -65,9 +65,31 @@ static bool machine_check(const void *s, struct vms_walk *w)
 	       vms_wrong(w, "rtas_addr", m->rtas_addr, "an address in RAM");
 }
 
+/* Of a guest with more cores than that. */
+#define FEW_CORES 64u
+
+static bool many_cores(const void *s)
+{
+	const struct energy_list *list = s;
+	uint8_t any = 0;
+
+	for (unsigned i = FEW_CORES; i < MACHINE_MAX_CPUS; i++)
+		any |= list->priority[i];
+	return any;
+}
+
+static const struct vmstate energy_more_state = {
+	.name = "cede/machine/energy/more", .version = 1, .min_version = 1, VMS_OF(struct energy_list), .needed = many_cores,
+	.fields = VMS_FIELDS(
+		{ .name = "more", .kind = VMS_VALUE, .codec = &vms_u8, .count = MACHINE_MAX_CPUS - FEW_CORES, .stride = 1, .covers = 1,
+		  .offset = offsetof(struct energy_list, priority) + FEW_CORES }),
+};
+
 static const struct vmstate energy_state = {
 	.name = "cede/machine/energy", .version = 1, .min_version = 1, VMS_OF(struct energy_list),
-	.fields = VMS_FIELDS(VMS_U64(struct energy_list, made), VMS_U8_ARRAY(struct energy_list, priority)),
+	.fields = VMS_FIELDS(VMS_U64(struct energy_list, made),
+			     VMS_ROW("priority", VMS_VALUE, struct energy_list, priority, priority[0], uint8_t, FEW_CORES, .codec = &vms_u8)),
+	.subs = VMS_SUBS(&energy_more_state),
 };
 
 static bool vasi_needed(const void *s)
@@ -109,7 +131,7 @@ static const struct vms_field machine_fields[] = {
 	VMS_ELSEWHERE(struct machine, cpu, PARTS), VMS_SKIP(struct machine, running, "nobody, between quanta"),
 	VMS_SKIP(struct machine, config, OPTION), VMS_ELSEWHERE(struct machine, dispatcher, PARTS),
 	VMS_ELSEWHERE(struct machine, devices, PARTS), VMS_SKIP(struct machine, drives, "the host's: devices have what the guest sees"), VMS_SKIP(struct machine, nets, "the host's"), VMS_SKIP(struct machine, card_macs, "options"),
-	VMS_SKIP(struct machine, xics, "one of them"), VMS_SKIP(struct machine, xive, "one of them"),
+	VMS_SKIP(struct machine, drcs, "one of them"), VMS_SKIP(struct machine, xics, "one of them"), VMS_SKIP(struct machine, xive, "one of them"),
 	VMS_ELSEWHERE(struct machine, firmware, PARTS),
 	VMS_SKIP(struct machine, request, "none, while it runs"), VMS_SKIP(struct machine, exit_status, "none, while it runs"),
 	VMS_SKIP(struct machine, panic_message, "none, while it runs"),

@@ -469,6 +469,8 @@ static void blk_free(struct device *dev)
 {
 	disk_free(&to_blk(dev)->disk);
 	drop_elements(to_blk(dev));
+	if (to_blk(dev)->disk.drive)
+		drive_leave(to_blk(dev)->disk.drive);
 	virtio_free(&to_blk(dev)->v);
 }
 

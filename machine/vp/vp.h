@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define POOL_MAX_PROCS   64		/* physical processors (cores) */
+#define VP_MAX           256		/* threads of a guest; physical processors of one that has a processor for each core */
+#define VP_WORDS         (VP_MAX / 64)
+#define POOL_MAX_PROCS   64		/* physical processors (cores) that -pool shares */
 #define POOL_MAX_LOAD    64		/* virtual processors of the competing load */
 #define POOL_UNIT        100		/* entitlement and load are in hundredths of a processor, as in PAPR */
 #define PHYSICAL_NONE    0xffff		/* no physical thread: not dispatched yet */
@@ -50,7 +52,7 @@ struct vp_thread {
 	uint64_t wait[WAIT_INTERVALS];	/* cycles since it left its processor, without those since `since` */
 	uint64_t waited[WAIT_INTERVALS];	/* cycles in all, up to the last dispatch; never run back */
 	uint64_t ran;			/* cycles dispatched in all, without those since `since` */
-	uint64_t awaits;		/* H_CONFER: threads (bits by index) that are to have a turn first */
+	uint64_t awaits[VP_WORDS];	/* H_CONFER: threads (bits by index) that are to have a turn first */
 	uint64_t dispatches;
 };
 

@@ -368,7 +368,7 @@ def corrupt(folder):
         ('record size', log.header(record=48) + body, 'records of 48'),
         ('no processors', log.header(cpus=0), 'virtual processors: 0'), ('4 billion processors', log.header(cpus=2 ** 32 - 1), 'virtual processors: 4294967295'),
         ('threads', log.header(threads=9), 'threads'), ('uneven threads', log.header(threads=8), 'only some of its threads'),
-        ('no physical', log.header(procs=0), 'physical processors: 0'), ('65 physical', log.header(procs=65), 'physical processors: 65'),
+        ('no physical', log.header(procs=0), 'physical processors: 0'), ('257 physical', log.header(procs=257), 'physical processors: 257'),
         ('no chips', log.header(chips=0), 'chips: 0'), ('chips', log.header(chips=3), 'more chips'), ('loads', log.header(loads=2 ** 31), 'the load: 2147483648'),
         ('no cycles', log.header(hz=0), 'cycles per second: 0'), ('no timebase', log.header(tb_hz=0), 'timebase ticks per second: 0'),
         ('fast timebase', log.header(tb_hz=HZ + 1), 'faster'), ('capped 2', log.header(capped=2), 'capped: 2'),

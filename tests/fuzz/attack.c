@@ -436,7 +436,8 @@ static const uint8_t rtas_tokens[] = {
 };
 
 /* What a call's arguments are, a letter each: p phandle, i ihandle, s string, b buffer, l length,
- * x code, c processor, q interrupt source, g alignment, y system parameter, n number. */
+ * x code, c processor, q interrupt source, g alignment, y system parameter, n number; of connectors: d index, k kind of
+ * indicator, t state, w work area. */
 struct shape {
 	const char *name, *args;
 	uint8_t nret;
@@ -463,6 +464,9 @@ static const char *rtas_args(unsigned token)
 	case 0x0b: case 0x0c: case 0x0d: return "q";
 	case 0x0e: return "nnnnbl";
 	case 0x12: case 0x13: return "lbl";
+	case 0x1a: return "kdt";
+	case 0x1d: return "kd";
+	case 0x1e: return "wt";
 	case 0x2b: return "xx";
 	default: return "nlnlnln";
 	}
@@ -503,6 +507,22 @@ static bool final_token(unsigned token)
 	return token == 0x03 || token == 0x04 || token == 0x07 || token == 0x1f;
 }
 
+/* Slots and cores, and what is near to their numbers. */
+static uint32_t connector(struct rng *rng)
+{
+	static const uint32_t kinds[] = { 0x10000000, 0x40000000, 0x40000000, 0x80000000, 0x20000000 };
+
+	return kinds[rng_below(rng, ARRAY_SIZE(kinds))] + rng_below(rng, rng_one_in(rng, 4) ? 300 : 8) * (rng_one_in(rng, 2) ? 8 : 1);
+}
+
+static uint32_t work_area(struct attack *a)
+{
+	uint32_t at = (uint32_t)(SCRATCH + (rng_below(a->rng, 0xf000) & ~7u));
+
+	st_be32(&a->m->ram, at, connector(a->rng));
+	return at;
+}
+
 static uint32_t cell(struct attack *a, char what)
 {
 	struct rng *rng = a->rng;
@@ -522,6 +542,10 @@ static uint32_t cell(struct attack *a, char what)
 	case 'c': return rng_below(rng, 5);
 	case 'q': return 0x1000 + rng_below(rng, 0x400);
 	case 'g': return rng_below(rng, 3) ? UINT32_C(1) << rng_below(rng, 32) : 0;
+	case 'd': return connector(rng);
+	case 'k': return 9000 + rng_below(rng, 5);
+	case 't': return rng_below(rng, 3);
+	case 'w': return work_area(a);
 	case 'y': return 15 + rng_below(rng, 45);
 	default:
 		break;

@@ -456,7 +456,7 @@ static void random_call(struct cpu *cpu)
 
 static void check_processors(void)
 {
-	bool taken[POOL_MAX_PROCS * 2] = { false };
+	bool taken[VP_MAX * 2] = { false };
 	const struct dispatcher *d = t.m->dispatcher;
 
 	for (unsigned n = 0; n < CPUS; n++) {

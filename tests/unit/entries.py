@@ -72,7 +72,7 @@ SOURCES = {
     'methods': lambda: re.findall(r'^\t\{ (?:"[^"]+"|ANY_NODE), "([^"]+)", .*\bmethod_\w+ \}', read('firmware/method.c'), re.M),
     'sections': sections,
     'options': options,
-    'monitor': lambda: re.findall(r'^\t\{ "(\w+)", "', read('machine/monitor/hmp.c'), re.M),
+    'monitor': lambda: re.findall(r'^\t\{ "([\w-]+)", "', read('machine/monitor/hmp.c'), re.M),
     'QMP': lambda: re.findall(r'\{ "([a-z][\w-]+)", \w+(?:, \w+)* \}', read('machine/monitor/qmp.c')),
     'tools': tools,
     'environment': environment,

@@ -20,7 +20,7 @@ void dtl_follow_begin(struct dtl_follow *f, const struct dtl_log *log, const str
 		f->vp[i].on = f->vp[i].last = -1;
 		f->vp[i].since = f->h->begins;
 	}
-	for (unsigned i = 0; i < POOL_MAX_PROCS; i++)
+	for (unsigned i = 0; i < VP_MAX; i++)
 		f->proc[i].since = f->h->begins;
 	for (unsigned i = 0; i < DTL_MAX_PHYSICAL; i++)
 		f->who[i] = -1;

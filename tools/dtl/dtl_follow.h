@@ -60,7 +60,7 @@ struct dtl_follow {
 		unsigned running;	/* how many of its threads run something */
 		enum partition_id by;
 		uint64_t since;
-	} proc[POOL_MAX_PROCS];
+	} proc[VP_MAX];
 };
 
 void dtl_follow_begin(struct dtl_follow *f, const struct dtl_log *log, const struct dtl_filter *filter, const struct dtl_view *view);

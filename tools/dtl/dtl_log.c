@@ -29,8 +29,8 @@ static const struct field {
 	{ name, at, bytes, offsetof(struct dtl_header, member), sizeof ((struct dtl_header *)0)->member, min, max }
 	FIELD("virtual processors", 20, 4, cpus, 1, DTL_MAX_CPUS),
 	FIELD("threads of a processor", 24, 4, threads, 1, DTL_MAX_THREADS),
-	FIELD("physical processors", 28, 4, procs, 1, POOL_MAX_PROCS),
-	FIELD("chips", 32, 4, chips, 1, POOL_MAX_PROCS),
+	FIELD("physical processors", 28, 4, procs, 1, VP_MAX),
+	FIELD("chips", 32, 4, chips, 1, VP_MAX),
 	FIELD("virtual processors of the load", 36, 4, loads, 0, POOL_MAX_LOAD),
 	FIELD("cycles per second", 40, 8, hz, 1, UINT64_C(1) << 40),
 	FIELD("timebase ticks per second", 48, 8, tb_hz, 1, UINT64_C(1) << 40),

@@ -14,7 +14,7 @@
 #define DTL_MAX_CPUS    512		/* virtual threads of a guest */
 #define DTL_MAX_THREADS 8		/* of a processor */
 #define DTL_MAX_VPS     (DTL_MAX_CPUS + POOL_MAX_LOAD)
-#define DTL_MAX_PHYSICAL (POOL_MAX_PROCS * DTL_MAX_THREADS)
+#define DTL_MAX_PHYSICAL (VP_MAX * DTL_MAX_THREADS)
 
 struct dtl_header {
 	uint32_t cpus;			/* virtual threads of the guest */

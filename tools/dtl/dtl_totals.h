@@ -18,7 +18,7 @@ struct dtl_totals {
 		int entry;		/* physical thread of the last dispatch; -1: none */
 		struct histogram wait;	/* cycles that a dispatch waited for a processor */
 	} *vp;				/* by index */
-	uint64_t busy[POOL_MAX_PROCS][PARTITIONS];	/* cycles, by physical processor */
+	uint64_t busy[VP_MAX][PARTITIONS];	/* cycles, by physical processor */
 };
 
 bool dtl_totals_init(struct dtl_totals *t, const struct dtl_header *h, struct error *err);
