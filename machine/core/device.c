@@ -180,7 +180,8 @@ static bool attach(struct device *dev, struct error *err)
 
 	if (!bus)
 		return true;
-	dev->bridge = find_bridge(dev->machine, bus, dev->bus);
+	if (!dev->bridge)
+		dev->bridge = find_bridge(dev->machine, bus, dev->bus);
 	if (dev->bridge)
 		return bus->attach(dev->bridge, dev, err);
 	if (dev->bus)
@@ -232,18 +233,29 @@ static void drop_last(struct machine *m)
 	free_device(dev);
 }
 
-struct device *device_new(struct machine *m, const struct device_class *class, const char *values, struct error *err)
+static struct device *make(struct machine *m, const struct device_class *class, struct device *bridge, const char *values, struct error *err)
 {
 	struct device *dev = alloc_device(m, class, err);
 
 	if (!dev)
 		return NULL;
+	dev->bridge = bridge;
 	dev->asked = values != NULL;
 	append_device(m, dev);
 	if (set_values(dev, values, err) && attach(dev, err) && (!class->init || class->init(dev, err)))
 		return dev;
 	drop_last(m);
 	return NULL;
+}
+
+struct device *device_new(struct machine *m, const struct device_class *class, const char *values, struct error *err)
+{
+	return make(m, class, NULL, values, err);
+}
+
+struct device *device_new_on(struct device *bridge, const struct device_class *class, const char *values, struct error *err)
+{
+	return make(bridge->machine, class, bridge, values, err);
 }
 
 bool device_values_ok(const struct device_class *class, const char *values, struct error *err)

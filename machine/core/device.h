@@ -134,6 +134,8 @@ unsigned device_once(const struct config *config);	/* 1: device_class.on_board o
 /* Makes the next device of `class`, with default properties if `values` is NULL, else with those that it says:
  * "NAME=VALUE,..", "": none. NULL and err->msg set: as init() fails, an unknown property, no memory. It is the machine's. */
 struct device *device_new(struct machine *m, const struct device_class *class, const char *values, struct error *err);
+/* The same on the bus of that bridge, which no other way may lead to: part of the bridge's device. In its init(). */
+struct device *device_new_on(struct device *bridge, const struct device_class *class, const char *values, struct error *err);
 void devices_free(struct machine *m);		/* last made, first freed */
 void devices_reset(struct machine *m);		/* in order of making */
 /* As device_class says. */
