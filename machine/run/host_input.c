@@ -11,6 +11,7 @@
 #include "machine/core/clock.h"
 #include "machine/core/config.h"
 #include "machine/core/device.h"
+#include "machine/core/input.h"
 #include "machine/display/display.h"
 #include "machine/host/console.h"
 #include "machine/host/term.h"
@@ -74,6 +75,7 @@ void host_look(struct machine *m)
 				dev->class->receive(dev);
 		nets_look(m);
 	}
+	machine_input_resumes(m);
 	display_take(m);
 	display_show(m);
 	monitors_poll(m);
