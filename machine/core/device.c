@@ -180,7 +180,8 @@ static bool attach(struct device *dev, struct error *err)
 
 	if (!bus)
 		return true;
-	dev->bridge = find_bridge(dev->machine, bus, dev->bus);
+	if (!dev->bridge)
+		dev->bridge = find_bridge(dev->machine, bus, dev->bus);
 	if (dev->bridge)
 		return dev->attached = bus->attach(dev->bridge, dev, err);
 	if (dev->bus)
@@ -240,12 +241,13 @@ static void drop_last(struct machine *m)
 	free_device(dev);
 }
 
-static struct device *make(struct machine *m, const struct device_class *class, const char *values, bool hot, struct error *err)
+static struct device *make(struct machine *m, const struct device_class *class, struct device *bridge, const char *values, bool hot, struct error *err)
 {
 	struct device *dev = alloc_device(m, class, err);
 
 	if (!dev)
 		return NULL;
+	dev->bridge = bridge;
 	dev->asked = values != NULL;
 	dev->hot = hot;
 	append_device(m, dev);
@@ -257,7 +259,7 @@ static struct device *make(struct machine *m, const struct device_class *class, 
 
 struct device *device_new(struct machine *m, const struct device_class *class, const char *values, struct error *err)
 {
-	return make(m, class, values, false, err);
+	return make(m, class, NULL, values, false, err);
 }
 
 static void reset_device(struct device *dev)
@@ -270,7 +272,7 @@ static void reset_device(struct device *dev)
 
 struct device *device_new_hot(struct machine *m, const struct device_class *class, const char *values, struct error *err)
 {
-	struct device *dev = make(m, class, values, true, err);
+	struct device *dev = make(m, class, NULL, values, true, err);
 
 	if (dev)
 		reset_device(dev);
@@ -308,6 +310,11 @@ struct device *device_find(const struct machine *m, const char *id)
 	while (dev && !(dev->id && !strcmp(dev->id, id)))
 		dev = dev->next;
 	return dev;
+}
+
+struct device *device_new_on(struct device *bridge, const struct device_class *class, const char *values, struct error *err)
+{
+	return make(bridge->machine, class, bridge, values, bridge->hot, err);
 }
 
 bool device_values_ok(const struct device_class *class, const char *values, struct error *err)

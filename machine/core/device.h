@@ -162,6 +162,8 @@ struct device *device_new_hot(struct machine *m, const struct device_class *clas
 void device_remove(struct machine *m, struct device *dev);
 void device_drop(struct machine *m, struct device *dev);	/* it has hardly come: nobody hears of it */
 struct device *device_find(const struct machine *m, const char *id);	/* -device id=; NULL: none */
+/* The same on the bus of that bridge, which no other way may lead to: part of the bridge's device. In its init(). */
+struct device *device_new_on(struct device *bridge, const struct device_class *class, const char *values, struct error *err);
 void devices_free(struct machine *m);		/* last made, first freed */
 void devices_reset(struct machine *m);		/* in order of making */
 /* As device_class says. */

@@ -9,9 +9,10 @@
 
 struct machine;
 
-/* What happens at one time: each goes to the first device that takes its kind. A machine that stands gets nothing, now or
- * later. False: nobody takes one of them. */
+/* What happens at one time: each goes to the first device that takes its kind. A machine that stands gets what is let go,
+ * when it goes on, and nothing else, now or later. False: nobody takes one of them. */
 bool machine_input(struct machine *m, const struct act *acts, unsigned n);
+void machine_input_resumes(struct machine *m);	/* at each poll point: it may be the first one after it stood */
 bool machine_takes(const struct machine *m, enum act_kind kind);
 
 #endif

@@ -167,6 +167,8 @@ struct machine {
 	struct outgoing *outgoing;	/* outgoing.c: what they have written while they go on */
 	struct snapshots *snapshots;	/* snapshot.c: what is to be saved when */
 	struct display *display;	/* display.c: who sees the screen */
+	uint8_t keys_let_go[32], buttons_let_go;	/* core/input.c: while it stood; a bit each */
+	bool any_let_go;
 	struct event_log *event_logs;	/* events.c: not yet fetched by the guest, oldest first */
 	uint32_t next_plid;		/* platform log id of the next one */
 	uint64_t unimp_hcalls[8], unimp_rtas;	/* said once under -d unimp, by number */

@@ -30,6 +30,14 @@ unsigned key_by_usage(unsigned usage)
 	return 0;
 }
 
+unsigned key_usage(unsigned code)
+{
+	for (unsigned i = 0; i < KEYS; i++)
+		if (keys[i].code == code)
+			return keys[i].usage;
+	return 0;
+}
+
 unsigned key_by_keysym(uint32_t keysym)
 {
 	for (unsigned i = 0; i < KEYS && keysym; i++)

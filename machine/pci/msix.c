@@ -108,39 +108,35 @@ void msix_set_message(struct pci_device *pci, unsigned n, uint64_t address, uint
 
 /* ---- The BAR ---- */
 
-static unsigned pending_at(const struct msix *msix)
-{
-	return msix->table_bytes > PENDING_AT ? msix->table_bytes : PENDING_AT;
-}
-
 /* As much as is allocated, so that any load of what is there stays within it. */
 static uint32_t in_words(uint32_t bytes)
 {
 	return (bytes + 7) & ~UINT32_C(7);
 }
 
-static uint64_t table_load(struct pci_device *pci, uint64_t offset, unsigned size)
+uint64_t msix_load(struct pci_device *pci, uint64_t offset, unsigned size)
 {
 	const struct msix *msix = &pci->msix;
-	uint64_t value = 0, pending = pending_at(msix);
+	uint64_t value = 0;
 
-	if (offset < msix->table_bytes)
-		memcpy(&value, msix->table + offset, size);
-	else if (offset >= pending && offset - pending < in_words(msix->pending_bytes))
-		memcpy(&value, msix->pending + (offset - pending), size);
+	if (offset - msix->table_at < msix->table_bytes)
+		memcpy(&value, msix->table + (offset - msix->table_at), size);
+	else if (offset - msix->pending_at < in_words(msix->pending_bytes))
+		memcpy(&value, msix->pending + (offset - msix->pending_at), size);
 	return value;
 }
 
 /* Words and pairs of them, as the standard has it; pending bits are the device's. */
-static void table_store(struct pci_device *pci, uint64_t offset, unsigned size, uint64_t value)
+void msix_store(struct pci_device *pci, uint64_t offset, unsigned size, uint64_t value)
 {
+	offset -= pci->msix.table_at;
 	if (size < 4 || offset >= pci->msix.table_bytes)
 		return;
 	memcpy(pci->msix.table + offset, &value, size);
 	catch_up(pci, (unsigned)offset / ENTRY_BYTES);
 }
 
-static const struct pci_bar_ops table_ops = { .load = table_load, .store = table_store };
+static const struct pci_bar_ops table_ops = { .load = msix_load, .store = msix_store };
 
 /* ---- Life ---- */
 
@@ -151,32 +147,40 @@ static void describe(struct pci_device *pci, uint8_t at)
 	pci_add_capability(pci, PCI_ID_MSIX, at, CAPABILITY_BYTES);
 	pci->msix.capability = pci->config[PCI_CAPABILITIES];
 	pci_set_number(pci, msix->capability + CONTROL, 2, msix->vectors - 1);
-	pci_set_number(pci, msix->capability + TABLE, 4, msix->bar);
-	pci_set_number(pci, msix->capability + PENDING, 4, pending_at(msix) | msix->bar);
+	pci_set_number(pci, msix->capability + TABLE, 4, msix->table_at | msix->bar);
+	pci_set_number(pci, msix->capability + PENDING, 4, msix->pending_at | msix->bar);
 	pci->writable[msix->capability + CONTROL + 1] = (CONTROL_ENABLE | CONTROL_MASK) >> 8;
 }
 
-bool msix_init(struct pci_device *pci, unsigned vectors, unsigned bar, uint8_t at, struct error *err)
+bool msix_init_within(struct pci_device *pci, unsigned vectors, struct msix_place place, uint8_t at, struct error *err)
 {
 	struct msix *msix = &pci->msix;
-	uint32_t end;
 
 	if (!vectors || vectors > PCI_MAX_VECTORS) {
 		error_usage(err, "-device %s: %u interrupt vectors: 1 to %u can be had", pci->dev.class->name, vectors, PCI_MAX_VECTORS);
 		return false;
 	}
-	*msix = (struct msix){ .vectors = vectors, .bar = bar, .table_bytes = vectors * ENTRY_BYTES,
-			       .pending_bytes = (vectors + 7) / 8 };
+	*msix = (struct msix){ .vectors = vectors, .bar = place.bar, .table_at = place.table_at, .pending_at = place.pending_at,
+			       .table_bytes = vectors * ENTRY_BYTES, .pending_bytes = (vectors + 7) / 8 };
 	msix->table = calloc(1, msix->table_bytes);
 	msix->pending = calloc(1, in_words(msix->pending_bytes));
 	if (!msix->table || !msix->pending) {
 		error_set(err, "out of memory");
 		return false;
 	}
-	end = pending_at(msix) + in_words(msix->pending_bytes);
-	pci_add_bar(pci, bar, PCI_BAR_MEM32, end > LEAST_BAR ? power_of_two(end) : LEAST_BAR, &table_ops);
 	describe(pci, at);
 	msix_reset(pci);
+	return true;
+}
+
+bool msix_init(struct pci_device *pci, unsigned vectors, unsigned bar, uint8_t at, struct error *err)
+{
+	uint32_t table = vectors * ENTRY_BYTES, pending = table > PENDING_AT ? table : PENDING_AT, end;
+
+	if (!msix_init_within(pci, vectors, (struct msix_place){ .bar = bar, .pending_at = pending }, at, err))
+		return false;
+	end = pending + in_words(pci->msix.pending_bytes);
+	pci_add_bar(pci, bar, PCI_BAR_MEM32, end > LEAST_BAR ? power_of_two(end) : LEAST_BAR, &table_ops);
 	return true;
 }
 
@@ -206,6 +210,8 @@ const struct vmstate msix_state = {
 		VMS_POINTED_BUFFER("pending", struct msix, pending, pending_bytes, PCI_MAX_VECTORS / 8),
 		VMS_SKIP(struct msix, table_bytes, "follows from how it was made"),
 		VMS_SKIP(struct msix, pending_bytes, "follows from how it was made"),
+		VMS_SKIP(struct msix, table_at, "follows from how it was made"),
+		VMS_SKIP(struct msix, pending_at, "follows from how it was made"),
 		VMS_SKIP(struct msix, vectors, "follows from how it was made"),
 		VMS_SKIP(struct msix, bar, "follows from how it was made"),
 		VMS_SKIP(struct msix, capability, "follows from how it was made")),

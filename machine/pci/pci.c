@@ -57,14 +57,15 @@ void pci_identify(struct pci_device *pci, const struct pci_id *id)
 
 void pci_add_bar(struct pci_device *pci, unsigned number, enum pci_bar_kind kind, uint64_t size, const struct pci_bar_ops *ops)
 {
-	static const uint8_t type[] = { [PCI_BAR_IO] = 1, [PCI_BAR_MEM32] = 0, [PCI_BAR_MEM64] = 12, [PCI_BAR_FETCH32] = 8 };
+	static const uint8_t type[] = { [PCI_BAR_IO] = 1, [PCI_BAR_MEM32] = 0, [PCI_BAR_MEM64] = 12, [PCI_BAR_FETCH32] = 8,
+					[PCI_BAR_PLAIN64] = 4 };
 	unsigned at = PCI_BAR_0 + 4 * number;
 	uint64_t writable = ~(size - 1);
 
 	pci->bar[number] = (struct pci_bar){ .kind = kind, .size = size, .ops = ops, .at = PCI_UNMAPPED };
 	pci_set_number(pci, at, 4, type[kind]);
 	put_number(&pci->writable[at], 4, (uint32_t)writable & (kind == PCI_BAR_IO ? ~UINT32_C(3) : ~UINT32_C(15)));
-	if (kind == PCI_BAR_MEM64)
+	if (kind >= PCI_BAR_MEM64)
 		put_number(&pci->writable[at + 4], 4, (uint32_t)(writable >> 32));
 }
 
@@ -104,7 +105,7 @@ static uint64_t place_of(const struct pci_device *pci, unsigned number)
 
 	if (!(command & (bar->kind == PCI_BAR_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)))
 		return PCI_UNMAPPED;
-	if (bar->kind == PCI_BAR_MEM64) {
+	if (bar->kind >= PCI_BAR_MEM64) {
 		at |= (uint64_t)pci_number(pci, PCI_BAR_0 + 4 * number + 4, 4) << 32;
 		end = UINT64_MAX;
 	}

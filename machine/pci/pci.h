@@ -10,7 +10,8 @@
 #define PCI_BARS 6u
 #define PCI_MAX_VECTORS 2048u
 
-enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64, PCI_BAR_FETCH32 };	/* MEM64 takes two numbers; it and FETCH32 are prefetchable */
+/* MEM64 and PLAIN64 take two numbers; MEM64 and FETCH32 are prefetchable. */
+enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64, PCI_BAR_FETCH32, PCI_BAR_PLAIN64 };
 
 struct pci_device;
 
@@ -32,6 +33,7 @@ struct pci_bar {
 struct msix {
 	uint8_t *table, *pending;	/* 16 bytes a vector; a bit a vector */
 	uint32_t table_bytes, pending_bytes;
+	uint32_t table_at, pending_at;	/* in the BAR */
 	unsigned vectors, bar;
 	uint8_t capability;		/* its offset in config space; 0: none */
 };
@@ -74,6 +76,11 @@ uint8_t *pci_add_memory(struct pci_device *pci, unsigned number, uint64_t size, 
 void pci_add_capability(struct pci_device *pci, uint8_t id, uint8_t at, unsigned bytes);
 /* Table at offset 0 of a BAR of its own, pending bits at 0x800; capability at `at`. False: no memory. */
 bool msix_init(struct pci_device *pci, unsigned vectors, unsigned bar, uint8_t at, struct error *err);
+/* The same in a BAR of the device's own, at these offsets of it, whose ops ask msix_load() and msix_store() for what is theirs. */
+struct msix_place { unsigned bar; uint32_t table_at, pending_at; };
+bool msix_init_within(struct pci_device *pci, unsigned vectors, struct msix_place place, uint8_t at, struct error *err);
+uint64_t msix_load(struct pci_device *pci, uint64_t offset, unsigned size);	/* 0: nothing of it is there */
+void msix_store(struct pci_device *pci, uint64_t offset, unsigned size, uint64_t value);
 
 /* In its free() and reset(), where it has one. */
 void pci_device_free(struct pci_device *pci);

@@ -64,7 +64,8 @@ void pci_node_path(const struct pci_device *pci, char *buf, size_t size)
 /* Five cells each: config space, then each BAR with its size. */
 static void function_reg(const struct pci_device *pci, struct tree *t, int at)
 {
-	static const uint32_t space[] = { [PCI_BAR_IO] = 1, [PCI_BAR_MEM32] = 2, [PCI_BAR_MEM64] = 3, [PCI_BAR_FETCH32] = 2 };
+	static const uint32_t space[] = { [PCI_BAR_IO] = 1, [PCI_BAR_MEM32] = 2, [PCI_BAR_MEM64] = 3, [PCI_BAR_FETCH32] = 2,
+					  [PCI_BAR_PLAIN64] = 3 };
 	uint32_t cells[5 * (PCI_BARS + 1)] = { (uint32_t)pci->devfn << 8 };
 	unsigned n = 5;
 

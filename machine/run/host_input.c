@@ -11,6 +11,7 @@
 #include "machine/core/clock.h"
 #include "machine/core/config.h"
 #include "machine/core/device.h"
+#include "machine/core/input.h"
 #include "machine/display/display.h"
 #include "machine/host/console.h"
 #include "machine/host/term.h"
@@ -76,6 +77,7 @@ void host_look(struct machine *m)
 				dev->class->receive(dev);
 		nets_look(m);
 	}
+	machine_input_resumes(m);
 	if (display_take(m) && !control_cont(m, &err))
 		term_say(m->term, "%s", err.msg);
 	display_show(m);

@@ -139,6 +139,8 @@ static const struct vms_field machine_fields[] = {
 	VMS_SKIP(struct machine, log_second, HERE), VMS_SKIP(struct machine, log_lines, HERE),
 	VMS_SKIP(struct machine, term, HERE), VMS_SKIP(struct machine, consoles, HERE),
 	VMS_SKIP(struct machine, quantum_end, "0, between quanta"),
+	VMS_SKIP(struct machine, keys_let_go, "the host's, until it goes on"), VMS_SKIP(struct machine, buttons_let_go, "the host's, until it goes on"),
+	VMS_SKIP(struct machine, any_let_go, "the host's, until it goes on"),
 	VMS_SKIP(struct machine, hcall_work, "anew in each quantum"), VMS_SKIP(struct machine, hcall_turn_taken, "anew in each quantum"),
 	VMS_SKIP(struct machine, side_by_side, "anew in each quantum"),
 	VMS_SKIP(struct machine, stop_signal, HERE),

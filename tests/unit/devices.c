@@ -16,6 +16,7 @@
 #include "machine/core/timers.h"
 #include "machine/monitor/monitor.h"
 #include "machine/disk/scsi.h"
+#include "machine/usb/usb.h"
 #include "machine/pci/pci.h"
 #include "machine/snapshot/snapshot.h"
 #include "machine/snapshot/statehash.h"
@@ -169,7 +170,7 @@ static void test_classes(void)
 		check(bridged, "%s-has-its-bus-made-before-it", class->name);
 		check(class->on_board || class->pluggable, "%s-can-be-had", class->name);
 		/* A bus without names for devices in snapshots has none in the device tree either. */
-		check(!class->on || class->on == &pci_bus || class->on == &scsi_bus || !class->on->path || class->node,
+		check(!class->on || class->on == &pci_bus || class->on == &scsi_bus || class->on == &usb_bus || !class->on->path || class->node,
 		      "%s-has-a-name-on-its-bus", class->name);
 	}
 }

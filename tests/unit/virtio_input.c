@@ -122,6 +122,27 @@ static void test_hostile(struct machine *m, struct virtio_device *keyboard)
 	check(keyboard->broken, "an index beyond the ring: broken");
 }
 
+/* What is let go while the machine stands goes up when it goes on; what is pressed then never was. */
+static void test_stands(struct machine *m, struct virtio_device *keyboard)
+{
+	const struct act down = { ACT_KEY, 30, 1 }, other = { ACT_KEY, 31, 1 }, up = { ACT_KEY, 30, 0 };
+	struct ring k = begin(keyboard);
+
+	offer_events(&k, 12);
+	machine_input(m, &down, 1);
+	m->run.gone = true;
+	check(machine_input(m, &other, 1) && machine_input(m, &up, 1), "it stands: somebody would take them");
+	machine_input_resumes(m);
+	check_eq(used_index(&k), 2, "nothing comes");
+	m->run.gone = false;
+	machine_input_resumes(m);
+	check(used_index(&k) == 4 && event_at(&k, 2) == EVENT(1, 30, 0), "it goes on: the key goes up");
+	machine_input_resumes(m);
+	machine_input(m, &down, 1);
+	check_eq(used_index(&k), 6, "once");
+	set_status(keyboard, 0);
+}
+
 static void test_keys(struct machine *m)
 {
 	struct error err = { .msg = "" };
@@ -151,6 +172,7 @@ int main(void)
 	mouse = virtio_new(rig.m, &virtio_mouse_class, "");
 	test_answers(keyboard, mouse, tablet);
 	test_events(rig.m, keyboard, tablet);
+	test_stands(rig.m, keyboard);
 	test_hostile(rig.m, keyboard);
 	test_keys(rig.m);
 	rig_free(&rig);

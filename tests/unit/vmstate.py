@@ -182,8 +182,10 @@ def main():
         test_struct(name, size, rows, layouts)
     devices = find_devices(layouts)
     check(len(devices) > 6, 'devices-found: %d' % len(devices))
+    # What others begin with needs no rows of its own if theirs are about each of its bytes, too.
+    begins = {name_of(layouts.target(entry.children[0])) for name, entry in layouts.structs.items() if name in structs and name in devices}
     for name in sorted(devices):
-        check(name in structs, 'device-struct-%s-is-described' % name)
+        check(name in structs or name in begins, 'device-struct-%s-is-described' % name)
     status = subprocess.run([program]).returncode
     sys.exit(1 if failures else status)
 

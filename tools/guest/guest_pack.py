@@ -35,6 +35,7 @@ MODULES = (
     "ibmvscsi", "ibmveth", "hvcs", "pseries_rng", "rpadlpar_io",  # PAPR's own
     "sd_mod", "sr_mod", "sg",               # what sits on ibmvscsi and virtio_scsi
     "bochs", "evdev",                       # display and its keyboard
+    "xhci_pci", "usbhid", "hid_generic", "usb_storage",
     "9p",
     "ext4", "isofs", "squashfs", "loop",
     "crc32c_generic", "crc32c_vpmsum",      # ext4 asks for them by alias only
