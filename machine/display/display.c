@@ -34,7 +34,7 @@ struct display {
 static bool open_viewers(struct display *d, const struct config *o, struct error *err)
 {
 	const struct window_options window = { o->full_screen, !o->window_close, !o->show_cursor };
-	const struct vnc_options vnc = { o->vnc_host, o->vnc_port, o->vnc_password };
+	const struct vnc_options vnc = { o->vnc_host, o->vnc_port, o->vnc_password, o->key_layout };
 
 	if (o->display == DISPLAY_SDL && !(d->window = window_open(d->canvas, &window, err)))
 		return false;

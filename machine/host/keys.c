@@ -38,20 +38,62 @@ unsigned key_usage(unsigned code)
 	return 0;
 }
 
-unsigned key_by_keysym(uint32_t keysym)
+/* ---- Layouts ---- */
+
+enum {
+	US,
+#define LAYOUT(id, name) id,
+#include "machine/host/layouts.def"
+};
+
+static const struct { const char *name; uint8_t id; } layouts[] = {
+	{ "en-us", US }, { "us", US }, { "gb", GB },
+#define LAYOUT(id, name) { name, id },
+#include "machine/host/layouts.def"
+};
+
+static const struct printed {
+	uint8_t layout, code;
+	uint16_t keysym, shifted, altgr;
+} printed[] = {
+#define PRINTED(id, code, keysym, shifted, altgr) { id, code, keysym, shifted, altgr },
+#include "machine/host/layouts.def"
+};
+
+#define LAYOUTS (sizeof layouts / sizeof layouts[0])
+#define PRINTEDS (sizeof printed / sizeof printed[0])
+
+int key_layout(const char *name)
 {
-	for (unsigned i = 0; i < KEYS && keysym; i++)
-		if (keys[i].keysym == keysym || keys[i].shifted == keysym)
-			return keys[i].code;
-	return 0;
+	for (unsigned i = 0; i < LAYOUTS; i++)
+		if (!strcmp(layouts[i].name, name))
+			return layouts[i].id;
+	return -1;
 }
 
-bool key_is_shifted(uint32_t keysym)
+static bool is_printed(int layout, unsigned code)
 {
-	for (unsigned i = 0; i < KEYS && keysym; i++)
-		if (keys[i].shifted == keysym)
-			return keysym < 0x80;	/* not what another state of Num Lock makes of one */
+	for (unsigned i = 0; i < PRINTEDS; i++)
+		if (printed[i].layout == layout && printed[i].code == code)
+			return true;
 	return false;
+}
+
+#define MARKS 0xfe00u		/* letters and marks are below; above, with shift, what another state of Num Lock makes of a key */
+
+struct key_press key_by_keysym(int layout, uint32_t keysym)
+{
+	for (unsigned i = 0; i < PRINTEDS && keysym; i++) {
+		const struct printed *p = &printed[i];
+
+		if (p->layout == layout && (p->keysym == keysym || p->shifted == keysym || p->altgr == keysym))
+			return (struct key_press){ p->code, p->keysym != keysym && p->shifted == keysym,
+						   p->keysym != keysym && p->shifted != keysym };
+	}
+	for (unsigned i = 0; i < KEYS && keysym; i++)
+		if ((keys[i].keysym == keysym || keys[i].shifted == keysym) && !is_printed(layout, keys[i].code))
+			return (struct key_press){ keys[i].code, keys[i].keysym != keysym && keysym < MARKS, false };
+	return (struct key_press){ 0, false, false };
 }
 
 const char *key_name(unsigned code)

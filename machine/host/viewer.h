@@ -26,6 +26,7 @@ struct vnc_options {
 	const char *host;
 	int port;
 	bool password;
+	int layout;			/* keys.h: of the keyboard that the guest believes to have */
 };
 struct vnc *vnc_open(struct canvas *c, const struct vnc_options *o, struct error *err);
 bool vnc_close(struct vnc *v);			/* likewise */

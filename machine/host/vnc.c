@@ -38,6 +38,7 @@ struct vnc {
 	pthread_t thread;
 	bool runs, ending;
 	pthread_mutex_t lock;		/* of the password */
+	int layout;			/* of the guest's keyboard */
 	bool needs_password;
 	char password[VNC_PASSWORD + 1];	/* "": nobody may come in yet */
 	char title[160];
@@ -124,22 +125,27 @@ static void set_key(struct vnc *v, unsigned code, bool down)
 	canvas_act(v->canvas, &act, 1);
 }
 
-/* A viewer says what is printed on a key. One that has no shift key to press means a key with it all the same. */
+/* A viewer says what is printed on a key. One that has no shift key to press, or no AltGr, means a key with it all the same. */
 static void key_event(rfbBool down, rfbKeySym keysym, rfbClientPtr client)
 {
 	struct vnc *v = vnc_of(client);
 	struct held *held = client->clientData;
-	unsigned code = key_by_keysym((uint32_t)keysym), shift = key_by_name("shift", 5), other = key_by_name("shift_r", 7);
-	bool shifted = down && key_is_shifted((uint32_t)keysym) && !held->key[shift] && !held->key[other];
+	struct key_press press = key_by_keysym(v->layout, (uint32_t)keysym);
+	unsigned shift = key_by_name("shift", 5), other = key_by_name("shift_r", 7), altgr = key_by_name("alt_r", 5);
+	bool shifted = down && press.shift && !held->key[shift] && !held->key[other], third = down && press.altgr && !held->key[altgr];
 
-	if (!code)
+	if (!press.code)
 		return;
 	if (shifted)
 		set_key(v, shift, true);
-	set_key(v, code, down);
+	if (third)
+		set_key(v, altgr, true);
+	set_key(v, press.code, down);
+	if (third)
+		set_key(v, altgr, false);
 	if (shifted)
 		set_key(v, shift, false);
-	held->key[code] = down;
+	held->key[press.code] = down;
 }
 
 static unsigned add_buttons(struct held *held, int mask, struct act *acts)
@@ -300,6 +306,7 @@ struct vnc *vnc_open(struct canvas *c, const struct vnc_options *o, struct error
 	}
 	v->canvas = c;
 	v->needs_password = o->password;
+	v->layout = o->layout;
 	pthread_mutex_init(&v->lock, NULL);
 	if (load(v, err) && serve(v, o, err)) {
 		v->runs = !thread_start(&v->thread, run, v);

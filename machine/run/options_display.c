@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/host/keys.h"
+
 bool opt_vga(struct parse *p, const char *text)
 {
 	int n = word_index("none|std", text);
@@ -51,6 +53,12 @@ bool opt_display(struct parse *p, const char *text)
 		ok = key ? set_display(p, key, value) : option_fail(p, "-display does not know '%.60s'", value);
 	free(pairs.copy);
 	return ok;
+}
+
+bool opt_k(struct parse *p, const char *text)
+{
+	p->opts->key_layout = key_layout(text);
+	return p->opts->key_layout >= 0 || option_fail(p, "-k %.60s: there are en-us, en-gb, de, fr, es and it", text);
 }
 
 #define VNC_FIRST_PORT 5900u

@@ -143,13 +143,42 @@ static void test_stands(struct machine *m, struct virtio_device *keyboard)
 	set_status(keyboard, 0);
 }
 
+static bool printed_by(int layout, uint32_t keysym, unsigned code, bool shift, bool altgr)
+{
+	struct key_press p = key_by_keysym(layout, keysym);
+
+	return p.code == code && p.shift == shift && p.altgr == altgr;
+}
+
+static void test_layouts(void)
+{
+	int de = key_layout("de"), fr = key_layout("fr"), gb = key_layout("en-gb");
+
+	check(key_layout("en-us") == 0 && key_layout("us") == 0 && key_layout("xx") < 0 && key_layout("") < 0 && de > 0 && fr > 0 && gb > 0, "layouts");
+	check(printed_by(de, 'z', 21, false, false) && printed_by(de, 'Y', 44, true, false) && printed_by(de, '@', 16, false, true) &&
+	      printed_by(de, 0xe4, 40, false, false) && printed_by(de, '-', 53, false, false) && printed_by(de, '|', 86, false, true) &&
+	      printed_by(de, 'x', 45, false, false) && printed_by(de, '^', 0, false, false), "German");
+	check(printed_by(fr, 'a', 16, false, false) && printed_by(fr, '1', 2, true, false) && printed_by(fr, '.', 51, true, false) &&
+	      printed_by(fr, 'M', 39, true, false) && printed_by(fr, 'q', 30, false, false), "French");
+	check(printed_by(gb, '"', 3, true, false) && printed_by(gb, '@', 40, true, false) && printed_by(gb, '\\', 86, false, false) &&
+	      printed_by(gb, 0x20ac, 5, false, true), "British");
+	/* All of ASCII can be typed on each, but for what is there by dead keys alone. */
+	for (int layout = 0; layout <= key_layout("it"); layout++)
+		for (uint32_t c = ' '; c < 0x7f; c++)
+			if (!key_by_keysym(layout, c).code && !strchr("^`~{}", (int)c))
+				check(false, "layout %d has no '%c'", layout, (int)c);
+}
+
 static void test_keys(struct machine *m)
 {
 	struct error err = { .msg = "" };
 
 	check(key_by_name("a", 1) == 30 && key_by_name("ret-x", 3) == 28 && !key_by_name("", 0) && !key_by_name("re", 2), "by name");
 	check(key_by_usage(0x28) == 28 && !key_by_usage(0) && !key_by_usage(0xff), "by usage");
-	check(key_by_keysym('A') == 30 && key_by_keysym('a') == 30 && key_by_keysym(0xff0d) == 28 && !key_by_keysym(0) && !key_by_keysym(0xe4), "by keysym");
+	check(printed_by(0, 'A', 30, true, false) && printed_by(0, 'a', 30, false, false) && printed_by(0, 0xff0d, 28, false, false) &&
+	      printed_by(0, '~', 41, true, false) && printed_by(0, 0xff95, 71, false, false) && printed_by(0, 0xfe03, 100, false, false) &&
+	      printed_by(0, 0, 0, false, false) && printed_by(0, 0xe4, 0, false, false), "by keysym");
+	test_layouts();
 	for (unsigned code = 1; code < ACT_KEYS; code++)
 		if (key_name(code) && key_by_name(key_name(code), strlen(key_name(code))) != code)
 			check(false, "a name stands twice: %s", key_name(code));
