@@ -173,6 +173,7 @@ struct config {
 	bool vnc_password;
 	enum display_kind display;	/* -display, and its window */
 	bool panel;			/* the dispatcher's picture comes first */
+	bool usb;			/* a controller on the board */
 	int key_layout;			/* -k: machine/host/keys.h */
 	bool full_screen, window_close, show_cursor;
 

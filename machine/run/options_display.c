@@ -1,4 +1,4 @@
-/* Options for what a user sees: -vga, -display, -vnc. */
+/* Options for what a user sees and types on: -vga, -display, -vnc, -k, -usb. */
 #include "machine/run/options_parse.h"
 
 #include <stdlib.h>
@@ -53,6 +53,13 @@ bool opt_display(struct parse *p, const char *text)
 		ok = key ? set_display(p, key, value) : option_fail(p, "-display does not know '%.60s'", value);
 	free(pairs.copy);
 	return ok;
+}
+
+bool opt_usb(struct parse *p, const char *text)
+{
+	(void)text;
+	p->opts->usb = true;
+	return true;
 }
 
 bool opt_k(struct parse *p, const char *text)

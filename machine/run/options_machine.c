@@ -29,7 +29,7 @@ static const struct machine_prop {
 	size_t at;			/* in struct config */
 } machine_props[] = {
 	{ "accel", PROP_ACCEL, "", "", 0 },
-	{ "usb", PROP_IGNORED, "off", "on", 0 },
+	{ "usb", SWITCH(usb) },
 	{ "graphics", PROP_IGNORED, "off", "on", 0 },
 	{ "x-vof", PROP_IGNORED, "off|on", "", 0 },
 	{ "kernel-irqchip", PROP_IGNORED, "off", "on|split", 0 }, { "kernel_irqchip", PROP_IGNORED, "off", "on|split", 0 },

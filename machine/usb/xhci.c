@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine/core/clock.h"
-#include "machine/core/timers.h"
 #include "machine/core/bytes.h"
+#include "machine/core/clock.h"
+#include "machine/core/config.h"
+#include "machine/core/timers.h"
 
 #define OPERATIONAL 0x40u
 #define PORTS_AT    0x440u
@@ -505,5 +506,7 @@ static bool nec_qemu_can(const struct device *dev, struct error *err)
 		.properties = xhci_properties, .init = xhci_init, .free = xhci_free, .reset = xhci_reset, .loaded = xhci_after_load, \
 		.state = &xhci_state, .own_state = &xhci_own_state, .qemu_ready = xhci_qemu_ready, __VA_ARGS__ \
 	}
+static unsigned nec_on_board(const struct config *config) { return config->usb; }
+
 XHCI_CLASS(qemu_xhci_class, "qemu-xhci", "USB controller");
-XHCI_CLASS(nec_usb_xhci_class, "nec-usb-xhci", "USB controller, by NEC's numbers (-usb)", .qemu_can = nec_qemu_can);
+XHCI_CLASS(nec_usb_xhci_class, "nec-usb-xhci", "USB controller, by NEC's numbers (-usb)", .on_board = nec_on_board, .qemu_can = nec_qemu_can);

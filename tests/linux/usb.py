@@ -1,12 +1,14 @@
-"""USB as Debian's kernel has it: keys that are typed, places and moves of pointers."""
+"""USB as Debian's kernel has it: keys that are typed, places and moves of pointers; a disk that is written, saved in the middle and read."""
 # needs: programs guest
 import os
 import re
+import shutil
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'snapshot')]
-from console import Folder, check, linux, main        # noqa: E402
+from console import Folder, check, linux, main, skip        # noqa: E402
 from monitor import Client        # noqa: E402
 
 INPUTS = ('-device', 'qemu-xhci,id=usb', '-device', 'usb-kbd', '-device', 'usb-tablet', '-device', 'usb-mouse')
@@ -58,4 +60,39 @@ def inputs():
         check(m.wait(60) == 0 and not m.errors, 'ends', m.errors)
 
 
-main({f.__name__: f for f in (inputs,)})
+def disk():
+    """What is written is there after a save in the middle and a load: on the board's controller."""
+    if not shutil.which('qemu-img'):
+        skip('qemu-img is missing')
+    read = 'echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/sda bs=64k skip=4 2>/dev/null | head -c 8000000 | md5sum'
+    with Folder() as at:
+        subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', at('disk'), '32M'], check=True)
+        options = ('-usb', '-drive', 'if=none,id=d,format=qcow2,file=' + at('disk'), '-device', 'usb-storage,drive=d', '-d', 'guest_errors')
+        with linux('-monitor', 'unix:%s,server=on,wait=off' % at('m'), *options, ram='512M') as m:
+            m.shell()
+            wait_for(m, '/dev/sda', 1)
+            m.command('head -c 8000000 /dev/urandom >/tmp/a')
+            first = m.command('md5sum </tmp/a').split()[0]
+            m.send('dd if=/tmp/a of=/dev/sda bs=64k seek=4 conv=fsync 2>/dev/null; echo wri""tten\n')
+            hmp = Client(m, at('m'))
+            hmp.until(r'\(cede\) ')
+            answer = hmp.hmp('savevm middle')
+            check('Error' not in answer, 'saved', answer)
+            m.expect('written', 120)
+            again = m.command(read, 60).split()[0]
+            check(len(first) == 32 and first == again, 'is-read-again', (first, again))
+            errors = m.command('dmesg | grep -c -i -e "I/O error" -e "reset .*-speed"; true').strip()
+            check(errors == '0', 'without-a-reset', errors)
+            m.send('poweroff -f\n')
+            check(m.wait(60) == 0 and not m.errors, 'ends', m.errors)
+        with linux('-loadvm', 'middle', *options, ram='512M') as m:
+            m.send('\n')
+            m.expect('# ', 120)
+            m.command('sync', 120)
+            again = m.command(read, 60).split()[0]
+            check(first == again, 'goes-on-after-a-load', (first, again))
+            m.send('poweroff -f\n')
+            check(m.wait(60) == 0 and not m.errors, 'ends-too', m.errors)
+
+
+main({f.__name__: f for f in (inputs, disk)})
