@@ -45,12 +45,19 @@ enum { LINK_U0 = 0, LINK_U3 = 3, LINK_DETECT = 5, LINK_POLLING = 7 };
 
 unsigned xhci_port_of(const struct xhci *x, unsigned number, bool *super)
 {
-	unsigned first = x->super_first ? x->p3 : x->p2;
-
 	if (!number || number > x->ports)
 		return 0;
-	*super = (number <= first) == x->super_first;
-	return number <= first ? number : number - first;
+	*super = number <= x->p3;
+	return *super ? number : number - x->p3;
+}
+
+/* A driver may say the number that a port has for another speed, as SLOF does. */
+struct usb_device *xhci_plugged(const struct xhci *x, unsigned number)
+{
+	bool super;
+	unsigned port = xhci_port_of(x, number, &super);
+
+	return port ? usb_at(&x->pci.dev, port) : NULL;
 }
 
 struct usb_device *xhci_at(const struct xhci *x, unsigned number)
@@ -229,8 +236,6 @@ static void reset_registers(struct xhci *x)
 
 static uint32_t load_capability(const struct xhci *x, unsigned at)
 {
-	unsigned usb2 = x->super_first ? x->p3 + 1 : 1, usb3 = x->super_first ? 1 : x->p2 + 1;
-
 	switch (at) {
 	case 0x00: return 0x01000000 | OPERATIONAL;		/* version 1.0 */
 	case 0x04: return x->ports << 24 | x->intrs << 8 | x->slots;
@@ -240,10 +245,10 @@ static uint32_t load_capability(const struct xhci *x, unsigned at)
 	case 0x18: return RUNTIME;
 	case 0x20: return 0x02000402;				/* USB 2, the next one 4 words on */
 	case 0x24: return 0x20425355;				/* "USB " */
-	case 0x28: return x->p2 << 8 | usb2;
+	case 0x28: return x->p2 << 8 | (x->p3 + 1);
 	case 0x30: return 0x03000002;				/* USB 3 */
 	case 0x34: return 0x20425355;
-	case 0x38: return x->p3 << 8 | usb3;
+	case 0x38: return x->p3 << 8 | 1;
 	default: return 0;
 	}
 }
@@ -293,7 +298,8 @@ static void begin_commands(struct xhci *x, uint32_t high)
 		x->command_pending = false;
 		xhci_event(x, &stopped, 0);
 	} else {
-		x->commands = (struct xhci_ring){ xhci_address(x->crcr_low & ~63u, high), x->crcr_low & CRCR_CYCLE };
+		/* As QEMU: whatever the cycle bit is, the first round is that of ones. SLOF leaves it 0, and counts on that. */
+		x->commands = (struct xhci_ring){ xhci_address(x->crcr_low & ~63u, high), true };
 	}
 	x->crcr_low &= ~(CRCR_STOP | CRCR_ABORT);
 }
@@ -453,13 +459,13 @@ static bool xhci_init(struct device *dev, struct error *err)
 	if (!options_ok(x, err))
 		return false;
 	timer_init(dev, &x->later, "later", serve_later);
-	x->super_first = dev->class == &nec_usb_xhci_class;
+	x->nec = dev->class == &nec_usb_xhci_class;
 	x->ports = x->p2 + x->p3;
 	x->bus.ports = x->p2 > x->p3 ? x->p2 : x->p3;
 	for (unsigned i = 1; i <= x->bus.ports; i++)
 		x->bus.speeds[i] = (i <= x->p2 ? 1u << USB_FULL | 1u << USB_LOW | 1u << USB_HIGH : 0) | (i <= x->p3 ? 1u << USB_SUPER : 0);
 	usb_bus_init(dev, &x->bus, &host);
-	pci_identify(&x->pci, &ids[x->super_first]);
+	pci_identify(&x->pci, &ids[x->nec]);
 	x->pci.config[SERIAL_RELEASE] = 0x30;
 	x->pci.writable[SERIAL_RELEASE] = 0;
 	pci_add_bar(&x->pci, 0, PCI_BAR_PLAIN64, REGISTERS, &registers_ops);

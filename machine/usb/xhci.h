@@ -88,7 +88,7 @@ struct xhci {
 	struct usb_bus_state bus;
 	/* Properties */
 	uint32_t p2, p3, slots, intrs;
-	bool super_first;		/* ports of USB 3 have the lower numbers; follows from the class */
+	bool nec;			/* nec-usb-xhci; follows from the class */
 
 	uint32_t ports;			/* p2 + p3 */
 	struct xhci_port port[XHCI_PORTS];
@@ -117,7 +117,6 @@ struct xhci {
 #define STS_PORT      0x0010u
 #define STS_RESTORE_ERROR 0x0400u
 #define STS_DIED      0x1000u
-#define CRCR_CYCLE    0x01u
 #define CRCR_STOP     0x02u
 #define CRCR_ABORT    0x04u
 #define CRCR_RUNNING  0x08u
@@ -130,6 +129,7 @@ static inline struct device *xhci_device(struct xhci *x) { return &x->pci.dev; }
 
 unsigned xhci_port_of(const struct xhci *x, unsigned number, bool *super);	/* the bus's; 0: there is none */
 struct usb_device *xhci_at(const struct xhci *x, unsigned number);	/* NULL: none there, or it is at the other speed */
+struct usb_device *xhci_plugged(const struct xhci *x, unsigned number);	/* whatever its speed */
 
 /* ---- Memory: 32-bit little-endian words. False: it is not there ---- */
 

@@ -79,7 +79,7 @@ static enum completion enable_endpoint(struct xhci *x, unsigned slot, unsigned i
 
 static struct usb_device *device_of(struct xhci *x, const uint32_t slot[4])
 {
-	return slot[0] & 0xfffff ? NULL : xhci_at(x, slot[1] >> 16 & 0xff);	/* a route: there are no hubs */
+	return slot[0] & 0xfffff ? NULL : xhci_plugged(x, slot[1] >> 16 & 0xff);	/* a route: there are no hubs */
 }
 
 static bool has_another_slot(const struct xhci *x, unsigned slot, unsigned port)
@@ -285,7 +285,7 @@ static enum completion nothing(struct xhci *x, const struct command *c)
 /* A version, which NEC's driver asks for. */
 static enum completion nec_firmware(struct xhci *x, const struct command *c)
 {
-	if (!x->super_first)
+	if (!x->nec)
 		return CC_TRB;
 	c->event->type = TRB_NEC_EVENT;
 	c->event->length = 0x3025;

@@ -99,7 +99,7 @@ const struct vmstate xhci_own_state = {
 		VMS_ELSEWHERE(struct xhci, later, "cede/timers"),
 		VMS_SKIP(struct xhci, bus, "follows from the options"), VMS_SKIP(struct xhci, p2, "an option"), VMS_SKIP(struct xhci, p3, "an option"),
 		VMS_SKIP(struct xhci, slots, "an option"), VMS_SKIP(struct xhci, intrs, "an option"), VMS_SKIP(struct xhci, ports, "follows from the options"),
-		VMS_SKIP(struct xhci, super_first, "follows from the class"),
+		VMS_SKIP(struct xhci, nec, "follows from the class"),
 		VMS_SKIP(struct xhci, busy, "within one call"), VMS_SKIP(struct xhci, td, "within one call")),
 };
 
@@ -129,7 +129,7 @@ static void take_slot(struct xhci *x, unsigned slot)
 	if (!xhci_load_words(x, xhci_address(x->dcbaap_low, x->dcbaap_high) + 8 * slot, at, 2))
 		return;
 	place->context = xhci_address(at[0] & ~63u, at[1]);
-	if (!xhci_load_words(x, place->context, w, 2) || !(usb = xhci_at(x, w[1] >> 16 & 0xff)))
+	if (!xhci_load_words(x, place->context, w, 2) || !(usb = xhci_plugged(x, w[1] >> 16 & 0xff)))
 		return;
 	place->port = usb->port;
 	for (unsigned id = 1; id <= XHCI_ENDPOINTS; id++)

@@ -219,11 +219,11 @@ static void bulk(struct bench *b, unsigned slot, unsigned n, uint32_t at, uint32
 static void test_registers(struct bench *b)
 {
 	check(load(b, 0) == 0x01000040 && load(b, 4) == 0x08001040 && load(b, 0x10) == 0x87001 && load(b, 0x14) == 0x2000, "capabilities");
-	check(b->x->pci.bar[0].ops->load(&b->x->pci, 0x20, 8) == UINT64_C(0x2042535502000402) && load(b, 0x28) == 0x401 && load(b, 0x38) == 0x405, "protocols");
+	check(b->x->pci.bar[0].ops->load(&b->x->pci, 0x20, 8) == UINT64_C(0x2042535502000402) && load(b, 0x28) == 0x405 && load(b, 0x38) == 0x401, "protocols");
 	check(b->x->pci.bar[0].ops->load(&b->x->pci, 2, 2) == 0x100 && load(b, 0x44) == 1 && load(b, 0x48) == 1, "parts of a word; it is halted");
 	check(pci_config_load(&b->x->pci, 0, 4) == 0x000d1b36 && pci_config_load(&b->x->pci, 8, 4) == 0x0c033001 && pci_config_load(&b->x->pci, 0x90, 4) == 0x000f0011 &&
 	      pci_config_load(&b->x->pci, 0x94, 4) == 0x3000 && pci_config_load(&b->x->pci, 0x98, 4) == 0x3800 && pci_config_load(&b->x->pci, 0x10, 4) == 4, "config space");
-	check(load(b, 0x440) == 0x20ee1 && load(b, 0x4b0) == 0x21203 && load(b, 0x470) == 0x202a0, "ports: USB 2, USB 3, nothing");
+	check(load(b, 0x480) == 0x20ee1 && load(b, 0x470) == 0x21203 && load(b, 0x440) == 0x202a0, "ports: USB 2, USB 3, nothing");
 	check(load(b, 0x300c) == 1, "messages are masked");
 }
 
@@ -232,10 +232,10 @@ static void test_enumerate(struct bench *b, unsigned slot[4])
 	struct told e;
 
 	start(b);
-	slot[0] = find_device(b, 1, 3, false);
-	slot[1] = find_device(b, 2, 3, false);
-	slot[2] = find_device(b, 3, 3, false);
-	slot[3] = find_device(b, 8, 4, true);
+	slot[0] = find_device(b, 5, 3, false);
+	slot[1] = find_device(b, 6, 3, false);
+	slot[2] = find_device(b, 7, 3, false);
+	slot[3] = find_device(b, 4, 4, true);
 	check(slot[0] == 1 && slot[3] == 4, "slots in order");
 	e = control(b, 1, 0x80, 6, 0x100, 18);
 	check(e.type == 32 && e.code == CC_SUCCESS && e.slot == 1 && e.endpoint == 1 && b->ram[DATA] == 18 && b->ram[DATA + 8] == 0x27, "a descriptor");
@@ -568,10 +568,10 @@ static void test_wild(struct bench *b, unsigned long steps)
 		if (!(i % 400) || (b->x->usbsts & (STS_HALTED | STS_DIED) && !below(8))) {
 			reset_all(b);
 			start(b);
-			slot[0] = find_device(b, 1, 3, false);
-			slot[1] = find_device(b, 2, 3, false);
-			slot[2] = find_device(b, 3, 3, false);
-			slot[3] = find_device(b, 8, 4, true);
+			slot[0] = find_device(b, 5, 3, false);
+			slot[1] = find_device(b, 6, 3, false);
+			slot[2] = find_device(b, 7, 3, false);
+			slot[3] = find_device(b, 4, 4, true);
 		}
 		wild_step(b);
 	}
