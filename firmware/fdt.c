@@ -349,7 +349,8 @@ static void add_chosen(struct tree *t, struct machine *m, const struct tree_boot
 
 	if (m->config->append && *m->config->append)
 		node_string(t, at, "bootargs", m->config->append);
-	if (stdout_path(m, path, sizeof path)) {
+	/* As QEMU: SLOF then talks on the screen. Our firmware has terminals only, and so has Linux before its drivers. */
+	if (!(m->config->bios && m->config->graphics) && stdout_path(m, path, sizeof path)) {
 		node_string(t, at, "linux,stdout-path", path);
 		node_string(t, at, "stdout-path", path);
 	}

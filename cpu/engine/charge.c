@@ -43,7 +43,7 @@ struct charge {
 	const struct pace_after *after;
 	struct cache_chip chip;
 	struct known_page (*known)[PAGES], (*fetched)[PAGES];	/* [ncpus] */
-	uint64_t empty;			/* a bit for each core whose ERATs and TLB nobody has filled since all was thrown away */
+	bool *empty;			/* [ncores]: nobody has filled its ERATs and TLB since all was thrown away */
 
 	/* State, in one piece of `size` bytes. */
 	size_t size;
@@ -111,9 +111,10 @@ struct charge *charge_new(struct engine *engine, unsigned threads)
 	c->mispredicted = engine->timing.core->mispredict * UNITS_PER_CYCLE;
 	c->size = lay_out(c, NULL);
 	c->state = aligned_alloc(64, c->size);
+	c->empty = calloc(c->ncores, sizeof *c->empty);
 	c->known = calloc(c->ncpus, sizeof c->known[0]);
 	c->fetched = calloc(c->ncpus, sizeof c->fetched[0]);
-	if (!c->model || !c->state || !c->known || !c->fetched) {
+	if (!c->model || !c->state || !c->empty || !c->known || !c->fetched) {
 		charge_free(c);
 		return NULL;
 	}
@@ -133,6 +134,7 @@ void charge_free(struct charge *c)
 	if (!c)
 		return;
 	free(c->state);
+	free(c->empty);
 	free(c->known);
 	free(c->fetched);
 	free(c);
@@ -171,7 +173,7 @@ bool charge_load(struct engine *engine, const void *bytes, size_t size)
 	if (!c || size != c->size)
 		return false;
 	memcpy(c->state, bytes, size);
-	c->empty = 0;
+	memset(c->empty, 0, c->ncores * sizeof *c->empty);
 	forget_derived(c);
 	if (state_ok(c))
 		return true;
@@ -256,7 +258,7 @@ static unsigned translate(struct cpu *cpu, struct charge_thread *t, uint64_t ea,
 						      (struct tlb_page){ .ea = ea, .key = space, .shift = look.shift, .radix = true };
 
 		if (!erat_hit(fetch ? &tlb->fetch : &tlb->data, page.key, page.ea, look.shift)) {
-			c->empty &= ~(UINT64_C(1) << core_number(cpu));
+			c->empty[core_number(cpu)] = false;
 			cost = fetch ? translate_fetch(&c->model->tlb, tlb, &page, &call) :
 				       translate_data(&c->model->tlb, tlb, &page, dependent, &call);
 			if (gone.shift)
@@ -603,10 +605,11 @@ void charge_flush_all(struct cpu *cpu, bool everywhere)
 
 	if (!c)
 		return;
-	EACH_CORE(c, i, cpu, everywhere)
-	if (!(c->empty >> i & 1))
-		translation_flush_all(&c->core[i].tlb);
-	c->empty |= everywhere ? UINT64_MAX : UINT64_C(1) << core_number(cpu);
+	EACH_CORE(c, i, cpu, everywhere) {
+		if (!c->empty[i])
+			translation_flush_all(&c->core[i].tlb);
+		c->empty[i] = true;
+	}
 	forget_translations(cpu, everywhere);
 }
 
@@ -644,7 +647,7 @@ void charge_flush_virtual(struct cpu *cpu, uint64_t segment, uint64_t offset, un
 	if (!c)
 		return;
 	for (unsigned i = 0; i < c->ncores; i++)
-		if (!(c->empty >> i & 1))
+		if (!c->empty[i])
 			translation_flush_page(&c->model->tlb, &c->core[i].tlb, &page);
 	forget_derived(c);
 }
@@ -655,7 +658,7 @@ void charge_flush_erats(struct cpu *cpu)
 
 	if (!c)
 		return;
-	if (!(c->empty >> core_number(cpu) & 1))
+	if (!c->empty[core_number(cpu)])
 		translation_flush_erats(&c->core[core_number(cpu)].tlb);
 	forget_pages(cpu);
 }

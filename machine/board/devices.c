@@ -119,7 +119,8 @@ static bool boot_order_ok(struct machine *m, struct error *err)
 		uint32_t index = device_property_u32(a, "bootindex", UINT32_MAX);
 
 		for (const struct device *b = index == UINT32_MAX ? NULL : a->next; b; b = b->next)
-			if (device_property_u32(b, "bootindex", UINT32_MAX) == index) {
+			/* A unit that a device has made for itself has what that has. */
+			if (device_property_u32(b, "bootindex", UINT32_MAX) == index && b->bridge != a) {
 				error_usage(err, "-device %s: The bootindex %u has already been used", b->class->name, index);
 				return false;
 			}

@@ -173,6 +173,7 @@ struct config {
 	bool vnc_password;
 	enum display_kind display;	/* -display, and its window */
 	bool panel;			/* the dispatcher's picture comes first */
+	bool graphics;			/* a VGA card is what a firmware with drivers talks on: not with -vga none */
 	bool usb;			/* a controller on the board */
 	int key_layout;			/* -k: machine/host/keys.h */
 	bool full_screen, window_close, show_cursor;

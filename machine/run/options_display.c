@@ -118,13 +118,22 @@ bool opt_vnc(struct parse *p, const char *text)
 	return ok;
 }
 
+static bool any_vga(const struct config *o)
+{
+	for (unsigned i = 0; i < o->devices; i++)
+		if (!strncmp(o->device[i], "VGA", 3) && (!o->device[i][3] || o->device[i][3] == ','))
+			return true;
+	return false;
+}
+
 /* Who asks for a window wants something in it, and something to type on. */
 void finish_display(struct parse *p)
 {
 	struct config *o = p->opts;
 
-	if ((o->display == DISPLAY_NONE && !o->vnc_host) || p->no_defaults)
-		return;
-	o->vga |= !p->vga_asked;
-	o->keyboard = true;
+	if ((o->display != DISPLAY_NONE || o->vnc_host) && !p->no_defaults) {
+		o->vga |= !p->vga_asked;
+		o->keyboard = true;
+	}
+	o->graphics = o->vga || (!p->vga_asked && any_vga(o));
 }

@@ -25,11 +25,11 @@ static void idle_over(void *dev)
 	usb_wake(&hid->usb, 1, true);
 }
 
-void hid_init(struct hid *hid, const struct usb_kind *usb, const struct hid_kind *kind)
+bool hid_init(struct hid *hid, const struct usb_kind *usb, const struct hid_kind *kind, struct error *err)
 {
 	hid->kind = kind;
 	timer_init(&hid->usb.dev, &hid->timer, "idle", idle_over);
-	usb_init(&hid->usb, usb);
+	return usb_init(&hid->usb, usb, err);
 }
 
 void hid_reset(struct hid *hid)

@@ -32,7 +32,7 @@ struct hid {
 static inline struct hid *hid_of(struct device *dev) { return (struct hid *)dev; }
 static inline unsigned hid_slot(const struct hid *hid, unsigned n) { return (hid->head + n) % HID_QUEUE; }
 
-void hid_init(struct hid *hid, const struct usb_kind *usb, const struct hid_kind *kind);
+bool hid_init(struct hid *hid, const struct usb_kind *usb, const struct hid_kind *kind, struct error *err);
 void hid_reset(struct hid *hid);
 void hid_taken(struct hid *hid);	/* the queue's first entry goes */
 void hid_happened(struct hid *hid);	/* there is one more: the driver is told */

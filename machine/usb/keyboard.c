@@ -177,9 +177,7 @@ static const struct hid_kind keyboard_hid = {
 
 static bool keyboard_init(struct device *dev, struct error *err)
 {
-	(void)err;
-	hid_init(hid_of(dev), &keyboard_usb, &keyboard_hid);
-	return true;
+	return hid_init(hid_of(dev), &keyboard_usb, &keyboard_hid, err);
 }
 
 static void keyboard_reset(struct device *dev) { hid_reset(hid_of(dev)); }

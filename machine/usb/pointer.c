@@ -153,9 +153,7 @@ static bool pointer_init(struct device *dev, struct error *err)
 {
 	bool tablet = is_tablet((struct pointer *)dev);
 
-	(void)err;
-	hid_init(hid_of(dev), tablet ? &tablet_usb : &mouse_usb, tablet ? &tablet_hid : &mouse_hid);
-	return true;
+	return hid_init(hid_of(dev), tablet ? &tablet_usb : &mouse_usb, tablet ? &tablet_hid : &mouse_hid, err);
 }
 
 static void pointer_reset(struct device *dev) { hid_reset(hid_of(dev)); }

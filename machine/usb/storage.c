@@ -304,7 +304,8 @@ static bool storage_init(struct device *dev, struct error *err)
 {
 	struct storage *s = to_storage(dev);
 
-	usb_init(&s->usb, &storage_usb);
+	if (!usb_init(&s->usb, &storage_usb, err))
+		return false;
 	scsi_bus_init(dev, &s->bus, &storage_adapter);
 	if (s->drive_id)
 		return make_unit(s, err);

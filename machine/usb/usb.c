@@ -76,7 +76,7 @@ void usb_bus_init(struct device *host, struct usb_bus_state *bus, const struct u
 }
 
 /* The fastest speed that both have: the last one. */
-void usb_init(struct usb_device *usb, const struct usb_kind *kind)
+bool usb_init(struct usb_device *usb, const struct usb_kind *kind, struct error *err)
 {
 	unsigned speeds = bus_of(usb->dev.bridge)->speeds[usb->port];
 
@@ -84,6 +84,10 @@ void usb_init(struct usb_device *usb, const struct usb_kind *kind)
 	for (unsigned s = USB_FULL; s <= USB_SUPER; s++)
 		if (kind->shape[s] && speeds >> s & 1)
 			usb->speed = (enum usb_speed)s;
+	if (usb->speed != USB_NO_SPEED)
+		return true;
+	error_usage(err, "-device %s: port %u knows no speed that it has", usb->dev.class->name, usb->port);
+	return false;
 }
 
 void usb_power_on(struct usb_device *usb)

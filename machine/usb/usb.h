@@ -94,8 +94,8 @@ extern const struct bus_class usb_bus;
 void usb_bus_init(struct device *host, struct usb_bus_state *bus, const struct usb_host *functions);
 struct usb_device *usb_at(const struct device *host, unsigned port);	/* NULL: none */
 
-/* In a device's init(). */
-void usb_init(struct usb_device *usb, const struct usb_kind *kind);
+/* In a device's init(). False and err->msg set: its port has no speed that it has. */
+bool usb_init(struct usb_device *usb, const struct usb_kind *kind, struct error *err);
 /* In its reset(), and for the controller: as after a reset of its port. */
 void usb_power_on(struct usb_device *usb);
 void usb_port_reset(struct usb_device *usb);

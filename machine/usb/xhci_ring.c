@@ -6,6 +6,7 @@
 
 #define LINKS_MOST 32u			/* one behind the other */
 #define TRB_BYTES  16u
+#define WORK_OF_TRB 256u		/* machine.hcall_work: as bytes that are copied in the same time */
 #define LEAST_EVENTS 16u		/* in a segment */
 #define MOST_EVENTS 4096u
 
@@ -40,6 +41,7 @@ enum fetch xhci_fetch(struct xhci *x, struct xhci_ring *ring, struct trb *t)
 	uint32_t w[4];
 
 	for (unsigned links = 0; links <= LINKS_MOST; links++) {
+		x->pci.dev.machine->hcall_work += WORK_OF_TRB;
 		if (!xhci_load_words(x, ring->dequeue, w, 4))
 			return FETCH_BAD;
 		if ((w[3] & TRB_CYCLE) != ring->cycle)

@@ -252,7 +252,9 @@ void xhci_run_endpoint(struct xhci *x, struct xhci_endpoint *ep, unsigned *left)
 {
 	struct usb_device *usb = usb_at(&x->pci.dev, x->place[ep->slot - 1].port);
 
-	while (*left && ep->pending && xhci_has_room(x)) {
+	const uint64_t *work = &x->pci.dev.machine->hcall_work, enough = *work + MACHINE_WORK_MOST;
+
+	while (*left && *work < enough && ep->pending && xhci_has_room(x)) {
 		enum fetch f = FETCH_NONE;
 		int64_t result;
 

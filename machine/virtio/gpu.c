@@ -89,7 +89,7 @@ static uint32_t create(struct gpu *g, const uint32_t *w)
 		return ERROR_RESOURCE;
 	if (!gpu_format_known(format) || !width || !height)
 		return ERROR_PARAMETER;
-	if (UINT64_C(1) * width * height > GPU_MEMORY / 4 || !has_room(g, bytes))
+	if (width > GPU_SIDE || height > GPU_SIDE || !has_room(g, bytes))
 		return ERROR_MEMORY;
 	r = calloc(1, sizeof *r);
 	if (r)
@@ -222,7 +222,7 @@ static uint32_t transfer(struct gpu *g, const uint32_t *w)
 	for (uint32_t row = 0; row < part.height; row++)
 		read_backing(&rd, offset + UINT64_C(4) * r->width * row,
 			     r->image + 4 * ((size_t)(part.y + row) * r->width + part.x), UINT64_C(4) * part.width);
-	machine_of(g)->hcall_work += UINT64_C(4) * part.width * part.height + 16 * rd.looked + 64 * part.height;
+	machine_of(g)->hcall_work += UINT64_C(4) * part.width * part.height + 16 * rd.looked + UINT64_C(64) * part.height;
 	return OK_NO_DATA;
 }
 

@@ -9,6 +9,7 @@
 #define GPU_RESOURCES 1024u		/* at a time */
 #define GPU_MEMORY    (UINT64_C(256) << 20)	/* of all of them */
 #define GPU_SEGMENTS  16384u		/* of the guest memory behind one */
+#define GPU_SIDE      16384u		/* columns, and rows, of one */
 #define GPU_CURSOR    64u		/* columns, and rows */
 
 /* Channels of a pixel, as bytes in memory, one letter each. */

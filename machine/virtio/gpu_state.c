@@ -18,6 +18,8 @@ static bool resource_check(const void *s, struct vms_walk *w)
 
 	if (!gpu_format_known(r->format))
 		return vms_wrong(w, "format", r->format, "one that there is");
+	if (r->width > GPU_SIDE || r->height > GPU_SIDE)
+		return vms_wrong(w, "width", r->width, "%u at most, as the height", GPU_SIDE);
 	if (!r->image_bytes || UINT64_C(1) * r->width * r->height != r->image_bytes / 4 || r->image_bytes % 4)
 		return vms_wrong(w, "image_bytes", r->image_bytes, "4 for each of its pixels");
 	return !(r->backing_words % 2) || vms_wrong(w, "backing_words", r->backing_words, "two for each segment");

@@ -320,7 +320,7 @@ def slof():
         skip('qemu-system-ppc64 is missing')
     with Folder() as at:
         pictures = []
-        for program, options in ((CEDE, ['-vga', 'std', '-bios', SLOF, '-clock', 'warp']),
+        for program, options in ((CEDE, ['-device', 'VGA', '-vga', 'none', '-bios', SLOF, '-clock', 'warp']),
                                  ('qemu-system-ppc64', ['-device', 'VGA,romfile=', '-display', 'none', '-vga', 'none'])):
             path = at('qmp%d' % len(pictures))
             with Machine('-prom-env', 'auto-boot?=false', '-qmp', 'unix:%s,server=on,wait=off' % path, *options,
@@ -341,4 +341,47 @@ def slof():
         check(ours == qemus, 'as under QEMU', differ)
 
 
-main({'slof': slof, 'vnc': vnc, 'vnc-password': vnc_password, 'draws': draws, 'saved': saved, 'types': types, 'window': window})
+def settled(qmp, path, before=None):
+    """The picture, once it is another one than before and stays so for two seconds."""
+    last, since = None, time.monotonic()
+    until = since + 200
+    while time.monotonic() < until:
+        qmp.run('screendump', filename=path)
+        time.sleep(.3)      # QEMU answers before all is written
+        picture = read_ppm(path)
+        if picture != last:
+            last, since = picture, time.monotonic()
+        elif picture != before and any(picture[2]) and time.monotonic() > since + 2:
+            return picture
+    return last
+
+
+def slof_types():
+    """SLOF talks on a screen and a USB keyboard, where they are; what is typed is seen: as under QEMU, to the last pixel."""
+    need(SLOF)
+    if not shutil.which('qemu-system-ppc64'):
+        skip('qemu-system-ppc64 is missing')
+    with Folder() as at:
+        pictures = []
+        for program, options in ((CEDE, ['-device', 'VGA', '-bios', SLOF, '-clock', 'warp']), ('qemu-system-ppc64', ['-device', 'VGA,romfile='])):
+            path = at('qmp%d' % len(pictures))
+            with Machine('-prom-env', 'auto-boot?=false', '-qmp', 'unix:%s,server=on,wait=off' % path, '-display', 'none', *options,
+                         '-device', 'qemu-xhci', '-device', 'usb-kbd', program=program, nographic=False) as m:
+                until = time.monotonic() + 20
+                while not os.path.exists(path) and time.monotonic() < until:
+                    time.sleep(.1)
+                qmp = Monitor(path)
+                begun = settled(qmp, at('ppm'))
+                for key in '2', 'spc', '3', 'shift', 'spc', 'dot', 'ret':
+                    keys = [{'type': 'qcode', 'data': key}] if key != 'shift' else [{'type': 'qcode', 'data': 'shift'}, {'type': 'qcode', 'data': 'equal'}]
+                    qmp.run('send-key', keys=keys)
+                    time.sleep(.3)
+                pictures.append(settled(qmp, at('ppm'), begun))
+                check('Open Firmware' not in m.text and pictures[-1] != begun, '%s: it talks on the screen' % os.path.basename(program), m.text[-300:])
+                qmp.run('quit')
+                m.wait(20)
+        ours, qemus = pictures
+        check(ours == qemus, 'as under QEMU', (ours[:2], qemus[:2], sum(a != b for a, b in zip(ours[2], qemus[2]))))
+
+
+main({'slof-types': slof_types, 'slof': slof, 'vnc': vnc, 'vnc-password': vnc_password, 'draws': draws, 'saved': saved, 'types': types, 'window': window})

@@ -440,7 +440,7 @@ static void test_refused(struct bench *b)
 {
 	static const struct { const struct device_class *class; const char *values, *why; } rows[] = {
 		{ &usb_kbd_class, "port=9", "expected 1 to 4" }, { &usb_kbd_class, "port=1", "taken" }, { &usb_kbd_class, "", "taken" },
-		{ &usb_kbd_class, "port=1.1", "expected" }, { &usb_kbd_class, "bus=y.0", "no such" }, { &usb_storage_class, "bus=n.0", "drive=" },
+		{ &usb_kbd_class, "port=1.1", "expected" }, { &usb_mouse_class, "bus=n.0,port=2", "no speed" }, { &usb_kbd_class, "bus=y.0", "no such" }, { &usb_storage_class, "bus=n.0", "drive=" },
 		{ &usb_storage_class, "bus=n.0,drive=nix", "nix" }, { &usb_storage_class, "bus=n.0,drive=d", "already" },
 		{ &qemu_xhci_class, "p2=16", "expected" }, { &qemu_xhci_class, "p2=0,p3=0", "expected" }, { &qemu_xhci_class, "slots=65", "slots" },
 		{ &qemu_xhci_class, "intrs=3", "intrs" },

@@ -163,7 +163,7 @@ static void test_refused(void)
 {
 	check(ASK(0x999) == OTHER && ASK(0x108, 0) == OTHER && ASK(0x10a, 1) == SCANOUT, "no such command, no such display");
 	check(ASK(0x101, 0, 1, 16, 16) == RESOURCE && ASK(0x101, 1, 5, 16, 16) == PARAMETER && ASK(0x101, 1, 1, 0, 16) == PARAMETER &&
-	      ASK(0x101, 1, 1, 0x10000, 0x10000) == MEMORY && ASK(0x101, 1, 1, UINT32_MAX, UINT32_MAX) == MEMORY && ASK(0x101, 1, 1, 8193, 8192) == MEMORY &&
+	      ASK(0x101, 1, 1, 0x10000, 0x10000) == MEMORY && ASK(0x101, 1, 1, UINT32_MAX, UINT32_MAX) == MEMORY && ASK(0x101, 1, 1, 8193, 8192) == MEMORY && ASK(0x101, 1, 1, 1, 16385) == MEMORY &&
 	      !gpu->first, "no such resource");
 	check(ASK(0x101, 1, 1, 32, 32) == OK && ASK(0x101, 1, 1, 32, 32) == RESOURCE && ASK(0x102, 2) == RESOURCE, "one of that number");
 	check(ASK(0x103, 0, 0, 32, 32, 1, 1) == SCANOUT && ASK(0x103, 0, 0, 32, 32, 0, 2) == RESOURCE && ASK(0x103, 1, 0, 32, 32, 0, 1) == PARAMETER &&
