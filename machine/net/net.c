@@ -151,6 +151,12 @@ void net_forget(struct net *n)
 	n->arrived = 0;
 }
 
+void net_leave(struct net *n)
+{
+	net_forget(n);
+	n->user = NULL;
+}
+
 void net_pull(struct net *n, bool down)
 {
 	bool changed = n->link_down != down;
@@ -293,7 +299,7 @@ void nets_look(struct machine *m)
 	for (struct net *n = m->nets; n; n = n->next)
 		n->arrived = n->frames;
 	for (struct net *n = m->nets; n; n = n->next)
-		if (n->arrived)
+		if (n->arrived && n->user)
 			n->user->class->frames_arrived(n->user);
 }
 

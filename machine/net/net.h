@@ -102,6 +102,7 @@ struct net *net_find(const struct machine *m, const char *id);	/* NULL: there is
 
 /* For one card alone. NULL and err->msg set: no such netdev, or it is taken. */
 struct net *net_take(struct machine *m, const char *id, struct device *dev, struct error *err);
+void net_leave(struct net *n);		/* the card goes: what waits for it is for nobody */
 
 /* ---- The card's ---- */
 void net_send(struct net *n, const uint8_t *frame, size_t bytes);

@@ -338,7 +338,7 @@ static void vlan_release(struct device *dev)
 	struct vlan *l = to_vlan(dev);
 
 	if (l->net)
-		l->net->user = NULL;
+		net_leave(l->net);
 	vio_window_free(&l->vio);
 }
 

@@ -377,7 +377,7 @@ static void net_free(struct device *dev)
 	struct virtio_net *n = (struct virtio_net *)dev;
 
 	if (n->net)
-		n->net->user = NULL;
+		net_leave(n->net);
 	free(n->buffer);
 	virtio_free(&n->v);
 }

@@ -466,6 +466,28 @@ static void test_hostile(void)
 	check(bad > 100 && end.looks, "hostile: broken %" PRIu64 " times", bad);
 }
 
+/* The card is taken out while frames wait for buffers: they wait for nobody. */
+static void test_gone(void)
+{
+	struct net *net = n->net;
+	struct error err = { .msg = "" };
+
+	begin(0);
+	comes(3, 60);
+	check_eq(net->frames, 3, "gone: frames wait");
+	device_drop(rig.m, &v->pci.dev);
+	check(!net->user && !net->frames && !net->bytes && !net->arrived, "gone: they do no longer");
+	comes(2, 60);
+	check(!net->frames && !net->arrived, "gone: nobody takes what comes now");
+	v = virtio_new(rig.m, &virtio_net_class, "netdev=n0");
+	n = (struct virtio_net *)v;
+	check(n->net == net && net->user == &v->pci.dev && net_delete(rig.m, "n0", &err) == false, "gone: another card");
+	begin(0);
+	post(2, 2000);
+	comes(1, 60);
+	check_eq(used_index(&r[0]), 1, "gone: which takes what comes");
+}
+
 int main(void)
 {
 	struct error err = { .msg = "" };
@@ -490,6 +512,7 @@ int main(void)
 	test_link();
 	test_options();
 	test_hostile();
+	test_gone();
 	rig.options.netdevs = 0;
 	rig_free(&rig);
 	return check_done();

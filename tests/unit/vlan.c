@@ -328,6 +328,18 @@ static void test_hostile(void)
 	      bad, came, end.sent);
 }
 
+/* The card is taken out while frames wait for buffers: they wait for nobody. */
+static void test_gone(void)
+{
+	begin(QUEUE_SIZE);
+	give(0, 0x400);
+	comes(3, 60);
+	check_eq(net->frames, 2, "gone: frames wait");
+	device_drop(rig.m, &vio->dev);
+	comes(0, 0);
+	check(!net->user && !net->frames && !net->arrived, "gone: they do no longer");
+}
+
 int main(void)
 {
 	struct error err = { .msg = "" };
@@ -352,6 +364,8 @@ int main(void)
 	test_betrayed();
 	map();
 	test_hostile();
+	map();
+	test_gone();
 	rig.options.netdevs = 0;
 	rig_free(&rig);
 	return check_done();
