@@ -66,8 +66,8 @@ static bool hub_open(struct net *n, struct error *err)
 		return true;
 	if (!peer || peer == n)
 		error_usage(err, "-netdev hubport: netdev '%.60s' not found", s->netdev);
-	else if (hub_of(peer->config, &other) || peer->peer)
-		error_usage(err, "-netdev hubport: netdev '%.60s' is %s", s->netdev, peer->peer ? "in use" : "a port itself");
+	else if (hub_of(peer->config, &other) || peer->peer || peer->user)
+		error_usage(err, "-netdev hubport: netdev '%.60s' is %s", s->netdev, peer->peer || peer->user ? "in use" : "a port itself");
 	else
 		(peer->peer = n)->peer = peer;
 	return n->peer;

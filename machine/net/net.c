@@ -69,6 +69,8 @@ static void free_net(struct machine *m, struct net *n)
 	while (*p != n)
 		p = &(*p)->next;
 	*p = n->next;
+	if (n->peer)
+		n->peer->peer = NULL;
 	n->config->backend->close(n);
 	net_dump_close(n->dump);
 	while (n->first)

@@ -399,6 +399,44 @@ static void test_hub(void)
 	no_netdevs();
 }
 
+/* Of a netdev and the port that it is on, either goes while the other stays, and frames come to both. A netdev that a card has is
+ * on no port. */
+static void test_hub_halves(void)
+{
+	static const char *const gone[] = { "n0", "n1" }, *const left[] = { "n1", "n0" };
+	struct error err = { .msg = "" };
+	struct net *n;
+	char words[40];
+	int fd[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fd))
+			exit(EXIT_FAILURE);
+		snprintf(words, sizeof words, "fd=%d", fd[0]);
+		if (!add("tap", words, &err) || !add("hubport", "hubid=1,netdev=n0", &err) || !add("hubport", "hubid=1", &err) || !nets_new(&machine, &err))
+			exit(EXIT_FAILURE);
+		check(net_delete(&machine, gone[i], &err) && !net_find(&machine, gone[i]), "%s goes: %s", gone[i], err.msg);
+		n = net_find(&machine, left[i]);
+		check(n && !n->peer && net_has_room(n), "%s stays, alone", left[i]);
+		net_send(net_find(&machine, "n2"), frame, 60);
+		check(write(fd[1], frame, 60) == 60 || !i, "a frame for it");
+		if (i)
+			look(n);
+		check(n && !n->frames, "is for nobody");
+		close(fd[1]);
+		no_netdevs();
+	}
+	n = on_pair("tap", SOCK_SEQPACKET, fd);
+	check(add("hubport", "hubid=1,netdev=n0", &err), "a port: %s", err.msg);
+	config.netdev[0] = &configs[1];
+	config.netdevs = 1;
+	check(!nets_new(&machine, &err) && strstr(err.msg, "in use") && !n->peer, "a card's netdev is on no port: %s", err.msg);
+	config.netdev[0] = &configs[0];
+	config.netdevs = 2;
+	close(fd[0]);
+	no_netdevs();
+}
+
 int main(void)
 {
 	static const struct device_class class = { .name = "card" };
@@ -412,5 +450,6 @@ int main(void)
 	test_datagrams();
 	test_names();
 	test_hub();
+	test_hub_halves();
 	return check_done();
 }
