@@ -55,6 +55,7 @@ struct user {
 	Slirp *slirp;
 	struct timer *timers;
 	unsigned sockets;
+	bool busy;			/* inside libslirp, which is not to be entered again */
 	struct pollfd fds[FDS_MAX];	/* what it waits for, as it said last */
 	unsigned count;
 };
@@ -201,8 +202,10 @@ static void user_look(struct net *n)
 
 	ask_fds(u);
 	got = poll(u->fds, u->count, 0);
+	u->busy = true;
 	u->lib.pollfds_poll(u->slirp, got < 0, happened, u);
 	run_timers(u);
+	u->busy = false;
 }
 
 static unsigned user_pollfds(struct net *n, struct pollfd *fds, unsigned room, uint64_t *ns)
@@ -223,15 +226,19 @@ static unsigned user_pollfds(struct net *n, struct pollfd *fds, unsigned room, u
 
 /* ---- From the guest ---- */
 
+/* Another such netdev on a hub may answer a frame of this one's before it is done with that: such an answer is lost, as on a cable that
+ * is in use. */
 static void user_send(struct net *n, const uint8_t *frame, size_t bytes)
 {
 	struct user *u = user_of(n);
-	const char *why = frame_wrong(frame, &bytes, USER_MTU);
+	const char *why = u->busy ? "" : frame_wrong(frame, &bytes, USER_MTU);
 
 	if (!why && u->sockets >= SOCKETS_MAX && frame_opens(frame, bytes))
 		why = "too many sockets are open for the guest";
 	if (!why) {
+		u->busy = true;
 		u->lib.input(u->slirp, frame, (int)bytes);
+		u->busy = false;
 		return;
 	}
 	n->stats.refused++;

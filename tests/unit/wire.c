@@ -437,6 +437,32 @@ static void test_hub_halves(void)
 	no_netdevs();
 }
 
+/* Two of libslirp's on a hub: what the first one asks for while it takes a frame, the second answers at once. The first one is not
+ * entered again. */
+static void test_hub_users(void)
+{
+	/* "Who is 10.0.2.7?" is what a ping of his makes of it. */
+	static const uint8_t ping[] = { 0x52, 0x55, 10, 0, 2, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0x62, 0xd9, 10, 0, 2, 7, 10, 0, 2, 2,
+					8, 0, 0xf7, 0xff, 0, 0, 0, 0 };
+	struct error err = { .msg = "" };
+	struct net *a, *b;
+
+	if (!add("user", "host=10.0.2.2", &err) || !add("user", "host=10.0.2.7", &err) || !add("hubport", "hubid=1,netdev=n0", &err) ||
+	    !add("hubport", "hubid=1,netdev=n1", &err))
+		exit(EXIT_FAILURE);
+	if (!nets_new(&machine, &err)) {
+		printf("ok two of libslirp's: not built, %s\n", err.msg);
+		no_netdevs();
+		return;
+	}
+	a = net_find(&machine, "n0");
+	b = net_find(&machine, "n1");
+	net_send(a, ping, sizeof ping);
+	check(b->stats.came == 1 && a->stats.refused == 1, "two of libslirp's: a question, and an answer that is lost: %u %u", (unsigned)b->stats.came,
+	      (unsigned)a->stats.refused);
+	no_netdevs();
+}
+
 int main(void)
 {
 	static const struct device_class class = { .name = "card" };
@@ -451,5 +477,6 @@ int main(void)
 	test_names();
 	test_hub();
 	test_hub_halves();
+	test_hub_users();
 	return check_done();
 }
