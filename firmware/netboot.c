@@ -13,6 +13,7 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 #define TRIES    6u
+#define MINUTES  10u			/* of the host's, that a boot takes at most: a server may be slow, but has an end */
 
 struct lease {
 	uint32_t server;		/* that has the file */
@@ -22,7 +23,10 @@ struct lease {
 
 static bool fail(const struct station *s, struct error *err, const char *why)
 {
-	error_set(err, "network (%.40s): %s", s->net->config->id, s->stopped ? "stopped while waiting for it" : why);
+	char late[60];
+
+	snprintf(late, sizeof late, "the boot program has not come in %u minutes", MINUTES);
+	error_set(err, "network (%.40s): %s", s->net->config->id, s->stopped ? "stopped while waiting for it" : s->late ? late : why);
 	return false;
 }
 
@@ -102,7 +106,7 @@ static bool ask(struct station *s, uint8_t kind, uint32_t address, uint32_t serv
 /* Asks until an answer of that kind has come. */
 static bool converse(struct station *s, uint8_t kind, uint32_t address, uint32_t server, struct datagram *d)
 {
-	for (unsigned i = 0; i < TRIES && !s->stopped; i++) {
+	for (unsigned i = 0; i < TRIES && !station_ended(s); i++) {
 		uint64_t until = host_ns() + NS_PER_S;
 
 		ask(s, kind, address, server);
@@ -188,6 +192,7 @@ struct transfer {
 	uint16_t port;			/* the server's, from its first answer on */
 	uint16_t block;			/* that has come last */
 	size_t block_bytes;
+	bool agreed;			/* on options, once */
 	uint8_t *data;
 	size_t bytes, room;
 	uint8_t out[512];		/* what we have said last */
@@ -252,7 +257,8 @@ static enum taken { NOTHING, MORE, DONE, FAILED } take(struct transfer *t, const
 			 (const char *)d->data + TFTP_HEAD);
 		return FAILED;
 	}
-	if (operation == OACK && !t->block && !t->bytes) {
+	if (operation == OACK && !t->agreed && !t->block && !t->bytes) {
+		t->agreed = true;
 		t->block_bytes = TFTP_BLOCK;
 		return acknowledge(t) ? MORE : FAILED;
 	}
@@ -294,7 +300,7 @@ static bool fetch(struct transfer *t)
 	}
 	while (taken == MORE) {
 		taken = NOTHING;
-		for (unsigned i = 0; i < TRIES && taken == NOTHING && !t->s->stopped; i++) {
+		for (unsigned i = 0; i < TRIES && taken == NOTHING && !station_ended(t->s); i++) {
 			if (i)
 				say(t);
 			taken = hear(t, host_ns() + NS_PER_S);
@@ -317,7 +323,7 @@ bool netboot_possible(struct machine *m)
 {
 	struct station s;
 
-	return station_find(m, &s);
+	return station_find(m, 0, &s);
 }
 
 void netboot_forget(struct firmware *fw)
@@ -352,7 +358,7 @@ bool netboot(struct machine *m, struct error *err)
 	bool ok;
 
 	netboot_forget(fw);
-	if (!station_find(m, &s)) {
+	if (!station_find(m, MINUTES * 60 * NS_PER_S, &s)) {
 		error_set(err, "network: no card with a -netdev");
 		return false;
 	}

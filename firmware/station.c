@@ -44,16 +44,18 @@ static bool find_mac(const struct device *card, uint8_t mac[NET_MAC_BYTES])
 	return false;
 }
 
-bool station_find(struct machine *m, struct station *s)
+bool station_find(struct machine *m, uint64_t ns, struct station *s)
 {
 	struct net *n = m->nets;
 
-	*s = (struct station){ .m = m };
+	*s = (struct station){ .m = m, .deadline = host_ns() + ns };
 	while (n && !(n->user && find_mac(n->user, s->mac)))
 		n = n->next;
 	s->net = n;
 	return n;
 }
+
+bool station_ended(const struct station *s) { return s->stopped || s->late; }
 
 /* ---- ARP ---- */
 
@@ -96,25 +98,30 @@ static bool heed_arp(struct station *s, const uint8_t *arp, size_t bytes, uint32
 
 /* ---- In ---- */
 
-/* Up to `until` for a frame; it stays in front until the next call. NULL: none has come. */
-static const struct net_frame *next_frame(struct station *s, bool *seen, uint64_t until)
+/* Up to `until` for a frame; it stays in front until the next call. NULL: none has come by then. Who sends without end does not put
+ * that off: the time is looked at before each frame. */
+static const struct net_frame *next_frame(struct station *s, uint64_t until)
 {
 	struct pollfd fds[NET_MAX_FDS + 1];
 	const struct net_frame *f;
 	uint64_t now, ns;
 	unsigned n;
 
-	if (*seen && net_front(s->net))
+	if (s->seen && net_front(s->net))
 		net_done(s->net);
+	s->seen = false;
 	for (;;) {
-		net_look_now(s->net);
-		f = net_front(s->net);
 		now = host_ns();
 		s->stopped = s->stopped || term_signal(s->m->term);
-		*seen = f;
-		if (f || s->stopped || now >= until)
-			return s->stopped ? NULL : f;
-		ns = until - now;
+		s->late = s->late || now >= s->deadline;
+		if (station_ended(s) || now >= until)
+			return NULL;
+		net_look_now(s->net);
+		f = net_front(s->net);
+		s->seen = f;
+		if (f)
+			return f;
+		ns = (until < s->deadline ? until : s->deadline) - now;
 		n = nets_pollfds(s->m, fds, &ns);
 		fds[n++] = (struct pollfd){ .fd = term_fd(s->m->term), .events = POLLIN };
 		term_poll(s->m->term, fds, n, (int)(ns / 1000000 + 1));
@@ -151,10 +158,9 @@ static bool is_for_us(const struct station *s, const struct net_frame *f, uint16
 bool station_receive(struct station *s, uint16_t port, uint64_t until, struct datagram *d)
 {
 	const struct net_frame *f;
-	bool seen = s->net->arrived;	/* the one of the last call is in front still */
 	uint8_t mac[NET_MAC_BYTES];
 
-	while ((f = next_frame(s, &seen, until))) {
+	while ((f = next_frame(s, until))) {
 		if (is_for_us(s, f, TYPE_ARP))
 			heed_arp(s, f->data + NET_HEAD_BYTES, f->bytes - NET_HEAD_BYTES, 0, mac);
 		if (is_for_us(s, f, TYPE_IP) && is_datagram(s, f->data + NET_HEAD_BYTES, f->bytes - NET_HEAD_BYTES, port, d))
@@ -168,13 +174,12 @@ bool station_receive(struct station *s, uint16_t port, uint64_t until, struct da
 static bool ask_for(struct station *s, uint32_t ip, uint8_t mac[NET_MAC_BYTES])
 {
 	const struct net_frame *f;
-	bool seen = s->net->arrived;
 
-	for (unsigned i = 0; i < TRIES && !s->stopped; i++) {
+	for (unsigned i = 0; i < TRIES && !station_ended(s); i++) {
 		uint64_t until = host_ns() + NS_PER_S;
 
 		send_arp(s, 1, NULL, ip);
-		while ((f = next_frame(s, &seen, until)))
+		while ((f = next_frame(s, until)))
 			if (is_for_us(s, f, TYPE_ARP) && heed_arp(s, f->data + NET_HEAD_BYTES, f->bytes - NET_HEAD_BYTES, ip, mac))
 				return true;
 	}
@@ -234,4 +239,5 @@ bool station_send(struct station *s, uint32_t to, uint16_t from_port, uint16_t t
 void station_leave(struct station *s)
 {
 	net_forget(s->net);
+	s->seen = false;
 }

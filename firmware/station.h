@@ -15,7 +15,9 @@ struct station {
 	uint32_t ip, mask, router;	/* 0: not yet known, or none */
 	uint32_t hop;			/* to whom we have sent last, and what his card is; 0: to nobody */
 	uint8_t hop_mac[NET_MAC_BYTES];
-	bool stopped;			/* a signal wants our end */
+	uint64_t deadline;		/* of host_ns(): nothing comes or is asked for after it */
+	bool seen;			/* the frame in front is the last call's */
+	bool stopped, late;		/* a signal wants our end; the deadline has passed */
 };
 
 struct datagram {
@@ -25,8 +27,9 @@ struct datagram {
 	size_t bytes;
 };
 
-/* The first card that a netdev is on. False: there is none. */
-bool station_find(struct machine *m, struct station *s);
+/* The first card that a netdev is on; it may be busy for `ns` of the host's in all. False: there is none. */
+bool station_find(struct machine *m, uint64_t ns, struct station *s);
+bool station_ended(const struct station *s);	/* stopped or late: no further try makes sense */
 /* To all, as long as our own address is not known; else to whom it is for, once he has been found. False: nobody says that he is that. */
 bool station_send(struct station *s, uint32_t to, uint16_t from_port, uint16_t to_port, const uint8_t *data, size_t bytes);
 /* Waits up to `until`, of host_ns(), for a datagram to that port. False: none has come. */

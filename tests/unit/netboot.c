@@ -3,6 +3,7 @@
 #include "check.h"
 #include "firmware/netboot.h"
 #include "firmware/station.h"
+#include "machine/host/time.h"
 #include "machine/core/config.h"
 #include "rig.h"
 
@@ -24,6 +25,8 @@ static struct {
 	const uint8_t *data;
 	size_t bytes, block;		/* block: that it agrees to; 512: it knows no options */
 	bool twice, strangers, lies;
+	uint64_t floods;		/* until then, of host_ns(), frames for nobody come without end */
+	unsigned agreements;		/* that are acknowledged */
 	uint64_t hostile;		/* a seed: some answers come after frames that are nearly like them */
 	unsigned arps, requests;
 	char asked[64];
@@ -138,10 +141,12 @@ static void tftp(const uint8_t *data, size_t bytes, uint16_t from)
 		} else if (server.block == 512) {
 			put_block(0, 1, from);
 		} else {
-			give(server.file_server, OUR_TID, from, oack, sizeof oack);
+			for (unsigned i = 0; i < 1u + server.twice; i++)
+				give(server.file_server, OUR_TID, from, oack, sizeof oack);
 		}
 		return;
 	}
+	server.agreements += data[1] == 4 && !station_get(data + 2, 2);
 	/* The next one, or the last one again. */
 	if (data[1] == 4 && station_get(data + 2, 2) == (next_block & 0xffff))
 		next_block++;
@@ -181,7 +186,17 @@ static bool end_open(struct net *n, struct error *err)
 
 static void end_close(struct net *n) { (void)n; }
 
-static const struct net_backend end_backend = { .type = "end", .help = "of a test", .open = end_open, .close = end_close, .send = end_send };
+static void end_look(struct net *n)
+{
+	static const uint8_t frame[60] = "to nobody";
+
+	if (host_ns() < server.floods)
+		net_arrives(n, frame, sizeof frame);
+}
+
+static const struct net_backend end_backend = {
+	.type = "end", .help = "of a test", .open = end_open, .close = end_close, .send = end_send, .look = end_look,
+};
 static struct net_config config = { .backend = &end_backend, .id = "n0" };
 
 /* ---- Facts ---- */
@@ -192,7 +207,7 @@ static bool boot(size_t bytes, struct error *err)
 {
 	server.data = file;
 	server.bytes = bytes;
-	server.arps = server.requests = 0;
+	server.arps = server.requests = server.agreements = 0;
 	err->msg[0] = 0;
 	return netboot(rig.m, err);
 }
@@ -202,6 +217,28 @@ static bool got(size_t bytes)
 	const struct volume *v = &rig.m->firmware->net_file;
 
 	return v->size == bytes && v->opaque && !memcmp(v->opaque, file, bytes);
+}
+
+#define MS UINT64_C(1000000)
+
+/* Frames come without end: each wait has one all the same, and so has the whole. */
+static void test_floods(void)
+{
+	uint64_t began = host_ns();
+	struct station s;
+	struct datagram d;
+
+	server.floods = began + 3000 * MS;
+	station_find(rig.m, 600000 * MS, &s);
+	check(!station_receive(&s, 68, began + 20 * MS, &d) && !station_ended(&s) && host_ns() < server.floods, "a flood: a wait ends");
+	station_find(rig.m, 20 * MS, &s);
+	check(!station_receive(&s, 68, began + 600000 * MS, &d) && s.late && host_ns() < server.floods, "a flood: all waits end");
+	s.late = false;
+	s.ip = CLIENT;
+	check(!station_send(&s, SERVER, 68, 67, mine, sizeof mine) && s.late && host_ns() < server.floods, "a flood: nobody is asked for after that");
+	server.floods = 0;
+	station_leave(&s);
+	check(!net->frames, "a flood: nothing is left of it");
 }
 
 #define LARGE (512u * 65540u + 7)
@@ -233,7 +270,7 @@ int main(void)
 	check(got(3), "less than a block");
 	server.twice = server.strangers = true;
 	boot(50000, &err);
-	check(got(50000), "blocks that come twice, and from strangers");
+	check(got(50000) && server.agreements == 1, "blocks and options that come twice, and blocks from strangers: %u", server.agreements);
 	server.twice = server.strangers = false;
 	server.lies = true;
 	boot(50000, &err);
@@ -260,6 +297,8 @@ int main(void)
 		boot(20000 + i, &err);
 		whole += got(20000 + i);
 	}
+	server.hostile = 0;
+	test_floods();
 	check(whole > 0, "frames that are wrong somewhere before right ones: %" PRIu64 " of 200 files come", whole);
 	rig.options.netdevs = 0;
 	rig_free(&rig);
