@@ -109,7 +109,7 @@ struct machine {
 	struct device *devices;		/* in order of making */
 	struct drive *drives;		/* in the order of the options; made before devices, freed after them */
 	struct net *nets;		/* the same: netdevs */
-	uint64_t card_macs[4];		/* net/net.h: a bit for the last byte of each address that QEMU would have given */
+	uint16_t card_macs[256];	/* net/net.h: how many cards have each address that QEMU would have given, by its last byte */
 	struct drcs *drcs;		/* drc.h: where something can be plugged in */
 	struct xics *xics;		/* one of them, or both: all others interrupt through these (irq.h); NULL: none */
 	struct xive *xive;

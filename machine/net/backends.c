@@ -109,20 +109,35 @@ static bool is_none(const uint8_t mac[NET_MAC_BYTES])
 	return !memcmp(mac, "\0\0\0\0\0", NET_MAC_BYTES);
 }
 
+/* How many cards have that address; NULL: it is not one of QEMU's. */
+static uint16_t *holders(struct machine *m, const uint8_t mac[NET_MAC_BYTES])
+{
+	return memcmp(mac, PREFIX, NET_MAC_BYTES - 1) ? NULL : &m->card_macs[mac[NET_MAC_BYTES - 1]];
+}
+
 bool net_mac_claim(struct machine *m, uint8_t mac[NET_MAC_BYTES])
 {
 	unsigned last = FIRST;
+	uint16_t *count;
 
 	if (is_none(mac)) {
-		while (last < 256 && m->card_macs[last / 64] >> last % 64 & 1)
+		while (last < 256 && m->card_macs[last])
 			last++;
 		if (last == 256)
 			return false;
 		memcpy(mac, PREFIX, NET_MAC_BYTES - 1);
 		mac[NET_MAC_BYTES - 1] = (uint8_t)last;
 	}
-	last = mac[NET_MAC_BYTES - 1];
-	if (!memcmp(mac, PREFIX, NET_MAC_BYTES - 1))
-		m->card_macs[last / 64] |= UINT64_C(1) << last % 64;
+	count = holders(m, mac);
+	if (count)
+		++*count;
 	return true;
+}
+
+void net_mac_release(struct machine *m, const uint8_t mac[NET_MAC_BYTES])
+{
+	uint16_t *count = holders(m, mac);
+
+	if (count)
+		--*count;
 }

@@ -149,5 +149,6 @@ void net_mac_text(const uint8_t mac[NET_MAC_BYTES], char text[18]);
 /* A card has this one from now on. All zero: it becomes 52:54:00:12:34:56, or the first after it that no card has; false: all
  * of those are taken. */
 bool net_mac_claim(struct machine *m, uint8_t mac[NET_MAC_BYTES]);
+void net_mac_release(struct machine *m, const uint8_t mac[NET_MAC_BYTES]);	/* that one, which had claimed it, has it no more */
 
 #endif

@@ -317,11 +317,13 @@ static bool find_mac(struct vlan *l, struct error *err)
 		why = "mac= is the address of one card, as 52:54:00:12:34:56";
 	else if (!net_mac_claim(l->vio.dev.machine, l->own_mac))
 		why = "no address is left for it: give mac=";
-	if (why)
+	if (why) {
 		error_usage(err, "-device spapr-vlan: %s", why);
+		return false;
+	}
 	net_mac_text(l->own_mac, l->mac_text);
 	l->mac_option = l->mac_text;
-	return !why;
+	return true;
 }
 
 static bool vlan_init(struct device *dev, struct error *err)
@@ -339,6 +341,8 @@ static void vlan_release(struct device *dev)
 
 	if (l->net)
 		net_leave(l->net);
+	if (*l->mac_text)
+		net_mac_release(dev->machine, l->own_mac);
 	vio_window_free(&l->vio);
 }
 

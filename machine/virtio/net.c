@@ -378,6 +378,8 @@ static void net_free(struct device *dev)
 
 	if (n->net)
 		net_leave(n->net);
+	if (*n->mac_text)
+		net_mac_release(dev->machine, n->own_mac);
 	free(n->buffer);
 	virtio_free(&n->v);
 }

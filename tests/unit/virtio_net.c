@@ -488,6 +488,38 @@ static void test_gone(void)
 	check_eq(used_index(&r[0]), 1, "gone: which takes what comes");
 }
 
+/* An address is free again when the last card that has it has gone, however often cards come and go; a card that never came has none. */
+static void test_addresses(void)
+{
+	static const char *const bad[] = { "mac=52:54:00:12:34:5b,rx_queue_size=3", "mac=52:54:00:12:34:5b,netdev=n9", "mac=52:54:00:12:34:5bx" };
+	const char *took = NULL;
+	uint16_t counts[ARRAY_SIZE(rig.m->card_macs)];
+	struct virtio_net *first, *second;
+	struct device *dev;
+	struct error err = { .msg = "" };
+	unsigned rounds = 0;
+
+	for (; rounds < 300 && (dev = device_new(rig.m, &virtio_net_class, "", &err)); rounds++) {
+		took = strcmp(((struct virtio_net *)dev)->mac_text, "52:54:00:12:34:5b") ? "another" : took;
+		device_drop(rig.m, dev);
+	}
+	check(rounds == 300 && !took, "addresses: the same one for 300 cards, one after the other: %u %s", rounds, err.msg);
+	first = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "mac=52:54:00:12:34:5b");
+	second = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "mac=52:54:00:12:34:5b");
+	device_drop(rig.m, &first->v.pci.dev);
+	memcpy(counts, rig.m->card_macs, sizeof counts);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		check(!device_new(rig.m, &virtio_net_class, bad[i], &err) && !memcmp(counts, rig.m->card_macs, sizeof counts), "addresses: none goes with %s",
+		      bad[i]);
+	first = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "");
+	check(!strcmp(first->mac_text, "52:54:00:12:34:5c"), "addresses: one that a second card has is not free: %s", first->mac_text);
+	device_drop(rig.m, &first->v.pci.dev);
+	device_drop(rig.m, &second->v.pci.dev);
+	first = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "");
+	check(!strcmp(first->mac_text, "52:54:00:12:34:5b"), "addresses: it is after that one: %s", first->mac_text);
+	device_drop(rig.m, &first->v.pci.dev);
+}
+
 int main(void)
 {
 	struct error err = { .msg = "" };
@@ -513,6 +545,7 @@ int main(void)
 	test_options();
 	test_hostile();
 	test_gone();
+	test_addresses();
 	rig.options.netdevs = 0;
 	rig_free(&rig);
 	return check_done();
