@@ -114,7 +114,7 @@ static void write_event(struct xhci *x, struct xhci_interrupter *i, const struct
 void xhci_event(struct xhci *x, const struct xhci_event *event, unsigned v)
 {
 	static const struct xhci_event full = { .type = TRB_HOST_EVENT, .code = CC_EVENT_RING_FULL };
-	struct xhci_interrupter *i = &x->intr[v];
+	struct xhci_interrupter *i = &x->intr[v % XHCI_INTERRUPTS];
 	uint32_t index;
 
 	if (v >= x->intrs)
