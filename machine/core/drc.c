@@ -7,6 +7,7 @@
 
 #include <libfdt.h>
 
+#include "machine/core/device.h"
 #include "machine/core/node.h"
 
 #define NODE_BYTES 65536		/* the largest node that is plugged in, as a tree */
@@ -63,12 +64,23 @@ bool drc_is_ready(const struct drc *drc)
 	return drc->state == ready_state(drc);
 }
 
+/* Whoever asks has looked whether it can go; a snapshot may ask for anything. */
+void drc_release(struct machine *m, struct drc *drc)
+{
+	struct error ignored;
+
+	if (drc->device && device_can_go(m, drc->device, &ignored))
+		drc->kind->release(m, drc);
+	else
+		drc->unplugging = false;
+}
+
 bool drc_unplug(struct machine *m, struct drc *drc)
 {
 	drc->unplugging = true;
 	if (drc->state != empty_state(drc))
 		return false;
-	drc->kind->release(m, drc);
+	drc_release(m, drc);
 	return true;
 }
 
@@ -82,7 +94,7 @@ static int32_t isolate_physical(struct machine *m, struct drc *drc)
 		return DRC_OK;
 	drc->state = DRC_POWERED;
 	if (drc->unplugging)
-		drc->kind->release(m, drc);
+		drc_release(m, drc);
 	return DRC_OK;
 }
 
@@ -138,7 +150,7 @@ int32_t drc_allocate(struct machine *m, struct drc *drc, bool usable)
 		return DRC_REFUSED;
 	drc->state = DRC_UNUSABLE;
 	if (drc->unplugging)
-		drc->kind->release(m, drc);
+		drc_release(m, drc);
 	return DRC_OK;
 }
 

@@ -310,6 +310,38 @@ static void test_saved(void)
 	rig_free(&a), rig_free(&b), rig_free(&bare);
 }
 
+/* A snapshot says that somebody wants back what nobody can ask for: a screen, and what carries others. */
+static void test_cannot_go(void)
+{
+	static const char *const id[] = { "screen", "carrier" };
+	static const uint32_t index[] = { 0x400000a0, 0x400000a8 };
+	struct rig a, b;
+	struct error err = { .msg = "" };
+	int fd;
+
+	rig_new(&a, "1"), rig_new(&b, "1");
+	for (struct rig *r = &a; r; r = r == &a ? &b : NULL)
+		check(device_new(r->m, board_device_class("VGA"), "id=screen,addr=14", &err) &&
+		      device_new(r->m, board_device_class("virtio-serial-pci"), "id=carrier,addr=15", &err) &&
+		      device_new(r->m, board_device_class("virtserialport"), "bus=carrier.0,name=p", &err), "cannot-go: %s", err.msg);
+	machine_clear(a.m);
+	for (unsigned i = 0; i < 2; i++)
+		drc_find(a.m, index[i])->unplugging = true;
+	fd = save(a.m);
+	for (unsigned again = 0; again < 2; again++) {
+		check(restore(b.m, fd, &err) && drc_find(b.m, index[0])->unplugging, "loads: %s", err.msg);
+		for (unsigned i = 0; i < 2; i++) {
+			if (again)
+				hotplug_finish(b.m);
+			else
+				check(set(b.m, ISOLATE, index[i], 0) == 0, "isolated");
+			check(device_find(b.m, id[i]) && !drc_find(b.m, index[i])->unplugging, "%s-stays", id[i]);
+		}
+	}
+	close(fd);
+	rig_free(&a), rig_free(&b);
+}
+
 /* ---- Cores ---- */
 
 #define CORE2 0x10000002u
@@ -421,6 +453,7 @@ int main(void)
 	test_core(rig.m);
 	test_hostile(rig.m);
 	rig_free(&rig);
+	test_cannot_go();
 	test_saved();
 	test_core_saved();
 	test_many();
