@@ -75,10 +75,12 @@ void drc_release(struct machine *m, struct drc *drc)
 		drc->unplugging = false;
 }
 
+static bool is_busy(struct machine *m, const struct drc *drc) { return drc->kind->busy && drc->kind->busy(m, drc); }
+
 bool drc_unplug(struct machine *m, struct drc *drc)
 {
 	drc->unplugging = true;
-	if (drc->state != empty_state(drc))
+	if (drc->state != empty_state(drc) || is_busy(m, drc))
 		return false;
 	drc_release(m, drc);
 	return true;
@@ -142,11 +144,9 @@ int32_t drc_allocate(struct machine *m, struct drc *drc, bool usable)
 		drc->state = DRC_AVAILABLE;
 		return DRC_OK;
 	}
-	if (drc->state == DRC_UNUSABLE)
-		return DRC_OK;
-	if (drc->state != DRC_AVAILABLE)
+	if (drc->state != DRC_AVAILABLE && drc->state != DRC_UNUSABLE)
 		return DRC_NONE;
-	if (drc->unplugging && drc->kind->busy && drc->kind->busy(m, drc))
+	if (drc->unplugging && is_busy(m, drc))
 		return DRC_REFUSED;
 	drc->state = DRC_UNUSABLE;
 	if (drc->unplugging)

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
+#include "hcall/transitions.h"
 #include "machine/board/devices.h"
 #include "machine/board/hotplug.h"
 #include "machine/core/device.h"
@@ -387,6 +388,52 @@ static void test_core(struct machine *m)
 	machine_clear(m);
 }
 
+struct watcher {
+	struct transition_reader reader;
+	unsigned stops;			/* of the third processor */
+};
+
+static void watch_restart(struct transition_reader *self, uint64_t cycle) { (void)self, (void)cycle; }
+static void watch_lost(struct transition_reader *self) { (void)self; }
+
+static void watch_take(struct transition_reader *self, const struct dtl_record *record)
+{
+	((struct watcher *)self)->stops += record->vp == 2 && record->state == VP_STOPPED;
+}
+
+/* A guest that makes a core unusable which still runs. */
+static void run_unusable(struct machine *m)
+{
+	char text[4096];
+
+	add(m, CORE ",core-id=2,id=c2", NULL);
+	check(set(m, ALLOCATE, CORE2, 1) == 0 && set(m, ISOLATE, CORE2, 1) == 0 && read_node(m, CORE2, text, 1000) == 0 && start(m, 2) == 0, "runs");
+	m->cpu[2]->vp.state = VP_RUNNING;
+	m->cpu[2]->vp.physical = 0;
+	check(set(m, ISOLATE, CORE2, 0) == 0 && set(m, ALLOCATE, CORE2, 0) == 0 && sense(m, CORE2) == 2, "unusable");
+	take(m, "c2", NULL);
+	check(device_find(m, "c2") && set(m, ALLOCATE, CORE2, 0) == -1, "runs-and-stays");
+}
+
+/* A core that runs goes with a reset alone, and those who look hear of it. */
+static void test_core_runs(struct machine *m)
+{
+	struct watcher w = { .reader = { .restart = watch_restart, .take = watch_take, .synced = watch_restart, .lost = watch_lost } };
+
+	run_unusable(m);
+	m->cpu[2]->cpu.run_state = CPU_STOPPED;
+	m->cpu[2]->vp.state = VP_STOPPED;
+	check(set(m, ALLOCATE, CORE2, 0) == 0 && !device_find(m, "c2"), "stops-and-goes");
+	run_unusable(m);
+	check(transitions_join(m, &w.reader), "looks");
+	hotplug_finish(m);
+	machine_clear(m);
+	transitions_sync(m);
+	check_eq(w.stops, 1, "stops-for-those-who-look");
+	check(!device_find(m, "c2") && m->cpu[2]->absent, "gone-with-the-reset");
+	transitions_leave(m, &w.reader);
+}
+
 /* Where it is goes with the command line, what it does with the snapshot. */
 static void test_core_saved(void)
 {
@@ -451,6 +498,7 @@ int main(void)
 	rig_free(&rig);
 	rig_new(&rig, "2,maxcpus=4");
 	test_core(rig.m);
+	test_core_runs(rig.m);
 	test_hostile(rig.m);
 	rig_free(&rig);
 	test_cannot_go();
