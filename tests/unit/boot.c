@@ -14,6 +14,7 @@
 #include "machine/host/term.h"
 #include "machine/run/options.h"
 #include "machine/run/run.h"
+#include "machine/snapshot/media.h"
 #include "tests/power_off.h"
 #include "tests/unit/check.h"
 
@@ -296,6 +297,14 @@ static void test_gives_up(void)
 	m->firmware->boot_again = false;
 }
 
+/* Snapshots call disks by these numbers, those from before there were connectors as well. */
+static void test_places(void)
+{
+	const struct drive *full = drive_find(m, "full"), *empty = drive_find(m, "empty");
+
+	check(media_place(empty) == 8 && media_place(full) == 9, "places in snapshots: %u, %u", media_place(empty), media_place(full));
+}
+
 /* ---- Disks that come and go ---- */
 
 static bool restarts(struct error *err)
@@ -393,6 +402,7 @@ int main(void)
 	test_luns();
 	test_words();
 	test_gives_up();
+	test_places();
 	box_free(&box);
 	test_order("in the order of addresses", "disk1", last, PLAIN);
 	test_order("bootindex", "disk1", indexed, PLAIN);
