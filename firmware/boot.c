@@ -141,13 +141,14 @@ static bool script_find(struct boot *boot, const struct volume *v, struct extent
 }
 
 /* Why a disk cannot be booted from, or NULL: `found` is where its program lies. */
-static const char *program_find(struct boot *boot, struct boot_disk *disk, struct extent *found)
+static const char *program_find(const struct machine *m, struct boot_disk *disk, struct extent *found)
 {
+	struct boot *boot = &m->firmware->boot;
 	const struct volume *v = &disk->volume;
 	const char *why = NULL, *none;
 
 	boot->script = false;
-	if (!disk_refresh(disk))
+	if (!disk_refresh(m, disk))
 		return "there is no medium in it";
 	if (script_find(boot, v, found, &why)) {
 		snprintf(boot->name, sizeof boot->name, "%s:%s", disk->alias, boot->info.path);
@@ -163,11 +164,11 @@ static const char *program_find(struct boot *boot, struct boot_disk *disk, struc
 	return program_is(v, 0) ? NULL : why ? why : none;
 }
 
-const char *boot_check(struct boot *boot, struct boot_disk *disk)
+const char *boot_check(const struct machine *m, struct boot_disk *disk)
 {
 	struct extent at;
 
-	return program_find(boot, disk, &at);
+	return program_find(m, disk, &at);
 }
 
 uint32_t boot_list(struct machine *m, uint8_t disk[BOOT_MENU_MAX])
@@ -178,7 +179,7 @@ uint32_t boot_list(struct machine *m, uint8_t disk[BOOT_MENU_MAX])
 
 	order_make(m, &order);
 	for (unsigned i = 0; i < order.n && n < BOOT_MENU_MAX; i++)
-		if (!boot_check(boot, order.disk[i]))
+		if (!boot_check(m, order.disk[i]))
 			disk[n++] = (uint8_t)(order.disk[i] - boot->disk);
 	return n;
 }
@@ -187,7 +188,7 @@ static bool disk_boot(struct machine *m, struct boot_disk *disk, struct error *e
 {
 	struct firmware *fw = m->firmware;
 	struct extent at;
-	const char *why = program_find(&fw->boot, disk, &at);
+	const char *why = program_find(m, disk, &at);
 
 	if (why) {
 		error_set(err, "%s", why);
@@ -227,7 +228,7 @@ static bool disks_boot(struct machine *m, struct error *err)
 			return true;
 		}
 		snprintf(all.msg + len, sizeof all.msg - len, "%s%s (%.40s): %.120s", len ? "; " : "", order.disk[i]->alias,
-			 order.disk[i]->drive->id, why.msg);
+			 order.disk[i]->drive ? order.disk[i]->drive->id : "no drive", why.msg);
 	}
 	fw->boots_failed = 0;
 	error_set(err, "nothing to boot: %.230s", order.n ? all.msg : "no disk, no CD");

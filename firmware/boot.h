@@ -13,7 +13,7 @@ bool boot_find(struct machine *m, struct error *err);
 /* The program that was booted gives up. True: there are more disks to try, and the machine is to be reset for that. */
 bool boot_gives_up(struct machine *m);
 /* Why a disk cannot be booted from; NULL: it can, and boot->name is what it boots. */
-const char *boot_check(struct boot *boot, struct boot_disk *disk);
+const char *boot_check(const struct machine *m, struct boot_disk *disk);
 /* Those that can, in their order, by their index among the disks; how many. */
 uint32_t boot_list(struct machine *m, uint8_t disk[BOOT_MENU_MAX]);
 

@@ -125,17 +125,30 @@ static bool read_block(void *opaque, uint64_t offset, void *buf, uint32_t bytes)
 	return !block_read(opaque, offset, buf, bytes);
 }
 
-bool disk_refresh(struct boot_disk *disk)
+/* A device that has been taken out has taken its drive with it; another one may have come. */
+static struct drive *drive_at(const struct machine *m, const char *path)
 {
-	struct block *block = disk->drive->block;
+	struct boot_disk now;
+	struct drive *drive = m->drives;
 
+	while (drive && !(drive->user && disk_of(drive, &now) && !strcmp(now.path, path)))
+		drive = drive->next;
+	return drive;
+}
+
+bool disk_refresh(const struct machine *m, struct boot_disk *disk)
+{
+	struct block *block;
+
+	disk->drive = drive_at(m, disk->path);
+	block = disk->drive ? disk->drive->block : NULL;
 	disk->volume = (struct volume){ .read = read_block, .opaque = block, .size = block ? block_size(block) : 0, .sector = disk->sector };
 	return block;
 }
 
-bool disk_write(struct boot_disk *disk, uint64_t offset, const void *buf, uint32_t bytes)
+bool disk_write(const struct machine *m, struct boot_disk *disk, uint64_t offset, const void *buf, uint32_t bytes)
 {
-	return disk_refresh(disk) && !disk->cdrom && !block_is_readonly(disk->drive->block) &&
+	return disk_refresh(m, disk) && !disk->cdrom && !block_is_readonly(disk->drive->block) &&
 	       volume_has(&disk->volume, offset, bytes) && !block_write(disk->drive->block, offset, buf, bytes);
 }
 

@@ -11,14 +11,14 @@ struct tree;
 #define DISK_LATENCY_CYCLES (60 * (CPU_HZ / 1000000))
 #define DISK_BYTES_PER_US   2000u
 
-/* Fills in fw->boot.disk. Once the machine's devices are there. */
+/* Fills in fw->boot.disk: once the machine's devices are there, and when it starts anew. */
 void disks_find(struct machine *m);
-/* Looks at the medium again: it may have been changed. False: there is none. */
-bool disk_refresh(struct boot_disk *disk);
+/* Looks again who is at its node, and at the medium: both may have changed. False: there is none. */
+bool disk_refresh(const struct machine *m, struct boot_disk *disk);
 /* By the path of its node, or by its alias, up to `len` bytes of `name`. NULL: none. */
 struct boot_disk *disk_named(struct boot *boot, const char *name, size_t len);
 /* Bytes that lie within the medium. False: they cannot be written. */
-bool disk_write(struct boot_disk *disk, uint64_t offset, const void *buf, uint32_t bytes);
+bool disk_write(const struct machine *m, struct boot_disk *disk, uint64_t offset, const void *buf, uint32_t bytes);
 unsigned disk_block_size(const struct boot_disk *disk);	/* bytes: 512, or 2048 of a CD */
 uint64_t disk_cycles(uint64_t bytes);			/* of the guest's time that a request takes */
 

@@ -10,6 +10,7 @@
 
 #include "cpu/core/model.h"
 #include "firmware/boot.h"
+#include "firmware/disk.h"
 #include "firmware/fdt.h"
 #include "firmware/firmware.h"
 #include "firmware/netboot.h"
@@ -107,6 +108,7 @@ static bool program_ready(struct machine *m, struct error *err)
 	fw->wake_at = 0;
 	menu_clear(m);
 	if (!fw->boot_again) {
+		disks_find(m);
 		fw->menu.first = 0;
 		fw->boots_failed = 0;
 		fw->starts += fw->starts < 2;

@@ -75,7 +75,7 @@ static bool disk_open(struct call *c, struct boot_disk *disk, const char *args, 
 {
 	struct extent part;
 
-	if (!disk_refresh(disk) || !part_find(&disk->volume, args, &part))
+	if (!disk_refresh(c->m, disk) || !part_find(&disk->volume, args, &part))
 		return false;
 	for (unsigned i = 0; i < CLIENT_MAX_DISKS; i++) {
 		if (c->fw->disk[i].ihandle)
@@ -107,13 +107,13 @@ static uint32_t disk_transfer(struct call *c, struct client_disk *open, bool to_
 	uint64_t from;
 	bool ok;
 
-	if (!disk_refresh(disk) || !ram_ok(ram, addr, c->in[2]))
+	if (!disk_refresh(c->m, disk) || !ram_ok(ram, addr, c->in[2]))
 		return OF_ERROR;
 	len = disk_room(open, disk, c->in[2]);
 	from = open->start + open->at;
 	if (!to_disk)
 		ram_written(ram, addr, len);
-	ok = to_disk ? disk_write(disk, from, ram->base + addr, len) : volume_read(&disk->volume, from, ram->base + addr, len);
+	ok = to_disk ? disk_write(c->m, disk, from, ram->base + addr, len) : volume_read(&disk->volume, from, ram->base + addr, len);
 	call_waits(c->cpu, disk_cycles(len));
 	if (!ok)
 		return OF_ERROR;

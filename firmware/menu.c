@@ -42,7 +42,7 @@ static void say_line(struct machine *m, unsigned i)
 	struct boot_disk *disk = &boot->disk[m->firmware->menu.disk[i]];
 	char size[32], line[512];
 
-	if (boot_check(boot, disk))
+	if (boot_check(m, disk))
 		return;
 	size_text(disk->volume.size, size, sizeof size);
 	snprintf(line, sizeof line, "  %c  %s, %s of %s (%.60s, %s)\r\n", keys[i], boot->name, disk->cdrom ? "CD" : "disk", size,

@@ -62,7 +62,7 @@ struct client {
 #define BOOT_PATH_MAX    128		/* bytes, with the NUL */
 
 struct boot_disk {
-	struct drive *drive;
+	struct drive *drive;		/* as disk_refresh() has found it, and no longer than that; NULL: none is there */
 	struct volume volume;		/* the medium; size 0: there is none */
 	char path[BOOT_PATH_MAX];	/* of its node */
 	char alias[16];			/* "disk", "disk1", "cdrom" */

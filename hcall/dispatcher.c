@@ -709,14 +709,19 @@ void dispatcher_free(struct machine *m)
 	m->dispatcher = NULL;
 }
 
+void dispatcher_thread_leaves(struct machine *m, struct spapr_cpu *sc)
+{
+	if (sc->vp.state != VP_STOPPED)
+		enter_state(m, sc, VP_STOPPED, VP_STOP, m->clock.now, 0);
+}
+
 /* To the logs: all stop at clock.now. */
 static void log_reset(struct machine *m)
 {
 	struct partition *load = &m->dispatcher->partition[PARTITION_LOAD];
 
 	for (unsigned i = 0; i < m->ncpus; i++)
-		if (m->cpu[i]->vp.state != VP_STOPPED)
-			enter_state(m, m->cpu[i], VP_STOPPED, VP_STOP, m->clock.now, 0);
+		dispatcher_thread_leaves(m, m->cpu[i]);
 	for (unsigned i = 0; i < load->n; i++)
 		if (load->vp[i].state != VP_CEDED)
 			enter_load_state(m, &load->vp[i], VP_CEDED, VP_DONE, m->clock.now);

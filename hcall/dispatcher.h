@@ -80,6 +80,7 @@ struct dispatcher {
 /* The machine's processors are there already, and the options fit them. False: err->msg says why. */
 bool dispatcher_new(struct machine *m, const struct pool_config *options, struct error *err);
 void dispatcher_free(struct machine *m);
+void dispatcher_thread_leaves(struct machine *m, struct spapr_cpu *sc);	/* its core goes: the logs hear that it stops */
 void dispatcher_thread_reset(struct machine *m, struct spapr_cpu *sc);	/* the same for one */
 void dispatcher_reset(struct machine *m, bool logged);	/* no thread runs, and none has waited */
 void dispatcher_log_begin(struct machine *m);	/* after a load: who looks starts afresh, with the state of each virtual processor */

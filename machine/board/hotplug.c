@@ -9,27 +9,9 @@
 #include "machine/core/node.h"
 #include "machine/rtas/events.h"
 
-/* NULL: by none. */
-static uint32_t (*connects(const struct device_class *class))(const struct device *dev)
-{
-	return class->connector ? class->connector : class->on ? class->on->connector : NULL;
-}
-
 static struct drc *drc_of(struct machine *m, const struct device *dev)
 {
-	return drc_find(m, connects(dev->class)(dev));
-}
-
-/* Memory that processors reach without asking, and screens, are there from power-on. */
-static bool can_come(const struct device_class *class, struct error *err)
-{
-	if (class->screen)
-		error_set(err, "Device '%s' does not support hotplugging", class->name);
-	else if (!connects(class))
-		error_set(err, "Bus '%s' does not support hotplugging", class->on ? class->on->name : "main-system-bus");
-	else
-		return true;
-	return false;
+	return drc_find(m, device_connector(dev->class)(dev));
 }
 
 /* `dev` has come, and no other has its id. */
@@ -57,7 +39,7 @@ bool hotplug_add(struct machine *m, const char *text, struct error *err)
 	if (!board_device_ok(text, err))
 		return false;
 	class = board_device_class(text);
-	if (!can_come(class, err))
+	if (!device_can_come(class, err))
 		return false;
 	dev = device_new_hot(m, class, text + strcspn(text, ",") + (strchr(text, ',') != NULL), err);
 	if (!dev)
@@ -66,20 +48,6 @@ bool hotplug_add(struct machine *m, const char *text, struct error *err)
 		return true;
 	device_drop(m, dev);
 	return false;
-}
-
-static bool can_go(const struct machine *m, const struct device *dev, struct error *err)
-{
-	const struct bus_class *bus = dev->class->on;
-	bool (*removable)(const struct device *, struct error *) = bus ? bus->removable : dev->class->removable;
-
-	if (!can_come(dev->class, err))
-		return false;
-	if (dev->class->bus && bus_next(m, NULL, dev)) {
-		error_set(err, "Device '%.60s' carries a bus, and there is something on it", dev->id);
-		return false;
-	}
-	return !removable || removable(dev, err);
 }
 
 bool hotplug_remove(struct machine *m, const char *id, bool *found, struct error *err)
@@ -92,7 +60,7 @@ bool hotplug_remove(struct machine *m, const char *id, bool *found, struct error
 		error_set(err, "Device '%.60s' not found", id);
 		return false;
 	}
-	if (!can_go(m, dev, err))
+	if (!device_can_go(m, dev, err))
 		return false;
 	drc = drc_of(m, dev);
 	return drc_unplug(m, drc) || tell_guest(m, drc, false, err);
@@ -102,5 +70,5 @@ void hotplug_finish(struct machine *m)
 {
 	for (unsigned i = 0; i < m->drcs->n; i++)
 		if (m->drcs->drc[i].unplugging)
-			m->drcs->drc[i].kind->release(m, &m->drcs->drc[i]);
+			drc_release(m, &m->drcs->drc[i]);
 }

@@ -3,8 +3,11 @@
 #ifndef MACHINE_BOARD_HOTPLUG_H
 #define MACHINE_BOARD_HOTPLUG_H
 
+#include "machine/core/device.h"
 #include "machine/core/machine.h"
 #include "savevm/error.h"
+
+extern const struct device_class connectors_class;	/* the device that has the board's connectors */
 
 /* "DRIVER,NAME=VALUE,.." as -device takes it. Between quanta. False and err->msg set. */
 bool hotplug_add(struct machine *m, const char *text, struct error *err);

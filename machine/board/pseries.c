@@ -200,6 +200,8 @@ void machine_core_arrives(struct machine *m, unsigned first)
 
 void machine_core_goes(struct machine *m, unsigned first)
 {
+	for (unsigned i = first; i < first + m->threads; i++)
+		dispatcher_thread_leaves(m, m->cpu[i]);
 	machine_core_arrives(m, first);		/* nothing of it is kept */
 	for (unsigned i = first; i < first + m->threads; i++)
 		m->cpu[i]->absent = true;

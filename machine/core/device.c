@@ -334,6 +334,39 @@ void devices_free(struct machine *m)
 		drop_last(m);
 }
 
+/* ---- While the guest runs ---- */
+
+device_connector_fn *device_connector(const struct device_class *class)
+{
+	return class->connector ? class->connector : class->on ? class->on->connector : NULL;
+}
+
+/* Memory that processors reach without asking, and screens, are there from power-on. */
+bool device_can_come(const struct device_class *class, struct error *err)
+{
+	if (class->screen)
+		error_set(err, "Device '%s' does not support hotplugging", class->name);
+	else if (!device_connector(class))
+		error_set(err, "Bus '%s' does not support hotplugging", class->on ? class->on->name : "main-system-bus");
+	else
+		return true;
+	return false;
+}
+
+bool device_can_go(const struct machine *m, const struct device *dev, struct error *err)
+{
+	const struct bus_class *bus = dev->class->on;
+	bool (*removable)(const struct device *, struct error *) = bus ? bus->removable : dev->class->removable;
+
+	if (!device_can_come(dev->class, err))
+		return false;
+	if (dev->class->bus && bus_next(m, NULL, dev)) {
+		error_set(err, "Device '%.60s' carries a bus, and there is something on it", dev->id ? dev->id : dev->class->name);
+		return false;
+	}
+	return !removable || removable(dev, err);
+}
+
 /* ---- Asking each ---- */
 
 void devices_reset(struct machine *m)

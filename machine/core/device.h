@@ -160,6 +160,12 @@ struct device *device_new(struct machine *m, const struct device_class *class, c
 struct device *device_new_hot(struct machine *m, const struct device_class *class, const char *values, struct error *err);
 /* The guest has let it go: it is freed, and those above hear of it. */
 void device_remove(struct machine *m, struct device *dev);
+/* How devices of the class find their connector (drc.h); NULL: they have none. */
+typedef uint32_t device_connector_fn(const struct device *dev);
+device_connector_fn *device_connector(const struct device_class *class);
+/* Can they come while the guest runs; can this one go? False and err->msg set: no. */
+bool device_can_come(const struct device_class *class, struct error *err);
+bool device_can_go(const struct machine *m, const struct device *dev, struct error *err);
 void device_drop(struct machine *m, struct device *dev);	/* it has hardly come: nobody hears of it */
 struct device *device_find(const struct machine *m, const char *id);	/* -device id=; NULL: none */
 /* The same on the bus of that bridge, which no other way may lead to: part of the bridge's device. In its init(). */

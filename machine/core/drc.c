@@ -7,6 +7,7 @@
 
 #include <libfdt.h>
 
+#include "machine/core/device.h"
 #include "machine/core/node.h"
 
 #define NODE_BYTES 65536		/* the largest node that is plugged in, as a tree */
@@ -63,12 +64,25 @@ bool drc_is_ready(const struct drc *drc)
 	return drc->state == ready_state(drc);
 }
 
+/* Whoever asks has looked whether it can go; a snapshot may ask for anything. */
+void drc_release(struct machine *m, struct drc *drc)
+{
+	struct error ignored;
+
+	if (drc->device && device_can_go(m, drc->device, &ignored))
+		drc->kind->release(m, drc);
+	else
+		drc->unplugging = false;
+}
+
+static bool is_busy(struct machine *m, const struct drc *drc) { return drc->kind->busy && drc->kind->busy(m, drc); }
+
 bool drc_unplug(struct machine *m, struct drc *drc)
 {
 	drc->unplugging = true;
-	if (drc->state != empty_state(drc))
+	if (drc->state != empty_state(drc) || is_busy(m, drc))
 		return false;
-	drc->kind->release(m, drc);
+	drc_release(m, drc);
 	return true;
 }
 
@@ -82,7 +96,7 @@ static int32_t isolate_physical(struct machine *m, struct drc *drc)
 		return DRC_OK;
 	drc->state = DRC_POWERED;
 	if (drc->unplugging)
-		drc->kind->release(m, drc);
+		drc_release(m, drc);
 	return DRC_OK;
 }
 
@@ -130,15 +144,13 @@ int32_t drc_allocate(struct machine *m, struct drc *drc, bool usable)
 		drc->state = DRC_AVAILABLE;
 		return DRC_OK;
 	}
-	if (drc->state == DRC_UNUSABLE)
-		return DRC_OK;
-	if (drc->state != DRC_AVAILABLE)
+	if (drc->state != DRC_AVAILABLE && drc->state != DRC_UNUSABLE)
 		return DRC_NONE;
-	if (drc->unplugging && drc->kind->busy && drc->kind->busy(m, drc))
+	if (drc->unplugging && is_busy(m, drc))
 		return DRC_REFUSED;
 	drc->state = DRC_UNUSABLE;
 	if (drc->unplugging)
-		drc->kind->release(m, drc);
+		drc_release(m, drc);
 	return DRC_OK;
 }
 

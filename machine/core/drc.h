@@ -68,6 +68,7 @@ void drc_reset(struct drc *drc);	/* what is plugged in is the guest's at once */
 void drc_plug(struct drc *drc, struct device *device, bool hot);
 void drc_empty(struct drc *drc);
 bool drc_is_ready(const struct drc *drc);	/* the guest has it, wholly */
+void drc_release(struct machine *m, struct drc *drc);	/* if it can go; else nobody wants it back any more */
 /* Somebody wants it back. True: the guest has let it go already, so that it has been released. */
 bool drc_unplug(struct machine *m, struct drc *drc);
 

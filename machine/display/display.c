@@ -96,9 +96,9 @@ static void show_title(struct machine *m, struct display *d)
 static void show_screen(struct machine *m, struct display *d)
 {
 	struct device *dev = device_next_screen(m, NULL);
-	struct screen *s = dev->class->screen(dev);
+	struct screen *s = dev ? dev->class->screen(dev) : NULL;
 
-	if (!canvas_begin(d->canvas, s->width, s->height))
+	if (!s || !canvas_begin(d->canvas, s->width, s->height))
 		return;
 	for (unsigned y = 0; y < s->height; y++)
 		if (s->changed(dev, y) || d->afresh)

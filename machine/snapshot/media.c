@@ -3,12 +3,14 @@
 
 #include <string.h>
 
+#include "machine/board/hotplug.h"
+
 unsigned media_place(const struct drive *d)
 {
 	unsigned place = 0;
 
 	for (const struct device *dev = d->user ? d->user->machine->devices : NULL; dev && dev != d->user; dev = dev->next)
-		place++;
+		place += dev->class != &connectors_class;
 	return place;
 }
 

@@ -10,7 +10,8 @@
 #include "savevm/error.h"
 #include "savevm/vmstate.h"
 
-/* Its device's number among all of the machine's, in the order of their making. */
+/* Its device's number among all of the machine's but the connectors, in the order of their making: what snapshots have been
+ * called by since before there were connectors. */
 unsigned media_place(const struct drive *d);
 
 /* Reads what is in the drives. In a copy of the process nothing: there it is what was read before the copy was made. */

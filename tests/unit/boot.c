@@ -8,10 +8,13 @@
 #include "firmware/firmware.h"
 #include "firmware/state.h"
 #include "hcall/hcall.h"
+#include "machine/board/hotplug.h"
 #include "machine/board/pseries.h"
+#include "machine/disk/drive.h"
 #include "machine/host/term.h"
 #include "machine/run/options.h"
 #include "machine/run/run.h"
+#include "machine/snapshot/media.h"
 #include "tests/power_off.h"
 #include "tests/unit/check.h"
 
@@ -294,6 +297,50 @@ static void test_gives_up(void)
 	m->firmware->boot_again = false;
 }
 
+/* Snapshots call disks by these numbers, those from before there were connectors as well. */
+static void test_places(void)
+{
+	const struct drive *full = drive_find(m, "full"), *empty = drive_find(m, "empty");
+
+	check(media_place(empty) == 8 && media_place(full) == 9, "places in snapshots: %u, %u", media_place(empty), media_place(full));
+}
+
+/* ---- Disks that come and go ---- */
+
+static bool restarts(struct error *err)
+{
+	hotplug_finish(m);
+	machine_clear(m);
+	return firmware_start(m, err);
+}
+
+static void test_comes_and_goes(void)
+{
+	const char *more[] = { "-device", "virtio-blk-pci,drive=empty,id=e,addr=1", "-device", "virtio-blk-pci,drive=full,id=f,addr=2" };
+	struct error err = { .msg = "" };
+	uint32_t gone, stays;
+	struct box box;
+	char text[80];
+	bool found;
+
+	check(box_new(&box, more, 4, &err), "comes and goes: boots %s", err.msg);
+	m = box.m;
+	gone = open_path("disk"), stays = open_path("disk1:2");
+	check(gone && CALL("read", gone, BUF, 4) == 4 && stays && CALL("read", stays, BUF, 4) == 4, "both are read");
+	check(hotplug_remove(m, "e", &found, &err), "asked for: %s", err.msg);
+	hotplug_finish(m);
+	check(!drive_find(m, "empty"), "the drive goes with its device");
+	check(CALL("read", gone, BUF, 4) == ERROR && CALL("write", gone, BUF, 4) == ERROR && !open_path("disk"), "nothing is read from it");
+	check(CALL("read", stays, BUF, 4) == 4 && ld_be32(&m->ram, BUF) == 1, "the other one goes on");
+	m->firmware->boot_again = true;
+	check(restarts(&err) && !strcmp(m->firmware->boot.from->alias, "disk1"), "the next one on the list: %s", err.msg);
+	check(restarts(&err) && !strcmp(m->firmware->boot.from->alias, "disk"), "the one that is left: %s", err.msg);
+	snprintf(text, sizeof text, "if=none,id=late,format=raw,file=%s", box.empty);
+	check(drive_add(m, text, false, &err) && hotplug_add(m, "virtio-blk-pci,drive=late,addr=3", &err), "comes: %s", err.msg);
+	check(restarts(&err) && m->firmware->boot.disks == 2 && open_path("disk1"), "and is there at the next start: %s", err.msg);
+	box_free(&box);
+}
+
 /* ---- Order ---- */
 
 static void test_order(const char *what, const char *wanted, const char *more[], unsigned n)
@@ -355,6 +402,7 @@ int main(void)
 	test_luns();
 	test_words();
 	test_gives_up();
+	test_places();
 	box_free(&box);
 	test_order("in the order of addresses", "disk1", last, PLAIN);
 	test_order("bootindex", "disk1", indexed, PLAIN);
@@ -362,5 +410,6 @@ int main(void)
 	test_order("-boot d,strict=on without a CD", NULL, letters, 8);
 	test_order("-boot d without a CD", "disk1", loose, 8);
 	test_variables();
+	test_comes_and_goes();
 	return check_failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "hcall/dispatcher.h"
 #include "hcall/hcall.h"
+#include "hcall/transitions.h"
 #include "machine/board/devices.h"
 #include "machine/board/hotplug.h"
 #include "machine/core/device.h"
@@ -310,6 +311,38 @@ static void test_saved(void)
 	rig_free(&a), rig_free(&b), rig_free(&bare);
 }
 
+/* A snapshot says that somebody wants back what nobody can ask for: a screen, and what carries others. */
+static void test_cannot_go(void)
+{
+	static const char *const id[] = { "screen", "carrier" };
+	static const uint32_t index[] = { 0x400000a0, 0x400000a8 };
+	struct rig a, b;
+	struct error err = { .msg = "" };
+	int fd;
+
+	rig_new(&a, "1"), rig_new(&b, "1");
+	for (struct rig *r = &a; r; r = r == &a ? &b : NULL)
+		check(device_new(r->m, board_device_class("VGA"), "id=screen,addr=14", &err) &&
+		      device_new(r->m, board_device_class("virtio-serial-pci"), "id=carrier,addr=15", &err) &&
+		      device_new(r->m, board_device_class("virtserialport"), "bus=carrier.0,name=p", &err), "cannot-go: %s", err.msg);
+	machine_clear(a.m);
+	for (unsigned i = 0; i < 2; i++)
+		drc_find(a.m, index[i])->unplugging = true;
+	fd = save(a.m);
+	for (unsigned again = 0; again < 2; again++) {
+		check(restore(b.m, fd, &err) && drc_find(b.m, index[0])->unplugging, "loads: %s", err.msg);
+		for (unsigned i = 0; i < 2; i++) {
+			if (again)
+				hotplug_finish(b.m);
+			else
+				check(set(b.m, ISOLATE, index[i], 0) == 0, "isolated");
+			check(device_find(b.m, id[i]) && !drc_find(b.m, index[i])->unplugging, "%s-stays", id[i]);
+		}
+	}
+	close(fd);
+	rig_free(&a), rig_free(&b);
+}
+
 /* ---- Cores ---- */
 
 #define CORE2 0x10000002u
@@ -353,6 +386,52 @@ static void test_core(struct machine *m)
 	while (fetch(m, UINT32_MAX) == 0)
 		;
 	machine_clear(m);
+}
+
+struct watcher {
+	struct transition_reader reader;
+	unsigned stops;			/* of the third processor */
+};
+
+static void watch_restart(struct transition_reader *self, uint64_t cycle) { (void)self, (void)cycle; }
+static void watch_lost(struct transition_reader *self) { (void)self; }
+
+static void watch_take(struct transition_reader *self, const struct dtl_record *record)
+{
+	((struct watcher *)self)->stops += record->vp == 2 && record->state == VP_STOPPED;
+}
+
+/* A guest that makes a core unusable which still runs. */
+static void run_unusable(struct machine *m)
+{
+	char text[4096];
+
+	add(m, CORE ",core-id=2,id=c2", NULL);
+	check(set(m, ALLOCATE, CORE2, 1) == 0 && set(m, ISOLATE, CORE2, 1) == 0 && read_node(m, CORE2, text, 1000) == 0 && start(m, 2) == 0, "runs");
+	m->cpu[2]->vp.state = VP_RUNNING;
+	m->cpu[2]->vp.physical = 0;
+	check(set(m, ISOLATE, CORE2, 0) == 0 && set(m, ALLOCATE, CORE2, 0) == 0 && sense(m, CORE2) == 2, "unusable");
+	take(m, "c2", NULL);
+	check(device_find(m, "c2") && set(m, ALLOCATE, CORE2, 0) == -1, "runs-and-stays");
+}
+
+/* A core that runs goes with a reset alone, and those who look hear of it. */
+static void test_core_runs(struct machine *m)
+{
+	struct watcher w = { .reader = { .restart = watch_restart, .take = watch_take, .synced = watch_restart, .lost = watch_lost } };
+
+	run_unusable(m);
+	m->cpu[2]->cpu.run_state = CPU_STOPPED;
+	m->cpu[2]->vp.state = VP_STOPPED;
+	check(set(m, ALLOCATE, CORE2, 0) == 0 && !device_find(m, "c2"), "stops-and-goes");
+	run_unusable(m);
+	check(transitions_join(m, &w.reader), "looks");
+	hotplug_finish(m);
+	machine_clear(m);
+	transitions_sync(m);
+	check_eq(w.stops, 1, "stops-for-those-who-look");
+	check(!device_find(m, "c2") && m->cpu[2]->absent, "gone-with-the-reset");
+	transitions_leave(m, &w.reader);
 }
 
 /* Where it is goes with the command line, what it does with the snapshot. */
@@ -419,8 +498,10 @@ int main(void)
 	rig_free(&rig);
 	rig_new(&rig, "2,maxcpus=4");
 	test_core(rig.m);
+	test_core_runs(rig.m);
 	test_hostile(rig.m);
 	rig_free(&rig);
+	test_cannot_go();
 	test_saved();
 	test_core_saved();
 	test_many();
