@@ -93,8 +93,8 @@ def main(mib):
             with open(at + '/sent', 'wb') as f:
                 for _ in range(mib):
                     f.write(os.urandom(1 << 20))
-            for name, words in (('in', [at + '/sent', 'scp://root@127.0.0.1:%d//root/big' % port]),
-                                ('out', ['scp://root@127.0.0.1:%d//root/big' % port, at + '/back'])):
+            for name, words in (('in', [at + '/sent', 'scp://root@127.0.0.1:%d/big' % port]),
+                                ('out', ['scp://root@127.0.0.1:%d/big' % port, at + '/back'])):
                 begun = time.monotonic()
                 p = subprocess.run(['scp', *options, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True)
                 check(p.returncode == 0, 'scp %s: %d MiB, %.1f MB/s' % (name, mib, mib * 1.048576 / (time.monotonic() - begun)), p.stderr)
