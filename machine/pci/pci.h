@@ -10,8 +10,8 @@
 #define PCI_BARS 6u
 #define PCI_MAX_VECTORS 2048u
 
-/* MEM64 and PLAIN64 take two numbers; MEM64 and FETCH32 are prefetchable. */
-enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64, PCI_BAR_FETCH32, PCI_BAR_PLAIN64 };
+/* MEM64 and those behind it take two numbers; MEM64 and FETCH32 are prefetchable. */
+enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_FETCH32, PCI_BAR_MEM64, PCI_BAR_PLAIN64 };
 
 struct pci_device;
 

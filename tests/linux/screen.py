@@ -342,7 +342,7 @@ def slof():
 
 
 def settled(qmp, path, before=None):
-    """The picture, once it is another one than before and stays so for two seconds."""
+    """The picture, once it is another one than before and stays so for longer than SLOF thinks about anything."""
     last, since = None, time.monotonic()
     until = since + 200
     while time.monotonic() < until:
@@ -351,7 +351,7 @@ def settled(qmp, path, before=None):
         picture = read_ppm(path)
         if picture != last:
             last, since = picture, time.monotonic()
-        elif picture != before and any(picture[2]) and time.monotonic() > since + 2:
+        elif picture != before and any(picture[2]) and time.monotonic() > since + 8:
             return picture
     return last
 
@@ -372,10 +372,9 @@ def slof_types():
                     time.sleep(.1)
                 qmp = Monitor(path)
                 begun = settled(qmp, at('ppm'))
-                for key in '2', 'spc', '3', 'shift', 'spc', 'dot', 'ret':
-                    keys = [{'type': 'qcode', 'data': key}] if key != 'shift' else [{'type': 'qcode', 'data': 'shift'}, {'type': 'qcode', 'data': 'equal'}]
-                    qmp.run('send-key', keys=keys)
-                    time.sleep(.3)
+                for key in '2', 'spc', '3', 'spc', 'shift-equal', 'spc', 'dot', 'ret':
+                    qmp.run('send-key', keys=[{'type': 'qcode', 'data': k} for k in key.split('-')])
+                    time.sleep(1)       # SLOF looks at one report of the keyboard at a time
                 pictures.append(settled(qmp, at('ppm'), begun))
                 check('Open Firmware' not in m.text and pictures[-1] != begun, '%s: it talks on the screen' % os.path.basename(program), m.text[-300:])
                 qmp.run('quit')

@@ -86,6 +86,18 @@ static void test_identity(struct machine *m, struct vga *vga)
 	check_eq(load(m, REGISTERS + 0x600, 4), 8, "how many further registers");
 }
 
+/* Firmware that sizes each register, one after the other, must find that memory takes one of them alone. */
+static void test_registers(struct vga *vga)
+{
+	for (unsigned at = 0x10; at < 0x28; at += 4)
+		pci_config_store(&vga->pci, at, 4, UINT32_MAX);
+	check_eq(pci_config_load(&vga->pci, 0x10, 4), 0xff000008, "BAR 0: 16 MiB, prefetchable, 32 bits");
+	check_eq(pci_config_load(&vga->pci, 0x14, 4), 0, "BAR 1: none");
+	check_eq(pci_config_load(&vga->pci, 0x18, 4), 0xfffff000, "BAR 2: a page");
+	pci_config_store(&vga->pci, 0x10, 4, (uint32_t)VRAM);
+	pci_config_store(&vga->pci, 0x18, 4, (uint32_t)REGISTERS);
+}
+
 static void test_pixels(struct machine *m, struct vga *vga)
 {
 	static const struct { unsigned bits; bool big; uint32_t bytes, shows; } rows[] = {	/* the bytes in order of address */
@@ -288,6 +300,7 @@ int main(int argc, char **argv)
 	rig_new(&rig, "1");
 	vga = new_vga(rig.m, "");
 	test_identity(rig.m, vga);
+	test_registers(vga);
 	test_pixels(rig.m, vga);
 	test_palette(rig.m, vga);
 	test_rows(rig.m, vga);
