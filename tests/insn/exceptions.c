@@ -192,6 +192,21 @@ static bool when_range(const struct view *v)
 			return true;
 	return false;
 }
+
+/* VRT differs in words alone that are the least normal number on the oracle, and 0 with the same sign on cede, in non-Java mode. */
+static bool when_least(const struct view *v)
+{
+	const uint64_t *want = v->want->state.vsr[32 + rt_of(v)], *got = v->got->state.vsr[32 + rt_of(v)];
+
+	for (unsigned i = 0; i < 4; i++) {
+		uint32_t theirs = (uint32_t)(want[i / 2] >> 32 * (i % 2)), ours = (uint32_t)(got[i / 2] >> 32 * (i % 2));
+
+		if (theirs != ours && (ours << 1 || theirs != (ours | 0x00800000)))
+			return false;
+	}
+	return v->in->state.vscr & 0x10000;
+}
+
 static bool when_decimal(const struct view *v) { return v->insn->unit == DFP; }
 
 static const struct { const char *name; bool (*holds)(const struct view *v); } conditions[] = {
@@ -199,6 +214,7 @@ static const struct { const char *name; bool (*holds)(const struct view *v); } c
 	WHEN(trapped), WHEN(alignment), WHEN(reserved), WHEN(nan), WHEN(zero), WHEN(small), WHEN(wide),
 	WHEN(huge), WHEN(digits), WHEN(denormal), WHEN(null), WHEN(same), WHEN(ffff), WHEN(far), WHEN(quotient), WHEN(undefined),
 	WHEN(decimal), WHEN(special), WHEN(limit), WHEN(wraps), WHEN(large), WHEN(beyond), WHEN(zeros), WHEN(invalid), WHEN(range),
+	WHEN(least),
 #undef WHEN
 };
 
