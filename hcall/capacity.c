@@ -25,6 +25,17 @@ uint32_t dispatcher_max_entitlement(const struct machine *m)
 	return left < usable ? left : usable;
 }
 
+uint32_t dispatcher_entitlement(const struct machine *m)
+{
+	uint32_t there = 0;
+
+	if (m->dispatcher->shared)
+		return dispatcher_guest(m)->entitlement;
+	for (unsigned i = 0; i < m->ncpus; i += m->threads)
+		there += !m->cpu[i]->absent;
+	return POOL_UNIT * there;
+}
+
 /* PAPR's least: a hundredth of a processor for each virtual one. */
 uint32_t dispatcher_min_entitlement(const struct machine *m)
 {
@@ -41,7 +52,7 @@ bool dispatcher_set_capacity(struct machine *m, uint64_t entitlement, uint64_t w
 	uint64_t fits = entitlement < least ? least : entitlement > most ? most : entitlement;
 
 	if (!d->shared)
-		return entitlement == p->entitlement && !weight;
+		return entitlement == dispatcher_entitlement(m) && !weight;
 	p->entitlement = (uint32_t)fits;
 	if (!p->capped)
 		pool_set_weight(p, weight > 255 ? 255 : (uint32_t)weight);

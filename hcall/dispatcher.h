@@ -108,6 +108,7 @@ bool dispatcher_work_waits(const struct machine *m);	/* some virtual processor o
 /* Entitlement (hundredths) and weight from now on. Values that do not fit are cut to the nearest that do,
  * and the answer is false. */
 bool dispatcher_set_capacity(struct machine *m, uint64_t entitlement, uint64_t weight);
+uint32_t dispatcher_entitlement(const struct machine *m);	/* hundredths: the guest's; with a processor for each core, that of those that are there */
 uint32_t dispatcher_max_entitlement(const struct machine *m);	/* hundredths: the most that the pool can give the guest */
 uint32_t dispatcher_min_entitlement(const struct machine *m);
 uint64_t dispatcher_idle_cycles(struct machine *m);	/* of the pool's processors, up to this very cycle */

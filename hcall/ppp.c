@@ -23,11 +23,11 @@
 #define PPP_POOL_MAX(c)    ((uint64_t)(c) << 24)
 #define PPP_POOL_ENTITLED(c) ((uint64_t)(c))
 
-static void dedicated_ppp(const struct dispatcher *d, uint64_t *out)
+static void dedicated_ppp(const struct machine *m, uint64_t *out)
 {
-	out[0] = d->partition[PARTITION_GUEST].entitlement;
+	out[0] = dispatcher_entitlement(m);
 	out[2] = GROUP << 16 | DEDICATED_POOL;
-	out[3] = PPP_CAPPED | PPP_ON_PLATFORM(d->procs);
+	out[3] = PPP_CAPPED | PPP_ON_PLATFORM(m->dispatcher->procs);
 }
 
 /* Weights are not dealt out from a stock: none is unallocated. */
@@ -47,12 +47,12 @@ static void shared_ppp(const struct dispatcher *d, uint64_t *out)
 
 HCALL_FN(H_GET_PPP)
 {
-	const struct dispatcher *d = cpu_machine(cpu)->dispatcher;
+	const struct machine *m = cpu_machine(cpu);
 
-	if (d->shared)
-		shared_ppp(d, out);
+	if (m->dispatcher->shared)
+		shared_ppp(m->dispatcher, out);
 	else
-		dedicated_ppp(d, out);
+		dedicated_ppp(m, out);
 	return H_SUCCESS;
 }
 

@@ -58,7 +58,7 @@
 #define PROF_BLOCK   56
 #define PROF_CALL    64
 #define PROF_SYMBOL  9
-#define PROF_MAX_CPUS    64
+#define PROF_MAX_CPUS    256
 #define PROF_MAX_REASONS 64
 #define PROF_MAX_EVENTS  64
 #define PROF_MAX_BLOCKS  (1u << 20)

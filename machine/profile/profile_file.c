@@ -15,6 +15,7 @@
 #include "savevm/be.h"
 #include "savevm/file.h"
 
+_Static_assert(MACHINE_MAX_CPUS <= PROF_MAX_CPUS, "who reads it has room for each");
 _Static_assert(SPENT_IDLES == 3, "PROF_CPU has a place for each");
 _Static_assert(SPENT_MOST == PROF_MAX_INSNS, "a block has room for a run");
 

@@ -87,15 +87,15 @@ struct splpar {
 	unsigned increment, wheel, min_capacity, min_per_vp, max_capacity, platform, capacity, weight, donates;
 };
 
-/* Whole processors, no wheel, nothing to vary; idle ones may be lent (VPA, donate bit). PAPR,
+/* Whole processors, no wheel, nothing to vary but how many there are; idle ones may be lent (VPA, donate bit). PAPR,
  * "SPLPAR Characteristics Definitions": with an increment of 100 the wheel's period is 0. */
-static struct splpar dedicated_characteristics(const struct dispatcher *d)
+static struct splpar dedicated_characteristics(const struct machine *m)
 {
-	unsigned all = d->partition[PARTITION_GUEST].entitlement;
+	unsigned procs = m->dispatcher->procs, wanted = POOL_UNIT * (m->config->cpus / m->threads);
 
 	return (struct splpar){
-		.increment = POOL_UNIT, .min_capacity = all, .min_per_vp = POOL_UNIT, .max_capacity = all,
-		.platform = d->procs, .capacity = all, .donates = 1,
+		.increment = POOL_UNIT, .min_capacity = wanted, .min_per_vp = POOL_UNIT, .max_capacity = POOL_UNIT * procs,
+		.platform = procs, .capacity = wanted, .donates = 1,
 	};
 }
 
@@ -116,8 +116,7 @@ static struct splpar shared_characteristics(const struct machine *m)
 /* The threads of a core are dispatched together; processors and memory stay as many. */
 static unsigned splpar_characteristics(const struct machine *m, char *buf, size_t size)
 {
-	const struct dispatcher *d = m->dispatcher;
-	struct splpar c = d->shared ? shared_characteristics(m) : dedicated_characteristics(d);
+	struct splpar c = m->dispatcher->shared ? shared_characteristics(m) : dedicated_characteristics(m);
 	unsigned cores = m->config->cpus / m->threads;
 	uint64_t mib = m->ram.size >> 20;
 

@@ -596,6 +596,11 @@ static void test_dedicated(void)
 	test_splpar_wanted(rig.m, true);
 	test_splpar_unknown(rig.m);
 	rig_free(&rig);
+
+	rig_new(&rig, "2,maxcpus=8");
+	check_string(rig.m, 20, "BoundThrds=1,CapInc=100,DisWheRotPer=0,MinEntCap=200,MinEntCapPerVP=100,MinMem=256,MinProcs=2,"
+		     "MaxEntCap=800,MaxPlatProcs=8,DesEntCap=200,DesMem=256,DesProcs=2,DesVarCapWt=0,DedDonMode=1", "more may come");
+	rig_free(&rig);
 }
 
 static void test_shared(void)

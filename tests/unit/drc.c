@@ -347,6 +347,16 @@ static void test_cannot_go(void)
 
 #define CORE2 0x10000002u
 
+/* Of H_GET_PPP, in hundredths of a processor. */
+static uint64_t entitlement(struct machine *m)
+{
+	struct cpu *cpu = &m->cpu[0]->cpu;
+
+	cpu->r[3] = 0xec;
+	hcall_dispatch(cpu);
+	return cpu->r[3] == H_SUCCESS ? cpu->r[4] : UINT64_MAX;
+}
+
 static int64_t register_vpa(struct machine *m, uint64_t server)
 {
 	struct cpu *cpu = &m->cpu[0]->cpu;
@@ -372,12 +382,14 @@ static void test_core(struct machine *m)
 	for (unsigned i = 0; i < sizeof refused / sizeof refused[0]; i++)
 		add(m, refused[i][0], refused[i][1]);
 	check(sense(m, CORE2) == 2 && start(m, 2) == -3 && register_vpa(m, 2) == H_PARAMETER && set(m, ALLOCATE, CORE2, 1) == -3, "absent");
+	check_eq(entitlement(m), 200, "entitled-to-what-is-there");
 	add(m, CORE ",core-id=2,id=c2", NULL);
 	check(fetch(m, UINT32_MAX) == 0 && event_of(m) == 0x0101020010000002, "event");
 	check(sense(m, CORE2) == 2 && set(m, ISOLATE, CORE2, 1) == -3 && set(m, ALLOCATE, CORE2, 1) == 0 && sense(m, CORE2) == 1, "usable");
 	check(set(m, LIGHT, CORE2, 1) == -3 && set(m, ISOLATE, CORE2, 1) == 0 && set(m, ALLOCATE, CORE2, 0) == -3, "unisolated");
 	check(read_node(m, CORE2, text, 1000) == 0 && strstr(text, "PowerPC,POWER9@2{") && strstr(text, "ibm,my-drc-index;"), "node: %s", text);
 	check(register_vpa(m, 2) == H_SUCCESS && start(m, 2) == 0 && m->cpu[2]->cpu.nip == 0x4000 && start(m, 2) == -1, "starts");
+	check_eq(entitlement(m), 300, "entitled-to-one-more");
 	take(m, "c2", NULL);
 	check(set(m, ISOLATE, CORE2, 0) == 0 && set(m, ALLOCATE, CORE2, 0) == -1 && device_find(m, "c2"), "not-while-it-runs");
 	m->cpu[2]->cpu.run_state = CPU_STOPPED;
