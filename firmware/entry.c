@@ -116,8 +116,10 @@ static bool program_ready(struct machine *m, struct error *err)
 	fw->boot_again = false;
 	if (fw->starts == 1 && !environment_set(m, err))
 		return false;
-	if (fw->kernel.fd >= 0 || fw->bios.fd >= 0)
+	if (fw->kernel.fd >= 0 || fw->bios.fd >= 0) {
+		fw->booted = false;		/* a snapshot may say that a disk had the program */
 		return true;
+	}
 	if (fw->boot.disks || netboot_possible(m))
 		return boot_find(m, err);
 	error_set(err, "nothing to boot again: give -kernel or -bios with the snapshot");

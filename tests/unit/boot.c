@@ -1,6 +1,7 @@
 /* A machine that boots from a disk: which program is taken and with what it begins, and the client services for disks,
  * with arguments of every kind. The disk is a file of ours: an MBR, a PReP partition with a program of seven instructions,
  * and a partition with numbers to read. */
+#include <fcntl.h>
 #include <libfdt.h>
 
 #include "firmware/boot.h"
@@ -297,6 +298,19 @@ static void test_gives_up(void)
 	m->firmware->boot_again = false;
 }
 
+/* A machine with -kernel has gone on from one that had booted from a disk, and starts again. */
+static void test_kernel_again(void)
+{
+	struct error err;
+
+	m->firmware->boot.from = NULL;
+	m->firmware->kernel.fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	check(m->firmware->booted, "from a disk");
+	firmware_start(m, &err);		/* whether such a kernel is one is not the question */
+	check(!m->firmware->booted, "the kernel's turn, not the disk's");
+	check(fdt_getprop(m->fdt, fdt_path_offset(m->fdt, "/chosen"), "bootpath", NULL) == NULL, "no bootpath");
+}
+
 /* Snapshots call disks by these numbers, those from before there were connectors as well. */
 static void test_places(void)
 {
@@ -403,6 +417,7 @@ int main(void)
 	test_words();
 	test_gives_up();
 	test_places();
+	test_kernel_again();
 	box_free(&box);
 	test_order("in the order of addresses", "disk1", last, PLAIN);
 	test_order("bootindex", "disk1", indexed, PLAIN);
