@@ -11,7 +11,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from console import CEDE, INITRD, KERNEL, Folder, Machine, check, linux, main, need, skip   # noqa: E402
+import grub_disk      # noqa: E402
+from console import CEDE, GUEST, INITRD, KERNEL, Folder, Machine, check, linux, main, need, skip   # noqa: E402
 from viewers import Monitor, Server, Viewer, free_port, read_png, read_ppm      # noqa: E402
 
 CPUS = os.environ.get('CPUS', '1')
@@ -342,7 +343,7 @@ def slof():
 
 
 def settled(qmp, path, before=None):
-    """The picture, once it is another one than before and stays so for longer than SLOF thinks about anything."""
+    """The picture, once it is SLOF's, another one than before, and stays so for longer than SLOF thinks about anything."""
     last, since = None, time.monotonic()
     until = since + 200
     while time.monotonic() < until:
@@ -351,36 +352,70 @@ def settled(qmp, path, before=None):
         picture = read_ppm(path)
         if picture != last:
             last, since = picture, time.monotonic()
-        elif picture != before and any(picture[2]) and time.monotonic() > since + 8:
+        elif picture[:2] == (800, 600) and picture != before and any(picture[2]) and time.monotonic() > since + 8:
             return picture
     return last
 
 
-def slof_types():
-    """SLOF talks on a screen and a USB keyboard, where they are; what is typed is seen: as under QEMU, to the last pixel."""
-    need(SLOF)
-    if not shutil.which('qemu-system-ppc64'):
-        skip('qemu-system-ppc64 is missing')
-    with Folder() as at:
-        pictures = []
-        for program, options in ((CEDE, ['-device', 'VGA', '-bios', SLOF, '-clock', 'warp']), ('qemu-system-ppc64', ['-device', 'VGA,romfile='])):
-            path = at('qmp%d' % len(pictures))
-            with Machine('-prom-env', 'auto-boot?=false', '-qmp', 'unix:%s,server=on,wait=off' % path, '-display', 'none', *options,
-                         '-device', 'qemu-xhci', '-device', 'usb-kbd', program=program, nographic=False) as m:
+class Both:
+    """A machine with SLOF, a VGA card and a USB keyboard, under cede and then under QEMU: what is seen of them is equal."""
+    PROGRAMS = ((CEDE, ['-device', 'VGA', '-bios', SLOF, '-clock', 'warp']), ('qemu-system-ppc64', ['-device', 'VGA,romfile=']))
+
+    def __init__(self, at, *options):
+        need(SLOF)
+        if not shutil.which('qemu-system-ppc64'):
+            skip('qemu-system-ppc64 is missing')
+        self.at, self.options, self.pictures = at, options, []
+
+    def run(self, act):
+        """`act` is given each; what it returns is its pictures."""
+        for program, options in self.PROGRAMS:
+            path = self.at('qmp%d' % len(self.pictures))
+            with Machine('-qmp', 'unix:%s,server=on,wait=off' % path, '-display', 'none', *options, '-device', 'qemu-xhci', '-device', 'usb-kbd',
+                         *self.options, program=program, nographic=False) as m:
                 until = time.monotonic() + 20
                 while not os.path.exists(path) and time.monotonic() < until:
                     time.sleep(.1)
-                qmp = Monitor(path)
-                begun = settled(qmp, at('ppm'))
-                for key in '2', 'spc', '3', 'spc', 'shift-equal', 'spc', 'dot', 'ret':
-                    qmp.run('send-key', keys=[{'type': 'qcode', 'data': k} for k in key.split('-')])
-                    time.sleep(1)       # SLOF looks at one report of the keyboard at a time
-                pictures.append(settled(qmp, at('ppm'), begun))
-                check('Open Firmware' not in m.text and pictures[-1] != begun, '%s: it talks on the screen' % os.path.basename(program), m.text[-300:])
-                qmp.run('quit')
+                self.m, self.qmp = m, Monitor(path)
+                self.pictures.append(act(self))
+                check('Open Firmware' not in m.text, '%s: it talks on the screen' % os.path.basename(program), m.text[-300:])
+                self.qmp.run('quit')
                 m.wait(20)
-        ours, qemus = pictures
-        check(ours == qemus, 'as under QEMU', (ours[:2], qemus[:2], sum(a != b for a, b in zip(ours[2], qemus[2]))))
+        for number, (ours, qemus) in enumerate(zip(*self.pictures)):
+            check(ours == qemus, 'picture %d is as under QEMU' % number, (ours[:2], qemus[:2], sum(a != b for a, b in zip(ours[2], qemus[2]))))
+        check(all(a != b for a, b in zip(self.pictures[0], self.pictures[0][1:])), 'each picture is another one')
+
+    def settled(self, before=None):
+        return settled(self.qmp, self.at('ppm'), before)
+
+    def press(self, *keys):
+        for key in keys:
+            self.qmp.run('send-key', keys=[{'type': 'qcode', 'data': k} for k in key.split('-')])
+            time.sleep(1)       # SLOF looks at one report of the keyboard at a time
 
 
-main({'slof-types': slof_types, 'slof': slof, 'vnc': vnc, 'vnc-password': vnc_password, 'draws': draws, 'saved': saved, 'types': types, 'window': window})
+def slof_types():
+    """SLOF talks on a screen and a USB keyboard, where they are; what is typed is seen."""
+    def act(both):
+        begun = both.settled()
+        both.press('2', 'spc', '3', 'spc', 'shift-equal', 'spc', 'dot', 'ret')
+        return begun, both.settled(begun)
+    with Folder() as at:
+        Both(at, '-prom-env', 'auto-boot?=false').run(act)
+
+
+def grub_menu():
+    """GRUB's menu on the screen, of which SLOF is the terminal; a key of the USB keyboard goes down in it."""
+    modules = GUEST + '/grub/powerpc-ieee1275'
+    need(KERNEL, INITRD, modules)
+
+    def act(both):
+        begun = both.settled()
+        both.press('down')
+        return begun, both.settled(begun)
+    with Folder() as at:
+        disk = grub_disk.make(at.path, modules, KERNEL, INITRD, timeout=-1)
+        Both(at, '-drive', 'file=%s,if=none,id=d,format=raw' % disk, '-device', 'virtio-blk-pci,drive=d', '-boot', 'c').run(act)
+
+
+main({'slof-types': slof_types, 'grub': grub_menu, 'slof': slof, 'vnc': vnc, 'vnc-password': vnc_password, 'draws': draws, 'saved': saved, 'types': types, 'window': window})
