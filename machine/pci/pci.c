@@ -322,6 +322,7 @@ const struct vmstate pci_device_state = {
 		VMS_ELSEWHERE(struct pci_device, msix, "msix_state"),
 		VMS_SKIP(struct pci_device, dev, "what and where it is"), VMS_SKIP(struct pci_device, devfn, "what and where it is"),
 		VMS_SKIP(struct pci_device, addr, "an option"), VMS_SKIP(struct pci_device, multifunction, "an option"),
+		VMS_SKIP(struct pci_device, romfile, "an option"), VMS_SKIP(struct pci_device, rombar, "an option"),
 		VMS_SKIP(struct pci_device, writable, MADE), VMS_SKIP(struct pci_device, clear_by_one, MADE),
 		VMS_SKIP(struct pci_device, bar, MADE), VMS_SKIP(struct pci_device, capability_end, MADE),
 		VMS_SKIP(struct pci_device, config_written, MADE), VMS_SKIP(struct pci_device, config_load, MADE)),

@@ -44,6 +44,8 @@ struct pci_device {
 	uint8_t devfn;			/* slot << 3 | function */
 	const char *addr;		/* property: "SLOT[.FUNCTION]" in hex; NULL: the first free slot */
 	bool multifunction;
+	const char *romfile;		/* these two: for who types them, as there is no ROM */
+	uint32_t rombar;
 	uint8_t config[PCI_CONFIG_BYTES], writable[PCI_CONFIG_BYTES], clear_by_one[PCI_CONFIG_BYTES];	/* masks of bits */
 	struct pci_bar bar[PCI_BARS];
 	struct msix msix;
@@ -55,7 +57,7 @@ struct pci_device {
 	bool (*config_load)(struct pci_device *pci, unsigned at, unsigned size, uint32_t *value);
 };
 
-extern const struct bus_class pci_bus;		/* its properties: addr, multifunction */
+extern const struct bus_class pci_bus;		/* its properties: addr, multifunction, romfile, rombar */
 extern const struct vmstate pci_device_state;	/* QEMU's "PCIDevice": config space and pin. Of struct pci_device */
 extern const struct vmstate msix_state;		/* the two tables' bytes. Of struct msix */
 

@@ -100,11 +100,20 @@ static bool can_arrive(const struct pci_device *pci, struct error *err)
 	return false;
 }
 
+/* A ROM has programs for another processor: QEMU's users type romfile= to be rid of it. */
+static bool rom_ok(const struct pci_device *pci, struct error *err)
+{
+	if (!pci->romfile || !*pci->romfile)
+		return true;
+	error_usage(err, "-device %s: romfile=: there is no ROM on this card, but romfile= without a name is right", pci->dev.class->name);
+	return false;
+}
+
 static bool bus_attach(struct device *bridge, struct device *dev, struct error *err)
 {
 	struct pci_device *pci = (struct pci_device *)dev;
 
-	if (!find_address(bridge, pci, err) || !fits_slot(bridge, pci, err) || !can_arrive(pci, err))
+	if (!find_address(bridge, pci, err) || !fits_slot(bridge, pci, err) || !can_arrive(pci, err) || !rom_ok(pci, err))
 		return false;
 	drc_plug(drc_find(dev->machine, DRC_PCI | pci->devfn), dev, dev->hot);
 	return true;
@@ -160,6 +169,9 @@ static const struct device_property bus_properties[] = {
 	  .offset = offsetof(struct pci_device, addr) },
 	{ .name = "multifunction", .help = "its slot has more functions", .type = PROPERTY_BOOL, .settable = true,
 	  .offset = offsetof(struct pci_device, multifunction) },
+	{ .name = "romfile", .help = "nothing: there is no ROM on it", .type = PROPERTY_STRING, .settable = true,
+	  .offset = offsetof(struct pci_device, romfile) },
+	{ .name = "rombar", .help = "nothing, likewise", .type = PROPERTY_U32, .settable = true, .offset = offsetof(struct pci_device, rombar) },
 	{ .name = NULL },
 };
 

@@ -305,7 +305,7 @@ static bool options_ok(const struct virtio_net *n, struct error *err)
 		return refuse(err, "Invalid rx_queue_size, must be a power of 2 between 256 and 1024");
 	if (!size_ok(n->tx_size))
 		return refuse(err, "Invalid tx_queue_size, must be a power of 2 between 256 and 1024");
-	return !n->romfile || !*n->romfile || refuse(err, "romfile=: there is no ROM on this card, but romfile= without a name is right");
+	return true;
 }
 
 static bool find_mac(struct virtio_net *n, struct error *err)
@@ -431,8 +431,6 @@ static const struct device_property net_properties[] = {
 	{ .name = "netdev", .help = "id of its -netdev", .type = PROPERTY_STRING, .settable = true, .offset = offsetof(struct virtio_net, netdev) },
 	{ .name = "mac", .help = "its address; else 52:54:00:12:34:56, or the next that is free", .type = PROPERTY_STRING, .settable = true,
 	  .offset = offsetof(struct virtio_net, mac_option) },
-	{ .name = "romfile", .help = "nothing: there is no ROM on it", .type = PROPERTY_STRING, .settable = true,
-	  .offset = offsetof(struct virtio_net, romfile) },
 	{ .name = "host_mtu", .help = "what the guest is told; 0: nothing", .type = PROPERTY_U32, .settable = true,
 	  .offset = offsetof(struct virtio_net, mtu) },
 	{ .name = "rx_queue_size", .help = "frames to the guest", .type = PROPERTY_U32, .settable = true,

@@ -33,7 +33,7 @@ struct virtio_net {
 	struct virtio_device v;
 	struct virtio_class class;	/* how long its configuration is is an option */
 	/* Properties. */
-	const char *netdev, *mac_option, *romfile;
+	const char *netdev, *mac_option;
 	bool offer[NET_FEATURES];
 	uint32_t mtu, rx_size, tx_size;
 

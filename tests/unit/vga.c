@@ -298,7 +298,7 @@ int main(int argc, char **argv)
 	struct vga *vga;
 
 	rig_new(&rig, "1");
-	vga = new_vga(rig.m, "");
+	vga = new_vga(rig.m, "romfile=");
 	test_identity(rig.m, vga);
 	test_registers(vga);
 	test_pixels(rig.m, vga);

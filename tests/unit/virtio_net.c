@@ -419,7 +419,7 @@ static void test_options(void)
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		check(!device_new(rig.m, &virtio_net_class, bad[i].values, &err) && strstr(err.msg, bad[i].why), "refused: %s: %s", bad[i].values, err.msg);
-	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "netdev=n1,csum=off,guest_csum=off,host_mtu=9000,romfile=");
+	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "netdev=n1,csum=off,guest_csum=off,host_mtu=9000,romfile=,rombar=0");
 	check(!strcmp(other->mac_text, "52:54:00:12:34:57"), "options: the next address: %s", other->mac_text);
 	check_eq(other->v.host_features & (NET_HOST_OFFLOADS | NET_GUEST_OFFLOADS), 0, "options: no offloads");
 	modern_begin(&other->v, V1);
