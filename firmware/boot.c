@@ -14,6 +14,7 @@
 
 #include "firmware/disk.h"
 #include "firmware/netboot.h"
+#include "firmware/station.h"
 #include "machine/core/config.h"
 #include "machine/core/node.h"
 #include "machine/disk/drive.h"
@@ -203,13 +204,39 @@ static bool disk_boot(struct machine *m, struct boot_disk *disk, struct error *e
 	return true;
 }
 
-/* -boot n, and what else of it comes later. */
+/* The lowest bootindex of those that are not below `from`, disks and cards, and its node; UINT32_MAX: none. */
+static uint32_t next_indexed(const struct machine *m, uint32_t from, char path[BOOT_PATH_MAX])
+{
+	const struct boot *boot = &m->firmware->boot;
+	uint32_t lowest = UINT32_MAX;
+	uint64_t rank;
+
+	for (unsigned i = 0; i < boot->disks; i++) {
+		const struct boot_disk *disk = &boot->disk[i];
+
+		if (disk->bootindex >= from && disk->bootindex < lowest) {
+			lowest = disk->bootindex;
+			memcpy(path, disk->path, BOOT_PATH_MAX);
+		}
+	}
+	for (const struct net *n = m->nets; n; n = n->next)
+		if (station_bootindex(n) >= from && station_bootindex(n) < lowest && device_node_path(n->user, path, &rank))
+			lowest = station_bootindex(n);
+	return lowest;
+}
+
+/* The lowest bootindex is a card's, or -boot n; what else of it comes later. */
 static bool network_first(const struct machine *m)
 {
 	const struct config *o = m->config;
+	char path[BOOT_PATH_MAX];
+	uint32_t lowest = next_indexed(m, 0, path);
 	const char *letters = o->boot_once && m->firmware->starts <= 1 ? o->boot_once : o->boot_order;
 
-	return letters && *letters == 'n' && !m->firmware->boots_failed;
+	for (const struct net *n = lowest == UINT32_MAX ? NULL : m->nets; n; n = n->next)
+		if (station_bootindex(n) == lowest)
+			return !m->firmware->boots_failed;
+	return lowest == UINT32_MAX && letters && *letters == 'n' && !m->firmware->boots_failed;
 }
 
 static bool disks_boot(struct machine *m, struct error *err)
@@ -235,7 +262,7 @@ static bool disks_boot(struct machine *m, struct error *err)
 	return false;
 }
 
-/* Disks, then CDs, then a network, unless -boot says that it is the first. */
+/* Disks, then CDs, then a network, unless -boot or a bootindex says that it is the first. */
 bool boot_find(struct machine *m, struct error *err)
 {
 	struct error why;
@@ -314,16 +341,14 @@ void boot_hints_fdt(const struct machine *m, struct tree *t, int chosen)
 {
 	const struct config *o = m->config;
 	const char *letters = o->boot_once && m->firmware->starts <= 1 ? o->boot_once : o->boot_order;
-	char list[BOOT_MAX_DISKS * BOOT_PATH_MAX] = "";
-	struct order order = { .n = 0 };
+	char list[2 * BOOT_MAX_DISKS * BOOT_PATH_MAX] = "", path[BOOT_PATH_MAX];
 	size_t len = 0;
 
-	order_indexed(&order, &m->firmware->boot);
-	for (unsigned i = 0; i < order.n; i++)
-		len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", i ? " " : "", order.disk[i]->path);
-	if (order.n && o->boot_strict && len + 6 < sizeof list)
+	for (uint32_t at = next_indexed(m, 0, path); at != UINT32_MAX && len + BOOT_PATH_MAX + 8 < sizeof list; at = next_indexed(m, at + 1, path))
+		len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", len ? " " : "", path);
+	if (len && o->boot_strict)
 		strcpy(list + len, " HALT");
-	if (order.n)
+	if (len)
 		node_string(t, chosen, "qemu,boot-list", list);
 	if (letters)
 		node_string(t, chosen, "qemu,boot-device", letters);

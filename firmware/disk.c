@@ -19,8 +19,7 @@
 
 /* ---- What there is ---- */
 
-/* The node of a device on the PCI bus or the virtual I/O bus. False: it is on neither. */
-static bool node_path(const struct device *dev, char path[BOOT_PATH_MAX], uint64_t *rank)
+bool device_node_path(const struct device *dev, char path[BOOT_PATH_MAX], uint64_t *rank)
 {
 	if (dev->class->on == &vio_bus) {
 		const struct vio_device *vio = (const struct vio_device *)dev;
@@ -60,7 +59,7 @@ static bool disk_of(struct drive *drive, struct boot_disk *disk)
 	disk->cdrom = drive->config->cdrom || !strcmp(dev->class->name, "scsi-cd");
 	if (disk->sector < BLOCK_SECTOR || disk->sector > CD_BLOCK * 2)
 		disk->sector = BLOCK_SECTOR;
-	if (!node_path(disk->lun ? dev->bridge : dev, disk->path, &disk->rank))
+	if (!device_node_path(disk->lun ? dev->bridge : dev, disk->path, &disk->rank))
 		return false;
 	if (disk->lun) {
 		disk->unit = lun_unit(dev);

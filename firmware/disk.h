@@ -11,6 +11,8 @@ struct tree;
 #define DISK_LATENCY_CYCLES (60 * (CPU_HZ / 1000000))
 #define DISK_BYTES_PER_US   2000u
 
+/* The node of a device on the PCI bus or the virtual I/O bus, and its place in SLOF's order. False: it is on neither. */
+bool device_node_path(const struct device *dev, char path[BOOT_PATH_MAX], uint64_t *rank);
 /* Fills in fw->boot.disk: once the machine's devices are there, and when it starts anew. */
 void disks_find(struct machine *m);
 /* Looks again who is at its node, and at the medium: both may have changed. False: there is none. */

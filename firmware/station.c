@@ -44,15 +44,23 @@ static bool find_mac(const struct device *card, uint8_t mac[NET_MAC_BYTES])
 	return false;
 }
 
+uint32_t station_bootindex(const struct net *n)
+{
+	return n->user ? device_property_u32(n->user, "bootindex", UINT32_MAX) : UINT32_MAX;
+}
+
 bool station_find(struct machine *m, uint64_t ns, struct station *s)
 {
-	struct net *n = m->nets;
+	uint8_t mac[NET_MAC_BYTES];
 
 	*s = (struct station){ .m = m, .deadline = host_ns() + ns };
-	while (n && !(n->user && find_mac(n->user, s->mac)))
-		n = n->next;
-	s->net = n;
-	return n;
+	for (struct net *n = m->nets; n; n = n->next) {
+		if (!n->user || !find_mac(n->user, mac) || (s->net && station_bootindex(n) >= station_bootindex(s->net)))
+			continue;
+		s->net = n;
+		memcpy(s->mac, mac, sizeof mac);
+	}
+	return s->net;
 }
 
 bool station_ended(const struct station *s) { return s->stopped || s->late; }

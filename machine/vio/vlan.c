@@ -36,6 +36,7 @@ struct vlan {
 	struct vio_device vio;
 	/* Properties. */
 	const char *netdev, *mac_option;
+	uint32_t bootindex;		/* UINT32_MAX: none */
 
 	struct net *net;		/* NULL: nothing is at the cable's end */
 	char mac_text[18];		/* what mac_option is, once it is chosen */
@@ -408,7 +409,7 @@ static const struct vmstate vlan_own_state = {
 	.name = "cede/vlan", .version = 1, .min_version = 1, VMS_OF(struct vlan),
 	.fields = VMS_FIELDS(
 		VMS_BUFFER(struct vlan, mac),
-		VMS_SKIP(struct vlan, netdev, "an option"), VMS_SKIP(struct vlan, mac_option, "an option"),
+		VMS_SKIP(struct vlan, netdev, "an option"), VMS_SKIP(struct vlan, mac_option, "an option"), VMS_SKIP(struct vlan, bootindex, "an option"),
 		VMS_SKIP(struct vlan, net, "the host's"), VMS_SKIP(struct vlan, mac_text, "an option"),
 		VMS_SKIP(struct vlan, own_mac, "an option")),
 };
@@ -437,6 +438,8 @@ static const struct device_property vlan_properties[] = {
 	{ .name = "netdev", .help = "id of its -netdev", .type = PROPERTY_STRING, .settable = true, .offset = offsetof(struct vlan, netdev) },
 	{ .name = "mac", .help = "its address; else 52:54:00:12:34:56, or the next that is free", .type = PROPERTY_STRING, .settable = true,
 	  .offset = offsetof(struct vlan, mac_option) },
+	{ .name = "bootindex", .help = "place in the order in which firmware tries devices", .type = PROPERTY_U32, .settable = true,
+	  .offset = offsetof(struct vlan, bootindex), .value = UINT32_MAX },
 	{ .name = NULL },
 };
 

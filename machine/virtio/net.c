@@ -431,6 +431,8 @@ static const struct device_property net_properties[] = {
 	{ .name = "netdev", .help = "id of its -netdev", .type = PROPERTY_STRING, .settable = true, .offset = offsetof(struct virtio_net, netdev) },
 	{ .name = "mac", .help = "its address; else 52:54:00:12:34:56, or the next that is free", .type = PROPERTY_STRING, .settable = true,
 	  .offset = offsetof(struct virtio_net, mac_option) },
+	{ .name = "bootindex", .help = "place in the order in which firmware tries devices", .type = PROPERTY_U32, .settable = true,
+	  .offset = offsetof(struct virtio_net, bootindex), .value = UINT32_MAX },
 	{ .name = "host_mtu", .help = "what the guest is told; 0: nothing", .type = PROPERTY_U32, .settable = true,
 	  .offset = offsetof(struct virtio_net, mtu) },
 	{ .name = "rx_queue_size", .help = "frames to the guest", .type = PROPERTY_U32, .settable = true,

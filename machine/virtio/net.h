@@ -34,6 +34,7 @@ struct virtio_net {
 	struct virtio_class class;	/* how long its configuration is is an option */
 	/* Properties. */
 	const char *netdev, *mac_option;
+	uint32_t bootindex;		/* UINT32_MAX: none */
 	bool offer[NET_FEATURES];
 	uint32_t mtu, rx_size, tx_size;
 

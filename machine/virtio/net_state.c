@@ -98,6 +98,7 @@ const struct vmstate virtio_net_own_state = {
 		VMS_SKIP(struct virtio_net, has_offloads, "follows from features"),
 		VMS_SKIP(struct virtio_net, class, "what it is, and options"),
 		VMS_SKIP(struct virtio_net, netdev, "an option"), VMS_SKIP(struct virtio_net, mac_option, "an option"),
+		VMS_SKIP(struct virtio_net, bootindex, "an option"),
 		VMS_SKIP(struct virtio_net, offer, "options"),
 		VMS_SKIP(struct virtio_net, mtu, "an option"), VMS_SKIP(struct virtio_net, rx_size, "an option"),
 		VMS_SKIP(struct virtio_net, tx_size, "an option"),

@@ -16,7 +16,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'snapshot')]
-from console import CEDE, INITRD, KERNEL, Failure, Folder, Machine, check, linux, main, need, skip        # noqa: E402
+import grub_disk     # noqa: E402
+from console import CEDE, GUEST, INITRD, KERNEL, Failure, Folder, Machine, check, linux, main, need, skip        # noqa: E402
 
 RAM, CPUS = '512M', os.environ.get('CPUS', '1')
 LEASE = 'udhcpc -i eth0 -n -q -t 5 -T 1 2>&1'
@@ -336,24 +337,28 @@ def vlan():
 
 
 def boot():
-    """Without -kernel: DHCP and TFTP bring one, over either card, behind a disk that has none or before it; a reboot asks again."""
+    """Without -kernel: DHCP and TFTP bring one, over either card, behind a disk that has none or before one with GRUB; a reboot asks again."""
+    modules = GUEST + '/grub/powerpc-ieee1275'
     need_libslirp()
-    need(KERNEL)
+    need(KERNEL, INITRD, modules)
     with Folder() as at:
         os.mkdir(at('tftp'))
         os.symlink(os.path.abspath(KERNEL), at('tftp/kernel'))
         with open(at('none'), 'wb') as f:
             f.write(bytes(1 << 20))
         nic = 'user,tftp=%s,bootfile=kernel' % at('tftp')
+        grub = grub_disk.make(at.path, modules, KERNEL, INITRD)
         for way in ('-nic', nic + ',model=spapr-vlan'), ('-nic', nic, '-drive', 'if=virtio,format=raw,file=' + at('none')), \
-                ('-nic', nic, '-boot', 'n', '-drive', 'if=virtio,format=raw,file=' + at('none')):
-            name = '-'.join(w for w in way if w in ('-drive', '-boot')) or '-vlan'
+                ('-nic', nic, '-boot', 'n', '-drive', 'if=virtio,format=raw,file=' + grub), \
+                ('-netdev', nic + ',id=n', '-device', 'virtio-net-pci,netdev=n,bootindex=1', '-device', 'virtio-blk-pci,drive=d,bootindex=2',
+                 '-drive', 'if=none,id=d,format=raw,file=' + grub):
+            name = '-'.join(w for w in way if w in ('-drive', '-boot', '-netdev')) or '-vlan'
             with Machine(*way, '-append', 'console=hvc0 quiet panic=1', '-action', 'panic=none', '-d', 'guest_errors', ram=RAM) as m:
                 m.expect('Booting Linux', 60)
                 m.expect('Unable to mount root', 60)
                 if name == '-vlan':
                     m.expect('Booting Linux', 60)
-                check('network' not in m.errors and 'netdev' not in m.errors, 'boots' + name, m.errors)
+                check('GRUB' not in m.text and 'network' not in m.errors and 'netdev' not in m.errors, 'boots' + name, m.errors)
         for way, text in (nic.replace('kernel', 'nothing'), 'File not found'), ('user', 'names no file'):
             p = subprocess.run([CEDE, '-nodefaults', '-nic', way], capture_output=True, text=True, timeout=60)
             check(p.returncode == 1 and len(p.stderr.splitlines()) == 1 and text in p.stderr, text, p.stderr)

@@ -11,6 +11,7 @@
 #include "hcall/hcall.h"
 #include "machine/board/hotplug.h"
 #include "machine/board/pseries.h"
+#include "machine/core/node.h"
 #include "machine/disk/drive.h"
 #include "machine/host/term.h"
 #include "machine/run/options.h"
@@ -370,6 +371,28 @@ static void test_order(const char *what, const char *wanted, const char *more[],
 	box_free(&box);
 }
 
+/* What SLOF is told: disks and cards by their bootindex. The card's is the lowest of those that there are. */
+static void test_hints(void)
+{
+	const char *more[] = { "-netdev", "hubport,id=n,hubid=1", "-device", "virtio-net-pci,netdev=n,bootindex=8,addr=5", "-device", "virtio-blk-pci,drive=full,bootindex=7,addr=1",
+			       "-device", "spapr-vscsi", "-device", "scsi-hd,drive=empty,bootindex=9", "-boot", "strict=on" };
+	static const char wanted[] = "/pci@800000020000000/scsi@1 /pci@800000020000000/ethernet@5 /vdevice/v-scsi@71000002/disk@8000000000000000 HALT";
+	struct error err = { .msg = "" };
+	uint8_t tree[4096];
+	struct tree t = { .fdt = tree };
+	const char *list;
+	struct box box;
+	int at;
+
+	check(box_new(&box, more, 12, &err), "hints: boots %s", err.msg);
+	fdt_create_empty_tree(tree, sizeof tree);
+	at = node_add(&t, 0, "chosen");
+	boot_hints_fdt(box.m, &t, at);
+	list = fdt_getprop(tree, at, "qemu,boot-list", NULL);
+	check(list && !strcmp(list, wanted), "hints: %s", list ? list : "none");
+	box_free(&box);
+}
+
 /* ---- Variables ---- */
 
 static void test_variables(void)
@@ -424,6 +447,7 @@ int main(void)
 	test_order("strict=on: no other than with a bootindex", NULL, strict, 8);
 	test_order("-boot d,strict=on without a CD", NULL, letters, 8);
 	test_order("-boot d without a CD", "disk1", loose, 8);
+	test_hints();
 	test_variables();
 	test_comes_and_goes();
 	return check_failures ? EXIT_FAILURE : EXIT_SUCCESS;
