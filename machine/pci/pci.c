@@ -310,20 +310,27 @@ static bool pin_put(void *s, unsigned i, uint64_t v)
 
 #define MADE "follows from how it was made"
 
+#define CONFIG_FIELDS \
+	VMS_CONSTANT("version_id", vms_i32, 2), \
+	{ .name = "config[0]", .kind = VMS_CALCULATED, .codec = &vms_u8, .count = PCI_CONFIG_BYTES, .get = config_get, \
+	  .put = config_put, .type = "pci config" }
+#define OTHER_FIELDS \
+	{ .name = "irq_state", .kind = VMS_CALCULATED, .codec = &vms_u32, .count = PINS, .get = pin_get, .put = pin_put, \
+	  .type = "pci irq state" }, \
+	VMS_CARRIED(struct pci_device, config, "config[0]"), VMS_CARRIED(struct pci_device, pin_high, "irq_state"), \
+	VMS_ELSEWHERE(struct pci_device, msix, "msix_state"), \
+	VMS_SKIP(struct pci_device, dev, "what and where it is"), VMS_SKIP(struct pci_device, devfn, "what and where it is"), \
+	VMS_SKIP(struct pci_device, addr, "an option"), VMS_SKIP(struct pci_device, multifunction, "an option"), \
+	VMS_SKIP(struct pci_device, romfile, "an option"), VMS_SKIP(struct pci_device, rombar, "an option"), \
+	VMS_SKIP(struct pci_device, writable, MADE), VMS_SKIP(struct pci_device, clear_by_one, MADE), \
+	VMS_SKIP(struct pci_device, bar, MADE), VMS_SKIP(struct pci_device, capability_end, MADE), \
+	VMS_SKIP(struct pci_device, config_written, MADE), VMS_SKIP(struct pci_device, config_load, MADE)
+
 const struct vmstate pci_device_state = {
+	.name = "PCIDevice", .version = 2, .min_version = 1, VMS_OF(struct pci_device), .fields = VMS_FIELDS(CONFIG_FIELDS, OTHER_FIELDS),
+};
+
+const struct vmstate pci_express_state = {
 	.name = "PCIDevice", .version = 2, .min_version = 1, VMS_OF(struct pci_device),
-	.fields = VMS_FIELDS(
-		VMS_CONSTANT("version_id", vms_i32, 2),
-		{ .name = "config[0]", .kind = VMS_CALCULATED, .codec = &vms_u8, .count = PCI_CONFIG_BYTES, .get = config_get,
-		  .put = config_put, .type = "pci config" },
-		{ .name = "irq_state", .kind = VMS_CALCULATED, .codec = &vms_u32, .count = PINS, .get = pin_get, .put = pin_put,
-		  .type = "pci irq state" },
-		VMS_CARRIED(struct pci_device, config, "config[0]"), VMS_CARRIED(struct pci_device, pin_high, "irq_state"),
-		VMS_ELSEWHERE(struct pci_device, msix, "msix_state"),
-		VMS_SKIP(struct pci_device, dev, "what and where it is"), VMS_SKIP(struct pci_device, devfn, "what and where it is"),
-		VMS_SKIP(struct pci_device, addr, "an option"), VMS_SKIP(struct pci_device, multifunction, "an option"),
-		VMS_SKIP(struct pci_device, romfile, "an option"), VMS_SKIP(struct pci_device, rombar, "an option"),
-		VMS_SKIP(struct pci_device, writable, MADE), VMS_SKIP(struct pci_device, clear_by_one, MADE),
-		VMS_SKIP(struct pci_device, bar, MADE), VMS_SKIP(struct pci_device, capability_end, MADE),
-		VMS_SKIP(struct pci_device, config_written, MADE), VMS_SKIP(struct pci_device, config_load, MADE)),
+	.fields = VMS_FIELDS(CONFIG_FIELDS, VMS_UNUSED("config[1]", PCI_EXPRESS_CONFIG_BYTES - PCI_CONFIG_BYTES), OTHER_FIELDS),
 };

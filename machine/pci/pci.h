@@ -6,7 +6,8 @@
 
 #include "machine/core/device.h"
 
-#define PCI_CONFIG_BYTES 256u
+#define PCI_CONFIG_BYTES         256u
+#define PCI_EXPRESS_CONFIG_BYTES 4096u
 #define PCI_BARS 6u
 #define PCI_MAX_VECTORS 2048u
 
@@ -59,6 +60,8 @@ struct pci_device {
 
 extern const struct bus_class pci_bus;		/* its properties: addr, multifunction, romfile, rombar */
 extern const struct vmstate pci_device_state;	/* QEMU's "PCIDevice": config space and pin. Of struct pci_device */
+/* The same of a device that QEMU has for PCI Express as well: it has a config space of that size there, empty on this bus. */
+extern const struct vmstate pci_express_state;
 extern const struct vmstate msix_state;		/* the two tables' bytes. Of struct msix */
 
 /* ---- In a device's init(). config is zero but for nothing ---- */

@@ -59,7 +59,7 @@ static const struct vmstate core_state = {
 const struct vmstate xhci_state = {
 	.name = "xhci", .version = 1, .min_version = 1, VMS_OF(struct xhci),
 	.fields = VMS_FIELDS(
-		VMS_STRUCT("parent_obj", struct xhci, pci, struct pci_device, pci_device_state),
+		VMS_STRUCT("parent_obj", struct xhci, pci, struct pci_device, pci_express_state),
 		{ .name = "msix", .kind = VMS_NESTED, .offset = offsetof(struct xhci, pci.msix), .stride = sizeof(struct msix), .count = 1,
 		  .state = &msix_state },
 		VMS_PART("xhci", core_state)),

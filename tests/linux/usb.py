@@ -95,4 +95,5 @@ def disk():
             check(m.wait(60) == 0 and not m.errors, 'ends-too', m.errors)
 
 
-main({f.__name__: f for f in (inputs, disk)})
+if __name__ == '__main__':
+    main({f.__name__: f for f in (inputs, disk)})

@@ -12,7 +12,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'linux')]
-from console import INITRD, KERNEL, Failure, Machine, check, linux, main, need, skip    # noqa: E402
+import usb as usb_events     # noqa: E402
+from console import INITRD, KERNEL, Failure, Folder, Machine, check, linux, main, need, skip    # noqa: E402
 from stream import Snapshot     # noqa: E402
 from viewers import Monitor     # noqa: E402
 
@@ -325,6 +326,49 @@ def screen(name='VGA'):
         shutil.rmtree(folder)
 
 
+def usb():
+    """Keyboard, tablet and mouse go along, cede to QEMU and back: in each the guest sees the key that is typed there, and nothing else."""
+    if not QEMU:
+        skip('no qemu-system-ppc64')
+    need(KERNEL, INITRD)
+    board = BOARD + ',usb=off'
+    devices = '-device', 'qemu-xhci,id=usb', '-device', 'usb-kbd', '-device', 'usb-tablet', '-device', 'usb-mouse'
+
+    def typed(m, name, key, code, send):
+        keys = usb_events.read_events(m, m.keyboard, 6, lambda: send(key))
+        check([k for k in keys if k[0] == 1] == [(1, code, 1), (1, code, 0)], name + '-key', keys)
+        bad = [line for line in m.command('dmesg', 60).splitlines() if re.search(TROUBLE + '|xhci.*(died|not responding|ERROR)|USB disconnect', line)]
+        check(not bad, name + '-bus-is-content', bad[:3])
+
+    with Folder() as folder:
+        path, back, socket_path = folder('a'), folder('b'), folder('qmp')
+        qmp = '-qmp', 'unix:%s,server=on,wait=off' % socket_path
+
+        def by_qmp(key):
+            Monitor(socket_path).run('send-key', keys=[{'type': 'qcode', 'data': key}])
+        with linux('-M', board, *devices, *qmp, '-save', path + ',target=qemu', ram='256M', cpus=CPUS) as m:
+            m.shell()
+            m.command('echo moved >/tmp/mark')
+            usb_events.wait_for(m, '/sys/class/input/event*', 3)
+            m.keyboard = keyboard = usb_events.events_of(m, 'QEMU QEMU USB Keyboard')
+            typed(m, 'cede', 'a', 30, by_qmp)
+            m.process.send_signal(10)
+            wait_for(path)
+            m.send('poweroff -f\n')
+            m.wait(60)
+        with Qemu(folder.path, *devices, '-incoming', 'exec:cat ' + path, board=board) as q:
+            ask(q, 'qemu')
+            q.keyboard = keyboard
+            typed(q, 'qemu', 'b', 48, lambda key: q.monitor('sendkey ' + key))
+            q.save(back)
+        with Machine('-M', board, *devices, *qmp, '-loadvm', back, '-d', 'guest_errors', cpus=CPUS, ram='256M') as m:
+            ask(m, 'back')
+            m.keyboard = keyboard
+            typed(m, 'back', 'c', 46, by_qmp)
+            m.send('poweroff -f\n')
+            check(m.wait(60) == 0 and m.errors == '', 'poweroff', m.errors)
+
+
 def own():
     """QEMU 10 does not go on from its own snapshot of two processors: the second takes no interrupt. Red when it does: then
     nobody need move a guest with processors offline any more, and savevm/README.md says otherwise."""
@@ -390,4 +434,4 @@ def converted():
 
 
 if __name__ == '__main__':
-    main({f.__name__: f for f in (to_qemu, from_qemu, screen, live, converted, own)})
+    main({f.__name__: f for f in (to_qemu, from_qemu, screen, usb, live, converted, own)})
