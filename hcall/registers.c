@@ -224,7 +224,7 @@ HCALL_FN(H_REGISTER_PROC_TBL)
 		return rc;
 	if (table & PATE_RADIX)
 		lpcr |= LPCR_UPRT | LPCR_HR;
-	if (flags & TBL_GTSE)
+	if (flags & TBL_GTSE && has_radix(m))		/* a POWER8 has no such bit */
 		lpcr |= LPCR_GTSE;
 	if (!set_hash_table(m, !(table & PATE_RADIX)))
 		return H_HARDWARE;

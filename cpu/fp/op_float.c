@@ -183,6 +183,8 @@ OP(fsel) { SET_TARGET(FA >= 0 ? FRC : FRB); }
 OP(set_cr1) { CRF(1) = fp_cr1(cpu); }
 
 OP(mffs) { SET_TARGET(fpscr_get(cpu)); }
+/* EO was a reserved field up to POWER8, which ignores it: glibc counts on that, as it reads FPSCR by mffsl everywhere. */
+DECODE_HOOK(mffs) { return !(word >> 16 & 31) || decode_level(d) < P9; }
 OP(mffsl) { SET_TARGET(fpscr_get(cpu) & (FPSCR_CONTROL | PPC_MASK(45, 51))); }
 
 OP(mffsce)

@@ -444,14 +444,23 @@ static const struct spr sprs[] = {
 };
 _Static_assert(sizeof(struct cpu) < 65536, "offsets in struct spr");
 
-/* On a processor of that level, where problem state may have no more than an earlier one had. */
+static bool is_known(unsigned number, unsigned generations)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(sprs); i++)
+		if (sprs[i].number == number && sprs[i].on & generations)
+			return true;
+	return false;
+}
+
+/* On a processor of that level, where problem state may have no more registers than an earlier one had; those it has are the
+ * processor's own. */
 static const struct spr *spr_lookup(unsigned number, enum insn_since own, enum insn_since level)
 {
 	unsigned known = 2 * spr_generation(level) - 1;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sprs); i++)
-		if (sprs[i].number == number && sprs[i].on & spr_generation(own) && sprs[i].on & known)
-			return &sprs[i];
+		if (sprs[i].number == number && sprs[i].on & spr_generation(own))
+			return sprs[i].on & known || is_known(number, known) ? &sprs[i] : NULL;
 	return NULL;
 }
 

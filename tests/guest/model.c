@@ -257,6 +257,17 @@ static void test_tm(void)
 		test_no_transactions(msr | MSR_TM, "MSR-TM-stays-0");
 }
 
+/* On a POWER8 it is mffs, which shows all; later the control bits alone. Here: and a sticky one. Book I, 4.6.10. */
+static void test_mffsl(void)
+{
+	u64 light, whole, sticky = PPC_BIT(38);		/* XX */
+
+	mtmsrd(mfmsr() | MSR_FP);
+	__asm__ volatile("mtfsb1 6\n\t.long 0xfc38048e\n\tmffs 2\n\tmtfsb0 6\n\tmffprd %0,1\n\tmffprd %1,2" : "=r"(light), "=r"(whole) : : "fr1", "fr2");
+	check(whole & sticky && !(light & sticky) == (model != P8), "mffsl");
+	check(model != P8 || light == whole, "mffsl-is-mffs");
+}
+
 void test(void)
 {
 	u64 version = mfspr(287) >> 16;
@@ -265,6 +276,7 @@ void test(void)
 	msr = OUR_MSR;
 	test_copy();
 	test_alignment();
+	test_mffsl();
 	test_tm();
 	if (model == P10)
 		test_hash();

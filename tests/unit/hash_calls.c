@@ -273,6 +273,8 @@ static void test_no_radix(struct machine *m, struct config *options)
 	options->cpu_model = cpu_model_find("power8");
 	check_eq((uint64_t)call(m, cpu, 0x37c, 0x1c, 0, 0, 0), (uint64_t)H_PARAMETER, "no-radix-to-turn-to");
 	check(m->hpt.entry && !(cpu->lpcr & LPCR_HR), "and-the-table-stays");
+	check_eq((uint64_t)call(m, cpu, 0x37c, 0x19, 0, 0, 0), (uint64_t)H_SUCCESS, "a-hash-guest's-table");
+	check(!(cpu->lpcr & LPCR_GTSE), "no-shootdown-by-the-guest");
 	options->cpu_model = model;
 	call(m, cpu, 0x37c, 0x1c, 0, 0, 0);
 	check(cpu->lpcr & LPCR_HR && m->radix, "radix");
