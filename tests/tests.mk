@@ -76,6 +76,7 @@ test-guests:
 	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh grub
 	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh perf
 	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh utils
+	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh nbd
 
 # Where writing to the disk is made to fail.
 $(TESTS_AT)/unit/savevm: LD_FLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=renameat

@@ -18,6 +18,10 @@ bench-snapshot: all	## time saving and loading a guest of 1 GiB, beside QEMU, an
 	@python3 tests/bench/snapshot.py $(BENCHFLAGS)
 	@python3 tests/bench/restore.py
 
+.PHONY: bench-net
+bench-net: all guest	## time a guest's network, throughput both ways and latency, beside QEMU (PAIRS=)
+	@B=$(B) GUEST_DIR=$(BUILD)/guest python3 tests/bench/net.py $(BENCHFLAGS)
+
 .PHONY: bench-dispatch
 bench-dispatch:	## what the way from handler to handler costs on this host, whatever they do (wants clang 19)
 	$(Q)mkdir -p $(B)/bench

@@ -478,10 +478,10 @@ def services():
             check(m.wait() == 0, 'ends', m.errors)
 
 
-def two(*options, after=None):
+def two(*options, after=None, **kw):
     """Two machines on wires; options have a text for each of the two. The second one starts once there is the file `after`."""
     def one(i):
-        return linux(*[o[i] if isinstance(o, tuple) else o for o in options], ram='256M')
+        return linux(*[o[i] if isinstance(o, tuple) else o for o in options], ram='256M', **kw)
     first, until = one(0), time.monotonic() + 30
     while after and not os.path.exists(after) and time.monotonic() < until:
         first.pump(0.05)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# guest.sh [kernel|kernel-13|installer|bench|perf|utils|grub|debian|disks|cd]: brings a ppc64el guest into build/guest, or where GUEST_DIR
-# says.
+# guest.sh [kernel|kernel-13|installer|bench|perf|utils|nbd|grub|debian|disks|cd]: brings a ppc64el guest into build/guest, or where
+# GUEST_DIR says.
 #
 #   kernel      vmlinux and initrd.gz: Debian's kernel, and busybox packed by guest_pack.py
 #   kernel-13   13-4k/, 13-64k/: the same of Debian 13, whose kernel is newer and comes with pages of two sizes, for the tests
@@ -8,6 +8,7 @@
 #   bench       real/: a tree of Debian's programs and their libraries, for `make bench`
 #   perf        perf/: the same of perf and objdump, which look at the performance monitor
 #   utils       utils/: the same of lscpu and ppc64_cpu, which say how processors are made up
+#   nbd         nbd/: the same of nbd-server and nbd-client, a disk over the network
 #   grub        grub/powerpc-ieee1275: GRUB's modules, of which grub-mkimage makes what disks boot
 #   debian      debs/debian.list: the packages of a whole system, in the order in which they go in;
 #               debian.sources, where they came from (debian.sh makes a disk of them)
@@ -251,6 +252,11 @@ utils() {
     tree utils utils
 }
 
+nbd() {
+    programs="nbd-server nbd-client"
+    tree nbd nbd
+}
+
 # ---- grub ----
 
 grub_known() { candidate grub-ieee1275-bin; }
@@ -375,10 +381,10 @@ cd_packages() {
 }
 
 case ${1:-kernel} in
-kernel|installer|bench|perf|utils|grub|debian|disks) command=${1:-kernel} ;;
+kernel|installer|bench|perf|utils|nbd|grub|debian|disks) command=${1:-kernel} ;;
 kernel-13) command=kernel_13 ;;
 cd) command=cd_packages ;;
-*) die "usage: guest.sh [kernel|kernel-13|installer|bench|perf|utils|grub|debian|disks|cd]" ;;
+*) die "usage: guest.sh [kernel|kernel-13|installer|bench|perf|utils|nbd|grub|debian|disks|cd]" ;;
 esac
 for tool in apt-get dpkg-deb python3; do
     command -v $tool >/dev/null || die "$tool is missing (make deps); or $bring_own"
