@@ -66,10 +66,12 @@ static void forget(struct cpu *cpu, const struct hpte *was, uint64_t index)
 
 /* ---- H_ENTER ---- */
 
-/* Memory is cached and coherent; anything else is not cached. */
-static bool attributes_fit(const struct ram *ram, uint64_t gra, uint64_t r)
+/* Memory is cached and coherent, or up to POWER9 in strong access order (SAO), as all of ours is; anything else is not cached. */
+static bool attributes_fit(const struct cpu *cpu, uint64_t gra, uint64_t r)
 {
-	return ram_ok(ram, gra, 1) ? (r & HPTE_WIMG) == HPTE_M : (r & (HPTE_W | HPTE_I)) == HPTE_I;
+	if (!ram_ok(cpu->env->ram, gra, 1))
+		return (r & (HPTE_W | HPTE_I)) == HPTE_I;
+	return (r & HPTE_WIMG) == HPTE_M || ((r & HPTE_WIMG) == (HPTE_W | HPTE_I | HPTE_M) && cpu->engine->level < P10);
 }
 
 /* Another entry that has the same virtual address may have been found until now, and this one may from now on. */
@@ -105,7 +107,7 @@ HCALL_FN(H_ENTER)
 	uint64_t index = in[1], gra = (new.r & HPTE_RPN) >> shift << shift, size = UINT64_C(1) << shift;
 	bool zero = is_zeroed(ram, in[0], gra);
 
-	if (!shift || !attributes_fit(ram, gra, new.r) || !entry_at(cpu, index))
+	if (!shift || !attributes_fit(cpu, gra, new.r) || !entry_at(cpu, index))
 		return H_PARAMETER;
 	if (zero && (shift > ZERO_SHIFT_MOST || !ram_ok(ram, gra, size)))
 		return H_PARAMETER;

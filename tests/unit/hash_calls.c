@@ -308,6 +308,27 @@ static void test_zero(struct machine *m)
 	check(m->ram.base[page - 1], "zero-16G-nothing");
 }
 
+/* Bits W, I, M, G of an entry for memory. */
+static void test_attributes(struct machine *m)
+{
+	static const struct { uint64_t wimg; bool power9, power10; } rows[] = {
+		{ HPTE_M, true, true }, { HPTE_W | HPTE_I | HPTE_M, true, false }, { HPTE_I | HPTE_M, false, false }, { HPTE_I, false, false },
+		{ HPTE_W | HPTE_M, false, false }, { HPTE_WIMG, false, false }, { 0, false, false },
+	};
+	struct cpu *cpu = &m->cpu[0]->cpu;
+	enum insn_since own = cpu->engine->level;
+
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		for (unsigned power10 = 0; power10 < 2; power10++) {
+			cpu->engine->level = power10 ? P10 : P9;
+			hpt_put(&m->hpt, 8, 0, 0);
+			check_eq((uint64_t)call(m, cpu, 0x08, 0, 8, HPTE_V, 0x3000 | rows[i].wimg | 2),
+				 (power10 ? rows[i].power10 : rows[i].power9) ? H_SUCCESS : (uint64_t)H_PARAMETER, "attributes-%llx-power%u",
+				 (unsigned long long)rows[i].wimg, 9 + power10);
+		}
+	cpu->engine->level = own;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long steps = argc > 1 ? strtoul(argv[1], NULL, 0) : 100000, wrong = 0, valid = 0;
@@ -328,6 +349,7 @@ int main(int argc, char **argv)
 	check(valid > 100, "there-are-entries: %lu", valid);
 	check(fetches_known > steps / 100 && jumps_known > steps / 1000, "instructions-were-judged: %lu pages, %lu jumps", fetches_known, jumps_known);
 	test_zero(rig.m);
+	test_attributes(rig.m);
 	test_no_radix(rig.m, &rig.options);
 	rig_free(&rig);
 	return check_done();
