@@ -40,7 +40,7 @@ static uint64_t any_esid(void)
 /* SLB_B, VSID and the size of pages. */
 static uint64_t any_segment(void)
 {
-	uint64_t vsid = 1 + below(VSIDS), size = one_in(2) ? 0x110 : 0;
+	uint64_t vsid = 1 + below(VSIDS), size = one_in(2) ? 0x110 : one_in(4) ? 0x100 : 0;
 
 	return one_in(3) ? SLB_1T | vsid << 24 | size : vsid << 12 | size;
 }
@@ -53,18 +53,36 @@ static uint64_t any_slb_segment(void)
 	return segment & SLB_1T && one_in(8) ? segment | below(1 << 12) << 12 : segment;
 }
 
+/* Sizes of pages in segments of a base, and what an entry says for them: ibm,segment-page-sizes. Most are of the base. */
+static const struct page { uint8_t base, shift; uint64_t code; } pages[] = {
+	{ 12, 12, 0 }, { 12, 16, 7 }, { 12, 24, 0x38 }, { 16, 16, 1 }, { 16, 24, 8 }, { 24, 24, 0 },
+};
+
+static const struct page *any_page(unsigned base)
+{
+	const struct page *page = pages;
+
+	while (page->base != base)
+		page++;
+	for (unsigned i = 0; i < 2; i++)
+		if (one_in(5) && page + 1 < pages + ARRAY_SIZE(pages) && page[1].base == base)
+			page++;
+	return page;
+}
+
 static void any_entry(uint64_t *index, uint64_t *v, uint64_t *r)
 {
 	static const uint16_t pps[] = { 0, 1, 2, 2, 2, 3 };
 	uint64_t segment = any_segment(), offset = any_offset();
-	unsigned base = segment & 0x110 ? 16 : 12;
+	unsigned base = segment & 0x10 ? 16 : segment & 0x100 ? 24 : 12;
+	const struct page *page = any_page(base);
 	bool second = one_in(4);
 	uint64_t hash = hpt_hash(segment, offset >> base << base, base);
 
 	*index = (second ? ~hash : hash) * HPTEG_ENTRIES + below(HPTEG_ENTRIES);
-	*v = (segment & (SLB_B | SLB_VSID)) | offset >> base << base >> 16 | (base == 16 ? HPTE_L : 0) | (second ? HPTE_H : 0) | HPTE_V |
+	*v = (segment & (SLB_B | SLB_VSID)) | offset >> base << base >> 16 | (page->shift > 12 ? HPTE_L : 0) | (second ? HPTE_H : 0) | HPTE_V |
 	     (one_in(4) ? HPTE_BOLTED : 0);
-	*r = below(64) << 16 | (base == 16 ? 0x1000 : below(16) << 12) | HPTE_M | pps[below(6)] | (one_in(8) ? HPTE_N : 0) |
+	*r = below(0x4000) << 12 >> page->shift << page->shift | page->code << 12 | HPTE_M | pps[below(6)] | (one_in(8) ? HPTE_N : 0) |
 	     (one_in(8) ? UINT64_C(7) << 9 : 0);
 }
 
@@ -331,11 +349,12 @@ static void test_attributes(struct machine *m)
 
 int main(int argc, char **argv)
 {
-	unsigned long steps = argc > 1 ? strtoul(argv[1], NULL, 0) : 100000, wrong = 0, valid = 0;
+	unsigned long steps = argc > 1 ? strtoul(argv[1], NULL, 0) : 100000, wrong = 0, valid = 0, large = 0;
 	struct rig rig;
 
 	rig_new(&rig, "8");
 	machine_clear(rig.m);
+	hash_pages_choose(&rig.m->hpt.pages, &cpu_models[0]->segment_pages, 24);
 	for (unsigned i = 0; i < CPUS; i++)
 		random_state(&rig.m->cpu[i]->cpu);
 	for (unsigned long i = 0; i < steps && !wrong; i++) {
@@ -343,10 +362,14 @@ int main(int argc, char **argv)
 		if (wrong)
 			printf("step %lu\n", i);
 	}
-	for (uint64_t i = 0; i < hpt_entries(&rig.m->hpt); i++)
-		valid += (rig.m->hpt.entry[i].v & HPTE_V) != 0;
+	for (uint64_t i = 0; i < hpt_entries(&rig.m->hpt); i++) {
+		const struct hpte *e = &rig.m->hpt.entry[i];
+
+		valid += (e->v & HPTE_V) != 0;
+		large += e->v & HPTE_V && hash_page_shift_any(&rig.m->hpt.pages, e->v, e->r) == 24;
+	}
 	check_eq(wrong, 0, "tlbs-say-what-tables-say");
-	check(valid > 100, "there-are-entries: %lu", valid);
+	check(valid > 100 && large > 20, "there-are-entries: %lu, %lu of 16 MiB", valid, large);
 	check(fetches_known > steps / 100 && jumps_known > steps / 1000, "instructions-were-judged: %lu pages, %lu jumps", fetches_known, jumps_known);
 	test_zero(rig.m);
 	test_attributes(rig.m);
