@@ -94,6 +94,8 @@ static u128 magnitude(uint64_t r) { return r >> 63 ? -r : r; }
 
 static bool when_trapped(const struct view *v) { return v->want->outcome != RAN || v->got->outcome != RAN; }
 static bool when_alignment(const struct view *v) { return v->got->outcome == ALIGNMENT; }
+static bool when_refused(const struct view *v) { return v->want->outcome == ILLEGAL && v->got->outcome == RAN; }
+static bool when_lax(const struct view *v) { return v->want->outcome == RAN && v->got->outcome == ILLEGAL; }
 static bool when_reserved(const struct view *v) { return v->in->before != NOP; }
 static bool when_nan(const struct view *v) { return some_operand(v, has_nan); }
 static bool when_zero(const struct view *v) { return some_operand(v, has_zero); }
@@ -211,7 +213,7 @@ static bool when_decimal(const struct view *v) { return v->insn->unit == DFP; }
 
 static const struct { const char *name; bool (*holds)(const struct view *v); } conditions[] = {
 #define WHEN(name) { #name, when_##name }
-	WHEN(trapped), WHEN(alignment), WHEN(reserved), WHEN(nan), WHEN(zero), WHEN(small), WHEN(wide),
+	WHEN(trapped), WHEN(refused), WHEN(lax), WHEN(alignment), WHEN(reserved), WHEN(nan), WHEN(zero), WHEN(small), WHEN(wide),
 	WHEN(huge), WHEN(digits), WHEN(denormal), WHEN(null), WHEN(same), WHEN(ffff), WHEN(far), WHEN(quotient), WHEN(undefined),
 	WHEN(decimal), WHEN(special), WHEN(limit), WHEN(wraps), WHEN(large), WHEN(beyond), WHEN(zeros), WHEN(invalid), WHEN(range),
 	WHEN(least),

@@ -23,9 +23,9 @@ LEVELS = [('P8', 'power8', 390), ('P9', 'power9', 520), ('P10', 'power10', 640)]
 # What runs one after the other: options of insn_test, the oracle's processor, and how many rows there are at least. If
 # fewer are compared, the table or the list of rows to leave out has gone wrong.
 RUNS = {
-    'le': [([], 'power9', 830), (['-l', 'P10', '-o'], 'power10', 230)],
+    'le': [([], 'power9', 830), (['-u', '-n', '32'], 'power9', 230), (['-l', 'P10', '-o'], 'power10', 230)],
     'be': [(['-b'], 'power9', 830), (['-b', '-l', 'P10', '-o'], 'power10', 230)],
-    'le8': [(['-l', 'P8'], 'power8', 678)],
+    'le8': [(['-l', 'P8'], 'power8', 678), (['-l', 'P8', '-u', '-n', '32'], 'power8', 420)],
     'be8': [(['-b', '-l', 'P8'], 'power8', 684)],
     'le-rows': [(['-q', '24', '-l', level], model, least) for level, model, least in LEVELS],
     'be-rows': [(['-b', '-q', '24', '-l', level], model, least) for level, model, least in LEVELS],

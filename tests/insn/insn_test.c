@@ -1,6 +1,6 @@
 /* Differential test of every user-mode instruction against an oracle.
  *
- *   insn_test [-n SETS] [-r SETS] [-s SEED] [-w N/OF] [-l LEVEL] [-q LENGTH] [-o] [-b] [-d] [-f] [-v] [-x FILE] ORACLE-COMMAND [NAME...]
+ *   insn_test [-n SETS] [-r SETS] [-s SEED] [-w N/OF] [-l LEVEL] [-q LENGTH] [-o] [-u] [-b] [-d] [-f] [-v] [-x FILE] ORACLE-COMMAND [NAME...]
  *
  * For each row of the instruction table (or those named) it draws SETS cases, sends them through
  * the oracle (tests/insn/oracle.c under qemu-user) and runs them on cede, and compares every
@@ -10,6 +10,7 @@
  * -w  only every OF-th row, from the N-th (0..): for several at a time
  * -l  the generation that the processor is of: P8, P9 (unless said otherwise) or P10
  * -o  only rows that came with it
+ * -u  only rows that have come since: what the processor makes of their words, nothing or what older rows do
  * -b  big-endian
  * -q  that many rows one after the other: SETS sequences of what is left of the rows (sequence.h)
  * -d  the decimal unit's rows alone
@@ -182,7 +183,7 @@ struct run {
 	struct exceptions *exceptions;
 	unsigned sets, repeat, shown, shard, shards;
 	unsigned length;		/* of sequences; 0: single instructions */
-	bool new_alone;
+	bool new_alone, unknown;
 	uint64_t seed;
 	unsigned tested, failed;
 	bool (*subject)(const struct insn *insn);
@@ -213,6 +214,8 @@ static void derive_fr(struct rig *rig, const struct testcase *in, const struct t
 static void judge(struct run *run, struct view *v, struct tally *tally)
 {
 	tally->ran += v->want->outcome == RAN;
+	if (run->unknown && v->want->outcome == ILLEGAL && v->got->outcome == ILLEGAL)
+		return;			/* what the list says is of what the row does */
 	if (tally->derived)
 		derive_fr(&run->rig, v->in, v->got, v->want);
 	exceptions_apply(run->exceptions, v);
@@ -284,10 +287,10 @@ static void run_row(struct run *run, const struct insn *insn)
 	for (unsigned done = 0; answered && done < run->sets; done += CHUNK)
 		answered = run_chunk(run, insn, run->sets - done < CHUNK ? run->sets - done : CHUNK, &tally);
 	run->tested++;
-	if (answered && tally.ran && !tally.bad)
+	if (answered && (tally.ran || run->unknown) && !tally.bad)
 		return;
 	run->failed++;
-	printf("FAIL %s: %u of %u differ%s%s\n", insn->name, tally.bad, run->sets, tally.ran ? "" : ", none ran",
+	printf("FAIL %s: %u of %u differ%s%s\n", insn->name, tally.bad, run->sets, tally.ran || run->unknown ? "" : ", none ran",
 	       answered ? "" : ", the oracle did not answer");
 	if (!answered)
 		oracle_stop(&run->oracle);
@@ -297,7 +300,7 @@ static bool wanted(const struct run *run, unsigned row, char *const *names)
 {
 	const struct insn *insn = &insns[row];
 
-	if (insn->flags & NOTEST || insn->since > run->rig.level || row % run->shards != run->shard)
+	if (insn->flags & NOTEST || (insn->since > run->rig.level) != run->unknown || row % run->shards != run->shard)
 		return false;
 	if ((run->subject && !run->subject(insn)) || (run->new_alone && insn->since != run->rig.level))
 		return false;
@@ -431,7 +434,7 @@ static bool parse_options(struct run *run, int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:r:s:w:l:q:obdfvx:")) != -1) {
+	while ((opt = getopt(argc, argv, "n:r:s:w:l:q:oubdfvx:")) != -1) {
 		switch (opt) {
 		case 'n': run->sets = (unsigned)atoi(optarg); break;
 		case 'r': run->repeat = (unsigned)atoi(optarg); break;
@@ -446,6 +449,7 @@ static bool parse_options(struct run *run, int argc, char **argv)
 			break;
 		case 'q': run->length = (unsigned)atoi(optarg); break;
 		case 'o': run->new_alone = true; break;
+		case 'u': run->unknown = true; break;
 		case 'b': run->rig.big = true; break;
 		case 'd': run->subject = is_decimal; break;
 		case 'f': run->subject = is_float; break;
