@@ -1,7 +1,7 @@
 /* Booting from disks: the order in which they are tried, and what each may have to boot.
  *
  * Order: what has been chosen from the menu; bootindex; then -boot once= or order=; NVRAM's boot-device; all disks, all
- * CDs. What each may have, as SLOF finds it: on ISO 9660 the program that \ppc\bootinfo.txt names; a PReP partition with an ELF program; an ELF program from
+ * CDs. A network is the first if a card has the lowest bootindex of all, or by -boot n, and else the last. What each may have, as SLOF finds it: on ISO 9660 the program that \ppc\bootinfo.txt names; a PReP partition with an ELF program; an ELF program from
  * the first byte on. The program is started as a kernel would be, in 32-bit mode. */
 #include "firmware/boot.h"
 
@@ -86,11 +86,32 @@ static void order_names(struct order *order, struct boot *boot, const char *name
 	}
 }
 
+/* The lowest bootindex of those that are not below `from`, disks and cards, and its node; UINT32_MAX: none. */
+static uint32_t next_indexed(const struct machine *m, uint32_t from, char path[BOOT_PATH_MAX])
+{
+	const struct boot *boot = &m->firmware->boot;
+	uint32_t lowest = UINT32_MAX;
+	uint64_t rank;
+
+	for (unsigned i = 0; i < boot->disks; i++) {
+		const struct boot_disk *disk = &boot->disk[i];
+
+		if (disk->bootindex >= from && disk->bootindex < lowest) {
+			lowest = disk->bootindex;
+			memcpy(path, disk->path, BOOT_PATH_MAX);
+		}
+	}
+	for (const struct net *n = m->nets; n; n = n->next)
+		if (station_bootindex(n) >= from && station_bootindex(n) < lowest && device_node_path(n->user, path, &rank))
+			lowest = station_bootindex(n);
+	return lowest;
+}
+
 static void order_make(const struct machine *m, struct order *order)
 {
 	const struct config *o = m->config;
 	struct boot *boot = &m->firmware->boot;
-	char buf[VALUE_MAX];
+	char buf[VALUE_MAX], path[BOOT_PATH_MAX];
 	const char *letters = o->boot_once && m->firmware->starts <= 1 ? o->boot_once : o->boot_order, *names;
 
 	order->n = 0;
@@ -98,7 +119,7 @@ static void order_make(const struct machine *m, struct order *order)
 		order_add(order, &boot->disk[m->firmware->menu.first - 1]);
 	order_indexed(order, boot);
 	order_letters(order, boot, letters);
-	if (o->boot_strict && (letters || order->n))
+	if (o->boot_strict && (letters || order->n || next_indexed(m, 0, path) != UINT32_MAX))
 		return;
 	names = environment_find(m, "boot-device", buf, sizeof buf);
 	if (names)
@@ -204,28 +225,7 @@ static bool disk_boot(struct machine *m, struct boot_disk *disk, struct error *e
 	return true;
 }
 
-/* The lowest bootindex of those that are not below `from`, disks and cards, and its node; UINT32_MAX: none. */
-static uint32_t next_indexed(const struct machine *m, uint32_t from, char path[BOOT_PATH_MAX])
-{
-	const struct boot *boot = &m->firmware->boot;
-	uint32_t lowest = UINT32_MAX;
-	uint64_t rank;
-
-	for (unsigned i = 0; i < boot->disks; i++) {
-		const struct boot_disk *disk = &boot->disk[i];
-
-		if (disk->bootindex >= from && disk->bootindex < lowest) {
-			lowest = disk->bootindex;
-			memcpy(path, disk->path, BOOT_PATH_MAX);
-		}
-	}
-	for (const struct net *n = m->nets; n; n = n->next)
-		if (station_bootindex(n) >= from && station_bootindex(n) < lowest && device_node_path(n->user, path, &rank))
-			lowest = station_bootindex(n);
-	return lowest;
-}
-
-/* The lowest bootindex is a card's, or -boot n; what else of it comes later. */
+/* The lowest bootindex is a card's, or -boot n, and nothing else has been chosen from the menu; what else of it comes later. */
 static bool network_first(const struct machine *m)
 {
 	const struct config *o = m->config;
@@ -233,6 +233,8 @@ static bool network_first(const struct machine *m)
 	uint32_t lowest = next_indexed(m, 0, path);
 	const char *letters = o->boot_once && m->firmware->starts <= 1 ? o->boot_once : o->boot_order;
 
+	if (m->firmware->menu.first)
+		return false;
 	for (const struct net *n = lowest == UINT32_MAX ? NULL : m->nets; n; n = n->next)
 		if (station_bootindex(n) == lowest)
 			return !m->firmware->boots_failed;

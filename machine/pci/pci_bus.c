@@ -171,7 +171,7 @@ static const struct device_property bus_properties[] = {
 	  .offset = offsetof(struct pci_device, multifunction) },
 	{ .name = "romfile", .help = "nothing: there is no ROM on it", .type = PROPERTY_STRING, .settable = true,
 	  .offset = offsetof(struct pci_device, romfile) },
-	{ .name = "rombar", .help = "nothing, likewise", .type = PROPERTY_U32, .settable = true, .offset = offsetof(struct pci_device, rombar) },
+	{ .name = "rombar", .help = "nothing, likewise", .type = PROPERTY_U32, .settable = true, .offset = offsetof(struct pci_device, rombar), .value = 1 },
 	{ .name = NULL },
 };
 

@@ -11,6 +11,7 @@
 struct view {
 	const struct insn *insn;
 	const struct testcase *in, *got;
+	bool later;			/* its row came after the processor: who finds it is the question */
 	struct testcase *want;		/* the oracle's; excuses make it cede's, bit by bit */
 };
 

@@ -94,8 +94,8 @@ static u128 magnitude(uint64_t r) { return r >> 63 ? -r : r; }
 
 static bool when_trapped(const struct view *v) { return v->want->outcome != RAN || v->got->outcome != RAN; }
 static bool when_alignment(const struct view *v) { return v->got->outcome == ALIGNMENT; }
-static bool when_refused(const struct view *v) { return v->want->outcome == ILLEGAL && v->got->outcome == RAN; }
-static bool when_lax(const struct view *v) { return v->want->outcome == RAN && v->got->outcome == ILLEGAL; }
+static bool when_refused(const struct view *v) { return v->later && v->want->outcome == ILLEGAL && v->got->outcome == RAN; }
+static bool when_lax(const struct view *v) { return v->later && v->want->outcome == RAN && v->got->outcome == ILLEGAL; }
 static bool when_reserved(const struct view *v) { return v->in->before != NOP; }
 static bool when_nan(const struct view *v) { return some_operand(v, has_nan); }
 static bool when_zero(const struct view *v) { return some_operand(v, has_zero); }

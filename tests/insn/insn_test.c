@@ -268,7 +268,7 @@ static bool run_chunk(struct run *run, const struct insn *insn, unsigned n, stru
 	if (!run_both(run, want, got, n))
 		return false;
 	for (unsigned i = 0; i < n; i++) {
-		struct view v = { .insn = insn, .in = &in[i], .got = &got[i], .want = &want[i] };
+		struct view v = { .insn = insn, .in = &in[i], .got = &got[i], .want = &want[i], .later = run->unknown };
 
 		if (tally->mirrored)
 			mirror_rounding(&want[i]);

@@ -773,7 +773,7 @@ def corrupt(folder):
     bad = [
         ('empty', b'', 'is empty'), ('other magic', b'CEDEDTL\n' + data[8:], 'not a profile'), ('half a header', data[:100], 'ends in its header'),
         ('version', with_(8, '>I', 2), 'version 2'), ('header size', with_(12, '>I', 64), 'header of 64'), ('no processors', with_(16, '>I', 0), 'processors: 0'),
-        ('65 processors', with_(16, '>I', 65), 'processors: 65'), ('65 reasons', with_(20, '>I', 65), 'reasons'), ('times', with_(24, '>Q', 5001), 'before the beginning'),
+        ('257 processors', with_(16, '>I', 257), 'processors: 257'), ('65 reasons', with_(20, '>I', 65), 'reasons'), ('times', with_(24, '>Q', 5001), 'before the beginning'),
         ('no cycles per second', with_(40, '>Q', 0), 'cycles per second'), ('model', with_(48, '>B', 7), 'timing model'), ('model without end', with_(48, '16s', b'x' * 16), 'timing model'),
         ('4 billion blocks', with_(64, '>I', 2 ** 32 - 1), 'blocks: 4294967295'), ('a million blocks', with_(64, '>I', 2 ** 20), 'ends in block'),
         ('no calls', with_(68, '>I', 0), 'calls: 0'), ('more calls', with_(68, '>I', 9), 'ends in call'), ('a million calls', with_(68, '>I', 2 ** 20), 'ends in call'),
