@@ -562,7 +562,7 @@ static void wild_step(struct bench *b)
 /* From a controller that has its devices, each time anew: most of what it does would leave nothing of one. */
 static void test_wild(struct bench *b, unsigned long steps)
 {
-	unsigned slot[4];
+	unsigned slot[4] = { 0 };
 
 	for (unsigned long i = 0; i < steps; i++) {
 		if (!(i % 400) || (b->x->usbsts & (STS_HALTED | STS_DIED) && !below(8))) {
