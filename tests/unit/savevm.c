@@ -439,6 +439,7 @@ static void kill_all(pid_t pid)
 	int copy;
 
 	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	kill(pid, SIGSTOP);		/* or it ends by itself, as its copy has gone */
 	children = fopen(path, "re");
 	while (children && fscanf(children, "%d", &copy) == 1)
 		kill(copy, SIGKILL);
