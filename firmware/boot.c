@@ -1,8 +1,9 @@
 /* Booting from disks: the order in which they are tried, and what each may have to boot.
  *
  * Order: what has been chosen from the menu; bootindex; then -boot once= or order=; NVRAM's boot-device; all disks, all
- * CDs. A network is the first if a card has the lowest bootindex of all, or by -boot n, and else the last. What each may have, as SLOF finds it: on ISO 9660 the program that \ppc\bootinfo.txt names; a PReP partition with an ELF program; an ELF program from
- * the first byte on. The program is started as a kernel would be, in 32-bit mode. */
+ * CDs. A network is the first if a card has the lowest bootindex of all, or by -boot n, and else the last. What each may
+ * have, as SLOF finds it: on ISO 9660 the program that \ppc\bootinfo.txt names; a PReP partition with an ELF program; an ELF
+ * program from the first byte on. The program is started as a kernel would be, in 32-bit mode. */
 #include "firmware/boot.h"
 
 #include <elf.h>

@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import guest_pack                                                                   # noqa: E402
 import libraries                                                                    # noqa: E402
 from console import GUEST, INITRD, KERNEL, Folder, Machine, check, main, need       # noqa: E402
-from net import Pumped, set_up, two                                                 # noqa: E402
+from net import Pumped, restored_pair, save_pair, set_up, two, wire, woken                                                 # noqa: E402
 
 TREE = GUEST + '/nbd'
 CONFIG = '[generic]\n[disk]\nexportname = /dev/vda\n'
@@ -41,17 +41,13 @@ def sums(m, where):
 
 
 def pair():
-    from monitor import Client
     with Folder() as at:
         initrd = packed(at)
         with open(at('disk'), 'wb') as f:
             f.truncate(32 << 20)
         with open(at('none'), 'wb') as f:
             f.truncate(1 << 20)
-        same = '-netdev', ('stream,id=n,server=on,addr.type=unix,addr.path=' + at('s'), 'stream,id=n,reconnect-ms=100,addr.type=unix,addr.path=' + at('s')), \
-            '-device', tuple('virtio-net-pci,netdev=n,mac=52:54:00:00:00:%02x' % i for i in (1, 2)), \
-            '-monitor', tuple('unix:%s,server=on,wait=off' % at(i) for i in 'ab'), \
-            '-drive', tuple('if=virtio,format=raw,file=' + at(name) for name in ('disk', 'none')), '-d', 'guest_errors'
+        same = *wire(at), '-drive', tuple('if=virtio,format=raw,file=' + at(name) for name in ('disk', 'none')), '-d', 'guest_errors'
         first, second = two(*same, initrd=initrd)
         with first as a, second as b:
             set_up(a, 1, 1)
@@ -61,20 +57,11 @@ def pair():
                 b.command('insmod /bin/nbd.ko; modprobe ext4; nbd-client 10.9.0.1 -N disk /dev/nbd0')
                 b.command('mke2fs /dev/nbd0 >/dev/null && mount -t ext4 /dev/nbd0 /mnt && seq 7 %d >/mnt/before && sync' % NUMBERS, 120)
                 b.command('(%s) >/dev/null 2>&1 & while [ ! -s /tmp/round ]; do sleep 1; done' % WRITER)
-            monitors = [Client(m, at(name)) for m, name in ((b, 'b'), (a, 'a'))]
-            for m in monitors:
-                m.until(r'\(cede\) ')
-                m.hmp('stop')
-            for m, name in zip(monitors, '21'):
-                check(m.hmp('migrate "exec:cat >%s"' % at(name)) == '', 'saved-' + name)
-                m.s.sendall(b'quit\n')
-            check([a.wait(), b.wait()] == [0, 0], 'quit', a.errors + b.errors)
-        first, second = [Machine('-loadvm', at(name), *[o[i] if isinstance(o, tuple) else o for o in same], ram='256M') for i, name in enumerate('12')]
+            save_pair(at, a, b)
+        first, second = restored_pair(at, same)
         with first as a, second as b:
             for m in a, b:
-                m.send('\n')
-                m.expect('# ', 30)
-                m.at = len(m.text)
+                woken(m)
             with Pumped(a):
                 before = int(b.command('cat /tmp/round'))
                 after = int(b.command('i=0; while [ $i -lt 60 ] && [ $(cat /tmp/round) -lt %d ]; do sleep 1; i=$((i + 1)); done; cat /tmp/round' % (before + 4), 120))

@@ -628,13 +628,41 @@ def hub():
                 check(machine.wait() == 0 and not machine.errors, 'ends', machine.errors)
 
 
+def wire(at):
+    """Options of two machines that one wire joins, and monitors: a tuple has one for each."""
+    return '-netdev', ('stream,id=n,server=on,addr.type=unix,addr.path=' + at('s'), 'stream,id=n,reconnect-ms=100,addr.type=unix,addr.path=' + at('s')), \
+        '-device', tuple('virtio-net-pci,netdev=n,mac=52:54:00:00:00:%02x' % i for i in (1, 2)), \
+        '-monitor', tuple('unix:%s,server=on,wait=off' % at(i) for i in 'ab')
+
+
+def save_pair(at, a, b):
+    """Both stand before one is saved."""
+    from monitor import Client
+    monitors = [Client(m, at(name)) for m, name in ((b, 'b'), (a, 'a'))]
+    for m in monitors:
+        m.until(r'\(cede\) ')
+        m.hmp('stop')
+    for m, name in zip(monitors, '21'):
+        check(m.hmp('migrate "exec:cat >%s"' % at(name)) == '', 'saved-' + name)
+        m.s.sendall(b'quit\n')
+    check([a.wait(), b.wait()] == [0, 0], 'quit', a.errors + b.errors)
+
+
+def restored_pair(at, options):
+    return [Machine('-loadvm', at(name), *[o[i] if isinstance(o, tuple) else o for o in options], ram='256M') for i, name in enumerate('12')]
+
+
+def woken(m):
+    """Its shell answers."""
+    m.send('\n')
+    m.expect('# ', 30)
+    m.at = len(m.text)
+
+
 def pair():
     """Two machines with a connection between them are saved at once, and go on: it lives."""
-    from monitor import Client
     with Folder() as at:
-        nets = '-netdev', ('stream,id=n,server=on,addr.type=unix,addr.path=' + at('s'), 'stream,id=n,reconnect-ms=100,addr.type=unix,addr.path=' + at('s')), \
-            '-device', tuple('virtio-net-pci,netdev=n,mac=52:54:00:00:00:%02x' % i for i in (1, 2)), \
-            '-monitor', tuple('unix:%s,server=on,wait=off' % at(i) for i in 'ab')
+        nets = wire(at)
         first, second = two(*nets)
         with first as a, second as b:
             set_up(a, 1, 1)
@@ -643,20 +671,11 @@ def pair():
             with Pumped(a):
                 b.command('mkfifo /tmp/g; (nc 10.9.0.1 9 </tmp/g >/tmp/got) >/dev/null 2>&1 & exec 5>/tmp/g; sleep 2')
                 check(b.command('cat /tmp/got').strip() == 'one', 'a-connection')
-            monitors = [Client(m, at(name)) for m, name in ((a, 'a'), (b, 'b'))]
-            for m in monitors:
-                m.until(r'\(cede\) ')
-                m.hmp('stop')
-            for m, name in zip(monitors, '12'):
-                check(m.hmp('migrate "exec:cat >%s"' % at(name)) == '', 'saved-' + name)
-                m.s.sendall(b'quit\n')
-            check([a.wait(), b.wait()] == [0, 0], 'quit', a.errors + b.errors)
-        first, second = [Machine('-loadvm', at(name), *[o[i] if isinstance(o, tuple) else o for o in nets], ram='256M') for i, name in enumerate('12')]
+            save_pair(at, a, b)
+        first, second = restored_pair(at, nets)
         with first as a, second as b:
             for m in a, b:
-                m.send('\n')
-                m.expect('# ', 30)
-                m.at = len(m.text)
+                woken(m)
             with Pumped(b):
                 a.command('echo two >&5; sleep 1; echo three >&5; sleep 4')
             with Pumped(a):
