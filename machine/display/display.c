@@ -27,6 +27,7 @@ struct display {
 	struct panel *panel;		/* NULL: nobody has wanted it yet */
 	bool panel_on;
 	uint32_t *panel_shown;		/* its rows as they are on the canvas */
+	uint64_t panel_number;		/* of that picture */
 	bool afresh;			/* all rows are to be put */
 	char title[160];
 };
@@ -112,11 +113,11 @@ static void show_panel(struct machine *m, struct display *d)
 {
 	unsigned width = panel_width(d->panel), height = panel_height(d->panel);
 	size_t row = width * sizeof *d->panel_shown;
-	const uint32_t *pixel;
+	uint64_t number;
+	const uint32_t *pixel = panel_draw(d->panel, &number);
 
-	if (!d->afresh && !panel_changed(d->panel))
+	if (!d->afresh && number == d->panel_number)
 		return;
-	pixel = panel_draw(d->panel);
 	if (!canvas_begin(d->canvas, width, height))
 		return;
 	for (unsigned y = 0; y < height; y++, pixel += width) {
@@ -128,6 +129,7 @@ static void show_panel(struct machine *m, struct display *d)
 		memcpy(canvas_row(d->canvas, y), pixel, row);
 	}
 	d->afresh = false;
+	d->panel_number = number;
 	canvas_end(d->canvas);
 	if (!machine_clock_stands(m))
 		d->frame_ns = (host_ns() - d->shown_ns) * PANEL_PART;

@@ -115,11 +115,6 @@ uint64_t panel_entry(const struct panel *p)
 	return history_record(&p->history, p->selected) ? p->selected : entry_below(p);
 }
 
-bool panel_changed(const struct panel *p)
-{
-	return p->dirty || p->drawn_until != p->history.until || p->drawn_stopped != machine_clock_stands(p->m);
-}
-
 /* ---- The machine's part ---- */
 
 static struct panel *panel_of(struct history *h) { return (struct panel *)((char *)h - offsetof(struct panel, history)); }

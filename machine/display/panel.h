@@ -20,10 +20,8 @@ void panel_free(struct panel *p);
 
 unsigned panel_width(const struct panel *p);	/* pixels; they do not change */
 unsigned panel_height(const struct panel *p);
-/* The picture, now: row by row, 0x00RRGGBB. It stays until the next call. */
-const uint32_t *panel_draw(struct panel *p);
-/* True: it has changed since it was last drawn, or may have. */
-bool panel_changed(const struct panel *p);
+/* The picture, now: row by row, 0x00RRGGBB. It stays until the next call. One of the same number is the same. */
+const uint32_t *panel_draw(struct panel *p, uint64_t *number);
 
 enum panel_wish { PANEL_NOTHING, PANEL_GO_ON, PANEL_LEAVE };
 /* What a user does with keys and pointer. The machine is stopped at once where that is asked for; that it goes on, or that

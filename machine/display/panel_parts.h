@@ -27,6 +27,7 @@ struct panel {
 	uint64_t awaited;		/* the machine stops when there is a dispatch of that number or a later one; HISTORY_NONE */
 	int x, y;			/* of the pointer */
 	bool dirty;
+	uint64_t drawn;			/* pictures */
 	uint64_t drawn_until;		/* history.until and */
 	bool drawn_stopped;		/* whether the machine stood, of the last picture */
 	struct kernel_symbols symbols;

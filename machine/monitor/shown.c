@@ -28,7 +28,9 @@ static struct device *find_screen(struct machine *m, const char *id, struct erro
 
 static bool dump_panel(struct panel *p, const char *file, enum picture_format kind, struct error *err)
 {
-	return picture_write(file, kind, panel_draw(p), panel_width(p), panel_height(p), err);
+	uint64_t number;
+
+	return picture_write(file, kind, panel_draw(p, &number), panel_width(p), panel_height(p), err);
 }
 
 bool shown_dump(struct machine *m, const char *file, const char *format, const char *device, struct error *err)
