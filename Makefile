@@ -89,7 +89,7 @@ Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@echo "  $(1)	$(2)")
 
 .DELETE_ON_ERROR:
-.PHONY: all run bench profile FORCE guest guest-kernel-13 guest-installer guest-utils guest-perf guest-nbd debian run-debian debian-installed deps deps-test deps-debian install-missing install clean help
+.PHONY: all run bench profile FORCE guest guest-kernel-13 guest-installer guest-utils guest-perf guest-nbd guest-gdb debian run-debian debian-installed deps deps-test deps-debian install-missing install clean help
 
 # cede-dtl knows a log's format and what its numbers mean (machine/vp/), not the machine.
 DTL_SRC  := $(call sources,tools/dtl)
@@ -170,6 +170,9 @@ guest-perf:	## build/guest/perf: Linux's perf and its libraries, for the tests
 
 guest-nbd:	## build/guest/nbd: nbd-server and nbd-client, for the tests
 	@GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh nbd
+
+guest-gdb:	## build/guest/gdb: gdb and its libraries, for the tests
+	@GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh gdb
 
 # Both leave a disk that is there as it is.
 debian: install-missing	## build/guest/debian.qcow2: Debian on a disk of its own, from its packages (once; minutes)

@@ -77,6 +77,7 @@ test-guests:
 	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh perf
 	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh utils
 	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh nbd
+	-$(Q)GUEST_DIR=$(BUILD)/guest tools/guest/guest.sh gdb
 
 # Where writing to the disk is made to fail.
 $(TESTS_AT)/unit/savevm: LD_FLAGS += -Wl,--wrap=write -Wl,--wrap=ftruncate -Wl,--wrap=fsync -Wl,--wrap=renameat
@@ -136,7 +137,7 @@ $(TESTS_AT)/p10: tests/insn/p10.c
 $(LINUX_PROGRAMS): $(TESTS_AT)/linux/%: tests/linux/%.c tests/linux/process.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(GUEST_LE_CC) -std=gnu17 -O1 -Wall -Wextra -ffreestanding -nostdlib -static -fno-stack-protector -o $@ $<
+	$(Q)$(GUEST_LE_CC) -std=gnu17 -O1 -g -Wall -Wextra -ffreestanding -nostdlib -static -fno-stack-protector -o $@ $<
 
 # No compiler output of a guest may use what the guest has not switched on: hence soft float.
 GUEST_CFLAGS = -std=gnu17 -O1 -g -Wall -Wextra -ffreestanding -Wno-int-conversion -nostdlib -static -no-pie -fno-pic -mcpu=$(GUEST_CPU) \

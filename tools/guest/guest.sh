@@ -1,5 +1,5 @@
 #!/bin/sh
-# guest.sh [kernel|kernel-13|installer|bench|perf|utils|nbd|grub|debian|disks|cd]: brings a ppc64el guest into build/guest, or where
+# guest.sh [kernel|kernel-13|installer|bench|perf|utils|nbd|gdb|grub|debian|disks|cd]: brings a ppc64el guest into build/guest, or where
 # GUEST_DIR says.
 #
 #   kernel      vmlinux and initrd.gz: Debian's kernel, and busybox packed by guest_pack.py
@@ -9,6 +9,7 @@
 #   perf        perf/: the same of perf and objdump, which look at the performance monitor
 #   utils       utils/: the same of lscpu and ppc64_cpu, which say how processors are made up
 #   nbd         nbd/: the same of nbd-server and nbd-client, a disk over the network
+#   gdb         gdb/: the same of gdb, which runs in the guest
 #   grub        grub/powerpc-ieee1275: GRUB's modules, of which grub-mkimage makes what disks boot
 #   debian      debs/debian.list: the packages of a whole system, in the order in which they go in;
 #               debian.sources, where they came from (debian.sh makes a disk of them)
@@ -257,6 +258,11 @@ nbd() {
     tree nbd nbd
 }
 
+gdb() {
+    programs="gdb-minimal"
+    tree gdb gdb
+}
+
 # ---- grub ----
 
 grub_known() { candidate grub-ieee1275-bin; }
@@ -381,10 +387,10 @@ cd_packages() {
 }
 
 case ${1:-kernel} in
-kernel|installer|bench|perf|utils|nbd|grub|debian|disks) command=${1:-kernel} ;;
+kernel|installer|bench|perf|utils|nbd|gdb|grub|debian|disks) command=${1:-kernel} ;;
 kernel-13) command=kernel_13 ;;
 cd) command=cd_packages ;;
-*) die "usage: guest.sh [kernel|kernel-13|installer|bench|perf|utils|nbd|grub|debian|disks|cd]" ;;
+*) die "usage: guest.sh [kernel|kernel-13|installer|bench|perf|utils|nbd|gdb|grub|debian|disks|cd]" ;;
 esac
 for tool in apt-get dpkg-deb python3; do
     command -v $tool >/dev/null || die "$tool is missing (make deps); or $bring_own"
