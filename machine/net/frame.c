@@ -242,12 +242,17 @@ static const struct network {
 	const char *(*wrong)(struct part *p);
 } networks[] = { { TYPE_IP, ip_wrong }, { TYPE_ARP, arp_wrong }, { TYPE_IPV6, ipv6_wrong } };
 
-const char *frame_wrong(const uint8_t *frame, size_t *bytes, size_t mtu)
+static bool is_tcp(const uint8_t *frame, size_t bytes)
+{
+	return bytes >= ETHER_BYTES + 20 && get16(frame + 12) == TYPE_IP && frame[ETHER_BYTES + 9] == PROTOCOL_TCP;
+}
+
+const char *frame_wrong(const uint8_t *frame, size_t *bytes, size_t mtu, size_t tcp_mtu)
 {
 	struct part p = { frame, *bytes };
 	const char *why;
 
-	if (p.bytes < ETHER_BYTES || p.bytes > ETHER_BYTES + mtu)
+	if (p.bytes < ETHER_BYTES || p.bytes > ETHER_BYTES + (is_tcp(frame, p.bytes) ? tcp_mtu : mtu))
 		return "a frame of a wrong length";
 	p = behind(&p, ETHER_BYTES);
 	for (size_t i = 0; i < ARRAY_SIZE(networks); i++)

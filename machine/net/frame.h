@@ -10,8 +10,9 @@
 /* Of a type or with a protocol that is not looked into: as it is to be dropped, but nobody's mistake. */
 #define FRAME_FOREIGN ""
 
-/* NULL: it is; else why not. *bytes becomes the length without padding. `mtu`: bytes that may follow the Ethernet header. */
-const char *frame_wrong(const uint8_t *frame, size_t *bytes, size_t mtu);
+/* NULL: it is; else why not. *bytes becomes the length without padding. `mtu`: bytes that may follow the Ethernet header;
+ * `tcp_mtu`: the same of TCP over IPv4. */
+const char *frame_wrong(const uint8_t *frame, size_t *bytes, size_t mtu, size_t tcp_mtu);
 
 /* It would have the host open something for it: the first of a connection, or one of a protocol without those. */
 bool frame_opens(const uint8_t *frame, size_t bytes);	/* that frame_wrong() has nothing against */

@@ -38,6 +38,7 @@ struct net_backend {
 	void (*defaults)(void *settings);		/* of a struct that is zero; NULL: that is right */
 	bool (*check)(void *settings, struct error *err);	/* they fit together; NULL: they always do */
 	bool sums_right;		/* checksums of frames that it brings need not be looked at */
+	uint16_t segment;		/* bytes of data that it takes in a frame of TCP over IPv4; 0: as many as fit the network's MTU */
 
 	/* Opens what there is to open; false and err->msg set: close() is called all the same. */
 	bool (*open)(struct net *n, struct error *err);

@@ -224,14 +224,16 @@ static unsigned user_pollfds(struct net *n, struct pollfd *fds, unsigned room, u
 	return count;
 }
 
-/* ---- From the guest ---- */
+/* ---- From the guest ----
+ * libslirp answers each segment, and a guest has far more work with an answer than with what it sends: segments of TCP are larger
+ * than the network's frames. Not as large as may be, for it keeps what comes out of order. It takes none of IPv6. */
 
 /* Another such netdev on a hub may answer a frame of this one's before it is done with that: such an answer is lost, as on a cable that
  * is in use. */
 static void user_send(struct net *n, const uint8_t *frame, size_t bytes)
 {
 	struct user *u = user_of(n);
-	const char *why = u->busy ? "" : frame_wrong(frame, &bytes, USER_MTU);
+	const char *why = u->busy ? "" : frame_wrong(frame, &bytes, USER_MTU, USER_TCP_MTU);
 
 	if (!why && u->sockets >= SOCKETS_MAX && frame_opens(frame, bytes))
 		why = "too many sockets are open for the guest";
@@ -397,7 +399,7 @@ static void user_print(const struct net *n, FILE *out)
 
 const struct net_backend net_user = {
 	.type = "user", .help = "a network of its own; connections are the user's", .keys = user_keys,
-	.settings_size = sizeof(struct user_settings), .defaults = user_defaults, .check = user_check, .sums_right = true,
+	.settings_size = sizeof(struct user_settings), .defaults = user_defaults, .check = user_check, .sums_right = true, .segment = USER_SEGMENT,
 	.open = user_open, .close = user_close, .send = user_send, .look = user_look, .pollfds = user_pollfds,
 	.print = user_print, .print_connections = user_print_connections, .forward = user_forward,
 };

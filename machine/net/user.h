@@ -8,6 +8,8 @@
 
 #define USER_FORWARDS 64u		/* of each kind */
 #define USER_MTU      1500u
+#define USER_SEGMENT  16384u		/* of data in a frame of TCP over IPv4 from the guest */
+#define USER_TCP_MTU  (USER_SEGMENT + 120u)
 
 /* A port of the host's that leads into the guest. */
 struct user_hostfwd {

@@ -198,6 +198,8 @@ static void take_frame(struct virtio_net *n, const struct virtio_element *e)
 	    virtio_take(v, e, head_size, n->buffer, bytes) != bytes)
 		return;
 	why = read_head(v, head, &o);
+	if (o.cut == OFFLOAD_CUT_TCP4 && o.cut_bytes && o.cut_bytes < n->net->config->backend->segment)
+		o.cut_bytes = n->net->config->backend->segment;
 	if (!why)
 		why = offload_send(&o, n->buffer, bytes, send_frame, n);
 	if (why)

@@ -6,6 +6,7 @@
 #include "machine/net/offload.h"
 
 #define MTU 1500u
+#define TCP_MTU 4000u
 
 static uint8_t frame[70000];
 static size_t bytes;
@@ -63,7 +64,7 @@ static const char *wrong(size_t *left)
 
 	*left = bytes;
 	memcpy(copy, frame, bytes);
-	why = frame_wrong(copy, left, MTU);
+	why = frame_wrong(copy, left, MTU, TCP_MTU);
 	free(copy);
 	return why;
 }
@@ -114,6 +115,13 @@ static void test_network(void)
 	right("as much as a frame takes");
 	bytes++;
 	refused("more than a frame takes");
+	tcp(TCP_MTU - 40);
+	right("as much as a segment of TCP takes");
+	tcp(TCP_MTU - 39);
+	refused("more than a segment of TCP takes");
+	ip6(6, MTU - 39);
+	frame[14 + 40 + 12] = 0x50;
+	refused("more than a frame takes, TCP over IPv6");
 	udp(53, 4);
 	frame[14] = 0x65;
 	refused("IPv6 that says IPv4");

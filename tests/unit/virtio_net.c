@@ -62,6 +62,10 @@ static const struct net_backend end_backend = {
 	.type = "end", .help = "of a test", .open = end_open, .close = end_close, .send = end_send, .look = end_look, .sums_right = true,
 };
 
+static const struct net_backend large_backend = {
+	.type = "large", .help = "of a test", .open = end_open, .close = end_close, .send = end_send, .look = end_look, .segment = 600,
+};
+
 static struct net_config ends[] = { { .backend = &end_backend, .id = "n0" }, { .backend = &end_backend, .id = "n1" } };
 
 static void comes(unsigned count, size_t bytes)
@@ -177,6 +181,15 @@ static void test_offloads(void)
 	ram_write(&rig.m->ram, BUFFER + HEAD, frame, sizeof frame);
 	put_frame(large, 1054);
 	check(end.sent == 10 && end.bytes == 154 && used_index(&r[1]) == 1, "offloads: segments");
+	ends[0].backend = &large_backend;
+	put_frame(large, 1054);
+	check(end.sent == 12 && end.bytes == 54 + 400, "offloads: two segments as large as the netdev takes (%u, %zu)", end.sent, end.bytes);
+	large[4] = 0;
+	put_frame(large, 1054);
+	check_eq(end.sent, 12, "offloads: not of no size");
+	large[4] = 100;
+	end.sent = 10;
+	ends[0].backend = &end_backend;
 	large[1] = 4;
 	put_frame(large, 1054);
 	check_eq(end.sent, 10, "offloads: no segments of IPv6");

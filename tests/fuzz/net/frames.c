@@ -78,9 +78,9 @@ static void send_frame(void *opaque, const uint8_t *frame, size_t bytes)
 	(void)opaque;
 	fuzz.sent++;
 	memcpy(copy, frame, bytes);
-	if (!frame_wrong(copy, &left, USER_MTU)) {
+	if (!frame_wrong(copy, &left, USER_MTU, USER_TCP_MTU)) {
 		fuzz.passed = true;
-		if (left < NET_HEAD_BYTES || left > bytes || left > NET_HEAD_BYTES + USER_MTU)
+		if (left < NET_HEAD_BYTES || left > bytes || left > NET_HEAD_BYTES + USER_TCP_MTU)
 			die("a frame of another length");
 		frame_opens(copy, left);
 	}
