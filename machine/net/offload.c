@@ -1,4 +1,4 @@
-/* Checksums and segments that a driver leaves to its card. What a driver says of a frame is checked against the frame, whose
+/* Checksums and segments that a driver leaves to its card, and segments joined for a driver that takes them so. What a driver says of a frame is checked against the frame, whose
  * headers are read here again: nothing is believed but where a checksum begins and how long a segment is.
  *
  * Sources: RFC 1071 (the checksum), RFC 791, 8200, 9293; Virtual I/O Device (VIRTIO) Version 1.1, "Packet Transmission". */
@@ -15,6 +15,7 @@
 
 #define TCP_FIN 0x01u
 #define TCP_PSH 0x08u
+#define TCP_ACK 0x10u
 #define TCP_CWR 0x80u
 #define IP_FRAGMENT 0x3fffu		/* more of them, or not the first */
 
@@ -78,7 +79,7 @@ static const char *finish_sum(const struct offload *o, uint8_t *frame, size_t by
 
 /* A frame of TCP, and where its parts are. */
 struct large {
-	uint8_t *frame;
+	const uint8_t *frame;
 	size_t bytes;
 	size_t ip, tcp, data;		/* offsets */
 	bool six;
@@ -177,6 +178,70 @@ static const char *cut(const struct offload *o, uint8_t *frame, size_t bytes, vo
 		each(opaque, out, make_segment(&l, out, at, n, number));
 	}
 	return NULL;
+}
+
+/* ---- Joining ---- */
+
+/* Nothing but data in the middle of a stream. */
+static bool is_segment(struct large *l, const struct net_frame *f)
+{
+	*l = (struct large){ .frame = f->data, .bytes = f->bytes };
+	return !find_ip(l) && l->ip == ETHER_BYTES && !find_tcp(l) && l->tcp == l->ip + 20 && get16(l->frame + l->ip + 2) == l->bytes - l->ip &&
+	       (l->frame[l->tcp + 13] & ~TCP_PSH) == TCP_ACK && l->bytes > l->data;
+}
+
+/* Where headers of one stream's segments are the same, bytes from the first to before the last: up to the datagram's length; flags;
+ * lifetime and protocol; addresses and ports; what is acknowledged, the header's length; the window; urgent data, options. */
+static const struct { uint8_t first, last; } same[] = { { 0, 16 }, { 20, 24 }, { 26, 38 }, { 42, 47 }, { 48, 50 } };
+
+static bool is_like(const struct large *a, const struct large *b)
+{
+	for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+		if (memcmp(a->frame + same[i].first, b->frame + same[i].first, same[i].last - same[i].first))
+			return false;
+	return a->data == b->data && !memcmp(a->frame + 52, b->frame + 52, a->data - 52);
+}
+
+/* The sum as it stands, for one who adds the rest. */
+static void put_partial(uint8_t *at, uint64_t sum)
+{
+	put_sum(at, sum);
+	at[0] = (uint8_t)~at[0];
+	at[1] = (uint8_t)~at[1];
+}
+
+unsigned offload_join(const struct net_frame *first, unsigned count, uint8_t *out, struct offload_joined *j)
+{
+	struct large l, next;
+	size_t bytes, segment;
+	unsigned n = 1;
+
+	if (!count || !is_segment(&l, first))
+		return 1;
+	bytes = l.bytes;
+	segment = l.bytes - l.data;
+	next = l;
+	for (const struct net_frame *f = first->next; n < count && f; f = f->next, n++) {
+		bool pushed = next.frame[next.tcp + 13] & TCP_PSH;
+
+		if (pushed || next.bytes - next.data != segment || !is_segment(&next, f) || !is_like(&l, &next) || next.bytes - next.data > segment ||
+		    get32(next.frame + next.tcp + 4) != get32(l.frame + l.tcp + 4) + (uint32_t)(bytes - l.data) ||
+		    bytes - l.ip + next.bytes - next.data > UINT16_MAX)
+			break;
+		if (n == 1)
+			memcpy(out, l.frame, l.bytes);
+		memcpy(out + bytes, next.frame + next.data, next.bytes - next.data);
+		bytes += next.bytes - next.data;
+		out[l.tcp + 13] = next.frame[next.tcp + 13];
+	}
+	if (n == 1)
+		return 1;
+	put16(out + l.ip + 2, (unsigned)(bytes - l.ip));
+	put16(out + l.ip + 10, 0);
+	put_sum(out + l.ip + 10, add_bytes(0, out + l.ip, 20));
+	put_partial(out + l.tcp + 16, pseudo_sum(&l, out + l.ip, bytes - l.tcp));
+	*j = (struct offload_joined){ .bytes = bytes, .heads = (uint16_t)l.data, .segment = (uint16_t)segment, .sum_start = (uint16_t)l.tcp, .sum_offset = 16 };
+	return n;
 }
 
 const char *offload_send(const struct offload *o, uint8_t *frame, size_t bytes, void (*each)(void *, const uint8_t *, size_t), void *opaque)

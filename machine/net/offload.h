@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "machine/net/net.h"
+
 enum offload_cut { OFFLOAD_NO_CUT, OFFLOAD_CUT_TCP4, OFFLOAD_CUT_TCP6 };
 
 struct offload {
@@ -22,5 +24,16 @@ struct offload {
  * nothing. `frame` is changed. */
 const char *offload_send(const struct offload *o, uint8_t *frame, size_t bytes,
 			 void (*each)(void *opaque, const uint8_t *frame, size_t bytes), void *opaque);
+
+/* A large frame of TCP over IPv4, whose checksum is the pseudo header's sum. */
+struct offload_joined {
+	size_t bytes;
+	uint16_t heads, segment;	/* bytes of its headers, and of data in each segment that it was */
+	uint16_t sum_start, sum_offset;
+};
+
+/* How many of the `count` frames from `first` on are segments of one stream without a gap, whose checksums nobody has to look at any
+ * more. If more than one, `out` is what they are together, of NET_FRAME_MAX bytes at most. */
+unsigned offload_join(const struct net_frame *first, unsigned count, uint8_t *out, struct offload_joined *j);
 
 #endif

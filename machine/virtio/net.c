@@ -1,6 +1,7 @@
 /* virtio-net-pci: a network card. Frames come from a netdev at points of host input and wait there until the driver has
  * buffers for them; what the driver sends is taken at once, whatever its end does with it. What it leaves to the card,
- * checksums and segments, is done here (machine/net/offload.c), for no netdev does it.
+ * checksums and segments, is done here (machine/net/offload.c), for no netdev does it; segments that have come are joined for
+ * a driver that takes large ones.
  *
  * Source: Virtual I/O Device (VIRTIO) Version 1.1, "Network Device"; identities, sizes of queues, features and what a driver
  * finds are QEMU's. But QEMU offers checksums and segments with few netdevs, and datagrams of UDP larger than a frame. */
@@ -26,6 +27,7 @@
 #define HEAD_BYTES_OLD  10u		/* without a number of buffers */
 #define HEAD_NEEDS_SUM  1u
 #define HEAD_SUM_VALID  2u
+#define GSO_TCP4        1u
 #define GSO_ECN         0x80u
 
 /* What a frame costs the host beside its bytes. */
@@ -73,21 +75,32 @@ static struct virtio_element *take_buffers(struct virtio_net *n, uint64_t bytes,
 	return NULL;
 }
 
-static void put_head(struct virtio_net *n, const struct virtio_element *list, uint8_t head[HEAD_BYTES])
+/* `j`: what the frame was joined of, NULL: it came as it is. */
+static void put_head(struct virtio_net *n, const struct virtio_element *list, const struct offload_joined *j, uint8_t head[HEAD_BYTES])
 {
-	uint16_t buffers = 0;
+	uint16_t words[5] = { 0 };	/* length of headers, of a segment; where the checksum begins, and goes from there; buffers */
 
 	for (; list; list = list->next)
-		buffers++;
-	memset(head, 0, HEAD_BYTES);
-	if (n->net->config->backend->sums_right && n->offloads & NET_BIT(NET_GUEST_CSUM))
+		words[4]++;
+	head[0] = head[1] = 0;
+	if (j) {
+		head[0] = HEAD_NEEDS_SUM;
+		head[1] = GSO_TCP4;
+		words[0] = j->heads;
+		words[1] = j->segment;
+		words[2] = j->sum_start;
+		words[3] = j->sum_offset;
+	} else if (n->net->config->backend->sums_right && n->offloads & NET_BIT(NET_GUEST_CSUM)) {
 		head[0] = HEAD_SUM_VALID;
-	buffers = virtio_u16(&n->v, buffers);
-	memcpy(head + HEAD_BYTES_OLD, &buffers, 2);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		words[i] = virtio_u16(&n->v, words[i]);
+	memcpy(head + 2, words, sizeof words);
 }
 
-/* False: it waits for buffers. */
-static bool give_frame(struct virtio_net *n, const struct net_frame *f)
+enum gift { GIVEN, DROPPED, WAITS };
+
+static enum gift give(struct virtio_net *n, const uint8_t *data, size_t bytes, const struct offload_joined *j)
 {
 	struct virtio_device *v = &n->v;
 	unsigned head_size = head_bytes(v);
@@ -96,19 +109,34 @@ static bool give_frame(struct virtio_net *n, const struct net_frame *f)
 	uint64_t done = 0, at;
 	bool drop;
 
-	list = take_buffers(n, UINT64_C(1) * head_size + f->bytes, &drop);
+	list = take_buffers(n, UINT64_C(1) * head_size + bytes, &drop);
 	if (!list)
-		return drop;
-	put_head(n, list, head);
+		return drop ? DROPPED : WAITS;
+	put_head(n, list, j, head);
 	for (bool first = true; (e = list); first = false) {
 		list = e->next;
 		at = first ? virtio_give(v, e, 0, head, head_size) : 0;
-		at += virtio_give(v, e, at, f->data + done, f->bytes - done);
+		at += virtio_give(v, e, at, data + done, bytes - done);
 		done += first ? at - head_size : at;
 		virtio_push(v, e, (uint32_t)at);
 		virtio_element_free(e);
 	}
-	return true;
+	return GIVEN;
+}
+
+/* How many of those that have arrived the guest has now, as one frame; 0: they wait for buffers. What is joined may be too large
+ * for all that it has. */
+static unsigned give_some(struct virtio_net *n, const struct net_frame *f)
+{
+	const uint64_t wanted = NET_BIT(NET_GUEST_TSO4) | NET_BIT(NET_GUEST_CSUM);
+	struct offload_joined j;
+	unsigned count = 1;
+
+	if ((n->offloads & wanted) == wanted && n->net->config->backend->sums_right)
+		count = offload_join(f, n->net->arrived, n->buffer, &j);
+	if (count > 1 && give(n, n->buffer, j.bytes, &j) == GIVEN)
+		return count;
+	return give(n, f->data, f->bytes, NULL) != WAITS;
 }
 
 /* A card whose driver is not there hears nothing. */
@@ -116,13 +144,16 @@ static void take_frames(struct virtio_net *n)
 {
 	const struct net_frame *f;
 	bool any = false, ready;
+	unsigned count;
 
 	while (n->net && (f = net_front(n->net))) {
 		ready = virtio_ready(&n->v) && n->status & NET_LINK_UP && net_filter_passes(n, f->data, f->bytes);
-		if (ready && !give_frame(n, f))
+		count = ready ? give_some(n, f) : 1;
+		if (!count)
 			break;
 		any |= ready;
-		net_done(n->net);
+		while (count--)
+			net_done(n->net);
 	}
 	if (any)
 		virtio_notify(&n->v, NET_QUEUE_RX);

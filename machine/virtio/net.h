@@ -39,7 +39,7 @@ struct virtio_net {
 	uint32_t mtu, rx_size, tx_size;
 
 	struct net *net;		/* NULL: nothing is at the cable's end */
-	uint8_t *buffer;		/* NET_FRAME_MAX: a frame on its way out */
+	uint8_t *buffer;		/* NET_FRAME_MAX: a frame on its way out, or one of several on their way in */
 	char mac_text[18];		/* what mac_option is, once it is chosen */
 	uint8_t own_mac[NET_MAC_BYTES];	/* as after a reset */
 

@@ -371,6 +371,141 @@ static void test_cut_wrong(void)
 	cut_refused("a segment that no datagram holds", OFFLOAD_CUT_TCP4, 65535);
 }
 
+/* ---- Joining ---- */
+
+#define LIST_MAX 80u
+static struct net_frame *list[LIST_MAX];
+static unsigned listed;
+
+static void put_last(void *opaque, const uint8_t *f, size_t n)
+{
+	struct net_frame *next = calloc(1, sizeof *next + n);
+
+	(void)opaque;
+	if (!next || listed == LIST_MAX)
+		abort();
+	next->bytes = (uint32_t)n;
+	memcpy(next->data, f, n);
+	if (listed)
+		list[listed - 1]->next = next;
+	list[listed++] = next;
+}
+
+static void drop_list(void)
+{
+	while (listed)
+		free(list[--listed]);
+}
+
+/* A large frame of TCP with options, in segments of `each`. */
+static void make_list(size_t n, uint16_t each)
+{
+	struct offload o = { .cut = OFFLOAD_CUT_TCP4, .cut_bytes = each };
+
+	drop_list();
+	ip(6, 32 + n);
+	put16(20, 0x4000);
+	frame[22] = 64;
+	memcpy(frame + 26, "addressesandports...", 20);
+	frame[46] = 0x80;
+	frame[47] = 0x18;		/* ACK, PSH */
+	memcpy(frame + 48, "wi", 2);
+	memcpy(frame + 54, "\1\1\10\12timestam", 12);
+	for (size_t i = 0; i < n; i++)
+		frame[66 + i] = (uint8_t)(i * 7 + i / 256);
+	offload_send(&o, frame, bytes, put_last, NULL);
+}
+
+static unsigned join(size_t *all)
+{
+	uint8_t *out = malloc(bytes);		/* no more than it was before it was cut */
+	struct offload_joined j = { 0 };
+	unsigned n = offload_join(list[0], listed, out, &j);
+	uint32_t sum = 6 + (uint32_t)(j.bytes - 34);
+
+	*all = j.bytes;
+	if (n > 1) {
+		check(j.heads == 66 && j.sum_start == 34 && j.sum_offset == 16, "joined: what the driver is told");
+		for (size_t i = 26; i < 34; i += 2)
+			sum += get16(out + i);
+		while (sum >> 16)
+			sum = (sum & 0xffff) + (sum >> 16);
+		check_eq(get16(out + 50), sum, "joined: the pseudo header's sum");
+		memcpy(out + 50, frame + 50, 2);
+		check_eq(get16(out + 16), j.bytes - 14, "joined: the datagram's length");
+		for (size_t i = sum = 0; i < 20; i += 2)
+			sum += get16(out + 14 + i);
+		check_eq((sum & 0xffff) + (sum >> 16), 0xffff, "joined: the datagram's checksum");
+		memcpy(out + 16, frame + 16, 2);
+		memcpy(out + 24, frame + 24, 2);
+		check(j.segment == list[0]->bytes - 66 && out[47] == list[n - 1]->data[47], "joined: a segment's size, the last one's flags");
+		out[47] = frame[47];
+		check(!memcmp(out, frame, j.bytes), "joined: what was cut");
+	}
+	free(out);
+	return n;
+}
+
+static void joins(unsigned want, const char *name)
+{
+	size_t all;
+	unsigned n = join(&all);
+
+	check(n == want, "joined: %s: %u", name, n);
+}
+
+static void test_join(void)
+{
+	static const struct { size_t at; const char *what; } heads[] = {
+		{ 5, "address of the card" }, { 15, "kind of service" }, { 20, "fragment" }, { 22, "lifetime" }, { 23, "protocol" }, { 29, "sender" },
+		{ 33, "receiver" }, { 35, "port" }, { 37, "other port" }, { 41, "number" }, { 45, "acknowledgement" }, { 49, "window" },
+		{ 53, "urgent data" }, { 60, "option" }, { 17, "length" },
+	};
+	size_t all;
+
+	make_list(3500, 1000);
+	check(join(&all) == 4 && all == bytes, "joined: all four");
+	make_list(4000, 1000);
+	check(join(&all) == 4 && all == bytes, "joined: all four, of one size");
+	make_list(65535 - 52, 1448);
+	check(join(&all) == listed && all == 65535 + 14, "joined: as much as a datagram holds");
+	make_list(65000, 1000);
+	list[64]->data[47] = 0x10;
+	put_last(NULL, list[0]->data, list[0]->bytes);
+	put16(38, get16(frame + 38) + (get16(frame + 40) + 65000) / 65536);
+	put16(40, (get16(frame + 40) + 65000) & 0xffff);
+	memcpy(list[65]->data + 38, frame + 38, 4);
+	memcpy(frame + 38, list[0]->data + 38, 4);
+	joins(65, "no more than that");
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+		make_list(3500, 1000);
+		list[2]->data[heads[i].at] ^= 1;
+		joins(2, heads[i].what);
+	}
+	for (unsigned bit = 0; bit < 8; bit++) {
+		make_list(3500, 1000);
+		list[1]->data[47] ^= (uint8_t)(1u << bit);
+		joins(bit == 3 ? 2 : 1, "flags");		/* PSH: it ends there */
+	}
+	make_list(3500, 1000);
+	list[1]->bytes--;
+	joins(1, "padding, or what is missing");
+	list[1]->bytes++;
+	list[0]->data[47] = 0x11;
+	joins(1, "the end of a stream");
+	make_list(3500, 1000);
+	for (unsigned i = 1; i < 3; i++)
+		list[i]->data[12] = 0x86;
+	joins(1, "of another type");
+	make_list(500, 1000);
+	put_last(NULL, list[0]->data, list[0]->bytes);
+	joins(1, "the same one twice");
+	make_list(0, 1000);
+	put_last(NULL, list[0]->data, list[0]->bytes);
+	joins(1, "no data");
+	drop_list();
+}
+
 /* A million frames that are nearly right: whatever is let through is what all its lengths say. */
 static void test_hostile(void)
 {
@@ -424,6 +559,7 @@ int main(void)
 	test_cut(false);
 	test_cut(true);
 	test_cut_wrong();
+	test_join();
 	test_hostile();
 	return check_done();
 }

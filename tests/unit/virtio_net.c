@@ -28,6 +28,7 @@ static struct {
 	unsigned sent, looks;
 	unsigned coming;		/* frames, at the next look */
 	size_t coming_bytes;
+	unsigned follow;		/* what each one's sequence number is above the one's before; 0: they are all the same */
 	bool answers;			/* at once */
 	bool hostile;			/* no facts about frames */
 } end;
@@ -54,8 +55,14 @@ static void end_send(struct net *net, const uint8_t *frame, size_t bytes)
 static void end_look(struct net *net)
 {
 	end.looks++;
-	for (; end.coming; end.coming--)
+	for (unsigned at; end.coming; end.coming--) {
 		net_arrives(net, coming, end.coming_bytes);
+		if (!end.follow)
+			continue;
+		at = (unsigned)coming[40] << 8 | coming[41];
+		coming[40] = (uint8_t)((at + end.follow) >> 8);
+		coming[41] = (uint8_t)(at + end.follow);
+	}
 }
 
 static const struct net_backend end_backend = {
@@ -279,6 +286,46 @@ static void test_merged(void)
 		ram_read(&rig.m->ram, BUFFER + SLOT * i, got + 288 + 300 * (i - 1), i == 3 ? 112 : 300);
 	check(!memcmp(got, coming, 1000), "merged: all bytes");
 	check(used_bytes(&r[0], 1) == 300 && used_bytes(&r[0], 3) == 112, "merged: lengths");
+}
+
+/* Segments of one stream come as one large frame to a driver that takes those; as they are if it has no room for that. */
+static void test_joined(void)
+{
+	uint8_t head[HEAD], want[] = { 1, 1, 54, 0, 0x58, 2, 34, 0, 16, 0, 3, 0 };
+
+	memset(coming, 0, 54);
+	memcpy(coming + 12, "\x08\0\x45", 3);
+	coming[16] = 640 >> 8;
+	coming[17] = 640 & 255;
+	coming[23] = 6;
+	coming[46] = 0x50;
+	coming[47] = 0x10;
+	begin(NET_BIT(NET_MRG_RXBUF) | NET_BIT(NET_GUEST_CSUM) | NET_BIT(NET_GUEST_TSO4));
+	end.follow = 600;
+	post(4, 700);
+	comes(3, 654);
+	ram_read(&rig.m->ram, BUFFER, head, HEAD);
+	check(used_index(&r[0]) == 3 && !memcmp(head, want, HEAD) && !n->net->frames, "joined: three segments");
+	check_eq(ring_get(&r[0], BUFFER + HEAD + 16, 2), (54 - 14 + 1800) >> 8 | ((54 - 14 + 1800) & 255) << 8, "joined: their length");
+	post(1, 700);
+	comes(3, 654);
+	ram_read(&rig.m->ram, BUFFER + 3 * SLOT, head, HEAD);
+	check(used_index(&r[0]) == 5 && n->net->frames == 1 && head[0] == 2 && !head[1] && head[10] == 1, "joined: one by one if there is no room");
+	begin(NET_BIT(NET_MRG_RXBUF) | NET_BIT(NET_GUEST_CSUM));
+	end.follow = 600;
+	post(4, 700);
+	comes(3, 654);
+	check_eq(used_index(&r[0]), 3, "joined: not if the driver does not want it");
+	ram_read(&rig.m->ram, BUFFER, head, HEAD);
+	check(!head[1] && head[10] == 1, "joined: each one as it is");
+	ends[0].backend = &large_backend;
+	begin(NET_BIT(NET_MRG_RXBUF) | NET_BIT(NET_GUEST_CSUM) | NET_BIT(NET_GUEST_TSO4));
+	end.follow = 600;
+	post(4, 700);
+	comes(3, 654);
+	ram_read(&rig.m->ram, BUFFER, head, HEAD);
+	check(used_index(&r[0]) == 3 && !head[0] && !head[1], "joined: not if somebody has to look at checksums");
+	ends[0].backend = &end_backend;
 }
 
 /* What is answered at once is not there before the next point of host input. */
@@ -551,6 +598,7 @@ int main(void)
 	test_bounded();
 	test_in();
 	test_merged();
+	test_joined();
 	test_points();
 	test_filter();
 	test_commands();

@@ -1,7 +1,7 @@
 /* Gives an input as a frame of a guest's: to offload_send(), as its first bytes say, and what comes of it to -netdev user, which
  * is restricted, so that nothing but libslirp itself answers.
  *
- * What is let through is what all its lengths say; segments of a large frame have their checksums. */
+ * What is let through is what all its lengths say; segments of a large frame have their checksums, and are joined again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +25,8 @@ static struct {
 	struct net net;
 	bool open;
 	bool passed;			/* a frame of the present input */
+	struct net_frame *first, *last;	/* of the present input, as they were sent */
+	unsigned count;
 	unsigned long inputs, good, sent, answers;
 } fuzz;
 
@@ -70,6 +72,40 @@ static void take_answers(void)
 	}
 }
 
+/* What was sent, as it would come back: a joined frame is no larger than the one that was cut, or than any may be. */
+static void join_frames(size_t most)
+{
+	uint8_t *out = malloc(most);
+	struct offload_joined j = { 0 };
+	struct net_frame *next;
+	unsigned n = fuzz.count ? offload_join(fuzz.first, fuzz.count, out, &j) : 1;
+
+	if (n > fuzz.count + !fuzz.count || (n > 1 && (j.bytes > most || j.heads > j.bytes || j.sum_start + j.sum_offset + 2u > j.heads)))
+		die("joined of what is not there");
+	for (; fuzz.first; fuzz.first = next) {
+		next = fuzz.first->next;
+		free(fuzz.first);
+	}
+	fuzz.last = NULL;
+	fuzz.count = 0;
+	free(out);
+}
+
+static void keep_frame(const uint8_t *frame, size_t bytes)
+{
+	struct net_frame *f = malloc(sizeof *f + bytes);
+
+	f->next = NULL;
+	f->bytes = (uint32_t)bytes;
+	memcpy(f->data, frame, bytes);
+	if (fuzz.last)
+		fuzz.last->next = f;
+	else
+		fuzz.first = f;
+	fuzz.last = f;
+	fuzz.count++;
+}
+
 static void send_frame(void *opaque, const uint8_t *frame, size_t bytes)
 {
 	uint8_t *copy = malloc(bytes);
@@ -78,6 +114,7 @@ static void send_frame(void *opaque, const uint8_t *frame, size_t bytes)
 	(void)opaque;
 	fuzz.sent++;
 	memcpy(copy, frame, bytes);
+	keep_frame(frame, bytes);
 	if (!frame_wrong(copy, &left, USER_MTU, USER_TCP_MTU)) {
 		fuzz.passed = true;
 		if (left < NET_HEAD_BYTES || left > bytes || left > NET_HEAD_BYTES + USER_TCP_MTU)
@@ -106,6 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(frame, data + HEAD, size - HEAD);
 	offload_send(&o, frame, size - HEAD + data[7] * 256u, send_frame, NULL);
 	free(frame);
+	join_frames(size - HEAD + data[7] * 256u + 1);
 	if (fuzz.open && data[8] % 16 == 0)
 		net_user.look(&fuzz.net);
 	take_answers();
