@@ -1,5 +1,6 @@
-/* Checksums and segments that a driver leaves to its card, and segments joined for a driver that takes them so. What a driver says of a frame is checked against the frame, whose
- * headers are read here again: nothing is believed but where a checksum begins and how long a segment is.
+/* Checksums and segments that a driver leaves to its card, and segments joined for one that takes large frames. What a driver
+ * says of a frame is checked against the frame, whose headers are read here again: nothing is believed but where a checksum
+ * begins and how long a segment is.
  *
  * Sources: RFC 1071 (the checksum), RFC 791, 8200, 9293; Virtual I/O Device (VIRTIO) Version 1.1, "Packet Transmission". */
 #include "machine/net/offload.h"

@@ -125,17 +125,21 @@ static enum gift give(struct virtio_net *n, const uint8_t *data, size_t bytes, c
 }
 
 /* How many of those that have arrived the guest has now, as one frame; 0: they wait for buffers. What is joined may be too large
- * for all that it has. */
-static unsigned give_some(struct virtio_net *n, const struct net_frame *f)
+ * for all that it has: so many, *apart, come one by one, and nobody joins them again. */
+static unsigned give_some(struct virtio_net *n, const struct net_frame *f, unsigned *apart)
 {
 	const uint64_t wanted = NET_BIT(NET_GUEST_TSO4) | NET_BIT(NET_GUEST_CSUM);
 	struct offload_joined j;
 	unsigned count = 1;
 
-	if ((n->offloads & wanted) == wanted && n->net->config->backend->sums_right)
+	if (!*apart && (n->offloads & wanted) == wanted && n->net->config->backend->sums_right)
 		count = offload_join(f, n->net->arrived, n->buffer, &j);
-	if (count > 1 && give(n, n->buffer, j.bytes, &j) == GIVEN)
-		return count;
+	if (count > 1) {
+		if (give(n, n->buffer, j.bytes, &j) == GIVEN)
+			return count;
+		*apart = count;
+	}
+	*apart -= *apart != 0;
 	return give(n, f->data, f->bytes, NULL) != WAITS;
 }
 
@@ -144,11 +148,11 @@ static void take_frames(struct virtio_net *n)
 {
 	const struct net_frame *f;
 	bool any = false, ready;
-	unsigned count;
+	unsigned count, apart = 0;
 
 	while (n->net && (f = net_front(n->net))) {
 		ready = virtio_ready(&n->v) && n->status & NET_LINK_UP && net_filter_passes(n, f->data, f->bytes);
-		count = ready ? give_some(n, f) : 1;
+		count = ready ? give_some(n, f, &apart) : 1;
 		if (!count)
 			break;
 		any |= ready;
