@@ -112,8 +112,7 @@ static bool make_disks(struct machine *m, enum drive_interface interface, struct
 	return true;
 }
 
-/* No two devices stand at one place in the order. */
-static bool boot_order_ok(struct machine *m, struct error *err)
+bool board_boot_order_ok(const struct machine *m, struct error *err)
 {
 	for (const struct device *a = m->devices; a; a = a->next) {
 		uint32_t index = device_property_u32(a, "bootindex", UINT32_MAX);
@@ -151,7 +150,7 @@ bool board_devices_new(struct machine *m, bool early, struct error *err)
 	for (unsigned i = 0; i < m->config->devices; i++)
 		if (!make_device(m, m->config->device[i], err))
 			return false;
-	return make_disks(m, DRIVE_VIRTIO, err) && boot_order_ok(m, err);
+	return make_disks(m, DRIVE_VIRTIO, err) && board_boot_order_ok(m, err);
 }
 
 bool board_device_ok(const char *text, struct error *err)

@@ -19,6 +19,8 @@ bool board_devices_new(struct machine *m, bool early, struct error *err);
 
 /* Is "DRIVER[,NAME=VALUE..]" a device that -device can make, as far as can be said without a machine? False and err->msg set. */
 bool board_device_ok(const char *text, struct error *err);
+/* No two devices stand at one place in the order in which firmware tries them. False and err->msg set: two do. */
+bool board_boot_order_ok(const struct machine *m, struct error *err);
 /* Its class; NULL: there is none. */
 const struct device_class *board_device_class(const char *text);
 /* Answers "help" and "DRIVER,help". False: `text` is neither. */

@@ -44,7 +44,7 @@ bool hotplug_add(struct machine *m, const char *text, struct error *err)
 	dev = device_new_hot(m, class, text + strcspn(text, ",") + (strchr(text, ',') != NULL), err);
 	if (!dev)
 		return false;
-	if (id_is_new(m, dev, err) && tell_guest(m, drc_of(m, dev), true, err))
+	if (id_is_new(m, dev, err) && board_boot_order_ok(m, err) && tell_guest(m, drc_of(m, dev), true, err))
 		return true;
 	device_drop(m, dev);
 	return false;

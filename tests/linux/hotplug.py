@@ -106,7 +106,9 @@ def disk():
             card(g)
             answer = g.ask('blockdev-add', driver='raw', file={'driver': 'file', 'filename': folder('d.img')}, **{'node-name': 'n0'})[0]
             check(answer == {'return': {}}, 'blockdev-add', answer)
-            check(g.ask('device_add', driver='virtio-blk-pci', drive='n0', id='blk1')[0] == {'return': {}}, 'qmp-device_add')
+            check(g.ask('device_add', driver='virtio-blk-pci', drive='n0', id='blk1', bootindex=1)[0] == {'return': {}}, 'qmp-device_add')
+            answer = g.ask('device_add', driver='virtio-net-pci', id='net2', bootindex=1)[0]
+            check('bootindex 1 has already been used' in answer.get('error', {}).get('desc', ''), 'one-place', answer)
             check('in use' in g.ask('blockdev-del', **{'node-name': 'n0'})[0]['error']['desc'], 'in-use')
             g.end_log()
             g.m.send('reboot -f\n')
