@@ -82,6 +82,21 @@ static void comes(unsigned count, size_t bytes)
 	nets_look(rig.m);
 }
 
+/* Segments of TCP, one after the other, each with so many bytes of data. */
+static void stream(unsigned count, unsigned bytes)
+{
+	memset(coming, 0, 54);
+	memcpy(coming + 12, "\x08\0\x45", 3);
+	coming[16] = (uint8_t)((40 + bytes) >> 8);
+	coming[17] = (uint8_t)(40 + bytes);
+	coming[23] = 6;
+	coming[46] = 0x50;
+	coming[47] = 0x10;
+	end.follow = bytes;
+	comes(count, 54 + bytes);
+	end.follow = 0;
+}
+
 /* ---- The driver ---- */
 
 static void begin(uint64_t features)
@@ -293,36 +308,26 @@ static void test_joined(void)
 {
 	uint8_t head[HEAD], want[] = { 1, 1, 54, 0, 0x58, 2, 34, 0, 16, 0, 3, 0 };
 
-	memset(coming, 0, 54);
-	memcpy(coming + 12, "\x08\0\x45", 3);
-	coming[16] = 640 >> 8;
-	coming[17] = 640 & 255;
-	coming[23] = 6;
-	coming[46] = 0x50;
-	coming[47] = 0x10;
 	begin(NET_BIT(NET_MRG_RXBUF) | NET_BIT(NET_GUEST_CSUM) | NET_BIT(NET_GUEST_TSO4));
-	end.follow = 600;
 	post(4, 700);
-	comes(3, 654);
+	stream(3, 600);
 	ram_read(&rig.m->ram, BUFFER, head, HEAD);
 	check(used_index(&r[0]) == 3 && !memcmp(head, want, HEAD) && !n->net->frames, "joined: three segments");
 	check_eq(ring_get(&r[0], BUFFER + HEAD + 16, 2), (54 - 14 + 1800) >> 8 | ((54 - 14 + 1800) & 255) << 8, "joined: their length");
 	post(1, 700);
-	comes(3, 654);
+	stream(3, 600);
 	ram_read(&rig.m->ram, BUFFER + 3 * SLOT, head, HEAD);
 	check(used_index(&r[0]) == 5 && n->net->frames == 1 && head[0] == 2 && !head[1] && head[10] == 1, "joined: one by one if there is no room");
 	begin(NET_BIT(NET_MRG_RXBUF) | NET_BIT(NET_GUEST_CSUM));
-	end.follow = 600;
 	post(4, 700);
-	comes(3, 654);
+	stream(3, 600);
 	check_eq(used_index(&r[0]), 3, "joined: not if the driver does not want it");
 	ram_read(&rig.m->ram, BUFFER, head, HEAD);
 	check(!head[1] && head[10] == 1, "joined: each one as it is");
 	ends[0].backend = &large_backend;
 	begin(NET_BIT(NET_MRG_RXBUF) | NET_BIT(NET_GUEST_CSUM) | NET_BIT(NET_GUEST_TSO4));
-	end.follow = 600;
 	post(4, 700);
-	comes(3, 654);
+	stream(3, 600);
 	ram_read(&rig.m->ram, BUFFER, head, HEAD);
 	check(used_index(&r[0]) == 3 && !head[0] && !head[1], "joined: not if somebody has to look at checksums");
 	ends[0].backend = &end_backend;
@@ -521,7 +526,10 @@ static void test_hostile(void)
 		else
 			ring_put(&r[queue], r[queue].avail + 2, r[queue].index += (uint16_t)x, 2);
 		kick(&r[queue]);
-		comes(x >> 60 & 3, 14 + (x >> 20 & 2047));
+		if (w >> 21 & 1)
+			stream(1 + (unsigned)(x >> 60 & 3), 1 + (x >> 20 & 2047));
+		else
+			comes(x >> 60 & 3, 14 + (x >> 20 & 2047));
 	}
 	check(bad > 100 && end.looks, "hostile: broken %" PRIu64 " times", bad);
 }
