@@ -141,7 +141,7 @@ static const struct operand operands[] = {
 
 /* A row's operands in the assembler's order. */
 struct operand_list {
-	uint8_t n;
+	uint8_t n, displacement;	/* displacement: 1 + the place of the one before a bracket, 0: none */
 	uint8_t index[MAX_OPERANDS];
 	bool parsed;
 };
@@ -159,6 +159,8 @@ static bool parse_operands(const char *s, struct operand_list *list)
 			if (i == ARRAY_SIZE(operands) || list->n == MAX_OPERANDS)
 				return false;
 			list->index[list->n++] = (uint8_t)i;
+			if (s[len] == '(')
+				list->displacement = list->n;
 		}
 		s += len + (s[len] != 0);
 	}
@@ -252,6 +254,15 @@ static int64_t operand_value(const struct operand *o, uint64_t word)
 	case I32: return (int32_t)((word >> 32 & 0xffff) << 16 | (word & 0xffff));
 	}
 	return 0;
+}
+
+bool decode_offset(const struct insn *insn, uint64_t word, int64_t *offset)
+{
+	const struct operand_list *list = operand_list(insn);
+
+	if (list->displacement)
+		*offset = operand_value(&operands[list->index[list->displacement - 1]], word);
+	return list->displacement;
 }
 
 /* Immediates take imm, then d, c, b: the first that no register operand of the row uses. */

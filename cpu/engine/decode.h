@@ -34,6 +34,8 @@ const struct insn *insn_lookup(uint64_t insn);
 
 /* The bits of an instruction that this row's operands, Rc and OE occupy. */
 uint64_t decode_operand_bits(const struct insn *insn);
+/* Does an address of the row's have a displacement, before a base in brackets? Then *offset is that, in bytes. */
+bool decode_offset(const struct insn *insn, uint64_t word, int64_t *offset);
 /* Every token of the row's operand string is known. */
 bool decode_operands_valid(const struct insn *insn);
 

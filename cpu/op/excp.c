@@ -342,15 +342,10 @@ static uint64_t operand_address(const struct cpu *cpu, const struct insn *insn, 
 {
 	unsigned ra = word >> 16 & 31;
 	uint64_t ea = ra ? cpu->r[ra] : 0;
+	int64_t offset;
 
-	if (is_prefixed(word))
-		ea += (uint64_t)insn_displacement(word) + (word & INSN_R ? cpu->nip : 0);
-	else if (strstr(insn->operands, "DS("))
-		ea += (uint64_t)(int16_t)(word & 0xfffc);
-	else if (strstr(insn->operands, "DQ("))
-		ea += (uint64_t)(int16_t)(word & 0xfff0);
-	else if (strstr(insn->operands, "D("))
-		ea += (uint64_t)(int16_t)word;
+	if (decode_offset(insn, word, &offset))
+		ea += (uint64_t)offset + (is_prefixed(word) && word & INSN_R ? cpu->nip : 0);
 	else if (strstr(insn->operands, "RB") && !has_length(insn))
 		ea += cpu->r[word >> 11 & 31];
 	if (!(cpu->msr & MSR_SF))

@@ -180,6 +180,9 @@ static void test_hash(void)
 		return;
 	}
 	check(first != NOTHING, "hashst-stores");
+	mtspr(797, 0);
+	check_eq(probe(p_hashst, msr | MSR_SE, 0, &cell + 1, ADDRESS)->vector, 0xd00, "hashst-traced");
+	check_eq(mfspr(797), (u64)&cell, "SDAR");
 	check_eq(mfspr(812), (u32)on, "UDEXCR");
 	check_hash(ADDRESS, true, "hashchk-equal");
 	check_hash(ADDRESS + 4, false, "hashchk-another-address");
