@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import guest_pack                                                                   # noqa: E402
 import libraries                                                                    # noqa: E402
 from console import GUEST, INITRD, KERNEL, Folder, Machine, check, main, need       # noqa: E402
-from net import Pumped, restored_pair, save_pair, set_up, two, wire, woken                                                 # noqa: E402
+from net import Pumped, restored_pair, save_pair, set_up, two, wire, woken                         # noqa: E402
 
 TREE = GUEST + '/nbd'
 CONFIG = '[generic]\n[disk]\nexportname = /dev/vda\n'
