@@ -323,11 +323,12 @@ DECODE_HOOK(copy)
 	return true;
 }
 
+/* L: whether metadata that has been copied goes to the target, too; there is none. Before POWER10 L is 1. */
 DECODE_HOOK(paste)
 {
 	if (decode_own_level(d) >= P10)
 		op->fn = op_paste_kept;
-	return true;
+	return op->imm || decode_level(d) >= P10;
 }
 
 /* L 0: 32 bits, 1: 64 conditioned, 2: 64 raw, 3: reserved, says "no number". */

@@ -16,13 +16,18 @@ static unsigned model;
 static u64 msr;			/* of the probes */
 static u8 from[2 * BLOCK] __attribute__((aligned(BLOCK))), to[2 * BLOCK] __attribute__((aligned(BLOCK)));
 
+/* By PCR, from what came after POWER9. */
+static bool restrained(void) { return msr & MSR_PR && property("/chosen", "bootargs") > 0; }
+
 /* ---- Copy and paste. Book II, 4.4 ---- */
 
 #define COPY  ".long 0x7c201e0c"	/* copy 0,r3 */
-#define PASTE ".long 0x7c20270d"	/* paste. 0,r4 */
+#define PASTE ".long 0x7c20270d"	/* paste. 0,r4,1 */
+#define PASTE_0 ".long 0x7c00270d"	/* paste. 0,r4,0 */
 PROBE(p_copy, "", COPY, "");
 PROBE(p_paste, "mtcrf 0x80,5", PASTE, "");
 PROBE(p_both, "mtcrf 0x80,5\n\t" COPY, PASTE, "");
+PROBE(p_with_metadata, "mtcrf 0x80,5\n\t" COPY, PASTE_0, "");
 PROBE(p_twice, "mtcrf 0x80,5\n\t" COPY "\n\tmr 3,6\n\t" COPY, PASTE, "");
 PROBE(p_abort, "mtcrf 0x80,5\n\t" COPY "\n\tcpabort", PASTE, "");
 
@@ -65,6 +70,7 @@ static void test_accelerators_only(void)
 	check_eq(this_cpu()->dsisr, DSISR_BIT(6) | DSISR_BIT(28), "paste-to-memory-DSISR");
 	check_eq(this_cpu()->dar, (u64)to, "paste-to-memory-DAR");
 	check_eq(pasted(0), 0, "nothing-pasted");
+	check_trap(probe(p_with_metadata, msr, from, to, 0), 0x700, p_with_metadata_at, msr, PPC_BIT(44), "paste-of-metadata-illegal");
 	test_misaligned();
 }
 
@@ -94,6 +100,13 @@ static void test_memory(void)
 	from[0] = 1;
 	check_eq(CR0(c), 2, "paste-later-CR0");
 	check_eq(pasted(0), BLOCK, "paste-later");
+	fill();
+	if (restrained()) {
+		check_trap(probe(p_with_metadata, msr, from, to, 0), 0x700, p_with_metadata_at, msr, PPC_BIT(44), "paste-of-metadata-illegal");
+		return;
+	}
+	check_eq(CR0(probe(p_with_metadata, msr, from, to, 0)), 2, "paste-of-metadata-CR0");
+	check_eq(pasted(0), BLOCK, "paste-of-metadata");
 }
 
 static void test_copy(void)
@@ -165,7 +178,7 @@ static void check_hash(u64 address, bool equal, const char *name)
 /* The aspect is that of the state which executes it. */
 static void test_hash(void)
 {
-	bool reserved = msr & MSR_PR && property("/chosen", "bootargs") > 0;
+	bool reserved = restrained();
 	u64 on = msr & MSR_PR ? NPHIE_PROBLEM : NPHIE_PRIVILEGED, off = on ^ NPHIE_PROBLEM ^ NPHIE_PRIVILEGED, first;
 
 	mtspr(468, KEY);
