@@ -578,7 +578,10 @@ static bool byte_possible(struct cpu *cpu, const struct op *op, uint64_t ea)
 
 bool store_possible(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned size)
 {
-	return byte_possible(cpu, op, address_wrap(cpu, ea + size - 1)) && byte_possible(cpu, op, ea) && !watched(cpu, op, ea, size, true);
+	unsigned first = first_part(ea, size);
+
+	return byte_possible(cpu, op, ea) && (first == size || byte_possible(cpu, op, address_wrap(cpu, ea + first))) &&
+	       !watched(cpu, op, ea, size, true);
 }
 
 /* ---- Fetch ---- */

@@ -104,16 +104,12 @@ FLOAD_PAIR(lfdpx, X_EA)
 #define FSTORE_PAIR(name, EA) \
 	OP_TRY(name) \
 	{ \
-		uint64_t ea = EA; \
-		STORE(u64, ea, SECOND_FPR->d[1]); \
-		STORE(u64, address_wrap(cpu, ea + 8), FRS); \
+		STORE(u128, EA, (u128)FRS << 64 | SECOND_FPR->d[1]); \
 		return true; \
 	} \
 	OP_TRY(name##_be) \
 	{ \
-		uint64_t ea = EA; \
-		STORE_BE(u64, ea, FRS); \
-		STORE_BE(u64, address_wrap(cpu, ea + 8), SECOND_FPR->d[1]); \
+		STORE_BE(u128, EA, (u128)FRS << 64 | SECOND_FPR->d[1]); \
 		return true; \
 	}
 FSTORE_PAIR(stfdp, D_EA)

@@ -152,6 +152,9 @@ PROBE(p_stxvd2x, "", "stxvd2x 1,0,3", "");
 PROBE(p_stxv, "", "stxv 1,0(3)", "");
 PROBE(p_stfd, "", "stfd 1,0(3)", "");
 PROBE(p_lfs, "", "lfs 1,0(3)", "");
+PROBE(p_stfdp, "", ".long 0xf4430000", "");		/* stfdp f2,0(r3) */
+PROBE(p_stmw, "", ".long 0xbfc30000", "");		/* stmw r30,0(r3) */
+PROBE(p_stswi, "", ".long 0x7c834daa", "");		/* stswi r4,r3,9 */
 PROBE(p_sc1, "li 3,0x68\n\tli 4,0xff", "sc 1", "nop");
 PROBE(p_sc, "", "sc", "");
 PROBE(p_mfmsr, "", "mfmsr 3", "");
@@ -872,12 +875,16 @@ static void test_edges(void)
 		{ p_stw, p_stw_at, 2, true, "stw" }, { p_sth, p_sth_at, 1, true, "sth" }, { p_stdx, p_stdx_at, 5, true, "stdx" },
 		{ p_stdbrx, p_stdbrx_at, 5, true, "stdbrx" }, { p_stxvd2x, p_stxvd2x_at, 8, true, "stxvd2x" },
 		{ p_stxv, p_stxv_at, 4, true, "stxv" }, { p_stfd, p_stfd_at, 4, true, "stfd" },
+		{ p_stfdp, p_stfdp_at, 8, true, "stfdp" }, { p_stfdp, p_stfdp_at, 12, true, "stfdp-12" },
+		/* Big-endian mode alone has these. */
+		{ p_stmw, p_stmw_at, 4, true, "stmw" }, { p_stswi, p_stswi_at, 3, true, "stswi" },
 	};
+	const unsigned n = sizeof rows / sizeof rows[0] - (LITTLE ? 2 : 0);
 	const u64 msr = VIRTUAL | MSR_FP | MSR_VEC | MSR_VSX;
 	struct cpu *c;
 	bool ok;
 
-	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		u64 ea = EDGE + 4096 - rows[i].before;
 
 		edge(RWX, 0);

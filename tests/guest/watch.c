@@ -36,6 +36,7 @@ PROBE(p_stdcx, "ldarx 5,0,6", "stdcx. 4,0,3", "");
 PROBE(p_lvx, "", "lvx 1,0,3", "");
 PROBE(p_stvx, "", "stvx 1,0,3", "");
 PROBE(p_stxvp, "", ".long 0x18030001", "");		/* stxvp vs0,0(r3) */
+PROBE(p_stfdp, "", ".long 0xf4430000", "");		/* stfdp f2,0(r3) */
 PROBE(p_lq, "", "lq 8,0(3)", "");
 PROBE(p_lswi, "", ".long 0x7d034caa", "");		/* lswi r8,r3,9 */
 
@@ -87,9 +88,11 @@ static void test_ranges(void)
 	check_eq(access_msr(OUR_MSR | MSR_VEC, p_stvx, p_stvx_at, (u64)at, (u64)at), MATCH | STORE, "stvx");
 	if (!LITTLE)
 		check_eq(ACCESS(p_lswi, at - 1, at), MATCH, "lswi");
+	watch(DAWR0, (u64)&area[66], BOTH);
+	area[64] = area[65] = 7;
+	check_eq(access_msr(OUR_MSR | MSR_FP, p_stfdp, p_stfdp_at, (u64)&area[65], (u64)&area[66]), MATCH | STORE, "second-of-two-FPRs");
+	check_eq(area[65], 7, "and-the-first-is-not-stored");
 	if (power10) {
-		watch(DAWR0, (u64)&area[66], BOTH);
-		area[64] = 7;
 		check_eq(access_msr(OUR_MSR | 1ull << 23, p_stxvp, p_stxvp_at, (u64)at, (u64)&area[66]), MATCH | STORE, "second-half-of-a-pair");
 		check_eq(area[64], 7, "of-which-nothing-is-stored");
 	}
