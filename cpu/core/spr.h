@@ -69,14 +69,23 @@ static inline uint64_t fscr_bits(enum insn_since level)
 #define BESCR_TS   PPC_MASK(32, 33)
 #define BESCR_PMEO PPC_BIT(63)
 
-/* Program priority, PPR bits 11:13: 4 is "medium", 1 and 2 are what loops wait at. Book II, 3.1. */
-#define PPR_SHIFT    50
-#define PPR_PRIORITY (UINT64_C(7) << PPR_SHIFT)
-#define PPR_MEDIUM   (UINT64_C(4) << PPR_SHIFT)
+/* Program priority, PPR bits 11:13. Loops wait at 1 and 2. Book II, 3.1. */
+#define PPR_SHIFT 50
+enum { PRIORITY_MEDIUM_LOW = 3, PRIORITY_MEDIUM, PRIORITY_MEDIUM_HIGH, PRIORITY_HIGH };
 
-static inline bool cpu_low_priority(const struct cpu *cpu)
+static inline unsigned cpu_priority(const struct cpu *cpu) { return (unsigned)(cpu->ppr >> PPR_SHIFT) & 7; }
+static inline bool cpu_low_priority(const struct cpu *cpu) { return cpu_priority(cpu) < PRIORITY_MEDIUM_LOW; }
+
+/* What this state may not have leaves the priority as it is; but for medium high, which problem state has while PSPB is not 0,
+ * and medium else. Book III, 4.3.6. */
+static inline void cpu_set_priority(struct cpu *cpu, uint64_t wanted)
 {
-	return (cpu->ppr & PPR_PRIORITY) < UINT64_C(3) << PPR_SHIFT;
+	bool problem = cpu->msr & MSR_PR;
+
+	if (wanted == PRIORITY_MEDIUM_HIGH && problem && !cpu->pspb)
+		wanted = PRIORITY_MEDIUM;
+	if (wanted && wanted <= (problem ? PRIORITY_MEDIUM_HIGH : PRIORITY_HIGH))
+		cpu->ppr = wanted << PPR_SHIFT;
 }
 
 #endif

@@ -40,6 +40,8 @@ void cpu_set_msr(struct cpu *cpu, uint64_t msr)
 	cpu->msr = msr;
 	if (unlikely(cpu->pmu.follows_msr) && changed & (MSR_PR | MSR_PMM))
 		pmu_changed(cpu);
+	if (unlikely(cpu_priority(cpu) == PRIORITY_MEDIUM_HIGH))
+		cpu_set_priority(cpu, PRIORITY_MEDIUM_HIGH);
 	if (changed & MSR_CONTEXT)
 		cpu_context_changed(cpu);
 }
@@ -148,7 +150,7 @@ void cpu_copy_interrupt(struct cpu *copy, enum vector vector)
 
 	copy->srr0 = copy->nip;
 	copy->srr1 = copy->msr & ~SRR1_CAUSE;
-	copy->msr = interrupt_msr(copy, MSR_ME, ail) & MSR_GUEST;
+	copy->msr = interrupt_msr(copy, MSR_ME, ail) & cpu_msr_bits(copy);
 	copy->nip = (uint64_t)vector + (ail == AIL_HIGH ? UINT64_C(0xc000000000004000) : ail == AIL_NEAR ? 0x18000 : 0);
 }
 
@@ -428,7 +430,7 @@ void cpu_reset(struct cpu *cpu)
 	cpu->nip = VEC_SYSTEM_RESET;
 	cpu->msr = MSR_SF | MSR_ME;
 	memset((uint8_t *)cpu + offsetof(struct cpu, srr0), 0, offsetof(struct cpu, slb) + sizeof cpu->slb - offsetof(struct cpu, srr0));
-	cpu->ppr = PPR_MEDIUM;
+	cpu->ppr = (uint64_t)PRIORITY_MEDIUM << PPR_SHIFT;
 	cpu->mmcr0 = MMCR0_FC;
 	pmu_forget(cpu);
 	cpu_set_dec(cpu, cpu->cycles, INT32_MAX);

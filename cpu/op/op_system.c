@@ -174,13 +174,10 @@ OP_TRY(rfebb)
 
 /* ---- Program priority: or n,n,n. Book II, 3.1 ---- */
 
-/* imm: the new priority. d: problem state may set it only while PSPB is not 0. A program lowers its priority in
- * a loop that waits for another processor. */
+/* imm: the new priority. A program lowers its priority in a loop that waits for another processor. */
 OP_RAW(or_priority)
 {
-	if (op->d && !cpu->pspb)
-		NEXT;
-	cpu->ppr = (cpu->ppr & ~PPR_PRIORITY) | (uint64_t)op->imm << PPR_SHIFT;
+	cpu_set_priority(cpu, (uint64_t)op->imm);
 	/* The rest of the slice goes to the others; but a processor that leaves the engine loses its reservation, so
 	 * not between lwarx and stwcx., which would then never succeed. */
 	if (cpu->shared && !cpu->resv_size && cpu_low_priority(cpu)) {
@@ -195,11 +192,10 @@ OP_RAW(or_priority)
 bool decode_priority(const struct decoder *d, struct op *op, unsigned n)
 {
 	static const uint8_t priorities[32] = { [31] = 1, [1] = 2, [6] = 3, [2] = 4, [5] = 5, [3] = 6 };
-	bool problem = decode_mode(d) & MODE_PR;
 
-	if (!priorities[n] || (problem && priorities[n] > 5))
+	if (!priorities[n] || (decode_mode(d) & MODE_PR && priorities[n] > PRIORITY_MEDIUM_HIGH))
 		return false;
-	*op = (struct op){ .fn = op_or_priority, .d = problem && priorities[n] == 5, .imm = priorities[n] };
+	*op = (struct op){ .fn = op_or_priority, .imm = priorities[n] };
 	return true;
 }
 

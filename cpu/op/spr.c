@@ -184,7 +184,6 @@ OP(mfspr_u64) { RT = FIELD(uint64_t); }
 OP(mtspr_u64) { FIELD(uint64_t) = RS; }
 OP(mfspr_u32) { RT = FIELD(uint32_t); }
 OP(mtspr_u32) { FIELD(uint32_t) = (uint32_t)RS; }
-OP(mtspr_low32) { FIELD(uint64_t) = (uint32_t)RS; }
 OP(mfspr_high32) { RT = FIELD(uint64_t) >> 32; }
 
 OP(mfspr_xer) { RT = cpu_get_xer(cpu); }
@@ -226,7 +225,12 @@ OP_TRY(mtspr_ctrl)
 }
 
 OP(mfspr_ppr32) { RT = cpu->ppr >> 32; }
-OP(mtspr_ppr32) { cpu->ppr = RS << 32 | (uint32_t)cpu->ppr; }
+OP(mtspr_ppr) { cpu_set_priority(cpu, RS >> PPR_SHIFT & 7); }
+OP(mtspr_ppr32) { cpu_set_priority(cpu, RS >> (PPR_SHIFT - 32) & 7); }
+
+/* What it counts down from may be any power of two less one, and the highest and 0 do not count: that of one bit never
+ * does. Book III, 4.3.7. */
+OP(mtspr_pspb) { cpu->pspb = RS & 1; }
 
 OP(mfspr_dpdes) { RT = cpu->irq & IRQ_DOORBELL ? UINT64_C(1) << (cpu->tir & 63) : 0; }
 

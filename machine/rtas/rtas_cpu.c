@@ -44,7 +44,7 @@ RTAS_FN(start_cpu)
 	c->r[3] = in[2];
 	c->nip = in[1];
 	c->resv_size = 0;
-	c->ppr = PPR_MEDIUM;
+	c->ppr = (uint64_t)PRIORITY_MEDIUM << PPR_SHIFT;
 	c->irq &= ~(uint32_t)IRQ_RESET;
 	c->prodded = false;
 	cpu_set_msr(c, MSR_SF | MSR_ME);

@@ -31,7 +31,7 @@ static const struct row {
 	{ 128, P8_9, "ff", "ff", 0 }, { 129, P8_9, "ff", "ff", 0 }, { 130, P8_9, "ff", "ff", 0 }, { 131, P8_9, "ff", "ff", 0 },
 	{ 136, ANY, "y-", "y-", 0 }, { 144, P9, "", "yy", ALL }, { 152, ANY, "", "-y", 0 },
 	{ 153, P8, "", "yy", 0xff00000000000184 }, { 153, P9, "", "yy", 0xff00000000001184 }, { 153, P10, "", "yy", 0xff00000000003184 },
-	{ 157, ANY, "", "yy", ALL }, { 159, ANY, "", "yy", WORD }, { 176, ANY, "", "yh", 0 }, { 180, ANY, "", "hh", 0 }, { 181, P10, "", "hh", 0 },
+	{ 157, ANY, "", "yy", ALL }, { 159, ANY, "", "yy", 1 }, { 176, ANY, "", "yh", 0 }, { 180, ANY, "", "hh", 0 }, { 181, P10, "", "hh", 0 },
 	{ 186, ANY, "", "hh", 0 }, { 187, ANY, "", "hh", 0 }, { 188, ANY, "", "hh", 0 }, { 189, P10, "", "hh", 0 }, { 190, ANY, "", "hh", 0 },
 	{ 256, ANY, "yy", "yy", WORD }, { 259, ANY, "y-", "y-", 0 }, { 268, ANY, "y-", "y-", 0 }, { 269, ANY, "y-", "y-", 0 },
 	{ 272, ANY, "", "yy", ALL }, { 273, ANY, "", "yy", 0 }, { 274, ANY, "", "yy", 0 }, { 275, ANY, "", "yy", 0 }, { 276, ANY, "", "hh", 0 },
@@ -59,7 +59,7 @@ static const struct row {
 	{ 828, P10, "", "yy", ALL }, { 848, ANY, "", "yh", 0 }, { 849, ANY, "", "yh", 0 }, { 850, P9_10, "", "hh", 0 }, { 851, P9_10, "", "hh", 0 },
 	{ 853, P9_10, "", "hh", 0 }, { 855, P9_10, "", "hh", 0 }, { 884, ANY, "", "hh", 0 }, { 885, ANY, "", "hh", 0 }, { 888, P8, "", "yy", ALL },
 	{ 889, P8, "", "yy", ALL }, { 890, P8, "", "yy", ALL }, { 892, P8, "", "yy", WORD }, { 893, P8, "", "yy", WORD }, { 894, P8, "", "yy", ALL },
-	{ 895, P8_9, "", "yy", ALL }, { 896, ANY, "yy", "yy", ALL }, { 898, ANY, "yy", "yy", WORD }, { 921, ANY, "", "hh", 0 },
+	{ 895, P8_9, "", "yy", ALL }, { 896, ANY, "yy", "yy", 4ull << 50 }, { 898, ANY, "yy", "yy", 4ull << 18 }, { 921, ANY, "", "hh", 0 },
 	{ 922, ANY, "", "hh", 0 }, { 1008, ANY, "", "hh", 0 }, { 1023, ANY, "", "y-", 0 },
 };
 
@@ -196,6 +196,46 @@ static void test_facilities(void)
 	check_eq(bad, 0, "facilities-that-are-off");
 }
 
+/* ---- Program priorities. Book II, 3.1; Book III, 4.3.6 and 4.3.7 ---- */
+
+/* What each state gets that asks for 0 to 7. In problem state medium high is there while PSPB is not 0. */
+static void test_priorities(bool problem, u64 boost, const char gets[9])
+{
+	static const u32 ors[8] = { 0, 31, 1, 6, 2, 5, 3, 7 };
+	u64 msr = problem ? USER : OUR_MSR;
+	unsigned bad = 0;
+
+	mtspr(159, boost);
+	for (u64 wanted = 0; wanted < 8; wanted++) {
+		const u64 before = wanted == 3 ? 2 : 3, get = gets[wanted] == '-' ? before : (u64)gets[wanted] - '0';
+
+		mtspr(896, before << 50);
+		access(896, true, msr, wanted << 50 | 77);
+		bad += mfspr(896) != get << 50;
+		mtspr(896, before << 50);
+		access(898, true, msr, wanted << 18 | 77);
+		bad += mfspr(896) != get << 50;
+		mtspr(896, before << 50);
+		put_insn(&code[0], 0x7c000378 | ors[wanted] << 21 | ors[wanted] << 16 | ors[wanted] << 11);
+		put_insn(&code[1], 0x44000002);
+		probe(code, msr, MAGIC);
+		bad += wanted && mfspr(896) != get << 50;	/* or 0,0,0 is another hint */
+	}
+	check_eq(bad, 0, problem ? boost ? "priorities-with-boost" : "priorities-of-problem-state" : "priorities");
+}
+
+/* Who comes to problem state with medium high keeps it while it may. */
+static void test_boost(void)
+{
+	for (u64 boost = 0; boost < 2; boost++) {
+		mtspr(159, boost);
+		mtspr(896, 5ull << 50);
+		check_eq(access(896, false, USER, MAGIC)->r[3], (boost ? 5ull : 4) << 50, "medium-high-in-problem-state");
+	}
+	mtspr(159, 0);
+	mtspr(896, 4ull << 50);
+}
+
 /* ---- Instructions ---- */
 
 static void test_instructions(void)
@@ -250,6 +290,7 @@ void test(void)
 	find_model();
 	check_eq(sweep(false), 0, "privileged-state");
 	test_keeps();
+	test_priorities(false, 0, "-123456-");
 	__asm__ volatile("mfspr %0,848\n\tnop\n\tnop\n\tmfspr %1,848" : "=r"(before), "=r"(after));
 	check_eq(after - before, 3, "IC-counts");
 	if (model != P8) {		/* which has no radix MMU */
@@ -258,6 +299,9 @@ void test(void)
 		mtspr(795, 0x80000000ull | 2 << 18);	/* PMCC 2: all access */
 		check_eq(sweep(true), 0, "problem-state");
 		test_facilities();
+		test_priorities(true, 0, "-12344--");
+		test_priorities(true, 1, "-12345--");
+		test_boost();
 	}
 	test_instructions();
 }
