@@ -200,12 +200,12 @@ bool board_device_help(const char *text, FILE *out)
 {
 	const struct device_class *class = find_class(text);
 
-	if (!strcmp(text, "help")) {
+	if (asks_help(text)) {
 		for (const struct device_class *const *c = device_classes; *c; c++)
 			list_class(*c, out);
 		return true;
 	}
-	if (!class || strcmp(values_of(text), "help"))
+	if (!class || !asks_help(values_of(text)))
 		return false;
 	fprintf(out, "%s options:\n  id=<str> - its name\n", class->name);
 	if (class->on)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "cpu/core/model.h"
 #include "machine/core/numa.h"
@@ -216,6 +217,9 @@ static inline unsigned config_dec_bits(const struct config *o)
 }
 
 /* The partition's name. */
+/* The two words that QEMU knows for it, too. */
+static inline bool asks_help(const char *text) { return !strcmp(text, "help") || !strcmp(text, "?"); }
+
 static inline const char *config_name(const struct config *o) { return o->name ? o->name : "cede"; }
 
 #endif

@@ -49,7 +49,7 @@ bool opt_chardev(struct parse *p, const char *text)
 	struct chardev *c, *other;
 	char id[CHARDEV_ID_MAX];
 
-	if (!strcmp(text, "help")) {
+	if (asks_help(text)) {
 		chardev_help(stdout);
 		return p->done = true;
 	}
@@ -85,7 +85,7 @@ static bool monitor_behind(struct parse *p, struct chardev *c)
 
 static bool is_help(struct parse *p, const char *text)
 {
-	if (strcmp(text, "help"))
+	if (!asks_help(text))
 		return false;
 	chardev_help_short(stdout);
 	return p->done = true;

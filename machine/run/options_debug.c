@@ -29,7 +29,7 @@ static bool profile_item(struct parse *p, const char *key, const char *value)
 
 bool opt_d(struct parse *p, const char *text)
 {
-	if (!strcmp(text, "help")) {
+	if (asks_help(text)) {
 		log_help(stdout);
 		return p->done = true;
 	}
@@ -38,7 +38,7 @@ bool opt_d(struct parse *p, const char *text)
 
 bool opt_trace(struct parse *p, const char *text)
 {
-	if (!strcmp(text, "help")) {
+	if (asks_help(text)) {
 		trace_help(stdout);
 		return p->done = true;
 	}

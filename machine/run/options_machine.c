@@ -208,7 +208,7 @@ bool opt_cpu(struct parse *p, const char *text)
 	const struct cpu_model *model;
 	char names[80], name[32];
 
-	if (!strcmp(text, "help"))
+	if (asks_help(text))
 		return cpu_help(p);
 	snprintf(name, sizeof name, "%.*s", len < sizeof name ? (int)len : 0, text);
 	model = cpu_model_find(name);
@@ -310,7 +310,7 @@ bool opt_machine(struct parse *p, const char *text)
 	char *key, *value;
 	bool ok = true, first = true;
 
-	if (!strcmp(text, "help") || !strcmp(text, "pseries,help") || !strcmp(text, "pseries-7.2,help"))
+	if (asks_help(text) || !strcmp(text, "pseries,help") || !strcmp(text, "pseries-7.2,help"))
 		return machine_help(p);
 	if (!pairs_open(p, &pairs, text))
 		return false;
@@ -462,7 +462,7 @@ bool opt_accel(struct parse *p, const char *text)
 	char *key, *value;
 	bool ok = true, first = true;
 
-	if (!strcmp(text, "help")) {
+	if (asks_help(text)) {
 		puts("tcg            one engine, an interpreter, whatever it is called");
 		return p->done = true;
 	}

@@ -183,7 +183,7 @@ static bool add_netdev(struct parse *p, const char *text, struct card *card)
 
 bool opt_netdev(struct parse *p, const char *text)
 {
-	if (strcmp(text, "help"))
+	if (!asks_help(text))
 		return add_netdev(p, text, NULL);
 	help();
 	return p->done = true;
@@ -195,7 +195,7 @@ bool opt_nic(struct parse *p, const char *text)
 
 	if (!strcmp(text, "none"))
 		return true;
-	if (strcmp(text, "help") && strcmp(text, "model=help"))
+	if (!asks_help(text) && strcmp(text, "model=help"))
 		return add_netdev(p, text, &card);
 	puts("Available NIC models:");
 	for (size_t i = 0; i < ARRAY_SIZE(models); i++)

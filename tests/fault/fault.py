@@ -290,7 +290,8 @@ def case(folder, name, status, word, args):
 def good_input():
     """What must not be refused."""
     for name, args, word in (('help', ('-help',), 'kernel'), ('h', ('-h',), 'kernel'), ('version', ('-version',), 'cede'),
-                             ('d-help', ('-d', 'help'), 'hcall'), ('trace-help', ('-trace', 'help'), 'H_CEDE'), ('serial-help', ('-serial', 'help'), 'unix:PATH')):
+                             ('d-help', ('-d', 'help'), 'hcall'), ('trace-help', ('-trace', 'help'), 'H_CEDE'), ('serial-help', ('-serial', 'help'), 'unix:PATH'),
+                             *(('%s-?' % o, ('-' + o, '?'), word) for o, word in (('cpu', 'power9_v2.2'), ('machine', 'cap-htm'), ('device', 'virtio-blk'), ('d', 'hcall')))):
         status, out, err = run(args)
         check(status == 0 and word in out and err == '', name, '%d %r %r' % (status, out[:200], err))
     out = run(('-help',))[1]
