@@ -42,7 +42,8 @@ static uint64_t any_segment(void)
 {
 	uint64_t vsid = 1 + below(VSIDS), size = one_in(2) ? 0x110 : one_in(4) ? 0x100 : 0;
 
-	return one_in(3) ? SLB_1T | vsid << 24 | size : vsid << 12 | size;
+	/* 16 GiB are more than a small segment has. */
+	return !one_in(3) ? vsid << 12 | size : SLB_1T | vsid << 24 | (one_in(4) ? 0x120 : size);
 }
 
 /* The same for an SLB, where nobody asks what the VSID of a large segment has too many. */
@@ -55,7 +56,7 @@ static uint64_t any_slb_segment(void)
 
 /* Sizes of pages in segments of a base, and what an entry says for them: ibm,segment-page-sizes. Most are of the base. */
 static const struct page { uint8_t base, shift; uint64_t code; } pages[] = {
-	{ 12, 12, 0 }, { 12, 16, 7 }, { 12, 24, 0x38 }, { 16, 16, 1 }, { 16, 24, 8 }, { 24, 24, 0 },
+	{ 12, 12, 0 }, { 12, 16, 7 }, { 12, 24, 0x38 }, { 16, 16, 1 }, { 16, 24, 8 }, { 24, 24, 0 }, { 34, 34, 3 },
 };
 
 static const struct page *any_page(unsigned base)
@@ -74,7 +75,8 @@ static void any_entry(uint64_t *index, uint64_t *v, uint64_t *r)
 {
 	static const uint16_t pps[] = { 0, 1, 2, 2, 2, 3 };
 	uint64_t segment = any_segment(), offset = any_offset();
-	unsigned base = segment & 0x10 ? 16 : segment & 0x100 ? 24 : 12;
+	unsigned size = segment & 0x130,
+		 base = size == 0x110 ? 16 : size == 0x120 ? 34 : size ? 24 : 12;
 	const struct page *page = any_page(base);
 	bool second = one_in(4);
 	uint64_t hash = hpt_hash(segment, offset >> base << base, base);
@@ -308,7 +310,6 @@ static void test_zero(struct machine *m)
 	struct cpu *cpu = &m->cpu[0]->cpu;
 	uint64_t zero = PPC_BIT(48), page = UINT64_C(1) << 24, memory = m->ram.size, v = HPTE_L | HPTE_V, r = HPTE_M | 2;
 
-	hash_pages_choose(&m->hpt.pages, &cpu_models[0]->segment_pages, 34);
 	for (uint64_t i = 0; i < hpt_entries(&m->hpt); i++)
 		hpt_put(&m->hpt, i, 0, 0);
 	memset(m->ram.base + page - 1, 0xff, page + 2);
@@ -349,12 +350,12 @@ static void test_attributes(struct machine *m)
 
 int main(int argc, char **argv)
 {
-	unsigned long steps = argc > 1 ? strtoul(argv[1], NULL, 0) : 100000, wrong = 0, valid = 0, large = 0;
+	unsigned long steps = argc > 1 ? strtoul(argv[1], NULL, 0) : 100000, wrong = 0, valid = 0, large = 0, huge = 0;
 	struct rig rig;
 
 	rig_new(&rig, "8");
 	machine_clear(rig.m);
-	hash_pages_choose(&rig.m->hpt.pages, &cpu_models[0]->segment_pages, 24);
+	hash_pages_choose(&rig.m->hpt.pages, &cpu_models[0]->segment_pages, 34);
 	for (unsigned i = 0; i < CPUS; i++)
 		random_state(&rig.m->cpu[i]->cpu);
 	for (unsigned long i = 0; i < steps && !wrong; i++) {
@@ -367,9 +368,10 @@ int main(int argc, char **argv)
 
 		valid += (e->v & HPTE_V) != 0;
 		large += e->v & HPTE_V && hash_page_shift_any(&rig.m->hpt.pages, e->v, e->r) == 24;
+		huge += e->v & HPTE_V && hash_page_shift_any(&rig.m->hpt.pages, e->v, e->r) == 34;
 	}
 	check_eq(wrong, 0, "tlbs-say-what-tables-say");
-	check(valid > 30 && large > 10, "there-are-entries: %lu, %lu of 16 MiB", valid, large);
+	check(valid > 30 && large > 10 && huge, "there-are-entries: %lu, %lu of 16 MiB, %lu of 16 GiB", valid, large, huge);
 	check(fetches_known > steps / 100 && jumps_known > steps / 1000, "instructions-were-judged: %lu pages, %lu jumps", fetches_known, jumps_known);
 	test_zero(rig.m);
 	test_attributes(rig.m);
