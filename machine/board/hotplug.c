@@ -23,8 +23,15 @@ static bool id_is_new(const struct machine *m, const struct device *dev, struct 
 	return false;
 }
 
-static bool tell_guest(struct machine *m, const struct drc *drc, bool add, struct error *err)
+static bool tell_guest(struct machine *m, struct device *dev, bool add, struct error *err)
 {
+	const struct drc *drc;
+
+	if (device_bus_tells(dev->class)) {
+		dev->class->on->tell(dev, add);
+		return true;
+	}
+	drc = drc_of(m, dev);
 	if (events_hotplug(m, drc->kind->event, drc->index, 0, add))
 		return true;
 	error_set(err, "the guest has too many events that it has not looked at");
@@ -44,7 +51,7 @@ bool hotplug_add(struct machine *m, const char *text, struct error *err)
 	dev = device_new_hot(m, class, text + strcspn(text, ",") + (strchr(text, ',') != NULL), err);
 	if (!dev)
 		return false;
-	if (id_is_new(m, dev, err) && board_boot_order_ok(m, err) && tell_guest(m, drc_of(m, dev), true, err))
+	if (id_is_new(m, dev, err) && board_boot_order_ok(m, err) && tell_guest(m, dev, true, err))
 		return true;
 	device_drop(m, dev);
 	return false;
@@ -53,7 +60,6 @@ bool hotplug_add(struct machine *m, const char *text, struct error *err)
 bool hotplug_remove(struct machine *m, const char *id, bool *found, struct error *err)
 {
 	struct device *dev = device_find(m, id);
-	struct drc *drc;
 
 	*found = dev;
 	if (!dev) {
@@ -62,8 +68,12 @@ bool hotplug_remove(struct machine *m, const char *id, bool *found, struct error
 	}
 	if (!device_can_go(m, dev, err))
 		return false;
-	drc = drc_of(m, dev);
-	return drc_unplug(m, drc) || tell_guest(m, drc, false, err);
+	if (device_bus_tells(dev->class)) {
+		dev->class->on->tell(dev, false);
+		device_remove(m, dev);
+		return true;
+	}
+	return drc_unplug(m, drc_of(m, dev)) || tell_guest(m, dev, false, err);
 }
 
 void hotplug_finish(struct machine *m)

@@ -1,5 +1,6 @@
-/* What a user plugs in, and takes out again, while the guest runs. Both are asked of the guest: it takes what is there when
- * it likes, and what it does not let go stays. PAPR, "Dynamic Reconfiguration (DR) Architecture". */
+/* What a user plugs in, and takes out again, while the guest runs. Where there are connectors (PAPR, "Dynamic Reconfiguration
+ * (DR) Architecture") both are asked of the guest: it takes what is there when it likes, and what it does not let go stays. On
+ * other buses a device is simply there or gone, as on a cable, and the bridge tells the guest if it has a word for that. */
 #ifndef MACHINE_BOARD_HOTPLUG_H
 #define MACHINE_BOARD_HOTPLUG_H
 

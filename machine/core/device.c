@@ -341,12 +341,14 @@ device_connector_fn *device_connector(const struct device_class *class)
 	return class->connector ? class->connector : class->on ? class->on->connector : NULL;
 }
 
+bool device_bus_tells(const struct device_class *class) { return class->on && class->on->tell; }
+
 /* Memory that processors reach without asking, and screens, are there from power-on. */
 bool device_can_come(const struct device_class *class, struct error *err)
 {
 	if (class->screen)
 		error_set(err, "Device '%s' does not support hotplugging", class->name);
-	else if (!device_connector(class))
+	else if (!device_connector(class) && !device_bus_tells(class))
 		error_set(err, "Bus '%s' does not support hotplugging", class->on ? class->on->name : "main-system-bus");
 	else
 		return true;

@@ -130,6 +130,9 @@ struct bus_class {
 	uint32_t (*connector)(const struct device *dev);
 	/* Can the guest be asked to let it go? False and err->msg set: no. */
 	bool (*removable)(const struct device *dev, struct error *err);
+	/* Of a bus that needs no connectors, as devices come and go there whether the guest likes it or not: one has come, or goes
+	 * at once, and the bridge tells the guest if it can. NULL: none do. */
+	void (*tell)(struct device *dev, bool comes);
 	void (*reset)(struct device *dev);	/* what the bus knows of a device; NULL: nothing */
 	/* What stands before a section's name in a snapshot. NULL: nothing does. */
 	void (*path)(const struct device *dev, char *buf, size_t size);
@@ -163,6 +166,7 @@ void device_remove(struct machine *m, struct device *dev);
 /* How devices of the class find their connector (drc.h); NULL: they have none. */
 typedef uint32_t device_connector_fn(const struct device *dev);
 device_connector_fn *device_connector(const struct device_class *class);
+bool device_bus_tells(const struct device_class *class);	/* bus_class.tell: they have and need none */
 /* Can they come while the guest runs; can this one go? False and err->msg set: no. */
 bool device_can_come(const struct device_class *class, struct error *err);
 bool device_can_go(const struct machine *m, const struct device *dev, struct error *err);

@@ -108,10 +108,21 @@ static void scsi_path(const struct device *dev, char *buf, size_t size)
 	snprintf(buf, size, "%s%s%u:%u:%u", path, *path ? "/" : "", at->channel, at->target, at->lun);
 }
 
+/* What a unit that goes has in hand ends as aborted. */
+static void scsi_tell(struct device *dev, bool comes)
+{
+	const struct scsi_adapter *a = bus_of(dev->bridge)->adapter;
+
+	if (!comes)
+		scsi_abort(dev->bridge, scsi_unit(dev)->address, NULL);
+	if (a->plugged)
+		a->plugged(dev->bridge, scsi_unit(dev)->address, comes);
+}
+
 static const struct device_property no_properties[] = { { .name = NULL } };
 
 const struct bus_class scsi_bus = {
-	.type = "SCSI", .name = "scsi.0", .properties = no_properties, .attach = scsi_attach, .path = scsi_path,
+	.type = "SCSI", .name = "scsi.0", .properties = no_properties, .attach = scsi_attach, .tell = scsi_tell, .path = scsi_path,
 };
 
 void scsi_bus_init(struct device *adapter, struct scsi_bus_state *bus, const struct scsi_adapter *functions)

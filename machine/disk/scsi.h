@@ -44,6 +44,7 @@ struct scsi_adapter {
 	void (*done)(struct device *adapter, struct scsi_command *c);	/* the command is the adapter's again, to free */
 	void (*drop)(struct device *adapter, struct scsi_command *c);	/* the same, and nobody hears of it. NULL: free() */
 	void (*changed)(struct device *adapter, struct scsi_address at, uint8_t asc, uint8_t ascq);	/* medium, size; NULL */
+	void (*plugged)(struct device *adapter, struct scsi_address at, bool comes);	/* a unit has come, or goes; NULL */
 	bool absent_lun0;		/* an address without a target answers INQUIRY with qualifier 0x7f (spapr-vscsi) */
 	unsigned max_target, max_lun, max_channel;
 };

@@ -65,7 +65,11 @@ bool scsi_unit_init(struct device *dev, const struct scsi_kind *kind, struct err
 
 void scsi_unit_free(struct device *dev)
 {
-	disk_free(&scsi_unit(dev)->disk);
+	struct disk *disk = &scsi_unit(dev)->disk;
+
+	disk_free(disk);
+	if (disk->drive)
+		drive_leave(disk->drive);
 }
 
 void scsi_unit_reset(struct device *dev)

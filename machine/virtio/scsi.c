@@ -329,7 +329,8 @@ static void control(struct virtio_scsi *s, struct virtio_element *e)
 
 /* ---- Events ---- */
 
-enum { EVENT_NONE = 0, EVENT_CHANGE = 3 };
+enum { EVENT_NONE = 0, EVENT_TRANSPORT = 1, EVENT_CHANGE = 3 };
+enum { TRANSPORT_RESCAN = 1, TRANSPORT_REMOVED = 2 };
 #define EVENT_MISSED UINT32_C(0x80000000)
 
 struct event_data {
@@ -358,16 +359,25 @@ static bool push_event(struct virtio_scsi *s, struct event_data *event)
 	return true;
 }
 
-static void vs_changed(struct device *dev, struct scsi_address at, uint8_t asc, uint8_t ascq)
+static void tell(struct virtio_scsi *s, unsigned feature, struct scsi_address at, uint32_t what, uint32_t reason)
 {
-	struct event_data event = { .event = EVENT_CHANGE, .reason = (uint32_t)ascq << 8 | asc };
-	struct virtio_scsi *s = to_vs(dev);
+	struct event_data event = { .event = what, .reason = reason };
 
-	if (!virtio_has(&s->v, F_CHANGE))
+	if (!virtio_has(&s->v, feature))
 		return;
 	put_address(event.lun, at);
 	if (!push_event(s, &event))
 		s->event_missed = true;
+}
+
+static void vs_changed(struct device *dev, struct scsi_address at, uint8_t asc, uint8_t ascq)
+{
+	tell(to_vs(dev), F_CHANGE, at, EVENT_CHANGE, (uint32_t)ascq << 8 | asc);
+}
+
+static void vs_plugged(struct device *dev, struct scsi_address at, bool comes)
+{
+	tell(to_vs(dev), F_HOTPLUG, at, EVENT_TRANSPORT, comes ? TRANSPORT_RESCAN : TRANSPORT_REMOVED);
 }
 
 static void events_kicked(struct virtio_scsi *s)
@@ -444,7 +454,7 @@ static void vs_queue_reset(struct virtio_device *v, unsigned queue)
 /* ---- The class ---- */
 
 static const struct scsi_adapter vs_adapter = {
-	.take = vs_take, .give = vs_give, .done = vs_done, .drop = vs_drop, .changed = vs_changed, .max_target = 255, .max_lun = 16383,
+	.take = vs_take, .give = vs_give, .done = vs_done, .drop = vs_drop, .changed = vs_changed, .plugged = vs_plugged, .max_target = 255, .max_lun = 16383,
 };
 
 static const struct virtio_class vs_class = {

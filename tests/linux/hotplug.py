@@ -127,6 +127,68 @@ def card(g):
     check(g.hand('netdev_del n1') == '' and g.hand('info network') == '', 'netdev_del')
 
 
+def until(m, command, want, name, seconds=20):
+    """What the guest does by itself may take it some time."""
+    end = time.monotonic() + seconds
+    got = m.command(command).strip()
+    while got != want and time.monotonic() < end:
+        m.command('usleep 50000')
+        got = m.command(command).strip()
+    check(got == want, name, got)
+
+
+BLOCKS = 'ls /sys/block | grep -c "^s[dr]" || true'
+
+
+def units():
+    """Disks and a CD come to SCSI buses and go: virtio-scsi tells the guest, and of spapr-vscsi it asks."""
+    need(KERNEL, INITRD)
+    with Folder() as folder:
+        make_disk(folder('d.img'))
+        make_disk(folder('e.img'))
+        shutil.copy(INITRD, folder('initrd.gz'))
+        bus = ('-device', 'virtio-scsi-pci,id=s0', '-device', 'spapr-vscsi,id=v0')
+        with Plugged(folder, *bus, *FIXED) as g:
+            g.m.command('modprobe -a virtio_pci virtio_scsi ibmvscsi sd_mod sr_mod; printf 1 >/proc/sys/kernel/printk')
+            for name in 'd', 'e':
+                check(g.hand('drive_add 0 if=none,id=%s,file=%s,format=raw' % (name, folder(name + '.img'))) == '', 'drive_add')
+            check('at most' in g.hand('device_add scsi-hd,drive=d,bus=s0.0,scsi-id=256'), 'no-such-address')
+            check(g.hand('device_add scsi-hd,drive=d,id=u0,bus=s0.0,scsi-id=3') == '', 'device_add')
+            until(g.m, BLOCKS, '1', 'disk-comes')
+            check(g.m.command('head -n 1 /dev/sda').strip() == 'plugged in', 'disk-is-there')
+            check('carries a bus' in g.hand('device_del s0'), 'a-bus-that-is-used-stays')
+            check('is taken' in g.hand('device_add scsi-hd,drive=e,bus=s0.0,scsi-id=3,lun=0'), 'one-address')
+            check(g.ask('device_add', driver='scsi-cd', id='c0', bus='s0.0')[0] == {'return': {}}, 'a-CD-without-a-medium')
+            until(g.m, BLOCKS, '2', 'CD-comes')
+            g.m.command('echo written >/dev/sda; sync; (while :; do cat /dev/sda; done) >/dev/null 2>&1 & sleep 1')
+            check(g.ask('device_del', id='u0')[0] == {'return': {}}, 'device_del')
+            check('DEVICE_DELETED:u0:/machine/peripheral/u0' in g.qmp.log + g.qmp.events('DEVICE_DELETED:u0:/machine/peripheral/u0'), 'DEVICE_DELETED')
+            until(g.m, BLOCKS, '1', 'disk-goes')
+            check(not re.search('^d\\b', g.hand('info block'), re.M), 'and-its-drive')
+            g.m.command('kill %1')
+            check(g.hand('device_del c0') == '', 'CD-goes')
+            until(g.m, BLOCKS, '0', 'none-left')
+            with open(folder('d.img'), 'rb') as f:
+                check(f.read(8) == b'written\n', 'what-was-written')
+            check(g.hand('device_add scsi-hd,drive=e,id=u1,bus=v0.0') == '', 'device_add-vscsi')
+            g.m.command('for h in /sys/class/scsi_host/*/scan; do echo "- - -" >$h; done')
+            until(g.m, BLOCKS, '1', 'who-looks-finds-it')
+            keep(g, folder, bus + ('-drive', 'if=none,id=e,file=%s,format=raw' % folder('e.img'), '-device', 'scsi-hd,drive=e,id=u1,bus=v0.0'))
+
+
+def keep(g, folder, more):
+    """Saved, it has the state of a machine that had all from the start and goes on from there."""
+    check(g.hand('stop') == '' and g.hand('migrate file:' + folder('hot.cede')) == '', 'migrate')
+    g.hmp.s.sendall(b'quit\n')
+    g.m.wait()
+    with resumed(folder, *more, '-S', '-monitor', 'unix:%s,server=on,wait=off' % folder('x')) as m:
+        h = Client(m, folder('x'))
+        h.until(r'\(cede\) ')
+        h.s.sendall(b'quit\n')
+        m.wait()
+        check(state(g.m) and state(g.m) == state(m), 'same-state', (g.m.errors, m.errors))
+
+
 def resumed(folder, *options, **kw):
     return Machine('-kernel', KERNEL, '-initrd', folder('initrd.gz'), '-append', 'console=hvc0 quiet', '-loadvm', folder('hot.cede'), *FIXED, *options, **kw)
 
@@ -287,4 +349,4 @@ def moved():
             check(m.wait(60) == 0, 'ends', m.errors)
 
 
-main({f.__name__: f for f in (disk, saved, cores, many, nodes, moved)})
+main({f.__name__: f for f in (disk, saved, units, cores, many, nodes, moved)})
