@@ -248,6 +248,7 @@ static struct device *make(struct machine *m, const struct device_class *class, 
 	if (!dev)
 		return NULL;
 	dev->bridge = bridge;
+	dev->part = bridge != NULL;
 	dev->asked = values != NULL;
 	dev->hot = hot;
 	append_device(m, dev);
@@ -274,30 +275,40 @@ struct device *device_new_hot(struct machine *m, const struct device_class *clas
 {
 	struct device *dev = make(m, class, NULL, values, true, err);
 
-	if (dev)
-		reset_device(dev);
+	for (struct device *d = dev; d; d = d->next)	/* it, and its parts */
+		reset_device(d);
 	return dev;
 }
 
 void device_drop(struct machine *m, struct device *dev)
 {
-	struct device **p = &m->devices;
+	struct device **p = &m->devices, *part;
 
+	while ((part = bus_next(m, NULL, dev)))
+		device_drop(m, part);
 	while (*p != dev)
 		p = &(*p)->next;
 	*p = dev->next;
 	free_device(dev);
 }
 
+/* What it has taken in hand is let go, by its parts at last. */
+static void leave(struct machine *m, struct device *dev)
+{
+	if (dev->class->settle)
+		dev->class->settle(dev);
+	if (dev->class->reset)
+		dev->class->reset(dev);
+	dev->leaves = true;
+	for (struct device *part = bus_next(m, NULL, dev); part; part = bus_next(m, part, dev))
+		leave(m, part);
+}
+
 void device_remove(struct machine *m, struct device *dev)
 {
 	char *id = dev->id ? strdup(dev->id) : NULL;
 
-	if (dev->class->settle)
-		dev->class->settle(dev);
-	if (dev->class->reset)
-		dev->class->reset(dev);		/* what it has taken in hand is let go */
-	dev->leaves = true;
+	leave(m, dev);
 	device_drop(m, dev);
 	machine_announce(m, (struct run_event){ .kind = RUN_DEVICE_DELETED, .word = id });
 	free(id);
@@ -358,11 +369,12 @@ bool device_can_come(const struct device_class *class, struct error *err)
 bool device_can_go(const struct machine *m, const struct device *dev, struct error *err)
 {
 	const struct bus_class *bus = dev->class->on;
+	const struct device *guest = bus_next(m, NULL, dev);
 	bool (*removable)(const struct device *, struct error *) = bus ? bus->removable : dev->class->removable;
 
 	if (!device_can_come(dev->class, err))
 		return false;
-	if (dev->class->bus && bus_next(m, NULL, dev)) {
+	if (guest && !guest->part) {
 		error_set(err, "Device '%.60s' carries a bus, and there is something on it", dev->id ? dev->id : dev->class->name);
 		return false;
 	}

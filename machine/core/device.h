@@ -151,6 +151,7 @@ struct device {
 	uint32_t number;		/* among those of its class, from 0 on */
 	bool asked;			/* by -device */
 	bool hot, leaves;		/* it comes, or goes, while the guest runs */
+	bool part;			/* of its bridge, and goes with it: device_new_on() */
 	bool attached;			/* to its bus */
 };
 
@@ -172,7 +173,7 @@ bool device_can_come(const struct device_class *class, struct error *err);
 bool device_can_go(const struct machine *m, const struct device *dev, struct error *err);
 void device_drop(struct machine *m, struct device *dev);	/* it has hardly come: nobody hears of it */
 struct device *device_find(const struct machine *m, const char *id);	/* -device id=; NULL: none */
-/* The same on the bus of that bridge, which no other way may lead to: part of the bridge's device. In its init(). */
+/* The same on the bus of that bridge: part of the bridge's device, to go with it. In its init(). */
 struct device *device_new_on(struct device *bridge, const struct device_class *class, const char *values, struct error *err);
 void devices_free(struct machine *m);		/* last made, first freed */
 void devices_reset(struct machine *m);		/* in order of making */

@@ -59,6 +59,11 @@ static void bus_path(const struct device *dev, char *buf, size_t size)
 
 static void bus_reset(struct device *dev) { usb_power_on((struct usb_device *)dev); }
 
+static void bus_tell(struct device *dev, bool comes)
+{
+	bus_of(dev->bridge)->host->plugged(dev->bridge, (struct usb_device *)dev, comes);
+}
+
 static const struct device_property bus_properties[] = {
 	{ .name = "port", .help = "its number; the first free one if it is not given", .type = PROPERTY_STRING, .settable = true,
 	  .offset = offsetof(struct usb_device, port_name) },
@@ -66,7 +71,7 @@ static const struct device_property bus_properties[] = {
 };
 
 const struct bus_class usb_bus = {
-	.type = "usb-bus", .name = "usb-bus.0", .properties = bus_properties, .attach = bus_attach, .reset = bus_reset, .path = bus_path,
+	.type = "usb-bus", .name = "usb-bus.0", .properties = bus_properties, .attach = bus_attach, .tell = bus_tell, .reset = bus_reset, .path = bus_path,
 };
 
 void usb_bus_init(struct device *host, struct usb_bus_state *bus, const struct usb_host *functions)

@@ -82,6 +82,7 @@ struct usb_device {
 /* What a controller does for its bus. Speeds: a bit for each. */
 struct usb_host {
 	void (*woken)(struct device *host, unsigned port, unsigned endpoint, bool in);
+	void (*plugged)(struct device *host, const struct usb_device *usb, bool comes);	/* it has come, or goes */
 };
 struct usb_bus_state {
 	const struct usb_host *host;

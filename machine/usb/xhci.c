@@ -84,16 +84,35 @@ static void notify_port(struct xhci *x, unsigned number, uint32_t change)
 
 static void set_link(uint32_t *portsc, unsigned link) { *portsc = (*portsc & ~PORT_LINK) | link << 5; }
 
+/* What a port shows of the device that has come there; NULL: none has. */
+static uint32_t port_with(const struct usb_device *usb)
+{
+	uint32_t portsc = PORT_POWER;
+
+	set_link(&portsc, !usb ? LINK_DETECT : usb->speed == USB_SUPER ? LINK_U0 : LINK_POLLING);
+	if (usb)
+		portsc |= PORT_CONNECTED | (uint32_t)usb->speed << PORT_SPEED | (usb->speed == USB_SUPER ? PORT_ENABLED : 0);
+	return portsc;
+}
+
 /* As after power-on. */
 static void begin_port(struct xhci *x, unsigned number)
 {
-	const struct usb_device *usb = xhci_at(x, number);
+	x->port[number - 1].portsc = port_with(xhci_at(x, number)) | PORT_CONNECT_CHANGE;
+}
+
+/* A device that goes takes its place from the slot that the guest has given it, whose transfers wait until the guest ends them. */
+static void plugged(struct device *host, const struct usb_device *usb, bool comes)
+{
+	struct xhci *x = to_xhci(host);
+	unsigned number = usb->port + (usb->speed == USB_SUPER ? 0 : x->p3);
 	uint32_t *portsc = &x->port[number - 1].portsc;
 
-	*portsc = PORT_POWER | PORT_CONNECT_CHANGE;
-	set_link(portsc, !usb ? LINK_DETECT : usb->speed == USB_SUPER ? LINK_U0 : LINK_POLLING);
-	if (usb)
-		*portsc |= PORT_CONNECTED | (uint32_t)usb->speed << PORT_SPEED | (usb->speed == USB_SUPER ? PORT_ENABLED : 0);
+	for (unsigned i = 0; i < x->slots && !comes; i++)
+		if (x->place[i].port == usb->port)
+			x->place[i].port = 0;
+	*portsc = (*portsc & (PORT_CHANGES | PORT_WAKES)) | port_with(comes ? usb : NULL);
+	notify_port(x, number, PORT_CONNECT_CHANGE);
 }
 
 static void reset_port(struct xhci *x, unsigned number, bool warm)
@@ -194,7 +213,7 @@ static void woken(struct device *host, unsigned port, unsigned endpoint, bool in
 	xhci_serve(x);
 }
 
-static const struct usb_host host = { .woken = woken };
+static const struct usb_host host = { .woken = woken, .plugged = plugged };
 
 static void ring_doorbell(struct xhci *x, unsigned slot, uint32_t value)
 {

@@ -15,6 +15,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, '..', 'snapshot')]
 import libraries    # noqa: E402
 from console import GUEST, INITRD, KERNEL, Folder, Machine, check, linux, main, need, skip     # noqa: E402
 from monitor import Client      # noqa: E402
+from usb import read_events     # noqa: E402
 
 TREE = GUEST + '/utils'
 TROUBLE = r'BUG|Oops|WARNING|Call Trace|I/O error|timed out|Kernel panic|Failed|failed'
@@ -138,6 +139,7 @@ def until(m, command, want, name, seconds=20):
 
 
 BLOCKS = 'ls /sys/block | grep -c "^s[dr]" || true'
+KEYBOARDS, TABLETS = ('grep -c "^N: .*USB %s" /proc/bus/input/devices || true' % name for name in ('Keyboard', 'Tablet'))
 
 
 def units():
@@ -174,6 +176,39 @@ def units():
             g.m.command('for h in /sys/class/scsi_host/*/scan; do echo "- - -" >$h; done')
             until(g.m, BLOCKS, '1', 'who-looks-finds-it')
             keep(g, folder, bus + ('-drive', 'if=none,id=e,file=%s,format=raw' % folder('e.img'), '-device', 'scsi-hd,drive=e,id=u1,bus=v0.0'))
+
+
+def usb():
+    """A stick, a keyboard and a tablet come to the USB and go; a port serves who comes next."""
+    need(KERNEL, INITRD)
+    with Folder() as folder:
+        make_disk(folder('d.img'))
+        shutil.copy(INITRD, folder('initrd.gz'))
+        bus = ('-device', 'qemu-xhci,id=x0', '-device', 'virtio-net-pci,bootindex=1')
+        with Plugged(folder, *bus, *FIXED) as g:
+            check(g.hand('drive_add 0 if=none,id=d,file=%s,format=raw' % folder('d.img')) == '', 'drive_add')
+            answer = g.hand('device_add usb-storage,drive=none')
+            check("no drive 'none'" in answer, 'no-such-drive', answer)
+            check('already been used' in g.hand('device_add usb-storage,drive=d,bootindex=1'), 'nothing-by-halves')
+            check(g.hand('device_add usb-storage,drive=d,id=stick') == '', 'device_add')
+            until(g.m, BLOCKS, '1', 'stick-comes')
+            check(g.m.command('head -n 1 /dev/sda').strip() == 'plugged in', 'disk-is-there')
+            check('is taken' in g.hand('device_add usb-kbd,port=1'), 'one-a-port')
+            check(g.hand('device_add usb-kbd,id=k,port=4') == '', 'device_add-kbd')
+            until(g.m, KEYBOARDS, '1', 'keyboard-comes')
+            keys = read_events(g.m, 'event0', 6, lambda: g.hand('sendkey a'))
+            check([k for k in keys if k[0] == 1] == [(1, 30, 1), (1, 30, 0)], 'a-key', keys)
+            g.m.command('echo written >/dev/sda; sync; (while :; do cat /dev/sda; done) >/dev/null 2>&1 & sleep 1')
+            check(g.ask('device_del', id='stick')[0] == {'return': {}}, 'device_del')
+            until(g.m, BLOCKS, '0', 'stick-goes')
+            g.m.command('kill %1')
+            check('DEVICE_DELETED:stick:/machine/peripheral/stick' in g.qmp.log and g.hand('info block') == '', 'and-its-drive')
+            with open(folder('d.img'), 'rb') as f:
+                check(f.read(8) == b'written\n', 'what-was-written')
+            check(g.hand('device_del k') == '' and g.hand('device_add usb-tablet,id=t,port=1') == '', 'another-at-that-port')
+            until(g.m, TABLETS, '1', 'tablet-comes')
+            until(g.m, KEYBOARDS, '0', 'keyboard-goes')
+            keep(g, folder, bus + ('-device', 'usb-tablet,id=t,port=1'))
 
 
 def keep(g, folder, more):
@@ -349,4 +384,4 @@ def moved():
             check(m.wait(60) == 0, 'ends', m.errors)
 
 
-main({f.__name__: f for f in (disk, saved, units, cores, many, nodes, moved)})
+main({f.__name__: f for f in (disk, saved, units, usb, cores, many, nodes, moved)})

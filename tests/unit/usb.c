@@ -76,6 +76,7 @@ static void bench_new(struct bench *b)
 	b->ram = b->m->ram.base + RAM;
 	toy_image_new(&b->image, DISK);
 	toy_drive(b->m, &b->image, "d", false);
+	b->image.config.blockdev = true;	/* it stays when the disk goes */
 	b->x = (struct xhci *)make(b, &qemu_xhci_class, "id=x");
 	make(b, &usb_kbd_class, "");
 	make(b, &usb_tablet_class, "");
@@ -436,6 +437,48 @@ static void test_saved(struct bench *b)
 	free(data);
 }
 
+static struct device *come(struct bench *b, const struct device_class *class, const char *values)
+{
+	struct error err = { .msg = "" };
+	struct device *dev = device_new_hot(b->m, class, values, &err);
+
+	if (dev)
+		class->on->tell(dev, true);
+	return dev;
+}
+
+static void go(struct bench *b, struct device *dev)
+{
+	dev->class->on->tell(dev, false);
+	device_remove(b->m, dev);
+}
+
+/* The mouse leaves a slot behind that nobody serves, even when another one is at its port. */
+static void test_plugged(struct bench *b)
+{
+	struct told e;
+	unsigned slot;
+
+	while (next_event(b).type)
+		;
+	store(b, 0x4a0, 0x220200);
+	go(b, device_next(b->m, NULL, &usb_mouse_class));
+	e = next_event(b);
+	check(e.type == TRB_PORT_EVENT && e.pointer == 7 << 24 && load(b, 0x4a0) == 0x202a0, "it has gone");
+	check_eq(control(b, 3, 0x80, 6, 0x100, 18).type, 0, "nobody is there");
+	check(come(b, &usb_mouse_class, "") != NULL, "another one");
+	check(!next_event(b).type && load(b, 0x4a0) == 0x20ee1, "a change that nobody has taken notice of is no other change");
+	store(b, 0x4a0, 0x20200);
+	go(b, device_next(b->m, NULL, &usb_mouse_class));
+	come(b, &usb_mouse_class, "");
+	e = next_event(b);
+	check(e.type == TRB_PORT_EVENT && e.pointer == 7 << 24 && !next_event(b).type, "that is one");
+	check_eq(control(b, 3, 0x80, 6, 0x100, 18).type, 0, "not at the old slot");
+	slot = find_device(b, 7, 3, false);
+	e = control(b, slot, 0x80, 6, 0x100, 18);
+	check(slot == 5 && e.code == CC_SUCCESS && e.slot == 5, "it has its own");
+}
+
 static void test_refused(struct bench *b)
 {
 	static const struct { const struct device_class *class; const char *values, *why; } rows[] = {
@@ -537,6 +580,19 @@ static void wild_order(struct bench *b)
 	store(b, 0x2000, 0);
 }
 
+/* The tablet and the disk are there, or not; in the end both are. */
+static void wild_plug(struct bench *b)
+{
+	bool disk = below(2);
+	const struct device_class *class = disk ? &usb_storage_class : &usb_tablet_class;
+	struct device *dev = device_next(b->m, NULL, class);
+
+	if (dev)
+		go(b, dev);
+	else
+		come(b, class, disk ? "drive=d,port=4" : "port=2");
+}
+
 static void wild_step(struct bench *b)
 {
 	struct act e = { (uint8_t)below(ACT_KINDS), (uint8_t)below(256), (int32_t)below(3) - 1 };
@@ -550,7 +606,12 @@ static void wild_step(struct bench *b)
 	case 5: if (!below(8)) b->ram[wild_address() % (PAGES * 4096u)] = (uint8_t)below(256); break;
 	case 6: if (!below(8)) store(b, 0x430 + 16 * (1 + below(8)), (uint32_t)check_random(&seed)); break;
 	case 7: store(b, 0x2000 + 4 * below(6), below(6)); break;
-	case 8: wild_order(b); break;
+	case 8:
+		if (below(8))
+			wild_order(b);
+		else
+			wild_plug(b);
+		break;
 	case 9: case 10:
 		for (unsigned i = 0; i < 4 * EVENTS_N && next_event(b).type; i++)	/* a ring may lead into itself */
 			;
@@ -566,6 +627,9 @@ static void test_wild(struct bench *b, unsigned long steps)
 
 	for (unsigned long i = 0; i < steps; i++) {
 		if (!(i % 400) || (b->x->usbsts & (STS_HALTED | STS_DIED) && !below(8))) {
+			for (unsigned d = 0; d < 2; d++)
+				if (!device_next(b->m, NULL, d ? &usb_tablet_class : &usb_storage_class))
+					come(b, d ? &usb_tablet_class : &usb_storage_class, d ? "port=2" : "drive=d,port=4");
 			reset_all(b);
 			start(b);
 			slot[0] = find_device(b, 5, 3, false);
@@ -592,6 +656,7 @@ int main(int argc, char **argv)
 		test_pointers(&b);
 		test_disk(&b);
 		test_saved(&b);
+		test_plugged(&b);
 	}
 	test_wild(&b, steps);
 	if (argc < 2)
