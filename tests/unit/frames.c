@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "machine/net/flow.h"
 #include "machine/net/frame.h"
 #include "machine/net/offload.h"
 
@@ -548,6 +549,48 @@ static void test_hostile(void)
 	check(passed > 1000 && passed < 900000 && sent > 1000, "hostile: %u let through, %u sent", passed, sent);
 }
 
+/* One number for both ways; another one for another port or address, mostly. What is no frame of IP, or cut, has one all the same. */
+static void test_flow(bool v6)
+{
+	const size_t ip = 14, addresses = v6 ? 8 : 12, each = v6 ? 16 : 4, ports = v6 ? 54 : 34;
+	uint8_t data[62] = { 0 }, back[62];
+	unsigned seen = 0, flow;
+	bool found[NET_FLOWS] = { false };
+
+	memcpy(data + 12, v6 ? "\x86\xdd\x60" : "\x08\0\x45", 3);
+	data[ip + (v6 ? 6 : 9)] = 17;
+	data[ip + addresses] = 10;
+	data[ip + addresses + each + 1] = 99;
+	for (unsigned port = 0; port < 256; port++) {
+		data[ports + 1] = (uint8_t)port;
+		memcpy(back, data, sizeof back);
+		memcpy(back + ip + addresses, data + ip + addresses + each, each);
+		memcpy(back + ip + addresses + each, data + ip + addresses, each);
+		memcpy(back + ports, data + ports + 2, 2);
+		memcpy(back + ports + 2, data + ports, 2);
+		flow = net_flow(data, sizeof data);
+		seen += flow < NET_FLOWS && net_flow(back, sizeof back) == flow && !found[flow];
+		found[flow % NET_FLOWS] = true;
+	}
+	check(seen > 128, "flow: 256 connections have %u numbers", seen);
+	flow = net_flow(data, sizeof data);
+	if (!v6) {
+		data[ip + 6] = 0x20;
+		check(net_flow(data, sizeof data) != flow, "flow: a fragment has no ports");
+		data[ip] = 0x4f;
+		data[ip + 6] = 0;
+	}
+	for (size_t n = 0; n <= sizeof data; n++) {
+		uint8_t *part = malloc(n ? n : 1);
+
+		memcpy(part, data, n);
+		check(net_flow(part, n) < NET_FLOWS, "flow: cut at %zu", n);
+		free(part);
+	}
+	data[12] = 0x99;
+	check_eq(net_flow(data, sizeof data), 0, "flow: no IP");
+}
+
 int main(void)
 {
 	test_network();
@@ -560,6 +603,8 @@ int main(void)
 	test_cut(true);
 	test_cut_wrong();
 	test_join();
+	test_flow(false);
+	test_flow(true);
 	test_hostile();
 	return check_done();
 }
