@@ -31,8 +31,23 @@ bool net_config_begin(struct net_config *c, struct error *err)
 	return true;
 }
 
+/* QEMU has one of each kind but tap. Here a netdev has one way to the host in any case, and queues are the card's. */
+static bool set_queues(struct net_config *c, const char *value, struct error *err)
+{
+	uint64_t n;
+
+	if (!net_word_number("queues", value, NET_QUEUES_MOST, &n, err))
+		return false;
+	c->queues = (uint32_t)n;
+	if (!n)
+		error_usage(err, "Parameter 'queues' expects 1 at least");
+	return n;
+}
+
 bool net_config_set(struct net_config *c, const char *key, const char *value, struct error *err)
 {
+	if (!strcmp(key, "queues"))
+		return set_queues(c, value, err);
 	for (const struct net_key *k = c->backend->keys; k && k->name; k++)
 		if (!strcmp(k->name, key))
 			return k->set(c->settings, value, err);

@@ -19,6 +19,7 @@
 #define NET_FRAME_MAX    (65535u + NET_HEAD_BYTES + NET_TAG_BYTES)
 #define NET_QUEUE_FRAMES 1024u			/* that wait for a card: what comes then is dropped */
 #define NET_QUEUE_BYTES  (4u << 20)
+#define NET_QUEUES_MOST  256u
 #define NET_MAX_FDS      1024u			/* of all netdevs, that are waited for at a time */
 
 struct net;
@@ -66,6 +67,7 @@ struct net_config {
 	const struct net_backend *backend;
 	const char *id;
 	void *settings;			/* the backend's */
+	uint32_t queues;		/* that a card which has several may have each way; 0: 1 */
 	char *text, *made_id, *device;	/* what the strings are in; -nic: its -device. options_free() */
 };
 

@@ -13,11 +13,12 @@
 
 #define DEVICE "/dev/net/tun"
 
-/* An interface of that name, or of one that the kernel chooses: `name` is what it has then. -1: errno. */
-static int make_interface(const char *wanted, char name[IFNAMSIZ])
+/* An interface of that name, or of one that the kernel chooses: `name` is what it has then. `several`: of somebody who has made it
+ * for several queues the kernel gives none otherwise. -1: errno. */
+static int make_interface(const char *wanted, bool several, char name[IFNAMSIZ])
 {
 	int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC), error;
-	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	struct ifreq request = { .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (several ? IFF_MULTI_QUEUE : 0)) };
 
 	if (fd < 0)
 		return -1;
@@ -40,7 +41,7 @@ static bool tap_open(struct net *n, struct error *err)
 	struct wire *w;
 	int fd;
 
-	fd = s->fd ? wire_take_fd(n, s->local.fd, err) : make_interface(wanted, name);
+	fd = s->fd ? wire_take_fd(n, s->local.fd, err) : make_interface(wanted, n->config->queues > 1, name);
 	if (fd < 0 && !s->fd) {
 		snprintf(why, sizeof why, "could not configure " DEVICE " (%s): %s", wanted, strerror(errno));
 		wire_refuse(n, why, err);

@@ -44,7 +44,7 @@ static unsigned head_bytes(const struct virtio_device *v)
 
 /* Buffers that hold `bytes`, the first one with a place for the head: a list, in order. NULL: there are not so many yet, or
  * with *drop none that is large enough. */
-static struct virtio_element *take_buffers(struct virtio_net *n, uint64_t bytes, bool *drop)
+static struct virtio_element *take_buffers(struct virtio_net *n, unsigned queue, uint64_t bytes, bool *drop)
 {
 	struct virtio_device *v = &n->v;
 	struct virtio_element *first = NULL, **last = &first, *e;
@@ -52,7 +52,7 @@ static struct virtio_element *take_buffers(struct virtio_net *n, uint64_t bytes,
 
 	*drop = false;
 	while (room < bytes) {
-		*last = e = first ? virtio_pop_now(v, NET_QUEUE_RX) : virtio_pop(v, NET_QUEUE_RX);
+		*last = e = first ? virtio_pop_now(v, queue) : virtio_pop(v, queue);
 		if (!e)
 			break;
 		last = &e->next;
@@ -71,7 +71,7 @@ static struct virtio_element *take_buffers(struct virtio_net *n, uint64_t bytes,
 		virtio_unpop(v, e);
 		virtio_element_free(e);
 	}
-	virtio_watch(v, NET_QUEUE_RX);
+	virtio_watch(v, queue);
 	return NULL;
 }
 
@@ -100,7 +100,7 @@ static void put_head(struct virtio_net *n, const struct virtio_element *list, co
 
 enum gift { GIVEN, DROPPED, WAITS };
 
-static enum gift give(struct virtio_net *n, const uint8_t *data, size_t bytes, const struct offload_joined *j)
+static enum gift give(struct virtio_net *n, unsigned queue, const uint8_t *data, size_t bytes, const struct offload_joined *j)
 {
 	struct virtio_device *v = &n->v;
 	unsigned head_size = head_bytes(v);
@@ -109,7 +109,7 @@ static enum gift give(struct virtio_net *n, const uint8_t *data, size_t bytes, c
 	uint64_t done = 0, at;
 	bool drop;
 
-	list = take_buffers(n, UINT64_C(1) * head_size + bytes, &drop);
+	list = take_buffers(n, queue, UINT64_C(1) * head_size + bytes, &drop);
 	if (!list)
 		return drop ? DROPPED : WAITS;
 	put_head(n, list, j, head);
@@ -126,7 +126,7 @@ static enum gift give(struct virtio_net *n, const uint8_t *data, size_t bytes, c
 
 /* How many of those that have arrived the guest has now, as one frame; 0: they wait for buffers. What is joined may be too large
  * for all that it has: so many, *apart, come one by one, and nobody joins them again. */
-static unsigned give_some(struct virtio_net *n, const struct net_frame *f, unsigned *apart)
+static unsigned give_some(struct virtio_net *n, unsigned queue, const struct net_frame *f, unsigned *apart)
 {
 	const uint64_t wanted = NET_BIT(NET_GUEST_TSO4) | NET_BIT(NET_GUEST_CSUM);
 	struct offload_joined j;
@@ -135,32 +135,49 @@ static unsigned give_some(struct virtio_net *n, const struct net_frame *f, unsig
 	if (!*apart && (n->offloads & wanted) == wanted && n->net->config->backend->sums_right)
 		count = offload_join(f, n->net->arrived, n->buffer, &j);
 	if (count > 1) {
-		if (give(n, n->buffer, j.bytes, &j) == GIVEN)
+		if (give(n, queue, n->buffer, j.bytes, &j) == GIVEN)
 			return count;
 		*apart = count;
 	}
 	*apart -= *apart != 0;
-	return give(n, f->data, f->bytes, NULL) != WAITS;
+	return give(n, queue, f->data, f->bytes, NULL) != WAITS;
 }
 
-/* A card whose driver is not there hears nothing. */
+/* Where the driver wants the answers to what it has sent. */
+static unsigned pair_for(const struct virtio_net *n, const struct net_frame *f)
+{
+	return n->pairs == 1 ? 0 : n->flow[net_flow(f->data, f->bytes)] % n->pairs;
+}
+
+struct pairs { uint64_t word[NET_PAIRS_MOST / 64]; };	/* a bit each */
+
+static void notify_pairs(struct virtio_net *n, const struct pairs *pairs)
+{
+	for (unsigned pair = 0; pair < n->pairs; pair++)
+		if (pairs->word[pair / 64] >> pair % 64 & 1)
+			virtio_notify(&n->v, net_queue_rx(pair));
+}
+
+/* A card whose driver is not there hears nothing. Frames come in order: one whose queue has no buffers keeps the others waiting. */
 static void take_frames(struct virtio_net *n)
 {
+	struct pairs given = { { 0 } };
 	const struct net_frame *f;
-	bool any = false, ready;
-	unsigned count, apart = 0;
+	unsigned count, pair, apart = 0;
+	bool ready;
 
 	while (n->net && (f = net_front(n->net))) {
 		ready = virtio_ready(&n->v) && n->status & NET_LINK_UP && net_filter_passes(n, f->data, f->bytes);
-		count = ready ? give_some(n, f, &apart) : 1;
+		pair = pair_for(n, f);
+		count = ready ? give_some(n, net_queue_rx(pair), f, &apart) : 1;
 		if (!count)
 			break;
-		any |= ready;
+		if (ready)
+			given.word[pair / 64] |= UINT64_C(1) << pair % 64;
 		while (count--)
 			net_done(n->net);
 	}
-	if (any)
-		virtio_notify(&n->v, NET_QUEUE_RX);
+	notify_pairs(n, &given);
 }
 
 static void net_frames_arrived(struct device *dev) { take_frames((struct virtio_net *)dev); }
@@ -232,6 +249,7 @@ static void take_frame(struct virtio_net *n, const struct virtio_element *e)
 	if (!n->net || !(n->status & NET_LINK_UP) || bytes > NET_FRAME_MAX || virtio_take(v, e, 0, head, head_size) != head_size ||
 	    virtio_take(v, e, head_size, n->buffer, bytes) != bytes)
 		return;
+	n->flow[net_flow(n->buffer, bytes)] = (uint8_t)(e->queue / 2);
 	why = read_head(v, head, &o);
 	if (o.cut == OFFLOAD_CUT_TCP4 && o.cut_bytes && o.cut_bytes < n->net->config->backend->segment)
 		o.cut_bytes = n->net->config->backend->segment;
@@ -243,13 +261,13 @@ static void take_frame(struct virtio_net *n, const struct virtio_element *e)
 
 /* One frame may become OFFLOAD_SEGMENTS, and a ring has many: what is more than a quantum's work waits for a later one, so that
  * neither an instruction nor an event is long for the host. */
-static void send_frames(struct virtio_net *n)
+static void send_frames(struct virtio_net *n, unsigned queue)
 {
 	const uint64_t *work = &n->v.pci.dev.machine->hcall_work, enough = *work + MACHINE_WORK_MOST;
 	struct virtio_element *e;
 	bool any = false;
 
-	while (virtio_ready(&n->v) && *work < enough && (e = virtio_pop(&n->v, NET_QUEUE_TX))) {
+	while (virtio_ready(&n->v) && *work < enough && (e = virtio_pop(&n->v, queue))) {
 		if (e->out_bytes < head_bytes(&n->v)) {
 			virtio_break(&n->v, "a frame without a head");
 		} else {
@@ -262,19 +280,40 @@ static void send_frames(struct virtio_net *n)
 	if (*work >= enough)
 		virtio_look_later(&n->v);
 	if (any)
-		virtio_notify(&n->v, NET_QUEUE_TX);
+		virtio_notify(&n->v, queue);
+}
+
+static void send_all(struct virtio_net *n)
+{
+	for (unsigned pair = 0; pair < net_pairs_there(n); pair++)
+		send_frames(n, net_queue_tx(pair));
 }
 
 /* ---- The virtio device ---- */
 
 static void net_kicked(struct virtio_device *v, unsigned queue)
 {
-	static void (*const serve[])(struct virtio_net *) = {
-		[NET_QUEUE_RX] = take_frames, [NET_QUEUE_TX] = send_frames, [NET_QUEUE_CONTROL] = net_control,
-	};
+	struct virtio_net *n = to_net(v);
 
-	if (queue < ARRAY_SIZE(serve))
-		serve[queue](to_net(v));
+	if (queue == net_queue_control(n))
+		net_control(n);
+	else if (queue & 1)
+		send_frames(n, queue);
+	else
+		take_frames(n);
+}
+
+/* Which queues there are follows from what has been agreed on. */
+static void net_agreed(struct virtio_device *v)
+{
+	struct virtio_net *n = to_net(v);
+	unsigned control = net_queue_control(n);
+
+	if (n->pairs > net_pairs_there(n))
+		n->pairs = 1;
+	n->flows = n->pairs_most > 1 ? NET_FLOWS : 0;
+	for (unsigned i = 0; i <= 2 * n->pairs_most; i++)
+		virtio_lay_queue(v, i, (uint16_t)(i > control ? 0 : i < control ? i & 1 ? n->tx_size : n->rx_size : n->offer[NET_CTRL_VQ] ? CONTROL_SIZE : 0));
 }
 
 /* What the driver has agreed to holds once it is there, and so does what it has put into queues before. */
@@ -286,7 +325,7 @@ static void net_status(struct virtio_device *v, uint8_t before)
 		return;
 	n->offloads = v->features & NET_GUEST_OFFLOADS;
 	memset(n->vlans, virtio_has(v, NET_CTRL_VLAN) ? 0 : 0xff, sizeof n->vlans);
-	send_frames(n);
+	send_all(n);
 	net_control(n);
 }
 
@@ -296,6 +335,8 @@ static void net_driver_reset(struct virtio_device *v)
 
 	net_filter_reset(n);
 	n->offloads = 0;
+	n->pairs = 1;
+	memset(n->flow, 0, sizeof n->flow);
 	n->status &= (uint16_t)~NET_ANNOUNCE;
 }
 
@@ -305,7 +346,7 @@ static void net_get_config(struct virtio_device *v)
 
 	memcpy(v->config, n->mac, sizeof n->mac);
 	virtio_put_u16(v, CONFIG_STATUS, n->status);
-	virtio_put_u16(v, CONFIG_PAIRS, 1);
+	virtio_put_u16(v, CONFIG_PAIRS, (uint16_t)n->pairs_most);
 	virtio_put_u16(v, CONFIG_MTU, (uint16_t)n->mtu);
 }
 
@@ -318,7 +359,7 @@ static void net_set_config(struct virtio_device *v)
 
 static const struct virtio_class net_class = {
 	.type = 1, .pci_class = 0x020000, .get_config = net_get_config, .set_config = net_set_config, .kicked = net_kicked,
-	.status = net_status, .reset = net_driver_reset,
+	.status = net_status, .agreed = net_agreed, .reset = net_driver_reset,
 };
 
 /* ---- Making ---- */
@@ -391,6 +432,16 @@ static uint32_t config_bytes(const struct virtio_net *n)
 	return CONFIG_STATUS;
 }
 
+static bool add_queues(struct virtio_net *n)
+{
+	n->pairs_most = n->net && n->net->config->queues > 1 ? n->net->config->queues : 1;
+	n->pairs = 1;
+	for (unsigned pair = 0; pair < n->pairs_most; pair++)
+		if (!virtio_add_queue(&n->v, (uint16_t)n->rx_size) || !virtio_add_queue(&n->v, (uint16_t)n->tx_size))
+			return false;
+	return !n->offer[NET_CTRL_VQ] || virtio_add_queue(&n->v, CONTROL_SIZE);
+}
+
 static bool net_init(struct device *dev, struct error *err)
 {
 	struct virtio_net *n = (struct virtio_net *)dev;
@@ -401,8 +452,7 @@ static bool net_init(struct device *dev, struct error *err)
 	n->class = net_class;
 	n->class.features = offered(n);
 	n->class.config_bytes = config_bytes(n);
-	if (!n->buffer || !virtio_add_queue(&n->v, (uint16_t)n->rx_size) || !virtio_add_queue(&n->v, (uint16_t)n->tx_size) ||
-	    (n->offer[NET_CTRL_VQ] && !virtio_add_queue(&n->v, CONTROL_SIZE))) {
+	if (!n->buffer || !add_queues(n)) {
 		error_set(err, "out of memory");
 		return false;
 	}
@@ -443,7 +493,7 @@ static void net_loaded(struct device *dev, bool foreign)
 	virtio_loaded(&n->v, foreign);
 	if (foreign) {
 		virtio_take_again(&n->v);
-		send_frames(n);
+		send_all(n);
 		if (n->net)
 			net_announce(dev);
 	}
@@ -493,7 +543,7 @@ static const struct device_property net_properties[] = {
 	OFFER("ctrl_vlan", "which VLANs", NET_CTRL_VLAN),
 	OFFER("ctrl_mac_addr", "another address", NET_CTRL_MAC_ADDR),
 	OFFER("ctrl_guest_offloads", "what the guest takes may change", NET_CTRL_GUEST_OFFLOADS),
-	{ .name = "mq", .help = "several queues each way: as many as the netdev has, one", .type = PROPERTY_BOOL, .settable = true,
+	{ .name = "mq", .help = "several queues each way: as many as the netdev has", .type = PROPERTY_BOOL, .settable = true,
 	  .offset = offsetof(struct virtio_net, offer[NET_MQ]) },
 	OFFER("guest_announce", "the guest says where it is when it is asked to", NET_GUEST_ANNOUNCE),
 	{ .name = NULL },

@@ -2,6 +2,7 @@
 #ifndef MACHINE_VIRTIO_NET_H
 #define MACHINE_VIRTIO_NET_H
 
+#include "machine/net/flow.h"
 #include "machine/net/net.h"
 #include "machine/virtio/virtio.h"
 
@@ -23,7 +24,10 @@ enum net_feature {
 #define NET_MACS  64u			/* of the filter's table */
 #define NET_VLANS 4096u
 
-enum { NET_QUEUE_RX, NET_QUEUE_TX, NET_QUEUE_CONTROL };
+/* Pairs of queues, one each way; then that of commands. */
+#define NET_PAIRS_MOST NET_QUEUES_MOST
+static inline unsigned net_queue_rx(unsigned pair) { return 2 * pair; }
+static inline unsigned net_queue_tx(unsigned pair) { return 2 * pair + 1; }
 
 struct net_mac {
 	uint8_t byte[NET_MAC_BYTES];
@@ -51,9 +55,21 @@ struct virtio_net {
 	uint32_t macs, first_multi;	/* in the table; those from first_multi on are groups */
 	struct net_mac table[NET_MACS];
 	uint32_t vlans[NET_VLANS / 32];	/* a bit each */
+	uint32_t pairs_most;		/* as many as the netdev has */
+	uint16_t pairs;			/* that the driver uses: the first ones */
+	uint8_t flow[NET_FLOWS];	/* the pair on which a frame of it was last sent: its answers come there */
+	uint32_t flows;			/* of flow[], in snapshots: none if there is one pair */
+	uint32_t has_pairs, more_pairs;	/* what a snapshot has of them: 1: something; all but the first one */
 	uint64_t offloads;		/* that the guest takes: bits of NET_GUEST_OFFLOADS */
 	uint32_t has_offloads;		/* 1: those are in a snapshot, which follows from its features */
 };
+
+/* A driver that has not agreed to several pairs has one, and the commands behind it. Before it has agreed to anything all are there. */
+static inline unsigned net_pairs_there(const struct virtio_net *n)
+{
+	return n->v.features && !virtio_has(&n->v, NET_MQ) ? 1 : n->pairs_most;
+}
+static inline unsigned net_queue_control(const struct virtio_net *n) { return 2 * net_pairs_there(n); }
 
 /* ---- net_control.c ---- */
 void net_filter_reset(struct virtio_net *n);

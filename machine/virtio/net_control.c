@@ -180,7 +180,11 @@ static enum ack set_pairs(struct virtio_net *n, const struct virtio_element *e, 
 	(void)unused;
 	if (!virtio_has(&n->v, NET_MQ) || !take_exactly(n, e, &pairs, 2))
 		return ACK_ERROR;
-	return virtio_u16(&n->v, pairs) == 1 ? ACK_OK : ACK_ERROR;
+	pairs = virtio_u16(&n->v, pairs);
+	if (!pairs || pairs > n->pairs_most)
+		return ACK_ERROR;
+	n->pairs = pairs;
+	return ACK_OK;
 }
 
 #define SWITCH(number, member) { 0, number, set_switch, offsetof(struct virtio_net, member) }
@@ -213,7 +217,7 @@ void net_control(struct virtio_net *n)
 	bool any = false;
 	uint8_t ack;
 
-	while (virtio_ready(&n->v) && (e = virtio_pop(&n->v, NET_QUEUE_CONTROL))) {
+	while (virtio_ready(&n->v) && (e = virtio_pop(&n->v, net_queue_control(n)))) {
 		if (e->out_bytes < COMMAND_DATA || !e->in_bytes) {
 			virtio_break(&n->v, "a command without a head or a place for its answer");
 		} else {
@@ -224,5 +228,5 @@ void net_control(struct virtio_net *n)
 		virtio_element_free(e);
 	}
 	if (any)
-		virtio_notify(&n->v, NET_QUEUE_CONTROL);
+		virtio_notify(&n->v, net_queue_control(n));
 }

@@ -30,6 +30,8 @@ static void find_offloads(void *s)
 	struct virtio_net *n = s;
 
 	n->has_offloads = virtio_has(&n->v, NET_CTRL_GUEST_OFFLOADS);
+	n->has_pairs = n->pairs_most > 1;
+	n->more_pairs = n->pairs - 1u;
 }
 
 static bool offloads_follow(void *s, uint32_t version, struct vms_walk *w)
@@ -43,6 +45,37 @@ static bool offloads_follow(void *s, uint32_t version, struct vms_walk *w)
 static const struct vmstate agreed_state = {
 	.name = "virtio-net/agreed", .version = 1, .min_version = 1, VMS_OF(struct virtio_net), .pre_save = find_offloads,
 	.post_load = offloads_follow, .fields = (const struct vms_field[]){ { .kind = VMS_END } },
+};
+
+/* The driver uses one pair at least, and no more than there are: behind them are its commands. */
+static bool pairs_check(const void *s, struct vms_walk *w)
+{
+	const struct virtio_net *n = s;
+	unsigned most = net_pairs_there(n);
+
+	return (n->pairs && n->pairs <= most) || vms_wrong(w, "curr_queue_pairs", n->pairs, "1 to %u", most);
+}
+
+static bool pairs_follow(void *s, uint32_t version, struct vms_walk *w)
+{
+	struct virtio_net *n = s;
+
+	(void)version;
+	(void)w;
+	n->more_pairs = n->pairs - 1u;
+	return true;
+}
+
+static uint64_t most_get(const void *s, unsigned i) { (void)i; return ((const struct virtio_net *)s)->pairs_most; }
+static bool most_put(void *s, unsigned i, uint64_t value) { return value == most_get(s, i); }
+
+static const struct vmstate pairs_state = {
+	.name = "virtio-net/pairs", .version = 1, .min_version = 1, VMS_OF(struct virtio_net), .check = pairs_check, .post_load = pairs_follow,
+	.fields = VMS_FIELDS(
+		{ .name = "max_queue_pairs", .kind = VMS_CALCULATED, .codec = &vms_u16, .count = 1, .get = most_get, .put = most_put,
+		  VMS_COUNTED(struct virtio_net, has_pairs) },
+		VMS_ROW("curr_queue_pairs", VMS_VALUE, struct virtio_net, pairs, pairs, uint16_t, 1, .codec = &vms_u16,
+			VMS_COUNTED(struct virtio_net, has_pairs))),
 };
 
 static const struct vmstate address_state = {
@@ -67,6 +100,9 @@ static const struct vmstate device_state = {
 		VMS_U8(struct virtio_net, alluni), VMS_U8(struct virtio_net, nomulti), VMS_U8(struct virtio_net, nouni),
 		VMS_U8(struct virtio_net, nobcast),
 		VMS_CONSTANT("has_ufo", vms_u8, 0),
+		VMS_PART("pairs", pairs_state),
+		{ .name = "tx_waiting", .kind = VMS_CALCULATED, .codec = &vms_u32, .count = NET_PAIRS_MOST - 1,
+		  VMS_COUNTED(struct virtio_net, more_pairs) },
 		VMS_ROW("curr_guest_offloads", VMS_VALUE, struct virtio_net, offloads, offloads, uint64_t, 1, .codec = &vms_u64,
 			VMS_COUNTED(struct virtio_net, has_offloads))),
 };
@@ -94,8 +130,12 @@ const struct vmstate virtio_net_own_state = {
 	.name = "cede/virtio-net", .version = 1, .min_version = 1, VMS_OF(struct virtio_net),
 	.fields = VMS_FIELDS(
 		VIRTIO_OWN,
+		VMS_COUNTED_BUFFER("flow", struct virtio_net, flow, flows),
+		VMS_SKIP(struct virtio_net, flows, "follows from an option"),
 		VMS_SKIP(struct virtio_net, first_multi, "follows from the table"),
 		VMS_SKIP(struct virtio_net, has_offloads, "follows from features"),
+		VMS_SKIP(struct virtio_net, pairs_most, "an option"), VMS_SKIP(struct virtio_net, has_pairs, "follows from it"),
+		VMS_SKIP(struct virtio_net, more_pairs, "follows from pairs"),
 		VMS_SKIP(struct virtio_net, class, "what it is, and options"),
 		VMS_SKIP(struct virtio_net, netdev, "an option"), VMS_SKIP(struct virtio_net, mac_option, "an option"),
 		VMS_SKIP(struct virtio_net, bootindex, "an option"),

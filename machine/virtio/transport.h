@@ -18,6 +18,7 @@ bool ring_recount(struct virtio_device *v, struct virtqueue *q);
 /* ---- virtio.c: what a driver does through either interface ---- */
 uint64_t virtio_offered(const struct virtio_device *v, bool modern);	/* features as an interface shows them */
 void virtio_agree(struct virtio_device *v, uint64_t features);
+void virtio_put_features(struct virtio_device *v, uint64_t features);	/* whatever they are */
 void virtio_set_status(struct virtio_device *v, uint8_t status);
 void virtio_kick(struct virtio_device *v, unsigned queue);
 /* A store that makes a device look at its rings costs the guest a few cycles, whatever is in them. True: there has been

@@ -35,6 +35,18 @@ bool virtio_add_queue(struct virtio_device *v, uint16_t size)
 	return true;
 }
 
+void virtio_lay_queue(struct virtio_device *v, unsigned at, uint16_t size)
+{
+	struct virtqueue *q = &v->queue[at];
+
+	if (size)
+		v->queues = at + 1;
+	if (q->default_size == size)
+		return;
+	q->default_size = size;
+	ring_clear(q);
+}
+
 /* Its queues are looked at again, all of them: the elements are there still. */
 static void serve_later(void *dev)
 {
@@ -89,6 +101,13 @@ void virtio_free(struct virtio_device *v)
 
 /* ---- Reset ---- */
 
+void virtio_put_features(struct virtio_device *v, uint64_t features)
+{
+	v->features = features;
+	if (v->class->agreed)
+		v->class->agreed(v);
+}
+
 static bool guest_is_big(const struct virtio_device *v)
 {
 	const struct cpu *cpu = v->pci.dev.machine->running;
@@ -103,7 +122,7 @@ static void reset_device(struct virtio_device *v)
 		v->class->reset(v);
 	for (unsigned i = 0; i < VIRTIO_QUEUES; i++)
 		ring_clear(&v->queue[i]);
-	v->features = 0;
+	virtio_put_features(v, 0);
 	v->status = v->isr = 0;
 	v->queue_select = 0;
 	v->config_vector = VIRTIO_NO_VECTOR;
@@ -160,7 +179,7 @@ void virtio_agree(struct virtio_device *v, uint64_t features)
 	if (v->status & VIRTIO_S_FEATURES_OK)
 		return;
 	/* Who takes the bit that nobody may take has taken all that was shown, without looking. */
-	v->features = features & BIT(VIRTIO_F_BAD_FEATURE) ? 0 : features & v->host_features;
+	virtio_put_features(v, features & BIT(VIRTIO_F_BAD_FEATURE) ? 0 : features & v->host_features);
 }
 
 void virtio_set_status(struct virtio_device *v, uint8_t status)

@@ -44,6 +44,7 @@ struct virtio_class {
 	void (*kicked)(struct virtio_device *v, unsigned queue);	/* the driver has put something there */
 	void (*reset)(struct virtio_device *v);		/* by the driver, or with the machine. NULL */
 	void (*status)(struct virtio_device *v, uint8_t before);	/* v->status has changed. NULL */
+	void (*agreed)(struct virtio_device *v);	/* v->features may have changed: which queues there are follows. NULL */
 	/* The driver takes one queue back: what the device holds of it is forgotten. NULL: it holds nothing. */
 	void (*queue_reset)(struct virtio_device *v, unsigned queue);
 	unsigned no_msix;		/* 1: it has no vectors (balloon) */
@@ -105,6 +106,8 @@ struct virtio_element {
 /* In a device's init(), after its queues are known. `legacy_id`: transitional PCI device id. False and err->msg set. */
 bool virtio_init(struct virtio_device *v, const struct virtio_class *class, uint16_t legacy_id, struct error *err);
 bool virtio_add_queue(struct virtio_device *v, uint16_t size);	/* before virtio_init() */
+/* In agreed(), for all that there may be, in order: queue number `at` has that size, a change of which clears it; 0: there is none. */
+void virtio_lay_queue(struct virtio_device *v, unsigned at, uint16_t size);
 void virtio_free(struct virtio_device *v);
 void virtio_reset(struct virtio_device *v);	/* with the machine */
 /* After a load; `foreign`: what QEMU does not save is taken from the rings. */

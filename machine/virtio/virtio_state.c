@@ -59,7 +59,7 @@ static uint64_t low_get(const void *s, unsigned i)
 static bool low_put(void *s, unsigned i, uint64_t value)
 {
 	(void)i;
-	((struct virtio_device *)s)->features = value;
+	virtio_put_features(s, value);
 	return true;
 }
 

@@ -297,6 +297,42 @@ def saved():
             check(m.wait() == 0, 'ends', m.errors)
 
 
+def queues():
+    """A card with four pairs of queues, each of which four processors use; saved and loaded, it goes on."""
+    need_libslirp()
+    web = Server()
+    nic = '-netdev', 'user,id=n,queues=4', '-device', 'virtio-net-pci,netdev=n,mq=on', '-d', 'guest_errors'
+    fetch = 'for i in 1 2 3 4 5 6 7 8; do (wget -q -O - http://10.0.2.2:%d/ | md5sum >/tmp/$i) & done; wait; cat /tmp/? | sort | uniq -c' % web.port
+    inputs = "grep 'virtio0-input' /proc/interrupts"
+
+    def all_come(m, name):
+        got = m.command(fetch, 120).replace('\r', '')
+        check(got.split()[-3:-1] == ['8', md5(DATA)], name, got)
+
+    with Folder() as folder:
+        with linux(*nic, '-save', folder('s'), ram=RAM, cpus='4') as m:
+            m.shell()
+            m.command(LEASE)
+            check(m.command('ls /sys/class/net/eth0/queues').split() == [w + '-%d' % i for w in ('rx', 'tx') for i in range(4)], 'four-pairs')
+            all_come(m, 'eight-streams')
+            rows = [sum(map(int, line.split()[1:5])) for line in m.command(inputs).strip().splitlines() if 'input' in line]
+            check(len(rows) == 4 and min(rows) > 5, 'by-each-pair', rows)
+            m.process.send_signal(10)
+            until = time.monotonic() + 30
+            while not os.path.exists(folder('s')) and time.monotonic() < until:
+                m.pump(0.1)
+            m.process.kill()
+        with Machine('-loadvm', folder('s'), *nic, ram=RAM, cpus='4') as m:
+            m.send('\n')
+            m.expect('# ', 30)
+            m.at = len(m.text)
+            all_come(m, 'and-after-a-load')
+            m.send('poweroff -f\n')
+            check(m.wait() == 0 and not m.errors, 'silent', m.errors)
+        with Machine('-loadvm', folder('s'), *[w.replace('queues=4', 'queues=2') for w in nic], ram=RAM, cpus='4') as m:
+            check(m.wait() == 1 and m.errors.count('\n') == 1, 'not-with-fewer', m.errors)
+
+
 def vlan():
     """spapr-vlan by Linux's ibmveth: the same as virtio has, another address, a save in between, a state that repeats."""
     need_libslirp()
@@ -687,4 +723,4 @@ def pair():
 
 
 if __name__ == '__main__':
-    main({f.__name__: f for f in (user, plain, listens, dump, monitor, repeats, saved, moved, services, wires, hub, announces, pair, vlan, boot, moved_vlan)})
+    main({f.__name__: f for f in (user, plain, queues, listens, dump, monitor, repeats, saved, moved, services, wires, hub, announces, pair, vlan, boot, moved_vlan)})

@@ -30,7 +30,7 @@ static struct {
 	size_t coming_bytes;
 	unsigned follow;		/* what each one's sequence number is above the one's before; 0: they are all the same */
 	bool answers;			/* at once */
-	bool hostile;			/* no facts about frames */
+	const struct net *at;		/* where they come; NULL: at the first one that is looked at */
 } end;
 
 static uint8_t coming[NET_FRAME_MAX];
@@ -54,6 +54,8 @@ static void end_send(struct net *net, const uint8_t *frame, size_t bytes)
 
 static void end_look(struct net *net)
 {
+	if (end.at && end.at != net)
+		return;
 	end.looks++;
 	for (unsigned at; end.coming; end.coming--) {
 		net_arrives(net, coming, end.coming_bytes);
@@ -73,7 +75,7 @@ static const struct net_backend large_backend = {
 	.type = "large", .help = "of a test", .open = end_open, .close = end_close, .send = end_send, .look = end_look, .segment = 600,
 };
 
-static struct net_config ends[] = { { .backend = &end_backend, .id = "n0" }, { .backend = &end_backend, .id = "n1" } };
+static struct net_config ends[] = { { .backend = &end_backend, .id = "n0" }, { .backend = &end_backend, .id = "n1" }, { .backend = &end_backend, .id = "n2", .queues = 4 } };
 
 static void comes(unsigned count, size_t bytes)
 {
@@ -453,7 +455,118 @@ static void test_link(void)
 	check(bar_load(v, 4, 0x2006, 2) == 1 && used_index(&r[0]) == 1, "link: it is back");
 }
 
-/* A netdev has one queue each way, and so has a card that could have several. */
+static void put_stream(unsigned from, unsigned to)
+{
+	memset(coming, 0, 60);
+	memcpy(coming + 12, "\x08\0\x45", 3);
+	coming[23] = 17;
+	coming[26 + 3] = (uint8_t)from;
+	coming[30 + 3] = (uint8_t)to;
+	coming[34] = (uint8_t)(7 * from);
+	coming[36] = (uint8_t)(7 * to);
+}
+
+/* One connection's answers come to the pair on which it sends; a driver uses as many pairs as it says, and one if it knows of none. */
+static void test_several(struct virtio_net *other)
+{
+	const uint64_t all = V1 | NET_BIT(NET_CTRL_VQ) | NET_BIT(NET_MQ);
+	const unsigned pair[] = { 2, 3, 0, 3, 1 };
+	struct ring was[3], rx[4], tx[4];
+	struct virtio_net *one = n;
+	uint16_t before;
+
+	memcpy(was, r, sizeof was);
+	n = other;
+	v = &n->v;
+	memset(&end, 0, sizeof end);
+	end.at = n->net;
+	check(v->queues == 9 && v->pci.msix.vectors == 10 && v->host_features & NET_BIT(NET_MQ), "several: nine queues");
+	modern_begin(v, V1 | NET_BIT(NET_CTRL_VQ));
+	check(v->queues == 3 && v->queue[2].size == 64 && !v->queue[3].size, "several: three for who takes no more");
+	modern_begin(v, all);
+	check(v->queues == 9 && v->queue[2].size == 256 && v->queue[8].size == 64 && bar_load(v, 4, 0x2008, 2) == 4, "several: nine again");
+	for (unsigned i = 0; i < 4; i++) {
+		rx[i] = ring_new(v, 2 * i, RINGS + 0x20000 * (i + 1));
+		tx[i] = ring_new(v, 2 * i + 1, RINGS + 0x20000 * (i + 1) + 0x8000);
+	}
+	r[2] = ring_new(v, 8, RINGS + 0x100000);
+	modern_ready(v);
+	check(command(4, 0, "\5\0", 2) == 1 && command(4, 0, "\0\0", 2) == 1 && n->pairs == 1, "several: not five, not none");
+	check(command(4, 0, "\4\0", 2) == 0 && n->pairs == 4, "several: four");
+	for (unsigned i = 0; i < ARRAY_SIZE(pair); i++) {
+		r[1] = tx[pair[i]];
+		put_stream(10 + i, 1);
+		ram_write(&rig.m->ram, BUFFER + HEAD, coming, 60);
+		put_frame(plain, 60);
+		tx[pair[i]] = r[1];
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(pair); i++) {
+		r[0] = rx[pair[i]];
+		before = used_index(&r[0]);
+		post(1, 2000);
+		rx[pair[i]] = r[0];
+		put_stream(1, 10 + i);
+		comes(1, 60);
+		check_eq(used_index(&r[0]), before + 1u, "several: an answer to what pair %u has sent", pair[i]);
+	}
+	check(!command(4, 0, "\2\0", 2), "several: two");
+	r[0] = rx[1];
+	before = used_index(&r[0]);
+	post(1, 2000);
+	put_stream(1, 13);
+	comes(1, 60);
+	check_eq(used_index(&r[0]), before + 1u, "several: what pair 3 has sent comes to one that there is");
+	bar_store(v, 4, 0x14, 1, 0);
+	check(n->pairs == 1 && v->queues == 9, "several: a reset forgets");
+	n = one;
+	v = &one->v;
+	memcpy(r, was, sizeof was);
+}
+
+/* Whoever takes features and queues in any order reaches none that is not there. */
+static void test_several_hostile(struct virtio_net *other)
+{
+	struct virtio_device *was = v;
+	uint64_t seed = 11;
+	unsigned most = 0;
+
+	v = &other->v;
+	end.at = other->net;
+	for (unsigned i = 0; i < 30000; i++) {
+		uint64_t w = check_random(&seed);
+		unsigned queue = w >> 8 & 15;
+		struct ring q;
+
+		if (!(w & 7)) {
+			modern_begin(v, (w >> 16 & 1 ? V1 : 0) | (w >> 17 & 0xffffff) | (w >> 41 & 1 ? NET_BIT(NET_MQ) | NET_BIT(NET_CTRL_VQ) : 0));
+			if (w >> 42 & 1) {
+				set_status(v, 0);
+				set_status(v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER);
+			}
+		}
+		if (!(v->status & VIRTIO_S_FEATURES_OK) && !(w >> 43 & 3))	/* a legacy driver, in the middle */
+			bar_store(v, 0, 4, 4, (w >> 20 & 0xffffff) | (w >> 45 & 1 ? NET_BIT(NET_MQ) | NET_BIT(NET_CTRL_VQ) : 0));
+		if (queue >= v->queues || !v->queue[queue].size)
+			continue;
+		q = ring_new(v, queue, RINGS + 0x8000 * queue);
+		q.big = virtio_is_big(v);
+		modern_ready(v);
+		ram_write(&rig.m->ram, BUFFER, queue + 1 < v->queues ? plain : (const uint8_t *)(virtio_is_big(v) ? "\4\0\0\4" : "\4\0\4\0"), 4);
+		put_desc(&q, 0, BUFFER, queue + 1 == v->queues ? 4 : 100, D_NEXT, 1);
+		put_desc(&q, 1, BUFFER + SLOT, 2000, D_WRITE, 0);
+		offer(&q, 0);
+		kick(&q);
+		most = other->pairs > most ? other->pairs : most;
+		put_stream(1, w >> 50 & 15);
+		comes(2, 60);
+		if (other->pairs > net_pairs_there(other))
+			break;
+	}
+	check(other->pairs <= net_pairs_there(other) && most == 4, "several: as many as there are, up to %u", most);
+	v = was;
+}
+
+/* A netdev has one queue each way unless it says more, and so has a card that could have several. */
 static void test_pairs(struct virtio_net *other)
 {
 	struct virtio_device *was = v;
@@ -494,6 +607,9 @@ static void test_options(void)
 	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "");
 	check(!strcmp(other->mac_text, "52:54:00:12:34:58"), "options: one that is free: %s", other->mac_text);
 	test_pairs((struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "mq=on,mac=52-54-0-12-34-61"));
+	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "netdev=n2,mq=on,mac=52-54-0-12-34-62");
+	test_several(other);
+	test_several_hostile(other);
 	other = (struct virtio_net *)virtio_new(rig.m, &virtio_net_class, "ctrl_vq=off");
 	check_eq(other->v.host_features & (0x2e0000 | NET_BIT(NET_CTRL_MAC_ADDR) | NET_BIT(NET_CTRL_GUEST_OFFLOADS)), 0, "options: no commands");
 	check(!strcmp(other->mac_text, "52:54:00:12:34:5a"), "options: not one that is taken: %s", other->mac_text);
@@ -595,7 +711,8 @@ int main(void)
 	rig_new(&rig, "1");
 	rig.options.netdev[0] = &ends[0];
 	rig.options.netdev[1] = &ends[1];
-	rig.options.netdevs = 2;
+	rig.options.netdev[2] = &ends[2];
+	rig.options.netdevs = 3;
 	if (!nets_new(rig.m, &err))
 		return EXIT_FAILURE;
 	v = virtio_new(rig.m, &virtio_net_class, "netdev=n0");
