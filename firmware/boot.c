@@ -1,8 +1,7 @@
-/* Booting from disks: the order in which they are tried, and what each may have to boot.
+/* Booting from disks and networks: the order in which they are tried, and what each disk may have to boot.
  *
  * Order: what has been chosen from the menu; bootindex; then -boot once= or order=; NVRAM's boot-device; all disks, all
- * CDs. A network is the first if a card has the lowest bootindex of all, or by -boot n, and else the last. What each may
- * have, as SLOF finds it: on ISO 9660 the program that \ppc\bootinfo.txt names; a PReP partition with an ELF program; an ELF
+ * CDs, a network: that of the first card unless bootindex= says which. What a disk may have, as SLOF finds it: on ISO 9660 the program that \ppc\bootinfo.txt names; a PReP partition with an ELF program; an ELF
  * program from the first byte on. The program is started as a kernel would be, in 32-bit mode. */
 #include "firmware/boot.h"
 
@@ -26,52 +25,64 @@
 /* ---- Order ---- */
 
 struct order {
-	struct boot_disk *disk[BOOT_MAX_DISKS];
+	struct place place[BOOT_MAX_PLACES];
 	unsigned n;
 };
 
-static void order_add(struct order *order, struct boot_disk *disk)
+static void order_add(struct order *order, struct place place)
 {
 	for (unsigned i = 0; i < order->n; i++)
-		if (order->disk[i] == disk)
+		if (order->place[i].disk == place.disk && order->place[i].net == place.net)
 			return;
-	order->disk[order->n++] = disk;		/* each is there once: there is room */
+	if (order->n < BOOT_MAX_PLACES && (place.disk || place.net))
+		order->place[order->n++] = place;
 }
+
+static void order_disk(struct order *order, struct boot_disk *disk) { order_add(order, (struct place){ .disk = disk }); }
+static void order_network(struct order *order, const struct machine *m) { order_add(order, (struct place){ .net = station_first(m) }); }
 
 static void order_kind(struct order *order, struct boot *boot, bool cdrom)
 {
 	for (unsigned i = 0; i < boot->disks; i++)
 		if (boot->disk[i].cdrom == cdrom)
-			order_add(order, &boot->disk[i]);
+			order_disk(order, &boot->disk[i]);
 }
 
-/* Those with a bootindex, lowest first. */
-static void order_indexed(struct order *order, struct boot *boot)
+/* The lowest bootindex of those that are not below `from`, and whose it is; UINT32_MAX: nobody's. */
+static uint32_t next_indexed(const struct machine *m, uint32_t from, struct place *place)
 {
-	struct boot_disk *next;
+	struct boot *boot = &m->firmware->boot;
+	uint32_t lowest = UINT32_MAX;
 
-	do {
-		next = NULL;
-		for (unsigned i = 0; i < boot->disks; i++) {
-			struct boot_disk *disk = &boot->disk[i];
-			bool there = false;
-
-			for (unsigned k = 0; k < order->n; k++)
-				there |= order->disk[k] == disk;
-			if (!there && disk->bootindex != UINT32_MAX && (!next || disk->bootindex < next->bootindex))
-				next = disk;
+	for (unsigned i = 0; i < boot->disks; i++)
+		if (boot->disk[i].bootindex >= from && boot->disk[i].bootindex < lowest) {
+			lowest = boot->disk[i].bootindex;
+			*place = (struct place){ .disk = &boot->disk[i] };
 		}
-		if (next)
-			order_add(order, next);
-	} while (next);
+	for (struct net *n = m->nets; n; n = n->next)
+		if (station_bootindex(n) >= from && station_bootindex(n) < lowest) {
+			lowest = station_bootindex(n);
+			*place = (struct place){ .net = n };
+		}
+	return lowest;
 }
 
-/* QEMU's letters: c disks, d CDs. A network (n) is not in this order: network_first(). */
-static void order_letters(struct order *order, struct boot *boot, const char *letters)
+static void order_indexed(struct order *order, const struct machine *m)
+{
+	struct place place;
+
+	for (uint32_t at = next_indexed(m, 0, &place); at != UINT32_MAX; at = next_indexed(m, at + 1, &place))
+		order_add(order, place);
+}
+
+/* QEMU's letters: c disks, d CDs, n a network. */
+static void order_letters(struct order *order, const struct machine *m, const char *letters)
 {
 	for (; letters && *letters; letters++)
-		if (*letters == 'c' || *letters == 'd')
-			order_kind(order, boot, *letters == 'd');
+		if (*letters == 'n')
+			order_network(order, m);
+		else if (*letters == 'c' || *letters == 'd')
+			order_kind(order, &m->firmware->boot, *letters == 'd');
 }
 
 /* Paths and aliases, with blanks between them; what stands behind ':' is not looked at. */
@@ -81,52 +92,54 @@ static void order_names(struct order *order, struct boot *boot, const char *name
 		size_t len = strcspn(names, " \t"), name = strcspn(names, ": \t");
 		struct boot_disk *disk = disk_named(boot, names, name);
 
-		if (disk)
-			order_add(order, disk);
+		order_disk(order, disk);
 		names += len;
 	}
 }
 
-/* The lowest bootindex of those that are not below `from`, disks and cards, and its node; UINT32_MAX: none. */
-static uint32_t next_indexed(const struct machine *m, uint32_t from, char path[BOOT_PATH_MAX])
+struct place place_of(const struct machine *m, unsigned number)
 {
-	const struct boot *boot = &m->firmware->boot;
-	uint32_t lowest = UINT32_MAX;
-	uint64_t rank;
+	struct boot *boot = &m->firmware->boot;
+	struct net *n = m->nets;
 
-	for (unsigned i = 0; i < boot->disks; i++) {
-		const struct boot_disk *disk = &boot->disk[i];
+	if (number < BOOT_MAX_DISKS)
+		return (struct place){ .disk = number < boot->disks ? &boot->disk[number] : NULL };
+	for (; n && number > BOOT_MAX_DISKS; number--)
+		n = n->next;
+	return (struct place){ .net = n };
+}
 
-		if (disk->bootindex >= from && disk->bootindex < lowest) {
-			lowest = disk->bootindex;
-			memcpy(path, disk->path, BOOT_PATH_MAX);
-		}
-	}
-	for (const struct net *n = m->nets; n; n = n->next)
-		if (station_bootindex(n) >= from && station_bootindex(n) < lowest && device_node_path(n->user, path, &rank))
-			lowest = station_bootindex(n);
-	return lowest;
+static unsigned place_number(const struct machine *m, const struct place *place)
+{
+	unsigned number = BOOT_MAX_DISKS;
+
+	if (place->disk)
+		return (unsigned)(place->disk - m->firmware->boot.disk);
+	for (const struct net *n = m->nets; n != place->net; n = n->next)
+		number++;
+	return number;
 }
 
 static void order_make(const struct machine *m, struct order *order)
 {
 	const struct config *o = m->config;
 	struct boot *boot = &m->firmware->boot;
-	char buf[VALUE_MAX], path[BOOT_PATH_MAX];
+	char buf[VALUE_MAX];
 	const char *letters = o->boot_once && m->firmware->starts <= 1 ? o->boot_once : o->boot_order, *names;
 
 	order->n = 0;
-	if (m->firmware->menu.first && m->firmware->menu.first <= boot->disks)
-		order_add(order, &boot->disk[m->firmware->menu.first - 1]);
-	order_indexed(order, boot);
-	order_letters(order, boot, letters);
-	if (o->boot_strict && (letters || order->n || next_indexed(m, 0, path) != UINT32_MAX))
+	if (m->firmware->menu.first)
+		order_add(order, place_of(m, m->firmware->menu.first - 1));
+	order_indexed(order, m);
+	order_letters(order, m, letters);
+	if (o->boot_strict && (letters || order->n))
 		return;
 	names = environment_find(m, "boot-device", buf, sizeof buf);
 	if (names)
 		order_names(order, boot, names);
 	order_kind(order, boot, false);
 	order_kind(order, boot, true);
+	order_network(order, m);
 }
 
 /* ---- What a disk has ---- */
@@ -194,16 +207,18 @@ const char *boot_check(const struct machine *m, struct boot_disk *disk)
 	return program_find(m, disk, &at);
 }
 
-uint32_t boot_list(struct machine *m, uint8_t disk[BOOT_MENU_MAX])
+uint32_t boot_list(struct machine *m, uint8_t number[BOOT_MENU_MAX])
 {
-	struct boot *boot = &m->firmware->boot;
 	struct order order;
 	uint32_t n = 0;
 
 	order_make(m, &order);
-	for (unsigned i = 0; i < order.n && n < BOOT_MENU_MAX; i++)
-		if (!boot_check(m, order.disk[i]))
-			disk[n++] = (uint8_t)(order.disk[i] - boot->disk);
+	for (unsigned i = 0; i < order.n && n < BOOT_MENU_MAX; i++) {
+		const struct place *place = &order.place[i];
+
+		if (place->net ? place_number(m, place) < BOOT_MAX_PLACES : !boot_check(m, place->disk))
+			number[n++] = (uint8_t)place_number(m, place);
+	}
 	return n;
 }
 
@@ -226,23 +241,30 @@ static bool disk_boot(struct machine *m, struct boot_disk *disk, struct error *e
 	return true;
 }
 
-/* The lowest bootindex is a card's, or -boot n, and nothing else has been chosen from the menu; what else of it comes later. */
-static bool network_first(const struct machine *m)
+bool place_path(const struct place *place, char path[BOOT_PATH_MAX])
 {
-	const struct config *o = m->config;
-	char path[BOOT_PATH_MAX];
-	uint32_t lowest = next_indexed(m, 0, path);
-	const char *letters = o->boot_once && m->firmware->starts <= 1 ? o->boot_once : o->boot_order;
+	uint64_t rank;
 
-	if (m->firmware->menu.first)
-		return false;
-	for (const struct net *n = lowest == UINT32_MAX ? NULL : m->nets; n; n = n->next)
-		if (station_bootindex(n) == lowest)
-			return !m->firmware->boots_failed;
-	return lowest == UINT32_MAX && letters && *letters == 'n' && !m->firmware->boots_failed;
+	if (place->net)
+		return device_node_path(place->net->user, path, &rank);
+	memcpy(path, place->disk->path, BOOT_PATH_MAX);
+	return true;
 }
 
-static bool disks_boot(struct machine *m, struct error *err)
+static bool place_boot(struct machine *m, const struct place *place, struct error *err)
+{
+	const struct boot_disk *disk = place->disk;
+	struct error why;
+
+	if (place->net)
+		return netboot(m, place->net, err);
+	if (disk_boot(m, place->disk, &why))
+		return true;
+	error_set(err, "%s (%.40s): %.120s", disk->alias, disk->drive ? disk->drive->id : "no drive", why.msg);
+	return false;
+}
+
+bool boot_find(struct machine *m, struct error *err)
 {
 	struct firmware *fw = m->firmware;
 	struct error why, all = { .msg = "" };
@@ -253,31 +275,14 @@ static bool disks_boot(struct machine *m, struct error *err)
 	for (unsigned i = fw->boots_failed; i < order.n; i++) {
 		size_t len = strlen(all.msg);
 
-		if (disk_boot(m, order.disk[i], &why)) {
+		if (place_boot(m, &order.place[i], &why)) {
 			fw->boots_failed = i;
 			return true;
 		}
-		snprintf(all.msg + len, sizeof all.msg - len, "%s%s (%.40s): %.120s", len ? "; " : "", order.disk[i]->alias,
-			 order.disk[i]->drive ? order.disk[i]->drive->id : "no drive", why.msg);
+		snprintf(all.msg + len, sizeof all.msg - len, "%s%s", len ? "; " : "", why.msg);
 	}
 	fw->boots_failed = 0;
-	error_set(err, "nothing to boot: %.230s", order.n ? all.msg : "no disk, no CD");
-	return false;
-}
-
-/* Disks, then CDs, then a network, unless -boot or a bootindex says that it is the first. */
-bool boot_find(struct machine *m, struct error *err)
-{
-	struct error why;
-	bool possible = netboot_possible(m), first = possible && network_first(m);
-
-	m->firmware->booted = false;
-	if ((first && netboot(m, err)) || (m->firmware->boot.disks && disks_boot(m, first ? &why : err)))
-		return true;
-	if (possible && !first && netboot(m, m->firmware->boot.disks ? &why : err))
-		return true;
-	if (!first && !possible && !m->firmware->boot.disks)
-		error_set(err, "nothing to boot: no disk, no CD, no network");
+	error_set(err, "nothing to boot: %.230s", order.n ? all.msg : "no disk, no CD, no network");
 	return false;
 }
 
@@ -346,9 +351,11 @@ void boot_hints_fdt(const struct machine *m, struct tree *t, int chosen)
 	const char *letters = o->boot_once && m->firmware->starts <= 1 ? o->boot_once : o->boot_order;
 	char list[2 * BOOT_MAX_DISKS * BOOT_PATH_MAX] = "", path[BOOT_PATH_MAX];
 	size_t len = 0;
+	struct place place;
 
-	for (uint32_t at = next_indexed(m, 0, path); at != UINT32_MAX && len + BOOT_PATH_MAX + 8 < sizeof list; at = next_indexed(m, at + 1, path))
-		len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", len ? " " : "", path);
+	for (uint32_t at = next_indexed(m, 0, &place); at != UINT32_MAX && len + BOOT_PATH_MAX + 8 < sizeof list; at = next_indexed(m, at + 1, &place))
+		if (place_path(&place, path))
+			len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", len ? " " : "", path);
 	if (len && o->boot_strict)
 		strcpy(list + len, " HALT");
 	if (len)

@@ -1,4 +1,4 @@
-/* Booting without -kernel: which disks are tried in which order, and what is started from them. */
+/* Booting without -kernel: which disks and networks are tried in which order, and what is started from them. */
 #ifndef FIRMWARE_BOOT_H
 #define FIRMWARE_BOOT_H
 
@@ -7,15 +7,21 @@
 struct tree;
 struct vmstate;
 
-/* Takes the first boot program that the disks have, in their order, for the kernel: fw->kernel, segments, entry.
- * False and err->msg says of each disk why there is none. */
+/* Where there may be something to boot. */
+struct place { struct boot_disk *disk; struct net *net; };	/* one of the two; both NULL: there is no such place */
+
+/* Takes the first boot program that those have, in their order, for the kernel: fw->kernel, segments, entry.
+ * False and err->msg says of each why there is none. */
 bool boot_find(struct machine *m, struct error *err);
-/* The program that was booted gives up. True: there are more disks to try, and the machine is to be reset for that. */
+/* The program that was booted gives up. True: there are more places to try, and the machine is to be reset for that. */
 bool boot_gives_up(struct machine *m);
 /* Why a disk cannot be booted from; NULL: it can, and boot->name is what it boots. */
 const char *boot_check(const struct machine *m, struct boot_disk *disk);
-/* Those that can, in their order, by their index among the disks; how many. */
-uint32_t boot_list(struct machine *m, uint8_t disk[BOOT_MENU_MAX]);
+/* Disks that can, and networks, which may, in their order, by their numbers; how many. */
+uint32_t boot_list(struct machine *m, uint8_t number[BOOT_MENU_MAX]);
+/* Disks have the numbers below BOOT_MAX_DISKS, then come networks: those that are there with the same options. */
+struct place place_of(const struct machine *m, unsigned number);
+bool place_path(const struct place *place, char path[BOOT_PATH_MAX]);	/* of its node. False: it has none */
 
 /* menu.c. Shows the menu and goes on by itself. False: there is none to show, and the machine is to go on at once. */
 bool menu_start(struct machine *m);

@@ -154,7 +154,7 @@ bool firmware_start(struct machine *m, struct error *err)
 		return false;
 	if (!tree_start(m, err))
 		return false;
-	if (m->firmware->booted && !again && menu_start(m)) {
+	if (m->firmware->kernel.volume && !again && menu_start(m)) {
 		menu_wait(m, boot);
 		return true;
 	}

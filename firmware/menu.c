@@ -11,6 +11,7 @@
 #include "machine/core/config.h"
 #include "machine/core/device.h"
 #include "machine/disk/drive.h"
+#include "machine/net/net.h"
 #include "machine/vio/vio_vty.h"
 
 #define CYCLES_PER_MS  (CPU_HZ / 1000)
@@ -38,11 +39,16 @@ static void size_text(uint64_t bytes, char *buf, size_t size)
 
 static void say_line(struct machine *m, unsigned i)
 {
-	struct boot *boot = &m->firmware->boot;
-	struct boot_disk *disk = &boot->disk[m->firmware->menu.disk[i]];
-	char size[32], line[512];
+	const struct boot *boot = &m->firmware->boot;
+	struct place place = place_of(m, m->firmware->menu.place[i]);
+	struct boot_disk *disk = place.disk;
+	char size[32], line[512], path[BOOT_PATH_MAX];
 
-	if (boot_check(m, disk))
+	if (place.net && place_path(&place, path)) {
+		snprintf(line, sizeof line, "  %c  network (%.60s, %s)\r\n", keys[i], place.net->config->id, path);
+		say(m, line);
+	}
+	if (!disk || boot_check(m, disk))
 		return;
 	size_text(disk->volume.size, size, sizeof size);
 	snprintf(line, sizeof line, "  %c  %s, %s of %s (%.60s, %s)\r\n", keys[i], boot->name, disk->cdrom ? "CD" : "disk", size,
@@ -63,7 +69,7 @@ static void say_menu(struct machine *m)
 	say(m, line);
 }
 
-/* It is as if the machine began with this disk first. A medium that has gone meanwhile leaves the menu to its user. */
+/* It is as if the machine began with this place first. A medium that has gone meanwhile leaves the menu to its user. */
 static void menu_take(struct machine *m, unsigned i)
 {
 	struct firmware *fw = m->firmware;
@@ -71,7 +77,7 @@ static void menu_take(struct machine *m, unsigned i)
 	struct error err = { .msg = "" };
 
 	say(m, (const char[]){ keys[i], '\r', '\n', 0 });
-	fw->menu.first = fw->menu.disk[i] + 1u;
+	fw->menu.first = fw->menu.place[i] + 1u;
 	fw->menu.look_at = 0;
 	fw->boot_again = true;
 	if (firmware_start(m, &err)) {
@@ -102,6 +108,13 @@ static int line_of(struct menu *menu, uint8_t key)
 	return -1;
 }
 
+static bool is_there(const struct machine *m, unsigned number)
+{
+	struct place place = place_of(m, number);
+
+	return place.disk || place.net;
+}
+
 static void menu_look(void *opaque)
 {
 	struct machine *m = opaque;
@@ -114,8 +127,8 @@ static void menu_look(void *opaque)
 		line = line_of(menu, key);
 	if (line < 0 && machine_now(m) >= menu->until)
 		line = 0;
-	/* A snapshot may name disks that are not there. */
-	if (line >= 0 && menu->disk[line] < m->firmware->boot.disks) {
+	/* A snapshot may name places that are not there. */
+	if (line >= 0 && is_there(m, menu->place[line])) {
 		menu_take(m, (unsigned)line);
 		return;
 	}
@@ -129,7 +142,7 @@ bool menu_start(struct machine *m)
 
 	if (!m->config->boot_menu || !vty_find(m, 0))
 		return false;
-	menu->lines = boot_list(m, menu->disk);
+	menu->lines = boot_list(m, menu->place);
 	if (!menu->lines)
 		return false;
 	say_menu(m);
@@ -162,8 +175,8 @@ static bool menu_needed(const void *s)
 static const struct vmstate menu_fields_state = {
 	.name = "cede/firmware/menu/fields", .version = 1, .min_version = 1, VMS_OF(struct menu),
 	.fields = VMS_FIELDS(
-		VMS_U32_TO(struct menu, lines, BOOT_MENU_MAX), VMS_BUFFER(struct menu, disk),
-		VMS_U32_TO(struct menu, first, BOOT_MAX_DISKS),
+		VMS_U32_TO(struct menu, lines, BOOT_MENU_MAX), VMS_BUFFER_AS("disk", struct menu, place),
+		VMS_U32_TO(struct menu, first, BOOT_MAX_PLACES),
 		VMS_U64(struct menu, look_at), VMS_U64(struct menu, until), VMS_SKIP(struct menu, look, "look_at")),
 };
 

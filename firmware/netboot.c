@@ -319,12 +319,7 @@ static bool file_read(void *opaque, uint64_t offset, void *buf, uint32_t bytes)
 	return true;
 }
 
-bool netboot_possible(struct machine *m)
-{
-	struct station s;
-
-	return station_find(m, 0, &s);
-}
+bool netboot_possible(const struct machine *m) { return station_first(m); }
 
 void netboot_forget(struct firmware *fw)
 {
@@ -351,15 +346,15 @@ static bool get_file(struct station *s, struct firmware *fw, struct error *err)
 	return true;
 }
 
-bool netboot(struct machine *m, struct error *err)
+bool netboot(struct machine *m, struct net *n, struct error *err)
 {
 	struct firmware *fw = m->firmware;
 	struct station s;
 	bool ok;
 
 	netboot_forget(fw);
-	if (!station_find(m, MINUTES * 60 * NS_PER_S, &s)) {
-		error_set(err, "network: no card with a -netdev");
+	if (!station_begin(m, n, MINUTES * 60 * NS_PER_S, &s)) {
+		error_set(err, "network (%.40s): no card is on it", n->config->id);
 		return false;
 	}
 	term_waits_for(m->term, "a boot program from the network '%.60s'", s.net->config->id);

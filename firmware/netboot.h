@@ -8,9 +8,9 @@
 #define NETBOOT_MAX (UINT64_C(256) << 20)	/* bytes of a file */
 
 /* Is there a card with a network on it? */
-bool netboot_possible(struct machine *m);
+bool netboot_possible(const struct machine *m);
 /* The kernel that the network has is fw->kernel. False and err->msg set. */
-bool netboot(struct machine *m, struct error *err);
+bool netboot(struct machine *m, struct net *n, struct error *err);
 void netboot_forget(struct firmware *fw);
 
 #endif

@@ -117,7 +117,7 @@ static const struct vmstate boot_state = {
 	.name = "cede/firmware/boot", .version = 1, .min_version = 1, VMS_OF(struct firmware), .needed = boot_needed,
 	.fields = VMS_FIELDS(
 		VMS_BOOL(struct firmware, booted), VMS_BOOL(struct firmware, boot_again),
-		VMS_U32_TO(struct firmware, boots_failed, BOOT_MAX_DISKS),
+		VMS_U32_TO(struct firmware, boots_failed, BOOT_MAX_PLACES),
 		VMS_STRUCT_ARRAY("disk", struct firmware, disk, struct client_disk, disk_state),
 		VMS_U64(struct firmware, wake_at), VMS_U32(struct firmware, sleeper)),
 };

@@ -59,6 +59,7 @@ struct client {
 
 /* ---- Disks, in the order of their aliases. Derived from the machine's devices ---- */
 #define BOOT_MAX_DISKS   64
+#define BOOT_MAX_PLACES  (BOOT_MAX_DISKS + 16)	/* networks, too */
 #define BOOT_PATH_MAX    128		/* bytes, with the NUL */
 
 struct boot_disk {
@@ -87,8 +88,8 @@ struct boot {
 #define BOOT_MENU_MAX 35u		/* lines: as many as there are keys */
 struct menu {
 	uint32_t lines;
-	uint8_t disk[BOOT_MENU_MAX];	/* index of each line's disk */
-	uint32_t first;			/* index + 1 of the disk that has been chosen; 0: none has */
+	uint8_t place[BOOT_MENU_MAX];	/* each line's number: place_of() */
+	uint32_t first;			/* number + 1 of what has been chosen; 0: nothing has */
 	uint64_t look_at;		/* cycle of the next look at the keyboard; 0: the menu is not there */
 	uint64_t until;			/* cycle at which the first line is taken; UINT64_MAX: the user has all the time */
 	struct event look;
@@ -115,7 +116,7 @@ struct firmware {
 	struct boot boot;
 	bool booted;			/* from a disk: the client is a boot program, or what one has started */
 	bool boot_again;		/* it has given up: the next start is for the disk behind */
-	uint32_t boots_failed;		/* of the list of disks: where the present one stands */
+	uint32_t boots_failed;		/* of the list of disks and networks: where the present one stands */
 	struct menu menu;
 	uint32_t starts;		/* since power-on, up to 2: -boot once= is for the first */
 

@@ -49,18 +49,21 @@ uint32_t station_bootindex(const struct net *n)
 	return n->user ? device_property_u32(n->user, "bootindex", UINT32_MAX) : UINT32_MAX;
 }
 
-bool station_find(struct machine *m, uint64_t ns, struct station *s)
+struct net *station_first(const struct machine *m)
 {
 	uint8_t mac[NET_MAC_BYTES];
+	struct net *first = NULL;
 
-	*s = (struct station){ .m = m, .deadline = host_ns() + ns };
-	for (struct net *n = m->nets; n; n = n->next) {
-		if (!n->user || !find_mac(n->user, mac) || (s->net && station_bootindex(n) >= station_bootindex(s->net)))
-			continue;
-		s->net = n;
-		memcpy(s->mac, mac, sizeof mac);
-	}
-	return s->net;
+	for (struct net *n = m->nets; n; n = n->next)
+		if (n->user && find_mac(n->user, mac) && (!first || station_bootindex(n) < station_bootindex(first)))
+			first = n;
+	return first;
+}
+
+bool station_begin(struct machine *m, struct net *n, uint64_t ns, struct station *s)
+{
+	*s = (struct station){ .m = m, .net = n, .deadline = host_ns() + ns };
+	return n->user && find_mac(n->user, s->mac);
 }
 
 bool station_ended(const struct station *s) { return s->stopped || s->late; }

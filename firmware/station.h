@@ -27,8 +27,10 @@ struct datagram {
 	size_t bytes;
 };
 
-/* The card that a netdev is on with the lowest bootindex, or the first one; it may be busy for `ns` of the host's in all. False: there is none. */
-bool station_find(struct machine *m, uint64_t ns, struct station *s);
+/* The network whose card has the lowest bootindex, or the first one with a card. NULL: there is none. */
+struct net *station_first(const struct machine *m);
+/* On the card of that network, for `ns` of the host's in all. False: it has none. */
+bool station_begin(struct machine *m, struct net *n, uint64_t ns, struct station *s);
 uint32_t station_bootindex(const struct net *n);	/* of its card; UINT32_MAX: none */
 bool station_ended(const struct station *s);	/* stopped or late: no further try makes sense */
 /* To all, as long as our own address is not known; else to whom it is for, once he has been found. False: nobody says that he is that. */

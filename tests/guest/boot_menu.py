@@ -9,6 +9,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'linux'))
 from console import Folder, Machine, check, main        # noqa: E402
+from net import need_libslirp       # noqa: E402
 
 LOAD, POWER_OFF, REBOOT = 0x200000, 0x2003, 0x2004
 TEXT, ARGS = 0x100, 0x120               # behind the first instruction
@@ -110,6 +111,45 @@ def resets():
             check('can boot' not in m.text, 'no-menu', m.text)
 
 
+def places():
+    """Disks and a network in one order: by bootindex, by letters, by the menu. What has nothing leaves the next one to be tried."""
+    need_libslirp()
+    with Folder() as folder:
+        drives(folder)
+        with open(folder('net'), 'wb') as f:
+            f.write(program('net', POWER_OFF))
+
+        def machine(order, file, *more):
+            """Places: a disk's name or 'net', as they are tried; the others have no bootindex."""
+            order = order.split()
+            out = ['-netdev', 'user,id=n,tftp=%s,bootfile=%s' % (folder.path, file), '-device', 'spapr-vscsi']
+            for name in ('one', 'empty', 'two'):
+                out += ['-drive', 'file=%s,if=none,id=%s,format=raw' % (folder(name), name)]
+            devices = {'net': 'spapr-vlan,netdev=n', **{name: 'scsi-hd,drive=' + name for name in ('one', 'empty', 'two')}}
+            for name, device in devices.items():
+                out += ['-device', device + (',bootindex=%d' % order.index(name) if name in order else '')]
+            return Machine(*out, *more, ram='256M')
+
+        for order, file, more, wanted in (
+                ('empty net two', 'net', (), 'net'), ('empty net two', 'none', (), 'two'), ('', 'net', (), 'one'), ('two', 'net', (), 'two'),
+                ('', 'net', ('-boot', 'nc'), 'net'), ('', 'none', ('-boot', 'nc'), 'one'), ('', 'net', ('-boot', 'cn'), 'one'),
+                ('empty', 'net', ('-boot', 'n,strict=on'), 'net')):
+            with machine(order, file, *more) as m:
+                ends(m, wanted, '%s, %s %s: %s' % (order, file, ' '.join(more), wanted))
+        for order, more in ('net', ('-boot', 'strict=on')), ('', ('-boot', 'n,strict=on')):
+            with machine(order, 'none', *more) as m:
+                check(m.wait(20) == 1 and m.errors.count('\n') == 1 and 'nothing to boot: network (n)' in m.errors, 'nobody-else' + order, m.errors)
+        with machine('net two', 'net', '-boot', 'menu=on,splash-time=60000') as m:
+            m.expect(r'  1  network \(n, /vdevice/l-lan@7\w*\)\r?\n  2  disk2:', 20)
+            m.expect('  3  disk:', 20)
+            m.send('2')
+            ends(m, 'two', 'the-menu-before-a-network')
+        with machine('one net', 'net', '-boot', 'menu=on,splash-time=60000,strict=on') as m:
+            m.expect('60.0 s', 20)
+            m.send('2')
+            ends(m, 'net', 'a-network-from-the-menu')
+
+
 def saved():
     """A snapshot while the menu waits, and one after the choice."""
     with Folder() as folder:
@@ -128,4 +168,4 @@ def saved():
 
 
 if __name__ == '__main__':
-    main({'chosen': chosen, 'resets': resets, 'saved': saved})
+    main({'chosen': chosen, 'resets': resets, 'places': places, 'saved': saved})
