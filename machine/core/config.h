@@ -10,6 +10,8 @@
 #include "cpu/core/model.h"
 #include "machine/core/numa.h"
 
+/* Whose options and monitors are meant; programs that start QEMU look for the first number of -version. */
+#define QEMU_VERSION "7.2.0"
 #ifndef CEDE_VERSION
 #define CEDE_VERSION "0.1"
 #endif

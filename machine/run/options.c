@@ -41,7 +41,7 @@ bool opt_pool(struct parse *p, const char *text)
 bool opt_version(struct parse *p, const char *text)
 {
 	(void)text;
-	puts("cede " CEDE_VERSION);
+	puts("Options of QEMU emulator version " QEMU_VERSION ", and more\ncede " CEDE_VERSION);
 	return p->done = true;
 }
 

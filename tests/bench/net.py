@@ -210,7 +210,8 @@ def need_libslirp(cede):
 
 
 def version(program):
-    return subprocess.run([program, '--version'], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[0]
+    lines = subprocess.run([program, '--version'], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    return next((line for line in lines if line.startswith('cede ')), lines[0])
 
 
 def compare(samples, which, more):

@@ -289,7 +289,7 @@ def case(folder, name, status, word, args):
 
 def good_input():
     """What must not be refused."""
-    for name, args, word in (('help', ('-help',), 'kernel'), ('h', ('-h',), 'kernel'), ('version', ('-version',), 'cede'),
+    for name, args, word in (('help', ('-help',), 'kernel'), ('h', ('-h',), 'kernel'), ('version', ('-version',), 'QEMU emulator version 7.2.0, and more\ncede '),
                              ('d-help', ('-d', 'help'), 'hcall'), ('trace-help', ('-trace', 'help'), 'H_CEDE'), ('serial-help', ('-serial', 'help'), 'unix:PATH'),
                              *(('%s-?' % o, ('-' + o, '?'), word) for o, word in (('cpu', 'power9_v2.2'), ('machine', 'cap-htm'), ('device', 'virtio-blk'), ('d', 'hcall')))):
         status, out, err = run(args)
