@@ -279,7 +279,7 @@ bool boot_find(struct machine *m, struct error *err)
 			fw->boots_failed = i;
 			return true;
 		}
-		snprintf(all.msg + len, sizeof all.msg - len, "%s%s", len ? "; " : "", why.msg);
+		snprintf(all.msg + len, sizeof all.msg - len, "%s%.200s", len ? "; " : "", why.msg);
 	}
 	fw->boots_failed = 0;
 	error_set(err, "nothing to boot: %.230s", order.n ? all.msg : "no disk, no CD, no network");

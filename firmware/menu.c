@@ -42,7 +42,7 @@ static void say_line(struct machine *m, unsigned i)
 	const struct boot *boot = &m->firmware->boot;
 	struct place place = place_of(m, m->firmware->menu.place[i]);
 	struct boot_disk *disk = place.disk;
-	char size[32], line[512], path[BOOT_PATH_MAX];
+	char size[32], line[768], path[BOOT_PATH_MAX];
 
 	if (place.net && place_path(&place, path)) {
 		snprintf(line, sizeof line, "  %c  network (%.60s, %s)\r\n", keys[i], place.net->config->id, path);
