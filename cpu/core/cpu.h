@@ -154,6 +154,10 @@ enum irq_line {		/* cpu->irq bits, levels */
 /* Slot numbers of what an op can name (offset / 8). */
 enum slot { SLOT_R0 = 0, SLOT_ZERO = 32, SLOT_LR, SLOT_CTR, SLOT_EA, SLOT_TAR, SLOT_PAGE = 40, SLOT_SUM = 49, SLOT_VSR0 = 64 };
 
+/* Where a debugger's point was met: enum point_kind and address, 0 nowhere. cpu/engine/points.h. */
+struct observed { unsigned kind; uint64_t ea; };
+#define CPU_OBSERVED 256u		/* cpu->halt: leave after this instruction, to a debugger */
+
 #define SLB_ENTRIES 32
 #define COPY_BLOCK  128		/* bytes that copy and paste. move. Book II, 4.4 */
 #define PACE_BYTES  768		/* of a struct pipe_state */
@@ -243,6 +247,10 @@ struct cpu {
 	const struct op *spin_op;	/* branch that last closed a waiting loop; NULL: memory has changed since. spin.c */
 	uint64_t spin_cycle;		/* the cycle at which it did */
 	bool shared;			/* others run in the same slice of time (set by the machine) */
+	bool watched_for;		/* the engine has points */
+	bool steps;			/* cpu_run() runs one instruction */
+	bool singly;			/* each block is of one instruction: what a timing model has counted is not undone */
+	struct observed observed;
 	bool waiting;			/* the guest has hinted that the others should have the rest of the slice */
 	/* 1 + the cycle that a device sees: one instruction runs by itself, and so may reach one; 0: blocks run. In a block,
 	 * an instruction that meets a device is left undone, and `alone` says that it is to be run by itself. */

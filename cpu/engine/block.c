@@ -18,6 +18,7 @@
 #include "cpu/engine/decode.h"
 #include "cpu/engine/fuse.h"
 #include "cpu/engine/pace.h"
+#include "cpu/engine/points.h"
 #include "cpu/engine/profile.h"
 #include "cpu/engine/tlb.h"
 #include "cpu/engine/watch.h"
@@ -146,6 +147,7 @@ void engine_free(struct engine *e)
 		munmap(e->pages, e->npages * sizeof *e->pages);
 	if (e->writer)
 		munmap(e->writer, e->npages * sizeof *e->writer);
+	points_free(e);
 	free_spare(e->scratch);
 	free_spare(e->build);
 	free(e->scratch_info);
@@ -309,6 +311,8 @@ struct block *engine_find(struct engine *e, uint64_t gra, uint32_t mode)
 {
 	struct block *b = *hash_bucket(e, gra, mode);
 
+	if (unlikely(points_part(e->points, gra)))
+		return NULL;
 	while (b && (b->gra != gra || b->mode != mode))
 		b = b->hash_next;
 	if (b || e->credit <= 0)
@@ -677,7 +681,7 @@ OP_RAW(seek)
 		budget = pay_owed(cpu, budget);
 	if (unlikely(budget < BUDGET_UNIT || cpu->halt || cpu->msr & (MSR_SE | MSR_BE) || cpu->env->log_mask & LOG_EXEC))
 		LEAVE;
-	if (unlikely(cpu->pmu.due < cpu->limit) || watch_completions(cpu))
+	if (unlikely(cpu->pmu.due < cpu->limit || cpu->watched_for) || watch_completions(cpu))
 		LEAVE;
 	cpu->cycles = CYCLE_NOW;	/* for a trace, should the fetch fault */
 	b = block_at_nip(cpu);
@@ -785,6 +789,10 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 	if (!(cpu->msr & MSR_SF))
 		cpu->nip = (uint32_t)cpu->nip;
 	nip = cpu->nip;
+	if (unlikely(cpu->steps)) {
+		cpu->observed.kind = POINT_STEP;
+		cpu->halt |= CPU_OBSERVED;
+	}
 	completes = watch_completions(cpu);
 	single = traced || completes || cpu->pmu.close;
 	b = block_at_nip(cpu);
@@ -798,6 +806,8 @@ static int64_t run_some(struct cpu *cpu, int64_t budget)
 		budget = BUDGET_OF(cpu->per_cycle - cpu->phase);	/* nothing can be entered after it */
 		cpu->limit = cpu->cycles + 1;
 		budget = run_alone(cpu, b, budget);
+	} else if (unlikely(cpu->steps || cpu->singly)) {
+		budget = run_surely(cpu, one_at(cpu->engine, b->gra, b->mode), budget);
 	} else if (unlikely(block_price(b) > budget)) {
 		budget = run_part(cpu, b, budget);
 	} else {
@@ -886,6 +896,8 @@ void cpu_run(struct cpu *cpu, uint64_t until)
 			cpu->owed = 0;
 			continue;
 		}
+		if (unlikely(cpu->watched_for) && points_stop(cpu))
+			break;
 		cpu->limit = next_limit(cpu, until);
 		if (cpu->limit - cpu->cycles > most)
 			cpu->limit = cpu->cycles + most;

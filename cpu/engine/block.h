@@ -197,6 +197,8 @@ struct timing_held {
 };
 
 #define BLOCK_HASH_BITS 18
+struct points;
+
 struct engine {
 	struct ram *ram;
 	uint8_t *arena;			/* blocks, bump-allocated; all forgotten at once when full */
@@ -228,6 +230,7 @@ struct engine {
 	struct timing_held held;
 	struct charge *charge;		/* NULL: nothing costs beyond that */
 	bool tm;			/* MSR[TM] can be set */
+	struct points *points;		/* points.h: a debugger's; NULL: there are none */
 	struct spent *spent;		/* blocks begin with op_spent; NULL: they do not */
 	enum insn_since level, problem_level;	/* the latest instructions that there are, and that problem state has */
 	uint64_t decoded, flushes;	/* so far: stale links are recognised by the latter */

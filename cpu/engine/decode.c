@@ -7,6 +7,7 @@
 #include "cpu/engine/decode.h"
 #include "cpu/engine/fuse.h"
 #include "cpu/engine/pace.h"
+#include "cpu/engine/points.h"
 #include "cpu/engine/profile.h"
 #include "cpu/engine/spin.h"
 #include "cpu/spent/spent.h"
@@ -707,7 +708,7 @@ void decode_block(struct engine *engine, uint64_t gra, uint32_t mode, unsigned m
 		const struct insn *insn;
 		uint64_t word;
 
-		if (!fetch(&d, &word))
+		if (unlikely(d.insn && points_part(engine->points, d.gra)) || !fetch(&d, &word))
 			break;
 		insn = decode_insn(&d, word);
 		out->timed |= insn && insn->flags & TIME;

@@ -11,6 +11,7 @@
 #include "cpu/core/spr.h"
 #include "cpu/engine/block.h"
 #include "cpu/engine/dispatch.h"
+#include "cpu/engine/points.h"
 #include "cpu/engine/watch.h"
 
 /* ---- Contexts ---- */
@@ -491,7 +492,15 @@ static bool device_store(struct cpu *cpu, const struct op *op, uint64_t ea, uint
 
 static bool watched(struct cpu *cpu, const struct op *op, uint64_t ea, unsigned size, bool store)
 {
-	return unlikely(watch_armed(cpu)) && watch_raise(cpu, op, ea, size, store);
+	if (likely(!watch_armed(cpu)))
+		return false;
+	if (watch_raise(cpu, op, ea, size, store))
+		return true;
+	if (!points_touch(cpu, ea, size, store))
+		return false;
+	op_restart(cpu, op);
+	cpu->alone = true;
+	return true;
 }
 
 bool load_slow(struct cpu *cpu, const struct op *op, uint64_t ea, void *out, unsigned size)

@@ -1,6 +1,7 @@
 #include "cpu/engine/watch.h"
 
 #include "cpu/engine/block.h"
+#include "cpu/engine/points.h"
 #include "cpu/engine/tlb.h"
 
 #define DAWRX_MRD(dawrx) ((unsigned)((dawrx) >> 10) & 63)	/* bits 48:53: doublewords, less one */
@@ -35,7 +36,7 @@ bool watch_in_page(const struct cpu *cpu, uint64_t ea)
 	for (unsigned n = 0; n < ARRAY_SIZE(cpu->dawr); n++)
 		if (cpu->dawrx[n] & (DAWRX_DW | DAWRX_DR) && (TLB_PAGE(cpu->dawr[n]) == TLB_PAGE(ea) || TLB_PAGE(last_byte(cpu, n)) == TLB_PAGE(ea)))
 			return true;
-	return false;
+	return points_in_page(cpu, ea);
 }
 
 /* Whatever the address. */

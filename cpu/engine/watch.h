@@ -24,9 +24,10 @@ enum ciabr_state { CIABR_OFF, CIABR_PROBLEM, CIABR_PRIVILEGED, CIABR_HYPERVISOR 
 void watch_set_data(struct cpu *cpu, unsigned n, uint64_t dawr, uint64_t dawrx);
 void watch_set_completion(struct cpu *cpu, uint64_t ciabr);
 
+/* Or a debugger of the host's does: points.h. */
 static inline bool watch_armed(const struct cpu *cpu)
 {
-	return (cpu->dawrx[0] | cpu->dawrx[1]) & (DAWRX_DW | DAWRX_DR);
+	return (cpu->dawrx[0] | cpu->dawrx[1]) & (DAWRX_DW | DAWRX_DR) || cpu->watched_for;
 }
 
 /* A watched range lies in the page of ea, or begins before it and reaches into it. */

@@ -332,6 +332,7 @@ static const struct vms_field cpu_fields[] = {
 	VMS_SKIP(struct cpu, link, ENGINE), VMS_SKIP(struct cpu, link_nip, ENGINE),
 	VMS_SKIP(struct cpu, link_from, ENGINE), VMS_SKIP(struct cpu, spin_op, ENGINE), VMS_SKIP(struct cpu, spin_cycle, ENGINE), VMS_SKIP(struct cpu, shared, ENGINE),
 	VMS_SKIP(struct cpu, waiting, ENGINE),
+	VMS_SKIP(struct cpu, watched_for, "a debugger's"), VMS_SKIP(struct cpu, steps, "a debugger's"), VMS_SKIP(struct cpu, singly, "a debugger's"), VMS_SKIP(struct cpu, observed, "a debugger's"),
 	VMS_SKIP(struct cpu, interrupts, "counted for the engine"),
 	VMS_SKIP(struct cpu, per_cycle, "the timing model's"), VMS_SKIP(struct cpu, timing_model, "the user's choice"),
 	VMS_SKIP(struct cpu, memos, ENGINE), VMS_SKIP(struct cpu, pace_in, ENGINE), VMS_SKIP(struct cpu, owed, "0, between instructions"),
