@@ -153,6 +153,7 @@ struct config {
 
 	struct chardev *serial[CONFIG_MAX_SERIAL];	/* of `chardev`; NULL: none, and no other either */
 	unsigned serials;
+	struct chardev *gdb;		/* -gdb; NULL: none */
 	struct monitor_config monitor[CONFIG_MAX_MONITORS];
 	unsigned monitors;
 	struct chardev *chardev[CONFIG_MAX_CHARDEVS];	/* -chardev, and what others say in short; options_free() */

@@ -90,6 +90,7 @@ struct tce_window;		/* machine/core/tce.h */
 struct firmware;		/* firmware/firmware.h */
 struct monitors;		/* machine/monitor/monitor.h */
 struct outgoing;		/* machine/snapshot/outgoing.h */
+struct gdb;			/* machine/gdb/gdb.h */
 struct display;			/* machine/display/display.h */
 struct snapshots;		/* machine/snapshot/snapshot.h */
 struct console;			/* machine/host/console.h: a host-side character stream */
@@ -166,6 +167,7 @@ struct machine {
 	struct monitors *monitors;	/* monitor.c: who commands it */
 	struct outgoing *outgoing;	/* outgoing.c: what they have written while they go on */
 	struct snapshots *snapshots;	/* snapshot.c: what is to be saved when */
+	struct gdb *gdb;		/* gdb.c: a debugger; NULL: none is wanted */
 	struct display *display;	/* display.c: who sees the screen */
 	uint8_t keys_let_go[32], buttons_let_go;	/* core/input.c: while it stood; a bit each */
 	bool any_let_go;

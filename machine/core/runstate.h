@@ -39,7 +39,7 @@ struct machine_listener {
 	void (*free)(struct machine *m);	/* the machine goes; in the reverse order of machine_listen() */
 };
 
-#define MACHINE_LISTENERS 4
+#define MACHINE_LISTENERS 5
 
 struct runstate {
 	bool stopped;			/* by a user, -S, a panic that pauses, a migration: the clock stands */

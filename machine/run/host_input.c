@@ -13,6 +13,7 @@
 #include "machine/core/device.h"
 #include "machine/core/input.h"
 #include "machine/display/display.h"
+#include "machine/gdb/gdb.h"
 #include "machine/host/console.h"
 #include "machine/host/term.h"
 #include "machine/monitor/control.h"
@@ -82,6 +83,7 @@ void host_look(struct machine *m)
 		term_say(m->term, "%s", err.msg);
 	display_show(m);
 	monitors_poll(m);
+	gdb_poll(m);
 	outgoing_poll(m);
 	heed_signals(m);
 }
@@ -91,9 +93,10 @@ bool host_glance(struct machine *m)
 	each_console(m, console_glance);
 	display_show(m);
 	monitors_poll(m);
+	gdb_poll(m);
 	outgoing_poll(m);
 	heed_signals(m);
-	return m->request == REQ_NONE && (monitors_ready(m) || snapshots_wanted(m));
+	return m->request == REQ_NONE && (monitors_ready(m) || gdb_ready(m) || snapshots_wanted(m));
 }
 
 /* ns UINT64_MAX: no limit. True: one of them is ready. */
@@ -122,7 +125,7 @@ static bool wait_for(struct machine *m, struct pollfd *fds, nfds_t n, uint64_t n
  * takes it. True if there was something. */
 bool host_wait(struct machine *m, uint64_t ns)
 {
-	struct pollfd fds[3 + (CONSOLES_MAX + MONITORS_MAX) * CONSOLE_MAX_FDS + NET_MAX_FDS];
+	struct pollfd fds[3 + (CONSOLES_MAX + MONITORS_MAX + 1) * CONSOLE_MAX_FDS + NET_MAX_FDS];
 	bool is_held = host_output_held(m), at_once = machine_clock_stands(m) && host_file_waits(m), nets_due;
 	bool nets_live = !is_held && !machine_clock_stands(m);
 	uint64_t most = ns;
@@ -137,6 +140,7 @@ bool host_wait(struct machine *m, uint64_t ns)
 		n += (is_held ? console_pollfds_held : console_pollfds)(dev->class->console(dev), fds + n);
 	assert(n <= 1 + CONSOLES_MAX * CONSOLE_MAX_FDS);
 	n += monitors_pollfds(m, fds + n);
+	n += gdb_pollfds(m, fds + n);
 	n += display_pollfds(m, fds + n);
 	n += outgoing_pollfds(m, fds + n);
 	if (nets_live)
@@ -145,7 +149,7 @@ bool host_wait(struct machine *m, uint64_t ns)
 	if (at_once)
 		ns = 0;
 	/* A command that host_look() has just read must run before this process waits: the wait may last for years. */
-	if (!monitors_ready(m) && !wait_for(m, fds, n, ns) && !at_once && !is_held && !nets_due && !m->run.gone)
+	if (!monitors_ready(m) && !gdb_ready(m) && !wait_for(m, fds, n, ns) && !at_once && !is_held && !nets_due && !m->run.gone)
 		return false;
 	host_look(m);
 	return true;
@@ -153,6 +157,17 @@ bool host_wait(struct machine *m, uint64_t ns)
 
 void host_serve(struct machine *m)
 {
-	if (host_glance(m))
+	if (!host_glance(m))
+		return;
+	monitors_run_within(m);
+	gdb_listen(m);
+}
+
+void host_hold(struct machine *m)
+{
+	while (m->run.stopped && m->request == REQ_NONE) {
+		host_wait(m, UINT64_MAX);
 		monitors_run_within(m);
+		gdb_run(m);
+	}
 }

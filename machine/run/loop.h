@@ -17,6 +17,7 @@ void host_look(struct machine *m);		/* between quanta: takes all that the host h
  * command waits that can be obeyed between any two instructions. */
 bool host_glance(struct machine *m);
 void host_serve(struct machine *m);		/* host_glance(), and obeys what it finds */
+void host_hold(struct machine *m);		/* while the machine is stopped within a quantum: serves who has stopped it */
 /* Waits until the host has something for us or `ns` have passed (UINT64_MAX: no limit), and takes it. True if there
  * was something. */
 bool host_wait(struct machine *m, uint64_t ns);

@@ -131,6 +131,30 @@ bool opt_monitor(struct parse *p, const char *text) { return monitor_on(p, text,
 bool opt_qmp(struct parse *p, const char *text) { return monitor_on(p, text, true, false); }
 bool opt_qmp_pretty(struct parse *p, const char *text) { return monitor_on(p, text, true, true); }
 
+/* A socket listens, and nobody waits for gdb. */
+static bool gdb_on(struct parse *p, const char *text)
+{
+	bool is_socket = !strncmp(text, "tcp:", 4) || !strncmp(text, "unix:", 5);
+	char full[512];
+
+	if (is_help(p, text) || !strcmp(text, "none"))
+		return true;
+	if (p->opts->gdb)
+		return option_fail(p, "-%s: there is one already", option_name(p));
+	if ((size_t)snprintf(full, sizeof full, "%s%s", text, is_socket && !strstr(text, "server") ? ",server=on,wait=off" : "") >= sizeof full)
+		return option_fail(p, "-%s: too long", option_name(p));
+	p->opts->gdb = short_chardev(p, full, "gdb", 0);
+	return p->opts->gdb;
+}
+
+bool opt_gdb(struct parse *p, const char *text) { return gdb_on(p, text); }
+
+bool opt_s(struct parse *p, const char *text)
+{
+	(void)text;
+	return gdb_on(p, "tcp::1234");
+}
+
 /* An item of -mon; *id: the stream. */
 static bool set_mon(struct parse *p, const char *key, const char *value, const char **id, bool *qmp, bool *pretty)
 {
@@ -191,7 +215,7 @@ static unsigned users_of(const struct config *o, const struct chardev *c)
 		n += o->serial[i] == c;
 	for (unsigned i = 0; i < o->monitors; i++)
 		n += o->monitor[i].chardev == c;
-	return n;
+	return n + (o->gdb == c);
 }
 
 static bool users_fit(struct parse *p, const struct chardev *c)

@@ -4,6 +4,7 @@
 #include "cpu/core/timebase.h"
 #include "hcall/dispatcher.h"
 #include "machine/core/clock.h"
+#include "machine/gdb/gdb.h"
 #include "machine/host/term.h"
 #include "machine/monitor/monitor.h"
 #include "machine/snapshot/snapshot.h"
@@ -21,11 +22,25 @@ static uint64_t after_wait(const struct cpu *cpu, uint64_t end)
 	return cpu->pmu.due > cpu->cycles && cpu->pmu.due < end ? cpu->pmu.due : end;
 }
 
+/* A processor that a debugger's point stops is between two instructions, and goes on from there as if nothing had been. */
+static void run_to(struct machine *m, struct cpu *cpu, uint64_t end)
+{
+	cpu_run(cpu, end);
+	while (unlikely(cpu->observed.kind)) {
+		gdb_observe(m, cpu);
+		host_hold(m);
+		cpu->halt &= ~CPU_OBSERVED;
+		if (m->request != REQ_NONE || cpu->halt)
+			return;
+		cpu_run(cpu, end);
+	}
+}
+
 /* A thread that spins waits for another one, which does not run during this slice: the rest of the slice is skipped. */
-static void run_shared(struct cpu *cpu, uint64_t end)
+static void run_shared(struct machine *m, struct cpu *cpu, uint64_t end)
 {
 	cpu->waiting = false;
-	cpu_run(cpu, end);
+	run_to(m, cpu, end);
 	if (cpu->run_state != CPU_RUNNING || cpu->cycles >= end || !cpu->waiting)
 		return;
 	cpu_wait_until(cpu, after_wait(cpu, end));
@@ -46,7 +61,7 @@ static uint64_t run_alone(struct machine *m, struct cpu *cpu, uint64_t end)
 		cpu->halt = 0;
 		if (term_ticked(m->term) && host_glance(m))
 			return cpu->cycles;
-		cpu_run(cpu, end - cpu->cycles > SLICE ? cpu->cycles + SLICE : end);
+		run_to(m, cpu, end - cpu->cycles > SLICE ? cpu->cycles + SLICE : end);
 	} while (!(cpu->halt & MACHINE_KICKED) && thread_stays(m, cpu, end));
 	return end;
 }
@@ -60,7 +75,7 @@ static void run_beside(struct machine *m, struct cpu *cpu, uint64_t end)
 		if (term_ticked(m->term))
 			host_serve(m);
 		if (m->request == REQ_NONE)
-			run_shared(cpu, end);
+			run_shared(m, cpu, end);
 	} while (thread_stays(m, cpu, end));
 }
 

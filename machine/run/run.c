@@ -29,6 +29,7 @@
 #include "machine/monitor/control.h"
 #include "machine/monitor/monitor.h"
 #include "machine/display/display.h"
+#include "machine/gdb/gdb.h"
 #include "machine/profile/profile.h"
 #include "machine/run/loop.h"
 #include "machine/snapshot/disks.h"
@@ -70,10 +71,12 @@ static void obey_monitors(struct machine *m)
 	bool stopped = m->run.stopped;
 
 	monitors_run(m);
+	gdb_run(m);
 	while ((m->run.stopped || host_output_held(m)) && m->request == REQ_NONE) {
 		stopped |= m->run.stopped;
 		host_wait(m, host_output_held(m) ? HELD_NS : UINT64_MAX);
 		monitors_run(m);
+		gdb_run(m);
 		if (m->request == REQ_NONE)
 			snapshots_take(m);	/* SIGUSR1 */
 	}
@@ -156,7 +159,7 @@ struct machine *machine_make(const struct config *o, struct term *term, struct e
 	machine_listen(m, &host);
 	m->run.stopped = o->stopped;
 	m->snapshots = snapshots_new(m, err);
-	if (m->snapshots && profile_new(m, err) && disks_recover(m, err) && monitors_new(m, err) && display_new(m, err))
+	if (m->snapshots && profile_new(m, err) && disks_recover(m, err) && gdb_new(m, err) && monitors_new(m, err) && display_new(m, err))
 		return m;
 	machine_free(m);
 	return NULL;

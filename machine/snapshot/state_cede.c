@@ -145,7 +145,7 @@ static const struct vms_field machine_fields[] = {
 	VMS_SKIP(struct machine, side_by_side, "anew in each quantum"),
 	VMS_SKIP(struct machine, stop_signal, HERE),
 	VMS_SKIP(struct machine, run, HERE), VMS_SKIP(struct machine, monitors, HERE), VMS_SKIP(struct machine, outgoing, HERE),
-	VMS_SKIP(struct machine, snapshots, HERE), VMS_SKIP(struct machine, display, HERE), VMS_SKIP(struct machine, trace, HERE), VMS_SKIP(struct machine, profile, HERE),
+	VMS_SKIP(struct machine, snapshots, HERE), VMS_SKIP(struct machine, display, HERE), VMS_SKIP(struct machine, gdb, HERE), VMS_SKIP(struct machine, trace, HERE), VMS_SKIP(struct machine, profile, HERE),
 	VMS_SKIP(struct machine, unimp_hcalls, "said once in each run"), VMS_SKIP(struct machine, unimp_rtas, "said once in each run"),
 	VMS_SKIP(struct machine, suspending, "nobody, between quanta"), VMS_SKIP(struct machine, dawr1_untold, "of a load"),
 	VMS_SKIP(struct machine, suspend_status, "for a moment"), VMS_SKIP(struct machine, rtas_results, "for a moment"),
