@@ -22,7 +22,7 @@ build) wanted="clang-19+lld-19|gcc libc6-dev make pkg-config libfdt-dev
        # The guest comes from Debian: what another distribution lacks to find and trust its archive.
        grep -q '^ID=debian' /etc/os-release 2>/dev/null ||
            wanted="$wanted ?debian-archive-keyring ?debootstrap" ;;
-test)  wanted="gcc ?llvm-19 ?clang-format-19 ?gdb ?qemu-user ?qemu-system-ppc ?qemu-utils
+test)  wanted="gcc ?llvm-19 ?clang-format-19 ?gdb ?gdb-multiarch ?qemu-user ?qemu-system-ppc ?qemu-utils
                ?grub-common ?xorriso ?e2fsprogs ?xvfb ?xdotool
                ?gcc-powerpc64le-linux-gnu ?gcc-powerpc64-linux-gnu
                ?binutils-powerpc64le-linux-gnu ?binutils-powerpc64-linux-gnu
