@@ -12,6 +12,7 @@
 #include "machine/core/config.h"
 #include "machine/gdb/packet.h"
 #include "machine/gdb/target.h"
+#include "machine/host/chardev.h"
 #include "machine/host/console.h"
 #include "machine/monitor/monitor.h"
 
@@ -23,11 +24,13 @@
 
 struct gdb {
 	struct machine *m;
+	struct chardev own;		/* gdbserver's; -gdb's is the configuration's */
 	struct console *console;
 	uint32_t client;		/* the console's at the last look */
 	struct gdb_reader reader;
 	bool no_acks;
 	bool physical;			/* addresses of memory are guest real ones */
+	bool obeys;			/* a packet */
 	bool awaited;			/* it has let the machine run, and is to be told when that ends */
 	unsigned thread;		/* index of the processor that it looks at */
 	char why[80];			/* of the stop to be told: what follows the thread */
@@ -635,7 +638,7 @@ void gdb_listen(struct machine *m)
 		return;
 	look_at_client(g);
 	/* Whatever gdb says while the guest runs, it wants it to stop. */
-	if (console_has(g->console) && !m->run.stopped) {
+	if (console_has(g->console) && !machine_clock_stands(m)) {
 		g->thread = thread_that_runs(m);
 		machine_stop(m);
 	}
@@ -650,8 +653,11 @@ void gdb_take(struct machine *m, uint8_t byte)
 		return;
 	if (!g->no_acks)
 		console_write(g->console, coming == GDB_WHOLE ? "+" : "-", 1);
-	if (coming == GDB_WHOLE)
-		obey(g);
+	if (coming != GDB_WHOLE)
+		return;
+	g->obeys = true;
+	obey(g);
+	g->obeys = false;
 }
 
 void gdb_run(struct machine *m)
@@ -662,7 +668,7 @@ void gdb_run(struct machine *m)
 	if (!g)
 		return;
 	gdb_listen(m);
-	while (m->run.stopped && m->request == REQ_NONE && console_read(g->console, &byte, 1))
+	while (machine_clock_stands(m) && m->request == REQ_NONE && console_read(g->console, &byte, 1))
 		gdb_take(m, (uint8_t)byte);
 }
 
@@ -704,6 +710,8 @@ static void hear(struct machine *m, const struct run_event *event)
 {
 	struct gdb *g = m->gdb;
 
+	if (!g)
+		return;
 	if (event->kind == RUN_RESUME && !points_set(m->engine, g->point, g->points))
 		machine_log(m, LOG_GUEST_ERROR, "gdb: no memory for its points");
 	if (!g->client || !g->awaited)
@@ -715,32 +723,72 @@ static void hear(struct machine *m, const struct run_event *event)
 	g->awaited &= event->kind != RUN_STOP && event->kind != RUN_SHUTDOWN;
 }
 
-static void free_gdb(struct machine *m)
+static void close_gdb(struct machine *m)
 {
-	console_close(m->gdb->console);
-	free(m->gdb->description);
-	free(m->gdb);
+	struct gdb *g = m->gdb;
+
+	if (!g)
+		return;
+	forget_client(g);
+	console_close(g->console);
+	free(g->description);
+	free(g);
 	m->gdb = NULL;
 }
 
-static const struct machine_listener listener = { .event = hear, .free = free_gdb };
+static const struct machine_listener listener = { .event = hear, .free = close_gdb };
+
+/* `chardev` NULL: that of struct gdb, as `where` says. */
+static bool open_gdb(struct machine *m, const struct chardev *chardev, const char *where, struct error *err)
+{
+	struct gdb *g = calloc(1, sizeof *g);
+
+	if (!g) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	if (chardev || gdb_parse(where, &g->own, err))
+		g->console = console_open(&m->consoles, m->term, chardev ? chardev : &g->own, err);
+	if (!g->console) {
+		free(g);
+		return false;
+	}
+	console_for_commands(g->console);
+	g->m = m;
+	m->gdb = g;
+	return true;
+}
+
+bool gdb_parse(const char *where, struct chardev *chardev, struct error *err)
+{
+	bool is_socket = !strncmp(where, "tcp:", 4) || !strncmp(where, "unix:", 5);
+	char full[512];
+
+	if ((size_t)snprintf(full, sizeof full, "%s%s", where, is_socket && !strstr(where, "server") ? ",server=on,wait=off" : "") >= sizeof full) {
+		error_usage(err, "-gdb: too long");
+		return false;
+	}
+	if (!chardev_parse_short(full, chardev, err))
+		return false;
+	strcpy(chardev->id, "gdb0");
+	return true;
+}
+
+/* The monitor's gdbserver. */
+static bool serve(struct machine *m, const char *where, struct error *err)
+{
+	if (m->gdb && m->gdb->obeys) {
+		error_set(err, "this gdb asks for it: it would cut its own stream");
+		return false;
+	}
+	close_gdb(m);
+	return !strcmp(where, "none") || open_gdb(m, NULL, *where ? where : "tcp::1234", err);
+}
 
 bool gdb_new(struct machine *m, struct error *err)
 {
-	struct console *c;
-
-	if (!m->config->gdb)
-		return true;
-	c = console_open(&m->consoles, m->term, m->config->gdb, err);
-	m->gdb = c ? calloc(1, sizeof *m->gdb) : NULL;
-	if (!m->gdb) {
-		console_close(c);
-		if (c)
-			error_set(err, "out of memory");
-		return false;
-	}
-	console_for_commands(c);
-	*m->gdb = (struct gdb){ .m = m, .console = c };
 	machine_listen(m, &listener);
-	return true;
+	return !m->config->gdb || open_gdb(m, m->config->gdb, NULL, err);
 }
+
+void gdb_offer(struct machine *m) { m->monitors->gdbserver = serve; }

@@ -10,8 +10,13 @@
 #include "machine/core/machine.h"
 #include "savevm/error.h"
 
+struct chardev;
+
+/* Where -gdb says: of a socket that listens, and waits for nobody. False and err->msg set. */
+bool gdb_parse(const char *where, struct chardev *chardev, struct error *err);
 /* As the configuration wants; none is none. machine_free() frees it. False and err->msg set. */
 bool gdb_new(struct machine *m, struct error *err);
+void gdb_offer(struct machine *m);		/* to the monitors: gdbserver */
 void gdb_poll(struct machine *m);		/* takes what has come */
 bool gdb_ready(const struct machine *m);	/* something has */
 unsigned gdb_pollfds(const struct machine *m, struct pollfd *fds);

@@ -122,6 +122,20 @@ static void run_capability(struct machine *m, const char *argument, FILE *out)
 		fputs("Error: only 'events' can be on or off\n", out);
 }
 
+static void run_gdbserver(struct machine *m, const char *where, FILE *out)
+{
+	struct error err = { .msg = "" };
+
+	if (!m->monitors->gdbserver)
+		fputs("Error: nobody debugs here\n", out);
+	else if (!m->monitors->gdbserver(m, where, &err))
+		fprintf(out, "Error: %s\n", err.msg);
+	else if (!strcmp(where, "none"))
+		fputs("Disabled gdbserver\n", out);
+	else
+		fprintf(out, "Waiting for gdb connection on device '%s'\n", *where ? where : "tcp::1234");
+}
+
 static void run_quit(struct machine *m, const char *argument, FILE *out)
 {
 	(void)argument;
@@ -478,6 +492,7 @@ static const struct command commands[] = {
 	{ "panel", "on|off", "show who runs where, instead of the guest's screen; screendump FILE panel writes it", true, true, run_panel },
 	{ "set_password", "vnc PASSWORD", "let viewers of VNC in who know it", true, false, run_set_password },
 	{ "sendkey", "KEY[-KEY..] [MS]", "press these keys, as ctrl-alt-delete", true, true, run_sendkey },
+	{ "gdbserver", "[DEV|none]", "gdb may come there (tcp::1234), as -gdb has it, or not any more", false, true, run_gdbserver },
 	{ "profile", "save|start|stop", "write what -profile has counted until now; go on counting, or not", true, true, run_profile },
 	{ "ringbuf_read", "DEVICE SIZE", "what has been written first of what a ring has, at most SIZE bytes", true, false, run_ring_read },
 	{ "ringbuf_write", "DEVICE DATA", "add that to it", true, false, run_ring_write },

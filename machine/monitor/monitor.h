@@ -35,6 +35,7 @@ struct monitors {
 	bool within;			/* a quantum or a hypercall is under way: commands that need a whole machine wait */
 	bool migration_events;		/* migrate-set-capabilities */
 	struct monitor *obeyed;		/* the one whose command runs now; NULL: none */
+	bool (*gdbserver)(struct machine *m, const char *where, struct error *err);	/* machine/gdb, which is above */
 	unsigned count;
 	struct monitor *of[MONITORS_MAX];
 	unsigned idles;

@@ -8,6 +8,7 @@
 #include "firmware/firmware.h"
 #include "machine/core/config.h"
 #include "machine/display/display.h"
+#include "machine/gdb/gdb.h"
 #include "machine/host/term.h"
 #include "machine/monitor/monitor.h"
 #include "machine/snapshot/snapshot.h"
@@ -64,6 +65,7 @@ static void keep_for_user(struct machine *m)
 	while (m->request == REQ_NONE) {
 		host_wait(m, UINT64_MAX);
 		monitors_run(m);
+		gdb_run(m);
 	}
 	m->run.gone = m->run.panicked = false;
 	announce_end(m);

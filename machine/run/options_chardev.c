@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/gdb/gdb.h"
 #include "machine/host/chardev.h"
 #include "machine/host/console.h"
 
@@ -131,20 +132,19 @@ bool opt_monitor(struct parse *p, const char *text) { return monitor_on(p, text,
 bool opt_qmp(struct parse *p, const char *text) { return monitor_on(p, text, true, false); }
 bool opt_qmp_pretty(struct parse *p, const char *text) { return monitor_on(p, text, true, true); }
 
-/* A socket listens, and nobody waits for gdb. */
 static bool gdb_on(struct parse *p, const char *text)
 {
-	bool is_socket = !strncmp(text, "tcp:", 4) || !strncmp(text, "unix:", 5);
-	char full[512];
+	struct chardev *c;
 
 	if (is_help(p, text) || !strcmp(text, "none"))
 		return true;
 	if (p->opts->gdb)
 		return option_fail(p, "-%s: there is one already", option_name(p));
-	if ((size_t)snprintf(full, sizeof full, "%s%s", text, is_socket && !strstr(text, "server") ? ",server=on,wait=off" : "") >= sizeof full)
-		return option_fail(p, "-%s: too long", option_name(p));
-	p->opts->gdb = short_chardev(p, full, "gdb", 0);
-	return p->opts->gdb;
+	c = new_chardev(p);
+	if (!c || !gdb_parse(text, c, p->err))
+		return false;
+	p->opts->gdb = c;
+	return true;
 }
 
 bool opt_gdb(struct parse *p, const char *text) { return gdb_on(p, text); }

@@ -159,8 +159,10 @@ struct machine *machine_make(const struct config *o, struct term *term, struct e
 	machine_listen(m, &host);
 	m->run.stopped = o->stopped;
 	m->snapshots = snapshots_new(m, err);
-	if (m->snapshots && profile_new(m, err) && disks_recover(m, err) && gdb_new(m, err) && monitors_new(m, err) && display_new(m, err))
+	if (m->snapshots && profile_new(m, err) && disks_recover(m, err) && gdb_new(m, err) && monitors_new(m, err) && display_new(m, err)) {
+		gdb_offer(m);
 		return m;
+	}
 	machine_free(m);
 	return NULL;
 }

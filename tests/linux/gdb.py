@@ -13,6 +13,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'snapshot')]
 from console import INITRD, KERNEL, Folder, Machine, check, main, need, skip       # noqa: E402
+from monitor import Client      # noqa: E402
 
 GDB, RAM, CPUS = 'gdb-multiarch', '512M', os.environ.get('CPUS', '1')
 FIXED = ('-clock', 'warp', '-rtc', 'base=2026-01-31T12:00:00', '-d', 'statehash')
@@ -143,7 +144,7 @@ def stream():
     work = 'i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done'
     with boot(command=work) as m:
         plain = state_of(m)
-    with Folder() as at, boot('-gdb', 'unix:' + at('gdb'), command=work) as m:
+    with Folder() as at, boot('-gdb', 'unix:' + at('gdb'), '-monitor', 'unix:%s,server=on,wait=off' % at('hmp'), command=work) as m:
         m.expect('Preparing to boot|Booting Linux', 60)
         g = Remote(m, at('gdb'))
         check(g.ask('?').startswith('T05thread:'), 'comes-and-stops')
@@ -168,6 +169,14 @@ def stream():
         m.pump(0.2)
         g = Remote(m, at('gdb'))
         check(g.ask('?').startswith('T05thread:'), 'and-another-one')
+        check('its own stream' in bytes.fromhex(g.ask('qRcmd,' + b'gdbserver none'.hex())[1:]).decode() and g.answer() == 'OK', 'not-by-itself')
+        hmp = Client(m, at('hmp'))
+        hmp.until(r'\(cede\) ')
+        check(hmp.hmp('gdbserver none').strip() == 'Disabled gdbserver' and not g.answer(1), 'gdbserver-none')
+        check('Error: ' in hmp.hmp('gdbserver unix:%s/none/gdb' % at.path), 'gdbserver-nowhere')
+        check('Waiting for gdb' in hmp.hmp('gdbserver unix:' + at('gdb2')), 'gdbserver')
+        g = Remote(m, at('gdb2'))
+        check(g.ask('?').startswith('T05thread:'), 'and-there')
         g.say('c')
         again = state_of(m)
         check(g.answer(5) == 'W00', 'hears-of-the-end', g.left)
