@@ -890,6 +890,10 @@ void cpu_run(struct cpu *cpu, uint64_t until)
 		if (cpu_deliver_pending(cpu)) {
 			cpu->link = NULL;
 			watch_counters(cpu);
+			if (unlikely(cpu->steps)) {
+				cpu->observed = (struct observed){ POINT_INTERRUPT, cpu->srr0 };
+				break;
+			}
 		}
 		if (unlikely(cpu->owed)) {
 			cpu->phase += cpu->owed;

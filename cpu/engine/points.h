@@ -12,7 +12,8 @@
 
 #define POINTS_MOST 256u
 
-enum point_kind { POINT_CODE = 1, POINT_LOAD = 2, POINT_STORE = 4, POINT_STEP = 8 };	/* bits; data: LOAD, STORE or both; STEP is observed only */
+/* Bits; data: LOAD, STORE or both. The last two are observed only: a step was made, or an interrupt came before it, at `ea`. */
+enum point_kind { POINT_CODE = 1, POINT_LOAD = 2, POINT_STORE = 4, POINT_STEP = 8, POINT_INTERRUPT = 16 };
 
 struct point {
 	uint64_t ea;

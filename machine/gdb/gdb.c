@@ -28,6 +28,8 @@ struct gdb {
 	struct console *console;
 	uint32_t client;		/* the console's at the last look */
 	struct gdb_reader reader;
+	bool has_byte;			/* `byte` has stopped the machine, and is the next one */
+	uint8_t byte;
 	bool no_acks;
 	bool physical;			/* addresses of memory are guest real ones */
 	bool obeys;			/* a packet */
@@ -36,7 +38,10 @@ struct gdb {
 	char why[80];			/* of the stop to be told: what follows the thread */
 	unsigned signal;
 	unsigned points;
-	struct point point[POINTS_MOST];
+	struct point point[POINTS_MOST];	/* one less than there may be: `back` */
+	/* An interrupt came before a step: the step is made when the thread is back. */
+	struct { bool wanted; unsigned thread; uint64_t nip, r1, pid; } back;
+	bool passes;			/* somebody else is where that is waited for, and steps on */
 	char *description;
 };
 
@@ -372,7 +377,7 @@ static void add_point(struct gdb *g, const char *args)
 	bool fits = parse_point(args, &p);
 	unsigned i = fits ? find_point(g, &p) : 0;
 
-	if (!fits || i == POINTS_MOST) {
+	if (!fits || i == POINTS_MOST - 1) {
 		wrong(g);
 		return;
 	}
@@ -404,6 +409,15 @@ static void say_why(struct gdb *g, const char *args)
 {
 	(void)args;
 	tell_stop(g);
+}
+
+static bool set_points(struct gdb *g)
+{
+	unsigned n = g->points;
+
+	if (g->back.wanted)
+		g->point[n++] = (struct point){ .ea = g->back.nip, .bytes = 4, .kind = POINT_CODE };
+	return points_set(g->m->engine, g->point, n);
 }
 
 static void forget_steps(struct machine *m)
@@ -492,7 +506,8 @@ static void act(struct gdb *g, const char *args)
 static void forget_client(struct gdb *g)
 {
 	g->points = 0;
-	g->awaited = g->physical = g->no_acks = false;
+	g->back.wanted = g->passes = false;
+	g->awaited = g->physical = g->no_acks = g->has_byte = false;
 	points_set(g->m->engine, NULL, 0);
 	forget_steps(g->m);
 	memset(&g->reader, 0, sizeof g->reader);
@@ -637,8 +652,11 @@ void gdb_listen(struct machine *m)
 	if (!g)
 		return;
 	look_at_client(g);
-	/* Whatever gdb says while the guest runs, it wants it to stop. */
-	if (console_has(g->console) && !machine_clock_stands(m)) {
+	/* Whatever gdb says while the guest runs, but that it has heard us, it wants it to stop. */
+	while (!machine_clock_stands(m) && console_read(g->console, &g->byte, 1)) {
+		if (g->byte == '+' || g->byte == '-')
+			continue;
+		g->has_byte = true;
 		g->thread = thread_that_runs(m);
 		machine_stop(m);
 	}
@@ -663,13 +681,14 @@ void gdb_take(struct machine *m, uint8_t byte)
 void gdb_run(struct machine *m)
 {
 	struct gdb *g = m->gdb;
-	char byte;
 
 	if (!g)
 		return;
 	gdb_listen(m);
-	while (machine_clock_stands(m) && m->request == REQ_NONE && console_read(g->console, &byte, 1))
-		gdb_take(m, (uint8_t)byte);
+	while (machine_clock_stands(m) && m->request == REQ_NONE && (g->has_byte || console_read(g->console, &g->byte, 1))) {
+		g->has_byte = false;
+		gdb_take(m, g->byte);
+	}
 }
 
 void gdb_poll(struct machine *m)
@@ -688,6 +707,36 @@ unsigned gdb_pollfds(const struct machine *m, struct pollfd *fds)
 	return m->gdb ? console_pollfds(m->gdb->console, fds) : 0;
 }
 
+/* A step is the guest's next instruction, whatever interrupts come before it: they run as they would. True: the machine goes on. */
+static bool goes_on(struct gdb *g, struct cpu *cpu, const struct observed *at)
+{
+	const struct point here = { .ea = at->ea, .kind = POINT_CODE };
+	bool passes = g->passes;
+
+	g->passes = false;
+	if (at->kind == POINT_INTERRUPT && !passes) {
+		g->back.wanted = true;
+		g->back.thread = cpu->index;
+		g->back.nip = at->ea;
+		g->back.r1 = cpu->r[1];
+		g->back.pid = cpu->pidr;
+		return set_points(g);
+	}
+	if (passes && at->kind & (POINT_STEP | POINT_INTERRUPT))
+		return true;
+	if (at->kind != POINT_CODE || !g->back.wanted || at->ea != g->back.nip)
+		return false;
+	if (cpu->index == g->back.thread && cpu->r[1] == g->back.r1 && cpu->pidr == g->back.pid) {
+		g->back.wanted = false;
+		cpu->steps = true;
+		return set_points(g);
+	}
+	if (find_point(g, &here) < g->points)
+		return false;
+	g->passes = cpu->steps = true;
+	return true;
+}
+
 void gdb_observe(struct machine *m, struct cpu *cpu)
 {
 	static const char *const names[] = { [POINT_STORE] = "watch", [POINT_LOAD] = "rwatch", [POINT_LOAD | POINT_STORE] = "awatch" };
@@ -695,8 +744,9 @@ void gdb_observe(struct machine *m, struct cpu *cpu)
 	struct observed at = cpu->observed;
 
 	forget_steps(m);
-	if (!g || !g->client)
+	if (!g || !g->client || goes_on(g, cpu, &at))
 		return;
+	g->back.wanted = false;
 	g->thread = cpu->index;
 	g->signal = SIGNAL_TRAP;
 	if (at.kind < ARRAY_SIZE(names) && names[at.kind])
@@ -712,8 +762,12 @@ static void hear(struct machine *m, const struct run_event *event)
 
 	if (!g)
 		return;
-	if (event->kind == RUN_RESUME && !points_set(m->engine, g->point, g->points))
+	if (event->kind == RUN_RESUME && !set_points(g))
 		machine_log(m, LOG_GUEST_ERROR, "gdb: no memory for its points");
+	if (event->kind == RUN_STOP) {
+		g->back.wanted = g->passes = false;
+		forget_steps(m);
+	}
 	if (!g->client || !g->awaited)
 		return;
 	if (event->kind == RUN_SHUTDOWN)

@@ -12,7 +12,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, '..', 'snapshot')]
-from console import INITRD, KERNEL, Folder, Machine, check, main, need, skip       # noqa: E402
+from console import INITRD, KERNEL, Folder, Machine, check, linux, main, need, skip       # noqa: E402
 from monitor import Client      # noqa: E402
 
 GDB, RAM, CPUS = 'gdb-multiarch', '512M', os.environ.get('CPUS', '1')
@@ -183,9 +183,30 @@ def stream():
         check(plain[0] == 0 and plain == again, 'as-if-nothing-had-been', (plain, again))
 
 
+def idle():
+    """At the prompt all processors wait. The next instruction is behind the interrupt that ends the wait, and a step goes there."""
+    need(KERNEL, INITRD)
+    with Folder() as at, linux('-gdb', 'unix:' + at('gdb'), ram=RAM, cpus=CPUS) as m:
+        m.shell()
+        m.command('sleep 1')
+        g = Remote(m, at('gdb'))
+        check(g.ask('?').startswith('T05thread:1;'), 'stops-while-all-wait')
+        for i in range(10):
+            place = [int.from_bytes(bytes.fromhex(g.ask(p)), 'little') for p in ('p20', 'p1')]
+            stop = g.ask('s')
+            after = [int.from_bytes(bytes.fromhex(g.ask(p)), 'little') for p in ('p20', 'p1')]
+            if i == 0:
+                check(stop == 'T05thread:1;' and after == [place[0] + 4, place[1]], 'a-step-out-of-a-wait', (stop, place, after))
+        check(after[0] >> 60 == 12 and after[0] & 0xfffffff > 0x10000, 'on-in-the-kernel', after)
+        check(g.ask('D') == 'OK', 'detached')
+        check(m.command('echo still""here').strip() == 'stillhere', 'goes-on')
+        m.send('poweroff -f\n')
+        check(m.wait(60) == 0 and not m.errors, 'ends', m.errors)
+
+
 def timed():
     """The same with a timing model."""
     kernel('-timing', 'power9')
 
 
-main({f.__name__: f for f in (kernel, timed, stream)})
+main({f.__name__: f for f in (kernel, timed, stream, idle)})
