@@ -204,9 +204,22 @@ def idle():
         check(m.wait(60) == 0 and not m.errors, 'ends', m.errors)
 
 
+def entry():
+    """The first instructions of a kernel: big-endian, 32 bits, no translation."""
+    if not shutil.which(GDB):
+        skip(GDB + ' is missing')
+    need(KERNEL, INITRD)
+    with Folder() as at, boot('-gdb', 'unix:' + at('gdb'), '-S') as m:
+        said = debug(m, at, ['set endian big', 'p/x $pc', 'x/2i $pc', 'p/x $msr & 0x8000000000000031', 'stepi', 'p/x $pc != 0x400000', 'set $old = $r3',
+                             'set $r3 = 0x11223344', 'p/x $r3', 'set $r3 = $old', 'hbreak *($pc + 8)', 'continue', 'delete', 'set endian little', 'detach'])
+        for i, wanted in {1: '= 0x400000', 2: 'b ', 3: '= 0x0', 5: '= 0x1', 8: '= 0x11223344', 11: 'Breakpoint 1'}.items():
+            check(wanted in said[i], '%d-%s' % (i, wanted), said[i])
+        check(state_of(m)[0] == 0, 'ends', m.errors)
+
+
 def timed():
     """The same with a timing model."""
     kernel('-timing', 'power9')
 
 
-main({f.__name__: f for f in (kernel, timed, stream, idle)})
+main({f.__name__: f for f in (kernel, entry, timed, stream, idle)})
