@@ -163,11 +163,11 @@ static void save_bytes(struct vms_walk *w, const struct vms_field *f, void *s, u
 	vmdesc_field(w->json, f->name, "buffer", n, n != 0, false);
 }
 
-static void save_calculated(struct vms_walk *w, const struct vms_field *f, void *s)
+static void save_calculated(struct vms_walk *w, const struct vms_field *f, void *s, uint32_t n)
 {
-	for (uint32_t i = 0; i < f->count; i++)
+	for (uint32_t i = 0; i < n; i++)
 		stream_put_be(w->stream, f->get ? f->get(s, i) : f->constant, f->codec->size);
-	describe_field(w, f, f->count);
+	describe_field(w, f, n);
 }
 
 static bool save_nested(struct vms_walk *w, const struct vms_field *f, void *s, uint32_t n, unsigned depth)
@@ -243,7 +243,7 @@ static bool save_field(struct vms_walk *w, const struct vms_field *f, void *s, u
 		vmdesc_field(w->json, f->name, "unused_buffer", n, 1, false);
 		return true;
 	case VMS_CALCULATED:
-		save_calculated(w, f, s);
+		save_calculated(w, f, s, n);
 		return true;
 	case VMS_NESTED:
 		return f->type ? save_opaque(w, f, s, depth) : save_nested(w, f, s, n, depth);
@@ -333,9 +333,9 @@ static bool load_values(struct vms_walk *w, const struct vms_field *f, void *s, 
 	return stream_skip(w->stream, f->spare * (uint64_t)f->codec->size);
 }
 
-static bool load_calculated(struct vms_walk *w, const struct vms_field *f, void *s)
+static bool load_calculated(struct vms_walk *w, const struct vms_field *f, void *s, uint32_t n)
 {
-	for (uint32_t i = 0; i < f->count; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		uint64_t v = stream_get_be(w->stream, f->codec->size);
 
 		if (w->stream->failed)
@@ -402,7 +402,7 @@ static bool load_field(struct vms_walk *w, const struct vms_field *f, void *s, u
 	case VMS_ZEROS:
 		return stream_skip(w->stream, n);
 	case VMS_CALCULATED:
-		return load_calculated(w, f, s);
+		return load_calculated(w, f, s, n);
 	case VMS_NESTED:
 		return load_nested(w, f, s, n, depth);
 	case VMS_QUEUE:
