@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,6 +33,11 @@ bool inet_look_up(struct inet *inet, const struct inet_names *names, struct term
 	struct addrinfo *info = NULL;
 	int rc;
 
+	/* The C library takes the last 16 bits of such a number. */
+	if (strspn(names->port, "0123456789") == strlen(names->port) && strtoul(names->port, NULL, 10) > UINT16_MAX) {
+		error_set(why, "there is no port %.20s", names->port);
+		return false;
+	}
 	term_waits_for(term, "the address of '%.100s'", host);
 	rc = getaddrinfo(host, names->port, &hints, &info);
 	term_proceeds(term);

@@ -194,7 +194,7 @@ static void test_refused(void)
 		snprintf(line, sizeof line, "-kernel K %s", lacking[i].line);
 		check(parse(&o, &err, &status, line) == OPTIONS_BAD && status == 2 && strstr(err.msg, lacking[i].said), "lacks: %s: %s", lacking[i].line, err.msg);
 	}
-	check(parse(&o, &err, &status, "-gdb tcp::1") == OPTIONS_BAD && status == 2 && strstr(err.msg, "not there"), "later");
+	check(parse(&o, &err, &status, "-icount 1") == OPTIONS_BAD && status == 2 && strstr(err.msg, "not there"), "later");
 	static const char *const absent[] = {
 		"-M pseries,cap-vsx=off",
 		"-M pseries,cap-nested-hv=on", "-M pseries,cap-nested-papr=true", "-M pseries,cap-fwnmi=off",
