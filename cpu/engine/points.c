@@ -55,6 +55,8 @@ bool points_stop(struct cpu *cpu)
 
 	if (!(cpu->msr & MSR_SF))
 		nip = (uint32_t)nip;
+	if (likely(!points_part(p, nip)))
+		return false;
 	for (unsigned i = 0; i < p->n; i++)
 		if (p->point[i].kind & POINT_CODE && p->point[i].ea == nip) {
 			cpu->observed = (struct observed){ POINT_CODE, nip };
