@@ -532,7 +532,7 @@ static void kill_machine(struct gdb *g, const char *args)
 static void say_supported(struct gdb *g, const char *args)
 {
 	(void)args;
-	answer(g, "PacketSize=%x;qXfer:features:read+;vContSupported+;QStartNoAckMode+;swbreak+;hwbreak+", GDB_PACKET);
+	answer(g, "PacketSize=%x;qXfer:features:read+;vContSupported+;QStartNoAckMode+", GDB_PACKET);
 }
 
 static void end_acks(struct gdb *g, const char *args)

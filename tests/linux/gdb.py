@@ -147,6 +147,8 @@ def stream():
     with Folder() as at, boot('-gdb', 'unix:' + at('gdb'), '-monitor', 'unix:%s,server=on,wait=off' % at('hmp'), command=work) as m:
         m.expect('Preparing to boot|Booting Linux', 60)
         g = Remote(m, at('gdb'))
+        offered = g.ask('qSupported:swbreak+;hwbreak+')
+        check('features:read+' in offered and 'break' not in offered, 'offers-what-it-does', offered)     # stops do not name a breakpoint
         check(g.ask('?').startswith('T05thread:'), 'comes-and-stops')
         for i in range(200):
             stop = g.ask('s')
